@@ -1,0 +1,192 @@
+//! Action shards: the latent actions of the windows, beside the true ones where the source has them.
+//!
+//! They lie in `root/actions/<lam>/` with a manifest there. A window of t frames has t − 1 actions: entry i is the
+//! action whose effect is first visible in frame i + 1 of the window. A hash a window, over all of it.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, StringArray, UInt32Array};
+use camino::Utf8Path;
+
+use crate::{
+    ACTIONS_FORMAT, Split,
+    clip_columns::byte_lists,
+    columns::Columns,
+    error::{Error, Result},
+    manifest::{Entry, Manifest, tables},
+    table::{self, NamedColumns, Row},
+};
+
+/// Actions of one window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ActionWindow {
+    pub clip_id: String,
+    pub split: Split,
+    /// Index, in the clip, of the window's first frame.
+    pub first_frame: u32,
+    /// Latent actions.
+    pub codes: Vec<u8>,
+    /// True actions, as many.
+    pub truth: Option<Vec<u8>>,
+    /// True effective displacement classes, as many.
+    pub effects: Option<Vec<u8>>,
+}
+
+/// A window as it is stored: with the latent action model that made it.
+#[derive(Default)]
+pub(crate) struct ActionRow {
+    window: ActionWindow,
+    lam: String,
+}
+
+/// Writes and publishes windows at `dir/<name>-<hash>.parquet`. Commit the entry to the directory's manifest under
+/// [`tables::ACTIONS`].
+///
+/// # Errors
+/// When there are no windows, a window's lists differ in length, or the file cannot be written.
+pub fn write_actions(
+    dir: &Utf8Path,
+    lam: &str,
+    name: &str,
+    windows: &[ActionWindow],
+) -> Result<Entry> {
+    let row = |window: &ActionWindow| ActionRow {
+        window: window.clone(),
+        lam: lam.to_owned(),
+    };
+    table::write(dir, name, &windows.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Reads all published windows of a latent action model's directory, by clip, then first frame; every window is checked
+/// against its hash.
+///
+/// # Errors
+/// When the manifest or a file that it names cannot be read or is damaged.
+pub fn read_actions(dir: &Utf8Path) -> Result<Vec<ActionWindow>> {
+    let mut windows = Vec::new();
+    for entry in Manifest::load(dir)?.table(tables::ACTIONS) {
+        windows.extend(
+            table::read::<ActionRow>(dir, entry)?
+                .into_iter()
+                .map(|row| row.window),
+        );
+    }
+    windows.sort_by(|a, b| (&a.clip_id, a.first_frame).cmp(&(&b.clip_id, b.first_frame)));
+    Ok(windows)
+}
+
+impl Row for ActionRow {
+    const KIND: &'static str = "actions";
+    const FORMAT: u32 = ACTIONS_FORMAT;
+    const HIDDEN: &'static [&'static str] = &["window_blake3"];
+
+    fn columns(rows: &[Self]) -> Result<NamedColumns> {
+        let windows = || rows.iter().map(|row| &row.window);
+        for window in windows() {
+            let (count, given) = (
+                window.codes.len(),
+                [("truth", &window.truth), ("effects", &window.effects)],
+            );
+            for (field, list) in given {
+                if let Some(list) = list.as_ref().filter(|list| list.len() != count) {
+                    let problem = format!("{} entries beside {count} codes", list.len());
+                    return Err(Error::Clip {
+                        clip_id: window.clip_id.clone(),
+                        field,
+                        problem,
+                    });
+                }
+            }
+        }
+        let strings = |values: Vec<&str>| Arc::new(StringArray::from(values)) as Arc<dyn Array>;
+        let hashes: Vec<String> = windows().map(hash).collect();
+        Ok(vec![
+            (
+                "clip_id",
+                strings(windows().map(|window| window.clip_id.as_str()).collect()),
+                false,
+            ),
+            (
+                "split",
+                strings(windows().map(|window| window.split.as_str()).collect()),
+                false,
+            ),
+            (
+                "first_frame",
+                Arc::new(UInt32Array::from_iter_values(
+                    windows().map(|window| window.first_frame),
+                )),
+                false,
+            ),
+            (
+                "lam",
+                strings(rows.iter().map(|row| row.lam.as_str()).collect()),
+                false,
+            ),
+            (
+                "codes",
+                byte_lists(windows().map(|window| Some(window.codes.as_slice()))),
+                false,
+            ),
+            (
+                "truth",
+                byte_lists(windows().map(|window| window.truth.as_deref())),
+                true,
+            ),
+            (
+                "effects",
+                byte_lists(windows().map(|window| window.effects.as_deref())),
+                true,
+            ),
+            ("window_blake3", Arc::new(StringArray::from(hashes)), false),
+        ])
+    }
+
+    fn read(columns: Columns<'_>, path: &Utf8Path, first_row: usize) -> Result<Vec<Self>> {
+        let clip_id = columns.required::<StringArray>("clip_id")?;
+        let splits = columns.splits()?;
+        let first_frame = columns.required::<UInt32Array>("first_frame")?;
+        let lam = columns.required::<StringArray>("lam")?;
+        let codes = columns.byte_lists("codes")?;
+        let mut truth = columns.byte_lists("truth")?.into_iter();
+        let mut effects = columns.byte_lists("effects")?.into_iter();
+        let hashes = columns.required::<StringArray>("window_blake3")?;
+        let row = |(i, codes): (usize, Option<Vec<u8>>)| {
+            let window = ActionWindow {
+                clip_id: clip_id.value(i).to_owned(),
+                split: splits[i],
+                first_frame: first_frame.value(i),
+                codes: codes.unwrap_or_default(),
+                truth: truth.next().flatten(),
+                effects: effects.next().flatten(),
+            };
+            if hash(&window) != hashes.value(i) {
+                let clip_id = window.clip_id;
+                return Err(Error::Hash {
+                    path: path.to_owned(),
+                    row: first_row + i,
+                    clip_id,
+                    what: "action window",
+                });
+            }
+            Ok(Self {
+                window,
+                lam: lam.value(i).to_owned(),
+            })
+        };
+        codes.into_iter().enumerate().map(row).collect()
+    }
+}
+
+fn hash(window: &ActionWindow) -> String {
+    let ActionWindow {
+        clip_id,
+        first_frame,
+        codes,
+        truth,
+        effects,
+        ..
+    } = window;
+    let text = format!("{clip_id} {first_frame} {codes:?} {truth:?} {effects:?}");
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}

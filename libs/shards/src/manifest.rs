@@ -1,0 +1,279 @@
+//! The manifest: the one place that says which files exist.
+//!
+//! `manifest.json` in a directory names, by table, the published files below it, with rows, bytes and hash. It is
+//! replaced as a whole (temporary sibling, fsync, rename, fsync of the directory), under a file lock, so that two
+//! writers lose nothing and a reader sees the old state or the new one. What it does not name is garbage.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs::{self, File},
+    io::Write,
+};
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    MANIFEST_FORMAT,
+    error::{Error, Result},
+    publish::{create_dir, sync_dir, temporary},
+};
+
+/// Names of the tables in manifests.
+pub mod tables {
+    /// Clip shards, in a dataset root's manifest.
+    pub const CLIPS: &str = "clips";
+    /// Source rows of the catalog, in a dataset root's manifest.
+    pub const SOURCES: &str = "sources";
+    /// Clip rows of the catalog, in a dataset root's manifest.
+    pub const CLIP_ROWS: &str = "clip_rows";
+    /// Token shards, in the manifest of a tokenizer's directory.
+    pub const TOKENS: &str = "tokens";
+    /// Action shards, in the manifest of a latent action model's directory.
+    pub const ACTIONS: &str = "actions";
+}
+
+const FILE: &str = "manifest.json";
+const LOCK: &str = ".manifest.lock";
+
+/// A published file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Path relative to the manifest's directory.
+    pub file: String,
+    pub rows: u64,
+    pub bytes: u64,
+    /// BLAKE3 of the whole file, in hex.
+    pub blake3: String,
+}
+
+/// What is published in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: u32,
+    tables: BTreeMap<String, Vec<Entry>>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            format: MANIFEST_FORMAT,
+            tables: BTreeMap::new(),
+        }
+    }
+}
+
+impl Manifest {
+    /// The manifest of a directory; an empty one where there is none.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read, is damaged, or is of a later format.
+    pub fn load(dir: &Utf8Path) -> Result<Self> {
+        let path = dir.join(FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(Error::io(&path, "read")(error)),
+        };
+        // The version first, alone: a later format may look different in every other way.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u64,
+        }
+        let json = |source| Error::Json {
+            path: path.clone(),
+            source,
+        };
+        let found = serde_json::from_slice::<Version>(&text)
+            .map_err(json)?
+            .format;
+        if found > u64::from(MANIFEST_FORMAT) {
+            return Err(Error::Newer {
+                path,
+                what: "a manifest",
+                found,
+                known: MANIFEST_FORMAT,
+            });
+        }
+        let manifest: Self = serde_json::from_slice(&text).map_err(json)?;
+        manifest.check_paths(&path)?;
+        Ok(manifest)
+    }
+
+    /// Changes the manifest of a directory, atomically and safe against other writers, and returns the new one.
+    ///
+    /// Each file that it newly names must lie there with the size its entry gives.
+    ///
+    /// # Errors
+    /// When the manifest cannot be loaded or replaced, or names a file that is not there. Then nothing has changed.
+    pub fn commit(dir: &Utf8Path, edit: impl FnOnce(&mut Self)) -> Result<Self> {
+        create_dir(dir)?;
+        let lock_path = dir.join(LOCK);
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path);
+        let lock = lock.map_err(Error::io(&lock_path, "open"))?;
+        lock.lock().map_err(Error::io(&lock_path, "lock"))?;
+
+        let old = Self::load(dir)?;
+        let mut new = old.clone();
+        edit(&mut new);
+        new.tidy();
+        if new == old {
+            return Ok(new);
+        }
+        let path = dir.join(FILE);
+        new.check_paths(&path)?;
+        new.check_new_files(dir, &old)?;
+        let text = serde_json::to_vec_pretty(&new).map_err(|source| Error::Json {
+            path: path.clone(),
+            source,
+        })?;
+        let mut file = temporary(dir, FILE)?;
+        file.write_all(&text)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(Error::io(&path, "write its draft"))?;
+        file.persist(&path)
+            .map_err(|error| Error::io(&path, "replace")(error.error))?;
+        sync_dir(dir)?;
+        Ok(new)
+    }
+
+    /// The published files of a table; none if it does not exist.
+    #[must_use]
+    pub fn table(&self, table: &str) -> &[Entry] {
+        self.tables.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// Rows of a table over all its files.
+    #[must_use]
+    pub fn rows(&self, table: &str) -> u64 {
+        self.table(table).iter().map(|entry| entry.rows).sum()
+    }
+
+    /// Names a published file. An entry of the same file is replaced.
+    pub fn add(&mut self, table: &str, entry: Entry) {
+        let entries = self.tables.entry(table.to_owned()).or_default();
+        entries.retain(|other| other.file != entry.file);
+        entries.push(entry);
+    }
+
+    /// Keeps only the entries of a table that `keep` says. The files stay until they are collected.
+    pub fn retain(&mut self, table: &str, keep: impl FnMut(&Entry) -> bool) {
+        if let Some(entries) = self.tables.get_mut(table) {
+            entries.retain(keep);
+        }
+    }
+
+    /// Hash of all that is published, in hex: of the contents, not of the files' names or order.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        hash(
+            self.tables
+                .keys()
+                .flat_map(|name| self.lines(name))
+                .collect(),
+        )
+    }
+
+    /// The same of one table: the input hash of a step that reads only that.
+    #[must_use]
+    pub fn table_hash(&self, table: &str) -> String {
+        hash(self.lines(table).collect())
+    }
+
+    /// Files in the directory that no table names: drafts of killed runs and replaced shards. Candidates for
+    /// collection, but only while no writer is at work.
+    ///
+    /// # Errors
+    /// When a directory that holds published files cannot be listed.
+    pub fn unnamed(&self, dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+        let named: HashSet<Utf8PathBuf> = self
+            .tables
+            .values()
+            .flatten()
+            .map(|entry| dir.join(&entry.file))
+            .collect();
+        let parents: HashSet<&Utf8Path> = named.iter().filter_map(|file| file.parent()).collect();
+        let mut unnamed = Vec::new();
+        for parent in parents {
+            for item in parent.read_dir_utf8().map_err(Error::io(parent, "list"))? {
+                let path = item.map_err(Error::io(parent, "list"))?.into_path();
+                let ours = matches!(path.extension(), Some("parquet" | "tmp"));
+                if ours && path.is_file() && !named.contains(&path) {
+                    unnamed.push(path);
+                }
+            }
+        }
+        unnamed.sort();
+        Ok(unnamed)
+    }
+
+    fn lines<'a>(&'a self, table: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.table(table)
+            .iter()
+            .map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
+    }
+
+    /// One form for one content, so that a commit that changes nothing writes nothing.
+    fn tidy(&mut self) {
+        for entries in self.tables.values_mut() {
+            entries.sort_by(|a, b| a.file.cmp(&b.file));
+        }
+        self.tables.retain(|_, entries| !entries.is_empty());
+    }
+
+    /// A manifest may be copied from elsewhere: it must not name files outside its directory.
+    fn check_paths(&self, path: &Utf8Path) -> Result<()> {
+        let inside = |file: &str| {
+            !file.is_empty()
+                && Utf8Path::new(file)
+                    .components()
+                    .all(|part| matches!(part, Utf8Component::Normal(_)))
+        };
+        match self
+            .tables
+            .values()
+            .flatten()
+            .find(|entry| !inside(&entry.file))
+        {
+            None => Ok(()),
+            Some(entry) => Err(Error::Damaged {
+                path: path.to_owned(),
+                problem: format!(
+                    "names `{}`, which is not a file below its own directory",
+                    entry.file
+                ),
+            }),
+        }
+    }
+
+    fn check_new_files(&self, dir: &Utf8Path, old: &Self) -> Result<()> {
+        for (table, entries) in &self.tables {
+            for entry in entries
+                .iter()
+                .filter(|entry| !old.table(table).contains(entry))
+            {
+                let path = dir.join(&entry.file);
+                let found = fs::metadata(&path).map_err(Error::io(
+                    &path,
+                    "find this file, which was to be published",
+                ))?;
+                if found.len() != entry.bytes {
+                    let problem = format!("{} bytes, its entry says {}", found.len(), entry.bytes);
+                    return Err(Error::Damaged { path, problem });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hash(mut lines: Vec<String>) -> String {
+    lines.sort();
+    blake3::hash(lines.concat().as_bytes()).to_hex().to_string()
+}
