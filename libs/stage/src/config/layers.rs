@@ -1,0 +1,196 @@
+//! The two layers a user writes: the file and the `--set` flags, before any section's type is known.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::{ConfigError, Origin};
+
+/// The config file, with its text, to find the lines that keys stand on.
+#[derive(Debug, Clone)]
+pub(super) struct ConfigFile {
+    path: Utf8PathBuf,
+    text: String,
+    pub(super) table: Table,
+}
+
+impl ConfigFile {
+    pub(super) fn read(path: &Utf8Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, text)
+    }
+
+    pub(super) fn parse(path: &Utf8Path, text: String) -> Result<Self, ConfigError> {
+        let table = text
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError::Syntax {
+                path: path.to_owned(),
+                message: error.to_string().trim_end().to_owned(),
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            text,
+            table,
+        })
+    }
+
+    /// Where the key at `keys` stands; as deep as the file goes.
+    pub(super) fn origin(&self, keys: &[&str]) -> Origin {
+        // Parsed again, with positions: only ever for an error message.
+        let start = DeTable::parse(&self.text).map_or(0, |document| {
+            offset_of(document.get_ref(), keys).unwrap_or(0)
+        });
+        let line = 1 + self.text[..start].matches('\n').count();
+        Origin::File {
+            path: self.path.clone(),
+            line,
+        }
+    }
+}
+
+/// Where in the text the deepest of `keys` that exists begins.
+fn offset_of(table: &DeTable<'_>, keys: &[&str]) -> Option<usize> {
+    let (first, rest) = keys.split_first()?;
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
+    let deeper = match value.get_ref() {
+        DeValue::Table(table) => offset_of(table, rest),
+        _ => None,
+    };
+    deeper.or(Some(key.span().start))
+}
+
+/// One `--set section.key=value`.
+#[derive(Debug, Clone)]
+pub(super) struct Override {
+    /// As the user wrote it.
+    pub(super) text: String,
+    pub(super) section: String,
+    /// The key inside the section; more than one word for a nested table.
+    pub(super) keys: Vec<String>,
+    /// The value's words, for when a string is wanted after all.
+    words: String,
+    value: Value,
+}
+
+impl Override {
+    pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let wrong = |reason: &str| ConfigError::Override {
+            text: text.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let (path, words) = text
+            .split_once('=')
+            .ok_or_else(|| wrong("write it as section.key=value"))?;
+        let mut keys = path.split('.').map(|key| key.trim().to_owned());
+        let section = keys.next().unwrap_or_default();
+        let keys: Vec<_> = keys.collect();
+        if section.is_empty() || keys.is_empty() || keys.iter().any(String::is_empty) {
+            return Err(wrong("write it as section.key=value"));
+        }
+        let words = words.trim();
+        Ok(Self {
+            text: text.to_owned(),
+            section,
+            keys,
+            words: words.to_owned(),
+            value: value_of(words).map_err(|reason| wrong(&reason))?,
+        })
+    }
+
+    /// The value to put where `default` stands: `--set data.root=2024` means the directory "2024", not a number.
+    pub(super) fn value_for(&self, default: Option<&Value>) -> Value {
+        match (default, &self.value) {
+            (
+                Some(Value::String(_)),
+                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_),
+            ) => Value::String(self.words.clone()),
+            _ => self.value.clone(),
+        }
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        Origin::Set(self.text.clone())
+    }
+}
+
+/// `words` as a TOML value, or as a bare string if they do not look like one.
+fn value_of(words: &str) -> Result<Value, String> {
+    let document: Result<Table, _> = format!("value = {words}").parse();
+    match document {
+        Ok(mut table) if table.len() == 1 => {
+            Ok(table.remove("value").unwrap_or(Value::String(words.into())))
+        }
+        // More than one key: the words held a line break. No TOML value does that outside quotes.
+        Ok(_) => Ok(Value::String(words.to_owned())),
+        // What begins like a list, a table or a quoted string and is none is a typing error, not a bare word.
+        Err(error) if words.starts_with(['[', '{', '"', '\'']) => Err(format!(
+            "the value is not valid TOML ({}); mind that the shell takes quotes away",
+            error.message()
+        )),
+        Err(_) => Ok(Value::String(words.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Value {
+        Override::parse(text).unwrap().value
+    }
+
+    /// Would catch: numbers arriving as strings, paths needing quotes, spaces or `=` breaking a value.
+    #[test]
+    fn values_are_toml_or_bare_words() {
+        assert_eq!(value("lam.steps=200"), Value::Integer(200));
+        assert_eq!(value("lam.rate = 3e-4"), Value::Float(3e-4));
+        assert_eq!(value("lam.on=true"), Value::Boolean(true));
+        assert_eq!(
+            value("data.root=my data/x=1"),
+            Value::String("my data/x=1".into())
+        );
+        assert_eq!(
+            value("data.root=\"quoted\""),
+            Value::String("quoted".into())
+        );
+        assert_eq!(
+            value(r#"data.videos=["a b", "it's"]"#),
+            Value::Array(vec!["a b".into(), "it's".into()])
+        );
+        assert_eq!(value("data.root="), Value::String(String::new()));
+    }
+
+    /// Would catch: a broken list silently becoming a string.
+    #[test]
+    fn broken_values_are_refused() {
+        for text in ["data.videos=[a, b]", "data", "data=3", ".x=3", "a..b=3"] {
+            let error = Override::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("--set {text}: ")), "{error}");
+        }
+    }
+
+    /// Would catch: a directory called 2024 being refused as a number.
+    #[test]
+    fn a_string_is_wanted() {
+        let root = Override::parse("data.root=2024").unwrap();
+        assert_eq!(root.value_for(Some(&"x".into())), "2024".into());
+        assert_eq!(root.value_for(Some(&0.5.into())), Value::Integer(2024));
+    }
+
+    /// Would catch: messages that point at the wrong line, or at none for a nested key.
+    #[test]
+    fn origins_have_the_keys_line() {
+        let text = "# head\n[data]\nroot = 'x'\n\n[lam]\nsteps = 3\n[lam.deep]\nkey = 1\n";
+        let file = ConfigFile::parse("p.toml".into(), text.into()).unwrap();
+        let line = |keys: &[&str]| file.origin(keys).to_string();
+        assert_eq!(line(&["data", "root"]), "p.toml:3");
+        assert_eq!(line(&["lam", "steps"]), "p.toml:6");
+        assert_eq!(line(&["lam", "deep", "key"]), "p.toml:8");
+        assert_eq!(line(&["lam", "deep", "none"]), "p.toml:7");
+    }
+}

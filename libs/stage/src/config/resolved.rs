@@ -1,0 +1,60 @@
+//! The resolved config as TOML: what `config` prints and what lies beside every output as `config.toml`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Section;
+
+/// Sections with every key filled in, in the order they were added. Shown as TOML that can be read back.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved(Vec<String>);
+
+impl Resolved {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a section.
+    ///
+    /// # Panics
+    /// When the section cannot be written as TOML (an `Option` that is none inside a list, say): a mistake in its type.
+    #[must_use]
+    pub fn with<T: Section>(mut self, section: &T) -> Self {
+        // From the typed value and not by way of `toml::Value`, which would show an f32 of 0.1 as 0.10000000149011612.
+        let text = toml::to_string(&BTreeMap::from([(T::NAME, section)]));
+        self.0
+            .push(text.expect("a section is serialisable as TOML"));
+        self
+    }
+}
+
+impl fmt::Display for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ConfigArgs, DataConfig, load};
+
+    /// Would catch: a `config.toml` beside an output that does not reproduce it.
+    #[test]
+    fn reads_back_as_the_same() {
+        let data = DataConfig {
+            root: "with \"quotes\" and spaces".into(),
+            videos: vec!["a".into(), "b c".into()],
+            held_out: 0.25,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, Resolved::new().with(&data).to_string()).unwrap();
+        let args = ConfigArgs {
+            config: Some(path.try_into().unwrap()),
+            set: Vec::new(),
+        };
+        assert_eq!(load(&args).unwrap().section::<DataConfig>().unwrap(), data);
+    }
+}

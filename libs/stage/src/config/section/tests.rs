@@ -1,0 +1,207 @@
+//! Tests of what users of a config file see: precedence, and the words of the errors.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::config::{ConfigArgs, load};
+use crate::exit;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Lam {
+    steps: u32,
+    learning_rate: f32,
+    decoder: String,
+    layers: Vec<u32>,
+    deep: Deep,
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Deep {
+    width: u32,
+}
+
+impl Default for Lam {
+    fn default() -> Self {
+        Self {
+            steps: 100,
+            learning_rate: 0.1,
+            decoder: "history".into(),
+            layers: vec![1, 2],
+            deep: Deep::default(),
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Section for Lam {
+    const NAME: &'static str = "lam";
+
+    fn check(&self) -> Result<(), String> {
+        if self.steps == 0 {
+            return Err("steps is 0: at least 1".into());
+        }
+        Ok(())
+    }
+}
+
+fn config(file: &str, sets: &[&str]) -> Result<Config, ConfigError> {
+    let file = ConfigFile::parse("p.toml".into(), file.into())?;
+    let sets = sets.iter().map(|text| Override::parse(text));
+    Config::new(Some(file), sets.collect::<Result<_, _>>()?)
+}
+
+fn lam(file: &str, sets: &[&str]) -> Result<Lam, ConfigError> {
+    config(file, sets)?.section()
+}
+
+fn complaint(file: &str, sets: &[&str]) -> String {
+    let error = lam(file, sets).unwrap_err();
+    let words = error.to_string();
+    assert_eq!(exit::code_of(&error.into()), exit::USAGE);
+    words
+}
+
+/// Would catch: a layer that does not win over the one below, or wipes out its neighbours.
+#[test]
+fn flags_over_file_over_defaults() {
+    let file = "[lam]\nsteps = 7\ndecoder = 'x'\n[lam.deep]\nwidth = 3\n";
+    let got = lam(file, &["lam.steps=8", "lam.steps=9", "lam.labels.a=b"]).unwrap();
+    let expected = Lam {
+        steps: 9,
+        decoder: "x".into(),
+        deep: Deep { width: 3 },
+        labels: BTreeMap::from([("a".into(), "b".into())]),
+        ..Lam::default()
+    };
+    assert_eq!(got, expected);
+    assert_eq!(lam("", &[]).unwrap(), Lam::default());
+}
+
+/// Would catch: a whole number refused where a fraction is meant.
+#[test]
+fn integers_are_numbers_too() {
+    assert!((lam("[lam]\nlearning_rate = 1", &[]).unwrap().learning_rate - 1.0).abs() < 1e-9);
+}
+
+/// Would catch: a misspelt key doing nothing, silently; and messages that do not say where or what instead.
+#[test]
+fn unknown_keys_name_place_and_nearest() {
+    assert_eq!(
+        complaint("[lam]\nsteps = 1\nlearning_rte = 3\n", &[]),
+        "p.toml:3: [lam] has no key `learning_rte`; did you mean `learning_rate`?"
+    );
+    assert_eq!(
+        complaint("", &["lam.deep.widht=3"]),
+        "--set lam.deep.widht=3: [lam] has no key `deep.widht`; did you mean `deep.width`?"
+    );
+    assert_eq!(
+        complaint("[lam]\nheld_out = 1\n", &[]),
+        "p.toml:2: [lam] has no key `held_out`; `held_out` is a key of [data]"
+    );
+    assert_eq!(
+        complaint("[lam]\nqqq = 1\n", &[]),
+        "p.toml:2: [lam] has no key `qqq`; its keys are: steps, learning_rate, decoder, layers, deep.width, labels"
+    );
+}
+
+/// Would catch: users fixing five typing errors in five runs.
+#[test]
+fn all_unknown_keys_are_told_at_once() {
+    let words = complaint("[lam]\nstep = 1\nlayer = 2\n", &[]);
+    assert!(
+        words.contains("`step`") && words.contains("`layer`"),
+        "{words}"
+    );
+}
+
+/// Would catch: a misspelt section header switching off everything below it.
+#[test]
+fn unknown_sections_are_refused() {
+    assert_eq!(
+        complaint("[tokeniser]\nx = 1\n", &[]),
+        "p.toml:1: there is no section [tokeniser]; did you mean [tokenizer]?"
+    );
+    assert!(complaint("", &["lma.steps=3"]).contains("did you mean [lam]?"));
+    assert!(complaint("steps = 3\n", &[]).contains("stands outside any section"));
+    assert!(complaint("[zzz]\n", &[]).contains("the sections are [data], [sample]"));
+}
+
+/// Would catch: type errors that do not name the key and the line.
+#[test]
+fn wrong_types_name_the_key() {
+    let words = complaint("[lam]\nsteps = 'many'\n", &[]);
+    assert!(
+        words.starts_with("p.toml:2: lam.steps: invalid type"),
+        "{words}"
+    );
+    let words = complaint("", &["lam.layers=3"]);
+    assert!(
+        words.starts_with("--set lam.layers=3: lam.layers: "),
+        "{words}"
+    );
+    assert!(words.contains("write a list"), "{words}");
+    let words = complaint("[lam]\nlayers = [1, -2]\n", &[]);
+    assert!(words.starts_with("p.toml:2: lam.layers[1]: "), "{words}");
+    let words = complaint("", &["lam.steps.x=3"]);
+    assert!(words.contains("`steps` is a value"), "{words}");
+}
+
+/// Would catch: values that no type forbids but that make no sense.
+#[test]
+fn a_section_checks_itself() {
+    assert_eq!(
+        complaint("[lam]\nsteps = 0\n", &[]),
+        "section [lam]: steps is 0: at least 1"
+    );
+    let held_out = config("[data]\nheld_out = 1.5\n", &[]).unwrap();
+    let error = held_out.section::<DataConfig>().unwrap_err();
+    assert!(error.to_string().contains("held_out is 1.5"), "{error}");
+}
+
+/// Would catch: the pipeline's check across all sections missing a key, or hinting at the wrong section.
+#[test]
+fn all_sections_can_be_checked_at_once() {
+    let all: Table = "[lam]\nsteps = 1\n[tokenizer]\npatch = 4\n[lam.labels]\n"
+        .parse()
+        .unwrap();
+    let check = |file| config(file, &[]).unwrap().check_keys(&all);
+    assert!(check("[lam]\nsteps = 3\n[lam.labels]\nfree = 'x'\n").is_ok());
+    let error = check("[lam]\npatch = 4\n[tokenizer]\npach = 4\n").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "p.toml:2: [lam] has no key `patch`; `patch` is a key of [tokenizer]\n       \
+         p.toml:4: [tokenizer] has no key `pach`; did you mean `patch`?"
+    );
+}
+
+/// Would catch: a wrong path or broken TOML with a message that does not name the file.
+#[test]
+fn unreadable_files_are_named() {
+    let args = ConfigArgs {
+        config: Some("/nowhere/p.toml".into()),
+        set: Vec::new(),
+    };
+    let error = load(&args).unwrap_err();
+    assert!(error.to_string().contains("/nowhere/p.toml"), "{error}");
+    let error = config("[lam\n", &[]).unwrap_err();
+    assert!(
+        error.to_string().starts_with("p.toml is not valid TOML"),
+        "{error}"
+    );
+}
+
+/// Would catch: a child process getting another config than its parent was given.
+#[test]
+fn words_reproduce_the_flags() {
+    let args = ConfigArgs {
+        config: Some("a b.toml".into()),
+        set: vec!["data.videos=[\"x y\"]".into()],
+    };
+    assert_eq!(
+        args.to_words(),
+        ["--config=a b.toml", "--set=data.videos=[\"x y\"]"]
+    );
+}

@@ -1,0 +1,203 @@
+//! Work keys: the name of a piece of work, from what goes into it.
+//!
+//! "Is it up to date?" is answered by content and config, never by time stamps: a step's key is a hash of its name,
+//! the version of its code's output format, its resolved config and the keys or content hashes of its inputs. Its
+//! output directory bears the key. Same key: nothing to do. Anything changed: another directory, and the old one
+//! stays valid.
+//!
+//! Guarantees: the same on every machine; independent of the order of fields and of inputs; and no two different
+//! lists of parts are hashed as the same bytes (they are hashed as one canonical JSON document).
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+const HEX_DIGITS: usize = 16;
+
+/// A work key, and what it was made from (which [`crate::step::StepDir`] records as the output's lineage).
+#[derive(Debug, Clone)]
+pub struct Key {
+    hex: String,
+    config: Value,
+    inputs: Map<String, Value>,
+}
+
+impl Key {
+    /// Starts a key for `step`, whose outputs are in version `format` of their format. Raise `format` when the code
+    /// changes so that old outputs should be made anew.
+    #[must_use]
+    pub fn builder(step: &str, format: u32) -> KeyBuilder {
+        KeyBuilder {
+            step: step.to_owned(),
+            format,
+            config: Value::Null,
+            inputs: Map::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.hex
+    }
+
+    pub(crate) fn config(&self) -> &Value {
+        &self.config
+    }
+
+    pub(crate) fn inputs(&self) -> &Map<String, Value> {
+        &self.inputs
+    }
+}
+
+/// Collects what goes into a [`Key`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct KeyBuilder {
+    step: String,
+    format: u32,
+    config: Value,
+    inputs: Map<String, Value>,
+}
+
+impl KeyBuilder {
+    /// Adds the config that the step's output depends on; several calls merge their fields.
+    ///
+    /// # Panics
+    /// When `config` is not serialisable as JSON (a map with keys that are not strings): a mistake in the code.
+    pub fn config(mut self, config: &impl Serialize) -> Self {
+        let value = serde_json::to_value(config).expect("a config section is serialisable");
+        self.config = match (self.config, value) {
+            (Value::Object(mut old), Value::Object(new)) => {
+                old.extend(new);
+                Value::Object(old)
+            }
+            (_, new) => new,
+        };
+        self
+    }
+
+    /// Adds an input by name and by its key or content hash.
+    pub fn input(mut self, name: &str, hash: impl fmt::Display) -> Self {
+        self.inputs
+            .insert(name.to_owned(), Value::String(hash.to_string()));
+        self
+    }
+
+    #[must_use]
+    pub fn finish(self) -> Key {
+        let document = canonical(json!({
+            "step": self.step,
+            "format": self.format,
+            "config": self.config,
+            "inputs": self.inputs,
+        }));
+        let mut hex = blake3::hash(document.to_string().as_bytes())
+            .to_hex()
+            .to_string();
+        hex.truncate(HEX_DIGITS);
+        Key {
+            hex,
+            config: self.config,
+            inputs: self.inputs,
+        }
+    }
+}
+
+/// The value with every object's fields in alphabetical order.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut fields: Vec<_> = map.into_iter().collect();
+            fields.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(fields.into_iter().map(|(k, v)| (k, canonical(v))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
+        scalar => scalar,
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.hex)
+    }
+}
+
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        &self.hex
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.hex == other.hex
+    }
+}
+
+impl Eq for Key {}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.hex)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> KeyBuilder {
+        Key::builder("lam", 1)
+            .config(&json!({"steps": 10, "width": 64}))
+            .input("clips", "abc")
+            .input("splits", "def")
+    }
+
+    /// Would catch: any change to how keys are made, which would silently redo everybody's work.
+    #[test]
+    fn keys_do_not_change_between_versions() {
+        assert_eq!(builder().finish().to_string(), "69f2f9ef5c55a44c");
+    }
+
+    /// Would catch: reordering a struct's fields, or the calls, retraining a model.
+    #[test]
+    fn order_does_not_matter() {
+        let other = Key::builder("lam", 1)
+            .input("splits", "def")
+            .input("clips", "abc")
+            .config(&json!({"width": 64}))
+            .config(&json!({"steps": 10}));
+        assert_eq!(builder().finish(), other.finish());
+    }
+
+    /// Would catch: a part of the work being left out of its key, so that stale output is taken for fresh.
+    #[test]
+    fn every_part_matters() {
+        let key = builder().finish();
+        let changed = [
+            Key::builder("dynamics", 1)
+                .config(&json!({"steps": 10, "width": 64}))
+                .input("clips", "abc")
+                .input("splits", "def"),
+            Key::builder("lam", 2)
+                .config(&json!({"steps": 10, "width": 64}))
+                .input("clips", "abc")
+                .input("splits", "def"),
+            builder().config(&json!({"steps": 11})),
+            builder().input("clips", "abd"),
+            builder().input("more", ""),
+        ];
+        for other in changed {
+            assert_ne!(key, other.clone().finish(), "{other:?}");
+        }
+    }
+
+    /// Would catch: `"ab" + "c"` and `"a" + "bc"` giving the same key.
+    #[test]
+    fn parts_do_not_run_together() {
+        let one = Key::builder("x", 1).input("a", "bc").finish();
+        let two = Key::builder("x", 1).input("ab", "c").finish();
+        assert_ne!(one, two);
+    }
+}

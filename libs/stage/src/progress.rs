@@ -1,0 +1,250 @@
+//! How far a long piece of work is: a bar on a terminal, a line now and then everywhere else.
+//!
+//! A person at a terminal gets a bar with the time left. A log file gets at most one line every ten seconds and
+//! always a last one, so a night's log of a thousand steps stays readable and its end is never missing.
+//!
+//! All bars of a process share one [`indicatif::MultiProgress`]; whatever else writes to stderr does so inside
+//! [`suspend`] and tears nothing apart. [`Progress`] is `Sync`: workers may advance it from any thread.
+
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::duration::human;
+
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+const REDRAW: Duration = Duration::from_millis(250);
+
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Runs `write` with the bars taken off the screen, and puts them back.
+pub fn suspend<R>(write: impl FnOnce() -> R) -> R {
+    BARS.suspend(write)
+}
+
+/// One piece of work of known size (or 0: unknown).
+#[derive(Debug)]
+pub struct Progress {
+    label: String,
+    total: u64,
+    started: Instant,
+    done: AtomicU64,
+    message: Mutex<String>,
+    finished: AtomicBool,
+    view: View,
+}
+
+#[derive(Debug)]
+enum View {
+    Bar(ProgressBar),
+    /// When the last line was written.
+    Lines(Mutex<Instant>),
+}
+
+impl Progress {
+    /// Begins showing `label`, of `total` units; 0 where the size is not known.
+    #[must_use]
+    pub fn new(label: impl Into<String>, total: u64) -> Self {
+        let label = label.into();
+        let view = if on_terminal() {
+            View::Bar(bar(&label, total))
+        } else {
+            View::Lines(Mutex::new(Instant::now()))
+        };
+        Self {
+            label,
+            total,
+            started: Instant::now(),
+            done: AtomicU64::new(0),
+            message: Mutex::default(),
+            finished: AtomicBool::new(false),
+            view,
+        }
+    }
+
+    /// Says something beside the count: the loss, the file.
+    pub fn set_message(&self, message: impl Into<String>) {
+        let message = message.into();
+        if let View::Bar(bar) = &self.view {
+            bar.set_message(message.clone());
+        }
+        *lock(&self.message) = message;
+    }
+
+    /// Advances by `n` units.
+    pub fn inc(&self, n: u64) {
+        self.done.fetch_add(n, Ordering::Relaxed);
+        self.show();
+    }
+
+    /// Stands at `n` units: where a resumed run begins.
+    pub fn set(&self, n: u64) {
+        self.done.store(n, Ordering::Relaxed);
+        self.show();
+    }
+
+    /// Ends the display, leaving its last state. Further calls do nothing.
+    pub fn finish(&self) {
+        if self.finished.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        match &self.view {
+            View::Bar(bar) => bar.abandon(),
+            View::Lines(_) => suspend(|| eprintln!("{}", self.last_line())),
+        }
+    }
+
+    fn show(&self) {
+        match &self.view {
+            View::Bar(bar) => bar.set_position(self.done.load(Ordering::Relaxed)),
+            View::Lines(last) => {
+                // A worker that finds another one writing has nothing to add.
+                let Ok(mut last) = last.try_lock() else {
+                    return;
+                };
+                if last.elapsed() >= BETWEEN_LINES {
+                    *last = Instant::now();
+                    suspend(|| eprintln!("{}", self.line()));
+                }
+            }
+        }
+    }
+
+    /// "fit the tokenizer: 120/600, 2 min left, loss 0.12".
+    fn line(&self) -> String {
+        let done = self.done.load(Ordering::Relaxed);
+        let mut line = format!("{}: {}", self.label, self.count(done));
+        if done > 0 && done < self.total {
+            let left =
+                self.started.elapsed().as_secs_f64() / counted(done) * counted(self.total - done);
+            line += &format!(", {} left", human(Duration::from_secs_f64(left)));
+        }
+        self.with_message(line)
+    }
+
+    fn last_line(&self) -> String {
+        let done = self.done.load(Ordering::Relaxed);
+        let took = human(self.started.elapsed());
+        self.with_message(format!("{}: {} in {took}", self.label, self.count(done)))
+    }
+
+    fn count(&self, done: u64) -> String {
+        if self.total == 0 {
+            done.to_string()
+        } else {
+            format!("{done}/{}", self.total)
+        }
+    }
+
+    fn with_message(&self, line: String) -> String {
+        let message = lock(&self.message);
+        if message.is_empty() {
+            line
+        } else {
+            format!("{line}, {message}")
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// A run that was stopped or failed leaves its bar where it stood, so that one sees how far it came.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Whether people watch stderr as it is written.
+#[must_use]
+pub fn on_terminal() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+fn bar(label: &str, total: u64) -> ProgressBar {
+    let (bar, template) = if total == 0 {
+        (
+            ProgressBar::new_spinner(),
+            "{prefix} {spinner} {pos} in {elapsed} {wide_msg:.dim}",
+        )
+    } else {
+        (
+            ProgressBar::new(total),
+            "{prefix} {bar:24.cyan/blue} {pos}/{len} {eta:>4} left {wide_msg:.dim}",
+        )
+    };
+    let style = ProgressStyle::with_template(template)
+        .expect("the template above is valid")
+        .progress_chars("━╸─");
+    let bar = BARS.add(bar.with_style(style).with_prefix(label.to_owned()));
+    bar.enable_steady_tick(REDRAW);
+    bar
+}
+
+/// A count as a number to calculate with; progress needs no more digits than f64 has.
+#[expect(clippy::cast_precision_loss, reason = "an estimate of the time left")]
+fn counted(n: u64) -> f64 {
+    n as f64
+}
+
+/// A worker's panic while it held a message is no reason for the others to panic too.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(total: u64) -> Progress {
+        viewed_as(View::Lines(Mutex::new(Instant::now())), total)
+    }
+
+    fn viewed_as(view: View, total: u64) -> Progress {
+        Progress {
+            label: "fit".into(),
+            total,
+            started: Instant::now(),
+            done: AtomicU64::new(0),
+            message: Mutex::default(),
+            finished: AtomicBool::new(false),
+            view,
+        }
+    }
+
+    /// Would catch: a division by zero before the first unit, or "left" after the last.
+    #[test]
+    fn lines_say_count_time_left_and_message() {
+        let progress = lines(4);
+        assert_eq!(progress.line(), "fit: 0/4");
+        progress.inc(1);
+        progress.set_message("loss 0.5");
+        assert_eq!(progress.line(), "fit: 1/4, 0.0 s left, loss 0.5");
+        progress.set(4);
+        assert_eq!(progress.line(), "fit: 4/4, loss 0.5");
+        assert_eq!(progress.last_line(), "fit: 4/4 in 0.0 s, loss 0.5");
+    }
+
+    /// Would catch: "3/0" where the size is unknown.
+    #[test]
+    fn unknown_size_is_not_shown_as_zero() {
+        let progress = lines(0);
+        progress.inc(3);
+        assert_eq!(progress.line(), "fit: 3");
+    }
+
+    /// Would catch: an update lost between threads, or a second `finish` (the drop's) showing the end twice.
+    #[test]
+    fn threads_share_one_count() {
+        let progress = viewed_as(View::Bar(ProgressBar::hidden()), 400);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..100).for_each(|_| progress.inc(1)));
+            }
+        });
+        progress.finish();
+        assert_eq!(progress.done.load(Ordering::Relaxed), 400);
+        assert!(progress.finished.load(Ordering::Relaxed));
+    }
+}
