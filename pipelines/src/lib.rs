@@ -1,1 +1,109 @@
-//! Placeholder.
+//! The pipeline: starts the stages' binaries in order, from one config file.
+//!
+//! It knows the order of the steps and nothing of what they do. Each step is a program of its own beside this one: it
+//! decides by its work key whether there is anything to do, takes its own lock, and draws its own progress. So a step
+//! that is run by hand, by cron or from here is the same step, and killing the pipeline loses nothing.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`steps`] | which steps there are, in which order |
+//! | [`tools`] | where the stages' binaries are, and their answers to `config` and `status` |
+//! | [`child`] | one step as a child process: its output, signals, exit code |
+//! | [`runner`] | all steps, one after the other |
+//! | [`headline`] | the report's main numbers |
+//! | [`status`] | the table of what exists and what does not |
+
+pub mod child;
+pub mod headline;
+pub mod paint;
+pub mod runner;
+pub mod status;
+pub mod steps;
+pub mod tools;
+
+use std::io::{self, Write};
+
+use camino::Utf8PathBuf;
+use clap::{Parser, Subcommand};
+use genie_stage::config::{self, ConfigArgs};
+use genie_stage::{Exit, cli, log};
+
+use steps::Stage;
+use tools::Tools;
+
+const DEFAULT_CONFIG: &str = "pipelines/demo.toml";
+
+/// Genie, from videos to a report: ingest, tokenize, train, evaluate.
+#[derive(Parser, Debug)]
+#[command(name = "genie", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    verbosity: log::Verbosity,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run every step that is not up to date, in order, and print the report's main numbers
+    Run {
+        #[command(flatten)]
+        pipeline: Pipeline,
+        /// Only the steps of this stage; may be repeated
+        #[arg(long, value_name = "STAGE")]
+        stage: Vec<Stage>,
+    },
+    /// Say what exists and what does not
+    Status {
+        #[command(flatten)]
+        pipeline: Pipeline,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the config and print it with every key filled in
+    Config {
+        #[command(flatten)]
+        pipeline: Pipeline,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+struct Pipeline {
+    /// The pipeline's TOML file
+    #[arg(value_name = "CONFIG", default_value = DEFAULT_CONFIG)]
+    config: Utf8PathBuf,
+    /// Override one key; a TOML value, or a bare word for a string; may be repeated
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Pipeline {
+    fn args(self) -> ConfigArgs {
+        ConfigArgs {
+            config: Some(self.config),
+            set: self.set,
+        }
+    }
+}
+
+/// The binary's body.
+pub fn run() -> anyhow::Result<Exit> {
+    let cli: Cli = cli::parse();
+    log::init(cli.verbosity.level());
+    match cli.command {
+        Command::Run { pipeline, stage } => {
+            runner::run(&Tools::beside_this_one()?, &pipeline.args(), &stage)
+        }
+        Command::Status { pipeline, json } => {
+            status::print(&Tools::beside_this_one()?, &pipeline.args(), json)
+        }
+        Command::Config { pipeline } => {
+            let args = pipeline.args();
+            let loaded = config::load(&args)?;
+            let resolved = Tools::beside_this_one()?.resolve(&loaded, &args)?;
+            write!(io::stdout(), "{resolved}")?;
+            Ok(Exit::Done)
+        }
+    }
+}

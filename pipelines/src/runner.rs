@@ -1,0 +1,177 @@
+//! All steps, one after the other.
+//!
+//! Nothing is skipped here: a step that is up to date says so itself, and only it knows. What is decided here is how
+//! one step's end bears on the next (DESIGN: exit codes): rejects (2) are remembered and the run goes on; anything
+//! else that is not success ends the run with the step's own code. Everything done until then stays done.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use camino::Utf8Path;
+use genie_stage::config::{self, ConfigArgs, DataConfig};
+use genie_stage::duration::human;
+use genie_stage::status::State;
+use genie_stage::stop::Stop;
+use genie_stage::{Exit, exit};
+
+use crate::child::{self, Ended, Stdout};
+use crate::headline::Headline;
+use crate::paint::{bold, dim};
+use crate::steps::{self, Stage, Step};
+use crate::tools::{self, Tools};
+
+/// Runs the steps of `only` (all, if empty) and prints the result.
+pub fn run(tools: &Tools, args: &ConfigArgs, only: &[Stage]) -> anyhow::Result<Exit> {
+    let config = config::load(args)?;
+    if let Err(error) = tools.resolve(&config, args) {
+        return tools::explained(error);
+    }
+    let data: DataConfig = config.section()?;
+    let steps: Vec<Step> = steps::for_data(&data)
+        .into_iter()
+        .filter(|step| only.is_empty() || only.contains(&step.stage))
+        .collect();
+    print_plan(args, &data, &steps);
+    Run {
+        tools,
+        args,
+        stop: Stop::install_for_parent(),
+        started: Instant::now(),
+        rejects: false,
+        worked: false,
+    }
+    .all(&steps)
+}
+
+/// One run of the pipeline, and what it remembers from step to step.
+struct Run<'a> {
+    tools: &'a Tools,
+    args: &'a ConfigArgs,
+    stop: Stop,
+    started: Instant,
+    /// A step ended with rejects.
+    rejects: bool,
+    /// A step had something to do.
+    worked: bool,
+}
+
+impl Run<'_> {
+    fn all(mut self, steps: &[Step]) -> anyhow::Result<Exit> {
+        let mut report = None;
+        for (index, step) in steps.iter().enumerate() {
+            if self.stop.requested() {
+                return Ok(self.stop.exit());
+            }
+            let place = format!("[{}/{}] {}", index + 1, steps.len(), step.name());
+            let (ended, took) = self.step(step, &place)?;
+            match child::code_of(ended.status) {
+                0 => {}
+                exit::REJECTS => self.rejects = true,
+                code => {
+                    eprintln!("{}", failure(&place, code, took));
+                    return Ok(Exit::Failed(code));
+                }
+            }
+            if step.stage == Stage::Evaluate {
+                report = ended.last_line;
+            }
+        }
+        self.conclude(report.as_deref())
+    }
+
+    /// Runs one step and shows how it went, but for failure.
+    fn step(&mut self, step: &Step, place: &str) -> anyhow::Result<(Ended, Duration)> {
+        let up_to_date = self.state(step) == Some(State::Done);
+        self.worked |= !up_to_date;
+        if !up_to_date {
+            eprintln!("{} {}", bold(place), dim(step.purpose));
+        }
+        let started = Instant::now();
+        let mut command = self.tools.command(step.stage);
+        command.arg(step.subcommand).args(self.args.to_words());
+        let stdout = match step.stage {
+            Stage::Evaluate => Stdout::Keep,
+            _ => Stdout::Show,
+        };
+        let ended = child::run(&mut command, &self.stop, stdout)
+            .with_context(|| format!("cannot run {}", step.stage.binary()))?;
+        let took = started.elapsed();
+        let state = match (child::code_of(ended.status), up_to_date) {
+            (0, true) => "up to date".to_owned(),
+            (0, false) => format!("done in {}", human(took)),
+            (exit::REJECTS, true) => "up to date, with rejects".to_owned(),
+            (exit::REJECTS, false) => format!("done in {}, with rejects", human(took)),
+            _ => return Ok((ended, took)),
+        };
+        eprintln!("{} {state}", bold(place));
+        Ok((ended, took))
+    }
+
+    /// Where the step stands just before it runs; a stage that cannot say is simply run.
+    fn state(&self, step: &Step) -> Option<State> {
+        let statuses = self.tools.status(step.stage, self.args).ok()?;
+        step.find(&statuses).map(|status| status.state)
+    }
+
+    /// The end of a run in which no step failed.
+    fn conclude(&self, report: Option<&str>) -> anyhow::Result<Exit> {
+        if self.worked {
+            eprintln!(
+                "{}",
+                bold(&format!("all done in {}", human(self.started.elapsed())))
+            );
+        } else {
+            eprintln!("{}", bold("nothing to do: everything is up to date"));
+        }
+        if let Some(report) = report {
+            Headline::read(Utf8Path::new(report))?.print()?;
+        }
+        if self.rejects {
+            eprintln!(
+                "some videos were rejected; `genie-ingest sql` lists them: \
+                 SELECT source_path, reason FROM sources WHERE reason IS NOT NULL"
+            );
+            return Ok(Exit::Rejects);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn print_plan(args: &ConfigArgs, data: &DataConfig, steps: &[Step]) {
+    let config = args.config.as_deref().map_or("defaults", Utf8Path::as_str);
+    let videos = match data.videos.as_slice() {
+        [] => "the built-in game".to_owned(),
+        some => some.join(", "),
+    };
+    eprintln!("{}", bold(&format!("{config}: {videos} → {}", data.root)));
+    for (index, step) in steps.iter().enumerate() {
+        let line = format!("  {}. {:<16} {}", index + 1, step.name(), step.purpose);
+        eprintln!("{}", dim(&line));
+    }
+    eprintln!();
+}
+
+/// What to say of a step that ended the run.
+fn failure(place: &str, code: u8, took: Duration) -> String {
+    let took = human(took);
+    match code {
+        130 | 143 => format!(
+            "{} stopped after {took}; what is done is kept: the same command goes on from there",
+            bold(place)
+        ),
+        exit::LOCKED => format!("{} is locked by another run", bold(place)),
+        137 => format!(
+            "{} was killed after {took}, most likely for want of memory; what is done is kept: \
+             try smaller batches, and the same command goes on from there",
+            bold(place)
+        ),
+        code => format!(
+            "{} failed after {took} with exit code {code}: its message is above; \
+             what is done is kept: the same command goes on from there",
+            bold(place)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! Tests of the runner over stage binaries that are small shell scripts: what is run, in which order, and what the
+//! pipeline makes of how they end. (The real chain is tested in `tests/`.)
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use camino::Utf8PathBuf;
+use serde_json::json;
+
+use super::*;
+
+/// A directory with four fake binaries that write down how they are called.
+struct Fake {
+    _dir: tempfile::TempDir,
+    dir: Utf8PathBuf,
+}
+
+impl Fake {
+    /// `behaviour` is a shell `case` body on "$step", such as `"ingest run") exit 2;;`.
+    fn new(behaviour: &str) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).unwrap();
+        let report = json!({"lam": {"codes_used": 5}}).to_string();
+        fs::write(dir.join("report.json"), report).unwrap();
+        for stage in Stage::ALL {
+            let name = stage.name();
+            let script = format!(
+                "#!/bin/sh\n\
+                 cd {dir}\n\
+                 step=\"{name} $1\"\n\
+                 case \"$step\" in\n\
+                 {behaviour}\n\
+                 esac\n\
+                 case $1 in\n\
+                 config) printf '[data]\\nroot = \"x\"\\nvideos = []\\nheld_out = 0.1\\n[{section}]\\nsteps = 1\\n'; exit;;\n\
+                 status) cat {name}.status 2>/dev/null || echo '[]'; exit;;\n\
+                 esac\n\
+                 echo \"$step\" >> calls\n\
+                 shift; echo \"$@\" > arguments\n\
+                 case \"$step\" in 'evaluate run') echo {dir};; esac\n",
+                section = section(stage),
+            );
+            let path = dir.join(stage.binary());
+            fs::write(&path, script).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self {
+            _dir: temporary,
+            dir,
+        }
+    }
+
+    fn run(&self, sets: &[&str]) -> anyhow::Result<Exit> {
+        self.run_stages(sets, &[])
+    }
+
+    fn run_stages(&self, sets: &[&str], only: &[Stage]) -> anyhow::Result<Exit> {
+        let args = ConfigArgs {
+            config: None,
+            set: sets.iter().map(ToString::to_string).collect(),
+        };
+        run(&Tools::in_dir(&self.dir), &args, only)
+    }
+
+    fn calls(&self) -> Vec<String> {
+        let calls = fs::read_to_string(self.dir.join("calls")).unwrap_or_default();
+        calls.lines().map(str::to_owned).collect()
+    }
+}
+
+fn section(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Ingest => "ingest",
+        Stage::Tokenize => "tokenizer",
+        Stage::Train => "lam",
+        Stage::Evaluate => "evaluate",
+    }
+}
+
+/// Would catch: a step left out or moved, or flags not reaching the stages.
+#[test]
+fn runs_all_steps_in_order_with_the_same_flags() {
+    let fake = Fake::new("");
+    assert_eq!(fake.run(&["lam.steps=3"]).unwrap(), Exit::Done);
+    assert_eq!(
+        fake.calls(),
+        [
+            "ingest sample",
+            "ingest run",
+            "tokenize fit",
+            "tokenize encode",
+            "train lam",
+            "train label",
+            "train dynamics",
+            "evaluate run"
+        ]
+    );
+    let arguments = fs::read_to_string(fake.dir.join("arguments")).unwrap();
+    assert_eq!(arguments.trim(), "--set=lam.steps=3");
+}
+
+/// Would catch: `make train` training on nothing but what it was told to.
+#[test]
+fn a_stage_alone() {
+    let fake = Fake::new("");
+    fake.run_stages(&[], &[Stage::Tokenize]).unwrap();
+    assert_eq!(fake.calls(), ["tokenize fit", "tokenize encode"]);
+}
+
+/// Would catch: one bad video ending the night's run, or being forgotten at its end.
+#[test]
+fn rejects_are_remembered_to_the_end() {
+    let fake = Fake::new("'ingest run') echo \"$step\" >> calls; exit 2;;");
+    assert_eq!(fake.run(&[]).unwrap(), Exit::Rejects);
+    assert_eq!(fake.calls().len(), 8);
+}
+
+/// Would catch: training going on without what the failed step should have made; or cron taking a lock for a failure.
+#[test]
+fn any_other_failure_ends_the_run_with_its_code() {
+    for code in [1, 64, 75, 130, 143] {
+        let fake = Fake::new(&format!("'tokenize fit') exit {code};;"));
+        assert_eq!(fake.run(&[]).unwrap(), Exit::Failed(code));
+        assert_eq!(fake.calls(), ["ingest sample", "ingest run"]);
+    }
+}
+
+/// Would catch: an hour of training before it turns out that `genie-evaluate` was not built.
+#[test]
+fn a_missing_binary_is_told_before_anything_starts() {
+    let fake = Fake::new("");
+    fs::remove_file(fake.dir.join("genie-evaluate")).unwrap();
+    let error = fake.run(&[]).unwrap_err().to_string();
+    assert!(error.contains("genie-evaluate not found"), "{error}");
+    assert!(error.contains("make build"), "{error}");
+    assert!(fake.calls().is_empty());
+}
+
+/// Would catch: a misspelt key noticed only when its stage comes, or without a hint where it belongs.
+#[test]
+fn a_wrong_config_is_told_before_anything_starts() {
+    let fake = Fake::new("");
+    let error = fake.run(&["tokenizer.held_out=3"]).unwrap_err();
+    assert!(error.to_string().contains("is a key of [data]"), "{error}");
+    assert_eq!(exit::code_of(&error), exit::USAGE);
+    let refusing = Fake::new("'train config') echo 'error: lam.steps' >&2; exit 64;;");
+    assert_eq!(refusing.run(&[]).unwrap(), Exit::Failed(64));
+    assert!(fake.calls().is_empty() && refusing.calls().is_empty());
+}
+
+/// Would catch: "nothing to do" when there was, or the reverse.
+#[test]
+fn says_whether_there_was_anything_to_do() {
+    let fake = Fake::new("");
+    let done = |steps: &[&str]| {
+        let rows: Vec<_> = steps
+            .iter()
+            .map(|step| json!({"step": step, "state": "done"}))
+            .collect();
+        serde_json::to_string(&rows).unwrap()
+    };
+    fs::write(fake.dir.join("ingest.status"), done(&["sample", "run"])).unwrap();
+    let args = ConfigArgs::default();
+    let tools = Tools::in_dir(&fake.dir);
+    let mut run = Run {
+        tools: &tools,
+        args: &args,
+        stop: Stop::manual(),
+        started: Instant::now(),
+        rejects: false,
+        worked: false,
+    };
+    let steps = steps::for_data(&DataConfig::default());
+    run.step(&steps[0], "").unwrap();
+    run.step(&steps[1], "").unwrap();
+    assert!(!run.worked);
+    run.step(&steps[2], "").unwrap();
+    assert!(run.worked);
+}
+
+/// Would catch: steps going on after Ctrl-C came between two of them.
+#[test]
+fn a_stop_between_steps_ends_the_run() {
+    let fake = Fake::new("");
+    let stop = Stop::manual();
+    stop.request();
+    let args = ConfigArgs::default();
+    let run = Run {
+        tools: &Tools::in_dir(&fake.dir),
+        args: &args,
+        stop,
+        started: Instant::now(),
+        rejects: false,
+        worked: false,
+    };
+    let steps = steps::for_data(&DataConfig::default());
+    assert_eq!(run.all(&steps).unwrap(), Exit::Stopped(130));
+    assert!(fake.calls().is_empty());
+}

@@ -1,0 +1,122 @@
+//! Which steps the pipeline has, in which order.
+
+use genie_stage::config::DataConfig;
+use genie_stage::status::StepStatus;
+
+/// A stage: one binary, and the steps it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    Ingest,
+    Tokenize,
+    Train,
+    Evaluate,
+}
+
+impl Stage {
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Tokenize, Self::Train, Self::Evaluate];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Tokenize => "tokenize",
+            Self::Train => "train",
+            Self::Evaluate => "evaluate",
+        }
+    }
+
+    #[must_use]
+    pub fn binary(self) -> String {
+        format!("genie-{}", self.name())
+    }
+}
+
+/// One step: a subcommand of a stage's binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    pub stage: Stage,
+    pub subcommand: &'static str,
+    /// What it does, for people.
+    pub purpose: &'static str,
+}
+
+impl Step {
+    const fn new(stage: Stage, subcommand: &'static str, purpose: &'static str) -> Self {
+        Self {
+            stage,
+            subcommand,
+            purpose,
+        }
+    }
+
+    /// "tokenize fit".
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.stage.name(), self.subcommand)
+    }
+
+    /// This step among those its stage tells about.
+    #[must_use]
+    pub fn find<'a>(&self, statuses: &'a [StepStatus]) -> Option<&'a StepStatus> {
+        statuses
+            .iter()
+            .find(|status| status.step == self.subcommand || status.step == self.name())
+    }
+}
+
+const SAMPLE: Step = Step::new(
+    Stage::Ingest,
+    "sample",
+    "record gameplay of the built-in game",
+);
+
+/// Everything after the videos are there. The last step's stdout ends with the report's directory.
+const STEPS: [Step; 7] = [
+    Step::new(Stage::Ingest, "run", "cut the videos into clips"),
+    Step::new(Stage::Tokenize, "fit", "learn to draw frames as tokens"),
+    Step::new(Stage::Tokenize, "encode", "turn the clips into tokens"),
+    Step::new(Stage::Train, "lam", "discover the actions between frames"),
+    Step::new(Stage::Train, "label", "name the action of every frame"),
+    Step::new(Stage::Train, "dynamics", "learn what each action does"),
+    Step::new(
+        Stage::Evaluate,
+        "run",
+        "measure on unseen videos, write the report",
+    ),
+];
+
+/// The steps for `data`: the sample game is recorded only where no videos are given.
+#[must_use]
+pub fn for_data(data: &DataConfig) -> Vec<Step> {
+    let sample = data.videos.is_empty().then_some(SAMPLE);
+    sample.into_iter().chain(STEPS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch: a step moved before the one whose output it reads, or the game being recorded beside a user's
+    /// videos.
+    #[test]
+    fn the_order() {
+        let names =
+            |data: &DataConfig| -> Vec<String> { for_data(data).iter().map(Step::name).collect() };
+        let mut data = DataConfig::default();
+        assert_eq!(
+            names(&data),
+            [
+                "ingest sample",
+                "ingest run",
+                "tokenize fit",
+                "tokenize encode",
+                "train lam",
+                "train label",
+                "train dynamics",
+                "evaluate run"
+            ]
+        );
+        data.videos.push("my-videos".into());
+        assert_eq!(names(&data)[0], "ingest run");
+    }
+}
