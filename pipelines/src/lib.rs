@@ -76,13 +76,27 @@ struct Pipeline {
     /// Override one key; a TOML value, or a bare word for a string; may be repeated
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
+    /// Your own videos (a file, directory, glob or @list.txt; may be repeated): short for --set data.videos=[…]
+    #[arg(long, value_name = "PATH")]
+    videos: Vec<String>,
+    /// Where everything is put: short for --set data.root=DIR
+    #[arg(long, value_name = "DIR")]
+    root: Option<String>,
 }
 
 impl Pipeline {
+    /// The flags that the stages know.
     fn args(self) -> ConfigArgs {
+        let quoted = |text: String| toml::Value::String(text);
+        let videos = self.videos.into_iter().map(quoted).collect::<Vec<_>>();
+        let videos = (!videos.is_empty()).then(|| ("videos", toml::Value::Array(videos)));
+        let root = self.root.map(|root| ("root", quoted(root)));
+        let short = [videos, root].into_iter().flatten();
+        let mut set = self.set;
+        set.extend(short.map(|(key, value)| format!("data.{key}={value}")));
         ConfigArgs {
             config: Some(self.config),
-            set: self.set,
+            set,
         }
     }
 }
@@ -105,5 +119,38 @@ pub fn run() -> anyhow::Result<Exit> {
             write!(io::stdout(), "{resolved}")?;
             Ok(Exit::Done)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use genie_stage::config::DataConfig;
+
+    /// Would catch: a directory with a space, a quote or a backslash in its name becoming another one on its way
+    /// through `--set`; and a clap definition that panics.
+    #[test]
+    fn own_videos_keep_their_names() {
+        let odd = r#"it's a "dir" \ 1"#;
+        let words = [
+            "genie",
+            "status",
+            "x.toml",
+            "--videos",
+            odd,
+            "--videos=b",
+            "--root",
+            "2024",
+        ];
+        let Command::Status { pipeline, .. } = Cli::try_parse_from(words).unwrap().command else {
+            panic!("not the command that was asked for");
+        };
+        let args = ConfigArgs {
+            config: None,
+            ..pipeline.args()
+        };
+        let data: DataConfig = config::load(&args).unwrap().section().unwrap();
+        assert_eq!(data.videos, [odd, "b"]);
+        assert_eq!(data.root, "2024");
     }
 }

@@ -4,6 +4,7 @@
 //! one step's end bears on the next (DESIGN: exit codes): rejects (2) are remembered and the run goes on; anything
 //! else that is not success ends the run with the step's own code. Everything done until then stays done.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -89,6 +90,10 @@ impl Run<'_> {
         let started = Instant::now();
         let mut command = self.tools.command(step.stage);
         command.arg(step.subcommand).args(self.args.to_words());
+        if up_to_date && std::env::var_os("RUST_LOG").is_none() {
+            // It would say so, and so do we.
+            command.env("RUST_LOG", "warn");
+        }
         let stdout = match step.stage {
             Stage::Evaluate => Stdout::Keep,
             _ => Stdout::Show,
@@ -109,7 +114,10 @@ impl Run<'_> {
 
     /// Where the step stands just before it runs; a stage that cannot say is simply run.
     fn state(&self, step: &Step) -> Option<State> {
-        let statuses = self.tools.status(step.stage, self.args).ok()?;
+        let statuses = self
+            .tools
+            .status(step.stage, self.args, Stdio::null())
+            .ok()?;
         step.find(&statuses).map(|status| status.state)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::process::Stdio;
 
 use genie_stage::Exit;
 use genie_stage::config::{self, ConfigArgs, DataConfig};
@@ -41,7 +42,7 @@ fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<V
     let planned = steps::for_data(data);
     let mut rows = Vec::new();
     for stage in Stage::ALL {
-        let statuses = tools.status(stage, args)?;
+        let statuses = tools.status(stage, args, Stdio::inherit())?;
         // In the order of the pipeline, and only what this pipeline runs.
         let steps = planned.iter().filter(|step| step.stage == stage);
         rows.extend(

@@ -82,7 +82,7 @@ impl Tools {
     fn sections(&self, args: &ConfigArgs) -> anyhow::Result<Table> {
         let mut all = Table::new();
         for stage in Stage::ALL {
-            let text = self.ask(stage, &["config"], args)?;
+            let text = self.ask(stage, &["config"], args, Stdio::inherit())?;
             let sections: Table = text
                 .parse()
                 .with_context(|| format!("`{} config` printed no valid TOML", stage.binary()))?;
@@ -91,21 +91,32 @@ impl Tools {
         Ok(all)
     }
 
-    /// What `stage` says about its steps.
-    pub fn status(&self, stage: Stage, args: &ConfigArgs) -> anyhow::Result<Vec<StepStatus>> {
-        let text = self.ask(stage, &["status", "--json"], args)?;
+    /// What `stage` says about its steps; what it says when it cannot goes to `stderr`.
+    pub fn status(
+        &self,
+        stage: Stage,
+        args: &ConfigArgs,
+        stderr: Stdio,
+    ) -> anyhow::Result<Vec<StepStatus>> {
+        let text = self.ask(stage, &["status", "--json"], args, stderr)?;
         serde_json::from_str(&text)
             .with_context(|| format!("`{} status --json` printed something else", stage.binary()))
     }
 
     /// The stdout of a subcommand.
-    fn ask(&self, stage: Stage, words: &[&str], args: &ConfigArgs) -> anyhow::Result<String> {
+    fn ask(
+        &self,
+        stage: Stage,
+        words: &[&str],
+        args: &ConfigArgs,
+        stderr: Stdio,
+    ) -> anyhow::Result<String> {
         let output = self
             .command(stage)
             .args(words)
             .args(args.to_words())
             .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(stderr)
             .output()
             .with_context(|| format!("cannot start {}", stage.binary()))?;
         if !output.status.success() {

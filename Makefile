@@ -1,0 +1,65 @@
+# The commands of a working day. `make` alone lists them.
+#
+# One cargo profile (release) for the demo, the tests and the lints, so that dependencies are compiled once; and one
+# target directory outside the checkout, so that a fresh clone on the same machine finds them compiled.
+
+PIPELINE ?= pipelines/demo.toml
+CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/genie/target
+CARGO ?= cargo
+
+# Into the lineage of every output. Without git, or outside a clone, it is unknown.
+GENIE_GIT_REVISION := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+
+# To the recipes by the environment, not as text: so that a path may hold spaces and quotes.
+export CARGO_TARGET_DIR GENIE_GIT_REVISION PIPELINE VIDEOS ROOT
+
+GENIE = "$$CARGO_TARGET_DIR/release/genie"
+# Own videos get a dataset of their own, named after them, unless ROOT says where.
+DATA = $(if $(VIDEOS),--videos "$$VIDEOS" --root "$${ROOT:-data/$$(basename "$$VIDEOS" | tr -c 'A-Za-z0-9._\n-' _)}",$(if $(ROOT),--root "$$ROOT"))
+# 2 is "done, some videos were rejected", which genie has said; to make, it is no error.
+RUN = $(GENIE) run "$$PIPELINE" $(DATA)
+REJECTS_ARE_FINE = || [ $$? -eq 2 ]
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo ingest tokenize train evaluate status test lint
+
+help: ## List these commands
+	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  VIDEOS=dir    your own videos instead of the built-in game (a directory, a glob or @list.txt)'
+	@echo '  ROOT=dir      where everything is put; with VIDEOS, data/<name of VIDEOS> by default'
+
+demo: build ## Everything, from nothing to a report: run it again and it does nothing
+	@$(RUN) $(REJECTS_ARE_FINE)
+
+ingest: build ## Cut the videos into clips (and record the built-in game, without VIDEOS)
+	@$(RUN) --stage ingest $(REJECTS_ARE_FINE)
+
+tokenize: build ## Learn the video tokenizer and encode every clip that lacks tokens
+	@$(RUN) --stage tokenize $(REJECTS_ARE_FINE)
+
+train: build ## Learn the latent actions, label the clips, learn the dynamics
+	@$(RUN) --stage train $(REJECTS_ARE_FINE)
+
+evaluate: build ## Measure on held-out videos and write the report
+	@$(RUN) --stage evaluate $(REJECTS_ARE_FINE)
+
+status: build ## Say what exists and what does not
+	@$(GENIE) status "$$PIPELINE" $(DATA)
+
+setup: ## Install the system packages that are missing
+	@./setup.sh
+
+build: setup ## Build all binaries
+	@$(CARGO) build --release --workspace --locked
+
+test: setup ## Build and run all tests
+	@# The black-box tests run the built binaries, which `cargo test` alone would not build.
+	$(CARGO) build --release --workspace --locked
+	$(CARGO) test --release --workspace --locked
+
+lint: setup ## Check formatting and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings

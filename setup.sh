@@ -1,0 +1,93 @@
+#!/bin/sh
+# Installs what the build needs and this machine lacks; does nothing, quickly, where nothing is missing.
+#
+# What is looked for is the thing itself (a library that pkg-config knows, a program on the PATH) and not a package,
+# so that a machine with an FFmpeg of its own, or with another package manager, passes as well. What is missing is
+# installed by apt-get, through sudo when not root. Where that cannot be done, the list is printed: exit code 1.
+set -eu
+
+# FFmpeg 5.1, by its libavcodec: older ones lack what ingest uses.
+OLDEST_AVCODEC=59.37
+RUST=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$(dirname "$0")/Cargo.toml" | head -n 1)
+
+say() { printf '%s\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# The loader's library, wherever distributions put it; bindgen reads FFmpeg's headers with it.
+have_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
+    for file in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* \
+        /usr/lib64/libclang*.so* /usr/local/lib/libclang*.so*; do
+        [ -e "$file" ] && return 0
+    done
+    return 1
+}
+
+# The Debian packages of what is missing, one a line.
+missing() {
+    have cc || printf '%s\n' gcc libc6-dev
+    have make || echo make
+    have clang || echo clang
+    have_libclang || echo libclang-dev
+    if ! have pkg-config; then
+        printf '%s\n' pkg-config libavcodec-dev libavformat-dev libavutil-dev libswscale-dev
+        return
+    fi
+    for library in libavcodec libavformat libavutil libswscale; do
+        pkg-config --exists "$library" || echo "$library-dev"
+    done
+}
+
+give_up() {
+    say "error: $1"
+    say "The build needs these packages (by their Debian and Ubuntu names):"
+    # shellcheck disable=SC2086 # one word each
+    printf '    %s\n' $packages >&2
+    say "Install them, or the like of them, and run this again."
+    exit 1
+}
+
+install_packages() {
+    have apt-get || give_up "system packages are missing, and there is no apt-get here to install them"
+    root=
+    if [ "$(id -u)" -ne 0 ]; then
+        have sudo || give_up "system packages are missing, this is not root, and there is no sudo"
+        root=sudo
+        # Nobody is there to type a password.
+        [ -t 0 ] || root='sudo -n'
+    fi
+    say "installing $(echo "$packages" | tr '\n' ' ')(a minute or two)"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    # shellcheck disable=SC2086 # a list of words on purpose
+    if ! { $root apt-get update && $root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --no-install-recommends $packages; } >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        give_up "apt-get could not install them (its last lines are above; is there a network?)"
+    fi
+}
+
+# Whether version $1 is at least $2.
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
+
+if ! have cargo; then
+    say "error: there is no cargo on the PATH; install Rust $RUST or newer: https://rustup.rs"
+    exit 1
+fi
+rust=$(rustc --version | cut -d ' ' -f 2)
+if ! at_least "$rust" "$RUST"; then
+    say "error: Rust $rust is too old, $RUST or newer is needed: rustup update stable"
+    exit 1
+fi
+
+packages=$(missing)
+if [ -n "$packages" ]; then
+    install_packages
+    packages=$(missing)
+    [ -z "$packages" ] || give_up "apt-get installed what was missing, and yet it is not found"
+fi
+if ! pkg-config --atleast-version="$OLDEST_AVCODEC" libavcodec; then
+    say "error: FFmpeg 5.1 or newer is needed; this one is older (libavcodec $(pkg-config --modversion libavcodec))."
+    say "Debian 12 and Ubuntu 24.04 have a new enough one."
+    exit 1
+fi
