@@ -38,10 +38,7 @@ pub struct Ended {
 
 /// Runs `command` to its end, passing on to it every signal that `stop` receives meanwhile.
 pub fn run(command: &mut Command, stop: &Stop, stdout: Stdout) -> io::Result<Ended> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let reader = child.stdout.take().map(|pipe| read(pipe, stdout));
     let status = wait(&mut child, stop)?;
     let last_line = reader.and_then(|reader| reader.join().ok()).flatten();
@@ -66,11 +63,7 @@ fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
 
 /// Sends a signal, by the shell's built-in `kill`: the standard library cannot, and this workspace denies `unsafe`.
 fn send(signal: &str, process: u32) {
-    let sent = Command::new("sh")
-        .arg("-c")
-        .arg(format!("kill -s {signal} {process}"))
-        .stderr(Stdio::null())
-        .status();
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -s {signal} {process}")).stderr(Stdio::null()).status();
     if let Err(error) = sent {
         tracing::warn!("cannot pass SIG{signal} on to process {process}: {error}");
     }

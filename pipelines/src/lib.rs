@@ -94,10 +94,7 @@ impl Pipeline {
         let short = [videos, root].into_iter().flatten();
         let mut set = self.set;
         set.extend(short.map(|(key, value)| format!("data.{key}={value}")));
-        ConfigArgs {
-            config: Some(self.config),
-            set,
-        }
+        ConfigArgs { config: Some(self.config), set }
     }
 }
 
@@ -106,12 +103,8 @@ pub fn run() -> anyhow::Result<Exit> {
     let cli: Cli = cli::parse();
     log::init(cli.verbosity.level());
     match cli.command {
-        Command::Run { pipeline, stage } => {
-            runner::run(&Tools::beside_this_one()?, &pipeline.args(), &stage)
-        }
-        Command::Status { pipeline, json } => {
-            status::print(&Tools::beside_this_one()?, &pipeline.args(), json)
-        }
+        Command::Run { pipeline, stage } => runner::run(&Tools::beside_this_one()?, &pipeline.args(), &stage),
+        Command::Status { pipeline, json } => status::print(&Tools::beside_this_one()?, &pipeline.args(), json),
         Command::Config { pipeline } => {
             let args = pipeline.args();
             let loaded = config::load(&args)?;
@@ -132,23 +125,11 @@ mod tests {
     #[test]
     fn own_videos_keep_their_names() {
         let odd = r#"it's a "dir" \ 1"#;
-        let words = [
-            "genie",
-            "status",
-            "x.toml",
-            "--videos",
-            odd,
-            "--videos=b",
-            "--root",
-            "2024",
-        ];
+        let words = ["genie", "status", "x.toml", "--videos", odd, "--videos=b", "--root", "2024"];
         let Command::Status { pipeline, .. } = Cli::try_parse_from(words).unwrap().command else {
             panic!("not the command that was asked for");
         };
-        let args = ConfigArgs {
-            config: None,
-            ..pipeline.args()
-        };
+        let args = ConfigArgs { config: None, ..pipeline.args() };
         let data: DataConfig = config::load(&args).unwrap().section().unwrap();
         assert_eq!(data.videos, [odd, "b"]);
         assert_eq!(data.root, "2024");

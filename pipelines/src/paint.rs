@@ -3,8 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::LazyLock;
 
-static COLOURS: LazyLock<bool> =
-    LazyLock::new(|| io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+static COLOURS: LazyLock<bool> = LazyLock::new(|| io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
 
 /// For headings, on stderr.
 #[must_use]
@@ -19,9 +18,5 @@ pub fn dim(text: &str) -> String {
 }
 
 fn paint(code: &str, text: &str) -> String {
-    if *COLOURS {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    if *COLOURS { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }

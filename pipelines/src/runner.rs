@@ -28,20 +28,11 @@ pub fn run(tools: &Tools, args: &ConfigArgs, only: &[Stage]) -> anyhow::Result<E
         return tools::explained(error);
     }
     let data: DataConfig = config.section()?;
-    let steps: Vec<Step> = steps::for_data(&data)
-        .into_iter()
-        .filter(|step| only.is_empty() || only.contains(&step.stage))
-        .collect();
+    let steps: Vec<Step> =
+        steps::for_data(&data).into_iter().filter(|step| only.is_empty() || only.contains(&step.stage)).collect();
     print_plan(args, &data, &steps);
-    Run {
-        tools,
-        args,
-        stop: Stop::install_for_parent(),
-        started: Instant::now(),
-        rejects: false,
-        worked: false,
-    }
-    .all(&steps)
+    Run { tools, args, stop: Stop::install_for_parent(), started: Instant::now(), rejects: false, worked: false }
+        .all(&steps)
 }
 
 /// One run of the pipeline, and what it remembers from step to step.
@@ -114,20 +105,14 @@ impl Run<'_> {
 
     /// Where the step stands just before it runs; a stage that cannot say is simply run.
     fn state(&self, step: &Step) -> Option<State> {
-        let statuses = self
-            .tools
-            .status(step.stage, self.args, Stdio::null())
-            .ok()?;
+        let statuses = self.tools.status(step.stage, self.args, Stdio::null()).ok()?;
         step.find(&statuses).map(|status| status.state)
     }
 
     /// The end of a run in which no step failed.
     fn conclude(&self, report: Option<&str>) -> anyhow::Result<Exit> {
         if self.worked {
-            eprintln!(
-                "{}",
-                bold(&format!("all done in {}", human(self.started.elapsed())))
-            );
+            eprintln!("{}", bold(&format!("all done in {}", human(self.started.elapsed()))));
         } else {
             eprintln!("{}", bold("nothing to do: everything is up to date"));
         }
@@ -163,10 +148,9 @@ fn print_plan(args: &ConfigArgs, data: &DataConfig, steps: &[Step]) {
 fn failure(place: &str, code: u8, took: Duration) -> String {
     let took = human(took);
     match code {
-        130 | 143 => format!(
-            "{} stopped after {took}; what is done is kept: the same command goes on from there",
-            bold(place)
-        ),
+        130 | 143 => {
+            format!("{} stopped after {took}; what is done is kept: the same command goes on from there", bold(place))
+        }
         exit::LOCKED => format!("{} is locked by another run", bold(place)),
         137 => format!(
             "{} was killed after {took}, most likely for want of memory; what is done is kept: \

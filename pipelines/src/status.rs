@@ -29,11 +29,7 @@ pub fn print(tools: &Tools, args: &ConfigArgs, json: bool) -> anyhow::Result<Exi
         Ok(rows) => rows,
         Err(error) => return tools::explained(error),
     };
-    let text = if json {
-        serde_json::to_string_pretty(&rows)? + "\n"
-    } else {
-        table(&rows)
-    };
+    let text = if json { serde_json::to_string_pretty(&rows)? + "\n" } else { table(&rows) };
     io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }
@@ -48,10 +44,7 @@ fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<V
         rows.extend(
             steps
                 .filter_map(|step| step.find(&statuses))
-                .map(|status| Row {
-                    stage: stage.name(),
-                    status: status.clone(),
-                }),
+                .map(|status| Row { stage: stage.name(), status: status.clone() }),
         );
     }
     Ok(rows)
@@ -66,11 +59,7 @@ fn table(rows: &[Row]) -> String {
             ("", needs) => format!("needs {needs}"),
             (dir, needs) => format!("{dir} (needs {needs})"),
         };
-        let key = if status.key.is_empty() {
-            "-"
-        } else {
-            &status.key
-        };
+        let key = if status.key.is_empty() { "-" } else { &status.key };
         let line = format!("{step:<17} {:<8} {key:<17} {place}", status.state.word());
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -87,13 +76,7 @@ mod tests {
     fn the_table_says_what_is_needed() {
         let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| Row {
             stage,
-            status: StepStatus {
-                step: step.into(),
-                key: key.into(),
-                dir: dir.into(),
-                state,
-                needs: needs.into(),
-            },
+            status: StepStatus { step: step.into(), key: key.into(), dir: dir.into(), state, needs: needs.into() },
         };
         let key = "0123456789abcdef";
         let text = table(&[

@@ -42,11 +42,7 @@ pub struct Step {
 
 impl Step {
     const fn new(stage: Stage, subcommand: &'static str, purpose: &'static str) -> Self {
-        Self {
-            stage,
-            subcommand,
-            purpose,
-        }
+        Self { stage, subcommand, purpose }
     }
 
     /// "tokenize fit".
@@ -58,17 +54,11 @@ impl Step {
     /// This step among those its stage tells about.
     #[must_use]
     pub fn find<'a>(&self, statuses: &'a [StepStatus]) -> Option<&'a StepStatus> {
-        statuses
-            .iter()
-            .find(|status| status.step == self.subcommand || status.step == self.name())
+        statuses.iter().find(|status| status.step == self.subcommand || status.step == self.name())
     }
 }
 
-const SAMPLE: Step = Step::new(
-    Stage::Ingest,
-    "sample",
-    "record gameplay of the built-in game",
-);
+const SAMPLE: Step = Step::new(Stage::Ingest, "sample", "record gameplay of the built-in game");
 
 /// Everything after the videos are there. The last step's stdout ends with the report's directory.
 const STEPS: [Step; 7] = [
@@ -78,11 +68,7 @@ const STEPS: [Step; 7] = [
     Step::new(Stage::Train, "lam", "discover the actions between frames"),
     Step::new(Stage::Train, "label", "name the action of every frame"),
     Step::new(Stage::Train, "dynamics", "learn what each action does"),
-    Step::new(
-        Stage::Evaluate,
-        "run",
-        "measure on unseen videos, write the report",
-    ),
+    Step::new(Stage::Evaluate, "run", "measure on unseen videos, write the report"),
 ];
 
 /// The steps for `data`: the sample game is recorded only where no videos are given.
@@ -100,8 +86,7 @@ mod tests {
     /// videos.
     #[test]
     fn the_order() {
-        let names =
-            |data: &DataConfig| -> Vec<String> { for_data(data).iter().map(Step::name).collect() };
+        let names = |data: &DataConfig| -> Vec<String> { for_data(data).iter().map(Step::name).collect() };
         let mut data = DataConfig::default();
         assert_eq!(
             names(&data),

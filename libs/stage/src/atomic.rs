@@ -23,29 +23,16 @@ pub struct WriteError {
 /// Writes `bytes` to `path` atomically and durably, creating missing parent directories.
 pub fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<(), WriteError> {
     let path = path.as_ref();
-    let failed = |action| {
-        move |source| WriteError {
-            path: path.to_owned(),
-            action,
-            source,
-        }
-    };
+    let failed = |action| move |source| WriteError { path: path.to_owned(), action, source };
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     fs::create_dir_all(parent).map_err(failed("creating its directory"))?;
     let mut temporary = temporary_in(parent).map_err(failed("creating a temporary file"))?;
-    temporary
-        .write_all(bytes.as_ref())
-        .map_err(failed("writing a temporary file"))?;
-    temporary
-        .as_file()
-        .sync_all()
-        .map_err(failed("flushing to disk"))?;
-    temporary
-        .persist(path)
-        .map_err(|error| failed("renaming")(error.error))?;
+    temporary.write_all(bytes.as_ref()).map_err(failed("writing a temporary file"))?;
+    temporary.as_file().sync_all().map_err(failed("flushing to disk"))?;
+    temporary.persist(path).map_err(|error| failed("renaming")(error.error))?;
     sync_dir(parent).map_err(failed("flushing its directory"))
 }
 

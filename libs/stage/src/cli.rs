@@ -6,6 +6,7 @@
 use crate::exit;
 
 /// Parses the process's arguments, or prints clap's message and leaves with 64 (0 for `--help` and `--version`).
+#[must_use]
 pub fn parse<T: clap::Parser>() -> T {
     T::try_parse().unwrap_or_else(|error| {
         // stdout or stderr, as clap sees fit; a closed pipe there is no reason to fail differently.

@@ -98,15 +98,11 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
 
 /// A reader that went away and a user who pressed Ctrl-C know what they did.
 fn deserves_words(error: &anyhow::Error) -> bool {
-    !error
-        .chain()
-        .any(|cause| cause.is::<Stopped>() || is_closed_pipe(cause))
+    !error.chain().any(|cause| cause.is::<Stopped>() || is_closed_pipe(cause))
 }
 
 fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The error and its causes, one a line; a cause whose words are already in the line above it is not repeated.
@@ -152,12 +148,7 @@ mod tests {
     /// Would catch: causes missing from the message, or said twice.
     #[test]
     fn every_cause_is_told_once() {
-        let error = anyhow!("disk full")
-            .context("cannot write x: disk full")
-            .context("fit failed");
-        assert_eq!(
-            render(&error),
-            "error: fit failed\n  cause: cannot write x: disk full\n"
-        );
+        let error = anyhow!("disk full").context("cannot write x: disk full").context("fit failed");
+        assert_eq!(render(&error), "error: fit failed\n  cause: cannot write x: disk full\n");
     }
 }

@@ -26,14 +26,8 @@ pub struct Key {
 impl Key {
     /// Starts a key for `step`, whose outputs are in version `format` of their format. Raise `format` when the code
     /// changes so that old outputs should be made anew.
-    #[must_use]
     pub fn builder(step: &str, format: u32) -> KeyBuilder {
-        KeyBuilder {
-            step: step.to_owned(),
-            format,
-            config: Value::Null,
-            inputs: Map::new(),
-        }
+        KeyBuilder { step: step.to_owned(), format, config: Value::Null, inputs: Map::new() }
     }
 
     #[must_use]
@@ -79,8 +73,7 @@ impl KeyBuilder {
 
     /// Adds an input by name and by its key or content hash.
     pub fn input(mut self, name: &str, hash: impl fmt::Display) -> Self {
-        self.inputs
-            .insert(name.to_owned(), Value::String(hash.to_string()));
+        self.inputs.insert(name.to_owned(), Value::String(hash.to_string()));
         self
     }
 
@@ -92,15 +85,9 @@ impl KeyBuilder {
             "config": self.config,
             "inputs": self.inputs,
         }));
-        let mut hex = blake3::hash(document.to_string().as_bytes())
-            .to_hex()
-            .to_string();
+        let mut hex = blake3::hash(document.to_string().as_bytes()).to_hex().to_string();
         hex.truncate(HEX_DIGITS);
-        Key {
-            hex,
-            config: self.config,
-            inputs: self.inputs,
-        }
+        Key { hex, config: self.config, inputs: self.inputs }
     }
 }
 
@@ -148,10 +135,7 @@ mod tests {
     use super::*;
 
     fn builder() -> KeyBuilder {
-        Key::builder("lam", 1)
-            .config(&json!({"steps": 10, "width": 64}))
-            .input("clips", "abc")
-            .input("splits", "def")
+        Key::builder("lam", 1).config(&json!({"steps": 10, "width": 64})).input("clips", "abc").input("splits", "def")
     }
 
     /// Would catch: any change to how keys are made, which would silently redo everybody's work.

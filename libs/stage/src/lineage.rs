@@ -64,10 +64,7 @@ pub struct Clock {
 impl Clock {
     #[must_use]
     pub fn start() -> Self {
-        Self {
-            started: Timestamp::now(),
-            monotonic: Instant::now(),
-        }
+        Self { started: Timestamp::now(), monotonic: Instant::now() }
     }
 
     /// The lineage of work that began at [`Clock::start`] and ends now.

@@ -31,27 +31,16 @@ impl Lock {
     /// Locks `path`, creating the file and its directory if need be. Does not wait.
     pub fn acquire(path: impl AsRef<Path>) -> Result<Self, LockError> {
         let path = path.as_ref();
-        let io_error = |source| LockError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io_error = |source| LockError::Io { path: path.to_owned(), source };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io_error)?;
         }
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(io_error)?;
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(io_error)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held {
-                    path: path.to_owned(),
-                    holder: holder(&mut file),
-                });
+                return Err(LockError::Held { path: path.to_owned(), holder: holder(&mut file) });
             }
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }

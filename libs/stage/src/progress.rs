@@ -49,11 +49,7 @@ impl Progress {
     #[must_use]
     pub fn new(label: impl Into<String>, total: u64) -> Self {
         let label = label.into();
-        let view = if on_terminal() {
-            View::Bar(bar(&label, total))
-        } else {
-            View::Lines(Mutex::new(Instant::now()))
-        };
+        let view = if on_terminal() { View::Bar(bar(&label, total)) } else { View::Lines(Mutex::new(Instant::now())) };
         Self {
             label,
             total,
@@ -118,9 +114,10 @@ impl Progress {
         let done = self.done.load(Ordering::Relaxed);
         let mut line = format!("{}: {}", self.label, self.count(done));
         if done > 0 && done < self.total {
-            let left =
-                self.started.elapsed().as_secs_f64() / counted(done) * counted(self.total - done);
-            line += &format!(", {} left", human(Duration::from_secs_f64(left)));
+            let left = self.started.elapsed().as_secs_f64() / counted(done) * counted(self.total - done);
+            line += ", ";
+            line += &human(Duration::from_secs_f64(left));
+            line += " left";
         }
         self.with_message(line)
     }
@@ -132,20 +129,12 @@ impl Progress {
     }
 
     fn count(&self, done: u64) -> String {
-        if self.total == 0 {
-            done.to_string()
-        } else {
-            format!("{done}/{}", self.total)
-        }
+        if self.total == 0 { done.to_string() } else { format!("{done}/{}", self.total) }
     }
 
     fn with_message(&self, line: String) -> String {
         let message = lock(&self.message);
-        if message.is_empty() {
-            line
-        } else {
-            format!("{line}, {message}")
-        }
+        if message.is_empty() { line } else { format!("{line}, {message}") }
     }
 }
 
@@ -164,19 +153,11 @@ pub fn on_terminal() -> bool {
 
 fn bar(label: &str, total: u64) -> ProgressBar {
     let (bar, template) = if total == 0 {
-        (
-            ProgressBar::new_spinner(),
-            "{prefix} {spinner} {pos} in {elapsed} {wide_msg:.dim}",
-        )
+        (ProgressBar::new_spinner(), "{prefix} {spinner} {pos} in {elapsed} {wide_msg:.dim}")
     } else {
-        (
-            ProgressBar::new(total),
-            "{prefix} {bar:24.cyan/blue} {pos}/{len} {eta:>4} left {wide_msg:.dim}",
-        )
+        (ProgressBar::new(total), "{prefix} {bar:24.cyan/blue} {pos}/{len} {eta:>4} left {wide_msg:.dim}")
     };
-    let style = ProgressStyle::with_template(template)
-        .expect("the template above is valid")
-        .progress_chars("━╸─");
+    let style = ProgressStyle::with_template(template).expect("the template above is valid").progress_chars("━╸─");
     let bar = BARS.add(bar.with_style(style).with_prefix(label.to_owned()));
     bar.enable_steady_tick(REDRAW);
     bar

@@ -58,17 +58,8 @@ pub fn print_json(steps: &[StepStatus]) -> io::Result<()> {
 pub fn print_text(steps: &[StepStatus]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for step in steps {
-        let place = if step.needs.is_empty() {
-            &step.dir
-        } else {
-            &step.needs
-        };
-        let line = format!(
-            "{:<10} {:<8} {:<16} {place}",
-            step.step,
-            step.state.word(),
-            step.key
-        );
+        let place = if step.needs.is_empty() { &step.dir } else { &step.needs };
+        let line = format!("{:<10} {:<8} {:<16} {place}", step.step, step.state.word(), step.key);
         writeln!(stdout, "{}", line.trim_end())?;
     }
     Ok(())
@@ -90,8 +81,7 @@ mod tests {
         };
         let json = r#"{"step":"fit","key":"0123456789abcdef","dir":"data/demo/models/tokenizer/0123456789abcdef","state":"partial","needs":""}"#;
         assert_eq!(serde_json::to_string(&step).unwrap(), json);
-        let short: StepStatus =
-            serde_json::from_str(r#"{"step":"lam","state":"waiting"}"#).unwrap();
+        let short: StepStatus = serde_json::from_str(r#"{"step":"lam","state":"waiting"}"#).unwrap();
         assert_eq!(short.state, State::Waiting);
     }
 }

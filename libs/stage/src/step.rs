@@ -49,12 +49,7 @@ impl StepDir {
     /// The directory `path` (the whole path, usually ending in the key) as `key`'s output. Creates nothing; the
     /// step's clock starts here.
     pub fn open(path: impl Into<Utf8PathBuf>, key: &Key, step: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            key: key.clone(),
-            step: step.into(),
-            clock: Clock::start(),
-        }
+        Self { path: path.into(), key: key.clone(), step: step.into(), clock: Clock::start() }
     }
 
     #[must_use]
@@ -79,8 +74,7 @@ impl StepDir {
     /// Whether this very work has been finished here.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.record()
-            .is_some_and(|record| record.key == self.key.as_str())
+        self.record().is_some_and(|record| record.key == self.key.as_str())
     }
 
     /// What the last finished work here left, be it ours or an earlier key's.
@@ -104,10 +98,13 @@ impl StepDir {
             lineage: self.clock.lineage(),
             summary,
         };
-        let mut json =
-            serde_json::to_string_pretty(&record).expect("a record has only string keys");
-        json.push('\n');
-        atomic::write(self.path.join(RECORD), json)
+        let path = self.path.join(RECORD);
+        let json = serde_json::to_string_pretty(&record).map_err(|error| WriteError {
+            path: path.clone().into(),
+            action: "writing it as JSON",
+            source: error.into(),
+        })?;
+        atomic::write(path, json + "\n")
     }
 
     /// Done, begun, or not there.
@@ -158,10 +155,7 @@ mod tests {
     use serde_json::json;
 
     fn key(width: u32) -> Key {
-        Key::builder("lam", 1)
-            .config(&json!({ "width": width }))
-            .input("clips", "abc")
-            .finish()
+        Key::builder("lam", 1).config(&json!({ "width": width })).input("clips", "abc").finish()
     }
 
     fn temporary() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -187,9 +181,7 @@ mod tests {
     #[test]
     fn another_keys_record_is_not_ours() {
         let (_dir, path) = temporary();
-        StepDir::open(&path, &key(8), "lam")
-            .finish(Value::Null)
-            .unwrap();
+        StepDir::open(&path, &key(8), "lam").finish(Value::Null).unwrap();
         assert!(!StepDir::open(&path, &key(16), "lam").is_done());
     }
 
@@ -197,11 +189,8 @@ mod tests {
     #[test]
     fn the_record_tells_the_lineage() {
         let (_dir, path) = temporary();
-        StepDir::open(&path, &key(8), "lam")
-            .finish(json!({"loss": 0.5}))
-            .unwrap();
-        let json: Value =
-            serde_json::from_str(&fs::read_to_string(path.join("step.json")).unwrap()).unwrap();
+        StepDir::open(&path, &key(8), "lam").finish(json!({"loss": 0.5})).unwrap();
+        let json: Value = serde_json::from_str(&fs::read_to_string(path.join("step.json")).unwrap()).unwrap();
         let fields: Vec<_> = json.as_object().unwrap().keys().collect();
         assert_eq!(
             fields,

@@ -121,11 +121,7 @@ impl Stop {
 
     /// `Err` when asked to stop: `stop.check()?` in a loop that has nothing to save.
     pub fn check(&self) -> Result<(), Stopped> {
-        if self.requested() {
-            Err(Stopped(self.exit_code()))
-        } else {
-            Ok(())
-        }
+        if self.requested() { Err(Stopped(self.exit_code())) } else { Ok(()) }
     }
 
     /// How many signals have come.
@@ -137,11 +133,7 @@ impl Stop {
     /// The last signal that came: "INT" or "TERM".
     #[must_use]
     pub fn signal_name(&self) -> &'static str {
-        if self.0.last.load(Ordering::SeqCst) == SIGTERM {
-            "TERM"
-        } else {
-            "INT"
-        }
+        if self.0.last.load(Ordering::SeqCst) == SIGTERM { "TERM" } else { "INT" }
     }
 
     /// The code to leave with after stopping: 143 after SIGTERM, else 130.

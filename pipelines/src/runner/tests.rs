@@ -44,10 +44,7 @@ impl Fake {
             fs::write(&path, script).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self {
-            _dir: temporary,
-            dir,
-        }
+        Self { _dir: temporary, dir }
     }
 
     fn run(&self, sets: &[&str]) -> anyhow::Result<Exit> {
@@ -55,10 +52,7 @@ impl Fake {
     }
 
     fn run_stages(&self, sets: &[&str], only: &[Stage]) -> anyhow::Result<Exit> {
-        let args = ConfigArgs {
-            config: None,
-            set: sets.iter().map(ToString::to_string).collect(),
-        };
+        let args = ConfigArgs { config: None, set: sets.iter().map(ToString::to_string).collect() };
         run(&Tools::in_dir(&self.dir), &args, only)
     }
 
@@ -153,10 +147,7 @@ fn a_wrong_config_is_told_before_anything_starts() {
 fn says_whether_there_was_anything_to_do() {
     let fake = Fake::new("");
     let done = |steps: &[&str]| {
-        let rows: Vec<_> = steps
-            .iter()
-            .map(|step| json!({"step": step, "state": "done"}))
-            .collect();
+        let rows: Vec<_> = steps.iter().map(|step| json!({"step": step, "state": "done"})).collect();
         serde_json::to_string(&rows).unwrap()
     };
     fs::write(fake.dir.join("ingest.status"), done(&["sample", "run"])).unwrap();

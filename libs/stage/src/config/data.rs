@@ -18,11 +18,7 @@ pub struct DataConfig {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self {
-            root: "data/demo".into(),
-            videos: Vec::new(),
-            held_out: 0.1,
-        }
+        Self { root: "data/demo".into(), videos: Vec::new(), held_out: 0.1 }
     }
 }
 
@@ -34,10 +30,7 @@ impl Section for DataConfig {
             return Err("root is empty: name a directory".into());
         }
         if !(0.0..1.0).contains(&self.held_out) {
-            return Err(format!(
-                "held_out is {}: it is a fraction, at least 0 and below 1",
-                self.held_out
-            ));
+            return Err(format!("held_out is {}: it is a fraction, at least 0 and below 1", self.held_out));
         }
         Ok(())
     }

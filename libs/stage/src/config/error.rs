@@ -58,39 +58,21 @@ impl fmt::Display for UnknownKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("cannot read the config file {path}")]
-    Read {
-        path: Utf8PathBuf,
-        source: io::Error,
-    },
+    Read { path: Utf8PathBuf, source: io::Error },
     #[error("{path} is not valid TOML: {message}")]
     Syntax { path: Utf8PathBuf, message: String },
     #[error("--set {text}: {reason}")]
     Override { text: String, reason: String },
     #[error("{origin}: there is no section [{name}]; {hint}")]
-    UnknownSection {
-        name: String,
-        origin: Origin,
-        hint: String,
-    },
+    UnknownSection { name: String, origin: Origin, hint: String },
     #[error("{origin}: `{name}` stands outside any section; {hint}")]
-    NotASection {
-        name: String,
-        origin: Origin,
-        hint: String,
-    },
+    NotASection { name: String, origin: Origin, hint: String },
     #[error("{}", lines(.0))]
     UnknownKeys(Vec<UnknownKey>),
     #[error("{origin}: {key}: {message}")]
-    Value {
-        key: String,
-        origin: Origin,
-        message: String,
-    },
+    Value { key: String, origin: Origin, message: String },
     #[error("section [{section}]: {message}")]
-    Invalid {
-        section: &'static str,
-        message: String,
-    },
+    Invalid { section: &'static str, message: String },
 }
 
 fn lines(keys: &[UnknownKey]) -> String {

@@ -18,38 +18,24 @@ pub(super) struct ConfigFile {
 
 impl ConfigFile {
     pub(super) fn read(path: &Utf8Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         Self::parse(path, text)
     }
 
     pub(super) fn parse(path: &Utf8Path, text: String) -> Result<Self, ConfigError> {
-        let table = text
-            .parse()
-            .map_err(|error: toml::de::Error| ConfigError::Syntax {
-                path: path.to_owned(),
-                message: error.to_string().trim_end().to_owned(),
-            })?;
-        Ok(Self {
+        let table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
             path: path.to_owned(),
-            text,
-            table,
-        })
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        Ok(Self { path: path.to_owned(), text, table })
     }
 
     /// Where the key at `keys` stands; as deep as the file goes.
     pub(super) fn origin(&self, keys: &[&str]) -> Origin {
         // Parsed again, with positions: only ever for an error message.
-        let start = DeTable::parse(&self.text).map_or(0, |document| {
-            offset_of(document.get_ref(), keys).unwrap_or(0)
-        });
+        let start = DeTable::parse(&self.text).map_or(0, |document| offset_of(document.get_ref(), keys).unwrap_or(0));
         let line = 1 + self.text[..start].matches('\n').count();
-        Origin::File {
-            path: self.path.clone(),
-            line,
-        }
+        Origin::File { path: self.path.clone(), line }
     }
 }
 
@@ -79,13 +65,8 @@ pub(super) struct Override {
 
 impl Override {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let wrong = |reason: &str| ConfigError::Override {
-            text: text.to_owned(),
-            reason: reason.to_owned(),
-        };
-        let (path, words) = text
-            .split_once('=')
-            .ok_or_else(|| wrong("write it as section.key=value"))?;
+        let wrong = |reason: &str| ConfigError::Override { text: text.to_owned(), reason: reason.to_owned() };
+        let (path, words) = text.split_once('=').ok_or_else(|| wrong("write it as section.key=value"))?;
         let mut keys = path.split('.').map(|key| key.trim().to_owned());
         let section = keys.next().unwrap_or_default();
         let keys: Vec<_> = keys.collect();
@@ -105,10 +86,9 @@ impl Override {
     /// The value to put where `default` stands: `--set data.root=2024` means the directory "2024", not a number.
     pub(super) fn value_for(&self, default: Option<&Value>) -> Value {
         match (default, &self.value) {
-            (
-                Some(Value::String(_)),
-                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_),
-            ) => Value::String(self.words.clone()),
+            (Some(Value::String(_)), Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)) => {
+                Value::String(self.words.clone())
+            }
             _ => self.value.clone(),
         }
     }
@@ -122,17 +102,13 @@ impl Override {
 fn value_of(words: &str) -> Result<Value, String> {
     let document: Result<Table, _> = format!("value = {words}").parse();
     match document {
-        Ok(mut table) if table.len() == 1 => {
-            Ok(table.remove("value").unwrap_or(Value::String(words.into())))
-        }
-        // More than one key: the words held a line break. No TOML value does that outside quotes.
-        Ok(_) => Ok(Value::String(words.to_owned())),
+        Ok(mut table) if table.len() == 1 => Ok(table.remove("value").unwrap_or_else(|| Value::String(words.into()))),
         // What begins like a list, a table or a quoted string and is none is a typing error, not a bare word.
-        Err(error) if words.starts_with(['[', '{', '"', '\'']) => Err(format!(
-            "the value is not valid TOML ({}); mind that the shell takes quotes away",
-            error.message()
-        )),
-        Err(_) => Ok(Value::String(words.to_owned())),
+        Err(error) if words.starts_with(['[', '{', '"', '\'']) => {
+            Err(format!("the value is not valid TOML ({}); mind that the shell takes quotes away", error.message()))
+        }
+        // The former are words with a line break in them that TOML takes for another key.
+        Ok(_) | Err(_) => Ok(Value::String(words.to_owned())),
     }
 }
 
@@ -150,18 +126,9 @@ mod tests {
         assert_eq!(value("lam.steps=200"), Value::Integer(200));
         assert_eq!(value("lam.rate = 3e-4"), Value::Float(3e-4));
         assert_eq!(value("lam.on=true"), Value::Boolean(true));
-        assert_eq!(
-            value("data.root=my data/x=1"),
-            Value::String("my data/x=1".into())
-        );
-        assert_eq!(
-            value("data.root=\"quoted\""),
-            Value::String("quoted".into())
-        );
-        assert_eq!(
-            value(r#"data.videos=["a b", "it's"]"#),
-            Value::Array(vec!["a b".into(), "it's".into()])
-        );
+        assert_eq!(value("data.root=my data/x=1"), Value::String("my data/x=1".into()));
+        assert_eq!(value("data.root=\"quoted\""), Value::String("quoted".into()));
+        assert_eq!(value(r#"data.videos=["a b", "it's"]"#), Value::Array(vec!["a b".into(), "it's".into()]));
         assert_eq!(value("data.root="), Value::String(String::new()));
     }
 

@@ -22,15 +22,7 @@ pub use resolved::Resolved;
 pub use section::{Config, Section};
 
 /// Every section there is. A stage reads some; all are known to all, so that one file serves the whole pipeline.
-pub const SECTIONS: [&str; 7] = [
-    "data",
-    "sample",
-    "ingest",
-    "tokenizer",
-    "lam",
-    "dynamics",
-    "evaluate",
-];
+pub const SECTIONS: [&str; 7] = ["data", "sample", "ingest", "tokenizer", "lam", "dynamics", "evaluate"];
 
 /// The flags of every command that reads the config, to flatten into its parser.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -58,15 +50,7 @@ impl ConfigArgs {
 
 /// Reads the file and the overrides, and checks what can be checked before a section's type is known.
 pub fn load(args: &ConfigArgs) -> Result<Config, ConfigError> {
-    let file = args
-        .config
-        .as_deref()
-        .map(layers::ConfigFile::read)
-        .transpose()?;
-    let overrides = args
-        .set
-        .iter()
-        .map(|text| layers::Override::parse(text))
-        .collect::<Result<_, _>>()?;
+    let file = args.config.as_deref().map(layers::ConfigFile::read).transpose()?;
+    let overrides = args.set.iter().map(|text| layers::Override::parse(text)).collect::<Result<_, _>>()?;
     Config::new(file, overrides)
 }

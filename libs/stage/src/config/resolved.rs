@@ -23,8 +23,7 @@ impl Resolved {
     pub fn with<T: Section>(mut self, section: &T) -> Self {
         // From the typed value and not by way of `toml::Value`, which would show an f32 of 0.1 as 0.10000000149011612.
         let text = toml::to_string(&BTreeMap::from([(T::NAME, section)]));
-        self.0
-            .push(text.expect("a section is serialisable as TOML"));
+        self.0.push(text.expect("a section is serialisable as TOML"));
         self
     }
 }
@@ -51,10 +50,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, Resolved::new().with(&data).to_string()).unwrap();
-        let args = ConfigArgs {
-            config: Some(path.try_into().unwrap()),
-            set: Vec::new(),
-        };
+        let args = ConfigArgs { config: Some(path.try_into().unwrap()), set: Vec::new() };
         assert_eq!(load(&args).unwrap().section::<DataConfig>().unwrap(), data);
     }
 }

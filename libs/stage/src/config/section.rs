@@ -32,15 +32,8 @@ pub struct Config {
 }
 
 impl Config {
-    pub(super) fn new(
-        file: Option<ConfigFile>,
-        overrides: Vec<Override>,
-    ) -> Result<Self, ConfigError> {
-        let config = Self {
-            file: file.map(Arc::new),
-            overrides: Arc::new(overrides),
-            known: Arc::default(),
-        };
+    pub(super) fn new(file: Option<ConfigFile>, overrides: Vec<Override>) -> Result<Self, ConfigError> {
+        let config = Self { file: file.map(Arc::new), overrides: Arc::new(overrides), known: Arc::default() };
         config.learn::<DataConfig>();
         config.check_sections()?;
         Ok(config)
@@ -49,7 +42,7 @@ impl Config {
     /// The section `T::NAME` as the user wants it.
     pub fn section<T: Section>(&self) -> Result<T, ConfigError> {
         let defaults = self.learn::<T>();
-        let wanted = self.overlay(T::NAME, defaults.clone())?;
+        let wanted = self.overlay(T::NAME, &defaults)?;
         let mut ignored = Vec::new();
         let mut track = serde_path_to_error::Track::new();
         let section = T::deserialize(serde_path_to_error::Deserializer::new(
@@ -60,10 +53,7 @@ impl Config {
         ));
         let section = section.map_err(|error| self.value_error(T::NAME, &track.path(), &error))?;
         self.refuse(T::NAME, &ignored)?;
-        section.check().map_err(|message| ConfigError::Invalid {
-            section: T::NAME,
-            message,
-        })?;
+        section.check().map_err(|message| ConfigError::Invalid { section: T::NAME, message })?;
         Ok(section)
     }
 
@@ -80,24 +70,19 @@ impl Config {
             let Value::Table(defaults) = defaults else {
                 continue;
             };
-            let wanted = self.overlay(section, defaults.clone())?;
+            let wanted = self.overlay(section, defaults)?;
             let keys = strangers(&wanted, defaults);
             if let Err(ConfigError::UnknownKeys(found)) = self.refuse(section, &keys) {
                 unknown.extend(found);
             }
         }
-        if unknown.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError::UnknownKeys(unknown))
-        }
+        if unknown.is_empty() { Ok(()) } else { Err(ConfigError::UnknownKeys(unknown)) }
     }
 
     /// Remembers the keys of `T`, and returns its defaults.
     fn learn<T: Section>(&self) -> Table {
         let defaults = Table::try_from(T::default()).expect("a section's default is a TOML table");
-        self.lock_known()
-            .insert(T::NAME.to_owned(), leaves(&defaults));
+        self.lock_known().insert(T::NAME.to_owned(), leaves(&defaults));
         defaults
     }
 
@@ -127,19 +112,17 @@ impl Config {
     }
 
     /// `defaults` with the file and the flags laid over.
-    fn overlay(&self, section: &str, defaults: Table) -> Result<Table, ConfigError> {
+    fn overlay(&self, section: &str, defaults: &Table) -> Result<Table, ConfigError> {
         let mut wanted = defaults.clone();
         let in_file = self.file.as_ref().and_then(|file| file.table.get(section));
         if let Some(Value::Table(in_file)) = in_file {
             merge(&mut wanted, in_file);
         }
         for set in self.overrides.iter().filter(|set| set.section == section) {
-            let default = lookup(&defaults, &set.keys);
-            insert(&mut wanted, &set.keys, set.value_for(default)).map_err(|key| {
-                ConfigError::Override {
-                    text: set.text.clone(),
-                    reason: format!("`{key}` is a value and has no keys inside"),
-                }
+            let default = lookup(defaults, &set.keys);
+            insert(&mut wanted, &set.keys, set.value_for(default)).map_err(|key| ConfigError::Override {
+                text: set.text.clone(),
+                reason: format!("`{key}` is a value and has no keys inside"),
             })?;
         }
         Ok(wanted)
@@ -167,12 +150,7 @@ impl Config {
         Err(ConfigError::UnknownKeys(keys.collect()))
     }
 
-    fn value_error(
-        &self,
-        section: &str,
-        path: &serde_path_to_error::Path,
-        error: &toml::de::Error,
-    ) -> ConfigError {
+    fn value_error(&self, section: &str, path: &serde_path_to_error::Path, error: &toml::de::Error) -> ConfigError {
         let keys: Vec<&str> = path
             .iter()
             .map_while(|segment| match segment {
@@ -198,9 +176,7 @@ impl Config {
     /// Where the value at `keys` was written: the last flag that sets it, or something around or inside it; else the
     /// file.
     fn origin(&self, section: &str, keys: &[&str]) -> Origin {
-        let touches = |set: &&Override| {
-            set.section == section && set.keys.iter().zip(keys).all(|(a, b)| a == b)
-        };
+        let touches = |set: &&Override| set.section == section && set.keys.iter().zip(keys).all(|(a, b)| a == b);
         if let Some(set) = self.overrides.iter().rev().find(touches) {
             return set.origin();
         }
@@ -217,11 +193,7 @@ fn known_section(name: &str, origin: impl FnOnce() -> Origin) -> Result<(), Conf
     if SECTIONS.contains(&name) {
         return Ok(());
     }
-    Err(ConfigError::UnknownSection {
-        name: name.to_owned(),
-        origin: origin(),
-        hint: section_hint(name),
-    })
+    Err(ConfigError::UnknownSection { name: name.to_owned(), origin: origin(), hint: section_hint(name) })
 }
 
 fn section_hint(name: &str) -> String {
@@ -261,9 +233,7 @@ fn insert(table: &mut Table, keys: &[String], value: Value) -> Result<(), String
             Ok(())
         }
         [first, rest @ ..] => {
-            let inner = table
-                .entry(first.clone())
-                .or_insert_with(|| Value::Table(Table::new()));
+            let inner = table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new()));
             match inner {
                 Value::Table(inner) => insert(inner, rest, value),
                 _ => Err(first.clone()),
@@ -293,11 +263,7 @@ fn strangers(wanted: &Table, defaults: &Table) -> Vec<String> {
         match (value, defaults.get(key)) {
             (_, None) => names.push(key.clone()),
             (Value::Table(value), Some(Value::Table(default))) if !default.is_empty() => {
-                names.extend(
-                    strangers(value, default)
-                        .iter()
-                        .map(|name| format!("{key}.{name}")),
-                );
+                names.extend(strangers(value, default).iter().map(|name| format!("{key}.{name}")));
             }
             _ => {}
         }

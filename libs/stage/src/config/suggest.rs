@@ -4,10 +4,7 @@
 const NEAR: f64 = 0.75;
 
 /// The candidate nearest to `name`, if any is near. Case and `-` for `_` are not told apart.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = normal(name);
     candidates
         .into_iter()
@@ -18,17 +15,13 @@ pub(super) fn nearest<'a>(
 }
 
 /// Jaro-Winkler, which favours a common beginning; but high as well where one slip of the fingers makes the one name
-/// the other ("lma", which Jaro-Winkler finds far from "lam"), or where one is a word of the other ("rate" and
-/// "learning_rate").
+/// the other (`lma`, which Jaro-Winkler finds far from `lam`), or where one is a word of the other (`rate` and
+/// `learning_rate`).
 fn similarity(name: &str, candidate: &str) -> f64 {
     let word_of = |short: &str, long: &str| short.len() > 2 && long.split('_').any(|w| w == short);
     let spelled = strsim::jaro_winkler(name, candidate);
     let one_slip = name.len() > 2 && strsim::damerau_levenshtein(name, candidate) == 1;
-    if one_slip || word_of(name, candidate) || word_of(candidate, name) {
-        spelled.max(0.9)
-    } else {
-        spelled
-    }
+    if one_slip || word_of(name, candidate) || word_of(candidate, name) { spelled.max(0.9) } else { spelled }
 }
 
 fn normal(name: &str) -> String {

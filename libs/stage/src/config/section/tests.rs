@@ -111,10 +111,7 @@ fn unknown_keys_name_place_and_nearest() {
 #[test]
 fn all_unknown_keys_are_told_at_once() {
     let words = complaint("[lam]\nstep = 1\nlayer = 2\n", &[]);
-    assert!(
-        words.contains("`step`") && words.contains("`layer`"),
-        "{words}"
-    );
+    assert!(words.contains("`step`") && words.contains("`layer`"), "{words}");
 }
 
 /// Would catch: a misspelt section header switching off everything below it.
@@ -133,15 +130,9 @@ fn unknown_sections_are_refused() {
 #[test]
 fn wrong_types_name_the_key() {
     let words = complaint("[lam]\nsteps = 'many'\n", &[]);
-    assert!(
-        words.starts_with("p.toml:2: lam.steps: invalid type"),
-        "{words}"
-    );
+    assert!(words.starts_with("p.toml:2: lam.steps: invalid type"), "{words}");
     let words = complaint("", &["lam.layers=3"]);
-    assert!(
-        words.starts_with("--set lam.layers=3: lam.layers: "),
-        "{words}"
-    );
+    assert!(words.starts_with("--set lam.layers=3: lam.layers: "), "{words}");
     assert!(words.contains("write a list"), "{words}");
     let words = complaint("[lam]\nlayers = [1, -2]\n", &[]);
     assert!(words.starts_with("p.toml:2: lam.layers[1]: "), "{words}");
@@ -152,10 +143,7 @@ fn wrong_types_name_the_key() {
 /// Would catch: values that no type forbids but that make no sense.
 #[test]
 fn a_section_checks_itself() {
-    assert_eq!(
-        complaint("[lam]\nsteps = 0\n", &[]),
-        "section [lam]: steps is 0: at least 1"
-    );
+    assert_eq!(complaint("[lam]\nsteps = 0\n", &[]), "section [lam]: steps is 0: at least 1");
     let held_out = config("[data]\nheld_out = 1.5\n", &[]).unwrap();
     let error = held_out.section::<DataConfig>().unwrap_err();
     assert!(error.to_string().contains("held_out is 1.5"), "{error}");
@@ -164,9 +152,7 @@ fn a_section_checks_itself() {
 /// Would catch: the pipeline's check across all sections missing a key, or hinting at the wrong section.
 #[test]
 fn all_sections_can_be_checked_at_once() {
-    let all: Table = "[lam]\nsteps = 1\n[tokenizer]\npatch = 4\n[lam.labels]\n"
-        .parse()
-        .unwrap();
+    let all: Table = "[lam]\nsteps = 1\n[tokenizer]\npatch = 4\n[lam.labels]\n".parse().unwrap();
     let check = |file| config(file, &[]).unwrap().check_keys(&all);
     assert!(check("[lam]\nsteps = 3\n[lam.labels]\nfree = 'x'\n").is_ok());
     let error = check("[lam]\npatch = 4\n[tokenizer]\npach = 4\n").unwrap_err();
@@ -180,28 +166,16 @@ fn all_sections_can_be_checked_at_once() {
 /// Would catch: a wrong path or broken TOML with a message that does not name the file.
 #[test]
 fn unreadable_files_are_named() {
-    let args = ConfigArgs {
-        config: Some("/nowhere/p.toml".into()),
-        set: Vec::new(),
-    };
+    let args = ConfigArgs { config: Some("/nowhere/p.toml".into()), set: Vec::new() };
     let error = load(&args).unwrap_err();
     assert!(error.to_string().contains("/nowhere/p.toml"), "{error}");
     let error = config("[lam\n", &[]).unwrap_err();
-    assert!(
-        error.to_string().starts_with("p.toml is not valid TOML"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("p.toml is not valid TOML"), "{error}");
 }
 
 /// Would catch: a child process getting another config than its parent was given.
 #[test]
 fn words_reproduce_the_flags() {
-    let args = ConfigArgs {
-        config: Some("a b.toml".into()),
-        set: vec!["data.videos=[\"x y\"]".into()],
-    };
-    assert_eq!(
-        args.to_words(),
-        ["--config=a b.toml", "--set=data.videos=[\"x y\"]"]
-    );
+    let args = ConfigArgs { config: Some("a b.toml".into()), set: vec!["data.videos=[\"x y\"]".into()] };
+    assert_eq!(args.to_words(), ["--config=a b.toml", "--set=data.videos=[\"x y\"]"]);
 }
