@@ -53,6 +53,7 @@ setup: ## Install the system packages that are missing
 	@./setup.sh
 
 build: setup ## Build all binaries
+	@test -x $(GENIE) || echo 'building: the first time takes half an hour on two cores, the next ones seconds' >&2
 	@$(CARGO) build --release --workspace --locked
 
 test: setup ## Build and run all tests

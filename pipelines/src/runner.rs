@@ -54,7 +54,7 @@ impl Run<'_> {
             if self.stop.requested() {
                 return Ok(self.stop.exit());
             }
-            let place = format!("[{}/{}] {}", index + 1, steps.len(), step.name());
+            let place = format!("[{}/{}] {}:", index + 1, steps.len(), step.name());
             let (ended, took) = self.step(step, &place)?;
             match child::code_of(ended.status) {
                 0 => {}
@@ -151,9 +151,9 @@ fn failure(place: &str, code: u8, took: Duration) -> String {
         130 | 143 => {
             format!("{} stopped after {took}; what is done is kept: the same command goes on from there", bold(place))
         }
-        exit::LOCKED => format!("{} is locked by another run", bold(place)),
+        exit::LOCKED => format!("{} locked by another run", bold(place)),
         137 => format!(
-            "{} was killed after {took}, most likely for want of memory; what is done is kept: \
+            "{} killed after {took}, most likely for want of memory; what is done is kept: \
              try smaller batches, and the same command goes on from there",
             bold(place)
         ),

@@ -88,7 +88,10 @@ impl Progress {
             return;
         }
         match &self.view {
-            View::Bar(bar) => bar.abandon(),
+            View::Bar(bar) => {
+                bar.set_style(style(&format!("{{prefix}} {} in {{elapsed}} {{wide_msg:.dim}}", shape(self.total))));
+                bar.abandon();
+            }
             View::Lines(_) => suspend(|| eprintln!("{}", self.last_line())),
         }
     }
@@ -152,15 +155,23 @@ pub fn on_terminal() -> bool {
 }
 
 fn bar(label: &str, total: u64) -> ProgressBar {
-    let (bar, template) = if total == 0 {
-        (ProgressBar::new_spinner(), "{prefix} {spinner} {pos} in {elapsed} {wide_msg:.dim}")
-    } else {
-        (ProgressBar::new(total), "{prefix} {bar:24.cyan/blue} {pos}/{len} {eta:>4} left {wide_msg:.dim}")
+    let (bar, time) = match total {
+        0 => (ProgressBar::new_spinner(), "{spinner} {elapsed}"),
+        total => (ProgressBar::new(total), "{eta:>4} left"),
     };
-    let style = ProgressStyle::with_template(template).expect("the template above is valid").progress_chars("━╸─");
-    let bar = BARS.add(bar.with_style(style).with_prefix(label.to_owned()));
+    let template = format!("{{prefix}} {} {time} {{wide_msg:.dim}}", shape(total));
+    let bar = BARS.add(bar.with_style(style(&template)).with_prefix(label.to_owned()));
     bar.enable_steady_tick(REDRAW);
     bar
+}
+
+/// The part of a bar's template that shows the count.
+fn shape(total: u64) -> &'static str {
+    if total == 0 { "{pos}" } else { "{bar:24.cyan/blue} {pos}/{len}" }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates of this file are valid").progress_chars("━╸─")
 }
 
 /// A count as a number to calculate with; progress needs no more digits than f64 has.
@@ -213,6 +224,16 @@ mod tests {
         let progress = lines(0);
         progress.inc(3);
         assert_eq!(progress.line(), "fit: 3");
+    }
+
+    /// Would catch: a template that indicatif does not parse, which only a terminal would show.
+    #[test]
+    fn templates_are_valid() {
+        for total in [0, 3] {
+            let progress = viewed_as(View::Bar(bar("fit", total)), total);
+            progress.inc(1);
+            progress.finish();
+        }
     }
 
     /// Would catch: an update lost between threads, or a second `finish` (the drop's) showing the end twice.

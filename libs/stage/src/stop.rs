@@ -95,6 +95,9 @@ impl Stop {
                         Instant::now()
                     });
                     if patience == Patience::Finite && first.elapsed() > ECHO {
+                        if progress::on_terminal() {
+                            eprintln!();
+                        }
                         // Not `process::exit`: other threads are at work and their destructors may wait on them.
                         signal_hook::low_level::exit(i32::from(code(signal)));
                     }
