@@ -120,14 +120,26 @@ impl Run<'_> {
             Headline::read(Utf8Path::new(report))?.print()?;
         }
         if self.rejects {
-            eprintln!(
-                "some videos were rejected; `genie-ingest sql` lists them: \
-                 SELECT source_path, reason FROM sources WHERE reason IS NOT NULL"
-            );
+            eprintln!("some videos were rejected; to list them:\n  {}", self.how_to_list_rejects());
             return Ok(Exit::Rejects);
         }
         Ok(Exit::Done)
     }
+
+    /// A command to paste: the binaries need not be on the PATH.
+    fn how_to_list_rejects(&self) -> String {
+        let binary = self.tools.dir().join(Stage::Ingest.binary());
+        let query = "SELECT source_path, reason, detail FROM sources WHERE reason IS NOT NULL";
+        let words = [binary.into_string(), "sql".to_owned(), query.to_owned()];
+        let words: Vec<_> = words.iter().chain(&self.args.to_words()).map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+}
+
+/// `word` as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn print_plan(args: &ConfigArgs, data: &DataConfig, steps: &[Step]) {

@@ -188,3 +188,12 @@ fn a_stop_between_steps_ends_the_run() {
     assert_eq!(run.all(&steps).unwrap(), Exit::Stopped(130));
     assert!(fake.calls().is_empty());
 }
+
+/// Would catch: a command to paste that the shell takes apart.
+#[test]
+fn quotes_what_a_shell_would_take_apart() {
+    let odd = r#"--set=data.videos=["it's here"]"#;
+    let echoed = std::process::Command::new("sh").arg("-c").arg(format!("printf %s {}", quoted(odd))).output().unwrap();
+    assert_eq!(String::from_utf8(echoed.stdout).unwrap(), odd);
+    assert_eq!(quoted("--config=pipelines/demo.toml"), "--config=pipelines/demo.toml");
+}
