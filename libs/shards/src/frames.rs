@@ -6,7 +6,7 @@
 use crate::codec::CodecError;
 
 /// Frames of one clip or window.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Frames {
     /// Number of frames.
     pub t: usize,
@@ -64,6 +64,19 @@ impl Frames {
             width: self.width,
             bytes: self.data.len(),
         })
+    }
+}
+
+/// The shape alone: a clip's pixels would drown every message that it is part of.
+impl std::fmt::Debug for Frames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            t,
+            height,
+            width,
+            data,
+        } = self;
+        write!(f, "Frames({t}×{height}×{width}×3, {} bytes)", data.len())
     }
 }
 

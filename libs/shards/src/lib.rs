@@ -26,6 +26,8 @@ mod shard;
 mod sources;
 mod store;
 mod table;
+#[cfg(test)]
+mod testing;
 mod tokens;
 mod windows;
 mod writer;

@@ -277,3 +277,6 @@ fn hash(mut lines: Vec<String>) -> String {
     lines.sort();
     blake3::hash(lines.concat().as_bytes()).to_hex().to_string()
 }
+
+#[cfg(test)]
+mod tests;

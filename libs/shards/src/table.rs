@@ -203,3 +203,6 @@ pub fn narrow_schema(table: &str) -> Option<SchemaRef> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ fn properties() -> WriterProperties {
         .set_column_data_page_size_limit(payload(), 1)
         .build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,229 @@
+//! What training relies on: order, windows, and that damage is found and named.
 
+use std::{
+    collections::HashSet,
+    fs,
+    io::{Seek, SeekFrom, Write},
+};
+
+use super::*;
+use crate::{ClipShardWriter, Entry, testing};
+
+fn commit(root: &Utf8Path, entries: Vec<Entry>) {
+    Manifest::commit(root, |manifest| {
+        entries
+            .into_iter()
+            .for_each(|entry| manifest.add(tables::CLIPS, entry))
+    })
+    .unwrap();
+}
+
+fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Entry {
+    let mut writer = ClipShardWriter::create(&root.join("clips"), name).unwrap();
+    clips.iter().for_each(|clip| writer.push(clip).unwrap());
+    writer.publish().unwrap().entry
+}
+
+// Bug: anything at all that does not survive the way to disk and back.
+#[test]
+fn clips_come_back_as_they_were() {
+    let (_dir, root) = testing::root();
+    let mut plain = testing::clip("b", 0, 20);
+    plain.meta.actions = None;
+    plain.meta.action_names = None;
+    let clips = [testing::clip("a", 0, 35), plain];
+    commit(&root, vec![publish(&root, "one", &clips)]);
+    let store = ClipStore::open(&root, None).unwrap();
+    assert_eq!(store.len(), 2);
+    for (i, clip) in clips.iter().enumerate() {
+        assert_eq!(&store.read(i).unwrap(), clip);
+    }
+    let bytes = clips[0].frames.frame_bytes();
+    assert_eq!(
+        store.window(0, 16, 16).unwrap().data,
+        clips[0].frames.data[16 * bytes..32 * bytes]
+    );
+    assert!(matches!(store.window(0, 20, 16), Err(Error::Range { .. })));
+    assert!(matches!(store.window(9, 0, 1), Err(Error::NoClip { .. })));
+}
+
+// Bug: order by file, so that another number of workers trains another model.
+#[test]
+fn order_does_not_depend_on_the_sharding() {
+    let clips = [
+        testing::clip("a", 0, 2),
+        testing::clip("a", 100, 2),
+        testing::clip("b", 0, 2),
+    ];
+    let ids = |shards: &[&[usize]]| {
+        let (_dir, root) = testing::root();
+        let write = |(i, rows): (usize, &&[usize])| {
+            let clips: Vec<Clip> = rows.iter().map(|&row| clips[row].clone()).collect();
+            publish(&root, &format!("shard-{i}"), &clips)
+        };
+        commit(&root, shards.iter().enumerate().map(write).collect());
+        let store = ClipStore::open(&root, None).unwrap();
+        store
+            .clips()
+            .iter()
+            .map(|clip| clip.clip_id.clone())
+            .collect::<Vec<_>>()
+    };
+    let one = ids(&[&[0, 1, 2]]);
+    assert_eq!(one, ids(&[&[2, 0], &[1]]));
+    assert_eq!(one, ids(&[&[1], &[2], &[0]]));
+}
+
+// Bug: readers that list the directory and so see the shards of a killed or unfinished run.
+#[test]
+fn only_what_the_manifest_names_exists() {
+    let (_dir, root) = testing::root();
+    assert!(ClipStore::open(&root, None).unwrap().is_empty());
+    let named = publish(&root, "named", &[testing::clip("a", 0, 2)]);
+    let unnamed = publish(&root, "unnamed", &[testing::clip("b", 0, 2)]);
+    commit(&root, vec![named]);
+    let store = ClipStore::open(&root, None).unwrap();
+    assert_eq!(store.len(), 1);
+    let found = Manifest::load(&root).unwrap().unnamed(&root).unwrap();
+    assert_eq!(found, [root.join(unnamed.file)]);
+}
+
+// Bug: training on held-out sources.
+#[test]
+fn a_split_holds_only_its_own_clips() {
+    let (_dir, root) = testing::root();
+    let mut held_out = testing::clip("b", 0, 2);
+    held_out.meta.split = Split::HeldOut;
+    commit(
+        &root,
+        vec![publish(
+            &root,
+            "one",
+            &[testing::clip("a", 0, 2), held_out.clone()],
+        )],
+    );
+    let store = ClipStore::open(&root, Split::HeldOut).unwrap();
+    assert_eq!(store.clips(), &[held_out.meta]);
+    assert_eq!(store.frames(0).unwrap(), held_out.frames);
+    assert_eq!(ClipStore::open(&root, Split::Train).unwrap().len(), 1);
+}
+
+// Bug: a clip published twice counts twice.
+#[test]
+fn the_same_clip_in_two_shards_is_one() {
+    let (_dir, root) = testing::root();
+    let clip = testing::clip("a", 0, 2);
+    let other = testing::clip("b", 0, 2);
+    commit(
+        &root,
+        vec![
+            publish(&root, "one", &[clip.clone()]),
+            publish(&root, "two", &[clip, other]),
+        ],
+    );
+    let store = ClipStore::open(&root, None).unwrap();
+    let ids: HashSet<_> = store.clips().iter().map(|clip| &clip.clip_id).collect();
+    assert_eq!((store.len(), ids.len()), (2, 2));
+    assert!(
+        store.frames(1).is_ok(),
+        "the index still points at the right rows"
+    );
+}
+
+// Bug: a flipped bit on disk trains as pixels. And: an error that does not say where.
+#[test]
+fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
+    let (_dir, root) = testing::root();
+    let clips = [
+        testing::clip("a", 0, 40),
+        testing::clip("b", 0, 40),
+        testing::clip("c", 0, 40),
+    ];
+    let entry = publish(&root, "one", &clips);
+    let path = root.join(&entry.file);
+    commit(&root, vec![entry]);
+
+    let payload = codec::encode(&clips[1].frames).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let at = bytes
+        .windows(payload.len())
+        .position(|window| window == payload)
+        .expect("payloads lie there as they are");
+    let mut file = fs::File::options().write(true).open(&path).unwrap();
+    file.seek(SeekFrom::Start((at + payload.len() / 2) as u64))
+        .unwrap();
+    file.write_all(&[bytes[at + payload.len() / 2] ^ 1])
+        .unwrap();
+
+    let store = ClipStore::open(&root, None).unwrap();
+    let error = store.window(1, 0, 16).unwrap_err();
+    assert!(
+        matches!(&error, Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id),
+        "{error}"
+    );
+    assert!(error.to_string().contains(path.as_str()), "{error}");
+    assert!(store.frames(0).is_ok() && store.frames(2).is_ok());
+}
+
+// Bug: reading a row through its neighbours. Their pages, headers and all, are destroyed here.
+#[test]
+fn a_row_is_read_without_its_neighbours() {
+    let (_dir, root) = testing::root();
+    let clips: Vec<Clip> = (0..6).map(|i| testing::clip("a", i * 100, 40)).collect();
+    let entry = publish(&root, "one", &clips);
+    let path = root.join(&entry.file);
+    commit(&root, vec![entry]);
+    let payloads: Vec<Vec<u8>> = clips
+        .iter()
+        .map(|clip| codec::encode(&clip.frames).unwrap())
+        .collect();
+    let mut bytes = fs::read(&path).unwrap();
+    let place = |bytes: &[u8], payload: &[u8]| {
+        bytes
+            .windows(payload.len())
+            .position(|window| window == payload)
+            .unwrap()
+    };
+    let (first, wanted) = (place(&bytes, &payloads[0]), place(&bytes, &payloads[3]));
+    // A page header and the value's length (4 bytes) lie before each payload: spare those of row 3.
+    bytes[first..wanted - 64].fill(0xff);
+    let after = wanted + payloads[3].len();
+    let end = place(&bytes, &payloads[5]) + payloads[5].len();
+    bytes[after..end].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let store = ClipStore::open(&root, None).unwrap();
+    assert_eq!(store.frames(3).unwrap(), clips[3].frames);
+    assert!(store.frames(2).is_err() && store.frames(4).is_err());
+}
+
+// Bug: one store a thread, or a lock held while reading.
+#[test]
+fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
+    let (_dir, root) = testing::root();
+    let clips: Vec<Clip> = (0..8).map(|i| testing::clip("a", i * 100, 20)).collect();
+    commit(&root, vec![publish(&root, "one", &clips)]);
+    let store = ClipStore::open(&root, None).unwrap().with_cache_bytes(2000);
+    (0..64_usize)
+        .into_par_iter()
+        .for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
+}
+
+// Bug: a shard that was cut off or replaced after publishing is half read.
+#[test]
+fn a_file_that_is_not_the_published_one_is_refused() {
+    let (_dir, root) = testing::root();
+    let entry = publish(&root, "one", &[testing::clip("a", 0, 2)]);
+    let path = root.join(&entry.file);
+    commit(&root, vec![entry.clone()]);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(matches!(
+        ClipStore::open(&root, None),
+        Err(Error::Damaged { .. })
+    ));
+    fs::remove_file(&path).unwrap();
+    let Err(error) = ClipStore::open(&root, None) else {
+        panic!("opened without its shard")
+    };
+    assert!(error.to_string().contains(path.as_str()), "{error}");
+}

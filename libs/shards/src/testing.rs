@@ -1,0 +1,64 @@
+//! Clips for this crate's tests: small, distinct, with every field set.
+
+use camino::Utf8PathBuf;
+use tempfile::TempDir;
+
+use crate::{Clip, ClipMeta, Frames, Split};
+
+/// An empty dataset root, removed when the first part is dropped.
+pub(crate) fn root() -> (TempDir, Utf8PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+    (dir, root)
+}
+
+/// A clip of `frames` frames of 6×8 noise, which differs by source and start.
+pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
+    // Sources in the order of their names, so that tests can say what comes first.
+    let source_id = source.repeat(64 / source.len());
+    let clip_id =
+        blake3::hash(format!("{source} {start_pts}").as_bytes()).to_hex()[..32].to_owned();
+    let mut data = vec![0; frames * 6 * 8 * 3];
+    blake3::Hasher::new()
+        .update(clip_id.as_bytes())
+        .finalize_xof()
+        .fill(&mut data);
+    let steps = 0..i64::try_from(frames).unwrap();
+    let meta = ClipMeta {
+        clip_id,
+        source_id,
+        source_path: format!("videos/{source}.mp4"),
+        split: Split::Train,
+        stream: 1,
+        start_pts,
+        end_pts: start_pts + steps.end,
+        time_base: (1, 12_800),
+        frame_pts: steps.map(|step| start_pts + step).collect(),
+        fps: 10.0,
+        width: 8,
+        height: 6,
+        color_matrix: "bt709".to_owned(),
+        color_range: "limited".to_owned(),
+        color_transfer: "srgb".to_owned(),
+        rotation: 90,
+        corrupt_frames: 2,
+        actions: Some((0..frames).map(|i| u8::try_from(i % 3).unwrap()).collect()),
+        action_names: Some(vec![
+            "stay".to_owned(),
+            "left".to_owned(),
+            "right".to_owned(),
+        ]),
+        effects: None,
+        effect_names: None,
+        motion: 0.25,
+    };
+    Clip {
+        meta,
+        frames: Frames {
+            t: frames,
+            height: 6,
+            width: 8,
+            data,
+        },
+    }
+}
