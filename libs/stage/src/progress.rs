@@ -32,6 +32,8 @@ pub struct Progress {
     total: u64,
     started: Instant,
     done: AtomicU64,
+    /// Where this run began: what was done before it says nothing about its speed.
+    from: AtomicU64,
     message: Mutex<String>,
     finished: AtomicBool,
     view: View,
@@ -55,6 +57,7 @@ impl Progress {
             total,
             started: Instant::now(),
             done: AtomicU64::new(0),
+            from: AtomicU64::new(0),
             message: Mutex::default(),
             finished: AtomicBool::new(false),
             view,
@@ -76,10 +79,16 @@ impl Progress {
         self.show();
     }
 
-    /// Stands at `n` units: where a resumed run begins.
+    /// Stands at `n` units. Where a resumed run begins, that is not counted as done in no time.
     pub fn set(&self, n: u64) {
-        self.done.store(n, Ordering::Relaxed);
+        let begins = self.done.swap(n, Ordering::Relaxed) == 0;
+        if begins {
+            self.from.store(n, Ordering::Relaxed);
+        }
         self.show();
+        if let (true, View::Bar(bar)) = (begins, &self.view) {
+            bar.reset_eta();
+        }
     }
 
     /// Ends the display, leaving its last state. Further calls do nothing.
@@ -116,8 +125,9 @@ impl Progress {
     fn line(&self) -> String {
         let done = self.done.load(Ordering::Relaxed);
         let mut line = format!("{}: {}", self.label, self.count(done));
-        if done > 0 && done < self.total {
-            let left = self.started.elapsed().as_secs_f64() / counted(done) * counted(self.total - done);
+        let here = done.saturating_sub(self.from.load(Ordering::Relaxed));
+        if here > 0 && done < self.total {
+            let left = self.started.elapsed().as_secs_f64() / counted(here) * counted(self.total - done);
             line += ", ";
             line += &human(Duration::from_secs_f64(left));
             line += " left";
@@ -199,6 +209,7 @@ mod tests {
             total,
             started: Instant::now(),
             done: AtomicU64::new(0),
+            from: AtomicU64::new(0),
             message: Mutex::default(),
             finished: AtomicBool::new(false),
             view,
@@ -216,6 +227,17 @@ mod tests {
         progress.set(4);
         assert_eq!(progress.line(), "fit: 4/4, loss 0.5");
         assert_eq!(progress.last_line(), "fit: 4/4 in 0.0 s, loss 0.5");
+    }
+
+    /// Would catch: a run that resumes at 90 % promising to be done in no time.
+    #[test]
+    fn what_was_done_before_is_no_measure_of_speed() {
+        let mut progress = lines(100);
+        progress.started = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
+        progress.set(90);
+        assert_eq!(progress.line(), "fit: 90/100");
+        progress.inc(5);
+        assert_eq!(progress.line(), "fit: 95/100, 20 s left");
     }
 
     /// Would catch: "3/0" where the size is unknown.
