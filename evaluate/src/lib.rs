@@ -1,1 +1,98 @@
-//! Placeholder.
+//! Measures a world model on held-out recordings and writes the report: `report.json` for programs, `report.html` for people.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | `run`, `config` | the command: what is measured, is it up to date, where does it go |
+//! | `models`, `trained` | which models belong together; they as a [`world::WorldModel`] |
+//! | `footage`, [`windows`] | which held-out windows |
+//! | [`world`] | what is asked of the models, and how answers are checked |
+//! | [`measure`], [`draws`] | rollouts with inferred, random and time-shuffled actions, as scores |
+//! | [`pixels`], [`information`], [`agreement`], [`bootstrap`] | the statistics, as pure functions |
+//! | [`summary`], [`report`] | scores to `report.json` |
+//! | [`verdict`], [`chart`], [`canvas`], [`pictures`], [`html`] | `report.html` |
+//!
+//! Statistics and report do not know Burn: everything between [`world`] and [`html`] runs in the tests on a toy world whose true values
+//! are known. What the numbers mean is written in `evaluate/README.md`.
+
+pub mod agreement;
+pub mod bootstrap;
+pub mod canvas;
+pub mod chart;
+mod config;
+pub mod draws;
+mod footage;
+pub mod html;
+pub mod information;
+pub mod measure;
+mod models;
+pub mod pictures;
+pub mod pixels;
+pub mod report;
+mod run;
+pub mod summary;
+mod trained;
+pub mod verdict;
+pub mod windows;
+pub mod world;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use genie_stage::config::{ConfigArgs, load};
+use genie_stage::log::Verbosity;
+use genie_stage::{Exit, status};
+
+pub use config::EvaluateConfig;
+
+/// Measures a trained world model on held-out recordings and writes report.json and report.html.
+#[derive(Parser, Debug)]
+#[command(name = "genie-evaluate", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    verbosity: Verbosity,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Make the report, if it is not there; its directory is the last line on stdout
+    Run {
+        /// Where the models run, before [evaluate] device: cpu or cuda[:n]
+        #[arg(long, value_name = "DEVICE")]
+        device: Option<String>,
+    },
+    /// Print the resolved sections that this stage uses, as TOML
+    Config,
+    /// Say where the report is, or what it waits for
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The binary.
+///
+/// # Errors
+/// As the message says; the exit code goes by `genie_stage::exit`.
+pub fn run() -> Result<Exit> {
+    let cli: Cli = genie_stage::cli::parse();
+    genie_stage::log::init(cli.verbosity.level());
+    let config = load(&cli.config)?;
+    match cli.command {
+        Command::Run { device } => return run::run(&run::Sections::read(&config, device.as_deref())?),
+        Command::Config => print!("{}", run::Sections::read(&config, None)?.resolved()),
+        Command::Status { json } => {
+            let steps = [run::Sections::read(&config, None)?.status()?];
+            if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
+        }
+    }
+    Ok(Exit::Done)
+}

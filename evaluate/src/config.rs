@@ -1,0 +1,104 @@
+//! `[evaluate]`: how much is measured, and how rollouts are sampled.
+
+use genie_model::{SamplerConfig, UnmaskOrder};
+use genie_stage::config::Section;
+use serde::{Deserialize, Serialize};
+
+use crate::measure::Settings;
+
+/// `[evaluate]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluateConfig {
+    /// Where the models run: `cpu` or `cuda[:n]`. Not part of the work key.
+    pub device: String,
+    /// Key (or its beginning) of the dynamics model to evaluate; empty: the one finished last.
+    pub dynamics: String,
+    /// Held-out windows to measure on, at most.
+    pub windows: usize,
+    /// Frames given at the start of each rollout.
+    pub prompt_frames: usize,
+    /// Draws of random actions, and of shuffles in time, for each window.
+    pub samples: usize,
+    /// Windows that go through the models at once.
+    pub batch: usize,
+    pub seed: u64,
+    /// MaskGIT steps a frame.
+    pub steps: usize,
+    /// Divides the logits before sampling; 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Which tokens are set first: `random`, `confidence` or `greedy`.
+    pub order: UnmaskOrder,
+    /// Windows to draw pictures of.
+    pub strips: usize,
+    /// Bootstrap draws for the intervals, and shuffles for the chance level of agreement.
+    pub bootstrap: usize,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        Self {
+            device: "cpu".into(),
+            dynamics: String::new(),
+            windows: 64,
+            prompt_frames: 1,
+            samples: 2,
+            batch: 8,
+            seed: 0,
+            steps: 25,
+            temperature: 1.0,
+            order: UnmaskOrder::Confidence,
+            strips: 6,
+            bootstrap: 1000,
+        }
+    }
+}
+
+impl Section for EvaluateConfig {
+    const NAME: &'static str = "evaluate";
+
+    fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("windows", self.windows),
+            ("prompt_frames", self.prompt_frames),
+            ("samples", self.samples),
+            ("batch", self.batch),
+            ("bootstrap", self.bootstrap),
+        ];
+        if let Some((key, _)) = counts.iter().find(|(_, value)| *value == 0) {
+            return Err(format!("{key} is 0: it must be at least 1"));
+        }
+        if self.samples > 255 {
+            return Err(format!("samples is {}: at most 255 draws a window", self.samples));
+        }
+        self.sampler().check().map_err(|error| error.to_string())
+    }
+}
+
+impl EvaluateConfig {
+    /// How rollouts are sampled.
+    #[must_use]
+    pub fn sampler(&self) -> SamplerConfig {
+        SamplerConfig { steps: self.steps, temperature: self.temperature, order: self.order, ..SamplerConfig::default() }
+    }
+
+    /// What is measured.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        /// Each holds every latent action, which makes its pictures the largest of the page.
+        const HELD: usize = 3;
+        Settings {
+            prompt_frames: self.prompt_frames,
+            samples: self.samples,
+            batch: self.batch,
+            seed: self.seed,
+            scenes: self.strips,
+            held: self.strips.min(HELD),
+        }
+    }
+
+    /// What the numbers depend on: all but where they are computed and how the model was named.
+    #[must_use]
+    pub fn keyed(&self) -> EvaluateConfig {
+        EvaluateConfig { device: String::new(), dynamics: String::new(), ..self.clone() }
+    }
+}

@@ -1,0 +1,158 @@
+//! `report.html`: one file that needs nothing else, from a report and its pictures.
+//!
+//! The layout is `templates/report.html`; here the numbers become text. The page loads nothing (pictures are `data:` URIs, charts
+//! inline SVG), runs no script, follows the reader's light or dark setting and is readable on a phone.
+
+use anyhow::{Context, Result};
+use askama::Template;
+
+use crate::canvas::data_uri;
+use crate::chart::{Series, bars, curves};
+use crate::pictures::{Picture, ScenePictures};
+use crate::report::{Confusion, Point, Report};
+use crate::verdict::{Card, cards};
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    report: &'a Report,
+    cards: Vec<Card>,
+    delta_chart: String,
+    rollout_chart: String,
+    usage_chart: String,
+    confusions: Vec<Heat<'a>>,
+    scenes: Vec<SceneView<'a>>,
+    rows: Vec<Row>,
+    config: String,
+}
+
+/// A confusion table with its shades.
+struct Heat<'a> {
+    title: &'static str,
+    names: &'a [String],
+    rows: Vec<HeatRow>,
+}
+
+struct HeatRow {
+    latent: usize,
+    total: u64,
+    cells: Vec<HeatCell>,
+}
+
+struct HeatCell {
+    /// Share of the row, in per cent.
+    percent: u32,
+    count: u64,
+}
+
+struct SceneView<'a> {
+    caption: &'a str,
+    latent: &'a [u8],
+    compare: PictureView,
+    held: Option<PictureView>,
+}
+
+struct PictureView {
+    labels: Vec<String>,
+    animation: String,
+    film: String,
+}
+
+/// A line of the table of all numbers by t.
+struct Row {
+    t: usize,
+    random: String,
+    shuffled: String,
+    generated: String,
+    copy: String,
+    reconstruction: String,
+}
+
+/// Renders the page.
+///
+/// # Errors
+/// When the template fails to render.
+pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
+    let series = |name, points| Series { name, points };
+    let names = latent_names(report);
+    let page = Page {
+        report,
+        cards: cards(report),
+        delta_chart: curves("ΔPSNR by frame", "dB", &[
+            series("against random actions", &report.delta_psnr_db),
+            series("against actions shuffled in time", &report.delta_psnr_time_shuffled_db),
+        ], true),
+        rollout_chart: curves("PSNR of generated frames", "dB", &[
+            series("generated", &report.rollout.psnr_db),
+            series("copy of the last given frame", &report.rollout.psnr_copy_last_db),
+            series("reconstruction", &report.rollout.psnr_reconstruction_db),
+        ], false),
+        usage_chart: bars("Share of each latent action", &report.lam.share),
+        confusions: heats(report),
+        scenes: pictures.iter().map(|scene| scene_view(scene, &names)).collect(),
+        rows: rows(report),
+        config: serde_json::to_string_pretty(&report.lineage.config)?,
+    };
+    page.render().context("rendering report.html")
+}
+
+fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'a> {
+    let view = |picture: &Picture| PictureView {
+        labels: picture.labels.clone(),
+        animation: data_uri(&picture.animation),
+        film: data_uri(&picture.film),
+    };
+    let held = scene.held.as_ref().map(|picture| PictureView { labels: names.to_vec(), ..view(picture) });
+    SceneView { caption: &scene.caption, latent: &scene.latent, compare: view(&scene.compare), held }
+}
+
+/// Each latent action's number and, where truth is known and it has a clear majority, what it mostly goes with.
+fn latent_names(report: &Report) -> Vec<String> {
+    let confusion = report.action_agreement.as_ref().map(|agreement| &agreement.confusion);
+    (0..report.lam.codebook_size)
+        .map(|code| match confusion.and_then(|table| likely_name(table, code)) {
+            Some(name) => format!("{code} ({name})"),
+            None => code.to_string(),
+        })
+        .collect()
+}
+
+fn likely_name(table: &Confusion, code: usize) -> Option<&str> {
+    let counts = table.counts.get(code)?;
+    let (best, &count) = counts.iter().enumerate().max_by_key(|&(_, count)| count)?;
+    (count * 2 > counts.iter().sum::<u64>()).then(|| table.names[best].as_str())
+}
+
+fn heats(report: &Report) -> Vec<Heat<'_>> {
+    let Some(agreement) = &report.action_agreement else { return Vec::new() };
+    let keys = heat("Latent action and true action", &agreement.confusion);
+    let effects = agreement.effect_confusion.as_ref().map(|table| heat("Latent action and true movement", table));
+    [Some(keys), effects].into_iter().flatten().collect()
+}
+
+fn heat<'a>(title: &'static str, table: &'a Confusion) -> Heat<'a> {
+    let row = |(latent, counts): (usize, &Vec<u64>)| {
+        let total: u64 = counts.iter().sum();
+        let percent = |count: u64| if total == 0 { 0 } else { (count as f64 / total as f64 * 100.0).round() as u32 };
+        HeatRow { latent, total, cells: counts.iter().map(|&count| HeatCell { percent: percent(count), count }).collect() }
+    };
+    Heat { title, names: &table.names, rows: table.counts.iter().enumerate().map(row).collect() }
+}
+
+fn rows(report: &Report) -> Vec<Row> {
+    let with_interval = |p: &Point| match p.ci95 {
+        Some([lo, hi]) => format!("{:.2} [{lo:.2}, {hi:.2}]", p.mean).replace('-', "−"),
+        None => format!("{:.2}", p.mean).replace('-', "−"),
+    };
+    let rollout = &report.rollout;
+    (0..report.delta_psnr_db.len())
+        .map(|i| Row {
+            t: report.delta_psnr_db[i].t,
+            random: with_interval(&report.delta_psnr_db[i]),
+            shuffled: with_interval(&report.delta_psnr_time_shuffled_db[i]),
+            generated: with_interval(&rollout.psnr_db[i]),
+            copy: with_interval(&rollout.psnr_copy_last_db[i]),
+            reconstruction: with_interval(&rollout.psnr_reconstruction_db[i]),
+        })
+        .collect()
+}

@@ -1,0 +1,276 @@
+//! The measurement: runs the models over the chosen windows and keeps scores, not frames.
+//!
+//! For every window, four continuations start from the same prompt frames and, by the same sampler seed, from the same noise:
+//! with the latent actions inferred from the clip itself, with uniformly random ones (several draws), and with the clip's
+//! own shuffled in time (as many draws). What differs between the arms is the actions alone: a model that ignores them
+//! scores a difference of exactly zero. All are compared with the clip's real frames, as the paper does.
+//!
+//! Numbering: `t` counts frames of a window from 0, so with one prompt frame, frame `t` is the `t`-th generated one and was
+//! reached by `t` actions. Actions that lead to frames of the prompt are part of what is given: every arm keeps them as inferred.
+//!
+//! Memory holds one batch of video and, of the first few windows, the frames for the pictures; it does not grow with the
+//! number of windows but for their scores.
+
+use anyhow::{Result, ensure};
+
+use crate::draws::{random_actions, sampler_seed, shuffled_actions};
+use crate::pixels::{psnr, ssim};
+use crate::world::{Actions, Checked, Tokens, Video, WorldModel};
+
+/// A window of held-out footage.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// Content hash of the recording.
+    pub source: String,
+    /// The recording's name, for people.
+    pub name: String,
+    pub clip_id: String,
+    /// First frame within the clip.
+    pub first: usize,
+    /// True actions between its frames, where known.
+    pub truth: Option<Vec<u8>>,
+    /// True displacement classes between its frames, where known.
+    pub effects: Option<Vec<u8>>,
+}
+
+/// What is measured, and how much of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Frames given at the start of every rollout.
+    pub prompt_frames: usize,
+    /// Draws of random actions, and of shuffles in time.
+    pub samples: usize,
+    /// Windows that go through the models at once.
+    pub batch: usize,
+    pub seed: u64,
+    /// Of how many windows to keep the frames.
+    pub scenes: usize,
+    /// For how many windows to hold each latent action.
+    pub held: usize,
+}
+
+/// Told how far the measurement is; asked whether to go on.
+pub trait Watch {
+    /// `count` more of [`Settings::work`] are done.
+    fn advance(&self, count: usize);
+    /// Whether to stop; asked between two runs of a model.
+    fn stopped(&self) -> bool;
+}
+
+impl Settings {
+    /// Units of work for `windows` windows: one for tokenizer and actions, one for each rollout.
+    pub fn work(&self, windows: usize) -> usize {
+        windows * (2 + 2 * self.samples)
+    }
+}
+
+/// Scores of one window. Lists over all frames have an entry for each; lists of rollouts begin at the first generated frame.
+#[derive(Debug, Clone)]
+pub struct WindowScores {
+    pub latent: Vec<u8>,
+    pub reconstruction_psnr: Vec<f64>,
+    pub reconstruction_ssim: Vec<f64>,
+    pub copy_first_psnr: Vec<f64>,
+    pub copy_first_ssim: Vec<f64>,
+    pub copy_last_psnr: Vec<f64>,
+    pub inferred_psnr: Vec<f64>,
+    /// Means over the draws.
+    pub random_psnr: Vec<f64>,
+    pub shuffled_psnr: Vec<f64>,
+}
+
+/// Frames of one window, for the pictures.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// Position in the list of windows.
+    pub window: usize,
+    pub latent: Vec<u8>,
+    pub real: Video,
+    pub reconstructed: Video,
+    pub inferred: Video,
+    pub random: Video,
+    /// One clip for each latent action: the same start, that action held. Empty for most scenes.
+    pub held: Option<Video>,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    pub frames: usize,
+    pub height: usize,
+    pub width: usize,
+    /// How often each tokenizer code occurs.
+    pub token_counts: Vec<u64>,
+    /// How often each latent action occurs.
+    pub action_counts: Vec<u64>,
+    pub scores: Vec<WindowScores>,
+    pub scenes: Vec<Scene>,
+}
+
+/// Runs the models over `windows`; `load` reads one as `[1, t, h, w, 3]`. `None` when stopped on the way.
+///
+/// # Errors
+/// When a window cannot be read, the windows differ in size, or the models do not fit them (see [`Checked`]).
+pub fn measure(
+    model: &dyn WorldModel,
+    windows: &[Window],
+    load: &dyn Fn(usize) -> Result<Video>,
+    settings: &Settings,
+    watch: &dyn Watch,
+) -> Result<Option<Measurement>> {
+    let model = Checked(model);
+    let mut found = Measurement {
+        frames: 0,
+        height: 0,
+        width: 0,
+        token_counts: vec![0; model.0.codebook_size()],
+        action_counts: vec![0; model.0.num_actions()],
+        scores: Vec::with_capacity(windows.len()),
+        scenes: Vec::new(),
+    };
+    for start in (0..windows.len()).step_by(settings.batch) {
+        let end = (start + settings.batch).min(windows.len());
+        let real = load_batch(windows, start..end, load)?;
+        ensure!(
+            settings.prompt_frames < real.frames,
+            "[evaluate] prompt_frames = {} leaves nothing to generate in windows of {} frames: make it smaller",
+            settings.prompt_frames, real.frames,
+        );
+        (found.frames, found.height, found.width) = (real.frames, real.height, real.width);
+        let batch = Batch { model: &model, settings, watch, start, real };
+        if batch.run(&mut found)?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
+}
+
+fn load_batch(windows: &[Window], range: std::ops::Range<usize>, load: &dyn Fn(usize) -> Result<Video>) -> Result<Video> {
+    let mut batch = load(range.start)?;
+    for index in range.skip(1) {
+        let next = load(index)?;
+        let (got, expected) = ((next.frames, next.height, next.width), (batch.frames, batch.height, batch.width));
+        ensure!(
+            got == expected,
+            "clip {} has windows of (frames, height, width) = {got:?}, others of {expected:?}: ingest them at one size",
+            windows[index].clip_id,
+        );
+        batch.batch += 1;
+        batch.data.extend(next.data);
+    }
+    Ok(batch)
+}
+
+/// A few windows that go through the models together.
+struct Batch<'a> {
+    model: &'a Checked<'a>,
+    settings: &'a Settings,
+    watch: &'a dyn Watch,
+    /// Position of its first window in the list of all.
+    start: usize,
+    real: Video,
+}
+
+impl Batch<'_> {
+    fn run(self, found: &mut Measurement) -> Result<Option<()>> {
+        let Batch { model, settings, real, .. } = &self;
+        let tokens = model.encode(real)?;
+        tokens.data.iter().for_each(|&token| found.token_counts[usize::from(token)] += 1);
+        let reconstructed = model.decode(&tokens, real)?;
+        let latent = model.infer_actions(real)?;
+        latent.data.iter().for_each(|&action| found.action_counts[usize::from(action)] += 1);
+        self.watch.advance(real.batch);
+
+        let prompt = tokens.prefix(settings.prompt_frames);
+        let given = settings.prompt_frames - 1;
+        let codes = model.0.num_actions();
+        let Some(inferred) = self.arm(&prompt, &latent)? else { return Ok(None) };
+        let mut random = Vec::new();
+        let mut shuffled = Vec::new();
+        for draw in 0..settings.samples {
+            let actions = self.actions(&latent, |row, window| random_actions(row, given, codes, settings.seed, window, draw));
+            let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
+            random.push(video);
+            let actions = self.actions(&latent, |row, window| shuffled_actions(row, given, settings.seed, window, draw));
+            let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
+            shuffled.push(video);
+        }
+        for b in 0..real.batch {
+            found.scores.push(self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled));
+            let window = self.start + b;
+            if window < settings.scenes {
+                let held = if window < settings.held { Some(self.held(&prompt, &latent, b)?) } else { None };
+                found.scenes.push(Scene {
+                    window,
+                    latent: latent.window(b).to_vec(),
+                    real: real.single(b),
+                    reconstructed: reconstructed.single(b),
+                    inferred: inferred.single(b),
+                    random: random[0].single(b),
+                    held,
+                });
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).
+    fn actions(&self, latent: &Actions, change: impl Fn(&[u8], usize) -> Vec<u8>) -> Actions {
+        let data = (0..latent.batch).flat_map(|b| change(latent.window(b), self.start + b)).collect();
+        Actions { data, ..*latent }
+    }
+
+    /// One continuation of every window, as pixels. All arms of a batch share one sampler seed.
+    fn arm(&self, prompt: &Tokens, actions: &Actions) -> Result<Option<Video>> {
+        if self.watch.stopped() {
+            return Ok(None);
+        }
+        let tokens = self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
+        let video = self.model.decode(&tokens, &self.real)?;
+        self.watch.advance(self.real.batch);
+        Ok(Some(video))
+    }
+
+    /// Window `b` continued with each latent action held: one clip for each.
+    fn held(&self, prompt: &Tokens, latent: &Actions, b: usize) -> Result<Video> {
+        let codes = self.model.0.num_actions();
+        let given = self.settings.prompt_frames - 1;
+        let mut data = Vec::with_capacity(codes * latent.steps);
+        for code in 0..codes {
+            data.extend_from_slice(&latent.window(b)[..given]);
+            data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), latent.steps - given));
+        }
+        let actions = Actions { batch: codes, steps: latent.steps, data };
+        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, sampler_seed(self.settings.seed, self.start + b))?;
+        self.model.decode(&tokens, &self.real)
+    }
+
+    fn score(
+        &self,
+        b: usize,
+        latent: &Actions,
+        reconstructed: &Video,
+        inferred: &Video,
+        random: &[Video],
+        shuffled: &[Video],
+    ) -> WindowScores {
+        let real = &self.real;
+        let prompt = self.settings.prompt_frames;
+        let (all, generated) = (0..real.frames, prompt..real.frames);
+        let each = |frames: std::ops::Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
+        let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
+        let similarity = |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
+        let mean = |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
+        WindowScores {
+            latent: latent.window(b).to_vec(),
+            reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),
+            reconstruction_ssim: each(all.clone(), &|t| similarity(reconstructed.frame(b, t), t)),
+            copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),
+            copy_first_ssim: each(all, &|t| similarity(real.frame(b, 0), t)),
+            copy_last_psnr: each(generated.clone(), &|t| psnr(real.frame(b, t), real.frame(b, prompt - 1))),
+            inferred_psnr: each(generated.clone(), &|t| against(inferred, t)),
+            random_psnr: each(generated.clone(), &|t| mean(random, t)),
+            shuffled_psnr: each(generated, &|t| mean(shuffled, t)),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `report.json`: what the numbers are called.
+//!
+//! The keys are a contract (the table in `evaluate/README.md`). A new number is a new key; a key never changes its meaning without
+//! [`SCHEMA_VERSION`] going up. An interval that cannot be estimated is `null`, and so is agreement with a truth that
+//! nobody recorded; any other number that is not finite is an error, because JSON would silently write it as `null`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::Interval;
+
+/// Version of the layout of `report.json`.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    pub schema_version: u32,
+    /// RFC 3339, UTC.
+    pub created: String,
+    pub headline: Headline,
+    pub lineage: Lineage,
+    pub counts: Counts,
+    pub tokenizer: Tokenizer,
+    pub lam: Lam,
+    pub rollout: Rollout,
+    pub delta_psnr_db: Vec<Point>,
+    pub delta_psnr_time_shuffled_db: Vec<Point>,
+    pub action_agreement: Option<ActionAgreement>,
+    /// What a reader should know before trusting the numbers.
+    pub warnings: Vec<String>,
+}
+
+/// The numbers to read first, repeated from below.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Headline {
+    pub t: usize,
+    pub delta_psnr_db: f64,
+    pub delta_psnr_db_ci95: Option<Interval>,
+    pub delta_psnr_time_shuffled_db: f64,
+    pub delta_psnr_time_shuffled_db_ci95: Option<Interval>,
+    pub tokenizer_psnr_db: f64,
+    pub tokenizer_psnr_baseline_db: f64,
+    pub nmi: Option<f64>,
+    pub nmi_shuffled: Option<f64>,
+}
+
+/// Where the numbers come from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Lineage {
+    /// Content hash of the clip shards.
+    pub data: String,
+    /// Work keys.
+    pub tokenizer: String,
+    pub lam: String,
+    pub dynamics: String,
+    pub evaluate: String,
+    pub device: String,
+    /// The resolved `[evaluate]` section.
+    pub config: serde_json::Value,
+    /// Of the program and the formats.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// How much was measured.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Counts {
+    pub sources: usize,
+    pub clips: usize,
+    pub windows: usize,
+    pub windows_asked: usize,
+    /// Pairs of latent and true action.
+    pub action_pairs: u64,
+    pub window_frames: usize,
+    pub prompt_frames: usize,
+    pub height: usize,
+    pub width: usize,
+    /// What the bootstrap resamples: `source`, or `clip` where there is only one source.
+    pub bootstrap_unit: String,
+    pub bootstrap_groups: usize,
+    pub bootstrap_draws: usize,
+}
+
+/// How well tokens stand for frames. Means are over frames 1, 2, … of every window: frame 0 is the baseline's own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tokenizer {
+    pub psnr_db: f64,
+    pub psnr_db_ci95: Option<Interval>,
+    pub psnr_baseline_db: f64,
+    pub psnr_baseline_db_ci95: Option<Interval>,
+    /// `psnr_db` − `psnr_baseline_db`, with the interval of the paired difference.
+    pub psnr_gain_db: f64,
+    pub psnr_gain_db_ci95: Option<Interval>,
+    pub ssim: f64,
+    pub ssim_ci95: Option<Interval>,
+    pub ssim_baseline: f64,
+    pub ssim_baseline_ci95: Option<Interval>,
+    pub codebook_size: usize,
+    pub codes_used: usize,
+    pub perplexity: f64,
+}
+
+/// How the latent actions are used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lam {
+    pub codebook_size: usize,
+    pub codes_used: usize,
+    pub perplexity: f64,
+    /// Share of each latent action among all.
+    pub share: Vec<f64>,
+}
+
+/// PSNR of each generated frame against the real one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Generated with the clip's inferred actions.
+    pub psnr_db: Vec<Point>,
+    /// Standing still at the last prompt frame.
+    pub psnr_copy_last_db: Vec<Point>,
+    /// The tokenizer's reconstruction: nothing generated from tokens can be expected to be better.
+    pub psnr_reconstruction_db: Vec<Point>,
+}
+
+/// A mean at frame `t`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Point {
+    pub t: usize,
+    pub mean: f64,
+    pub ci95: Option<Interval>,
+}
+
+/// Counts of (latent, true) pairs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Confusion {
+    /// Names of the columns.
+    pub names: Vec<String>,
+    /// A row for each latent action.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// Agreement of latent actions with true actions and, as `effect_…`, with the true displacement where that is known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ActionAgreement {
+    pub nmi: f64,
+    pub nmi_ci95: Option<Interval>,
+    pub nmi_shuffled: f64,
+    pub nmi_shuffled_p95: f64,
+    pub accuracy: f64,
+    pub accuracy_ci95: Option<Interval>,
+    pub accuracy_baseline: f64,
+    pub confusion: Confusion,
+    pub effect_nmi: Option<f64>,
+    pub effect_nmi_ci95: Option<Interval>,
+    pub effect_nmi_shuffled: Option<f64>,
+    pub effect_nmi_shuffled_p95: Option<f64>,
+    pub effect_accuracy: Option<f64>,
+    pub effect_accuracy_ci95: Option<Interval>,
+    pub effect_accuracy_baseline: Option<f64>,
+    pub effect_confusion: Option<Confusion>,
+}
+
+impl Report {
+    /// The report as pretty JSON.
+    ///
+    /// # Errors
+    /// When a number is not finite; the message names its key.
+    pub fn to_json(&self) -> Result<String> {
+        let value = serde_json::to_value(self)?;
+        if let Some(key) = not_finite(&value, "") {
+            bail!(
+                "{key} is not a finite number (a model that diverged, or nothing to measure it on): no report was written; \
+                 look at the training metrics of the models in its lineage"
+            );
+        }
+        Ok(serde_json::to_string_pretty(&value)? + "\n")
+    }
+}
+
+/// Path of the first `null` that does not stand for something absent.
+fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
+    use serde_json::Value;
+    match value {
+        Value::Null => {
+            let key = path.rsplit('.').next().unwrap_or(path);
+            let headline_of_truth = path == "headline.nmi" || path == "headline.nmi_shuffled";
+            let may_be_absent = key.ends_with("ci95") || key.starts_with("effect_") || key == "action_agreement" || headline_of_truth;
+            (!may_be_absent).then(|| path.to_owned())
+        }
+        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| not_finite(item, &format!("{path}[{i}]"))),
+        Value::Object(map) => map.iter().find_map(|(key, item)| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            if path == "lineage.config" { None } else { not_finite(item, &path) }
+        }),
+        _ => None,
+    }
+}

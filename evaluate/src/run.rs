@@ -1,0 +1,202 @@
+//! `genie-evaluate run`: finds the models, measures, writes the report.
+//!
+//! The report's directory is named by a work key over the clips, the three models and the config. Everything that can fail is
+//! done before the first byte is written; `step.json` comes last, so a killed run never looks finished.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use camino::Utf8PathBuf;
+use genie_model::Device;
+use genie_shards::{Manifest, tables};
+use genie_stage::config::{Config, DataConfig, Resolved};
+use genie_stage::key::Key;
+use genie_stage::lineage::{self, Clock};
+use genie_stage::lock::Lock;
+use genie_stage::progress::Progress;
+use genie_stage::status::{State, StepStatus};
+use genie_stage::step::StepDir;
+use genie_stage::stop::Stop;
+use genie_stage::{Exit, atomic};
+
+use crate::config::EvaluateConfig;
+use crate::footage::Footage;
+use crate::html;
+use crate::measure::{Watch, measure};
+use crate::models::{Models, find};
+use crate::pictures::{ScenePictures, draw};
+use crate::report::{Lineage, Report, SCHEMA_VERSION};
+use crate::summary::{Origin, summarise};
+use crate::trained::Trained;
+
+/// Version of what is measured and how: raised when old reports should be made anew.
+const FORMAT: u32 = 1;
+const STEP: &str = "evaluate";
+
+/// The sections this stage reads.
+pub struct Sections {
+    data: DataConfig,
+    evaluate: EvaluateConfig,
+}
+
+impl Sections {
+    /// Reads them; `device` of the command line goes before the config's.
+    ///
+    /// # Errors
+    /// When a value is wrong.
+    pub fn read(config: &Config, device: Option<&str>) -> Result<Sections> {
+        let mut evaluate: EvaluateConfig = config.section()?;
+        if let Some(device) = device {
+            device.clone_into(&mut evaluate.device);
+        }
+        Ok(Sections { data: config.section()?, evaluate })
+    }
+
+    /// As TOML.
+    #[must_use]
+    pub fn resolved(&self) -> Resolved {
+        Resolved::new().with(&self.data).with(&self.evaluate)
+    }
+
+    /// Where the report is, or what it waits for.
+    ///
+    /// # Errors
+    /// When the manifest of the clips cannot be read.
+    pub fn status(&self) -> Result<StepStatus> {
+        Ok(match find(&self.data.root, &self.evaluate.dynamics) {
+            Ok(models) => self.step(&models)?.status("run"),
+            Err(missing) => StepStatus {
+                step: "run".into(),
+                key: String::new(),
+                dir: String::new(),
+                state: State::Waiting,
+                needs: missing.to_string(),
+            },
+        })
+    }
+
+    fn clips_hash(&self) -> Result<String> {
+        let manifest = Manifest::load(&self.data.root).context("cannot read the manifest of the clips")?;
+        Ok(manifest.table_hash(tables::CLIPS))
+    }
+
+    fn step(&self, models: &Models) -> Result<StepDir> {
+        let key = Key::builder(STEP, FORMAT)
+            .config(&self.evaluate.keyed())
+            .input("clips", self.clips_hash()?)
+            .input("tokenizer", &models.tokenizer.key)
+            .input("lam", &models.lam.key)
+            .input("dynamics", &models.dynamics.key)
+            .finish();
+        Ok(StepDir::open(self.data.root.join("reports").join(key.as_str()), &key, STEP))
+    }
+
+    fn lineage(&self, models: &Models, step: &StepDir) -> Result<Lineage> {
+        let versions = [
+            ("genie-evaluate", lineage::VERSION.to_owned()),
+            ("git", lineage::git_revision().to_owned()),
+            ("model format", genie_model::MODEL_FORMAT.to_string()),
+            ("clips format", genie_shards::CLIPS_FORMAT.to_string()),
+            ("report schema", SCHEMA_VERSION.to_string()),
+        ];
+        Ok(Lineage {
+            data: self.clips_hash()?,
+            tokenizer: models.tokenizer.key.clone(),
+            lam: models.lam.key.clone(),
+            dynamics: models.dynamics.key.clone(),
+            evaluate: step.key().to_string(),
+            device: self.evaluate.device.clone(),
+            config: serde_json::to_value(&self.evaluate)?,
+            versions: versions.map(|(name, version)| (name.to_owned(), version)).into_iter().collect::<BTreeMap<_, _>>(),
+        })
+    }
+}
+
+/// Makes the report if it is not there; prints its directory.
+///
+/// # Errors
+/// When models or held-out clips are missing or do not fit each other, or the report cannot be written. Then no report was
+/// written over.
+pub fn run(sections: &Sections) -> Result<Exit> {
+    let Sections { data, evaluate } = sections;
+    let device: Device = evaluate.device.parse()?;
+    let models = find(&data.root, &evaluate.dynamics)?;
+    let step = sections.step(&models)?;
+    if step.is_done() {
+        tracing::info!("evaluate: up to date");
+        println!("{}", step.path());
+        return Ok(Exit::Done);
+    }
+    let _lock = Lock::acquire(data.root.join("reports/.lock"))?;
+    let stop = Stop::install();
+    let model = Trained::load(&models, evaluate.sampler(), &device)?;
+    let footage = Footage::open(&data.root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
+    let settings = evaluate.settings();
+    let windows = footage.windows.len();
+    tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key);
+
+    let shown = Shown { progress: Progress::new("evaluate", settings.work(windows) as u64), stop: stop.clone() };
+    let found = measure(&model, &footage.windows, &|index| footage.load(index), &settings, &shown)?;
+    shown.progress.finish();
+    let Some(found) = found else {
+        tracing::info!("evaluate: stopped; nothing was written");
+        return Ok(Exit::Stopped(stop.exit_code()));
+    };
+
+    let origin = Origin {
+        created: Clock::start().lineage().finished.to_string(),
+        lineage: sections.lineage(&models, &step)?,
+        windows_asked: evaluate.windows,
+        bootstrap_draws: evaluate.bootstrap,
+        warnings: footage.warnings.clone(),
+    };
+    let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
+    let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
+    write(&step, sections, &report, &pictures)?;
+    tell(&report);
+    println!("{}", step.path());
+    Ok(Exit::Done)
+}
+
+/// The progress bar and the stop flag, as the measurement sees them.
+struct Shown {
+    progress: Progress,
+    stop: Stop,
+}
+
+impl Watch for Shown {
+    fn advance(&self, count: usize) {
+        self.progress.inc(count as u64);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.requested()
+    }
+}
+
+/// Everything is rendered before anything is written; `step.json` is last.
+fn write(step: &StepDir, sections: &Sections, report: &Report, pictures: &[ScenePictures]) -> Result<()> {
+    let json = report.to_json()?;
+    let page = html::render(report, pictures)?;
+    step.create()?;
+    step.write_config(&sections.resolved())?;
+    let folder: Utf8PathBuf = step.path().join("pictures");
+    for picture in pictures.iter().flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten() {
+        atomic::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
+        atomic::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
+    }
+    atomic::write(step.path().join("report.html"), page)?;
+    atomic::write(step.path().join("report.json"), json)?;
+    step.finish(serde_json::to_value(&report.headline)?)?;
+    Ok(())
+}
+
+/// The headline numbers, for the person who waited.
+fn tell(report: &Report) {
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+    }
+    for card in crate::verdict::cards(report) {
+        tracing::info!("  {:<40} {:>12}   ({}; baseline: {})", card.title, card.value, card.interval, card.baseline);
+    }
+}

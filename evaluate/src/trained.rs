@@ -1,0 +1,84 @@
+//! The trained models as a [`WorldModel`]: the only file of this crate that runs Burn, behind `genie_model`'s plain face.
+
+use anyhow::{Context, Result, ensure};
+use genie_model::{Device, Dynamics, Lam, SamplerConfig, Tokenizer};
+
+use crate::models::Models;
+use crate::world::{Actions, Tokens, Video, WorldModel};
+
+/// Tokenizer, latent action model and dynamics of one lineage.
+pub struct Trained {
+    tokenizer: Tokenizer,
+    lam: Lam,
+    dynamics: Dynamics,
+    sampler: SamplerConfig,
+}
+
+impl Trained {
+    /// Loads the newest checkpoints of `models`.
+    ///
+    /// # Errors
+    /// When one is missing, damaged, or does not fit the others.
+    pub fn load(models: &Models, sampler: SamplerConfig, device: &Device) -> Result<Trained> {
+        let tokenizer = Tokenizer::load(&models.tokenizer.dir, device).context("cannot load the tokenizer")?;
+        let lam = Lam::load(&models.lam.dir, device).context("cannot load the latent action model")?;
+        let dynamics = Dynamics::load(&models.dynamics.dir, device).context("cannot load the dynamics model")?;
+        let (rows, columns) = tokenizer.grid();
+        ensure!(
+            (dynamics.positions(), dynamics.codebook_size()) == (rows * columns, tokenizer.codebook_size()),
+            "dynamics {} was trained on {} tokens a frame of {} codes, but tokenizer {} makes {} of {}: they do not belong together",
+            models.dynamics.key, dynamics.positions(), dynamics.codebook_size(),
+            models.tokenizer.key, rows * columns, tokenizer.codebook_size(),
+        );
+        ensure!(
+            dynamics.num_actions() == lam.num_actions(),
+            "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
+            models.dynamics.key, dynamics.num_actions(), models.lam.key, lam.num_actions(),
+        );
+        Ok(Trained { tokenizer, lam, dynamics, sampler })
+    }
+
+    /// Height and width of the frames that the models take.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        self.tokenizer.size()
+    }
+
+    /// Frames of a window.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.tokenizer.frames().min(self.dynamics.frames())
+    }
+}
+
+impl WorldModel for Trained {
+    fn codebook_size(&self) -> usize {
+        self.tokenizer.codebook_size()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.lam.num_actions()
+    }
+
+    fn encode(&self, video: &Video) -> Result<Tokens> {
+        let (rows, columns) = self.tokenizer.grid();
+        let data = self.tokenizer.encode(&video.data)?;
+        Ok(Tokens { batch: video.batch, frames: video.frames, per_frame: rows * columns, data })
+    }
+
+    fn decode(&self, tokens: &Tokens) -> Result<Video> {
+        let (height, width) = self.tokenizer.size();
+        let data = self.tokenizer.decode(&tokens.data, tokens.frames)?;
+        Ok(Video { batch: tokens.batch, frames: tokens.frames, height, width, data })
+    }
+
+    fn infer_actions(&self, video: &Video) -> Result<Actions> {
+        let data = self.lam.actions(&video.data, video.frames)?;
+        Ok(Actions { batch: video.batch, steps: video.frames - 1, data })
+    }
+
+    fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
+        let data = self.dynamics.rollout(&prompt.data, &actions.data, prompt.batch, &self.sampler, seed)?;
+        Ok(Tokens { batch: prompt.batch, frames: actions.steps + 1, per_frame: prompt.per_frame, data })
+    }
+}
