@@ -1,0 +1,86 @@
+//! The catalog of one dataset root, as it was when opened.
+
+use std::thread::available_parallelism;
+
+use arrow::record_batch::RecordBatch;
+use camino::Utf8Path;
+use datafusion::{
+    error::DataFusionError,
+    prelude::{SQLOptions, SessionConfig, SessionContext},
+    scalar::ScalarValue,
+};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    error::{Error, Result},
+    tables,
+};
+
+/// SQL over what is published. It blocks, with threads of its own: do not use it from inside an async runtime.
+pub struct Catalog {
+    context: SessionContext,
+    runtime: Runtime,
+}
+
+impl Catalog {
+    /// Opens the catalog of a dataset root. A root that does not exist yet has empty tables.
+    ///
+    /// # Errors
+    /// When a manifest cannot be read, is damaged, or is of a later format.
+    pub fn open(root: &Utf8Path) -> Result<Self> {
+        let threads = available_parallelism().map_or(1, usize::from).min(4);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("catalog")
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
+        let config = SessionConfig::new()
+            .with_target_partitions(threads)
+            .with_information_schema(true)
+            // Statistics would open every file of a table while a query is planned.
+            .with_collect_statistics(false);
+        let context = SessionContext::new_with_config(config);
+        tables::register(&context, root)?;
+        Ok(Self { context, runtime })
+    }
+
+    /// The rows of a query: at least one batch, so that the columns are known even where there are no rows.
+    ///
+    /// Only reading is allowed: published files change through their writers alone.
+    ///
+    /// # Errors
+    /// When the query is wrong, would write, or a file that it needs cannot be read.
+    pub fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        self.sql_with(sql, Vec::new())
+    }
+
+    /// A query with values for its `$name` parameters.
+    pub(crate) fn sql_with(
+        &self,
+        sql: &str,
+        parameters: Vec<(&str, ScalarValue)>,
+    ) -> Result<Vec<RecordBatch>> {
+        let reading = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        let rows = async {
+            let mut query = self.context.sql_with_options(sql, reading).await?;
+            if !parameters.is_empty() {
+                query = query.with_param_values(parameters)?;
+            }
+            let schema = query.schema().inner().clone();
+            let mut batches = query.collect().await?;
+            if batches.is_empty() {
+                batches.push(RecordBatch::new_empty(schema));
+            }
+            Ok(batches)
+        };
+        let failed = |source: DataFusionError| Error::Query {
+            sql: sql.to_owned(),
+            source: Box::new(source),
+        };
+        self.runtime.block_on(rows).map_err(failed)
+    }
+}
