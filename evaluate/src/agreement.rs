@@ -1,12 +1,13 @@
 //! Do latent actions agree with what the player really did?
 //!
 //! Two views of the same pairs (latent action, true action), one pair for each two neighbouring frames:
-//! - NMI: information that one carries about the other (`information.rs`), beside what it is when the truth is shuffled.
-//!   Held keys make both sequences slow, and slow sequences agree by chance more often than coin tosses. So the shuffle keeps
-//!   that slowness: each window gets the truth of another window, rotated by a random offset, many times over.
-//! - accuracy: name each latent action after the true action it most often meets, and count hits. The names are learnt on one
-//!   half of the groups (sources) and tested on the other, then the other way round: a map fitted on its own test data
-//!   would always look better than chance. The baseline always answers with the commonest action.
+//! - NMI: information that one carries about the other (`information.rs`), beside what it is when the truth is
+//!   shuffled. Held keys make both sequences slow, and slow sequences agree by chance more often than coin tosses. So
+//!   the shuffle keeps that slowness: each window gets the truth of another window, rotated by a random offset, many
+//!   times over.
+//! - accuracy: name each latent action after the true action it most often meets, and count hits. The names are learnt
+//!   on one half of the groups (sources) and tested on the other, then the other way round: a map fitted on its own
+//!   test data would always look better than chance. The baseline always answers with the commonest action.
 
 use rand::{RngExt, seq::SliceRandom};
 
@@ -40,6 +41,7 @@ pub struct Agreement {
 }
 
 /// Measures agreement; `None` without any pair. `draws` is the number of shuffles and of bootstrap draws.
+#[must_use]
 pub fn agreement(windows: &[Pairs], latents: usize, truths: usize, draws: usize, seed: u64) -> Option<Agreement> {
     let groups = windows.iter().map(|w| w.group + 1).max()?;
     let tables = tables_by_group(windows, groups, latents, truths);
@@ -72,7 +74,9 @@ pub fn agreement(windows: &[Pairs], latents: usize, truths: usize, draws: usize,
 
 fn tables_by_group(windows: &[Pairs], groups: usize, latents: usize, truths: usize) -> Vec<Table> {
     let mut tables = vec![Table::new(latents, truths); groups];
-    windows.iter().for_each(|window| tables[window.group].count(&window.latent, &window.truth));
+    for window in windows {
+        tables[window.group].count(&window.latent, &window.truth);
+    }
     tables
 }
 
@@ -115,7 +119,8 @@ fn cross_fitted_hits(windows: &[Pairs], groups: usize, latents: usize, truths: u
     let mut hits = vec![(0, 0); groups];
     for (index, window) in windows.iter().enumerate() {
         let names = &names[half(index, window)];
-        let right = window.latent.iter().zip(&window.truth).filter(|&(&l, &a)| names[usize::from(l)] == usize::from(a)).count();
+        let right =
+            window.latent.iter().zip(&window.truth).filter(|&(&l, &a)| names[usize::from(l)] == usize::from(a)).count();
         hits[window.group].0 += right as u64;
         hits[window.group].1 += window.latent.len() as u64;
     }
@@ -138,13 +143,14 @@ mod tests {
     /// Windows of keys that are held for `hold` frames; the latent is a function of (truth, an independent held key).
     fn windows(count: usize, hold: usize, salt: usize, latent: impl Fn(u8, u8) -> u8) -> Vec<Pairs> {
         let mut rng = stream(1, Purpose::Windows, salt);
-        let mut held = || -> Vec<u8> {
-            let keys: Vec<u8> = (0..16 + hold).map(|_| rng.random_range(0..4)).flat_map(|action| vec![action; hold]).collect();
+        let mut keys_down = || -> Vec<u8> {
+            let keys: Vec<u8> =
+                (0..16 + hold).map(|_| rng.random_range(0..4)).flat_map(|action| vec![action; hold]).collect();
             keys[rng.random_range(0..hold)..][..15].to_vec()
         };
         (0..count)
             .map(|index| {
-                let (truth, other) = (held(), held());
+                let (truth, other) = (keys_down(), keys_down());
                 let latent = truth.iter().zip(&other).map(|(&a, &o)| latent(a, o)).collect();
                 Pairs { group: index / 4, latent, truth }
             })
@@ -163,7 +169,8 @@ mod tests {
 
     #[test]
     fn independent_slow_labels_pass_the_shuffled_baseline_as_rarely_as_promised() {
-        // Held keys agree by chance. Against a shuffle of single entries most of these data sets would pass for agreement.
+        // Held keys agree by chance. Against a shuffle of single entries most of these data sets would pass for
+        // agreement.
         let passed = (0..100)
             .filter(|&salt| {
                 let found = agreement(&windows(24, 7, salt, |_, other| other), 4, 4, 100, 0).unwrap();

@@ -1,7 +1,7 @@
 //! Confidence intervals by resampling whole groups.
 //!
-//! Frames of one window, and windows of one recording, are alike: they are not independent observations. What was drawn at
-//! random is the recording. So each bootstrap draw takes groups (sources) with replacement, each with all its
+//! Frames of one window, and windows of one recording, are alike: they are not independent observations. What was drawn
+//! at random is the recording. So each bootstrap draw takes groups (sources) with replacement, each with all its
 //! windows, and the statistic is computed anew from the groups' multiplicities.
 //!
 //! Two corrections keep the intervals honest where groups are few:
@@ -27,6 +27,7 @@ pub struct Bootstrap {
 
 impl Bootstrap {
     /// `draws` resamples of `groups` groups.
+    #[must_use]
     pub fn new(groups: usize, draws: usize, seed: u64) -> Bootstrap {
         let mut rng = stream(seed, Purpose::Bootstrap, 0);
         let mut multiplicities = vec![vec![0; groups]; if groups == 0 { 0 } else { draws }];
@@ -44,7 +45,8 @@ impl Bootstrap {
         if self.groups < 2 || !estimate.is_finite() {
             return None;
         }
-        let mut draws: Vec<f64> = self.multiplicities.iter().map(|draw| statistic(draw)).filter(|v| v.is_finite()).collect();
+        let mut draws: Vec<f64> =
+            self.multiplicities.iter().map(|draw| statistic(draw)).filter(|v| v.is_finite()).collect();
         if draws.is_empty() {
             return None;
         }
@@ -73,11 +75,13 @@ impl GroupedMean {
     }
 
     /// The mean over windows; NaN of none.
+    #[must_use]
     pub fn mean(&self) -> f64 {
         self.weighted(&vec![1; self.sums.len()])
     }
 
     /// The interval of the mean.
+    #[must_use]
     pub fn interval(&self, bootstrap: &Bootstrap) -> Option<Interval> {
         bootstrap.interval(self.mean(), |draw| self.weighted(draw))
     }
@@ -93,6 +97,7 @@ impl GroupedMean {
 }
 
 /// Linear interpolation between order statistics of a sorted list.
+#[must_use]
 pub fn quantile(sorted: &[f64], level: f64) -> f64 {
     let position = level.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
     let (below, above) = (position.floor(), position.ceil());
@@ -121,7 +126,8 @@ fn student_975(df: usize) -> f64 {
 /// Φ, by Abramowitz & Stegun 26.2.17 (absolute error below 7.5e-8).
 fn normal_cdf(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
-    let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let poly =
+        t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     let upper = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt() * poly;
     if x < 0.0 { upper } else { 1.0 - upper }
 }

@@ -1,9 +1,9 @@
 //! Frames side by side, as PNG and as animated PNG.
 //!
-//! Animated PNG plays in every browser without script or codec, is lossless (a blurred reconstruction must not be sharpened or
-//! smeared by the picture of it), and its first frame is a plain PNG wherever it does not play. Small frames are enlarged
-//! by whole factors without interpolation, so that a pixel stays a pixel; large ones are box-averaged by whole factors.
-//! Gaps are transparent, for pages light and dark.
+//! Animated PNG plays in every browser without script or codec, is lossless (a blurred reconstruction must not be
+//! sharpened or smeared by the picture of it), and its first frame is a plain PNG wherever it does not play. Small
+//! frames are enlarged by whole factors without interpolation, so that a pixel stays a pixel; large ones are
+//! box-averaged by whole factors. Gaps are transparent, for pages light and dark.
 
 use anyhow::{Context, Result};
 use png::{BitDepth, ColorType, Encoder};
@@ -24,8 +24,13 @@ pub enum Zoom {
 
 impl Zoom {
     /// The whole factor that brings `width` nearest to `target` without passing 1.5 times it.
+    #[must_use]
     pub fn to_width(width: usize, target: usize) -> Zoom {
-        if width * 2 <= target * 3 { Zoom::In((target / width).max(1)) } else { Zoom::Out(width.div_ceil(target * 3 / 2)) }
+        if width * 2 <= target * 3 {
+            Zoom::In((target / width).max(1))
+        } else {
+            Zoom::Out(width.div_ceil(target * 3 / 2))
+        }
     }
 
     fn apply(self, size: usize) -> usize {
@@ -41,7 +46,8 @@ impl Zoom {
         match self {
             Zoom::In(factor) => [0, 1, 2].map(|c| at(x / factor, y / factor, c)),
             Zoom::Out(factor) => [0, 1, 2].map(|c| {
-                let square = (0..factor * factor).map(|i| usize::from(at(x * factor + i % factor, y * factor + i / factor, c)));
+                let square =
+                    (0..factor * factor).map(|i| usize::from(at(x * factor + i % factor, y * factor + i / factor, c)));
                 u8::try_from(square.sum::<usize>() / (factor * factor)).unwrap_or(u8::MAX)
             }),
         }
@@ -144,6 +150,7 @@ pub fn animate(canvases: &[Canvas], fps: f64) -> Result<Vec<u8>> {
 }
 
 /// Bytes as the `data:` URI of a PNG.
+#[must_use]
 pub fn data_uri(png: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut uri = String::with_capacity(22 + png.len().div_ceil(3) * 4);

@@ -1,8 +1,8 @@
 //! Charts as inline SVG, drawn here: curves with interval bands, and bars.
 //!
-//! No chart library: a report needs two kinds of picture, must not load anything, and has to follow the page's light and dark
-//! colours, which SVG inside the page does through CSS classes (`templates/report.html` colours `.s0`, `.s1`, `.s2`, `.band`, `.axis`).
-//! The view box is about a phone's width, so that its text is readable there without zooming.
+//! No chart library: a report needs two kinds of picture, must not load anything, and has to follow the page's light
+//! and dark colours, which SVG inside the page does through CSS classes (`templates/report.html` colours `.s0`, `.s1`,
+//! `.s2`, `.band`, `.axis`). The view box is about a phone's width, so that its text is readable there without zooming.
 
 use std::fmt::Write;
 
@@ -23,6 +23,7 @@ pub struct Series<'a> {
 }
 
 /// Curves over t with their intervals as bands. The scale always holds zero when `with_zero` is set, and marks it.
+#[must_use]
 pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -> String {
     let points = || series.iter().flat_map(|s| s.points);
     let Some(last_t) = points().map(|p| p.t).max() else { return String::new() };
@@ -39,12 +40,29 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
     let mut svg = open(title, HEIGHT);
     for &tick in &ticks {
         let class = if with_zero && tick.abs() < 1e-9 { "zero" } else { "grid" };
-        let _ = write!(svg, r#"<line class="{class}" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#, WIDTH - RIGHT, y(tick), y(tick));
-        let _ = write!(svg, r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{}</text>"#, LEFT - 6.0, y(tick) + 4.0, label(tick));
+        let _ = write!(
+            svg,
+            r#"<line class="{class}" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#,
+            WIDTH - RIGHT,
+            y(tick),
+            y(tick)
+        );
+        let _ = write!(
+            svg,
+            r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{}</text>"#,
+            LEFT - 6.0,
+            y(tick) + 4.0,
+            label(tick)
+        );
     }
     let every = (last_t - first_t) / 8 + 1;
     for t in (first_t..=last_t).step_by(every) {
-        let _ = write!(svg, r#"<text class="axis" text-anchor="middle" x="{:.1}" y="{}">{t}</text>"#, x(t), HEIGHT - BOTTOM + 16.0);
+        let _ = write!(
+            svg,
+            r#"<text class="axis" text-anchor="middle" x="{:.1}" y="{}">{t}</text>"#,
+            x(t),
+            HEIGHT - BOTTOM + 16.0
+        );
     }
     let _ = write!(svg, r#"<text class="axis" x="{LEFT}" y="{}">{unit} by frame t</text>"#, HEIGHT - 4.0);
     for (number, one) in series.iter().enumerate() {
@@ -54,8 +72,15 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
         let line: Vec<String> = one.points.iter().map(|p| format!("{:.1},{:.1}", x(p.t), y(p.mean))).collect();
         let _ = write!(svg, r#"<polyline class="line s{number}" points="{}"/>"#, line.join(" "));
         for p in one.points {
-            let _ = write!(svg, r#"<circle class="dot s{number}" cx="{:.1}" cy="{:.1}" r="2.5"><title>{}, t = {}: {:.2} {unit}</title></circle>"#,
-                x(p.t), y(p.mean), one.name, p.t, p.mean);
+            let _ = write!(
+                svg,
+                r#"<circle class="dot s{number}" cx="{:.1}" cy="{:.1}" r="2.5"><title>{}, t = {}: {:.2} {unit}</title></circle>"#,
+                x(p.t),
+                y(p.mean),
+                one.name,
+                p.t,
+                p.mean
+            );
         }
     }
     svg + "</svg>"
@@ -67,7 +92,11 @@ fn band(points: &[Point], number: usize, x: &dyn Fn(usize) -> f64, y: &dyn Fn(f6
     let upper = points.iter().filter_map(|p| bound(1, p));
     let lower = points.iter().rev().filter_map(|p| bound(0, p));
     let outline: Vec<String> = upper.chain(lower).collect();
-    if outline.is_empty() { String::new() } else { format!(r#"<polygon class="band s{number}" points="{}"/>"#, outline.join(" ")) }
+    if outline.is_empty() {
+        String::new()
+    } else {
+        format!(r#"<polygon class="band s{number}" points="{}"/>"#, outline.join(" "))
+    }
 }
 
 /// A column for each share, with a line where all would be equal.
@@ -78,20 +107,54 @@ pub fn bars(title: &str, shares: &[f64]) -> String {
     let y = |share: f64| TOP + (1.0 - share / most) * (height - TOP - BOTTOM);
     let mut svg = open(title, height);
     for share in [0.0, most] {
-        let _ = write!(svg, r#"<line class="grid" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#, WIDTH - RIGHT, y(share), y(share));
-        let _ = write!(svg, r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{:.0} %</text>"#, LEFT - 6.0, y(share) + 4.0, share * 100.0);
+        let _ = write!(
+            svg,
+            r#"<line class="grid" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#,
+            WIDTH - RIGHT,
+            y(share),
+            y(share)
+        );
+        let _ = write!(
+            svg,
+            r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{:.0} %</text>"#,
+            LEFT - 6.0,
+            y(share) + 4.0,
+            share * 100.0
+        );
     }
     for (code, &share) in shares.iter().enumerate() {
         let left = LEFT + code as f64 * slot;
-        let _ = write!(svg, r#"<rect class="bar" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}"><title>action {code}: {:.1} %</title></rect>"#,
-            left + slot * 0.15, y(share), slot * 0.7, y(0.0) - y(share), share * 100.0);
+        let _ = write!(
+            svg,
+            r#"<rect class="bar" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}"><title>action {code}: {:.1} %</title></rect>"#,
+            left + slot * 0.15,
+            y(share),
+            slot * 0.7,
+            y(0.0) - y(share),
+            share * 100.0
+        );
         if shares.len() <= 32 {
-            let _ = write!(svg, r#"<text class="axis" text-anchor="middle" x="{:.1}" y="{}">{code}</text>"#, left + slot / 2.0, height - BOTTOM + 16.0);
+            let _ = write!(
+                svg,
+                r#"<text class="axis" text-anchor="middle" x="{:.1}" y="{}">{code}</text>"#,
+                left + slot / 2.0,
+                height - BOTTOM + 16.0
+            );
         }
     }
     let even = 1.0 / shares.len().max(1) as f64;
-    let _ = write!(svg, r#"<line class="even" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#, WIDTH - RIGHT, y(even), y(even));
-    let _ = write!(svg, r#"<text class="axis" x="{LEFT}" y="{}">share of each latent action (dashed: all equal)</text>"#, height - 4.0);
+    let _ = write!(
+        svg,
+        r#"<line class="even" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#,
+        WIDTH - RIGHT,
+        y(even),
+        y(even)
+    );
+    let _ = write!(
+        svg,
+        r#"<text class="axis" x="{LEFT}" y="{}">share of each latent action (dashed: all equal)</text>"#,
+        height - 4.0
+    );
     svg + "</svg>"
 }
 
@@ -104,7 +167,8 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     let span = (high - low).max(1e-3);
     let rough = span / 4.0;
     let magnitude = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * magnitude).into_iter().find(|step| *step >= rough).unwrap_or(rough);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * magnitude).into_iter().find(|step| *step >= rough).unwrap_or(rough);
     let (first, last) = ((low / step).floor() as i64, (high / step).ceil() as i64);
     (first..=last.max(first + 1)).map(|i| i as f64 * step).collect()
 }
@@ -124,7 +188,7 @@ mod tests {
     fn ticks_are_round_and_enclose_the_values() {
         assert_eq!(ticks(-0.3, 3.6), [-1.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
         assert_eq!(ticks(21.2, 21.2).len(), 2, "a constant curve still has a scale");
-        assert_eq!(ticks(0.0, 0.0)[0], 0.0);
+        assert!(ticks(0.0, 0.0)[0].abs() < 1e-12);
     }
 
     #[test]

@@ -78,7 +78,12 @@ impl EvaluateConfig {
     /// How rollouts are sampled.
     #[must_use]
     pub fn sampler(&self) -> SamplerConfig {
-        SamplerConfig { steps: self.steps, temperature: self.temperature, order: self.order, ..SamplerConfig::default() }
+        SamplerConfig {
+            steps: self.steps,
+            temperature: self.temperature,
+            order: self.order,
+            ..SamplerConfig::default()
+        }
     }
 
     /// What is measured.

@@ -1,8 +1,8 @@
 //! Every random choice of an evaluation, from one seed.
 //!
-//! Each purpose has a random stream of its own, and within it one per window, so that more windows, another batch size or
-//! a new statistic never change the draws of the others. ChaCha is used because its output is fixed by specification: the
-//! same report comes out on every machine.
+//! Each purpose has a random stream of its own, and within it one per window, so that more windows, another batch size
+//! or a new statistic never change the draws of the others. `ChaCha` is used because its output is fixed by
+//! specification: the same report comes out on every machine.
 
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +20,7 @@ pub enum Purpose {
 }
 
 /// The stream of `purpose` number `index`.
+#[must_use]
 pub fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(((purpose as u64) << 32) | index as u64);
@@ -27,20 +28,25 @@ pub fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
 }
 
 /// A seed for the model's sampler.
+#[must_use]
 pub fn sampler_seed(seed: u64, index: usize) -> u64 {
     stream(seed, Purpose::Sampler, index).next_u64()
 }
 
-/// `draw`-th sequence of uniformly random latent actions for window `window`. The first `given` entries, which lead to frames
-/// that are given and not generated, stay as inferred.
+/// `draw`-th sequence of uniformly random latent actions for window `window`. The first `given` entries, which lead to
+/// frames that are given and not generated, stay as inferred.
+#[must_use]
 pub fn random_actions(inferred: &[u8], given: usize, codes: usize, seed: u64, window: usize, draw: usize) -> Vec<u8> {
     let mut rng = stream(seed, Purpose::RandomActions, window << 8 | draw);
     let mut actions = inferred.to_vec();
-    actions[given..].iter_mut().for_each(|action| *action = u8::try_from(rng.random_range(0..codes)).unwrap_or(u8::MAX));
+    actions[given..]
+        .iter_mut()
+        .for_each(|action| *action = u8::try_from(rng.random_range(0..codes)).unwrap_or(u8::MAX));
     actions
 }
 
 /// `draw`-th shuffle in time of a window's own latent actions, but for the first `given`.
+#[must_use]
 pub fn shuffled_actions(inferred: &[u8], given: usize, seed: u64, window: usize, draw: usize) -> Vec<u8> {
     let mut rng = stream(seed, Purpose::TimeShuffle, window << 8 | draw);
     let mut actions = inferred.to_vec();

@@ -1,7 +1,8 @@
 //! A toy world whose true values are known, for tests: a block on a platform that stands, walks and jumps.
 //!
-//! A frame is its state (theme, x, y) painted, so the tokenizer can be exact, the latent actions can be read off two frames, and the
-//! dynamics can be right, or wrong in one chosen way. A metric that does not notice the [`Flaw`] it is meant for is broken.
+//! A frame is its state (theme, x, y) painted, so the tokenizer can be exact, the latent actions can be read off two
+//! frames, and the dynamics can be right, or wrong in one chosen way. A metric that does not notice the [`Flaw`] it is
+//! meant for is broken.
 
 use anyhow::{Context, Result};
 use rand::RngExt;
@@ -87,7 +88,13 @@ impl State {
         let pixel = |i: usize| {
             let (y, x) = (i / SIZE, i % SIZE);
             let player = (left..left + PLAYER).contains(&x) && (bottom - PLAYER..bottom).contains(&y);
-            if player { COLOUR } else if y >= 24 { ground } else { sky }
+            if player {
+                COLOUR
+            } else if y >= 24 {
+                ground
+            } else {
+                sky
+            }
         };
         (0..SIZE * SIZE).flat_map(pixel).collect()
     }
@@ -119,7 +126,9 @@ impl WorldModel for FakeWorld {
         let mut data: Vec<u8> = tokens.data.chunks(4).flat_map(|t| State::of_tokens(t).paint()).collect();
         if self.0 == Flaw::Imperfect {
             let mut noise = stream(5, Purpose::Sampler, 0);
-            data.iter_mut().for_each(|value| *value = value.saturating_add_signed(noise.random_range(-9..9)));
+            for value in &mut data {
+                *value = value.saturating_add_signed(noise.random_range(-9..9));
+            }
         }
         Ok(Video { batch: tokens.batch, frames: tokens.frames, height: SIZE, width: SIZE, data })
     }
@@ -136,7 +145,11 @@ impl WorldModel for FakeWorld {
                 Flaw::LateLabels => actions.rotate_right(1),
                 Flaw::Imperfect => {
                     let mut noise = stream(u64::from(states[0].x), Purpose::Sampler, 2);
-                    actions.iter_mut().for_each(|action| if noise.random_bool(0.2) { *action = noise.random_range(0..5) });
+                    for action in &mut actions {
+                        if noise.random_bool(0.2) {
+                            *action = noise.random_range(0..5);
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -190,7 +203,14 @@ fn play(source: usize, window: usize) -> (Window, Video) {
     let clip_id = format!("{source:016x}{:016x}", window / 4);
     // Seen from outside, "stand" has no effect and the others their own.
     let effects = Some(truth.clone());
-    let window = Window { source: format!("{source:064x}"), name, clip_id, first: window % 4 * FRAMES, truth: Some(truth), effects };
+    let window = Window {
+        source: format!("{source:064x}"),
+        name,
+        clip_id,
+        first: window % 4 * FRAMES,
+        truth: Some(truth),
+        effects,
+    };
     (window, Video { batch: 1, frames: FRAMES, height: SIZE, width: SIZE, data })
 }
 

@@ -1,8 +1,8 @@
 //! The held-out clips as windows to measure on.
 //!
-//! Only sources of the split `held_out` are ever opened. Clips of another size than the models' are left out with a warning, and
-//! labels are only used where all agree on what they mean: two recordings that number their actions differently cannot
-//! share one confusion table.
+//! Only sources of the split `held_out` are ever opened. Clips of another size than the models' are left out with a
+//! warning, and labels are only used where all agree on what they mean: two recordings that number their actions
+//! differently cannot share one confusion table.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,9 @@ impl Footage {
             bail!(
                 "none of the {} held-out clips under {root} has a window of {frames} frames of {}×{} pixels, which is what the models \
                  take: ingest with the size that they were trained on, or train on these clips",
-                store.len(), size.1, size.0,
+                store.len(),
+                size.1,
+                size.0,
             );
         }
         let mut warnings = Vec::new();
@@ -62,11 +64,14 @@ impl Footage {
             warnings.push(format!("{left_out} held-out clips are not {}×{} pixels and were left out.", size.1, size.0));
         }
         let clips = store.clips();
-        let actions = commonest(clips, |clip| clip.actions.is_some(), |clip| &clip.action_names, "actions", &mut warnings);
-        let effects = commonest(clips, |clip| clip.effects.is_some(), |clip| &clip.effect_names, "effects", &mut warnings);
+        let actions =
+            commonest(clips, |clip| clip.actions.is_some(), |clip| &clip.action_names, "actions", &mut warnings);
+        let effects =
+            commonest(clips, |clip| clip.effects.is_some(), |clip| &clip.effect_names, "effects", &mut warnings);
         let window = |choice: &Choice| {
             let clip = &clips[choice.clip];
-            let between = |labels: &Option<Vec<u8>>| labels.as_ref().map(|l| l[choice.first..choice.first + frames - 1].to_vec());
+            let between =
+                |labels: &Option<Vec<u8>>| labels.as_ref().map(|l| l[choice.first..choice.first + frames - 1].to_vec());
             Window {
                 source: clip.source_id.clone(),
                 name: file_name(&clip.source_path),
@@ -108,7 +113,10 @@ fn commonest(
     let all: usize = counts.values().sum();
     let (names, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
     if count < all {
-        warnings.push(format!("{} held-out clips name their {what} differently; agreement is measured without them.", all - count));
+        warnings.push(format!(
+            "{} held-out clips name their {what} differently; agreement is measured without them.",
+            all - count
+        ));
     }
     names.clone()
 }

@@ -1,7 +1,7 @@
 //! `report.html`: one file that needs nothing else, from a report and its pictures.
 //!
-//! The layout is `templates/report.html`; here the numbers become text. The page loads nothing (pictures are `data:` URIs, charts
-//! inline SVG), runs no script, follows the reader's light or dark setting and is readable on a phone.
+//! The layout is `templates/report.html`; here the numbers become text. The page loads nothing (pictures are `data:`
+//! URIs, charts inline SVG), runs no script, follows the reader's light or dark setting and is readable on a phone.
 
 use anyhow::{Context, Result};
 use askama::Template;
@@ -78,15 +78,25 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
     let page = Page {
         report,
         cards: cards(report),
-        delta_chart: curves("ΔPSNR by frame", "dB", &[
-            series("against random actions", &report.delta_psnr_db),
-            series("against actions shuffled in time", &report.delta_psnr_time_shuffled_db),
-        ], true),
-        rollout_chart: curves("PSNR of generated frames", "dB", &[
-            series("generated", &report.rollout.psnr_db),
-            series("copy of the last given frame", &report.rollout.psnr_copy_last_db),
-            series("reconstruction", &report.rollout.psnr_reconstruction_db),
-        ], false),
+        delta_chart: curves(
+            "ΔPSNR by frame",
+            "dB",
+            &[
+                series("against random actions", &report.delta_psnr_db),
+                series("against actions shuffled in time", &report.delta_psnr_time_shuffled_db),
+            ],
+            true,
+        ),
+        rollout_chart: curves(
+            "PSNR of generated frames",
+            "dB",
+            &[
+                series("generated", &report.rollout.psnr_db),
+                series("copy of the last given frame", &report.rollout.psnr_copy_last_db),
+                series("reconstruction", &report.rollout.psnr_reconstruction_db),
+            ],
+            false,
+        ),
         usage_chart: bars("Share of each latent action", &report.lam.share),
         confusions: heats(report),
         scenes: pictures.iter().map(|scene| scene_view(scene, &names)).collect(),
@@ -134,7 +144,11 @@ fn heat<'a>(title: &'static str, table: &'a Confusion) -> Heat<'a> {
     let row = |(latent, counts): (usize, &Vec<u64>)| {
         let total: u64 = counts.iter().sum();
         let percent = |count: u64| if total == 0 { 0 } else { (count as f64 / total as f64 * 100.0).round() as u32 };
-        HeatRow { latent, total, cells: counts.iter().map(|&count| HeatCell { percent: percent(count), count }).collect() }
+        HeatRow {
+            latent,
+            total,
+            cells: counts.iter().map(|&count| HeatCell { percent: percent(count), count }).collect(),
+        }
     };
     Heat { title, names: &table.names, rows: table.counts.iter().enumerate().map(row).collect() }
 }

@@ -1,8 +1,8 @@
 //! How much one label says about another: contingency tables, entropy, normalised mutual information, perplexity.
 //!
-//! NMI here is 2·I(A; B) / (H(A) + H(B)), the arithmetic normalisation. It does not care how labels are numbered, which is the
-//! point: latent action 5 may be "jump". If a side has only one label there is nothing to agree about and NMI is 0.
-//! The plug-in estimate from few pairs is above 0 even for independent labels; it is therefore always shown beside
+//! NMI here is 2·I(A; B) / (H(A) + H(B)), the arithmetic normalisation. It does not care how labels are numbered, which
+//! is the point: latent action 5 may be "jump". If a side has only one label there is nothing to agree about and NMI is
+//! 0. The plug-in estimate from few pairs is above 0 even for independent labels; it is therefore always shown beside
 //! the value that shuffled truth reaches (`agreement.rs`).
 
 /// Counts of pairs (row label, column label).
@@ -14,11 +14,13 @@ pub struct Table {
 
 impl Table {
     /// An empty table.
+    #[must_use]
     pub fn new(rows: usize, columns: usize) -> Table {
         Table { columns, counts: vec![0; rows * columns] }
     }
 
     /// A table of the same shape, empty.
+    #[must_use]
     pub fn zeroed(&self) -> Table {
         Table { columns: self.columns, counts: vec![0; self.counts.len()] }
     }
@@ -42,16 +44,19 @@ impl Table {
     }
 
     /// How often each column label occurs.
+    #[must_use]
     pub fn column_sums(&self) -> Vec<u64> {
         (0..self.columns).map(|column| self.counts.iter().skip(column).step_by(self.columns).sum()).collect()
     }
 
     /// Number of pairs.
+    #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// Normalised mutual information in 0..=1; NaN of an empty table.
+    #[must_use]
     pub fn nmi(&self) -> f64 {
         if self.total() == 0 {
             return f64::NAN;
@@ -66,24 +71,32 @@ impl Table {
     }
 
     /// For each row the most frequent column; of a row never seen, the most frequent column of all.
+    #[must_use]
     pub fn majority(&self) -> Vec<usize> {
         let overall = argmax(&self.column_sums());
-        self.counts.chunks(self.columns).map(|row| if row.iter().sum::<u64>() == 0 { overall } else { argmax(row) }).collect()
+        self.counts
+            .chunks(self.columns)
+            .map(|row| if row.iter().sum::<u64>() == 0 { overall } else { argmax(row) })
+            .collect()
     }
 }
 
 /// Entropy in nats of the distribution that the counts describe.
+#[must_use]
 pub fn entropy(counts: &[u64]) -> f64 {
     let total = counts.iter().sum::<u64>() as f64;
     counts.iter().filter(|&&count| count > 0).map(|&count| count as f64 / total).map(|p| -p * p.ln()).sum()
 }
 
-/// How many labels are in effective use: e to the entropy. All used equally: their number; only one: 1; nothing counted: 0.
+/// How many labels are in effective use: e to the entropy. All used equally: their number; only one: 1; nothing
+/// counted: 0.
+#[must_use]
 pub fn perplexity(counts: &[u64]) -> f64 {
     if used(counts) == 0 { 0.0 } else { entropy(counts).exp() }
 }
 
 /// How many labels occur at all.
+#[must_use]
 pub fn used(counts: &[u64]) -> usize {
     counts.iter().filter(|&&count| count > 0).count()
 }

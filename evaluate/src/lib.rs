@@ -1,4 +1,5 @@
-//! Measures a world model on held-out recordings and writes the report: `report.json` for programs, `report.html` for people.
+//! Measures a world model on held-out recordings and writes the report: `report.json` for programs, `report.html` for
+//! people.
 //!
 //! | module | what it answers |
 //! |---|---|
@@ -11,8 +12,15 @@
 //! | [`summary`], [`report`] | scores to `report.json` |
 //! | [`verdict`], [`chart`], [`canvas`], [`pictures`], [`html`] | `report.html` |
 //!
-//! Statistics and report do not know Burn: everything between [`world`] and [`html`] runs in the tests on a toy world whose true values
-//! are known. What the numbers mean is written in `evaluate/README.md`.
+//! Statistics and report do not know Burn: everything between [`world`] and [`html`] runs in the tests on a toy world
+//! whose true values are known. What the numbers mean is written in `evaluate/README.md`.
+
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of frames, codes and pixels are far below 2^52, and what is cast back was bounded just before"
+)]
 
 pub mod agreement;
 pub mod bootstrap;

@@ -1,15 +1,16 @@
 //! The measurement: runs the models over the chosen windows and keeps scores, not frames.
 //!
-//! For every window, four continuations start from the same prompt frames and, by the same sampler seed, from the same noise:
-//! with the latent actions inferred from the clip itself, with uniformly random ones (several draws), and with the clip's
-//! own shuffled in time (as many draws). What differs between the arms is the actions alone: a model that ignores them
-//! scores a difference of exactly zero. All are compared with the clip's real frames, as the paper does.
+//! For every window, four continuations start from the same prompt frames and, by the same sampler seed, from the same
+//! noise: with the latent actions inferred from the clip itself, with uniformly random ones (several draws), and with
+//! the clip's own shuffled in time (as many draws). What differs between the arms is the actions alone: a model that
+//! ignores them scores a difference of exactly zero. All are compared with the clip's real frames, as the paper does.
 //!
-//! Numbering: `t` counts frames of a window from 0, so with one prompt frame, frame `t` is the `t`-th generated one and was
-//! reached by `t` actions. Actions that lead to frames of the prompt are part of what is given: every arm keeps them as inferred.
+//! Numbering: `t` counts frames of a window from 0, so with one prompt frame, frame `t` is the `t`-th generated one and
+//! was reached by `t` actions. Actions that lead to frames of the prompt are part of what is given: every arm keeps
+//! them as inferred.
 //!
-//! Memory holds one batch of video and, of the first few windows, the frames for the pictures; it does not grow with the
-//! number of windows but for their scores.
+//! Memory holds one batch of video and, of the first few windows, the frames for the pictures; it does not grow with
+//! the number of windows but for their scores.
 
 use anyhow::{Result, ensure};
 
@@ -59,12 +60,14 @@ pub trait Watch {
 
 impl Settings {
     /// Units of work for `windows` windows: one for tokenizer and actions, one for each rollout.
+    #[must_use]
     pub fn work(&self, windows: usize) -> usize {
         windows * (2 + 2 * self.samples)
     }
 }
 
-/// Scores of one window. Lists over all frames have an entry for each; lists of rollouts begin at the first generated frame.
+/// Scores of one window. Lists over all frames have an entry for each; lists of rollouts begin at the first generated
+/// frame.
 #[derive(Debug, Clone)]
 pub struct WindowScores {
     pub latent: Vec<u8>,
@@ -134,7 +137,8 @@ pub fn measure(
         ensure!(
             settings.prompt_frames < real.frames,
             "[evaluate] prompt_frames = {} leaves nothing to generate in windows of {} frames: make it smaller",
-            settings.prompt_frames, real.frames,
+            settings.prompt_frames,
+            real.frames,
         );
         (found.frames, found.height, found.width) = (real.frames, real.height, real.width);
         let batch = Batch { model: &model, settings, watch, start, real };
@@ -145,7 +149,11 @@ pub fn measure(
     Ok(Some(found))
 }
 
-fn load_batch(windows: &[Window], range: std::ops::Range<usize>, load: &dyn Fn(usize) -> Result<Video>) -> Result<Video> {
+fn load_batch(
+    windows: &[Window],
+    range: std::ops::Range<usize>,
+    load: &dyn Fn(usize) -> Result<Video>,
+) -> Result<Video> {
     let mut batch = load(range.start)?;
     for index in range.skip(1) {
         let next = load(index)?;
@@ -188,10 +196,12 @@ impl Batch<'_> {
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {
-            let actions = self.actions(&latent, |row, window| random_actions(row, given, codes, settings.seed, window, draw));
+            let actions =
+                self.actions(&latent, |row, window| random_actions(row, given, codes, settings.seed, window, draw));
             let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
             random.push(video);
-            let actions = self.actions(&latent, |row, window| shuffled_actions(row, given, settings.seed, window, draw));
+            let actions =
+                self.actions(&latent, |row, window| shuffled_actions(row, given, settings.seed, window, draw));
             let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
             shuffled.push(video);
         }
@@ -241,7 +251,8 @@ impl Batch<'_> {
             data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), latent.steps - given));
         }
         let actions = Actions { batch: codes, steps: latent.steps, data };
-        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, sampler_seed(self.settings.seed, self.start + b))?;
+        let tokens =
+            self.model.rollout(&prompt.repeat(b, codes), &actions, sampler_seed(self.settings.seed, self.start + b))?;
         self.model.decode(&tokens, &self.real)
     }
 
@@ -257,10 +268,12 @@ impl Batch<'_> {
         let real = &self.real;
         let prompt = self.settings.prompt_frames;
         let (all, generated) = (0..real.frames, prompt..real.frames);
-        let each = |frames: std::ops::Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
+        let each =
+            |frames: std::ops::Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
         let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
         let similarity = |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
-        let mean = |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
+        let mean =
+            |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
         WindowScores {
             latent: latent.window(b).to_vec(),
             reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),

@@ -1,8 +1,8 @@
 //! Which models belong together, found by their records on disk.
 //!
-//! A finished step leaves `step.json`, which names the keys of what went in. So a dynamics model names the tokenizer whose tokens and the
-//! latent action model whose labels it was trained on, and these three are evaluated together: never a dynamics
-//! model with a tokenizer that merely lies beside it.
+//! A finished step leaves `step.json`, which names the keys of what went in. So a dynamics model names the tokenizer
+//! whose tokens and the latent action model whose labels it was trained on, and these three are evaluated together:
+//! never a dynamics model with a tokenizer that merely lies beside it.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_stage::step::{Record, read_record};
@@ -40,7 +40,10 @@ pub fn find(root: &Utf8Path, wanted: &str) -> Result<Models, Missing> {
         let model = Model { key: key.to_owned(), dir: root.join("models").join(kind).join(key) };
         match read_record(&model.dir) {
             Some(_) => Ok(model),
-            None => Err(Missing(format!("{} is not finished, but dynamics {} was trained on it: run `{step}`", model.dir, dynamics.key))),
+            None => Err(Missing(format!(
+                "{} is not finished, but dynamics {} was trained on it: run `{step}`",
+                model.dir, dynamics.key
+            ))),
         }
     };
     let tokenizer = input("tokenizer", "genie-tokenize fit")?;
@@ -103,7 +106,10 @@ mod tests {
         let dynamics = finish(&root, "dynamics", 1, &[("tokenizer", &tokenizer), ("lam", &lam)]);
         finish(&root, "tokenizer", 2, &[]);
         let found = find(&root, "").unwrap();
-        assert_eq!((found.tokenizer.key, found.lam.key, &found.dynamics.key), (tokenizer.clone(), lam.clone(), &dynamics));
+        assert_eq!(
+            (found.tokenizer.key, found.lam.key, &found.dynamics.key),
+            (tokenizer.clone(), lam.clone(), &dynamics)
+        );
 
         let newer = finish(&root, "dynamics", 2, &[("tokenizer", &tokenizer), ("lam", &lam)]);
         assert_eq!(find(&root, "").unwrap().dynamics.key, newer, "the one finished last");

@@ -1,9 +1,9 @@
 //! The pictures of a report: what the models made, beside what was real.
 //!
-//! Of each scene two: *compare* (real | reconstructed | generated with the inferred actions | with random actions), and, where
-//! it was rolled out, *held* (the same start continued with each latent action held). Each moves (animated PNG) and stands
-//! (a filmstrip: time runs to the right, one row a clip), for print, for screenshots and for a closer look. Scenes are the
-//! first windows of the deterministic order, not the best.
+//! Of each scene two: *compare* (real | reconstructed | generated with the inferred actions | with random actions),
+//! and, where it was rolled out, *held* (the same start continued with each latent action held). Each moves (animated
+//! PNG) and stands (a filmstrip: time runs to the right, one row a clip), for print, for screenshots and for a closer
+//! look. Scenes are the first windows of the deterministic order, not the best.
 
 use anyhow::Result;
 
@@ -46,14 +46,25 @@ pub struct ScenePictures {
 /// # Errors
 /// When a picture cannot be written as PNG.
 pub fn draw(scenes: &[Scene], windows: &[Window], prompt_frames: usize, fps: f64) -> Result<Vec<ScenePictures>> {
-    scenes.iter().enumerate().map(|(number, scene)| draw_scene(number + 1, scene, windows, prompt_frames, fps)).collect()
+    scenes
+        .iter()
+        .enumerate()
+        .map(|(number, scene)| draw_scene(number + 1, scene, windows, prompt_frames, fps))
+        .collect()
 }
 
-fn draw_scene(number: usize, scene: &Scene, windows: &[Window], prompt_frames: usize, fps: f64) -> Result<ScenePictures> {
+fn draw_scene(
+    number: usize,
+    scene: &Scene,
+    windows: &[Window],
+    prompt_frames: usize,
+    fps: f64,
+) -> Result<ScenePictures> {
     let window = &windows[scene.window];
     let compared = [&scene.real, &scene.reconstructed, &scene.inferred, &scene.random];
     let size = Size { height: scene.real.height, width: scene.real.width, prompt_frames, fps };
-    let clip = |frames: &'_ crate::world::Video, b: usize| (0..frames.frames).map(|t| frames.frame(b, t).to_vec()).collect();
+    let clip =
+        |frames: &'_ crate::world::Video, b: usize| (0..frames.frames).map(|t| frames.frame(b, t).to_vec()).collect();
     let clips: Vec<Vec<Vec<u8>>> = compared.iter().map(|video| clip(video, 0)).collect();
     let compare = size.picture(format!("scene-{number:02}-compare"), COMPARED.map(str::to_owned).to_vec(), &clips)?;
     let held = scene.held.as_ref().map(|video| {
@@ -62,8 +73,13 @@ fn draw_scene(number: usize, scene: &Scene, windows: &[Window], prompt_frames: u
         size.picture(format!("scene-{number:02}-held"), labels, &clips)
     });
     Ok(ScenePictures {
-        caption: format!("{}, clip {}, frames {} to {}", window.name, short(&window.clip_id), window.first,
-            window.first + scene.real.frames - 1),
+        caption: format!(
+            "{}, clip {}, frames {} to {}",
+            window.name,
+            short(&window.clip_id),
+            window.first,
+            window.first + scene.real.frames - 1
+        ),
         latent: scene.latent.clone(),
         compare,
         held: held.transpose()?,
@@ -91,7 +107,8 @@ impl Size {
             })
             .collect();
         let shown = evenly_spaced(frames, FILM_FRAMES);
-        let rows: Vec<Vec<&[u8]>> = clips.iter().map(|clip| shown.iter().map(|&t| clip[t].as_slice()).collect()).collect();
+        let rows: Vec<Vec<&[u8]>> =
+            clips.iter().map(|clip| shown.iter().map(|&t| clip[t].as_slice()).collect()).collect();
         let given = shown.iter().filter(|&&t| t < self.prompt_frames).count();
         let film = grid(&rows, self.height, self.width, Zoom::to_width(self.width, FILM_CELL), given);
         Ok(Picture { name, labels, animation: animate(&moving, self.fps)?, film: film.to_png()? })

@@ -1,12 +1,12 @@
 //! Pixel metrics: PSNR and SSIM of one 8-bit RGB frame against another.
 //!
-//! PSNR is over all three channels: 10·log10(255² / MSE). The MSE is floored at 1/12, the variance that rounding to 8 bits has
-//! anyhow: identical frames score [`PSNR_CAP_DB`] (58.9 dB), not infinity, and a mean over frames stays meaningful when
-//! some of them stand still.
+//! PSNR is over all three channels: 10·log10(255² / MSE). The MSE is floored at 1/12, the variance that rounding to 8
+//! bits has anyhow: identical frames score [`PSNR_CAP_DB`] (58.9 dB), not infinity, and a mean over frames stays
+//! meaningful when some of them stand still.
 //!
-//! SSIM is Wang et al. (2004): on luma (BT.601 weights), 11×11 Gaussian window with σ = 1.5, K1 = 0.01, K2 = 0.03, L = 255,
-//! biased (weighted) moments, mean over the valid region only, so no border is padded. A frame smaller than 11 pixels gets
-//! the largest odd window that fits, of the same σ.
+//! SSIM is Wang et al. (2004): on luma (BT.601 weights), 11×11 Gaussian window with σ = 1.5, K1 = 0.01, K2 = 0.03, L =
+//! 255, biased (weighted) moments, mean over the valid region only, so no border is padded. A frame smaller than 11
+//! pixels gets the largest odd window that fits, of the same σ.
 
 /// The PSNR of identical frames: 10·log10(255² · 12).
 pub const PSNR_CAP_DB: f64 = 58.922_616_069_155_35;
@@ -21,6 +21,7 @@ const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
 ///
 /// # Panics
 /// When the lengths differ or are zero.
+#[must_use]
 pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
     assert!(a.len() == b.len() && !a.is_empty(), "PSNR of frames of {} and {} bytes", a.len(), b.len());
     let squares: u64 = a.iter().zip(b).map(|(&x, &y)| u64::from(x.abs_diff(y)).pow(2)).sum();
@@ -32,8 +33,12 @@ pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
 ///
 /// # Panics
 /// When a frame is not `height · width · 3` bytes, or is empty.
+#[must_use]
 pub fn ssim(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
-    assert!(a.len() == height * width * 3 && b.len() == a.len() && !a.is_empty(), "SSIM of frames that are not {width}×{height}");
+    assert!(
+        a.len() == height * width * 3 && b.len() == a.len() && !a.is_empty(),
+        "SSIM of frames that are not {width}×{height}"
+    );
     let kernel = gaussian(height.min(width).min(WINDOW));
     let (x, y) = (luma(a), luma(b));
     let product = |p: &[f64], q: &[f64]| p.iter().zip(q).map(|(u, v)| u * v).collect::<Vec<_>>();
@@ -107,7 +112,8 @@ mod tests {
 
     #[test]
     fn ssim_of_flat_frames_is_the_luminance_term() {
-        // Flat frames have no structure, so only (2ab + C1) / (a² + b² + C1) is left: a wrong C1 or window sum shows here.
+        // Flat frames have no structure, so only (2ab + C1) / (a² + b² + C1) is left: a wrong C1 or window sum shows
+        // here.
         let (a, b) = (50.0_f64, 200.0_f64);
         let expected = (2.0 * a * b + C1) / (a * a + b * b + C1);
         let got = ssim(&vec![50; 16 * 16 * 3], &vec![200; 16 * 16 * 3], 16, 16);
@@ -116,7 +122,8 @@ mod tests {
 
     #[test]
     fn ssim_agrees_with_an_independent_implementation() {
-        // Reference: a script of four loops, full 2-D kernel, centred moments. Catches swapped axes and a wrong valid region.
+        // Reference: a script of four loops, full 2-D kernel, centred moments. Catches swapped axes and a wrong valid
+        // region.
         let got = ssim(&pattern(14, 19, 0), &pattern(14, 19, 3), 14, 19);
         assert!((got - SSIM_REFERENCE).abs() < 1e-9, "{got} instead of {SSIM_REFERENCE}");
     }

@@ -1,8 +1,9 @@
 //! `report.json`: what the numbers are called.
 //!
-//! The keys are a contract (the table in `evaluate/README.md`). A new number is a new key; a key never changes its meaning without
-//! [`SCHEMA_VERSION`] going up. An interval that cannot be estimated is `null`, and so is agreement with a truth that
-//! nobody recorded; any other number that is not finite is an error, because JSON would silently write it as `null`.
+//! The keys are a contract (the table in `evaluate/README.md`). A new number is a new key; a key never changes its
+//! meaning without [`SCHEMA_VERSION`] going up. An interval that cannot be estimated is `null`, and so is agreement
+//! with a truth that nobody recorded; any other number that is not finite is an error, because JSON would silently
+//! write it as `null`.
 
 use std::collections::BTreeMap;
 
@@ -185,7 +186,8 @@ fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
         Value::Null => {
             let key = path.rsplit('.').next().unwrap_or(path);
             let headline_of_truth = path == "headline.nmi" || path == "headline.nmi_shuffled";
-            let may_be_absent = key.ends_with("ci95") || key.starts_with("effect_") || key == "action_agreement" || headline_of_truth;
+            let may_be_absent =
+                key.ends_with("ci95") || key.starts_with("effect_") || key == "action_agreement" || headline_of_truth;
             (!may_be_absent).then(|| path.to_owned())
         }
         Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| not_finite(item, &format!("{path}[{i}]"))),

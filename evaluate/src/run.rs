@@ -1,7 +1,7 @@
 //! `genie-evaluate run`: finds the models, measures, writes the report.
 //!
-//! The report's directory is named by a work key over the clips, the three models and the config. Everything that can fail is
-//! done before the first byte is written; `step.json` comes last, so a killed run never looks finished.
+//! The report's directory is named by a work key over the clips, the three models and the config. Everything that can
+//! fail is done before the first byte is written; `step.json` comes last, so a killed run never looks finished.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +107,10 @@ impl Sections {
             evaluate: step.key().to_string(),
             device: self.evaluate.device.clone(),
             config: serde_json::to_value(&self.evaluate)?,
-            versions: versions.map(|(name, version)| (name.to_owned(), version)).into_iter().collect::<BTreeMap<_, _>>(),
+            versions: versions
+                .map(|(name, version)| (name.to_owned(), version))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
         })
     }
 }

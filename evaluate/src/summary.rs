@@ -1,7 +1,7 @@
 //! From scores of windows to the report: means, intervals, agreement, warnings.
 //!
-//! Every mean is over windows, every interval resamples sources (`bootstrap.rs`). With a single source its clips are resampled
-//! instead, and a warning says what that interval no longer covers.
+//! Every mean is over windows, every interval resamples sources (`bootstrap.rs`). With a single source its clips are
+//! resampled instead, and a warning says what that interval no longer covers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,14 @@ pub struct Origin {
 }
 
 /// Makes the report.
-pub fn summarise(found: &Measurement, windows: &[Window], names: &Names, settings: &Settings, origin: Origin) -> Report {
+#[must_use]
+pub fn summarise(
+    found: &Measurement,
+    windows: &[Window],
+    names: &Names,
+    settings: &Settings,
+    origin: Origin,
+) -> Report {
     let grouping = Grouping::of(windows);
     let bootstrap = Bootstrap::new(grouping.count, origin.bootstrap_draws, settings.seed);
     let summary = Summary { found, grouping: &grouping, bootstrap: &bootstrap };
@@ -80,7 +87,7 @@ pub fn summarise(found: &Measurement, windows: &[Window], names: &Names, setting
         tokenizer,
         delta_psnr_db,
         delta_psnr_time_shuffled_db,
-        action_agreement: keys.map(|keys| action_agreement(keys, effects, names)),
+        action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
         warnings,
     }
 }
@@ -203,8 +210,7 @@ fn confusion(found: &Agreement, names: &[String]) -> Confusion {
     Confusion { names: (0..columns).map(name).collect(), counts }
 }
 
-fn action_agreement(keys: Agreement, effects: Option<Agreement>, names: &Names) -> ActionAgreement {
-    let effect = effects.as_ref();
+fn action_agreement(keys: &Agreement, effect: Option<&Agreement>, names: &Names) -> ActionAgreement {
     ActionAgreement {
         nmi: keys.nmi,
         nmi_ci95: keys.nmi_ci95,
@@ -213,7 +219,7 @@ fn action_agreement(keys: Agreement, effects: Option<Agreement>, names: &Names) 
         accuracy: keys.accuracy,
         accuracy_ci95: keys.accuracy_ci95,
         accuracy_baseline: keys.accuracy_baseline,
-        confusion: confusion(&keys, &names.actions),
+        confusion: confusion(keys, &names.actions),
         effect_nmi: effect.map(|e| e.nmi),
         effect_nmi_ci95: effect.and_then(|e| e.nmi_ci95),
         effect_nmi_shuffled: effect.map(|e| e.nmi_shuffled),
@@ -258,7 +264,8 @@ fn warn(counts: &Counts) -> Vec<String> {
                 .to_owned(),
         );
     } else if counts.bootstrap_groups < FEW_GROUPS {
-        warnings.push(format!("Only {} recordings are held out: take the intervals as rough.", counts.bootstrap_groups));
+        warnings
+            .push(format!("Only {} recordings are held out: take the intervals as rough.", counts.bootstrap_groups));
     }
     warnings
 }

@@ -1,5 +1,5 @@
-//! Measurement and summary together, on a world whose true values are known: each test plants one flaw and asks whether the number that
-//! exists for it notices.
+//! Measurement and summary together, on a world whose true values are known: each test plants one flaw and asks whether
+//! the number that exists for it notices.
 
 use std::cell::Cell;
 
@@ -41,7 +41,8 @@ fn report(flaw: Flaw) -> Report {
 
 #[test]
 fn a_perfect_model_is_measured_as_perfect() {
-    // Any misalignment of ours, of actions with frames or of truth with actions, would cost the perfect model something.
+    // Any misalignment of ours, of actions with frames or of truth with actions, would cost the perfect model
+    // something.
     let report = report(Flaw::None);
     assert!(report.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9));
     assert!(report.delta_psnr_db.iter().all(|p| p.mean > 5.0 && p.ci95.unwrap()[0] > 0.0));
@@ -61,7 +62,10 @@ fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
     let longer = report_with(Flaw::None, &Settings { prompt_frames: 3, ..SETTINGS });
     assert_eq!(of(&longer), (3..FRAMES).collect::<Vec<_>>());
     assert_eq!(longer.headline.t, 4);
-    assert!(longer.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9), "given actions must stay as inferred");
+    assert!(
+        longer.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9),
+        "given actions must stay as inferred"
+    );
 }
 
 #[test]
@@ -102,7 +106,8 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
     let scores = |batch| {
         let (windows, videos) = footage(3, 3);
         let settings = Settings { batch, ..SETTINGS };
-        let found = measure(&FakeWorld(Flaw::Late), &windows, &|i| Ok(videos[i].clone()), &settings, &Quiet).unwrap().unwrap();
+        let found =
+            measure(&FakeWorld(Flaw::Late), &windows, &|i| Ok(videos[i].clone()), &settings, &Quiet).unwrap().unwrap();
         format!("{:?}", found.scores)
     };
     assert_eq!(scores(1), scores(4));
@@ -111,7 +116,8 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
 #[test]
 fn every_held_action_is_its_own_clip_from_the_same_start() {
     let (windows, videos) = footage(2, 2);
-    let found = measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found =
+        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
     assert_eq!(found.scenes.len(), 2);
     assert!(found.scenes[1].held.is_none());
     let held = found.scenes[0].held.as_ref().unwrap();
@@ -135,7 +141,8 @@ fn a_stop_request_ends_the_measurement_without_a_result() {
         }
     }
     let (windows, videos) = footage(3, 4);
-    let found = measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &After(Cell::new(0))).unwrap();
+    let found =
+        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &After(Cell::new(0))).unwrap();
     assert!(found.is_none());
 }
 
@@ -190,8 +197,11 @@ fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
 #[test]
 fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     let (mut windows, videos) = footage(3, 4);
-    windows.iter_mut().for_each(|w| (w.truth, w.effects) = (None, None));
-    let found = measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    for window in &mut windows {
+        (window.truth, window.effects) = (None, None);
+    }
+    let found =
+        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
     let json = summarise(&found, &windows, &Names::default(), &SETTINGS, origin()).to_json().unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(value["action_agreement"].is_null());
@@ -211,20 +221,25 @@ fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = footage(1, 12);
-    let found = measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found =
+        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
     let report = summarise(&found, &windows, &names(), &SETTINGS, origin());
     assert_eq!((report.counts.bootstrap_unit.as_str(), report.counts.bootstrap_groups), ("clip", 3));
     assert!(report.warnings.iter().any(|w| w.contains("one recording")));
 }
 
-/// The page and pictures of an imperfect model, for looking at: `GENIE_FIXTURE_REPORT=dir cargo test … -- --ignored fixture`.
+/// The page and pictures of an imperfect model, for looking at: `GENIE_FIXTURE_REPORT=dir cargo test … -- --ignored
+/// fixture`.
 #[test]
 #[ignore = "writes a fixture report for people to look at"]
 fn fixture_report() {
-    let directory = std::path::PathBuf::from(std::env::var("GENIE_FIXTURE_REPORT").expect("GENIE_FIXTURE_REPORT names a directory"));
+    let directory = std::path::PathBuf::from(
+        std::env::var("GENIE_FIXTURE_REPORT").expect("GENIE_FIXTURE_REPORT names a directory"),
+    );
     let settings = Settings { scenes: 3, held: 2, ..SETTINGS };
     let (windows, videos) = footage(6, 4);
-    let found = measure(&FakeWorld(Flaw::Imperfect), &windows, &|i| Ok(videos[i].clone()), &settings, &Quiet).unwrap().unwrap();
+    let found =
+        measure(&FakeWorld(Flaw::Imperfect), &windows, &|i| Ok(videos[i].clone()), &settings, &Quiet).unwrap().unwrap();
     let mut origin = origin();
     origin.lineage = Lineage {
         data: "0f".repeat(32),
@@ -246,14 +261,19 @@ fn fixture_report() {
 fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     // A report is mailed around: a single link to a script, font or picture breaks it where there is no network.
     let (windows, videos) = footage(6, 4);
-    let found = measure(&FakeWorld(Flaw::Imperfect), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found =
+        measure(&FakeWorld(Flaw::Imperfect), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
     let names = Names { actions: vec!["<left>".into(), "a & b".into()], effects: Vec::new() };
     let report = summarise(&found, &windows, &names, &SETTINGS, origin());
     let page = crate::html::render(&report, &crate::pictures::draw(&found.scenes, &windows, 1, 10.0).unwrap()).unwrap();
     for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {
         assert!(!page.contains(outside), "{outside} in the page");
     }
-    assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 2 * 2 + 2, "two scenes, one of them with held actions");
+    assert_eq!(
+        page.matches("src=\"data:image/png;base64,").count(),
+        2 * 2 + 2,
+        "two scenes, one of them with held actions"
+    );
     assert_eq!(page.matches("<svg").count(), 3);
     let without_pictures: String = page.split('"').filter(|part| !part.starts_with("data:")).collect();
     assert!(!without_pictures.contains("NaN"));

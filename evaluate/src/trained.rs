@@ -1,4 +1,5 @@
-//! The trained models as a [`WorldModel`]: the only file of this crate that runs Burn, behind `genie_model`'s plain face.
+//! The trained models as a [`WorldModel`]: the only file of this crate that runs Burn, behind `genie_model`'s plain
+//! face.
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{Device, Dynamics, Lam, SamplerConfig, Tokenizer};
@@ -27,13 +28,20 @@ impl Trained {
         ensure!(
             (dynamics.positions(), dynamics.codebook_size()) == (rows * columns, tokenizer.codebook_size()),
             "dynamics {} was trained on {} tokens a frame of {} codes, but tokenizer {} makes {} of {}: they do not belong together",
-            models.dynamics.key, dynamics.positions(), dynamics.codebook_size(),
-            models.tokenizer.key, rows * columns, tokenizer.codebook_size(),
+            models.dynamics.key,
+            dynamics.positions(),
+            dynamics.codebook_size(),
+            models.tokenizer.key,
+            rows * columns,
+            tokenizer.codebook_size(),
         );
         ensure!(
             dynamics.num_actions() == lam.num_actions(),
             "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
-            models.dynamics.key, dynamics.num_actions(), models.lam.key, lam.num_actions(),
+            models.dynamics.key,
+            dynamics.num_actions(),
+            models.lam.key,
+            lam.num_actions(),
         );
         Ok(Trained { tokenizer, lam, dynamics, sampler })
     }

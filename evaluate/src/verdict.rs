@@ -1,8 +1,8 @@
 //! What a number means, in words, and whether it is good news.
 //!
-//! A reader should not need to know that a difference whose interval holds zero proves nothing, or that a high ΔPSNR alone does
-//! not prove control. Every card of the report therefore carries its baseline and one sentence that follows from number,
-//! interval and baseline by the rules in this file.
+//! A reader should not need to know that a difference whose interval holds zero proves nothing, or that a high ΔPSNR
+//! alone does not prove control. Every card of the report therefore carries its baseline and one sentence that follows
+//! from number, interval and baseline by the rules in this file.
 
 use crate::bootstrap::Interval;
 use crate::report::{ActionAgreement, Lam, Report, Tokenizer};
@@ -17,6 +17,7 @@ pub enum Mood {
 
 impl Mood {
     /// CSS class.
+    #[must_use]
     pub fn class(self) -> &'static str {
         match self {
             Mood::Good => "good",
@@ -39,6 +40,7 @@ pub struct Card {
 }
 
 /// The cards of a report, most important first.
+#[must_use]
 pub fn cards(report: &Report) -> Vec<Card> {
     let mut cards = control(report).to_vec();
     if let Some(agreement) = &report.action_agreement {

@@ -28,6 +28,7 @@ pub struct Choice {
 }
 
 /// At most `count` windows, spread over sources, then clips.
+#[must_use]
 pub fn choose(candidates: &[Candidate], count: usize, seed: u64) -> Vec<Choice> {
     let mut sources: BTreeMap<&str, Vec<Vec<Choice>>> = BTreeMap::new();
     for (clip, candidate) in candidates.iter().enumerate() {
@@ -52,7 +53,10 @@ mod tests {
     use super::*;
 
     fn candidates() -> Vec<Candidate> {
-        let clip = |source: &str, windows: usize| Candidate { source: source.into(), firsts: (0..windows).map(|w| w * 16).collect() };
+        let clip = |source: &str, windows: usize| Candidate {
+            source: source.into(),
+            firsts: (0..windows).map(|w| w * 16).collect(),
+        };
         vec![clip("long", 10), clip("long", 10), clip("long", 10), clip("short", 10), clip("tiny", 1)]
     }
 

@@ -1,11 +1,11 @@
 //! What the evaluation asks of the models under test, and nothing more.
 //!
-//! The statistics and the report know neither Burn nor a checkpoint: they see a [`WorldModel`], a tokenizer, a latent action
-//! model and a dynamics model behind five methods. The tests put a toy world there whose true values are known; the binary
-//! puts the trained models there (`trained.rs`).
+//! The statistics and the report know neither Burn nor a checkpoint: they see a [`WorldModel`], a tokenizer, a latent
+//! action model and a dynamics model behind five methods. The tests put a toy world there whose true values are known;
+//! the binary puts the trained models there (`trained.rs`).
 //!
-//! [`Checked`] stands between: it refuses outputs of the wrong shape, codes out of range and a rollout that rewrites its
-//! prompt, so that a checkpoint which does not fit ends in a clear error and not in a wrong number.
+//! [`Checked`] stands between: it refuses outputs of the wrong shape, codes out of range and a rollout that rewrites
+//! its prompt, so that a checkpoint which does not fit ends in a clear error and not in a wrong number.
 
 use anyhow::{Context, Result, ensure};
 
@@ -21,23 +21,27 @@ pub struct Video {
 
 impl Video {
     /// Bytes of one frame.
+    #[must_use]
     pub fn frame_len(&self) -> usize {
         self.height * self.width * 3
     }
 
     /// All frames of clip `b`.
+    #[must_use]
     pub fn clip(&self, b: usize) -> &[u8] {
         let len = self.frames * self.frame_len();
         &self.data[b * len..(b + 1) * len]
     }
 
     /// Frame `t` of clip `b`.
+    #[must_use]
     pub fn frame(&self, b: usize, t: usize) -> &[u8] {
         let len = self.frame_len();
         &self.clip(b)[t * len..(t + 1) * len]
     }
 
     /// Clip `b` alone.
+    #[must_use]
     pub fn single(&self, b: usize) -> Video {
         Video { batch: 1, data: self.clip(b).to_vec(), ..*self }
     }
@@ -54,18 +58,21 @@ pub struct Tokens {
 
 impl Tokens {
     /// Tokens of window `b`.
+    #[must_use]
     pub fn window(&self, b: usize) -> &[u16] {
         let len = self.frames * self.per_frame;
         &self.data[b * len..(b + 1) * len]
     }
 
     /// The first `frames` frames of every window.
+    #[must_use]
     pub fn prefix(&self, frames: usize) -> Tokens {
         let data = (0..self.batch).flat_map(|b| &self.window(b)[..frames * self.per_frame]).copied().collect();
         Tokens { batch: self.batch, frames, per_frame: self.per_frame, data }
     }
 
     /// Window `b`, `times` times over.
+    #[must_use]
     pub fn repeat(&self, b: usize, times: usize) -> Tokens {
         Tokens { batch: times, data: self.window(b).repeat(times), ..*self }
     }
@@ -82,6 +89,7 @@ pub struct Actions {
 
 impl Actions {
     /// The actions of window `b`.
+    #[must_use]
     pub fn window(&self, b: usize) -> &[u8] {
         &self.data[b * self.steps..(b + 1) * self.steps]
     }
@@ -108,8 +116,8 @@ pub trait WorldModel {
     /// # Errors
     /// When the frames do not fit the latent action model, or its output is not finite.
     fn infer_actions(&self, video: &Video) -> Result<Actions>;
-    /// Continues `prompt` to `actions.steps + 1` frames; the result begins with the prompt. The same `seed` draws the same
-    /// noise for the same row, whatever the actions are: the arms of a comparison are paired by it.
+    /// Continues `prompt` to `actions.steps + 1` frames; the result begins with the prompt. The same `seed` draws the
+    /// same noise for the same row, whatever the actions are: the arms of a comparison are paired by it.
     ///
     /// # Errors
     /// When the tokens do not fit the dynamics model, or its logits are not finite.
@@ -130,7 +138,10 @@ impl Checked<'_> {
             tokens.batch == video.batch && tokens.frames == video.frames,
             "the tokenizer returned tokens of {}×{} frames for {}×{}; it was trained on windows of another length: \
              evaluate with the models of one run",
-            tokens.batch, tokens.frames, video.batch, video.frames,
+            tokens.batch,
+            tokens.frames,
+            video.batch,
+            video.frames,
         );
         self.in_codebook(&tokens, "the tokenizer")?;
         Ok(tokens)
@@ -144,11 +155,18 @@ impl Checked<'_> {
         let video = self.0.decode(tokens).context("the tokenizer could not decode tokens")?;
         let (got, expected) = ((video.height, video.width), (like.height, like.width));
         ensure!(
-            got == expected && video.frames == tokens.frames && video.batch == tokens.batch
+            got == expected
+                && video.frames == tokens.frames
+                && video.batch == tokens.batch
                 && video.data.len() == video.batch * video.frames * video.frame_len(),
             "the tokenizer decodes to {}×{} frames of {}×{} pixels, but the clips have {}×{}: it was fitted on other clips; \
              fit it again, or point [data] root at its own",
-            video.batch, video.frames, got.1, got.0, expected.1, expected.0,
+            video.batch,
+            video.frames,
+            got.1,
+            got.0,
+            expected.1,
+            expected.0,
         );
         Ok(video)
     }
@@ -160,10 +178,14 @@ impl Checked<'_> {
     pub fn infer_actions(&self, video: &Video) -> Result<Actions> {
         let actions = self.0.infer_actions(video).context("the latent action model could not read a window")?;
         ensure!(
-            actions.batch == video.batch && actions.steps + 1 == video.frames
+            actions.batch == video.batch
+                && actions.steps + 1 == video.frames
                 && actions.data.len() == actions.batch * actions.steps,
             "the latent action model returned {}×{} actions for {}×{} frames; expected one between each two frames",
-            actions.batch, actions.steps, video.batch, video.frames,
+            actions.batch,
+            actions.steps,
+            video.batch,
+            video.frames,
         );
         let known = self.0.num_actions();
         if let Some(bad) = actions.data.iter().find(|&&a| usize::from(a) >= known) {
@@ -182,7 +204,12 @@ impl Checked<'_> {
             tokens.batch == prompt.batch && tokens.frames == actions.steps + 1 && tokens.per_frame == prompt.per_frame,
             "the dynamics model returned {}×{}×{} tokens, expected {}×{}×{}: it was trained for another tokenizer; \
              train it on this tokenizer's tokens",
-            tokens.batch, tokens.frames, tokens.per_frame, prompt.batch, actions.steps + 1, prompt.per_frame,
+            tokens.batch,
+            tokens.frames,
+            tokens.per_frame,
+            prompt.batch,
+            actions.steps + 1,
+            prompt.per_frame,
         );
         ensure!(
             tokens.prefix(prompt.frames) == *prompt,
@@ -196,7 +223,10 @@ impl Checked<'_> {
         ensure!(
             tokens.data.len() == tokens.batch * tokens.frames * tokens.per_frame,
             "{who} returned {} tokens, expected {}×{}×{}",
-            tokens.data.len(), tokens.batch, tokens.frames, tokens.per_frame,
+            tokens.data.len(),
+            tokens.batch,
+            tokens.frames,
+            tokens.per_frame,
         );
         let size = self.0.codebook_size();
         match tokens.data.iter().find(|&&token| usize::from(token) >= size) {
