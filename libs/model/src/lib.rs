@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Everything Burn: the ST-transformer, quantizers, the video tokenizer, the latent action model (LAM), the MaskGIT dynamics model and its
+//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024].
+//!
+//! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
+//! Burn's types and the choice of backend stay inside, so that the stages compile without them.
+
+mod data;
+mod device;
+mod dynamics;
+mod error;
+mod frames;
+mod kernels;
+mod lam;
+mod layers;
+mod sampler;
+mod tokenizer;
+mod train;
+
+pub use data::{SourceError, TokenWindows, Video};
+pub use device::Device;
+pub use dynamics::{ActionMode, Dynamics, DynamicsConfig, train_dynamics};
+pub use error::ModelError;
+pub use frames::FrameSize;
+pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamTarget, train_lam};
+pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
+pub use sampler::{SamplerConfig, UnmaskOrder};
+pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
+pub use train::{Outcome, Schedule, StepReport, TrainConfig, Watch, latest_step};
+
+/// Version of what the models compute and how checkpoints look; part of every work key.
+pub const MODEL_FORMAT: u32 = 1;

@@ -1,0 +1,115 @@
+//! What models train on, seen from inside: this crate knows neither shards nor catalogs. The stages implement these traits
+//! over the shards.
+
+use rand::Rng;
+use rand::RngExt;
+
+use crate::ModelError;
+
+/// An error of a data source.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Clips to train on, all of one size.
+pub trait Video: Sync {
+    /// The number of clips.
+    fn clips(&self) -> usize;
+
+    /// Frames of a clip.
+    fn frames(&self, clip: usize) -> usize;
+
+    /// Height and width of every frame in pixels.
+    fn size(&self) -> (usize, usize);
+
+    /// Appends `len` frames of a clip from frame `first` on to `to`, as RGB bytes `[len, h, w, 3]`.
+    ///
+    /// # Errors
+    /// Whatever the storage reports.
+    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError>;
+}
+
+/// Draws windows of `len` frames, every possible window of every clip alike.
+pub(crate) struct Windows<'a> {
+    video: &'a dyn Video,
+    len: usize,
+    /// Clips long enough, with the number of windows up to and including them.
+    ends: Vec<(usize, usize)>,
+}
+
+impl<'a> Windows<'a> {
+    /// # Errors
+    /// If no clip is long enough.
+    pub fn new(video: &'a dyn Video, len: usize) -> Result<Self, ModelError> {
+        let mut total = 0;
+        let ends: Vec<_> = (0..video.clips())
+            .filter(|clip| video.frames(*clip) >= len)
+            .map(|clip| {
+                total += video.frames(clip) - len + 1;
+                (clip, total)
+            })
+            .collect();
+        if ends.is_empty() {
+            return Err(ModelError::Data(format!(
+                "none of the {} training clips has {len} frames: ingest more or longer videos, or lower [ingest] min_frames",
+                video.clips()
+            )));
+        }
+        Ok(Self { video, len, ends })
+    }
+
+    /// `count` random windows, `[count, len, h, w, 3]`.
+    pub fn draw(&self, count: usize, rng: &mut impl Rng) -> Result<Vec<u8>, ModelError> {
+        let (h, w) = self.video.size();
+        let mut bytes = Vec::with_capacity(count * self.len * h * w * 3);
+        for _ in 0..count {
+            let pick = rng.random_range(0..self.ends.last().map_or(1, |(_, end)| *end));
+            let at = self.ends.partition_point(|(_, end)| *end <= pick);
+            let before = if at == 0 { 0 } else { self.ends[at - 1].1 };
+            self.video
+                .read(self.ends[at].0, pick - before, self.len, &mut bytes)
+                .map_err(ModelError::Source)?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Token windows with their actions, as the dynamics model trains on them.
+#[derive(Clone, Debug, Default)]
+pub struct TokenWindows {
+    /// Frames a window.
+    pub frames: usize,
+    /// Tokens a frame.
+    pub positions: usize,
+    /// `[n, frames, positions]`.
+    pub tokens: Vec<u16>,
+    /// `[n, frames - 1]`: entry t leads from frame t to frame t+1.
+    pub actions: Vec<u8>,
+}
+
+impl TokenWindows {
+    /// The number of windows.
+    pub fn len(&self) -> usize {
+        self.actions.len() / (self.frames - 1).max(1)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn check(&self, codes: usize, actions: usize) -> Result<(), ModelError> {
+        let wrong = |what: String| Err(ModelError::Data(what));
+        if self.frames < 2 || self.is_empty() {
+            return wrong("there are no token windows to train on: run `genie-tokenize encode` and `genie-train label` first".into());
+        }
+        if self.tokens.len() != self.len() * self.frames * self.positions {
+            return wrong(format!("{} windows do not have {} tokens", self.len(), self.tokens.len()));
+        }
+        if let Some(token) = self.tokens.iter().find(|token| usize::from(**token) >= codes) {
+            return wrong(format!("token {token} is not below the tokenizer's {codes} codes: the token shards are of another tokenizer"));
+        }
+        if let Some(action) = self.actions.iter().find(|action| usize::from(**action) >= actions) {
+            return wrong(format!("action {action} is not below {actions}: the labels are of another latent action model"));
+        }
+        Ok(())
+    }
+}

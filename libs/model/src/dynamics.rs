@@ -1,0 +1,415 @@
+//! The dynamics model [Genie §2.3]: MaskGIT over token frames. From earlier frames, the actions that led on from them and a partly masked
+//! frame it predicts the frame's own masked tokens (same-position targets).
+//!
+//! Alignment: the action between frame t and frame t+1 conditions frame t+1. Frame 0 is led to by no action (a learned start embedding) and is never
+//! masked. Actions are data here: no gradient reaches the LAM.
+
+use burn::module::{Module, Param};
+use burn::nn::{Initializer, Linear};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Int, Tensor, TensorData};
+use camino::Utf8Path;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+use crate::data::TokenWindows;
+use crate::device::{Device, on_device};
+use crate::kernels::Kernels;
+use crate::layers::{Grid, Past, Positions, Stack, StackConfig, fan_in, linear};
+use crate::sampler::{self, Predictor, SamplerConfig};
+use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
+
+/// How a frame is told its action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionMode {
+    /// As one more position before the frame's tokens.
+    Prepend,
+    /// Added to every token's embedding (the paper).
+    Add,
+}
+
+/// The `[dynamics]` section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DynamicsConfig {
+    /// Where to train and run: `cpu` or `cuda[:n]`.
+    pub device: String,
+    /// How a frame is told its action.
+    pub action_mode: ActionMode,
+    /// The transformer.
+    pub stack: StackConfig,
+    /// Smallest share of a frame's tokens that is masked in training; the largest is 1 (the paper: 0.5).
+    pub min_mask_rate: f64,
+    /// Share of frames (after the first) that are masked at all; the rest serve as clean history, as when generating. The paper: 1.
+    pub masked_frames: f64,
+    /// Weight of tokens that differ from the same position's token in the frame before, relative to the others' 1.
+    pub changed_token_weight: f64,
+    /// Training.
+    pub train: TrainConfig,
+}
+
+impl Default for DynamicsConfig {
+    fn default() -> Self {
+        Self {
+            device: "cpu".into(),
+            action_mode: ActionMode::Prepend,
+            stack: StackConfig { layers: 4, d: 128, heads: 4, ffn_mult: 4, qk_norm: true, temporal: true },
+            min_mask_rate: 0.5,
+            masked_frames: 1.0,
+            changed_token_weight: 1.0,
+            train: TrainConfig::default(),
+        }
+    }
+}
+
+/// What the tokens and actions are.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Vocabulary {
+    frames: usize,
+    positions: usize,
+    codes: usize,
+    actions: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    config: DynamicsConfig,
+    vocabulary: Vocabulary,
+}
+
+impl DynamicsConfig {
+    /// # Errors
+    /// If no model can be built from it.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.stack.check("dynamics.stack")?;
+        self.train.check("dynamics")?;
+        let shares = [self.min_mask_rate, self.masked_frames];
+        if !shares.iter().all(|share| (0.0..=1.0).contains(share)) || self.masked_frames == 0.0 {
+            return Err(ModelError::Config("[dynamics] min_mask_rate and masked_frames are shares from 0 to 1".into()));
+        }
+        if !self.stack.temporal {
+            return Err(ModelError::Config("[dynamics] stack.temporal must be true: it predicts from earlier frames".into()));
+        }
+        Ok(())
+    }
+
+    fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
+        let d = self.stack.d;
+        let small = Initializer::Normal { mean: 0.0, std: 0.02 };
+        let extra = usize::from(self.action_mode == ActionMode::Prepend);
+        Net {
+            // One more row each: the mask token, and the start that no action leads to.
+            tokens: small.init([vocabulary.codes + 1, d], device),
+            actions: small.init([vocabulary.actions + 1, d], device),
+            positions: Positions::new(vocabulary.frames, vocabulary.positions + extra, d, device),
+            stack: self.stack.init(device),
+            logits: linear(d, vocabulary.codes, 0.02 * fan_in(d), device),
+            prepend: self.action_mode == ActionMode::Prepend,
+        }
+    }
+}
+
+#[derive(Module, Debug)]
+struct Net<B: Backend> {
+    tokens: Param<Tensor<B, 2>>,
+    actions: Param<Tensor<B, 2>>,
+    positions: Positions<B>,
+    stack: Stack<B>,
+    logits: Linear<B>,
+    prepend: bool,
+}
+
+fn indices<B: Backend>(values: impl Iterator<Item = i64>, device: &B::Device) -> Tensor<B, 1, Int> {
+    let values: Vec<i64> = values.collect();
+    Tensor::from_data(TensorData::from(values.as_slice()), device)
+}
+
+impl<B: Kernels> Net<B> {
+    /// Tokens `[b*t*s]` and the actions that lead to each frame `[b*t]` as embedded rows, from frame `first` on.
+    fn embed(&self, tokens: Tensor<B, 1, Int>, actions: Tensor<B, 1, Int>, grid: Grid, first: usize) -> (Tensor<B, 2>, Grid) {
+        let Grid { b, t, s } = grid;
+        let tokens = self.tokens.val().select(0, tokens);
+        let actions = self.actions.val().select(0, actions);
+        let d = tokens.dims()[1];
+        let (tokens, actions) = (tokens.reshape([b * t, s, d]), actions.reshape([b * t, 1, d]));
+        let (rows, grid) = if self.prepend {
+            let grid = Grid { b, t, s: s + 1 };
+            (Tensor::cat(vec![actions, tokens], 1).reshape([grid.rows(), d]), grid)
+        } else {
+            ((tokens + actions).reshape([grid.rows(), d]), grid)
+        };
+        (self.positions.add(rows, grid, first), grid)
+    }
+
+    /// The rows of tokens among rows of tokens and actions.
+    fn token_rows(&self, rows: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
+        if !self.prepend {
+            return rows;
+        }
+        let d = rows.dims()[1];
+        let s = grid.s - 1;
+        rows.reshape([grid.b * grid.t, grid.s, d]).narrow(1, 1, s).reshape([grid.b * grid.t * s, d])
+    }
+
+    /// Hidden rows of tokens `[b*t*s, d]` for whole windows.
+    fn forward(&self, tokens: Tensor<B, 1, Int>, actions: Tensor<B, 1, Int>, grid: Grid) -> Tensor<B, 2> {
+        let (x, grid) = self.embed(tokens, actions, grid, 0);
+        self.token_rows(self.stack.forward(x, grid), grid)
+    }
+}
+
+/// A training batch on the host.
+struct Batch {
+    /// Inputs `[b*t*s]`, masked where they are.
+    inputs: Vec<i64>,
+    /// Actions leading to each frame `[b*t]`.
+    actions: Vec<i64>,
+    /// Rows of masked tokens, their true tokens and weights.
+    masked: Vec<i64>,
+    targets: Vec<i64>,
+    weights: Vec<f32>,
+}
+
+struct Fit<'a> {
+    config: &'a DynamicsConfig,
+    vocabulary: Vocabulary,
+    data: &'a TokenWindows,
+}
+
+impl Fit<'_> {
+    fn grid(&self) -> Grid {
+        Grid { b: self.config.train.batch, t: self.vocabulary.frames, s: self.vocabulary.positions }
+    }
+
+    /// Draws windows and masks them.
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Batch {
+        let Grid { b, t, s } = self.grid();
+        let mut batch =
+            Batch { inputs: Vec::new(), actions: Vec::new(), masked: Vec::new(), targets: Vec::new(), weights: Vec::new() };
+        for _ in 0..b {
+            let pick = rng.random_range(0..self.data.len());
+            let tokens = &self.data.tokens[pick * t * s..][..t * s];
+            let actions = &self.data.actions[pick * (t - 1)..][..t - 1];
+            batch.actions.push(self.vocabulary.actions as i64);
+            batch.actions.extend(actions.iter().map(|action| i64::from(*action)));
+            let rate = rng.random_range(self.config.min_mask_rate..=1.0);
+            for frame in 0..t {
+                let masks = frame > 0 && rng.random_bool(self.config.masked_frames);
+                for position in 0..s {
+                    let at = frame * s + position;
+                    let token = i64::from(tokens[at]);
+                    if masks && rng.random_bool(rate) {
+                        batch.masked.push(batch.inputs.len() as i64);
+                        batch.targets.push(token);
+                        let changed = tokens[at] != tokens[at - s];
+                        batch.weights.push(if changed { self.config.changed_token_weight as f32 } else { 1.0 });
+                        batch.inputs.push(self.vocabulary.codes as i64);
+                    } else {
+                        batch.inputs.push(token);
+                    }
+                }
+            }
+        }
+        batch
+    }
+}
+
+impl<B: AutodiffBackend + Kernels> Task<B> for Fit<'_>
+where
+    B::InnerBackend: Kernels,
+{
+    type Model = Net<B>;
+    type Batch = Batch;
+    type Aux = ();
+
+    fn init(&self, device: &B::Device) -> Net<B> {
+        self.config.init(self.vocabulary, device)
+    }
+
+    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Batch, ModelError> {
+        loop {
+            let batch = self.draw(rng);
+            if !batch.masked.is_empty() {
+                return Ok(batch);
+            }
+        }
+    }
+
+    fn loss(&self, model: &Net<B>, batch: Batch, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, ()> {
+        let inputs = indices::<B>(batch.inputs.into_iter(), device);
+        let actions = indices::<B>(batch.actions.into_iter(), device);
+        let masked = indices::<B>(batch.masked.into_iter(), device);
+        let targets = indices::<B>(batch.targets.into_iter(), device);
+        let weights = Tensor::<B, 1>::from_floats(batch.weights.as_slice(), device);
+
+        let hidden = model.forward(inputs, actions, self.grid()).select(0, masked);
+        let logits = log_softmax(model.logits.forward(hidden), 1);
+        let surprise: Tensor<B, 1> = logits.gather(1, targets.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg();
+        let loss = (surprise.clone() * weights.clone()).sum() / weights.clone().sum();
+
+        let changed = weights.clone().greater_elem(1.0).float().inner();
+        let plain = surprise.inner();
+        let on_changed = (plain.clone() * changed.clone()).sum() / changed.sum().add_scalar(1e-9);
+        Loss { loss, metrics: vec![("cross_entropy", plain.mean()), ("cross_entropy_changed", on_changed)], aux: () }
+    }
+}
+
+/// Trains a dynamics model (on) in directory `run`, from tokens and labels alone.
+///
+/// # Errors
+/// See [`ModelError`]; nothing already in `run` is lost.
+pub fn train_dynamics(
+    config: &DynamicsConfig,
+    data: &TokenWindows,
+    codes: usize,
+    actions: usize,
+    run: &Utf8Path,
+    device: &Device,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, ModelError> {
+    config.check()?;
+    data.check(codes, actions)?;
+    let vocabulary = Vocabulary { frames: data.frames, positions: data.positions, codes, actions };
+    let task = Fit { config, vocabulary, data };
+    let description = Description { config: config.clone(), vocabulary };
+    on_device!(device, |B, device| {
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+    })
+}
+
+struct Loaded<B: Backend> {
+    net: Net<B>,
+    vocabulary: Vocabulary,
+    device: B::Device,
+}
+
+/// Frames of a rollout so far, as the transformer's cache.
+impl<B: Kernels> Predictor for Loaded<B> {
+    type Past = Past<B>;
+
+    fn start(&self) -> Past<B> {
+        Past::new()
+    }
+
+    fn mask_token(&self) -> u16 {
+        self.vocabulary.codes as u16
+    }
+
+    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Past<B>) -> (Vec<f32>, Past<B>) {
+        let (x, grid) = self.embed_frame(tokens, actions, past);
+        let (hidden, longer) = self.net.stack.next_frame(x, actions.len(), past);
+        let logits = self.net.logits.forward(self.net.token_rows(hidden, grid));
+        (logits.into_data().convert::<f32>().to_vec().expect("converted to f32 just now"), longer)
+    }
+
+    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], past: &Past<B>) -> Past<B> {
+        let (x, _) = self.embed_frame(tokens, actions, past);
+        self.net.stack.next_frame(x, actions.len(), past).1
+    }
+}
+
+impl<B: Kernels> Loaded<B> {
+    fn embed_frame(&self, tokens: &[u16], actions: &[Option<u8>], past: &Past<B>) -> (Tensor<B, 2>, Grid) {
+        let grid = Grid { b: actions.len(), t: 1, s: self.vocabulary.positions };
+        let none = self.vocabulary.actions as i64;
+        let tokens = indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
+        let actions = indices::<B>(actions.iter().map(|action| action.map_or(none, i64::from)), &self.device);
+        self.net.embed(tokens, actions, grid, past.frames())
+    }
+}
+
+trait Roller: Send {
+    fn rollout(&self, prompt: &[u16], actions: &[u8], b: usize, config: &SamplerConfig, seed: u64) -> Vec<u16>;
+}
+
+impl<B: Kernels> Roller for Loaded<B>
+where
+    Past<B>: Send,
+    B::Device: Send,
+{
+    fn rollout(&self, prompt: &[u16], actions: &[u8], b: usize, config: &SamplerConfig, seed: u64) -> Vec<u16> {
+        sampler::rollout(self, self.vocabulary.positions, prompt, actions, b, config, seed)
+    }
+}
+
+/// A trained dynamics model.
+pub struct Dynamics {
+    roller: Box<dyn Roller>,
+    vocabulary: Vocabulary,
+}
+
+impl Dynamics {
+    /// Loads the newest checkpoint of a run's directory.
+    ///
+    /// # Errors
+    /// If there is none or it is damaged.
+    pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
+        on_device!(device, |B, device| {
+            let (description, net) = train::load_model::<Description, B, _>(run, |description| {
+                description.config.check()?;
+                Ok(description.config.init::<B>(description.vocabulary, &device))
+            })?;
+            let vocabulary = description.vocabulary;
+            Ok(Self { roller: Box::new(Loaded { net, vocabulary, device }), vocabulary })
+        })
+    }
+
+    /// Goes on from prompts of p frames, tokens `[b, p, s]`, with actions `[b, t-1]` (entry t leads from frame t to frame t+1), to t
+    /// frames: tokens `[b, t, s]`, of which the first p are the prompt's. The same seed gives the same rollout.
+    ///
+    /// # Errors
+    /// If the shapes do not fit each other or the model, or t exceeds [`Dynamics::frames`].
+    pub fn rollout(
+        &self,
+        prompt: &[u16],
+        actions: &[u8],
+        b: usize,
+        config: &SamplerConfig,
+        seed: u64,
+    ) -> Result<Vec<u16>, ModelError> {
+        config.check()?;
+        let wrong = |what: String| Err(ModelError::Data(what));
+        let s = self.vocabulary.positions;
+        if b == 0 || !prompt.len().is_multiple_of(b * s) || !actions.len().is_multiple_of(b) || prompt.is_empty() {
+            return wrong(format!("{} prompt tokens and {} actions are not {b} rollouts of {s}-token frames", prompt.len(), actions.len()));
+        }
+        let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
+        if given > frames || frames > self.vocabulary.frames {
+            return wrong(format!(
+                "{given} prompt frames and {frames} frames in all: at most {} frames can be rolled out",
+                self.vocabulary.frames
+            ));
+        }
+        if let Some(action) = actions.iter().find(|action| usize::from(**action) >= self.vocabulary.actions) {
+            return wrong(format!("action {action} is not below {}", self.vocabulary.actions));
+        }
+        if let Some(token) = prompt.iter().find(|token| usize::from(**token) >= self.vocabulary.codes) {
+            return wrong(format!("token {token} is not below {}: the tokens are of another tokenizer", self.vocabulary.codes));
+        }
+        Ok(self.roller.rollout(prompt, actions, b, config, seed))
+    }
+
+    /// Frames a window: the most that a rollout can have.
+    pub fn frames(&self) -> usize {
+        self.vocabulary.frames
+    }
+
+    /// Tokens a frame.
+    pub fn positions(&self) -> usize {
+        self.vocabulary.positions
+    }
+
+    /// The number of codes a token can be.
+    pub fn codebook_size(&self) -> usize {
+        self.vocabulary.codes
+    }
+
+    /// The number of latent actions.
+    pub fn num_actions(&self) -> usize {
+        self.vocabulary.actions
+    }
+}

@@ -1,0 +1,128 @@
+//! Bytes to tensors and back. Frames are `[b, t, h, w, 3]` bytes outside and `[0, 1]` floats inside; sides that the patch does not
+//! divide are padded by repeating the last row or column (160×90 becomes 160×92 at patch 4) and cropped on the way out.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+use crate::layers::Grid;
+
+/// The pixels a model was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameSize {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Columns of pixels.
+    pub width: usize,
+    /// Side of a square patch.
+    pub patch: usize,
+}
+
+impl FrameSize {
+    /// Rows and columns of patches.
+    pub fn patches(self) -> (usize, usize) {
+        (self.height.div_ceil(self.patch), self.width.div_ceil(self.patch))
+    }
+
+    /// Patches a frame.
+    pub fn positions(self) -> usize {
+        let (rows, columns) = self.patches();
+        rows * columns
+    }
+
+    /// Values of one patch.
+    pub fn patch_values(self) -> usize {
+        self.patch * self.patch * 3
+    }
+
+    /// Bytes of one frame.
+    pub fn bytes(self) -> usize {
+        self.height * self.width * 3
+    }
+
+    /// Padded height and width.
+    pub fn padded(self) -> (usize, usize) {
+        let (rows, columns) = self.patches();
+        (rows * self.patch, columns * self.patch)
+    }
+
+    pub(crate) fn grid(self, b: usize, t: usize) -> Grid {
+        Grid { b, t, s: self.positions() }
+    }
+
+    /// # Errors
+    /// If the patch or a side is zero.
+    pub fn check(self, section: &str) -> Result<(), ModelError> {
+        if self.patch == 0 || self.height == 0 || self.width == 0 {
+            return Err(ModelError::Config(format!("[{section}] patch and frame size must be at least 1: {self:?}")));
+        }
+        Ok(())
+    }
+
+    /// How many windows of `t` frames `bytes` holds.
+    ///
+    /// # Errors
+    /// If the bytes are not a whole number of windows of frames of this size.
+    pub fn windows(self, bytes: &[u8], t: usize) -> Result<usize, ModelError> {
+        let window = t * self.bytes();
+        if window == 0 || !bytes.len().is_multiple_of(window) {
+            return Err(ModelError::Data(format!(
+                "{} bytes are not a whole number of {t}-frame windows of {}×{} pixels: the clips do not fit the model",
+                bytes.len(),
+                self.width,
+                self.height
+            )));
+        }
+        Ok(bytes.len() / window)
+    }
+
+    /// Bytes `[b, t, h, w, 3]` as floats `[b, t, padded h, padded w, 3]` in `[0, 1]`.
+    pub(crate) fn to_tensor<B: Backend>(self, bytes: &[u8], b: usize, t: usize, device: &B::Device) -> Tensor<B, 5> {
+        let (high, wide) = self.padded();
+        let mut values = Vec::with_capacity(b * t * high * wide * 3);
+        for frame in bytes.chunks_exact(self.bytes()) {
+            for y in 0..high {
+                let row = &frame[y.min(self.height - 1) * self.width * 3..][..self.width * 3];
+                values.extend(row.iter().map(|byte| f32::from(*byte) / 255.0));
+                let last = [row[row.len() - 3], row[row.len() - 2], row[row.len() - 1]];
+                for _ in self.width..wide {
+                    values.extend(last.map(|byte| f32::from(byte) / 255.0));
+                }
+            }
+        }
+        Tensor::from_data(TensorData::new(values, [b, t, high, wide, 3]), device)
+    }
+
+    /// The inverse of [`FrameSize::to_tensor`], rounded and clamped.
+    pub(crate) fn to_bytes<B: Backend>(self, frames: Tensor<B, 5>) -> Vec<u8> {
+        let (high, wide) = self.padded();
+        let values: Vec<f32> = frames.into_data().convert::<f32>().to_vec().expect("converted to f32 just now");
+        let mut bytes = Vec::with_capacity(values.len());
+        for frame in values.chunks_exact(high * wide * 3) {
+            for row in frame.chunks_exact(wide * 3).take(self.height) {
+                bytes.extend(row[..self.width * 3].iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8));
+            }
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::Flex;
+
+    use super::*;
+
+    /// Catches: padding that shifts pixels or is not cropped again.
+    #[test]
+    fn odd_sizes_come_back_unchanged() {
+        let size = FrameSize { height: 5, width: 7, patch: 4 };
+        let bytes: Vec<u8> = (0..2 * 3 * size.bytes()).map(|i| (i * 7 % 256) as u8).collect();
+        let tensor = size.to_tensor::<Flex>(&bytes, 2, 3, &Default::default());
+        assert_eq!(tensor.dims(), [2, 3, 8, 8, 3]);
+        assert_eq!(size.to_bytes(tensor), bytes);
+        assert_eq!(size.windows(&bytes, 3).unwrap(), 2);
+        assert!(size.windows(&bytes[1..], 3).is_err());
+    }
+}

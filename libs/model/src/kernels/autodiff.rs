@@ -1,0 +1,81 @@
+//! The kernels as nodes of Burn's autodiff graph: each keeps its inputs and hands its backward pass to the inner backend.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::Autodiff;
+use burn::tensor::ops::FloatTensor;
+
+use super::{Attend, Kernels};
+
+#[derive(Debug)]
+struct Norm;
+
+impl<B: Kernels> Backward<B, 3> for Norm {
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (x, gamma) = ops.state;
+        let (dx, dgamma, dbeta) = B::norm_backward(x, gamma, grad);
+        for (parent, gradient) in ops.parents.into_iter().zip([dx, dgamma, dbeta]) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Gelu;
+
+impl<B: Kernels> Backward<B, 1> for Gelu {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let x = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::gelu_grad(x, grad));
+    }
+}
+
+#[derive(Debug)]
+struct Attention;
+
+impl<B: Kernels> Backward<B, 1> for Attention {
+    type State = (FloatTensor<B>, Attend);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let (qkv, shape) = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::attend_backward(qkv, grad, shape));
+    }
+}
+
+impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
+        let output = B::norm(x.primitive.clone(), gamma.primitive.clone(), beta.primitive);
+        match Norm.prepare::<C>([x.node, gamma.node, beta.node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x.primitive, gamma.primitive), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn gelu_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let output = B::gelu_forward(x.primitive.clone());
+        match Gelu.prepare::<C>([x.node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(x.primitive, output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn attend(qkv: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
+        let output = B::attend(qkv.primitive.clone(), shape);
+        match Attention.prepare::<C>([qkv.node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                assert_eq!(shape.queries, shape.t, "cached attention has no gradient");
+                prep.finish((qkv.primitive, shape), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+}

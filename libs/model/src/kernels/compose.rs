@@ -1,0 +1,115 @@
+//! The kernels' equations in Burn's own tensor operations: the definition that every fused version is tested against,
+//! and what runs on backends without one. No graph is recorded here; the gradients are written out.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Bool, Tensor};
+
+use super::{Attend, Axis, EPSILON, primitive, tensor};
+
+/// Normalised rows and their inverse standard deviation `[n, 1]`.
+fn normalise<B: Backend>(x: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
+    let centred = x.clone() - x.mean_dim(1);
+    let variance = (centred.clone() * centred.clone()).mean_dim(1);
+    let inverse = variance.add_scalar(EPSILON).sqrt().recip();
+    (centred * inverse.clone(), inverse)
+}
+
+pub fn norm<B: Backend>(x: FloatTensor<B>, gamma: FloatTensor<B>, beta: FloatTensor<B>) -> FloatTensor<B> {
+    let (normal, _) = normalise::<B>(tensor(x));
+    let gamma: Tensor<B, 1> = tensor(gamma);
+    let beta: Tensor<B, 1> = tensor(beta);
+    primitive(normal * gamma.unsqueeze() + beta.unsqueeze())
+}
+
+pub fn norm_backward<B: Backend>(
+    x: FloatTensor<B>,
+    gamma: FloatTensor<B>,
+    grad: FloatTensor<B>,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let (normal, inverse) = normalise::<B>(tensor(x));
+    let grad: Tensor<B, 2> = tensor(grad);
+    let gamma: Tensor<B, 1> = tensor(gamma);
+    let dbeta: Tensor<B, 1> = grad.clone().sum_dim(0).squeeze_dim(0);
+    let dgamma: Tensor<B, 1> = (grad.clone() * normal.clone()).sum_dim(0).squeeze_dim(0);
+    let scaled = grad * gamma.unsqueeze();
+    let dx = (scaled.clone() - scaled.clone().mean_dim(1) - normal.clone() * (scaled * normal).mean_dim(1)) * inverse;
+    (primitive(dx), primitive(dgamma), primitive(dbeta))
+}
+
+/// Rows `[b*t*s, 3d]` as queries, keys and values `[sequences, heads, length, head dim]`.
+fn unpack<B: Backend>(qkv: Tensor<B, 2>, shape: Attend) -> [Tensor<B, 4>; 3] {
+    let Attend { b, t, s, heads, axis, .. } = shape;
+    let dh = qkv.dims()[1] / (3 * heads);
+    let packed = qkv.reshape([b, t, s, 3, heads, dh]);
+    let ordered: Tensor<B, 5> = match axis {
+        Axis::Space => packed.permute([3, 0, 1, 4, 2, 5]).reshape([3, b * t, heads, s, dh]),
+        Axis::Time => packed.permute([3, 0, 2, 4, 1, 5]).reshape([3, b * s, heads, t, dh]),
+    };
+    let mut parts = ordered.chunk(3, 0).into_iter().map(|part| part.squeeze_dim::<4>(0));
+    std::array::from_fn(|_| parts.next().expect("three parts were packed"))
+}
+
+/// `[sequences, heads, length, head dim]` back to rows `[b*frames*s, d]`.
+fn pack_rows<B: Backend>(x: Tensor<B, 4>, shape: Attend, frames: usize) -> Tensor<B, 2> {
+    let Attend { b, s, heads, axis, .. } = shape;
+    let dh = x.dims()[3];
+    let ordered: Tensor<B, 5> = match axis {
+        Axis::Space => x.reshape([b, frames, heads, s, dh]).permute([0, 1, 3, 2, 4]),
+        Axis::Time => x.reshape([b, s, heads, frames, dh]).permute([0, 3, 1, 2, 4]),
+    };
+    ordered.reshape([b * frames * s, heads * dh])
+}
+
+/// Attention weights `[sequences, heads, queries, keys]`.
+fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, causal: bool) -> Tensor<B, 4> {
+    let [_, _, queries, dh] = q.dims();
+    let keys = k.dims()[2];
+    let device = q.device();
+    let mut scores = q.matmul(k.swap_dims(2, 3)).mul_scalar(1.0 / (dh as f32).sqrt());
+    if causal {
+        let hidden: Tensor<B, 2, Bool> =
+            Tensor::<B, 2, Bool>::tril_mask([queries, keys], (keys - queries) as i64, &device);
+        let [groups, heads, ..] = scores.dims();
+        let hidden = hidden.unsqueeze::<4>().expand([groups, heads, queries, keys]);
+        scores = scores.mask_fill(hidden, f32::NEG_INFINITY);
+    }
+    softmax(scores, 3)
+}
+
+pub fn attend<B: Backend>(qkv: FloatTensor<B>, shape: Attend) -> FloatTensor<B> {
+    let [q, k, v] = unpack::<B>(tensor(qkv), shape);
+    match shape.axis {
+        Axis::Time => {
+            let q = q.narrow(2, shape.t - shape.queries, shape.queries);
+            primitive(pack_rows(weights(q, k, true).matmul(v), shape, shape.queries))
+        }
+        Axis::Space => {
+            let out = pack_rows(weights(q, k, false).matmul(v), shape, shape.t);
+            let d = out.dims()[1];
+            let kept = out.reshape([shape.b, shape.t, shape.s, d]).narrow(1, shape.t - shape.queries, shape.queries);
+            primitive(kept.reshape([shape.b * shape.queries * shape.s, d]))
+        }
+    }
+}
+
+pub fn attend_backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, shape: Attend) -> FloatTensor<B> {
+    let grad: Tensor<B, 2> = tensor(grad);
+    let Attend { b, t, s, heads, axis, .. } = shape;
+    let d = grad.dims()[1];
+    let dh = d / heads;
+    let grad: Tensor<B, 4> = match axis {
+        Axis::Space => grad.reshape([b, t, s, heads, dh]).permute([0, 1, 3, 2, 4]).reshape([b * t, heads, s, dh]),
+        Axis::Time => grad.reshape([b, t, s, heads, dh]).permute([0, 2, 3, 1, 4]).reshape([b * s, heads, t, dh]),
+    };
+    let [q, k, v] = unpack::<B>(tensor(qkv), shape);
+    let p = weights(q.clone(), k.clone(), shape.causal());
+    let dv = p.clone().swap_dims(2, 3).matmul(grad.clone());
+    let dp = grad.matmul(v.swap_dims(2, 3));
+    let ds = (dp.clone() - (dp * p.clone()).sum_dim(3)) * p * (1.0 / (dh as f32).sqrt());
+    let dq = ds.clone().matmul(k);
+    let dk = ds.swap_dims(2, 3).matmul(q);
+    let parts = [dq, dk, dv].map(|part| pack_rows(part, shape, t));
+    primitive(Tensor::cat(parts.to_vec(), 1))
+}

@@ -1,0 +1,117 @@
+//! Loops compiled for the vector instructions this machine has, without `unsafe`: `pulp` picks the instruction set at run
+//! time and the compiler vectorises the loop for it. Results do not depend on the number of threads, but may differ in the last
+//! bit between instruction sets (fused multiply-add).
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// A loop to run with vector instructions. `run` and what it calls must be `#[inline(always)]`.
+pub trait Loop {
+    /// `FMA`: the machine multiplies and adds in one instruction; see [`madd`].
+    fn run<const FMA: bool>(self);
+}
+
+struct Vectorised<L>(L);
+
+impl<L: Loop> WithSimd for Vectorised<L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        if S::IS_SCALAR { self.0.run::<false>() } else { self.0.run::<true>() }
+    }
+}
+
+/// Runs `task` with the widest instructions of this machine.
+pub fn run(task: impl Loop) {
+    Arch::new().dispatch(Vectorised(task));
+}
+
+/// `a * b + c`, fused only where that is one instruction (a library call elsewhere).
+#[inline(always)]
+pub fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// eˣ to 2 ulp for x ≤ 88, 0 below -87 (Cephes' reduction and polynomial; no branches, so loops over it vectorise).
+#[inline(always)]
+pub fn exp<const FMA: bool>(x: f32) -> f32 {
+    const MAGIC: f32 = 12_582_912.0; // 1.5 · 2²³: adding it rounds to an integer held in the low bits
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = madd::<FMA>(x, std::f32::consts::LOG2_E, MAGIC);
+    let n = shifted - MAGIC;
+    let r = madd::<FMA>(n, -0.693_359_4, x);
+    let r = madd::<FMA>(n, 2.121_944_4e-4, r);
+    let mut p = 1.987_569_1e-4;
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = madd::<FMA>(p, r, coefficient);
+    }
+    let p = madd::<FMA>(p * r, r, r) + 1.0;
+    let exponent = shifted.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(127) << 23;
+    p * f32::from_bits(exponent)
+}
+
+/// `(Φ(x), φ(x))` of the standard normal: distribution (absolute error under 1e-7, Abramowitz & Stegun 7.1.26) and density.
+#[inline(always)]
+pub fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
+    let gauss = exp::<FMA>(-0.5 * x * x);
+    let k = 1.0 / madd::<FMA>(x.abs(), 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2, 1.0);
+    let mut p = 1.061_405_4;
+    for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
+        p = madd::<FMA>(p, k, coefficient);
+    }
+    let tail = 0.5 * p * k * gauss;
+    let phi = if x >= 0.0 { 1.0 - tail } else { tail };
+    (phi, gauss * 0.398_942_3)
+}
+
+const ROWS: usize = 6;
+/// Columns are padded to a multiple of this.
+pub const COLUMNS: usize = 16;
+
+/// The next multiple of [`COLUMNS`].
+pub fn padded(n: usize) -> usize {
+    n.next_multiple_of(COLUMNS)
+}
+
+/// The left operand of [`matmul`]: any strides, so that a transpose needs no copy.
+#[derive(Clone, Copy)]
+pub struct Left<'a> {
+    pub data: &'a [f32],
+    pub row: usize,
+    pub column: usize,
+}
+
+/// `c = a · b`: `a` is `[m, k]`; `b` `[k, n]` and `c` `[m, n]` are row-major and contiguous with n a multiple of [`COLUMNS`].
+#[inline(always)]
+pub fn matmul<const FMA: bool>(a: Left<'_>, b: &[f32], c: &mut [f32], m: usize, k: usize, n: usize) {
+    let mut i = 0;
+    while i + ROWS <= m {
+        tile_row::<FMA, ROWS>(a, b, c, i, k, n);
+        i += ROWS;
+    }
+    while i < m {
+        tile_row::<FMA, 1>(a, b, c, i, k, n);
+        i += 1;
+    }
+}
+
+#[inline(always)]
+fn tile_row<const FMA: bool, const R: usize>(a: Left<'_>, b: &[f32], c: &mut [f32], i: usize, k: usize, n: usize) {
+    let mut j = 0;
+    while j < n {
+        let mut sums = [[0f32; COLUMNS]; R];
+        for kk in 0..k {
+            let row: &[f32; COLUMNS] = b[kk * n + j..][..COLUMNS].try_into().expect("a slice of that length");
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let factor = a.data[(i + r) * a.row + kk * a.column];
+                for (total, value) in sum.iter_mut().zip(row) {
+                    *total = madd::<FMA>(factor, *value, *total);
+                }
+            }
+        }
+        for (r, sum) in sums.iter().enumerate() {
+            c[(i + r) * n + j..][..COLUMNS].copy_from_slice(sum);
+        }
+        j += COLUMNS;
+    }
+}

@@ -1,0 +1,96 @@
+//! The fused kernels against the composed equations, forward and backward, and against Burn's own autodiff.
+
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{Distribution, Tensor};
+
+use super::{Attend, Axis, Kernels, attend, compose, gelu, norm, primitive, tensor};
+
+type Ad = Autodiff<Flex>;
+
+fn random<const D: usize>(shape: [usize; D]) -> Tensor<Flex, D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Default::default())
+}
+
+fn close<const D: usize>(what: &str, a: Tensor<Flex, D>, b: Tensor<Flex, D>) {
+    assert_eq!(a.dims(), b.dims(), "{what}");
+    let off = (a - b).abs().max().into_scalar();
+    assert!(off < 2e-5, "{what} is off by {off}");
+}
+
+fn shapes() -> Vec<(Attend, usize)> {
+    let shape = |b, t, s, heads, axis| Attend { b, t, s, heads, axis, queries: t };
+    vec![
+        (shape(2, 3, 5, 2, Axis::Space), 16),
+        (shape(2, 5, 3, 2, Axis::Time), 16),
+        (shape(1, 16, 17, 4, Axis::Time), 128),
+        (shape(1, 2, 65, 3, Axis::Space), 24),
+    ]
+}
+
+/// Catches: wrong strides for either axis, padding that leaks into the softmax, a causal mask that is off by one.
+#[test]
+fn attention_equals_its_equations_on_both_axes() {
+    for (shape, d) in shapes() {
+        let rows = shape.b * shape.t * shape.s;
+        let (qkv, grad) = (random([rows, 3 * d]), random([rows, d]));
+        close::<2>(
+            &format!("output of {shape:?}"),
+            tensor(Flex::attend(primitive(qkv.clone()), shape)),
+            tensor(compose::attend::<Flex>(primitive(qkv.clone()), shape)),
+        );
+        close::<2>(
+            &format!("gradient of {shape:?}"),
+            tensor(Flex::attend_backward(primitive(qkv.clone()), primitive(grad.clone()), shape)),
+            tensor(compose::attend_backward::<Flex>(primitive(qkv), primitive(grad), shape)),
+        );
+    }
+}
+
+/// Catches: a hand-written gradient that both the fused and the composed version get wrong alike.
+#[test]
+fn gradients_equal_burns_own() {
+    let (shape, d) = shapes()[1];
+    let rows = shape.b * shape.t * shape.s;
+    let (qkv, grad) = (random([rows, 3 * d]), random([rows, d]));
+    let input = Tensor::<Ad, 2>::from_inner(qkv).require_grad();
+    let weight = Tensor::<Ad, 2>::from_inner(grad);
+    let ours = (attend(input.clone(), shape) * weight.clone()).sum().backward();
+    let theirs: Tensor<Ad, 2> = tensor(compose::attend::<Ad>(primitive(input.clone()), shape));
+    let theirs = (theirs * weight).sum().backward();
+    close("attention", input.grad(&ours).unwrap(), input.grad(&theirs).unwrap());
+
+    let x = Tensor::<Ad, 2>::from_inner(random([300, 24])).require_grad();
+    let gamma = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
+    let beta = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
+    let weight = Tensor::<Ad, 2>::from_inner(random([300, 24]));
+    let ours = (norm(x.clone(), gamma.clone(), beta.clone()) * weight.clone()).sum().backward();
+    let theirs: Tensor<Ad, 2> =
+        tensor(compose::norm::<Ad>(primitive(x.clone()), primitive(gamma.clone()), primitive(beta.clone())));
+    let theirs = (theirs * weight.clone()).sum().backward();
+    close("layer norm x", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+    let sums = 1.0 / 300.0;
+    close("gamma", gamma.grad(&ours).unwrap() * sums, gamma.grad(&theirs).unwrap() * sums);
+    close("beta", beta.grad(&ours).unwrap() * sums, beta.grad(&theirs).unwrap() * sums);
+
+    let ours = (gelu(x.clone()) * weight.clone()).sum().backward();
+    let theirs = (burn::tensor::activation::gelu(x.clone()) * weight).sum().backward();
+    close("gelu", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+}
+
+/// Catches: a cached query that reads the wrong frame, on either axis.
+#[test]
+fn the_last_frames_alone_ask_the_same() {
+    for (shape, d) in shapes() {
+        let qkv = random_rows(shape, d);
+        let all = attend(qkv.clone(), shape).reshape([shape.b, shape.t, shape.s * d]);
+        let last = attend(qkv.clone(), Attend { queries: 1, ..shape }).reshape([shape.b, 1, shape.s * d]);
+        close("last frame", all.clone().narrow(1, shape.t - 1, 1), last);
+        let composed: Tensor<Flex, 2> =
+            tensor(compose::attend::<Flex>(primitive(qkv), Attend { queries: 2, ..shape }));
+        close("last two", all.narrow(1, shape.t - 2, 2), composed.reshape([shape.b, 2, shape.s * d]));
+    }
+}
+
+fn random_rows(shape: Attend, d: usize) -> Tensor<Flex, 2> {
+    random([shape.b * shape.t * shape.s, 3 * d])
+}

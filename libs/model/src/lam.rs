@@ -1,0 +1,368 @@
+//! The latent action model [Genie §2.1.1]: what happened between two frames, as one of a few codes, learned from pixels alone. The encoder sees
+//! frames up to x_{t+1}; the decoder must make x_{t+1} from x_1..x_t and the code. Only the encoder and its codes are used afterwards.
+//!
+//! The paper's recipe collapses at small scale (DESIGN §6), so each of its choices has an alternative that works: frame pairs to the encoder,
+//! a decoder that starts at copying the last frame and predicts the change, changed pixels weighing more, centred vectors, `fsq` codes.
+//! Guarantee: action t depends on frames up to t+1 only.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::activation::sigmoid;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Int, Tensor};
+use camino::Utf8Path;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+use crate::data::{Video, Windows};
+use crate::device::{Device, on_device};
+use crate::frames::FrameSize;
+use crate::kernels::Kernels;
+use crate::layers::{
+    Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig, fan_in, linear, patchify,
+};
+use crate::tokenizer::reseed;
+use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
+
+/// What the encoder sees at each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamEncoder {
+    /// x_t beside x_{t+1}.
+    Pairs,
+    /// x_{t+1} alone, and earlier frames through temporal attention (the paper).
+    Frames,
+}
+
+/// What the decoder sees beside the action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LamDecoder {
+    /// x_1..x_t (the paper).
+    History,
+    /// x_t.
+    LastFrame,
+}
+
+/// What the decoder predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamTarget {
+    /// x_{t+1} (the paper).
+    Frame,
+    /// x_{t+1} − x_t, from a zero-initialised output: training starts exactly at copying the last frame.
+    Change,
+}
+
+/// The `[lam]` section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LamConfig {
+    /// Where to train and run: `cpu` or `cuda[:n]`.
+    pub device: String,
+    /// Frames a training window; without temporal attention any length can be labelled.
+    pub frames: usize,
+    /// Side of a square patch in pixels.
+    pub patch: usize,
+    /// What the encoder sees.
+    pub sees: LamEncoder,
+    /// What the decoder sees.
+    pub history: LamDecoder,
+    /// What the decoder predicts.
+    pub target: LamTarget,
+    /// Weight of pixels that change, relative to the others' 1.
+    pub changed_pixel_weight: f64,
+    /// The encoder.
+    pub encoder: StackConfig,
+    /// The decoder.
+    pub decoder: StackConfig,
+    /// The actions.
+    pub quantizer: QuantizerConfig,
+    /// Training.
+    pub train: TrainConfig,
+}
+
+impl Default for LamConfig {
+    fn default() -> Self {
+        let stack = StackConfig { layers: 2, d: 64, heads: 4, ffn_mult: 4, qk_norm: false, temporal: false };
+        Self {
+            device: "cpu".into(),
+            frames: 4,
+            patch: 4,
+            sees: LamEncoder::Pairs,
+            history: LamDecoder::LastFrame,
+            target: LamTarget::Change,
+            changed_pixel_weight: 10.0,
+            encoder: stack.clone(),
+            decoder: stack,
+            quantizer: QuantizerConfig {
+                kind: QuantizerKind::Fsq,
+                codes: 8,
+                levels: vec![2, 2, 2],
+                centre: true,
+                ..Default::default()
+            },
+            train: TrainConfig { batch: 32, lr: 2e-3, ..Default::default() },
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    config: LamConfig,
+    size: FrameSize,
+}
+
+impl LamConfig {
+    /// # Errors
+    /// If no model can be built from it.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.encoder.check("lam.encoder")?;
+        self.decoder.check("lam.decoder")?;
+        self.quantizer.check("lam", usize::from(u8::MAX) + 1)?;
+        self.train.check("lam")?;
+        let wrong = |what: &str| Err(ModelError::Config(format!("[lam] {what}")));
+        if self.frames < 2 || self.patch == 0 {
+            return wrong("frames must be at least 2 and patch at least 1");
+        }
+        if self.sees == LamEncoder::Frames && !self.encoder.temporal {
+            return wrong("an encoder that sees single frames needs encoder.temporal = true to see motion");
+        }
+        if (self.history == LamDecoder::History) != self.decoder.temporal {
+            return wrong("history = \"history\" needs decoder.temporal = true, \"last_frame\" needs it false");
+        }
+        Ok(())
+    }
+
+    fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
+        let (s, values) = (size.positions(), size.patch_values());
+        let (encoder, decoder) = (self.encoder.d, self.decoder.d);
+        let seen = match self.sees {
+            LamEncoder::Pairs => 2 * values,
+            LamEncoder::Frames => values,
+        };
+        // Without temporal attention a frame's number says nothing that its neighbours share: one embedding serves all.
+        let times = |temporal: bool| if temporal { self.frames } else { 1 };
+        let spread = match self.target {
+            LamTarget::Change => 0.0,
+            LamTarget::Frame => fan_in(decoder),
+        };
+        Net {
+            embed: linear(seen, encoder, fan_in(seen), device),
+            encoder_positions: Positions::new(times(self.encoder.temporal), s, encoder, device),
+            encoder: self.encoder.init(device),
+            quantizer: self.quantizer.init(encoder, device),
+            action: linear(self.quantizer.width(), decoder, fan_in(self.quantizer.width()), device),
+            start: linear(values, decoder, fan_in(values), device),
+            decoder_positions: Positions::new(times(self.decoder.temporal), s, decoder, device),
+            decoder: self.decoder.init(device),
+            pixels: linear(decoder, values, spread, device),
+        }
+    }
+}
+
+#[derive(Module, Debug)]
+struct Net<B: Backend> {
+    embed: Linear<B>,
+    encoder_positions: Positions<B>,
+    encoder: Stack<B>,
+    quantizer: Quantizer<B>,
+    action: Linear<B>,
+    start: Linear<B>,
+    decoder_positions: Positions<B>,
+    decoder: Stack<B>,
+    pixels: Linear<B>,
+}
+
+/// Adds positions; a stack without temporal attention treats every frame as the first.
+fn place<B: Kernels>(positions: &Positions<B>, rows: Tensor<B, 2>, grid: Grid, temporal: bool) -> Tensor<B, 2> {
+    let grid = if temporal { grid } else { Grid { b: grid.b * grid.t, t: 1, s: grid.s } };
+    positions.add(rows, grid, 0)
+}
+
+/// Frames `first .. first + len` of patch rows `[b*t*s, v]`.
+fn frames_of<B: Backend>(rows: Tensor<B, 2>, grid: Grid, first: usize, len: usize) -> Tensor<B, 2> {
+    let v = rows.dims()[1];
+    rows.reshape([grid.b, grid.t, grid.s * v]).narrow(1, first, len).reshape([grid.b * len * grid.s, v])
+}
+
+impl<B: Kernels> Net<B> {
+    /// Patch rows `[b*t*s, values]` to actions `[b*(t-1)]`.
+    fn encode(&self, config: &LamConfig, patches: Tensor<B, 2>, grid: Grid, training: bool) -> Quantized<B> {
+        let steps = Grid { t: grid.t - 1, ..grid };
+        let x = match config.sees {
+            LamEncoder::Pairs => {
+                let before = frames_of(patches.clone(), grid, 0, steps.t);
+                let after = frames_of(patches, grid, 1, steps.t);
+                let pairs = self.embed.forward(Tensor::cat(vec![before, after], 1));
+                self.encoder.forward(place(&self.encoder_positions, pairs, steps, config.encoder.temporal), steps)
+            }
+            LamEncoder::Frames => {
+                let x = place(&self.encoder_positions, self.embed.forward(patches), grid, true);
+                frames_of(self.encoder.forward(x, grid), grid, 1, steps.t)
+            }
+        };
+        let d = x.dims()[1];
+        let pooled: Tensor<B, 2> = x.reshape([steps.b * steps.t, steps.s, d]).mean_dim(1).squeeze_dim(1);
+        self.quantizer.quantize(pooled, training)
+    }
+
+    /// Predicted patch rows of frames 2..t from those of frames 1..t-1 and embedded actions `[b*(t-1), width]`.
+    fn decode(&self, config: &LamConfig, before: Tensor<B, 2>, actions: Tensor<B, 2>, steps: Grid) -> Tensor<B, 2> {
+        let x = place(&self.decoder_positions, self.start.forward(before.clone()), steps, config.decoder.temporal);
+        let d = x.dims()[1];
+        let action = self.action.forward(actions).reshape([steps.b * steps.t, 1, d]);
+        let x = (x.reshape([steps.b * steps.t, steps.s, d]) + action).reshape([steps.rows(), d]);
+        let out = self.pixels.forward(self.decoder.forward(x, steps));
+        match config.target {
+            LamTarget::Frame => sigmoid(out),
+            LamTarget::Change => before + out,
+        }
+    }
+}
+
+struct Fit<'a> {
+    config: &'a LamConfig,
+    size: FrameSize,
+    windows: Windows<'a>,
+}
+
+impl<B: AutodiffBackend + Kernels> Task<B> for Fit<'_>
+where
+    B::InnerBackend: Kernels,
+{
+    type Model = Net<B>;
+    type Batch = Vec<u8>;
+    type Aux = (Tensor<B, 2>, Tensor<B, 1, Int>);
+
+    fn init(&self, device: &B::Device) -> Net<B> {
+        self.config.init(self.size, device)
+    }
+
+    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
+        self.windows.draw(self.config.train.batch, rng)
+    }
+
+    fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
+        let (b, t) = (self.config.train.batch, self.config.frames);
+        let grid = self.size.grid(b, t);
+        let steps = Grid { t: t - 1, ..grid };
+        let patches = patchify(self.size.to_tensor::<B>(&batch, b, t, device), self.size.patch);
+        let before = frames_of(patches.clone(), grid, 0, t - 1);
+        let after = frames_of(patches.clone(), grid, 1, t - 1);
+
+        let actions = model.encode(self.config, patches, grid, true);
+        let difference = model.decode(self.config, before.clone(), actions.embedded, steps) - after.clone();
+        let square = difference.clone() * difference;
+        let change = before - after;
+        let changed = change.clone().abs().greater_elem(0.02).float();
+        let weights = changed * (self.config.changed_pixel_weight - 1.0) + 1.0;
+        let fit = (square.clone() * weights.clone()).mean() / weights.clone().mean();
+
+        // How much better than copying the last frame, in dB, by the weighted error that is trained on.
+        let copy = (change.clone() * change * weights.clone()).mean() / weights.mean();
+        let gain = (copy.inner().log() - fit.clone().inner().log()).mul_scalar(10.0 / std::f64::consts::LN_10);
+        let loss = match actions.loss {
+            Some(extra) => fit + extra,
+            None => fit,
+        };
+        Loss { loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
+    }
+
+    fn after_step(&self, mut model: Net<B>, (projected, codes): Self::Aux, step: usize, rng: &mut ChaCha8Rng) -> Net<B> {
+        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng);
+        model
+    }
+}
+
+/// Trains a latent action model (on) in directory `run`.
+///
+/// # Errors
+/// See [`ModelError`]; nothing already in `run` is lost.
+pub fn train_lam(
+    config: &LamConfig,
+    video: &dyn Video,
+    run: &Utf8Path,
+    device: &Device,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, ModelError> {
+    config.check()?;
+    let (height, width) = video.size();
+    let size = FrameSize { height, width, patch: config.patch };
+    size.check("lam")?;
+    let task = Fit { config, size, windows: Windows::new(video, config.frames)? };
+    let description = Description { config: config.clone(), size };
+    on_device!(device, |B, device| {
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+    })
+}
+
+trait Labeller: Send {
+    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Vec<u8>;
+}
+
+struct Loaded<B: Backend> {
+    net: Net<B>,
+    config: LamConfig,
+    size: FrameSize,
+    device: B::Device,
+}
+
+impl<B: Kernels> Labeller for Loaded<B> {
+    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Vec<u8> {
+        let patches = patchify(self.size.to_tensor::<B>(frames, b, t, &self.device), self.size.patch);
+        let codes = self.net.encode(&self.config, patches, self.size.grid(b, t), false).codes;
+        codes.into_data().iter::<i64>().map(|code| code as u8).collect()
+    }
+}
+
+/// A trained latent action model.
+pub struct Lam {
+    labeller: Box<dyn Labeller>,
+    config: LamConfig,
+    size: FrameSize,
+}
+
+impl Lam {
+    /// Loads the newest checkpoint of a run's directory.
+    ///
+    /// # Errors
+    /// If there is none or it is damaged.
+    pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
+        on_device!(device, |B, device| {
+            let (description, net) = train::load_model::<Description, B, _>(run, |description| {
+                description.config.check()?;
+                Ok(description.config.init::<B>(description.size, &device))
+            })?;
+            let Description { config, size } = description;
+            let labeller = Box::new(Loaded { net, config: config.clone(), size, device });
+            Ok(Self { labeller, config, size })
+        })
+    }
+
+    /// Latent actions `[b, t-1]` of windows of frames `[b, t, h, w, 3]`: entry t leads from frame t to frame t+1.
+    ///
+    /// # Errors
+    /// If the bytes are not whole windows of this model's frame size, or the windows are longer than its temporal attention.
+    pub fn actions(&self, frames: &[u8], t: usize) -> Result<Vec<u8>, ModelError> {
+        if t < 2 || (self.config.encoder.temporal && t > self.config.frames) {
+            return Err(ModelError::Data(format!(
+                "windows of {t} frames cannot be labelled: this latent action model takes 2 to {} frames ([lam] frames)",
+                self.config.frames
+            )));
+        }
+        let b = self.size.windows(frames, t)?;
+        Ok(self.labeller.actions(frames, b, t))
+    }
+
+    /// The number of latent actions.
+    pub fn num_actions(&self) -> usize {
+        self.config.quantizer.size()
+    }
+
+    /// Height and width of frames in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (self.size.height, self.size.width)
+    }
+}

@@ -1,0 +1,62 @@
+//! Multi-head attention over one axis of the grid, pre-normalised, with optional QK-norm [Genie §2.1; Henry et al. 2020].
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use super::{Grid, Norm, fan_in, linear};
+use crate::kernels::{Attend, Axis, Kernels, attend};
+
+/// `x ↦ W_o attention(norm(x))`, without the residual.
+#[derive(Module, Debug)]
+pub struct Attention<B: Backend> {
+    norm: Norm<B>,
+    qkv: Linear<B>,
+    query_norm: Option<Norm<B>>,
+    key_norm: Option<Norm<B>>,
+    output: Linear<B>,
+    heads: usize,
+}
+
+impl<B: Kernels> Attention<B> {
+    /// `depth` is the number of residual branches in the stack, which scales the output's initial weights down.
+    pub fn new(d: usize, heads: usize, qk_norm: bool, depth: usize, device: &B::Device) -> Self {
+        let head_norm = || qk_norm.then(|| Norm::new(d / heads, device));
+        Self {
+            norm: Norm::new(d, device),
+            qkv: linear(d, 3 * d, fan_in(d), device),
+            query_norm: head_norm(),
+            key_norm: head_norm(),
+            output: linear(d, d, fan_in(d) / (depth as f64).sqrt(), device),
+            heads,
+        }
+    }
+
+    /// Packed queries, keys and values of rows `[n, d]`: `[n, 3d]`.
+    pub fn pack(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let qkv = self.qkv.forward(self.norm.forward(x));
+        let (Some(query_norm), Some(key_norm)) = (&self.query_norm, &self.key_norm) else {
+            return qkv;
+        };
+        let [rows, packed] = qkv.dims();
+        let d = packed / 3;
+        let per_head = |part: Tensor<B, 2>, norm: &Norm<B>| {
+            norm.forward(part.reshape([rows * self.heads, d / self.heads])).reshape([rows, d])
+        };
+        let query = per_head(qkv.clone().narrow(1, 0, d), query_norm);
+        let key = per_head(qkv.clone().narrow(1, d, d), key_norm);
+        Tensor::cat(vec![query, key, qkv.narrow(1, 2 * d, d)], 1)
+    }
+
+    /// Attention of packed rows; only the last `queries` frames of the grid ask. `[b*t*s, 3d]` to `[b*queries*s, d]`.
+    pub fn mix(&self, qkv: Tensor<B, 2>, grid: Grid, axis: Axis, queries: usize) -> Tensor<B, 2> {
+        let shape = Attend { b: grid.b, t: grid.t, s: grid.s, heads: self.heads, axis, queries };
+        self.output.forward(attend(qkv, shape))
+    }
+
+    /// `[b*t*s, d]` to `[b*t*s, d]`.
+    pub fn forward(&self, x: Tensor<B, 2>, grid: Grid, axis: Axis) -> Tensor<B, 2> {
+        self.mix(self.pack(x), grid, axis, grid.t)
+    }
+}

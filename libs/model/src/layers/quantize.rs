@@ -1,0 +1,291 @@
+//! Vectors to codes and back, with gradients passed straight through [van den Oord et al. 2017; Mentzer et al. 2023].
+//!
+//! - `vq`: a learned codebook of unit vectors; the nearest by cosine is taken. Its loss pulls codes to the encoder's vectors and, by the commitment weight,
+//!   vectors to their codes. Codes nobody chooses are re-seeded from the batch by the training task.
+//! - `fsq`: every latent dimension is squashed and rounded to a few levels; no codebook to learn, nothing to die.
+
+use burn::module::{Module, Param};
+use burn::nn::{Initializer, Linear};
+use burn::tensor::activation::sigmoid;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::{fan_in, linear};
+use crate::ModelError;
+use crate::kernels::Kernels;
+
+/// How vectors become codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuantizerKind {
+    /// Vector quantization with a learned codebook.
+    Vq,
+    /// Finite scalar quantization.
+    Fsq,
+}
+
+/// A quantizer's shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuantizerConfig {
+    /// `vq` or `fsq`.
+    pub kind: QuantizerKind,
+    /// Codes in the `vq` codebook.
+    pub codes: usize,
+    /// Width of a `vq` code.
+    pub latent: usize,
+    /// Weight β of the `vq` commitment loss.
+    pub commitment: f64,
+    /// Levels of each `fsq` dimension; their product is the number of codes.
+    pub levels: Vec<usize>,
+    /// Subtract the batch mean from the vectors (its running mean when not training), so that codes cannot all fall on one side.
+    pub centre: bool,
+}
+
+impl Default for QuantizerConfig {
+    /// The paper's tokenizer codebook, 1024 × 32 [§2.2].
+    fn default() -> Self {
+        Self {
+            kind: QuantizerKind::Vq,
+            codes: 1024,
+            latent: 32,
+            commitment: 0.25,
+            levels: vec![8, 5, 5, 5],
+            centre: false,
+        }
+    }
+}
+
+impl QuantizerConfig {
+    /// The number of codes.
+    pub fn size(&self) -> usize {
+        match self.kind {
+            QuantizerKind::Vq => self.codes,
+            QuantizerKind::Fsq => self.levels.iter().product(),
+        }
+    }
+
+    /// The width of an embedded code.
+    pub fn width(&self) -> usize {
+        match self.kind {
+            QuantizerKind::Vq => self.latent,
+            QuantizerKind::Fsq => self.levels.len(),
+        }
+    }
+
+    /// # Errors
+    /// If there are fewer than two codes, or more than fit into `limit`.
+    pub fn check(&self, section: &str, limit: usize) -> Result<(), ModelError> {
+        let wrong = |what: String| Err(ModelError::Config(format!("[{section}.quantizer] {what}")));
+        if self.kind == QuantizerKind::Fsq && (self.levels.is_empty() || self.levels.iter().any(|level| *level < 2)) {
+            return wrong(format!("levels must be a list of numbers of at least 2, not {:?}", self.levels));
+        }
+        if self.width() == 0 || self.size() < 2 || self.size() > limit {
+            return wrong(format!("{} codes of width {}: 2 to {limit} codes are possible", self.size(), self.width()));
+        }
+        Ok(())
+    }
+
+    /// A quantizer of vectors of width `d`.
+    pub fn init<B: Kernels>(&self, d: usize, device: &B::Device) -> Quantizer<B> {
+        let width = self.width();
+        let spread = Initializer::Normal { mean: 0.0, std: 1.0 };
+        Quantizer {
+            project: linear(d, width, fan_in(d), device),
+            codebook: (self.kind == QuantizerKind::Vq).then(|| spread.init([self.codes, width], device)),
+            mean: self.centre.then(|| Initializer::Zeros.init::<B, 1, _>([width], device).set_require_grad(false)),
+            levels: self.levels.clone(),
+            commitment: self.commitment,
+        }
+    }
+}
+
+/// What [`Quantizer::quantize`] returns.
+pub struct Quantized<B: Backend> {
+    /// Embedded codes `[n, width]`, with the gradient of the vectors.
+    pub embedded: Tensor<B, 2>,
+    /// Codes `[n]`.
+    pub codes: Tensor<B, 1, Int>,
+    /// Codebook and commitment loss `[1]`; none with `fsq`.
+    pub loss: Option<Tensor<B, 1>>,
+    /// The vectors as projected, before anything was subtracted, `[n, width]`, detached.
+    pub projected: Tensor<B, 2>,
+}
+
+/// A quantizer; see the module's description.
+#[derive(Module, Debug)]
+pub struct Quantizer<B: Backend> {
+    project: Linear<B>,
+    codebook: Option<Param<Tensor<B, 2>>>,
+    mean: Option<Param<Tensor<B, 1>>>,
+    #[module(skip)]
+    levels: Vec<usize>,
+    commitment: f64,
+}
+
+fn unit<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
+    let length = (x.clone() * x.clone()).sum_dim(1).add_scalar(1e-12).sqrt();
+    x / length
+}
+
+fn straight_through<B: Backend>(x: Tensor<B, 2>, rounded: Tensor<B, 2>) -> Tensor<B, 2> {
+    x.clone() + (rounded - x).detach()
+}
+
+impl<B: Kernels> Quantizer<B> {
+    /// Quantizes rows `[n, d]`. While `training`, a centring quantizer subtracts the batch's own mean.
+    pub fn quantize(&self, rows: Tensor<B, 2>, training: bool) -> Quantized<B> {
+        let projected = self.project.forward(rows);
+        let detached = projected.clone().detach();
+        let centred = match &self.mean {
+            Some(_) if training => projected.clone() - projected.mean_dim(0),
+            Some(mean) => projected - mean.val().unsqueeze(),
+            None => projected,
+        };
+        let (embedded, codes, loss) = match &self.codebook {
+            Some(codebook) => self.nearest(centred, codebook.val()),
+            None => self.round(centred),
+        };
+        Quantized { embedded, codes, loss, projected: detached }
+    }
+
+    fn nearest(
+        &self,
+        x: Tensor<B, 2>,
+        codebook: Tensor<B, 2>,
+    ) -> (Tensor<B, 2>, Tensor<B, 1, Int>, Option<Tensor<B, 1>>) {
+        let (x, codebook) = (unit(x), unit(codebook));
+        let nearness = x.clone().detach().matmul(codebook.clone().detach().transpose());
+        let codes: Tensor<B, 1, Int> = nearness.argmax(1).squeeze_dim(1);
+        let chosen = codebook.select(0, codes.clone());
+        let square = |d: Tensor<B, 2>| (d.clone() * d).sum_dim(1).mean();
+        let loss = square(chosen.clone() - x.clone().detach())
+            + square(x.clone() - chosen.clone().detach()).mul_scalar(self.commitment);
+        (straight_through(x, chosen), codes, Some(loss))
+    }
+
+    fn round(&self, x: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 1, Int>, Option<Tensor<B, 1>>) {
+        let device = x.device();
+        let row = |values: Vec<f32>| Tensor::<B, 1>::from_floats(values.as_slice(), &device).unsqueeze::<2>();
+        let top = row(self.levels.iter().map(|level| (level - 1) as f32).collect());
+        let squashed = sigmoid(x) * top.clone();
+        let digits = squashed.clone().detach().round();
+        let bases = row(self.bases().into_iter().map(|base| base as f32).collect());
+        let codes = (digits.clone() * bases).sum_dim(1).int().squeeze_dim(1);
+        let embedded = straight_through(squashed, digits) / top * 2.0 - 1.0;
+        (embedded, codes, None)
+    }
+
+    fn bases(&self) -> Vec<usize> {
+        self.levels.iter().scan(1, |base, level| Some(std::mem::replace(base, *base * level))).collect()
+    }
+
+    /// Codes `[n]` as embedded vectors `[n, width]`: what [`Quantizer::quantize`] embedded them as.
+    pub fn embed(&self, codes: Tensor<B, 1, Int>) -> Tensor<B, 2> {
+        if let Some(codebook) = &self.codebook {
+            return unit(codebook.val()).select(0, codes);
+        }
+        let columns = self.bases().into_iter().zip(&self.levels).map(|(base, level)| {
+            let digit = codes.clone().div_scalar(base as i64).remainder_scalar(*level as i64);
+            (digit.float() / (level - 1) as f32 * 2.0 - 1.0).unsqueeze_dim::<2>(1)
+        });
+        Tensor::cat(columns.collect(), 1)
+    }
+
+    /// Codes in the learned codebook; none with `fsq`.
+    pub fn codebook_size(&self) -> Option<usize> {
+        self.codebook.as_ref().map(|codebook| codebook.dims()[0])
+    }
+
+    /// This quantizer with its running mean moved towards the batch's by `rate`.
+    pub fn with_mean_moved(mut self, projected: Tensor<B, 2>, rate: f32) -> Self {
+        self.mean = self.mean.map(|mean| {
+            let batch: Tensor<B, 1> = projected.mean_dim(0).squeeze_dim(0);
+            mean.map(|old| (old * (1.0 - rate) + batch * rate).detach().set_require_grad(false))
+        });
+        self
+    }
+
+    /// This quantizer with the codes named in `dead` replaced by rows of `projected` named in `rows` (`vq` only).
+    pub fn with_reseeded(mut self, projected: Tensor<B, 2>, dead: &[usize], rows: &[usize]) -> Self {
+        let index = |values: &[usize]| {
+            let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
+            Tensor::<B, 1, Int>::from_data(TensorData::from(values.as_slice()), &projected.device())
+        };
+        let (dead, rows) = (index(dead), index(rows));
+        self.codebook = self.codebook.map(|codebook| {
+            codebook.map(|old| {
+                let fresh = unit(projected.select(0, rows)) - old.clone().detach().select(0, dead.clone());
+                let moved = old.detach().select_assign(0, dead, fresh, burn::tensor::IndexingUpdateOp::Add);
+                moved.detach().require_grad()
+            })
+        });
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::{Autodiff, Flex};
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    type Ad = Autodiff<Flex>;
+
+    fn quantizer(kind: QuantizerKind) -> (Quantizer<Ad>, Tensor<Ad, 2>, QuantizerConfig) {
+        let config = QuantizerConfig { kind, codes: 16, latent: 4, levels: vec![4, 3, 2], ..Default::default() };
+        let device = Default::default();
+        let rows = Tensor::random([200, 8], Distribution::Normal(0.0, 3.0), &device).require_grad();
+        (config.init(8, &device), rows, config)
+    }
+
+    /// Catches: a decoder that is given other vectors at generation than it was trained on.
+    #[test]
+    fn codes_embed_as_they_were_quantized() {
+        for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
+            let (quantizer, rows, config) = quantizer(kind);
+            let out = quantizer.quantize(rows, false);
+            let off = (quantizer.embed(out.codes.clone()) - out.embedded).abs().max().into_scalar();
+            assert!(off < 1e-5, "{kind:?} is off by {off}");
+            let codes: Vec<i64> = out.codes.into_data().convert::<i64>().to_vec().unwrap();
+            assert!(codes.iter().all(|code| (0..config.size() as i64).contains(code)));
+            assert!(codes.iter().collect::<std::collections::HashSet<_>>().len() > 8, "{kind:?} uses few codes");
+        }
+    }
+
+    /// Catches: a quantizer that cuts the gradient, so that the encoder never learns, and a codebook without gradient.
+    #[test]
+    fn gradients_pass_to_encoder_and_codebook() {
+        for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
+            let (quantizer, rows, _) = quantizer(kind);
+            let out = quantizer.quantize(rows.clone(), true);
+            let mut loss = (out.embedded.clone() * out.embedded).sum();
+            let weight = Tensor::random([200, quantizer.levels.len().max(1)], Distribution::Default, &rows.device());
+            if kind == QuantizerKind::Fsq {
+                loss = (quantizer.quantize(rows.clone(), true).embedded * weight).sum();
+            }
+            if let Some(extra) = out.loss {
+                loss = loss + extra;
+            }
+            let grads = loss.backward();
+            assert!(rows.grad(&grads).unwrap().abs().sum().into_scalar() > 0.0, "{kind:?} encoder");
+            if let Some(codebook) = &quantizer.codebook {
+                assert!(codebook.val().grad(&grads).unwrap().abs().sum().into_scalar() > 0.0, "codebook");
+            }
+        }
+    }
+
+    /// Catches: re-seeding that leaves dead codes where they were, or disturbs the living.
+    #[test]
+    fn reseeding_replaces_the_dead_only() {
+        let (quantizer, rows, _) = quantizer(QuantizerKind::Vq);
+        let out = quantizer.quantize(rows, true);
+        let before = quantizer.codebook.as_ref().unwrap().val();
+        let after = quantizer.with_reseeded(out.projected.clone(), &[3], &[7]).codebook.unwrap().val();
+        let off = |a: Tensor<Ad, 2>, b: Tensor<Ad, 2>| (a - b).abs().max().into_scalar();
+        assert!(off(after.clone().narrow(0, 3, 1), unit(out.projected.narrow(0, 7, 1))) < 1e-5);
+        assert!(off(after.narrow(0, 4, 12), before.narrow(0, 4, 12)) < 1e-7);
+    }
+}

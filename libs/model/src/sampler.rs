@@ -1,0 +1,197 @@
+//! The MaskGIT sampler [Genie §2.3; Chang et al. 2022]: a frame begins all masked and is filled in over several steps, the surest tokens first, by a
+//! cosine schedule. Earlier frames are cached, so a step costs one frame.
+//!
+//! Guarantees: the number of masked tokens falls at every step and ends at 0; a token once set stays; a rollout depends on nothing but its own
+//! prompt, actions, seed and place in the batch.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// Which tokens are set first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnmaskOrder {
+    /// Any.
+    Random,
+    /// Those sampled with the highest probability, with Gumbel noise that falls to 0 over the steps.
+    Confidence,
+    /// Those sampled with the highest probability.
+    Greedy,
+}
+
+/// Options of the sampler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplerConfig {
+    /// Steps a frame (the paper: 25).
+    pub steps: usize,
+    /// Divides the logits before sampling (the paper: 2); 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Which tokens are set first.
+    pub order: UnmaskOrder,
+    /// Scale of the `confidence` order's noise at the first step.
+    pub noise: f32,
+}
+
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self { steps: 25, temperature: 1.0, order: UnmaskOrder::Confidence, noise: 1.0 }
+    }
+}
+
+impl SamplerConfig {
+    /// # Errors
+    /// If there are no steps or the temperature is negative.
+    pub fn check(&self) -> Result<(), ModelError> {
+        if self.steps == 0 || self.temperature < 0.0 || !self.temperature.is_finite() || self.noise < 0.0 {
+            return Err(ModelError::Config("sampler steps must be at least 1, temperature and noise at least 0".into()));
+        }
+        Ok(())
+    }
+
+    /// Tokens of `s` still masked after step `step` of the schedule: ⌊s · cos(π/2 · (step+1)/steps)⌋, and fewer at every step.
+    fn masked_after(&self, step: usize, s: usize) -> usize {
+        let done = (step + 1) as f64 / self.steps as f64;
+        let cosine = (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;
+        if step + 1 == self.steps { 0 } else { cosine.min(s.saturating_sub(step + 1)) }
+    }
+}
+
+/// A model that predicts one more frame after cached ones.
+pub trait Predictor {
+    /// The cache.
+    type Past: Clone;
+
+    /// An empty cache.
+    fn start(&self) -> Self::Past;
+
+    /// The token that stands for "masked".
+    fn mask_token(&self) -> u16;
+
+    /// Logits `[b*s, k]` of the frame with tokens `[b*s]` that is led to by `actions` `[b]` (none before frame 0), and the cache with it added.
+    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> (Vec<f32>, Self::Past);
+
+    /// The cache with a finished frame added.
+    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> Self::Past {
+        self.next(tokens, actions, past).1
+    }
+}
+
+/// Rolls `b` prompts `[b, p, s]` out with actions `[b, t-1]`: tokens `[b, t, s]`.
+pub fn rollout<P: Predictor>(
+    model: &P,
+    s: usize,
+    prompt: &[u16],
+    actions: &[u8],
+    b: usize,
+    config: &SamplerConfig,
+    seed: u64,
+) -> Vec<u16> {
+    let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
+    let mut out = vec![0; b * frames * s];
+    let mut past = model.start();
+    for frame in 0..frames {
+        let led: Vec<Option<u8>> =
+            (0..b).map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before])).collect();
+        let tokens = if frame < given {
+            (0..b).flat_map(|i| prompt[(i * given + frame) * s..][..s].iter().copied()).collect()
+        } else {
+            fill(model, s, &led, &past, config, seed, frame)
+        };
+        if frame + 1 < frames {
+            past = model.extend(&tokens, &led, &past);
+        }
+        for (i, tokens) in tokens.chunks_exact(s).enumerate() {
+            out[(i * frames + frame) * s..][..s].copy_from_slice(tokens);
+        }
+    }
+    out
+}
+
+/// One frame `[b*s]` by iterative unmasking.
+fn fill<P: Predictor>(
+    model: &P,
+    s: usize,
+    actions: &[Option<u8>],
+    past: &P::Past,
+    config: &SamplerConfig,
+    seed: u64,
+    frame: usize,
+) -> Vec<u16> {
+    let mut tokens = vec![model.mask_token(); actions.len() * s];
+    for step in 0..config.steps {
+        let (logits, _) = model.next(&tokens, actions, past);
+        let k = logits.len() / tokens.len();
+        let (keep, mask) = (config.masked_after(step, s), model.mask_token());
+        tokens.par_chunks_mut(s).zip(logits.par_chunks(s * k)).enumerate().for_each(|(i, (tokens, logits))| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(((i as u64) << 32) | ((frame as u64) << 16) | step as u64);
+            unmask(tokens, logits, mask, keep, config, step, &mut rng);
+        });
+        if keep == 0 {
+            break;
+        }
+    }
+    tokens
+}
+
+/// Samples every masked token of one frame and sets the surest, so that `keep` stay masked.
+fn unmask(
+    tokens: &mut [u16],
+    logits: &[f32],
+    mask: u16,
+    keep: usize,
+    config: &SamplerConfig,
+    step: usize,
+    rng: &mut ChaCha8Rng,
+) {
+    let k = logits.len() / tokens.len();
+    let anneal = config.noise * (1.0 - (step + 1) as f32 / config.steps as f32);
+    let mut candidates: Vec<(f32, usize, u16)> = tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| **token == mask)
+        .map(|(position, _)| {
+            let (token, log_probability) = sample(&logits[position * k..][..k], config.temperature, rng);
+            let uniform = rng.random::<f32>().clamp(1e-20, 1.0 - 1e-7);
+            let sureness = match config.order {
+                UnmaskOrder::Random => uniform,
+                UnmaskOrder::Greedy => log_probability,
+                UnmaskOrder::Confidence => log_probability - anneal * (-uniform.ln()).ln(),
+            };
+            (sureness, position, token)
+        })
+        .collect();
+    candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let set = candidates.len().saturating_sub(keep);
+    for (_, position, token) in &candidates[..set] {
+        tokens[*position] = *token;
+    }
+}
+
+/// A token drawn from softmax(logits / temperature), with its log probability.
+fn sample(logits: &[f32], temperature: f32, rng: &mut ChaCha8Rng) -> (u16, f32) {
+    let (best, top) = logits
+        .iter()
+        .copied()
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |best, (i, x)| if x > best.1 { (i, x) } else { best });
+    let scale = if temperature > 0.0 { 1.0 / temperature } else { 1.0 };
+    let weight = |x: f32| ((x - top) * scale).exp();
+    let total: f32 = logits.iter().map(|x| weight(*x)).sum();
+    if temperature == 0.0 {
+        return (best as u16, -total.ln());
+    }
+    let mut left = rng.random::<f32>() * total;
+    for (i, x) in logits.iter().enumerate() {
+        left -= weight(*x);
+        if left <= 0.0 {
+            return (i as u16, (x - top) * scale - total.ln());
+        }
+    }
+    (best as u16, -total.ln())
+}

@@ -1,0 +1,204 @@
+//! Checkpoints: `step-N/` with `model.safetensors`, `optimizer.bin`, `model.json` (what to build) and, written last, `state.json` with the
+//! hashes of the others. A directory without a fitting `state.json` does not count, so a killed run leaves nothing half-visible.
+
+use std::fs;
+use std::io::Write as _;
+
+use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::Optimizer;
+use burn::record::{BinFileRecorder, FullPrecisionSettings, Recorder};
+use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+const WEIGHTS: &str = "model.safetensors";
+const OPTIMIZER: &str = "optimizer.bin";
+const CONFIG: &str = "model.json";
+const STATE: &str = "state.json";
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    format: u32,
+    step: usize,
+    /// Burn's identity of each parameter in visiting order, which the optimizer's moments are filed under.
+    parameters: Vec<u64>,
+    /// BLAKE3 of each other file.
+    hashes: Vec<(String, String)>,
+}
+
+/// The complete checkpoints in a run's directory, oldest first.
+fn steps(run: &Utf8Path) -> Vec<usize> {
+    let Ok(entries) = run.read_dir_utf8() else { return Vec::new() };
+    let mut steps: Vec<usize> = entries
+        .flatten()
+        .filter(|entry| entry.path().join(STATE).is_file())
+        .filter_map(|entry| entry.file_name().strip_prefix("step-")?.parse().ok())
+        .collect();
+    steps.sort_unstable();
+    steps
+}
+
+/// The step of the newest complete checkpoint in a run's directory.
+pub fn latest_step(run: &Utf8Path) -> Option<usize> {
+    steps(run).pop()
+}
+
+fn directory(run: &Utf8Path, step: usize) -> Utf8PathBuf {
+    run.join(format!("step-{step}"))
+}
+
+fn hash(path: &Utf8Path) -> Result<String, ModelError> {
+    let bytes = fs::read(path).map_err(ModelError::io(path))?;
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(ModelError::io(path))?;
+    Ok(blake3::hash(&bytes).to_hex().to_string())
+}
+
+struct Ids(Vec<u64>);
+
+impl<B: Backend> ModuleVisitor<B> for Ids {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.0.push(param.id.val());
+    }
+}
+
+struct WithIds(std::vec::IntoIter<u64>);
+
+impl<B: Backend> ModuleMapper<B> for WithIds {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        Param::from_mapped_value(self.0.next().map_or(id, ParamId::from), tensor, mapper)
+    }
+}
+
+/// Writes `step-{step}` and removes the oldest checkpoints beyond `keep`.
+pub fn save<B, M, O>(
+    run: &Utf8Path,
+    step: usize,
+    model: &M,
+    optimizer: &O,
+    config: &impl Serialize,
+    keep: usize,
+) -> Result<(), ModelError>
+where
+    B: AutodiffBackend,
+    M: AutodiffModule<B> + ModuleSnapshot<B>,
+    O: Optimizer<M, B>,
+{
+    let target = directory(run, step);
+    let temporary = run.join(format!(".step-{step}.partial"));
+    for stale in [&temporary, &target] {
+        if stale.exists() {
+            fs::remove_dir_all(stale).map_err(ModelError::io(stale))?;
+        }
+    }
+    fs::create_dir_all(&temporary).map_err(ModelError::io(&temporary))?;
+    let at = |name: &str| temporary.join(name);
+
+    let mut store = SafetensorsStore::from_file(at(WEIGHTS).as_std_path());
+    model.save_into(&mut store).map_err(|error| ModelError::checkpoint(at(WEIGHTS), error))?;
+    BinFileRecorder::<FullPrecisionSettings>::new()
+        .record(optimizer.to_record(), at("optimizer").into())
+        .map_err(|error| ModelError::checkpoint(at(OPTIMIZER), error))?;
+    let json = serde_json::to_vec_pretty(config).expect("a config is plain data");
+    fs::write(at(CONFIG), json).map_err(ModelError::io(at(CONFIG)))?;
+
+    let mut ids = Ids(Vec::new());
+    model.visit(&mut ids);
+    let hashes = [WEIGHTS, OPTIMIZER, CONFIG]
+        .into_iter()
+        .map(|name| Ok((name.to_owned(), hash(&at(name))?)))
+        .collect::<Result<_, ModelError>>()?;
+    let state = State { format: FORMAT, step, parameters: ids.0, hashes };
+    let write_state = || {
+        let mut file = fs::File::create(at(STATE))?;
+        file.write_all(&serde_json::to_vec_pretty(&state).expect("state is plain data"))?;
+        file.sync_all()?;
+        fs::rename(&temporary, &target)?;
+        fs::File::open(run)?.sync_all()
+    };
+    write_state().map_err(ModelError::io(&target))?;
+
+    let steps = steps(run);
+    for old in &steps[..steps.len().saturating_sub(keep)] {
+        let path = directory(run, *old);
+        fs::remove_dir_all(&path).map_err(ModelError::io(&path))?;
+    }
+    Ok(())
+}
+
+fn read_state(path: &Utf8Path, files: &[&str]) -> Result<State, ModelError> {
+    let state_path = path.join(STATE);
+    let bytes = fs::read(&state_path).map_err(ModelError::io(&state_path))?;
+    let state: State = serde_json::from_slice(&bytes).map_err(|error| ModelError::checkpoint(&state_path, error))?;
+    if state.format != FORMAT {
+        return Err(ModelError::checkpoint(
+            path,
+            format!("written in format {}, this program reads format {FORMAT}: train again or use the program that wrote it", state.format),
+        ));
+    }
+    for (name, expected) in state.hashes.iter().filter(|(name, _)| files.contains(&name.as_str())) {
+        let file = path.join(name);
+        if hash(&file)? != *expected {
+            return Err(ModelError::checkpoint(file, "damaged: its hash is not the one in state.json; delete this step to go on from an older one"));
+        }
+    }
+    Ok(state)
+}
+
+fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(path: &Utf8Path, model: &mut M) -> Result<(), ModelError> {
+    let weights = path.join(WEIGHTS);
+    let mut store = SafetensorsStore::from_file(weights.as_std_path());
+    let result = model.load_from(&mut store).map_err(|error| ModelError::checkpoint(&weights, error))?;
+    if !result.unused.is_empty() {
+        return Err(ModelError::checkpoint(weights, format!("holds tensors the model has not: {:?}", result.unused)));
+    }
+    Ok(())
+}
+
+/// The newest checkpoint of a run: its configuration, and the model that `build` makes of it with the weights loaded.
+pub fn load_model<C, B, M>(run: &Utf8Path, build: impl FnOnce(&C) -> Result<M, ModelError>) -> Result<(C, M), ModelError>
+where
+    C: DeserializeOwned,
+    B: Backend,
+    M: Module<B> + ModuleSnapshot<B>,
+{
+    let step = latest_step(run)
+        .ok_or_else(|| ModelError::checkpoint(run, "holds no complete checkpoint: train the model first"))?;
+    let path = directory(run, step);
+    read_state(&path, &[WEIGHTS, CONFIG])?;
+    let config_path = path.join(CONFIG);
+    let bytes = fs::read(&config_path).map_err(ModelError::io(&config_path))?;
+    let config = serde_json::from_slice(&bytes).map_err(|error| ModelError::checkpoint(&config_path, error))?;
+    let mut model = build(&config)?;
+    load_weights(&path, &mut model)?;
+    Ok((config, model))
+}
+
+/// The newest checkpoint of a run to train on from, if there is one: `(step, model, optimizer)`.
+pub fn resume<B, M, O>(
+    run: &Utf8Path,
+    mut model: M,
+    optimizer: O,
+    device: &B::Device,
+) -> Result<(usize, M, O), ModelError>
+where
+    B: AutodiffBackend,
+    M: AutodiffModule<B> + ModuleSnapshot<B>,
+    O: Optimizer<M, B>,
+{
+    let Some(step) = latest_step(run) else { return Ok((0, model, optimizer)) };
+    let path = directory(run, step);
+    let state = read_state(&path, &[WEIGHTS, OPTIMIZER])?;
+    load_weights(&path, &mut model)?;
+    let model = model.map(&mut WithIds(state.parameters.into_iter()));
+    let record = BinFileRecorder::<FullPrecisionSettings>::new()
+        .load(path.join("optimizer").into(), device)
+        .map_err(|error| ModelError::checkpoint(path.join(OPTIMIZER), error))?;
+    Ok((step, model, optimizer.load_record(record)))
+}

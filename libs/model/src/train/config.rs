@@ -1,0 +1,115 @@
+//! How long and how fast to train.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// How the learning rate goes after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// Stays.
+    Constant,
+    /// Falls along half a cosine to `final_lr`.
+    Cosine,
+}
+
+/// Options of a training run, the same for every model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Windows a step.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Learning rate at the end of a cosine schedule.
+    pub final_lr: f64,
+    /// Steps over which the learning rate rises from 0.
+    pub warmup: usize,
+    /// How the learning rate goes on.
+    pub schedule: Schedule,
+    /// AdamW's β₁.
+    pub beta_1: f32,
+    /// AdamW's β₂.
+    pub beta_2: f32,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f32,
+    /// Largest norm of the whole gradient; 0 means no limit.
+    pub clip_norm: f64,
+    /// Seed of weights, batches and noise.
+    pub seed: u64,
+    /// Steps between lines of metrics.
+    pub log_every: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+    /// Checkpoints kept.
+    pub keep: usize,
+}
+
+impl Default for TrainConfig {
+    /// The paper's optimizer (β 0.9, 0.9, weight decay 1e-4) with a rate and length for small models.
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            batch: 8,
+            lr: 1e-3,
+            final_lr: 1e-5,
+            warmup: 50,
+            schedule: Schedule::Cosine,
+            beta_1: 0.9,
+            beta_2: 0.9,
+            weight_decay: 1e-4,
+            clip_norm: 1.0,
+            seed: 0,
+            log_every: 10,
+            checkpoint_every: 200,
+            keep: 2,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The learning rate of a step, counted from 0.
+    pub fn lr_at(&self, step: usize) -> f64 {
+        let warm = ((step + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
+        let rest = match self.schedule {
+            Schedule::Constant => self.lr,
+            Schedule::Cosine => {
+                let length = self.steps.saturating_sub(self.warmup).max(1) as f64;
+                let done = (step.saturating_sub(self.warmup) as f64 / length).min(1.0);
+                self.final_lr + 0.5 * (self.lr - self.final_lr) * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        };
+        warm * rest
+    }
+
+    /// # Errors
+    /// If a count is zero or a rate is not positive.
+    pub fn check(&self, section: &str) -> Result<(), ModelError> {
+        let counts = [self.steps, self.batch, self.log_every, self.checkpoint_every, self.keep];
+        if counts.contains(&0) || self.lr <= 0.0 || !self.lr.is_finite() {
+            return Err(ModelError::Config(format!(
+                "[{section}.train] steps, batch, log_every, checkpoint_every and keep must be at least 1 and lr above 0"
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: a schedule that jumps at the end of the warm-up or never reaches its end.
+    #[test]
+    fn the_rate_rises_then_falls_to_the_end() {
+        let config = TrainConfig { steps: 100, warmup: 10, lr: 1.0, final_lr: 0.1, ..Default::default() };
+        assert!((config.lr_at(0) - 0.1).abs() < 1e-12);
+        assert!((config.lr_at(9) - 1.0).abs() < 1e-12);
+        assert!((config.lr_at(10) - 1.0).abs() < 1e-12);
+        assert!((config.lr_at(55) - 0.55).abs() < 1e-12);
+        assert!((config.lr_at(100) - 0.1).abs() < 1e-12);
+    }
+}
