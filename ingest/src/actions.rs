@@ -1,0 +1,319 @@
+//! True actions: reading a sidecar and resampling it to a clip's frames.
+//!
+//! `NAME.actions.csv` beside `NAME.mp4` has one row a native frame, in presentation order, numbered by its column
+//! `frame` from 0. Row t is what was pressed so that its effect is first visible in frame t+1. Two kinds:
+//!
+//! - numbered: a column `action` (0 to 255), optionally `action_name`, as CoinRun's;
+//! - keys: one column of 0 or 1 a key, as SuperTux's. The action is the set of keys held, numbered by the bits of the keys in
+//!   alphabetical order (so files with the same keys agree), and named like `Left+space`. At most eight keys; where a file
+//!   has more columns, the ones never pressed in it do not count.
+//!
+//! Optional in both: `dx`, `dy`, the player's true displacement from frame t to t+1 in pixels, right and down positive; they
+//! become effect classes ([`crate::effect`]). Known columns of other meaning are skipped. An empty action (a last row has none)
+//! means "as before".
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::effect;
+
+/// Columns that are neither actions nor keys.
+const OTHER_COLUMNS: [&str; 11] =
+    ["frame", "time_s", "time", "reward", "done", "level_seed", "dx", "dy", "effect", "effect_name", "action_name"];
+const MAX_KEYS: usize = 8;
+/// What an empty set of keys is called.
+const NO_KEYS: &str = "noop";
+
+/// A sidecar that cannot be used. The video is ingested without actions.
+#[derive(Debug, thiserror::Error)]
+pub enum SidecarError {
+    #[error("cannot read {path}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path}, line {line}: {problem}")]
+    Line { path: PathBuf, line: u64, problem: String },
+}
+
+/// The true actions of a source, by native frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sidecar {
+    actions: Vec<u8>,
+    pub names: Vec<String>,
+    /// (dx, dy)
+    moves: Option<Vec<(f64, f64)>>,
+}
+
+/// Where a video's sidecar would be.
+pub fn beside(video: &Path) -> PathBuf {
+    video.with_extension("actions.csv")
+}
+
+impl Sidecar {
+    /// Reads a sidecar.
+    pub fn read(path: &Path) -> Result<Self, SidecarError> {
+        let file = File::open(path).map_err(|source| SidecarError::Io { path: path.to_owned(), source })?;
+        Table::read(path, file)?.sidecar()
+    }
+
+    /// Native frames that have an action.
+    pub fn frames(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// The action between two sampled frames, the first of which is native frame `rows.start` and the second
+    /// `rows.end`: the one held longest, and of equals the earliest. Beyond the last row, that row's.
+    pub fn action(&self, rows: &Range<usize>) -> u8 {
+        let last = self.actions.len() - 1;
+        let start = rows.start.min(last);
+        let end = rows.end.min(self.actions.len()).max(start + 1);
+        let held = &self.actions[start..end];
+        let mut counts = [0_u32; 256];
+        for &action in held {
+            counts[usize::from(action)] += 1;
+        }
+        let most = counts.iter().max().copied().unwrap_or(0);
+        held.iter().copied().find(|&action| counts[usize::from(action)] == most).unwrap_or(held[0])
+    }
+
+    /// The class of the displacement between two sampled frames.
+    pub fn effect(&self, rows: &Range<usize>) -> Option<u8> {
+        let moves = self.moves.as_ref()?;
+        let rows = rows.start.min(moves.len())..rows.end.clamp(rows.start.min(moves.len()), moves.len());
+        let (dx, dy) = moves[rows].iter().fold((0.0, 0.0), |(x, y), (dx, dy)| (x + dx, y + dy));
+        Some(effect::class(dx, dy))
+    }
+}
+
+/// A sidecar's cells, by line.
+struct Table<'a> {
+    path: &'a Path,
+    header: Vec<String>,
+    /// Line number in the file, and cells.
+    rows: Vec<(u64, csv::StringRecord)>,
+}
+
+impl<'a> Table<'a> {
+    fn read(path: &'a Path, source: impl std::io::Read) -> Result<Self, SidecarError> {
+        let broken = |error: csv::Error| SidecarError::Line {
+            path: path.to_owned(),
+            line: error.position().map_or(1, csv::Position::line),
+            problem: format!("not readable as CSV ({error})"),
+        };
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(source);
+        let header = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
+        let mut table = Self { path, header, rows: Vec::new() };
+        for record in reader.records() {
+            let record = record.map_err(broken)?;
+            let line = record.position().map_or(0, csv::Position::line);
+            table.rows.push((line, record));
+        }
+        table.check_frames()?;
+        Ok(table)
+    }
+
+    fn sidecar(&self) -> Result<Sidecar, SidecarError> {
+        let (actions, names) = match self.column("action") {
+            Some(column) => self.numbered(column)?,
+            None => self.keys()?,
+        };
+        let moves = match (self.column("dx"), self.column("dy")) {
+            (Some(dx), Some(dy)) => Some(self.moves(dx, dy)?),
+            _ => None,
+        };
+        Ok(Sidecar { actions, names, moves })
+    }
+
+    /// Rows must be frames 0, 1, 2, …: what is said of a frame is found by its number.
+    fn check_frames(&self) -> Result<(), SidecarError> {
+        let column = self.column("frame").ok_or_else(|| self.error(1, "no column `frame`"))?;
+        if self.rows.is_empty() {
+            return Err(self.error(1, "no rows"));
+        }
+        for (expected, (line, row)) in self.rows.iter().enumerate() {
+            let cell = row.get(column).unwrap_or("");
+            if cell.parse() != Ok(expected) {
+                return Err(self.error(*line, format!("frame is `{cell}`, but this is the row of frame {expected}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn numbered(&self, column: usize) -> Result<(Vec<u8>, Vec<String>), SidecarError> {
+        let name_column = self.column("action_name");
+        let mut actions = Vec::with_capacity(self.rows.len());
+        let mut names: Vec<String> = Vec::new();
+        for (line, row) in &self.rows {
+            let cell = row.get(column).unwrap_or("");
+            if cell.is_empty() {
+                actions.push(actions.last().copied().unwrap_or(0));
+                continue;
+            }
+            let action: u8 = cell
+                .parse()
+                .map_err(|_| self.error(*line, format!("action is `{cell}`, not a number from 0 to 255")))?;
+            for missing in names.len()..=usize::from(action) {
+                names.push(missing.to_string());
+            }
+            if let Some(name) = name_column.and_then(|column| row.get(column)).filter(|name| !name.is_empty()) {
+                name.clone_into(&mut names[usize::from(action)]);
+            }
+            actions.push(action);
+        }
+        Ok((actions, names))
+    }
+
+    fn keys(&self) -> Result<(Vec<u8>, Vec<String>), SidecarError> {
+        let mut keys: Vec<(&str, Vec<bool>)> = Vec::new();
+        for (column, name) in self.header.iter().enumerate() {
+            if !OTHER_COLUMNS.contains(&name.as_str()) {
+                keys.push((name, self.pressed(column)?));
+            }
+        }
+        if keys.len() > MAX_KEYS {
+            keys.retain(|(_, pressed)| pressed.contains(&true));
+        }
+        if keys.is_empty() || keys.len() > MAX_KEYS {
+            let problem = format!(
+                "{} key columns: an `action` column or 1 to {MAX_KEYS} columns of 0 and 1 are needed",
+                keys.len()
+            );
+            return Err(self.error(1, problem));
+        }
+        keys.sort_by_key(|(name, _)| *name);
+        let actions = (0..self.rows.len())
+            .map(|row| keys.iter().enumerate().map(|(bit, (_, pressed))| u8::from(pressed[row]) << bit).sum())
+            .collect();
+        let names = (0..1_usize << keys.len())
+            .map(|set| {
+                let held: Vec<&str> =
+                    keys.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1).map(|(_, (name, _))| *name).collect();
+                if held.is_empty() { NO_KEYS.to_owned() } else { held.join("+") }
+            })
+            .collect();
+        Ok((actions, names))
+    }
+
+    /// A key's column; an empty cell is the one above.
+    fn pressed(&self, column: usize) -> Result<Vec<bool>, SidecarError> {
+        let mut pressed = Vec::with_capacity(self.rows.len());
+        for (line, row) in &self.rows {
+            pressed.push(match row.get(column).unwrap_or("") {
+                "0" => false,
+                "1" => true,
+                "" => pressed.last().copied().unwrap_or(false),
+                other => {
+                    let problem = format!("key `{}` is `{other}`, not 0 or 1", self.header[column]);
+                    return Err(self.error(*line, problem));
+                }
+            });
+        }
+        Ok(pressed)
+    }
+
+    fn moves(&self, dx: usize, dy: usize) -> Result<Vec<(f64, f64)>, SidecarError> {
+        let number = |line: u64, row: &csv::StringRecord, column: usize| {
+            let cell = row.get(column).unwrap_or("");
+            if cell.is_empty() {
+                return Ok(0.0);
+            }
+            let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
+            number.ok_or_else(|| self.error(line, format!("{} is `{cell}`, not a number", self.header[column])))
+        };
+        self.rows.iter().map(|(line, row)| Ok((number(*line, row, dx)?, number(*line, row, dy)?))).collect()
+    }
+
+    fn column(&self, name: &str) -> Option<usize> {
+        self.header.iter().position(|column| column == name)
+    }
+
+    fn error(&self, line: u64, problem: impl Into<String>) -> SidecarError {
+        SidecarError::Line { path: self.path.to_owned(), line, problem: problem.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Sidecar, String> {
+        let table = Table::read(Path::new("x.actions.csv"), text.as_bytes());
+        table.and_then(|table| table.sidecar()).map_err(|error| error.to_string())
+    }
+
+    /// Would catch a name that sticks to the wrong number, and a last row that stops the reader.
+    #[test]
+    fn numbered_actions() {
+        let sidecar = parse("frame,action,action_name,reward,done,level_seed\n0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n").unwrap();
+        assert_eq!(sidecar.actions, [2, 0, 0]);
+        assert_eq!(sidecar.names, ["LEFT", "1", "RIGHT"]);
+    }
+
+    /// Would catch numbers that depend on the order of columns: two files of one game would disagree.
+    #[test]
+    fn keys_are_numbered_by_name() {
+        let one = parse("frame,time_s,Left,Right,space\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n").unwrap();
+        let other = parse("frame,time_s,space,Right,Left\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n").unwrap();
+        assert_eq!(one, other);
+        let names: Vec<&str> = one.actions.iter().map(|&action| one.names[usize::from(action)].as_str()).collect();
+        assert_eq!(names, ["Left+space", "Right", "noop"]);
+    }
+
+    /// Would catch an overflow of the number, and a pad with many idle buttons being refused.
+    #[test]
+    fn more_than_eight_keys() {
+        let header = (0..12).map(|key| format!("k{key:02}")).collect::<Vec<_>>().join(",");
+        let few = parse(&format!("frame,{header}\n0,1,0,0,0,0,0,0,0,0,0,0,1\n")).unwrap();
+        assert_eq!(few.names[usize::from(few.actions[0])], "k00+k11");
+        let many = parse(&format!("frame,{header}\n0,1,1,1,1,1,1,1,1,1,1,1,1\n")).unwrap_err();
+        assert!(many.contains("12 key columns"), "{many}");
+    }
+
+    /// Would catch a crash, or a message that does not say where to look.
+    #[test]
+    fn malformed_sidecars_name_the_line() {
+        for (text, expected) in [
+            ("", "line 1: no column `frame`"),
+            ("frame,action\n", "line 1: no rows"),
+            ("frame,action\n0,1\n1,up\n", "line 3: action is `up`"),
+            ("frame,action\n0,256\n", "line 2: action is `256`"),
+            ("frame,action\n0,1\n2,1\n", "line 3: frame is `2`, but this is the row of frame 1"),
+            ("frame,Left\n0,2\n", "line 2: key `Left` is `2`"),
+            ("frame,time_s\n0,0.0\n", "line 1: 0 key columns"),
+            ("frame,action,dx,dy\n0,1,fast,0\n", "line 2: dx is `fast`"),
+            ("frame,action\n0,1,5\n", "line 2: not readable as CSV"),
+            ("frame,action\n0,\u{fffd}\n", "line 2: action is"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains("x.actions.csv") && error.contains(expected), "{text:?}: {error}");
+        }
+        let binary = Table::read(Path::new("x"), &b"frame,action\n0,\xff\xfe\n"[..]);
+        assert!(binary.is_err());
+    }
+
+    /// Would catch an action of the next interval leaking into this one.
+    #[test]
+    fn the_longest_held_action_wins() {
+        let sidecar = parse("frame,action\n0,1\n1,2\n2,2\n3,4\n4,3\n5,3\n").unwrap();
+        assert_eq!(sidecar.action(&(0..3)), 2);
+        assert_eq!(sidecar.action(&(0..2)), 1, "of equals the earliest");
+        assert_eq!(sidecar.action(&(3..4)), 4);
+        assert_eq!(sidecar.action(&(1..1)), 2, "a repeated frame");
+        assert_eq!(sidecar.action(&(7..9)), 3, "beyond the last row");
+    }
+
+    /// Would catch classes of single frames where the sum is meant: 2 right and 2 left is nowhere.
+    #[test]
+    fn effects_are_of_the_summed_displacement() {
+        let sidecar = parse("frame,action,dx,dy\n0,1,2,0\n1,1,-2,0\n2,1,3,-5\n").unwrap();
+        let name = |rows| effect::NAMES[usize::from(sidecar.effect(&rows).unwrap())];
+        assert_eq!(name(0..2), "none");
+        assert_eq!(name(1..3), "right+up");
+        assert_eq!(name(1..1), "none");
+        assert_eq!(name(5..9), "none");
+        assert_eq!(parse("frame,action\n0,1\n").unwrap().effect(&(0..1)), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! The command line of `genie-ingest`.
+
+use anyhow::Result;
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use genie_catalog::Catalog;
+use genie_stage::config::{self, Config, ConfigArgs, DataConfig, Resolved};
+use genie_stage::log::Verbosity;
+use genie_stage::stop::Stop;
+use genie_stage::{Exit, cli, log, status};
+
+use crate::config::{IngestConfig, SampleConfig};
+use crate::{ffi, pipeline, sample, status as steps};
+
+/// Videos to clip shards
+#[derive(Parser)]
+#[command(name = "genie-ingest", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    verbosity: Verbosity,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make sample videos: a small platformer of our own, with the true action at every frame
+    Sample(SampleArgs),
+    /// Ingest the videos that data.videos names, as far as they are new
+    Run,
+    /// Ask the catalog of the dataset root: tables sources, clips, tokens, actions
+    Sql {
+        /// Such as "select reason, count(*) from sources group by reason"
+        query: String,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Print the resolved config of this stage
+    Config,
+    /// Say where the steps of this stage stand
+    Status {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    Csv,
+    Json,
+}
+
+/// Over the section [sample].
+#[derive(Args)]
+struct SampleArgs {
+    /// Where to; by default where `run` looks for them, <data.root>/videos
+    #[arg(long, value_name = "DIR")]
+    out: Option<Utf8PathBuf>,
+    /// How many videos
+    #[arg(long, value_name = "N")]
+    episodes: Option<u32>,
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Wide levels with a camera that follows, instead of single screens
+    #[arg(long)]
+    scrolling: bool,
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> Result<Exit> {
+    let cli: Cli = cli::parse();
+    log::init(cli.verbosity.level());
+    ffi::quiet(cli.verbosity.level() < 2);
+    let config = config::load(&cli.config)?;
+    let data: DataConfig = config.section()?;
+    let ingest: IngestConfig = config.section()?;
+    match cli.command {
+        Command::Sample(args) => {
+            let sample = args.over(&config)?;
+            let out = args.out.unwrap_or_else(|| data.root.join("videos"));
+            sample::run(&out, &sample, &Stop::install())
+        }
+        Command::Run => pipeline::run(&data, &ingest, &Stop::install()),
+        Command::Sql { query, format } => {
+            let rows = Catalog::open(&data.root)?.sql(&query)?;
+            genie_catalog::print(&rows, format.into())?;
+            Ok(Exit::Done)
+        }
+        Command::Config => {
+            let sample: SampleConfig = config.section()?;
+            print!("{}", Resolved::new().with(&data).with(&sample).with(&ingest));
+            Ok(Exit::Done)
+        }
+        Command::Status { json } => {
+            let steps = steps::steps(&data, &config.section()?, &ingest)?;
+            if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+impl From<Format> for genie_catalog::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table,
+            Format::Csv => Self::Csv,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+impl SampleArgs {
+    /// The section with the flags laid over.
+    fn over(&self, config: &Config) -> Result<SampleConfig> {
+        use genie_stage::config::Section as _;
+
+        let mut sample: SampleConfig = config.section()?;
+        sample.episodes = self.episodes.unwrap_or(sample.episodes);
+        sample.seed = self.seed.unwrap_or(sample.seed);
+        sample.scrolling |= self.scrolling;
+        sample.check().map_err(genie_stage::exit::Usage)?;
+        Ok(sample)
+    }
+}

@@ -1,0 +1,91 @@
+//! The sections of the config file that ingest reads: `[sample]` and `[ingest]` (`[data]` is everyone's).
+
+use genie_stage::config::Section;
+use serde::{Deserialize, Serialize};
+
+/// `[sample]`: the procedural game's videos.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleConfig {
+    pub episodes: u32,
+    /// Length of an episode.
+    pub seconds: u32,
+    pub seed: u64,
+    /// Levels five screens wide, with a camera that follows; harder to learn than single screens.
+    pub scrolling: bool,
+    /// Colour themes used, at most six.
+    pub themes: u32,
+}
+
+impl Default for SampleConfig {
+    fn default() -> Self {
+        Self { episodes: 120, seconds: 16, seed: 1, scrolling: false, themes: 3 }
+    }
+}
+
+impl Section for SampleConfig {
+    const NAME: &'static str = "sample";
+
+    fn check(&self) -> Result<(), String> {
+        if self.episodes == 0 || self.seconds == 0 {
+            return Err("episodes and seconds are at least 1".into());
+        }
+        if !(1..=6).contains(&self.themes) {
+            return Err(format!("themes is {}: there are 1 to 6", self.themes));
+        }
+        Ok(())
+    }
+}
+
+/// `[ingest]`: from videos to clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IngestConfig {
+    /// Frames a second of a clip.
+    pub fps: f64,
+    /// Size of a clip's frames. A picture is stretched to it.
+    pub width: u32,
+    pub height: u32,
+    /// Length of a clip; a source's last one is shorter.
+    pub clip_seconds: f64,
+    /// Clips of fewer frames are dropped.
+    pub min_frames: u32,
+    /// Files decoded at once; 0 = one a processor.
+    pub threads: u32,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self { fps: 10.0, width: 160, height: 90, clip_seconds: 16.0, min_frames: 16, threads: 0 }
+    }
+}
+
+impl Section for IngestConfig {
+    const NAME: &'static str = "ingest";
+
+    fn check(&self) -> Result<(), String> {
+        if !(0.001..=1000.0).contains(&self.fps) {
+            return Err(format!("fps is {}: it is between 0.001 and 1000", self.fps));
+        }
+        for (key, size) in [("width", self.width), ("height", self.height)] {
+            if !(1..=8192).contains(&size) {
+                return Err(format!("{key} is {size}: it is between 1 and 8192 pixels"));
+            }
+        }
+        if self.min_frames == 0 {
+            return Err("min_frames is 0: a clip has at least one frame".into());
+        }
+        if !(self.clip_seconds > 0.0 && self.clip_frames() >= self.min_frames as usize) {
+            return Err(format!(
+                "clip_seconds is {}: at {} frames a second that is fewer than min_frames, {}",
+                self.clip_seconds, self.fps, self.min_frames
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl IngestConfig {
+    /// Frames of a whole clip.
+    pub fn clip_frames(&self) -> usize {
+        (self.clip_seconds * self.fps).round() as usize
+    }
+}

@@ -1,0 +1,208 @@
+//! The one file with `unsafe`: what ffmpeg-next does not wrap, or wraps in a way we cannot use.
+//!
+//! - [`open_input`]: opening by any path (ffmpeg-next panics at names that are not UTF-8), local files only, known
+//!   containers only.
+//! - [`properties`]: a frame's size, pixel format and colour tags as the plain numbers they are (ffmpeg-next
+//!   transmutes them to Rust enums, which is undefined behaviour for a number that the enum does not have).
+//! - [`Scaler`]: swscale with the picture's own colour matrix and range (ffmpeg-next's assumes BT.601 and does not see errors).
+//!
+//! Everything here takes and returns safe values; whoever calls it needs no `unsafe`.
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_int};
+use std::path::Path;
+use std::ptr;
+
+use ffmpeg_next::ffi::{
+    AVPixelFormat, SwsContext, av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info, avformat_open_input,
+    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
+};
+use ffmpeg_next::software::scaling::Flags;
+use ffmpeg_next::util::log;
+use ffmpeg_next::{Dictionary, Error, format, frame};
+
+/// Containers that hold pictures themselves. Playlists and scripts (HLS, DASH, concat, …), which name other files, and
+/// text and devices are not among them.
+const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,obu,ivf,gif,asf,ogg,\
+                          3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
+
+/// Whether FFmpeg keeps its own remarks on damaged files to itself: what matters of them is in the catalog.
+pub fn quiet(quiet: bool) {
+    log::set_level(if quiet { log::Level::Quiet } else { log::Level::Verbose });
+}
+
+/// Opens a local media file and finds out what streams it has.
+pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {
+    use std::os::unix::ffi::OsStrExt;
+
+    // With the protocol spelt out, a name such as `http:x` or `concat:a|b` is a name and nothing else.
+    let mut url = b"file:".to_vec();
+    url.extend_from_slice(path.as_os_str().as_bytes());
+    let url = CString::new(url).map_err(|_| Error::InvalidData)?;
+    let mut options = Dictionary::new();
+    options.set("protocol_whitelist", "file");
+    options.set("format_whitelist", CONTAINERS);
+
+    // SAFETY: `url` is a NUL-terminated string that outlives the calls. `avformat_open_input` allocates the context into
+    // the null `context`, or frees it and leaves null when it fails; `options` is disowned before and owned again
+    // after, so it is freed once. A context that cannot be probed is closed here; otherwise its ownership goes to `Input`,
+    // which closes it.
+    unsafe {
+        let mut context = ptr::null_mut();
+        let mut raw_options = options.disown();
+        let opened = avformat_open_input(&raw mut context, url.as_ptr(), ptr::null_mut(), &raw mut raw_options);
+        drop(Dictionary::own(raw_options));
+        if opened < 0 {
+            return Err(Error::from(opened));
+        }
+        let found = avformat_find_stream_info(context, ptr::null_mut());
+        if found < 0 {
+            avformat_close_input(&raw mut context);
+            return Err(Error::from(found));
+        }
+        Ok(format::context::Input::wrap(context))
+    }
+}
+
+/// What a decoded frame says of itself, as FFmpeg's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Properties {
+    pub width: i32,
+    pub height: i32,
+    pub pixel_format: i32,
+    pub matrix: i32,
+    pub range: i32,
+    pub transfer: i32,
+}
+
+/// Reads a frame's properties.
+pub fn properties(frame: &frame::Video) -> Properties {
+    // SAFETY: the frame is allocated for as long as the reference lives. The fields that bindgen types as Rust enums are
+    // C ints in memory and are read as such, so any value is valid.
+    unsafe {
+        let raw = frame.as_ptr();
+        Properties {
+            width: (*raw).width,
+            height: (*raw).height,
+            pixel_format: (*raw).format,
+            matrix: (&raw const (*raw).colorspace).cast::<c_int>().read(),
+            range: (&raw const (*raw).color_range).cast::<c_int>().read(),
+            transfer: (&raw const (*raw).color_trc).cast::<c_int>().read(),
+        }
+    }
+}
+
+/// The pixel format as bindgen's enum, if it is one this FFmpeg's headers knew.
+fn pixel_format(number: i32) -> Option<AVPixelFormat> {
+    let known = 0..AVPixelFormat::AV_PIX_FMT_NB as i32;
+    // SAFETY: the enum is `repr(i32)` and FFmpeg numbers its formats 0, 1, 2, … up to AV_PIX_FMT_NB without a hole.
+    known.contains(&number).then(|| unsafe { std::mem::transmute::<i32, AVPixelFormat>(number) })
+}
+
+/// Whether a pixel format is full-range by its own definition (`yuvj…`), and whether it is RGB.
+pub fn pixel_format_name(number: i32) -> Option<&'static str> {
+    let format = pixel_format(number)?;
+    // SAFETY: descriptors and their names are static tables of libavutil; null (no such format) is checked for.
+    unsafe {
+        let descriptor = av_pix_fmt_desc_get(format);
+        if descriptor.is_null() || (*descriptor).name.is_null() {
+            return None;
+        }
+        std::ffi::CStr::from_ptr((*descriptor).name).to_str().ok()
+    }
+}
+
+/// Converts frames of one size, format and colour to RGB of one size, scaling on the way. Not shared between threads.
+pub struct Scaler {
+    context: *mut SwsContext,
+    source: Properties,
+    width: u32,
+    height: u32,
+}
+
+impl Scaler {
+    /// A scaler from frames with these properties. `matrix` is one of swscale's `SWS_CS_…` numbers, `full_range` says
+    /// whether black is 0 (and not 16). `None` where swscale cannot read the format or the size is absurd.
+    pub fn new(source: Properties, matrix: i32, full_range: bool, width: u32, height: u32) -> Option<Self> {
+        let format = pixel_format(source.pixel_format)?;
+        let (out_width, out_height) = (c_int::try_from(width).ok()?, c_int::try_from(height).ok()?);
+        if source.width <= 0 || source.height <= 0 || out_width == 0 || out_height == 0 {
+            return None;
+        }
+        // Area averaging is what shrinking means; it does not enlarge smoothly, so bicubic does that.
+        let shrinks = source.width >= out_width && source.height >= out_height;
+        let kernel = if shrinks { Flags::AREA } else { Flags::BICUBIC };
+        let flags = kernel | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT;
+        // SAFETY: sizes are positive, formats are valid enum values, and the null pointers mean "no filters, no parameters".
+        // The context is checked for null before use. The coefficient table is a static array of libswscale.
+        unsafe {
+            let context = sws_getContext(
+                source.width,
+                source.height,
+                format,
+                out_width,
+                out_height,
+                AVPixelFormat::AV_PIX_FMT_RGB24,
+                flags.bits(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null(),
+            );
+            if context.is_null() {
+                return None;
+            }
+            let table = sws_getCoefficients(matrix);
+            // It fails only for formats that have no matrix (RGB to RGB), where there is nothing to set.
+            sws_setColorspaceDetails(context, table, c_int::from(full_range), table, 1, 0, 1 << 16, 1 << 16);
+            Some(Self { context, source, width, height })
+        }
+    }
+
+    /// The frame as `height × width × 3` bytes, or `None` where the frame is not of the properties this scaler is for, or
+    /// swscale fails.
+    pub fn rgb24(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
+        let found = properties(frame);
+        let same = (found.width, found.height, found.pixel_format)
+            == (self.source.width, self.source.height, self.source.pixel_format);
+        // SAFETY: only reads a pointer field of an allocated frame.
+        if !same || unsafe { (*frame.as_ptr()).data[0].is_null() } {
+            return None;
+        }
+        // swscale writes whole vectors: rows are padded, and cut to size afterwards.
+        let row = self.width as usize * 3;
+        let stride = row.next_multiple_of(64) + 64;
+        let mut padded = vec![0_u8; stride * self.height as usize + 64];
+        let planes = [padded.as_mut_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut()];
+        let strides = [c_int::try_from(stride).ok()?, 0, 0, 0];
+        // SAFETY: the frame has the size and format the context was made for (checked above), and FFmpeg's decoders
+        // allocate every plane of it. The destination holds `height` rows of `stride` bytes, at least `width`·3 each, in
+        // its one plane; all arrays have the four entries that swscale reads.
+        let rows = unsafe {
+            let raw = frame.as_ptr();
+            sws_scale(
+                self.context,
+                (*raw).data.as_ptr().cast(),
+                (*raw).linesize.as_ptr(),
+                0,
+                self.source.height,
+                planes.as_ptr(),
+                strides.as_ptr(),
+            )
+        };
+        if rows != c_int::try_from(self.height).ok()? {
+            return None;
+        }
+        let mut rgb = Vec::with_capacity(row * self.height as usize);
+        for line in padded.chunks_exact(stride).take(self.height as usize) {
+            rgb.extend_from_slice(&line[..row]);
+        }
+        Some(rgb)
+    }
+}
+
+impl Drop for Scaler {
+    fn drop(&mut self) {
+        // SAFETY: the context came from `sws_getContext`, is ours alone and is freed once.
+        unsafe { sws_freeContext(self.context) }
+    }
+}

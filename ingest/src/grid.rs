@@ -1,0 +1,141 @@
+//! Sampling by presentation time: which frame is on the screen at each tick of a regular clock.
+//!
+//! Tick k is at k/fps seconds after the first shown frame, and shows the last frame whose presentation time is not after
+//! it: FFmpeg's `setpts=PTS-STARTPTS,fps=FPS:round=up`, frame for frame. (FFmpeg's own default, `round=near`, looks up to
+//! half a tick into the future; then the frame at a tick could already show the next tick's action.) The last tick is before
+//! the end of the last frame. All arithmetic is exact.
+//!
+//! A clip with a gap repeats the frame before it, as a player would; a gap longer than [`MAX_GAP_SECONDS`] is a broken
+//! clock and not a pause, so the clock jumps over it: no time stamp makes ingest write a million frames.
+
+/// Longest pause, in seconds, that is filled with the frame before it.
+pub const MAX_GAP_SECONDS: i64 = 60;
+
+/// The clock of one source. Feed it presentation times in order of presentation.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    /// Ticks in a time-base unit: `numerator / denominator`.
+    numerator: i128,
+    denominator: i128,
+    /// Presentation time of tick 0.
+    start: Option<i64>,
+    last: i64,
+    max_gap: i64,
+    next_tick: i128,
+}
+
+impl Grid {
+    /// A clock of `fps` ticks a second (to a thousandth) for time stamps in units of `time_base` seconds.
+    pub fn new(fps: f64, time_base: (i32, i32)) -> Self {
+        let (unit, per) = (i64::from(time_base.0.max(1)), i64::from(time_base.1.max(1)));
+        Self {
+            numerator: i128::from((fps * 1000.0).round() as i64) * i128::from(unit),
+            denominator: 1000 * i128::from(per),
+            start: None,
+            last: 0,
+            max_gap: (MAX_GAP_SECONDS * per / unit).max(1),
+            next_tick: 0,
+        }
+    }
+
+    /// A frame presented at `pts` arrives. Returns how many ticks show the frame BEFORE it.
+    pub fn advance(&mut self, pts: i64) -> u64 {
+        let start = *self.start.get_or_insert(pts);
+        if pts.saturating_sub(self.last) > self.max_gap && pts != start {
+            // As if this frame had come right after the last one.
+            self.start = Some(start.saturating_add(pts.saturating_sub(self.last)));
+        }
+        self.last = pts;
+        self.show_until(pts)
+    }
+
+    /// The last frame ends at `pts`. Returns how many more ticks show it.
+    pub fn finish(&mut self, pts: i64) -> u64 {
+        if self.start.is_none() {
+            return 0;
+        }
+        let end = pts.min(self.last.saturating_add(self.max_gap));
+        // A frame is shown at least once even where the file claims that it lasts no time.
+        let shown = self.show_until(end);
+        if self.next_tick == 0 {
+            self.next_tick = 1;
+            return 1;
+        }
+        shown
+    }
+
+    /// Ticks before `pts` that have not been shown yet.
+    fn show_until(&mut self, pts: i64) -> u64 {
+        let since = i128::from(pts) - i128::from(self.start.unwrap_or(pts));
+        let product = since * self.numerator;
+        // Rounded up: a frame right at a tick is shown by it, so only the ticks before are the earlier frame's.
+        let tick = product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0);
+        let ticks = (tick - self.next_tick).max(0);
+        self.next_tick += ticks;
+        ticks as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Indices of the frames shown by each tick, for frames at `times` and an end.
+    fn sampled(fps: f64, time_base: (i32, i32), times: &[i64], end: i64) -> Vec<usize> {
+        let mut grid = Grid::new(fps, time_base);
+        let mut shown = Vec::new();
+        for (index, &time) in times.iter().enumerate() {
+            let ticks = grid.advance(time);
+            shown.extend(std::iter::repeat_n(index.wrapping_sub(1), ticks as usize));
+        }
+        let ticks = grid.finish(end);
+        shown.extend(std::iter::repeat_n(times.len() - 1, ticks as usize));
+        shown
+    }
+
+    /// Would catch an off-by-one that mixes two actions into one interval.
+    #[test]
+    fn thirty_to_ten_takes_every_third_from_the_first() {
+        let times: Vec<i64> = (0..12).map(|frame| frame * 512).collect();
+        assert_eq!(sampled(10.0, (1, 15360), &times, 12 * 512), [0, 3, 6, 9]);
+    }
+
+    /// Would catch sampling by frame index, which is wrong wherever frames were dropped.
+    #[test]
+    fn variable_rate_follows_time() {
+        // Milliseconds: irregular, with a gap of a second.
+        let times = [0, 33, 70, 101, 133, 180, 1200, 1230, 1310];
+        let shown = sampled(10.0, (1, 1000), &times, 1400);
+        assert_eq!(shown, [0, 2, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 7]);
+    }
+
+    /// Would catch a clock that starts at zero instead of at the first shown frame.
+    #[test]
+    fn the_first_frame_is_tick_zero() {
+        for start in [-900, 0, 47_000] {
+            let times: Vec<i64> = (0..6).map(|frame| start + frame * 100).collect();
+            assert_eq!(sampled(10.0, (1, 1000), &times, start + 600), [0, 1, 2, 3, 4, 5]);
+        }
+    }
+
+    /// Would catch dropped repeats: a slow video shows each frame several times.
+    #[test]
+    fn slow_video_repeats_frames() {
+        assert_eq!(sampled(10.0, (1, 5), &[0, 1, 2], 3), [0, 0, 1, 1, 2, 2]);
+    }
+
+    /// Would catch a file that fills the disk with one frame.
+    #[test]
+    fn a_broken_clock_does_not_repeat_forever() {
+        let shown = sampled(10.0, (1, 1000), &[0, 100, i64::MAX / 2, i64::MAX / 2 + 100], i64::MAX);
+        assert!(shown.len() <= 10 * MAX_GAP_SECONDS as usize + 10, "{} frames", shown.len());
+        assert_eq!(shown[..2], [0, 1]);
+    }
+
+    /// Would catch a panic or a rewind at time stamps that run backwards.
+    #[test]
+    fn backward_time_stamps_show_the_newest_frame() {
+        assert_eq!(sampled(10.0, (1, 1000), &[0, 200, 100, 300], 400), [0, 0, 2, 3]);
+        assert_eq!(sampled(10.0, (1, 1000), &[0, i64::MIN, i64::MAX], 0).len(), 1);
+    }
+}

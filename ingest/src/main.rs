@@ -1,0 +1,2 @@
+//! `genie-ingest`: videos to clip shards.
+genie_stage::main!("genie-ingest", genie_ingest::run);

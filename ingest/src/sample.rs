@@ -1,0 +1,193 @@
+//! The sample videos: episodes of a small platformer of our own, with the true action at every frame.
+//!
+//! They are what the pipeline runs on when a user has no videos, and the ground truth of every test of controllability.
+//! The same configuration gives the same bytes, on any number of threads: an episode depends on the seed and its
+//! own number alone. Beside `episode-00000.mp4` lies `episode-00000.actions.csv`, whose row t holds the action whose
+//! effect is first visible in frame t+1, and the player's true displacement between the two in pixels (y grows downwards).
+
+mod encode;
+mod level;
+mod paint;
+mod policy;
+mod world;
+
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use genie_stage::config::Resolved;
+use genie_stage::key::Key;
+use genie_stage::progress::Progress;
+use genie_stage::step::StepDir;
+use genie_stage::stop::Stop;
+use genie_stage::{Exit, atomic};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde_json::json;
+
+use crate::config::SampleConfig;
+use crate::effect;
+use encode::VideoWriter;
+use level::{Level, SCREEN};
+use paint::{SIDE, THEMES, paint};
+use policy::Policy;
+use world::{FPS, TENTH, World};
+
+/// Goes into the work key: another number when the same configuration gives other videos.
+const FORMAT: u32 = 1;
+/// Width of a scrolling level in tiles.
+const WIDE: usize = 5 * SCREEN;
+
+/// The directory of the sample videos, as a step's output.
+pub fn step(out: &Utf8Path, config: &SampleConfig) -> StepDir {
+    StepDir::open(out, &Key::builder("sample", FORMAT).config(config).finish(), "sample")
+}
+
+/// Makes the sample videos in `out`, unless they are there.
+pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
+    let step = step(out, config);
+    if step.is_done() {
+        tracing::info!("sample: {} episodes in {out} are up to date", config.episodes);
+        return Ok(Exit::Done);
+    }
+    step.create()?;
+    remove_earlier(&step, config)?;
+    step.write_config(&Resolved::new().with(config))?;
+
+    let progress = Progress::new("sample videos", u64::from(config.episodes));
+    (0..config.episodes).into_par_iter().try_for_each(|number| {
+        stop.check()?;
+        write_episode(out, config, number).with_context(|| format!("sample episode {number}"))?;
+        progress.inc(1);
+        anyhow::Ok(())
+    })?;
+    progress.finish();
+    step.finish(json!({ "episodes": config.episodes, "seconds": config.seconds }))?;
+    tracing::info!("sample: {} episodes of {} s in {out}", config.episodes, config.seconds);
+    Ok(Exit::Done)
+}
+
+/// Episodes of an earlier configuration must not stay among this one's. Only what an earlier run says it made is touched.
+fn remove_earlier(step: &StepDir, config: &SampleConfig) -> Result<()> {
+    let Some(record) = step.record().filter(|record| record.step == "sample") else { return Ok(()) };
+    let earlier = record.summary["episodes"].as_u64().unwrap_or(0);
+    for number in u64::from(config.episodes)..earlier {
+        for suffix in ["mp4", "actions.csv"] {
+            let path = step.path().join(format!("episode-{number:05}.{suffix}"));
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {path}, an episode of an earlier configuration"));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_episode(out: &Utf8Path, config: &SampleConfig, number: u32) -> Result<()> {
+    let path = out.join(format!("episode-{number:05}.mp4"));
+    let draft = out.join(format!(".episode-{number:05}.mp4.tmp"));
+    let mut video = VideoWriter::create(&draft, SIDE, FPS)?;
+    let mut failed = None;
+    let sidecar = play(config, number, |frame| {
+        if failed.is_none() {
+            failed = video.push(frame).err();
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    video.finish()?;
+    // The sidecar first: a video without one would be ingested without actions.
+    atomic::write(out.join(format!("episode-{number:05}.actions.csv")), sidecar)?;
+    fs::File::open(&draft).and_then(|file| file.sync_all()).with_context(|| format!("cannot flush {draft}"))?;
+    fs::rename(&draft, &path).with_context(|| format!("cannot rename {draft} to {path}"))?;
+    Ok(())
+}
+
+/// Plays an episode, shows every frame, and returns the sidecar.
+fn play(config: &SampleConfig, number: u32, mut show: impl FnMut(&[u8])) -> String {
+    let mut random = episode_random(config.seed, number);
+    let theme = &THEMES[random.random_range(0..(config.themes as usize).clamp(1, THEMES.len()))];
+    let level = Level::generate(&mut random, if config.scrolling { WIDE } else { SCREEN });
+    let mut policy = Policy::new(random);
+    let mut world = World::new(&level);
+
+    let mut sidecar = String::from("frame,action,action_name,dx,dy,effect,effect_name\n");
+    let mut action = policy.next(0);
+    let mut moved = 0;
+    for frame in 0..(config.seconds * FPS) as usize {
+        if frame % TENTH == 0 && frame > 0 {
+            action = policy.next(moved);
+            moved = 0;
+        }
+        show(&paint(&world, theme));
+        let (dx, dy) = world.step(action);
+        moved += dx;
+        let effect = effect::class(f64::from(dx), f64::from(dy));
+        let (name, effect_name) = (action.name(), effect::NAMES[usize::from(effect)]);
+        // Writing to a string cannot fail.
+        let _ = writeln!(sidecar, "{frame},{},{name},{dx},{dy},{effect},{effect_name}", action as u8);
+    }
+    sidecar
+}
+
+/// The random stream of an episode: of the seed and the number, not of the other episodes.
+fn episode_random(seed: u64, number: u32) -> ChaCha8Rng {
+    let name = format!("genie sample {seed} {number}");
+    ChaCha8Rng::from_seed(*blake3::hash(name.as_bytes()).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> SampleConfig {
+        SampleConfig { episodes: 4, seconds: 3, ..SampleConfig::default() }
+    }
+
+    fn frames(config: &SampleConfig, number: u32) -> (Vec<Vec<u8>>, String) {
+        let mut frames = Vec::new();
+        let sidecar = play(config, number, |frame| frames.push(frame.to_vec()));
+        (frames, sidecar)
+    }
+
+    /// Would catch episodes that are copies of each other, and ones that depend on how many there are.
+    #[test]
+    fn episodes_differ_and_repeat() {
+        assert_ne!(frames(&config(), 0).0, frames(&config(), 1).0);
+        let more = SampleConfig { episodes: 9, ..config() };
+        assert_eq!(frames(&config(), 3), frames(&more, 3));
+    }
+
+    /// Would catch a camera that leaves the player behind or shows what is beyond the level.
+    #[test]
+    fn scrolling_keeps_the_player_in_the_picture() {
+        let config = SampleConfig { scrolling: true, seconds: 20, ..config() };
+        let (frames, _) = frames(&config, 0);
+        for (index, frame) in frames.iter().enumerate() {
+            let red = frame.chunks(3).filter(|pixel| *pixel == [235, 35, 55]).count();
+            assert_eq!(red, 16 * 16 - 16, "frame {index}");
+        }
+    }
+
+    /// Would catch a player who is rarely seen to move: nothing to learn.
+    #[test]
+    fn most_actions_have_an_effect() {
+        let config = SampleConfig { seconds: 60, ..config() };
+        let (mut walked, mut pressed) = (0, 0);
+        for number in 0..4 {
+            for line in frames(&config, number).1.lines().skip(1) {
+                let cells: Vec<&str> = line.split(',').collect();
+                if cells[2].contains("left") || cells[2].contains("right") {
+                    pressed += 1;
+                    walked += i32::from(cells[3] != "0");
+                }
+            }
+        }
+        assert!(f64::from(walked) > 0.7 * f64::from(pressed), "{walked} of {pressed}");
+    }
+}

@@ -1,0 +1,61 @@
+//! `status`: where the two steps of this stage stand, without decoding or hashing anything.
+
+use anyhow::Result;
+use genie_shards::{Manifest, read_sources, tables};
+use genie_stage::config::DataConfig;
+use genie_stage::status::{State, StepStatus};
+
+use crate::catalogue::config_key;
+use crate::config::{IngestConfig, SampleConfig};
+use crate::discover::discover;
+use crate::{pipeline, sample};
+
+/// The steps: `sample` only where the sample videos are what is ingested.
+pub fn steps(data: &DataConfig, sample_config: &SampleConfig, config: &IngestConfig) -> Result<Vec<StepStatus>> {
+    let mut steps = Vec::new();
+    let mut waits_for = String::new();
+    if data.videos.is_empty() {
+        let sample = sample::step(&data.root.join("videos"), sample_config).status("sample");
+        if sample.state != State::Done {
+            waits_for = "the sample videos: run genie-ingest sample".to_owned();
+        }
+        steps.push(sample);
+    }
+    steps.push(ingest(data, config, waits_for)?);
+    Ok(steps)
+}
+
+/// By paths, not by content: a file that changed under its name is only noticed by the run.
+fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result<StepStatus> {
+    let key = config_key(data, config);
+    let mut status = StepStatus {
+        step: "run".to_owned(),
+        key: key.to_string(),
+        dir: data.root.join("clips").to_string(),
+        state: State::Waiting,
+        needs: waits_for,
+    };
+    if !status.needs.is_empty() {
+        return Ok(status);
+    }
+    let rows = read_sources(&data.root)?;
+    let ours = rows.iter().filter(|row| row.ingest_key.split('-').next() == Some(key.as_str()));
+    let known: std::collections::HashSet<&str> = ours.map(|row| row.source_path.as_str()).collect();
+    let found = discover(&pipeline::videos(data))?;
+    let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
+    let new = found.iter().filter(|found| !found.guess && is_new(&found.path)).count();
+    let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
+    status.state = match (found.is_empty(), new, clips) {
+        (true, ..) => State::Waiting,
+        (_, 0, 1..) => State::Done,
+        _ if known.is_empty() => State::Missing,
+        _ => State::Partial,
+    };
+    status.needs = match status.state {
+        State::Waiting => format!("videos: there are none in {}", pipeline::videos(data).join(", ")),
+        State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
+        State::Partial => "a video that can be used: all were rejected".to_owned(),
+        State::Done | State::Missing => String::new(),
+    };
+    Ok(status)
+}
