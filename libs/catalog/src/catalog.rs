@@ -56,15 +56,8 @@ impl Catalog {
     }
 
     /// A query with values for its `$name` parameters.
-    pub(crate) fn sql_with(
-        &self,
-        sql: &str,
-        parameters: Vec<(&str, ScalarValue)>,
-    ) -> Result<Vec<RecordBatch>> {
-        let reading = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
+    pub(crate) fn sql_with(&self, sql: &str, parameters: Vec<(&str, ScalarValue)>) -> Result<Vec<RecordBatch>> {
+        let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let rows = async {
             let mut query = self.context.sql_with_options(sql, reading).await?;
             if !parameters.is_empty() {
@@ -77,10 +70,7 @@ impl Catalog {
             }
             Ok(batches)
         };
-        let failed = |source: DataFusionError| Error::Query {
-            sql: sql.to_owned(),
-            source: Box::new(source),
-        };
+        let failed = |source: DataFusionError| Error::Query { sql: sql.to_owned(), source: Box::new(source) };
         self.runtime.block_on(rows).map_err(failed)
     }
 }

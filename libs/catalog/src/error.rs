@@ -15,25 +15,15 @@ pub enum Error {
     Shards(#[from] genie_shards::Error),
 
     #[error("{path}: cannot list this directory")]
-    List {
-        path: Utf8PathBuf,
-        source: std::io::Error,
-    },
+    List { path: Utf8PathBuf, source: std::io::Error },
 
     #[error("{root}: cannot register the table `{table}`")]
-    Register {
-        root: Utf8PathBuf,
-        table: &'static str,
-        source: Box<DataFusionError>,
-    },
+    Register { root: Utf8PathBuf, table: &'static str, source: Box<DataFusionError> },
 
     #[error(
         "the query failed; the tables are sources, clips, tokens and actions (`describe clips` lists the columns): {sql}"
     )]
-    Query {
-        sql: String,
-        source: Box<DataFusionError>,
-    },
+    Query { sql: String, source: Box<DataFusionError> },
 
     #[error("cannot start the threads that run queries")]
     Runtime(#[source] std::io::Error),

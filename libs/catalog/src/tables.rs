@@ -23,45 +23,24 @@ use crate::error::{Error, Result};
 /// Registers all tables of a dataset root.
 pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> {
     let manifest = Manifest::load(root)?;
-    let files = |table| {
-        manifest
-            .table(table)
-            .iter()
-            .map(|entry| root.join(&entry.file))
-            .collect()
-    };
+    let files = |table| manifest.table(table).iter().map(|entry| root.join(&entry.file)).collect();
     let tables: [(&str, &str, Vec<Utf8PathBuf>); 4] = [
         ("sources", tables::SOURCES, files(tables::SOURCES)),
         ("clips", tables::CLIP_ROWS, files(tables::CLIP_ROWS)),
-        (
-            "tokens",
-            tables::TOKENS,
-            files_below(&root.join("tokens"), tables::TOKENS)?,
-        ),
-        (
-            "actions",
-            tables::ACTIONS,
-            files_below(&root.join("actions"), tables::ACTIONS)?,
-        ),
+        ("tokens", tables::TOKENS, files_below(&root.join("tokens"), tables::TOKENS)?),
+        ("actions", tables::ACTIONS, files_below(&root.join("actions"), tables::ACTIONS)?),
     ];
     for (name, table, files) in tables {
         provider(table, &files)
             .and_then(|provider| context.register_table(name, provider))
-            .map_err(|source| Error::Register {
-                root: root.to_owned(),
-                table: name,
-                source: Box::new(source),
-            })?;
+            .map_err(|source| Error::Register { root: root.to_owned(), table: name, source: Box::new(source) })?;
     }
     Ok(())
 }
 
 /// Files of one table over all model directories below `dir`, by the manifest of each.
 fn files_below(dir: &Utf8Path, table: &str) -> Result<Vec<Utf8PathBuf>> {
-    let failed = |source| Error::List {
-        path: dir.to_owned(),
-        source,
-    };
+    let failed = |source| Error::List { path: dir.to_owned(), source };
     let items = match dir.read_dir_utf8() {
         Ok(items) => items,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -70,33 +49,25 @@ fn files_below(dir: &Utf8Path, table: &str) -> Result<Vec<Utf8PathBuf>> {
     let mut files = Vec::new();
     for item in items {
         let model = item.map_err(failed)?.into_path();
+        if !model.is_dir() {
+            continue;
+        }
         let manifest = Manifest::load(&model)?;
-        files.extend(
-            manifest
-                .table(table)
-                .iter()
-                .map(|entry| model.join(&entry.file)),
-        );
+        files.extend(manifest.table(table).iter().map(|entry| model.join(&entry.file)));
     }
     files.sort();
     Ok(files)
 }
 
 fn provider(table: &str, files: &[Utf8PathBuf]) -> DataFusionResult<Arc<dyn TableProvider>> {
-    let schema = narrow_schema(table)
-        .ok_or_else(|| DataFusionError::Internal(format!("no schema of the table {table}")))?;
+    let schema =
+        narrow_schema(table).ok_or_else(|| DataFusionError::Internal(format!("no schema of the table {table}")))?;
     if files.is_empty() {
         return Ok(Arc::new(EmptyTable::new(schema)));
     }
-    let urls = files
-        .iter()
-        .map(|file| url(file))
-        .collect::<DataFusionResult<_>>()?;
-    let options =
-        ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-    let config = ListingTableConfig::new_with_multi_paths(urls)
-        .with_listing_options(options)
-        .with_schema(schema);
+    let urls = files.iter().map(|file| url(file)).collect::<DataFusionResult<_>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
@@ -106,9 +77,7 @@ fn url(file: &Utf8Path) -> DataFusionResult<ListingTableUrl> {
     let mut url = "file://".to_owned();
     for &byte in absolute.as_os_str().as_encoded_bytes() {
         match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                url.push(char::from(byte))
-            }
+            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => url.push(char::from(byte)),
             other => url.push_str(&format!("%{other:02X}")),
         }
     }

@@ -5,8 +5,8 @@ use std::{fs, time::Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_catalog::{Catalog, Format, render};
 use genie_shards::{
-    ActionWindow, ClipMeta, ClipRow, Manifest, SourceRow, Split, Status, TokenWindow, tables,
-    write_actions, write_clip_rows, write_sources, write_tokens,
+    ActionWindow, ClipMeta, ClipRow, Manifest, SourceRow, Split, Status, TokenWindow, tables, write_actions,
+    write_clip_rows, write_sources, write_tokens,
 };
 
 fn root() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -25,11 +25,7 @@ fn clip(id: &str, frames: i64, split: Split, kept: bool) -> ClipRow {
         actions: Some(vec![0; usize::try_from(frames).unwrap()]),
         ..ClipMeta::default()
     };
-    ClipRow {
-        meta,
-        kept,
-        reason: (!kept).then(|| "too_dark".to_owned()),
-    }
+    ClipRow { meta, kept, reason: (!kept).then(|| "too_dark".to_owned()) }
 }
 
 fn publish_clips(root: &Utf8Path, name: &str, rows: &[ClipRow]) {
@@ -48,13 +44,7 @@ fn publish_tokens(root: &Utf8Path, tokenizer: &str, name: &str, windows: &[(&str
         tokens: vec![3; 16],
     };
     let dir = root.join("tokens").join(tokenizer);
-    let entry = write_tokens(
-        &dir,
-        tokenizer,
-        name,
-        &windows.iter().map(window).collect::<Vec<_>>(),
-    )
-    .unwrap();
+    let entry = write_tokens(&dir, tokenizer, name, &windows.iter().map(window).collect::<Vec<_>>()).unwrap();
     Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
 }
 
@@ -68,18 +58,12 @@ fn what_does_not_exist_yet_is_an_empty_table() {
     let (_dir, root) = root();
     let catalog = Catalog::open(&root.join("not made yet")).unwrap();
     for table in ["sources", "clips", "tokens", "actions"] {
-        assert_eq!(
-            csv(&catalog, &format!("SELECT count(*) AS n FROM {table}")),
-            "n\n0\n"
-        );
+        assert_eq!(csv(&catalog, &format!("SELECT count(*) AS n FROM {table}")), "n\n0\n");
     }
     let sql = "SELECT s.status, c.reason, t.tokenizer, a.lam FROM sources s JOIN clips c ON s.source_id = c.source_id
         JOIN tokens t ON t.clip_id = c.clip_id JOIN actions a ON a.clip_id = c.clip_id";
     assert_eq!(csv(&catalog, sql), "status,reason,tokenizer,lam\n");
-    assert_eq!(
-        catalog.clips_without_tokens("k1", None, 16).unwrap(),
-        Vec::<String>::new()
-    );
+    assert_eq!(catalog.clips_without_tokens("k1", None, 16).unwrap(), Vec::<String>::new());
 }
 
 // Bug: a directory listing that finds files of a killed run, or files that were replaced.
@@ -89,19 +73,8 @@ fn only_what_a_manifest_names_is_seen() {
     publish_clips(&root, "one", &[clip("a", 20, Split::Train, true)]);
     write_clip_rows(&root, "unnamed", &[clip("b", 20, Split::Train, true)]).unwrap();
     let dir = root.join("tokens/k1");
-    write_tokens(
-        &dir,
-        "k1",
-        "unnamed",
-        &[TokenWindow {
-            t: 1,
-            h: 1,
-            w: 1,
-            tokens: vec![1],
-            ..Default::default()
-        }],
-    )
-    .unwrap();
+    write_tokens(&dir, "k1", "unnamed", &[TokenWindow { t: 1, h: 1, w: 1, tokens: vec![1], ..Default::default() }])
+        .unwrap();
     let catalog = Catalog::open(&root).unwrap();
     assert_eq!(csv(&catalog, "SELECT clip_id FROM clips"), "clip_id\na\n");
     assert_eq!(csv(&catalog, "SELECT count(*) AS n FROM tokens"), "n\n0\n");
@@ -117,30 +90,15 @@ fn every_table_answers() {
         reason: Some("unreadable".into()),
         ..Default::default()
     };
-    let accepted = SourceRow {
-        source_path: "good.mp4".into(),
-        duration_s: Some(2.5),
-        clips_kept: 1,
-        ..Default::default()
-    };
+    let accepted =
+        SourceRow { source_path: "good.mp4".into(), duration_s: Some(2.5), clips_kept: 1, ..Default::default() };
     let sources = write_sources(&root, "one", &[rejected, accepted]).unwrap();
     Manifest::commit(&root, |manifest| manifest.add(tables::SOURCES, sources)).unwrap();
-    publish_clips(
-        &root,
-        "one",
-        &[
-            clip("a", 20, Split::HeldOut, true),
-            clip("b", 3, Split::Train, false),
-        ],
-    );
+    publish_clips(&root, "one", &[clip("a", 20, Split::HeldOut, true), clip("b", 3, Split::Train, false)]);
     publish_tokens(&root, "k1", "one", &[("a", 0)]);
     publish_tokens(&root, "k2", "one", &[("a", 0), ("a", 16)]);
-    let actions = ActionWindow {
-        clip_id: "a".into(),
-        codes: vec![5, 5, 1],
-        truth: Some(vec![0, 0, 2]),
-        ..Default::default()
-    };
+    let actions =
+        ActionWindow { clip_id: "a".into(), codes: vec![5, 5, 1], truth: Some(vec![0, 0, 2]), ..Default::default() };
     let dir = root.join("actions/l1");
     let entry = write_actions(&dir, "l1", "one", &[actions]).unwrap();
     Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
@@ -155,20 +113,14 @@ fn every_table_answers() {
             "SELECT clip_id, split, frames, has_actions, kept, reason FROM clips ORDER BY 1",
             "a,held_out,20,true,true,\nb,train,3,true,false,too_dark\n",
         ),
-        (
-            "SELECT tokenizer, count(*) FROM tokens GROUP BY 1 ORDER BY 1",
-            "k1,1\nk2,2\n",
-        ),
+        ("SELECT tokenizer, count(*) FROM tokens GROUP BY 1 ORDER BY 1", "k1,1\nk2,2\n"),
         (
             "SELECT lam, code, count(*) FROM (SELECT lam, unnest(codes) AS code FROM actions) GROUP BY 1, 2 ORDER BY 2",
             "l1,1,1\nl1,5,2\n",
         ),
     ];
     for (sql, expected) in cases {
-        let (_header, rows) = csv(&catalog, sql)
-            .split_once('\n')
-            .map(|(a, b)| (a.to_owned(), b.to_owned()))
-            .unwrap();
+        let (_header, rows) = csv(&catalog, sql).split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert_eq!(rows, expected, "{sql}");
     }
     assert_eq!(
@@ -183,24 +135,8 @@ fn every_table_answers() {
 fn outstanding_work_is_what_lacks_windows() {
     let (_dir, root) = root();
     let train = |id, frames| clip(id, frames, Split::Train, true);
-    publish_clips(
-        &root,
-        "one",
-        &[
-            train("done", 40),
-            train("half", 40),
-            train("none", 16),
-            train("short", 15),
-        ],
-    );
-    publish_clips(
-        &root,
-        "two",
-        &[
-            clip("held", 16, Split::HeldOut, true),
-            clip("rejected", 40, Split::Train, false),
-        ],
-    );
+    publish_clips(&root, "one", &[train("done", 40), train("half", 40), train("none", 16), train("short", 15)]);
+    publish_clips(&root, "two", &[clip("held", 16, Split::HeldOut, true), clip("rejected", 40, Split::Train, false)]);
     publish_tokens(&root, "k1", "one", &[("done", 0), ("half", 16)]);
     publish_tokens(&root, "k1", "two", &[("done", 16), ("half", 16)]);
     publish_tokens(&root, "k2", "one", &[("none", 0)]);
@@ -209,15 +145,8 @@ fn outstanding_work_is_what_lacks_windows() {
     assert_eq!(without("k1", None), ["half", "held", "none"]);
     assert_eq!(without("k1", Some(Split::Train)), ["half", "none"]);
     assert_eq!(without("k2", Some(Split::HeldOut)), ["held"]);
-    assert_eq!(
-        without("k1' OR '1' = '1", Some(Split::Train)).len(),
-        3,
-        "a key is a value, not SQL"
-    );
-    assert_eq!(
-        catalog.clips_without_actions("l1", None, 16).unwrap().len(),
-        4
-    );
+    assert_eq!(without("k1' OR '1' = '1", Some(Split::Train)).len(), 3, "a key is a value, not SQL");
+    assert_eq!(catalog.clips_without_actions("l1", None, 16).unwrap().len(), 4);
 }
 
 // Bug: an SQL prompt that can change published files.
@@ -227,12 +156,7 @@ fn queries_cannot_write() {
     publish_clips(&root, "one", &[clip("a", 20, Split::Train, true)]);
     let catalog = Catalog::open(&root).unwrap();
     let copy = format!("COPY (SELECT 1) TO '{root}/out.parquet'");
-    for sql in [
-        "INSERT INTO clips SELECT * FROM clips",
-        "DROP TABLE clips",
-        "CREATE TABLE x AS SELECT 1",
-        &copy,
-    ] {
+    for sql in ["INSERT INTO clips SELECT * FROM clips", "DROP TABLE clips", "CREATE TABLE x AS SELECT 1", &copy] {
         assert!(catalog.sql(sql).is_err(), "{sql}");
     }
     assert!(!root.join("out.parquet").exists());
@@ -248,10 +172,7 @@ fn any_directory_name_will_do() {
     let odd = root.join("runs [1080p] 100% *é?");
     fs::create_dir(&odd).unwrap();
     publish_clips(&odd, "one", &[clip("a", 20, Split::Train, true)]);
-    assert_eq!(
-        csv(&Catalog::open(&odd).unwrap(), "SELECT clip_id FROM clips"),
-        "clip_id\na\n"
-    );
+    assert_eq!(csv(&Catalog::open(&odd).unwrap(), "SELECT clip_id FROM clips"), "clip_id\na\n");
 }
 
 // Bug: every stage pays for opening. The bound is loose, for busy machines; what it must catch is reading files.
@@ -259,22 +180,12 @@ fn any_directory_name_will_do() {
 fn opening_is_fast() {
     let (_dir, root) = root();
     for shard in 0..50 {
-        publish_clips(
-            &root,
-            &format!("s{shard}"),
-            &[clip(&format!("c{shard}"), 20, Split::Train, true)],
-        );
+        publish_clips(&root, &format!("s{shard}"), &[clip(&format!("c{shard}"), 20, Split::Train, true)]);
     }
     let start = Instant::now();
     let catalog = Catalog::open(&root).unwrap();
     let opened = start.elapsed();
-    assert_eq!(
-        catalog.clips_without_tokens("k", None, 16).unwrap().len(),
-        50
-    );
-    eprintln!(
-        "open {opened:?}, first query {:?}",
-        start.elapsed() - opened
-    );
+    assert_eq!(catalog.clips_without_tokens("k", None, 16).unwrap().len(), 50);
+    eprintln!("open {opened:?}, first query {:?}", start.elapsed() - opened);
     assert!(opened.as_millis() < 1000, "{opened:?}");
 }

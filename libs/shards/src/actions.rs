@@ -44,16 +44,8 @@ pub(crate) struct ActionRow {
 ///
 /// # Errors
 /// When there are no windows, a window's lists differ in length, or the file cannot be written.
-pub fn write_actions(
-    dir: &Utf8Path,
-    lam: &str,
-    name: &str,
-    windows: &[ActionWindow],
-) -> Result<Entry> {
-    let row = |window: &ActionWindow| ActionRow {
-        window: window.clone(),
-        lam: lam.to_owned(),
-    };
+pub fn write_actions(dir: &Utf8Path, lam: &str, name: &str, windows: &[ActionWindow]) -> Result<Entry> {
+    let row = |window: &ActionWindow| ActionRow { window: window.clone(), lam: lam.to_owned() };
     table::write(dir, name, &windows.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -65,11 +57,7 @@ pub fn write_actions(
 pub fn read_actions(dir: &Utf8Path) -> Result<Vec<ActionWindow>> {
     let mut windows = Vec::new();
     for entry in Manifest::load(dir)?.table(tables::ACTIONS) {
-        windows.extend(
-            table::read::<ActionRow>(dir, entry)?
-                .into_iter()
-                .map(|row| row.window),
-        );
+        windows.extend(table::read::<ActionRow>(dir, entry)?.into_iter().map(|row| row.window));
     }
     windows.sort_by(|a, b| (&a.clip_id, a.first_frame).cmp(&(&b.clip_id, b.first_frame)));
     Ok(windows)
@@ -83,61 +71,24 @@ impl Row for ActionRow {
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
         let windows = || rows.iter().map(|row| &row.window);
         for window in windows() {
-            let (count, given) = (
-                window.codes.len(),
-                [("truth", &window.truth), ("effects", &window.effects)],
-            );
+            let (count, given) = (window.codes.len(), [("truth", &window.truth), ("effects", &window.effects)]);
             for (field, list) in given {
                 if let Some(list) = list.as_ref().filter(|list| list.len() != count) {
                     let problem = format!("{} entries beside {count} codes", list.len());
-                    return Err(Error::Clip {
-                        clip_id: window.clip_id.clone(),
-                        field,
-                        problem,
-                    });
+                    return Err(Error::Clip { clip_id: window.clip_id.clone(), field, problem });
                 }
             }
         }
         let strings = |values: Vec<&str>| Arc::new(StringArray::from(values)) as Arc<dyn Array>;
         let hashes: Vec<String> = windows().map(hash).collect();
         Ok(vec![
-            (
-                "clip_id",
-                strings(windows().map(|window| window.clip_id.as_str()).collect()),
-                false,
-            ),
-            (
-                "split",
-                strings(windows().map(|window| window.split.as_str()).collect()),
-                false,
-            ),
-            (
-                "first_frame",
-                Arc::new(UInt32Array::from_iter_values(
-                    windows().map(|window| window.first_frame),
-                )),
-                false,
-            ),
-            (
-                "lam",
-                strings(rows.iter().map(|row| row.lam.as_str()).collect()),
-                false,
-            ),
-            (
-                "codes",
-                byte_lists(windows().map(|window| Some(window.codes.as_slice()))),
-                false,
-            ),
-            (
-                "truth",
-                byte_lists(windows().map(|window| window.truth.as_deref())),
-                true,
-            ),
-            (
-                "effects",
-                byte_lists(windows().map(|window| window.effects.as_deref())),
-                true,
-            ),
+            ("clip_id", strings(windows().map(|window| window.clip_id.as_str()).collect()), false),
+            ("split", strings(windows().map(|window| window.split.as_str()).collect()), false),
+            ("first_frame", Arc::new(UInt32Array::from_iter_values(windows().map(|window| window.first_frame))), false),
+            ("lam", strings(rows.iter().map(|row| row.lam.as_str()).collect()), false),
+            ("codes", byte_lists(windows().map(|window| Some(window.codes.as_slice()))), false),
+            ("truth", byte_lists(windows().map(|window| window.truth.as_deref())), true),
+            ("effects", byte_lists(windows().map(|window| window.effects.as_deref())), true),
             ("window_blake3", Arc::new(StringArray::from(hashes)), false),
         ])
     }
@@ -162,31 +113,16 @@ impl Row for ActionRow {
             };
             if hash(&window) != hashes.value(i) {
                 let clip_id = window.clip_id;
-                return Err(Error::Hash {
-                    path: path.to_owned(),
-                    row: first_row + i,
-                    clip_id,
-                    what: "action window",
-                });
+                return Err(Error::Hash { path: path.to_owned(), row: first_row + i, clip_id, what: "action window" });
             }
-            Ok(Self {
-                window,
-                lam: lam.value(i).to_owned(),
-            })
+            Ok(Self { window, lam: lam.value(i).to_owned() })
         };
         codes.into_iter().enumerate().map(row).collect()
     }
 }
 
 fn hash(window: &ActionWindow) -> String {
-    let ActionWindow {
-        clip_id,
-        first_frame,
-        codes,
-        truth,
-        effects,
-        ..
-    } = window;
+    let ActionWindow { clip_id, first_frame, codes, truth, effects, .. } = window;
     let text = format!("{clip_id} {first_frame} {codes:?} {truth:?} {effects:?}");
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }

@@ -20,13 +20,7 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            bytes: 0,
-            clock: 0,
-            items: HashMap::new(),
-            uses: BTreeMap::new(),
-        }
+        Self { limit, bytes: 0, clock: 0, items: HashMap::new(), uses: BTreeMap::new() }
     }
 
     pub(crate) fn get(&mut self, clip: usize) -> Option<Arc<[u8]>> {

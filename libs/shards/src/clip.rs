@@ -8,19 +8,7 @@ use std::ops::Deref;
 use crate::{Frames, error::Error};
 
 /// Which side of the train/held-out divide a source is on. Decided once, at ingest, by source content.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     #[default]
@@ -41,9 +29,7 @@ impl Split {
     /// From the name on disk.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Train, Self::HeldOut]
-            .into_iter()
-            .find(|split| split.as_str() == name)
+        [Self::Train, Self::HeldOut].into_iter().find(|split| split.as_str() == name)
     }
 }
 
@@ -110,13 +96,7 @@ impl ClipMeta {
     /// What a row must hold to be readable later.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let count = self.frame_count();
-        let fail = |field, problem: String| {
-            Err(Error::Clip {
-                clip_id: self.clip_id.clone(),
-                field,
-                problem,
-            })
-        };
+        let fail = |field, problem: String| Err(Error::Clip { clip_id: self.clip_id.clone(), field, problem });
         if self.clip_id.is_empty() {
             return fail("clip_id", "is empty".to_owned());
         }
@@ -143,24 +123,14 @@ impl Clip {
     /// Whether the row is whole and its frames are the ones it speaks of.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.meta.check()?;
-        let (t, height, width) = (
-            self.meta.frame_count(),
-            self.meta.height as usize,
-            self.meta.width as usize,
-        );
+        let (t, height, width) = (self.meta.frame_count(), self.meta.height as usize, self.meta.width as usize);
         let frames = &self.frames;
         if (frames.t, frames.height, frames.width) == (t, height, width) {
             return Ok(());
         }
-        let problem = format!(
-            "{}×{}×{} frames for a row of {t}×{height}×{width}",
-            frames.t, frames.height, frames.width
-        );
-        Err(Error::Clip {
-            clip_id: self.clip_id.clone(),
-            field: "frames",
-            problem,
-        })
+        let problem =
+            format!("{}×{}×{} frames for a row of {t}×{height}×{width}", frames.t, frames.height, frames.width);
+        Err(Error::Clip { clip_id: self.clip_id.clone(), field: "frames", problem })
     }
 }
 

@@ -30,10 +30,7 @@ pub struct ClipRow {
 /// When there are no rows, a row is not whole, or the file cannot be written.
 pub fn write_clip_rows(root: &Utf8Path, name: &str, rows: &[ClipRow]) -> Result<Entry> {
     let entry = table::write(&root.join("catalog"), &format!("clips-{name}"), rows)?;
-    Ok(Entry {
-        file: format!("catalog/{}", entry.file),
-        ..entry
-    })
+    Ok(Entry { file: format!("catalog/{}", entry.file), ..entry })
 }
 
 /// Reads all published clip rows, by source, then time.

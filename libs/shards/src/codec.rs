@@ -1,4 +1,4 @@
-//! `rgb24+zstd`: the payload codec. Lossless, decoded without FFmpeg.
+//! `rgb24+zstd`: the payload codec. Lossless, decoded without `FFmpeg`.
 //!
 //! Frames are cut into chunks of 16, each a zstd frame of its own, with the chunks' lengths at the head. So a window of
 //! 16 aligned frames costs one chunk, whatever the clip's length, and a GPU host needs nothing but zstd.
@@ -10,6 +10,10 @@
 //! 12  4  t                            …      the chunks
 //! ```
 //! All numbers are little-endian.
+//!
+//! Frames are compressed as they are: subtracting the previous frame first made four of five kinds of recordings larger
+//! (by up to 80 %). One core decodes 9 000 to 17 000 frames of 160×90 a second, a window in about 1 ms, and 150 000
+//! frames of 32×32 (2026-11-22, 2-core x86-64 virtual machine, busy).
 //!
 //! Decoding never panics and believes nothing: sizes are checked against [`MAX_BYTES`] and against the payload's own
 //! length before anything is allocated.
@@ -34,20 +38,9 @@ const LEVEL: i32 = 3;
 #[non_exhaustive]
 pub enum CodecError {
     #[error("{bytes} bytes cannot be {t} frames of {height}×{width}×3")]
-    Shape {
-        t: usize,
-        height: usize,
-        width: usize,
-        bytes: usize,
-    },
-    #[error(
-        "{t} frames of {height}×{width}: no frames, or more than {MAX_BYTES} bytes of them; cut shorter clips"
-    )]
-    Size {
-        t: usize,
-        height: usize,
-        width: usize,
-    },
+    Shape { t: usize, height: usize, width: usize, bytes: usize },
+    #[error("{t} frames of {height}×{width}: no frames, or more than {MAX_BYTES} bytes of them; cut shorter clips")]
+    Size { t: usize, height: usize, width: usize },
     #[error("the payload is not `{NAME}`")]
     Magic,
     #[error("the payload is `{NAME}` version {0}, this program reads version {VERSION}")]
@@ -76,22 +69,14 @@ pub struct Shape {
 /// When the data does not fill the shape, when there are no frames or more than [`MAX_BYTES`] of them.
 pub fn encode(frames: &Frames) -> Result<Vec<u8>, CodecError> {
     frames.check()?;
-    let shape = Shape {
-        t: frames.t,
-        height: frames.height,
-        width: frames.width,
-    };
+    let shape = Shape { t: frames.t, height: frames.height, width: frames.width };
     let frame_bytes = bounded_frame_bytes(shape)?;
     let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
     compressor.include_contentsize(true)?;
-    let chunks: Vec<Vec<u8>> = frames
-        .data
-        .chunks(CHUNK_FRAMES * frame_bytes)
-        .map(|raw| compressor.compress(raw))
-        .collect::<Result<_, _>>()?;
+    let chunks: Vec<Vec<u8>> =
+        frames.data.chunks(CHUNK_FRAMES * frame_bytes).map(|raw| compressor.compress(raw)).collect::<Result<_, _>>()?;
 
-    let mut payload =
-        Vec::with_capacity(HEAD + chunks.iter().map(|chunk| 4 + chunk.len()).sum::<usize>());
+    let mut payload = Vec::with_capacity(HEAD + chunks.iter().map(|chunk| 4 + chunk.len()).sum::<usize>());
     payload.extend_from_slice(MAGIC);
     payload.extend_from_slice(&VERSION.to_le_bytes());
     payload.extend_from_slice(&to_u16(CHUNK_FRAMES).to_le_bytes());
@@ -118,11 +103,7 @@ pub fn shape(payload: &[u8]) -> Result<Shape, CodecError> {
     if version != VERSION || usize::from(u16::from_le_bytes([head[10], head[11]])) != CHUNK_FRAMES {
         return Err(CodecError::Version(version));
     }
-    let shape = Shape {
-        t: read_u32(head, 12),
-        height: read_u32(head, 16),
-        width: read_u32(head, 20),
-    };
+    let shape = Shape { t: read_u32(head, 12), height: read_u32(head, 16), width: read_u32(head, 20) };
     bounded_frame_bytes(shape)?;
     Ok(shape)
 }
@@ -141,14 +122,8 @@ pub fn decode(payload: &[u8]) -> Result<Frames, CodecError> {
 /// When the range is empty or not within the clip, or the payload is not of this codec, or damaged.
 pub fn decode_range(payload: &[u8], first: usize, len: usize) -> Result<Frames, CodecError> {
     let shape = shape(payload)?;
-    let end = first
-        .checked_add(len)
-        .filter(|&end| len > 0 && end <= shape.t);
-    let end = end.ok_or(CodecError::Range {
-        first,
-        len,
-        t: shape.t,
-    })?;
+    let end = first.checked_add(len).filter(|&end| len > 0 && end <= shape.t);
+    let end = end.ok_or(CodecError::Range { first, len, t: shape.t })?;
     let frame_bytes = bounded_frame_bytes(shape)?;
     let chunks = chunks(payload, shape)?;
 
@@ -156,12 +131,7 @@ pub fn decode_range(payload: &[u8], first: usize, len: usize) -> Result<Frames, 
     let mut data = vec![0; len * frame_bytes];
     let mut scratch = Vec::new();
     let mut rest = data.as_mut_slice();
-    for (number, &chunk) in chunks
-        .iter()
-        .enumerate()
-        .take(end.div_ceil(CHUNK_FRAMES))
-        .skip(first / CHUNK_FRAMES)
-    {
+    for (number, &chunk) in chunks.iter().enumerate().take(end.div_ceil(CHUNK_FRAMES)).skip(first / CHUNK_FRAMES) {
         let start = number * CHUNK_FRAMES;
         let stop = shape.t.min(start + CHUNK_FRAMES);
         let (from, to) = (first.max(start), end.min(stop));
@@ -173,17 +143,10 @@ pub fn decode_range(payload: &[u8], first: usize, len: usize) -> Result<Frames, 
         } else {
             scratch.resize(raw_bytes, 0);
             decompress(&mut decompressor, chunk, &mut scratch, number)?;
-            wanted.copy_from_slice(
-                &scratch[(from - start) * frame_bytes..(to - start) * frame_bytes],
-            );
+            wanted.copy_from_slice(&scratch[(from - start) * frame_bytes..(to - start) * frame_bytes]);
         }
     }
-    Ok(Frames {
-        t: len,
-        height: shape.height,
-        width: shape.width,
-        data,
-    })
+    Ok(Frames { t: len, height: shape.height, width: shape.width, data })
 }
 
 /// Decompresses one chunk into exactly `raw`.
@@ -207,25 +170,17 @@ fn chunks(payload: &[u8], shape: Shape) -> Result<Vec<&[u8]>, CodecError> {
     let mut rest = &payload[index_end..];
     let mut chunks = Vec::with_capacity(count);
     for length in index.chunks_exact(4) {
-        let (chunk, after) = rest
-            .split_at_checked(read_u32(length, 0))
-            .ok_or(CodecError::Index)?;
+        let (chunk, after) = rest.split_at_checked(read_u32(length, 0)).ok_or(CodecError::Index)?;
         chunks.push(chunk);
         rest = after;
     }
-    if rest.is_empty() {
-        Ok(chunks)
-    } else {
-        Err(CodecError::Index)
-    }
+    if rest.is_empty() { Ok(chunks) } else { Err(CodecError::Index) }
 }
 
 /// Bytes of a frame, when the whole clip is neither empty nor over [`MAX_BYTES`].
 fn bounded_frame_bytes(shape: Shape) -> Result<usize, CodecError> {
     let Shape { t, height, width } = shape;
-    let frame = height
-        .checked_mul(width)
-        .and_then(|pixels| pixels.checked_mul(3));
+    let frame = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(3));
     let total = frame.and_then(|frame| frame.checked_mul(t));
     match (frame, total) {
         (Some(frame), Some(1..=MAX_BYTES)) => Ok(frame),

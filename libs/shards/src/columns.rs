@@ -29,10 +29,7 @@ impl<'a> Columns<'a> {
 
     /// A column that may hold nulls.
     pub(crate) fn optional<T: Array + 'static>(&self, field: &str) -> Result<&'a T> {
-        let column = self
-            .batch
-            .column_by_name(field)
-            .ok_or_else(|| self.error(field, "is missing".to_owned()))?;
+        let column = self.batch.column_by_name(field).ok_or_else(|| self.error(field, "is missing".to_owned()))?;
         let typed = column.as_any().downcast_ref::<T>();
         typed.ok_or_else(|| self.error(field, format!("has type {}", column.data_type())))
     }
@@ -50,14 +47,9 @@ impl<'a> Columns<'a> {
     pub(crate) fn splits(&self) -> Result<Vec<Split>> {
         let parse = |name: Option<&str>| {
             let name = name.unwrap_or_default();
-            Split::parse(name).ok_or_else(|| {
-                self.error("split", format!("`{name}` is neither train nor held_out"))
-            })
+            Split::parse(name).ok_or_else(|| self.error("split", format!("`{name}` is neither train nor held_out")))
         };
-        self.required::<StringArray>("split")?
-            .iter()
-            .map(parse)
-            .collect()
+        self.required::<StringArray>("split")?.iter().map(parse).collect()
     }
 
     /// Lists of strings, null where there is none.
@@ -67,27 +59,13 @@ impl<'a> Columns<'a> {
                 return Ok(None);
             };
             let names = values.as_any().downcast_ref::<StringArray>();
-            let names = names.ok_or_else(|| {
-                self.error(field, format!("holds lists of {}", values.data_type()))
-            })?;
-            Ok(Some(
-                names
-                    .iter()
-                    .map(|name| name.unwrap_or_default().to_owned())
-                    .collect(),
-            ))
+            let names = names.ok_or_else(|| self.error(field, format!("holds lists of {}", values.data_type())))?;
+            Ok(Some(names.iter().map(|name| name.unwrap_or_default().to_owned()).collect()))
         };
-        self.optional::<ListArray>(field)?
-            .iter()
-            .map(list)
-            .collect()
+        self.optional::<ListArray>(field)?.iter().map(list).collect()
     }
 
     pub(crate) fn error(&self, field: &str, problem: String) -> Error {
-        Error::Column {
-            path: self.path.to_owned(),
-            field: field.to_owned(),
-            problem,
-        }
+        Error::Column { path: self.path.to_owned(), field: field.to_owned(), problem }
     }
 }

@@ -15,72 +15,34 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     #[error("{path}: cannot {action}")]
-    Io {
-        path: Utf8PathBuf,
-        action: &'static str,
-        source: std::io::Error,
-    },
+    Io { path: Utf8PathBuf, action: &'static str, source: std::io::Error },
 
     #[error("{path}: not a Parquet file that can be used")]
-    Parquet {
-        path: Utf8PathBuf,
-        source: parquet::errors::ParquetError,
-    },
+    Parquet { path: Utf8PathBuf, source: parquet::errors::ParquetError },
 
     #[error("{path}: cannot build the rows")]
-    Arrow {
-        path: Utf8PathBuf,
-        source: arrow::error::ArrowError,
-    },
+    Arrow { path: Utf8PathBuf, source: arrow::error::ArrowError },
 
     #[error("{path}: column `{field}`: {problem}")]
-    Column {
-        path: Utf8PathBuf,
-        field: String,
-        problem: String,
-    },
+    Column { path: Utf8PathBuf, field: String, problem: String },
 
     #[error("{path}, row {row}: `{field}`: {problem}")]
-    Value {
-        path: Utf8PathBuf,
-        row: usize,
-        field: &'static str,
-        problem: String,
-    },
+    Value { path: Utf8PathBuf, row: usize, field: &'static str, problem: String },
 
     #[error(
         "{path}, row {row} (clip {clip_id}): the {what} does not match its recorded hash, so the file is damaged; \
          restore it, or delete it together with its entry in the manifest and make it again"
     )]
-    Hash {
-        path: Utf8PathBuf,
-        row: usize,
-        clip_id: String,
-        what: &'static str,
-    },
+    Hash { path: Utf8PathBuf, row: usize, clip_id: String, what: &'static str },
 
     #[error("{path}, row {row} (clip {clip_id}): the payload cannot be decoded")]
-    Payload {
-        path: Utf8PathBuf,
-        row: usize,
-        clip_id: String,
-        source: CodecError,
-    },
+    Payload { path: Utf8PathBuf, row: usize, clip_id: String, source: CodecError },
 
     #[error("clip {clip_id}: `{field}`: {problem}")]
-    Clip {
-        clip_id: String,
-        field: &'static str,
-        problem: String,
-    },
+    Clip { clip_id: String, field: &'static str, problem: String },
 
     #[error("clip {clip_id} has {frames} frames: frames {first}..{first}+{len} are not in it")]
-    Range {
-        clip_id: String,
-        frames: usize,
-        first: usize,
-        len: usize,
-    },
+    Range { clip_id: String, frames: usize, first: usize, len: usize },
 
     #[error("there is no clip {index}: the store holds {count}")]
     NoClip { index: usize, count: usize },
@@ -92,18 +54,10 @@ pub enum Error {
         "{path}: {what} of format {found}, but this program knows formats up to {known}; \
          use the version of the program that wrote it, or a later one"
     )]
-    Newer {
-        path: Utf8PathBuf,
-        what: &'static str,
-        found: u64,
-        known: u32,
-    },
+    Newer { path: Utf8PathBuf, what: &'static str, found: u64, known: u32 },
 
     #[error("{path}: not a manifest")]
-    Json {
-        path: Utf8PathBuf,
-        source: serde_json::Error,
-    },
+    Json { path: Utf8PathBuf, source: serde_json::Error },
 
     #[error("{path}: nothing to write: a file with no rows is not published")]
     Empty { path: Utf8PathBuf },
@@ -112,11 +66,7 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(path: &Utf8Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
-            path,
-            action,
-            source,
-        }
+        move |source| Self::Io { path, action, source }
     }
 
     pub(crate) fn parquet(path: &Utf8Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {

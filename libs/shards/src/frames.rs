@@ -24,12 +24,7 @@ impl Frames {
     /// # Errors
     /// When `data` does not hold exactly `t · height · width · 3` bytes.
     pub fn new(t: usize, height: usize, width: usize, data: Vec<u8>) -> Result<Self, CodecError> {
-        let frames = Self {
-            t,
-            height,
-            width,
-            data,
-        };
+        let frames = Self { t, height, width, data };
         frames.check()?;
         Ok(frames)
     }
@@ -44,38 +39,23 @@ impl Frames {
     #[must_use]
     pub fn frame(&self, i: usize) -> Option<&[u8]> {
         let bytes = self.frame_bytes();
-        self.data
-            .get(i.checked_mul(bytes)?..)?
-            .get(..bytes)
-            .filter(|_| i < self.t)
+        self.data.get(i.checked_mul(bytes)?..)?.get(..bytes).filter(|_| i < self.t)
     }
 
     /// Whether the sizes and the data agree.
     pub(crate) fn check(&self) -> Result<(), CodecError> {
-        let expected = [self.t, self.height, self.width, 3]
-            .iter()
-            .try_fold(1_usize, |size, &n| size.checked_mul(n));
+        let expected = [self.t, self.height, self.width, 3].iter().try_fold(1_usize, |size, &n| size.checked_mul(n));
         if expected == Some(self.data.len()) {
             return Ok(());
         }
-        Err(CodecError::Shape {
-            t: self.t,
-            height: self.height,
-            width: self.width,
-            bytes: self.data.len(),
-        })
+        Err(CodecError::Shape { t: self.t, height: self.height, width: self.width, bytes: self.data.len() })
     }
 }
 
 /// The shape alone: a clip's pixels would drown every message that it is part of.
 impl std::fmt::Debug for Frames {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            t,
-            height,
-            width,
-            data,
-        } = self;
+        let Self { t, height, width, data } = self;
         write!(f, "Frames({t}×{height}×{width}×3, {} bytes)", data.len())
     }
 }
@@ -88,10 +68,7 @@ mod tests {
     #[test]
     fn data_must_fill_the_shape() {
         assert!(Frames::new(2, 3, 4, vec![0; 72]).is_ok());
-        assert!(matches!(
-            Frames::new(2, 3, 4, vec![0; 71]),
-            Err(CodecError::Shape { .. })
-        ));
+        assert!(matches!(Frames::new(2, 3, 4, vec![0; 71]), Err(CodecError::Shape { .. })));
         assert!(Frames::new(usize::MAX, 3, 4, vec![]).is_err());
     }
 

@@ -54,12 +54,15 @@ pub struct Manifest {
     tables: BTreeMap<String, Vec<Entry>>,
 }
 
+/// What a manifest of any format holds.
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
+}
+
 impl Default for Manifest {
     fn default() -> Self {
-        Self {
-            format: MANIFEST_FORMAT,
-            tables: BTreeMap::new(),
-        }
+        Self { format: MANIFEST_FORMAT, tables: BTreeMap::new() }
     }
 }
 
@@ -77,25 +80,11 @@ impl Manifest {
             }
             Err(error) => return Err(Error::io(&path, "read")(error)),
         };
-        // The version first, alone: a later format may look different in every other way.
-        #[derive(Deserialize)]
-        struct Version {
-            format: u64,
-        }
-        let json = |source| Error::Json {
-            path: path.clone(),
-            source,
-        };
-        let found = serde_json::from_slice::<Version>(&text)
-            .map_err(json)?
-            .format;
+        let json = |source| Error::Json { path: path.clone(), source };
+        // Alone, first: a later format may look different in every other way.
+        let found = serde_json::from_slice::<Version>(&text).map_err(json)?.format;
         if found > u64::from(MANIFEST_FORMAT) {
-            return Err(Error::Newer {
-                path,
-                what: "a manifest",
-                found,
-                known: MANIFEST_FORMAT,
-            });
+            return Err(Error::Newer { path, what: "a manifest", found, known: MANIFEST_FORMAT });
         }
         let manifest: Self = serde_json::from_slice(&text).map_err(json)?;
         manifest.check_paths(&path)?;
@@ -111,11 +100,7 @@ impl Manifest {
     pub fn commit(dir: &Utf8Path, edit: impl FnOnce(&mut Self)) -> Result<Self> {
         create_dir(dir)?;
         let lock_path = dir.join(LOCK);
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path);
+        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(Error::io(&lock_path, "open"))?;
         lock.lock().map_err(Error::io(&lock_path, "lock"))?;
 
@@ -129,16 +114,10 @@ impl Manifest {
         let path = dir.join(FILE);
         new.check_paths(&path)?;
         new.check_new_files(dir, &old)?;
-        let text = serde_json::to_vec_pretty(&new).map_err(|source| Error::Json {
-            path: path.clone(),
-            source,
-        })?;
+        let text = serde_json::to_vec_pretty(&new).map_err(|source| Error::Json { path: path.clone(), source })?;
         let mut file = temporary(dir, FILE)?;
-        file.write_all(&text)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(Error::io(&path, "write its draft"))?;
-        file.persist(&path)
-            .map_err(|error| Error::io(&path, "replace")(error.error))?;
+        file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(Error::io(&path, "write its draft"))?;
+        file.persist(&path).map_err(|error| Error::io(&path, "replace")(error.error))?;
         sync_dir(dir)?;
         Ok(new)
     }
@@ -172,12 +151,7 @@ impl Manifest {
     /// Hash of all that is published, in hex: of the contents, not of the files' names or order.
     #[must_use]
     pub fn content_hash(&self) -> String {
-        hash(
-            self.tables
-                .keys()
-                .flat_map(|name| self.lines(name))
-                .collect(),
-        )
+        hash(self.tables.keys().flat_map(|name| self.lines(name)).collect())
     }
 
     /// The same of one table: the input hash of a step that reads only that.
@@ -192,12 +166,7 @@ impl Manifest {
     /// # Errors
     /// When a directory that holds published files cannot be listed.
     pub fn unnamed(&self, dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-        let named: HashSet<Utf8PathBuf> = self
-            .tables
-            .values()
-            .flatten()
-            .map(|entry| dir.join(&entry.file))
-            .collect();
+        let named: HashSet<Utf8PathBuf> = self.tables.values().flatten().map(|entry| dir.join(&entry.file)).collect();
         let parents: HashSet<&Utf8Path> = named.iter().filter_map(|file| file.parent()).collect();
         let mut unnamed = Vec::new();
         for parent in parents {
@@ -214,9 +183,7 @@ impl Manifest {
     }
 
     fn lines<'a>(&'a self, table: &'a str) -> impl Iterator<Item = String> + 'a {
-        self.table(table)
-            .iter()
-            .map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
+        self.table(table).iter().map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
     }
 
     /// One form for one content, so that a commit that changes nothing writes nothing.
@@ -230,39 +197,23 @@ impl Manifest {
     /// A manifest may be copied from elsewhere: it must not name files outside its directory.
     fn check_paths(&self, path: &Utf8Path) -> Result<()> {
         let inside = |file: &str| {
-            !file.is_empty()
-                && Utf8Path::new(file)
-                    .components()
-                    .all(|part| matches!(part, Utf8Component::Normal(_)))
+            !file.is_empty() && Utf8Path::new(file).components().all(|part| matches!(part, Utf8Component::Normal(_)))
         };
-        match self
-            .tables
-            .values()
-            .flatten()
-            .find(|entry| !inside(&entry.file))
-        {
+        match self.tables.values().flatten().find(|entry| !inside(&entry.file)) {
             None => Ok(()),
             Some(entry) => Err(Error::Damaged {
                 path: path.to_owned(),
-                problem: format!(
-                    "names `{}`, which is not a file below its own directory",
-                    entry.file
-                ),
+                problem: format!("names `{}`, which is not a file below its own directory", entry.file),
             }),
         }
     }
 
     fn check_new_files(&self, dir: &Utf8Path, old: &Self) -> Result<()> {
         for (table, entries) in &self.tables {
-            for entry in entries
-                .iter()
-                .filter(|entry| !old.table(table).contains(entry))
-            {
+            for entry in entries.iter().filter(|entry| !old.table(table).contains(entry)) {
                 let path = dir.join(&entry.file);
-                let found = fs::metadata(&path).map_err(Error::io(
-                    &path,
-                    "find this file, which was to be published",
-                ))?;
+                let found =
+                    fs::metadata(&path).map_err(Error::io(&path, "find this file, which was to be published"))?;
                 if found.len() != entry.bytes {
                     let problem = format!("{} bytes, its entry says {}", found.len(), entry.bytes);
                     return Err(Error::Damaged { path, problem });

@@ -34,44 +34,25 @@ impl Draft {
     pub(crate) fn create(dir: &Utf8Path, stem: &str) -> Result<Self> {
         if stem.is_empty() || stem.contains(['/', '\\', '\0']) || stem.starts_with('.') {
             let problem = "a shard's name must be a plain file name".to_owned();
-            return Err(Error::Damaged {
-                path: dir.join(stem),
-                problem,
-            });
+            return Err(Error::Damaged { path: dir.join(stem), problem });
         }
         create_dir(dir)?;
         let file = temporary(dir, stem)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            stem: stem.to_owned(),
-            file,
-            hasher: blake3::Hasher::new(),
-            bytes: 0,
-        })
+        Ok(Self { dir: dir.to_owned(), stem: stem.to_owned(), file, hasher: blake3::Hasher::new(), bytes: 0 })
     }
 
     /// Makes the file visible under its final name and returns its entry, with `file` relative to its directory.
     pub(crate) fn publish(mut self, rows: u64) -> Result<Entry> {
         let temporary = utf8(self.file.path())?;
         self.file.flush().map_err(Error::io(&temporary, "write"))?;
-        self.file
-            .as_file()
-            .sync_all()
-            .map_err(Error::io(&temporary, "fsync"))?;
+        self.file.as_file().sync_all().map_err(Error::io(&temporary, "fsync"))?;
         let written = self.hasher.finalize().to_hex();
         read_back(&temporary, &written, rows)?;
         let name = format!("{}-{}.parquet", self.stem, &written[..16]);
         let path = self.dir.join(&name);
-        self.file
-            .persist(&path)
-            .map_err(|error| Error::io(&path, "rename its draft to it")(error.error))?;
+        self.file.persist(&path).map_err(|error| Error::io(&path, "rename its draft to it")(error.error))?;
         sync_dir(&self.dir)?;
-        Ok(Entry {
-            file: name,
-            rows,
-            bytes: self.bytes,
-            blake3: written.to_string(),
-        })
+        Ok(Entry { file: name, rows, bytes: self.bytes, blake3: written.to_string() })
     }
 }
 
@@ -111,9 +92,7 @@ pub(crate) fn create_dir(dir: &Utf8Path) -> Result<()> {
 }
 
 pub(crate) fn sync_dir(dir: &Utf8Path) -> Result<()> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(Error::io(dir, "fsync this directory"))
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io(dir, "fsync this directory"))
 }
 
 /// BLAKE3 of a file, in hex.
@@ -125,14 +104,9 @@ pub(crate) fn hash_file(path: &Utf8Path) -> Result<String> {
 }
 
 fn read_back(path: &Utf8Path, written: &str, rows: u64) -> Result<()> {
-    let damaged = |problem: String| Error::Damaged {
-        path: path.to_owned(),
-        problem,
-    };
+    let damaged = |problem: String| Error::Damaged { path: path.to_owned(), problem };
     if hash_file(path)? != written {
-        return Err(damaged(
-            "does not read back as it was written: check the disk".to_owned(),
-        ));
+        return Err(damaged("does not read back as it was written: check the disk".to_owned()));
     }
     let file = File::open(path).map_err(Error::io(path, "open"))?;
     let reader = SerializedFileReader::new(file).map_err(Error::parquet(path))?;
@@ -140,9 +114,7 @@ fn read_back(path: &Utf8Path, written: &str, rows: u64) -> Result<()> {
     if u64::try_from(found) == Ok(rows) {
         return Ok(());
     }
-    Err(damaged(format!(
-        "reads back with {found} rows, {rows} were written"
-    )))
+    Err(damaged(format!("reads back with {found} rows, {rows} were written")))
 }
 
 fn utf8(path: &std::path::Path) -> Result<Utf8PathBuf> {

@@ -65,10 +65,7 @@ pub struct SourceRow {
 /// When there are no rows, or the file cannot be written.
 pub fn write_sources(root: &Utf8Path, name: &str, rows: &[SourceRow]) -> Result<Entry> {
     let entry = table::write(&root.join("catalog"), &format!("sources-{name}"), rows)?;
-    Ok(Entry {
-        file: format!("catalog/{}", entry.file),
-        ..entry
-    })
+    Ok(Entry { file: format!("catalog/{}", entry.file), ..entry })
 }
 
 /// Reads all published source rows, by path.
@@ -81,11 +78,7 @@ pub fn read_sources(root: &Utf8Path) -> Result<Vec<SourceRow>> {
         rows.extend(table::read::<SourceRow>(root, entry)?);
     }
     rows.sort_by(|a, b| {
-        (&a.source_path, &a.source_id, &a.ingest_key).cmp(&(
-            &b.source_path,
-            &b.source_id,
-            &b.ingest_key,
-        ))
+        (&a.source_path, &a.source_id, &a.ingest_key).cmp(&(&b.source_path, &b.source_id, &b.ingest_key))
     });
     Ok(rows)
 }
@@ -95,26 +88,17 @@ impl Row for SourceRow {
     const FORMAT: u32 = CATALOG_FORMAT;
 
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
-        let strings = |get: fn(&Self) -> Option<&str>| {
-            Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>
-        };
-        let u32s = |get: fn(&Self) -> Option<u32>| {
-            Arc::new(rows.iter().map(get).collect::<UInt32Array>()) as Arc<dyn Array>
-        };
-        let f64s = |get: fn(&Self) -> Option<f64>| {
-            Arc::new(rows.iter().map(get).collect::<Float64Array>()) as Arc<dyn Array>
-        };
+        let strings =
+            |get: fn(&Self) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>;
+        let u32s =
+            |get: fn(&Self) -> Option<u32>| Arc::new(rows.iter().map(get).collect::<UInt32Array>()) as Arc<dyn Array>;
+        let f64s =
+            |get: fn(&Self) -> Option<f64>| Arc::new(rows.iter().map(get).collect::<Float64Array>()) as Arc<dyn Array>;
         let has_actions: BooleanArray = rows.iter().map(|row| Some(row.has_actions)).collect();
         Ok(vec![
             ("source_id", strings(|row| Some(&row.source_id)), false),
             ("source_path", strings(|row| Some(&row.source_path)), false),
-            (
-                "bytes",
-                Arc::new(UInt64Array::from_iter_values(
-                    rows.iter().map(|row| row.bytes),
-                )),
-                false,
-            ),
+            ("bytes", Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.bytes))), false),
             ("status", strings(|row| Some(row.status.as_str())), false),
             ("reason", strings(|row| row.reason.as_deref()), true),
             ("detail", strings(|row| row.detail.as_deref()), true),
@@ -132,24 +116,17 @@ impl Row for SourceRow {
     fn read(columns: Columns<'_>, _path: &Utf8Path, _first_row: usize) -> Result<Vec<Self>> {
         let string = |field| columns.required::<StringArray>(field);
         let text = |field| columns.optional::<StringArray>(field);
-        let (source_id, source_path, ingest_key) = (
-            string("source_id")?,
-            string("source_path")?,
-            string("ingest_key")?,
-        );
+        let (source_id, source_path, ingest_key) =
+            (string("source_id")?, string("source_path")?, string("ingest_key")?);
         let bytes = columns.required::<UInt64Array>("bytes")?;
         let status = string("status")?;
         let (reason, detail, codec) = (text("reason")?, text("detail")?, text("codec")?);
         let duration = columns.optional::<Float64Array>("duration_s")?;
         let clips_kept = columns.required::<UInt32Array>("clips_kept")?;
-        let (width, height) = (
-            columns.optional::<UInt32Array>("width")?,
-            columns.optional::<UInt32Array>("height")?,
-        );
+        let (width, height) = (columns.optional::<UInt32Array>("width")?, columns.optional::<UInt32Array>("height")?);
         let fps = columns.optional::<Float64Array>("fps")?;
         let has_actions = columns.required::<BooleanArray>("has_actions")?;
-        let owned =
-            |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
+        let owned = |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
         let row = |i| {
             Ok(Self {
                 source_id: source_id.value(i).to_owned(),
@@ -173,13 +150,6 @@ impl Row for SourceRow {
 }
 
 fn parse_status(columns: Columns<'_>, name: &str) -> Result<Status> {
-    let known = [Status::Accepted, Status::Rejected]
-        .into_iter()
-        .find(|status| status.as_str() == name);
-    known.ok_or_else(|| {
-        columns.error(
-            "status",
-            format!("`{name}` is neither accepted nor rejected"),
-        )
-    })
+    let known = [Status::Accepted, Status::Rejected].into_iter().find(|status| status.as_str() == name);
+    known.ok_or_else(|| columns.error("status", format!("`{name}` is neither accepted nor rejected")))
 }

@@ -48,24 +48,12 @@ impl ClipStore {
     pub fn open(root: &Utf8Path, split: impl Into<Option<Split>>) -> Result<Self> {
         let split = split.into();
         let manifest = Manifest::load(root)?;
-        let opened: Vec<_> = manifest
-            .table(tables::CLIPS)
-            .par_iter()
-            .map(|entry| Shard::open(root, entry))
-            .collect::<Result<_>>()?;
+        let opened: Vec<_> =
+            manifest.table(tables::CLIPS).par_iter().map(|entry| Shard::open(root, entry)).collect::<Result<_>>()?;
         let (mut shards, mut rows) = (Vec::new(), Vec::new());
         for (number, (shard, clips)) in opened.into_iter().enumerate() {
             shards.push(shard);
-            let place = |(row, (clip, payload_hash))| {
-                (
-                    clip,
-                    Place {
-                        shard: number,
-                        row,
-                        payload_hash,
-                    },
-                )
-            };
+            let place = |(row, (clip, payload_hash))| (clip, Place { shard: number, row, payload_hash });
             rows.extend(clips.into_iter().enumerate().map(place));
         }
         rows.retain(|(clip, _)| split.is_none_or(|split| clip.split == split));
@@ -74,26 +62,13 @@ impl ClipStore {
         rows.dedup_by(|(later, _), (first, _)| {
             let same = later.clip_id == first.clip_id;
             if same {
-                tracing::warn!(
-                    clip_id = first.clip_id,
-                    "published twice; the second is not used"
-                );
+                tracing::warn!(clip_id = first.clip_id, "published twice; the second is not used");
             }
             same
         });
         let (clips, places): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        let by_id = clips
-            .iter()
-            .enumerate()
-            .map(|(i, clip)| (clip.clip_id.clone(), i))
-            .collect();
-        Ok(Self {
-            clips,
-            places,
-            shards,
-            by_id,
-            cache: Mutex::new(Cache::new(CACHE_BYTES)),
-        })
+        let by_id = clips.iter().enumerate().map(|(i, clip)| (clip.clip_id.clone(), i)).collect();
+        Ok(Self { clips, places, shards, by_id, cache: Mutex::new(Cache::new(CACHE_BYTES)) })
     }
 
     /// Bounds the cache of payloads; 0 keeps none.
@@ -144,12 +119,7 @@ impl ClipStore {
         let clip = self.clip(i)?;
         let frames = clip.frame_count();
         if len == 0 || first.checked_add(len).is_none_or(|end| end > frames) {
-            return Err(Error::Range {
-                clip_id: clip.clip_id.clone(),
-                frames,
-                first,
-                len,
-            });
+            return Err(Error::Range { clip_id: clip.clip_id.clone(), frames, first, len });
         }
         let payload = self.payload(i)?;
         codec::decode_range(&payload, first, len).map_err(|source| self.payload_error(i, source))
@@ -160,17 +130,11 @@ impl ClipStore {
     /// # Errors
     /// As [`Self::frames`].
     pub fn read(&self, i: usize) -> Result<Clip> {
-        Ok(Clip {
-            meta: self.clip(i)?.clone(),
-            frames: self.frames(i)?,
-        })
+        Ok(Clip { meta: self.clip(i)?.clone(), frames: self.frames(i)? })
     }
 
     fn clip(&self, i: usize) -> Result<&ClipMeta> {
-        self.clips.get(i).ok_or(Error::NoClip {
-            index: i,
-            count: self.clips.len(),
-        })
+        self.clips.get(i).ok_or(Error::NoClip { index: i, count: self.clips.len() })
     }
 
     /// The payload of clip `i`: of the recorded hash, and of the shape that its row says.
@@ -186,31 +150,12 @@ impl ClipStore {
         let payload = shard.payload(place.row)?;
         if blake3::hash(&payload).to_hex().as_str() != place.payload_hash {
             let (path, clip_id) = (shard.path.clone(), clip.clip_id.clone());
-            return Err(Error::Hash {
-                path,
-                row: place.row,
-                clip_id,
-                what: "payload",
-            });
+            return Err(Error::Hash { path, row: place.row, clip_id, what: "payload" });
         }
         let shape = codec::shape(&payload).map_err(|source| self.payload_error(i, source))?;
-        if (shape.t, shape.height, shape.width)
-            != (
-                clip.frame_count(),
-                clip.height as usize,
-                clip.width as usize,
-            )
-        {
-            let problem = format!(
-                "the payload holds {}×{}×{} frames",
-                shape.t, shape.height, shape.width
-            );
-            return Err(Error::Value {
-                path: shard.path.clone(),
-                row: place.row,
-                field: "payload",
-                problem,
-            });
+        if (shape.t, shape.height, shape.width) != (clip.frame_count(), clip.height as usize, clip.width as usize) {
+            let problem = format!("the payload holds {}×{}×{} frames", shape.t, shape.height, shape.width);
+            return Err(Error::Value { path: shard.path.clone(), row: place.row, field: "payload", problem });
         }
         cache().put(i, payload.clone());
         Ok(payload)
@@ -219,12 +164,7 @@ impl ClipStore {
     fn payload_error(&self, i: usize, source: codec::CodecError) -> Error {
         let place = &self.places[i];
         let path: Utf8PathBuf = self.shards[place.shard].path.clone();
-        Error::Payload {
-            path,
-            row: place.row,
-            clip_id: self.clips[i].clip_id.clone(),
-            source,
-        }
+        Error::Payload { path, row: place.row, clip_id: self.clips[i].clip_id.clone(), source }
     }
 }
 

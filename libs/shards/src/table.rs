@@ -57,9 +57,8 @@ pub(crate) trait Row: Sized {
 
 /// A batch of named columns.
 pub(crate) fn batch(path: &Utf8Path, columns: NamedColumns) -> Result<RecordBatch> {
-    let field = |(name, array, nullable): &(&str, ArrayRef, bool)| {
-        Field::new(*name, array.data_type().clone(), *nullable)
-    };
+    let field =
+        |(name, array, nullable): &(&str, ArrayRef, bool)| Field::new(*name, array.data_type().clone(), *nullable);
     let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
     let arrays = columns.into_iter().map(|(_, array, _)| array).collect();
     RecordBatch::try_new(Arc::new(schema), arrays).map_err(Error::arrow(path))
@@ -67,12 +66,12 @@ pub(crate) fn batch(path: &Utf8Path, columns: NamedColumns) -> Result<RecordBatc
 
 /// Properties that all our files share: zstd and the format version.
 pub(crate) fn properties(kind: &str, format: u32) -> WriterPropertiesBuilder {
-    WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(vec![
+    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).set_key_value_metadata(Some(
+        vec![
             KeyValue::new("genie.table".to_owned(), kind.to_owned()),
             KeyValue::new(FORMAT_KEY.to_owned(), format.to_string()),
-        ]))
+        ],
+    ))
 }
 
 /// Writes rows to a new file `dir/<stem>-<hash>.parquet` and publishes it; naming it in a manifest is the caller's.
@@ -84,13 +83,9 @@ pub(crate) fn write<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<En
     let batch = batch(&path, R::columns(rows)?)?;
     let properties = properties(R::KIND, R::FORMAT).build();
     let draft = Draft::create(dir, stem)?;
-    let mut writer = ArrowWriter::try_new(draft, batch.schema(), Some(properties))
-        .map_err(Error::parquet(&path))?;
+    let mut writer = ArrowWriter::try_new(draft, batch.schema(), Some(properties)).map_err(Error::parquet(&path))?;
     writer.write(&batch).map_err(Error::parquet(&path))?;
-    writer
-        .into_inner()
-        .map_err(Error::parquet(&path))?
-        .publish(rows.len() as u64)
+    writer.into_inner().map_err(Error::parquet(&path))?.publish(rows.len() as u64)
 }
 
 /// Reads a published file: its bytes against the manifest's hash, then its rows.
@@ -119,9 +114,7 @@ pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
     }
     Err(Error::Damaged {
         path,
-        problem:
-            "its content is not what was published: it is damaged; restore it or make it again"
-                .to_owned(),
+        problem: "its content is not what was published: it is damaged; restore it or make it again".to_owned(),
     })
 }
 
@@ -133,50 +126,25 @@ pub(crate) fn open(
     known: u32,
 ) -> Result<(File, ArrowReaderMetadata)> {
     let file = File::open(path).map_err(Error::io(path, "open this published file"))?;
-    let bytes = file
-        .metadata()
-        .map_err(Error::io(path, "read the size"))?
-        .len();
+    let bytes = file.metadata().map_err(Error::io(path, "read the size"))?.len();
     if bytes != entry.bytes {
-        let problem = format!(
-            "{bytes} bytes, but {} were published: it was cut or replaced",
-            entry.bytes
-        );
-        return Err(Error::Damaged {
-            path: path.to_owned(),
-            problem,
-        });
+        let problem = format!("{bytes} bytes, but {} were published: it was cut or replaced", entry.bytes);
+        return Err(Error::Damaged { path: path.to_owned(), problem });
     }
     let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(Error::parquet(path))?;
     let values = metadata.metadata().file_metadata().key_value_metadata();
-    let values: HashMap<&str, &str> = values
-        .into_iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
-        .collect();
+    let values: HashMap<&str, &str> =
+        values.into_iter().flatten().filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect();
     if values.get("genie.table") != Some(&kind) {
         let problem = format!("not a file of {kind}, by its metadata");
-        return Err(Error::Damaged {
-            path: path.to_owned(),
-            problem,
-        });
+        return Err(Error::Damaged { path: path.to_owned(), problem });
     }
-    let format = values
-        .get(FORMAT_KEY)
-        .and_then(|format| format.parse::<u64>().ok());
+    let format = values.get(FORMAT_KEY).and_then(|format| format.parse::<u64>().ok());
     match format {
         Some(found) if found <= u64::from(known) => Ok((file, metadata)),
-        Some(found) => Err(Error::Newer {
-            path: path.to_owned(),
-            what: kind,
-            found,
-            known,
-        }),
-        None => Err(Error::Damaged {
-            path: path.to_owned(),
-            problem: "no format version in its metadata".to_owned(),
-        }),
+        Some(found) => Err(Error::Newer { path: path.to_owned(), what: kind, found, known }),
+        None => Err(Error::Damaged { path: path.to_owned(), problem: "no format version in its metadata".to_owned() }),
     }
 }
 
@@ -188,11 +156,7 @@ pub fn narrow_schema(table: &str) -> Option<SchemaRef> {
     fn of<R: Row + Default>() -> Option<SchemaRef> {
         let columns = R::columns(&[R::default()]).ok()?;
         let schema = batch(Utf8Path::new(R::KIND), columns).ok()?.schema();
-        let shown = schema
-            .fields()
-            .iter()
-            .filter(|field| !R::HIDDEN.contains(&field.name().as_str()))
-            .cloned();
+        let shown = schema.fields().iter().filter(|field| !R::HIDDEN.contains(&field.name().as_str())).cloned();
         Some(Arc::new(Schema::new(shown.collect::<Vec<_>>())))
     }
     match table {

@@ -16,13 +16,9 @@ pub(crate) fn root() -> (TempDir, Utf8PathBuf) {
 pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
     // Sources in the order of their names, so that tests can say what comes first.
     let source_id = source.repeat(64 / source.len());
-    let clip_id =
-        blake3::hash(format!("{source} {start_pts}").as_bytes()).to_hex()[..32].to_owned();
+    let clip_id = blake3::hash(format!("{source} {start_pts}").as_bytes()).to_hex()[..32].to_owned();
     let mut data = vec![0; frames * 6 * 8 * 3];
-    blake3::Hasher::new()
-        .update(clip_id.as_bytes())
-        .finalize_xof()
-        .fill(&mut data);
+    blake3::Hasher::new().update(clip_id.as_bytes()).finalize_xof().fill(&mut data);
     let steps = 0..i64::try_from(frames).unwrap();
     let meta = ClipMeta {
         clip_id,
@@ -43,22 +39,10 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
         rotation: 90,
         corrupt_frames: 2,
         actions: Some((0..frames).map(|i| u8::try_from(i % 3).unwrap()).collect()),
-        action_names: Some(vec![
-            "stay".to_owned(),
-            "left".to_owned(),
-            "right".to_owned(),
-        ]),
+        action_names: Some(vec!["stay".to_owned(), "left".to_owned(), "right".to_owned()]),
         effects: None,
         effect_names: None,
         motion: 0.25,
     };
-    Clip {
-        meta,
-        frames: Frames {
-            t: frames,
-            height: 6,
-            width: 8,
-            data,
-        },
-    }
+    Clip { meta, frames: Frames { t: frames, height: 6, width: 8, data } }
 }

@@ -58,14 +58,8 @@ impl ClipShardWriter {
         let path = dir.join(name);
         let schema = table::batch(&path, columns(&ClipMeta::default(), &[]))?.schema();
         let draft = Draft::create(dir, name)?;
-        let writer = ArrowWriter::try_new(draft, schema, Some(properties()))
-            .map_err(Error::parquet(&path))?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            path,
-            writer,
-            rows: 0,
-        })
+        let writer = ArrowWriter::try_new(draft, schema, Some(properties())).map_err(Error::parquet(&path))?;
+        Ok(Self { dir: dir.to_owned(), path, writer, rows: 0 })
     }
 
     /// Encodes and appends a clip.
@@ -86,9 +80,7 @@ impl ClipShardWriter {
             self.writer.flush().map_err(Error::parquet(&self.path))?;
         }
         let batch = table::batch(&self.path, columns(&clip.meta, &payload))?;
-        self.writer
-            .write(&batch)
-            .map_err(Error::parquet(&self.path))?;
+        self.writer.write(&batch).map_err(Error::parquet(&self.path))?;
         self.rows += 1;
         Ok(())
     }
@@ -113,21 +105,12 @@ impl ClipShardWriter {
         if self.rows == 0 {
             return Err(Error::Empty { path: self.path });
         }
-        let draft = self
-            .writer
-            .into_inner()
-            .map_err(Error::parquet(&self.path))?;
+        let draft = self.writer.into_inner().map_err(Error::parquet(&self.path))?;
         let entry = draft.publish(self.rows)?;
         let path = self.dir.join(&entry.file);
         // Relative to the dataset root, whose manifest names it.
-        let file = self
-            .dir
-            .file_name()
-            .map_or_else(|| entry.file.clone(), |dir| format!("{dir}/{}", entry.file));
-        Ok(Published {
-            path,
-            entry: Entry { file, ..entry },
-        })
+        let file = self.dir.file_name().map_or_else(|| entry.file.clone(), |dir| format!("{dir}/{}", entry.file));
+        Ok(Published { path, entry: Entry { file, ..entry } })
     }
 }
 
@@ -136,11 +119,7 @@ fn columns(meta: &ClipMeta, payload: &[u8]) -> NamedColumns {
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let mut columns = clip_columns::write(&[meta]);
     columns.push((CODEC, text(codec::NAME), false));
-    columns.push((
-        PAYLOAD,
-        Arc::new(LargeBinaryArray::from_vec(vec![payload])),
-        false,
-    ));
+    columns.push((PAYLOAD, Arc::new(LargeBinaryArray::from_vec(vec![payload])), false));
     columns.push((PAYLOAD_HASH, text(&blake3::hash(payload).to_hex()), false));
     columns
 }

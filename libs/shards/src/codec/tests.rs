@@ -9,19 +9,12 @@ fn frames(t: usize, height: usize, width: usize, seed: u64) -> Frames {
     let mut state = seed | 1;
     let mut data = Vec::with_capacity(t * height * width * 3);
     while data.len() < t * height * width * 3 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let [value, run, ..] = (state >> 32).to_le_bytes();
         data.extend(std::iter::repeat_n(value, 1 + usize::from(run % 16)));
     }
     data.truncate(t * height * width * 3);
-    Frames {
-        t,
-        height,
-        width,
-        data,
-    }
+    Frames { t, height, width, data }
 }
 
 proptest! {
@@ -118,16 +111,10 @@ fn a_window_touches_only_its_own_chunks() {
     payload[first_chunk..first_chunk + 4].fill(0xff);
     assert!(matches!(decode(&payload), Err(CodecError::Chunk(0))));
     let bytes = frames.frame_bytes();
-    assert_eq!(
-        decode_range(&payload, 16, 16).unwrap().data,
-        frames.data[16 * bytes..32 * bytes]
-    );
+    assert_eq!(decode_range(&payload, 16, 16).unwrap().data, frames.data[16 * bytes..32 * bytes]);
 }
 
 #[test]
 fn no_frames_cannot_be_encoded() {
-    assert!(matches!(
-        encode(&Frames::default()),
-        Err(CodecError::Size { .. })
-    ));
+    assert!(matches!(encode(&Frames::default()), Err(CodecError::Size { .. })));
 }

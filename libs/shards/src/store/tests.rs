@@ -11,16 +11,18 @@ use crate::{ClipShardWriter, Entry, testing};
 
 fn commit(root: &Utf8Path, entries: Vec<Entry>) {
     Manifest::commit(root, |manifest| {
-        entries
-            .into_iter()
-            .for_each(|entry| manifest.add(tables::CLIPS, entry))
+        for entry in entries {
+            manifest.add(tables::CLIPS, entry);
+        }
     })
     .unwrap();
 }
 
 fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Entry {
     let mut writer = ClipShardWriter::create(&root.join("clips"), name).unwrap();
-    clips.iter().for_each(|clip| writer.push(clip).unwrap());
+    for clip in clips {
+        writer.push(clip).unwrap();
+    }
     writer.publish().unwrap().entry
 }
 
@@ -39,10 +41,7 @@ fn clips_come_back_as_they_were() {
         assert_eq!(&store.read(i).unwrap(), clip);
     }
     let bytes = clips[0].frames.frame_bytes();
-    assert_eq!(
-        store.window(0, 16, 16).unwrap().data,
-        clips[0].frames.data[16 * bytes..32 * bytes]
-    );
+    assert_eq!(store.window(0, 16, 16).unwrap().data, clips[0].frames.data[16 * bytes..32 * bytes]);
     assert!(matches!(store.window(0, 20, 16), Err(Error::Range { .. })));
     assert!(matches!(store.window(9, 0, 1), Err(Error::NoClip { .. })));
 }
@@ -50,11 +49,7 @@ fn clips_come_back_as_they_were() {
 // Bug: order by file, so that another number of workers trains another model.
 #[test]
 fn order_does_not_depend_on_the_sharding() {
-    let clips = [
-        testing::clip("a", 0, 2),
-        testing::clip("a", 100, 2),
-        testing::clip("b", 0, 2),
-    ];
+    let clips = [testing::clip("a", 0, 2), testing::clip("a", 100, 2), testing::clip("b", 0, 2)];
     let ids = |shards: &[&[usize]]| {
         let (_dir, root) = testing::root();
         let write = |(i, rows): (usize, &&[usize])| {
@@ -63,11 +58,7 @@ fn order_does_not_depend_on_the_sharding() {
         };
         commit(&root, shards.iter().enumerate().map(write).collect());
         let store = ClipStore::open(&root, None).unwrap();
-        store
-            .clips()
-            .iter()
-            .map(|clip| clip.clip_id.clone())
-            .collect::<Vec<_>>()
+        store.clips().iter().map(|clip| clip.clip_id.clone()).collect::<Vec<_>>()
     };
     let one = ids(&[&[0, 1, 2]]);
     assert_eq!(one, ids(&[&[2, 0], &[1]]));
@@ -94,14 +85,7 @@ fn a_split_holds_only_its_own_clips() {
     let (_dir, root) = testing::root();
     let mut held_out = testing::clip("b", 0, 2);
     held_out.meta.split = Split::HeldOut;
-    commit(
-        &root,
-        vec![publish(
-            &root,
-            "one",
-            &[testing::clip("a", 0, 2), held_out.clone()],
-        )],
-    );
+    commit(&root, vec![publish(&root, "one", &[testing::clip("a", 0, 2), held_out.clone()])]);
     let store = ClipStore::open(&root, Split::HeldOut).unwrap();
     assert_eq!(store.clips(), &[held_out.meta]);
     assert_eq!(store.frames(0).unwrap(), held_out.frames);
@@ -114,53 +98,32 @@ fn the_same_clip_in_two_shards_is_one() {
     let (_dir, root) = testing::root();
     let clip = testing::clip("a", 0, 2);
     let other = testing::clip("b", 0, 2);
-    commit(
-        &root,
-        vec![
-            publish(&root, "one", &[clip.clone()]),
-            publish(&root, "two", &[clip, other]),
-        ],
-    );
+    commit(&root, vec![publish(&root, "one", std::slice::from_ref(&clip)), publish(&root, "two", &[clip, other])]);
     let store = ClipStore::open(&root, None).unwrap();
     let ids: HashSet<_> = store.clips().iter().map(|clip| &clip.clip_id).collect();
     assert_eq!((store.len(), ids.len()), (2, 2));
-    assert!(
-        store.frames(1).is_ok(),
-        "the index still points at the right rows"
-    );
+    assert!(store.frames(1).is_ok(), "the index still points at the right rows");
 }
 
 // Bug: a flipped bit on disk trains as pixels. And: an error that does not say where.
 #[test]
 fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     let (_dir, root) = testing::root();
-    let clips = [
-        testing::clip("a", 0, 40),
-        testing::clip("b", 0, 40),
-        testing::clip("c", 0, 40),
-    ];
+    let clips = [testing::clip("a", 0, 40), testing::clip("b", 0, 40), testing::clip("c", 0, 40)];
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
     commit(&root, vec![entry]);
 
     let payload = codec::encode(&clips[1].frames).unwrap();
     let bytes = fs::read(&path).unwrap();
-    let at = bytes
-        .windows(payload.len())
-        .position(|window| window == payload)
-        .expect("payloads lie there as they are");
+    let at = bytes.windows(payload.len()).position(|window| window == payload).expect("payloads lie there as they are");
     let mut file = fs::File::options().write(true).open(&path).unwrap();
-    file.seek(SeekFrom::Start((at + payload.len() / 2) as u64))
-        .unwrap();
-    file.write_all(&[bytes[at + payload.len() / 2] ^ 1])
-        .unwrap();
+    file.seek(SeekFrom::Start((at + payload.len() / 2) as u64)).unwrap();
+    file.write_all(&[bytes[at + payload.len() / 2] ^ 1]).unwrap();
 
     let store = ClipStore::open(&root, None).unwrap();
     let error = store.window(1, 0, 16).unwrap_err();
-    assert!(
-        matches!(&error, Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id), "{error}");
     assert!(error.to_string().contains(path.as_str()), "{error}");
     assert!(store.frames(0).is_ok() && store.frames(2).is_ok());
 }
@@ -173,17 +136,10 @@ fn a_row_is_read_without_its_neighbours() {
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
     commit(&root, vec![entry]);
-    let payloads: Vec<Vec<u8>> = clips
-        .iter()
-        .map(|clip| codec::encode(&clip.frames).unwrap())
-        .collect();
+    let payloads: Vec<Vec<u8>> = clips.iter().map(|clip| codec::encode(&clip.frames).unwrap()).collect();
     let mut bytes = fs::read(&path).unwrap();
-    let place = |bytes: &[u8], payload: &[u8]| {
-        bytes
-            .windows(payload.len())
-            .position(|window| window == payload)
-            .unwrap()
-    };
+    let place =
+        |bytes: &[u8], payload: &[u8]| bytes.windows(payload.len()).position(|window| window == payload).unwrap();
     let (first, wanted) = (place(&bytes, &payloads[0]), place(&bytes, &payloads[3]));
     // A page header and the value's length (4 bytes) lie before each payload: spare those of row 3.
     bytes[first..wanted - 64].fill(0xff);
@@ -203,9 +159,7 @@ fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
     let clips: Vec<Clip> = (0..8).map(|i| testing::clip("a", i * 100, 20)).collect();
     commit(&root, vec![publish(&root, "one", &clips)]);
     let store = ClipStore::open(&root, None).unwrap().with_cache_bytes(2000);
-    (0..64_usize)
-        .into_par_iter()
-        .for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
+    (0..64_usize).into_par_iter().for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
 }
 
 // Bug: a shard that was cut off or replaced after publishing is half read.
@@ -217,13 +171,8 @@ fn a_file_that_is_not_the_published_one_is_refused() {
     commit(&root, vec![entry.clone()]);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    assert!(matches!(
-        ClipStore::open(&root, None),
-        Err(Error::Damaged { .. })
-    ));
+    assert!(matches!(ClipStore::open(&root, None), Err(Error::Damaged { .. })));
     fs::remove_file(&path).unwrap();
-    let Err(error) = ClipStore::open(&root, None) else {
-        panic!("opened without its shard")
-    };
+    let Err(error) = ClipStore::open(&root, None) else { panic!("opened without its shard") };
     assert!(error.to_string().contains(path.as_str()), "{error}");
 }

@@ -4,28 +4,20 @@ use std::fs;
 
 use super::*;
 use crate::{
-    ActionWindow, Manifest, Split, Status, TokenWindow, read_actions, read_clip_rows, read_sources,
-    read_tokens, testing, write_actions, write_clip_rows, write_sources, write_tokens,
+    ActionWindow, Manifest, Split, Status, TokenWindow, read_actions, read_clip_rows, read_sources, read_tokens,
+    testing, write_actions, write_clip_rows, write_sources, write_tokens,
 };
 
 fn token_window(clip: &str, first_frame: u32, seed: u16) -> TokenWindow {
     let tokens = (0..2 * 3 * 4).map(|i| seed.wrapping_add(i * 31)).collect();
-    TokenWindow {
-        clip_id: clip.to_owned(),
-        split: Split::HeldOut,
-        first_frame,
-        t: 2,
-        h: 3,
-        w: 4,
-        tokens,
-    }
+    TokenWindow { clip_id: clip.to_owned(), split: Split::HeldOut, first_frame, t: 2, h: 3, w: 4, tokens }
 }
 
 fn commit(dir: &Utf8Path, table: &str, entries: &[Entry]) {
     Manifest::commit(dir, |manifest| {
-        entries
-            .iter()
-            .for_each(|entry| manifest.add(table, entry.clone()))
+        for entry in entries {
+            manifest.add(table, entry.clone());
+        }
     })
     .unwrap();
 }
@@ -34,23 +26,10 @@ fn commit(dir: &Utf8Path, table: &str, entries: &[Entry]) {
 #[test]
 fn token_windows_come_back_in_order_of_clip_and_time() {
     let (_dir, root) = testing::root();
-    let windows = [
-        token_window("a", 0, 1000),
-        token_window("a", 16, 7),
-        token_window("b", 0, 65_000),
-    ];
-    let one = write_tokens(
-        &root,
-        "k1",
-        "one",
-        &[windows[2].clone(), windows[1].clone()],
-    )
-    .unwrap();
+    let windows = [token_window("a", 0, 1000), token_window("a", 16, 7), token_window("b", 0, 65_000)];
+    let one = write_tokens(&root, "k1", "one", &[windows[2].clone(), windows[1].clone()]).unwrap();
     let two = write_tokens(&root, "k1", "two", &windows[..1]).unwrap();
-    assert!(
-        read_tokens(&root).unwrap().is_empty(),
-        "nothing is named yet"
-    );
+    assert!(read_tokens(&root).unwrap().is_empty(), "nothing is named yet");
     commit(&root, tables::TOKENS, &[one, two]);
     assert_eq!(read_tokens(&root).unwrap(), windows);
 }
@@ -65,10 +44,7 @@ fn token_windows_of_two_shapes_are_refused() {
     let mut short = token_window("b", 0, 0);
     short.tokens.pop();
     assert!(write_tokens(&root, "k1", "one", &[short]).is_err());
-    assert!(matches!(
-        write_tokens(&root, "k1", "one", &[]),
-        Err(Error::Empty { .. })
-    ));
+    assert!(matches!(write_tokens(&root, "k1", "one", &[]), Err(Error::Empty { .. })));
 }
 
 // Bug: a damaged token file trains as tokens.
@@ -90,26 +66,16 @@ fn a_flipped_bit_in_a_token_file_is_found() {
 fn a_window_hash_covers_whose_tokens_they_are() {
     let path = Utf8Path::new("x.parquet");
     let (dir, root) = testing::root();
-    let entry = write_tokens(
-        &root,
-        "k1",
-        "one",
-        &[token_window("a", 0, 0), token_window("b", 0, 9)],
-    )
-    .unwrap();
+    let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0), token_window("b", 0, 9)]).unwrap();
     let (file, metadata) = open(&root.join(&entry.file), &entry, "tokens", 1).unwrap();
-    let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-        .build()
-        .unwrap();
+    let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).build().unwrap();
     let batch = reader.next().unwrap().unwrap();
     let swapped = arrow::array::StringArray::from(vec!["b", "a"]);
     let mut columns = batch.columns().to_vec();
     columns[batch.schema().index_of("clip_id").unwrap()] = Arc::new(swapped);
     let swapped = RecordBatch::try_new(batch.schema(), columns).unwrap();
     assert!(TokenRow::read(Columns::new(path, &batch), path, 0).is_ok());
-    let error = TokenRow::read(Columns::new(path, &swapped), path, 5)
-        .err()
-        .unwrap();
+    let error = TokenRow::read(Columns::new(path, &swapped), path, 5).err().unwrap();
     assert!(matches!(error, Error::Hash { row: 5, .. }), "{error}");
     drop(dir);
 }
@@ -152,22 +118,11 @@ fn catalog_rows_come_back_as_they_were() {
         ingest_key: "k".into(),
         ..Default::default()
     };
-    let kept = ClipRow {
-        meta: testing::clip("a", 0, 20).meta,
-        kept: true,
-        reason: None,
-    };
-    let rejected = ClipRow {
-        meta: testing::clip("a", 50, 3).meta,
-        kept: false,
-        reason: Some("too_short".into()),
-    };
+    let kept = ClipRow { meta: testing::clip("a", 0, 20).meta, kept: true, reason: None };
+    let rejected = ClipRow { meta: testing::clip("a", 50, 3).meta, kept: false, reason: Some("too_short".into()) };
     let sources = write_sources(&root, "r1", &[bad.clone(), good.clone()]).unwrap();
     let clips = write_clip_rows(&root, "r1", &[rejected.clone(), kept.clone()]).unwrap();
-    assert!(
-        sources.file.starts_with("catalog/sources-r1-")
-            && clips.file.starts_with("catalog/clips-r1-")
-    );
+    assert!(sources.file.starts_with("catalog/sources-r1-") && clips.file.starts_with("catalog/clips-r1-"));
     commit(&root, tables::SOURCES, &[sources]);
     commit(&root, tables::CLIP_ROWS, &[clips]);
     assert_eq!(read_sources(&root).unwrap(), [good, bad]);
@@ -180,18 +135,8 @@ fn other_kinds_and_later_versions_are_refused() {
     let (_dir, root) = testing::root();
     let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0)]).unwrap();
     let path = root.join(&entry.file);
-    assert!(matches!(
-        open(&path, &entry, "actions", 1),
-        Err(Error::Damaged { .. })
-    ));
-    assert!(matches!(
-        open(&path, &entry, "tokens", 0),
-        Err(Error::Newer {
-            found: 1,
-            known: 0,
-            ..
-        })
-    ));
+    assert!(matches!(open(&path, &entry, "actions", 1), Err(Error::Damaged { .. })));
+    assert!(matches!(open(&path, &entry, "tokens", 0), Err(Error::Newer { found: 1, known: 0, .. })));
     commit(&root, tables::ACTIONS, &[entry]);
     assert!(read_actions(&root).is_err());
 }
@@ -201,24 +146,9 @@ fn other_kinds_and_later_versions_are_refused() {
 fn sql_sees_no_blobs() {
     let names = |table| {
         let schema: SchemaRef = narrow_schema(table).unwrap();
-        schema
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect::<Vec<_>>()
+        schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
     };
-    assert_eq!(
-        names(tables::TOKENS),
-        [
-            "clip_id",
-            "split",
-            "first_frame",
-            "tokenizer",
-            "t",
-            "h",
-            "w"
-        ]
-    );
+    assert_eq!(names(tables::TOKENS), ["clip_id", "split", "first_frame", "tokenizer", "t", "h", "w"]);
     assert!(!names(tables::CLIP_ROWS).contains(&"frame_pts".to_owned()));
     assert!(names(tables::CLIP_ROWS).contains(&"reason".to_owned()));
     assert!(narrow_schema("payloads").is_none());

@@ -19,27 +19,14 @@ fn each_payload_has_a_page_of_its_own() {
     let published = writer.publish().unwrap();
     let file = File::open(&published.path).unwrap();
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-    let metadata = ArrowReaderMetadata::load(&file, options)
-        .unwrap()
-        .metadata()
-        .clone();
+    let metadata = ArrowReaderMetadata::load(&file, options).unwrap().metadata().clone();
     let group = metadata.row_group(0);
-    let (index, column) = group
-        .columns()
-        .iter()
-        .enumerate()
-        .find(|(_, column)| column.column_path().string() == PAYLOAD)
-        .unwrap();
+    let (index, column) =
+        group.columns().iter().enumerate().find(|(_, column)| column.column_path().string() == PAYLOAD).unwrap();
     assert_eq!(column.compression(), Compression::UNCOMPRESSED);
     assert!(column.dictionary_page_offset().is_none() && column.statistics().is_none());
     let pages = metadata.offset_index().unwrap()[0][index].page_locations();
-    assert_eq!(
-        pages
-            .iter()
-            .map(|page| page.first_row_index)
-            .collect::<Vec<_>>(),
-        [0, 1, 2, 3, 4]
-    );
+    assert_eq!(pages.iter().map(|page| page.first_row_index).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
 // Bug: row groups of gigabytes, which every reader and writer buffers whole.
@@ -50,23 +37,14 @@ fn row_groups_are_cut_by_bytes() {
     let mut clip = testing::clip("a", 0, 3);
     let mut data = vec![0; 3 * 2048 * 2048 * 3];
     blake3::Hasher::new().finalize_xof().fill(&mut data);
-    clip.frames = Frames {
-        t: 3,
-        height: 2048,
-        width: 2048,
-        data,
-    };
+    clip.frames = Frames { t: 3, height: 2048, width: 2048, data };
     (clip.meta.height, clip.meta.width) = (2048, 2048);
     (0..4).for_each(|_| writer.push(&clip).unwrap());
     let published = writer.publish().unwrap();
     let file = File::open(&published.path).unwrap();
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).unwrap();
     for group in metadata.metadata().row_groups() {
-        assert!(
-            group.total_byte_size() <= 64 << 20,
-            "{}",
-            group.total_byte_size()
-        );
+        assert!(group.total_byte_size() <= 64 << 20, "{}", group.total_byte_size());
     }
     assert_eq!(metadata.metadata().num_row_groups(), 4, "37 MB a clip");
 }
@@ -88,10 +66,7 @@ fn an_unpublished_shard_is_nothing() {
     assert_eq!(visible(), 0);
     drop(writer);
     assert_eq!(clips.read_dir_utf8().unwrap().count(), 0);
-    assert!(matches!(
-        ClipShardWriter::create(&clips, "two").unwrap().publish(),
-        Err(Error::Empty { .. })
-    ));
+    assert!(matches!(ClipShardWriter::create(&clips, "two").unwrap().publish(), Err(Error::Empty { .. })));
 }
 
 // Bug: a repeated run replaces or duplicates published files. The same clips are the same file.
@@ -106,11 +81,7 @@ fn the_same_clips_make_the_same_file() {
     let first = publish(3);
     assert_eq!(first, publish(3));
     assert_ne!(first.path, publish(4).path);
-    assert!(
-        first.entry.file.starts_with("clips/one-"),
-        "{}",
-        first.entry.file
-    );
+    assert!(first.entry.file.starts_with("clips/one-"), "{}", first.entry.file);
 }
 
 // Bug: actions that are one short, found only when the labels of a trained model do not line up.
@@ -121,10 +92,7 @@ fn rows_that_disagree_with_themselves_are_refused() {
     let mut clip = testing::clip("a", 0, 3);
     clip.meta.actions = Some(vec![0, 1]);
     let error = writer.push(&clip).unwrap_err();
-    assert!(
-        error.to_string().contains("actions") && error.to_string().contains(&clip.clip_id),
-        "{error}"
-    );
+    assert!(error.to_string().contains("actions") && error.to_string().contains(&clip.clip_id), "{error}");
     let mut clip = testing::clip("a", 0, 3);
     clip.meta.width = 9;
     assert!(writer.push(&clip).is_err());
