@@ -1,0 +1,100 @@
+//! Training a model as a step: up to date or not, one at a time, progress bar, stop, record.
+
+use anyhow::Result;
+use camino::Utf8Path;
+use genie_model::{ModelError, Outcome, StepReport, Watch, latest_step};
+use genie_stage::config::Resolved;
+use genie_stage::lock::Lock;
+use genie_stage::progress::Progress;
+use genie_stage::step::StepDir;
+use genie_stage::stop::Stop;
+use serde_json::json;
+
+/// How a training step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitted {
+    /// It had been done before.
+    UpToDate,
+    /// It is done now.
+    Done,
+    /// It was stopped; a checkpoint is written.
+    Stopped(u8),
+}
+
+struct Bar {
+    progress: Progress,
+    stop: Stop,
+    last: Option<StepReport>,
+}
+
+impl Watch for Bar {
+    fn report(&mut self, report: &StepReport) {
+        let metrics = report.metrics.iter().map(|(name, value)| format!(" {name} {value:.3}"));
+        let message = format!("loss {:.4}{}", report.loss, metrics.collect::<String>());
+        self.progress.set_message(message);
+        self.progress.set(report.step as u64);
+        self.last = Some(report.clone());
+    }
+
+    fn stop(&mut self) -> bool {
+        self.stop.requested()
+    }
+}
+
+/// Runs `train` in the step's directory, if the step is not done. `label` is what the progress bar is called, `steps` its length.
+///
+/// # Errors
+/// Those of `train`; if another run is at it; if the record cannot be written.
+pub fn fit(
+    step: &StepDir,
+    config: &Resolved,
+    label: &str,
+    steps: usize,
+    train: impl FnOnce(&Utf8Path, &mut dyn Watch) -> Result<Outcome, ModelError>,
+) -> Result<Fitted> {
+    if step.is_done() {
+        tracing::info!("{label}: up to date");
+        return Ok(Fitted::UpToDate);
+    }
+    let stop = Stop::install();
+    step.create()?;
+    let _lock = Lock::acquire(step.path().join(".lock"))?;
+    step.write_config(config)?;
+    if let Some(done) = latest_step(step.path()) {
+        tracing::info!("{label}: going on after step {done} of {steps}");
+    }
+    let mut bar = Bar { progress: Progress::new(label, steps as u64), stop: stop.clone(), last: None };
+    if let Some(done) = latest_step(step.path()) {
+        bar.progress.set(done as u64);
+    }
+    match train(step.path(), &mut bar)? {
+        Outcome::Finished => {
+            bar.progress.finish();
+            let summary = bar.last.map_or_else(
+                || json!({ "steps": steps }),
+                |last| {
+                    let mut summary = json!({ "steps": last.step, "loss": last.loss });
+                    for (name, value) in &last.metrics {
+                        summary[*name] = json!(value);
+                    }
+                    summary
+                },
+            );
+            step.finish(summary)?;
+            Ok(Fitted::Done)
+        }
+        Outcome::Stopped(done) => {
+            tracing::info!("{label}: stopped after step {done} of {steps}; the same command goes on from there");
+            Ok(Fitted::Stopped(stop.exit_code()))
+        }
+    }
+}
+
+impl From<Fitted> for genie_stage::Exit {
+    fn from(fitted: Fitted) -> Self {
+        match fitted {
+            Fitted::UpToDate | Fitted::Done => Self::Done,
+            Fitted::Stopped(code) => Self::Stopped(code),
+        }
+    }
+}
