@@ -124,3 +124,90 @@ fn commonest(
 fn file_name(path: &str) -> String {
     Utf8Path::new(path).file_name().unwrap_or(path).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use genie_shards::{Clip, ClipShardWriter, Frames, Manifest, tables};
+
+    use super::*;
+
+    const SIZE: usize = 4;
+
+    /// A clip whose frame t is filled with t and led to frame t + 1 by action t mod 5.
+    fn clip(source: &str, split: Split, frames: usize, height: usize) -> Clip {
+        let byte = |t: usize| u8::try_from(t).unwrap();
+        let names = |count: usize| Some((0..count).map(|n| format!("key {n}")).collect());
+        let data = (0..frames).flat_map(|t| vec![byte(t); height * SIZE * 3]).collect();
+        let meta = ClipMeta {
+            clip_id: format!("{source}-clip"),
+            source_id: source.into(),
+            source_path: format!("somewhere/{source}.mp4"),
+            split,
+            time_base: (1, 10),
+            frame_pts: (0..frames as i64).collect(),
+            fps: 10.0,
+            width: SIZE as u32,
+            height: height as u32,
+            actions: Some((0..frames).map(|t| byte(t % 5)).collect()),
+            action_names: names(if source == "odd" { 7 } else { 5 }),
+            ..ClipMeta::default()
+        };
+        Clip { meta, frames: Frames::new(frames, height, SIZE, data).unwrap() }
+    }
+
+    fn published(clips: &[Clip]) -> (tempfile::TempDir, Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let mut writer = ClipShardWriter::create(&root.join("clips"), "test").unwrap();
+        clips.iter().for_each(|clip| writer.push(clip).unwrap());
+        let entry = writer.publish().unwrap().entry;
+        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn nothing_is_measured_on_what_was_trained_on() {
+        let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE)]);
+        let message = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).err().unwrap().to_string();
+        assert!(message.contains("held out") && message.contains("[data] held_out"), "{message}");
+
+        let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE), clip("b", Split::HeldOut, 17, SIZE)]);
+        let footage = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+        assert_eq!(footage.windows.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["b.mp4", "b.mp4"]);
+    }
+
+    #[test]
+    fn truth_lies_between_the_frames_of_its_window() {
+        // Labels of the clip's beginning for a window in its middle would make agreement a matter of luck.
+        let (_dir, root) = published(&[clip("a", Split::HeldOut, 32, SIZE)]);
+        let footage = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+        assert_eq!(footage.windows.len(), 4);
+        for (index, window) in footage.windows.iter().enumerate() {
+            let video = footage.load(index).unwrap();
+            let truth = window.truth.as_ref().unwrap();
+            assert_eq!((video.frames, truth.len()), (8, 7));
+            for (t, &action) in truth.iter().enumerate() {
+                assert_eq!(action, video.frame(0, t)[0] % 5, "frame {t} of window {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn clips_that_do_not_fit_are_left_out_loudly() {
+        let clips = [
+            clip("a", Split::HeldOut, 16, SIZE),
+            clip("b", Split::HeldOut, 16, SIZE),
+            clip("odd", Split::HeldOut, 16, SIZE),
+            clip("tall", Split::HeldOut, 16, SIZE + 1),
+        ];
+        let (_dir, root) = published(&clips);
+        let footage = Footage::open(&root, (SIZE, SIZE), 16, 10, 0).unwrap();
+        let labelled: Vec<(&str, bool)> = footage.windows.iter().map(|w| (w.name.as_str(), w.truth.is_some())).collect();
+        assert_eq!(labelled, [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false)]);
+        assert_eq!(footage.names.actions.len(), 5);
+        assert_eq!(footage.warnings.len(), 2, "{:?}", footage.warnings);
+        let message = Footage::open(&root, (9, 9), 16, 10, 0).err().unwrap().to_string();
+        assert!(message.contains("9×9"), "{message}");
+    }
+}
