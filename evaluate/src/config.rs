@@ -11,8 +11,6 @@ use crate::measure::Settings;
 pub struct EvaluateConfig {
     /// Where the models run: `cpu` or `cuda[:n]`. Not part of the work key.
     pub device: String,
-    /// Key (or its beginning) of the dynamics model to evaluate; empty: the one finished last.
-    pub dynamics: String,
     /// Held-out windows to measure on, at most.
     pub windows: usize,
     /// Frames given at the start of each rollout.
@@ -38,7 +36,6 @@ impl Default for EvaluateConfig {
     fn default() -> Self {
         Self {
             device: "cpu".into(),
-            dynamics: String::new(),
             windows: 64,
             prompt_frames: 1,
             samples: 2,
@@ -101,9 +98,9 @@ impl EvaluateConfig {
         }
     }
 
-    /// What the numbers depend on: all but where they are computed and how the model was named.
+    /// What the numbers depend on: not where they were computed.
     #[must_use]
     pub fn keyed(&self) -> EvaluateConfig {
-        EvaluateConfig { device: String::new(), dynamics: String::new(), ..self.clone() }
+        EvaluateConfig { device: String::new(), ..self.clone() }
     }
 }

@@ -203,7 +203,8 @@ mod tests {
         ];
         let (_dir, root) = published(&clips);
         let footage = Footage::open(&root, (SIZE, SIZE), 16, 10, 0).unwrap();
-        let labelled: Vec<(&str, bool)> = footage.windows.iter().map(|w| (w.name.as_str(), w.truth.is_some())).collect();
+        let labelled: Vec<(&str, bool)> =
+            footage.windows.iter().map(|w| (w.name.as_str(), w.truth.is_some())).collect();
         assert_eq!(labelled, [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false)]);
         assert_eq!(footage.names.actions.len(), 5);
         assert_eq!(footage.warnings.len(), 2, "{:?}", footage.warnings);

@@ -66,16 +66,15 @@ struct Cli {
     config: ConfigArgs,
     #[command(flatten)]
     verbosity: Verbosity,
+    /// Where models run, before the config's: cpu or cuda[:n]
+    #[arg(long, global = true, value_name = "DEVICE")]
+    device: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Make the report, if it is not there; its directory is the last line on stdout
-    Run {
-        /// Where the models run, before [evaluate] device: cpu or cuda[:n]
-        #[arg(long, value_name = "DEVICE")]
-        device: Option<String>,
-    },
+    Run,
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the report is, or what it waits for
@@ -93,12 +92,12 @@ enum Command {
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     genie_stage::log::init(cli.verbosity.level());
-    let config = load(&cli.config)?;
+    let sections = run::Sections::read(&load(&cli.config)?, cli.device.as_deref())?;
     match cli.command {
-        Command::Run { device } => return run::run(&run::Sections::read(&config, device.as_deref())?),
-        Command::Config => print!("{}", run::Sections::read(&config, None)?.resolved()),
+        Command::Run => return run::run(&sections),
+        Command::Config => print!("{}", sections.resolved()),
         Command::Status { json } => {
-            let steps = [run::Sections::read(&config, None)?.status()?];
+            let steps = [sections.status()?];
             if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
         }
     }

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::Device;
 use genie_shards::{Manifest, tables};
-use genie_stage::config::{Config, DataConfig, Resolved};
+use genie_stage::config::{Config, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
 use genie_stage::lock::Lock;
@@ -18,12 +18,13 @@ use genie_stage::status::{State, StepStatus};
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, atomic};
+use genie_training::Chain;
 
 use crate::config::EvaluateConfig;
 use crate::footage::Footage;
 use crate::html;
 use crate::measure::{Watch, measure};
-use crate::models::{Models, find};
+use crate::models::find;
 use crate::pictures::{ScenePictures, draw};
 use crate::report::{Lineage, Report, SCHEMA_VERSION};
 use crate::summary::{Origin, summarise};
@@ -33,9 +34,9 @@ use crate::trained::Trained;
 const FORMAT: u32 = 1;
 const STEP: &str = "evaluate";
 
-/// The sections this stage reads.
+/// The sections this stage reads: its own, and those that say which models.
 pub struct Sections {
-    data: DataConfig,
+    models: genie_training::Sections,
     evaluate: EvaluateConfig,
 }
 
@@ -49,13 +50,13 @@ impl Sections {
         if let Some(device) = device {
             device.clone_into(&mut evaluate.device);
         }
-        Ok(Sections { data: config.section()?, evaluate })
+        Ok(Sections { models: genie_training::Sections::read(config)?, evaluate })
     }
 
     /// As TOML.
     #[must_use]
     pub fn resolved(&self) -> Resolved {
-        Resolved::new().with(&self.data).with(&self.evaluate)
+        self.models.resolved().with(&self.evaluate)
     }
 
     /// Where the report is, or what it waits for.
@@ -63,35 +64,39 @@ impl Sections {
     /// # Errors
     /// When the manifest of the clips cannot be read.
     pub fn status(&self) -> Result<StepStatus> {
-        Ok(match find(&self.data.root, &self.evaluate.dynamics) {
+        Ok(match find(&self.models)? {
             Ok(models) => self.step(&models)?.status("run"),
             Err(missing) => StepStatus {
                 step: "run".into(),
                 key: String::new(),
                 dir: String::new(),
                 state: State::Waiting,
-                needs: missing.to_string(),
+                needs: missing.command.into(),
             },
         })
     }
 
+    fn root(&self) -> &Utf8Path {
+        &self.models.data.root
+    }
+
     fn clips_hash(&self) -> Result<String> {
-        let manifest = Manifest::load(&self.data.root).context("cannot read the manifest of the clips")?;
+        let manifest = Manifest::load(self.root()).context("cannot read the manifest of the clips")?;
         Ok(manifest.table_hash(tables::CLIPS))
     }
 
-    fn step(&self, models: &Models) -> Result<StepDir> {
+    fn step(&self, models: &Chain) -> Result<StepDir> {
         let key = Key::builder(STEP, FORMAT)
             .config(&self.evaluate.keyed())
             .input("clips", self.clips_hash()?)
-            .input("tokenizer", &models.tokenizer.key)
-            .input("lam", &models.lam.key)
-            .input("dynamics", &models.dynamics.key)
+            .input("tokenizer", models.tokenizer.key())
+            .input("lam", models.lam.key())
+            .input("dynamics", models.dynamics.key())
             .finish();
-        Ok(StepDir::open(self.data.root.join("reports").join(key.as_str()), &key, STEP))
+        Ok(StepDir::open(self.root().join("reports").join(key.as_str()), &key, STEP))
     }
 
-    fn lineage(&self, models: &Models, step: &StepDir) -> Result<Lineage> {
+    fn lineage(&self, models: &Chain, step: &StepDir) -> Result<Lineage> {
         let versions = [
             ("genie-evaluate", lineage::VERSION.to_owned()),
             ("git", lineage::git_revision().to_owned()),
@@ -101,9 +106,9 @@ impl Sections {
         ];
         Ok(Lineage {
             data: self.clips_hash()?,
-            tokenizer: models.tokenizer.key.clone(),
-            lam: models.lam.key.clone(),
-            dynamics: models.dynamics.key.clone(),
+            tokenizer: models.tokenizer.key().to_string(),
+            lam: models.lam.key().to_string(),
+            dynamics: models.dynamics.key().to_string(),
             evaluate: step.key().to_string(),
             device: self.evaluate.device.clone(),
             config: serde_json::to_value(&self.evaluate)?,
@@ -121,29 +126,29 @@ impl Sections {
 /// When models or held-out clips are missing or do not fit each other, or the report cannot be written. Then no report was
 /// written over.
 pub fn run(sections: &Sections) -> Result<Exit> {
-    let Sections { data, evaluate } = sections;
+    let (root, evaluate) = (sections.root(), &sections.evaluate);
     let device: Device = evaluate.device.parse()?;
-    let models = find(&data.root, &evaluate.dynamics)?;
+    let models = find(&sections.models)??;
     let step = sections.step(&models)?;
     if step.is_done() {
         tracing::info!("evaluate: up to date");
         println!("{}", step.path());
         return Ok(Exit::Done);
     }
-    let _lock = Lock::acquire(data.root.join("reports/.lock"))?;
+    let _lock = Lock::acquire(root.join("reports/.lock"))?;
     let stop = Stop::install();
     let model = Trained::load(&models, evaluate.sampler(), &device)?;
-    let footage = Footage::open(&data.root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
+    let footage = Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
     let settings = evaluate.settings();
     let windows = footage.windows.len();
-    tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key);
+    tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
 
     let shown = Shown { progress: Progress::new("evaluate", settings.work(windows) as u64), stop: stop.clone() };
     let found = measure(&model, &footage.windows, &|index| footage.load(index), &settings, &shown)?;
     shown.progress.finish();
     let Some(found) = found else {
         tracing::info!("evaluate: stopped; nothing was written");
-        return Ok(Exit::Stopped(stop.exit_code()));
+        return Ok(stop.exit());
     };
 
     let origin = Origin {

@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{Device, Dynamics, Lam, SamplerConfig, Tokenizer};
+use genie_training::Chain;
 
-use crate::models::Models;
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
 /// Tokenizer, latent action model and dynamics of one lineage.
@@ -16,31 +16,31 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Loads the newest checkpoints of `models`.
+    /// Loads the models of a config's chain of steps.
     ///
     /// # Errors
     /// When one is missing, damaged, or does not fit the others.
-    pub fn load(models: &Models, sampler: SamplerConfig, device: &Device) -> Result<Trained> {
-        let tokenizer = Tokenizer::load(&models.tokenizer.dir, device).context("cannot load the tokenizer")?;
-        let lam = Lam::load(&models.lam.dir, device).context("cannot load the latent action model")?;
-        let dynamics = Dynamics::load(&models.dynamics.dir, device).context("cannot load the dynamics model")?;
+    pub fn load(models: &Chain, sampler: SamplerConfig, device: &Device) -> Result<Trained> {
+        let tokenizer = Tokenizer::load(models.tokenizer.path(), device).context("cannot load the tokenizer")?;
+        let lam = Lam::load(models.lam.path(), device).context("cannot load the latent action model")?;
+        let dynamics = Dynamics::load(models.dynamics.path(), device).context("cannot load the dynamics model")?;
         let (rows, columns) = tokenizer.grid();
         ensure!(
             (dynamics.positions(), dynamics.codebook_size()) == (rows * columns, tokenizer.codebook_size()),
             "dynamics {} was trained on {} tokens a frame of {} codes, but tokenizer {} makes {} of {}: they do not belong together",
-            models.dynamics.key,
+            models.dynamics.key(),
             dynamics.positions(),
             dynamics.codebook_size(),
-            models.tokenizer.key,
+            models.tokenizer.key(),
             rows * columns,
             tokenizer.codebook_size(),
         );
         ensure!(
             dynamics.num_actions() == lam.num_actions(),
             "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
-            models.dynamics.key,
+            models.dynamics.key(),
             dynamics.num_actions(),
-            models.lam.key,
+            models.lam.key(),
             lam.num_actions(),
         );
         Ok(Trained { tokenizer, lam, dynamics, sampler })
