@@ -4,6 +4,17 @@
 //! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
 //! Burn's types and the choice of backend stay inside, so that the stages compile without them.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_lossless,
+    reason = "counts of pixels, tokens and codes are far below 2^31; Burn's indices are i64 and its values f32"
+)]
+#![allow(clippy::many_single_char_names, clippy::similar_names, reason = "b, t, s, d, k and dq, dk, dv are the paper's and the field's names")]
+#![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
+
 mod data;
 mod device;
 mod dynamics;
