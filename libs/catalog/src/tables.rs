@@ -1,6 +1,6 @@
 //! Which files each table is made of: exactly those that the manifests name.
 //!
-//! A table is a DataFusion listing table over single files, never over a directory, and of the columns that
+//! A table is a `DataFusion` listing table over single files, never over a directory, and of the columns that
 //! `genie_shards::narrow_schema` gives, whatever else lies in the files.
 
 use std::sync::Arc;
@@ -71,15 +71,19 @@ fn provider(table: &str, files: &[Utf8PathBuf]) -> DataFusionResult<Arc<dyn Tabl
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
-/// The file as a URL. A path as such would do, were it not that DataFusion takes `[`, `*` and `?` in it for a pattern.
+/// The file as a URL. A path as such would do, were it not that `DataFusion` takes `[`, `*` and `?` in it for a pattern.
 fn url(file: &Utf8Path) -> DataFusionResult<ListingTableUrl> {
     let absolute = std::path::absolute(file)?;
     let mut url = "file://".to_owned();
     for &byte in absolute.as_os_str().as_encoded_bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => url.push(char::from(byte)),
-            other => url.push_str(&format!("%{other:02X}")),
+            other => url.extend(['%', hex(other >> 4), hex(other & 15)]),
         }
     }
     ListingTableUrl::parse(url)
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0')
 }

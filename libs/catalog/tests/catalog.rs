@@ -186,6 +186,6 @@ fn opening_is_fast() {
     let catalog = Catalog::open(&root).unwrap();
     let opened = start.elapsed();
     assert_eq!(catalog.clips_without_tokens("k", None, 16).unwrap().len(), 50);
-    eprintln!("open {opened:?}, first query {:?}", start.elapsed() - opened);
+    eprintln!("opened after {opened:?}, first answer after {:?}", start.elapsed());
     assert!(opened.as_millis() < 1000, "{opened:?}");
 }
