@@ -16,8 +16,10 @@ export CARGO_TARGET_DIR GENIE_GIT_REVISION PIPELINE VIDEOS ROOT
 GENIE = "$$CARGO_TARGET_DIR/release/genie"
 # Own videos get a dataset of their own, named after them, unless ROOT says where.
 DATA = $(if $(VIDEOS),--videos "$$VIDEOS" --root "$${ROOT:-data/$$(basename "$$VIDEOS" | tr -c 'A-Za-z0-9._\n-' _)}",$(if $(ROOT),--root "$$ROOT"))
+# All models on one device; and a binary that can use it.
+DEVICES = $(if $(DEVICE),$(foreach section,tokenizer lam dynamics evaluate,--set $(section).device=$(DEVICE)))
 # 2 is "done, some videos were rejected", which genie has said; to make, it is no error.
-RUN = $(GENIE) run "$$PIPELINE" $(DATA)
+RUN = $(GENIE) run "$$PIPELINE" $(DATA) $(DEVICES)
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
@@ -29,6 +31,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  VIDEOS=dir    your own videos instead of the built-in game (a directory, a glob or @list.txt)'
+	@echo '  FEATURES=cuda DEVICE=cuda   build for NVIDIA GPUs, and train and evaluate there'
 	@echo '  ROOT=dir      where everything is put; with VIDEOS, data/<name of VIDEOS> by default'
 
 demo: build ## Everything, from nothing to a report: run it again and it does nothing
@@ -54,7 +57,7 @@ setup: ## Install the system packages that are missing
 
 build: setup ## Build all binaries
 	@test -x $(GENIE) || echo 'building: the first time takes half an hour on two cores, the next ones seconds' >&2
-	@$(CARGO) build --release --workspace --locked
+	@$(CARGO) build --release --workspace --locked $(if $(FEATURES),--features $(FEATURES))
 
 test: setup ## Build and run all tests
 	@# The black-box tests run the built binaries, which `cargo test` alone would not build.
