@@ -5,9 +5,9 @@
 //!   shuffled. Held keys make both sequences slow, and slow sequences agree by chance more often than coin tosses. So
 //!   the shuffle keeps that slowness: each window gets the truth of another window, rotated by a random offset, many
 //!   times over.
-//! - accuracy: name each latent action after the true action it most often meets, and count hits. The names are learnt
-//!   on one half of the groups (sources) and tested on the other, then the other way round: a map fitted on its own
-//!   test data would always look better than chance. The baseline always answers with the commonest action.
+//! - accuracy: name each latent action after the true action it most often meets, and count hits. The names for a group
+//!   (source) are learnt on all the others: a map fitted on its own test data would always look better than chance. The
+//!   baseline always answers with the commonest action.
 
 use rand::{RngExt, seq::SliceRandom};
 
@@ -107,22 +107,24 @@ fn shuffled_nmi(windows: &[Pairs], latents: usize, truths: usize, draws: usize, 
     values
 }
 
-/// For each group: (hits, pairs), with names learnt on the groups of the other parity.
+/// For each group: (hits, pairs), with names learnt on all other groups.
 fn cross_fitted_hits(windows: &[Pairs], groups: usize, latents: usize, truths: usize) -> Vec<(u64, u64)> {
-    // With one group there is no other half: halve its windows instead.
-    let half = |index: usize, window: &Pairs| if groups > 1 { window.group % 2 } else { index % 2 };
-    let mut fitted = [Table::new(latents, truths), Table::new(latents, truths)];
+    // With one group there is no other: leave out a window at a time instead.
+    let fold = |index: usize, window: &Pairs| if groups > 1 { window.group } else { index };
+    let folds = if groups > 1 { groups } else { windows.len() };
+    let mut tables = vec![Table::new(latents, truths); folds];
     for (index, window) in windows.iter().enumerate() {
-        fitted[1 - half(index, window)].count(&window.latent, &window.truth);
+        tables[fold(index, window)].count(&window.latent, &window.truth);
     }
-    let names = fitted.map(|table| table.majority());
+    let mut others = vec![1; folds];
     let mut hits = vec![(0, 0); groups];
-    for (index, window) in windows.iter().enumerate() {
-        let names = &names[half(index, window)];
-        let right =
-            window.latent.iter().zip(&window.truth).filter(|&(&l, &a)| names[usize::from(l)] == usize::from(a)).count();
-        hits[window.group].0 += right as u64;
-        hits[window.group].1 += window.latent.len() as u64;
+    for (left_out, table) in tables.iter().enumerate() {
+        others[left_out] = 0;
+        let names = weighted(&tables, &others).majority();
+        others[left_out] = 1;
+        let group = if groups > 1 { left_out } else { 0 };
+        hits[group].0 += table.rows().iter().zip(names).map(|(row, name)| row[name]).sum::<u64>();
+        hits[group].1 += table.total();
     }
     hits
 }

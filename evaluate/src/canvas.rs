@@ -9,7 +9,10 @@ use anyhow::{Context, Result};
 use png::{BitDepth, ColorType, Encoder};
 
 /// Pixels between two frames.
-pub const GAP: usize = 4;
+pub const GAP: usize = 2;
+/// Height of the mark above given frames, and of it with its distance.
+const MARK_HEIGHT: usize = 3;
+const HEAD: usize = 6;
 /// Colour of the mark above given frames.
 const MARK: [u8; 4] = [240, 160, 30, 255];
 
@@ -66,13 +69,13 @@ pub struct Canvas {
 pub fn grid(rows: &[Vec<&[u8]>], height: usize, width: usize, zoom: Zoom, marked: usize) -> Canvas {
     let (cell_width, cell_height) = (zoom.apply(width), zoom.apply(height));
     let columns = rows.first().map_or(0, Vec::len);
-    let head = if marked > 0 { GAP } else { 0 };
+    let head = if marked > 0 { HEAD } else { 0 };
     let mut canvas = Canvas::transparent(
         (cell_width + GAP) * columns - GAP.min(cell_width * columns),
         head + (cell_height + GAP) * rows.len() - GAP.min(cell_height * rows.len()),
     );
     for column in 0..marked.min(columns) {
-        canvas.fill(column * (cell_width + GAP), 0, cell_width, GAP / 2, MARK);
+        canvas.fill(column * (cell_width + GAP), 0, cell_width, MARK_HEIGHT, MARK);
     }
     for (r, row) in rows.iter().enumerate() {
         for (c, frame) in row.iter().enumerate() {

@@ -152,7 +152,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     };
 
     let origin = Origin {
-        created: Clock::start().lineage().finished.to_string(),
+        created: format!("{:.0}", Clock::start().lineage().finished),
         lineage: sections.lineage(&models, &step)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
