@@ -20,7 +20,7 @@ pub struct EvaluateConfig {
     /// Windows that go through the models at once.
     pub batch: usize,
     pub seed: u64,
-    /// MaskGIT steps a frame.
+    /// Unmasking steps a frame.
     pub steps: usize,
     /// Divides the logits before sampling; 0 takes the likeliest token.
     pub temperature: f32,

@@ -145,7 +145,7 @@ mod tests {
             source_path: format!("somewhere/{source}.mp4"),
             split,
             time_base: (1, 10),
-            frame_pts: (0..frames as i64).collect(),
+            frame_pts: (0..i64::try_from(frames).unwrap()).collect(),
             fps: 10.0,
             width: SIZE as u32,
             height: height as u32,
@@ -160,7 +160,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let mut writer = ClipShardWriter::create(&root.join("clips"), "test").unwrap();
-        clips.iter().for_each(|clip| writer.push(clip).unwrap());
+        for clip in clips {
+            writer.push(clip).unwrap();
+        }
         let entry = writer.publish().unwrap().entry;
         Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
         (dir, root)

@@ -129,15 +129,15 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
     let device: Device = evaluate.device.parse()?;
     let models = find(&sections.models)??;
-    let step = sections.step(&models)?;
-    if step.is_done() {
+    let output = sections.step(&models)?;
+    if output.is_done() {
         tracing::info!("evaluate: up to date");
-        println!("{}", step.path());
+        println!("{}", output.path());
         return Ok(Exit::Done);
     }
     let _lock = Lock::acquire(root.join("reports/.lock"))?;
     let stop = Stop::install();
-    let model = Trained::load(&models, evaluate.sampler(), &device)?;
+    let model = Trained::load(&models, evaluate.sampler(), device)?;
     let footage = Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
     let settings = evaluate.settings();
     let windows = footage.windows.len();
@@ -153,16 +153,16 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 
     let origin = Origin {
         created: format!("{:.0}", Clock::start().lineage().finished),
-        lineage: sections.lineage(&models, &step)?,
+        lineage: sections.lineage(&models, &output)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
         warnings: footage.warnings.clone(),
     };
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
     let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
-    write(&step, sections, &report, &pictures)?;
+    write(&output, sections, &report, &pictures)?;
     tell(&report);
-    println!("{}", step.path());
+    println!("{}", output.path());
     Ok(Exit::Done)
 }
 

@@ -20,10 +20,10 @@ impl Trained {
     ///
     /// # Errors
     /// When one is missing, damaged, or does not fit the others.
-    pub fn load(models: &Chain, sampler: SamplerConfig, device: &Device) -> Result<Trained> {
-        let tokenizer = Tokenizer::load(models.tokenizer.path(), device).context("cannot load the tokenizer")?;
-        let lam = Lam::load(models.lam.path(), device).context("cannot load the latent action model")?;
-        let dynamics = Dynamics::load(models.dynamics.path(), device).context("cannot load the dynamics model")?;
+    pub fn load(models: &Chain, sampler: SamplerConfig, device: Device) -> Result<Trained> {
+        let tokenizer = Tokenizer::load(models.tokenizer.path(), &device).context("cannot load the tokenizer")?;
+        let lam = Lam::load(models.lam.path(), &device).context("cannot load the latent action model")?;
+        let dynamics = Dynamics::load(models.dynamics.path(), &device).context("cannot load the dynamics model")?;
         let (rows, columns) = tokenizer.grid();
         ensure!(
             (dynamics.positions(), dynamics.codebook_size()) == (rows * columns, tokenizer.codebook_size()),
