@@ -32,6 +32,7 @@ pub fn encode(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exi
     let directory = chain.tokens.path();
     chain.tokens.create()?;
     let _lock = Lock::acquire(directory.join(".lock"))?;
+    chain.tokens.write_config(&sections.resolved())?;
     let tokenizer = Tokenizer::load(chain.tokenizer.path(), device).context("cannot load the tokenizer")?;
     let store = ClipStore::open(&sections.data.root, None).context("cannot read the clips")?;
     let (height, width) = tokenizer.size();

@@ -32,6 +32,7 @@ pub fn label(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exit
     let directory = chain.actions.path();
     chain.actions.create()?;
     let _lock = Lock::acquire(directory.join(".lock"))?;
+    chain.actions.write_config(&sections.resolved())?;
     let lam = Lam::load(chain.lam.path(), device).context("cannot load the latent action model")?;
     let store = ClipStore::open(&sections.data.root, None).context("cannot read the clips")?;
     let (key, frames) = (chain.lam.key().as_str(), sections.tokenizer.0.frames);
