@@ -100,7 +100,8 @@ where
     fs::create_dir_all(&temporary).map_err(ModelError::io(&temporary))?;
     let at = |name: &str| temporary.join(name);
 
-    let mut store = SafetensorsStore::from_file(at(WEIGHTS).as_std_path());
+    // Burn's own metadata come in a random order; without them the same weights are the same bytes, and hash alike.
+    let mut store = SafetensorsStore::from_file(at(WEIGHTS).as_std_path()).clear_metadata();
     model.save_into(&mut store).map_err(|error| ModelError::checkpoint(at(WEIGHTS), error))?;
     BinFileRecorder::<FullPrecisionSettings>::new()
         .record(optimizer.to_record(), at("optimizer").into())
