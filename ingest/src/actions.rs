@@ -189,8 +189,12 @@ impl<'a> Table<'a> {
             .collect();
         let names = (0..1_usize << keys.len())
             .map(|set| {
-                let held: Vec<&str> =
-                    keys.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1).map(|(_, (name, _))| *name).collect();
+                let held: Vec<&str> = keys
+                    .iter()
+                    .enumerate()
+                    .filter(|(bit, _)| set >> bit & 1 == 1)
+                    .map(|(_, (name, _))| *name)
+                    .collect();
                 if held.is_empty() { NO_KEYS.to_owned() } else { held.join("+") }
             })
             .collect();
@@ -247,7 +251,9 @@ mod tests {
     /// Would catch a name that sticks to the wrong number, and a last row that stops the reader.
     #[test]
     fn numbered_actions() {
-        let sidecar = parse("frame,action,action_name,reward,done,level_seed\n0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n").unwrap();
+        let sidecar =
+            parse("frame,action,action_name,reward,done,level_seed\n0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n")
+                .unwrap();
         assert_eq!(sidecar.actions, [2, 0, 0]);
         assert_eq!(sidecar.names, ["LEFT", "1", "RIGHT"]);
     }

@@ -56,8 +56,12 @@ impl Catalogue {
         let rows = read_sources(root).with_context(|| format!("cannot read the catalog in {root}"))?;
         let known = rows.iter().map(identity).collect();
         let decides = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
-        let decided =
-            rows.iter().enumerate().filter(|(_, row)| decides(row)).map(|(n, row)| (row.source_id.clone(), n)).collect();
+        let decided = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| decides(row))
+            .map(|(n, row)| (row.source_id.clone(), n))
+            .collect();
         Ok(Self { rows, known, decided })
     }
 
@@ -110,7 +114,9 @@ impl Catalogue {
         })?;
         let dropped = self.rows.iter().filter(|row| !kept(&row.source_id) && row.status == Status::Accepted).count();
         if dropped > 0 {
-            tracing::info!("ingest: the config or a sidecar changed: {dropped} sources are dropped and made again if they are still there");
+            tracing::info!(
+                "ingest: the config or a sidecar changed: {dropped} sources are dropped and made again if they are still there"
+            );
         }
         Ok(())
     }

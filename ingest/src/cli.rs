@@ -10,7 +10,7 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig};
-use crate::{ffi, pipeline, sample, status as steps};
+use crate::{decode, pipeline, sample, status as steps};
 
 /// Videos to clip shards
 #[derive(Parser)]
@@ -76,7 +76,7 @@ struct SampleArgs {
 pub fn run() -> Result<Exit> {
     let cli: Cli = cli::parse();
     log::init(cli.verbosity.level());
-    ffi::quiet(cli.verbosity.level() < 2);
+    decode::init(cli.verbosity.level() >= 2);
     let config = config::load(&cli.config)?;
     let data: DataConfig = config.section()?;
     let ingest: IngestConfig = config.section()?;
@@ -99,7 +99,11 @@ pub fn run() -> Result<Exit> {
         }
         Command::Status { json } => {
             let steps = steps::steps(&data, &config.section()?, &ingest)?;
-            if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
+            if json {
+                status::print_json(&steps)?
+            } else {
+                status::print_text(&steps)?
+            }
             Ok(Exit::Done)
         }
     }

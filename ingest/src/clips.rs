@@ -74,7 +74,8 @@ impl<'a> Cutter<'a> {
             data: std::mem::take(&mut self.rgb),
         };
         let sidecar = self.origin.sidecar;
-        let effects: Option<Vec<u8>> = sidecar.and_then(|sidecar| rows.iter().map(|rows| sidecar.effect(rows)).collect());
+        let effects: Option<Vec<u8>> =
+            sidecar.and_then(|sidecar| rows.iter().map(|rows| sidecar.effect(rows)).collect());
         let meta = ClipMeta {
             clip_id: clip_id(self.origin.source_id, track, first, last, config),
             source_id: self.origin.source_id.to_owned(),
@@ -106,7 +107,8 @@ impl<'a> Cutter<'a> {
 
 /// A name made of everything that decides a clip's pixels.
 fn clip_id(source_id: &str, track: &Track, start: i64, end: i64, config: &IngestConfig) -> String {
-    let transform = format!("rgb24 stretch {}x{} fps {} rotate {}", config.width, config.height, config.fps, track.rotation);
+    let transform =
+        format!("rgb24 stretch {}x{} fps {} rotate {}", config.width, config.height, config.fps, track.rotation);
     let name = format!("{source_id} stream {} pts {start} {end} {transform}", track.stream);
     let mut id = blake3::hash(name.as_bytes()).to_hex().to_string();
     id.truncate(32);

@@ -8,11 +8,11 @@
 use std::collections::hash_map::{Entry, HashMap};
 use std::path::Path;
 
-use ffmpeg_next as ffmpeg;
 use ffmpeg::codec::packet::side_data;
 use ffmpeg::format::context::Input;
 use ffmpeg::format::stream::Disposition;
 use ffmpeg::{Packet, Stream, codec, decoder, frame, media};
+use ffmpeg_next as ffmpeg;
 use genie_stage::stop::{Stop, Stopped};
 
 use crate::colour::Colour;
@@ -85,6 +85,14 @@ impl From<Stopped> for Failure {
     fn from(stopped: Stopped) -> Self {
         Self::Fatal(stopped.into())
     }
+}
+
+/// Makes FFmpeg ready: with words for its errors, and its own remarks on damaged files to itself unless they are asked
+/// for (what matters of them is in the catalog).
+pub fn init(remarks: bool) {
+    // It fails in no version that this builds against, and nothing here depends on it.
+    let _ = ffmpeg::init();
+    ffmpeg::util::log::set_level(if remarks { ffmpeg::log::Level::Verbose } else { ffmpeg::log::Level::Quiet });
 }
 
 /// Decodes a video and hands each sampled frame to `sink`.
@@ -424,9 +432,9 @@ fn rotation(stream: &Stream<'_>) -> i32 {
 /// Quarters of a turn clockwise, 0 to 3, from the nine 16.16 fixed-point numbers of a display matrix.
 fn quarter_turns(matrix: &[u8]) -> i32 {
     let number = |index: usize| {
-        matrix.get(4 * index..4 * index + 4).map_or(0.0, |bytes| {
-            f64::from(i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        })
+        matrix
+            .get(4 * index..4 * index + 4)
+            .map_or(0.0, |bytes| f64::from(i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))
     };
     let across = number(0).hypot(number(3));
     let down = number(1).hypot(number(4));

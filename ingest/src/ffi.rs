@@ -14,22 +14,16 @@ use std::path::Path;
 use std::ptr;
 
 use ffmpeg_next::ffi::{
-    AVPixelFormat, SwsContext, av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info, avformat_open_input,
-    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
+    AVPixelFormat, SwsContext, av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info,
+    avformat_open_input, sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
 };
 use ffmpeg_next::software::scaling::Flags;
-use ffmpeg_next::util::log;
 use ffmpeg_next::{Dictionary, Error, format, frame};
 
 /// Containers that hold pictures themselves. Playlists and scripts (HLS, DASH, concat, …), which name other files, and
 /// text and devices are not among them.
 const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,obu,ivf,gif,asf,ogg,\
                           3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
-
-/// Whether FFmpeg keeps its own remarks on damaged files to itself: what matters of them is in the catalog.
-pub fn quiet(quiet: bool) {
-    log::set_level(if quiet { log::Level::Quiet } else { log::Level::Verbose });
-}
 
 /// Opens a local media file and finds out what streams it has.
 pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {

@@ -20,12 +20,12 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, anyhow};
 use camino::Utf8Path;
 use genie_shards::{Manifest, SourceRow, Split, Status};
-use genie_stage::Exit;
-use genie_stage::config::DataConfig;
+use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
+use genie_stage::{Exit, atomic};
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, config_key};
@@ -66,15 +66,13 @@ pub fn run(data: &DataConfig, config: &IngestConfig, stop: &Stop) -> Result<Exit
     }
 
     let (work, mut tally) = plan(sources, &catalogue);
-    if work.new.is_empty() && work.rows.is_empty() {
-        tally.report(data, "is up to date");
-        return Ok(tally.exit());
-    }
+    tally.new_rows += work.rows.len() as u64;
+    atomic::write(root.join("clips/config.toml"), Resolved::new().with(data).with(config).to_string())?;
     let held = splits(&work.new, data, config)?;
     publish_rows(root, &key, work.rows)?;
     let done = pool.install(|| ingest_all(&work.new, &held, root, config, stop))?;
     tally.add(done);
-    tally.report(data, "is done");
+    tally.report(data);
     Ok(tally.exit())
 }
 
@@ -85,6 +83,9 @@ pub fn videos(data: &DataConfig) -> Vec<String> {
 
 /// Which of the new sources are held out.
 fn splits(new: &[Source], data: &DataConfig, config: &IngestConfig) -> Result<Vec<Split>> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
     let by_id: HashMap<&str, &Source> = new.iter().map(|source| (source.id.as_str(), source)).collect();
     let ids: Vec<&str> = new.iter().map(|source| source.id.as_str()).collect();
     let published = Catalogue::splits(&data.root)?;
@@ -110,6 +111,9 @@ fn publish_rows(root: &Utf8Path, key: &Key, rows: Vec<SourceRow>) -> Result<()> 
 
 /// Decodes all new sources, a group at a time on each worker.
 fn ingest_all(new: &[Source], splits: &[Split], root: &Utf8Path, config: &IngestConfig, stop: &Stop) -> Result<Tally> {
+    if new.is_empty() {
+        return Ok(Tally::default());
+    }
     let progress = Progress::new("ingest", new.len() as u64);
     let clips = AtomicUsize::new(0);
     let total = Mutex::new(Tally::default());

@@ -49,7 +49,9 @@ impl ShardWriter {
         if rejected.is_none() {
             let shard = match self.shard.take() {
                 Some(shard) => shard,
-                None => ClipShardWriter::create(&self.root.join("clips"), &format!("{}-{}", self.name, self.shards.len()))?,
+                None => {
+                    ClipShardWriter::create(&self.root.join("clips"), &format!("{}-{}", self.name, self.shards.len()))?
+                }
             };
             let shard = self.shard.insert(shard);
             shard.push(&clip)?;
@@ -74,8 +76,10 @@ impl ShardWriter {
     /// Puts all files in place.
     pub fn publish(mut self) -> Result<Files> {
         self.end_shard()?;
-        let sources = (!self.sources.is_empty()).then(|| write_sources(&self.root, &self.name, &self.sources)).transpose()?;
-        let clips = (!self.clips.is_empty()).then(|| write_clip_rows(&self.root, &self.name, &self.clips)).transpose()?;
+        let sources =
+            (!self.sources.is_empty()).then(|| write_sources(&self.root, &self.name, &self.sources)).transpose()?;
+        let clips =
+            (!self.clips.is_empty()).then(|| write_clip_rows(&self.root, &self.name, &self.clips)).transpose()?;
         Ok(Files { shards: self.shards, sources, clips })
     }
 

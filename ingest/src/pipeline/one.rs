@@ -56,7 +56,8 @@ pub fn ingest_one(
             }
             compare_lengths(source, sidecar, &summary);
             describe(&mut row, &summary);
-            let detail = format!("{:.2} s: fewer than {} frames at {} FPS", summary.seconds, config.min_frames, config.fps);
+            let detail =
+                format!("{:.2} s: fewer than {} frames at {} FPS", summary.seconds, config.min_frames, config.fps);
             (kept == 0).then(|| Reject::new(Reason::TooShort, detail))
         }
         Err(Failure::Reject(reject)) => Some(reject),

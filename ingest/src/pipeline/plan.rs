@@ -1,6 +1,7 @@
 //! Sorting out the files that were found: what is known, what is the same twice, what is new.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use genie_shards::SourceRow;
 
@@ -25,8 +26,12 @@ pub fn plan(sources: Vec<Source>, catalogue: &Catalogue) -> (Work, Tally) {
     let mut contents: BTreeMap<String, Vec<Source>> = BTreeMap::new();
     for source in sources {
         if let Some(reject) = &source.reject {
-            work.rows.push(source.rejected(reject));
-            tally.reject(&source.path, reject);
+            let row = source.rejected(reject);
+            tally.rejected += 1;
+            if !catalogue.has_row(&row) {
+                tracing::warn!("{}: {reject}", row.source_path);
+                work.rows.push(row);
+            }
         } else {
             contents.entry(source.id.clone()).or_default().push(source);
         }
@@ -34,6 +39,10 @@ pub fn plan(sources: Vec<Source>, catalogue: &Catalogue) -> (Work, Tally) {
     for (id, mut same) in contents {
         let original = if let Some(row) = catalogue.decided(&id) {
             tally.known(row);
+            // A file that was only moved is no duplicate.
+            if !Path::new(&row.source_path).exists() {
+                same.remove(0);
+            }
             same.retain(|copy| copy.shown_path() != row.source_path);
             row.source_path.clone()
         } else {
@@ -44,10 +53,12 @@ pub fn plan(sources: Vec<Source>, catalogue: &Catalogue) -> (Work, Tally) {
             path
         };
         for copy in same {
-            work.rows.push(copy.rejected(&Reject::new(Reason::Duplicate, format!("the same bytes as {original}"))));
             tally.duplicates += 1;
+            let row = copy.rejected(&Reject::new(Reason::Duplicate, format!("the same bytes as {original}")));
+            if !catalogue.has_row(&row) {
+                work.rows.push(row);
+            }
         }
     }
-    work.rows.retain(|row| !catalogue.has_row(row));
     (work, tally)
 }

@@ -77,8 +77,7 @@ pub fn identify(found: Vec<Found>, key: &Key, stop: &Stop) -> Result<Vec<Source>
 
 fn identify_one(found: Found, key: &Key) -> Source {
     let Found { path, reject, guess } = found;
-    let mut source =
-        Source { path, id: String::new(), bytes: 0, key: key.to_string(), sidecar: None, reject, guess };
+    let mut source = Source { path, id: String::new(), bytes: 0, key: key.to_string(), sidecar: None, reject, guess };
     if source.reject.is_some() {
         return source;
     }

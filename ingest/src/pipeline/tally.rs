@@ -1,23 +1,22 @@
 //! What a run tells at its end: counts of the sources that were asked for, and the exit code that follows.
 
-use std::path::Path;
-
 use genie_shards::{SourceRow, Status};
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
 
 use super::source::Source;
-use crate::reject::Reject;
 
 /// What became of the sources that were asked for.
 #[derive(Default)]
 pub struct Tally {
     accepted: u64,
     clips: u64,
-    rejected: u64,
+    pub rejected: u64,
     pub duplicates: u64,
     skipped: u64,
     new_clips: u64,
+    /// Rows that this run added to the catalog.
+    pub new_rows: u64,
 }
 
 impl Tally {
@@ -30,11 +29,6 @@ impl Tally {
         }
     }
 
-    pub fn reject(&mut self, path: &Path, reject: &Reject) {
-        tracing::warn!("{}: {reject}", path.display());
-        self.rejected += 1;
-    }
-
     pub fn ingested(&mut self, source: &Source, row: &SourceRow) {
         let detail = row.detail.as_deref().unwrap_or("");
         match &row.reason {
@@ -45,12 +39,14 @@ impl Tally {
             Some(reason) => {
                 tracing::warn!("{}: {reason}: {detail}", row.source_path);
                 self.rejected += 1;
+                self.new_rows += 1;
             }
             None => {
                 if !detail.is_empty() {
                     tracing::warn!("{}: {detail}", row.source_path);
                 }
                 self.accepted += 1;
+                self.new_rows += 1;
                 self.clips += u64::from(row.clips_kept);
                 self.new_clips += u64::from(row.clips_kept);
             }
@@ -64,12 +60,19 @@ impl Tally {
         self.duplicates += other.duplicates;
         self.skipped += other.skipped;
         self.new_clips += other.new_clips;
+        self.new_rows += other.new_rows;
     }
 
-    pub fn report(&self, data: &DataConfig, how: &str) {
+    pub fn report(&self, data: &DataConfig) {
+        let how = if self.new_rows == 0 { "is up to date" } else { "is done" };
         tracing::info!(
             "ingest {how}: {} sources with {} clips ({} new), {} rejected, {} duplicates; in {}",
-            self.accepted, self.clips, self.new_clips, self.rejected, self.duplicates, data.root
+            self.accepted,
+            self.clips,
+            self.new_clips,
+            self.rejected,
+            self.duplicates,
+            data.root
         );
     }
 

@@ -5,9 +5,9 @@
 //! (crf 12) that a model cannot tell the pixels from the game's own.
 
 use camino::Utf8Path;
-use ffmpeg_next as ffmpeg;
 use ffmpeg::codec::{self, encoder};
 use ffmpeg::{Dictionary, Packet, Rational, color, format, frame};
+use ffmpeg_next as ffmpeg;
 
 /// Why a video could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,9 @@ fn fill_yuv420(picture: &mut frame::Video, rgb: &[u8], side: usize) {
         for y in 0..side / 2 {
             for x in 0..side / 2 {
                 let mut sum = [0; 3];
-                for corner in [pixel(2 * x, 2 * y), pixel(2 * x + 1, 2 * y), pixel(2 * x, 2 * y + 1), pixel(2 * x + 1, 2 * y + 1)] {
+                for corner in
+                    [pixel(2 * x, 2 * y), pixel(2 * x + 1, 2 * y), pixel(2 * x, 2 * y + 1), pixel(2 * x + 1, 2 * y + 1)]
+                {
                     for (total, value) in sum.iter_mut().zip(corner) {
                         *total += value;
                     }

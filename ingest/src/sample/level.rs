@@ -98,8 +98,7 @@ impl Level {
             }
         }
         let start_column = random.random_range(0..columns.min(SCREEN));
-        level.start =
-            (start_column as i32 * TILE, (ROWS - heights[start_column] - 1) as i32 * TILE);
+        level.start = (start_column as i32 * TILE, (ROWS - heights[start_column] - 1) as i32 * TILE);
 
         let platforms = random.random_range(1..=2) * columns.div_ceil(SCREEN);
         for _ in 0..platforms {
@@ -125,7 +124,8 @@ impl Level {
                 let column = random.random_range(0..=self.columns - wide.min(self.columns));
                 let row = random.random_range(2..=ROWS - 1 - high);
                 // The tile above must be free too: the rider.
-                let free = (row - 1..row + high).all(|r| (column..column + wide).all(|c| !self.is_solid(r as i32, c as i32)));
+                let free =
+                    (row - 1..row + high).all(|r| (column..column + wide).all(|c| !self.is_solid(r as i32, c as i32)));
                 if free && !self.movers.iter().any(|other| (other.x / TILE - column as i32).abs() < 5) {
                     let travel = travel_tiles as i32 * TILE;
                     self.movers.push(Mover {
@@ -145,15 +145,10 @@ impl Level {
         self.solid[row * self.columns + column] = true;
     }
 
-    /// Whether a tile is solid. Beyond the left and right edge everything is, above the screen nothing.
+    /// Whether a tile is solid. Beyond the edges everything is, above too: nobody leaves the picture.
     pub fn is_solid(&self, row: i32, column: i32) -> bool {
-        if column < 0 || column >= self.columns as i32 {
-            return true;
-        }
-        if row < 0 {
-            return false;
-        }
-        row >= ROWS as i32 || self.solid[row as usize * self.columns + column as usize]
+        let inside = (0..ROWS as i32).contains(&row) && (0..self.columns as i32).contains(&column);
+        !inside || self.solid[row as usize * self.columns + column as usize]
     }
 
     /// Width of the level in pixels.
@@ -200,11 +195,8 @@ fn is_playable(level: &Level) -> bool {
         return false;
     }
 
-    let stood: std::collections::HashSet<(i32, i32)> = states
-        .iter()
-        .filter(|player| player.grounded)
-        .map(|player| (player.y / TILE, player.x / TILE))
-        .collect();
+    let stood: std::collections::HashSet<(i32, i32)> =
+        states.iter().filter(|player| player.grounded).map(|player| (player.y / TILE, player.x / TILE)).collect();
     (1..ROWS as i32).all(|row| {
         (0..level.columns as i32).all(|column| {
             let place = level.is_solid(row, column) && !level.is_solid(row - 1, column);

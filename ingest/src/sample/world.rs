@@ -18,8 +18,10 @@ pub const FPS: u32 = 30;
 /// Frames for which an action holds.
 pub const TENTH: usize = 3;
 
-/// Pixels walked in each frame of a tenth: 8 together.
-const WALK: [i32; TENTH] = [3, 3, 2];
+/// Pixels walked in each frame of a tenth: 8 together; 4 where there is no room for 8; or none.
+const STRIDES: [[i32; TENTH]; 3] = [[3, 3, 2], [2, 1, 1], [0, 0, 0]];
+/// Positions at the end of a tenth are multiples of this: whole pixels of a 32×32 picture.
+const GRAIN: i32 = 4;
 const JUMP: i32 = -16;
 const GRAVITY: i32 = 4;
 const TERMINAL: i32 = 16;
@@ -83,33 +85,43 @@ pub struct World<'a> {
     pub facing: i32,
     frame: usize,
     held: Action,
+    stride: [i32; TENTH],
+    /// The moving platform that takes the player along in this tenth.
+    ride: Option<usize>,
 }
 
 impl<'a> World<'a> {
     pub fn new(level: &'a Level) -> Self {
         let (x, y) = level.start;
         let player = Player { x, y, speed: 0, grounded: true };
-        Self { level, player, facing: 1, frame: 0, held: Action::Noop }
+        Self { level, player, facing: 1, frame: 0, held: Action::Noop, stride: STRIDES[0], ride: None }
     }
 
     /// Goes on by one frame and returns the player's true displacement. `action` is read only at the first frame of a
     /// tenth.
     pub fn step(&mut self, action: Action) -> (i32, i32) {
-        let phase = self.frame % TENTH;
-        if phase == 0 {
+        if self.frame % TENTH == 0 {
             self.held = action;
             self.begin_tenth();
         }
         let before = (self.player.x, self.player.y);
+        self.advance();
+        (self.player.x - before.0, self.player.y - before.1)
+    }
+
+    /// Goes on by one frame of a tenth that has begun.
+    fn advance(&mut self) {
+        let phase = self.frame % TENTH;
         self.move_platforms();
-        self.walk(self.held.direction() * WALK[phase]);
-        self.fall(self.player.speed * (phase as i32 + 1) / TENTH as i32 - self.player.speed * phase as i32 / TENTH as i32);
+        self.walk(self.held.direction() * self.stride[phase]);
+        self.fall(
+            self.player.speed * (phase as i32 + 1) / TENTH as i32 - self.player.speed * phase as i32 / TENTH as i32,
+        );
         self.player.grounded = self.player.speed >= 0 && self.supported();
         if self.player.grounded {
             self.player.speed = 0;
         }
         self.frame += 1;
-        (self.player.x - before.0, self.player.y - before.1)
     }
 
     /// Goes on by a whole tenth of a second.
@@ -144,28 +156,60 @@ impl<'a> World<'a> {
         } else if !player.grounded {
             player.speed = (player.speed + GRAVITY).min(TERMINAL);
         }
+        self.ride = self.platform_below();
+        self.stride = self.longest_stride();
     }
 
-    /// The platforms move on to the next frame and take along whoever stands on one, or is met from below by one.
+    /// The longest stride that ends on the grain: who is stopped by a corner in mid-tenth waits for the next one.
+    fn longest_stride(&self) -> [i32; TENTH] {
+        let fits = |stride: &[i32; TENTH]| {
+            let mut trial = Self { stride: *stride, ..self.clone() };
+            (0..TENTH).for_each(|_| trial.advance());
+            trial.player.x % GRAIN == 0
+        };
+        STRIDES.into_iter().find(fits).unwrap_or_default()
+    }
+
+    /// The platforms move on to the next frame and take the player along. Sideways this is settled for a whole tenth when
+    /// it begins, so that it ends on the grain; up and down it takes whoever is on it or is met by it.
     fn move_platforms(&mut self) {
+        if let Some(mover) = self.ride {
+            let level = self.level;
+            self.walk(self.motion_of(&level.movers[mover]).0);
+        }
         if self.player.speed < 0 || self.tile_supports() {
             return;
         }
-        for mover in &self.level.movers {
+        for mover in self.level.movers.iter().filter(|mover| mover.vertical) {
             let (x, y) = Self::mover_position(mover, self.frame);
-            let (next_x, next_y) = Self::mover_position(mover, self.frame + 1);
+            let next_y = y + self.motion_of(mover).1;
             let feet = self.player.y + TILE;
-            let riding = self.player.grounded && feet == y;
+            let on_it = self.player.grounded && feet == y;
             let met = feet <= y && feet > next_y;
-            if (riding || met) && overlaps(self.player.x, x, Mover::WIDTH) {
-                let y = next_y - TILE;
-                if !self.blocked(self.player.x, y) {
-                    self.player.y = y;
-                    self.walk(next_x - x);
-                }
+            let above = next_y - TILE;
+            if (on_it || met) && overlaps(self.player.x, x, Mover::WIDTH) && !self.blocked(self.player.x, above) {
+                self.player.y = above;
                 return;
             }
         }
+    }
+
+    /// How a moving platform moves from this frame to the next.
+    fn motion_of(&self, mover: &Mover) -> (i32, i32) {
+        let (x, y) = Self::mover_position(mover, self.frame);
+        let (next_x, next_y) = Self::mover_position(mover, self.frame + 1);
+        (next_x - x, next_y - y)
+    }
+
+    /// The moving platform under the player's feet, if nothing firmer is.
+    fn platform_below(&self) -> Option<usize> {
+        if !self.player.grounded || self.tile_supports() {
+            return None;
+        }
+        self.level.movers.iter().position(|mover| {
+            let (x, y) = Self::mover_position(mover, self.frame);
+            self.player.y + TILE == y && overlaps(self.player.x, x, Mover::WIDTH)
+        })
     }
 
     fn walk(&mut self, dx: i32) {
@@ -266,6 +310,25 @@ mod tests {
         }
         assert_eq!(heights, [16, 28, 36, 40, 40, 36, 28, 16, 0, 0]);
         assert!(world.player.grounded);
+    }
+
+    /// Would catch half pixels at 32×32: a blurred player in every other frame.
+    #[test]
+    fn every_tenth_ends_on_the_grain() {
+        use rand::SeedableRng;
+
+        for seed in 0..20 {
+            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+            let level = Level::generate(&mut random, 8);
+            let mut policy = crate::sample::policy::Policy::new(random);
+            let mut world = World::new(&level);
+            let mut moved = 0;
+            for tenth in 0..600 {
+                moved = world.tenth(policy.next(moved)).0;
+                let place = (world.player.x % GRAIN, world.player.y % GRAIN);
+                assert_eq!(place, (0, 0), "seed {seed}, tenth {tenth}: {:?}", world.player);
+            }
+        }
     }
 
     /// Would catch walking through walls.

@@ -1,0 +1,108 @@
+//! What the tests over the built binary share: a place with sample videos, and running `genie-ingest` there.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_shards::{Clip, ClipStore, Split};
+use tempfile::TempDir;
+
+/// A temporary directory with a dataset root and videos.
+pub struct Place {
+    directory: TempDir,
+    /// `--set` of every run.
+    pub settings: Vec<String>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Self { directory, settings: Vec::new() };
+        let settings = [
+            format!("data.root={}", place.path("root")),
+            format!("data.videos=[\"{}\"]", place.path("videos")),
+            "ingest.width=32".to_owned(),
+            "ingest.height=32".to_owned(),
+        ];
+        Self { settings: settings.to_vec(), ..place }
+    }
+
+    /// With sample videos of 3 seconds.
+    pub fn with_samples(episodes: u32) -> Self {
+        let place = Self::new();
+        place.sample(episodes, 3, 1);
+        place
+    }
+
+    pub fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.directory.path()).unwrap().join(name)
+    }
+
+    pub fn root(&self) -> Utf8PathBuf {
+        self.path("root")
+    }
+
+    pub fn sample(&self, episodes: u32, seconds: u32, seed: u64) {
+        let out = self.path("videos");
+        let (episodes, seed) = (episodes.to_string(), seed.to_string());
+        let seconds = format!("sample.seconds={seconds}");
+        let words = ["sample", "--out", out.as_str(), "--episodes", &episodes, "--seed", &seed, "--set", &seconds];
+        assert_eq!(code(&self.start(&words)), 0);
+    }
+
+    /// `genie-ingest run` with further settings.
+    pub fn run(&self, settings: &[&str]) -> Output {
+        // The later setting wins.
+        let further = settings.iter().map(|&setting| setting.to_owned());
+        self.start_with(&["run"], &self.settings.iter().cloned().chain(further).collect::<Vec<_>>())
+    }
+
+    pub fn start(&self, words: &[&str]) -> Output {
+        self.start_with(words, &self.settings)
+    }
+
+    pub fn start_with(&self, words: &[&str], settings: &[String]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_genie-ingest"));
+        command.args(words);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        command.output().unwrap()
+    }
+
+    pub fn sql(&self, query: &str) -> String {
+        let output = self.start(&["sql", query, "--format", "csv"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// All published clips.
+    pub fn clips(&self, split: impl Into<Option<Split>>) -> Vec<Clip> {
+        let store = ClipStore::open(&self.root(), split).unwrap();
+        (0..store.len()).map(|index| store.read(index).unwrap()).collect()
+    }
+}
+
+pub fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Names and contents of all files under a directory.
+pub fn contents(directory: &Utf8Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in directory.read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        if path.is_dir() {
+            files.extend(contents(&path));
+        } else {
+            files.push((path.to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
