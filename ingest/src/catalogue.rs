@@ -55,11 +55,11 @@ impl Catalogue {
     pub fn load(root: &Utf8Path) -> Result<Self> {
         let rows = read_sources(root).with_context(|| format!("cannot read the catalog in {root}"))?;
         let known = rows.iter().map(identity).collect();
-        let decides = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
+        let settles = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
         let decided = rows
             .iter()
             .enumerate()
-            .filter(|(_, row)| decides(row))
+            .filter(|(_, row)| settles(row))
             .map(|(n, row)| (row.source_id.clone(), n))
             .collect();
         Ok(Self { rows, known, decided })

@@ -100,9 +100,9 @@ pub fn run() -> Result<Exit> {
         Command::Status { json } => {
             let steps = steps::steps(&data, &config.section()?, &ingest)?;
             if json {
-                status::print_json(&steps)?
+                status::print_json(&steps)?;
             } else {
-                status::print_text(&steps)?
+                status::print_text(&steps)?;
             }
             Ok(Exit::Done)
         }

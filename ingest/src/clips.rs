@@ -116,6 +116,7 @@ fn clip_id(source_id: &str, track: &Track, start: i64, end: i64, config: &Ingest
 }
 
 /// Mean absolute difference between neighbouring frames, 0 to 1.
+#[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
 fn motion(frames: &Frames) -> f32 {
     let size = frames.height * frames.width * 3;
     if frames.t < 2 || size == 0 {

@@ -85,6 +85,7 @@ impl Section for IngestConfig {
 
 impl IngestConfig {
     /// Frames of a whole clip.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; checked to be positive")]
     pub fn clip_frames(&self) -> usize {
         (self.clip_seconds * self.fps).round() as usize
     }

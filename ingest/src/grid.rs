@@ -26,6 +26,7 @@ pub struct Grid {
 
 impl Grid {
     /// A clock of `fps` ticks a second (to a thousandth) for time stamps in units of `time_base` seconds.
+    #[expect(clippy::cast_possible_truncation, reason = "a configured rate is at most 1000")]
     pub fn new(fps: f64, time_base: (i32, i32)) -> Self {
         let (unit, per) = (i64::from(time_base.0.max(1)), i64::from(time_base.1.max(1)));
         Self {
@@ -43,7 +44,7 @@ impl Grid {
         let start = *self.start.get_or_insert(pts);
         if pts.saturating_sub(self.last) > self.max_gap && pts != start {
             // As if this frame had come a tick after the last one.
-            let tick = (self.denominator / self.numerator.max(1)) as i64;
+            let tick = i64::try_from(self.denominator / self.numerator.max(1)).unwrap_or(i64::MAX);
             let before = self.last.saturating_sub(start).saturating_add(tick);
             self.start = Some(pts.saturating_sub(before));
         }
@@ -74,7 +75,7 @@ impl Grid {
         let tick = product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0);
         let ticks = (tick - self.next_tick).max(0);
         self.next_tick += ticks;
-        ticks as u64
+        u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 }
 
@@ -88,10 +89,10 @@ mod tests {
         let mut shown = Vec::new();
         for (index, &time) in times.iter().enumerate() {
             let ticks = grid.advance(time);
-            shown.extend(std::iter::repeat_n(index.wrapping_sub(1), ticks as usize));
+            shown.extend(std::iter::repeat_n(index.wrapping_sub(1), usize::try_from(ticks).unwrap()));
         }
         let ticks = grid.finish(end);
-        shown.extend(std::iter::repeat_n(times.len() - 1, ticks as usize));
+        shown.extend(std::iter::repeat_n(times.len() - 1, usize::try_from(ticks).unwrap()));
         shown
     }
 
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_broken_clock_does_not_repeat_forever() {
         let shown = sampled(10.0, (1, 1000), &[0, 100, i64::MAX / 2, i64::MAX / 2 + 100], i64::MAX);
-        assert!(shown.len() <= 10 * MAX_GAP_SECONDS as usize + 10, "{} frames", shown.len());
+        assert!(shown.len() <= 610, "{} frames", shown.len());
         assert_eq!(shown[..4], [0, 1, 2, 3]);
     }
 

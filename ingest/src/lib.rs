@@ -12,6 +12,9 @@
 //!
 //! It also brings its own videos: [`sample`], a small game with true actions.
 
+#![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
+#![allow(clippy::cast_precision_loss, reason = "for people and thresholds: no count here needs more than 52 bits")]
+
 mod actions;
 mod catalogue;
 mod cli;

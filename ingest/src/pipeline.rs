@@ -67,11 +67,13 @@ pub fn run(data: &DataConfig, config: &IngestConfig, stop: &Stop) -> Result<Exit
 
     let (work, mut tally) = plan(sources, &catalogue);
     tally.new_rows += work.rows.len() as u64;
-    atomic::write(root.join("clips/config.toml"), Resolved::new().with(data).with(config).to_string())?;
+    if !(work.new.is_empty() && work.rows.is_empty()) {
+        atomic::write(root.join("clips/config.toml"), Resolved::new().with(data).with(config).to_string())?;
+    }
     let held = splits(&work.new, data, config)?;
     publish_rows(root, &key, work.rows)?;
     let done = pool.install(|| ingest_all(&work.new, &held, root, config, stop))?;
-    tally.add(done);
+    tally.add(&done);
     tally.report(data);
     Ok(tally.exit())
 }
@@ -103,7 +105,9 @@ fn publish_rows(root: &Utf8Path, key: &Key, rows: Vec<SourceRow>) -> Result<()> 
         return Ok(());
     }
     let mut writer = ShardWriter::new(root, &format!("{key}-rows"));
-    rows.into_iter().for_each(|row| writer.source(row));
+    for row in rows {
+        writer.source(row);
+    }
     let files = writer.publish()?;
     Manifest::commit(root, |manifest| files.add_to(manifest))?;
     Ok(())
@@ -134,7 +138,7 @@ fn ingest_all(new: &[Source], splits: &[Split], root: &Utf8Path, config: &Ingest
         }
         let files = writer.publish()?;
         Manifest::commit(root, |manifest| files.add_to(manifest))?;
-        lock(&total).add(tally);
+        lock(&total).add(&tally);
         anyhow::Ok(())
     })?;
     progress.finish();
@@ -170,4 +174,33 @@ fn group_name(group: &[(&Source, Split)]) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use genie_shards::{ClipStore, Manifest, tables};
+    use genie_stage::exit::code_of;
+
+    use super::*;
+    use crate::config::SampleConfig;
+    use crate::sample;
+
+    /// Would catch a stopped run that leaves half a dataset, or one that cannot be gone on with.
+    #[test]
+    fn a_stopped_run_publishes_whole_groups_and_goes_on_later() {
+        decode::init(false);
+        let place = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(place.path()).unwrap().to_owned();
+        let data = DataConfig { root: root.clone(), ..DataConfig::default() };
+        let config = IngestConfig { width: 16, height: 16, threads: 1, ..IngestConfig::default() };
+        let samples = SampleConfig { episodes: 20, seconds: 2, ..SampleConfig::default() };
+        sample::run(&root.join("videos"), &samples, &Stop::manual()).unwrap();
+
+        let stop = Stop::manual();
+        stop.request();
+        assert_eq!(code_of(&run(&data, &config, &stop).unwrap_err()), 130);
+        assert_eq!(Manifest::load(&root).unwrap().rows(tables::CLIPS), 0);
+        assert_eq!(run(&data, &config, &Stop::manual()).unwrap(), Exit::Done);
+        assert_eq!(ClipStore::open(&root, None).unwrap().len(), 20);
+    }
 }

@@ -5,6 +5,13 @@
 //! own number alone. Beside `episode-00000.mp4` lies `episode-00000.actions.csv`, whose row t holds the action whose
 //! effect is first visible in frame t+1, and the player's true displacement between the two in pixels (y grows downwards).
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "coordinates on a screen and in a level: small numbers, negative only left of and above it"
+)]
+
 mod encode;
 mod level;
 mod paint;
@@ -47,14 +54,14 @@ pub fn step(out: &Utf8Path, config: &SampleConfig) -> StepDir {
 
 /// Makes the sample videos in `out`, unless they are there.
 pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
-    let step = step(out, config);
-    if step.is_done() {
+    let output = step(out, config);
+    if output.is_done() {
         tracing::info!("sample: {} episodes in {out} are up to date", config.episodes);
         return Ok(Exit::Done);
     }
-    step.create()?;
-    remove_earlier(&step, config)?;
-    step.write_config(&Resolved::new().with(config))?;
+    output.create()?;
+    remove_earlier(&output, config)?;
+    output.write_config(&Resolved::new().with(config))?;
 
     let progress = Progress::new("sample videos", u64::from(config.episodes));
     (0..config.episodes).into_par_iter().try_for_each(|number| {
@@ -64,7 +71,7 @@ pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
         anyhow::Ok(())
     })?;
     progress.finish();
-    step.finish(json!({ "episodes": config.episodes, "seconds": config.seconds }))?;
+    output.finish(json!({ "episodes": config.episodes, "seconds": config.seconds }))?;
     tracing::info!("sample: {} episodes of {} s in {out}", config.episodes, config.seconds);
     Ok(Exit::Done)
 }

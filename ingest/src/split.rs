@@ -37,10 +37,9 @@ pub fn held_out<'a>(
             held.extend(smallest);
         }
     }
-    if !published.contains(&Split::Train) && !order.iter().any(|id| !held.contains(id) && usable(id)) {
-        if let Some(largest) = order.iter().rev().find(|id| held.contains(*id) && usable(id)) {
-            held.remove(largest);
-        }
+    let no_train = !published.contains(&Split::Train) && !order.iter().any(|id| !held.contains(id) && usable(id));
+    if no_train && let Some(largest) = order.iter().rev().find(|id| held.contains(*id) && usable(id)) {
+        held.remove(largest);
     }
     held
 }

@@ -17,7 +17,7 @@ pub fn steps(data: &DataConfig, sample_config: &SampleConfig, config: &IngestCon
     if data.videos.is_empty() {
         let sample = sample::step(&data.root.join("videos"), sample_config).status("sample");
         if sample.state != State::Done {
-            waits_for = "the sample videos: run genie-ingest sample".to_owned();
+            "the sample videos: run genie-ingest sample".clone_into(&mut waits_for);
         }
         steps.push(sample);
     }

@@ -53,7 +53,7 @@ impl Tally {
         }
     }
 
-    pub fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.clips += other.clips;
         self.rejected += other.rejected;

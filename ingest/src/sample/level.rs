@@ -85,11 +85,8 @@ impl Level {
             // Stretches of at least two tiles: one can fall into every pit, and every step has a landing.
             let stretch = random.random_range(2..=4);
             heights.extend(std::iter::repeat_n(height, stretch));
-            height = match height {
-                1 => random.random_range(1..=3),
-                2 => random.random_range(1..=3),
-                _ => random.random_range(1..=2),
-            };
+            // Up by two tiles at most: no higher than a jump.
+            height = random.random_range(1..=if height == 3 { 2 } else { 3 });
         }
         heights.truncate(columns);
         for (column, &height) in heights.iter().enumerate() {

@@ -100,7 +100,7 @@ impl<'a> World<'a> {
     /// Goes on by one frame and returns the player's true displacement. `action` is read only at the first frame of a
     /// tenth.
     pub fn step(&mut self, action: Action) -> (i32, i32) {
-        if self.frame % TENTH == 0 {
+        if self.frame.is_multiple_of(TENTH) {
             self.held = action;
             self.begin_tenth();
         }

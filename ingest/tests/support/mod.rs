@@ -55,14 +55,14 @@ impl Place {
     pub fn run(&self, settings: &[&str]) -> Output {
         // The later setting wins.
         let further = settings.iter().map(|&setting| setting.to_owned());
-        self.start_with(&["run"], &self.settings.iter().cloned().chain(further).collect::<Vec<_>>())
+        Self::start_with(&["run"], &self.settings.iter().cloned().chain(further).collect::<Vec<_>>())
     }
 
     pub fn start(&self, words: &[&str]) -> Output {
-        self.start_with(words, &self.settings)
+        Self::start_with(words, &self.settings)
     }
 
-    pub fn start_with(&self, words: &[&str], settings: &[String]) -> Output {
+    fn start_with(words: &[&str], settings: &[String]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_genie-ingest"));
         command.args(words);
         for setting in settings {
