@@ -76,7 +76,21 @@ impl<B: Backend> ModuleMapper<B> for WithIds {
     }
 }
 
-/// Writes `step-{step}` and removes the oldest checkpoints beyond `keep`.
+/// Adds up zeros, or what is no number where a weight is none.
+struct Zero<B: Backend>(Option<Tensor<B, 1>>);
+
+impl<B: Backend> ModuleVisitor<B> for Zero<B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let zero = (param.val() * 0.0).sum();
+        self.0 = Some(match self.0.take() {
+            Some(sum) => sum + zero,
+            None => zero,
+        });
+    }
+}
+
+/// Writes `step-{step}` and removes the oldest checkpoints beyond `keep`. Weights that are no numbers are not saved: they would
+/// take the place of the last good ones.
 pub fn save<B, M, O>(
     run: &Utf8Path,
     step: usize,
@@ -90,6 +104,11 @@ where
     M: AutodiffModule<B> + ModuleSnapshot<B>,
     O: Optimizer<M, B>,
 {
+    let mut zero = Zero::<B>(None);
+    model.visit(&mut zero);
+    if zero.0.is_some_and(|zero| !zero.into_data().iter::<f32>().all(f32::is_finite)) {
+        return Err(ModelError::Diverged { step, loss: f32::NAN });
+    }
     let target = directory(run, step);
     let temporary = run.join(format!(".step-{step}.partial"));
     for stale in [&temporary, &target] {
