@@ -101,8 +101,10 @@ impl TokenWindows {
         if self.frames < 2 || self.is_empty() {
             return wrong("there are no token windows to train on: run `genie-tokenize encode` and `genie-train label` first".into());
         }
-        if self.tokens.len() != self.len() * self.frames * self.positions {
-            return wrong(format!("{} windows do not have {} tokens", self.len(), self.tokens.len()));
+        let (windows, steps) = (self.len(), self.frames - 1);
+        if self.tokens.len() != windows * self.frames * self.positions || self.actions.len() != windows * steps {
+            let (tokens, actions) = (self.tokens.len(), self.actions.len());
+            return wrong(format!("{windows} windows do not have {tokens} tokens and {actions} actions"));
         }
         if let Some(token) = self.tokens.iter().find(|token| usize::from(**token) >= codes) {
             return wrong(format!("token {token} is not below the tokenizer's {codes} codes: the token shards are of another tokenizer"));

@@ -47,7 +47,8 @@ impl SamplerConfig {
     /// # Errors
     /// If there are no steps or the temperature is negative.
     pub fn check(&self) -> Result<(), ModelError> {
-        if self.steps == 0 || self.temperature < 0.0 || !self.temperature.is_finite() || self.noise < 0.0 {
+        let positive = |value: f32| value >= 0.0 && value.is_finite();
+        if self.steps == 0 || !positive(self.temperature) || !positive(self.noise) {
             return Err(ModelError::Config("sampler steps must be at least 1, temperature and noise at least 0".into()));
         }
         Ok(())

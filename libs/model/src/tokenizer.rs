@@ -70,7 +70,8 @@ impl TokenizerConfig {
     pub fn check(&self) -> Result<(), ModelError> {
         self.encoder.check("tokenizer.encoder")?;
         self.decoder.check("tokenizer.decoder")?;
-        self.quantizer.check("tokenizer", usize::from(u16::MAX) + 1)?;
+        // Tokens are u16, and the dynamics model's mask token is the number after the last code.
+        self.quantizer.check("tokenizer", usize::from(u16::MAX))?;
         self.train.check("tokenizer")?;
         if self.frames < 2 || self.patch == 0 {
             return Err(ModelError::Config("[tokenizer] frames must be at least 2 and patch at least 1".into()));
