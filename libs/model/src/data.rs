@@ -115,3 +115,32 @@ impl TokenWindows {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::testing::{Clips, rng};
+
+    /// Catches: a window that runs over the end of a clip into the next, and windows (the first and the last of a clip
+    /// above all) that are never drawn or more often than others.
+    #[test]
+    fn every_window_of_every_clip_is_drawn_alike_and_none_crosses_a_clip() {
+        // Every frame is one pixel that says which clip and frame it is.
+        let clip = |(clip, frames)| (0..frames).flat_map(|frame| [clip, frame, 0]).collect();
+        let video = Clips { size: (1, 1), clips: [(0, 5), (1, 2), (2, 3), (3, 7)].map(clip).to_vec() };
+        let windows = Windows::new(&video, 3).unwrap();
+        let drawn = windows.draw(9000, &mut rng(1)).unwrap();
+        let mut counts = BTreeMap::new();
+        for window in drawn.chunks_exact(9) {
+            let (clip, first) = (window[0], window[1]);
+            assert_eq!(window, [clip, first, 0, clip, first + 1, 0, clip, first + 2, 0]);
+            *counts.entry((clip, first)).or_insert(0) += 1;
+        }
+        let all: Vec<(u8, u8)> = counts.keys().copied().collect();
+        assert_eq!(all, [(0, 0), (0, 1), (0, 2), (2, 0), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)]);
+        assert!(counts.values().all(|count| (850..1150).contains(count)), "{counts:?}");
+        assert!(Windows::new(&video, 8).is_err(), "no clip is that long");
+    }
+}

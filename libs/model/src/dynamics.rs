@@ -413,3 +413,6 @@ impl Dynamics {
         self.vocabulary.actions
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -366,3 +366,6 @@ impl Lam {
         (self.size.height, self.size.width)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ mod kernels;
 mod lam;
 mod layers;
 mod sampler;
+#[cfg(test)]
+mod testing;
 mod tokenizer;
 mod train;
 

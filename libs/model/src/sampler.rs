@@ -196,3 +196,6 @@ fn sample(logits: &[f32], temperature: f32, rng: &mut ChaCha8Rng) -> (u16, f32) 
     }
     (best as u16, -total.ln())
 }
+
+#[cfg(test)]
+mod tests;

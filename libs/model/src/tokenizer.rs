@@ -335,3 +335,6 @@ impl Tokenizer {
         (self.size.height, self.size.width)
     }
 }
+
+#[cfg(test)]
+mod tests;

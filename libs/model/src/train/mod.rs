@@ -14,3 +14,6 @@ pub(crate) use checkpoint::load_model;
 pub use config::{Schedule, TrainConfig};
 pub use step::{Outcome, StepReport, Watch};
 pub(crate) use step::{Loss, Task, train};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! The cache, rollouts and loading.
+
+use super::*;
+use crate::testing::{Quiet, Runs, Spy, frames_of};
+
+fn loaded(mode: ActionMode) -> Loaded<Flex> {
+    Loaded { net: net(mode), vocabulary: V, device: FlexDevice }
+}
+
+/// Catches: a cache that drops, repeats or misplaces a frame, its action or its position in time.
+#[test]
+fn logits_over_a_cache_equal_those_over_the_whole_window() {
+    for mode in MODES {
+        let loaded = loaded(mode);
+        let data = windows(2, V, 13);
+        let tokens: Vec<i64> = data.tokens.iter().map(|token| i64::from(*token)).collect();
+        let led: Vec<Option<u8>> = data
+            .actions
+            .chunks_exact(V.frames - 1)
+            .flat_map(|row| std::iter::once(None).chain(row.iter().copied().map(Some)))
+            .collect();
+        let actions: Vec<i64> = led.iter().map(|action| action.map_or(V.actions as i64, i64::from)).collect();
+        let whole: Vec<f32> = logits(&loaded.net, &tokens, &actions).into_data().to_vec().unwrap();
+        let (whole, tokens, led) =
+            (frames_of(&whole, 2, V.frames), frames_of(&data.tokens, 2, V.frames), frames_of(&led, 2, V.frames));
+        let mut past = loaded.start();
+        for t in 0..V.frames {
+            let (cached, longer) = loaded.next(&tokens[t], &led[t], &past);
+            let off = cached.iter().zip(&whole[t]).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+            assert!(off < 1e-5, "{mode:?}: frame {t} is off by {off}");
+            past = if t % 2 == 0 { loaded.extend(&tokens[t], &led[t], &past) } else { longer };
+        }
+    }
+}
+
+/// A model that minds its actions, with a temperature at which what it says of them decides.
+fn dynamics(mode: ActionMode) -> (Dynamics, SamplerConfig) {
+    let config = SamplerConfig { steps: 4, temperature: 0.002, ..Default::default() };
+    let mut loaded = loaded(mode);
+    loaded.net.actions = loaded.net.actions.map(|actions| actions.mul_scalar(50.0));
+    (Dynamics { roller: Box::new(loaded), vocabulary: V }, config)
+}
+
+/// Catches: actions off by one frame when generating, where training has them right; an action that has no effect.
+#[test]
+fn a_rollout_differs_from_the_frame_on_that_its_action_leads_to() {
+    for mode in MODES {
+        let (model, config) = dynamics(mode);
+        let prompt: Vec<u16> = windows(2, V, 14).tokens[..2 * V.positions].to_vec();
+        let actions = vec![0; 2 * (V.frames - 1)];
+        let roll = |actions: &[u8]| frames_of(&model.rollout(&prompt, actions, 2, &config, 3).unwrap(), 2, V.frames);
+        for t in 0..V.frames - 1 {
+            let mut other = actions.clone();
+            (other[t], other[V.frames - 1 + t]) = (1, 2);
+            assert_differs_from(t + 1, &roll(&actions), &roll(&other), &format!("{mode:?}, action {t}"));
+        }
+    }
+}
+
+/// Catches: rollouts that depend on their neighbours in the batch, on chance beyond the seed, or that alter their
+/// prompt.
+#[test]
+fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
+    for mode in MODES {
+        let (model, config) = dynamics(mode);
+        let (data, window) = (windows(3, V, 15), V.frames * V.positions);
+        let prompt: Vec<u16> =
+            data.tokens.chunks_exact(window).flat_map(|tokens| tokens[..2 * V.positions].to_vec()).collect();
+        let roll = |prompt: &[u16], actions: &[u8], seed| model.rollout(prompt, actions, 3, &config, seed).unwrap();
+        let out = roll(&prompt, &data.actions, 1);
+        assert_eq!(out, roll(&prompt, &data.actions, 1));
+        assert_ne!(out, roll(&prompt, &data.actions, 2));
+        for (row, tokens) in out.chunks_exact(window).enumerate() {
+            assert_eq!(
+                tokens[..2 * V.positions],
+                prompt[row * 2 * V.positions..][..2 * V.positions],
+                "the prompt is kept"
+            );
+            assert!(tokens.iter().all(|token| usize::from(*token) < V.codes), "a token stayed masked");
+        }
+        let (mut other_prompt, mut other_actions) = (prompt.clone(), data.actions.clone());
+        other_prompt[2 * V.positions] = (other_prompt[2 * V.positions] + 1) % V.codes as u16;
+        other_actions[V.frames - 1] = (other_actions[V.frames - 1] + 1) % V.actions as u8;
+        let other = roll(&other_prompt, &other_actions, 1);
+        assert_eq!(out[..window], other[..window], "{mode:?}: row 0");
+        assert_ne!(out[window..2 * window], other[window..2 * window], "{mode:?}: row 1");
+        assert_eq!(out[2 * window..], other[2 * window..], "{mode:?}: row 2");
+    }
+}
+
+/// Catches: a panic, or a rollout, where the input is not the model's.
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (model, config) = dynamics(ActionMode::Prepend);
+    let roll = |prompt: &[u16], actions: &[u8], b| model.rollout(prompt, actions, b, &config, 0);
+    assert!(roll(&[0; 4], &[0; 4], 1).is_ok());
+    assert!(roll(&[0; 4], &[0; 5], 1).is_err(), "more frames than the model has");
+    assert!(roll(&[0; 12], &[0; 1], 1).is_err(), "a prompt longer than the rollout");
+    assert!(roll(&[0; 4], &[3; 4], 1).is_err(), "an action beyond the last");
+    assert!(roll(&[32; 4], &[0; 4], 1).is_err(), "the mask token as a prompt");
+    assert!(roll(&[0; 5], &[0; 4], 1).is_err(), "part of a frame");
+    assert!(roll(&[], &[0; 4], 1).is_err(), "no prompt");
+    assert!(roll(&[0; 4], &[0; 4], 0).is_err(), "no rollouts");
+
+    let data = windows(2, V, 16);
+    assert!(data.check(V.codes, V.actions).is_ok());
+    assert!(data.check(V.codes - 1, V.actions).is_err(), "tokens of another tokenizer");
+    assert!(data.check(V.codes, V.actions - 1).is_err(), "labels of another latent action model");
+    let mut long = data.clone();
+    long.actions.push(0);
+    assert!(long.check(V.codes, V.actions).is_err(), "an action too many");
+    let mut short = data;
+    short.tokens.pop();
+    assert!(short.check(V.codes, V.actions).is_err(), "part of a window");
+}
+
+/// Catches: weights that a checkpoint leaves out, or a model rebuilt in another mode than it was trained in.
+#[test]
+fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
+    for mode in MODES {
+        let (config, data) = (config(mode), windows(4, V, 17));
+        let task = Fit { config: &config, vocabulary: V, data: &data };
+        let (spy, runs) = (Spy::on(&task), Runs::new());
+        let description = Description { config: config.clone(), vocabulary: V };
+        train::train::<Ad, _>(&spy, &config.train, &description, &runs.run("a"), &FlexDevice, &mut Quiet::default())
+            .unwrap();
+        let saved = Loaded { net: spy.model().valid(), vocabulary: V, device: FlexDevice };
+        let model = Dynamics::load(&runs.run("a"), &Device::Cpu).unwrap();
+        let (prompt, sampler) =
+            (&data.tokens[..V.positions], SamplerConfig { temperature: 0.01, ..Default::default() });
+        let actions = &data.actions[..V.frames - 1];
+        assert_eq!(
+            model.rollout(prompt, actions, 1, &sampler, 1).unwrap(),
+            saved.rollout(prompt, actions, 1, &sampler, 1)
+        );
+        assert_eq!((model.frames(), model.positions(), model.codebook_size(), model.num_actions()), (5, 4, 32, 3));
+    }
+}

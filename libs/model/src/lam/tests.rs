@@ -1,0 +1,242 @@
+//! Causality, learning and labelling of the latent action model.
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexDevice;
+use burn::module::AutodiffModule;
+
+use super::*;
+use crate::testing::{
+    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure, moving_square, noise,
+    rng, seeded,
+};
+
+const T: usize = 5;
+const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4 };
+
+/// What works: frame pairs, a decoder of the last frame, the change, a finite scalar quantizer.
+fn works() -> LamConfig {
+    let stack = StackConfig { layers: 1, d: 32, heads: 2, ffn_mult: 2, qk_norm: false, temporal: false };
+    LamConfig {
+        frames: T,
+        encoder: stack.clone(),
+        decoder: stack,
+        train: TrainConfig { batch: 2, steps: 4, ..Default::default() },
+        ..Default::default()
+    }
+}
+
+/// The paper: frames one by one, history by temporal attention on both sides, whole frames, a learned codebook.
+fn paper() -> LamConfig {
+    let mut config = works();
+    (config.encoder.temporal, config.decoder.temporal) = (true, true);
+    (config.sees, config.history, config.target) = (LamEncoder::Frames, LamDecoder::History, LamTarget::Frame);
+    config.changed_pixel_weight = 1.0;
+    config.quantizer = QuantizerConfig { kind: QuantizerKind::Vq, codes: 8, ..Default::default() };
+    config
+}
+
+/// Frame pairs with history on both sides.
+fn pairs_with_history() -> LamConfig {
+    LamConfig { sees: LamEncoder::Pairs, ..paper() }
+}
+
+fn variants() -> [(&'static str, LamConfig); 3] {
+    [("works", works()), ("pairs with history", pairs_with_history()), ("paper", paper())]
+}
+
+fn net(config: &LamConfig) -> Net<Flex> {
+    config.check().unwrap();
+    seeded(1, || config.init::<Flex>(SIZE, &FlexDevice))
+}
+
+fn patches(frames: &[u8], b: usize) -> Tensor<Flex, 2> {
+    patchify(SIZE.to_tensor::<Flex>(frames, b, T, &FlexDevice), SIZE.patch)
+}
+
+fn with_frame_changed(frames: &[u8], frame: usize) -> Vec<u8> {
+    let mut changed = frames.to_vec();
+    for window in changed.chunks_exact_mut(T * SIZE.bytes()) {
+        window[frame * SIZE.bytes()..][..SIZE.bytes()].copy_from_slice(&noise(SIZE.bytes(), 99));
+    }
+    changed
+}
+
+/// Catches: an encoder that looks beyond `x_{t+1}`, and the off-by-one that labels action t with the motion of another
+/// step.
+#[test]
+fn action_t_depends_on_frames_up_to_t_plus_1_only() {
+    for (name, config) in variants() {
+        let net = net(&config);
+        let vectors = |frames: &[u8]| {
+            by_frame(net.encode(&config, patches(frames, 2), SIZE.grid(2, T), false).projected, 2, T - 1)
+        };
+        let frames = noise(2 * T * SIZE.bytes(), 1);
+        let before = vectors(&frames);
+        for changed in 0..T {
+            let after = vectors(&with_frame_changed(&frames, changed));
+            // Frame f is the end of action f-1 and the start of action f.
+            assert_differs_from(changed.saturating_sub(1), &before, &after, name);
+            let last = (0..T - 1).rfind(|step| before[*step] != after[*step]);
+            if !config.encoder.temporal {
+                assert_eq!(
+                    last,
+                    Some(changed.min(T - 2)),
+                    "{name}: an action of frame pairs depends on its own pair only"
+                );
+            }
+        }
+    }
+}
+
+/// Catches: a decoder that sees the frame it must predict (it would learn to copy it and ignore the action), or later
+/// ones.
+#[test]
+fn a_prediction_sees_no_frame_but_those_before() {
+    for (name, mut config) in variants() {
+        config.target = LamTarget::Frame;
+        let (net, steps) = (net(&config), SIZE.grid(2, T - 1));
+        let width = config.quantizer.width();
+        let actions = Tensor::<Flex, 2>::ones([2 * (T - 1), width], &FlexDevice);
+        let predict = |frames: &[u8]| {
+            let before = frames_of(patches(frames, 2), SIZE.grid(2, T), 0, T - 1);
+            by_frame(net.decode(&config, before, actions.clone(), steps), 2, T - 1)
+        };
+        let frames = noise(2 * T * SIZE.bytes(), 2);
+        let before = predict(&frames);
+        for changed in 0..T - 1 {
+            // Entry t is the prediction of frame t+1.
+            let after = predict(&with_frame_changed(&frames, changed));
+            assert_differs_from(changed, &before, &after, name);
+            if config.history == LamDecoder::LastFrame {
+                assert!((changed + 1..T - 1).all(|step| before[step] == after[step]), "{name} looks further back");
+            }
+        }
+        assert!(before == predict(&with_frame_changed(&frames, T - 1)), "{name}: the last frame is only predicted");
+    }
+}
+
+/// Catches: an action that is added to the wrong frame, or to none: the decoder that ignores its action.
+#[test]
+fn an_action_changes_the_prediction_that_it_leads_to() {
+    for (name, mut config) in variants() {
+        config.target = LamTarget::Frame;
+        let (net, steps) = (net(&config), SIZE.grid(2, T - 1));
+        let before_rows = frames_of(patches(&noise(2 * T * SIZE.bytes(), 3), 2), SIZE.grid(2, T), 0, T - 1);
+        let width = config.quantizer.width();
+        let predict = |action: Tensor<Flex, 3>| {
+            let actions = action.reshape([2 * (T - 1), width]);
+            by_frame(net.decode(&config, before_rows.clone(), actions, steps), 2, T - 1)
+        };
+        let actions = Tensor::<Flex, 3>::ones([2, T - 1, width], &FlexDevice);
+        for changed in 0..T - 1 {
+            let other = actions.clone().narrow(1, changed, 1).neg();
+            let other = actions.clone().slice_assign([0..2, changed..changed + 1, 0..width], other);
+            let (before, after) = (predict(actions.clone()), predict(other));
+            assert_differs_from(changed, &before, &after, name);
+        }
+    }
+}
+
+/// Catches: a loss that compares with another frame than `x_{t+1}`, or gives the decoder that: before any training a
+/// model of the change must be exactly as good as copying the last frame, neither better nor worse.
+#[test]
+fn training_starts_at_copying_the_last_frame() {
+    let config = works();
+    let video = Clips::noise((8, 8), &[T + 3]);
+    let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
+    let model = seeded(2, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+    let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
+    let values = measure(&task, &model, batch);
+    assert!(values["gain_over_copy_db"].abs() < 1e-4, "{values:?}");
+    assert!(values["loss"] > 0.01, "noise does not stand still: {values:?}");
+}
+
+/// Catches: a parameter that training never touches.
+/// Not reached by design: the running mean of a centring quantizer (followed, not learned), and its projection's bias
+/// and the shift of the norm before it, which centring cancels. At the very first step a model of the change learns
+/// through its zero-initialised output layer only, so it is looked at after a few.
+#[test]
+fn gradients_reach_every_parameter() {
+    for (name, config) in variants() {
+        let video = Clips::noise((8, 8), &[T, T + 3]);
+        let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
+        let model = seeded(3, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+        let mut stream = rng(0);
+        let mut batch = || <Fit as Task<Ad>>::batch(&task, &mut stream).unwrap();
+        let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
+        let cancelled = ["encoder.norm.beta", "quantizer.project.bias", "quantizer.mean"];
+        let expected = if config.quantizer.centre { &cancelled[..] } else { &[] };
+        assert_eq!(dead_parameters(&task, &model, batch()), expected, "{name}");
+    }
+}
+
+/// Catches: the failure this model is known for: codes that say nothing, from a decoder that ignores them or an encoder
+/// without gradient. A square that moves right or down must get codes of which each means one motion.
+#[test]
+fn two_motions_get_codes_of_their_own() {
+    let motions = [(0, 2), (2, 0)];
+    let mut config = works();
+    config.frames = 3;
+    config.quantizer.levels = vec![2, 2];
+    config.train = TrainConfig { batch: 16, steps: 400, ..Default::default() };
+    let clips = (0..32).map(|seed| moving_square(16, 8, &motions, seed).0).collect();
+    let video = Clips { size: (16, 16), clips };
+    let size = FrameSize { height: 16, width: 16, patch: 4 };
+    let task = Fit { config: &config, size, windows: Windows::new(&video, config.frames).unwrap() };
+    let model = seeded(4, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+    let mut stream = rng(1);
+    let (model, values) =
+        fit(&task, model, config.train.steps, 3e-3, || <Fit as Task<Ad>>::batch(&task, &mut stream).unwrap());
+
+    let labeller = Loaded { net: model.valid(), config: config.clone(), size, device: FlexDevice };
+    let mut counts = vec![[0; 2]; config.quantizer.size()];
+    for seed in 100..116 {
+        let (bytes, steps) = moving_square(16, 16, &motions, seed);
+        for (code, motion) in labeller.actions(&bytes, 1, 16).into_iter().zip(steps) {
+            counts[usize::from(code)][motion] += 1;
+        }
+    }
+    let right: usize = counts.iter().map(|count| count[0].max(count[1])).sum();
+    assert!(right as f64 >= 0.9 * (16.0 * 15.0), "codes do not tell the motions apart: {counts:?}, {values:?}");
+}
+
+/// Catches: labels that depend on the batch (a centring quantizer that uses the batch's mean when labelling, where a
+/// window alone would always get the same code), on chance, or on weights that the checkpoint left out.
+#[test]
+fn labels_are_those_of_the_saved_model_whatever_the_batch() {
+    for (name, config) in variants() {
+        let video = Clips::noise((8, 8), &[T, T + 3]);
+        let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
+        let (spy, runs) = (Spy::on(&task), Runs::new());
+        let description = Description { config: config.clone(), size: SIZE };
+        train::train::<Ad, _>(&spy, &config.train, &description, &runs.run("a"), &FlexDevice, &mut Quiet::default())
+            .unwrap();
+        let saved = Loaded { net: spy.model().valid(), config: config.clone(), size: SIZE, device: FlexDevice };
+        let lam = Lam::load(&runs.run("a"), &Device::Cpu).unwrap();
+
+        let frames = noise(6 * T * SIZE.bytes(), 7);
+        let labels = lam.actions(&frames, T).unwrap();
+        assert_eq!(labels.len(), 6 * (T - 1));
+        assert_eq!(labels, saved.actions(&frames, 6, T), "{name}");
+        assert_eq!(labels, lam.actions(&frames, T).unwrap(), "{name}, a second time");
+        let apart: Vec<u8> =
+            frames.chunks_exact(T * SIZE.bytes()).flat_map(|window| lam.actions(window, T).unwrap()).collect();
+        assert_eq!(labels, apart, "{name}, one window at a time");
+        assert!(labels.iter().all(|label| usize::from(*label) < lam.num_actions()));
+        assert_eq!(lam.actions(&frames, 6 * T).is_ok(), !config.encoder.temporal, "{name}: longer than its positions");
+    }
+}
+
+/// Catches: options that contradict each other and train nothing useful.
+#[test]
+fn options_that_cannot_work_are_refused() {
+    let mut blind = works();
+    blind.sees = LamEncoder::Frames;
+    assert!(blind.check().is_err(), "single frames show no motion");
+    let mut forgetful = works();
+    forgetful.history = LamDecoder::History;
+    assert!(forgetful.check().is_err(), "history needs temporal attention");
+    let mut peeking = works();
+    peeking.decoder.temporal = true;
+    assert!(peeking.check().is_err(), "the last frame alone needs none");
+}

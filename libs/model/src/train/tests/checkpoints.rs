@@ -1,0 +1,95 @@
+//! Checkpoints: which are kept, which count, which are refused.
+
+use super::*;
+use crate::{Dynamics, Tokenizer};
+
+/// Catches: old checkpoints that fill the disk, and a new one that is removed in their stead.
+#[test]
+fn the_last_checkpoints_are_kept() {
+    let runs = Runs::new();
+    let run = runs.run("a");
+    dynamics(&TrainConfig { checkpoint_every: 2, keep: 2, ..steps(11) }, &run, &mut Quiet::default()).unwrap();
+    let mut names: Vec<String> =
+        run.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["metrics.jsonl", "step-10", "step-11"]);
+}
+
+/// Catches: a checkpoint that a kill left half-written being taken for a whole one, or standing in the way of the next.
+#[test]
+fn a_half_written_checkpoint_does_not_count() {
+    let runs = Runs::new();
+    let run = runs.run("a");
+    assert_eq!(latest_step(&run), None);
+    assert_eq!(dynamics(&steps(4), &run, &mut Quiet::stopping_after(0)).unwrap(), Outcome::Stopped(0));
+    assert_eq!(latest_step(&run), None, "nothing was done, so nothing is saved");
+    dynamics(&steps(4), &run, &mut Quiet::stopping_after(2)).unwrap();
+    for partial in ["step-3", "step-4", ".step-4.partial"] {
+        copy(&run.join("step-2"), &run.join(partial));
+    }
+    fs::remove_file(run.join("step-3/state.json")).unwrap();
+    fs::remove_file(run.join("step-4/state.json")).unwrap();
+    assert_eq!(latest_step(&run), Some(2));
+    dynamics(&steps(4), &run, &mut Quiet::default()).unwrap();
+    assert_eq!(latest_step(&run), Some(4));
+    Dynamics::load(&run, &Device::Cpu).unwrap();
+}
+
+fn flip_a_byte(path: &Utf8Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Catches: damaged weights that are used, or trained on from, and an error that does not say which file it is.
+#[test]
+fn damage_is_refused_by_the_files_name() {
+    let runs = Runs::new();
+    let good = runs.run("good");
+    dynamics(&steps(4), &good, &mut Quiet::stopping_after(2)).unwrap();
+    let empty: fn(&Utf8Path) = |path| fs::write(path, "").unwrap();
+    let remove: fn(&Utf8Path) = |path| fs::remove_file(path).unwrap();
+    let damages = [
+        ("model.safetensors", &[flip_a_byte as fn(&Utf8Path), empty, remove][..]),
+        ("model.json", &[flip_a_byte, empty, remove]),
+        ("optimizer.bin", &[flip_a_byte, empty, remove]),
+        // Without it the directory would be no checkpoint.
+        ("state.json", &[empty]),
+    ];
+    for (file, damage) in damages.iter().flat_map(|(file, damages)| damages.iter().map(move |damage| (*file, damage))) {
+        let run = runs.run("bad");
+        copy(&good, &run);
+        damage(&run.join("step-2").join(file));
+        // To use a model takes no optimizer, and to train on takes no description.
+        if file != "optimizer.bin" {
+            let error = Dynamics::load(&run, &Device::Cpu).map(drop).unwrap_err().to_string();
+            assert!(error.contains("step-2") && error.contains(file), "{error}");
+        }
+        if file != "model.json" {
+            let error = dynamics(&steps(4), &run, &mut Quiet::default()).unwrap_err().to_string();
+            assert!(error.contains("step-2") && error.contains(file), "{error}");
+        }
+        fs::remove_dir_all(&run).unwrap();
+    }
+}
+
+/// Catches: weights of another shape that are loaded in part, or a panic instead of an error.
+#[test]
+fn another_models_checkpoint_is_refused() {
+    let runs = Runs::new();
+    let run = runs.run("a");
+    tokenizer(&steps(2), &run, &mut Quiet::default()).unwrap();
+    let mut other = tokenizer_config(&steps(4));
+    other.encoder.d = 32;
+    let error =
+        train_tokenizer(&other, &Clips::noise((8, 8), &[5]), &run, &Device::Cpu, &mut Quiet::default()).unwrap_err();
+    assert!(matches!(&error, ModelError::Checkpoint { .. }), "{error}");
+    other = tokenizer_config(&steps(4));
+    other.encoder.layers = 2;
+    let error =
+        train_tokenizer(&other, &Clips::noise((8, 8), &[5]), &run, &Device::Cpu, &mut Quiet::default()).unwrap_err();
+    assert!(matches!(&error, ModelError::Checkpoint { .. }), "{error}");
+    assert!(Dynamics::load(&run, &Device::Cpu).is_err(), "a tokenizer is no dynamics model");
+    assert!(Tokenizer::load(&runs.run("none"), &Device::Cpu).is_err());
+}
