@@ -42,6 +42,9 @@ pub struct DynamicsConfig {
     pub action_mode: ActionMode,
     /// The transformer.
     pub stack: StackConfig,
+    /// Whether every position also sees the token that it held in the frame before, at the input (the paper: only through temporal
+    /// attention). What stays then need not be learnt, and one layer can already see where something moves.
+    pub previous_frame: bool,
     /// Smallest share of a frame's tokens that is masked in training; the largest is 1 (the paper: 0.5).
     pub min_mask_rate: f64,
     /// Share of frames (after the first) that are masked at all; the rest serve as clean history, as when generating. The paper: 1.
@@ -58,9 +61,10 @@ impl Default for DynamicsConfig {
             device: "cpu".into(),
             action_mode: ActionMode::Prepend,
             stack: StackConfig { layers: 4, d: 128, heads: 4, ffn_mult: 4, qk_norm: true, temporal: true },
+            previous_frame: true,
             min_mask_rate: 0.5,
-            masked_frames: 1.0,
-            changed_token_weight: 1.0,
+            masked_frames: 0.5,
+            changed_token_weight: 5.0,
             train: TrainConfig::default(),
         }
     }
@@ -104,6 +108,7 @@ impl DynamicsConfig {
         Net {
             // One more row each: the mask token, and the start that no action leads to.
             tokens: small.init([vocabulary.codes + 1, d], device),
+            previous: self.previous_frame.then(|| small.init([vocabulary.codes + 1, d], device)),
             actions: small.init([vocabulary.actions + 1, d], device),
             positions: Positions::new(vocabulary.frames, vocabulary.positions + extra, d, device),
             stack: self.stack.init(device),
@@ -116,6 +121,7 @@ impl DynamicsConfig {
 #[derive(Module, Debug)]
 struct Net<B: Backend> {
     tokens: Param<Tensor<B, 2>>,
+    previous: Option<Param<Tensor<B, 2>>>,
     actions: Param<Tensor<B, 2>>,
     positions: Positions<B>,
     stack: Stack<B>,
@@ -129,10 +135,21 @@ fn indices<B: Backend>(values: impl Iterator<Item = i64>, device: &B::Device) ->
 }
 
 impl<B: Kernels> Net<B> {
-    /// Tokens `[b*t*s]` and the actions that lead to each frame `[b*t]` as embedded rows, from frame `first` on.
-    fn embed(&self, tokens: Tensor<B, 1, Int>, actions: Tensor<B, 1, Int>, grid: Grid, first: usize) -> (Tensor<B, 2>, Grid) {
+    /// Tokens `[b*t*s]`, those of the frames before `[b*t*s]` and the actions that lead to each frame `[b*t]` as embedded rows, from
+    /// frame `first` on.
+    fn embed(
+        &self,
+        tokens: Tensor<B, 1, Int>,
+        before: Tensor<B, 1, Int>,
+        actions: Tensor<B, 1, Int>,
+        grid: Grid,
+        first: usize,
+    ) -> (Tensor<B, 2>, Grid) {
         let Grid { b, t, s } = grid;
-        let tokens = self.tokens.val().select(0, tokens);
+        let mut tokens = self.tokens.val().select(0, tokens);
+        if let Some(previous) = &self.previous {
+            tokens = tokens + previous.val().select(0, before);
+        }
         let actions = self.actions.val().select(0, actions);
         let d = tokens.dims()[1];
         let (tokens, actions) = (tokens.reshape([b * t, s, d]), actions.reshape([b * t, 1, d]));
@@ -157,7 +174,11 @@ impl<B: Kernels> Net<B> {
 
     /// Hidden rows of tokens `[b*t*s, d]` for whole windows.
     fn forward(&self, tokens: Tensor<B, 1, Int>, actions: Tensor<B, 1, Int>, grid: Grid) -> Tensor<B, 2> {
-        let (x, grid) = self.embed(tokens, actions, grid, 0);
+        let frames = tokens.clone().reshape([grid.b, grid.t, grid.s]);
+        let mask = self.tokens.dims()[0] as i64 - 1;
+        let start = frames.clone().narrow(1, 0, 1).zeros_like() + mask;
+        let before = Tensor::cat(vec![start, frames.narrow(1, 0, grid.t - 1)], 1).reshape([grid.rows()]);
+        let (x, grid) = self.embed(tokens, before, actions, grid, 0);
         self.token_rows(self.stack.forward(x, grid), grid)
     }
 }
@@ -287,38 +308,46 @@ struct Loaded<B: Backend> {
     device: B::Device,
 }
 
-/// Frames of a rollout so far, as the transformer's cache.
-impl<B: Kernels> Predictor for Loaded<B> {
-    type Past = Past<B>;
+/// Frames of a rollout so far: the transformer's cache, and the last frame's tokens.
+#[derive(Clone)]
+struct History<B: Backend> {
+    past: Past<B>,
+    last: Vec<u16>,
+}
 
-    fn start(&self) -> Past<B> {
-        Past::new()
+impl<B: Kernels> Predictor for Loaded<B> {
+    type Past = History<B>;
+
+    fn start(&self) -> History<B> {
+        History { past: Past::new(), last: Vec::new() }
     }
 
     fn mask_token(&self) -> u16 {
         self.vocabulary.codes as u16
     }
 
-    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Past<B>) -> (Vec<f32>, Past<B>) {
-        let (x, grid) = self.embed_frame(tokens, actions, past);
-        let (hidden, longer) = self.net.stack.next_frame(x, actions.len(), past);
-        let logits = self.net.logits.forward(self.net.token_rows(hidden, grid));
+    fn next(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> (Vec<f32>, History<B>) {
+        let (hidden, longer) = self.step(tokens, actions, history);
+        let logits = self.net.logits.forward(hidden);
         (logits.into_data().convert::<f32>().to_vec().expect("converted to f32 just now"), longer)
     }
 
-    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], past: &Past<B>) -> Past<B> {
-        let (x, _) = self.embed_frame(tokens, actions, past);
-        self.net.stack.next_frame(x, actions.len(), past).1
+    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> History<B> {
+        self.step(tokens, actions, history).1
     }
 }
 
 impl<B: Kernels> Loaded<B> {
-    fn embed_frame(&self, tokens: &[u16], actions: &[Option<u8>], past: &Past<B>) -> (Tensor<B, 2>, Grid) {
+    /// Hidden rows `[b*s, d]` of one more frame, and the history with it.
+    fn step(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> (Tensor<B, 2>, History<B>) {
         let grid = Grid { b: actions.len(), t: 1, s: self.vocabulary.positions };
         let none = self.vocabulary.actions as i64;
-        let tokens = indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
-        let actions = indices::<B>(actions.iter().map(|action| action.map_or(none, i64::from)), &self.device);
-        self.net.embed(tokens, actions, grid, past.frames())
+        let row = |tokens: &[u16]| indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
+        let before = if history.last.is_empty() { row(&vec![self.mask_token(); tokens.len()]) } else { row(&history.last) };
+        let led = indices::<B>(actions.iter().map(|action| action.map_or(none, i64::from)), &self.device);
+        let (x, grid) = self.net.embed(row(tokens), before, led, grid, history.past.frames());
+        let (hidden, past) = self.net.stack.next_frame(x, grid.b, &history.past);
+        (self.net.token_rows(hidden, grid), History { past, last: tokens.to_vec() })
     }
 }
 
@@ -328,7 +357,6 @@ trait Roller: Send {
 
 impl<B: Kernels> Roller for Loaded<B>
 where
-    Past<B>: Send,
     B::Device: Send,
 {
     fn rollout(&self, prompt: &[u16], actions: &[u8], b: usize, config: &SamplerConfig, seed: u64) -> Vec<u16> {
