@@ -43,6 +43,8 @@ impl Config {
     pub fn section<T: Section>(&self) -> Result<T, ConfigError> {
         let defaults = self.learn::<T>();
         let wanted = self.overlay(T::NAME, &defaults)?;
+        // Before a type that denies unknown fields does, in words that name neither the nearest nor the line.
+        self.refuse(T::NAME, &strangers(&wanted, &defaults))?;
         let mut ignored = Vec::new();
         let mut track = serde_path_to_error::Track::new();
         let section = T::deserialize(serde_path_to_error::Deserializer::new(
@@ -261,6 +263,10 @@ fn strangers(wanted: &Table, defaults: &Table) -> Vec<String> {
     let mut names = Vec::new();
     for (key, value) in wanted {
         match (value, defaults.get(key)) {
+            // By its values: what is meant by a misspelt table shows in what stands in it.
+            (Value::Table(value), None) if !value.is_empty() => {
+                names.extend(leaves(value).iter().map(|name| format!("{key}.{name}")));
+            }
             (_, None) => names.push(key.clone()),
             (Value::Table(value), Some(Value::Table(default))) if !default.is_empty() => {
                 names.extend(strangers(value, default).iter().map(|name| format!("{key}.{name}")));

@@ -19,6 +19,7 @@ struct Lam {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Deep {
     width: u32,
 }
@@ -104,6 +105,16 @@ fn unknown_keys_name_place_and_nearest() {
     assert_eq!(
         complaint("[lam]\nqqq = 1\n", &[]),
         "p.toml:2: [lam] has no key `qqq`; its keys are: steps, learning_rate, decoder, layers, deep.width, labels"
+    );
+}
+
+/// Would catch: a misspelt table, or a key in a type that denies unknown fields itself, answered in serde's words: without
+/// place and nearest.
+#[test]
+fn a_misspelt_table_is_a_misspelt_key() {
+    assert_eq!(
+        complaint("[lam.deap]\nwidth = 3\n", &[]),
+        "p.toml:2: [lam] has no key `deap.width`; did you mean `deep.width`?"
     );
 }
 
