@@ -1,0 +1,186 @@
+//! The whole chain over the built binaries: from nothing to a report, again, and with another config.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use genie_tests::{Dataset, Files};
+use serde_json::Value;
+
+const STEPS: [&str; 8] = [
+    "evaluate run",
+    "ingest run",
+    "ingest sample",
+    "tokenize encode",
+    "tokenize fit",
+    "train dynamics",
+    "train label",
+    "train lam",
+];
+
+/// Would catch: a stage that does not find what the one before it left; a report without a key that the issue names, or
+/// with text where a number belongs; steps whose status is not what the run made of them.
+#[test]
+fn from_nothing_to_a_report() {
+    let dataset = Dataset::new();
+    let before = dataset.status(&[]);
+    assert_eq!(before.all("missing"), ["ingest sample"], "the only step that has all it needs");
+    assert_eq!(before.all("waiting").len(), STEPS.len() - 1);
+
+    let ended = dataset.pipeline(&[]).expect(0).says("all done");
+
+    let after = dataset.status(&[]);
+    assert_eq!(after.all("done"), STEPS);
+    let report = dataset.report(&[]);
+    check_report(&report);
+    assert_eq!(report["lineage"]["dynamics"], after.key("train dynamics"));
+    let place = after.dir("evaluate run");
+    assert!(ended.stdout.contains(&format!("{place}/report.html")), "no report named in\n{}", ended.stdout);
+    check_page(&fs::read_to_string(dataset.path(place).join("report.html")).expect("a page"));
+}
+
+/// Every key that the issue names, and what each must be.
+fn check_report(report: &Value) {
+    for key in ["/tokenizer/psnr_db", "/tokenizer/psnr_baseline_db"] {
+        assert!(number(&report.pointer(key).cloned().unwrap_or_default()) > 0.0, "{key}");
+    }
+    for (key, most) in [("/tokenizer/codes_used", 16), ("/lam/codes_used", 8)] {
+        let used = report.pointer(key).and_then(Value::as_u64).unwrap_or_else(|| panic!("{key} is no count"));
+        assert!((1..=most).contains(&used), "{key} is {used}");
+    }
+    for key in ["delta_psnr_db", "delta_psnr_time_shuffled_db"] {
+        let points = report[key].as_array().unwrap_or_else(|| panic!("{key} is no list"));
+        let t: Vec<u64> = points.iter().filter_map(|point| point["t"].as_u64()).collect();
+        assert_eq!(t, (1..8).collect::<Vec<_>>(), "{key}: a window of 8 frames, the first of which is given");
+        for point in points {
+            // The dataset holds out several episodes, so there is an interval.
+            let [lo, hi] = [&point["ci95"][0], &point["ci95"][1]].map(number);
+            assert!(lo <= number(&point["mean"]) && number(&point["mean"]) <= hi, "{key}: {point}");
+            assert_eq!(point["ci95"].as_array().map(Vec::len), Some(2));
+        }
+    }
+    for key in ["nmi", "nmi_shuffled", "accuracy"] {
+        let share = number(&report["action_agreement"][key]);
+        assert!((0.0..=1.0).contains(&share), "action_agreement.{key} is {share}");
+    }
+    assert_eq!(report["counts"]["windows"], 6);
+}
+
+#[track_caller]
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// A page that shows its pictures on a machine without a network, when it is the only file that was sent.
+fn check_page(page: &str) {
+    let mut pictures = 0;
+    for attribute in ["src=", "href=", "srcset=", "url("] {
+        for (_, rest) in page.match_indices(attribute).map(|(at, _)| page.split_at(at + attribute.len())) {
+            let target = rest.trim_start_matches(['"', '\'']);
+            assert!(
+                target.starts_with("data:") || target.starts_with('#'),
+                "not self-contained: {attribute}{}",
+                target.chars().take(60).collect::<String>()
+            );
+            pictures += usize::from(target.starts_with("data:image/"));
+        }
+    }
+    assert!(pictures > 0, "a page without pictures");
+    assert!(!page.contains("@import"), "a style sheet from elsewhere");
+}
+
+/// Would catch: work done twice; a file rewritten (and copied by every backup) though nothing changed; a key that depends
+/// on time, order or the machine's mood; a slow start that makes cron expensive.
+#[test]
+fn a_second_run_does_nothing() {
+    let dataset = Dataset::new();
+    dataset.pipeline(&[]).expect(0);
+    let files = dataset.files();
+    let started = Instant::now();
+    dataset.pipeline(&[]).expect(0).says("nothing to do: everything is up to date");
+    assert!(started.elapsed() < Duration::from_secs(5), "it took {:?} to find nothing to do", started.elapsed());
+    assert_eq!(different(&files, &dataset.files()), [""; 0]);
+}
+
+/// The files that were written, added or removed.
+fn different(before: &Files, after: &Files) -> Vec<String> {
+    let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+    names.filter(|name| before.get(*name) != after.get(*name)).map(ToString::to_string).collect()
+}
+
+/// Would catch: an output from which nobody can tell how it was made; a `config.toml` that is not the config that was used,
+/// so that the key made of it is another one.
+#[test]
+fn the_config_beside_an_output_finds_it_again() {
+    let dataset = Dataset::new();
+    let words = ["--set", "dynamics.stack.d=24", "--set", "tokenizer.train.lr=3e-4"];
+    dataset.pipeline(&words).expect(0);
+    let steps = dataset.status(&words);
+    for name in STEPS {
+        let config = format!("{}/config.toml", steps.dir(name));
+        assert!(dataset.path(&config).is_file(), "{name} has no {config}");
+        let (stage, subcommand) = name.split_once(' ').expect("stage and subcommand");
+        let found = dataset.run(&format!("genie-{stage}"), &["status", "--json", "--config", &config]).expect(0).json();
+        let rows = found.as_array().expect("a list of steps");
+        let row = rows.iter().find(|row| row["step"] == subcommand).expect("the step");
+        // (What ingest needs of the config says neither where sample videos are nor how they were made.)
+        if stage != "ingest" {
+            assert_eq!(row["state"], "done", "{name} under {config}");
+        }
+        assert_eq!(row["key"], steps.key(name), "{name} under {config}");
+    }
+}
+
+/// Would catch: a key too wide (one changed number trains everything again) or too narrow (a changed number trains
+/// nothing); an output of the old config being overwritten; an old config evaluated with a model of the new one.
+#[test]
+fn another_dynamics_model_leaves_the_rest_alone() {
+    let dataset = Dataset::new();
+    dataset.pipeline(&[]).expect(0);
+    let (old, old_report, files) = (dataset.status(&[]), dataset.report(&[]), dataset.files());
+
+    let changed = ["--set", "dynamics.stack.d=24"];
+    let due = dataset.status(&changed);
+    assert_eq!((due.state("train dynamics"), due.state("evaluate run")), ("missing", "waiting"));
+    assert_eq!(due.all("done").len(), STEPS.len() - 2);
+    dataset.pipeline(&changed).expect(0);
+
+    let new = dataset.status(&changed);
+    let moved: Vec<_> = STEPS.into_iter().filter(|step| old.key(step) != new.key(step)).collect();
+    assert_eq!(moved, ["evaluate run", "train dynamics"]);
+    let touched = different(&files, &dataset.files());
+    let places = ["evaluate run", "train dynamics"].map(|step| format!("{}/", new.dir(step)));
+    let elsewhere: Vec<_> = touched.iter().filter(|file| !places.iter().any(|place| file.starts_with(place))).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+    assert_eq!(dataset.report(&changed)["lineage"]["dynamics"], new.key("train dynamics"));
+
+    // Measured again, the old config's model gives the old numbers.
+    assert_eq!(dataset.status(&[]).all("done"), STEPS);
+    fs::remove_dir_all(dataset.path(old.dir("evaluate run"))).expect("the old report");
+    dataset.pipeline(&[]).expect(0);
+    let again = dataset.report(&[]);
+    assert_eq!(again["lineage"], old_report["lineage"]);
+    for key in ["tokenizer", "lam", "rollout", "delta_psnr_db", "delta_psnr_time_shuffled_db", "action_agreement"] {
+        assert_eq!(again[key], old_report[key], "{key}");
+    }
+}
+
+/// Would catch: a change in what goes in that does not reach what comes out: each is due again, in a place of its own.
+#[test]
+fn a_changed_key_makes_what_follows_due() {
+    let dataset = Dataset::new();
+    dataset.pipeline(&[]).expect(0);
+    let due = |set: &str| {
+        let steps = dataset.status(&["--set", set]);
+        STEPS.into_iter().filter(|step| steps.state(step) != "done").collect::<Vec<_>>()
+    };
+    let downstream = ["evaluate run", "train dynamics"];
+    assert_eq!(due("evaluate.steps=3"), ["evaluate run"]);
+    assert_eq!(due("lam.changed_pixel_weight=2.0"), ["evaluate run", "train dynamics", "train label", "train lam"]);
+    assert_eq!(due("tokenizer.patch=8"), ["evaluate run", "tokenize encode", "tokenize fit", "train dynamics"]);
+    assert_eq!(due("dynamics.train.seed=1"), downstream);
+    // Neither where it was computed nor how often it was told is part of what was learnt.
+    assert_eq!(due("lam.train.log_every=1"), [""; 0]);
+    assert_eq!(due("lam.train.checkpoint_every=3"), [""; 0]);
+    assert_eq!(due("evaluate.device=cpu"), [""; 0]);
+    assert_eq!(due("ingest.threads=1"), [""; 0]);
+}

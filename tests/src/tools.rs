@@ -1,0 +1,116 @@
+//! The built binaries, as child processes.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A machine under load may be slow; a test that hangs must still end.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A built binary of this workspace: beside the directory that this test runs from.
+pub fn binary(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("the path of this test");
+    // …/release/deps/chain-0123456789abcdef
+    let profile = this.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
+    let path = profile.join(name);
+    assert!(
+        path.is_file(),
+        "{} is not there: run `cargo build --release --workspace` first (make test does)",
+        path.display()
+    );
+    path
+}
+
+/// How a binary ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    command: String,
+}
+
+#[allow(clippy::return_self_not_must_use, reason = "most checks of an end are the end of a statement")]
+impl Ended {
+    fn of(command: String, output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr), command }
+    }
+
+    /// Checks the exit code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "exit code of {}\n{}{}", self.command, self.stdout, self.stderr);
+        self
+    }
+
+    /// Checks that people are told `words`.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "{} does not say {words:?}:\n{}", self.command, self.stderr);
+        self
+    }
+
+    /// stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{} printed no JSON ({error}):\n{}", self.command, self.stdout))
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(mut command: Command) -> Ended {
+    let shown = format!("{command:?}");
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{shown}: {error}"));
+    Ended::of(shown, &output)
+}
+
+/// A running command; it does not outlive the test, however that ends.
+pub struct Background {
+    child: Option<Child>,
+    shown: String,
+}
+
+impl Background {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let shown = format!("{command:?}");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self { child: Some(child.unwrap_or_else(|error| panic!("{shown}: {error}"))), shown }
+    }
+
+    /// Waits until `ready`.
+    #[track_caller]
+    pub fn until(&mut self, ready: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !ready() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("it can be waited for"));
+            assert!(ended.is_none(), "{} ended too early: {ended:?}", self.shown);
+            assert!(started.elapsed() < PATIENCE, "{} is not ready after {PATIENCE:?}", self.shown);
+            sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends a signal ("TERM") and waits for the end.
+    pub fn stop(mut self, signal: &str) -> Ended {
+        let child = self.child.take().expect("it is stopped once");
+        // The standard library sends only SIGKILL; every shell can send any.
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -s {signal} {}", child.id())).status();
+        assert!(sent.is_ok_and(|status: ExitStatus| status.success()), "{} ended before it was stopped", self.shown);
+        let output = child.wait_with_output().expect("it can be waited for");
+        Ended::of(std::mem::take(&mut self.shown), &output)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
