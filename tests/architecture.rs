@@ -23,10 +23,9 @@ struct Workspace {
 impl Workspace {
     fn read() -> Self {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-        // For this host only: what other systems need is not downloaded, and this must work without a network.
+        // For this host only: the build has downloaded what that needs, so that no network is needed here.
         let host = format!("--filter-platform={}", host());
-        let json =
-            cargo(&["metadata", "--format-version=1", "--offline", "--locked", "--manifest-path", manifest, &host]);
+        let json = cargo(&["metadata", "--format-version=1", "--locked", "--manifest-path", manifest, &host]);
         let metadata: Value = serde_json::from_str(&json).expect("metadata is JSON");
         let by_id = |list: &Value| -> BTreeMap<String, Value> {
             list.as_array().expect("a list").iter().map(|item| (text(&item["id"]).to_owned(), item.clone())).collect()
