@@ -36,7 +36,8 @@ pub fn encode(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exi
     let tokenizer = Tokenizer::load(chain.tokenizer.path(), device).context("cannot load the tokenizer")?;
     let store = ClipStore::open(&sections.data.root, None).context("cannot read the clips")?;
     let (height, width) = tokenizer.size();
-    if let Some(clip) = store.clips().iter().find(|clip| (clip.height as usize, clip.width as usize) != (height, width)) {
+    if let Some(clip) = store.clips().iter().find(|clip| (clip.height as usize, clip.width as usize) != (height, width))
+    {
         bail!(
             "tokenizer {} takes {width}×{height} pixels, clip {} of {} has {}×{}: ingest each size into a [data] root of its own",
             chain.tokenizer.key(),

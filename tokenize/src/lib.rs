@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use genie_model::{Device, train_tokenizer};
 use genie_shards::Split;
+use genie_stage::Exit;
 use genie_stage::config::{ConfigArgs, load};
 use genie_stage::log::Verbosity;
 use genie_stage::status::{self, State, StepStatus};
-use genie_stage::Exit;
 use genie_training::{Chain, Sections, fit, footage};
 
 /// Trains the video tokenizer and turns clips into tokens.
@@ -61,7 +61,11 @@ pub fn run() -> Result<Exit> {
     let chain = Chain::of(&sections)?;
     if let Command::Status { json } = cli.command {
         let steps = standing(chain.as_ref());
-        if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
+        if json {
+            status::print_json(&steps)?
+        } else {
+            status::print_text(&steps)?
+        }
         return Ok(Exit::Done);
     }
     let Some(chain) = chain else {
@@ -73,7 +77,8 @@ pub fn run() -> Result<Exit> {
     }
     let config = &sections.tokenizer.0;
     let fitted = fit(&chain.tokenizer, &sections.resolved(), "tokenizer", config.train.steps, |dir, watch| {
-        let clips = footage(&sections.data.root, Split::Train).map_err(|error| genie_model::ModelError::Source(error.into()))?;
+        let clips = footage(&sections.data.root, Split::Train)
+            .map_err(|error| genie_model::ModelError::Source(error.into()))?;
         train_tokenizer(config, &clips, dir, &device, watch)
     })?;
     Ok(fitted.into())

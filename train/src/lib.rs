@@ -65,7 +65,11 @@ pub fn run() -> Result<Exit> {
     let chain = Chain::of(&sections)?;
     if let Command::Status { json } = cli.command {
         let steps = standing(chain.as_ref());
-        if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
+        if json {
+            status::print_json(&steps)?
+        } else {
+            status::print_text(&steps)?
+        }
         return Ok(Exit::Done);
     }
     let Some(chain) = chain else {
@@ -82,19 +86,21 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
     let config = &sections.lam.0;
     let device: Device = config.device.parse()?;
     let fitted = fit(&chain.lam, &sections.resolved(), "latent actions", config.train.steps, |dir, watch| {
-        let clips = footage(&sections.data.root, Split::Train).map_err(|error| genie_model::ModelError::Source(error.into()))?;
+        let clips = footage(&sections.data.root, Split::Train)
+            .map_err(|error| genie_model::ModelError::Source(error.into()))?;
         train_lam(config, &clips, dir, &device, watch)
     })?;
     Ok(fitted.into())
 }
 
 fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
-    for (done, command) in [
-        (chain.tokens.is_done(), "genie-tokenize encode"),
-        (chain.actions.is_done(), "genie-train label"),
-    ] {
+    for (done, command) in
+        [(chain.tokens.is_done(), "genie-tokenize encode"), (chain.actions.is_done(), "genie-train label")]
+    {
         if !done {
-            bail!("the dynamics model of this config trains on tokens and latent actions that are not there yet: run `{command}`");
+            bail!(
+                "the dynamics model of this config trains on tokens and latent actions that are not there yet: run `{command}`"
+            );
         }
     }
     let config = &sections.dynamics.0;

@@ -16,7 +16,11 @@ pub fn read(chain: &Chain) -> Result<TokenWindows> {
         let place = (&window.clip_id, window.first_frame);
         while labels.next_if(|label| (&label.clip_id, label.first_frame) < place).is_some() {}
         let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place) else {
-            bail!("the window of clip {} at frame {} has tokens but no latent actions: run `genie-train label` again", place.0, place.1);
+            bail!(
+                "the window of clip {} at frame {} has tokens but no latent actions: run `genie-train label` again",
+                place.0,
+                place.1
+            );
         };
         if window.split != Split::Train {
             continue;

@@ -64,9 +64,7 @@ impl<'a> Windows<'a> {
             let pick = rng.random_range(0..self.ends.last().map_or(1, |(_, end)| *end));
             let at = self.ends.partition_point(|(_, end)| *end <= pick);
             let before = if at == 0 { 0 } else { self.ends[at - 1].1 };
-            self.video
-                .read(self.ends[at].0, pick - before, self.len, &mut bytes)
-                .map_err(ModelError::Source)?;
+            self.video.read(self.ends[at].0, pick - before, self.len, &mut bytes).map_err(ModelError::Source)?;
         }
         Ok(bytes)
     }
@@ -99,7 +97,10 @@ impl TokenWindows {
     pub(crate) fn check(&self, codes: usize, actions: usize) -> Result<(), ModelError> {
         let wrong = |what: String| Err(ModelError::Data(what));
         if self.frames < 2 || self.is_empty() {
-            return wrong("there are no token windows to train on: run `genie-tokenize encode` and `genie-train label` first".into());
+            return wrong(
+                "there are no token windows to train on: run `genie-tokenize encode` and `genie-train label` first"
+                    .into(),
+            );
         }
         let (windows, steps) = (self.len(), self.frames - 1);
         if self.tokens.len() != windows * self.frames * self.positions || self.actions.len() != windows * steps {
@@ -107,10 +108,14 @@ impl TokenWindows {
             return wrong(format!("{windows} windows do not have {tokens} tokens and {actions} actions"));
         }
         if let Some(token) = self.tokens.iter().find(|token| usize::from(**token) >= codes) {
-            return wrong(format!("token {token} is not below the tokenizer's {codes} codes: the token shards are of another tokenizer"));
+            return wrong(format!(
+                "token {token} is not below the tokenizer's {codes} codes: the token shards are of another tokenizer"
+            ));
         }
         if let Some(action) = self.actions.iter().find(|action| usize::from(**action) >= actions) {
-            return wrong(format!("action {action} is not below {actions}: the labels are of another latent action model"));
+            return wrong(format!(
+                "action {action} is not below {actions}: the labels are of another latent action model"
+            ));
         }
         Ok(())
     }

@@ -35,7 +35,8 @@ fn cuda(index: &str, name: &str) -> Result<Device, ModelError> {
         .map_err(|_| ModelError::Device(format!("`{name}`: the part after `cuda:` is the GPU's number, from 0")))?;
     if !std::path::Path::new("/dev/nvidiactl").exists() && !std::path::Path::new("/dev/dxg").exists() {
         return Err(ModelError::Device(
-            "cuda: no NVIDIA driver is loaded on this machine (`nvidia-smi` should list a GPU): install it, or use cpu".into(),
+            "cuda: no NVIDIA driver is loaded on this machine (`nvidia-smi` should list a GPU): install it, or use cpu"
+                .into(),
         ));
     }
     Ok(Device::Cuda(index))

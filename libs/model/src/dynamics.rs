@@ -96,7 +96,9 @@ impl DynamicsConfig {
             return Err(ModelError::Config("[dynamics] min_mask_rate and masked_frames are shares from 0 to 1".into()));
         }
         if !self.stack.temporal {
-            return Err(ModelError::Config("[dynamics] stack.temporal must be true: it predicts from earlier frames".into()));
+            return Err(ModelError::Config(
+                "[dynamics] stack.temporal must be true: it predicts from earlier frames".into(),
+            ));
         }
         Ok(())
     }
@@ -209,8 +211,13 @@ impl Fit<'_> {
     /// Draws windows and masks them.
     fn draw(&self, rng: &mut ChaCha8Rng) -> Batch {
         let Grid { b, t, s } = self.grid();
-        let mut batch =
-            Batch { inputs: Vec::new(), actions: Vec::new(), masked: Vec::new(), targets: Vec::new(), weights: Vec::new() };
+        let mut batch = Batch {
+            inputs: Vec::new(),
+            actions: Vec::new(),
+            masked: Vec::new(),
+            targets: Vec::new(),
+            weights: Vec::new(),
+        };
         for _ in 0..b {
             let pick = rng.random_range(0..self.data.len());
             let tokens = &self.data.tokens[pick * t * s..][..t * s];
@@ -343,7 +350,8 @@ impl<B: Kernels> Loaded<B> {
         let grid = Grid { b: actions.len(), t: 1, s: self.vocabulary.positions };
         let none = self.vocabulary.actions as i64;
         let row = |tokens: &[u16]| indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
-        let before = if history.last.is_empty() { row(&vec![self.mask_token(); tokens.len()]) } else { row(&history.last) };
+        let before =
+            if history.last.is_empty() { row(&vec![self.mask_token(); tokens.len()]) } else { row(&history.last) };
         let led = indices::<B>(actions.iter().map(|action| action.map_or(none, i64::from)), &self.device);
         let (x, grid) = self.net.embed(row(tokens), before, led, grid, history.past.frames());
         let (hidden, past) = self.net.stack.next_frame(x, grid.b, &history.past);
@@ -403,7 +411,11 @@ impl Dynamics {
         let wrong = |what: String| Err(ModelError::Data(what));
         let s = self.vocabulary.positions;
         if b == 0 || !prompt.len().is_multiple_of(b * s) || !actions.len().is_multiple_of(b) || prompt.is_empty() {
-            return wrong(format!("{} prompt tokens and {} actions are not {b} rollouts of {s}-token frames", prompt.len(), actions.len()));
+            return wrong(format!(
+                "{} prompt tokens and {} actions are not {b} rollouts of {s}-token frames",
+                prompt.len(),
+                actions.len()
+            ));
         }
         let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
         if given > frames || frames > self.vocabulary.frames {
@@ -416,7 +428,10 @@ impl Dynamics {
             return wrong(format!("action {action} is not below {}", self.vocabulary.actions));
         }
         if let Some(token) = prompt.iter().find(|token| usize::from(**token) >= self.vocabulary.codes) {
-            return wrong(format!("token {token} is not below {}: the tokens are of another tokenizer", self.vocabulary.codes));
+            return wrong(format!(
+                "token {token} is not below {}: the tokens are of another tokenizer",
+                self.vocabulary.codes
+            ));
         }
         Ok(self.roller.rollout(prompt, actions, b, config, seed))
     }

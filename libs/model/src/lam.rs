@@ -270,7 +270,13 @@ where
         Loss { loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
     }
 
-    fn after_step(&self, mut model: Net<B>, (projected, codes): Self::Aux, step: usize, rng: &mut ChaCha8Rng) -> Net<B> {
+    fn after_step(
+        &self,
+        mut model: Net<B>,
+        (projected, codes): Self::Aux,
+        step: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Net<B> {
         model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng);
         model
     }

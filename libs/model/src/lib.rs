@@ -12,7 +12,11 @@
     clippy::cast_lossless,
     reason = "counts of pixels, tokens and codes are far below 2^31; Burn's indices are i64 and its values f32"
 )]
-#![allow(clippy::many_single_char_names, clippy::similar_names, reason = "b, t, s, d, k and dq, dk, dv are the paper's and the field's names")]
+#![allow(
+    clippy::many_single_char_names,
+    clippy::similar_names,
+    reason = "b, t, s, d, k and dq, dk, dv are the paper's and the field's names"
+)]
 #![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
 
 mod data;

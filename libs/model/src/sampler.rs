@@ -49,7 +49,9 @@ impl SamplerConfig {
     pub fn check(&self) -> Result<(), ModelError> {
         let positive = |value: f32| value >= 0.0 && value.is_finite();
         if self.steps == 0 || !positive(self.temperature) || !positive(self.noise) {
-            return Err(ModelError::Config("sampler steps must be at least 1, temperature and noise at least 0".into()));
+            return Err(ModelError::Config(
+                "sampler steps must be at least 1, temperature and noise at least 0".into(),
+            ));
         }
         Ok(())
     }

@@ -11,13 +11,15 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::ModelError;
 use crate::data::{Video, Windows};
 use crate::device::{Device, on_device};
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
-use crate::layers::{Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, fan_in, linear, patchify, unpatchify};
+use crate::layers::{
+    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, fan_in, linear, patchify, unpatchify,
+};
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
-use crate::ModelError;
 
 /// The `[tokenizer]` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,7 +169,13 @@ where
         Loss { loss, metrics: vec![("psnr_db", psnr)], aux: (coded.projected, coded.codes) }
     }
 
-    fn after_step(&self, mut model: Net<B>, (projected, codes): Self::Aux, step: usize, rng: &mut ChaCha8Rng) -> Net<B> {
+    fn after_step(
+        &self,
+        mut model: Net<B>,
+        (projected, codes): Self::Aux,
+        step: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Net<B> {
         model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng);
         model
     }
@@ -307,7 +315,11 @@ impl Tokenizer {
     pub fn decode(&self, tokens: &[u16], t: usize) -> Result<Vec<u8>, ModelError> {
         let window = t * self.size.positions();
         if t == 0 || t > self.frames || !tokens.len().is_multiple_of(window) {
-            return Err(ModelError::Data(format!("{} tokens are not whole windows of {t} frames (1 to {})", tokens.len(), self.frames)));
+            return Err(ModelError::Data(format!(
+                "{} tokens are not whole windows of {t} frames (1 to {})",
+                tokens.len(),
+                self.frames
+            )));
         }
         if let Some(token) = tokens.iter().find(|token| usize::from(**token) >= self.codes) {
             return Err(ModelError::Data(format!("token {token} is not below the codebook's {}", self.codes)));

@@ -83,13 +83,11 @@ impl Chain {
 
         let key = |step: &str| Key::builder(step, MODEL_FORMAT);
         let tokenizer = key("tokenizer").config(&sections.tokenizer.keyed()).input("clips", &clips).finish();
-        let tokens = Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", &clips).finish();
+        let tokens =
+            Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", &clips).finish();
         let lam = key("lam").config(&sections.lam.keyed()).input("clips", &clips).finish();
-        let actions = Key::builder("actions", ACTIONS_FORMAT)
-            .config(&window)
-            .input("lam", &lam)
-            .input("clips", &clips)
-            .finish();
+        let actions =
+            Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", &clips).finish();
         let dynamics = key("dynamics")
             .config(&sections.dynamics.keyed())
             .input("tokenizer", &tokenizer)

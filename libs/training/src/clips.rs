@@ -19,7 +19,9 @@ pub struct Clips {
 pub fn footage(root: &Utf8Path, split: Split) -> Result<Clips> {
     let store = ClipStore::open(root, split).context("cannot read the clips")?;
     let Some(first) = store.clips().first() else {
-        bail!("there are no clips of the split `{split}` under {root}: run `genie-ingest run` on more than one video (see [data] held_out)");
+        bail!(
+            "there are no clips of the split `{split}` under {root}: run `genie-ingest run` on more than one video (see [data] held_out)"
+        );
     };
     let size = (first.height, first.width);
     if let Some(other) = store.clips().iter().find(|clip| (clip.height, clip.width) != size) {

@@ -1,10 +1,10 @@
 //! The kernels as nodes of Burn's autodiff graph: each keeps its inputs and hands its backward pass to the inner backend.
 
+use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::Autodiff;
 use burn::tensor::ops::FloatTensor;
 
 use super::{Attend, Kernels};

@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use burn::backend::flex::FlexTensor;
 use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{TensorData, TensorMetadata};
 use rayon::prelude::*;
@@ -230,13 +230,7 @@ struct Sequence {
 }
 
 /// Calls `f` for every sequence with the chunk of `out` that holds its rows, in parallel over frames (space) or clips (time).
-fn for_sequences(
-    out: &mut [f32],
-    shape: Attend,
-    frames: usize,
-    width: usize,
-    f: impl Fn(&mut [f32], Sequence) + Sync,
-) {
+fn for_sequences(out: &mut [f32], shape: Attend, frames: usize, width: usize, f: impl Fn(&mut [f32], Sequence) + Sync) {
     let Attend { t, s, axis, .. } = shape;
     match axis {
         Axis::Space => out.par_chunks_mut(s * width).enumerate().for_each(|(g, chunk)| {
@@ -289,7 +283,15 @@ impl<T: InHead> Loop for InScratch<'_, T> {
 
 /// Copies `n` rows' `dh` columns from `column` on into `to`, rows padded with zeros to a multiple of the tile width.
 #[inline(always)]
-fn gather(from: &[f32], to: &mut Vec<f32>, width: usize, column: usize, dh: usize, n: usize, row: impl Fn(usize) -> usize) {
+fn gather(
+    from: &[f32],
+    to: &mut Vec<f32>,
+    width: usize,
+    column: usize,
+    dh: usize,
+    n: usize,
+    row: impl Fn(usize) -> usize,
+) {
     let wide = padded(dh);
     to.clear();
     to.resize(n * wide, 0.0);

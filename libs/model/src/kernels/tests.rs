@@ -85,8 +85,7 @@ fn the_last_frames_alone_ask_the_same() {
         let all = attend(qkv.clone(), shape).reshape([shape.b, shape.t, shape.s * d]);
         let last = attend(qkv.clone(), Attend { queries: 1, ..shape }).reshape([shape.b, 1, shape.s * d]);
         close("last frame", all.clone().narrow(1, shape.t - 1, 1), last);
-        let composed: Tensor<Flex, 2> =
-            tensor(compose::attend::<Flex>(primitive(qkv), Attend { queries: 2, ..shape }));
+        let composed: Tensor<Flex, 2> = tensor(compose::attend::<Flex>(primitive(qkv), Attend { queries: 2, ..shape }));
         close("last two", all.narrow(1, shape.t - 2, 2), composed.reshape([shape.b, 2, shape.s * d]));
     }
 }

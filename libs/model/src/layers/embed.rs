@@ -18,7 +18,14 @@ pub fn patchify<B: Backend>(frames: Tensor<B, 5>, patch: usize) -> Tensor<B, 2> 
 }
 
 /// The inverse of [`patchify`] for frames of height `h` and width `w` with three channels.
-pub fn unpatchify<B: Backend>(rows: Tensor<B, 2>, b: usize, t: usize, h: usize, w: usize, patch: usize) -> Tensor<B, 5> {
+pub fn unpatchify<B: Backend>(
+    rows: Tensor<B, 2>,
+    b: usize,
+    t: usize,
+    h: usize,
+    w: usize,
+    patch: usize,
+) -> Tensor<B, 5> {
     rows.reshape([b * t, h / patch, w / patch, patch, patch * 3]).swap_dims(2, 3).reshape([b, t, h, w, 3])
 }
 

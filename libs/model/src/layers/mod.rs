@@ -57,9 +57,8 @@ impl<B: Kernels> Norm<B> {
 
 /// A linear layer with GPT-2's initialisation: N(0, `std`²) weights, zero bias.
 pub fn linear<B: Backend>(inputs: usize, outputs: usize, std: f64, device: &B::Device) -> Linear<B> {
-    let mut layer: Linear<B> = LinearConfig::new(inputs, outputs)
-        .with_initializer(Initializer::Normal { mean: 0.0, std })
-        .init(device);
+    let mut layer: Linear<B> =
+        LinearConfig::new(inputs, outputs).with_initializer(Initializer::Normal { mean: 0.0, std }).init(device);
     layer.bias = Some(Initializer::Zeros.init([outputs], device));
     layer
 }

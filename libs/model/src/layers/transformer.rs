@@ -35,7 +35,12 @@ impl StackConfig {
     /// # Errors
     /// If the width is not a multiple of the heads, or anything is zero.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
-        if self.layers == 0 || self.heads == 0 || self.ffn_mult == 0 || self.d == 0 || !self.d.is_multiple_of(self.heads) {
+        if self.layers == 0
+            || self.heads == 0
+            || self.ffn_mult == 0
+            || self.d == 0
+            || !self.d.is_multiple_of(self.heads)
+        {
             return Err(ModelError::Config(format!(
                 "[{section}] layers, heads and ffn_mult must be at least 1 and the width a multiple of the heads: {self:?}"
             )));
@@ -46,10 +51,7 @@ impl StackConfig {
     /// # Panics
     /// Where [`StackConfig::check`] fails.
     pub fn init<B: Kernels>(&self, device: &B::Device) -> Stack<B> {
-        Stack {
-            blocks: (0..self.layers).map(|_| Block::new(self, device)).collect(),
-            norm: Norm::new(self.d, device),
-        }
+        Stack { blocks: (0..self.layers).map(|_| Block::new(self, device)).collect(), norm: Norm::new(self.d, device) }
     }
 }
 

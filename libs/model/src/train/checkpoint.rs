@@ -159,19 +159,28 @@ fn read_state(path: &Utf8Path, files: &[&str]) -> Result<State, ModelError> {
     if state.format != FORMAT {
         return Err(ModelError::checkpoint(
             path,
-            format!("written in format {}, this program reads format {FORMAT}: train again or use the program that wrote it", state.format),
+            format!(
+                "written in format {}, this program reads format {FORMAT}: train again or use the program that wrote it",
+                state.format
+            ),
         ));
     }
     for (name, expected) in state.hashes.iter().filter(|(name, _)| files.contains(&name.as_str())) {
         let file = path.join(name);
         if hash(&file)? != *expected {
-            return Err(ModelError::checkpoint(file, "damaged: its hash is not the one in state.json; delete this step to go on from an older one"));
+            return Err(ModelError::checkpoint(
+                file,
+                "damaged: its hash is not the one in state.json; delete this step to go on from an older one",
+            ));
         }
     }
     Ok(state)
 }
 
-fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(path: &Utf8Path, model: &mut M) -> Result<(), ModelError> {
+fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(
+    path: &Utf8Path,
+    model: &mut M,
+) -> Result<(), ModelError> {
     let weights = path.join(WEIGHTS);
     let mut store = SafetensorsStore::from_file(weights.as_std_path());
     let result = model.load_from(&mut store).map_err(|error| ModelError::checkpoint(&weights, error))?;
@@ -182,7 +191,10 @@ fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(path: &Utf8Path, m
 }
 
 /// The newest checkpoint of a run: its configuration, and the model that `build` makes of it with the weights loaded.
-pub fn load_model<C, B, M>(run: &Utf8Path, build: impl FnOnce(&C) -> Result<M, ModelError>) -> Result<(C, M), ModelError>
+pub fn load_model<C, B, M>(
+    run: &Utf8Path,
+    build: impl FnOnce(&C) -> Result<M, ModelError>,
+) -> Result<(C, M), ModelError>
 where
     C: DeserializeOwned,
     B: Backend,

@@ -26,7 +26,8 @@ impl MetricsLog {
         let kept: String = before
             .split_inclusive('\n')
             .filter(|line| {
-                serde_json::from_str::<Value>(line).is_ok_and(|value| value["step"].as_u64().is_some_and(|s| s <= step as u64))
+                serde_json::from_str::<Value>(line)
+                    .is_ok_and(|value| value["step"].as_u64().is_some_and(|s| s <= step as u64))
             })
             .collect();
         fs::write(&path, kept).map_err(ModelError::io(&path))?;

@@ -12,8 +12,8 @@ mod step;
 pub use checkpoint::latest_step;
 pub(crate) use checkpoint::load_model;
 pub use config::{Schedule, TrainConfig};
-pub use step::{Outcome, StepReport, Watch};
 pub(crate) use step::{Loss, Task, train};
+pub use step::{Outcome, StepReport, Watch};
 
 #[cfg(test)]
 mod tests;

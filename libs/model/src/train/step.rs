@@ -48,7 +48,13 @@ pub trait Task<B: AutodiffBackend>: Sync {
     fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Self::Batch, ModelError>;
 
     /// The loss of a batch.
-    fn loss(&self, model: &Self::Model, batch: Self::Batch, rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux>;
+    fn loss(
+        &self,
+        model: &Self::Model,
+        batch: Self::Batch,
+        rng: &mut ChaCha8Rng,
+        device: &B::Device,
+    ) -> Loss<B, Self::Aux>;
 
     /// Changes to the model that no gradient makes (running means, dead codes).
     fn after_step(&self, model: Self::Model, _aux: Self::Aux, _step: usize, _rng: &mut ChaCha8Rng) -> Self::Model {
@@ -151,7 +157,8 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
                 return Ok(Outcome::Stopped(step));
             }
             let asked = Instant::now();
-            let batch = batches.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
+            let batch =
+                batches.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
             waited += asked.elapsed().as_secs_f64();
 
             let Loss { loss, metrics, aux } = task.loss(&model, batch, &mut stream(config.seed, 2, step), device);
