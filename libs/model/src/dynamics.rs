@@ -43,7 +43,8 @@ pub struct DynamicsConfig {
     /// The transformer.
     pub stack: StackConfig,
     /// Whether every position also sees the token that it held in the frame before, at the input (the paper: only through temporal
-    /// attention). What stays then need not be learnt, and one layer can already see where something moves.
+    /// attention). It is the true one in training too, whatever is masked, as when generating. What stays then need not be learnt, and
+    /// one layer can already see where something moves.
     pub previous_frame: bool,
     /// Smallest share of a frame's tokens that is masked in training; the largest is 1 (the paper: 0.5).
     pub min_mask_rate: f64,
@@ -63,7 +64,7 @@ impl Default for DynamicsConfig {
             stack: StackConfig { layers: 4, d: 128, heads: 4, ffn_mult: 4, qk_norm: true, temporal: true },
             previous_frame: true,
             min_mask_rate: 0.5,
-            masked_frames: 0.5,
+            masked_frames: 1.0,
             changed_token_weight: 5.0,
             train: TrainConfig::default(),
         }
@@ -174,9 +175,15 @@ impl<B: Kernels> Net<B> {
         rows.reshape([grid.b * grid.t, grid.s, d]).narrow(1, 1, s).reshape([grid.b * grid.t * s, d])
     }
 
-    /// Hidden rows of tokens `[b*t*s, d]` for whole windows.
-    fn forward(&self, tokens: Tensor<B, 1, Int>, actions: Tensor<B, 1, Int>, grid: Grid) -> Tensor<B, 2> {
-        let frames = tokens.clone().reshape([grid.b, grid.t, grid.s]);
+    /// Hidden rows of tokens `[b*t*s, d]` for whole windows, each frame beside the one before it in `clean`: the same tokens, none masked.
+    fn forward(
+        &self,
+        tokens: Tensor<B, 1, Int>,
+        clean: Tensor<B, 1, Int>,
+        actions: Tensor<B, 1, Int>,
+        grid: Grid,
+    ) -> Tensor<B, 2> {
+        let frames = clean.reshape([grid.b, grid.t, grid.s]);
         let mask = self.tokens.dims()[0] as i64 - 1;
         let start = frames.clone().narrow(1, 0, 1).zeros_like() + mask;
         let before = Tensor::cat(vec![start, frames.narrow(1, 0, grid.t - 1)], 1).reshape([grid.rows()]);
@@ -189,6 +196,8 @@ impl<B: Kernels> Net<B> {
 struct Batch {
     /// Inputs `[b*t*s]`, masked where they are.
     inputs: Vec<i64>,
+    /// The same, none masked: a frame is told the one before it as it is, as when generating.
+    clean: Vec<i64>,
     /// Actions leading to each frame `[b*t]`.
     actions: Vec<i64>,
     /// Rows of masked tokens, their true tokens and weights.
@@ -213,6 +222,7 @@ impl Fit<'_> {
         let Grid { b, t, s } = self.grid();
         let mut batch = Batch {
             inputs: Vec::new(),
+            clean: Vec::new(),
             actions: Vec::new(),
             masked: Vec::new(),
             targets: Vec::new(),
@@ -224,6 +234,7 @@ impl Fit<'_> {
             let actions = &self.data.actions[pick * (t - 1)..][..t - 1];
             batch.actions.push(self.vocabulary.actions as i64);
             batch.actions.extend(actions.iter().map(|action| i64::from(*action)));
+            batch.clean.extend(tokens.iter().map(|token| i64::from(*token)));
             let rate = rng.random_range(self.config.min_mask_rate..=1.0);
             for frame in 0..t {
                 let masks = frame > 0 && rng.random_bool(self.config.masked_frames);
@@ -269,12 +280,13 @@ where
 
     fn loss(&self, model: &Net<B>, batch: Batch, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, ()> {
         let inputs = indices::<B>(batch.inputs.into_iter(), device);
+        let clean = indices::<B>(batch.clean.into_iter(), device);
         let actions = indices::<B>(batch.actions.into_iter(), device);
         let masked = indices::<B>(batch.masked.into_iter(), device);
         let targets = indices::<B>(batch.targets.into_iter(), device);
         let weights = Tensor::<B, 1>::from_floats(batch.weights.as_slice(), device);
 
-        let hidden = model.forward(inputs, actions, self.grid()).select(0, masked);
+        let hidden = model.forward(inputs, clean, actions, self.grid()).select(0, masked);
         let logits = log_softmax(model.logits.forward(hidden), 1);
         let surprise: Tensor<B, 1> = logits.gather(1, targets.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg();
         let loss = (surprise.clone() * weights.clone()).sum() / weights.clone().sum();

@@ -10,12 +10,16 @@ use burn::module::AutodiffModule;
 use super::*;
 use crate::testing::{Ad, assert_differs_from, by_frame, dead_parameters, fit, measure, noise, rng, seeded};
 
-const MODES: [ActionMode; 2] = [ActionMode::Prepend, ActionMode::Add];
+/// How a frame is told its action, and whether it sees the frame before at the input.
+type Mode = (ActionMode, bool);
+const MODES: [Mode; 4] =
+    [(ActionMode::Prepend, true), (ActionMode::Prepend, false), (ActionMode::Add, true), (ActionMode::Add, false)];
 const V: Vocabulary = Vocabulary { frames: 5, positions: 4, codes: 32, actions: 3 };
 
-fn config(action_mode: ActionMode) -> DynamicsConfig {
+fn config((action_mode, previous_frame): Mode) -> DynamicsConfig {
     DynamicsConfig {
         action_mode,
+        previous_frame,
         stack: StackConfig { layers: 2, d: 32, heads: 2, ffn_mult: 2, qk_norm: true, temporal: true },
         min_mask_rate: 0.5,
         masked_frames: 1.0,
@@ -39,14 +43,14 @@ fn windows(n: usize, v: Vocabulary, seed: u64) -> TokenWindows {
     }
 }
 
-fn net(mode: ActionMode) -> Net<Flex> {
+fn net(mode: Mode) -> Net<Flex> {
     seeded(1, || config(mode).init::<Flex>(V, &FlexDevice))
 }
 
 /// Logits by frame of two windows.
 fn logits(net: &Net<Flex>, tokens: &[i64], actions: &[i64]) -> Tensor<Flex, 2> {
     let row = |values: &[i64]| indices::<Flex>(values.iter().copied(), &FlexDevice);
-    net.logits.forward(net.forward(row(tokens), row(actions), Grid { b: 2, t: V.frames, s: V.positions }))
+    net.logits.forward(net.forward(row(tokens), row(tokens), row(actions), Grid { b: 2, t: V.frames, s: V.positions }))
 }
 
 /// Catches: attention that looks ahead in time: perfect in training, worthless when generating.

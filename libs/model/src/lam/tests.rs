@@ -200,6 +200,25 @@ fn two_motions_get_codes_of_their_own() {
     assert!(right as f64 >= 0.9 * (16.0 * 15.0), "codes do not tell the motions apart: {counts:?}, {values:?}");
 }
 
+/// Catches: a running mean that does not follow the vectors, so that labels are centred elsewhere than the codes were
+/// trained. The first step takes the batch's mean whole: labelling that batch must then give the codes of training.
+#[test]
+fn the_running_mean_is_that_of_the_vectors() {
+    let config = works();
+    let video = Clips::noise((8, 8), &[T + 3]);
+    let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
+    let model = seeded(5, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+    let frames = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
+    let codes = |model: &Net<Ad>, training| {
+        let rows = patches(&frames, 2);
+        by_frame(model.valid().encode(&config, rows, SIZE.grid(2, T), training).codes.float(), 2, T - 1)
+    };
+    assert_ne!(codes(&model, false), codes(&model, true), "the vectors' mean is not 0, where the running mean begins");
+    let aux = <Fit as Task<Ad>>::loss(&task, &model, frames.clone(), &mut rng(0), &FlexDevice).aux;
+    let model = <Fit as Task<Ad>>::after_step(&task, model, aux, 1, &mut rng(0));
+    assert_eq!(codes(&model, false), codes(&model, true));
+}
+
 /// Catches: labels that depend on the batch (a centring quantizer that uses the batch's mean when labelling, where a
 /// window alone would always get the same code), on chance, or on weights that the checkpoint left out.
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 const WIDE: Vocabulary = Vocabulary { frames: 4, positions: 500, codes: 100, actions: 3 };
 
 fn draw(change: impl FnOnce(&mut DynamicsConfig), data: &TokenWindows) -> Batch {
-    let mut config = config(ActionMode::Add);
+    let mut config = config(MODES[0]);
     config.train.batch = 40;
     change(&mut config);
     config.check().unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::{Quiet, Runs, Spy, frames_of};
 
-fn loaded(mode: ActionMode) -> Loaded<Flex> {
+fn loaded(mode: Mode) -> Loaded<Flex> {
     Loaded { net: net(mode), vocabulary: V, device: FlexDevice }
 }
 
@@ -34,7 +34,7 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
 }
 
 /// A model that minds its actions, with a temperature at which what it says of them decides.
-fn dynamics(mode: ActionMode) -> (Dynamics, SamplerConfig) {
+fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.002, ..Default::default() };
     let mut loaded = loaded(mode);
     loaded.net.actions = loaded.net.actions.map(|actions| actions.mul_scalar(50.0));
@@ -91,7 +91,7 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
 /// Catches: a panic, or a rollout, where the input is not the model's.
 #[test]
 fn what_does_not_fit_is_refused() {
-    let (model, config) = dynamics(ActionMode::Prepend);
+    let (model, config) = dynamics(MODES[0]);
     let roll = |prompt: &[u16], actions: &[u8], b| model.rollout(prompt, actions, b, &config, 0);
     assert!(roll(&[0; 4], &[0; 4], 1).is_ok());
     assert!(roll(&[0; 4], &[0; 5], 1).is_err(), "more frames than the model has");
