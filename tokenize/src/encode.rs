@@ -1,5 +1,10 @@
 //! Token shards of every clip that lacks them. Each batch of clips is a published shard, so a stopped run has lost nothing.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "frames of a window and tokens of a frame fit their columns: the model was built with them"
+)]
+
 use anyhow::{Context, Result, bail};
 use genie_catalog::Catalog;
 use genie_model::{Device, Tokenizer};
@@ -20,7 +25,7 @@ const SHARD: usize = 4096;
 ///
 /// # Errors
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
-pub fn encode(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exit> {
+pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
     if chain.tokens.is_done() {
         tracing::info!("tokens: up to date");
         return Ok(Exit::Done);
@@ -33,7 +38,7 @@ pub fn encode(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exi
     chain.tokens.create()?;
     let _lock = Lock::acquire(directory.join(".lock"))?;
     chain.tokens.write_config(&sections.resolved())?;
-    let tokenizer = Tokenizer::load(chain.tokenizer.path(), device).context("cannot load the tokenizer")?;
+    let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device).context("cannot load the tokenizer")?;
     let store = ClipStore::open(&sections.data.root, None).context("cannot read the clips")?;
     let (height, width) = tokenizer.size();
     if let Some(clip) = store.clips().iter().find(|clip| (clip.height as usize, clip.width as usize) != (height, width))

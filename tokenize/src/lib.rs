@@ -62,9 +62,9 @@ pub fn run() -> Result<Exit> {
     if let Command::Status { json } = cli.command {
         let steps = standing(chain.as_ref());
         if json {
-            status::print_json(&steps)?
+            status::print_json(&steps)?;
         } else {
-            status::print_text(&steps)?
+            status::print_text(&steps)?;
         }
         return Ok(Exit::Done);
     }
@@ -73,7 +73,7 @@ pub fn run() -> Result<Exit> {
     };
     let device: Device = sections.tokenizer.0.device.parse()?;
     if let Command::Encode = cli.command {
-        return encode::encode(&sections, &chain, &device);
+        return encode::encode(&sections, &chain, device);
     }
     let config = &sections.tokenizer.0;
     let fitted = fit(&chain.tokenizer, &sections.resolved(), "tokenizer", config.train.steps, |dir, watch| {

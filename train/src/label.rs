@@ -1,5 +1,10 @@
 //! Latent actions of every window of every clip that lacks them, beside the true ones where a sidecar had them.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "frames of a window and tokens of a frame fit their columns: the model was built with them"
+)]
+
 use anyhow::{Context, Result, bail};
 use genie_catalog::Catalog;
 use genie_model::{Device, Lam};
@@ -20,7 +25,7 @@ const SHARD: usize = 65_536;
 ///
 /// # Errors
 /// When the latent action model is missing or does not fit the clips, or a file cannot be read or written.
-pub fn label(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exit> {
+pub fn label(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
     if chain.actions.is_done() {
         tracing::info!("labels: up to date");
         return Ok(Exit::Done);
@@ -33,7 +38,7 @@ pub fn label(sections: &Sections, chain: &Chain, device: &Device) -> Result<Exit
     chain.actions.create()?;
     let _lock = Lock::acquire(directory.join(".lock"))?;
     chain.actions.write_config(&sections.resolved())?;
-    let lam = Lam::load(chain.lam.path(), device).context("cannot load the latent action model")?;
+    let lam = Lam::load(chain.lam.path(), &device).context("cannot load the latent action model")?;
     let store = ClipStore::open(&sections.data.root, None).context("cannot read the clips")?;
     let (key, frames) = (chain.lam.key().as_str(), sections.tokenizer.0.frames);
     let lacking = Catalog::open(&sections.data.root)?.clips_without_actions(key, None, u32::try_from(frames)?)?;

@@ -66,9 +66,9 @@ pub fn run() -> Result<Exit> {
     if let Command::Status { json } = cli.command {
         let steps = standing(chain.as_ref());
         if json {
-            status::print_json(&steps)?
+            status::print_json(&steps)?;
         } else {
-            status::print_text(&steps)?
+            status::print_text(&steps)?;
         }
         return Ok(Exit::Done);
     }
@@ -77,7 +77,7 @@ pub fn run() -> Result<Exit> {
     };
     match cli.command {
         Command::Lam => lam(&sections, &chain),
-        Command::Label => label::label(&sections, &chain, &sections.lam.0.device.parse()?),
+        Command::Label => label::label(&sections, &chain, sections.lam.0.device.parse()?),
         _ => dynamics(&sections, &chain),
     }
 }
@@ -129,7 +129,7 @@ fn standing(chain: Option<&Chain>) -> Vec<StepStatus> {
     let after = |mut status: StepStatus, needs: &[(bool, &str)]| {
         if let Some((_, missing)) = needs.iter().find(|(done, _)| !done) {
             status.state = State::Waiting;
-            status.needs = (*missing).to_owned();
+            (*missing).clone_into(&mut status.needs);
         }
         status
     };

@@ -294,7 +294,11 @@ where
         let changed = weights.clone().greater_elem(1.0).float().inner();
         let plain = surprise.inner();
         let on_changed = (plain.clone() * changed.clone()).sum() / changed.sum().add_scalar(1e-9);
-        Loss { loss, metrics: vec![("cross_entropy", plain.mean()), ("cross_entropy_changed", on_changed)], aux: () }
+        Loss {
+            value: loss,
+            metrics: vec![("cross_entropy", plain.mean()), ("cross_entropy_changed", on_changed)],
+            aux: (),
+        }
     }
 }
 

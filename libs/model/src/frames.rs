@@ -119,7 +119,7 @@ mod tests {
     fn odd_sizes_come_back_unchanged() {
         let size = FrameSize { height: 5, width: 7, patch: 4 };
         let bytes: Vec<u8> = (0..2 * 3 * size.bytes()).map(|i| (i * 7 % 256) as u8).collect();
-        let tensor = size.to_tensor::<Flex>(&bytes, 2, 3, &Default::default());
+        let tensor = size.to_tensor::<Flex>(&bytes, 2, 3, &burn::backend::flex::FlexDevice);
         assert_eq!(tensor.dims(), [2, 3, 8, 8, 3]);
         assert_eq!(size.to_bytes(tensor), bytes);
         assert_eq!(size.windows(&bytes, 3).unwrap(), 2);

@@ -1,5 +1,5 @@
 //! The latent action model [Genie §2.1.1]: what happened between two frames, as one of a few codes, learned from pixels alone. The encoder sees
-//! frames up to x_{t+1}; the decoder must make x_{t+1} from x_1..x_t and the code. Only the encoder and its codes are used afterwards.
+//! frames up to x_{t+1}; the decoder must make `x_{t+1}` from `x_1..x_t` and the code. Only the encoder and its codes are used afterwards.
 //!
 //! The paper's recipe collapses at small scale (DESIGN §6), so each of its choices has an alternative that works: frame pairs to the encoder,
 //! a decoder that starts at copying the last frame and predicts the change, changed pixels weighing more, centred vectors, `fsq` codes.
@@ -29,7 +29,7 @@ use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LamEncoder {
-    /// x_t beside x_{t+1}.
+    /// `x_t` beside `x_{t+1}`.
     Pairs,
     /// x_{t+1} alone, and earlier frames through temporal attention (the paper).
     Frames,
@@ -39,9 +39,9 @@ pub enum LamEncoder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LamDecoder {
-    /// x_1..x_t (the paper).
+    /// `x_1..x_t` (the paper).
     History,
-    /// x_t.
+    /// `x_t`.
     LastFrame,
 }
 
@@ -51,7 +51,7 @@ pub enum LamDecoder {
 pub enum LamTarget {
     /// x_{t+1} (the paper).
     Frame,
-    /// x_{t+1} − x_t, from a zero-initialised output: training starts exactly at copying the last frame.
+    /// `x_{t+1} − x_t`, from a zero-initialised output: training starts exactly at copying the last frame.
     Change,
 }
 
@@ -267,7 +267,7 @@ where
             Some(extra) => fit + extra,
             None => fit,
         };
-        Loss { loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
+        Loss { value: loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
     }
 
     fn after_step(

@@ -83,14 +83,14 @@ impl Video for Clips {
     }
 }
 
-/// A clip of a bright square on a dark ground that moves by one of `motions` (rows, columns) at every step and comes
+/// A clip of a bright square, half as wide as the frame, on a dark ground that moves by one of `motions` (rows, columns) at every step and comes
 /// back on the other side, and which motion each step had.
 pub fn moving_square(side: usize, frames: usize, motions: &[(usize, usize)], seed: u64) -> (Vec<u8>, Vec<usize>) {
     let mut rng = rng(seed);
     let (mut y, mut x) = (rng.random_range(0..side), rng.random_range(0..side));
     let (mut bytes, mut steps) = (vec![30; frames * side * side * 3], Vec::new());
     for frame in 0..frames {
-        for (dy, dx) in (0..4).flat_map(|dy| (0..4).map(move |dx| (dy, dx))) {
+        for (dy, dx) in (0..side / 2).flat_map(|dy| (0..side / 2).map(move |dx| (dy, dx))) {
             let pixel = (frame * side + (y + dy) % side) * side + (x + dx) % side;
             bytes[pixel * 3..][..3].copy_from_slice(&[230, 200, 60]);
         }
@@ -192,7 +192,7 @@ pub type Values = BTreeMap<&'static str, f32>;
 
 fn values<A>(loss: &Loss<Ad, A>) -> Values {
     let all = loss.metrics.iter().map(|(name, value)| (*name, value.clone().into_scalar()));
-    all.chain([("loss", loss.loss.clone().inner().into_scalar())]).collect()
+    all.chain([("loss", loss.value.clone().inner().into_scalar())]).collect()
 }
 
 /// Trains a model for some steps at a constant rate. Returns it and the values at the last step.
@@ -208,7 +208,7 @@ pub fn fit<T: Task<Ad>>(
     for step in 0..steps {
         let loss = task.loss(&model, batch(), &mut rng(step as u64), &FlexDevice);
         last = values(&loss);
-        let grads = GradientsParams::from_grads(loss.loss.backward(), &model);
+        let grads = GradientsParams::from_grads(loss.value.backward(), &model);
         model = optimizer.step(lr, model, grads);
         model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64));
     }
@@ -242,7 +242,7 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
             self.found.push((self.path.join("."), grad.map_or(0.0, |grad| grad.abs().max().into_scalar())));
         }
     }
-    let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).loss;
+    let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).value;
     let grads = GradientsParams::from_grads(loss.backward(), model);
     let mut visitor = Largest { grads, path: Vec::new(), found: Vec::new() };
     model.visit(&mut visitor);
@@ -262,6 +262,13 @@ pub fn frames_of<V: Copy>(values: &[V], b: usize, t: usize) -> Vec<Vec<V>> {
     let n = values.len() / (b * t);
     assert_eq!(values.len(), b * t * n);
     (0..t).map(|frame| (0..b).flat_map(|i| values[(i * t + frame) * n..][..n].to_vec()).collect()).collect()
+}
+
+/// Asserts that the frames before `first` do not differ, by a single bit.
+pub fn assert_same_before<V: PartialEq + Debug>(first: usize, before: &[Vec<V>], after: &[Vec<V>], what: &str) {
+    assert_eq!(before.len(), after.len(), "{what}");
+    let differing: Vec<usize> = (0..first).filter(|frame| before[*frame] != after[*frame]).collect();
+    assert!(differing.is_empty(), "{what}: frames {differing:?} differ, and {first} should be the first");
 }
 
 /// Asserts that frame `first` differs and that the frames before it do not, by a single bit.

@@ -166,7 +166,7 @@ where
             Some(extra) => fit + extra,
             None => fit,
         };
-        Loss { loss, metrics: vec![("psnr_db", psnr)], aux: (coded.projected, coded.codes) }
+        Loss { value: loss, metrics: vec![("psnr_db", psnr)], aux: (coded.projected, coded.codes) }
     }
 
     fn after_step(

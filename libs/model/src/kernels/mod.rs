@@ -8,6 +8,11 @@
 //! Layout: activations are rows `[b*t*s, d]`, row-major in (batch, frame, position). Attention reads packed `[rows, 3d]` queries, keys
 //! and values and needs no permutation for either axis.
 
+#![allow(
+    clippy::inline_always,
+    reason = "a loop is compiled for an instruction set only where it is inlined into pulp's dispatch"
+)]
+
 mod autodiff;
 pub(crate) mod compose;
 mod cpu;

@@ -8,7 +8,7 @@ use super::{Attend, Axis, Kernels, attend, compose, gelu, norm, primitive, tenso
 type Ad = Autodiff<Flex>;
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<Flex, D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Default::default())
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &burn::backend::flex::FlexDevice)
 }
 
 fn close<const D: usize>(what: &str, a: Tensor<Flex, D>, b: Tensor<Flex, D>) {

@@ -63,7 +63,7 @@ mod tests {
     /// Catches: a patch whose rows and columns are swapped, which trains but blurs.
     #[test]
     fn patches_hold_squares_and_come_back() {
-        let device = Default::default();
+        let device = burn::backend::flex::FlexDevice;
         let frames = Tensor::<Flex, 1, Int>::arange(0..2 * 8 * 4 * 3, &device).float().reshape([1, 2, 8, 4, 3]);
         let patches = patchify(frames.clone(), 4);
         assert_eq!(patches.dims(), [4, 48]);

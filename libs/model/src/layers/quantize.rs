@@ -236,7 +236,7 @@ mod tests {
 
     fn quantizer(kind: QuantizerKind) -> (Quantizer<Ad>, Tensor<Ad, 2>, QuantizerConfig) {
         let config = QuantizerConfig { kind, codes: 16, latent: 4, levels: vec![4, 3, 2], ..Default::default() };
-        let device = Default::default();
+        let device = burn::backend::flex::FlexDevice;
         let rows = Tensor::random([200, 8], Distribution::Normal(0.0, 3.0), &device).require_grad();
         (config.init(8, &device), rows, config)
     }

@@ -163,7 +163,7 @@ mod tests {
     fn stack() -> (Stack<Flex>, Tensor<Flex, 2>, Grid) {
         let config = StackConfig { layers: 2, d: 16, heads: 2, ffn_mult: 2, qk_norm: true, temporal: true };
         let grid = Grid { b: 2, t: 5, s: 3 };
-        let device = Default::default();
+        let device = burn::backend::flex::FlexDevice;
         (config.init(&device), Tensor::random([grid.rows(), 16], Distribution::Default, &device), grid)
     }
 

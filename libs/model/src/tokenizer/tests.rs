@@ -7,8 +7,8 @@ use burn::module::AutodiffModule;
 use super::*;
 use crate::layers::QuantizerKind;
 use crate::testing::{
-    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, frames_of, moving_square, noise,
-    rng, seeded,
+    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, frames_of,
+    moving_square, noise, rng, seeded,
 };
 
 const T: usize = 4;
@@ -63,9 +63,10 @@ fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
         };
         let (before, after) = windows_with_a_changed_frame(size, changed);
         let (before, after) = (run(&before), run(&after));
-        assert_differs_from(changed, &before.0, &after.0, "codes");
         assert_differs_from(changed, &before.1, &after.1, "vectors");
-        assert_differs_from(changed, &before.2, &after.2, "pixels");
+        // Whether a code changes is chance.
+        assert_same_before(changed, &before.0, &after.0, "codes");
+        assert_same_before(changed, &before.2, &after.2, "pixels");
     }
 }
 

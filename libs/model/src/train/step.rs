@@ -22,7 +22,7 @@ use crate::ModelError;
 /// A loss and what is to be said about it.
 pub struct Loss<B: AutodiffBackend, A> {
     /// The value to descend, `[1]`.
-    pub loss: Tensor<B, 1>,
+    pub value: Tensor<B, 1>,
     /// Named values for the log, each `[1]`.
     pub metrics: Vec<(&'static str, Tensor<B::InnerBackend, 1>)>,
     /// What [`Task::after_step`] wants to see of this step.
@@ -161,7 +161,8 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
                 batches.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
             waited += asked.elapsed().as_secs_f64();
 
-            let Loss { loss, metrics, aux } = task.loss(&model, batch, &mut stream(config.seed, 2, step), device);
+            let Loss { value: loss, metrics, aux } =
+                task.loss(&model, batch, &mut stream(config.seed, 2, step), device);
             let grads = GradientsParams::from_grads(loss.backward(), &model);
             let (grads, norm) = clip_norm::<B, _>(&model, grads, config.clip_norm);
             let lr = config.lr_at(step);

@@ -37,6 +37,7 @@ fn targets_are_the_true_tokens_at_exactly_the_masked_places() {
     assert_eq!(masked.len(), batch.masked.len(), "a token is masked twice");
     for (row, input) in batch.inputs.iter().enumerate() {
         let truth = i64::from(data.tokens[row % window]);
+        assert_eq!(batch.clean[row], truth, "row {row} of what the next frame is shown");
         match masked.get(&row) {
             Some(target) => {
                 assert_eq!((*input, *target), (WIDE.codes as i64, truth), "row {row}");
