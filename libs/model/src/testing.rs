@@ -83,8 +83,8 @@ impl Video for Clips {
     }
 }
 
-/// A clip of a bright square, half as wide as the frame, on a dark ground that moves by one of `motions` (rows, columns) at every step and comes
-/// back on the other side, and which motion each step had.
+/// A clip of a bright square, half as wide as the frame, on a dark ground that moves by one of `motions` (rows,
+/// columns) at every step and comes back on the other side, and which motion each step had.
 pub fn moving_square(side: usize, frames: usize, motions: &[(usize, usize)], seed: u64) -> (Vec<u8>, Vec<usize>) {
     let mut rng = rng(seed);
     let (mut y, mut x) = (rng.random_range(0..side), rng.random_range(0..side));

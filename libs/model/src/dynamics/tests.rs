@@ -60,7 +60,8 @@ fn logits(net: &Net<Flex>, tokens: &[i64], actions: &[i64]) -> Tensor<Flex, 2> {
     logits_beside(net, tokens, tokens, actions)
 }
 
-/// Two windows of random tokens, the actions that lead to their frames, and the tokens with those of frame `changed` replaced.
+/// Two windows of random tokens, the actions that lead to their frames, and the tokens with those of frame `changed`
+/// replaced.
 fn two_windows(changed: usize) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
     let (tokens, actions) = (below(V.codes, 2 * V.frames * V.positions, 1), below(V.actions, 2 * V.frames, 2));
     let mut other = tokens.clone();
@@ -84,8 +85,8 @@ fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     }
 }
 
-/// Catches: a frame that is shown its own true tokens, beside its masks: cross-entropy falls to 0 and nothing is learned. The true tokens
-/// of frame t may be seen from frame t+1 on.
+/// Catches: a frame that is shown its own true tokens, beside its masks: cross-entropy falls to 0 and nothing is
+/// learned. The true tokens of frame t may be seen from frame t+1 on.
 #[test]
 fn true_tokens_are_seen_from_the_next_frame_on() {
     for (mode, changed) in MODES.into_iter().flat_map(|mode| (0..V.frames).map(move |frame| (mode, frame))) {

@@ -39,8 +39,9 @@ fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     (Dynamics { roller: Box::new(loaded(mode)), vocabulary: V }, config)
 }
 
-/// Catches: actions off by one frame between training and generating, or in both; an action that has no effect. In windows whose
-/// every frame shows the action that led to it, a trained model must show the action asked for, in the frame it leads to and in no other.
+/// Catches: actions off by one frame between training and generating, or in both; an action that has no effect. In
+/// windows whose every frame shows the action that led to it, a trained model must show the action asked for, in the
+/// frame it leads to and in no other.
 #[test]
 fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
     for mode in MODES {
