@@ -171,20 +171,9 @@ fn gradients_reach_every_parameter() {
 }
 
 /// Catches: the failure this model is known for: codes that say nothing, from a decoder that ignores them or an encoder
-/// without gradient. A square that moves right or down must get codes of which each means one motion. At this size one
-/// start in sixteen or so ends in codes of something else, so there are three; without its codes none succeeds.
+/// without gradient. A square that moves right or down must get codes of which each means one motion.
 #[test]
 fn two_motions_get_codes_of_their_own() {
-    let apart = |counts: &Vec<[usize; 2]>| {
-        let right: usize = counts.iter().map(|count| count[0].max(count[1])).sum();
-        right as f64 >= 0.85 * counts.iter().flatten().sum::<usize>() as f64
-    };
-    let failed: Vec<_> = (4..7).map(counts_of_codes_and_motions).take_while(|counts| !apart(counts)).collect();
-    assert!(failed.len() < 3, "codes do not tell the motions apart: {failed:?}");
-}
-
-/// How often each code stands for each of two motions, in clips that were not trained on.
-fn counts_of_codes_and_motions(seed: u64) -> Vec<[usize; 2]> {
     let motions = [(0, 2), (2, 0)];
     let mut config = works();
     config.frames = 3;
@@ -194,10 +183,10 @@ fn counts_of_codes_and_motions(seed: u64) -> Vec<[usize; 2]> {
     let video = Clips { size: (16, 16), clips };
     let size = FrameSize { height: 16, width: 16, patch: 4 };
     let task = Fit { config: &config, size, windows: Windows::new(&video, config.frames).unwrap() };
-    let model = seeded(seed, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+    let model = seeded(4, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
     let mut stream = rng(1);
-    let batch = || <Fit as Task<Ad>>::batch(&task, &mut stream).unwrap();
-    let (model, _) = fit(&task, model, config.train.steps, 3e-3, batch);
+    let (model, values) =
+        fit(&task, model, config.train.steps, 3e-3, || <Fit as Task<Ad>>::batch(&task, &mut stream).unwrap());
 
     let labeller = Loaded { net: model.valid(), config: config.clone(), size, device: FlexDevice };
     let mut counts = vec![[0; 2]; config.quantizer.size()];
@@ -207,7 +196,8 @@ fn counts_of_codes_and_motions(seed: u64) -> Vec<[usize; 2]> {
             counts[usize::from(code)][motion] += 1;
         }
     }
-    counts
+    let right: usize = counts.iter().map(|count| count[0].max(count[1])).sum();
+    assert!(right as f64 >= 0.85 * (16.0 * 15.0), "codes do not tell the motions apart: {counts:?}, {values:?}");
 }
 
 /// Catches: a running mean that does not follow the vectors, so that labels are centred elsewhere than the codes were
