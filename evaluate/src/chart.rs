@@ -40,20 +40,7 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
     let mut svg = open(title, HEIGHT);
     for &tick in &ticks {
         let class = if with_zero && tick.abs() < 1e-9 { "zero" } else { "grid" };
-        let _ = write!(
-            svg,
-            r#"<line class="{class}" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#,
-            WIDTH - RIGHT,
-            y(tick),
-            y(tick)
-        );
-        let _ = write!(
-            svg,
-            r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{}</text>"#,
-            LEFT - 6.0,
-            y(tick) + 4.0,
-            label(tick)
-        );
+        level(&mut svg, class, y(tick), &label(tick));
     }
     let every = (last_t - first_t) / 8 + 1;
     for t in (first_t..=last_t).step_by(every) {
@@ -107,20 +94,7 @@ pub fn bars(title: &str, shares: &[f64]) -> String {
     let y = |share: f64| TOP + (1.0 - share / most) * (height - TOP - BOTTOM);
     let mut svg = open(title, height);
     for share in [0.0, most] {
-        let _ = write!(
-            svg,
-            r#"<line class="grid" x1="{LEFT}" x2="{}" y1="{:.1}" y2="{:.1}"/>"#,
-            WIDTH - RIGHT,
-            y(share),
-            y(share)
-        );
-        let _ = write!(
-            svg,
-            r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{:.0} %</text>"#,
-            LEFT - 6.0,
-            y(share) + 4.0,
-            share * 100.0
-        );
+        level(&mut svg, "grid", y(share), &format!("{:.0} %", share * 100.0));
     }
     for (code, &share) in shares.iter().enumerate() {
         let left = LEFT + code as f64 * slot;
@@ -156,6 +130,12 @@ pub fn bars(title: &str, shares: &[f64]) -> String {
         height - 4.0
     );
     svg + "</svg>"
+}
+
+/// A line across the chart at height `y`, named at the axis.
+fn level(svg: &mut String, class: &str, y: f64, name: &str) {
+    let _ = write!(svg, r#"<line class="{class}" x1="{LEFT}" x2="{}" y1="{y:.1}" y2="{y:.1}"/>"#, WIDTH - RIGHT);
+    let _ = write!(svg, r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{name}</text>"#, LEFT - 6.0, y + 4.0);
 }
 
 fn open(title: &str, height: f64) -> String {

@@ -98,7 +98,7 @@ pub fn run() -> Result<Exit> {
         Command::Config => print!("{}", sections.resolved()),
         Command::Status { json } => {
             let steps = [sections.status()?];
-            if json { status::print_json(&steps)? } else { status::print_text(&steps)? }
+            status::print(&steps, json)?;
         }
     }
     Ok(Exit::Done)

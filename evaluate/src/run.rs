@@ -14,7 +14,7 @@ use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
 use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
-use genie_stage::status::{State, StepStatus};
+use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, atomic};
@@ -66,13 +66,7 @@ impl Sections {
     pub fn status(&self) -> Result<StepStatus> {
         Ok(match find(&self.models)? {
             Ok(models) => self.step(&models)?.status("run"),
-            Err(missing) => StepStatus {
-                step: "run".into(),
-                key: String::new(),
-                dir: String::new(),
-                state: State::Waiting,
-                needs: missing.command.into(),
-            },
+            Err(missing) => StepStatus::waiting("run", missing.command),
         })
     }
 

@@ -99,11 +99,7 @@ pub fn run() -> Result<Exit> {
         }
         Command::Status { json } => {
             let steps = steps::steps(&data, &config.section()?, &ingest)?;
-            if json {
-                status::print_json(&steps)?;
-            } else {
-                status::print_text(&steps)?;
-            }
+            status::print(&steps, json)?;
             Ok(Exit::Done)
         }
     }

@@ -2,15 +2,13 @@
 
 mod encode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use genie_model::{Device, train_tokenizer};
 use genie_shards::Split;
 use genie_stage::Exit;
-use genie_stage::config::{ConfigArgs, load};
-use genie_stage::log::Verbosity;
-use genie_stage::status::{self, State, StepStatus};
-use genie_training::{Chain, Sections, fit, footage};
+use genie_stage::status::{self, StepStatus};
+use genie_training::{Chain, ModelArgs, fit, footage};
 
 /// Trains the video tokenizer and turns clips into tokens.
 #[derive(Parser, Debug)]
@@ -19,12 +17,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
-    verbosity: Verbosity,
-    /// Where models run, before the config's: cpu or cuda[:n]
-    #[arg(long, global = true, value_name = "DEVICE")]
-    device: Option<String>,
+    args: ModelArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -49,56 +42,34 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    genie_stage::log::init(cli.verbosity.level());
-    let mut sections = Sections::read(&load(&cli.config)?)?;
-    if let Some(device) = &cli.device {
-        sections.run_on(device);
-    }
+    let sections = cli.args.sections()?;
     if let Command::Config = cli.command {
         print!("{}", sections.resolved());
         return Ok(Exit::Done);
     }
-    let chain = Chain::of(&sections)?;
     if let Command::Status { json } = cli.command {
-        let steps = standing(chain.as_ref());
-        if json {
-            status::print_json(&steps)?;
-        } else {
-            status::print_text(&steps)?;
-        }
+        status::print(&standing(Chain::of(&sections)?.as_ref()), json)?;
         return Ok(Exit::Done);
     }
-    let Some(chain) = chain else {
-        bail!("there are no clips under {}: run `genie-ingest run` first", sections.data.root);
-    };
+    let chain = Chain::existing(&sections)?;
     let device: Device = sections.tokenizer.0.device.parse()?;
     if let Command::Encode = cli.command {
         return encode::encode(&sections, &chain, device);
     }
     let config = &sections.tokenizer.0;
     let fitted = fit(&chain.tokenizer, &sections.resolved(), "tokenizer", config.train.steps, |dir, watch| {
-        let clips = footage(&sections.data.root, Split::Train)
-            .map_err(|error| genie_model::ModelError::Source(error.into()))?;
-        train_tokenizer(config, &clips, dir, &device, watch)
+        let clips = footage(&sections.data.root, Split::Train)?;
+        Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
     })?;
     Ok(fitted.into())
 }
 
 fn standing(chain: Option<&Chain>) -> Vec<StepStatus> {
-    let waiting = |step: &str, needs: &str| StepStatus {
-        step: step.into(),
-        key: String::new(),
-        dir: String::new(),
-        state: State::Waiting,
-        needs: needs.into(),
-    };
     let Some(chain) = chain else {
-        return vec![waiting("fit", "genie-ingest run"), waiting("encode", "genie-ingest run")];
+        return ["fit", "encode"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into();
     };
-    let mut encode = chain.tokens.status("encode");
-    if !chain.tokenizer.is_done() {
-        encode.state = State::Waiting;
-        encode.needs = "genie-tokenize fit".into();
-    }
-    vec![chain.tokenizer.status("fit"), encode]
+    vec![
+        chain.tokenizer.status("fit"),
+        chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit"),
+    ]
 }

@@ -6,13 +6,11 @@ mod windows;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use genie_model::{Device, Lam, Tokenizer, train_dynamics, train_lam};
+use genie_model::{Device, train_dynamics, train_lam};
 use genie_shards::Split;
 use genie_stage::Exit;
-use genie_stage::config::{ConfigArgs, load};
-use genie_stage::log::Verbosity;
-use genie_stage::status::{self, State, StepStatus};
-use genie_training::{Chain, Sections, fit, footage};
+use genie_stage::status::{self, StepStatus};
+use genie_training::{Chain, ModelArgs, Sections, fit, footage};
 
 /// Trains the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
@@ -21,12 +19,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
-    verbosity: Verbosity,
-    /// Where models run, before the config's: cpu or cuda[:n]
-    #[arg(long, global = true, value_name = "DEVICE")]
-    device: Option<String>,
+    args: ModelArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -53,28 +46,16 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    genie_stage::log::init(cli.verbosity.level());
-    let mut sections = Sections::read(&load(&cli.config)?)?;
-    if let Some(device) = &cli.device {
-        sections.run_on(device);
-    }
+    let sections = cli.args.sections()?;
     if let Command::Config = cli.command {
         print!("{}", sections.resolved());
         return Ok(Exit::Done);
     }
-    let chain = Chain::of(&sections)?;
     if let Command::Status { json } = cli.command {
-        let steps = standing(chain.as_ref());
-        if json {
-            status::print_json(&steps)?;
-        } else {
-            status::print_text(&steps)?;
-        }
+        status::print(&standing(Chain::of(&sections)?.as_ref()), json)?;
         return Ok(Exit::Done);
     }
-    let Some(chain) = chain else {
-        bail!("there are no clips under {}: run `genie-ingest run` first", sections.data.root);
-    };
+    let chain = Chain::existing(&sections)?;
     match cli.command {
         Command::Lam => lam(&sections, &chain),
         Command::Label => label::label(&sections, &chain, sections.lam.0.device.parse()?),
@@ -86,9 +67,8 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
     let config = &sections.lam.0;
     let device: Device = config.device.parse()?;
     let fitted = fit(&chain.lam, &sections.resolved(), "latent actions", config.train.steps, |dir, watch| {
-        let clips = footage(&sections.data.root, Split::Train)
-            .map_err(|error| genie_model::ModelError::Source(error.into()))?;
-        train_lam(config, &clips, dir, &device, watch)
+        let clips = footage(&sections.data.root, Split::Train)?;
+        Ok(train_lam(config, &clips, dir, &device, watch)?)
     })?;
     Ok(fitted.into())
 }
@@ -106,37 +86,24 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
     let config = &sections.dynamics.0;
     let device: Device = config.device.parse()?;
     let fitted = fit(&chain.dynamics, &sections.resolved(), "dynamics", config.train.steps, |dir, watch| {
-        let codes = Tokenizer::load(chain.tokenizer.path(), &Device::Cpu)?.codebook_size();
-        let actions = Lam::load(chain.lam.path(), &Device::Cpu)?.num_actions();
-        let data = windows::read(chain).map_err(|error| genie_model::ModelError::Source(error.into()))?;
-        train_dynamics(config, &data, codes, actions, dir, &device, watch)
+        // The chain's keys say that tokens and labels were made with these very sections.
+        let (codes, actions) = (sections.tokenizer.0.quantizer.size(), sections.lam.0.quantizer.size());
+        Ok(train_dynamics(config, &windows::read(chain)?, codes, actions, dir, &device, watch)?)
     })?;
     Ok(fitted.into())
 }
 
 fn standing(chain: Option<&Chain>) -> Vec<StepStatus> {
     let Some(chain) = chain else {
-        return ["lam", "label", "dynamics"]
-            .map(|step| StepStatus {
-                step: step.into(),
-                key: String::new(),
-                dir: String::new(),
-                state: State::Waiting,
-                needs: "genie-ingest run".into(),
-            })
-            .into();
+        return ["lam", "label", "dynamics"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into();
     };
-    let after = |mut status: StepStatus, needs: &[(bool, &str)]| {
-        if let Some((_, missing)) = needs.iter().find(|(done, _)| !done) {
-            status.state = State::Waiting;
-            (*missing).clone_into(&mut status.needs);
-        }
-        status
-    };
-    let labelled = (chain.actions.is_done(), "genie-train label");
     vec![
         chain.lam.status("lam"),
-        after(chain.actions.status("label"), &[(chain.lam.is_done(), "genie-train lam")]),
-        after(chain.dynamics.status("dynamics"), &[(chain.tokens.is_done(), "genie-tokenize encode"), labelled]),
+        chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam"),
+        chain
+            .dynamics
+            .status("dynamics")
+            .after(chain.tokens.is_done(), "genie-tokenize encode")
+            .after(chain.actions.is_done(), "genie-train label"),
     ]
 }

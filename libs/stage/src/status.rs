@@ -47,15 +47,36 @@ pub struct StepStatus {
     pub needs: String,
 }
 
-/// Prints `steps` on stdout as one JSON array.
-pub fn print_json(steps: &[StepStatus]) -> io::Result<()> {
+impl StepStatus {
+    /// A step that has no key yet, because what it works on is not there: `needs` is the command that makes it.
+    #[must_use]
+    pub fn waiting(step: &str, needs: &str) -> Self {
+        Self { step: step.into(), key: String::new(), dir: String::new(), state: State::Waiting, needs: needs.into() }
+    }
+
+    /// This step, waiting for `needs` unless that is `done`. The first thing that is missing is what it waits for.
+    #[must_use]
+    pub fn after(mut self, done: bool, needs: &str) -> Self {
+        if !done && self.state != State::Waiting {
+            self.state = State::Waiting;
+            needs.clone_into(&mut self.needs);
+        }
+        self
+    }
+}
+
+/// Prints `steps` on stdout: as one JSON array, or for a person, one a line.
+pub fn print(steps: &[StepStatus], json: bool) -> io::Result<()> {
+    if json { print_json(steps) } else { print_text(steps) }
+}
+
+fn print_json(steps: &[StepStatus]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, steps)?;
     writeln!(stdout)
 }
 
-/// Prints `steps` on stdout for a person, one a line.
-pub fn print_text(steps: &[StepStatus]) -> io::Result<()> {
+fn print_text(steps: &[StepStatus]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for step in steps {
         let place = if step.needs.is_empty() { &step.dir } else { &step.needs };

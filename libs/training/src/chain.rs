@@ -1,7 +1,7 @@
 //! The chain of work keys from clips to dynamics under one config: which directory each model's step belongs in. A key holds the keys of what went
 //! in, so a changed tokenizer gives new tokens and a new dynamics model, and leaves the latent action model alone.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::MODEL_FORMAT;
 use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
@@ -68,6 +68,17 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// The chain over the clips that are published now.
+    ///
+    /// # Errors
+    /// When there are none or their manifest cannot be read.
+    pub fn existing(sections: &Sections) -> Result<Self> {
+        let Some(chain) = Self::of(sections)? else {
+            bail!("there are no clips under {}: run `genie-ingest run` first", sections.data.root);
+        };
+        Ok(chain)
+    }
+
     /// The chain over the clips that are published now; none without clips.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use camino::Utf8Path;
-use genie_model::{ModelError, Outcome, StepReport, Watch, latest_step};
+use genie_model::{Outcome, StepReport, Watch, latest_step};
 use genie_stage::config::Resolved;
 use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
@@ -50,7 +50,7 @@ pub fn fit(
     config: &Resolved,
     label: &str,
     steps: usize,
-    train: impl FnOnce(&Utf8Path, &mut dyn Watch) -> Result<Outcome, ModelError>,
+    train: impl FnOnce(&Utf8Path, &mut dyn Watch) -> Result<Outcome>,
 ) -> Result<Fitted> {
     if step.is_done() {
         tracing::info!("{label}: up to date");
@@ -60,11 +60,9 @@ pub fn fit(
     step.create()?;
     let _lock = Lock::acquire(step.path().join(".lock"))?;
     step.write_config(config)?;
-    if let Some(done) = latest_step(step.path()) {
-        tracing::info!("{label}: going on after step {done} of {steps}");
-    }
     let mut bar = Bar { progress: Progress::new(label, steps as u64), stop: stop.clone(), last: None };
     if let Some(done) = latest_step(step.path()) {
+        tracing::info!("{label}: going on after step {done} of {steps}");
         bar.progress.set(done as u64);
     }
     match train(step.path(), &mut bar)? {

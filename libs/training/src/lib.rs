@@ -1,14 +1,18 @@
-//! What a model's step is to a stage: its config section, its work key and directory, clips as training data, a progress bar as
-//! the watcher of the training loop. `tokenize`, `train` and `evaluate` share it, so that all agree on which model belongs to which config.
+//! What a model's step is to a stage: its command line and config section, its work key and directory, clips as training data, a
+//! progress bar as the watcher of the training loop, and the windows that a trained model makes of every clip. `tokenize`, `train` and `evaluate` share it, so that all agree on which model belongs to which config.
 //!
 //! This is the one library that knows the others: `stage` for how binaries behave, `shards` for data, `model` for what is trained.
 
+mod args;
 mod chain;
 mod clips;
+mod fill;
 mod fit;
 mod sections;
 
+pub use args::ModelArgs;
 pub use chain::{Chain, Sections};
 pub use clips::{Clips, footage};
+pub use fill::{WindowModel, fill};
 pub use fit::{Fitted, fit};
 pub use sections::{DynamicsSection, LamSection, TokenizerSection};

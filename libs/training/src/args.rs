@@ -1,0 +1,34 @@
+//! The flags of a binary that trains models or runs them.
+
+use anyhow::Result;
+use genie_stage::config::{ConfigArgs, load};
+use genie_stage::log::{self, Verbosity};
+
+use crate::Sections;
+
+/// Config, verbosity and device.
+#[derive(clap::Args, Debug)]
+pub struct ModelArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    verbosity: Verbosity,
+    /// Where models run, before the config's: cpu or cuda[:n]
+    #[arg(long, global = true, value_name = "DEVICE")]
+    device: Option<String>,
+}
+
+impl ModelArgs {
+    /// Begins logging and reads the models' sections.
+    ///
+    /// # Errors
+    /// When the config cannot be read or a value is wrong.
+    pub fn sections(&self) -> Result<Sections> {
+        log::init(self.verbosity.level());
+        let mut sections = Sections::read(&load(&self.config)?)?;
+        if let Some(device) = &self.device {
+            sections.run_on(device);
+        }
+        Ok(sections)
+    }
+}
