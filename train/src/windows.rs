@@ -25,11 +25,12 @@ pub fn read(chain: &Chain) -> Result<TokenWindows> {
         if window.split != Split::Train {
             continue;
         }
-        let (frames, positions) = (usize::from(window.t), usize::from(window.h) * usize::from(window.w));
+        let (rows, columns) = (usize::from(window.h), usize::from(window.w));
+        let shape = (usize::from(window.t), rows * columns, columns);
         if data.tokens.is_empty() {
-            (data.frames, data.positions) = (frames, positions);
+            (data.frames, data.positions, data.columns) = shape;
         }
-        if (data.frames, data.positions) != (frames, positions) || label.codes.len() + 1 != frames {
+        if (data.frames, data.positions, data.columns) != shape || label.codes.len() + 1 != data.frames {
             bail!("the windows of {} and {} are of several shapes", chain.tokens.path(), chain.actions.path());
         }
         data.tokens.extend(window.tokens);

@@ -77,6 +77,8 @@ pub struct TokenWindows {
     pub frames: usize,
     /// Tokens a frame.
     pub positions: usize,
+    /// Tokens a row of a frame.
+    pub columns: usize,
     /// `[n, frames, positions]`.
     pub tokens: Vec<u16>,
     /// `[n, frames - 1]`: entry t leads from frame t to frame t+1.
@@ -101,6 +103,9 @@ impl TokenWindows {
                 "there are no token windows to train on: run `genie-tokenize encode` and `genie-train label` first"
                     .into(),
             );
+        }
+        if self.columns == 0 || !self.positions.is_multiple_of(self.columns) {
+            return wrong(format!("{} tokens a frame are not rows of {}", self.positions, self.columns));
         }
         let (windows, steps) = (self.len(), self.frames - 1);
         if self.tokens.len() != windows * self.frames * self.positions || self.actions.len() != windows * steps {

@@ -8,7 +8,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 use camino::Utf8Path;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +18,7 @@ use crate::ModelError;
 use crate::data::TokenWindows;
 use crate::device::{Device, on_device};
 use crate::kernels::Kernels;
-use crate::layers::{Grid, Past, Positions, Stack, StackConfig, fan_in, linear};
+use crate::layers::{Grid, Past, Positions, Stack, StackConfig, fan_in, indices, linear};
 use crate::sampler::{self, Predictor, SamplerConfig};
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -76,6 +76,7 @@ impl Default for DynamicsConfig {
 struct Vocabulary {
     frames: usize,
     positions: usize,
+    columns: usize,
     codes: usize,
     actions: usize,
 }
@@ -106,14 +107,16 @@ impl DynamicsConfig {
 
     fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
         let d = self.stack.d;
-        let small = Initializer::Normal { mean: 0.0, std: 0.02 };
-        let extra = usize::from(self.action_mode == ActionMode::Prepend);
+        // Of the size of the positions, so that neither drowns the other.
+        let table = Initializer::Normal { mean: 0.0, std: 0.5 };
+        let lead = usize::from(self.action_mode == ActionMode::Prepend);
+        let picture = (vocabulary.positions / vocabulary.columns, vocabulary.columns);
         Net {
             // One more row each: the mask token, and the start that no action leads to.
-            tokens: small.init([vocabulary.codes + 1, d], device),
-            previous: self.previous_frame.then(|| small.init([vocabulary.codes + 1, d], device)),
-            actions: small.init([vocabulary.actions + 1, d], device),
-            positions: Positions::new(vocabulary.frames, vocabulary.positions + extra, d, device),
+            tokens: table.init([vocabulary.codes + 1, d], device),
+            previous: self.previous_frame.then(|| table.init([vocabulary.codes + 1, d], device)),
+            actions: table.init([vocabulary.actions + 1, d], device),
+            positions: self.stack.positions(vocabulary.frames, lead, picture, device),
             stack: self.stack.init(device),
             logits: linear(d, vocabulary.codes, 0.02 * fan_in(d), device),
             prepend: self.action_mode == ActionMode::Prepend,
@@ -130,11 +133,6 @@ struct Net<B: Backend> {
     stack: Stack<B>,
     logits: Linear<B>,
     prepend: bool,
-}
-
-fn indices<B: Backend>(values: impl Iterator<Item = i64>, device: &B::Device) -> Tensor<B, 1, Int> {
-    let values: Vec<i64> = values.collect();
-    Tensor::from_data(TensorData::from(values.as_slice()), device)
 }
 
 impl<B: Kernels> Net<B> {
@@ -317,7 +315,8 @@ pub fn train_dynamics(
 ) -> Result<Outcome, ModelError> {
     config.check()?;
     data.check(codes, actions)?;
-    let vocabulary = Vocabulary { frames: data.frames, positions: data.positions, codes, actions };
+    let TokenWindows { frames, positions, columns, .. } = *data;
+    let vocabulary = Vocabulary { frames, positions, columns, codes, actions };
     let task = Fit { config, vocabulary, data };
     let description = Description { config: config.clone(), vocabulary };
     on_device!(device, |B, device| {

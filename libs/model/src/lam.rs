@@ -1,8 +1,9 @@
 //! The latent action model [Genie §2.1.1]: what happened between two frames, as one of a few codes, learned from pixels alone. The encoder sees
 //! frames up to x_{t+1}; the decoder must make `x_{t+1}` from `x_1..x_t` and the code. Only the encoder and its codes are used afterwards.
 //!
-//! The paper's recipe collapses at small scale (DESIGN §6), so each of its choices has an alternative that works: frame pairs to the encoder,
-//! a decoder that starts at copying the last frame and predicts the change, changed pixels weighing more, centred vectors, `fsq` codes.
+//! The paper's recipe collapses at small scale (LOG.md), so each of its choices has an alternative that works: frame pairs to the encoder, the
+//! largest value over all places, a decoder that starts at copying the last frame and predicts the change, changed pixels weighing more,
+//! `fsq` codes of centred vectors, a reward for using all of them.
 //! Guarantee: action t depends on frames up to t+1 only.
 
 use burn::module::Module;
@@ -20,9 +21,9 @@ use crate::device::{Device, on_device};
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
-    Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig, fan_in, linear, patchify,
+    Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig, change_weights, fan_in,
+    linear, patchify, reseed,
 };
-use crate::tokenizer::reseed;
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
 /// What the encoder sees at each step.
@@ -43,6 +44,8 @@ pub enum LamDecoder {
     History,
     /// `x_t`.
     LastFrame,
+    /// x_{t-1} and `x_t`: how things move already is then known, and the action need only say what was chosen.
+    LastTwo,
 }
 
 /// What the decoder predicts.
@@ -53,6 +56,16 @@ pub enum LamTarget {
     Frame,
     /// `x_{t+1} − x_t`, from a zero-initialised output: training starts exactly at copying the last frame.
     Change,
+}
+
+/// How a pair's vectors, one a position, become the one that is quantized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamPool {
+    /// Their mean: what moves in one place of many is small in it.
+    Mean,
+    /// The largest value of each dimension: what moves is seen wherever it is.
+    Max,
 }
 
 /// The `[lam]` section.
@@ -67,6 +80,8 @@ pub struct LamConfig {
     pub patch: usize,
     /// What the encoder sees.
     pub sees: LamEncoder,
+    /// How positions become one vector.
+    pub pool: LamPool,
     /// What the decoder sees.
     pub history: LamDecoder,
     /// What the decoder predicts.
@@ -91,7 +106,8 @@ impl Default for LamConfig {
             frames: 4,
             patch: 4,
             sees: LamEncoder::Pairs,
-            history: LamDecoder::LastFrame,
+            pool: LamPool::Max,
+            history: LamDecoder::LastTwo,
             target: LamTarget::Change,
             changed_pixel_weight: 10.0,
             encoder: stack.clone(),
@@ -100,6 +116,7 @@ impl Default for LamConfig {
                 kind: QuantizerKind::Fsq,
                 codes: 8,
                 levels: vec![2, 2, 2],
+                usage: 0.002,
                 centre: true,
                 ..Default::default()
             },
@@ -130,32 +147,42 @@ impl LamConfig {
             return wrong("an encoder that sees single frames needs encoder.temporal = true to see motion");
         }
         if (self.history == LamDecoder::History) != self.decoder.temporal {
-            return wrong("history = \"history\" needs decoder.temporal = true, \"last_frame\" needs it false");
+            return wrong("history = \"history\" needs decoder.temporal = true, the others need it false");
+        }
+        if self.history == LamDecoder::LastTwo && self.frames < 3 {
+            return wrong("history = \"last_two\" needs windows of at least 3 frames");
         }
         Ok(())
     }
 
+    /// Frames that the decoder is given beside each other; the first prediction of a window is the frame after them.
+    fn given(&self) -> usize {
+        match self.history {
+            LamDecoder::History | LamDecoder::LastFrame => 1,
+            LamDecoder::LastTwo => 2,
+        }
+    }
+
     fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
-        let (s, values) = (size.positions(), size.patch_values());
+        let values = size.patch_values();
         let (encoder, decoder) = (self.encoder.d, self.decoder.d);
         let seen = match self.sees {
             LamEncoder::Pairs => 2 * values,
             LamEncoder::Frames => values,
         };
-        // Without temporal attention a frame's number says nothing that its neighbours share: one embedding serves all.
-        let times = |temporal: bool| if temporal { self.frames } else { 1 };
+        let known = self.given() * values;
         let spread = match self.target {
             LamTarget::Change => 0.0,
             LamTarget::Frame => fan_in(decoder),
         };
         Net {
             embed: linear(seen, encoder, fan_in(seen), device),
-            encoder_positions: Positions::new(times(self.encoder.temporal), s, encoder, device),
+            encoder_positions: self.encoder.positions(self.frames, 0, size.patches(), device),
             encoder: self.encoder.init(device),
             quantizer: self.quantizer.init(encoder, device),
             action: linear(self.quantizer.width(), decoder, fan_in(self.quantizer.width()), device),
-            start: linear(values, decoder, fan_in(values), device),
-            decoder_positions: Positions::new(times(self.decoder.temporal), s, decoder, device),
+            start: linear(known, decoder, fan_in(known), device),
+            decoder_positions: self.decoder.positions(self.frames, 0, size.patches(), device),
             decoder: self.decoder.init(device),
             pixels: linear(decoder, values, spread, device),
         }
@@ -175,12 +202,6 @@ struct Net<B: Backend> {
     pixels: Linear<B>,
 }
 
-/// Adds positions; a stack without temporal attention treats every frame as the first.
-fn place<B: Kernels>(positions: &Positions<B>, rows: Tensor<B, 2>, grid: Grid, temporal: bool) -> Tensor<B, 2> {
-    let grid = if temporal { grid } else { Grid { b: grid.b * grid.t, t: 1, s: grid.s } };
-    positions.add(rows, grid, 0)
-}
-
 /// Frames `first .. first + len` of patch rows `[b*t*s, v]`.
 fn frames_of<B: Backend>(rows: Tensor<B, 2>, grid: Grid, first: usize, len: usize) -> Tensor<B, 2> {
     let v = rows.dims()[1];
@@ -196,22 +217,32 @@ impl<B: Kernels> Net<B> {
                 let before = frames_of(patches.clone(), grid, 0, steps.t);
                 let after = frames_of(patches, grid, 1, steps.t);
                 let pairs = self.embed.forward(Tensor::cat(vec![before, after], 1));
-                self.encoder.forward(place(&self.encoder_positions, pairs, steps, config.encoder.temporal), steps)
+                self.encoder.forward(self.encoder_positions.add(pairs, steps, 0), steps)
             }
             LamEncoder::Frames => {
-                let x = place(&self.encoder_positions, self.embed.forward(patches), grid, true);
+                let x = self.encoder_positions.add(self.embed.forward(patches), grid, 0);
                 frames_of(self.encoder.forward(x, grid), grid, 1, steps.t)
             }
         };
         let d = x.dims()[1];
-        let pooled: Tensor<B, 2> = x.reshape([steps.b * steps.t, steps.s, d]).mean_dim(1).squeeze_dim(1);
-        self.quantizer.quantize(pooled, training)
+        let x = x.reshape([steps.b * steps.t, steps.s, d]);
+        let pooled = match config.pool {
+            LamPool::Mean => x.mean_dim(1),
+            LamPool::Max => x.max_dim(1),
+        };
+        self.quantizer.quantize(pooled.squeeze_dim(1), training)
     }
 
-    /// Predicted patch rows of frames 2..t from those of frames 1..t-1 and embedded actions `[b*(t-1), width]`.
-    fn decode(&self, config: &LamConfig, before: Tensor<B, 2>, actions: Tensor<B, 2>, steps: Grid) -> Tensor<B, 2> {
-        let x = place(&self.decoder_positions, self.start.forward(before.clone()), steps, config.decoder.temporal);
+    /// Predicted patch rows of frames n+1..t from those of all but the last, where the decoder is given n frames, and all embedded actions
+    /// `[b*(t-1), width]`.
+    fn decode(&self, config: &LamConfig, frames: Tensor<B, 2>, actions: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
+        let given = config.given();
+        let steps = Grid { t: grid.t + 1 - given, ..grid };
+        let seen: Vec<_> = (0..given).map(|first| frames_of(frames.clone(), grid, first, steps.t)).collect();
+        let before = seen[given - 1].clone();
+        let x = self.decoder_positions.add(self.start.forward(Tensor::cat(seen, 1)), steps, 0);
         let d = x.dims()[1];
+        let actions = frames_of(actions, Grid { s: 1, ..grid }, given - 1, steps.t);
         let action = self.action.forward(actions).reshape([steps.b * steps.t, 1, d]);
         let x = (x.reshape([steps.b * steps.t, steps.s, d]) + action).reshape([steps.rows(), d]);
         let out = self.pixels.forward(self.decoder.forward(x, steps));
@@ -247,17 +278,18 @@ where
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
         let (b, t) = (self.config.train.batch, self.config.frames);
         let grid = self.size.grid(b, t);
-        let steps = Grid { t: t - 1, ..grid };
+        let given = self.config.given();
         let patches = patchify(self.size.to_tensor::<B>(&batch, b, t, device), self.size.patch);
-        let before = frames_of(patches.clone(), grid, 0, t - 1);
-        let after = frames_of(patches.clone(), grid, 1, t - 1);
+        let known = frames_of(patches.clone(), grid, 0, t - 1);
+        let before = frames_of(patches.clone(), grid, given - 1, t - given);
+        let after = frames_of(patches.clone(), grid, given, t - given);
 
         let actions = model.encode(self.config, patches, grid, true);
-        let difference = model.decode(self.config, before.clone(), actions.embedded, steps) - after.clone();
+        let known_grid = Grid { t: t - 1, ..grid };
+        let difference = model.decode(self.config, known, actions.embedded, known_grid) - after.clone();
         let square = difference.clone() * difference;
         let change = before - after;
-        let changed = change.clone().abs().greater_elem(0.02).float();
-        let weights = changed * (self.config.changed_pixel_weight - 1.0) + 1.0;
+        let weights = change_weights(change.clone(), self.config.changed_pixel_weight);
         let fit = (square.clone() * weights.clone()).mean() / weights.clone().mean();
 
         // How much better than copying the last frame, in dB, by the weighted error that is trained on.

@@ -38,11 +38,11 @@ pub use device::Device;
 pub use dynamics::{ActionMode, Dynamics, DynamicsConfig, train_dynamics};
 pub use error::ModelError;
 pub use frames::FrameSize;
-pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamTarget, train_lam};
+pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamPool, LamTarget, train_lam};
 pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
-pub use train::{Outcome, Schedule, StepReport, TrainConfig, Watch, latest_step};
+pub use train::{OptimizerKind, Outcome, Schedule, StepReport, TrainConfig, Watch, latest_step};
 
 /// Version of what the models compute and how checkpoints look; part of every work key.
-pub const MODEL_FORMAT: u32 = 1;
+pub const MODEL_FORMAT: u32 = 2;

@@ -5,9 +5,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 use camino::Utf8Path;
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +16,8 @@ use crate::device::{Device, on_device};
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
-    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, fan_in, linear, patchify, unpatchify,
+    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, change_weights, fan_in, indices, linear,
+    patchify, reseed, unpatchify,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -81,16 +81,23 @@ impl TokenizerConfig {
         Ok(())
     }
 
+    /// Frames that are drawn together in training. Where no frame sees another they are drawn one by one: sixteen frames of sixteen clips say
+    /// more than sixteen of one.
+    fn span(&self) -> usize {
+        let alone = !self.encoder.temporal && !self.decoder.temporal && self.changed_pixel_weight == 1.0;
+        if alone { 1 } else { self.frames }
+    }
+
     fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
-        let (s, values) = (size.positions(), size.patch_values());
+        let values = size.patch_values();
         let (encoder, decoder) = (self.encoder.d, self.decoder.d);
         Net {
             embed: linear(values, encoder, fan_in(values), device),
-            encoder_positions: Positions::new(self.frames, s, encoder, device),
+            encoder_positions: self.encoder.positions(self.frames, 0, size.patches(), device),
             encoder: self.encoder.init(device),
             quantizer: self.quantizer.init(encoder, device),
             expand: linear(self.quantizer.width(), decoder, fan_in(self.quantizer.width()), device),
-            decoder_positions: Positions::new(self.frames, s, decoder, device),
+            decoder_positions: self.decoder.positions(self.frames, 0, size.patches(), device),
             decoder: self.decoder.init(device),
             pixels: linear(decoder, values, fan_in(decoder), device),
         }
@@ -144,11 +151,12 @@ where
     }
 
     fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.draw(self.config.train.batch, rng)
+        self.windows.draw(self.config.train.batch * self.config.frames / self.config.span(), rng)
     }
 
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
-        let (b, t) = (self.config.train.batch, self.config.frames);
+        let t = self.config.span();
+        let b = self.config.train.batch * self.config.frames / t;
         let frames = self.size.to_tensor::<B>(&batch, b, t, device);
         let patches = patchify(frames, self.size.patch);
         let coded = model.encode(patches.clone(), self.size, b, t, true);
@@ -181,47 +189,14 @@ where
     }
 }
 
-/// Weights `[rows, values]` with mean 1: `weight` to 1 for values that changed since the frame before by more than 2 %.
-pub(crate) fn changed_weight<B: Backend>(patches: Tensor<B, 2>, b: usize, t: usize, weight: f64) -> Tensor<B, 2> {
+/// Weights `[rows, values]` with mean 1: `weight` to 1 for values that changed since the frame before.
+fn changed_weight<B: Backend>(patches: Tensor<B, 2>, b: usize, t: usize, weight: f64) -> Tensor<B, 2> {
     let [rows, values] = patches.dims();
     let by_frame = patches.detach().reshape([b, t, rows / (b * t) * values]);
-    let change = (by_frame.clone().narrow(1, 1, t - 1) - by_frame.clone().narrow(1, 0, t - 1)).abs();
+    let change = by_frame.clone().narrow(1, 1, t - 1) - by_frame.clone().narrow(1, 0, t - 1);
     let first = by_frame.narrow(1, 0, 1).zeros_like();
-    let changed = Tensor::cat(vec![first, change], 1).greater_elem(0.02).float();
-    let weights = (changed * (weight - 1.0) + 1.0).reshape([rows, values]);
+    let weights = change_weights(Tensor::cat(vec![first, change], 1), weight).reshape([rows, values]);
     weights.clone() / weights.mean().unsqueeze()
-}
-
-/// Steps between looks for codes that nobody chose.
-const RESEED_EVERY: usize = 20;
-
-/// Follows the running mean of a centring quantizer; gives `vq` codes that no vector of this batch chose a vector of the batch, in the first
-/// two thirds of the run.
-pub(crate) fn reseed<B: Kernels>(
-    quantizer: Quantizer<B>,
-    projected: Tensor<B, 2>,
-    codes: Tensor<B, 1, Int>,
-    step: usize,
-    steps: usize,
-    rng: &mut ChaCha8Rng,
-) -> Quantizer<B> {
-    let quantizer = quantizer.with_mean_moved(projected.clone(), 0.05_f32.max(1.0 / step as f32));
-    let Some(size) = quantizer.codebook_size() else { return quantizer };
-    if !step.is_multiple_of(RESEED_EVERY) || step * 3 > steps * 2 {
-        return quantizer;
-    }
-    let mut used = vec![false; size];
-    for code in codes.into_data().iter::<i64>() {
-        used[code as usize] = true;
-    }
-    let rows = projected.dims()[0];
-    // At most a tenth of the codebook at once, so that living codes are not drowned.
-    let dead: Vec<usize> = (0..size).filter(|code| !used[*code]).take(size.div_ceil(10)).collect();
-    if dead.is_empty() {
-        return quantizer;
-    }
-    let picks: Vec<usize> = dead.iter().map(|_| rng.random_range(0..rows)).collect();
-    quantizer.with_reseeded(projected, &dead, &picks)
 }
 
 /// Trains a tokenizer (on) in directory `run`.
@@ -239,7 +214,7 @@ pub fn train_tokenizer(
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch };
     size.check("tokenizer")?;
-    let task = Fit { config, size, windows: Windows::new(video, config.frames)? };
+    let task = Fit { config, size, windows: Windows::new(video, config.span())? };
     let description = Description { config: config.clone(), size };
     on_device!(device, |B, device| {
         train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
@@ -266,8 +241,7 @@ impl<B: Kernels> Coder for Loaded<B> {
     }
 
     fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Vec<u8> {
-        let codes: Vec<i64> = tokens.iter().map(|token| i64::from(*token)).collect();
-        let codes = Tensor::<B, 1, Int>::from_data(TensorData::from(codes.as_slice()), &self.device);
+        let codes = indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
         let rows = self.net.decode(self.net.quantizer.embed(codes), self.size, b, t);
         let (high, wide) = self.size.padded();
         self.size.to_bytes(unpatchify(rows, b, t, high, wide, self.size.patch))

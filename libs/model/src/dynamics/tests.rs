@@ -16,7 +16,7 @@ use crate::testing::{
 type Mode = (ActionMode, bool);
 const MODES: [Mode; 4] =
     [(ActionMode::Prepend, true), (ActionMode::Prepend, false), (ActionMode::Add, true), (ActionMode::Add, false)];
-const V: Vocabulary = Vocabulary { frames: 5, positions: 4, codes: 32, actions: 3 };
+const V: Vocabulary = Vocabulary { frames: 5, positions: 4, columns: 2, codes: 32, actions: 3 };
 
 fn config((action_mode, previous_frame): Mode) -> DynamicsConfig {
     DynamicsConfig {
@@ -40,6 +40,7 @@ fn windows(n: usize, v: Vocabulary, seed: u64) -> TokenWindows {
     TokenWindows {
         frames: v.frames,
         positions: v.positions,
+        columns: v.columns,
         tokens: below(v.codes, n * v.frames * v.positions, seed).into_iter().map(|token| token as u16).collect(),
         actions: below(v.actions, n * (v.frames - 1), seed + 1).into_iter().map(|action| action as u8).collect(),
     }

@@ -13,7 +13,7 @@ use crate::testing::{
 const T: usize = 5;
 const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4 };
 
-/// What works: frame pairs, a decoder of the last frame, the change, a finite scalar quantizer.
+/// What works: frame pairs, a decoder of the last two frames, the change, a finite scalar quantizer.
 fn works() -> LamConfig {
     let stack = StackConfig { layers: 1, d: 32, heads: 2, ffn_mult: 2, qk_norm: false, temporal: false };
     LamConfig {
@@ -40,8 +40,13 @@ fn pairs_with_history() -> LamConfig {
     LamConfig { sees: LamEncoder::Pairs, ..paper() }
 }
 
-fn variants() -> [(&'static str, LamConfig); 3] {
-    [("works", works()), ("pairs with history", pairs_with_history()), ("paper", paper())]
+/// A decoder that is not shown how things move already; pooled by the mean.
+fn last_frame() -> LamConfig {
+    LamConfig { history: LamDecoder::LastFrame, pool: LamPool::Mean, ..works() }
+}
+
+fn variants() -> [(&'static str, LamConfig); 4] {
+    [("works", works()), ("last frame", last_frame()), ("pairs with history", pairs_with_history()), ("paper", paper())]
 }
 
 fn net(config: &LamConfig) -> Net<Flex> {
@@ -94,21 +99,21 @@ fn action_t_depends_on_frames_up_to_t_plus_1_only() {
 fn a_prediction_sees_no_frame_but_those_before() {
     for (name, mut config) in variants() {
         config.target = LamTarget::Frame;
-        let (net, steps) = (net(&config), SIZE.grid(2, T - 1));
+        let (net, steps, given) = (net(&config), SIZE.grid(2, T - 1), config.given());
         let width = config.quantizer.width();
         let actions = Tensor::<Flex, 2>::ones([2 * (T - 1), width], &FlexDevice);
         let predict = |frames: &[u8]| {
             let before = frames_of(patches(frames, 2), SIZE.grid(2, T), 0, T - 1);
-            by_frame(net.decode(&config, before, actions.clone(), steps), 2, T - 1)
+            by_frame(net.decode(&config, before, actions.clone(), steps), 2, T - given)
         };
         let frames = noise(2 * T * SIZE.bytes(), 2);
         let before = predict(&frames);
         for changed in 0..T - 1 {
-            // Entry t is the prediction of frame t+1.
+            // Entry e is the prediction of frame e + given.
             let after = predict(&with_frame_changed(&frames, changed));
-            assert_differs_from(changed, &before, &after, name);
-            if config.history == LamDecoder::LastFrame {
-                assert!((changed + 1..T - 1).all(|step| before[step] == after[step]), "{name} looks further back");
+            assert_differs_from((changed + 1).saturating_sub(given), &before, &after, name);
+            if config.history != LamDecoder::History {
+                assert!((changed + 1..T - given).all(|step| before[step] == after[step]), "{name} looks further back");
             }
         }
         assert!(before == predict(&with_frame_changed(&frames, T - 1)), "{name}: the last frame is only predicted");
@@ -120,19 +125,20 @@ fn a_prediction_sees_no_frame_but_those_before() {
 fn an_action_changes_the_prediction_that_it_leads_to() {
     for (name, mut config) in variants() {
         config.target = LamTarget::Frame;
-        let (net, steps) = (net(&config), SIZE.grid(2, T - 1));
+        let (net, steps, given) = (net(&config), SIZE.grid(2, T - 1), config.given());
         let before_rows = frames_of(patches(&noise(2 * T * SIZE.bytes(), 3), 2), SIZE.grid(2, T), 0, T - 1);
         let width = config.quantizer.width();
         let predict = |action: Tensor<Flex, 3>| {
             let actions = action.reshape([2 * (T - 1), width]);
-            by_frame(net.decode(&config, before_rows.clone(), actions, steps), 2, T - 1)
+            by_frame(net.decode(&config, before_rows.clone(), actions, steps), 2, T - given)
         };
         let actions = Tensor::<Flex, 3>::ones([2, T - 1, width], &FlexDevice);
-        for changed in 0..T - 1 {
+        // Earlier actions lead to frames that are given, not predicted.
+        for changed in given - 1..T - 1 {
             let other = actions.clone().narrow(1, changed, 1).neg();
             let other = actions.clone().slice_assign([0..2, changed..changed + 1, 0..width], other);
             let (before, after) = (predict(actions.clone()), predict(other));
-            assert_differs_from(changed, &before, &after, name);
+            assert_differs_from(changed + 1 - given, &before, &after, name);
         }
     }
 }
@@ -141,14 +147,15 @@ fn an_action_changes_the_prediction_that_it_leads_to() {
 /// model of the change must be exactly as good as copying the last frame, neither better nor worse.
 #[test]
 fn training_starts_at_copying_the_last_frame() {
-    let config = works();
-    let video = Clips::noise((8, 8), &[T + 3]);
-    let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
-    let model = seeded(2, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-    let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
-    let values = measure(&task, &model, batch);
-    assert!(values["gain_over_copy_db"].abs() < 1e-4, "{values:?}");
-    assert!(values["loss"] > 0.01, "noise does not stand still: {values:?}");
+    for config in [works(), last_frame()] {
+        let video = Clips::noise((8, 8), &[T + 3]);
+        let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
+        let model = seeded(2, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+        let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
+        let values = measure(&task, &model, batch);
+        assert!(values["gain_over_copy_db"].abs() < 1e-4, "{values:?}");
+        assert!(values["loss"] > 0.01, "noise does not stand still: {values:?}");
+    }
 }
 
 /// Catches: a parameter that training never touches.

@@ -8,13 +8,13 @@ mod transformer;
 
 pub use attention::Attention;
 pub use embed::{Positions, patchify, unpatchify};
-pub use quantize::{Quantized, Quantizer, QuantizerConfig, QuantizerKind};
+pub use quantize::{Quantized, Quantizer, QuantizerConfig, QuantizerKind, reseed};
 pub use transformer::{Past, Stack, StackConfig};
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::kernels::{self, Kernels};
 
@@ -66,4 +66,18 @@ pub fn linear<B: Backend>(inputs: usize, outputs: usize, std: f64, device: &B::D
 /// The usual standard deviation of initial weights: 1/√inputs, so that variance is kept.
 pub fn fan_in(inputs: usize) -> f64 {
     (inputs as f64).powf(-0.5)
+}
+
+/// Numbers from the host as an index tensor `[n]`.
+pub fn indices<B: Backend>(values: impl Iterator<Item = i64>, device: &B::Device) -> Tensor<B, 1, Int> {
+    let values: Vec<i64> = values.collect();
+    Tensor::from_data(TensorData::from(values.as_slice()), device)
+}
+
+/// A change in pixel value from one frame to the next, of 1, that counts as one.
+const CHANGED: f64 = 0.02;
+
+/// Weights of the pixels of a change between frames: `weight` where it is one, else 1.
+pub fn change_weights<B: Backend, const D: usize>(change: Tensor<B, D>, weight: f64) -> Tensor<B, D> {
+    change.abs().greater_elem(CHANGED).float() * (weight - 1.0) + 1.0
 }

@@ -6,12 +6,14 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{fan_in, linear};
+use super::{fan_in, indices, linear};
 use crate::ModelError;
 use crate::kernels::Kernels;
 
@@ -39,6 +41,8 @@ pub struct QuantizerConfig {
     pub commitment: f64,
     /// Levels of each `fsq` dimension; their product is the number of codes.
     pub levels: Vec<usize>,
+    /// Weight of a reward for using all codes alike: the entropy of the batch's mean soft assignment [Yu et al. 2024, §3.1]. 0: none.
+    pub usage: f64,
     /// Subtract the batch mean from the vectors (its running mean when not training), so that codes cannot all fall on one side.
     pub centre: bool,
 }
@@ -52,6 +56,7 @@ impl Default for QuantizerConfig {
             latent: 32,
             commitment: 0.25,
             levels: vec![8, 5, 5, 5],
+            usage: 0.0,
             centre: false,
         }
     }
@@ -97,6 +102,7 @@ impl QuantizerConfig {
             mean: self.centre.then(|| Initializer::Zeros.init::<B, 1, _>([width], device).set_require_grad(false)),
             levels: self.levels.clone(),
             commitment: self.commitment,
+            usage: self.usage,
         }
     }
 }
@@ -107,7 +113,7 @@ pub struct Quantized<B: Backend> {
     pub embedded: Tensor<B, 2>,
     /// Codes `[n]`.
     pub codes: Tensor<B, 1, Int>,
-    /// Codebook and commitment loss `[1]`; none with `fsq`.
+    /// Codebook, commitment and usage loss `[1]`; none with `fsq` without `usage`.
     pub loss: Option<Tensor<B, 1>>,
     /// The vectors as projected, before anything was subtracted, `[n, width]`, detached.
     pub projected: Tensor<B, 2>,
@@ -122,11 +128,21 @@ pub struct Quantizer<B: Backend> {
     #[module(skip)]
     levels: Vec<usize>,
     commitment: f64,
+    usage: f64,
 }
 
 fn unit<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
     let length = (x.clone() * x.clone()).sum_dim(1).add_scalar(1e-12).sqrt();
     x / length
+}
+
+/// How soft assignments to codes are, for [`QuantizerConfig::usage`]: a row right between two codes belongs to both alike.
+const SHARPNESS: f32 = 4.0;
+
+/// Minus the entropy, in nats, of the mean of soft assignments `[n, codes]`: least when all codes are used alike.
+fn unevenness<B: Backend>(shares: Tensor<B, 2>) -> Tensor<B, 1> {
+    let mean = shares.mean_dim(0);
+    (mean.clone() * mean.add_scalar(1e-9).log()).sum()
 }
 
 fn straight_through<B: Backend>(x: Tensor<B, 2>, rounded: Tensor<B, 2>) -> Tensor<B, 2> {
@@ -158,10 +174,16 @@ impl<B: Kernels> Quantizer<B> {
         let (x, codebook) = (unit(x), unit(codebook));
         let nearness = x.clone().detach().matmul(codebook.clone().detach().transpose());
         let codes: Tensor<B, 1, Int> = nearness.argmax(1).squeeze_dim(1);
-        let chosen = codebook.select(0, codes.clone());
+        let chosen = codebook.clone().select(0, codes.clone());
         let square = |d: Tensor<B, 2>| (d.clone() * d).sum_dim(1).mean();
         let loss = square(chosen.clone() - x.clone().detach())
             + square(x.clone() - chosen.clone().detach()).mul_scalar(self.commitment);
+        let loss = match self.usage {
+            0.0 => loss,
+            weight => {
+                loss + unevenness(softmax(x.clone().matmul(codebook.detach().transpose()) * SHARPNESS, 1)) * weight
+            }
+        };
         (straight_through(x, chosen), codes, Some(loss))
     }
 
@@ -173,8 +195,24 @@ impl<B: Kernels> Quantizer<B> {
         let digits = squashed.clone().detach().round();
         let bases = row(self.bases().into_iter().map(|base| base as f32).collect());
         let codes = (digits.clone() * bases).sum_dim(1).int().squeeze_dim(1);
+        let loss = (self.usage != 0.0).then(|| unevenness(self.soft_codes(squashed.clone())) * self.usage);
         let embedded = straight_through(squashed, digits) / top * 2.0 - 1.0;
-        (embedded, codes, None)
+        (embedded, codes, loss)
+    }
+
+    /// How much each row `[n, dimensions]` of digits before rounding belongs to each code: `[n, codes]`, rows add up to 1.
+    fn soft_codes(&self, digits: Tensor<B, 2>) -> Tensor<B, 2> {
+        let n = digits.dims()[0];
+        let device = digits.device();
+        let shares = self.levels.iter().enumerate().map(|(dimension, levels)| {
+            let levels = Tensor::<B, 1, Int>::arange(0..*levels as i64, &device).float().unsqueeze::<2>();
+            let away = digits.clone().narrow(1, dimension, 1) - levels;
+            softmax(away.clone() * away * -SHARPNESS, 1)
+        });
+        shares.fold(Tensor::ones([n, 1], &device), |codes, shares| {
+            let size = codes.dims()[1] * shares.dims()[1];
+            (codes.unsqueeze_dim::<3>(2) * shares.unsqueeze_dim::<3>(1)).reshape([n, size])
+        })
     }
 
     fn bases(&self) -> Vec<usize> {
@@ -209,10 +247,7 @@ impl<B: Kernels> Quantizer<B> {
 
     /// This quantizer with the codes named in `dead` replaced by rows of `projected` named in `rows` (`vq` only).
     pub fn with_reseeded(mut self, projected: Tensor<B, 2>, dead: &[usize], rows: &[usize]) -> Self {
-        let index = |values: &[usize]| {
-            let values: Vec<i64> = values.iter().map(|value| *value as i64).collect();
-            Tensor::<B, 1, Int>::from_data(TensorData::from(values.as_slice()), &projected.device())
-        };
+        let index = |values: &[usize]| indices::<B>(values.iter().map(|value| *value as i64), &projected.device());
         let (dead, rows) = (index(dead), index(rows));
         self.codebook = self.codebook.map(|codebook| {
             codebook.map(|old| {
@@ -223,6 +258,38 @@ impl<B: Kernels> Quantizer<B> {
         });
         self
     }
+}
+
+/// Steps between looks for codes that nobody chose.
+const RESEED_EVERY: usize = 20;
+
+/// Follows the running mean of a centring quantizer; gives `vq` codes that no vector of this batch chose a vector of the batch, in the first
+/// two thirds of the run.
+pub fn reseed<B: Kernels>(
+    quantizer: Quantizer<B>,
+    projected: Tensor<B, 2>,
+    codes: Tensor<B, 1, Int>,
+    step: usize,
+    steps: usize,
+    rng: &mut ChaCha8Rng,
+) -> Quantizer<B> {
+    let quantizer = quantizer.with_mean_moved(projected.clone(), 0.05_f32.max(1.0 / step as f32));
+    let Some(size) = quantizer.codebook_size() else { return quantizer };
+    if !step.is_multiple_of(RESEED_EVERY) || step * 3 > steps * 2 {
+        return quantizer;
+    }
+    let mut used = vec![false; size];
+    for code in codes.into_data().iter::<i64>() {
+        used[code as usize] = true;
+    }
+    let rows = projected.dims()[0];
+    // At most a tenth of the codebook at once, so that living codes are not drowned.
+    let dead: Vec<usize> = (0..size).filter(|code| !used[*code]).take(size.div_ceil(10)).collect();
+    if dead.is_empty() {
+        return quantizer;
+    }
+    let picks: Vec<usize> = dead.iter().map(|_| rng.random_range(0..rows)).collect();
+    quantizer.with_reseeded(projected, &dead, &picks)
 }
 
 #[cfg(test)]
@@ -287,5 +354,58 @@ mod tests {
         let off = |a: Tensor<Ad, 2>, b: Tensor<Ad, 2>| (a - b).abs().max().into_scalar();
         assert!(off(after.clone().narrow(0, 3, 1), unit(out.projected.narrow(0, 7, 1))) < 1e-5);
         assert!(off(after.narrow(0, 4, 12), before.narrow(0, 4, 12)) < 1e-7);
+    }
+
+    /// Catches: soft assignments in another order or number than the codes, or that are no distribution.
+    #[test]
+    fn soft_assignments_are_sharpest_at_the_code() {
+        let (quantizer, rows, config) = quantizer(QuantizerKind::Fsq);
+        let squashed = sigmoid(quantizer.project.forward(rows.clone()))
+            * Tensor::<Ad, 1>::from_floats([3.0, 2.0, 1.0], &rows.device()).unsqueeze();
+        let shares = quantizer.soft_codes(squashed);
+        assert_eq!(shares.dims(), [200, config.size()]);
+        let sums: Vec<f32> = shares.clone().sum_dim(1).into_data().to_vec().unwrap();
+        assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-4));
+        // Codes count their first digit fastest, shares their last.
+        let digits = |code: i64| (code % 4, code / 4 % 3, code / 12);
+        let sharpest: Vec<i64> = shares.argmax(1).into_data().iter::<i64>().collect();
+        let codes: Vec<i64> = quantizer.quantize(rows, false).codes.into_data().iter::<i64>().collect();
+        for (share, code) in sharpest.into_iter().zip(codes) {
+            let (first, second, third) = digits(code);
+            assert_eq!(share, (first * 3 + second) * 2 + third);
+        }
+    }
+
+    /// Catches: a reward of the wrong sign, or without a gradient: descending it must spread rows that all have one code over many.
+    #[test]
+    fn the_usage_reward_spreads_codes() {
+        for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
+            let (mut quantizer, rows, config) = quantizer(kind);
+            let even = Tensor::<Ad, 2>::full([1, 24], 1.0 / 24.0, &rows.device());
+            assert!((unevenness(even).into_scalar() + 24.0_f32.ln()).abs() < 1e-4, "even use is the least there is");
+            quantizer.usage = 1.0;
+            // Nearly one point, far from the middle.
+            let mut rows = (rows * 0.05 + 1.0).detach();
+            let used = |rows: &Tensor<Ad, 2>| {
+                let codes = quantizer.quantize(rows.clone(), true).codes.into_data().iter::<i64>().collect::<Vec<_>>();
+                codes.into_iter().collect::<std::collections::HashSet<_>>().len()
+            };
+            let before = used(&rows);
+            let mut plain = quantizer.clone();
+            plain.usage = 0.0;
+            for _ in 0..300 {
+                rows = rows.require_grad();
+                let reward =
+                    match (quantizer.quantize(rows.clone(), true).loss, plain.quantize(rows.clone(), true).loss) {
+                        (Some(with), Some(without)) => with - without,
+                        (Some(with), None) => with,
+                        _ => panic!("{kind:?} has no usage loss"),
+                    };
+                let step = rows.grad(&reward.backward()).unwrap() * 20.0;
+                rows = Tensor::from_inner(rows.inner() - step);
+            }
+            let after = used(&rows);
+            assert!(after > 2 * before && after > config.size() / 3, "{kind:?}: {before} codes, then {after}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{Attention, Grid, Norm, fan_in, linear};
+use super::{Attention, Grid, Norm, Positions, fan_in, linear};
 use crate::ModelError;
 use crate::kernels::{Axis, Kernels, gelu};
 
@@ -46,6 +46,17 @@ impl StackConfig {
             )));
         }
         Ok(())
+    }
+
+    /// Positions for this stack's rows: up to `frames` frames of `lead` positions and a picture of rows and columns.
+    pub fn positions<B: Backend>(
+        &self,
+        frames: usize,
+        lead: usize,
+        picture: (usize, usize),
+        device: &B::Device,
+    ) -> Positions<B> {
+        Positions::new(if self.temporal { frames } else { 1 }, lead, picture, self.d, device)
     }
 
     /// # Panics

@@ -195,3 +195,35 @@ fn changed_pixels_weigh_more_and_all_weigh_one_on_average() {
         assert!((weight - expected).abs() < 1e-6, "value {i} weighs {weight}, not {expected}");
     }
 }
+
+/// Catches: a model without temporal attention that is trained on runs of alike frames, a batch of another size than configured, and tokens that
+/// depend on where in a window a frame stands although training never saw any place but the first.
+#[test]
+fn without_temporal_attention_every_frame_stands_alone() {
+    let mut config = config(QuantizerKind::Fsq);
+    (config.encoder.temporal, config.decoder.temporal) = (false, false);
+    let size = size(8);
+    // Clips of one grey each, so that a frame says which it is of.
+    let clips = (0..200).map(|grey| vec![grey; 40 * size.bytes()]).collect();
+    let video = Clips { size: (8, 8), clips };
+    let task = Fit { config: &config, size, windows: Windows::new(&video, config.span()).unwrap() };
+    let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(1)).unwrap();
+    let greys: std::collections::BTreeSet<u8> = batch.chunks_exact(size.bytes()).map(|frame| frame[0]).collect();
+    assert_eq!(batch.len(), config.train.batch * T * size.bytes());
+    assert!(greys.len() > config.train.batch, "frames of {} clips only", greys.len());
+    let model = seeded(1, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
+    let (model, _) = fit(&task, model, 20, 3e-3, || <Fit as Task<Ad>>::batch(&task, &mut rng(2)).unwrap());
+    assert!(dead_parameters(&task, &model, batch).is_empty());
+
+    let loaded = Loaded { net: model.valid(), size, frames: T, device: FlexDevice };
+    let frames = noise(T * size.bytes(), 3);
+    let mut turned = frames.clone();
+    turned.rotate_left(size.bytes());
+    let mut tokens = loaded.encode(&frames, 1);
+    tokens.rotate_left(size.positions());
+    assert_eq!(tokens, loaded.encode(&turned, 1));
+
+    // Changes are only seen between neighbours.
+    config.changed_pixel_weight = 2.0;
+    assert_eq!(config.span(), T);
+}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::OptimizerKind;
 use crate::ModelError;
 
 /// How the learning rate goes after the warm-up.
@@ -22,8 +23,12 @@ pub struct TrainConfig {
     pub steps: usize,
     /// Windows a step.
     pub batch: usize,
-    /// Peak learning rate.
+    /// What moves the matrices of the transformer's blocks: `adamw`, or `muon`.
+    pub optimizer: OptimizerKind,
+    /// Peak learning rate of AdamW.
     pub lr: f64,
+    /// Peak learning rate of Muon, in AdamW's units (an update's root mean square is 0.2 of it); follows the same schedule.
+    pub matrix_lr: f64,
     /// Learning rate at the end of a cosine schedule.
     pub final_lr: f64,
     /// Steps over which the learning rate rises from 0.
@@ -54,7 +59,9 @@ impl Default for TrainConfig {
         Self {
             steps: 1000,
             batch: 8,
+            optimizer: OptimizerKind::AdamW,
             lr: 1e-3,
+            matrix_lr: 0.01,
             final_lr: 1e-5,
             warmup: 50,
             schedule: Schedule::Cosine,
@@ -89,9 +96,10 @@ impl TrainConfig {
     /// If a count is zero or a rate is not positive.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
         let counts = [self.steps, self.batch, self.log_every, self.checkpoint_every, self.keep];
-        if counts.contains(&0) || self.lr <= 0.0 || !self.lr.is_finite() {
+        let positive = |rate: f64| rate > 0.0 && rate.is_finite();
+        if counts.contains(&0) || !positive(self.lr) || !positive(self.matrix_lr) {
             return Err(ModelError::Config(format!(
-                "[{section}.train] steps, batch, log_every, checkpoint_every and keep must be at least 1 and lr above 0"
+                "[{section}.train] steps, batch, log_every, checkpoint_every and keep must be at least 1, lr and matrix_lr above 0"
             )));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The one training loop of tokenizer, LAM and dynamics: AdamW, warm-up and schedule, global gradient clipping, checkpoints, exact resume.
+//! The one training loop of tokenizer, LAM and dynamics: AdamW or Muon, warm-up and schedule, global gradient clipping, checkpoints, exact resume.
 //!
 //! Guarantee: what a step computes depends on the configuration, the data and the step's number only (each step has its own
 //! random streams), so a run that was stopped and resumed equals one that was not.
@@ -7,11 +7,13 @@ mod checkpoint;
 mod clip;
 mod config;
 mod metrics;
+mod optimizer;
 mod step;
 
 pub use checkpoint::latest_step;
 pub(crate) use checkpoint::load_model;
 pub use config::{Schedule, TrainConfig};
+pub use optimizer::OptimizerKind;
 pub(crate) use step::{Loss, Task, train};
 pub use step::{Outcome, StepReport, Watch};
 

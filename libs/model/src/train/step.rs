@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use burn::module::AutodiffModule;
-use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
+use burn::optim::{GradientsParams, Optimizer};
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::clip::clip_norm;
 use super::metrics::MetricsLog;
+use super::optimizer::Both;
 use super::{TrainConfig, checkpoint};
 use crate::ModelError;
 
@@ -127,13 +128,7 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
     let description = model;
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
-    let optimizer = AdamWConfig::new()
-        .with_beta_1(config.beta_1)
-        .with_beta_2(config.beta_2)
-        .with_epsilon(1e-8)
-        .with_weight_decay(config.weight_decay)
-        .init::<B, T::Model>();
-    let (start, mut model, mut optimizer) = checkpoint::resume(run, task.init(device), optimizer, device)?;
+    let (start, mut model, mut optimizer) = checkpoint::resume(run, task.init(device), Both::new(config), device)?;
     let mut log = MetricsLog::open(run, start)?;
 
     thread::scope(|scope| {

@@ -11,7 +11,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use camino::Utf8Path;
 
-use super::{Outcome, TrainConfig, Watch, latest_step};
+use super::{OptimizerKind, Outcome, TrainConfig, Watch, latest_step};
 use crate::layers::Grid;
 use crate::testing::{Ad, Clips, Quiet, Runs, noise, seeded};
 use crate::{
@@ -48,13 +48,15 @@ fn lam(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Out
 fn dynamics(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
     let config = DynamicsConfig {
         stack: StackConfig { qk_norm: true, ..stack(true) },
-        train: train.clone(),
+        // The one that has two optimizers' state to keep.
+        train: TrainConfig { optimizer: OptimizerKind::Muon, ..train.clone() },
         ..Default::default()
     };
     let small = |len, bound| noise(len, 1).into_iter().map(move |byte| byte % bound);
     let data = TokenWindows {
         frames: 4,
         positions: 6,
+        columns: 3,
         tokens: small(5 * 4 * 6, 32).map(u16::from).collect(),
         actions: small(5 * 3, 4).collect(),
     };

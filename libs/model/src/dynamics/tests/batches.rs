@@ -3,7 +3,7 @@
 use super::*;
 
 /// A vocabulary with so many positions that shares are sharp.
-const WIDE: Vocabulary = Vocabulary { frames: 4, positions: 500, codes: 100, actions: 3 };
+const WIDE: Vocabulary = Vocabulary { frames: 4, positions: 500, columns: 25, codes: 100, actions: 3 };
 
 fn draw(change: impl FnOnce(&mut DynamicsConfig), data: &TokenWindows) -> Batch {
     let mut config = config(MODES[0]);
