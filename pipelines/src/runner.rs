@@ -1,7 +1,7 @@
 //! All steps, one after the other.
 //!
 //! Nothing is skipped here: a step that is up to date says so itself, and only it knows. What is decided here is how
-//! one step's end bears on the next (DESIGN: exit codes): rejects (2) are remembered and the run goes on; anything
+//! one step's end bears on the next (ARCHITECTURE.md: exit codes): rejects (2) are remembered and the run goes on; anything
 //! else that is not success ends the run with the step's own code. Everything done until then stays done.
 
 use std::process::Stdio;

@@ -116,7 +116,7 @@ impl Default for LamConfig {
                 kind: QuantizerKind::Fsq,
                 codes: 8,
                 levels: vec![2, 2, 2],
-                usage: 0.002,
+                usage: 0.0005,
                 centre: true,
                 ..Default::default()
             },
@@ -151,6 +151,9 @@ impl LamConfig {
         }
         if self.history == LamDecoder::LastTwo && self.frames < 3 {
             return wrong("history = \"last_two\" needs windows of at least 3 frames");
+        }
+        if self.history == LamDecoder::LastTwo && self.encoder.temporal {
+            return wrong("history = \"last_two\" is for an encoder of pairs, with encoder.temporal = false");
         }
         Ok(())
     }
@@ -233,16 +236,15 @@ impl<B: Kernels> Net<B> {
         self.quantizer.quantize(pooled.squeeze_dim(1), training)
     }
 
-    /// Predicted patch rows of frames n+1..t from those of all but the last, where the decoder is given n frames, and all embedded actions
-    /// `[b*(t-1), width]`.
-    fn decode(&self, config: &LamConfig, frames: Tensor<B, 2>, actions: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
+    /// Predicted patch rows of frames n+1..t from those of all but the last, where the decoder is given n frames, and the embedded actions that lead
+    /// to them `[b*(t-n), width]`. `grid` is that of `frames`.
+    fn decode(&self, config: &LamConfig, frames: &Tensor<B, 2>, actions: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
         let given = config.given();
         let steps = Grid { t: grid.t + 1 - given, ..grid };
         let seen: Vec<_> = (0..given).map(|first| frames_of(frames.clone(), grid, first, steps.t)).collect();
         let before = seen[given - 1].clone();
         let x = self.decoder_positions.add(self.start.forward(Tensor::cat(seen, 1)), steps, 0);
         let d = x.dims()[1];
-        let actions = frames_of(actions, Grid { s: 1, ..grid }, given - 1, steps.t);
         let action = self.action.forward(actions).reshape([steps.b * steps.t, 1, d]);
         let x = (x.reshape([steps.b * steps.t, steps.s, d]) + action).reshape([steps.rows(), d]);
         let out = self.pixels.forward(self.decoder.forward(x, steps));
@@ -283,10 +285,11 @@ where
         let known = frames_of(patches.clone(), grid, 0, t - 1);
         let before = frames_of(patches.clone(), grid, given - 1, t - given);
         let after = frames_of(patches.clone(), grid, given, t - given);
-
-        let actions = model.encode(self.config, patches, grid, true);
+        // Frames between which there is something to predict.
+        let seen = Grid { t: t + 1 - given, ..grid };
+        let actions = model.encode(self.config, frames_of(patches, grid, given - 1, seen.t), seen, true);
         let known_grid = Grid { t: t - 1, ..grid };
-        let difference = model.decode(self.config, known, actions.embedded, known_grid) - after.clone();
+        let difference = model.decode(self.config, &known, actions.embedded, known_grid) - after.clone();
         let square = difference.clone() * difference;
         let change = before - after;
         let weights = change_weights(change.clone(), self.config.changed_pixel_weight);

@@ -195,13 +195,13 @@ impl<B: Kernels> Quantizer<B> {
         let digits = squashed.clone().detach().round();
         let bases = row(self.bases().into_iter().map(|base| base as f32).collect());
         let codes = (digits.clone() * bases).sum_dim(1).int().squeeze_dim(1);
-        let loss = (self.usage != 0.0).then(|| unevenness(self.soft_codes(squashed.clone())) * self.usage);
+        let loss = (self.usage != 0.0).then(|| unevenness(self.soft_codes(&squashed)) * self.usage);
         let embedded = straight_through(squashed, digits) / top * 2.0 - 1.0;
         (embedded, codes, loss)
     }
 
     /// How much each row `[n, dimensions]` of digits before rounding belongs to each code: `[n, codes]`, rows add up to 1.
-    fn soft_codes(&self, digits: Tensor<B, 2>) -> Tensor<B, 2> {
+    fn soft_codes(&self, digits: &Tensor<B, 2>) -> Tensor<B, 2> {
         let n = digits.dims()[0];
         let device = digits.device();
         let shares = self.levels.iter().enumerate().map(|(dimension, levels)| {
@@ -362,7 +362,7 @@ mod tests {
         let (quantizer, rows, config) = quantizer(QuantizerKind::Fsq);
         let squashed = sigmoid(quantizer.project.forward(rows.clone()))
             * Tensor::<Ad, 1>::from_floats([3.0, 2.0, 1.0], &rows.device()).unsqueeze();
-        let shares = quantizer.soft_codes(squashed);
+        let shares = quantizer.soft_codes(&squashed);
         assert_eq!(shares.dims(), [200, config.size()]);
         let sums: Vec<f32> = shares.clone().sum_dim(1).into_data().to_vec().unwrap();
         assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-4));

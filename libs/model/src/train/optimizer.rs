@@ -61,7 +61,7 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimizer<M, B> for Both<M, B> {
 
     fn step(&mut self, lr: LearningRate, module: M, grads: GradientsParams) -> M {
         let Some(muon) = &mut self.muon else { return self.adamw.step(lr, module, grads) };
-        let mut split = Matrices { path: Vec::new(), all: grads, matrices: GradientsParams::new() };
+        let mut split = Split { path: Vec::new(), all: grads, matrices: GradientsParams::new() };
         module.visit(&mut split);
         let module = self.adamw.step(lr, module, split.all);
         muon.step(lr * self.ratio, module, split.matrices)
@@ -86,13 +86,13 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimizer<M, B> for Both<M, B> {
 }
 
 /// Moves the gradients of the matrices within `blocks` from `all` to `matrices`.
-struct Matrices {
+struct Split {
     path: Vec<String>,
     all: GradientsParams,
     matrices: GradientsParams,
 }
 
-impl<B: AutodiffBackend> ModuleVisitor<B> for Matrices {
+impl<B: AutodiffBackend> ModuleVisitor<B> for Split {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -102,10 +102,11 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Matrices {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        if D == 2 && self.path.iter().any(|name| name == "blocks") {
-            if let Some(grad) = self.all.remove::<B::InnerBackend, D>(param.id) {
-                self.matrices.register(param.id, grad);
-            }
+        if D != 2 || !self.path.iter().any(|name| name == "blocks") {
+            return;
+        }
+        if let Some(grad) = self.all.remove::<B::InnerBackend, D>(param.id) {
+            self.matrices.register(param.id, grad);
         }
     }
 }
