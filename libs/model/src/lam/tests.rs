@@ -264,5 +264,11 @@ fn options_that_cannot_work_are_refused() {
     assert!(forgetful.check().is_err(), "history needs temporal attention");
     let mut peeking = works();
     peeking.decoder.temporal = true;
-    assert!(peeking.check().is_err(), "the last frame alone needs none");
+    assert!(peeking.check().is_err(), "the last frames alone need none");
+    let mut short = works();
+    short.frames = 2;
+    assert!(short.check().is_err(), "two frames to see and none to predict");
+    let mut shifted = works();
+    shifted.encoder.temporal = true;
+    assert!(shifted.check().is_err(), "its pairs would stand elsewhere in training than when labelling");
 }
