@@ -50,9 +50,8 @@ mod tests;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use genie_stage::config::{ConfigArgs, load};
-use genie_stage::log::Verbosity;
 use genie_stage::{Exit, status};
+use genie_training::ModelArgs;
 
 pub use config::EvaluateConfig;
 
@@ -63,12 +62,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
-    verbosity: Verbosity,
-    /// Where models run, before the config's: cpu or cuda[:n]
-    #[arg(long, global = true, value_name = "DEVICE")]
-    device: Option<String>,
+    args: ModelArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -91,8 +85,7 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    genie_stage::log::init(cli.verbosity.level());
-    let sections = run::Sections::read(&load(&cli.config)?, cli.device.as_deref())?;
+    let sections = run::Sections::read(&cli.args.config()?, cli.args.device())?;
     match cli.command {
         Command::Run => return run::run(&sections),
         Command::Config => print!("{}", sections.resolved()),

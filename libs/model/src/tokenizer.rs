@@ -138,6 +138,13 @@ struct Fit<'a> {
     windows: Windows<'a>,
 }
 
+impl Fit<'_> {
+    /// Windows of [`TokenizerConfig::span`] frames that hold as many frames as the batch's whole windows would.
+    fn windows_a_step(&self) -> usize {
+        self.config.train.batch * self.config.frames / self.config.span()
+    }
+}
+
 impl<B: AutodiffBackend + Kernels> Task<B> for Fit<'_>
 where
     B::InnerBackend: Kernels,
@@ -151,12 +158,11 @@ where
     }
 
     fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.draw(self.config.train.batch * self.config.frames / self.config.span(), rng)
+        self.windows.draw(self.windows_a_step(), rng)
     }
 
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
-        let t = self.config.span();
-        let b = self.config.train.batch * self.config.frames / t;
+        let (b, t) = (self.windows_a_step(), self.config.span());
         let frames = self.size.to_tensor::<B>(&batch, b, t, device);
         let patches = patchify(frames, self.size.patch);
         let coded = model.encode(patches.clone(), self.size, b, t, true);

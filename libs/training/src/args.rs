@@ -1,7 +1,7 @@
 //! The flags of a binary that trains models or runs them.
 
 use anyhow::Result;
-use genie_stage::config::{ConfigArgs, load};
+use genie_stage::config::{Config, ConfigArgs, load};
 use genie_stage::log::{self, Verbosity};
 
 use crate::Sections;
@@ -19,14 +19,28 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// Begins logging and reads the config.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn config(&self) -> Result<Config> {
+        log::init(self.verbosity.level());
+        Ok(load(&self.config)?)
+    }
+
+    /// The device that goes before the config's.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
     /// Begins logging and reads the models' sections.
     ///
     /// # Errors
     /// When the config cannot be read or a value is wrong.
     pub fn sections(&self) -> Result<Sections> {
-        log::init(self.verbosity.level());
-        let mut sections = Sections::read(&load(&self.config)?)?;
-        if let Some(device) = &self.device {
+        let mut sections = Sections::read(&self.config()?)?;
+        if let Some(device) = self.device() {
             sections.run_on(device);
         }
         Ok(sections)

@@ -1,5 +1,6 @@
 //! What a model's step is to a stage: its command line and config section, its work key and directory, clips as training data, a
-//! progress bar as the watcher of the training loop, and the windows that a trained model makes of every clip. `tokenize`, `train` and `evaluate` share it, so that all agree on which model belongs to which config.
+//! progress bar as the watcher of the training loop, and the windows that a trained model makes of every clip. `tokenize`, `train` and
+//! `evaluate` share it, so that all agree on which model belongs to which config.
 //!
 //! This is the one library that knows the others: `stage` for how binaries behave, `shards` for data, `model` for what is trained.
 

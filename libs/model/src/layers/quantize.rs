@@ -172,17 +172,15 @@ impl<B: Kernels> Quantizer<B> {
         codebook: Tensor<B, 2>,
     ) -> (Tensor<B, 2>, Tensor<B, 1, Int>, Option<Tensor<B, 1>>) {
         let (x, codebook) = (unit(x), unit(codebook));
-        let nearness = x.clone().detach().matmul(codebook.clone().detach().transpose());
-        let codes: Tensor<B, 1, Int> = nearness.argmax(1).squeeze_dim(1);
-        let chosen = codebook.clone().select(0, codes.clone());
+        let nearness = x.clone().matmul(codebook.clone().detach().transpose());
+        let codes: Tensor<B, 1, Int> = nearness.clone().argmax(1).squeeze_dim(1);
+        let chosen = codebook.select(0, codes.clone());
         let square = |d: Tensor<B, 2>| (d.clone() * d).sum_dim(1).mean();
         let loss = square(chosen.clone() - x.clone().detach())
             + square(x.clone() - chosen.clone().detach()).mul_scalar(self.commitment);
         let loss = match self.usage {
             0.0 => loss,
-            weight => {
-                loss + unevenness(softmax(x.clone().matmul(codebook.detach().transpose()) * SHARPNESS, 1)) * weight
-            }
+            weight => loss + unevenness(softmax(nearness * SHARPNESS, 1)) * weight,
         };
         (straight_through(x, chosen), codes, Some(loss))
     }
