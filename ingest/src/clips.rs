@@ -3,7 +3,7 @@
 //! Clips are of equal length; what is left at the end is a shorter clip, or too short and only noted. A clip's last
 //! action is what was pressed until the next clip's first frame, so a clip is finished only when that frame is known.
 
-use genie_shards::{Clip, ClipMeta, Frames, Split};
+use genie_shards::{Clip, ClipMeta, Frames, Scores, Split};
 
 use crate::actions::Sidecar;
 use crate::config::IngestConfig;
@@ -98,7 +98,7 @@ impl<'a> Cutter<'a> {
             action_names: sidecar.map(|sidecar| sidecar.names.clone()),
             effect_names: effects.is_some().then(|| effect::NAMES.map(str::to_owned).to_vec()),
             effects,
-            motion: motion(&frames),
+            scores: Scores { motion: motion(&frames), ..Scores::default() },
         };
         let short = meta.frame_count() < config.min_frames as usize;
         Some(Cut { clip: Clip { meta, frames }, rejected: short.then_some(Reason::TooShort) })

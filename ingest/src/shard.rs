@@ -60,7 +60,7 @@ impl ShardWriter {
             }
         }
         let reason = rejected.map(|reason| reason.code().to_owned());
-        self.clips.push(ClipRow { meta: clip.meta, kept: reason.is_none(), reason });
+        self.clips.push(ClipRow { meta: clip.meta, kept: reason.is_none(), reason, duplicate_of: None });
         Ok(())
     }
 

@@ -6,10 +6,12 @@
 //! are read, by column, when a query needs them. Payloads and tokens are not in the tables: no query can be that slow.
 //!
 //! Outstanding work is a query too, an anti join of clips against what was made of them ([`Catalog::clips_without_tokens`]):
-//! there is no list of jobs that could disagree with the files.
+//! there is no list of jobs that could disagree with the files. And so is the verdict on clips ([`Keep`]): an expression over
+//! their scores.
 
 mod catalog;
 mod error;
+mod keep;
 mod outstanding;
 mod print;
 mod tables;
@@ -17,4 +19,5 @@ mod tables;
 pub use arrow::record_batch::RecordBatch;
 pub use catalog::Catalog;
 pub use error::{Error, Result};
+pub use keep::Keep;
 pub use print::{Format, print, render};

@@ -25,7 +25,7 @@ fn clip(id: &str, frames: i64, split: Split, kept: bool) -> ClipRow {
         actions: Some(vec![0; usize::try_from(frames).unwrap()]),
         ..ClipMeta::default()
     };
-    ClipRow { meta, kept, reason: (!kept).then(|| "too_dark".to_owned()) }
+    ClipRow { meta, kept, reason: (!kept).then(|| "too_dark".to_owned()), duplicate_of: None }
 }
 
 fn publish_clips(root: &Utf8Path, name: &str, rows: &[ClipRow]) {

@@ -5,7 +5,7 @@
 
 use std::ops::Deref;
 
-use crate::{Frames, error::Error};
+use crate::{Frames, Scores, error::Error};
 
 /// Which side of the train/held-out divide a source is on. Decided once, at ingest, by source content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
@@ -77,8 +77,8 @@ pub struct ClipMeta {
     pub effects: Option<Vec<u8>>,
     /// Name of each effect id.
     pub effect_names: Option<Vec<String>>,
-    /// Mean absolute difference between neighbouring frames, 0 to 1.
-    pub motion: f32,
+    /// What was measured on its frames.
+    pub scores: Scores,
 }
 
 impl ClipMeta {

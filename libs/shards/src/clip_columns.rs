@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, Float32Array, Float64Array, Int32Array, Int64Array, ListArray, ListBuilder, StringArray, StringBuilder,
-        UInt8Array, UInt32Array,
+        Array, Float64Array, Int32Array, Int64Array, ListArray, ListBuilder, StringArray, StringBuilder, UInt8Array,
+        UInt32Array,
     },
     datatypes::{Int64Type, UInt8Type},
 };
 
-use crate::{ClipMeta, columns::Columns, error::Result, table::NamedColumns};
+use crate::{ClipMeta, columns::Columns, error::Result, scores, table::NamedColumns};
 
 /// Columns of clips, in the order of the schema.
 pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
@@ -27,7 +27,7 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         Arc::new(Int64Array::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
     };
     let pts = clips.iter().map(|clip| Some(clip.frame_pts.iter().copied().map(Some)));
-    vec![
+    let mut columns: NamedColumns = vec![
         ("clip_id", strings(|clip| &clip.clip_id), false),
         ("source_id", strings(|clip| &clip.source_id), false),
         ("source_path", strings(|clip| &clip.source_path), false),
@@ -51,8 +51,9 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         ("action_names", string_lists(clips.iter().map(|clip| clip.action_names.as_deref())), true),
         ("effects", byte_lists(clips.iter().map(|clip| clip.effects.as_deref())), true),
         ("effect_names", string_lists(clips.iter().map(|clip| clip.effect_names.as_deref())), true),
-        ("motion", Arc::new(Float32Array::from_iter_values(clips.iter().map(|clip| clip.motion))), false),
-    ]
+    ];
+    columns.extend(scores::write(clips));
+    columns
 }
 
 /// Clips of such columns.
@@ -74,7 +75,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
     let mut action_names = columns.string_lists("action_names")?.into_iter();
     let mut effects = columns.byte_lists("effects")?.into_iter();
     let mut effect_names = columns.string_lists("effect_names")?.into_iter();
-    let motion = columns.required::<Float32Array>("motion")?;
+    let mut scores = scores::read(columns)?.into_iter();
     let clip = |(i, frame_pts)| {
         let clip = ClipMeta {
             clip_id: clip_id.value(i).to_owned(),
@@ -98,7 +99,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
             action_names: action_names.next().flatten(),
             effects: effects.next().flatten(),
             effect_names: effect_names.next().flatten(),
-            motion: motion.value(i),
+            scores: scores.next().unwrap_or_default(),
         };
         clip.check().map(|()| clip)
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, StringArray};
+use arrow::array::{Array, BooleanArray, RecordBatch, StringArray};
 use camino::Utf8Path;
 
 use crate::{
@@ -19,8 +19,10 @@ pub struct ClipRow {
     pub meta: ClipMeta,
     /// Whether it lies in a clip shard.
     pub kept: bool,
-    /// Stable code of why it was rejected.
+    /// Why it was rejected: a stable code, or the part of `ingest.keep` that does not hold.
     pub reason: Option<String>,
+    /// The kept clip that this one is a copy of, by its looks.
+    pub duplicate_of: Option<String>,
 }
 
 /// Writes and publishes clip rows at `root/catalog/clips-<name>-<hash>.parquet`. Commit the entry to the root's manifest
@@ -46,10 +48,21 @@ pub fn read_clip_rows(root: &Utf8Path) -> Result<Vec<ClipRow>> {
     Ok(rows)
 }
 
+/// The columns that a verdict on clips may use: what SQL shows of clips, but for what the verdict itself says.
+///
+/// # Errors
+/// When the rows cannot be columns of one table.
+pub fn judged_columns(rows: &[ClipRow]) -> Result<RecordBatch> {
+    const VERDICT: [&str; 3] = ["kept", "reason", "duplicate_of"];
+    let mut columns = ClipRow::columns(rows)?;
+    columns.retain(|(name, ..)| !ClipRow::HIDDEN.contains(name) && !VERDICT.contains(name));
+    table::batch(Utf8Path::new("clips"), columns)
+}
+
 impl Row for ClipRow {
     const KIND: &'static str = "clip rows";
     const FORMAT: u32 = CATALOG_FORMAT;
-    const HIDDEN: &'static [&'static str] = &["frame_pts", "actions", "effects"];
+    const HIDDEN: &'static [&'static str] = &["frame_pts", "actions", "effects", "fingerprint"];
 
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
         let metas: Vec<&ClipMeta> = rows.iter().map(|row| &row.meta).collect();
@@ -60,19 +73,24 @@ impl Row for ClipRow {
         };
         columns.push(("has_actions", flags(&has_actions), false));
         columns.push(("kept", flags(&|row| Some(row.kept)), false));
-        let reasons: StringArray = rows.iter().map(|row| row.reason.as_deref()).collect();
-        columns.push(("reason", Arc::new(reasons), true));
+        let texts =
+            |get: fn(&Self) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>;
+        columns.push(("reason", texts(|row| row.reason.as_deref()), true));
+        columns.push(("duplicate_of", texts(|row| row.duplicate_of.as_deref()), true));
         Ok(columns)
     }
 
     fn read(columns: Columns<'_>, _path: &Utf8Path, _first_row: usize) -> Result<Vec<Self>> {
         let kept = columns.required::<BooleanArray>("kept")?;
-        let reason = columns.optional::<StringArray>("reason")?;
+        let text = |field| columns.optional::<StringArray>(field);
+        let (reason, duplicate_of) = (text("reason")?, text("duplicate_of")?);
+        let owned = |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
         let metas = clip_columns::read(columns)?.into_iter().enumerate();
         let row = |(i, meta)| Self {
             meta,
             kept: kept.value(i),
-            reason: reason.is_valid(i).then(|| reason.value(i).to_owned()),
+            reason: owned(reason, i),
+            duplicate_of: owned(duplicate_of, i),
         };
         Ok(metas.map(row).collect())
     }

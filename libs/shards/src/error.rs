@@ -56,6 +56,12 @@ pub enum Error {
     )]
     Newer { path: Utf8PathBuf, what: &'static str, found: u64, known: u32 },
 
+    #[error(
+        "{path}: {what} of format {found}, which this program no longer reads (it writes format {known}); \
+         genie-ingest run makes them again from the videos"
+    )]
+    Older { path: Utf8PathBuf, what: &'static str, found: u64, known: u32 },
+
     #[error("{path}: not a manifest")]
     Json { path: Utf8PathBuf, source: serde_json::Error },
 

@@ -22,6 +22,8 @@ mod error;
 mod frames;
 mod manifest;
 mod publish;
+mod rewrite;
+mod scores;
 mod shard;
 mod sources;
 mod store;
@@ -34,10 +36,12 @@ mod writer;
 
 pub use actions::{ActionWindow, read_actions, write_actions};
 pub use clip::{Clip, ClipMeta, Split};
-pub use clip_rows::{ClipRow, read_clip_rows, write_clip_rows};
+pub use clip_rows::{ClipRow, judged_columns, read_clip_rows, write_clip_rows};
 pub use error::{Error, Result};
 pub use frames::Frames;
 pub use manifest::{Entry, Manifest, tables};
+pub use rewrite::rewrite_shard;
+pub use scores::Scores;
 pub use sources::{SourceRow, Status, read_sources, write_sources};
 pub use store::ClipStore;
 pub use table::{narrow_schema, verify};
@@ -46,12 +50,12 @@ pub use windows::windows_of;
 pub use writer::{ClipShardWriter, Published};
 
 /// Version of the clip shards: schema and payload codec. It goes into work keys: a new one means ingest again.
-pub const CLIPS_FORMAT: u32 = 1;
+pub const CLIPS_FORMAT: u32 = 2;
 /// Version of the token shards.
 pub const TOKENS_FORMAT: u32 = 1;
 /// Version of the action shards.
 pub const ACTIONS_FORMAT: u32 = 1;
 /// Version of the catalog's files: source rows and clip rows.
-pub const CATALOG_FORMAT: u32 = 1;
+pub const CATALOG_FORMAT: u32 = 2;
 /// Version of `manifest.json`.
 pub const MANIFEST_FORMAT: u32 = 1;

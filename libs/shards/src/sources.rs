@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, Float64Array, StringArray, UInt32Array, UInt64Array};
+use arrow::array::{Array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array, UInt64Array};
 use camino::Utf8Path;
 
 use crate::{
@@ -40,6 +40,8 @@ pub struct SourceRow {
     pub source_id: String,
     pub source_path: String,
     pub bytes: u64,
+    /// When the file was last written, in nanoseconds since 1970: with path and size, it saves reading the file again.
+    pub modified_ns: i64,
     pub status: Status,
     /// Stable code of why it was rejected.
     pub reason: Option<String>,
@@ -52,6 +54,8 @@ pub struct SourceRow {
     pub width: Option<u32>,
     pub height: Option<u32>,
     pub fps: Option<f64>,
+    /// The part of the picture that was used, `WIDTHxHEIGHT+X+Y`, where black borders were cropped away.
+    pub crop: Option<String>,
     /// Whether a sidecar of true actions was found.
     pub has_actions: bool,
     /// Work key of the ingest that wrote the row: the same key and source mean that there is nothing to do.
@@ -99,6 +103,7 @@ impl Row for SourceRow {
             ("source_id", strings(|row| Some(&row.source_id)), false),
             ("source_path", strings(|row| Some(&row.source_path)), false),
             ("bytes", Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.bytes))), false),
+            ("modified_ns", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.modified_ns))), false),
             ("status", strings(|row| Some(row.status.as_str())), false),
             ("reason", strings(|row| row.reason.as_deref()), true),
             ("detail", strings(|row| row.detail.as_deref()), true),
@@ -108,6 +113,7 @@ impl Row for SourceRow {
             ("width", u32s(|row| row.width), true),
             ("height", u32s(|row| row.height), true),
             ("fps", f64s(|row| row.fps), true),
+            ("crop", strings(|row| row.crop.as_deref()), true),
             ("has_actions", Arc::new(has_actions), false),
             ("ingest_key", strings(|row| Some(&row.ingest_key)), false),
         ])
@@ -119,8 +125,9 @@ impl Row for SourceRow {
         let (source_id, source_path, ingest_key) =
             (string("source_id")?, string("source_path")?, string("ingest_key")?);
         let bytes = columns.required::<UInt64Array>("bytes")?;
+        let modified_ns = columns.required::<Int64Array>("modified_ns")?;
         let status = string("status")?;
-        let (reason, detail, codec) = (text("reason")?, text("detail")?, text("codec")?);
+        let (reason, detail, codec, crop) = (text("reason")?, text("detail")?, text("codec")?, text("crop")?);
         let duration = columns.optional::<Float64Array>("duration_s")?;
         let clips_kept = columns.required::<UInt32Array>("clips_kept")?;
         let (width, height) = (columns.optional::<UInt32Array>("width")?, columns.optional::<UInt32Array>("height")?);
@@ -132,6 +139,7 @@ impl Row for SourceRow {
                 source_id: source_id.value(i).to_owned(),
                 source_path: source_path.value(i).to_owned(),
                 bytes: bytes.value(i),
+                modified_ns: modified_ns.value(i),
                 status: parse_status(columns, status.value(i))?,
                 reason: owned(reason, i),
                 detail: owned(detail, i),
@@ -141,6 +149,7 @@ impl Row for SourceRow {
                 width: width.is_valid(i).then(|| width.value(i)),
                 height: height.is_valid(i).then(|| height.value(i)),
                 fps: fps.is_valid(i).then(|| fps.value(i)),
+                crop: owned(crop, i),
                 has_actions: has_actions.value(i),
                 ingest_key: ingest_key.value(i).to_owned(),
             })

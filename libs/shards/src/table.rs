@@ -142,7 +142,10 @@ pub(crate) fn open(
     }
     let format = values.get(FORMAT_KEY).and_then(|format| format.parse::<u64>().ok());
     match format {
-        Some(found) if found <= u64::from(known) => Ok((file, metadata)),
+        Some(found) if found == u64::from(known) => Ok((file, metadata)),
+        Some(found) if found < u64::from(known) => {
+            Err(Error::Older { path: path.to_owned(), what: kind, found, known })
+        }
         Some(found) => Err(Error::Newer { path: path.to_owned(), what: kind, found, known }),
         None => Err(Error::Damaged { path: path.to_owned(), problem: "no format version in its metadata".to_owned() }),
     }

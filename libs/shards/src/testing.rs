@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use tempfile::TempDir;
 
-use crate::{Clip, ClipMeta, Frames, Split};
+use crate::{Clip, ClipMeta, Frames, Scores, Split};
 
 /// An empty dataset root, removed when the first part is dropped.
 pub(crate) fn root() -> (TempDir, Utf8PathBuf) {
@@ -42,7 +42,7 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
         action_names: Some(vec!["stay".to_owned(), "left".to_owned(), "right".to_owned()]),
         effects: None,
         effect_names: None,
-        motion: 0.25,
+        scores: Scores { motion: 0.25, letterbox: 0.5, fingerprint: vec![1, 2, 3], ..Scores::default() },
     };
     Clip { meta, frames: Frames { t: frames, height: 6, width: 8, data } }
 }

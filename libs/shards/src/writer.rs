@@ -29,7 +29,7 @@ pub(crate) const KIND: &str = "clips";
 pub(crate) const PAYLOAD: &str = "payload";
 pub(crate) const PAYLOAD_HASH: &str = "payload_blake3";
 pub(crate) const CODEC: &str = "codec";
-const ROW_GROUP_BYTES: usize = 64 << 20;
+pub(crate) const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// A clip shard that is being written: invisible until published, and gone when dropped before.
 pub struct ClipShardWriter {
@@ -124,7 +124,7 @@ fn columns(meta: &ClipMeta, payload: &[u8]) -> NamedColumns {
     columns
 }
 
-fn properties() -> WriterProperties {
+pub(crate) fn properties() -> WriterProperties {
     let payload = || ColumnPath::from(PAYLOAD);
     table::properties(KIND, CLIPS_FORMAT)
         .set_max_row_group_row_count(None)

@@ -118,8 +118,13 @@ fn catalog_rows_come_back_as_they_were() {
         ingest_key: "k".into(),
         ..Default::default()
     };
-    let kept = ClipRow { meta: testing::clip("a", 0, 20).meta, kept: true, reason: None };
-    let rejected = ClipRow { meta: testing::clip("a", 50, 3).meta, kept: false, reason: Some("too_short".into()) };
+    let kept = ClipRow { meta: testing::clip("a", 0, 20).meta, kept: true, ..ClipRow::default() };
+    let rejected = ClipRow {
+        meta: testing::clip("a", 50, 3).meta,
+        reason: Some("too_short".into()),
+        duplicate_of: Some("other".into()),
+        kept: false,
+    };
     let sources = write_sources(&root, "r1", &[bad.clone(), good.clone()]).unwrap();
     let clips = write_clip_rows(&root, "r1", &[rejected.clone(), kept.clone()]).unwrap();
     assert!(sources.file.starts_with("catalog/sources-r1-") && clips.file.starts_with("catalog/clips-r1-"));

@@ -1,0 +1,164 @@
+//! The verdict on clips: a SQL expression over their scores.
+//!
+//! `motion > 0.01 and black_share < 0.9` is taken apart at its outermost `and`s, so that a clip that is not kept can say which part
+//! it failed: the first that is not true for it (a null is not true, as in a `where`). The columns are those of the table
+//! `clips`, but for what the verdict itself writes.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, BooleanArray},
+    datatypes::{DataType, SchemaRef},
+    record_batch::RecordBatch,
+};
+use datafusion::{
+    common::DFSchema,
+    error::{DataFusionError, Result as DataFusionResult},
+    physical_expr::PhysicalExpr,
+    prelude::SessionContext,
+    sql::sqlparser::{
+        ast::{BinaryOperator, Expr},
+        dialect::GenericDialect,
+        parser::Parser,
+        tokenizer::Token,
+    },
+};
+use genie_shards::{ClipRow, judged_columns};
+
+use crate::error::{Error, Result};
+
+/// A parsed `keep` expression.
+pub struct Keep {
+    /// Each part as SQL, and compiled.
+    parts: Vec<(String, Arc<dyn PhysicalExpr>)>,
+}
+
+impl Keep {
+    /// Parses and checks an expression. An empty one keeps everything.
+    ///
+    /// # Errors
+    /// When it is not SQL, names a column that clips do not have, or a part of it is not true or false.
+    pub fn parse(sql: &str) -> Result<Self> {
+        let schema = columns(&[ClipRow::default()])?.schema();
+        let wrong = |source| Error::Keep {
+            expression: sql.to_owned(),
+            columns: schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", "),
+            source: Box::new(source),
+        };
+        if sql.trim().is_empty() {
+            return Ok(Self { parts: Vec::new() });
+        }
+        compile(sql, &schema).map(|parts| Self { parts }).map_err(wrong)
+    }
+
+    /// For each clip, the first part of the expression that does not hold; `None` where all do.
+    ///
+    /// # Errors
+    /// When an expression cannot be computed (a division by zero, say).
+    pub fn failures(&self, rows: &[ClipRow]) -> Result<Vec<Option<String>>> {
+        let mut failures = vec![None; rows.len()];
+        if rows.is_empty() {
+            return Ok(failures);
+        }
+        let batch = columns(rows)?;
+        for (sql, part) in &self.parts {
+            let holds = evaluate(part.as_ref(), &batch).map_err(|source| Error::Keep {
+                expression: sql.clone(),
+                columns: String::new(),
+                source: Box::new(source),
+            })?;
+            for (row, failure) in failures.iter_mut().enumerate() {
+                if failure.is_none() && !(holds.is_valid(row) && holds.value(row)) {
+                    *failure = Some(sql.clone());
+                }
+            }
+        }
+        Ok(failures)
+    }
+}
+
+fn columns(rows: &[ClipRow]) -> Result<RecordBatch> {
+    Ok(judged_columns(rows)?)
+}
+
+/// The parts of an expression, compiled for a schema.
+fn compile(sql: &str, schema: &SchemaRef) -> DataFusionResult<Vec<(String, Arc<dyn PhysicalExpr>)>> {
+    let context = SessionContext::new();
+    let columns = DFSchema::try_from(schema.as_ref().clone())?;
+    let part = |sql: String| {
+        let part = context.create_physical_expr(context.parse_sql_expr(&sql, &columns)?, &columns)?;
+        match part.data_type(schema)? {
+            DataType::Boolean => Ok((sql, part)),
+            other => Err(DataFusionError::Plan(format!("`{sql}` is of type {other}, not true or false"))),
+        }
+    };
+    conjuncts(sql)?.into_iter().map(part).collect()
+}
+
+/// The outermost operands of `and`, in order, as SQL of one form.
+fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
+    let broken = |error| DataFusionError::SQL(Box::new(error), None);
+    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(broken)?;
+    let whole = parser.parse_expr().map_err(broken)?;
+    parser.expect_token(&Token::EOF).map_err(broken)?;
+    let (mut parts, mut waiting) = (Vec::new(), vec![whole]);
+    while let Some(expression) = waiting.pop() {
+        match expression {
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => waiting.extend([*right, *left]),
+            Expr::Nested(inner) => waiting.push(*inner),
+            other => parts.push(other.to_string()),
+        }
+    }
+    Ok(parts)
+}
+
+fn evaluate(part: &dyn PhysicalExpr, batch: &RecordBatch) -> DataFusionResult<BooleanArray> {
+    let values = part.evaluate(batch)?.into_array(batch.num_rows())?;
+    let holds = values.as_any().downcast_ref::<BooleanArray>().cloned();
+    holds.ok_or_else(|| DataFusionError::Execution("an expression gave something else than true or false".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use genie_shards::{ClipMeta, Scores};
+
+    use super::*;
+
+    fn clip(motion: f32, static_share: f32) -> ClipRow {
+        let scores = Scores { motion, static_share, ..Scores::default() };
+        let meta = ClipMeta { clip_id: "a".into(), frame_pts: vec![0; 40], scores, ..ClipMeta::default() };
+        ClipRow { meta, ..ClipRow::default() }
+    }
+
+    fn failures(sql: &str, rows: &[ClipRow]) -> Vec<Option<String>> {
+        Keep::parse(sql).unwrap().failures(rows).unwrap()
+    }
+
+    // Bug: a reason that names the whole expression, the last part that fails, or a part in somebody's own spelling, so that
+    // counts by reason fall apart.
+    #[test]
+    fn the_first_part_that_does_not_hold_is_named() {
+        let rows = [clip(0.5, 0.1), clip(0.001, 0.95), clip(0.5, 0.95)];
+        let sql = "motion>0.01 AND (static_share < 0.9 and frames >= 16)";
+        let part = |text: &str| Some(text.to_owned());
+        assert_eq!(failures(sql, &rows), [None, part("motion > 0.01"), part("static_share < 0.9")]);
+    }
+
+    // Bug: an `or` torn apart, so that clips are dropped that one of its sides keeps.
+    #[test]
+    fn an_or_is_one_part() {
+        let rows = [clip(0.5, 0.95), clip(0.0, 0.95)];
+        let sql = "motion > 0.01 or static_share < 0.9";
+        assert_eq!(failures(sql, &rows), [None, Some("motion > 0.01 OR static_share < 0.9".to_owned())]);
+        assert_eq!(failures("", &rows), [None, None], "no expression keeps everything");
+    }
+
+    // Bug: a misspelt column keeps, or drops, everything without a word; a number is taken for true.
+    #[test]
+    fn what_cannot_be_judged_is_an_error_that_helps() {
+        for wrong in ["moton > 0.1", "motion >", "motion", "motion > 0.1; drop table clips", "max(motion) > 0.1"] {
+            let error = Keep::parse(wrong).err().unwrap_or_else(|| panic!("`{wrong}` was taken")).to_string();
+            assert!(error.contains(wrong) && error.contains("static_share"), "{error}");
+        }
+    }
+}
