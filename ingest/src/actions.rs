@@ -12,7 +12,6 @@
 //! become effect classes ([`crate::effect`]). Known columns of other meaning are skipped. An empty action (a last row has none)
 //! means "as before".
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -27,15 +26,11 @@ const NO_KEYS: &str = "noop";
 
 /// A sidecar that cannot be used. The video is ingested without actions.
 #[derive(Debug, thiserror::Error)]
-pub enum SidecarError {
-    #[error("cannot read {path}")]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("{path}, line {line}: {problem}")]
-    Line { path: PathBuf, line: u64, problem: String },
+#[error("{path}, line {line}: {problem}")]
+pub struct SidecarError {
+    path: PathBuf,
+    line: u64,
+    problem: String,
 }
 
 /// The true actions of a source, by native frame.
@@ -53,10 +48,9 @@ pub fn beside(video: &Path) -> PathBuf {
 }
 
 impl Sidecar {
-    /// Reads a sidecar.
-    pub fn read(path: &Path) -> Result<Self, SidecarError> {
-        let file = File::open(path).map_err(|source| SidecarError::Io { path: path.to_owned(), source })?;
-        Table::read(path, file)?.sidecar()
+    /// Reads a sidecar's content; `path` is for errors.
+    pub fn parse(path: &Path, content: &[u8]) -> Result<Self, SidecarError> {
+        Table::read(path, content)?.sidecar()
     }
 
     /// Native frames that have an action.
@@ -98,7 +92,7 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn read(path: &'a Path, source: impl std::io::Read) -> Result<Self, SidecarError> {
-        let broken = |error: csv::Error| SidecarError::Line {
+        let broken = |error: csv::Error| SidecarError {
             path: path.to_owned(),
             line: error.position().map_or(1, csv::Position::line),
             problem: format!("not readable as CSV ({error})"),
@@ -235,7 +229,7 @@ impl<'a> Table<'a> {
     }
 
     fn error(&self, line: u64, problem: impl Into<String>) -> SidecarError {
-        SidecarError::Line { path: self.path.to_owned(), line, problem: problem.into() }
+        SidecarError { path: self.path.to_owned(), line, problem: problem.into() }
     }
 }
 
@@ -244,8 +238,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Sidecar, String> {
-        let table = Table::read(Path::new("x.actions.csv"), text.as_bytes());
-        table.and_then(|table| table.sidecar()).map_err(|error| error.to_string())
+        Sidecar::parse(Path::new("x.actions.csv"), text.as_bytes()).map_err(|error| error.to_string())
     }
 
     /// Would catch a name that sticks to the wrong number, and a last row that stops the reader.

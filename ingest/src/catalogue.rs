@@ -2,27 +2,32 @@
 //!
 //! A source's work key is made of the resolved config (what changes pixels, clips or splits), the clip format's
 //! version and the sidecar's content; with the content of the file it says whether there is anything to do. One dataset
-//! root holds clips of one config: when it changes, what was made with another is dropped and made again.
+//! root holds clips of one config: when it changes, what was made with another is dropped and made again. The verdict on clips
+//! (`ingest.keep`) is not part of the key: it is passed again over the scores that are in the catalog ([`crate::settle`]).
 
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{CLIPS_FORMAT, ClipStore, Manifest, SourceRow, Split, Status, read_clip_rows, read_sources, tables};
+use genie_shards::{
+    CLIPS_FORMAT, ClipRow, Error, Manifest, SourceRow, Split, read_clip_rows, read_sources, rewrite_shard, tables,
+    write_clip_rows, write_sources,
+};
 use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 use serde_json::json;
 
-use crate::config::IngestConfig;
+use crate::config::{IngestConfig, MetadataRules};
+use crate::metadata;
+use crate::pipeline::{Source, Stamp};
 use crate::reject::Reason;
-use crate::shard::ShardWriter;
 
 /// Version of this stage's code; another number when the same config gives other clips.
-const CODE_FORMAT: u32 = 1;
+const CODE_FORMAT: u32 = 2;
 
 /// The work key of a config: the head of every source's.
 pub fn config_key(data: &DataConfig, config: &IngestConfig) -> Key {
-    // Not `threads`: it changes nothing. Not the paths: content counts.
+    // Not `threads` and `decoder`: they change nothing. Not `keep`: it decides over clips, not what they are. Not the paths: content counts.
     let decides = json!({
         "fps": config.fps,
         "width": config.width,
@@ -49,11 +54,21 @@ pub struct Catalogue {
     known: HashSet<(String, String, Option<String>)>,
     /// The row that says what became of a content.
     decided: HashMap<String, usize>,
+    /// Rows of a path.
+    by_path: HashMap<String, Vec<usize>>,
 }
 
 impl Catalogue {
+    /// Reads the catalog. One that an older version of this program wrote is forgotten, and so made again.
     pub fn load(root: &Utf8Path) -> Result<Self> {
-        let rows = read_sources(root).with_context(|| format!("cannot read the catalog in {root}"))?;
+        let rows = match read_sources(root) {
+            Err(error @ Error::Older { .. }) => {
+                tracing::warn!("{error}");
+                forget(root)?;
+                Vec::new()
+            }
+            rows => rows.with_context(|| format!("cannot read the catalog in {root}"))?,
+        };
         let known = rows.iter().map(identity).collect();
         let settles = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
         let decided = rows
@@ -62,7 +77,11 @@ impl Catalogue {
             .filter(|(_, row)| settles(row))
             .map(|(n, row)| (row.source_id.clone(), n))
             .collect();
-        Ok(Self { rows, known, decided })
+        let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
+        for (n, row) in rows.iter().enumerate() {
+            by_path.entry(row.source_path.clone()).or_default().push(n);
+        }
+        Ok(Self { rows, known, decided, by_path })
     }
 
     /// The row of a content that has been ingested or rejected: there is nothing to do.
@@ -75,51 +94,114 @@ impl Catalogue {
         self.known.contains(&identity(row))
     }
 
-    /// The splits that have clips.
-    pub fn splits(root: &Utf8Path) -> Result<HashSet<Split>> {
-        Ok(read_clip_rows(root)?.iter().filter(|row| row.kept).map(|row| row.meta.split).collect())
-    }
-
-    /// Sources whose rows are not to stay: made with another config, or (where the very file was found again, `keys` by
-    /// content and path) with another sidecar.
-    pub fn outdated(&self, config_key: &Key, keys: &HashMap<(String, String), String>) -> HashSet<String> {
-        let stale = |row: &&SourceRow| {
-            let other_config = row.ingest_key.split('-').next() != Some(config_key.as_str());
-            let now = keys.get(&(row.source_id.clone(), row.source_path.clone()));
-            other_config || (!is_duplicate(row) && now.is_some_and(|key| *key != row.ingest_key))
+    /// The content of a file that has not been written to since it was read.
+    pub fn content(&self, path: &str, stamp: Stamp) -> Option<&str> {
+        let same = |row: &&SourceRow| {
+            !row.source_id.is_empty() && (Stamp { bytes: row.bytes, modified_ns: row.modified_ns }) == stamp
         };
-        self.rows.iter().filter(stale).map(|row| row.source_id.clone()).collect()
+        self.of_path(path).find(same).map(|row| row.source_id.as_str())
     }
 
-    /// Publishes the dataset without some sources: at once, so that no reader sees a mixture.
-    pub fn drop_sources(&self, root: &Utf8Path, outdated: &HashSet<String>) -> Result<()> {
-        let mut writer = ShardWriter::new(root, "kept");
-        let store = ClipStore::open(root, None)?;
-        for index in 0..store.len() {
-            if !outdated.contains(&store.clips()[index].source_id) {
-                writer.clip(store.read(index)?, None)?;
+    /// Sources whose rows are not to stay: made with another config, or (where the very file was found again) with another
+    /// sidecar, or judged by other words with another outcome.
+    pub fn outdated(&self, config_key: &Key, sources: &[Source], rules: &MetadataRules) -> HashSet<String> {
+        let other_config = |row: &&SourceRow| row.ingest_key.split('-').next() != Some(config_key.as_str());
+        let mut outdated: HashSet<String> =
+            self.rows.iter().filter(other_config).map(|row| row.source_id.clone()).collect();
+        for source in sources {
+            let row = self.decided(&source.id).filter(|row| row.source_path == source.shown_path());
+            let Some(row) = row else { continue };
+            let was_rejected = row.reason.as_deref() == Some(Reason::Metadata.code());
+            let other_words = || row.metadata_key != source.metadata_key;
+            let other_outcome = || metadata::judge(&source.path, rules).is_some() != was_rejected;
+            if row.ingest_key != source.key || (other_words() && other_outcome()) {
+                outdated.insert(row.source_id.clone());
             }
         }
-        let kept = |id: &str| !outdated.contains(id);
-        writer.rejected_clips(read_clip_rows(root)?.into_iter().filter(|row| !row.kept && kept(&row.meta.source_id)));
-        for row in self.rows.iter().filter(|row| kept(&row.source_id)) {
-            writer.source(row.clone());
-        }
-        let files = writer.publish()?;
-        Manifest::commit(root, |manifest| {
-            for table in [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS] {
-                manifest.retain(table, |_| false);
-            }
-            files.add_to(manifest);
-        })?;
-        let dropped = self.rows.iter().filter(|row| !kept(&row.source_id) && row.status == Status::Accepted).count();
-        if dropped > 0 {
-            tracing::info!(
-                "ingest: the config or a sidecar changed: {dropped} sources are dropped and made again if they are still there"
-            );
-        }
-        Ok(())
+        outdated
     }
+
+    /// The rows as they are to stay, given the files that were found: with today's stamps and keys, and without what was
+    /// said of a path before there was a usable file. `None` where that changes nothing.
+    pub fn freshened(&self, sources: &[Source]) -> Option<Vec<SourceRow>> {
+        let found: HashMap<String, &Source> = sources.iter().map(|source| (source.shown_path(), source)).collect();
+        let mut rows = self.rows.clone();
+        rows.retain_mut(|row| {
+            let Some(source) = found.get(&row.source_path) else { return true };
+            if row.source_id == source.id && !row.source_id.is_empty() {
+                (row.bytes, row.modified_ns) = (source.stamp.bytes, source.stamp.modified_ns);
+                row.metadata_key.clone_from(&source.metadata_key);
+            }
+            let outlived = row.source_id.is_empty() || row.reason.as_deref() == Some(Reason::Changed.code());
+            let still = source.reject.as_ref().map(|reject| reject.reason.code()) == row.reason.as_deref();
+            !outlived || still
+        });
+        (rows != self.rows).then_some(rows)
+    }
+
+    /// The row that says what became of a file.
+    pub fn row_of(&self, path: &str, source_id: &str) -> Option<&SourceRow> {
+        self.of_path(path).find(|row| row.source_id == source_id)
+    }
+
+    fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
+        self.by_path.get(path).into_iter().flatten().map(|&row| &self.rows[row])
+    }
+}
+
+/// Drops sources with their clips, at once, so that no reader sees a mixture.
+pub fn drop_sources(root: &Utf8Path, outdated: &HashSet<String>) -> Result<()> {
+    let stays = |id: &str| !outdated.contains(id);
+    let mut sources = read_sources(root)?;
+    let mut clips = read_clip_rows(root)?;
+    let before = sources.len();
+    sources.retain(|row| stays(&row.source_id));
+    clips.retain(|row| stays(&row.meta.source_id));
+    tracing::info!(
+        "ingest: {} sources are dropped, and made again if they are still there: the config, a sidecar or ingest.keep changed",
+        before - sources.len()
+    );
+    republish(root, &sources, &clips)
+}
+
+/// Publishes other source rows, everything else staying as it is.
+pub fn replace_sources(root: &Utf8Path, sources: &[SourceRow]) -> Result<()> {
+    republish(root, sources, &read_clip_rows(root)?)
+}
+
+/// Publishes a dataset of exactly these rows, in one file a table: its shards hold the kept clips in the rows' splits and no
+/// others. Clips cannot be added this way.
+pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
+    let splits: HashMap<&str, Split> =
+        clips.iter().filter(|row| row.kept).map(|row| (row.meta.clip_id.as_str(), row.meta.split)).collect();
+    let mut shards = Vec::new();
+    for entry in Manifest::load(root)?.table(tables::CLIPS) {
+        shards.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
+    }
+    let sources = (!sources.is_empty()).then(|| write_sources(root, "all", sources)).transpose()?;
+    let clips = (!clips.is_empty()).then(|| write_clip_rows(root, "all", clips)).transpose()?;
+    Manifest::commit(root, |manifest| {
+        for table in [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS] {
+            manifest.retain(table, |_| false);
+        }
+        let shards = shards.into_iter().map(|entry| (tables::CLIPS, entry));
+        let sources = sources.into_iter().map(|entry| (tables::SOURCES, entry));
+        let clips = clips.into_iter().map(|entry| (tables::CLIP_ROWS, entry));
+        for (table, entry) in shards.chain(sources).chain(clips) {
+            manifest.add(table, entry);
+        }
+    })?;
+    Ok(())
+}
+
+/// A dataset without anything that ingest made.
+fn forget(root: &Utf8Path) -> Result<()> {
+    Manifest::commit(root, |manifest| {
+        for table in [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS] {
+            manifest.retain(table, |_| false);
+        }
+    })?;
+    Ok(())
 }
 
 fn is_duplicate(row: &SourceRow) -> bool {

@@ -1,5 +1,7 @@
 //! The command line of `genie-ingest`.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,7 +12,7 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig};
-use crate::{decode, pipeline, sample, status as steps};
+use crate::{decode, gc, pipeline, sample, stats, status as steps, verify, worker};
 
 /// Videos to clip shards
 #[derive(Parser)]
@@ -36,6 +38,33 @@ enum Command {
         query: String,
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+    },
+    /// Read everything that is published again and compare it with what was noted when it was written
+    Verify {
+        /// Take damaged files out of the dataset, so that the next run makes again what was in them
+        #[arg(long)]
+        forget: bool,
+    },
+    /// Remove files that nothing names: what killed runs left, and what was replaced
+    Gc {
+        /// Only files that have lain there so long
+        #[arg(long, value_name = "HOURS", default_value_t = 24)]
+        older_than: u64,
+        /// Only list them
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Say what the dataset holds, why the rest is not in it, and how fast it was made
+    Stats {
+        /// Scores (or SQL over the columns of clips) to draw a histogram of
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',', default_value = "frames,motion")]
+        histogram: Vec<String>,
+    },
+    /// Decode for another process of this program
+    #[command(hide = true, name = worker::COMMAND)]
+    Decoder {
+        #[arg(long)]
+        memory_mb: u64,
     },
     /// Print the resolved config of this stage
     Config,
@@ -87,6 +116,12 @@ pub fn run() -> Result<Exit> {
             sample::run(&out, &sample, &Stop::install())
         }
         Command::Run => pipeline::run(&data, &ingest, &Stop::install()),
+        Command::Verify { forget } => verify::run(&data.root, forget, &Stop::install()),
+        Command::Gc { older_than, dry_run } => {
+            gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)
+        }
+        Command::Stats { histogram } => stats::run(&data.root, &histogram),
+        Command::Decoder { memory_mb } => worker::serve(memory_mb),
         Command::Sql { query, format } => {
             let rows = Catalog::open(&data.root)?.sql(&query)?;
             genie_catalog::print(&rows, format.into())?;

@@ -1,15 +1,20 @@
 //! Cutting a source's sampled frames into clips.
 //!
-//! Clips are of equal length; what is left at the end is a shorter clip, or too short and only noted. A clip's last
-//! action is what was pressed until the next clip's first frame, so a clip is finished only when that frame is known.
+//! A clip never spans two shots ([`crate::shots`]). Within a shot clips are of equal length; what is left at its end is a
+//! shorter clip, or too short and only noted. A clip's last action is what was pressed until the next clip's first frame, so a
+//! clip is finished only when that frame is known.
 
-use genie_shards::{Clip, ClipMeta, Frames, Scores, Split};
+use std::collections::{HashSet, VecDeque};
+
+use genie_shards::{ClipMeta, ClipRow, Frames, Scores, Split};
 
 use crate::actions::Sidecar;
 use crate::config::IngestConfig;
 use crate::decode::{Sampled, Track};
 use crate::effect;
 use crate::reject::Reason;
+use crate::scores;
+use crate::shots::ShotDetector;
 
 /// What all clips of a source share.
 pub struct Origin<'a> {
@@ -19,59 +24,93 @@ pub struct Origin<'a> {
     pub sidecar: Option<&'a Sidecar>,
 }
 
-/// A clip that was cut, and why it is not to be kept, if so.
+/// A clip that was cut: scored, and with a reason if it is too short, but not judged yet.
 pub struct Cut {
-    pub clip: Clip,
-    pub rejected: Option<Reason>,
+    pub row: ClipRow,
+    pub frames: Frames,
 }
 
 /// Collects frames until they make a clip.
 pub struct Cutter<'a> {
     origin: Origin<'a>,
     config: &'a IngestConfig,
+    shots: Option<ShotDetector>,
     track: Option<Track>,
+    /// Frames of which it is not known yet whether they begin a shot.
+    ahead: VecDeque<Kept>,
+    /// Frames of the clip that is being collected.
     rgb: Vec<u8>,
-    pts: Vec<i64>,
-    native: Vec<usize>,
-    corrupt: u32,
+    kept: Vec<Kept>,
+}
+
+/// What is kept of a sampled frame beside its pixels.
+struct Kept {
+    /// Until the frame is in a clip.
+    rgb: Vec<u8>,
+    pts: i64,
+    native: usize,
+    corrupt: bool,
 }
 
 impl<'a> Cutter<'a> {
     pub fn new(origin: Origin<'a>, config: &'a IngestConfig) -> Self {
-        Self { origin, config, track: None, rgb: Vec::new(), pts: Vec::new(), native: Vec::new(), corrupt: 0 }
+        let shots = Some(ShotDetector::new(config.width as usize, config.height as usize));
+        Self { origin, config, shots, track: None, ahead: VecDeque::new(), rgb: Vec::new(), kept: Vec::new() }
     }
 
-    /// Takes a frame; returns the clip before it if it was full.
+    /// Takes a frame; returns the clip that is full or at the end of its shot, if one is.
     pub fn push(&mut self, track: &Track, frame: &Sampled<'_>) -> Option<Cut> {
-        let full = self.pts.len() >= self.config.clip_frames();
-        let cut = if full { self.cut(frame.native) } else { None };
         if self.track.is_none() {
             self.track = Some(track.clone());
         }
-        self.rgb.extend_from_slice(frame.rgb);
-        self.pts.push(frame.pts);
-        self.native.push(frame.native);
-        self.corrupt += u32::from(frame.corrupt);
+        self.ahead.push_back(Kept {
+            rgb: frame.rgb.to_vec(),
+            pts: frame.pts,
+            native: frame.native,
+            corrupt: frame.corrupt,
+        });
+        let begins_shot = self.shots.as_mut()?.push(frame.rgb)?;
+        self.place(begins_shot)
+    }
+
+    /// The last clips; `native_frames` is how many frames the source has.
+    pub fn finish(mut self, native_frames: usize) -> Vec<Cut> {
+        let labels: Vec<bool> = self.shots.take().map(|shots| shots.finish().collect()).unwrap_or_default();
+        let mut cuts: Vec<Cut> = labels.into_iter().filter_map(|begins_shot| self.place(begins_shot)).collect();
+        cuts.extend(self.cut(native_frames));
+        cuts
+    }
+
+    /// Puts the oldest frame ahead into a clip: the one that is being collected, or a new one.
+    fn place(&mut self, begins_shot: bool) -> Option<Cut> {
+        let mut frame = self.ahead.pop_front()?;
+        let full = self.kept.len() >= self.config.clip_frames();
+        let cut = if full || begins_shot { self.cut(frame.native) } else { None };
+        self.rgb.append(&mut frame.rgb);
+        self.kept.push(frame);
         cut
     }
 
-    /// The last clip; `native_frames` is how many frames the source has.
-    pub fn finish(mut self, native_frames: usize) -> Option<Cut> {
-        self.cut(native_frames)
-    }
-
+    /// The clip that was collected; `next_native` is the native frame that follows it.
     fn cut(&mut self, next_native: usize) -> Option<Cut> {
         let track = self.track.as_ref()?;
-        let (first, last) = (*self.pts.first()?, *self.pts.last()?);
+        let kept = std::mem::take(&mut self.kept);
+        let (first, last) = (kept.first()?.pts, kept.last()?.pts);
         let config = self.config;
-        let native = std::mem::take(&mut self.native);
-        let ends = native.iter().skip(1).copied().chain([next_native]);
-        let rows: Vec<_> = native.iter().zip(ends).map(|(&start, end)| start..end.max(start)).collect();
+        let ends = kept.iter().skip(1).map(|frame| frame.native).chain([next_native]);
+        let rows: Vec<_> = kept.iter().zip(ends).map(|(frame, end)| frame.native..end.max(frame.native)).collect();
         let frames = Frames {
-            t: self.pts.len(),
+            t: kept.len(),
             height: config.height as usize,
             width: config.width as usize,
             data: std::mem::take(&mut self.rgb),
+        };
+        let distinct = kept.iter().map(|frame| frame.native).collect::<HashSet<_>>().len();
+        #[expect(clippy::cast_possible_truncation, reason = "a share")]
+        let scores = Scores {
+            distinct_share: (distinct as f64 / kept.len() as f64) as f32,
+            letterbox: track.letterbox,
+            ..scores::of(&frames)
         };
         let sidecar = self.origin.sidecar;
         let effects: Option<Vec<u8>> =
@@ -85,23 +124,24 @@ impl<'a> Cutter<'a> {
             start_pts: first,
             end_pts: last,
             time_base: track.time_base,
-            frame_pts: std::mem::take(&mut self.pts),
+            frame_pts: kept.iter().map(|frame| frame.pts).collect(),
             fps: config.fps,
             width: config.width,
             height: config.height,
-            color_matrix: track.colour.matrix.to_owned(),
-            color_range: track.colour.range.to_owned(),
-            color_transfer: track.colour.transfer.to_owned(),
+            color_matrix: track.colour.matrix.clone(),
+            color_range: track.colour.range.clone(),
+            color_transfer: track.colour.transfer.clone(),
             rotation: track.rotation,
-            corrupt_frames: std::mem::take(&mut self.corrupt),
+            corrupt_frames: u32::try_from(kept.iter().filter(|frame| frame.corrupt).count()).unwrap_or(u32::MAX),
             actions: sidecar.map(|sidecar| rows.iter().map(|rows| sidecar.action(rows)).collect()),
             action_names: sidecar.map(|sidecar| sidecar.names.clone()),
             effect_names: effects.is_some().then(|| effect::NAMES.map(str::to_owned).to_vec()),
             effects,
-            scores: Scores { motion: motion(&frames), ..Scores::default() },
+            scores,
         };
         let short = meta.frame_count() < config.min_frames as usize;
-        Some(Cut { clip: Clip { meta, frames }, rejected: short.then_some(Reason::TooShort) })
+        let reason = short.then(|| Reason::TooShort.code().to_owned());
+        Some(Cut { row: ClipRow { meta, kept: false, reason, duplicate_of: None }, frames })
     }
 }
 
@@ -113,16 +153,4 @@ fn clip_id(source_id: &str, track: &Track, start: i64, end: i64, config: &Ingest
     let mut id = blake3::hash(name.as_bytes()).to_hex().to_string();
     id.truncate(32);
     id
-}
-
-/// Mean absolute difference between neighbouring frames, 0 to 1.
-#[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
-fn motion(frames: &Frames) -> f32 {
-    let size = frames.height * frames.width * 3;
-    if frames.t < 2 || size == 0 {
-        return 0.0;
-    }
-    let (before, after) = (&frames.data[..frames.data.len() - size], &frames.data[size..]);
-    let sum: u64 = before.iter().zip(after).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
-    (sum as f64 / before.len() as f64 / 255.0) as f32
 }

@@ -4,6 +4,8 @@
 //! pixel format says otherwise. (FFmpeg's scale filter takes BT.601 at every size.) HDR transfers are decoded as if they
 //! were SDR for now; the name in the clip row tells them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ffi::{Properties, pixel_format_name};
 
 /// FFmpeg's `AVColorSpace` numbers (ITU-T H.273, table 4) and their names.
@@ -42,15 +44,15 @@ const SWS_SMPTE240M: i32 = 7;
 const SWS_BT2020: i32 = 9;
 
 /// How to convert a frame, and how its tags are written down.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Colour {
     /// For [`crate::ffi::Scaler::new`].
     pub sws_matrix: i32,
     pub full_range: bool,
     /// As the file has it; `unspecified` where it has none.
-    pub matrix: &'static str,
-    pub range: &'static str,
-    pub transfer: &'static str,
+    pub matrix: String,
+    pub range: String,
+    pub transfer: String,
 }
 
 impl Colour {
@@ -73,14 +75,15 @@ impl Colour {
                 1 => "tv",
                 2 => "pc",
                 _ => "unspecified",
-            },
+            }
+            .to_owned(),
             transfer: named(&TRANSFERS, frame.transfer),
         }
     }
 }
 
-fn named(table: &[(i32, &'static str)], number: i32) -> &'static str {
-    table.iter().find(|(known, _)| *known == number).map_or("unspecified", |(_, name)| name)
+fn named(table: &[(i32, &str)], number: i32) -> String {
+    table.iter().find(|(known, _)| *known == number).map_or("unspecified", |(_, name)| name).to_owned()
 }
 
 #[cfg(test)]

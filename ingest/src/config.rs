@@ -36,6 +36,9 @@ impl Section for SampleConfig {
     }
 }
 
+/// What is kept unless the config says otherwise: everything that is not plainly no gameplay.
+const KEEP: &str = "";
+
 /// `[ingest]`: from videos to clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IngestConfig {
@@ -48,13 +51,72 @@ pub struct IngestConfig {
     pub clip_seconds: f64,
     /// Clips of fewer frames are dropped.
     pub min_frames: u32,
+    /// Which clips are kept: SQL over the columns of the table `clips`, parts joined by `and`. Empty: all.
+    pub keep: String,
+    /// Of clips that look the same, keep the best only.
+    pub near_duplicates: bool,
+    /// What must be in a video's `.info.json`, if there is one.
+    pub metadata: MetadataRules,
     /// Files decoded at once; 0 = one a processor.
     pub threads: u32,
+    /// What one decoder process may use.
+    pub decoder: DecoderLimits,
+}
+
+/// `[ingest.metadata]`: the paper's keyword rules (appendix B.1) on a sidecar `.info.json` as yt-dlp writes it. Words and phrases,
+/// whatever their case; an empty list is no rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataRules {
+    /// The title has one of these. (The paper's list of words for 2D platformers is not published.)
+    pub title_any: Vec<String>,
+    /// The title or the description has one of these.
+    pub text_any: Vec<String>,
+    /// The title has none of these.
+    pub title_none: Vec<String>,
+}
+
+/// `[ingest.decoder]`: limits of a decoder process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecoderLimits {
+    /// Address space, in MiB.
+    pub memory_mb: u64,
+    /// Seconds without a sign of life.
+    pub silence_s: u64,
+    /// Seconds for one file.
+    pub total_s: u64,
 }
 
 impl Default for IngestConfig {
     fn default() -> Self {
-        Self { fps: 10.0, width: 160, height: 90, clip_seconds: 16.0, min_frames: 16, threads: 0 }
+        Self {
+            fps: 10.0,
+            width: 160,
+            height: 90,
+            clip_seconds: 16.0,
+            min_frames: 16,
+            keep: KEEP.to_owned(),
+            near_duplicates: false,
+            metadata: MetadataRules::default(),
+            threads: 0,
+            decoder: DecoderLimits::default(),
+        }
+    }
+}
+
+impl Default for MetadataRules {
+    fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        Self {
+            title_any: Vec::new(),
+            text_any: words(&["speedrun", "playthrough", "walkthrough", "longplay", "gameplay", "let's play"]),
+            title_none: words(&["movie", "unboxing", "trailer", "reaction", "review"]),
+        }
+    }
+}
+
+impl Default for DecoderLimits {
+    fn default() -> Self {
+        Self { memory_mb: 4096, silence_s: 60, total_s: 4 * 3600 }
     }
 }
 
@@ -72,6 +134,10 @@ impl Section for IngestConfig {
         }
         if self.min_frames == 0 {
             return Err("min_frames is 0: a clip has at least one frame".into());
+        }
+        let DecoderLimits { memory_mb, silence_s, total_s } = self.decoder;
+        if memory_mb < 256 || silence_s == 0 || total_s == 0 {
+            return Err("decoder: memory_mb is at least 256, silence_s and total_s are at least 1".into());
         }
         if !(self.clip_seconds > 0.0 && self.clip_frames() >= self.min_frames as usize) {
             return Err(format!(

@@ -13,7 +13,8 @@ use std::path::Path;
 
 use ffmpeg::frame;
 use ffmpeg_next as ffmpeg;
-use genie_stage::stop::{Stop, Stopped};
+use genie_stage::stop::Stopped;
+use serde::{Deserialize, Serialize};
 
 use crate::colour::Colour;
 use crate::config::IngestConfig;
@@ -22,7 +23,7 @@ use sampling::Sampling;
 use source::{Damage, Source};
 
 /// What is known of a video stream once its first frame is decoded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Track {
     pub stream: u32,
     pub time_base: (i32, i32),
@@ -34,6 +35,8 @@ pub struct Track {
     pub colour: Colour,
     /// Degrees clockwise by which the picture was turned.
     pub rotation: i32,
+    /// Share of the native picture that is black borders.
+    pub letterbox: f32,
 }
 
 /// A frame that a tick of the grid shows.
@@ -45,15 +48,25 @@ pub struct Sampled<'a> {
     pub corrupt: bool,
 }
 
-/// Who takes the frames. Its errors end the run.
-pub type Sink<'a> = dyn FnMut(&Track, Sampled<'_>) -> anyhow::Result<()> + 'a;
+/// What decoding tells as it goes.
+pub enum Event<'a> {
+    /// A sampled frame.
+    Frame(&'a Track, Sampled<'a>),
+    /// A packet was read: a sign of life where frames are few.
+    Packet,
+}
+
+/// Who is told. Its errors end the run.
+pub type Sink<'a> = dyn FnMut(Event<'_>) -> anyhow::Result<()> + 'a;
 
 /// How decoding ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
     pub track: Track,
     /// Decoded frames.
     pub native_frames: usize,
+    /// Sampled frames.
+    pub sampled: u64,
     /// From the first frame's start to the last one's end.
     pub seconds: f64,
     /// What went wrong on the way, if anything.
@@ -95,14 +108,14 @@ pub fn init(remarks: bool) {
     ffmpeg::util::log::set_level(if remarks { ffmpeg::log::Level::Verbose } else { ffmpeg::log::Level::Quiet });
 }
 
-/// Decodes a video and hands each sampled frame to `sink`.
-pub fn decode(path: &Path, config: &IngestConfig, stop: &Stop, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
+/// Decodes a video and tells `sink` of each sampled frame.
+pub fn decode(path: &Path, config: &IngestConfig, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
     let mut source = Source::open(path)?;
     let mut sampling = Sampling::new(&source, config);
     let mut damage = Damage::default();
     let mut frame = frame::Video::empty();
     while let Some(packet) = source.next_packet(&mut damage) {
-        stop.check()?;
+        sink(Event::Packet)?;
         if source.decoder.send_packet(&packet).is_err() {
             damage.packet();
             continue;
@@ -117,23 +130,4 @@ pub fn decode(path: &Path, config: &IngestConfig, stop: &Stop, sink: &mut Sink<'
         sampling.push(&mut frame, sink)?;
     }
     sampling.finish(&damage, sink)
-}
-
-/// Whether a file has at least one decodable frame and, if it says how long it is, lasts `seconds`. Much faster than
-/// decoding it, and not the last word.
-pub fn probe(path: &Path, seconds: f64) -> bool {
-    let Ok(mut source) = Source::open(path) else { return false };
-    let claimed = source.input.duration() as f64 / f64::from(ffmpeg::ffi::AV_TIME_BASE);
-    if claimed > 0.0 && claimed < seconds {
-        return false;
-    }
-    let mut damage = Damage::default();
-    let mut frame = frame::Video::empty();
-    while let Some(packet) = source.next_packet(&mut damage) {
-        if source.decoder.send_packet(&packet).is_ok() && source.receive(&mut frame, &mut damage) {
-            return true;
-        }
-    }
-    let _ = source.decoder.send_eof();
-    source.receive(&mut frame, &mut damage)
 }

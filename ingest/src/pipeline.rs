@@ -1,8 +1,9 @@
 //! A run of ingest: from what `data.videos` names to published clips.
 //!
-//! Find, hash, leave out what is known, decide splits, then decode. New sources are put in order of their content hash and cut
-//! into groups; a worker takes a group, writes its shard and commits it. So what is done is kept when a run is
-//! stopped or killed, memory holds one clip a worker, and neither the number of workers nor their pace shows in the bytes.
+//! Find, hash what is not known by name, size and time, leave out what is known, decode the rest, then settle what concerns the dataset as a
+//! whole. New sources are put in order of their content hash and cut into groups; a thread takes a group, has it decoded by a process of its
+//! own ([`crate::worker`]), writes its shard and commits it. So what is done is kept when a run is stopped or killed, memory holds one
+//! clip a thread, and neither the number of threads nor their pace shows in the bytes.
 //!
 //! The exit code tells of the sources that were asked for, not of what was new: the same command on the same files ends
 //! with the same code, 2 where some cannot be used, however often it is run.
@@ -12,14 +13,13 @@ mod plan;
 mod source;
 mod tally;
 
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use camino::Utf8Path;
-use genie_shards::{Manifest, SourceRow, Split, Status};
+use genie_shards::{Manifest, SourceRow, Status};
 use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lock::Lock;
@@ -28,52 +28,73 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, atomic};
 use rayon::prelude::*;
 
-use crate::catalogue::{Catalogue, config_key};
+use crate::catalogue::{Catalogue, config_key, drop_sources, replace_sources};
 use crate::config::IngestConfig;
-use crate::decode;
 use crate::discover::discover;
+use crate::runs;
+use crate::settle::Settler;
 use crate::shard::ShardWriter;
-use crate::split::held_out;
-use one::ingest_one;
+use crate::split::split_of;
+use crate::verdict::Judge;
+use crate::worker::Worker;
+use one::Ingest;
 use plan::plan;
-use source::{Source, identify};
 use tally::Tally;
+
+pub use source::{Source, Stamp};
 
 /// A group is closed at so many sources, or so many bytes of them.
 const GROUP_SOURCES: usize = 16;
 const GROUP_BYTES: u64 = 256 << 20;
 
+/// The lock of everything that writes what ingest owns in a dataset root.
+pub fn lock(root: &Utf8Path) -> Result<Lock> {
+    Ok(Lock::acquire(root.join("ingest.lock"))?)
+}
+
 /// Ingests what `data.videos` names (the sample videos of the root, if it names nothing).
 pub fn run(data: &DataConfig, config: &IngestConfig, stop: &Stop) -> Result<Exit> {
+    let judge = Judge::new(config)?;
     let entries = videos(data);
     let found = discover(&entries)?;
     if found.is_empty() {
         return Err(anyhow!("no videos in {}: check data.videos", entries.join(", ")));
     }
     let root = data.root.as_path();
-    let _lock = Lock::acquire(root.join("ingest.lock"))?;
+    let _lock = lock(root)?;
+    let begun = Instant::now();
     let key = config_key(data, config);
     let threads = if config.threads == 0 { rayon::current_num_threads() } else { config.threads as usize };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let settler = Settler::new(data, config, &judge);
 
-    let sources = pool.install(|| identify(found, &key, stop))?;
     let mut catalogue = Catalogue::load(root)?;
-    let keys = sources.iter().map(|source| ((source.id.clone(), source.shown_path()), source.key.clone())).collect();
-    let outdated = catalogue.outdated(&key, &keys);
+    let sources = pool.install(|| source::identify(found, &key, &config.metadata, &catalogue, stop))?;
+    let mut outdated = catalogue.outdated(&key, &sources, &config.metadata);
+    let widened = settler.widened()?;
+    outdated.extend(sources.iter().filter(|source| widened.contains(&source.id)).map(|source| source.id.clone()));
     if !outdated.is_empty() {
-        catalogue.drop_sources(root, &outdated)?;
+        drop_sources(root, &outdated)?;
         catalogue = Catalogue::load(root)?;
     }
 
-    let (work, mut tally) = plan(sources, &catalogue);
-    tally.new_rows += work.rows.len() as u64;
-    if !(work.new.is_empty() && work.rows.is_empty()) {
-        atomic::write(root.join("clips/config.toml"), Resolved::new().with(data).with(config).to_string())?;
+    if let Some(rows) = catalogue.freshened(&sources) {
+        replace_sources(root, &rows)?;
+        catalogue = Catalogue::load(root)?;
     }
-    let held = splits(&work.new, data, config)?;
-    publish_rows(root, &key, work.rows)?;
-    let done = pool.install(|| ingest_all(&work.new, &held, root, config, stop))?;
-    tally.add(&done);
+
+    let mut tally = Tally::new(&sources);
+    let work = plan(sources, &catalogue, &config.metadata);
+    if !work.is_empty() {
+        atomic::write(root.join("clips/config.toml"), Resolved::new().with(data).with(config).to_string())?;
+        publish_rows(root, &key, &work.rows)?;
+        pool.install(|| ingest_all(&work.new, data, &Ingest { config, judge: &judge, stop }))?;
+    }
+    if settler.settle()? || !work.is_empty() {
+        catalogue = Catalogue::load(root)?;
+        runs::record(root, &work.new, &catalogue, begun.elapsed())?;
+    }
+    tally.count(&catalogue, &work);
     tally.report(data);
     Ok(tally.exit())
 }
@@ -83,75 +104,59 @@ pub fn videos(data: &DataConfig) -> Vec<String> {
     if data.videos.is_empty() { vec![data.root.join("videos").to_string()] } else { data.videos.clone() }
 }
 
-/// Which of the new sources are held out.
-fn splits(new: &[Source], data: &DataConfig, config: &IngestConfig) -> Result<Vec<Split>> {
-    if new.is_empty() {
-        return Ok(Vec::new());
-    }
-    let by_id: HashMap<&str, &Source> = new.iter().map(|source| (source.id.as_str(), source)).collect();
-    let ids: Vec<&str> = new.iter().map(|source| source.id.as_str()).collect();
-    let published = Catalogue::splits(&data.root)?;
-    let shortest = f64::from(config.min_frames) / config.fps;
-    let usable = |id: &str| {
-        let probe = |source: &&Source| catch_unwind(AssertUnwindSafe(|| decode::probe(&source.path, shortest)));
-        by_id.get(id).is_some_and(|source| probe(source).unwrap_or(false))
-    };
-    let held = held_out(&ids, &published, data.held_out, usable);
-    Ok(ids.iter().map(|id| if held.contains(id) { Split::HeldOut } else { Split::Train }).collect())
-}
-
-fn publish_rows(root: &Utf8Path, key: &Key, rows: Vec<SourceRow>) -> Result<()> {
+fn publish_rows(root: &Utf8Path, key: &Key, rows: &[SourceRow]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let mut writer = ShardWriter::new(root, &format!("{key}-rows"));
     for row in rows {
-        writer.source(row);
+        writer.source(row.clone());
     }
     let files = writer.publish()?;
     Manifest::commit(root, |manifest| files.add_to(manifest))?;
     Ok(())
 }
 
-/// Decodes all new sources, a group at a time on each worker.
-fn ingest_all(new: &[Source], splits: &[Split], root: &Utf8Path, config: &IngestConfig, stop: &Stop) -> Result<Tally> {
+/// Decodes all new sources, a group at a time on each thread.
+fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<()> {
     if new.is_empty() {
-        return Ok(Tally::default());
+        return Ok(());
     }
+    let root = data.root.as_path();
     let progress = Progress::new("ingest", new.len() as u64);
     let clips = AtomicUsize::new(0);
-    let total = Mutex::new(Tally::default());
-    let sources: Vec<(&Source, Split)> = new.iter().zip(splits.iter().copied()).collect();
-    groups(&sources).into_par_iter().with_max_len(1).try_for_each(|group| {
-        let mut tally = Tally::default();
+    let idle: Mutex<Vec<Worker>> = Mutex::default();
+    let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+    groups(new).into_par_iter().with_max_len(1).try_for_each(|group| {
+        let mut worker = idle().pop().unwrap_or_default();
         let mut writer = ShardWriter::new(root, &group_name(group));
-        for (source, split) in group {
-            stop.check()?;
-            let row = ingest_one(source, *split, config, stop, &mut writer)?;
+        for source in group {
+            ingest.stop.check()?;
+            let row = ingest.one(source, split_of(&source.id, data.held_out), &mut worker, &mut writer)?;
             let so_far = clips.fetch_add(row.clips_kept as usize, Ordering::Relaxed) + row.clips_kept as usize;
             progress.set_message(format!("{so_far} clips"));
             progress.inc(1);
-            tally.ingested(source, &row);
+            tally::tell(source, &row);
             if !(source.guess && row.status == Status::Rejected) {
                 writer.source(row);
             }
         }
         let files = writer.publish()?;
         Manifest::commit(root, |manifest| files.add_to(manifest))?;
-        lock(&total).add(&tally);
+        idle().push(worker);
         anyhow::Ok(())
     })?;
     progress.finish();
-    Ok(total.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(())
 }
 
 /// Runs of sources in order; where they end depends on the sources alone.
-fn groups<'a, 'b>(mut sources: &'a [(&'b Source, Split)]) -> Vec<&'a [(&'b Source, Split)]> {
+fn groups(mut sources: &[Source]) -> Vec<&[Source]> {
     let mut groups = Vec::new();
     while !sources.is_empty() {
         let mut bytes = 0;
-        let fits = |(source, _): &&(&Source, Split)| {
-            bytes += source.bytes;
+        let fits = |source: &&Source| {
+            bytes += source.stamp.bytes;
             bytes <= GROUP_BYTES
         };
         let count = sources.iter().take(GROUP_SOURCES).take_while(fits).count().max(1);
@@ -163,44 +168,11 @@ fn groups<'a, 'b>(mut sources: &'a [(&'b Source, Split)]) -> Vec<&'a [(&'b Sourc
 }
 
 /// A name made of what is in the group.
-fn group_name(group: &[(&Source, Split)]) -> String {
+fn group_name(group: &[Source]) -> String {
     let mut hasher = blake3::Hasher::new();
-    for (source, _) in group {
+    for source in group {
         hasher.update(source.id.as_bytes());
         hasher.update(source.key.as_bytes());
     }
     hasher.finalize().to_hex()[..16].to_owned()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use genie_shards::{ClipStore, Manifest, tables};
-    use genie_stage::exit::code_of;
-
-    use super::*;
-    use crate::config::SampleConfig;
-    use crate::sample;
-
-    /// Would catch a stopped run that leaves half a dataset, or one that cannot be gone on with.
-    #[test]
-    fn a_stopped_run_publishes_whole_groups_and_goes_on_later() {
-        decode::init(false);
-        let place = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(place.path()).unwrap().to_owned();
-        let data = DataConfig { root: root.clone(), ..DataConfig::default() };
-        let config = IngestConfig { width: 16, height: 16, threads: 1, ..IngestConfig::default() };
-        let samples = SampleConfig { episodes: 20, seconds: 2, ..SampleConfig::default() };
-        sample::run(&root.join("videos"), &samples, &Stop::manual()).unwrap();
-
-        let stop = Stop::manual();
-        stop.request();
-        assert_eq!(code_of(&run(&data, &config, &stop).unwrap_err()), 130);
-        assert_eq!(Manifest::load(&root).unwrap().rows(tables::CLIPS), 0);
-        assert_eq!(run(&data, &config, &Stop::manual()).unwrap(), Exit::Done);
-        assert_eq!(ClipStore::open(&root, None).unwrap().len(), 20);
-    }
 }

@@ -4,8 +4,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A reason code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The path was given but nothing is there, or it is a symbolic link to nothing.
     Missing,
@@ -23,8 +26,20 @@ pub enum Reason {
     NoFrames,
     /// Fewer than `ingest.min_frames` frames at `ingest.fps`.
     TooShort,
-    /// The decoder broke down (a bug in it or in us); the file is to be reported.
-    DecoderPanicked,
+    /// The decoder process broke down (a bug in FFmpeg or in us); the file is to be reported.
+    DecoderCrashed,
+    /// The decoder process was silent for `ingest.decoder.silence_s`, or took longer than `ingest.decoder.total_s`.
+    Timeout,
+    /// The file was written to while it was being read; the next run looks at it again.
+    Changed,
+    /// Its `.info.json` names it as something else than wanted (`[ingest.metadata]`).
+    Metadata,
+    /// It was decoded, but `ingest.keep` holds for none of its clips.
+    Filtered,
+    /// `ingest.keep` would keep the clip now, but its source is gone and cannot be decoded again.
+    Gone,
+    /// By its looks a copy of another clip, or source, which is kept.
+    NearDuplicate,
     /// The same bytes as another source, which is used. Not counted as a reject.
     Duplicate,
 }
@@ -40,14 +55,32 @@ impl Reason {
             Self::UnsupportedCodec => "unsupported_codec",
             Self::NoFrames => "no_frames",
             Self::TooShort => "too_short",
-            Self::DecoderPanicked => "decoder_panicked",
+            Self::DecoderCrashed => "decoder_crashed",
+            Self::Timeout => "timeout",
+            Self::Changed => "changed",
+            Self::Metadata => "metadata",
+            Self::Filtered => "filtered",
+            Self::Gone => "gone",
+            Self::NearDuplicate => "near_duplicate",
             Self::Duplicate => "duplicate",
         }
+    }
+
+    /// Whether this is a choice that the user made, and not a file that cannot be used: it does not make the exit code 2.
+    pub fn is_choice(code: &str) -> bool {
+        [Self::Duplicate, Self::Metadata, Self::Filtered, Self::NearDuplicate]
+            .iter()
+            .any(|reason| reason.code() == code)
+    }
+
+    /// Whether what was decoded before is not to be used either: another run might decode something else.
+    pub fn taints(self) -> bool {
+        matches!(self, Self::DecoderCrashed | Self::Timeout | Self::Changed)
     }
 }
 
 /// A rejected source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     pub reason: Reason,
     /// What exactly, for people.

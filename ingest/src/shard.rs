@@ -3,13 +3,14 @@
 //! Everything is published together, by the one commit that the caller makes; until then nothing is visible, and
 //! what a stopped run leaves is a temporary file.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{
-    Clip, ClipRow, ClipShardWriter, Entry, Manifest, SourceRow, tables, write_clip_rows, write_sources,
+    Clip, ClipRow, ClipShardWriter, Entry, Frames, Manifest, SourceRow, Split, rewrite_shard, tables, write_clip_rows,
+    write_sources,
 };
-
-use crate::reject::Reason;
 
 /// Bytes after which another shard is begun: large enough to read fast, small enough to move about.
 const SHARD_BYTES: usize = 128 << 20;
@@ -22,6 +23,8 @@ pub struct ShardWriter {
     shards: Vec<Entry>,
     sources: Vec<SourceRow>,
     clips: Vec<ClipRow>,
+    /// Sources whose clips are not to be published after all.
+    taken_back: HashSet<String>,
 }
 
 /// Files that lie in place and wait to be named by the manifest.
@@ -41,12 +44,13 @@ impl ShardWriter {
             shards: Vec::new(),
             sources: Vec::new(),
             clips: Vec::new(),
+            taken_back: HashSet::new(),
         }
     }
 
-    /// Appends a clip to the shard, or only its row if it is rejected.
-    pub fn clip(&mut self, clip: Clip, rejected: Option<Reason>) -> Result<()> {
-        if rejected.is_none() {
+    /// Notes a clip, and appends it to the shard if its row says that it is kept.
+    pub fn clip(&mut self, row: ClipRow, frames: Frames) -> Result<()> {
+        if row.kept {
             let shard = match self.shard.take() {
                 Some(shard) => shard,
                 None => {
@@ -54,19 +58,22 @@ impl ShardWriter {
                 }
             };
             let shard = self.shard.insert(shard);
-            shard.push(&clip)?;
+            shard.push(&Clip { meta: row.meta.clone(), frames })?;
             if shard.bytes() >= SHARD_BYTES {
                 self.end_shard()?;
             }
         }
-        let reason = rejected.map(|reason| reason.code().to_owned());
-        self.clips.push(ClipRow { meta: clip.meta, kept: reason.is_none(), reason, duplicate_of: None });
+        self.clips.push(row);
         Ok(())
     }
 
-    /// Rows of clips that were rejected before.
-    pub fn rejected_clips(&mut self, rows: impl Iterator<Item = ClipRow>) {
-        self.clips.extend(rows);
+    /// Takes a source's clips back: what was decoded of it cannot be relied on.
+    pub fn take_back(&mut self, source_id: &str) {
+        let before = self.clips.len();
+        self.clips.retain(|row| row.meta.source_id != source_id);
+        if self.clips.len() < before {
+            self.taken_back.insert(source_id.to_owned());
+        }
     }
 
     pub fn source(&mut self, row: SourceRow) {
@@ -76,6 +83,15 @@ impl ShardWriter {
     /// Puts all files in place.
     pub fn publish(mut self) -> Result<Files> {
         self.end_shard()?;
+        if !self.taken_back.is_empty() {
+            let splits: HashMap<&str, Split> =
+                self.clips.iter().map(|row| (row.meta.clip_id.as_str(), row.meta.split)).collect();
+            let mut shards = Vec::new();
+            for entry in &self.shards {
+                shards.extend(rewrite_shard(&self.root, entry, |id| splits.get(id).copied())?);
+            }
+            self.shards = shards;
+        }
         let sources =
             (!self.sources.is_empty()).then(|| write_sources(&self.root, &self.name, &self.sources)).transpose()?;
         let clips =

@@ -6,7 +6,7 @@ use ffmpeg_next::frame;
 
 use super::source::{Damage, Source};
 use super::upright::turn;
-use super::{Failure, Sampled, Sink, Summary, Track};
+use super::{Event, Failure, Sampled, Sink, Summary, Track};
 use crate::colour::Colour;
 use crate::config::IngestConfig;
 use crate::ffi::{Properties, Scaler, properties};
@@ -106,6 +106,7 @@ impl<'a> Sampling<'a> {
         Ok(Summary {
             track,
             native_frames: self.native_frames,
+            sampled: self.shown,
             seconds: end.saturating_sub(self.first_pts) as f64 * unit,
             damage: self.unconverted.or_else(|| damage.describe()),
         })
@@ -122,7 +123,7 @@ impl<'a> Sampling<'a> {
         let Some(track) = &self.known else { return Ok(()) };
         self.shown += ticks;
         for _ in 0..ticks {
-            sink(track, Sampled { rgb: &rgb, pts: held.pts, native: held.native, corrupt })?;
+            sink(Event::Frame(track, Sampled { rgb: &rgb, pts: held.pts, native: held.native, corrupt }))?;
         }
         Ok(())
     }
@@ -138,6 +139,7 @@ impl<'a> Sampling<'a> {
             fps: self.track.fps,
             colour: Colour::of(&found),
             rotation: self.rotation,
+            letterbox: 0.0,
         }
     }
 }

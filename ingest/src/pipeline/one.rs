@@ -1,6 +1,4 @@
-//! Ingesting one source: decoding it, cutting it, and saying in its row how that went.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! Ingesting one source: decoding it, cutting it, judging its clips, and saying in its row how that went.
 
 use anyhow::{Context as _, Result};
 use genie_shards::{SourceRow, Split, Status};
@@ -10,67 +8,104 @@ use super::source::Source;
 use crate::actions::{self, Sidecar};
 use crate::clips::{Cutter, Origin};
 use crate::config::IngestConfig;
-use crate::decode::{self, Failure, Summary};
+use crate::decode::{Failure, Summary};
 use crate::reject::{Reason, Reject};
 use crate::shard::ShardWriter;
+use crate::verdict::Judge;
+use crate::worker::Worker;
 
-/// Decodes a source into the writer and returns its row. Only what stops the whole run is an error.
-pub fn ingest_one(
-    source: &Source,
-    split: Split,
-    config: &IngestConfig,
-    stop: &Stop,
-    writer: &mut ShardWriter,
-) -> Result<SourceRow> {
-    let sidecar = match &source.sidecar {
-        Some(Ok(sidecar)) => Some(sidecar),
-        Some(Err(problem)) => {
+/// What sources are ingested with.
+pub struct Ingest<'a> {
+    pub config: &'a IngestConfig,
+    pub judge: &'a Judge,
+    pub stop: &'a Stop,
+}
+
+impl Ingest<'_> {
+    /// Decodes a source into the writer and returns its row. Only what stops the whole run is an error.
+    pub fn one(
+        &self,
+        source: &Source,
+        split: Split,
+        worker: &mut Worker,
+        writer: &mut ShardWriter,
+    ) -> Result<SourceRow> {
+        let sidecar = sidecar(source);
+        let mut row = source.row();
+        row.has_actions = sidecar.is_some();
+        let path = row.source_path.clone();
+        let origin = Origin { source_id: &source.id, source_path: &path, split, sidecar: sidecar.as_ref() };
+        let mut cutter = Cutter::new(origin, self.config);
+        let (mut kept, mut cut) = (0, 0);
+        let mut store = |clip: crate::clips::Cut| {
+            let mut row = clip.row;
+            if row.reason.is_none() {
+                row.reason = self.judge.failure(&row)?;
+            }
+            row.kept = row.reason.is_none();
+            kept += u32::from(row.kept);
+            cut += 1;
+            writer.clip(row, clip.frames)
+        };
+        let decoded = worker.decode(&source.path, self.config, self.stop, &mut |track, frame| {
+            cutter.push(track, frame).into_iter().try_for_each(&mut store)
+        });
+        let mut reject = match decoded {
+            Ok(summary) => {
+                cutter.finish(summary.native_frames).into_iter().try_for_each(&mut store)?;
+                compare_lengths(source, sidecar.as_ref(), &summary);
+                self.describe(&mut row, &summary)
+            }
+            Err(Failure::Reject(reject)) => Some(reject),
+            Err(Failure::Fatal(error)) => return Err(error).with_context(|| format!("while ingesting {path}")),
+        };
+        if source.has_changed() {
+            reject = Some(Reject::new(Reason::Changed, "it was written to while it was read"));
+        }
+        row.clips_kept = kept;
+        if let Some(reject) = reject.take_if(|reject| kept > 0 && !reject.reason.taints()) {
+            // Clips before the damage are good.
+            row.detail = Some(format!("broke off after {kept} clips: {reject}"));
+        }
+        if let Some(reject) = reject {
+            if reject.reason.taints() {
+                writer.take_back(&source.id);
+            }
+            return Ok(SourceRow { clips_kept: 0, ..with_reject(row, &reject) });
+        }
+        if kept == 0 && cut > 0 {
+            // What exactly is said when the run is settled, in one way for all sources.
+            return Ok(with_reject(row, &Reject::new(Reason::Filtered, "")));
+        }
+        Ok(row)
+    }
+
+    /// Notes what decoding found out, and whether the source is too short for any clip.
+    fn describe(&self, row: &mut SourceRow, summary: &Summary) -> Option<Reject> {
+        row.duration_s = Some(summary.seconds);
+        row.codec = Some(summary.track.codec.clone());
+        row.width = Some(summary.track.width);
+        row.height = Some(summary.track.height);
+        row.fps = Some(summary.track.fps);
+        row.detail.clone_from(&summary.damage);
+        let config = self.config;
+        let needed = f64::from(config.min_frames) / config.fps;
+        (summary.sampled < u64::from(config.min_frames)).then(|| {
+            let detail = format!("{:.2} s of {needed:.2} s: fewer than {} frames", summary.seconds, config.min_frames);
+            Reject::new(Reason::TooShort, detail)
+        })
+    }
+}
+
+fn sidecar(source: &Source) -> Option<Sidecar> {
+    let content = source.sidecar.as_deref()?;
+    match Sidecar::parse(&actions::beside(&source.path), content) {
+        Ok(sidecar) => Some(sidecar),
+        Err(problem) => {
             tracing::warn!("{problem}; the video is ingested without actions");
             None
         }
-        None => None,
-    };
-    let mut row = source.row();
-    let path = row.source_path.clone();
-    let origin = Origin { source_id: &source.id, source_path: &path, split, sidecar };
-    let mut cutter = Cutter::new(origin, config);
-    let mut kept = 0;
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
-        decode::decode(&source.path, config, stop, &mut |track, frame| {
-            if let Some(cut) = cutter.push(track, &frame) {
-                kept += u32::from(cut.rejected.is_none());
-                writer.clip(cut.clip, cut.rejected)?;
-            }
-            Ok(())
-        })
-    }));
-    let decoded = decoded.unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(Failure::Reject(Reject::new(Reason::DecoderPanicked, message.unwrap_or("no message"))))
-    });
-    let reject = match decoded {
-        Ok(summary) => {
-            if let Some(cut) = cutter.finish(summary.native_frames) {
-                kept += u32::from(cut.rejected.is_none());
-                writer.clip(cut.clip, cut.rejected)?;
-            }
-            compare_lengths(source, sidecar, &summary);
-            describe(&mut row, &summary);
-            let detail =
-                format!("{:.2} s: fewer than {} frames at {} FPS", summary.seconds, config.min_frames, config.fps);
-            (kept == 0).then(|| Reject::new(Reason::TooShort, detail))
-        }
-        Err(Failure::Reject(reject)) => Some(reject),
-        Err(Failure::Fatal(error)) => return Err(error).with_context(|| format!("while ingesting {path}")),
-    };
-    row.clips_kept = kept;
-    match reject {
-        // Clips before the damage are good.
-        Some(reject) if kept > 0 => row.detail = Some(format!("broke off after {kept} clips: {reject}")),
-        Some(reject) => return Ok(SourceRow { clips_kept: 0, ..with_reject(row, &reject) }),
-        None => {}
     }
-    Ok(row)
 }
 
 fn with_reject(row: SourceRow, reject: &Reject) -> SourceRow {
@@ -80,15 +115,6 @@ fn with_reject(row: SourceRow, reject: &Reject) -> SourceRow {
         detail: Some(reject.detail.clone()),
         ..row
     }
-}
-
-fn describe(row: &mut SourceRow, summary: &Summary) {
-    row.duration_s = Some(summary.seconds);
-    row.codec = Some(summary.track.codec.clone());
-    row.width = Some(summary.track.width);
-    row.height = Some(summary.track.height);
-    row.fps = Some(summary.track.fps);
-    row.detail.clone_from(&summary.damage);
 }
 
 /// A sidecar of another length than the video is probably another video's.

@@ -1,75 +1,65 @@
 //! What a run tells at its end: counts of the sources that were asked for, and the exit code that follows.
 
-use genie_shards::{SourceRow, Status};
+use genie_shards::SourceRow;
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
 
+use super::plan::Work;
 use super::source::Source;
+use crate::catalogue::Catalogue;
+use crate::reject::Reason;
 
 /// What became of the sources that were asked for.
-#[derive(Default)]
 pub struct Tally {
+    /// Path, content, and whether it was only a guess that this is a video.
+    asked: Vec<(String, String, bool)>,
     accepted: u64,
     clips: u64,
-    pub rejected: u64,
-    pub duplicates: u64,
-    skipped: u64,
     new_clips: u64,
-    /// Rows that this run added to the catalog.
-    pub new_rows: u64,
+    /// Sources that this run looked into.
+    new: u64,
+    /// Not used, by the user's own rules.
+    filtered: u64,
+    duplicates: u64,
+    rejected: u64,
 }
 
 impl Tally {
-    pub fn known(&mut self, row: &SourceRow) {
-        if row.status == Status::Accepted {
-            self.accepted += 1;
-            self.clips += u64::from(row.clips_kept);
-        } else {
-            self.rejected += 1;
-        }
+    pub fn new(sources: &[Source]) -> Self {
+        let asked = sources.iter().map(|source| (source.shown_path(), source.id.clone(), source.guess)).collect();
+        Self { asked, accepted: 0, clips: 0, new_clips: 0, new: 0, filtered: 0, duplicates: 0, rejected: 0 }
     }
 
-    pub fn ingested(&mut self, source: &Source, row: &SourceRow) {
-        let detail = row.detail.as_deref().unwrap_or("");
-        match &row.reason {
-            Some(reason) if source.guess => {
-                tracing::debug!("{} has no ending and is no video: {reason}", row.source_path);
-                self.skipped += 1;
-            }
-            Some(reason) => {
-                tracing::warn!("{}: {reason}: {detail}", row.source_path);
-                self.rejected += 1;
-                self.new_rows += 1;
-            }
-            None => {
-                if !detail.is_empty() {
-                    tracing::warn!("{}: {detail}", row.source_path);
+    /// Counts by the catalog as it is at the end; `work` is what this run had to do.
+    pub fn count(&mut self, catalogue: &Catalogue, work: &Work) {
+        for (path, id, guess) in &self.asked {
+            // The content may be known from a file that is gone.
+            let row = catalogue.row_of(path, id).or_else(|| catalogue.decided(id));
+            let Some(row) = row else { continue };
+            match row.reason.as_deref() {
+                None => {
+                    self.accepted += 1;
+                    self.clips += u64::from(row.clips_kept);
                 }
-                self.accepted += 1;
-                self.new_rows += 1;
-                self.clips += u64::from(row.clips_kept);
-                self.new_clips += u64::from(row.clips_kept);
+                Some(reason) if reason == Reason::Duplicate.code() => self.duplicates += 1,
+                Some(reason) if Reason::is_choice(reason) => self.filtered += 1,
+                Some(_) if *guess => {}
+                Some(_) => self.rejected += 1,
             }
         }
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.clips += other.clips;
-        self.rejected += other.rejected;
-        self.duplicates += other.duplicates;
-        self.skipped += other.skipped;
-        self.new_clips += other.new_clips;
-        self.new_rows += other.new_rows;
+        self.new = (work.new.len() + work.rows.len()) as u64;
+        let new_rows = work.new.iter().filter_map(|source| catalogue.decided(&source.id));
+        self.new_clips = new_rows.map(|row| u64::from(row.clips_kept)).sum();
     }
 
     pub fn report(&self, data: &DataConfig) {
-        let how = if self.new_rows == 0 { "is up to date" } else { "is done" };
+        let how = if self.new == 0 { "is up to date" } else { "is done" };
         tracing::info!(
-            "ingest {how}: {} sources with {} clips ({} new), {} rejected, {} duplicates; in {}",
+            "ingest {how}: {} sources with {} clips ({} new), {} filtered, {} rejected, {} duplicates; in {}",
             self.accepted,
             self.clips,
             self.new_clips,
+            self.filtered,
             self.rejected,
             self.duplicates,
             data.root
@@ -78,5 +68,17 @@ impl Tally {
 
     pub fn exit(&self) -> Exit {
         if self.rejected > 0 { Exit::Rejects } else { Exit::Done }
+    }
+}
+
+/// Says what became of a source, where that is worth a line.
+pub fn tell(source: &Source, row: &SourceRow) {
+    let detail = row.detail.as_deref().unwrap_or("");
+    match &row.reason {
+        Some(reason) if source.guess => tracing::debug!("{} has no ending and is no video: {reason}", row.source_path),
+        Some(reason) if Reason::is_choice(reason) => tracing::debug!("{}: {reason}: {detail}", row.source_path),
+        Some(reason) => tracing::warn!("{}: {reason}: {detail}", row.source_path),
+        None if detail.is_empty() => {}
+        None => tracing::warn!("{}: {detail}", row.source_path),
     }
 }

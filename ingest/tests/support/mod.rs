@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{Clip, ClipStore, Split};
+use genie_shards::{Clip, ClipRow, ClipStore, SourceRow, Split, read_clip_rows, read_sources};
 use tempfile::TempDir;
 
 /// A temporary directory with a dataset root and videos.
@@ -62,19 +62,34 @@ impl Place {
         Self::start_with(words, &self.settings)
     }
 
+    /// `genie-ingest run` with further settings, not started yet.
+    pub fn command(&self, settings: &[&str]) -> Command {
+        let further = settings.iter().map(|&setting| setting.to_owned());
+        Self::command_with(&["run"], &self.settings.iter().cloned().chain(further).collect::<Vec<_>>())
+    }
+
     fn start_with(words: &[&str], settings: &[String]) -> Output {
+        Self::command_with(words, settings).output().unwrap()
+    }
+
+    fn command_with(words: &[&str], settings: &[String]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_genie-ingest"));
         command.args(words);
         for setting in settings {
             command.args(["--set", setting]);
         }
-        command.output().unwrap()
+        command
     }
 
     pub fn sql(&self, query: &str) -> String {
         let output = self.start(&["sql", query, "--format", "csv"]);
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Everything that a run decides: the catalog's rows, and the frames of every clip.
+    pub fn state(&self) -> (Vec<SourceRow>, Vec<ClipRow>, Vec<Clip>) {
+        (read_sources(&self.root()).unwrap(), read_clip_rows(&self.root()).unwrap(), self.clips(None))
     }
 
     /// All published clips.
@@ -105,4 +120,34 @@ pub fn contents(directory: &Utf8Path) -> Vec<(String, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+/// Process ids of a process's children.
+pub fn children(parent: u32) -> Vec<u32> {
+    let is_child = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name, which is in parentheses and may hold anything: state, then the parent.
+        let after = stat.rsplit(") ").next().unwrap_or_default();
+        after.split(' ').nth(1) == Some(parent.to_string().as_str())
+    };
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.filter(is_child).collect()
+}
+
+/// Whether a process has a file open.
+pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
+    let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|target| target == path)
+}
+
+/// What `find` gives as soon as it gives something.
+pub fn wait_for<T>(limit: std::time::Duration, find: impl Fn() -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(begun.elapsed() < limit, "it did not come within {limit:?}");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::thread::available_parallelism;
 
-use arrow::record_batch::RecordBatch;
+use arrow::{
+    array::{BooleanArray, Float64Array},
+    record_batch::RecordBatch,
+};
 use camino::Utf8Path;
 use datafusion::{
     error::DataFusionError,
@@ -53,6 +56,27 @@ impl Catalog {
     /// When the query is wrong, would write, or a file that it needs cannot be read.
     pub fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         self.sql_with(sql, Vec::new())
+    }
+
+    /// The rows of a query whose first column is a number and whose second is true or false; rows with nulls are left out.
+    ///
+    /// # Errors
+    /// As [`Self::sql`], and when the columns are of other types.
+    pub fn numbers_and_flags(&self, sql: &str) -> Result<Vec<(f64, bool)>> {
+        let failed = |problem: String| Error::Query {
+            sql: sql.to_owned(),
+            source: Box::new(DataFusionError::Execution(problem)),
+        };
+        let mut rows = Vec::new();
+        for batch in self.sql(sql)? {
+            let columns = (batch.num_columns() == 2).then(|| (batch.column(0), batch.column(1)));
+            let typed = columns.and_then(|(number, flag)| {
+                Some((number.as_any().downcast_ref::<Float64Array>()?, flag.as_any().downcast_ref::<BooleanArray>()?))
+            });
+            let (numbers, flags) = typed.ok_or_else(|| failed("not a number and a flag".to_owned()))?;
+            rows.extend(numbers.iter().zip(flags).filter_map(|(number, flag)| Some((number?, flag?))));
+        }
+        Ok(rows)
     }
 
     /// A query with values for its `$name` parameters.

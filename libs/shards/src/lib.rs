@@ -13,6 +13,7 @@
 
 mod actions;
 mod cache;
+mod check;
 mod clip;
 mod clip_columns;
 mod clip_rows;
@@ -35,6 +36,7 @@ mod windows;
 mod writer;
 
 pub use actions::{ActionWindow, read_actions, write_actions};
+pub use check::check_shard;
 pub use clip::{Clip, ClipMeta, Split};
 pub use clip_rows::{ClipRow, judged_columns, read_clip_rows, write_clip_rows};
 pub use error::{Error, Result};

@@ -160,20 +160,30 @@ impl Manifest {
         hash(self.lines(table).collect())
     }
 
-    /// Files in the directory that no table names: drafts of killed runs and replaced shards. Candidates for
-    /// collection, but only while no writer is at work.
+    /// All published files, each with its table.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.tables.iter().flat_map(|(table, entries)| entries.iter().map(move |entry| (table.as_str(), entry)))
+    }
+
+    /// Files in a directory and some directories below it that no table names: drafts of killed runs, and what was replaced. To be
+    /// collected, but only while no writer is at work.
     ///
     /// # Errors
-    /// When a directory that holds published files cannot be listed.
-    pub fn unnamed(&self, dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-        let named: HashSet<Utf8PathBuf> = self.tables.values().flatten().map(|entry| dir.join(&entry.file)).collect();
-        let parents: HashSet<&Utf8Path> = named.iter().filter_map(|file| file.parent()).collect();
+    /// When one of the directories exists and cannot be listed.
+    pub fn unnamed(&self, dir: &Utf8Path, below: &[&str]) -> Result<Vec<Utf8PathBuf>> {
+        let named: HashSet<Utf8PathBuf> = self.entries().map(|(_, entry)| dir.join(&entry.file)).collect();
+        let ours = |path: &Utf8Path| {
+            let draft = path.file_name().is_some_and(|name| name.starts_with('.') && name.contains("tmp"));
+            draft || path.extension() == Some("parquet")
+        };
         let mut unnamed = Vec::new();
-        for parent in parents {
-            for item in parent.read_dir_utf8().map_err(Error::io(parent, "list"))? {
-                let path = item.map_err(Error::io(parent, "list"))?.into_path();
-                let ours = matches!(path.extension(), Some("parquet" | "tmp"));
-                if ours && path.is_file() && !named.contains(&path) {
+        for dir in std::iter::once(dir.to_owned()).chain(below.iter().map(|name| dir.join(name))) {
+            if !dir.is_dir() {
+                continue;
+            }
+            for item in dir.read_dir_utf8().map_err(Error::io(&dir, "list"))? {
+                let path = item.map_err(Error::io(&dir, "list"))?.into_path();
+                if ours(&path) && path.is_file() && !named.contains(&path) {
                     unnamed.push(path);
                 }
             }

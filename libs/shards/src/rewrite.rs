@@ -3,13 +3,14 @@
 //! Payloads are copied as they lie, neither decompressed nor compressed, so that dropping a clip costs reading and writing
 //! one shard. The old file stays until it is collected: readers that have it open go on.
 
+use std::sync::Arc;
+
 use arrow::{
-    array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray},
+    array::{ArrayRef, BooleanArray, RecordBatch, StringArray},
     compute::filter_record_batch,
 };
 use camino::Utf8Path;
 use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder};
-use std::sync::Arc;
 
 use crate::{
     CLIPS_FORMAT, Split,
@@ -17,6 +18,7 @@ use crate::{
     error::{Error, Result},
     manifest::Entry,
     publish::Draft,
+    shard::Shard,
     table,
     writer::{KIND, properties},
 };
@@ -24,13 +26,16 @@ use crate::{
 /// Rows that are copied at once: a payload may be large.
 const ROWS: usize = 8;
 
-/// Publishes a copy of the shard `entry` of a dataset root with the clips for which `split` gives one, in that split. `None` where no
-/// clip is left. Commit the new entry in place of the old one.
+/// Publishes a copy of the shard `entry` of a dataset root with the clips for which `split` gives one, in that split, and returns its
+/// entry, to be committed in place of the old one. `None` where no clip is left; the old entry where nothing changes.
 ///
 /// # Errors
 /// When the shard cannot be read or is damaged, or the copy cannot be written.
 pub fn rewrite_shard(root: &Utf8Path, entry: &Entry, split: impl Fn(&str) -> Option<Split>) -> Result<Option<Entry>> {
     let path = root.join(&entry.file);
+    if is_same(root, entry, &split)? {
+        return Ok(Some(entry.clone()));
+    }
     let (file, metadata) = table::open(&path, entry, KIND, CLIPS_FORMAT)?;
     let (dir, name) = (path.parent().unwrap_or(root), stem(&path));
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(ROWS).build();
@@ -59,6 +64,12 @@ pub fn rewrite_shard(root: &Utf8Path, entry: &Entry, split: impl Fn(&str) -> Opt
     let copy = writer.into_inner().map_err(Error::parquet(&path))?.publish(rows)?;
     let file = entry.file.rsplit_once('/').map_or(copy.file.clone(), |(dir, _)| format!("{dir}/{}", copy.file));
     Ok(Some(Entry { file, ..copy }))
+}
+
+/// Whether all clips of a shard stay, in the splits they are in; reads no payload.
+fn is_same(root: &Utf8Path, entry: &Entry, split: &impl Fn(&str) -> Option<Split>) -> Result<bool> {
+    let (_, clips) = Shard::open(root, entry)?;
+    Ok(clips.iter().all(|(clip, _)| split(&clip.clip_id) == Some(clip.split)))
 }
 
 /// The rows of a batch that stay, in their splits.
@@ -114,5 +125,6 @@ mod tests {
             assert_eq!(read.split, split(&clip.clip_id).unwrap());
         }
         assert!(rewrite_shard(&root, &old, |_| None).unwrap().is_none());
+        assert_eq!(rewrite_shard(&root, &old, |_| Some(Split::Train)).unwrap(), Some(old), "nothing to do");
     }
 }

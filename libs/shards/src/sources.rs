@@ -60,6 +60,8 @@ pub struct SourceRow {
     pub has_actions: bool,
     /// Work key of the ingest that wrote the row: the same key and source mean that there is nothing to do.
     pub ingest_key: String,
+    /// Key of what was judged by the words beside it; empty where there are none.
+    pub metadata_key: String,
 }
 
 /// Writes and publishes source rows at `root/catalog/sources-<name>-<hash>.parquet`. Commit the entry to the root's
@@ -116,14 +118,15 @@ impl Row for SourceRow {
             ("crop", strings(|row| row.crop.as_deref()), true),
             ("has_actions", Arc::new(has_actions), false),
             ("ingest_key", strings(|row| Some(&row.ingest_key)), false),
+            ("metadata_key", strings(|row| Some(&row.metadata_key)), false),
         ])
     }
 
     fn read(columns: Columns<'_>, _path: &Utf8Path, _first_row: usize) -> Result<Vec<Self>> {
         let string = |field| columns.required::<StringArray>(field);
         let text = |field| columns.optional::<StringArray>(field);
-        let (source_id, source_path, ingest_key) =
-            (string("source_id")?, string("source_path")?, string("ingest_key")?);
+        let (source_id, source_path) = (string("source_id")?, string("source_path")?);
+        let (ingest_key, metadata_key) = (string("ingest_key")?, string("metadata_key")?);
         let bytes = columns.required::<UInt64Array>("bytes")?;
         let modified_ns = columns.required::<Int64Array>("modified_ns")?;
         let status = string("status")?;
@@ -152,6 +155,7 @@ impl Row for SourceRow {
                 crop: owned(crop, i),
                 has_actions: has_actions.value(i),
                 ingest_key: ingest_key.value(i).to_owned(),
+                metadata_key: metadata_key.value(i).to_owned(),
             })
         };
         (0..columns.rows()).map(row).collect()

@@ -75,7 +75,7 @@ fn only_what_the_manifest_names_exists() {
     commit(&root, vec![named]);
     let store = ClipStore::open(&root, None).unwrap();
     assert_eq!(store.len(), 1);
-    let found = Manifest::load(&root).unwrap().unnamed(&root).unwrap();
+    let found = Manifest::load(&root).unwrap().unnamed(&root, &["clips"]).unwrap();
     assert_eq!(found, [root.join(unnamed.file)]);
 }
 

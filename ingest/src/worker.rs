@@ -1,0 +1,204 @@
+//! Decoding videos of strangers in a process of its own, which may crash, hang or eat memory without harm to the run.
+//!
+//! A [`Worker`] keeps one decoder process and gives it file after file. A decoder that dies, or is silent for
+//! `ingest.decoder.silence_s`, or needs more than `ingest.decoder.total_s` for one file, costs that file a reject row
+//! (`decoder_crashed`, `timeout`) and is replaced for the next; one that asks for more than `ingest.decoder.memory_mb` gets
+//! none, which FFmpeg reports as a damaged file. The queue between the two is short, so neither runs far ahead.
+
+mod child;
+mod wire;
+
+use std::io::{self, BufReader, Write};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use genie_stage::stop::Stop;
+
+use crate::config::IngestConfig;
+use crate::decode::{Failure, Sampled, Summary, Track};
+use crate::reject::{Reason, Reject};
+use wire::{Message, Request};
+
+pub use child::serve;
+
+/// The subcommand that [`serve`]s.
+pub const COMMAND: &str = "decoder";
+
+/// Messages that wait for the supervisor.
+const QUEUE: usize = 16;
+/// How often the supervisor looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a decoder that broke off may take to be gone.
+const GOING: Duration = Duration::from_secs(2);
+
+/// Who takes the frames. Its errors end the run.
+pub type Sink<'a> = dyn FnMut(&Track, &Sampled<'_>) -> anyhow::Result<()> + 'a;
+
+/// A supervisor of one decoder process at a time.
+#[derive(Default)]
+pub struct Worker {
+    running: Option<Running>,
+}
+
+struct Running {
+    process: Child,
+    requests: ChildStdin,
+    messages: Receiver<io::Result<Message>>,
+    /// Size of the frames that it was started for.
+    frame_bytes: usize,
+}
+
+/// Why a file was given up.
+enum GivenUp {
+    Silent(Duration),
+    TooLong(Duration),
+    Died,
+}
+
+impl Worker {
+    /// Decodes a video in the decoder process and hands each sampled frame to `sink`.
+    pub fn decode(
+        &mut self,
+        path: &Path,
+        config: &IngestConfig,
+        stop: &Stop,
+        sink: &mut Sink<'_>,
+    ) -> Result<Summary, Failure> {
+        let mut running = self.take(config)?;
+        let request = serde_json::to_string(&Request::new(path, config)).map_err(anyhow::Error::from)?;
+        let given_up = match writeln!(running.requests, "{request}").and_then(|()| running.requests.flush()) {
+            Ok(()) => match running.listen(config, stop, sink)? {
+                Ok(end) => {
+                    self.running = Some(running);
+                    return end.map_err(Failure::Reject);
+                }
+                Err(given_up) => given_up,
+            },
+            Err(_) => GivenUp::Died,
+        };
+        let patience = if matches!(given_up, GivenUp::Died) { GOING } else { Duration::ZERO };
+        let status = running.end(patience).context("cannot end a decoder process")?;
+        // A signal to everybody may have met the decoder first, before it knew to leave signals to us.
+        stop.check()?;
+        let reject = match given_up {
+            GivenUp::Silent(time) => {
+                Reject::new(Reason::Timeout, format!("the decoder was silent for {} s", time.as_secs()))
+            }
+            GivenUp::TooLong(time) => {
+                Reject::new(Reason::Timeout, format!("decoding took more than {} s", time.as_secs()))
+            }
+            GivenUp::Died => Reject::new(Reason::DecoderCrashed, format!("the decoder process ended with {status}")),
+        };
+        Err(Failure::Reject(reject))
+    }
+
+    fn take(&mut self, config: &IngestConfig) -> anyhow::Result<Running> {
+        let frame_bytes = config.width as usize * config.height as usize * 3;
+        match self.running.take() {
+            Some(running) if running.frame_bytes == frame_bytes => Ok(running),
+            _ => Running::start(frame_bytes, config.decoder.memory_mb),
+        }
+    }
+}
+
+impl Running {
+    fn start(frame_bytes: usize, memory_mb: u64) -> anyhow::Result<Self> {
+        let this = std::env::current_exe().context("cannot find out where this binary is")?;
+        let verbose = tracing::enabled!(tracing::Level::TRACE);
+        let mut process = Command::new(this)
+            .args([COMMAND, "--memory-mb", &memory_mb.to_string()])
+            .args(verbose.then_some("-vv"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // What crashes has its row in the catalog; its last words help only whoever asked for them.
+            .stderr(if verbose { Stdio::inherit() } else { Stdio::null() })
+            // Ctrl-C is for the supervisor: a decoder that it ended would look as if it had crashed.
+            .process_group(0)
+            .spawn()
+            .context("cannot start a decoder process")?;
+        let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
+            return Err(anyhow!("a decoder process has no pipes"));
+        };
+        let (send, messages) = mpsc::sync_channel(QUEUE);
+        thread::spawn(move || {
+            let mut answers = BufReader::with_capacity(1 << 20, answers);
+            loop {
+                let message = wire::receive(&mut answers, frame_bytes);
+                let last = message.is_err();
+                if send.send(message).is_err() || last {
+                    break;
+                }
+            }
+        });
+        Ok(Self { process, requests, messages, frame_bytes })
+    }
+
+    /// Takes messages until the file's end. The outer error ends the run; the inner one is the decoder's.
+    fn listen(
+        &mut self,
+        config: &IngestConfig,
+        stop: &Stop,
+        sink: &mut Sink<'_>,
+    ) -> Result<Result<Result<Summary, Reject>, GivenUp>, Failure> {
+        let silence = Duration::from_secs(config.decoder.silence_s);
+        let total = Duration::from_secs(config.decoder.total_s);
+        let begun = Instant::now();
+        let mut track = None;
+        loop {
+            let asked = Instant::now();
+            let message = loop {
+                stop.check()?;
+                match self.messages.recv_timeout(LOOK) {
+                    Ok(message) => break message,
+                    Err(RecvTimeoutError::Timeout) if asked.elapsed() > silence => {
+                        return Ok(Err(GivenUp::Silent(silence)));
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return Ok(Err(GivenUp::Died)),
+                }
+            };
+            match message {
+                Ok(Message::Track(found)) => track = Some(found),
+                Ok(Message::Frame(frame)) => {
+                    let Some(track) = &track else { return Ok(Err(GivenUp::Died)) };
+                    sink(track, &frame.sampled())?;
+                }
+                Ok(Message::Alive) => {}
+                Ok(Message::Done(summary)) => return Ok(Ok(Ok(summary))),
+                Ok(Message::Reject(reject)) => return Ok(Ok(Err(reject))),
+                Err(error) => {
+                    tracing::debug!("a decoder process broke off: {error}");
+                    return Ok(Err(GivenUp::Died));
+                }
+            }
+            if begun.elapsed() > total {
+                return Ok(Err(GivenUp::TooLong(total)));
+            }
+        }
+    }
+
+    /// How the process ended; it is killed if it does not end of its own accord in time.
+    fn end(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            if let Some(status) = self.process.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(LOOK);
+        }
+        self.process.kill()?;
+        self.process.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

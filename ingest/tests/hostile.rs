@@ -1,0 +1,146 @@
+//! Videos of strangers: decoders that die, hang or want too much, and file systems full of traps.
+
+mod support;
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{Place, code, stderr};
+
+/// Starts a run over one long and some short videos, and does something to the decoder that is at the long one.
+fn meddled(place: &Place, settings: &[&str], signal: &str) -> Output {
+    place.sample(5, 2, 1);
+    fs::rename(place.path("videos"), place.path("short")).unwrap();
+    place.sample(1, 900, 2);
+    fs::rename(place.path("videos/episode-00000.mp4"), place.path("short/long.mp4")).unwrap();
+    let videos = format!("data.videos=[\"{}\"]", place.path("short"));
+    let mut settings = settings.to_vec();
+    settings.extend([videos.as_str(), "ingest.threads=1"]);
+    let run = place.command(&settings).stderr(Stdio::piped()).spawn().unwrap();
+    let long = place.path("short/long.mp4");
+    let decoder = support::wait_for(Duration::from_secs(20), || {
+        support::children(run.id()).into_iter().find(|&child| support::has_open(child, long.as_std_path()))
+    });
+    assert!(Command::new("kill").args([signal, &decoder.to_string()]).status().unwrap().success());
+    run.wait_with_output().unwrap()
+}
+
+/// Would catch a segfault in FFmpeg that ends the run, or costs other files.
+#[test]
+fn a_decoder_that_dies_costs_one_row() {
+    let place = Place::new();
+    let output = meddled(&place, &[], "-SEGV");
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    let rows = place.sql("select reason, detail from sources where status = 'rejected'");
+    assert!(rows.contains("decoder_crashed,the decoder process ended with signal: 11"), "{rows}");
+    assert_eq!(place.clips(None).len(), 5, "and none of the clips that came before it died");
+    assert_eq!(place.sql("select count(*) from clips"), "count(*)\n5\n");
+    assert_eq!(code(&place.start(&["verify"])), 0);
+}
+
+/// Would catch a hang in FFmpeg that hangs the run.
+#[test]
+fn a_decoder_that_hangs_costs_one_row() {
+    let place = Place::new();
+    let begun = Instant::now();
+    let output = meddled(&place, &["ingest.decoder.silence_s=1"], "-STOP");
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    let rows = place.sql("select reason, detail from sources where status = 'rejected'");
+    assert!(rows.contains("timeout,the decoder was silent for 1 s"), "{rows}");
+    assert_eq!(place.clips(None).len(), 5);
+}
+
+/// Would catch a decoder that may take all night.
+#[test]
+fn a_decoder_that_is_slow_costs_one_row() {
+    let place = Place::new();
+    place.sample(1, 3600, 1);
+    let output = place.run(&["ingest.decoder.total_s=1", "ingest.fps=60", "ingest.width=320", "ingest.height=320"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(place.sql("select reason from sources").contains("timeout"));
+    assert!(place.clips(None).is_empty());
+}
+
+/// Would catch clips of a file that was still being written, under the name of what it was before.
+#[test]
+fn a_file_that_changes_while_it_is_read() {
+    let place = Place::new();
+    place.sample(1, 900, 1);
+    let video = place.path("videos/episode-00000.mp4");
+    let whole = fs::read(&video).unwrap();
+    let run = place.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
+    support::wait_for(Duration::from_secs(20), || {
+        support::children(run.id()).into_iter().find(|&child| support::has_open(child, video.as_std_path()))
+    });
+    let mut longer = whole.clone();
+    longer.extend_from_slice(b"\0\0\0\x08free");
+    fs::write(&video, &longer).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(place.sql("select reason from sources").contains("changed"));
+    assert!(place.clips(None).is_empty());
+    let again = place.run(&[]);
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    assert_eq!(place.sql("select status, count(*) from sources group by status"), "status,count(*)\naccepted,1\n");
+}
+
+/// Would catch an endless walk, a read that waits for ever at a pipe, and names that break a row, a line or a shell.
+#[test]
+fn traps_in_the_file_system() {
+    let place = Place::with_samples(6);
+    let videos = place.path("videos");
+    let rename = |from: u32, to: &std::ffi::OsStr| {
+        let from = videos.join(format!("episode-{from:05}.mp4"));
+        fs::rename(from, videos.as_std_path().join(to)).unwrap();
+    };
+    rename(0, "with spaces and 'quotes' \"double\" $(echo x) & % #1 🎮.mp4".as_ref());
+    rename(1, "a\nnew line,and a comma.mp4".as_ref());
+    rename(2, std::ffi::OsStr::from_bytes(b"not \xff\xfe UTF-8.mp4"));
+    rename(3, std::ffi::OsStr::from_bytes(b"not \xff\xfd UTF-8.mp4"));
+    rename(4, "-v --set=x concat:a|b http:.mp4".as_ref());
+    symlink(&videos, videos.join("loop")).unwrap();
+    symlink("itself.mp4", videos.join("itself.mp4")).unwrap();
+    symlink("nowhere", videos.join("dangling.mp4")).unwrap();
+    assert!(Command::new("mkfifo").arg(videos.join("pipe.mp4")).status().unwrap().success());
+    fs::create_dir(videos.join("directory.mp4")).unwrap();
+
+    let output = place.run(&[]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert_eq!(place.clips(None).len(), 6);
+    let reasons = place.sql("select reason, count(*) from sources group by reason order by reason");
+    assert_eq!(reasons, "reason,count(*)\nmissing,2\nnot_a_file,1\n,6\n");
+    let again = place.run(&[]);
+    assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
+}
+
+/// Would catch a file that is not readable ending the run. (Root reads everything: then this shows nothing.)
+#[test]
+fn a_file_without_permission() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::with_samples(3);
+    let video = place.path("videos/episode-00001.mp4");
+    fs::set_permissions(&video, fs::Permissions::from_mode(0)).unwrap();
+    if fs::File::open(&video).is_ok() {
+        eprintln!("this user reads everything: not tested");
+        return;
+    }
+    assert_eq!(code(&place.run(&[])), 2);
+    assert!(place.sql("select reason from sources").contains("unreadable"));
+}
+
+/// Would catch an allocation that a header can inflate without bound: with a memory limit the file is a reject, and the
+/// decoder never had more.
+#[test]
+fn memory_is_limited() {
+    let place = Place::new();
+    fs::create_dir(place.path("videos")).unwrap();
+    // A Y4M header that promises frames of 5 GB, in a file of 100 bytes.
+    fs::write(place.path("videos/huge.y4m"), "YUV4MPEG2 W65535 H53000 F30:1 C420\nFRAME\n0123456789").unwrap();
+    let output = place.run(&["ingest.decoder.memory_mb=512"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(place.clips(None).is_empty());
+}
