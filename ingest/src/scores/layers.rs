@@ -1,0 +1,127 @@
+//! The picture as two layers: one that scrolls, and one that stays put on the screen (a HUD, a banner, the frame of a face camera).
+//!
+//! Each cell of some 4×4 pixels of the small luma picture is compared with where it was on the screen and with where one common
+//! translation ([`Plane::layer_shift_from`]) has it from, and counts as whichever fits better. What neither explains is new.
+
+use super::plane::{Plane, absolute_difference, ratio};
+use super::shift::Shift;
+
+/// A pair of frames scrolls when the translation explains at least so much of the change …
+const EXPLAINED: f32 = 0.3;
+
+/// … and brings at least this share of the picture's cells with it: more than a figure covers.
+const AREA: f32 = 0.1;
+
+/// Fewer scrolling pairs than this do not tell what stays put.
+const LEAST_PAIRS: u64 = 6;
+
+/// A cell says how it moves only where moving and staying differ by so many levels on average: not in a plain sky.
+const TEXTURE: f32 = 6.0;
+
+/// A cell moves when, from its place in the world, it changes less than this share of its change on the screen.
+const MOVES: f32 = 0.6;
+
+/// A cell stays put when, over all scrolling pairs, it changes less than this share of what it would have changed had it scrolled.
+const STAYS: f32 = 0.25;
+
+/// Sums over pairs of frames.
+pub(super) struct Layers {
+    cells: Vec<Cell>,
+    columns: usize,
+    side: usize,
+    scrolling_pairs: u64,
+    change: u64,
+    scrolled: u64,
+    new: u64,
+    pixels: u64,
+}
+
+/// Absolute differences within a cell.
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    on_screen: u64,
+    in_world: u64,
+    pixels: u64,
+}
+
+impl Layers {
+    /// For planes of this one's size.
+    pub fn new(plane: &Plane) -> Self {
+        let side = plane.cell();
+        let (columns, rows) = (plane.fine.width.div_ceil(side), plane.fine.height.div_ceil(side));
+        let cells = vec![Cell::default(); columns * rows];
+        Self { cells, columns, side, scrolling_pairs: 0, change: 0, scrolled: 0, new: 0, pixels: 0 }
+    }
+
+    /// Adds a pair of neighbouring frames.
+    pub fn add(&mut self, before: &Plane, now: &Plane) {
+        let cells = self.compare(before, now, now.layer_shift_from(before));
+        let change: u64 = cells.iter().map(|cell| cell.on_screen).sum();
+        let new: u64 = cells.iter().map(|cell| cell.on_screen.min(cell.in_world)).sum();
+        self.change += change;
+        self.new += new;
+        self.pixels += cells.iter().map(|cell| cell.pixels).sum::<u64>();
+        let moving = cells.iter().filter(|cell| cell.moves()).count();
+        if ratio(change - new, change) >= EXPLAINED && ratio(moving as u64, cells.len() as u64) >= AREA {
+            self.scrolling_pairs += 1;
+            self.scrolled += change - new;
+            for (sum, cell) in self.cells.iter_mut().zip(cells) {
+                sum.on_screen += cell.on_screen;
+                sum.in_world += cell.in_world;
+                sum.pixels += cell.pixels;
+            }
+        }
+    }
+
+    fn compare(&self, before: &Plane, now: &Plane, shift: Shift) -> Vec<Cell> {
+        let mut cells = vec![Cell::default(); self.cells.len()];
+        let Some((xs, ys)) = now.fine.overlap(shift) else { return cells };
+        for y in ys {
+            let row = y / self.side * self.columns;
+            // Whole cells only, so that one at the edge is not judged by a sliver.
+            for column in xs.start.div_ceil(self.side)..xs.end / self.side {
+                let part = column * self.side..(column + 1) * self.side;
+                let here = now.fine.row(y, &part, Shift::NONE);
+                let cell = &mut cells[row + column];
+                cell.on_screen += u64::from(absolute_difference(here, before.fine.row(y, &part, Shift::NONE)));
+                cell.in_world += u64::from(absolute_difference(here, before.fine.row(y, &part, shift)));
+                cell.pixels += self.side as u64;
+            }
+        }
+        cells
+    }
+
+    /// The share of all change that scrolling explains, 0 to 1.
+    pub fn scroll(&self) -> f32 {
+        ratio(self.scrolled, self.change)
+    }
+
+    /// The share of cells that stay put while the rest scrolls, 0 to 1; 0 where nothing scrolls.
+    pub fn overlay(&self) -> f32 {
+        if self.scrolling_pairs < LEAST_PAIRS {
+            return 0.0;
+        }
+        ratio(self.cells.iter().filter(|cell| cell.stays()).count() as u64, self.cells.len() as u64)
+    }
+
+    /// The mean change that neither staying nor the translation explains, in levels.
+    pub fn unexplained(&self) -> f32 {
+        ratio(self.new, self.pixels)
+    }
+}
+
+impl Cell {
+    fn moves(&self) -> bool {
+        let (on_screen, in_world) = self.levels();
+        on_screen >= TEXTURE && in_world <= MOVES * on_screen
+    }
+
+    fn stays(&self) -> bool {
+        let (on_screen, in_world) = self.levels();
+        in_world >= TEXTURE && on_screen <= STAYS * in_world
+    }
+
+    fn levels(&self) -> (f32, f32) {
+        (ratio(self.on_screen, self.pixels), ratio(self.in_world, self.pixels))
+    }
+}

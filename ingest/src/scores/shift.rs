@@ -1,0 +1,93 @@
+//! The one translation that best explains how a picture came from the one before.
+//!
+//! Every translation by up to a quarter of the picture is tried at the coarse scale; then, pixel by pixel, those around the best of
+//! them, around none and around the last frame's.
+
+use super::plane::{Luma, Plane, ratio};
+
+/// A change in levels below which nothing is searched: less than encoding leaves.
+const NOTHING: f32 = 0.25;
+
+/// A translation, in pixels of the plane: what is now at (x, y) was at (x − `dx`, y − `dy`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shift {
+    pub dx: isize,
+    pub dy: isize,
+}
+
+impl Shift {
+    pub const NONE: Self = Self { dx: 0, dy: 0 };
+}
+
+impl Plane {
+    /// The translation from `before` to this with the least mean absolute difference where the two overlap, and that
+    /// difference in levels (0 to 255). `hint` is tried too: a camera that moves goes on moving.
+    pub fn shift_from(&self, before: &Self, hint: Shift) -> (Shift, f32) {
+        let still = self.fine.difference(&before.fine, Shift::NONE, 1);
+        if still < NOTHING {
+            return (Shift::NONE, still);
+        }
+        let coarse = |shift| self.coarse.difference(&before.coarse, shift, 1);
+        let shift = self.search(hint, coarse, |shift| self.fine.difference(&before.fine, shift, 2));
+        let left = self.fine.difference(&before.fine, shift, 1);
+        if left < still { (shift, left) } else { (Shift::NONE, still) }
+    }
+
+    /// The translation of what moves, where every pixel may also have stayed put: a HUD or a banner does not hide it. Where nothing
+    /// scrolls, it is that of a lone figure, or of chance.
+    pub fn layer_shift_from(&self, before: &Self) -> Shift {
+        let (coarse, fine) = (self.coarse.changes(&before.coarse), self.fine.changes(&before.fine));
+        if ratio(fine.iter().map(|&change| u64::from(change)).sum(), fine.len() as u64) < NOTHING {
+            return Shift::NONE;
+        }
+        let coarse = |shift| self.coarse.explained(&before.coarse, &coarse, shift, 1);
+        self.search(Shift::NONE, coarse, |shift| self.fine.explained(&before.fine, &fine, shift, 2))
+    }
+
+    /// The translation with the least `fine`, as far as a search from the one with the least `coarse` finds it.
+    fn search(&self, hint: Shift, coarse: impl Fn(Shift) -> f32, fine: impl Fn(Shift) -> f32) -> Shift {
+        let reach = |side: usize| isize::try_from(side / 4).unwrap_or(0);
+        let (reach_x, reach_y) = (reach(self.coarse.width), reach(self.coarse.height));
+        let all = (-reach_y..=reach_y).flat_map(|dy| (-reach_x..=reach_x).map(move |dx| Shift { dx, dy }));
+        let coarse = all.map(|shift| (coarse(shift), shift)).min_by(|a, b| a.0.total_cmp(&b.0));
+        let scale = isize::try_from(self.factor).unwrap_or(1);
+        let coarse = coarse.map_or(Shift::NONE, |(_, Shift { dx, dy })| Shift { dx: dx * scale, dy: dy * scale });
+        let found = [coarse, hint, Shift::NONE].map(|start| descend(start, (scale / 2).max(1), &fine));
+        found.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Shift::NONE, |(_, shift)| shift)
+    }
+}
+
+/// Looks around `start`, `step` pixels away, and around the best of that, one pixel away.
+fn descend(start: Shift, step: isize, rate: impl Fn(Shift) -> f32) -> (f32, Shift) {
+    let mut best = (rate(start), start);
+    for step in [step, 1] {
+        let centre = best.1;
+        for (x, y) in [(-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, -1), (-1, 1), (1, 1)] {
+            let shift = Shift { dx: centre.dx + x * step, dy: centre.dy + y * step };
+            let rated = rate(shift);
+            if rated < best.0 {
+                best = (rated, shift);
+            }
+        }
+    }
+    best
+}
+
+impl Luma {
+    /// Absolute differences, pixel by pixel.
+    fn changes(&self, before: &Self) -> Vec<u8> {
+        self.data.iter().zip(&before.data).map(|(&a, &b)| a.abs_diff(b)).collect()
+    }
+
+    /// Minus the mean change, in levels, that `shift` explains of `changes`, over the pixels of every `every`th row.
+    fn explained(&self, before: &Self, changes: &[u8], shift: Shift, every: usize) -> f32 {
+        let Some((xs, ys)) = self.overlap(shift) else { return 0.0 };
+        let row = |y: usize| {
+            let (now, then) = (self.row(y, &xs, Shift::NONE), before.row(y, &xs, shift));
+            let changes = &changes[y * self.width..][xs.clone()];
+            let saved = now.iter().zip(then).zip(changes).map(|((&a, &b), &change)| change.saturating_sub(a.abs_diff(b)));
+            saved.map(u32::from).sum::<u32>()
+        };
+        -ratio(ys.step_by(every).map(|y| u64::from(row(y))).sum(), self.data.len() as u64)
+    }
+}
