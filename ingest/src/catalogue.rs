@@ -18,7 +18,7 @@ use crate::reject::Reason;
 use crate::shard::ShardWriter;
 
 /// Version of this stage's code; another number when the same config gives other clips.
-const CODE_FORMAT: u32 = 1;
+const CODE_FORMAT: u32 = 2;
 
 /// The work key of a config: the head of every source's.
 pub fn config_key(data: &DataConfig, config: &IngestConfig) -> Key {
@@ -27,6 +27,7 @@ pub fn config_key(data: &DataConfig, config: &IngestConfig) -> Key {
         "fps": config.fps,
         "width": config.width,
         "height": config.height,
+        "aspect": config.aspect,
         "clip_seconds": config.clip_seconds,
         "min_frames": config.min_frames,
         "held_out": data.held_out,

@@ -89,9 +89,9 @@ impl<'a> Cutter<'a> {
             fps: config.fps,
             width: config.width,
             height: config.height,
-            color_matrix: track.colour.matrix.to_owned(),
-            color_range: track.colour.range.to_owned(),
-            color_transfer: track.colour.transfer.to_owned(),
+            color_matrix: track.colour.matrix.clone(),
+            color_range: track.colour.range.clone(),
+            color_transfer: track.colour.transfer.clone(),
             rotation: track.rotation,
             corrupt_frames: std::mem::take(&mut self.corrupt),
             actions: sidecar.map(|sidecar| rows.iter().map(|rows| sidecar.action(rows)).collect()),
@@ -107,8 +107,9 @@ impl<'a> Cutter<'a> {
 
 /// A name made of everything that decides a clip's pixels.
 fn clip_id(source_id: &str, track: &Track, start: i64, end: i64, config: &IngestConfig) -> String {
-    let transform =
-        format!("rgb24 stretch {}x{} fps {} rotate {}", config.width, config.height, config.fps, track.rotation);
+    let (aspect, crop) = (config.aspect.name(), track.crop.map(|crop| (crop.x, crop.y, crop.width, crop.height)));
+    let turned = format!("rotate {} mirror {}", track.rotation, track.mirrored);
+    let transform = format!("rgb24 {aspect} {crop:?} {}x{} fps {} {turned}", config.width, config.height, config.fps);
     let name = format!("{source_id} stream {} pts {start} {end} {transform}", track.stream);
     let mut id = blake3::hash(name.as_bytes()).to_hex().to_string();
     id.truncate(32);
