@@ -32,6 +32,7 @@ pub fn config_key(data: &DataConfig, config: &IngestConfig) -> Key {
         "fps": config.fps,
         "width": config.width,
         "height": config.height,
+        "aspect": config.aspect,
         "clip_seconds": config.clip_seconds,
         "min_frames": config.min_frames,
         "held_out": data.held_out,

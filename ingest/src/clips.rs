@@ -13,7 +13,7 @@ use crate::config::IngestConfig;
 use crate::decode::{Sampled, Track};
 use crate::effect;
 use crate::reject::Reason;
-use crate::scores;
+use crate::scores::{self, Plane};
 use crate::shots::ShotDetector;
 
 /// What all clips of a source share.
@@ -47,6 +47,7 @@ pub struct Cutter<'a> {
 struct Kept {
     /// Until the frame is in a clip.
     rgb: Vec<u8>,
+    plane: Plane,
     pts: i64,
     native: usize,
     corrupt: bool,
@@ -54,7 +55,7 @@ struct Kept {
 
 impl<'a> Cutter<'a> {
     pub fn new(origin: Origin<'a>, config: &'a IngestConfig) -> Self {
-        let shots = Some(ShotDetector::new(config.width as usize, config.height as usize));
+        let shots = Some(ShotDetector::default());
         Self { origin, config, shots, track: None, ahead: VecDeque::new(), rgb: Vec::new(), kept: Vec::new() }
     }
 
@@ -63,13 +64,15 @@ impl<'a> Cutter<'a> {
         if self.track.is_none() {
             self.track = Some(track.clone());
         }
+        let plane = Plane::of(frame.rgb, self.config.width as usize, self.config.height as usize);
         self.ahead.push_back(Kept {
             rgb: frame.rgb.to_vec(),
+            plane: plane.clone(),
             pts: frame.pts,
             native: frame.native,
             corrupt: frame.corrupt,
         });
-        let begins_shot = self.shots.as_mut()?.push(frame.rgb)?;
+        let begins_shot = self.shots.as_mut()?.push(plane)?;
         self.place(begins_shot)
     }
 
@@ -105,12 +108,13 @@ impl<'a> Cutter<'a> {
             width: config.width as usize,
             data: std::mem::take(&mut self.rgb),
         };
+        let planes: Vec<Plane> = kept.iter().map(|frame| frame.plane.clone()).collect();
         let distinct = kept.iter().map(|frame| frame.native).collect::<HashSet<_>>().len();
         #[expect(clippy::cast_possible_truncation, reason = "a share")]
         let scores = Scores {
             distinct_share: (distinct as f64 / kept.len() as f64) as f32,
-            letterbox: track.letterbox,
-            ..scores::of(&frames)
+            letterbox: track.letterbox as f32,
+            ..scores::of(&frames, &planes)
         };
         let sidecar = self.origin.sidecar;
         let effects: Option<Vec<u8>> =
@@ -147,8 +151,9 @@ impl<'a> Cutter<'a> {
 
 /// A name made of everything that decides a clip's pixels.
 fn clip_id(source_id: &str, track: &Track, start: i64, end: i64, config: &IngestConfig) -> String {
-    let transform =
-        format!("rgb24 stretch {}x{} fps {} rotate {}", config.width, config.height, config.fps, track.rotation);
+    let (aspect, crop) = (config.aspect.name(), track.crop.map(|crop| (crop.x, crop.y, crop.width, crop.height)));
+    let turned = format!("rotate {} mirror {}", track.rotation, track.mirrored);
+    let transform = format!("rgb24 {aspect} {crop:?} {}x{} fps {} {turned}", config.width, config.height, config.fps);
     let name = format!("{source_id} stream {} pts {start} {end} {transform}", track.stream);
     let mut id = blake3::hash(name.as_bytes()).to_hex().to_string();
     id.truncate(32);

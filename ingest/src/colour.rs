@@ -1,8 +1,9 @@
 //! Which matrix and range turn a frame's YUV into RGB, and what its tags are called.
 //!
 //! Tags decide. Where a file has none: BT.709 from 720 lines up, else BT.601, as players do, and limited range unless the
-//! pixel format says otherwise. (FFmpeg's scale filter takes BT.601 at every size.) HDR transfers are decoded as if they
-//! were SDR for now; the name in the clip row tells them.
+//! pixel format says otherwise. (FFmpeg's scale filter takes BT.601 at every size.) PQ and HLG are tone-mapped
+//! (`decode/tonemap.rs`), with BT.2020's matrix and primaries unless the tags say otherwise. Other transfers and primaries
+//! are taken as they are: what a display would be told to show is what a clip holds.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,12 @@ const TRANSFERS: [(i32, &str); 11] = [
     (18, "arib-std-b67"),
 ];
 
+/// H.273's numbers of the HDR transfers, and of the primaries of BT.2020.
+const PQ: i32 = 16;
+const HLG: i32 = 18;
+const PRIMARIES_BT2020: i32 = 9;
+const UNSPECIFIED: i32 = 2;
+
 /// swscale's numbers for its coefficient tables (`SWS_CS_…`).
 const SWS_BT709: i32 = 1;
 const SWS_FCC: i32 = 4;
@@ -43,13 +50,9 @@ const SWS_BT601: i32 = 5;
 const SWS_SMPTE240M: i32 = 7;
 const SWS_BT2020: i32 = 9;
 
-/// How to convert a frame, and how its tags are written down.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How a file's tags are written down; `unspecified` where it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Colour {
-    /// For [`crate::ffi::Scaler::new`].
-    pub sws_matrix: i32,
-    pub full_range: bool,
-    /// As the file has it; `unspecified` where it has none.
     pub matrix: String,
     pub range: String,
     pub transfer: String,
@@ -57,12 +60,61 @@ pub struct Colour {
 
 impl Colour {
     pub fn of(frame: &Properties) -> Self {
+        let range = match frame.range {
+            1 => "tv",
+            2 => "pc",
+            _ => "unspecified",
+        };
+        Self {
+            matrix: named(&MATRICES, frame.matrix).to_owned(),
+            range: range.to_owned(),
+            transfer: named(&TRANSFERS, frame.transfer).to_owned(),
+        }
+    }
+}
+
+/// How a frame's samples become RGB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conversion {
+    /// For [`crate::ffi::View`].
+    pub sws_matrix: i32,
+    pub full_range: bool,
+    /// For HDR: what is to be mapped to SDR.
+    pub hdr: Option<Hdr>,
+}
+
+/// A high dynamic range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hdr {
+    pub transfer: HdrTransfer,
+    /// The primaries are BT.2020's, and not BT.709's.
+    pub wide: bool,
+}
+
+/// BT.2100's two ways to code it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HdrTransfer {
+    /// Perceptual quantization: SMPTE ST 2084.
+    Pq,
+    /// Hybrid log-gamma: ARIB STD-B67.
+    Hlg,
+}
+
+impl Conversion {
+    pub fn of(frame: &Properties) -> Self {
+        let transfer = match frame.transfer {
+            PQ => Some(HdrTransfer::Pq),
+            HLG => Some(HdrTransfer::Hlg),
+            _ => None,
+        };
+        let wide = [PRIMARIES_BT2020, UNSPECIFIED].contains(&frame.primaries);
         let sws_matrix = match frame.matrix {
             1 => SWS_BT709,
             4 => SWS_FCC,
             5 | 6 => SWS_BT601,
             7 => SWS_SMPTE240M,
             9 | 10 => SWS_BT2020,
+            _ if transfer.is_some() => SWS_BT2020,
             _ if frame.height >= 720 => SWS_BT709,
             _ => SWS_BT601,
         };
@@ -70,20 +122,13 @@ impl Colour {
         Self {
             sws_matrix,
             full_range: frame.range == 2 || full_by_format,
-            matrix: named(&MATRICES, frame.matrix),
-            range: match frame.range {
-                1 => "tv",
-                2 => "pc",
-                _ => "unspecified",
-            }
-            .to_owned(),
-            transfer: named(&TRANSFERS, frame.transfer),
+            hdr: transfer.map(|transfer| Hdr { transfer, wide }),
         }
     }
 }
 
-fn named(table: &[(i32, &str)], number: i32) -> String {
-    table.iter().find(|(known, _)| *known == number).map_or("unspecified", |(_, name)| name).to_owned()
+fn named(table: &[(i32, &'static str)], number: i32) -> &'static str {
+    table.iter().find(|(known, _)| *known == number).map_or("unspecified", |(_, name)| name)
 }
 
 #[cfg(test)]
@@ -91,24 +136,34 @@ mod tests {
     use super::*;
 
     fn frame(height: i32, matrix: i32, range: i32) -> Properties {
-        Properties { width: 16 * height / 9, height, pixel_format: 0, matrix, range, transfer: 2 }
+        let width = 16 * height / 9;
+        Properties { width, height, pixel_format: 0, matrix, range, transfer: 2, primaries: 2 }
     }
 
     /// Would catch greens and reds that are off by some 20 levels on every HD file, or on every tagged SD one.
     #[test]
     fn tags_decide_and_size_where_there_is_none() {
-        assert_eq!(Colour::of(&frame(1080, 2, 0)).sws_matrix, SWS_BT709);
-        assert_eq!(Colour::of(&frame(360, 2, 0)).sws_matrix, SWS_BT601);
-        assert_eq!(Colour::of(&frame(360, 1, 1)).sws_matrix, SWS_BT709);
-        assert_eq!(Colour::of(&frame(1080, 6, 1)).sws_matrix, SWS_BT601);
+        assert_eq!(Conversion::of(&frame(1080, 2, 0)).sws_matrix, SWS_BT709);
+        assert_eq!(Conversion::of(&frame(360, 2, 0)).sws_matrix, SWS_BT601);
+        assert_eq!(Conversion::of(&frame(360, 1, 1)).sws_matrix, SWS_BT709);
+        assert_eq!(Conversion::of(&frame(1080, 6, 1)).sws_matrix, SWS_BT601);
         assert_eq!(Colour::of(&frame(1080, 6, 1)).matrix, "smpte170m");
     }
 
     /// Would catch washed-out or crushed blacks.
     #[test]
     fn range_follows_tag_and_format() {
-        assert!(!Colour::of(&frame(360, 1, 1)).full_range);
-        assert!(!Colour::of(&frame(360, 1, 0)).full_range);
-        assert!(Colour::of(&frame(360, 1, 2)).full_range);
+        assert!(!Conversion::of(&frame(360, 1, 1)).full_range);
+        assert!(!Conversion::of(&frame(360, 1, 0)).full_range);
+        assert!(Conversion::of(&frame(360, 1, 2)).full_range);
+    }
+
+    /// Would catch HDR that is shown as if it were SDR, and SDR in BT.2020 that is darkened.
+    #[test]
+    fn only_hdr_is_mapped() {
+        let hdr = |transfer, primaries| Conversion::of(&Properties { transfer, primaries, ..frame(2160, 9, 1) }).hdr;
+        assert_eq!(hdr(PQ, 9), Some(Hdr { transfer: HdrTransfer::Pq, wide: true }));
+        assert_eq!(hdr(HLG, 1), Some(Hdr { transfer: HdrTransfer::Hlg, wide: false }));
+        assert_eq!(hdr(14, 9), None);
     }
 }

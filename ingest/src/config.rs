@@ -36,6 +36,29 @@ impl Section for SampleConfig {
     }
 }
 
+/// How a picture is fitted to the configured size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// Black borders that stay are cut off; the rest is stretched.
+    #[default]
+    Crop,
+    /// The shape in which a player shows the picture is kept; black fills what is left.
+    Pad,
+    /// All of the picture is stretched.
+    Stretch,
+}
+
+impl Aspect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Crop => "crop",
+            Self::Pad => "pad",
+            Self::Stretch => "stretch",
+        }
+    }
+}
+
 /// What is kept unless the config says otherwise: everything that is not plainly no gameplay.
 const KEEP: &str = "";
 
@@ -44,9 +67,11 @@ const KEEP: &str = "";
 pub struct IngestConfig {
     /// Frames a second of a clip.
     pub fps: f64,
-    /// Size of a clip's frames. A picture is stretched to it.
+    /// Size of a clip's frames.
     pub width: u32,
     pub height: u32,
+    /// What is done with a picture of another shape.
+    pub aspect: Aspect,
     /// Length of a clip; a source's last one is shorter.
     pub clip_seconds: f64,
     /// Clips of fewer frames are dropped.
@@ -92,6 +117,7 @@ impl Default for IngestConfig {
             fps: 10.0,
             width: 160,
             height: 90,
+            aspect: Aspect::Crop,
             clip_seconds: 16.0,
             min_frames: 16,
             keep: KEEP.to_owned(),

@@ -31,16 +31,26 @@ fn another_verdict_decodes_only_what_it_must() {
     assert_eq!((code(&first), decoded(&first), place.clips(None).len()), (0, 8, 6), "{}", stderr(&first));
     let reasons = place.sql("select kept, reason, count(*) from clips group by kept, reason order by kept");
     assert_eq!(reasons, "kept,reason,count(*)\nfalse,frames <= 30,2\ntrue,,6\n");
-    assert_eq!(place.sql("select reason, detail from sources where reason is not null limit 1"),
-        "reason,detail\nfiltered,1 of 1 clips: frames <= 30\n");
-    assert!(place.sql("select min(motion), min(sharpness) from clips where not kept").lines().count() == 2, "scored all the same");
+    assert_eq!(
+        place.sql("select reason, detail from sources where reason is not null limit 1"),
+        "reason,detail\nfiltered,1 of 1 clips: frames <= 30\n"
+    );
+    assert!(
+        place.sql("select min(motion), min(sharpness) from clips where not kept").lines().count() == 2,
+        "scored all the same"
+    );
 
     let narrower = run("motion > 2 and frames <= 30");
     assert_eq!((code(&narrower), decoded(&narrower), place.clips(None).len()), (0, 0, 0), "{}", stderr(&narrower));
     let wider = run("frames <= 30");
     assert_eq!((decoded(&wider), place.clips(None).len()), (6, 6), "{}", stderr(&wider));
     let widest = run("");
-    assert_eq!((decoded(&widest), place.clips(None).len()), (2, 8), "only the two that are missing: {}", stderr(&widest));
+    assert_eq!(
+        (decoded(&widest), place.clips(None).len()),
+        (2, 8),
+        "only the two that are missing: {}",
+        stderr(&widest)
+    );
     let again = run("");
     assert!(stderr(&again).contains("up to date") && decoded(&again) == 0, "{}", stderr(&again));
 }
@@ -51,7 +61,11 @@ fn a_verdict_that_cannot_be_passed_is_wrong_usage() {
     let place = Place::with_samples(1);
     let output = place.run(&["ingest.keep=moton > 0.1"]);
     assert_eq!(code(&output), 64);
-    assert!(stderr(&output).contains("ingest.keep") && stderr(&output).contains("Did you mean 'motion'"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("ingest.keep") && stderr(&output).contains("Did you mean 'motion'"),
+        "{}",
+        stderr(&output)
+    );
     assert!(!place.root().exists());
 }
 
@@ -89,7 +103,13 @@ fn stats_say_what_is_there() {
     place.run(&[]);
     let output = place.start(&["stats", "--histogram", "motion,frames * 2"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    for expected in ["4 found, 3 used", "9.0 s decoded, 9.0 s kept (100 %)", "3 cut, 3 kept, of 90 frames", "1  empty_file", "60.0000        3  █"] {
+    for expected in [
+        "4 found, 3 used",
+        "9.0 s decoded, 9.0 s kept (100 %)",
+        "3 cut, 3 kept, of 90 frames",
+        "1  empty_file",
+        "60.0000        3  █",
+    ] {
         assert!(text.contains(expected), "no `{expected}` in\n{text}");
     }
     assert_eq!(code(&place.start(&["stats", "--histogram", "nonsense"])), 1);

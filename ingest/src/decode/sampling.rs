@@ -1,30 +1,46 @@
-//! From decoded frames to sampled ones: which are shown, and their conversion to RGB.
-
-use std::collections::hash_map::{Entry, HashMap};
+//! From decoded frames to sampled ones: which are shown, and whether they have borders.
 
 use ffmpeg_next::frame;
 
+use super::borders::{Borders, share};
+use super::convert::Converter;
 use super::source::{Damage, Source};
-use super::upright::turn;
 use super::{Event, Failure, Sampled, Sink, Summary, Track};
 use crate::colour::Colour;
-use crate::config::IngestConfig;
-use crate::ffi::{Properties, Scaler, properties};
+use crate::config::{Aspect, IngestConfig};
+use crate::ffi::{Rectangle, properties};
 use crate::grid::Grid;
 use crate::reject::Reason;
 
+/// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
+const LOOK_FRAMES: usize = 64;
+const LOOK_BYTES: usize = 32 << 20;
+
+/// Why sampling breaks off.
+pub enum Halt {
+    Failure(Failure),
+    /// Borders were found before any frame had reached the sink.
+    Borders(Borders),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
 /// From decoded frames to sampled ones.
 pub struct Sampling<'a> {
-    config: &'a IngestConfig,
     grid: Grid,
     time_base: (i32, i32),
-    rotation: i32,
     /// Nominal time of a frame, in time-base units.
     nominal: i64,
     track: TrackSeed,
     known: Option<Track>,
+    crop: Option<Rectangle>,
     held: Option<Held>,
-    scalers: HashMap<(Properties, Colour), Scaler>,
+    converter: Converter<'a>,
+    look: Option<Look>,
     native_frames: usize,
     shown: u64,
     first_pts: i64,
@@ -41,33 +57,66 @@ struct Held {
 }
 
 /// What the container knows of a track.
-#[derive(Clone)]
 struct TrackSeed {
     stream: u32,
     codec: String,
     fps: f64,
+    rotation: i32,
+    mirrored: bool,
+    sample_aspect: (i32, i32),
+}
+
+/// Frames held back until it is known whether there are borders.
+#[derive(Default)]
+struct Look {
+    /// `None` before the first frame.
+    borders: Option<Borders>,
+    back: Vec<Shown>,
+}
+
+/// A converted frame and how often it is shown.
+struct Shown {
+    rgb: Vec<u8>,
+    pts: i64,
+    native: usize,
+    corrupt: bool,
+    ticks: u64,
+}
+
+/// Whether sampling looks for borders, or knows them.
+#[derive(Clone, Copy, Debug)]
+pub enum Edges {
+    Look,
+    Known(Option<Rectangle>),
 }
 
 impl<'a> Sampling<'a> {
-    pub fn new(source: &Source, config: &'a IngestConfig) -> Self {
+    pub fn new(source: &Source, config: &'a IngestConfig, edges: Edges) -> Self {
         let (unit, per) = source.time_base;
         let fps = if source.fps > 0.0 { source.fps } else { 25.0 };
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
         let nominal = (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
+        let (look, crop) = match edges {
+            Edges::Look => ((config.aspect == Aspect::Crop).then(Look::default), None),
+            Edges::Known(crop) => (None, crop),
+        };
         Self {
-            config,
             grid: Grid::new(config.fps, source.time_base),
             time_base: source.time_base,
-            rotation: source.rotation,
             nominal,
             track: TrackSeed {
                 stream: u32::try_from(source.stream).unwrap_or(u32::MAX),
                 codec: source.codec.clone(),
                 fps: source.fps,
+                rotation: source.orientation.degrees(),
+                mirrored: source.orientation.mirrored,
+                sample_aspect: source.sample_aspect,
             },
             known: None,
+            crop,
             held: None,
-            scalers: HashMap::new(),
+            converter: Converter::new(config, source.orientation, source.sample_aspect),
+            look,
             native_frames: 0,
             shown: 0,
             first_pts: 0,
@@ -76,7 +125,7 @@ impl<'a> Sampling<'a> {
     }
 
     /// A decoded frame arrives; the one before is shown to the sink as often as the grid says. Takes the frame's buffers.
-    pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Failure> {
+    pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Halt> {
         let guess = self.held.as_ref().map_or(0, |held| held.pts.saturating_add(held.duration));
         let pts = frame.timestamp().or(frame.pts()).unwrap_or(guess);
         let duration = Some(frame.packet().duration).filter(|&duration| duration > 0).unwrap_or(self.nominal);
@@ -92,15 +141,16 @@ impl<'a> Sampling<'a> {
         Ok(())
     }
 
-    pub fn finish(mut self, damage: &Damage, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
+    pub fn finish(mut self, damage: &Damage, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
         let Some(end) = self.held.as_ref().map(|held| held.pts.saturating_add(held.duration)) else {
             let detail = format!("not one frame of its {} video could be decoded", self.track.codec);
-            return Err(Failure::reject(Reason::NoFrames, detail));
+            return Err(Failure::reject(Reason::NoFrames, detail).into());
         };
         let ticks = self.grid.finish(end);
         self.show(ticks, sink)?;
+        self.decide(sink)?;
         let Some(track) = self.known.filter(|_| self.shown > 0) else {
-            return Err(Failure::reject(Reason::NoFrames, self.unconverted.unwrap_or_default()));
+            return Err(Failure::reject(Reason::NoFrames, self.unconverted.unwrap_or_default()).into());
         };
         let unit = f64::from(self.time_base.0) / f64::from(self.time_base.1.max(1));
         Ok(Summary {
@@ -112,60 +162,67 @@ impl<'a> Sampling<'a> {
         })
     }
 
-    fn show(&mut self, ticks: u64, sink: &mut Sink<'_>) -> Result<(), Failure> {
+    fn show(&mut self, ticks: u64, sink: &mut Sink<'_>) -> Result<(), Halt> {
         let Some(held) = self.held.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
-        let Some(rgb) = convert(&mut self.scalers, &held.frame, self.rotation, self.config) else {
+        let Some(rgb) = self.converter.rgb(&held.frame) else {
             let what = properties(&held.frame);
             self.unconverted.get_or_insert_with(|| format!("frames that cannot be converted to RGB: {what:?}"));
             return Ok(());
         };
         let corrupt = held.frame.is_corrupt() || held.frame.has_decode_errors();
+        let shown = Shown { rgb, pts: held.pts, native: held.native, corrupt, ticks };
+        let Some(look) = &mut self.look else { return self.give(&shown, sink) };
+        if look.borders.is_none() {
+            look.borders = Borders::new(&held.frame);
+        }
+        if let Some(borders) = &mut look.borders {
+            borders.look(&held.frame);
+        }
+        let frame_bytes = shown.rgb.len();
+        look.back.push(shown);
+        let enough = look.back.len() >= LOOK_FRAMES || look.back.len() * frame_bytes >= LOOK_BYTES;
+        if enough || look.borders.as_ref().is_none_or(Borders::hopeless) { self.decide(sink) } else { Ok(()) }
+    }
+
+    /// Ends looking for borders, one way or the other.
+    fn decide(&mut self, sink: &mut Sink<'_>) -> Result<(), Halt> {
+        let Some(look) = self.look.take() else { return Ok(()) };
+        if let Some(borders) = look.borders.filter(|borders| borders.crop().is_some()) {
+            return Err(Halt::Borders(borders));
+        }
+        look.back.iter().try_for_each(|shown| self.give(shown, sink))
+    }
+
+    fn give(&mut self, shown: &Shown, sink: &mut Sink<'_>) -> Result<(), Halt> {
         let Some(track) = &self.known else { return Ok(()) };
-        self.shown += ticks;
-        for _ in 0..ticks {
-            sink(Event::Frame(track, Sampled { rgb: &rgb, pts: held.pts, native: held.native, corrupt }))?;
+        self.shown += shown.ticks;
+        for _ in 0..shown.ticks {
+            let frame = Sampled { rgb: &shown.rgb, pts: shown.pts, native: shown.native, corrupt: shown.corrupt };
+            sink(Event::Frame(track, frame)).map_err(Failure::Fatal)?;
         }
         Ok(())
     }
 
-    fn track_of(&self, frame: &frame::Video) -> Track {
+    /// What is known of the track with its first frame; the crop is for frames of that one's size.
+    fn track_of(&mut self, frame: &frame::Video) -> Track {
         let found = properties(frame);
+        let (width, height) = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
+        if let Some(crop) = self.crop {
+            self.converter.crop((width, height), crop);
+        }
         Track {
             stream: self.track.stream,
             time_base: self.time_base,
             codec: self.track.codec.clone(),
-            width: found.width.max(0).cast_unsigned(),
-            height: found.height.max(0).cast_unsigned(),
+            width,
+            height,
             fps: self.track.fps,
             colour: Colour::of(&found),
-            rotation: self.rotation,
-            letterbox: 0.0,
+            rotation: self.track.rotation,
+            mirrored: self.track.mirrored,
+            sample_aspect: self.track.sample_aspect,
+            crop: self.crop,
+            letterbox: share(self.crop.as_ref(), width, height),
         }
     }
-}
-
-/// A frame, upright, as RGB of the configured size.
-fn convert(
-    scalers: &mut HashMap<(Properties, Colour), Scaler>,
-    frame: &frame::Video,
-    rotation: i32,
-    config: &IngestConfig,
-) -> Option<Vec<u8>> {
-    let found = properties(frame);
-    let colour = Colour::of(&found);
-    let lying = rotation % 180 != 0;
-    let (width, height) = if lying { (config.height, config.width) } else { (config.width, config.height) };
-    // A handful of kinds of frame a file; a hostile one must not grow this without bound.
-    if scalers.len() > 16 {
-        scalers.clear();
-    }
-    let scaler = match scalers.entry((found, colour)) {
-        Entry::Occupied(known) => known.into_mut(),
-        Entry::Vacant(place) => {
-            let (matrix, full_range) = (place.key().1.sws_matrix, place.key().1.full_range);
-            place.insert(Scaler::new(found, matrix, full_range, width, height)?)
-        }
-    };
-    let rgb = scaler.rgb24(frame)?;
-    Some(turn(rgb, width as usize, height as usize, rotation))
 }

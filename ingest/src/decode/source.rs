@@ -8,8 +8,8 @@ use ffmpeg::{Packet, codec, decoder, frame, media};
 use ffmpeg_next as ffmpeg;
 
 use super::Failure;
-use super::upright::rotation;
-use crate::ffi::open_input;
+use super::upright::Orientation;
+use crate::ffi::{open_input, sample_aspect};
 use crate::reject::Reason;
 
 /// Damaged packets in a row after which the rest of a file is given up.
@@ -23,7 +23,9 @@ pub struct Source {
     pub time_base: (i32, i32),
     pub codec: String,
     pub fps: f64,
-    pub rotation: i32,
+    pub orientation: Orientation,
+    /// Width by height of a sample; (1, 1) where the file says nothing.
+    pub sample_aspect: (i32, i32),
 }
 
 impl Source {
@@ -41,18 +43,23 @@ impl Source {
         context.set_threading(codec::threading::Config::count(1));
         let mut settings = context.decoder();
         settings.set_packet_time_base(stream.time_base());
-        let rotation = rotation(&stream);
+        let orientation = Orientation::of(&stream);
+        let container_aspect = sample_aspect(&stream);
         let rate = [stream.avg_frame_rate(), stream.rate()].into_iter().find(|rate| rate.0 > 0 && rate.1 > 0);
         let (index, time_base) = (stream.index(), stream.time_base());
         let fps = rate.map_or(0.0, f64::from);
         let decoder = settings.video().map_err(unsupported)?;
+        let coded_aspect = decoder.aspect_ratio();
+        let aspects = [container_aspect, (coded_aspect.0, coded_aspect.1)];
+        let sample_aspect = aspects.into_iter().find(|aspect| aspect.0 > 0 && aspect.1 > 0).unwrap_or((1, 1));
         Ok(Self {
             decoder,
             stream: index,
             time_base: (time_base.0, time_base.1),
             codec: name.to_owned(),
             fps,
-            rotation,
+            orientation,
+            sample_aspect,
             input,
         })
     }

@@ -1,80 +1,122 @@
-//! Turning pictures upright, as the container's display matrix says. Mirroring is ignored.
+//! Turning pictures upright, as the container's display matrix says: quarter turns and mirrored ones.
 
 use ffmpeg_next::Stream;
 use ffmpeg_next::codec::packet::side_data;
 
-/// Turns a picture of `width`×`height` RGB pixels clockwise by a multiple of 90 degrees.
-pub fn turn(rgb: Vec<u8>, width: usize, height: usize, degrees: i32) -> Vec<u8> {
-    let pixel = |x: usize, y: usize| (y * width + x) * 3;
-    let from: Box<dyn Fn(usize, usize) -> usize> = match degrees {
-        90 => Box::new(|x, y| pixel(y, height - 1 - x)),
-        180 => Box::new(|x, y| pixel(width - 1 - x, height - 1 - y)),
-        270 => Box::new(|x, y| pixel(width - 1 - y, x)),
-        _ => return rgb,
-    };
-    let (out_width, out_height) = if degrees == 180 { (width, height) } else { (height, width) };
-    let mut turned = Vec::with_capacity(rgb.len());
-    for y in 0..out_height {
-        for x in 0..out_width {
-            let at = from(x, y);
-            turned.extend_from_slice(&rgb[at..at + 3]);
+/// How a coded picture becomes the one to be shown: one of the eight ways to lay a picture on a grid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orientation {
+    /// First mirrored left to right.
+    pub mirrored: bool,
+    /// Then turned clockwise by so many quarters, 0 to 3.
+    pub quarters: u8,
+}
+
+impl Orientation {
+    /// As the stream's display matrix says, to the nearest quarter; upright where it has none.
+    pub fn of(stream: &Stream<'_>) -> Self {
+        let matrix = stream.side_data().find(|data| data.kind() == side_data::Type::DisplayMatrix);
+        matrix.map_or(Self::default(), |matrix| Self::from_matrix(matrix.data()))
+    }
+
+    /// From the nine fixed-point numbers `a b u c d v x y w` of a display matrix: a point (x, y) of the picture is shown at
+    /// (ax + cy, bx + dy), with y downwards (ISO/IEC 14496-12, 8.3.2).
+    fn from_matrix(matrix: &[u8]) -> Self {
+        let number = |index: usize| {
+            let bytes = matrix.get(4 * index..4 * index + 4).and_then(|bytes| bytes.try_into().ok());
+            i64::from(bytes.map_or(0, i32::from_ne_bytes))
+        };
+        let (a, b, c, d) = (number(0), number(1), number(3), number(4));
+        if a * d == b * c {
+            return Self::default();
         }
+        // A mirror turns the plane over.
+        let mirrored = a * d < b * c;
+        // Where the picture's right is shown; mirrored, it is what was the left.
+        let (right, down) = if mirrored { (-a, -b) } else { (a, b) };
+        let quarters = match (right.abs() >= down.abs(), right >= 0, down >= 0) {
+            (true, true, _) => 0,
+            (true, false, _) => 2,
+            (false, _, true) => 1,
+            (false, _, false) => 3,
+        };
+        Self { mirrored, quarters }
     }
-    turned
-}
 
-/// Degrees clockwise by which the stream's display matrix turns the picture, to the nearest quarter.
-pub fn rotation(stream: &Stream<'_>) -> i32 {
-    let matrix = stream.side_data().find(|data| data.kind() == side_data::Type::DisplayMatrix);
-    matrix.map_or(0, |matrix| quarter_turns(matrix.data()) * 90)
-}
-
-/// Quarters of a turn clockwise, 0 to 3, from the nine 16.16 fixed-point numbers of a display matrix.
-fn quarter_turns(matrix: &[u8]) -> i32 {
-    let number = |index: usize| {
-        matrix
-            .get(4 * index..4 * index + 4)
-            .map_or(0.0, |bytes| f64::from(i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))
-    };
-    let across = number(0).hypot(number(3));
-    let down = number(1).hypot(number(4));
-    if across == 0.0 || down == 0.0 {
-        return 0;
+    /// Degrees clockwise.
+    pub fn degrees(self) -> i32 {
+        i32::from(self.quarters) * 90
     }
-    let degrees = (number(1) / down).atan2(number(0) / across).to_degrees();
-    #[expect(clippy::cast_possible_truncation, reason = "-2 to 2")]
-    let quarters = (degrees / 90.0).round() as i32;
-    quarters.rem_euclid(4)
+
+    /// Width and height change places.
+    pub fn lies(self) -> bool {
+        self.quarters % 2 == 1
+    }
+
+    /// A picture of `width`×`height` RGB pixels as it is to be shown.
+    pub fn apply(self, rgb: Vec<u8>, width: usize, height: usize) -> Vec<u8> {
+        if self == Self::default() {
+            return rgb;
+        }
+        let (out_width, out_height) = if self.lies() { (height, width) } else { (width, height) };
+        let mut turned = Vec::with_capacity(rgb.len());
+        for y in 0..out_height {
+            for x in 0..out_width {
+                let (from_x, from_y) = match self.quarters {
+                    0 => (x, y),
+                    1 => (y, height - 1 - x),
+                    2 => (width - 1 - x, height - 1 - y),
+                    _ => (width - 1 - y, x),
+                };
+                let from_x = if self.mirrored { width - 1 - from_x } else { from_x };
+                let at = (from_y * width + from_x) * 3;
+                turned.extend_from_slice(&rgb[at..at + 3]);
+            }
+        }
+        turned
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Would catch a quarter turn the wrong way round.
+    /// Would catch a quarter turn the wrong way round, and a mirror on the wrong side of a turn.
     #[test]
     fn pictures_turn_clockwise() {
         let pixels = |values: &[u8]| values.iter().flat_map(|&value| [value; 3]).collect::<Vec<u8>>();
         // 1 2 3
         // 4 5 6
         let picture = pixels(&[1, 2, 3, 4, 5, 6]);
-        assert_eq!(turn(picture.clone(), 3, 2, 90), pixels(&[4, 1, 5, 2, 6, 3]));
-        assert_eq!(turn(picture.clone(), 3, 2, 180), pixels(&[6, 5, 4, 3, 2, 1]));
-        assert_eq!(turn(picture.clone(), 3, 2, 270), pixels(&[3, 6, 2, 5, 1, 4]));
-        assert_eq!(turn(picture.clone(), 3, 2, 0), picture);
+        let turn = |mirrored, quarters| Orientation { mirrored, quarters }.apply(picture.clone(), 3, 2);
+        assert_eq!(turn(false, 0), picture);
+        assert_eq!(turn(false, 1), pixels(&[4, 1, 5, 2, 6, 3]));
+        assert_eq!(turn(false, 2), pixels(&[6, 5, 4, 3, 2, 1]));
+        assert_eq!(turn(false, 3), pixels(&[3, 6, 2, 5, 1, 4]));
+        assert_eq!(turn(true, 0), pixels(&[3, 2, 1, 6, 5, 4]));
+        assert_eq!(turn(true, 1), pixels(&[6, 3, 5, 2, 4, 1]));
     }
 
-    /// Would catch a matrix read as its transpose: phones held the usual way would come out upside down.
+    /// Would catch a matrix read as its transpose (phones held the usual way would come out upside down), and mirrored
+    /// pictures whose letters read backwards.
     #[test]
     fn display_matrices_are_quarter_turns() {
         let matrix = |a: i32, b: i32, c: i32, d: i32| {
             let one = 1 << 16;
             [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30].map(i32::to_ne_bytes).concat()
         };
-        assert_eq!(quarter_turns(&matrix(1, 0, 0, 1)), 0);
-        assert_eq!(quarter_turns(&matrix(0, 1, -1, 0)), 1);
-        assert_eq!(quarter_turns(&matrix(-1, 0, 0, -1)), 2);
-        assert_eq!(quarter_turns(&matrix(0, -1, 1, 0)), 3);
-        assert_eq!(quarter_turns(&[]), 0);
+        let of = |a, b, c, d| Orientation::from_matrix(&matrix(a, b, c, d));
+        let turned = |mirrored, quarters| Orientation { mirrored, quarters };
+        assert_eq!(of(1, 0, 0, 1), turned(false, 0));
+        assert_eq!(of(0, 1, -1, 0), turned(false, 1));
+        assert_eq!(of(-1, 0, 0, -1), turned(false, 2));
+        assert_eq!(of(0, -1, 1, 0), turned(false, 3));
+        // Left to right, and top to bottom.
+        assert_eq!(of(-1, 0, 0, 1), turned(true, 0));
+        assert_eq!(of(1, 0, 0, -1), turned(true, 2));
+        // Over the diagonals: (x, y) is shown at (y, x), or at (-y, -x).
+        assert_eq!(of(0, 1, 1, 0), turned(true, 3));
+        assert_eq!(of(0, -1, -1, 0), turned(true, 1));
+        assert_eq!(Orientation::from_matrix(&[]), turned(false, 0));
     }
 }

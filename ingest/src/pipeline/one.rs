@@ -87,6 +87,8 @@ impl Ingest<'_> {
         row.width = Some(summary.track.width);
         row.height = Some(summary.track.height);
         row.fps = Some(summary.track.fps);
+        let crop = summary.track.crop;
+        row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
         row.detail.clone_from(&summary.damage);
         let config = self.config;
         let needed = f64::from(config.min_frames) / config.fps;

@@ -9,32 +9,38 @@ use arrow::array::{Array, BinaryArray, Float32Array};
 
 use crate::{ClipMeta, columns::Columns, error::Result, table::NamedColumns};
 
-/// Scores of one clip. All are shares from 0 to 1 unless said otherwise.
+/// Scores of one clip, all from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scores {
-    /// Mean absolute difference between neighbouring frames.
+    /// Mean absolute difference between neighbouring frames, over all bytes of RGB.
     pub motion: f32,
-    /// The same of the block of the picture that moves most.
+    /// The same of the block that moves most, of 8×8 over the picture: a small figure in an otherwise still one.
     pub motion_block: f32,
-    /// Of the steps from frame to frame, those in which nothing moves.
+    /// Share of frames that only repeat the one before.
     pub static_share: f32,
-    /// Of the frames, different native frames: below 1 where the source has fewer frames a second than are sampled, or a gap.
+    /// Of the frames, different native ones: below 1 where the source has fewer frames a second than are sampled, or a gap.
     pub distinct_share: f32,
-    /// Of the pixels, black ones.
+    /// Share of pixels that are black.
     pub black_share: f32,
-    /// Of the pixels, white ones.
+    /// Share of pixels that are white.
     pub white_share: f32,
-    /// Standard deviation of the luma.
+    /// Standard deviation of luma within a frame over its greatest possible: 0 is one plain colour.
     pub contrast: f32,
-    /// How much of the contrast is in fine detail.
+    /// Difference between the strongest and the weakest of red, green and blue: 0 is grey, 1 is nothing but pure colours.
+    pub saturation: f32,
+    /// Energy of the Laplacian over 64 times the variance of luma: 0 is blurred, 0.31 is white noise.
     pub sharpness: f32,
-    /// Of the picture, what stays put while the rest scrolls.
-    pub overlay_share: f32,
-    /// Of the change between frames, what one translation of the whole picture explains.
+    /// Share of the change between neighbouring frames that one translation of the picture explains: a side-scroller's signal. 0 in a
+    /// game of single screens.
     pub scroll: f32,
-    /// Of the change between frames, what moving blocks explain.
-    pub coherence: f32,
-    /// Of the source's picture, black borders (cropped away where `ingest.aspect` says so).
+    /// Share of the picture that stays put while the rest scrolls: a HUD, a banner, the frame of a face camera, a fixed backdrop.
+    pub overlay_share: f32,
+    /// Change that neither staying nor one translation explains, over what two unrelated pictures would differ by: near 1 for
+    /// television static.
+    pub noise: f32,
+    /// Share of the change over eight frames, after the best translation, that a zoom about the centre explains.
+    pub zoom: f32,
+    /// Share of the source's picture that is black borders (cropped away where `ingest.aspect` says so).
     pub letterbox: f32,
     /// Perceptual hash over the clip; empty where the picture is too plain to tell clips apart.
     pub fingerprint: Vec<u8>,
@@ -50,7 +56,7 @@ macro_rules! columns {
 }
 
 /// All numeric scores, in the order of the schema.
-const COLUMNS: [Column; 12] = columns![
+const COLUMNS: [Column; 14] = columns![
     motion,
     motion_block,
     static_share,
@@ -58,10 +64,12 @@ const COLUMNS: [Column; 12] = columns![
     black_share,
     white_share,
     contrast,
+    saturation,
     sharpness,
-    overlay_share,
     scroll,
-    coherence,
+    overlay_share,
+    noise,
+    zoom,
     letterbox,
 ];
 /// Its column's name; SQL does not show it.

@@ -1,0 +1,286 @@
+//! Letterbox and pillarbox borders: black bars that stay where they are while the picture between them changes.
+//!
+//! A line at the edge belongs to a border if it is black, but for noise, in every frame that is looked at and
+//! shows anything at all: one frame with something else there ends the matter, so the first frame of an ordinary video
+//! usually does. A bar counts only together with the one opposite: games are black at the top, or at the bottom, or round the lamp
+//! that the player carries; bars that somebody added are there in pairs. Cost: the lines that are black, and one more a side.
+
+use std::ops::Range;
+
+use ffmpeg_next::frame;
+
+use crate::colour::Conversion;
+use crate::ffi::{Layout, Rectangle, properties, row};
+
+/// Mean brightness up to which a line is black, in levels of 255. Captures raise black, and beside the picture an encoder
+/// smears some of it into the bar.
+const DARK: u32 = 18;
+/// Brighter than what is smeared: text, or a picture.
+const BRIGHT: u32 = 64;
+/// One pixel in so many of a black line may be that.
+const NOISE: u32 = 64;
+/// Mean distance of a black line's chroma from grey: dark blue is a colour.
+const NEUTRAL: u32 = 8;
+/// A bar is at least this share of the side (one in …).
+const LEAST: u32 = 50;
+/// What is left is at least this share of the picture (one in …).
+const LEFT: u64 = 2;
+/// A frame shows something if one pixel in so many is not black.
+const LIT: u32 = 50;
+/// Frames that show something before a bar is believed.
+const EVIDENCE: usize = 8;
+
+/// What has been seen of the edges of a video's frames.
+#[derive(Clone, Debug)]
+pub struct Borders {
+    size: (u32, u32),
+    /// Lines that were black in all frames: top, bottom, left, right.
+    black: [u32; 4],
+    /// Corners are at multiples of these.
+    align: (u32, u32),
+    frames: usize,
+}
+
+impl Borders {
+    /// For frames of the size and kind of this one. `None` for pixel formats that cannot be looked into.
+    pub fn new(frame: &frame::Video) -> Option<Self> {
+        let found = properties(frame);
+        let layout = Layout::of(found.pixel_format)?;
+        let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
+        Some(Self { size: (width, height), black: [height, height, width, width], align: layout.chroma, frames: 0 })
+    }
+
+    /// Looks at a frame. Damaged, dark and differently sized ones say nothing.
+    pub fn look(&mut self, frame: &frame::Video) {
+        let Some(lines) = Lines::of(frame).filter(|lines| (lines.width, lines.height) == self.size) else { return };
+        if frame.is_corrupt() || frame.has_decode_errors() || lines.show_nothing() {
+            return;
+        }
+        self.frames += 1;
+        // The fields of an interlaced frame have chroma lines of their own.
+        let fields = if frame.is_interlaced() { 2 } else { 1 };
+        self.align = (self.align.0.max(lines.layout.chroma.0), self.align.1.max(lines.layout.chroma.1 * fields));
+        let (width, height) = self.size;
+        let [top, bottom, left, right] = &mut self.black;
+        *top = run_of_black(*top, |y| lines.row_is_black(y));
+        *bottom = run_of_black(*bottom, |y| lines.row_is_black(height - 1 - y));
+        // Only beside what is left between the bars above and below.
+        let rows = *top..height.saturating_sub(*bottom);
+        *left = run_of_black(*left, |x| lines.column_is_black(x, rows.clone()));
+        *right = run_of_black(*right, |x| lines.column_is_black(width - 1 - x, rows.clone()));
+    }
+
+    /// No further frame can make a border of it.
+    pub fn hopeless(&self) -> bool {
+        self.pairs() == [0; 4]
+    }
+
+    /// What is left without the borders; `None` where there are none to speak of.
+    pub fn crop(&self) -> Option<Rectangle> {
+        let pairs = self.pairs();
+        if self.frames < EVIDENCE || pairs == [0; 4] {
+            return None;
+        }
+        let (width, height) = self.size;
+        let start = |black: u32, align: u32| black.div_ceil(align) * align;
+        let end = |side: u32, black: u32, align: u32| {
+            // The picture's own edge needs no alignment.
+            if black == 0 { side } else { (side - black) / align * align }
+        };
+        let (x, y) = (start(pairs[2], self.align.0), start(pairs[0], self.align.1));
+        let (to_x, to_y) = (end(width, pairs[3], self.align.0), end(height, pairs[1], self.align.1));
+        let left = Rectangle { x, y, width: to_x.checked_sub(x)?, height: to_y.checked_sub(y)? };
+        let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
+        (area(left.width, left.height) * LEFT >= area(width, height)).then_some(left)
+    }
+
+    /// The black lines of each side, 0 where a bar is too thin, or alone.
+    fn pairs(&self) -> [u32; 4] {
+        let [top, bottom, left, right] = self.black;
+        let pair = |one: u32, other: u32, side: u32| {
+            let (thin, thick) = (one.min(other), one.max(other));
+            if thin < side.div_ceil(LEAST) || thin < thick.div_ceil(2) { [0, 0] } else { [one, other] }
+        };
+        let ([top, bottom], [left, right]) = (pair(top, bottom, self.size.1), pair(left, right, self.size.0));
+        [top, bottom, left, right]
+    }
+}
+
+/// Share of the picture's area that a crop takes away, 0 to 1.
+pub fn share(crop: Option<&Rectangle>, width: u32, height: u32) -> f64 {
+    let area = f64::from(width) * f64::from(height);
+    crop.map_or(0.0, |crop| 1.0 - f64::from(crop.width) * f64::from(crop.height) / area.max(1.0))
+}
+
+/// How many of the first `most` lines are black without a break.
+fn run_of_black(most: u32, is_black: impl Fn(u32) -> bool) -> u32 {
+    (0..most).find(|&line| !is_black(line)).unwrap_or(most)
+}
+
+/// The pixels of a frame, line by line.
+struct Lines<'a> {
+    frame: &'a frame::Video,
+    layout: Layout,
+    width: u32,
+    height: u32,
+    /// Luma's black and white are 16 and 235.
+    limited: bool,
+}
+
+impl<'a> Lines<'a> {
+    fn of(frame: &'a frame::Video) -> Option<Self> {
+        let found = properties(frame);
+        let layout = Layout::of(found.pixel_format)?;
+        let limited = !layout.rgb && !Conversion::of(&found).full_range;
+        Some(Self {
+            frame,
+            layout,
+            width: u32::try_from(found.width).ok()?,
+            height: u32::try_from(found.height).ok()?,
+            limited,
+        })
+    }
+
+    /// The rows of the components in which line `y` of the picture is.
+    fn rows(&self, y: u32) -> [&'a [u8]; 3] {
+        let mut rows: [&[u8]; 3] = [&[]; 3];
+        for (index, (component, place)) in self.layout.components.iter().zip(&mut rows).enumerate() {
+            let line = if index > 0 && component.plane > 0 { y / self.layout.chroma.1 } else { y };
+            *place = row(self.frame, &self.layout, component.plane, line).unwrap_or_default();
+        }
+        rows
+    }
+
+    /// Brightness and distance from grey of a pixel, in levels of 255. Of RGB the largest says both.
+    fn pixel(&self, rows: &[&[u8]; 3], x: u32) -> (u32, u32) {
+        let level = |index: usize, x: u32| {
+            self.layout.components.get(index).map(|component| u32::from(component.level(rows[index], x as usize)))
+        };
+        if self.layout.rgb {
+            return ((0..3).filter_map(|index| level(index, x)).max().unwrap_or(0), 0);
+        }
+        let luma = level(0, x).unwrap_or(0);
+        let bright = if self.limited { luma.saturating_sub(16) * 255 / 219 } else { luma };
+        let chroma = |index| level(index, x / self.layout.chroma.0).map_or(0, |level| level.abs_diff(128));
+        (bright, chroma(1).max(chroma(2)))
+    }
+
+    fn row_is_black(&self, y: u32) -> bool {
+        let rows = self.rows(y);
+        is_black((0..self.width).map(|x| self.pixel(&rows, x)), self.width)
+    }
+
+    fn column_is_black(&self, x: u32, between: Range<u32>) -> bool {
+        let length = between.end.saturating_sub(between.start);
+        is_black(between.map(|y| self.pixel(&self.rows(y), x)), length)
+    }
+
+    /// Nothing but black, seen through a grid.
+    fn show_nothing(&self) -> bool {
+        let (mut lit, mut all) = (0, 0);
+        for y in (0..self.height).step_by(8) {
+            let rows = self.rows(y);
+            for x in (0..self.width).step_by(8) {
+                let (bright, coloured) = self.pixel(&rows, x);
+                lit += u32::from(bright > DARK || coloured > NEUTRAL);
+                all += 1;
+            }
+        }
+        lit * LIT < all
+    }
+}
+
+/// Whether a line of so many pixels is black.
+fn is_black(mut pixels: impl Iterator<Item = (u32, u32)>, length: u32) -> bool {
+    let (mut brightness, mut colour, mut outliers) = (0, 0, 0);
+    pixels.all(|(bright, coloured)| {
+        brightness += bright;
+        colour += coloured;
+        outliers += u32::from(bright > BRIGHT);
+        brightness <= DARK * length && colour <= NEUTRAL * length && outliers * NOISE <= length
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::format::Pixel;
+
+    use super::*;
+
+    /// A grey picture between bars, in frames of `width`×`height` limited-range YUV.
+    fn barred(
+        format: Pixel,
+        (width, height): (u32, u32),
+        [top, bottom, left, right]: [u32; 4],
+        grey: u8,
+    ) -> frame::Video {
+        let mut frame = frame::Video::new(format, width, height);
+        for plane in 0..3 {
+            let (stride, rows) = (frame.stride(plane), frame.plane_height(plane));
+            let data = frame.data_mut(plane);
+            for y in 0..rows {
+                for x in 0..u32::try_from(stride).unwrap() {
+                    let inside = (left..width - right).contains(&x) && (top..height - bottom).contains(&y);
+                    let level = if plane > 0 {
+                        128
+                    } else if inside {
+                        grey
+                    } else {
+                        16
+                    };
+                    data[(y * u32::try_from(stride).unwrap() + x) as usize] = level;
+                }
+            }
+        }
+        frame
+    }
+
+    fn found(frames: &[frame::Video]) -> Option<Rectangle> {
+        let mut borders = Borders::new(&frames[0]).unwrap();
+        frames.iter().for_each(|frame| borders.look(frame));
+        assert!(!borders.hopeless() || borders.crop().is_none());
+        borders.crop()
+    }
+
+    fn of(format: Pixel, bars: [u32; 4]) -> Option<Rectangle> {
+        let frames: Vec<_> = (0..10).map(|_| barred(format, (200, 100), bars, 90)).collect();
+        found(&frames)
+    }
+
+    /// Would catch bars that are missed, thin edges that are cut, and corners between two chroma samples.
+    #[test]
+    fn pairs_of_bars_are_cut_on_whole_chroma_samples() {
+        let rectangle = |x, y, width, height| Some(Rectangle { x, y, width, height });
+        assert_eq!(of(Pixel::YUV444P, [10, 11, 0, 0]), rectangle(0, 10, 200, 79));
+        assert_eq!(of(Pixel::YUV420P, [10, 11, 0, 0]), rectangle(0, 10, 200, 78));
+        assert_eq!(of(Pixel::YUV420P, [0, 0, 25, 24]), rectangle(26, 0, 150, 100));
+        assert_eq!(of(Pixel::YUV420P, [10, 10, 20, 20]), rectangle(20, 10, 160, 80));
+        assert_eq!(of(Pixel::YUV420P, [1, 1, 3, 3]), None, "thin");
+        assert_eq!(of(Pixel::YUV420P, [30, 0, 0, 40]), None, "alone");
+        assert_eq!(of(Pixel::YUV420P, [40, 40, 0, 0]), None, "hardly anything is left");
+    }
+
+    /// Would catch the dark scene of a game taken for a letterbox, and a fade or a cut that hides one.
+    #[test]
+    fn every_lit_frame_must_have_them() {
+        let size = (200, 100);
+        let mut frames: Vec<_> = (0..10).map(|_| barred(Pixel::YUV420P, size, [20, 20, 0, 0], 90)).collect();
+        frames.push(barred(Pixel::YUV420P, size, [0; 4], 16));
+        frames.push(barred(Pixel::YUV420P, size, [40, 40, 80, 80], 90));
+        frames.push(barred(Pixel::YUV420P, (100, 100), [0; 4], 90));
+        assert!(found(&frames).is_some(), "black, darker and other frames say nothing against it");
+        frames.push(barred(Pixel::YUV420P, size, [20, 10, 0, 0], 90));
+        assert_eq!(found(&frames), Some(Rectangle { x: 0, y: 20, width: 200, height: 70 }));
+        frames.push(barred(Pixel::YUV420P, size, [20, 0, 0, 0], 90));
+        assert_eq!(found(&frames), None);
+        assert_eq!(found(&frames[..5]), None, "too few to tell");
+    }
+
+    /// Would catch colour taken for black.
+    #[test]
+    fn dark_blue_is_no_border() {
+        let mut frames: Vec<_> = (0..10).map(|_| barred(Pixel::YUV444P, (200, 100), [20, 20, 0, 0], 90)).collect();
+        frames.iter_mut().for_each(|frame| frame.data_mut(1).fill(150));
+        assert_eq!(found(&frames), None);
+    }
+}

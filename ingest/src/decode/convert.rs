@@ -1,0 +1,136 @@
+//! From a decoded frame to upright RGB of the configured size, in one swscale pass.
+//!
+//! An interlaced frame is two pictures, half a frame apart in time, woven line by line: only the first is shown, so there
+//! is no comb and no guess (`ffmpeg -vf field`). Borders are cut where a crop is given and the frame is of its size. The
+//! display aspect ratio, with the shape of the samples, matters only where the picture is padded.
+
+use std::collections::hash_map::{Entry, HashMap};
+
+use ffmpeg_next::frame;
+
+use super::tonemap::ToneMap;
+use super::upright::Orientation;
+use crate::colour::{Conversion, Hdr};
+use crate::config::{Aspect, IngestConfig};
+use crate::ffi::{Field, Layout, Rectangle, Scaler, View, properties};
+
+/// Kinds of frame that are remembered: there are a handful in a file, and a hostile one must not hold memory without bound.
+const KINDS: usize = 16;
+
+/// Converts the frames of one stream.
+pub struct Converter<'a> {
+    config: &'a IngestConfig,
+    orientation: Orientation,
+    /// Width by height of a sample.
+    sample_aspect: (i32, i32),
+    /// What is shown of frames of this native size.
+    crop: Option<((u32, u32), Rectangle)>,
+    scalers: HashMap<(View, (u32, u32)), Scaler>,
+    tone_maps: HashMap<Hdr, ToneMap>,
+}
+
+impl<'a> Converter<'a> {
+    pub fn new(config: &'a IngestConfig, orientation: Orientation, sample_aspect: (i32, i32)) -> Self {
+        Self { config, orientation, sample_aspect, crop: None, scalers: HashMap::new(), tone_maps: HashMap::new() }
+    }
+
+    /// From now on only `crop` of frames of `size` is shown.
+    pub fn crop(&mut self, size: (u32, u32), crop: Rectangle) {
+        self.crop = Some((size, crop));
+    }
+
+    /// A frame as `height × width × 3` bytes; `None` where swscale cannot read it.
+    pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
+        let found = properties(frame);
+        let size = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
+        let conversion = Conversion::of(&found);
+        let view = View {
+            frame: found,
+            crop: self.crop.filter(|(of, _)| *of == size).map(|(_, crop)| crop),
+            field: first_field(frame, found.pixel_format),
+            sws_matrix: conversion.sws_matrix,
+            full_range: conversion.full_range,
+            deep: conversion.hdr.is_some(),
+        };
+        let shown = self.shown_size(size);
+        let (width, height) = if self.orientation.lies() { (shown.1, shown.0) } else { shown };
+        if self.scalers.len() >= KINDS {
+            self.scalers.clear();
+        }
+        let scaler = match self.scalers.entry((view, (width, height))) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(Scaler::new(view, width, height)?),
+        };
+        let mut rgb = scaler.rgb(frame)?;
+        if let Some(hdr) = conversion.hdr {
+            rgb = self.tone_maps.entry(hdr).or_insert_with(|| ToneMap::new(hdr)).apply(&rgb);
+        }
+        Some(self.pad(self.orientation.apply(rgb, width as usize, height as usize), shown))
+    }
+
+    /// Size at which an upright picture of a native size is shown in the configured one.
+    fn shown_size(&self, (width, height): (u32, u32)) -> (u32, u32) {
+        let whole = (self.config.width, self.config.height);
+        if self.config.aspect != Aspect::Pad {
+            return whole;
+        }
+        let (across, down) = self.sample_aspect;
+        let lying = self.orientation.lies();
+        let shape = (f64::from(width) * f64::from(across), f64::from(height) * f64::from(down));
+        let (wide, high) = if lying { (shape.1, shape.0) } else { shape };
+        fit(wide, high, whole)
+    }
+
+    /// Puts a picture into the middle of the configured size; what is left is black.
+    fn pad(&self, rgb: Vec<u8>, (shown_width, shown_height): (u32, u32)) -> Vec<u8> {
+        let (width, height) = (self.config.width, self.config.height);
+        if (shown_width, shown_height) == (width, height) {
+            return rgb;
+        }
+        let (row, shown_row) = (width as usize * 3, shown_width as usize * 3);
+        let (left, top) = ((width - shown_width) as usize / 2 * 3, (height - shown_height) as usize / 2);
+        let mut padded = vec![0; row * height as usize];
+        for (line, shown) in padded.chunks_exact_mut(row).skip(top).zip(rgb.chunks_exact(shown_row)) {
+            line[left..left + shown_row].copy_from_slice(shown);
+        }
+        padded
+    }
+}
+
+/// The largest size of a shape within `whole`, at least a pixel.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and the configured size")]
+fn fit(wide: f64, high: f64, whole: (u32, u32)) -> (u32, u32) {
+    let scale = (f64::from(whole.0) / wide).min(f64::from(whole.1) / high);
+    let side = |length: f64, most: u32| (length * scale).round().clamp(1.0, f64::from(most)) as u32;
+    (side(wide, whole.0), side(high, whole.1))
+}
+
+/// The earlier field of an interlaced frame whose lines can be taken apart.
+fn first_field(frame: &frame::Video, pixel_format: i32) -> Option<Field> {
+    let separable = frame.is_interlaced() && frame.height() >= 8 && Layout::of(pixel_format).is_some();
+    separable.then(|| if frame.is_top_first() { Field::Top } else { Field::Bottom })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a picture squeezed although it was to be padded, and one that is thinner than a pixel.
+    #[test]
+    fn pictures_fit_into_the_configured_size() {
+        assert_eq!(fit(640.0, 360.0, (160, 90)), (160, 90));
+        assert_eq!(fit(640.0, 480.0, (160, 90)), (120, 90));
+        assert_eq!(fit(1280.0, 360.0, (160, 90)), (160, 45));
+        assert_eq!(fit(100_000.0, 1.0, (160, 90)), (160, 1));
+    }
+
+    /// Would catch a mobile phone's upright video that is laid on its side before it is padded, or samples whose shape is ignored.
+    #[test]
+    fn shape_is_that_of_the_upright_picture() {
+        let config = IngestConfig { aspect: Aspect::Pad, ..IngestConfig::default() };
+        let turned = Orientation { mirrored: false, quarters: 1 };
+        assert_eq!(Converter::new(&config, Orientation::default(), (4, 3)).shown_size((480, 360)), (160, 90));
+        assert_eq!(Converter::new(&config, Orientation::default(), (1, 1)).shown_size((480, 360)), (120, 90));
+        assert_eq!(Converter::new(&config, turned, (1, 1)).shown_size((360, 640)), (160, 90));
+    }
+}
