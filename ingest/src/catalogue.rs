@@ -134,8 +134,8 @@ impl Catalogue {
                 row.metadata_key.clone_from(&source.metadata_key);
             }
             let outlived = row.source_id.is_empty() || row.reason.as_deref() == Some(Reason::Changed.code());
-            let still = source.reject.as_ref().map(|reject| reject.reason.code()) == row.reason.as_deref();
-            !outlived || still
+            let still = source.reject.as_ref().map(|reject| source.rejected(source.row(), reject).reason);
+            !outlived || still == Some(row.reason.clone())
         });
         (rows != self.rows).then_some(rows)
     }

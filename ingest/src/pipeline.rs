@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use camino::Utf8Path;
-use genie_shards::{Manifest, SourceRow, Status};
+use genie_shards::{Manifest, SourceRow};
 use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lock::Lock;
@@ -136,10 +136,8 @@ fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<
             let so_far = clips.fetch_add(row.clips_kept as usize, Ordering::Relaxed) + row.clips_kept as usize;
             progress.set_message(format!("{so_far} clips"));
             progress.inc(1);
-            tally::tell(source, &row);
-            if !(source.guess && row.status == Status::Rejected) {
-                writer.source(row);
-            }
+            tally::tell(&row);
+            writer.source(row);
         }
         let files = writer.publish()?;
         Manifest::commit(root, |manifest| files.add_to(manifest))?;

@@ -32,6 +32,8 @@ pub enum Reason {
     Timeout,
     /// The file was written to while it was being read; the next run looks at it again.
     Changed,
+    /// It has no ending that says it is a video, and it is none. Not counted as a reject.
+    NotAVideo,
     /// Its `.info.json` names it as something else than wanted (`[ingest.metadata]`).
     Metadata,
     /// It was decoded, but `ingest.keep` holds for none of its clips.
@@ -58,6 +60,7 @@ impl Reason {
             Self::DecoderCrashed => "decoder_crashed",
             Self::Timeout => "timeout",
             Self::Changed => "changed",
+            Self::NotAVideo => "not_a_video",
             Self::Metadata => "metadata",
             Self::Filtered => "filtered",
             Self::Gone => "gone",
@@ -66,11 +69,11 @@ impl Reason {
         }
     }
 
-    /// Whether this is a choice that the user made, and not a file that cannot be used: it does not make the exit code 2.
-    pub fn is_choice(code: &str) -> bool {
-        [Self::Duplicate, Self::Metadata, Self::Filtered, Self::NearDuplicate]
-            .iter()
-            .any(|reason| reason.code() == code)
+    /// Whether nothing is wrong with the file, it is only not wanted: that does not make the exit code 2.
+    pub fn is_harmless(code: &str) -> bool {
+        const HARMLESS: [Reason; 5] =
+            [Reason::Duplicate, Reason::NotAVideo, Reason::Metadata, Reason::Filtered, Reason::NearDuplicate];
+        HARMLESS.iter().any(|reason| reason.code() == code)
     }
 
     /// Whether what was decoded before is not to be used either: another run might decode something else.

@@ -28,14 +28,14 @@ fn meddled(place: &Place, settings: &[&str], signal: &str) -> Output {
     run.wait_with_output().unwrap()
 }
 
-/// Would catch a segfault in FFmpeg that ends the run, or costs other files.
+/// Would catch a crash in FFmpeg that ends the run, or costs other files.
 #[test]
 fn a_decoder_that_dies_costs_one_row() {
     let place = Place::new();
-    let output = meddled(&place, &[], "-SEGV");
+    let output = meddled(&place, &[], "-ABRT");
     assert_eq!(code(&output), 2, "{}", stderr(&output));
     let rows = place.sql("select reason, detail from sources where status = 'rejected'");
-    assert!(rows.contains("decoder_crashed,the decoder process ended with signal: 11"), "{rows}");
+    assert!(rows.contains("decoder_crashed,the decoder process ended with signal: 6"), "{rows}");
     assert_eq!(place.clips(None).len(), 5, "and none of the clips that came before it died");
     assert_eq!(place.sql("select count(*) from clips"), "count(*)\n5\n");
     assert_eq!(code(&place.start(&["verify"])), 0);
@@ -58,7 +58,7 @@ fn a_decoder_that_hangs_costs_one_row() {
 #[test]
 fn a_decoder_that_is_slow_costs_one_row() {
     let place = Place::new();
-    place.sample(1, 3600, 1);
+    place.sample(1, 240, 1);
     let output = place.run(&["ingest.decoder.total_s=1", "ingest.fps=60", "ingest.width=320", "ingest.height=320"]);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
     assert!(place.sql("select reason from sources").contains("timeout"));

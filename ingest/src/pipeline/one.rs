@@ -1,7 +1,7 @@
 //! Ingesting one source: decoding it, cutting it, judging its clips, and saying in its row how that went.
 
 use anyhow::{Context as _, Result};
-use genie_shards::{SourceRow, Split, Status};
+use genie_shards::{SourceRow, Split};
 use genie_stage::stop::Stop;
 
 use super::source::Source;
@@ -71,11 +71,11 @@ impl Ingest<'_> {
             if reject.reason.taints() {
                 writer.take_back(&source.id);
             }
-            return Ok(SourceRow { clips_kept: 0, ..with_reject(row, &reject) });
+            return Ok(SourceRow { clips_kept: 0, ..source.rejected(row, &reject) });
         }
         if kept == 0 && cut > 0 {
             // What exactly is said when the run is settled, in one way for all sources.
-            return Ok(with_reject(row, &Reject::new(Reason::Filtered, "")));
+            return Ok(source.rejected(row, &Reject::new(Reason::Filtered, "")));
         }
         Ok(row)
     }
@@ -107,15 +107,6 @@ fn sidecar(source: &Source) -> Option<Sidecar> {
             tracing::warn!("{problem}; the video is ingested without actions");
             None
         }
-    }
-}
-
-fn with_reject(row: SourceRow, reject: &Reject) -> SourceRow {
-    SourceRow {
-        status: Status::Rejected,
-        reason: Some(reject.reason.code().to_owned()),
-        detail: Some(reject.detail.clone()),
-        ..row
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use genie_shards::SourceRow;
 
 use super::source::Source;
+use super::tally::tell;
 use crate::catalogue::Catalogue;
 use crate::config::MetadataRules;
 use crate::metadata;
@@ -64,12 +65,9 @@ impl Work {
 
     /// Notes a source that is not decoded, if that is new.
     fn reject(&mut self, source: &Source, reject: &Reject, catalogue: &Catalogue) {
-        let row = source.rejected(reject);
+        let row = source.rejected(source.row(), reject);
         if !catalogue.has_row(&row) {
-            match reject.reason {
-                Reason::Duplicate => tracing::debug!("{}: {reject}", row.source_path),
-                _ => tracing::warn!("{}: {reject}", row.source_path),
-            }
+            tell(&row);
             self.rows.push(row);
         }
     }

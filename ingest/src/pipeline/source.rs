@@ -68,13 +68,15 @@ impl Source {
         }
     }
 
-    pub fn rejected(&self, reject: &Reject) -> SourceRow {
-        SourceRow {
-            status: Status::Rejected,
-            reason: Some(reject.reason.code().to_owned()),
-            detail: Some(reject.detail.clone()),
-            ..self.row()
-        }
+    /// The row of this source if it is rejected, with what is known of it in `row`.
+    pub fn rejected(&self, row: SourceRow, reject: &Reject) -> SourceRow {
+        let harmless = Reason::is_harmless(reject.reason.code());
+        let (reason, detail) = if self.guess && !harmless {
+            (Reason::NotAVideo, reject.to_string())
+        } else {
+            (reject.reason, reject.detail.clone())
+        };
+        SourceRow { status: Status::Rejected, reason: Some(reason.code().to_owned()), detail: Some(detail), ..row }
     }
 
     /// The path as the catalog has it.

@@ -11,8 +11,8 @@ use crate::reject::Reason;
 
 /// What became of the sources that were asked for.
 pub struct Tally {
-    /// Path, content, and whether it was only a guess that this is a video.
-    asked: Vec<(String, String, bool)>,
+    /// Path and content.
+    asked: Vec<(String, String)>,
     accepted: u64,
     clips: u64,
     new_clips: u64,
@@ -26,13 +26,13 @@ pub struct Tally {
 
 impl Tally {
     pub fn new(sources: &[Source]) -> Self {
-        let asked = sources.iter().map(|source| (source.shown_path(), source.id.clone(), source.guess)).collect();
+        let asked = sources.iter().map(|source| (source.shown_path(), source.id.clone())).collect();
         Self { asked, accepted: 0, clips: 0, new_clips: 0, new: 0, filtered: 0, duplicates: 0, rejected: 0 }
     }
 
     /// Counts by the catalog as it is at the end; `work` is what this run had to do.
     pub fn count(&mut self, catalogue: &Catalogue, work: &Work) {
-        for (path, id, guess) in &self.asked {
+        for (path, id) in &self.asked {
             // The content may be known from a file that is gone.
             let row = catalogue.row_of(path, id).or_else(|| catalogue.decided(id));
             let Some(row) = row else { continue };
@@ -42,8 +42,8 @@ impl Tally {
                     self.clips += u64::from(row.clips_kept);
                 }
                 Some(reason) if reason == Reason::Duplicate.code() => self.duplicates += 1,
-                Some(reason) if Reason::is_choice(reason) => self.filtered += 1,
-                Some(_) if *guess => {}
+                Some(reason) if reason == Reason::NotAVideo.code() => {}
+                Some(reason) if Reason::is_harmless(reason) => self.filtered += 1,
                 Some(_) => self.rejected += 1,
             }
         }
@@ -72,11 +72,10 @@ impl Tally {
 }
 
 /// Says what became of a source, where that is worth a line.
-pub fn tell(source: &Source, row: &SourceRow) {
+pub fn tell(row: &SourceRow) {
     let detail = row.detail.as_deref().unwrap_or("");
     match &row.reason {
-        Some(reason) if source.guess => tracing::debug!("{} has no ending and is no video: {reason}", row.source_path),
-        Some(reason) if Reason::is_choice(reason) => tracing::debug!("{}: {reason}: {detail}", row.source_path),
+        Some(reason) if Reason::is_harmless(reason) => tracing::debug!("{}: {reason}: {detail}", row.source_path),
         Some(reason) => tracing::warn!("{}: {reason}: {detail}", row.source_path),
         None if detail.is_empty() => {}
         None => tracing::warn!("{}: {detail}", row.source_path),
