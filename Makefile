@@ -20,10 +20,12 @@ DATA = $(if $(VIDEOS),--videos "$$VIDEOS" --root "$${ROOT:-data/$$(basename "$$V
 DEVICES = $(if $(DEVICE),$(foreach section,tokenizer lam dynamics evaluate,--set $(section).device=$(DEVICE)))
 # 2 is "done, some videos were rejected", which genie has said; to make, it is no error.
 RUN = $(GENIE) run "$$PIPELINE" $(DATA) $(DEVICES)
+BINARIES = genie genie-ingest genie-tokenize genie-train genie-evaluate
+PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo ingest tokenize train evaluate status test lint
+.PHONY: help setup build demo ingest tokenize train evaluate status install test fuzz-ingest lint
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -59,10 +61,21 @@ build: setup ## Build all binaries
 	@test -x $(GENIE) || echo 'building: the first time takes half an hour on two cores, the next ones seconds' >&2
 	@$(CARGO) build --release --workspace --locked $(if $(FEATURES),--features $(FEATURES))
 
+install: build ## Install the binaries, and units for a nightly ingest (PREFIX=/usr/local, DESTDIR=)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/genie" "$(DESTDIR)/etc/systemd/system" "$(DESTDIR)/etc/genie"
+	install -m 755 $(foreach binary,$(BINARIES),"$$CARGO_TARGET_DIR/release/$(binary)") "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 ingest/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/ingest.md"
+	sed 's|/usr/local|$(PREFIX)|' pipelines/nightly/genie-ingest.service > "$(DESTDIR)/etc/systemd/system/genie-ingest.service"
+	install -m 644 pipelines/nightly/genie-ingest.timer "$(DESTDIR)/etc/systemd/system"
+	test -e "$(DESTDIR)/etc/genie/ingest.toml" || install -m 644 pipelines/nightly/ingest.toml "$(DESTDIR)/etc/genie/ingest.toml"
+
 test: setup ## Build and run all tests
 	@# The black-box tests run the built binaries, which `cargo test` alone would not build.
 	$(CARGO) build --release --workspace --locked
 	$(CARGO) test --release --workspace --locked
+
+fuzz-ingest: setup ## Feed ingest 2,000 mutated videos (minutes)
+	$(CARGO) test --release --workspace --locked --test fuzz -- --ignored --nocapture
 
 lint: setup ## Check formatting and lints
 	$(CARGO) fmt --check

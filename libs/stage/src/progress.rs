@@ -44,6 +44,8 @@ enum View {
     Bar(ProgressBar),
     /// When the last line was written.
     Lines(Mutex<Instant>),
+    /// With `--quiet`: who asks for nothing but what went wrong gets no progress either.
+    Nothing,
 }
 
 impl Progress {
@@ -51,7 +53,11 @@ impl Progress {
     #[must_use]
     pub fn new(label: impl Into<String>, total: u64) -> Self {
         let label = label.into();
-        let view = if on_terminal() { View::Bar(bar(&label, total)) } else { View::Lines(Mutex::new(Instant::now())) };
+        let view = match (tracing::enabled!(tracing::Level::INFO), on_terminal()) {
+            (false, _) => View::Nothing,
+            (true, true) => View::Bar(bar(&label, total)),
+            (true, false) => View::Lines(Mutex::new(Instant::now())),
+        };
         Self {
             label,
             total,
@@ -102,6 +108,7 @@ impl Progress {
                 bar.abandon();
             }
             View::Lines(_) => suspend(|| eprintln!("{}", self.last_line())),
+            View::Nothing => {}
         }
     }
 
@@ -118,6 +125,7 @@ impl Progress {
                     suspend(|| eprintln!("{}", self.line()));
                 }
             }
+            View::Nothing => {}
         }
     }
 

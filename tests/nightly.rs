@@ -1,0 +1,84 @@
+//! The nightly ingest of `pipelines/nightly`: the units are sound, and the very commands that they and the crontab name do the work.
+
+use std::fs;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_tests::{Dataset, binary};
+
+fn nightly(name: &str) -> String {
+    let path = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/nightly").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Somewhere with videos, and the config with its places there.
+fn installed() -> (Dataset, Utf8PathBuf) {
+    let dataset = Dataset::new();
+    dataset.stage("ingest", "sample", &["--out", "videos", "--episodes", "3"]).expect(0);
+    let config = nightly("ingest.toml")
+        .replace("/var/lib/genie/dataset", dataset.path("nightly").as_str())
+        .replace("/srv/videos", dataset.path("videos").as_str());
+    let path = dataset.path("ingest.toml");
+    fs::write(&path, config).expect("a config");
+    (dataset, path)
+}
+
+/// A command as the machine of this test has it.
+fn local(command: &str, dataset: &Dataset, config: &Utf8Path) -> String {
+    command
+        .replace("/usr/local/bin/genie-ingest", binary("genie-ingest").to_str().expect("a UTF-8 name"))
+        .replace("/etc/genie/ingest.toml", config.as_str())
+        .replace("/var/lib/genie", dataset.path("").as_str())
+}
+
+fn shell(command: &str) -> std::process::Output {
+    Command::new("sh").args(["-c", command]).output().expect("a shell")
+}
+
+/// Would catch: a unit or a crontab line with a misspelt flag or a config key that is gone, which nobody sees until morning.
+#[test]
+fn the_commands_do_the_work() {
+    let (dataset, config) = installed();
+    let service = nightly("genie-ingest.service");
+    let start = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
+    let first = shell(&local(start, &dataset, &config));
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+
+    let crontab = nightly("crontab");
+    let line = crontab.lines().find(|line| !line.is_empty() && !line.starts_with('#')).expect("a line");
+    let fields: Vec<&str> = line.splitn(6, ' ').collect();
+    assert!(!line.contains('%'), "cron would end the line there");
+    let again = shell(&local(fields[5], &dataset, &config));
+    assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(again.stdout.is_empty(), "cron would send mail: {}", String::from_utf8_lossy(&again.stdout));
+    assert!(again.stderr.is_empty(), "cron would send mail: {}", String::from_utf8_lossy(&again.stderr));
+
+    fs::write(dataset.path("videos/bad.mp4"), "no video").expect("a file");
+    let told = shell(&local(fields[5], &dataset, &config));
+    assert_eq!(told.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("bad.mp4"));
+    let silent = shell(&local(fields[5], &dataset, &config));
+    assert_eq!((silent.status.code(), silent.stderr.len()), (Some(2), 0), "once is enough");
+}
+
+/// Would catch: a setting that systemd does not know and ignores, such as a misspelt sandbox.
+#[test]
+fn systemd_knows_every_setting() {
+    let (dataset, config) = installed();
+    let mut units = Vec::new();
+    for name in ["genie-ingest.service", "genie-ingest.timer"] {
+        let path = dataset.path(name);
+        // Its user and its place need not exist here.
+        let unit = local(&nightly(name), &dataset, &config).replace("User=genie", "User=root");
+        fs::write(&path, unit).expect("a unit");
+        units.push(path);
+    }
+    let Ok(output) = Command::new("systemd-analyze").arg("verify").args(&units).output() else {
+        eprintln!("no systemd-analyze here: the units are not verified");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<&str> =
+        said.lines().filter(|line| line.contains("genie-ingest") && !line.contains("Failed to load")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{said}");
+}
