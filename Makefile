@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo ingest tokenize train evaluate status install test fuzz-ingest lint
+.PHONY: help setup build demo ingest tokenize train evaluate status install test test-slow lint
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -74,8 +74,8 @@ test: setup ## Build and run all tests
 	$(CARGO) build --release --workspace --locked
 	$(CARGO) test --release --workspace --locked
 
-fuzz-ingest: setup ## Feed ingest 2,000 mutated videos (minutes)
-	$(CARGO) test --release --workspace --locked --test fuzz -- --ignored --nocapture
+test-slow: setup ## Run the tests that take minutes: 2,000 mutated videos, 10,000 known files
+	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
 
 lint: setup ## Check formatting and lints
 	$(CARGO) fmt --check

@@ -122,6 +122,12 @@ impl Catalogue {
         outdated
     }
 
+    /// Sources that were rejected for one of these reasons.
+    pub fn rejected_for(&self, reasons: &[Reason]) -> impl Iterator<Item = String> {
+        let is_one = |row: &&SourceRow| reasons.iter().any(|reason| row.reason.as_deref() == Some(reason.code()));
+        self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
+    }
+
     /// The rows as they are to stay, given the files that were found: with today's stamps and keys, and without what was
     /// said of a path before there was a usable file. `None` where that changes nothing.
     pub fn freshened(&self, sources: &[Source]) -> Option<Vec<SourceRow>> {

@@ -12,6 +12,7 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig};
+use crate::reject::Reason;
 use crate::{decode, gc, pipeline, sample, stats, status as steps, verify, worker};
 
 /// Videos to clip shards
@@ -31,7 +32,11 @@ enum Command {
     /// Make sample videos: a small platformer of our own, with the true action at every frame
     Sample(SampleArgs),
     /// Ingest the videos that data.videos names, as far as they are new
-    Run,
+    Run {
+        /// Try sources again that were rejected for these reasons, such as timeout
+        #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
+        retry: Vec<Reason>,
+    },
     /// Ask the catalog of the dataset root: tables sources, clips, tokens, actions
     Sql {
         /// Such as "select reason, count(*) from sources group by reason"
@@ -115,7 +120,7 @@ pub fn run() -> Result<Exit> {
             let out = args.out.unwrap_or_else(|| data.root.join("videos"));
             sample::run(&out, &sample, &Stop::install())
         }
-        Command::Run => pipeline::run(&data, &ingest, &Stop::install()),
+        Command::Run { retry } => pipeline::run(&data, &ingest, &retry, &Stop::install()),
         Command::Verify { forget } => verify::run(&data.root, forget, &Stop::install()),
         Command::Gc { older_than, dry_run } => {
             gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)

@@ -31,6 +31,7 @@ use rayon::prelude::*;
 use crate::catalogue::{Catalogue, config_key, drop_sources, replace_sources};
 use crate::config::IngestConfig;
 use crate::discover::discover;
+use crate::reject::Reason;
 use crate::runs;
 use crate::settle::Settler;
 use crate::shard::ShardWriter;
@@ -52,8 +53,9 @@ pub fn lock(root: &Utf8Path) -> Result<Lock> {
     Ok(Lock::acquire(root.join("ingest.lock"))?)
 }
 
-/// Ingests what `data.videos` names (the sample videos of the root, if it names nothing).
-pub fn run(data: &DataConfig, config: &IngestConfig, stop: &Stop) -> Result<Exit> {
+/// Ingests what `data.videos` names (the sample videos of the root, if it names nothing), and tries again what was rejected for
+/// the reasons in `retry`.
+pub fn run(data: &DataConfig, config: &IngestConfig, retry: &[Reason], stop: &Stop) -> Result<Exit> {
     let judge = Judge::new(config)?;
     let entries = videos(data);
     let found = discover(&entries)?;
@@ -71,6 +73,7 @@ pub fn run(data: &DataConfig, config: &IngestConfig, stop: &Stop) -> Result<Exit
     let mut catalogue = Catalogue::load(root)?;
     let sources = pool.install(|| source::identify(found, &key, &config.metadata, &catalogue, stop))?;
     let mut outdated = catalogue.outdated(&key, &sources, &config.metadata);
+    outdated.extend(catalogue.rejected_for(retry));
     let widened = settler.widened()?;
     outdated.extend(sources.iter().filter(|source| widened.contains(&source.id)).map(|source| source.id.clone()));
     if !outdated.is_empty() {

@@ -4,11 +4,13 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// A reason code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Reason {
     /// The path was given but nothing is there, or it is a symbolic link to nothing.
     Missing,
@@ -99,5 +101,19 @@ impl Reject {
 impl fmt::Display for Reject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.reason.code(), self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a code that is another one in the catalog than on the command line or on the wire.
+    #[test]
+    fn a_code_is_the_same_everywhere() {
+        for reason in Reason::value_variants() {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.code());
+            assert_eq!(reason.to_possible_value().unwrap().get_name(), reason.code());
+        }
     }
 }

@@ -67,7 +67,8 @@ impl<'a> Settler<'a> {
         Ok(true)
     }
 
-    fn is_settled(&self) -> Result<bool> {
+    /// Whether the dataset as it is has been settled by these rules.
+    pub fn is_settled(&self) -> Result<bool> {
         let known = std::fs::read_to_string(self.mark()).unwrap_or_default();
         Ok(known == self.state()?)
     }

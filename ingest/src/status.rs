@@ -1,13 +1,15 @@
 //! `status`: where the two steps of this stage stand, without decoding or hashing anything.
 
 use anyhow::Result;
-use genie_shards::{Manifest, read_sources, tables};
+use genie_shards::{Error, Manifest, read_sources, tables};
 use genie_stage::config::DataConfig;
 use genie_stage::status::{State, StepStatus};
 
 use crate::catalogue::config_key;
 use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::discover;
+use crate::settle::Settler;
+use crate::verdict::Judge;
 use crate::{pipeline, sample};
 
 /// The steps: `sample` only where the sample videos are what is ingested.
@@ -38,23 +40,30 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     if !status.needs.is_empty() {
         return Ok(status);
     }
-    let rows = read_sources(&data.root)?;
+    let rows = match read_sources(&data.root) {
+        // The next run makes everything again.
+        Err(Error::Older { .. }) => Vec::new(),
+        rows => rows?,
+    };
     let ours = rows.iter().filter(|row| row.ingest_key.split('-').next() == Some(key.as_str()));
     let known: std::collections::HashSet<&str> = ours.map(|row| row.source_path.as_str()).collect();
     let found = discover(&pipeline::videos(data))?;
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
-    let new = found.iter().filter(|found| !found.guess && is_new(&found.path)).count();
+    let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
+    let judge = Judge::new(config)?;
+    let settled = Settler::new(data, config, &judge).is_settled()?;
     status.state = match (found.is_empty(), new, clips) {
         (true, ..) => State::Waiting,
-        (_, 0, 1..) => State::Done,
+        (_, 0, 1..) if settled => State::Done,
         _ if known.is_empty() => State::Missing,
         _ => State::Partial,
     };
     status.needs = match status.state {
         State::Waiting => format!("videos: there are none in {}", pipeline::videos(data).join(", ")),
         State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
-        State::Partial => "a video that can be used: all were rejected".to_owned(),
+        State::Partial if !settled => "another verdict on its clips: run genie-ingest run".to_owned(),
+        State::Partial => "a video that can be used: there are none among those given".to_owned(),
         State::Done | State::Missing => String::new(),
     };
     Ok(status)

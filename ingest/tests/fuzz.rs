@@ -1,7 +1,7 @@
 //! Mutated videos: whatever is done to their bytes, every file gets its row, nothing hangs, memory stays bounded.
 //!
 //! The mutants are of our own sample videos and, where the ffmpeg program is there, of other containers and codecs. All is seeded: a failure
-//! can be repeated. `make fuzz-ingest` runs the large number.
+//! can be repeated. `make test-slow` runs the large number.
 
 mod support;
 
@@ -28,7 +28,7 @@ fn some_mutants() {
 
 /// Would catch a crash that leaves the decoder process, a hang, a file without a row, and memory that grows with what a file claims.
 #[test]
-#[ignore = "minutes: make fuzz-ingest"]
+#[ignore = "minutes: make test-slow"]
 fn two_thousand_mutants() {
     fuzz(2000, 2);
 }

@@ -52,6 +52,14 @@ fn a_decoder_that_hangs_costs_one_row() {
     let rows = place.sql("select reason, detail from sources where status = 'rejected'");
     assert!(rows.contains("timeout,the decoder was silent for 1 s"), "{rows}");
     assert_eq!(place.clips(None).len(), 5);
+
+    // It is not tried again every night, but when somebody asks for it.
+    let videos = format!("data.videos=[\"{}\"]", place.path("short"));
+    let again = place.run(&[&videos]);
+    assert!(code(&again) == 2 && stderr(&again).contains("up to date"), "{}", stderr(&again));
+    let retried = place.command(&[&videos]).args(["--retry", "timeout,changed"]).output().unwrap();
+    assert_eq!(code(&retried), 0, "{}", stderr(&retried));
+    assert!(place.clips(None).len() > 50);
 }
 
 /// Would catch a decoder that may take all night.

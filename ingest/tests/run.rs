@@ -220,3 +220,54 @@ fn status_follows_the_work() {
     place.sample(3, 3, 1);
     assert_eq!(state(&place), "partial");
 }
+
+/// Would catch a file that was written to and is taken for what it was, and one that was only touched and is decoded again, or read again
+/// on every run from then on.
+#[test]
+fn size_and_time_only_save_reading() {
+    let place = Place::with_samples(3);
+    place.run(&[]);
+    let modified = |number: u32| {
+        let row = format!("select modified_ns from sources where source_path like '%episode-{number:05}%'");
+        place.sql(&row)
+    };
+    let (video, other) = (place.path("videos/episode-00000.mp4"), place.path("videos/episode-00001.mp4"));
+    let before = modified(0);
+    let later = fs::metadata(&video).unwrap().modified().unwrap() + std::time::Duration::from_secs(60);
+    fs::File::options().write(true).open(&video).unwrap().set_modified(later).unwrap();
+    let touched = place.run(&[]);
+    assert!(stderr(&touched).contains("up to date"), "{}", stderr(&touched));
+    assert_ne!(modified(0), before, "the new time is noted, or it would be read every night");
+
+    // The same size, another time, one bit of the last frame.
+    let mut bytes = fs::read(&other).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&other, bytes).unwrap();
+    let changed = place.run(&[]);
+    assert!(stderr(&changed).contains("(1 new)"), "{}", stderr(&changed));
+}
+
+/// Would catch a nightly run that takes longer the more there is, though nothing is new.
+#[test]
+#[ignore = "a minute: make test-slow"]
+fn ten_thousand_known_files_take_less_than_two_seconds() {
+    let place = Place::with_samples(1);
+    let video = fs::read(place.path("videos/episode-00000.mp4")).unwrap();
+    for number in 0..10_000_u32 {
+        let mut copy = video.clone();
+        copy.extend([0, 0, 0, 12]);
+        copy.extend(*b"free");
+        copy.extend(number.to_be_bytes());
+        let directory = place.path(&format!("videos/{}", number / 500));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(format!("{number}.mp4")), copy).unwrap();
+    }
+    assert_eq!(code(&place.run(&["ingest.keep="])), 0);
+    let begun = std::time::Instant::now();
+    let output = place.run(&["ingest.keep="]);
+    let took = begun.elapsed();
+    assert!(stderr(&output).contains("up to date: 10001 sources"), "{}", stderr(&output));
+    eprintln!("nothing to do for 10,001 files: {:.2} s", took.as_secs_f64());
+    assert!(took.as_secs_f64() < 2.0, "{took:?}");
+}
