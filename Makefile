@@ -25,12 +25,12 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo ingest tokenize train evaluate status install test test-slow lint
+.PHONY: help setup build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  VIDEOS=dir    your own videos instead of the built-in game (a directory, a glob or @list.txt)'
 	@echo '  FEATURES=cuda DEVICE=cuda   build for NVIDIA GPUs, and train and evaluate there'
@@ -80,3 +80,6 @@ test-slow: setup ## Run the tests that take minutes: 2,000 mutated videos, 10,00
 lint: setup ## Check formatting and lints
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
+
+bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
+	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)
