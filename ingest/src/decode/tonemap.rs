@@ -110,6 +110,7 @@ fn encode(light: f32) -> u8 {
 mod tests {
     use super::*;
 
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 65535")]
     fn mapped(transfer: HdrTransfer, code: [f32; 3]) -> [u8; 3] {
         let deep: Vec<u8> = code.iter().flat_map(|code| ((code * 65535.0) as u16).to_le_bytes()).collect();
         ToneMap::new(Hdr { transfer, wide: true }).apply(&deep).try_into().unwrap()
