@@ -373,7 +373,7 @@ impl Part {
         let layout = Layout::of(view.frame.pixel_format)?;
         let (share_x, share_y) = (layout.chroma.0, layout.chroma.1 * if view.field.is_some() { 2 } else { 1 });
         let within = crop.x.checked_add(crop.width)? <= width && crop.y.checked_add(crop.height)? <= height;
-        if !within || crop.x % share_x != 0 || crop.y % share_y != 0 || crop.width == 0 {
+        if !within || !crop.x.is_multiple_of(share_x) || !crop.y.is_multiple_of(share_y) || crop.width == 0 {
             return None;
         }
         // An odd last line of chroma has no partner in the other field.

@@ -237,7 +237,9 @@ mod tests {
 
     fn found(frames: &[frame::Video]) -> Option<Rectangle> {
         let mut borders = Borders::new(&frames[0]).unwrap();
-        frames.iter().for_each(|frame| borders.look(frame));
+        for frame in frames {
+            borders.look(frame);
+        }
         assert!(!borders.hopeless() || borders.crop().is_none());
         borders.crop()
     }
@@ -280,7 +282,9 @@ mod tests {
     #[test]
     fn dark_blue_is_no_border() {
         let mut frames: Vec<_> = (0..10).map(|_| barred(Pixel::YUV444P, (200, 100), [20, 20, 0, 0], 90)).collect();
-        frames.iter_mut().for_each(|frame| frame.data_mut(1).fill(150));
+        for frame in &mut frames {
+            frame.data_mut(1).fill(150);
+        }
         assert_eq!(found(&frames), None);
     }
 }
