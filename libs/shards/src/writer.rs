@@ -3,7 +3,8 @@
 //! The layout serves one access pattern: read one clip's payload without its neighbours. So the payload column has one
 //! clip a page, an offset index, and no compression, dictionary or statistics (the codec has compressed it already, and
 //! a dictionary would hold whole clips). A row group is buffered whole by every writer and by some readers: it is cut
-//! at 64 MiB. The payload's hash is a column, because Parquet pages carry no checksum here.
+//! at 8 MiB, which keeps the memory of a run that writes hours of video flat. The payload's hash is a column, because
+//! Parquet pages carry no checksum here.
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) const KIND: &str = "clips";
 pub(crate) const PAYLOAD: &str = "payload";
 pub(crate) const PAYLOAD_HASH: &str = "payload_blake3";
 pub(crate) const CODEC: &str = "codec";
-pub(crate) const ROW_GROUP_BYTES: usize = 64 << 20;
+pub(crate) const ROW_GROUP_BYTES: usize = 8 << 20;
 
 /// A clip shard that is being written: invisible until published, and gone when dropped before.
 pub struct ClipShardWriter {
