@@ -70,6 +70,16 @@ pub fn sample_aspect(stream: &Stream<'_>) -> (i32, i32) {
     (ratio.num, ratio.den)
 }
 
+/// The colour matrix that the container names for a stream, as in [`Properties`].
+pub fn container_matrix(stream: &Stream<'_>) -> i32 {
+    // SAFETY: the stream belongs to an open input for as long as the reference lives, and FFmpeg allocates every stream's
+    // parameters; null is checked for all the same. The enum is a C int in memory and is read as such.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        if parameters.is_null() { 2 } else { (&raw const (*parameters).color_space).cast::<c_int>().read() }
+    }
+}
+
 /// What a decoded frame says of itself, as FFmpeg's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Properties {

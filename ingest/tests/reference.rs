@@ -432,8 +432,8 @@ fn odd_files_are_as_ffmpeg_shows_them() {
         ("matrix_bt601.mp4", PLAIN),
         ("hevc_10bit_sdr.mp4", tagged),
         ("alpha_qtrle.mov", PLAIN),
-        // The container says BT.709, the stream BT.601: frames go by the stream.
-        ("vp8.webm", PLAIN),
+        // The container says BT.709, which counts; the stream can say nothing but BT.601.
+        ("vp8.webm", tagged),
         ("animated.gif", PLAIN),
         ("mjpeg.avi", Reference { range: "pc", ..PLAIN }),
         ("raw_annexb.h264", tagged),

@@ -3,7 +3,7 @@
 use ffmpeg_next::frame;
 
 use super::borders::{Borders, share};
-use super::convert::Converter;
+use super::convert::{Converter, Presentation};
 use super::source::{Damage, Source};
 use super::{Failure, Sampled, Sink, Summary, Track};
 use crate::colour::Colour;
@@ -61,9 +61,7 @@ struct TrackSeed {
     stream: u32,
     codec: String,
     fps: f64,
-    rotation: i32,
-    mirrored: bool,
-    sample_aspect: (i32, i32),
+    presentation: Presentation,
 }
 
 /// Frames held back until it is known whether there are borders.
@@ -108,14 +106,12 @@ impl<'a> Sampling<'a> {
                 stream: u32::try_from(source.stream).unwrap_or(u32::MAX),
                 codec: source.codec.clone(),
                 fps: source.fps,
-                rotation: source.orientation.degrees(),
-                mirrored: source.orientation.mirrored,
-                sample_aspect: source.sample_aspect,
+                presentation: source.presentation,
             },
             known: None,
             crop,
             held: None,
-            converter: Converter::new(config, source.orientation, source.sample_aspect),
+            converter: Converter::new(config, source.presentation),
             look,
             native_frames: 0,
             shown: 0,
@@ -204,7 +200,8 @@ impl<'a> Sampling<'a> {
 
     /// What is known of the track with its first frame; the crop is for frames of that one's size.
     fn track_of(&mut self, frame: &frame::Video) -> Track {
-        let found = properties(frame);
+        let presentation = self.track.presentation;
+        let found = presentation.properties(frame);
         let (width, height) = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
         if let Some(crop) = self.crop {
             self.converter.crop((width, height), crop);
@@ -217,9 +214,9 @@ impl<'a> Sampling<'a> {
             height,
             fps: self.track.fps,
             colour: Colour::of(&found),
-            rotation: self.track.rotation,
-            mirrored: self.track.mirrored,
-            sample_aspect: self.track.sample_aspect,
+            rotation: presentation.orientation.degrees(),
+            mirrored: presentation.orientation.mirrored,
+            sample_aspect: presentation.sample_aspect,
             crop: self.crop,
             letterbox: share(self.crop.as_ref(), width, height),
         }
