@@ -26,6 +26,7 @@ mod discover;
 mod effect;
 mod ffi;
 mod grid;
+mod layout;
 mod pipeline;
 mod reject;
 mod sample;

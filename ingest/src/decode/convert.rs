@@ -12,7 +12,8 @@ use super::tonemap::ToneMap;
 use super::upright::Orientation;
 use crate::colour::{Conversion, Hdr};
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Field, Layout, Properties, Rectangle, Scaler, View, properties};
+use crate::ffi::{Properties, Scaler, properties};
+use crate::layout::{Field, Rectangle, View};
 
 /// Kinds of frame that are remembered: there are a handful in a file, and a hostile one must not hold memory without bound.
 const KINDS: usize = 16;
@@ -63,7 +64,7 @@ impl<'a> Converter<'a> {
         let view = View {
             frame: found,
             crop: self.crop.filter(|(of, _)| *of == size).map(|(_, crop)| crop),
-            field: first_field(frame, found.pixel_format),
+            field: first_field(frame),
             sws_matrix: conversion.sws_matrix,
             full_range: conversion.full_range,
             deep: conversion.hdr.is_some(),
@@ -75,7 +76,11 @@ impl<'a> Converter<'a> {
         }
         let scaler = match self.scalers.entry((view, (width, height))) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Scaler::new(view, width, height)?),
+            Entry::Vacant(place) => {
+                // The format may have changed to one that cannot be taken apart there.
+                let views = [view, View { field: None, ..view }, View { field: None, crop: None, ..view }];
+                place.insert(views.into_iter().find_map(|view| Scaler::new(view, width, height))?)
+            }
         };
         let mut rgb = scaler.rgb(frame)?;
         if let Some(hdr) = conversion.hdr {
@@ -121,10 +126,9 @@ fn fit(wide: f64, high: f64, whole: (u32, u32)) -> (u32, u32) {
     (side(wide, whole.0), side(high, whole.1))
 }
 
-/// The earlier field of an interlaced frame whose lines can be taken apart.
-fn first_field(frame: &frame::Video, pixel_format: i32) -> Option<Field> {
-    let separable = frame.is_interlaced() && frame.height() >= 8 && Layout::of(pixel_format).is_some();
-    separable.then(|| if frame.is_top_first() { Field::Top } else { Field::Bottom })
+/// The earlier field of an interlaced frame.
+fn first_field(frame: &frame::Video) -> Option<Field> {
+    frame.is_interlaced().then(|| if frame.is_top_first() { Field::Top } else { Field::Bottom })
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use super::source::{Damage, Source};
 use super::{Failure, Sampled, Sink, Summary, Track};
 use crate::colour::Colour;
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Rectangle, properties};
+use crate::ffi::properties;
 use crate::grid::Grid;
+use crate::layout::Rectangle;
 use crate::reject::Reason;
 
 /// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
