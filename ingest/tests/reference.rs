@@ -153,6 +153,11 @@ fn frames_are_those_on_the_screen() {
     all.add("film.mpg", &format!("{} -c:v mpeg2video -b:v 2M -bf 2", source("25", "2")), PLAIN);
     all.add("packed.avi", &format!("{} -c:v mpeg4 -b:v 2M -bf 2", source("25", "2")), PLAIN);
     all.add("picture.gif", &format!("{} -c:v gif", source("12.5", "2")), PLAIN);
+    // Two recordings in one file: the clock starts again.
+    let path = all.place.path("videos/joined.ts");
+    let late = fs::read(all.place.path("videos/late.ts")).unwrap();
+    fs::write(&path, [late.as_slice(), &late].concat()).unwrap();
+    all.expected.push(("joined.ts".to_owned(), reference(path.as_str(), PLAIN)));
     // No time stamps at all, but for the rate in the stream. (The program guesses them to the microsecond, and is off by one
     // at some ticks.)
     let film = format!("{} -c:v libx264 -preset ultrafast -bf 3 -threads 1", source("24", "2"));

@@ -44,7 +44,6 @@ pub struct Sampling<'a> {
     look: Option<Look>,
     native_frames: usize,
     shown: u64,
-    first_pts: i64,
     /// First thing that could not be converted.
     unconverted: Option<String>,
 }
@@ -116,20 +115,18 @@ impl<'a> Sampling<'a> {
             look,
             native_frames: 0,
             shown: 0,
-            first_pts: 0,
             unconverted: None,
         }
     }
 
     /// A decoded frame arrives; the one before is shown to the sink as often as the grid says. Takes the frame's buffers.
     pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let guess = self.held.as_ref().map_or(0, |held| held.pts.saturating_add(held.duration));
-        let pts = frame.timestamp().or(frame.pts()).unwrap_or(guess);
+        let end = self.held.as_ref().map_or(0, |held| held.pts.saturating_add(held.duration));
+        let pts = frame.timestamp().or(frame.pts()).unwrap_or(end);
         let duration = Some(frame.packet().duration).filter(|&duration| duration > 0).unwrap_or(self.nominal);
-        let ticks = self.grid.advance(pts);
+        let ticks = self.grid.advance(pts, end);
         self.show(ticks, sink)?;
         if self.known.is_none() {
-            self.first_pts = pts;
             self.known = Some(self.track_of(frame));
         }
         let taken = std::mem::replace(frame, frame::Video::empty());
@@ -153,7 +150,7 @@ impl<'a> Sampling<'a> {
         Ok(Summary {
             track,
             native_frames: self.native_frames,
-            seconds: end.saturating_sub(self.first_pts) as f64 * unit,
+            seconds: self.grid.elapsed(end) as f64 * unit,
             damage: self.unconverted.or_else(|| damage.describe()),
         })
     }
