@@ -120,7 +120,7 @@ impl<'a> Cutter<'a> {
         let effects: Option<Vec<u8>> =
             sidecar.and_then(|sidecar| rows.iter().map(|rows| sidecar.effect(rows)).collect());
         let meta = ClipMeta {
-            clip_id: clip_id(self.origin.source_id, track, first, last, config),
+            clip_id: clip_id(self.origin.source_id, track, (first, last), native.first().copied(), config),
             source_id: self.origin.source_id.to_owned(),
             source_path: self.origin.source_path.to_owned(),
             split: self.origin.split,
@@ -149,12 +149,18 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// A name made of everything that decides a clip's pixels.
-fn clip_id(source_id: &str, track: &Track, start: i64, end: i64, config: &IngestConfig) -> String {
+/// A name made of everything that decides a clip's pixels. Time stamps alone do not: in joined recordings they come twice.
+fn clip_id(
+    source_id: &str,
+    track: &Track,
+    (start, end): (i64, i64),
+    native: Option<usize>,
+    config: &IngestConfig,
+) -> String {
     let (aspect, crop) = (config.aspect.name(), track.crop.map(|crop| (crop.x, crop.y, crop.width, crop.height)));
     let turned = format!("rotate {} mirror {}", track.rotation, track.mirrored);
     let transform = format!("rgb24 {aspect} {crop:?} {}x{} fps {} {turned}", config.width, config.height, config.fps);
-    let name = format!("{source_id} stream {} pts {start} {end} {transform}", track.stream);
+    let name = format!("{source_id} stream {} frame {native:?} pts {start} {end} {transform}", track.stream);
     let mut id = blake3::hash(name.as_bytes()).to_hex().to_string();
     id.truncate(32);
     id

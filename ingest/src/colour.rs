@@ -1,9 +1,10 @@
 //! Which matrix and range turn a frame's YUV into RGB, and what its tags are called.
 //!
-//! Tags decide. Where a file has none: BT.709 from 720 lines up, else BT.601, as players do, and limited range unless the
-//! pixel format says otherwise. (FFmpeg's scale filter takes BT.601 at every size.) PQ and HLG are tone-mapped
-//! (`decode/tonemap.rs`), with BT.2020's matrix and primaries unless the tags say otherwise. Other transfers and primaries
-//! are taken as they are: what a display would be told to show is what a clip holds.
+//! Tags decide: the stream's before the container's, but for VP8, which has none to choose from. Where a file has none:
+//! BT.709 from 720 lines up, else BT.601, as players do, and limited range unless the pixel format says otherwise.
+//! (FFmpeg's scale filter takes BT.601 at every size.) PQ and HLG are tone-mapped (`decode/tonemap.rs`), with BT.2020's
+//! matrix and primaries unless the tags say otherwise. Other transfers and primaries are taken as they are: what a
+//! display would be told to show is what a clip holds.
 
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +77,7 @@ impl Colour {
 /// How a frame's samples become RGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversion {
-    /// For [`crate::ffi::View`].
+    /// For [`crate::layout::View`].
     pub sws_matrix: i32,
     pub full_range: bool,
     /// For HDR: what is to be mapped to SDR.

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::colour::Colour;
 use crate::config::IngestConfig;
-use crate::ffi::Rectangle;
+use crate::layout::Rectangle;
 use crate::reject::{Reason, Reject};
 use borders::Borders;
 use sampling::{Edges, Halt, Sampling};

@@ -4,7 +4,7 @@
 //!   containers only.
 //! - [`properties`]: a frame's size, pixel format and colour tags as the plain numbers they are (ffmpeg-next
 //!   transmutes them to Rust enums, which is undefined behaviour for a number that the enum does not have).
-//! - [`Layout`] and [`row`]: a frame's samples by row, for any pixel format of whole bytes and either direction of rows.
+//! - [`descriptor`] and [`row`]: what a pixel format is, and a frame's samples by row, in either direction of rows.
 //! - [`Scaler`]: swscale with the picture's own colour matrix and range, for a part or a field of a frame (ffmpeg-next's
 //!   assumes BT.601, takes whole frames and does not see errors).
 //!
@@ -16,14 +16,14 @@ use std::path::Path;
 use std::ptr;
 
 use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
-    AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AVPixFmtDescriptor, AVPixelFormat, SwsContext,
-    av_image_get_linesize, av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info, avformat_open_input,
-    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
+    AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize, av_pix_fmt_desc_get, avformat_close_input,
+    avformat_find_stream_info, avformat_open_input, sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale,
+    sws_setColorspaceDetails,
 };
 use ffmpeg_next::software::scaling::Flags;
 use ffmpeg_next::{Dictionary, Error, Stream, format, frame};
-use serde::{Deserialize, Serialize};
+
+use crate::layout::{Layout, Part, View};
 
 /// Containers that hold pictures themselves. Playlists and scripts (HLS, DASH, concat, …), which name other files, and
 /// text and devices are not among them.
@@ -70,6 +70,16 @@ pub fn sample_aspect(stream: &Stream<'_>) -> (i32, i32) {
     (ratio.num, ratio.den)
 }
 
+/// The colour matrix that the container names for a stream, as in [`Properties`].
+pub fn container_matrix(stream: &Stream<'_>) -> i32 {
+    // SAFETY: the stream belongs to an open input for as long as the reference lives, and FFmpeg allocates every stream's
+    // parameters; null is checked for all the same. The enum is a C int in memory and is read as such.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        if parameters.is_null() { 2 } else { (&raw const (*parameters).color_space).cast::<c_int>().read() }
+    }
+}
+
 /// What a decoded frame says of itself, as FFmpeg's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Properties {
@@ -107,7 +117,8 @@ fn pixel_format(number: i32) -> Option<AVPixelFormat> {
     known.contains(&number).then(|| unsafe { std::mem::transmute::<i32, AVPixelFormat>(number) })
 }
 
-fn descriptor(number: i32) -> Option<&'static AVPixFmtDescriptor> {
+/// FFmpeg's description of a pixel format.
+pub fn descriptor(number: i32) -> Option<&'static AVPixFmtDescriptor> {
     let format = pixel_format(number)?;
     // SAFETY: descriptors are static tables of libavutil; null (no such format) becomes `None`.
     unsafe { av_pix_fmt_desc_get(format).as_ref() }
@@ -122,81 +133,6 @@ pub fn pixel_format_name(number: i32) -> Option<&'static str> {
             return None;
         }
         std::ffi::CStr::from_ptr(descriptor.name).to_str().ok()
-    }
-}
-
-/// Where the samples of a pixel format are.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    /// Red, green and blue, not luma and chroma.
-    pub rgb: bool,
-    /// Without alpha.
-    pub components: Vec<Component>,
-    /// Columns and rows that share one chroma sample.
-    pub chroma: (u32, u32),
-}
-
-/// One of a pixel's numbers: where in a row of its plane, and how.
-#[derive(Clone, Copy, Debug)]
-pub struct Component {
-    pub plane: usize,
-    /// Bytes from one sample to the next, and before the first.
-    pub step: usize,
-    pub offset: usize,
-    shift: u32,
-    depth: u32,
-}
-
-impl Component {
-    /// Sample `index` of a row of this component's plane, to 8 bits; 0 beyond the row's end.
-    pub fn level(&self, row: &[u8], index: usize) -> u8 {
-        let at = index * self.step + self.offset;
-        let byte = |at: usize| u32::from(row.get(at).copied().unwrap_or(0));
-        let word = if self.depth + self.shift > 8 { byte(at) | byte(at + 1) << 8 } else { byte(at) };
-        let sample = (word >> self.shift) & ((1 << self.depth) - 1);
-        let eight = if self.depth > 8 { sample >> (self.depth - 8) } else { sample << (8 - self.depth) };
-        u8::try_from(eight).unwrap_or(u8::MAX)
-    }
-}
-
-impl Layout {
-    /// `None` for palettes, formats of bits or floats, hardware surfaces and big-endian ones.
-    pub fn of(pixel_format: i32) -> Option<Self> {
-        let descriptor = descriptor(pixel_format)?;
-        let odd = AV_PIX_FMT_FLAG_BAYER
-            | AV_PIX_FMT_FLAG_BE
-            | AV_PIX_FMT_FLAG_BITSTREAM
-            | AV_PIX_FMT_FLAG_FLOAT
-            | AV_PIX_FMT_FLAG_HWACCEL
-            | AV_PIX_FMT_FLAG_PAL;
-        let flags = descriptor.flags;
-        let has = |flag: c_int| flags & u64::from(flag.unsigned_abs()) != 0;
-        if has(odd) {
-            return None;
-        }
-        let components = descriptor.comp.iter().take(usize::from(descriptor.nb_components.min(3)));
-        let components = components.map(|component| {
-            Some(Component {
-                plane: usize::try_from(component.plane).ok().filter(|&plane| plane < 4)?,
-                step: usize::try_from(component.step).ok()?,
-                offset: usize::try_from(component.offset).ok()?,
-                shift: u32::try_from(component.shift).ok()?,
-                depth: u32::try_from(component.depth).ok().filter(|depth| (1..=16).contains(depth))?,
-            })
-        });
-        let mut components = components.collect::<Option<Vec<_>>>()?;
-        // Grey with alpha.
-        components.truncate(if components.len() == 2 { 1 } else { 3 });
-        Some(Self {
-            rgb: has(AV_PIX_FMT_FLAG_RGB),
-            components,
-            chroma: (1 << descriptor.log2_chroma_w, 1 << descriptor.log2_chroma_h),
-        })
-    }
-
-    /// Columns and rows of the picture that share one sample of a plane.
-    fn sharing(&self, plane: usize) -> (u32, u32) {
-        if self.rgb || plane == 0 || plane == 3 { (1, 1) } else { self.chroma }
     }
 }
 
@@ -223,45 +159,12 @@ pub fn row<'a>(frame: &'a frame::Video, layout: &Layout, plane: usize, y: u32) -
     }
 }
 
-/// A rectangle of a frame, in pixels as coded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Rectangle {
-    pub x: u32,
-    pub y: u32,
-    pub width: u32,
-    pub height: u32,
-}
-
-/// One of the two pictures that an interlaced frame is woven of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
-    Top,
-    Bottom,
-}
-
-/// What of a frame is to be converted, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct View {
-    pub frame: Properties,
-    /// Corner and size are multiples of the chroma's, and of twice that where a field is taken.
-    pub crop: Option<Rectangle>,
-    pub field: Option<Field>,
-    /// One of swscale's `SWS_CS_…` numbers.
-    pub sws_matrix: i32,
-    /// Black is 0 (and not 16).
-    pub full_range: bool,
-    /// 16 bits a sample, little-endian, instead of 8.
-    pub deep: bool,
-}
-
 /// Converts views of one kind to RGB of one size, scaling on the way. Not shared between threads.
 pub struct Scaler {
     context: *mut SwsContext,
     view: View,
-    /// Lines that are read.
-    lines: c_int,
-    /// Bytes from the start of each plane to the first that is read: whole rows, and in the row.
-    starts: [(i32, isize); 4],
+    /// What of the frame is read.
+    part: Part,
     width: u32,
     height: u32,
 }
@@ -302,7 +205,7 @@ impl Scaler {
             let table = sws_getCoefficients(view.sws_matrix);
             // It fails only for formats that have no matrix (RGB to RGB), where there is nothing to set.
             sws_setColorspaceDetails(context, table, c_int::from(view.full_range), table, 1, 0, 1 << 16, 1 << 16);
-            Some(Self { context, view, lines: part.lines, starts: part.starts, width, height })
+            Some(Self { context, view, part, width, height })
         }
     }
 
@@ -332,7 +235,7 @@ impl Scaler {
             let mut data = [ptr::null::<u8>(); 4];
             let mut linesize = [0; 4];
             for plane in 0..4 {
-                let (down, across) = self.starts[plane];
+                let (down, across) = self.part.starts[plane];
                 data[plane] = (*raw).data[plane].cast_const();
                 linesize[plane] = (*raw).linesize[plane];
                 if !data[plane].is_null() && (down, across) != (0, 0) {
@@ -340,7 +243,15 @@ impl Scaler {
                 }
                 linesize[plane] *= doubled;
             }
-            sws_scale(self.context, data.as_ptr(), linesize.as_ptr(), 0, self.lines, planes.as_ptr(), strides.as_ptr())
+            sws_scale(
+                self.context,
+                data.as_ptr(),
+                linesize.as_ptr(),
+                0,
+                self.part.lines,
+                planes.as_ptr(),
+                strides.as_ptr(),
+            )
         };
         if rows != c_int::try_from(self.height).ok()? {
             return None;
@@ -350,47 +261,6 @@ impl Scaler {
             rgb.extend_from_slice(&line[..row]);
         }
         Some(rgb)
-    }
-}
-
-/// The part of a frame's planes that a view reads.
-struct Part {
-    width: c_int,
-    lines: c_int,
-    starts: [(i32, isize); 4],
-}
-
-impl Part {
-    /// `None` where the view is not within the frame, or would split samples that pixels share.
-    fn of(view: &View) -> Option<Self> {
-        let (width, height) = (view.frame.width.cast_unsigned(), view.frame.height.cast_unsigned());
-        let all = Rectangle { x: 0, y: 0, width, height };
-        let crop = view.crop.unwrap_or(all);
-        let whole = Self { width: view.frame.width, lines: view.frame.height, starts: [(0, 0); 4] };
-        if crop == all && view.field.is_none() {
-            return Some(whole);
-        }
-        let layout = Layout::of(view.frame.pixel_format)?;
-        let (share_x, share_y) = (layout.chroma.0, layout.chroma.1 * if view.field.is_some() { 2 } else { 1 });
-        let within = crop.x.checked_add(crop.width)? <= width && crop.y.checked_add(crop.height)? <= height;
-        if !within || !crop.x.is_multiple_of(share_x) || !crop.y.is_multiple_of(share_y) || crop.width == 0 {
-            return None;
-        }
-        // An odd last line of chroma has no partner in the other field.
-        let lines = if view.field.is_some() { crop.height / share_y * layout.chroma.1 } else { crop.height };
-        let mut starts = [(0, 0); 4];
-        // Backwards: of the components of one plane the first counts (in `yuyv422` luma, whose steps are whole pixels).
-        for component in layout.components.iter().rev() {
-            let (columns, rows) = layout.sharing(component.plane);
-            let second = u32::from(view.field == Some(Field::Bottom));
-            let across = isize::try_from(crop.x / columns).ok()? * isize::try_from(component.step).ok()?;
-            starts[component.plane] = (i32::try_from(crop.y / rows + second).ok()?, across);
-        }
-        (lines > 0).then_some(Self {
-            width: c_int::try_from(crop.width).ok()?,
-            lines: c_int::try_from(lines).ok()?,
-            starts,
-        })
     }
 }
 

@@ -5,11 +5,16 @@
 //! half a tick into the future; then the frame at a tick could already show the next tick's action.) The last tick is before
 //! the end of the last frame. All arithmetic is exact.
 //!
-//! A clip with a gap repeats the frame before it, as a player would; a gap longer than [`MAX_GAP_SECONDS`] is a broken
-//! clock and not a pause, so the clock jumps over it: no time stamp makes ingest write a million frames.
+//! A clip with a gap repeats the frame before it, as a player would. A gap longer than [`MAX_GAP_SECONDS`] is a broken clock and
+//! not a pause: no time stamp makes ingest write a million frames. Time that runs backwards by more than
+//! [`MAX_REWIND_SECONDS`] is another clock, of a recording that was joined to the one before. In both cases the frame comes when the
+//! one before it ends, and the new clock goes on from there.
 
 /// Longest pause, in seconds, that is filled with the frame before it.
 pub const MAX_GAP_SECONDS: i64 = 60;
+
+/// Furthest, in seconds, that time may run backwards by mistake.
+pub const MAX_REWIND_SECONDS: i64 = 1;
 
 /// The clock of one source. Feed it presentation times in order of presentation.
 #[derive(Clone, Debug)]
@@ -17,10 +22,11 @@ pub struct Grid {
     /// Ticks in a time-base unit: `numerator / denominator`.
     numerator: i128,
     denominator: i128,
-    /// Presentation time of tick 0.
+    /// Presentation time of tick 0 by the present clock.
     start: Option<i64>,
     last: i64,
     max_gap: i64,
+    max_rewind: i64,
     next_tick: i128,
 }
 
@@ -35,21 +41,28 @@ impl Grid {
             start: None,
             last: 0,
             max_gap: (MAX_GAP_SECONDS * per / unit).max(1),
+            max_rewind: (MAX_REWIND_SECONDS * per / unit).max(1),
             next_tick: 0,
         }
     }
 
-    /// A frame presented at `pts` arrives. Returns how many ticks show the frame BEFORE it.
-    pub fn advance(&mut self, pts: i64) -> u64 {
+    /// A frame presented at `pts` arrives; the one before it would end at `end` (of the first frame, any number). Returns
+    /// how many ticks show the frame BEFORE it.
+    pub fn advance(&mut self, pts: i64, end: i64) -> u64 {
+        let first = self.start.is_none();
         let start = *self.start.get_or_insert(pts);
-        if pts.saturating_sub(self.last) > self.max_gap && pts != start {
-            // As if this frame had come a tick after the last one.
-            let tick = i64::try_from(self.denominator / self.numerator.max(1)).unwrap_or(i64::MAX);
-            let before = self.last.saturating_sub(start).saturating_add(tick);
-            self.start = Some(pts.saturating_sub(before));
+        let passed = pts.saturating_sub(self.last);
+        if !first && (passed > self.max_gap || passed < -self.max_rewind) {
+            let end = end.clamp(self.last, self.last.saturating_add(self.max_gap));
+            self.start = Some(pts.saturating_sub(end.saturating_sub(start)));
         }
         self.last = pts;
         self.show_until(pts)
+    }
+
+    /// Time from tick 0 until `pts`, by the present clock.
+    pub fn elapsed(&self, pts: i64) -> i64 {
+        pts.saturating_sub(self.start.unwrap_or(pts))
     }
 
     /// The last frame ends at `pts`. Returns how many more ticks show it.
@@ -86,9 +99,11 @@ mod tests {
     /// Indices of the frames shown by each tick, for frames at `times` and an end.
     fn sampled(fps: f64, time_base: (i32, i32), times: &[i64], end: i64) -> Vec<usize> {
         let mut grid = Grid::new(fps, time_base);
+        let duration = i64::from(time_base.1) / i64::from(time_base.0) / 10;
         let mut shown = Vec::new();
         for (index, &time) in times.iter().enumerate() {
-            let ticks = grid.advance(time);
+            let end = times[index.saturating_sub(1)].saturating_add(duration);
+            let ticks = grid.advance(time, end);
             shown.extend(std::iter::repeat_n(index.wrapping_sub(1), usize::try_from(ticks).unwrap()));
         }
         let ticks = grid.finish(end);
@@ -133,6 +148,16 @@ mod tests {
         let shown = sampled(10.0, (1, 1000), &[0, 100, i64::MAX / 2, i64::MAX / 2 + 100], i64::MAX);
         assert!(shown.len() <= 610, "{} frames", shown.len());
         assert_eq!(shown[..4], [0, 1, 2, 3]);
+    }
+
+    /// Would catch the second half of a joined recording that is lost, because its times have been before.
+    #[test]
+    fn a_clock_that_starts_again_goes_on() {
+        let times = [5000, 5100, 5200, 1400, 1500, 1600, 99_000, 99_100];
+        assert_eq!(sampled(10.0, (1, 1000), &times, 99_200), [0, 1, 2, 3, 4, 5, 6, 7]);
+        let mut grid = Grid::new(10.0, (1, 1000));
+        times.windows(2).for_each(|pair| _ = grid.advance(pair[1], pair[0] + 100));
+        assert_eq!(grid.elapsed(99_200), 700, "from the second to the end of the last");
     }
 
     /// Would catch a panic or a rewind at time stamps that run backwards.

@@ -29,6 +29,7 @@ mod ffi;
 mod gc;
 mod grid;
 mod histogram;
+mod layout;
 mod metadata;
 mod pipeline;
 mod reject;

@@ -10,7 +10,8 @@ use std::ops::Range;
 use ffmpeg_next::frame;
 
 use crate::colour::Conversion;
-use crate::ffi::{Layout, Rectangle, properties, row};
+use crate::ffi::{properties, row};
+use crate::layout::{Layout, Rectangle};
 
 /// Mean brightness up to which a line is black, in levels of 255. Captures raise black, and beside the picture an encoder
 /// smears some of it into the bar.
@@ -119,10 +120,11 @@ fn run_of_black(most: u32, is_black: impl Fn(u32) -> bool) -> u32 {
 
 /// The pixels of a frame, line by line.
 struct Lines<'a> {
-    frame: &'a frame::Video,
     layout: Layout,
     width: u32,
     height: u32,
+    /// By line of the picture: the rows of the components in which it is.
+    rows: Vec<[&'a [u8]; 3]>,
     /// Luma's black and white are 16 and 235.
     limited: bool,
 }
@@ -132,23 +134,13 @@ impl<'a> Lines<'a> {
         let found = properties(frame);
         let layout = Layout::of(found.pixel_format)?;
         let limited = !layout.rgb && !Conversion::of(&found).full_range;
-        Some(Self {
-            frame,
-            layout,
-            width: u32::try_from(found.width).ok()?,
-            height: u32::try_from(found.height).ok()?,
-            limited,
-        })
+        let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
+        let rows = (0..height).map(|y| rows(frame, &layout, y)).collect();
+        Some(Self { layout, width, height, rows, limited })
     }
 
-    /// The rows of the components in which line `y` of the picture is.
-    fn rows(&self, y: u32) -> [&'a [u8]; 3] {
-        let mut rows: [&[u8]; 3] = [&[]; 3];
-        for (index, (component, place)) in self.layout.components.iter().zip(&mut rows).enumerate() {
-            let line = if index > 0 && component.plane > 0 { y / self.layout.chroma.1 } else { y };
-            *place = row(self.frame, &self.layout, component.plane, line).unwrap_or_default();
-        }
-        rows
+    fn line(&self, y: u32) -> [&'a [u8]; 3] {
+        self.rows.get(y as usize).copied().unwrap_or_default()
     }
 
     /// Brightness and distance from grey of a pixel, in levels of 255. Of RGB the largest says both.
@@ -166,20 +158,20 @@ impl<'a> Lines<'a> {
     }
 
     fn row_is_black(&self, y: u32) -> bool {
-        let rows = self.rows(y);
+        let rows = self.line(y);
         is_black((0..self.width).map(|x| self.pixel(&rows, x)), self.width)
     }
 
     fn column_is_black(&self, x: u32, between: Range<u32>) -> bool {
         let length = between.end.saturating_sub(between.start);
-        is_black(between.map(|y| self.pixel(&self.rows(y), x)), length)
+        is_black(between.map(|y| self.pixel(&self.line(y), x)), length)
     }
 
     /// Nothing but black, seen through a grid.
     fn show_nothing(&self) -> bool {
         let (mut lit, mut all) = (0, 0);
         for y in (0..self.height).step_by(8) {
-            let rows = self.rows(y);
+            let rows = self.line(y);
             for x in (0..self.width).step_by(8) {
                 let (bright, coloured) = self.pixel(&rows, x);
                 lit += u32::from(bright > DARK || coloured > NEUTRAL);
@@ -188,6 +180,16 @@ impl<'a> Lines<'a> {
         }
         lit * LIT < all
     }
+}
+
+/// The rows of the components in which line `y` of the picture is.
+fn rows<'a>(frame: &'a frame::Video, layout: &Layout, y: u32) -> [&'a [u8]; 3] {
+    let mut rows: [&[u8]; 3] = [&[]; 3];
+    for (component, place) in layout.components.iter().zip(&mut rows) {
+        let line = y / layout.sharing(component.plane).1;
+        *place = row(frame, layout, component.plane, line).unwrap_or_default();
+    }
+    rows
 }
 
 /// Whether a line of so many pixels is black.

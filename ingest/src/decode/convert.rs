@@ -12,17 +12,34 @@ use super::tonemap::ToneMap;
 use super::upright::Orientation;
 use crate::colour::{Conversion, Hdr};
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Field, Layout, Rectangle, Scaler, View, properties};
+use crate::ffi::{Properties, Scaler, properties};
+use crate::layout::{Field, Rectangle, View};
 
 /// Kinds of frame that are remembered: there are a handful in a file, and a hostile one must not hold memory without bound.
 const KINDS: usize = 16;
 
+/// How a stream says that its frames are to be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Presentation {
+    pub orientation: Orientation,
+    /// Width by height of a sample; (1, 1) where the file says nothing.
+    pub sample_aspect: (i32, i32),
+    /// The colour matrix that counts instead of the frames' own.
+    pub matrix: Option<i32>,
+}
+
+impl Presentation {
+    /// A frame's properties, with the matrix that counts.
+    pub fn properties(self, frame: &frame::Video) -> Properties {
+        let found = properties(frame);
+        Properties { matrix: self.matrix.unwrap_or(found.matrix), ..found }
+    }
+}
+
 /// Converts the frames of one stream.
 pub struct Converter<'a> {
     config: &'a IngestConfig,
-    orientation: Orientation,
-    /// Width by height of a sample.
-    sample_aspect: (i32, i32),
+    presentation: Presentation,
     /// What is shown of frames of this native size.
     crop: Option<((u32, u32), Rectangle)>,
     scalers: HashMap<(View, (u32, u32)), Scaler>,
@@ -30,8 +47,8 @@ pub struct Converter<'a> {
 }
 
 impl<'a> Converter<'a> {
-    pub fn new(config: &'a IngestConfig, orientation: Orientation, sample_aspect: (i32, i32)) -> Self {
-        Self { config, orientation, sample_aspect, crop: None, scalers: HashMap::new(), tone_maps: HashMap::new() }
+    pub fn new(config: &'a IngestConfig, presentation: Presentation) -> Self {
+        Self { config, presentation, crop: None, scalers: HashMap::new(), tone_maps: HashMap::new() }
     }
 
     /// From now on only `crop` of frames of `size` is shown.
@@ -41,31 +58,35 @@ impl<'a> Converter<'a> {
 
     /// A frame as `height × width × 3` bytes; `None` where swscale cannot read it.
     pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
-        let found = properties(frame);
+        let found = self.presentation.properties(frame);
         let size = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         let conversion = Conversion::of(&found);
         let view = View {
             frame: found,
             crop: self.crop.filter(|(of, _)| *of == size).map(|(_, crop)| crop),
-            field: first_field(frame, found.pixel_format),
+            field: first_field(frame),
             sws_matrix: conversion.sws_matrix,
             full_range: conversion.full_range,
             deep: conversion.hdr.is_some(),
         };
         let shown = self.shown_size(size);
-        let (width, height) = if self.orientation.lies() { (shown.1, shown.0) } else { shown };
+        let (width, height) = if self.presentation.orientation.lies() { (shown.1, shown.0) } else { shown };
         if self.scalers.len() >= KINDS {
             self.scalers.clear();
         }
         let scaler = match self.scalers.entry((view, (width, height))) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(Scaler::new(view, width, height)?),
+            Entry::Vacant(place) => {
+                // The format may have changed to one that cannot be taken apart there.
+                let views = [view, View { field: None, ..view }, View { field: None, crop: None, ..view }];
+                place.insert(views.into_iter().find_map(|view| Scaler::new(view, width, height))?)
+            }
         };
         let mut rgb = scaler.rgb(frame)?;
         if let Some(hdr) = conversion.hdr {
             rgb = self.tone_maps.entry(hdr).or_insert_with(|| ToneMap::new(hdr)).apply(&rgb);
         }
-        Some(self.pad(self.orientation.apply(rgb, width as usize, height as usize), shown))
+        Some(self.pad(self.presentation.orientation.apply(rgb, width as usize, height as usize), shown))
     }
 
     /// Size at which an upright picture of a native size is shown in the configured one.
@@ -74,8 +95,8 @@ impl<'a> Converter<'a> {
         if self.config.aspect != Aspect::Pad {
             return whole;
         }
-        let (across, down) = self.sample_aspect;
-        let lying = self.orientation.lies();
+        let (across, down) = self.presentation.sample_aspect;
+        let lying = self.presentation.orientation.lies();
         let shape = (f64::from(width) * f64::from(across), f64::from(height) * f64::from(down));
         let (wide, high) = if lying { (shape.1, shape.0) } else { shape };
         fit(wide, high, whole)
@@ -105,10 +126,9 @@ fn fit(wide: f64, high: f64, whole: (u32, u32)) -> (u32, u32) {
     (side(wide, whole.0), side(high, whole.1))
 }
 
-/// The earlier field of an interlaced frame whose lines can be taken apart.
-fn first_field(frame: &frame::Video, pixel_format: i32) -> Option<Field> {
-    let separable = frame.is_interlaced() && frame.height() >= 8 && Layout::of(pixel_format).is_some();
-    separable.then(|| if frame.is_top_first() { Field::Top } else { Field::Bottom })
+/// The earlier field of an interlaced frame.
+fn first_field(frame: &frame::Video) -> Option<Field> {
+    frame.is_interlaced().then(|| if frame.is_top_first() { Field::Top } else { Field::Bottom })
 }
 
 #[cfg(test)]
@@ -128,9 +148,12 @@ mod tests {
     #[test]
     fn shape_is_that_of_the_upright_picture() {
         let config = IngestConfig { aspect: Aspect::Pad, ..IngestConfig::default() };
-        let turned = Orientation { mirrored: false, quarters: 1 };
-        assert_eq!(Converter::new(&config, Orientation::default(), (4, 3)).shown_size((480, 360)), (160, 90));
-        assert_eq!(Converter::new(&config, Orientation::default(), (1, 1)).shown_size((480, 360)), (120, 90));
-        assert_eq!(Converter::new(&config, turned, (1, 1)).shown_size((360, 640)), (160, 90));
+        let shown = |quarters, sample_aspect, size| {
+            let orientation = Orientation { mirrored: false, quarters };
+            Converter::new(&config, Presentation { orientation, sample_aspect, matrix: None }).shown_size(size)
+        };
+        assert_eq!(shown(0, (4, 3), (480, 360)), (160, 90));
+        assert_eq!(shown(0, (1, 1), (480, 360)), (120, 90));
+        assert_eq!(shown(1, (1, 1), (360, 640)), (160, 90));
     }
 }

@@ -3,13 +3,14 @@
 use ffmpeg_next::frame;
 
 use super::borders::{Borders, share};
-use super::convert::Converter;
+use super::convert::{Converter, Presentation};
 use super::source::{Damage, Source};
 use super::{Event, Failure, Sampled, Sink, Summary, Track};
 use crate::colour::Colour;
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Rectangle, properties};
+use crate::ffi::properties;
 use crate::grid::Grid;
+use crate::layout::Rectangle;
 use crate::reject::Reason;
 
 /// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
@@ -43,7 +44,6 @@ pub struct Sampling<'a> {
     look: Option<Look>,
     native_frames: usize,
     shown: u64,
-    first_pts: i64,
     /// First thing that could not be converted.
     unconverted: Option<String>,
 }
@@ -61,9 +61,7 @@ struct TrackSeed {
     stream: u32,
     codec: String,
     fps: f64,
-    rotation: i32,
-    mirrored: bool,
-    sample_aspect: (i32, i32),
+    presentation: Presentation,
 }
 
 /// Frames held back until it is known whether there are borders.
@@ -108,31 +106,27 @@ impl<'a> Sampling<'a> {
                 stream: u32::try_from(source.stream).unwrap_or(u32::MAX),
                 codec: source.codec.clone(),
                 fps: source.fps,
-                rotation: source.orientation.degrees(),
-                mirrored: source.orientation.mirrored,
-                sample_aspect: source.sample_aspect,
+                presentation: source.presentation,
             },
             known: None,
             crop,
             held: None,
-            converter: Converter::new(config, source.orientation, source.sample_aspect),
+            converter: Converter::new(config, source.presentation),
             look,
             native_frames: 0,
             shown: 0,
-            first_pts: 0,
             unconverted: None,
         }
     }
 
     /// A decoded frame arrives; the one before is shown to the sink as often as the grid says. Takes the frame's buffers.
     pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let guess = self.held.as_ref().map_or(0, |held| held.pts.saturating_add(held.duration));
-        let pts = frame.timestamp().or(frame.pts()).unwrap_or(guess);
+        let end = self.held.as_ref().map_or(0, |held| held.pts.saturating_add(held.duration));
+        let pts = frame.timestamp().or(frame.pts()).unwrap_or(end);
         let duration = Some(frame.packet().duration).filter(|&duration| duration > 0).unwrap_or(self.nominal);
-        let ticks = self.grid.advance(pts);
+        let ticks = self.grid.advance(pts, end);
         self.show(ticks, sink)?;
         if self.known.is_none() {
-            self.first_pts = pts;
             self.known = Some(self.track_of(frame));
         }
         let taken = std::mem::replace(frame, frame::Video::empty());
@@ -157,7 +151,7 @@ impl<'a> Sampling<'a> {
             track,
             native_frames: self.native_frames,
             sampled: self.shown,
-            seconds: end.saturating_sub(self.first_pts) as f64 * unit,
+            seconds: self.grid.elapsed(end) as f64 * unit,
             damage: self.unconverted.or_else(|| damage.describe()),
         })
     }
@@ -205,7 +199,8 @@ impl<'a> Sampling<'a> {
 
     /// What is known of the track with its first frame; the crop is for frames of that one's size.
     fn track_of(&mut self, frame: &frame::Video) -> Track {
-        let found = properties(frame);
+        let presentation = self.track.presentation;
+        let found = presentation.properties(frame);
         let (width, height) = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
         if let Some(crop) = self.crop {
             self.converter.crop((width, height), crop);
@@ -218,9 +213,9 @@ impl<'a> Sampling<'a> {
             height,
             fps: self.track.fps,
             colour: Colour::of(&found),
-            rotation: self.track.rotation,
-            mirrored: self.track.mirrored,
-            sample_aspect: self.track.sample_aspect,
+            rotation: presentation.orientation.degrees(),
+            mirrored: presentation.orientation.mirrored,
+            sample_aspect: presentation.sample_aspect,
             crop: self.crop,
             letterbox: share(self.crop.as_ref(), width, height),
         }

@@ -8,8 +8,9 @@ use ffmpeg::{Packet, codec, decoder, frame, media};
 use ffmpeg_next as ffmpeg;
 
 use super::Failure;
+use super::convert::Presentation;
 use super::upright::Orientation;
-use crate::ffi::{open_input, sample_aspect};
+use crate::ffi::{container_matrix, open_input, sample_aspect};
 use crate::reject::Reason;
 
 /// Damaged packets in a row after which the rest of a file is given up.
@@ -23,9 +24,7 @@ pub struct Source {
     pub time_base: (i32, i32),
     pub codec: String,
     pub fps: f64,
-    pub orientation: Orientation,
-    /// Width by height of a sample; (1, 1) where the file says nothing.
-    pub sample_aspect: (i32, i32),
+    pub presentation: Presentation,
 }
 
 impl Source {
@@ -41,6 +40,8 @@ impl Source {
         let name = context.id().name();
         // One thread: files are decoded side by side, and damaged ones come out the same every time.
         context.set_threading(codec::threading::Config::count(1));
+        // VP8 has one value for every file, which its decoder repeats; what somebody wrote beside it tells more.
+        let matrix = Some(container_matrix(&stream)).filter(|&matrix| name == "vp8" && matrix != 2);
         let mut settings = context.decoder();
         settings.set_packet_time_base(stream.time_base());
         let orientation = Orientation::of(&stream);
@@ -58,8 +59,7 @@ impl Source {
             time_base: (time_base.0, time_base.1),
             codec: name.to_owned(),
             fps,
-            orientation,
-            sample_aspect,
+            presentation: Presentation { orientation, sample_aspect, matrix },
             input,
         })
     }
