@@ -120,7 +120,13 @@ impl<'a> Cutter<'a> {
         let effects: Option<Vec<u8>> =
             sidecar.and_then(|sidecar| rows.iter().map(|rows| sidecar.effect(rows)).collect());
         let meta = ClipMeta {
-            clip_id: clip_id(self.origin.source_id, track, (first, last), native.first().copied(), config),
+            clip_id: clip_id(
+                self.origin.source_id,
+                track,
+                (first, last),
+                kept.first().map(|frame| frame.native),
+                config,
+            ),
             source_id: self.origin.source_id.to_owned(),
             source_path: self.origin.source_path.to_owned(),
             split: self.origin.split,
