@@ -1,6 +1,6 @@
 //! Decoding one video to the frames that a [`Grid`](crate::grid::Grid) samples, as RGB of one size.
 //!
-//! Every frame is decoded, because others depend on it; only sampled ones are converted. A damaged packet costs what it
+//! Every frame is decoded that others depend on or that is sampled ([`skip`]); only sampled ones are converted. A damaged packet costs what it
 //! held, not the file. Frames come in presentation order with the time stamps that FFmpeg's players use
 //! (best effort); a frame without any follows the one before by the nominal frame time. The picture is rotated upright and
 //! fitted to the configured size. It may change size, format or colour in mid-stream.
@@ -12,13 +12,15 @@
 mod borders;
 mod convert;
 mod sampling;
+mod skip;
 mod source;
 mod tonemap;
 mod upright;
 
+use std::collections::VecDeque;
 use std::path::Path;
 
-use ffmpeg::frame;
+use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
 use genie_stage::stop::Stopped;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,9 @@ use crate::reject::{Reason, Reject};
 use borders::Borders;
 use sampling::{Edges, Halt, Sampling};
 use source::{Damage, Source};
+
+/// Packets that are read before they are decoded: what a viewer knows of the time until the next frame.
+const READ_AHEAD: usize = 8;
 
 /// What is known of a video stream once its first frame is decoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,51 +143,100 @@ pub fn decode(path: &Path, config: &IngestConfig, sink: &mut Sink<'_>) -> Result
 fn sample(path: &Path, config: &IngestConfig, edges: Edges, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
     let mut source = Source::open(path)?;
     let mut sampling = Sampling::new(&source, config, edges);
-    let damage = every_frame(&mut source, &mut |step| match step {
-        Step::Packet => Ok(sink(Event::Packet).map_err(Failure::Fatal)?),
-        Step::Frame(frame) => sampling.push(frame, sink),
-    })?;
+    let damage = every_frame(&mut source, &mut Ticks { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
 }
 
 /// What is left of borders after a look at the video's key frames.
 fn lasting(path: &Path, mut borders: Borders, sink: &mut Sink<'_>) -> Result<Option<Rectangle>, Failure> {
     let mut source = Source::open(path)?;
-    source.decoder.skip_frame(ffmpeg::Discard::NonKey);
-    every_frame(&mut source, &mut |step| {
-        match step {
-            Step::Packet => sink(Event::Packet)?,
-            Step::Frame(frame) => borders.look(frame),
-        }
-        Ok::<(), Failure>(())
-    })?;
+    every_frame(&mut source, &mut KeyFrames { borders: &mut borders, sink })?;
     Ok(borders.crop())
 }
 
-/// What going through a file gives.
-enum Step<'a> {
-    Packet,
-    Frame(&'a mut frame::Video),
+/// Who is interested in a video's frames.
+trait Viewer {
+    type Error;
+    /// A packet was read, some time before it is decoded.
+    fn read(&mut self, packet: &Packet) -> Result<(), Self::Error>;
+    /// A packet is about to be decoded: which frames the decoder may leave out.
+    fn leave_out(&mut self, packet: &Packet) -> Discard;
+    /// A frame was decoded.
+    fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Self::Error>;
 }
 
-/// Hands over every packet that is read and every frame that the decoder gives, in order of presentation.
-fn every_frame<E>(source: &mut Source, take: &mut dyn FnMut(Step<'_>) -> Result<(), E>) -> Result<Damage, E> {
+/// Interested in what is on the screen at the ticks.
+struct Ticks<'a, 'b, 'c> {
+    sampling: &'a mut Sampling<'b>,
+    sink: &'a mut Sink<'c>,
+}
+
+impl Viewer for Ticks<'_, '_, '_> {
+    type Error = Halt;
+
+    fn read(&mut self, packet: &Packet) -> Result<(), Halt> {
+        self.sampling.read(packet);
+        Ok((self.sink)(Event::Packet).map_err(Failure::Fatal)?)
+    }
+
+    fn leave_out(&mut self, packet: &Packet) -> Discard {
+        if self.sampling.may_leave_out(packet) { Discard::NonReference } else { Discard::Default }
+    }
+
+    fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Halt> {
+        self.sampling.push(frame, self.sink)
+    }
+}
+
+/// Interested in borders, which last.
+struct KeyFrames<'a, 'c> {
+    borders: &'a mut Borders,
+    sink: &'a mut Sink<'c>,
+}
+
+impl Viewer for KeyFrames<'_, '_> {
+    type Error = Failure;
+
+    fn read(&mut self, _: &Packet) -> Result<(), Failure> {
+        Ok((self.sink)(Event::Packet)?)
+    }
+
+    fn leave_out(&mut self, _: &Packet) -> Discard {
+        Discard::NonKey
+    }
+
+    fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Failure> {
+        self.borders.look(frame);
+        Ok(())
+    }
+}
+
+/// Shows a viewer every frame that it does not let the decoder leave out, in order of presentation.
+fn every_frame<V: Viewer>(source: &mut Source, viewer: &mut V) -> Result<Damage, V::Error> {
     let mut damage = Damage::default();
     let mut frame = frame::Video::empty();
-    while let Some(packet) = source.next_packet(&mut damage) {
-        take(Step::Packet)?;
+    let mut ahead = VecDeque::new();
+    loop {
+        while ahead.len() <= READ_AHEAD
+            && let Some(packet) = source.next_packet(&mut damage)
+        {
+            viewer.read(&packet)?;
+            ahead.push_back(packet);
+        }
+        let Some(packet) = ahead.pop_front() else { break };
+        source.decoder.skip_frame(viewer.leave_out(&packet));
         if source.decoder.send_packet(&packet).is_err() {
             damage.packet();
             continue;
         }
         while source.receive(&mut frame, &mut damage) {
-            take(Step::Frame(&mut frame))?;
+            viewer.frame(&mut frame)?;
         }
     }
     // An error here means that the decoder has nothing left.
     let _ = source.decoder.send_eof();
     while source.receive(&mut frame, &mut damage) {
-        take(Step::Frame(&mut frame))?;
+        viewer.frame(&mut frame)?;
     }
     Ok(damage)
 }

@@ -16,12 +16,13 @@ use std::path::Path;
 use std::ptr;
 
 use ffmpeg_next::ffi::{
-    AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize, av_pix_fmt_desc_get, avformat_close_input,
-    avformat_find_stream_info, avformat_open_input, sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale,
-    sws_setColorspaceDetails,
+    AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize, av_pix_fmt_desc_get,
+    avformat_close_input, avformat_find_stream_info, avformat_open_input, sws_freeContext, sws_getCoefficients,
+    sws_getContext, sws_scale, sws_setColorspaceDetails,
 };
+use ffmpeg_next::packet::Ref as _;
 use ffmpeg_next::software::scaling::Flags;
-use ffmpeg_next::{Dictionary, Error, Stream, format, frame};
+use ffmpeg_next::{Dictionary, Error, Packet, Stream, format, frame};
 
 use crate::layout::{Layout, Part, View};
 
@@ -78,6 +79,12 @@ pub fn container_matrix(stream: &Stream<'_>) -> i32 {
         let parameters = (*stream.as_ptr()).codecpar;
         if parameters.is_null() { 2 } else { (&raw const (*parameters).color_space).cast::<c_int>().read() }
     }
+}
+
+/// Whether a packet is decoded only for the sake of others: an edit list hides it (`AV_PKT_FLAG_DISCARD`).
+pub fn is_hidden(packet: &Packet) -> bool {
+    // SAFETY: only reads a field of a packet that lives as long as the reference.
+    unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
 }
 
 /// What a decoded frame says of itself, as FFmpeg's numbers.

@@ -51,8 +51,7 @@ impl Grid {
     pub fn advance(&mut self, pts: i64, end: i64) -> u64 {
         let first = self.start.is_none();
         let start = *self.start.get_or_insert(pts);
-        let passed = pts.saturating_sub(self.last);
-        if !first && (passed > self.max_gap || passed < -self.max_rewind) {
+        if !first && !self.is_steady(self.last, pts) {
             let end = end.clamp(self.last, self.last.saturating_add(self.max_gap));
             self.start = Some(pts.saturating_sub(end.saturating_sub(start)));
         }
@@ -80,15 +79,29 @@ impl Grid {
         shown
     }
 
+    /// Whether a frame that is on the screen from `pts` until `next` would be shown by a tick, by the present clock; `None` before there is
+    /// one.
+    pub fn shows(&self, pts: i64, next: i64) -> Option<bool> {
+        self.start.map(|start| self.first_tick(start, pts) < self.first_tick(start, next))
+    }
+
+    /// Whether time may pass from `before` to `after` by this much with no new clock.
+    pub fn is_steady(&self, before: i64, after: i64) -> bool {
+        let passed = after.saturating_sub(before);
+        passed <= self.max_gap && passed >= -self.max_rewind
+    }
+
     /// Ticks before `pts` that have not been shown yet.
     fn show_until(&mut self, pts: i64) -> u64 {
-        let since = i128::from(pts) - i128::from(self.start.unwrap_or(pts));
-        let product = since * self.numerator;
-        // Rounded up: a frame right at a tick is shown by it, so only the ticks before are the earlier frame's.
-        let tick = product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0);
-        let ticks = (tick - self.next_tick).max(0);
+        let ticks = (self.first_tick(self.start.unwrap_or(pts), pts) - self.next_tick).max(0);
         self.next_tick += ticks;
         u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    /// The first tick that is not before `pts`: a frame right at a tick is shown by it.
+    fn first_tick(&self, start: i64, pts: i64) -> i128 {
+        let product = (i128::from(pts) - i128::from(start)) * self.numerator;
+        product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0)
     }
 }
 

@@ -1,14 +1,15 @@
 //! From decoded frames to sampled ones: which are shown, and whether they have borders.
 
-use ffmpeg_next::frame;
+use ffmpeg_next::{Packet, frame};
 
 use super::borders::{Borders, share};
 use super::convert::{Converter, Presentation};
+use super::skip::{Skips, Timing};
 use super::source::{Damage, Source};
 use super::{Event, Failure, Sampled, Sink, Summary, Track};
 use crate::colour::Colour;
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::properties;
+use crate::ffi::{is_hidden, properties};
 use crate::grid::Grid;
 use crate::layout::Rectangle;
 use crate::reject::Reason;
@@ -42,6 +43,9 @@ pub struct Sampling<'a> {
     held: Option<Held>,
     converter: Converter<'a>,
     look: Option<Look>,
+    skips: Skips,
+    /// When the last frame ends, decoded or left out.
+    end: i64,
     native_frames: usize,
     shown: u64,
     /// First thing that could not be converted.
@@ -52,7 +56,6 @@ pub struct Sampling<'a> {
 struct Held {
     frame: frame::Video,
     pts: i64,
-    duration: i64,
     native: usize,
 }
 
@@ -113,33 +116,59 @@ impl<'a> Sampling<'a> {
             held: None,
             converter: Converter::new(config, source.presentation),
             look,
+            skips: Skips::new(&source.codec),
+            end: 0,
             native_frames: 0,
             shown: 0,
             unconverted: None,
         }
     }
 
+    /// A packet was read.
+    pub fn read(&mut self, packet: &Packet) {
+        self.skips.read(timing(packet), &self.grid);
+    }
+
+    /// A packet is about to be decoded. Whether the decoder may leave it out, if no other frame refers to it.
+    pub fn may_leave_out(&mut self, packet: &Packet) -> bool {
+        self.skips.may_leave_out(timing(packet), &self.grid)
+    }
+
     /// A decoded frame arrives; the one before is shown to the sink as often as the grid says. Takes the frame's buffers.
     pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let end = self.held.as_ref().map_or(0, |held| held.pts.saturating_add(held.duration));
-        let pts = frame.timestamp().or(frame.pts()).unwrap_or(end);
-        let duration = Some(frame.packet().duration).filter(|&duration| duration > 0).unwrap_or(self.nominal);
-        let ticks = self.grid.advance(pts, end);
-        self.show(ticks, sink)?;
+        let pts = frame.timestamp().or(frame.pts()).unwrap_or(self.end);
+        for (pts, duration) in self.skips.frame(frame.pts(), pts) {
+            self.advance(pts, duration, sink)?;
+        }
+        if frame.is_corrupt() || frame.has_decode_errors() {
+            self.skips.end();
+        }
+        let duration = frame.packet().duration;
+        let native = self.native_frames;
+        self.advance(pts, duration, sink)?;
         if self.known.is_none() {
             self.known = Some(self.track_of(frame));
         }
         let taken = std::mem::replace(frame, frame::Video::empty());
-        self.held = Some(Held { frame: taken, pts, duration, native: self.native_frames });
+        self.held = Some(Held { frame: taken, pts, native });
+        Ok(())
+    }
+
+    /// A frame is presented at `pts`, for `duration` if that is known.
+    fn advance(&mut self, pts: i64, duration: i64, sink: &mut Sink<'_>) -> Result<(), Halt> {
+        let ticks = self.grid.advance(pts, self.end);
+        self.show(ticks, sink)?;
+        self.end = pts.saturating_add(if duration > 0 { duration } else { self.nominal });
         self.native_frames += 1;
         Ok(())
     }
 
     pub fn finish(mut self, damage: &Damage, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
-        let Some(end) = self.held.as_ref().map(|held| held.pts.saturating_add(held.duration)) else {
+        if self.held.is_none() {
             let detail = format!("not one frame of its {} video could be decoded", self.track.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());
-        };
+        }
+        let end = self.end;
         let ticks = self.grid.finish(end);
         self.show(ticks, sink)?;
         self.decide(sink)?;
@@ -220,4 +249,8 @@ impl<'a> Sampling<'a> {
             letterbox: share(self.crop.as_ref(), width, height),
         }
     }
+}
+
+fn timing(packet: &Packet) -> Timing {
+    Timing { pts: packet.pts(), duration: packet.duration(), hidden: is_hidden(packet) }
 }
