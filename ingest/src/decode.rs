@@ -127,11 +127,12 @@ pub fn init(remarks: bool) {
     ffmpeg::util::log::set_level(if remarks { ffmpeg::log::Level::Verbose } else { ffmpeg::log::Level::Quiet });
 }
 
-/// Decodes a video and tells `sink` of each sampled frame.
-pub fn decode(path: &Path, config: &IngestConfig, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
+/// Decodes a video, with so many of FFmpeg's threads, and tells `sink` of each sampled frame. What comes out of a sound file does
+/// not depend on the threads; of a damaged one it may, and then the summary says that it is damaged.
+pub fn decode(path: &Path, config: &IngestConfig, threads: usize, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
     let mut edges = Edges::Look;
     loop {
-        match sample(path, config, edges, sink) {
+        match sample(path, config, threads, edges, sink) {
             Ok(summary) => return Ok(summary),
             Err(Halt::Failure(failure)) => return Err(failure),
             Err(Halt::Borders(found)) => edges = Edges::Known(lasting(path, found, sink)?),
@@ -140,8 +141,14 @@ pub fn decode(path: &Path, config: &IngestConfig, sink: &mut Sink<'_>) -> Result
 }
 
 /// Decodes a video from its start.
-fn sample(path: &Path, config: &IngestConfig, edges: Edges, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
-    let mut source = Source::open(path)?;
+fn sample(
+    path: &Path,
+    config: &IngestConfig,
+    threads: usize,
+    edges: Edges,
+    sink: &mut Sink<'_>,
+) -> Result<Summary, Halt> {
+    let mut source = Source::open(path, threads)?;
     let mut sampling = Sampling::new(&source, config, edges);
     let damage = every_frame(&mut source, &mut Ticks { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
@@ -149,7 +156,7 @@ fn sample(path: &Path, config: &IngestConfig, edges: Edges, sink: &mut Sink<'_>)
 
 /// What is left of borders after a look at the video's key frames.
 fn lasting(path: &Path, mut borders: Borders, sink: &mut Sink<'_>) -> Result<Option<Rectangle>, Failure> {
-    let mut source = Source::open(path)?;
+    let mut source = Source::open(path, 1)?;
     every_frame(&mut source, &mut KeyFrames { borders: &mut borders, sink })?;
     Ok(borders.crop())
 }

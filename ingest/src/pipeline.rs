@@ -46,7 +46,7 @@ pub use source::{Source, Stamp};
 
 /// A group is closed at so many sources, or so many bytes of them.
 const GROUP_SOURCES: usize = 16;
-const GROUP_BYTES: u64 = 256 << 20;
+const GROUP_BYTES: u64 = 64 << 20;
 
 /// The lock of everything that writes what ingest owns in a dataset root.
 pub fn lock(root: &Utf8Path) -> Result<Lock> {
@@ -120,7 +120,7 @@ fn publish_rows(root: &Utf8Path, key: &Key, rows: &[SourceRow]) -> Result<()> {
     Ok(())
 }
 
-/// Decodes all new sources, a group at a time on each thread.
+/// Decodes all new sources, a group at a time on each thread. Where there are fewer groups than threads, decoders get several.
 fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<()> {
     if new.is_empty() {
         return Ok(());
@@ -130,18 +130,29 @@ fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<
     let clips = AtomicUsize::new(0);
     let idle: Mutex<Vec<Worker>> = Mutex::default();
     let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-    groups(new).into_par_iter().with_max_len(1).try_for_each(|group| {
+    let groups = groups(new);
+    let decoder_threads = (rayon::current_num_threads() / groups.len()).max(1);
+    groups.into_par_iter().with_max_len(1).try_for_each(|group| {
         let mut worker = idle().pop().unwrap_or_default();
-        let mut writer = ShardWriter::new(root, &group_name(group));
-        for source in group {
-            ingest.stop.check()?;
-            let row = ingest.one(source, split_of(&source.id, data.held_out), &mut worker, &mut writer)?;
+        let mut counted = 0;
+        let mut count = |number: usize, row: &SourceRow| {
+            if number < counted {
+                return;
+            }
+            counted = number + 1;
             let so_far = clips.fetch_add(row.clips_kept as usize, Ordering::Relaxed) + row.clips_kept as usize;
             progress.set_message(format!("{so_far} clips"));
             progress.inc(1);
-            tally::tell(&row);
-            writer.source(row);
-        }
+            tally::tell(row);
+        };
+        let mut threads = decoder_threads;
+        let writer = loop {
+            let begun = ShardWriter::new(root, &group_name(group));
+            match ingest_group(group, data.held_out, ingest, (threads, &mut worker), begun, &mut count)? {
+                Some(writer) => break writer,
+                None => threads = 1,
+            }
+        };
         let files = writer.publish()?;
         Manifest::commit(root, |manifest| files.add_to(manifest))?;
         idle().push(worker);
@@ -149,6 +160,29 @@ fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<
     })?;
     progress.finish();
     Ok(())
+}
+
+/// Decodes a group, with so many threads a decoder. `None` if that was more than one and a file is damaged: what a decoder makes up for
+/// damage may depend on its threads, and bytes must not.
+fn ingest_group(
+    group: &[Source],
+    held_out: f64,
+    ingest: &Ingest<'_>,
+    (threads, worker): (usize, &mut Worker),
+    mut writer: ShardWriter,
+    count: &mut dyn FnMut(usize, &SourceRow),
+) -> Result<Option<ShardWriter>> {
+    worker.set_decoder_threads(threads);
+    for (number, source) in group.iter().enumerate() {
+        ingest.stop.check()?;
+        let row = ingest.one(source, split_of(&source.id, held_out), worker, &mut writer)?;
+        if threads > 1 && row.detail.is_some() {
+            return Ok(None);
+        }
+        count(number, &row);
+        writer.source(row);
+    }
+    Ok(Some(writer))
 }
 
 /// Runs of sources in order; where they end depends on the sources alone.

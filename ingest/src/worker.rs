@@ -43,6 +43,7 @@ pub type Sink<'a> = dyn FnMut(&Track, &Sampled<'_>) -> anyhow::Result<()> + 'a;
 #[derive(Default)]
 pub struct Worker {
     running: Option<Running>,
+    decoder_threads: usize,
 }
 
 struct Running {
@@ -61,6 +62,11 @@ enum GivenUp {
 }
 
 impl Worker {
+    /// How many threads the decoder of a file may use, from the next file on; 0 is 1.
+    pub fn set_decoder_threads(&mut self, threads: usize) {
+        self.decoder_threads = threads;
+    }
+
     /// Decodes a video in the decoder process and hands each sampled frame to `sink`.
     pub fn decode(
         &mut self,
@@ -70,7 +76,8 @@ impl Worker {
         sink: &mut Sink<'_>,
     ) -> Result<Summary, Failure> {
         let mut running = self.take(config)?;
-        let request = serde_json::to_string(&Request::new(path, config)).map_err(anyhow::Error::from)?;
+        let request =
+            serde_json::to_string(&Request::new(path, config, self.decoder_threads)).map_err(anyhow::Error::from)?;
         let given_up = match writeln!(running.requests, "{request}").and_then(|()| running.requests.flush()) {
             Ok(()) => match running.listen(config, stop, sink)? {
                 Ok(end) => {

@@ -47,6 +47,8 @@ pub struct Sampling<'a> {
     /// When the last frame ends, decoded or left out.
     end: i64,
     native_frames: usize,
+    /// Decoded frames that are marked as damaged.
+    corrupt: u64,
     shown: u64,
     /// First thing that could not be converted.
     unconverted: Option<String>,
@@ -119,6 +121,7 @@ impl<'a> Sampling<'a> {
             skips: Skips::new(&source.codec),
             end: 0,
             native_frames: 0,
+            corrupt: 0,
             shown: 0,
             unconverted: None,
         }
@@ -141,6 +144,7 @@ impl<'a> Sampling<'a> {
             self.advance(pts, duration, sink)?;
         }
         if frame.is_corrupt() || frame.has_decode_errors() {
+            self.corrupt += 1;
             self.skips.end();
         }
         let duration = frame.packet().duration;
@@ -181,7 +185,7 @@ impl<'a> Sampling<'a> {
             native_frames: self.native_frames,
             sampled: self.shown,
             seconds: self.grid.elapsed(end) as f64 * unit,
-            damage: self.unconverted.or_else(|| damage.describe()),
+            damage: self.unconverted.or_else(|| damage.describe(self.corrupt)),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ffmpeg::codec::threading::Type;
 use ffmpeg::format::context::Input;
 use ffmpeg::format::stream::Disposition;
 use ffmpeg::{Packet, codec, decoder, frame, media};
@@ -28,7 +29,8 @@ pub struct Source {
 }
 
 impl Source {
-    pub fn open(path: &Path) -> Result<Self, Failure> {
+    /// Opens a file, to be decoded by so many threads.
+    pub fn open(path: &Path, threads: usize) -> Result<Self, Failure> {
         let input = open_input(path).map_err(|error| Failure::reject(Reason::Unreadable, error))?;
         let none = || Failure::reject(Reason::NoVideoStream, "no video stream but cover pictures");
         let stream = input.streams().best(media::Type::Video).ok_or_else(none)?;
@@ -38,8 +40,11 @@ impl Source {
         let unsupported = |error| Failure::reject(Reason::UnsupportedCodec, error);
         let mut context = codec::Context::from_parameters(stream.parameters()).map_err(unsupported)?;
         let name = context.id().name();
-        // One thread: files are decoded side by side, and damaged ones come out the same every time.
-        context.set_threading(codec::threading::Config::count(1));
+        // A frame a thread: slices would do for fewer files, and each thread costs a frame of delay and of memory only.
+        context.set_threading(codec::threading::Config {
+            count: threads.max(1),
+            ..codec::threading::Config::kind(Type::Frame)
+        });
         // VP8 has one value for every file, which its decoder repeats; what somebody wrote beside it tells more.
         let matrix = Some(container_matrix(&stream)).filter(|&matrix| name == "vp8" && matrix != 2);
         let mut settings = context.decoder();
@@ -120,10 +125,12 @@ impl Damage {
         self.in_a_row += 1;
     }
 
-    /// In words, if there was any.
-    pub fn describe(&self) -> Option<String> {
-        let count = (self.count > 0).then(|| format!("{} packets or frames were damaged", self.count));
+    /// In words, if there was any; `frames` came out, but damaged.
+    pub fn describe(&self, frames: u64) -> Option<String> {
+        let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let lost = count(self.count, "packets or frames could not be decoded");
+        let damaged = count(frames, "frames are damaged");
         let broke_off = self.broke_off.as_ref().map(|error| format!("reading broke off: {error}"));
-        [count, broke_off].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"))
+        [lost, damaged, broke_off].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"))
     }
 }

@@ -33,11 +33,13 @@ pub struct Request {
     /// A path's bytes: it need not be UTF-8.
     path: Vec<u8>,
     pub config: IngestConfig,
+    /// Of FFmpeg's decoder.
+    pub threads: usize,
 }
 
 impl Request {
-    pub fn new(path: &Path, config: &IngestConfig) -> Self {
-        Self { path: path.as_os_str().as_bytes().to_vec(), config: config.clone() }
+    pub fn new(path: &Path, config: &IngestConfig, threads: usize) -> Self {
+        Self { path: path.as_os_str().as_bytes().to_vec(), config: config.clone(), threads }
     }
 
     pub fn path(&self) -> PathBuf {
