@@ -42,7 +42,7 @@ fn overview(page: &mut String, root: &Utf8Path, sources: &[SourceRow], clips: &[
     writeln!(page, "  video      {} decoded, {} kept ({share:.0} %)", seconds(decoded), seconds(kept))?;
     let kept_clips = clips.iter().filter(|row| row.kept).count();
     writeln!(page, "  clips      {} cut, {kept_clips} kept, of {frames} frames", clips.len())?;
-    writeln!(page, "  bytes      {} read, {} stored", bytes(read), bytes(stored))?;
+    writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
     let runs = runs::all(root);
     if let Some(last) = runs.last() {
         let speed = |video: f64, took: f64| video / took.max(1e-3);
@@ -51,7 +51,7 @@ fn overview(page: &mut String, root: &Utf8Path, sources: &[SourceRow], clips: &[
             page,
             "  speed      {:.0} s of video a second, {} a second in the last of {} runs ({} files); {:.0} s over all",
             speed(last.video_seconds, last.seconds),
-            bytes((last.bytes as f64 / last.seconds.max(1e-3)) as u64),
+            bytes(last.bytes as f64 / last.seconds.max(1e-3)),
             runs.len(),
             last.sources,
             speed(video, took),
@@ -77,9 +77,9 @@ fn reasons<'a>(page: &mut String, title: &str, reasons: impl Iterator<Item = &'a
 }
 
 /// Bytes as people say them, of 1000.
-fn bytes(count: u64) -> String {
+fn bytes(count: f64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut number = count as f64;
+    let mut number = count;
     let mut unit = 0;
     while number >= 999.5 && unit + 1 < UNITS.len() {
         number /= 1000.0;
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn bytes_have_units() {
         for (count, words) in
-            [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (999_999, "1.0 MB"), (123_456_789, "123 MB")]
+            [(0.0, "0 B"), (999.0, "999 B"), (1500.0, "1.5 kB"), (999_999.0, "1.0 MB"), (123_456_789.0, "123 MB")]
         {
             assert_eq!(bytes(count), words);
         }

@@ -53,7 +53,7 @@ impl Judge {
             }
         }
         if self.near_duplicates {
-            self.mark_copies(clips, &mut wanted, sources);
+            Self::mark_copies(clips, &mut wanted, sources);
         }
         for index in wanted {
             let row = &mut clips[index];
@@ -63,7 +63,7 @@ impl Judge {
     }
 
     /// Takes the copies out of the wanted clips, the better one of two staying.
-    fn mark_copies(&self, clips: &mut [ClipRow], wanted: &mut Vec<usize>, sources: &[SourceRow]) {
+    fn mark_copies(clips: &mut [ClipRow], wanted: &mut Vec<usize>, sources: &[SourceRow]) {
         let sources: HashMap<&str, &SourceRow> = sources.iter().map(|row| (row.source_id.as_str(), row)).collect();
         let quality = |index: &usize| {
             let clip = &clips[*index].meta;

@@ -46,13 +46,12 @@ pub fn rewrite_shard(root: &Utf8Path, entry: &Entry, split: impl Fn(&str) -> Opt
         rows += batch.num_rows() as u64;
         // A clip a page, as the writer has it.
         for row in 0..batch.num_rows() {
-            let writer = match &mut writer {
-                Some(writer) => writer,
-                None => {
-                    let draft = Draft::create(dir, name)?;
-                    let begun = ArrowWriter::try_new(draft, batch.schema(), Some(properties()));
-                    writer.insert(begun.map_err(Error::parquet(&path))?)
-                }
+            let writer = if let Some(writer) = &mut writer {
+                writer
+            } else {
+                let draft = Draft::create(dir, name)?;
+                let begun = ArrowWriter::try_new(draft, batch.schema(), Some(properties()));
+                writer.insert(begun.map_err(Error::parquet(&path))?)
             };
             writer.write(&batch.slice(row, 1)).map_err(Error::parquet(&path))?;
             if writer.in_progress_size() >= crate::writer::ROW_GROUP_BYTES {
