@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -57,6 +57,9 @@ status: build ## Say what exists and what does not
 setup: ## Install the system packages that are missing
 	@./setup.sh
 
+setup-tests:
+	@./setup.sh tests
+
 build: setup ## Build all binaries
 	@test -x $(GENIE) || echo 'building: the first time takes half an hour on two cores, the next ones seconds' >&2
 	@$(CARGO) build --release --workspace --locked $(if $(FEATURES),--features $(FEATURES))
@@ -69,12 +72,12 @@ install: build ## Install the binaries, and units for a nightly ingest (PREFIX=/
 	install -m 644 pipelines/nightly/genie-ingest.timer "$(DESTDIR)/etc/systemd/system"
 	test -e "$(DESTDIR)/etc/genie/ingest.toml" || install -m 644 pipelines/nightly/ingest.toml "$(DESTDIR)/etc/genie/ingest.toml"
 
-test: setup ## Build and run all tests
+test: setup-tests ## Build and run all tests
 	@# The black-box tests run the built binaries, which `cargo test` alone would not build.
 	$(CARGO) build --release --workspace --locked
 	$(CARGO) test --release --workspace --locked
 
-test-slow: setup ## Run the tests that take minutes: 2,000 mutated videos, 10,000 known files
+test-slow: setup-tests ## Run the tests that take minutes: 2,000 mutated videos, 10,000 known files
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
 
 lint: setup ## Check formatting and lints

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Installs what the build needs and this machine lacks; does nothing, quickly, where nothing is missing.
+# Installs what the build needs and this machine lacks; does nothing, quickly, where nothing is missing. With the argument `tests`
+# also what only the tests need: the ffmpeg program, whose frames ours are compared with.
 #
 # What is looked for is the thing itself (a library that pkg-config knows, a program on the PATH) and not a package,
 # so that a machine with an FFmpeg of its own, or with another package manager, passes as well. What is missing is
 # installed by apt-get, through sudo when not root. Where that cannot be done, the list is printed: exit code 1.
 set -eu
+purpose=${1:-build}
 
 # FFmpeg 5.1, by its libavcodec: older ones lack what ingest uses.
 OLDEST_AVCODEC=59.37
@@ -28,6 +30,7 @@ missing() {
     have cc || printf '%s\n' gcc libc6-dev
     have make || echo make
     have clang || echo clang
+    if [ "$purpose" = tests ]; then have ffmpeg || echo ffmpeg; fi
     have_libclang || echo libclang-dev
     if ! have pkg-config; then
         printf '%s\n' pkg-config libavcodec-dev libavformat-dev libavutil-dev libswscale-dev

@@ -12,6 +12,7 @@ use crate::actions::Sidecar;
 use crate::config::IngestConfig;
 use crate::decode::{Sampled, Track};
 use crate::effect;
+use crate::fingerprint::fingerprint;
 use crate::reject::Reason;
 use crate::scores::{self, Plane};
 use crate::shots::ShotDetector;
@@ -114,6 +115,7 @@ impl<'a> Cutter<'a> {
         let scores = Scores {
             distinct_share: (distinct as f64 / kept.len() as f64) as f32,
             letterbox: track.letterbox as f32,
+            fingerprint: fingerprint(&planes).map(Vec::from).unwrap_or_default(),
             ..scores::of(&frames, &planes)
         };
         let sidecar = self.origin.sidecar;

@@ -124,7 +124,7 @@ impl Default for IngestConfig {
             clip_seconds: 16.0,
             min_frames: 16,
             keep: KEEP.to_owned(),
-            near_duplicates: false,
+            near_duplicates: true,
             metadata: MetadataRules::default(),
             threads: 0,
             decoder: DecoderLimits::default(),

@@ -26,6 +26,7 @@ mod decode;
 mod discover;
 mod effect;
 mod ffi;
+mod fingerprint;
 mod gc;
 mod grid;
 mod histogram;

@@ -22,8 +22,8 @@ use tones::Tones;
 /// Expensive scores are taken from some so many of a clip's frames, evenly spread.
 const SAMPLES: usize = 40;
 
-/// Mean absolute difference of two independent samples of a normal distribution, in standard deviations: 2 / √π.
-const UNRELATED: f32 = 1.128_379_2;
+/// Mean absolute difference of two independent samples of a normal distribution, in standard deviations.
+const UNRELATED: f32 = std::f32::consts::FRAC_2_SQRT_PI;
 
 /// Of a clip's frames and their small pictures. A clip of less than two frames has no motion.
 pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
@@ -75,9 +75,4 @@ fn zoom_share(planes: &[Plane], every: usize) -> f32 {
         zoomed += left.1;
     }
     if translated > 0.0 { 1.0 - zoomed / translated } else { 0.0 }
-}
-
-pub const MAX_DISTANCE: u32 = 60;
-pub fn distance(a: &[u8], b: &[u8]) -> u32 {
-    a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
 }

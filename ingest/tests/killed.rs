@@ -36,7 +36,7 @@ fn killed_at_any_moment_a_rerun_gives_the_same() {
     for round in 0..50 {
         fs::remove_dir_all(place.root()).unwrap();
         // Twice in a row now and then: the rerun may be killed as well.
-        for _ in 0..1 + round % 3 / 2 {
+        for _ in 0..=(round % 3 / 2) {
             let mut run = place.command(&SETTINGS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(whole.mul_f64(random.random_range(0.0..1.1)));
             let _ = run.kill();

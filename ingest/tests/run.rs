@@ -233,7 +233,7 @@ fn size_and_time_only_save_reading() {
     };
     let (video, other) = (place.path("videos/episode-00000.mp4"), place.path("videos/episode-00001.mp4"));
     let before = modified(0);
-    let later = fs::metadata(&video).unwrap().modified().unwrap() + std::time::Duration::from_secs(60);
+    let later = fs::metadata(&video).unwrap().modified().unwrap() + std::time::Duration::from_mins(1);
     fs::File::options().write(true).open(&video).unwrap().set_modified(later).unwrap();
     let touched = place.run(&[]);
     assert!(stderr(&touched).contains("up to date"), "{}", stderr(&touched));

@@ -6,8 +6,6 @@
 
 use std::ops::Range;
 
-use genie_shards::Frames;
-
 use super::shift::Shift;
 
 /// Pixels of a plane's longer side, at most.
@@ -42,12 +40,6 @@ impl Plane {
         let factor = (fine.width.min(fine.height) / 11).clamp(1, 4);
         let coarse = fine.reduced(factor);
         Self { fine, coarse, factor }
-    }
-
-    /// Of every frame of a clip.
-    pub fn all(frames: &Frames) -> Vec<Self> {
-        let of = |i| Self::of(frames.frame(i).unwrap_or_default(), frames.width, frames.height);
-        (0..frames.t).map(of).collect()
     }
 
     /// Pixels of `fine` along the side of a cell, the smallest part of the picture that is judged by itself: some four.
