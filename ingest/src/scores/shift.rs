@@ -85,7 +85,8 @@ impl Luma {
         let row = |y: usize| {
             let (now, then) = (self.row(y, &xs, Shift::NONE), before.row(y, &xs, shift));
             let changes = &changes[y * self.width..][xs.clone()];
-            let saved = now.iter().zip(then).zip(changes).map(|((&a, &b), &change)| change.saturating_sub(a.abs_diff(b)));
+            let saved =
+                now.iter().zip(then).zip(changes).map(|((&a, &b), &change)| change.saturating_sub(a.abs_diff(b)));
             saved.map(u32::from).sum::<u32>()
         };
         -ratio(ys.step_by(every).map(|y| u64::from(row(y))).sum(), self.data.len() as u64)
