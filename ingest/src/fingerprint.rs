@@ -1,14 +1,15 @@
-//! A clip's perceptual hash: the same, but for a few bits, after another encoding, scaling or slight change of colours, and another
-//! one for other play, even in the same level.
+//! A clip's perceptual hash: the same, but for a few bits, after another encoding, scaling or slight change of colours,
+//! and another one for other play, even in the same level.
 //!
-//! Two parts, from the small luma picture of each frame, over eighths of the clip: where the picture in the middle of the eighth gets
-//! brighter and where darker from left to right (differences under [`EDGE`] are neither, so that plain sky is no information rather
-//! than chance), and which parts of the picture changed more than others meanwhile. The first tells levels apart, the second play.
+//! Two parts, from the small luma picture of each frame, over eighths of the clip: where the picture in the middle of
+//! the eighth gets brighter and where darker from left to right (differences under [`EDGE`] are neither, so that plain
+//! sky is no information rather than chance), and which parts of the picture changed more than others meanwhile. The
+//! first tells levels apart, the second play.
 //!
-//! The distance is the share of set bits that differ, so that a dark level with three lamps is not near every other. Measured on
-//! 2026-11-25 over clips of 160 frames, in thousandths: re-encodings at most 202; other episodes, of 24 712 pairs of CoinRun
-//! and the sample game at 64×64, at least 291; another time in the same level, at least 391. Over clips of 64 frames: 215 and 251;
-//! there a player who stands twice in the same place is near himself.
+//! The distance is the share of set bits that differ, so that a dark level with three lamps is not near every other.
+//! Measured on 2026-11-25 over clips of 160 frames, in thousandths: re-encodings at most 202; other episodes, of 24 712
+//! pairs of CoinRun and the sample game at 64×64, at least 291; another time in the same level, at least 391. Over
+//! clips of 64 frames: 215 and 251; there a player who stands twice in the same place is near himself.
 
 use crate::scores::Plane;
 
@@ -26,8 +27,8 @@ const EIGHTHS: usize = 8;
 /// Parts along each side of the picture.
 const SIDE: usize = 8;
 
-/// The least difference of two neighbouring parts that is an edge, and of two neighbouring frames that is a change; in 1/256 of a
-/// level.
+/// The least difference of two neighbouring parts that is an edge, and of two neighbouring frames that is a change; in
+/// 1/256 of a level.
 const EDGE: u32 = 2 * 256;
 const CHANGE: u32 = 128;
 
@@ -54,8 +55,8 @@ pub fn fingerprint(planes: &[Plane]) -> Option<[u8; BYTES]> {
     enough.then_some(bytes)
 }
 
-/// How different two fingerprints are, 0 to 1000: the share of the bits set in either that are not set in both, the mean of that of
-/// edges and that of changes. What are not fingerprints of this format are as different as can be.
+/// How different two fingerprints are, 0 to 1000: the share of the bits set in either that are not set in both, the
+/// mean of that of edges and that of changes. What are not fingerprints of this format are as different as can be.
 pub fn distance(a: &[u8], b: &[u8]) -> u32 {
     if a.len() != BYTES || b.len() != BYTES {
         return 1000;
@@ -124,7 +125,8 @@ mod tests {
         distance(&a.expect("enough to go by"), &b.expect("enough to go by"))
     }
 
-    /// Would catch a hash of pixels rather than of the picture: another size, brightness or a little grain makes another clip of it.
+    /// Would catch a hash of pixels rather than of the picture: another size, brightness or a little grain makes
+    /// another clip of it.
     #[test]
     fn a_copy_is_near() {
         let original = of(play(1, 20, 160, 90));

@@ -1,9 +1,9 @@
 //! What a filter can know of a clip from its pixels.
 //!
-//! Most are taken from the small luma picture ([`Plane`]), so they hardly depend on the size of the frames or their encoding.
-//! What is summed is whole numbers, or few enough and in one order: a clip has the same scores on every machine. None
-//! knows what a game is; together they tell recordings of play from black, white, still and noisy ones, test patterns and
-//! zooms. What they cannot tell: a menu before a moving picture, a player who only stands.
+//! Most are taken from the small luma picture ([`Plane`]), so they hardly depend on the size of the frames or their
+//! encoding. What is summed is whole numbers, or few enough and in one order: a clip has the same scores on every
+//! machine. None knows what a game is; together they tell recordings of play from black, white, still and noisy ones,
+//! test patterns and zooms. What they cannot tell: a menu before a moving picture, a player who only stands.
 
 mod blocks;
 mod layers;
@@ -40,24 +40,24 @@ pub struct Scores {
     pub black_share: f32,
     /// Share of pixels, over all frames, whose luma is above 232 of 255.
     pub white_share: f32,
-    /// Standard deviation of luma within a frame over 127.5 (its greatest possible), averaged over frames: 0 is one plain
-    /// colour.
+    /// Standard deviation of luma within a frame over 127.5 (its greatest possible), averaged over frames: 0 is one
+    /// plain colour.
     pub contrast: f32,
-    /// Difference between the strongest and the weakest of red, green and blue, averaged over pixels: 0 is grey, 1 is nothing but
-    /// pure colours.
+    /// Difference between the strongest and the weakest of red, green and blue, averaged over pixels: 0 is grey, 1 is
+    /// nothing but pure colours.
     pub saturation: f32,
-    /// Energy of the Laplacian over 64 times the variance of luma: 0 is blurred, 0.31 is white noise, 1 is a chessboard of
-    /// single pixels.
+    /// Energy of the Laplacian over 64 times the variance of luma: 0 is blurred, 0.31 is white noise, 1 is a chessboard
+    /// of single pixels.
     pub sharpness: f32,
-    /// Share of the change between neighbouring frames that one translation explains, over those pairs where it explains at
-    /// least 0.3 of it and takes a tenth of the picture along; each part of the picture may have stayed put instead. 0 in a
-    /// game of single screens.
+    /// Share of the change between neighbouring frames that one translation explains, over those pairs where it
+    /// explains at least 0.3 of it and takes a tenth of the picture along; each part of the picture may have stayed put
+    /// instead. 0 in a game of single screens.
     pub scroll: f32,
     /// Share of the picture that stays put while the rest scrolls: a HUD, a banner, the frame of a face camera, but
     /// also a fixed backdrop. Plain parts are not counted; 0 where nothing scrolls.
     pub overlay_share: f32,
-    /// Change between neighbouring frames that neither staying nor one translation explains, over what two unrelated pictures of
-    /// this contrast would differ by: near 1 for television static.
+    /// Change between neighbouring frames that neither staying nor one translation explains, over what two unrelated
+    /// pictures of this contrast would differ by: near 1 for television static.
     pub noise: f32,
     /// Share of the change over eight frames, after the best translation, that a zoom about the centre explains.
     pub zoom: f32,
@@ -132,7 +132,8 @@ mod tests {
         assert!((score - expected).abs() <= margin, "{score} is not within {margin} of {expected}");
     }
 
-    /// Would catch a black or white share that counts frames of the other, and a plain clip that passes for one with contrast.
+    /// Would catch a black or white share that counts frames of the other, and a plain clip that passes for one with
+    /// contrast.
     #[test]
     fn plain_clips_are_known_by_their_tone() {
         let black = scores((0..16).map(|_| plain(160, 90, [3, 3, 3])));
@@ -143,7 +144,8 @@ mod tests {
         assert_eq!((red.black_share, red.contrast, red.saturation), (0.0, 0.0, 1.0));
     }
 
-    /// Would catch a scroll that is lost at another size, or that has the wrong sign along an axis and so explains nothing.
+    /// Would catch a scroll that is lost at another size, or that has the wrong sign along an axis and so explains
+    /// nothing.
     #[test]
     fn a_scrolling_world_scrolls_at_every_size() {
         for (width, height) in SIZES {
@@ -162,7 +164,8 @@ mod tests {
         assert!(s.scroll > 0.5, "{s:?}");
     }
 
-    /// Would catch a single-screen game that is taken for a scrolling one with a large overlay: its only translation is the figure's.
+    /// Would catch a single-screen game that is taken for a scrolling one with a large overlay: its only translation is
+    /// the figure's.
     #[test]
     fn a_figure_before_a_still_screen_does_not_scroll() {
         let figure = plain(160, 90, [250, 240, 30]);
@@ -171,7 +174,8 @@ mod tests {
         assert!(s.motion_block > 4.0 * s.motion, "{s:?}");
     }
 
-    /// Would catch noise that a search over translations explains away, or that is measured in levels and so depends on size.
+    /// Would catch noise that a search over translations explains away, or that is measured in levels and so depends on
+    /// size.
     #[test]
     fn unrelated_frames_are_noise_at_every_size() {
         for (width, height) in SIZES {
@@ -190,7 +194,8 @@ mod tests {
         assert!(inwards.zoom > 0.3 && outwards.zoom > 0.3, "{inwards:?} {outwards:?}");
     }
 
-    /// Would catch a pause that counts as motion for the noise of its encoding, and motion that is lost in a large picture.
+    /// Would catch a pause that counts as motion for the noise of its encoding, and motion that is lost in a large
+    /// picture.
     #[test]
     fn repeated_frames_are_static_and_a_moving_figure_is_not() {
         let grain = |i: u64| {
@@ -209,7 +214,8 @@ mod tests {
         assert_near(s.motion_block, 20.0 / 255.0, 1e-6);
     }
 
-    /// Would catch a panic or a number that is none on what the config allows: sizes down to one pixel, clips of one frame.
+    /// Would catch a panic or a number that is none on what the config allows: sizes down to one pixel, clips of one
+    /// frame.
     #[test]
     fn any_size_and_length_has_scores() {
         for (width, height) in [(1, 1), (2, 7), (7, 2), (16, 16), (81, 3), (321, 181), (640, 9)] {

@@ -1,13 +1,13 @@
 //! Where one shot of a recording ends and the next begins, so that no clip spans a cut.
 //!
 //! Two rules, on the small luma picture ([`Plane`]) of every sampled frame:
-//! - **Cut.** The change from the frame before, after the best translation of the whole picture is undone and grain is averaged
-//!   away, is at least [`LEAST`] levels and stands out: [`TIMES`] the change at the two frames on either side. So neither fast
-//!   scrolling, nor noise, nor a picture that jumps all the time is cut to pieces. Two such changes in a row are a cut when
-//!   the picture does not come back (a blended frame at the cut) and none when it does (a flash).
-//! - **Fade.** A plain picture of whatever colour, black or white above all, that lasts at least two frames is a shot of its own: a
-//!   boundary where it becomes plain and one where it stops being so. A single plain frame is a boundary when what comes
-//!   after differs from what was before.
+//! - **Cut.** The change from the frame before, after the best translation of the whole picture is undone and grain is
+//!   averaged away, is at least [`LEAST`] levels and stands out: [`TIMES`] the change at the two frames on either side.
+//!   So neither fast scrolling, nor noise, nor a picture that jumps all the time is cut to pieces. Two such changes in
+//!   a row are a cut when the picture does not come back (a blended frame at the cut) and none when it does (a flash).
+//! - **Fade.** A plain picture of whatever colour, black or white above all, that lasts at least two frames is a shot
+//!   of its own: a boundary where it becomes plain and one where it stops being so. A single plain frame is a boundary
+//!   when what comes after differs from what was before.
 //!
 //! Cross-fades and wipes are not found. A cut within four frames of another may be missed.
 
@@ -16,21 +16,23 @@ use std::collections::VecDeque;
 use crate::scores::plane::Plane;
 use crate::scores::shift::Shift;
 
-/// The least change of a cut, in levels of 255. Between different games a cut comes to 25 and more; between levels of one, 641 of 647
-/// reach this (CoinRun, 64×64). A quick camera reaches it too, in several frames at once.
+/// The least change of a cut, in levels of 255. Between different games a cut comes to 25 and more; between levels of
+/// one, 641 of 647 reach this (CoinRun, 64×64). A quick camera reaches it too, in several frames at once.
 const LEAST: f32 = 10.0;
 
 /// How far a cut stands out against the frames around it.
 const TIMES: f32 = 2.5;
 
-/// The most that a repeated frame changes, in levels, for its encoding. Before the frame in question the last two changes that are
-/// more count, however long ago: so in a recording of few frames a second, each shown several times, not every one is a cut.
+/// The most that a repeated frame changes, in levels, for its encoding. Before the frame in question the last two
+/// changes that are more count, however long ago: so in a recording of few frames a second, each shown several times,
+/// not every one is a cut.
 const REPEATED: f32 = 0.5;
 
 /// Of such a recording, how many times a frame is shown at most: the last boundary counts with them for so long.
 const SLOWEST: usize = 4;
 
-/// A picture is plain when no two of its pixels are further apart than this, in levels; a plain one stays so up to the second.
+/// A picture is plain when no two of its pixels are further apart than this, in levels; a plain one stays so up to the
+/// second.
 const PLAIN: (u8, u8) = (24, 32);
 
 /// Frames to either side that an answer depends on.
@@ -61,8 +63,8 @@ impl ShotDetector {
     /// An answer concerns the frame pushed so many frames ago.
     pub const LOOKAHEAD: usize = REACH;
 
-    /// Takes the next frame. From the third on, answers for the frame [`Self::LOOKAHEAD`] frames back: whether a new shot
-    /// begins with it. The very first frame begins one.
+    /// Takes the next frame. From the third on, answers for the frame [`Self::LOOKAHEAD`] frames back: whether a new
+    /// shot begins with it. The very first frame begins one.
     pub fn push(&mut self, plane: Plane) -> Option<bool> {
         let (mut change, mut limit) = (0.0, PLAIN.0);
         if let Some(before) = self.seen.back() {
@@ -76,7 +78,8 @@ impl ShotDetector {
         (self.seen.len() > self.next + Self::LOOKAHEAD).then(|| self.answer())
     }
 
-    /// The answers that are still owed: one for each of the last [`Self::LOOKAHEAD`] frames, or fewer if fewer were pushed.
+    /// The answers that are still owed: one for each of the last [`Self::LOOKAHEAD`] frames, or fewer if fewer were
+    /// pushed.
     pub fn finish(mut self) -> impl Iterator<Item = bool> {
         std::iter::from_fn(move || (self.next < self.seen.len()).then(|| self.answer()))
     }
@@ -159,7 +162,8 @@ mod tests {
         world(seed, 160, 90, i.cast_signed() * 5, 0)
     }
 
-    /// Would catch a cut that is a frame early or late, or lost among the last frames, for which nothing follows to compare with.
+    /// Would catch a cut that is a frame early or late, or lost among the last frames, for which nothing follows to
+    /// compare with.
     #[test]
     fn hard_cuts_are_found_where_they_are() {
         assert_eq!(shots((0..60).map(|i| play(i as u64 / 20, i))), [0, 20, 40]);
