@@ -62,8 +62,8 @@ impl Aspect {
 /// What is kept unless the config says otherwise: all that is not plainly something else than play. By part: black; one plain colour; a
 /// still; fewer frames than are sampled; television static; a test pattern; a zoom; a menu in front of a moving picture. Each
 /// threshold lies between the recordings of games and what is not wanted, by at least a tenth (LOG.md has the table).
-const KEEP: &str = "black_share < 0.95 and contrast > 0.01 and static_share < 0.9 and distinct_share >= 0.7 \
-                    and noise < 0.5 and saturation < 0.8 and zoom < 0.4 and overlay_share < 0.37";
+const KEEP: &str = "black_share < 0.95 and contrast > 0.02 and static_share < 0.9 and distinct_share >= 0.7 \
+                    and noise < 0.5 and saturation < 0.75 and zoom < 0.4 and overlay_share < 0.37";
 
 /// `[ingest]`: from videos to clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

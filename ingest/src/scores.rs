@@ -1,14 +1,16 @@
 //! What a filter can know of a clip from its pixels.
 //!
-//! Every score has one definition and, but for `motion`s, a range that does not depend on the size of the frames: most are taken
-//! from the small luma picture ([`Plane`]). Whole numbers are summed, and in one order, so a clip has the same scores on
-//! every machine. None asks what a game is; together they tell recordings of play from black, white, still and
-//! noisy ones, test patterns and zooms. What they cannot tell: a menu before a moving picture, a player who only stands.
+//! Most are taken from the small luma picture ([`Plane`]), so they hardly depend on the size of the frames or their
+//! encoding. What is summed is whole numbers, or few enough and in one order: a clip has the same scores on every
+//! machine. None knows what a game is; together they tell recordings of play from black, white, still and noisy ones,
+//! test patterns and zooms. What they cannot tell: a menu before a moving picture, a player who only stands.
 
 mod blocks;
 mod layers;
 pub mod plane;
 pub mod shift;
+#[cfg(test)]
+pub mod synthetic;
 mod tones;
 mod zoom;
 
@@ -22,10 +24,10 @@ use tones::Tones;
 /// Expensive scores are taken from some so many of a clip's frames, evenly spread.
 const SAMPLES: usize = 40;
 
-/// Mean absolute difference of two independent samples of a normal distribution, in standard deviations.
+/// Mean absolute difference of two independent samples of a normal distribution, in standard deviations: 2 / √π.
 const UNRELATED: f32 = std::f32::consts::FRAC_2_SQRT_PI;
 
-/// Of a clip's frames and their small pictures. A clip of less than two frames has no motion.
+/// The scores of a clip that are taken from its frames and their small pictures, a plane a frame. A clip of less than two frames has no motion.
 pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
     let Some(first) = planes.first() else { return Scores::default() };
     let mut blocks = BlockChanges::new(frames.width, frames.height);
@@ -75,4 +77,118 @@ fn zoom_share(planes: &[Plane], every: usize) -> f32 {
         zoomed += left.1;
     }
     if translated > 0.0 { 1.0 - zoomed / translated } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::synthetic::{Picture, clip, noise, plain, world};
+    use super::*;
+
+    const SIZES: [(usize, usize); 3] = [(32, 32), (64, 64), (160, 90)];
+
+    fn scores(pictures: impl IntoIterator<Item = Picture>) -> Scores {
+        let frames = clip(pictures);
+        let plane = |i| Plane::of(frames.frame(i).unwrap(), frames.width, frames.height);
+        of(&frames, &(0..frames.t).map(plane).collect::<Vec<_>>())
+    }
+
+    fn assert_near(score: f32, expected: f32, margin: f32) {
+        assert!((score - expected).abs() <= margin, "{score} is not within {margin} of {expected}");
+    }
+
+    /// Would catch a black or white share that counts frames of the other, and a plain clip that passes for one with
+    /// contrast.
+    #[test]
+    fn plain_clips_are_known_by_their_tone() {
+        let black = scores((0..16).map(|_| plain(160, 90, [3, 3, 3])));
+        assert_eq!((black.black_share, black.white_share, black.contrast, black.static_share), (1.0, 0.0, 0.0, 1.0));
+        let white = scores((0..16).map(|_| plain(160, 90, [250, 250, 250])));
+        assert_eq!((white.black_share, white.white_share, white.contrast, white.noise), (0.0, 1.0, 0.0, 0.0));
+        let red = scores((0..16).map(|_| plain(160, 90, [255, 0, 0])));
+        assert_eq!((red.black_share, red.contrast, red.saturation), (0.0, 0.0, 1.0));
+    }
+
+    /// Would catch a scroll that is lost at another size, or that has the wrong sign along an axis and so explains
+    /// nothing.
+    #[test]
+    fn a_scrolling_world_scrolls_at_every_size() {
+        for (width, height) in SIZES {
+            let step = width.cast_signed() / 16;
+            let s = scores((0..32).map(|i| world(1, width, height, i * step, i * step / 2)));
+            assert!(s.scroll > 0.7, "{width}×{height}: {s:?}");
+            assert!(s.overlay_share < 0.02 && s.noise < 0.3 && s.zoom < 0.1 && s.static_share == 0.0, "{s:?}");
+        }
+    }
+
+    /// Would catch a banner that hides the scrolling behind it, and one that is not seen as staying put.
+    #[test]
+    fn what_stays_put_before_a_scrolling_world_is_overlay() {
+        let s = scores((0..32).map(|i| world(1, 160, 90, i * 6, 0).over(&noise(9, 160, 90), 0..160, 0..30)));
+        assert_near(s.overlay_share, 0.33, 0.06);
+        assert!(s.scroll > 0.5, "{s:?}");
+    }
+
+    /// Would catch a single-screen game that is taken for a scrolling one with a large overlay: its only translation is
+    /// the figure's.
+    #[test]
+    fn a_figure_before_a_still_screen_does_not_scroll() {
+        let figure = plain(160, 90, [250, 240, 30]);
+        let s = scores((0..32).map(|i| world(1, 160, 90, 0, 0).over(&figure, i * 4..i * 4 + 10, 40..54)));
+        assert_eq!((s.scroll, s.overlay_share, s.static_share), (0.0, 0.0, 0.0));
+        assert!(s.motion_block > 4.0 * s.motion, "{s:?}");
+    }
+
+    /// Would catch noise that a search over translations explains away, or that is measured in levels and so depends on
+    /// size.
+    #[test]
+    fn unrelated_frames_are_noise_at_every_size() {
+        for (width, height) in SIZES {
+            let s = scores((0..16).map(|i| noise(i, width, height)));
+            assert!(s.noise > 0.7 && s.scroll == 0.0, "{width}×{height}: {s:?}");
+            assert_near(s.sharpness, 0.31, 0.06);
+        }
+    }
+
+    /// Would catch a zoom about a corner, or one in the wrong direction only.
+    #[test]
+    fn a_zoom_is_known_in_both_directions() {
+        let size = |i: u32| 1.02_f64.powi(i.try_into().unwrap());
+        let inwards = scores((0..32).map(|i| world(1, 160, 90, 0, 0).scaled(1.0 / size(i))));
+        let outwards = scores((0..32).map(|i| world(1, 160, 90, 0, 0).scaled(1.0 / size(32 - i))));
+        assert!(inwards.zoom > 0.3 && outwards.zoom > 0.3, "{inwards:?} {outwards:?}");
+    }
+
+    /// Would catch a pause that counts as motion for the noise of its encoding, and motion that is lost in a large
+    /// picture.
+    #[test]
+    fn repeated_frames_are_static_and_a_moving_figure_is_not() {
+        let grain = |i: u64| {
+            world(1, 160, 90, 0, 0).dimmed(|p, at| p.saturating_add(u8::try_from((at as u64 + i) % 2).unwrap()))
+        };
+        assert_near(scores((0..16).map(grain)).static_share, 1.0, 1e-6);
+        let half = scores((0..21).map(|i| world(1, 160, 90, (i / 2) * 4, 0)));
+        assert_near(half.static_share, 0.5, 1e-6);
+    }
+
+    /// Would catch a motion that changed its definition: the mean over all bytes and pairs.
+    #[test]
+    fn motion_is_the_mean_difference_of_neighbouring_frames() {
+        let s = scores([10, 20, 50].map(|v| plain(33, 17, [v, v, v])));
+        assert_near(s.motion, 20.0 / 255.0, 1e-6);
+        assert_near(s.motion_block, 20.0 / 255.0, 1e-6);
+    }
+
+    /// Would catch a panic or a number that is none on what the config allows: sizes down to one pixel, clips of one
+    /// frame.
+    #[test]
+    fn any_size_and_length_has_scores() {
+        for (width, height) in [(1, 1), (2, 7), (7, 2), (16, 16), (81, 3), (321, 181), (640, 9)] {
+            for count in [0, 1, 2, 9, 17] {
+                let s = scores((0..count).map(|i| noise(i, width, height)));
+                let all = [s.motion, s.motion_block, s.static_share, s.black_share, s.white_share, s.contrast];
+                let more = [s.saturation, s.sharpness, s.scroll, s.overlay_share, s.noise, s.zoom];
+                assert!(all.iter().chain(&more).all(|score| (0.0..=1.0).contains(score)), "{width}×{height}: {s:?}");
+            }
+        }
+    }
 }

@@ -27,10 +27,10 @@ const NOT_KEPT: [(&str, &str); 21] = [
     ("ok_reference.mp4", "duplicate"),
     ("one_frame.mp4", "too_short"),
     ("static_image.mp4", "static_share < 0.9"),
-    ("testsrc2.mp4", "saturation < 0.8"),
+    ("testsrc2.mp4", "saturation < 0.75"),
     ("text_renamed.mp4", "unreadable"),
     ("truncated_moov_at_end.mp4", "unreadable"),
-    ("white.mp4", "contrast > 0.01"),
+    ("white.mp4", "contrast > 0.02"),
     ("zero_byte.mp4", "empty_file"),
     // Expected to be filtered, and kept: its overlay covers no more of the picture than a game's own status line does.
     ("facecam_overlay.mp4", ""),

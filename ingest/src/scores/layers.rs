@@ -1,7 +1,9 @@
-//! The picture as two layers: one that scrolls, and one that stays put on the screen (a HUD, a banner, the frame of a face camera).
+//! The picture as two layers: one that scrolls, and one that stays put on the screen (a HUD, a banner, the frame of a
+//! face camera).
 //!
-//! Each cell of some 4×4 pixels of the small luma picture is compared with where it was on the screen and with where one common
-//! translation ([`Plane::layer_shift_from`]) has it from, and counts as whichever fits better. What neither explains is new.
+//! Each cell of some 4×4 pixels of the small luma picture is compared with where it was on the screen and with where
+//! one common translation ([`Plane::layer_shift_from`]) has it from, and counts as whichever fits better. What neither
+//! explains is new.
 
 use super::plane::{Plane, absolute_difference, ratio};
 use super::shift::Shift;
@@ -21,7 +23,8 @@ const TEXTURE: f32 = 6.0;
 /// A cell moves when, from its place in the world, it changes less than this share of its change on the screen.
 const MOVES: f32 = 0.6;
 
-/// A cell stays put when, over all scrolling pairs, it changes less than this share of what it would have changed had it scrolled.
+/// A cell stays put when, over all scrolling pairs, it changes less than this share of what it would have changed had
+/// it scrolled.
 const STAYS: f32 = 0.25;
 
 /// Sums over pairs of frames.

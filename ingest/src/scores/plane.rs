@@ -1,8 +1,8 @@
 //! The small luma picture from which shots, fingerprints and nearly all scores are taken.
 //!
-//! A frame is averaged down by a whole factor to at most [`LONGEST`] pixels a side: 160×90 becomes 80×45, 64×64 stays. That
-//! makes the rest cheap and nearly independent of the frames' size and encoding; and being whole numbers up to the last
-//! division, everything is the same on every machine.
+//! A frame is averaged down by a whole factor to at most [`LONGEST`] pixels a side: 160×90 becomes 80×45, 64×64 stays.
+//! That makes the rest cheap and nearly independent of the frames' size and encoding; and being whole numbers up to the
+//! last division, everything is the same on every machine.
 
 use std::ops::Range;
 
@@ -53,8 +53,8 @@ impl Plane {
         high.saturating_sub(low)
     }
 
-    /// Mean absolute difference of the means of cells, after the translation `shift` from `before`, in levels (0 to 255). Grain,
-    /// fine texture and half-pixel motion do not reach it; another picture does.
+    /// Mean absolute difference of the means of cells, after the translation `shift` from `before`, in levels (0 to
+    /// 255). Grain, fine texture and half-pixel motion do not reach it; another picture does.
     pub fn cell_difference(&self, before: &Self, shift: Shift) -> f32 {
         let Some((xs, ys)) = self.fine.overlap(shift) else { return 255.0 };
         let side = self.cell();
@@ -90,7 +90,8 @@ impl Plane {
 }
 
 impl Luma {
-    /// The weighted sum of red, green and blue (BT.601) over squares of `factor` pixels; of the first `F` pixels a side of each.
+    /// The weighted sum of red, green and blue (BT.601) over squares of `factor` pixels; of the first `F` pixels a side
+    /// of each.
     fn of<const F: usize>(rgb: &[u8], width: usize, height: usize, factor: usize) -> Self {
         let (columns, rows) = (width / factor, height / factor);
         let area = u32::try_from(F * F).unwrap_or(1);

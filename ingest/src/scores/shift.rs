@@ -1,7 +1,7 @@
 //! The one translation that best explains how a picture came from the one before.
 //!
-//! Every translation by up to a quarter of the picture is tried at the coarse scale; then, pixel by pixel, those around the best of
-//! them, around none and around the last frame's.
+//! Every translation by up to a quarter of the picture is tried at the coarse scale; then, pixel by pixel, those around
+//! the best of them, around none and around the last frame's.
 
 use super::plane::{Luma, Plane, ratio};
 
@@ -33,8 +33,8 @@ impl Plane {
         if left < still { (shift, left) } else { (Shift::NONE, still) }
     }
 
-    /// The translation of what moves, where every pixel may also have stayed put: a HUD or a banner does not hide it. Where nothing
-    /// scrolls, it is that of a lone figure, or of chance.
+    /// The translation of what moves, where every pixel may also have stayed put: a HUD or a banner does not hide it.
+    /// Where nothing scrolls, it is that of a lone figure, or of chance.
     pub fn layer_shift_from(&self, before: &Self) -> Shift {
         let (coarse, fine) = (self.coarse.changes(&before.coarse), self.fine.changes(&before.fine));
         if ratio(fine.iter().map(|&change| u64::from(change)).sum(), fine.len() as u64) < NOTHING {

@@ -1,4 +1,5 @@
-//! Whether the camera moves into the picture or out of it, which no platformer's does: fractals, rides, first-person games.
+//! Whether the camera moves into the picture or out of it, which no platformer's does: fractals, rides, first-person
+//! games.
 
 use super::plane::{Luma, Plane, ratio};
 use super::shift::Shift;
@@ -12,8 +13,8 @@ const SIZES: [i64; 12] = [800, 850, 900, 930, 950, 970, 1030, 1050, 1075, 1110, 
 /// A pair that differs by fewer levels, after translation, says nothing.
 const LEAST_CHANGE: f32 = 1.0;
 
-/// What is left of the change between two frames after the best translation, and after the best of that and the zooms about the
-/// centre, in levels.
+/// What is left of the change between two frames after the best translation, and after the best of that and the zooms
+/// about the centre, in levels.
 pub(super) fn left(before: &Plane, now: &Plane) -> (f32, f32) {
     let (_, translated) = now.shift_from(before, Shift::NONE);
     if translated < LEAST_CHANGE {

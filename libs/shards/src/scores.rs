@@ -16,27 +16,33 @@ pub struct Scores {
     pub motion: f32,
     /// The same of the block that moves most, of 8×8 over the picture: a small figure in an otherwise still one.
     pub motion_block: f32,
-    /// Share of frames that only repeat the one before.
+    /// Share of frames that only repeat the one before: in no block of 8×8 is the mean difference 2 levels of 255.
     pub static_share: f32,
-    /// Of the frames, different native ones: below 1 where the source has fewer frames a second than are sampled, or a gap.
+    /// Share of different native frames among the frames: below 1 where the source has fewer a second than are sampled, or a
+    /// gap.
     pub distinct_share: f32,
-    /// Share of pixels that are black.
+    /// Share of pixels, over all frames, whose luma is below 24 of 255.
     pub black_share: f32,
-    /// Share of pixels that are white.
+    /// Share of pixels, over all frames, whose luma is above 232 of 255.
     pub white_share: f32,
-    /// Standard deviation of luma within a frame over its greatest possible: 0 is one plain colour.
+    /// Standard deviation of luma within a frame over 127.5 (its greatest possible), averaged over frames: 0 is one
+    /// plain colour.
     pub contrast: f32,
-    /// Difference between the strongest and the weakest of red, green and blue: 0 is grey, 1 is nothing but pure colours.
+    /// Difference between the strongest and the weakest of red, green and blue, averaged over pixels: 0 is grey, 1 is
+    /// nothing but pure colours.
     pub saturation: f32,
-    /// Energy of the Laplacian over 64 times the variance of luma: 0 is blurred, 0.31 is white noise.
+    /// Energy of the Laplacian over 64 times the variance of luma: 0 is blurred, 0.31 is white noise, 1 is a chessboard
+    /// of single pixels.
     pub sharpness: f32,
-    /// Share of the change between neighbouring frames that one translation of the picture explains: a side-scroller's signal. 0 in a
-    /// game of single screens.
+    /// Share of the change between neighbouring frames that one translation explains, over those pairs where it
+    /// explains at least 0.3 of it and takes a tenth of the picture along; each part of the picture may have stayed put
+    /// instead. 0 in a game of single screens.
     pub scroll: f32,
-    /// Share of the picture that stays put while the rest scrolls: a HUD, a banner, the frame of a face camera, a fixed backdrop.
+    /// Share of the picture that stays put while the rest scrolls: a HUD, a banner, the frame of a face camera, but
+    /// also a fixed backdrop. Plain parts are not counted; 0 where nothing scrolls.
     pub overlay_share: f32,
-    /// Change that neither staying nor one translation explains, over what two unrelated pictures would differ by: near 1 for
-    /// television static.
+    /// Change between neighbouring frames that neither staying nor one translation explains, over what two unrelated
+    /// pictures of this contrast would differ by: near 1 for television static.
     pub noise: f32,
     /// Share of the change over eight frames, after the best translation, that a zoom about the centre explains.
     pub zoom: f32,
