@@ -131,7 +131,11 @@ fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<
     let idle: Mutex<Vec<Worker>> = Mutex::default();
     let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
     let groups = groups(new);
-    let decoder_threads = (rayon::current_num_threads() / groups.len()).max(1);
+    // Several are one more, because frames in decoding wait for each other.
+    let decoder_threads = match rayon::current_num_threads() / groups.len() {
+        0 | 1 => 1,
+        several => several + 1,
+    };
     groups.into_par_iter().with_max_len(1).try_for_each(|group| {
         let mut worker = idle().pop().unwrap_or_default();
         let mut counted = 0;
