@@ -6,6 +6,7 @@
 //! (`ingest.keep`) is not part of the key: it is passed again over the scores that are in the catalog ([`crate::settle`]).
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
@@ -128,12 +129,21 @@ impl Catalogue {
         self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
     }
 
-    /// The rows as they are to stay, given the files that were found: with today's stamps and keys, and without what was
-    /// said of a path before there was a usable file. `None` where that changes nothing.
+    /// The rows as they are to stay, given the files that were found: with today's stamps, keys and, where a file was moved, path;
+    /// and without what was said of a path before there was a usable file. `None` where that changes nothing.
     pub fn freshened(&self, sources: &[Source]) -> Option<Vec<SourceRow>> {
         let found: HashMap<String, &Source> = sources.iter().map(|source| (source.shown_path(), source)).collect();
+        let elsewhere: HashMap<&str, &Source> = sources
+            .iter()
+            .filter(|source| !source.id.is_empty() && self.row_of(&source.shown_path(), &source.id).is_none())
+            .map(|source| (source.id.as_str(), source))
+            .collect();
         let mut rows = self.rows.clone();
         rows.retain_mut(|row| {
+            let moved = elsewhere.get(row.source_id.as_str()).filter(|_| !is_duplicate(row));
+            if let Some(source) = moved.filter(|_| !Path::new(&row.source_path).exists()) {
+                row.source_path = source.shown_path();
+            }
             let Some(source) = found.get(&row.source_path) else { return true };
             if row.source_id == source.id && !row.source_id.is_empty() {
                 (row.bytes, row.modified_ns) = (source.stamp.bytes, source.stamp.modified_ns);

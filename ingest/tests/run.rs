@@ -239,6 +239,13 @@ fn size_and_time_only_save_reading() {
     assert!(stderr(&touched).contains("up to date"), "{}", stderr(&touched));
     assert_ne!(modified(0), before, "the new time is noted, or it would be read every night");
 
+    let elsewhere = place.path("videos/elsewhere.mp4");
+    fs::rename(place.path("videos/episode-00002.mp4"), &elsewhere).unwrap();
+    fs::rename(place.path("videos/episode-00002.actions.csv"), place.path("videos/elsewhere.actions.csv")).unwrap();
+    let moved = place.run(&[]);
+    assert!(stderr(&moved).contains("up to date: 3 sources"), "{}", stderr(&moved));
+    assert_eq!(place.sql("select count(*) from sources where source_path like '%elsewhere%'"), "count(*)\n1\n");
+
     // The same size, another time, one bit of the last frame.
     let mut bytes = fs::read(&other).unwrap();
     let middle = bytes.len() / 2;
