@@ -24,8 +24,10 @@ pub struct EvaluateConfig {
     pub steps: usize,
     /// Divides the logits before sampling; 0 takes the likeliest token.
     pub temperature: f32,
-    /// Which tokens are set first: `random`, `confidence` or `greedy`.
+    /// Which tokens are set first: `random`, `confidence`, `greedy` or `entropy`.
     pub order: UnmaskOrder,
+    /// Bound of the `entropy` order, in nats a step.
+    pub entropy: f32,
     /// Windows to draw pictures of.
     pub strips: usize,
     /// Bootstrap draws for the intervals, and shuffles for the chance level of agreement.
@@ -44,6 +46,7 @@ impl Default for EvaluateConfig {
             steps: 25,
             temperature: 1.0,
             order: UnmaskOrder::Confidence,
+            entropy: 0.5,
             strips: 6,
             bootstrap: 1000,
         }
@@ -79,6 +82,7 @@ impl EvaluateConfig {
             steps: self.steps,
             temperature: self.temperature,
             order: self.order,
+            entropy: self.entropy,
             ..SamplerConfig::default()
         }
     }

@@ -344,6 +344,10 @@ impl<B: Kernels> Predictor for Loaded<B> {
         History { past: Past::new(), last: Vec::new() }
     }
 
+    fn window(&self) -> usize {
+        self.vocabulary.frames
+    }
+
     fn mask_token(&self) -> u16 {
         self.vocabulary.codes as u16
     }
@@ -410,10 +414,11 @@ impl Dynamics {
     }
 
     /// Goes on from prompts of p frames, tokens `[b, p, s]`, with actions `[b, t-1]` (entry t leads from frame t to frame t+1), to t
-    /// frames: tokens `[b, t, s]`, of which the first p are the prompt's. The same seed gives the same rollout.
+    /// frames: tokens `[b, t, s]`, of which the first p are the prompt's. The same seed gives the same rollout. t may exceed
+    /// [`Dynamics::frames`]: then the model sees the last so many frames, or half as many and more.
     ///
     /// # Errors
-    /// If the shapes do not fit each other or the model, or t exceeds [`Dynamics::frames`].
+    /// If the shapes do not fit each other or the model.
     pub fn rollout(
         &self,
         prompt: &[u16],
@@ -433,10 +438,9 @@ impl Dynamics {
             ));
         }
         let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
-        if given > frames || frames > self.vocabulary.frames {
+        if given > frames {
             return wrong(format!(
-                "{given} prompt frames and {frames} frames in all: at most {} frames can be rolled out",
-                self.vocabulary.frames
+                "a prompt of {given} frames is longer than the {frames} frames that the actions lead to"
             ));
         }
         if let Some(action) = actions.iter().find(|action| usize::from(**action) >= self.vocabulary.actions) {
@@ -451,7 +455,7 @@ impl Dynamics {
         Ok(self.roller.rollout(prompt, actions, b, config, seed))
     }
 
-    /// Frames a window: the most that a rollout can have.
+    /// Frames a window: the most that the model sees at once.
     pub fn frames(&self) -> usize {
         self.vocabulary.frames
     }

@@ -2,7 +2,8 @@
 //! cosine schedule. Earlier frames are cached, so a step costs one frame.
 //!
 //! Guarantees: the number of masked tokens falls at every step and ends at 0; a token once set stays; a rollout depends on nothing but its own
-//! prompt, actions, seed and place in the batch.
+//! prompt, actions, seed and place in the batch. A rollout may be longer than the model's window: when that is full, the rollout goes on from
+//! its later half, as if it had begun there.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,6 +22,9 @@ pub enum UnmaskOrder {
     Confidence,
     /// Those sampled with the highest probability.
     Greedy,
+    /// Those whose distribution has the least entropy, as many a step as keep its sum under `entropy`: tokens that depend on each other
+    /// are then not drawn apart, and a frame that is sure needs few steps. At most `steps`; the last sets what is left.
+    Entropy,
 }
 
 /// Options of the sampler.
@@ -35,11 +39,13 @@ pub struct SamplerConfig {
     pub order: UnmaskOrder,
     /// Scale of the `confidence` order's noise at the first step.
     pub noise: f32,
+    /// Bound of the `entropy` order, in nats a step.
+    pub entropy: f32,
 }
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        Self { steps: 25, temperature: 1.0, order: UnmaskOrder::Confidence, noise: 1.0 }
+        Self { steps: 25, temperature: 1.0, order: UnmaskOrder::Confidence, noise: 1.0, entropy: 0.5 }
     }
 }
 
@@ -48,9 +54,9 @@ impl SamplerConfig {
     /// If there are no steps or the temperature is negative.
     pub fn check(&self) -> Result<(), ModelError> {
         let positive = |value: f32| value >= 0.0 && value.is_finite();
-        if self.steps == 0 || !positive(self.temperature) || !positive(self.noise) {
+        if self.steps == 0 || ![self.temperature, self.noise, self.entropy].into_iter().all(positive) {
             return Err(ModelError::Config(
-                "sampler steps must be at least 1, temperature and noise at least 0".into(),
+                "sampler steps must be at least 1, temperature, noise and entropy at least 0".into(),
             ));
         }
         Ok(())
@@ -71,6 +77,9 @@ pub trait Predictor {
 
     /// An empty cache.
     fn start(&self) -> Self::Past;
+
+    /// The most frames that a cache and one more can have.
+    fn window(&self) -> usize;
 
     /// The token that stands for "masked".
     fn mask_token(&self) -> u16;
@@ -95,24 +104,48 @@ pub fn rollout<P: Predictor>(
     seed: u64,
 ) -> Vec<u16> {
     let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
+    let led = |frame: usize| -> Vec<Option<u8>> {
+        (0..b).map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before])).collect()
+    };
     let mut out = vec![0; b * frames * s];
     let mut past = model.start();
+    // The first frame in the cache.
+    let mut first = 0;
     for frame in 0..frames {
-        let led: Vec<Option<u8>> =
-            (0..b).map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before])).collect();
+        if frame - first == model.window() {
+            first = frame - (model.window() / 2).max(1);
+            past = recall(model, &out, (frames, s), first..frame, led);
+        }
         let tokens = if frame < given {
             (0..b).flat_map(|i| prompt[(i * given + frame) * s..][..s].iter().copied()).collect()
         } else {
-            fill(model, s, &led, &past, config, seed, frame)
+            fill(model, s, &led(frame), &past, config, seed, frame)
         };
         if frame + 1 < frames {
-            past = model.extend(&tokens, &led, &past);
+            past = model.extend(&tokens, &led(frame), &past);
         }
         for (i, tokens) in tokens.chunks_exact(s).enumerate() {
             out[(i * frames + frame) * s..][..s].copy_from_slice(tokens);
         }
     }
     out
+}
+
+/// A cache of some frames of rollouts `[b, frames, s]`, in which no action leads to the first of them.
+fn recall<P: Predictor>(
+    model: &P,
+    out: &[u16],
+    (frames, s): (usize, usize),
+    range: std::ops::Range<usize>,
+    led: impl Fn(usize) -> Vec<Option<u8>>,
+) -> P::Past {
+    let mut past = model.start();
+    for frame in range.clone() {
+        let tokens: Vec<u16> = out.chunks_exact(frames * s).flat_map(|one| &one[frame * s..][..s]).copied().collect();
+        let led = if frame == range.start { vec![None; tokens.len() / s] } else { led(frame) };
+        past = model.extend(&tokens, &led, &past);
+    }
+    past
 }
 
 /// One frame `[b*s]` by iterative unmasking.
@@ -135,7 +168,7 @@ fn fill<P: Predictor>(
             rng.set_stream(((i as u64) << 32) | ((frame as u64) << 16) | step as u64);
             unmask(tokens, logits, mask, keep, config, step, &mut rng);
         });
-        if keep == 0 {
+        if !tokens.contains(&mask) {
             break;
         }
     }
@@ -154,26 +187,58 @@ fn unmask(
 ) {
     let k = logits.len() / tokens.len();
     let anneal = config.noise * (1.0 - (step + 1) as f32 / config.steps as f32);
-    let mut candidates: Vec<(f32, usize, u16)> = tokens
+    // How sure, what that costs of the bound, where, what.
+    let mut candidates: Vec<(f32, f32, usize, u16)> = tokens
         .iter()
         .enumerate()
         .filter(|(_, token)| **token == mask)
         .map(|(position, _)| {
-            let (token, log_probability) = sample(&logits[position * k..][..k], config.temperature, rng);
+            let logits = &logits[position * k..][..k];
+            let (token, log_probability) = sample(logits, config.temperature, rng);
             let uniform = rng.random::<f32>().clamp(1e-20, 1.0 - 1e-7);
-            let sureness = match config.order {
-                UnmaskOrder::Random => uniform,
-                UnmaskOrder::Greedy => log_probability,
-                UnmaskOrder::Confidence => log_probability - anneal * (-uniform.ln()).ln(),
+            let (sureness, cost) = match config.order {
+                UnmaskOrder::Random => (uniform, 0.0),
+                UnmaskOrder::Greedy => (log_probability, 0.0),
+                UnmaskOrder::Confidence => (log_probability - anneal * (-uniform.ln()).ln(), 0.0),
+                UnmaskOrder::Entropy => {
+                    let entropy = entropy(logits, config.temperature);
+                    (-entropy, entropy)
+                }
             };
-            (sureness, position, token)
+            (sureness, cost, position, token)
         })
         .collect();
     candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let set = candidates.len().saturating_sub(keep);
-    for (_, position, token) in &candidates[..set] {
+    let set = match config.order {
+        UnmaskOrder::Entropy if step + 1 < config.steps => {
+            let mut sum = 0.0;
+            let fits = |(_, cost, ..): &&(f32, f32, usize, u16)| {
+                sum += cost;
+                sum <= config.entropy
+            };
+            candidates.iter().take_while(fits).count().max(1).min(candidates.len())
+        }
+        _ => candidates.len().saturating_sub(keep),
+    };
+    for (_, _, position, token) in &candidates[..set] {
         tokens[*position] = *token;
     }
+}
+
+/// Entropy of softmax(logits / temperature) in nats.
+fn entropy(logits: &[f32], temperature: f32) -> f32 {
+    if temperature == 0.0 {
+        return 0.0;
+    }
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let (mut total, mut mean) = (0.0, 0.0);
+    for x in logits {
+        let scaled = (x - top) / temperature;
+        let weight = scaled.exp();
+        total += weight;
+        mean += weight * scaled;
+    }
+    total.ln() - mean / total
 }
 
 /// A token drawn from softmax(logits / temperature), with its log probability.

@@ -15,6 +15,8 @@ struct Adds {
     sure: Vec<f32>,
     asked: RefCell<Vec<Vec<u16>>>,
     finished: RefCell<Vec<Vec<u16>>>,
+    /// Frames that it can see; 0 is any number.
+    window: usize,
 }
 
 impl Adds {
@@ -30,12 +32,17 @@ impl Predictor for Adds {
         Vec::new()
     }
 
+    fn window(&self) -> usize {
+        if self.window == 0 { usize::MAX } else { self.window }
+    }
+
     fn mask_token(&self) -> u16 {
         K as u16
     }
 
     fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> (Vec<f32>, Self::Past) {
         self.asked.borrow_mut().push(tokens.to_vec());
+        assert!(past.len() < self.window(), "more frames than its window has");
         let s = tokens.len() / actions.len();
         let mut logits = vec![0.0; tokens.len() * K];
         for (row, logits) in logits.chunks_exact_mut(K).enumerate() {
@@ -51,6 +58,7 @@ impl Predictor for Adds {
 
     fn extend(&self, tokens: &[u16], _actions: &[Option<u8>], past: &Self::Past) -> Self::Past {
         assert!(tokens.iter().all(|token| *token < K as u16), "an unfinished frame was fed back");
+        assert!(past.len() < self.window(), "more frames than its window has");
         self.finished.borrow_mut().push(tokens.to_vec());
         let mut longer = past.clone();
         longer.push(tokens.to_vec());
@@ -147,7 +155,7 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
     let s = 32;
     let set_first = |order, noise| {
         let model = Adds::of(s);
-        let config = SamplerConfig { order, noise, temperature: 0.0, steps: 2 };
+        let config = SamplerConfig { order, noise, temperature: 0.0, steps: 2, ..Default::default() };
         fill(&model, s, &[None], &Vec::new(), &config, 3, 0);
         let second = model.asked.borrow()[1].clone();
         (0..s).filter(|position| second[*position] != K as u16).collect::<Vec<_>>()
@@ -231,4 +239,43 @@ fn options_without_sense_are_refused() {
     wrong(SamplerConfig { temperature: f32::NAN, ..Default::default() });
     wrong(SamplerConfig { noise: f32::NAN, ..Default::default() });
     SamplerConfig::default().check().unwrap();
+}
+
+/// Catches: a rollout that ends, or forgets what was, or shifts its actions, where the model's window is full.
+#[test]
+fn a_rollout_goes_on_past_the_window() {
+    let (s, b, frames) = (3, 2, 23);
+    let actions: Vec<u8> = (0..b * (frames - 1)).map(|i| (i * i % 5) as u8).collect();
+    let prompt: Vec<u16> = (0..b * 2 * s).map(|i| (i % K) as u16).collect();
+    let config = SamplerConfig { temperature: 0.0, steps: 2, ..Default::default() };
+    let out = |window: usize| rollout(&Adds { window, ..Adds::of(s) }, s, &prompt, &actions, b, &config, 1);
+    let unbounded = out(0);
+    for window in [2, 3, 4, 16, 22, 23, 24] {
+        assert_eq!(out(window), unbounded, "a window of {window} frames");
+    }
+}
+
+/// Catches: an entropy that is none; a bound that is not kept, or that sets nothing; tokens left masked where the steps end.
+#[test]
+fn the_entropy_order_sets_as_much_as_its_bound_allows() {
+    let near = |a: f32, b: f32| (a - b).abs() < 1e-5;
+    assert!(near(entropy(&[1.0; 8], 0.7), 8_f32.ln()) && near(entropy(&[0.0, 40.0, 0.0], 1.0), 0.0));
+    assert!(near(entropy(&[0.0, 3_f32.ln()], 1.0), 0.562_335), "of 1/4 and 3/4");
+    assert!(entropy(&[0.0, 1.0], 0.3) < entropy(&[0.0, 1.0], 1.0));
+
+    let s = 12;
+    // Half of the positions are as good as sure, the others between all tokens alike.
+    let sure: Vec<f32> = (0..s).map(|i| if i % 2 == 0 { 60.0 } else { 0.0 }).collect();
+    let steps = |bound: f32, steps: usize| {
+        let config = SamplerConfig { steps, order: UnmaskOrder::Entropy, entropy: bound, ..Default::default() };
+        let model = Adds { sure: sure.clone(), ..Adds::default() };
+        let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0);
+        assert_eq!(masked(&last), 0);
+        model.asked.borrow().iter().map(|tokens| masked(tokens)).collect::<Vec<_>>()
+    };
+    let each = (K as f32).ln() + 1e-3;
+    assert_eq!(steps(each, 25), [12, 5, 4, 3, 2, 1], "the sure ones and one more, then one by one");
+    assert_eq!(steps(2.0 * each, 25), [12, 4, 2]);
+    assert_eq!(steps(1e-6, 25), [12, 6, 5, 4, 3, 2, 1], "at least one a step");
+    assert_eq!(steps(each, 3), [12, 5, 4], "the last step sets what is left");
 }

@@ -1,6 +1,7 @@
 //! The cache, rollouts and loading.
 
 use super::*;
+use crate::sampler::UnmaskOrder;
 use crate::testing::{Quiet, Runs, Spy, frames_of};
 
 fn loaded(mode: Mode) -> Loaded<Flex> {
@@ -105,13 +106,32 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     }
 }
 
+/// Catches: a longer rollout that is another one from its start, or that goes on from other frames, or with other actions, than the
+/// later half of the window that was full.
+#[test]
+fn a_rollout_past_the_window_goes_on_from_its_later_half() {
+    for mode in MODES {
+        let (model, _) = dynamics(mode);
+        let greedy = SamplerConfig { temperature: 0.0, steps: 3, order: UnmaskOrder::Greedy, ..Default::default() };
+        let (t, s) = (V.frames, V.positions);
+        let prompt = &windows(1, V, 18).tokens[..s];
+        let actions: Vec<u8> = (0..3 * t).map(|i| (i * i % V.actions) as u8).collect();
+        let roll = |prompt: &[u16], actions: &[u8]| model.rollout(prompt, actions, 1, &greedy, 0).unwrap();
+        let long = roll(prompt, &actions);
+        assert_eq!(long.len(), (3 * t + 1) * s);
+        assert_eq!(long[..t * s], roll(prompt, &actions[..t - 1]));
+        let (first, kept) = (t - t / 2, t / 2);
+        let later = roll(&long[first * s..t * s], &actions[first..first + t - 1]);
+        assert_eq!(long[first * s..(first + t) * s], later, "{mode:?}: {kept} frames are seen again");
+    }
+}
+
 /// Catches: a panic, or a rollout, where the input is not the model's.
 #[test]
 fn what_does_not_fit_is_refused() {
     let (model, config) = dynamics(MODES[0]);
     let roll = |prompt: &[u16], actions: &[u8], b| model.rollout(prompt, actions, b, &config, 0);
     assert!(roll(&[0; 4], &[0; 4], 1).is_ok());
-    assert!(roll(&[0; 4], &[0; 5], 1).is_err(), "more frames than the model has");
     assert!(roll(&[0; 12], &[0; 1], 1).is_err(), "a prompt longer than the rollout");
     assert!(roll(&[0; 4], &[3; 4], 1).is_err(), "an action beyond the last");
     assert!(roll(&[32; 4], &[0; 4], 1).is_err(), "the mask token as a prompt");
