@@ -94,7 +94,14 @@ impl Comparison {
     /// Frames of every video by file name.
     fn frames(&self, settings: &[&str]) -> HashMap<String, Vec<u8>> {
         let (width, height) = (format!("ingest.width={WIDTH}"), format!("ingest.height={HEIGHT}"));
-        let fixed = [width.as_str(), &height, "ingest.min_frames=1", "ingest.clip_seconds=60", "ingest.keep="];
+        let fixed = [
+            width.as_str(),
+            &height,
+            "ingest.min_frames=1",
+            "ingest.clip_seconds=60",
+            "ingest.keep=",
+            "ingest.near_duplicates=false",
+        ];
         let output = self.place.run(&[&fixed[..], settings].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         // Clips come in order of time: where a video was cut, its frames go on in the next clip.
