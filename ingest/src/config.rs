@@ -106,7 +106,7 @@ pub struct MetadataRules {
 /// `[ingest.decoder]`: limits of a decoder process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecoderLimits {
-    /// Address space, in MiB.
+    /// Memory, in MiB.
     pub memory_mb: u64,
     /// Seconds without a sign of life.
     pub silence_s: u64,

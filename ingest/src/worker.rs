@@ -124,6 +124,8 @@ impl Running {
             .stdout(Stdio::piped())
             // What crashes has its row in the catalog; its last words help only whoever asked for them.
             .stderr(if verbose { Stdio::inherit() } else { Stdio::null() })
+            // Our allocator would reserve a gigabyte at once, most of which it never uses: more than a decoder may be allowed.
+            .env("MIMALLOC_ARENA_RESERVE", "0")
             // Ctrl-C is for the supervisor: a decoder that it ended would look as if it had crashed.
             .process_group(0)
             .spawn()

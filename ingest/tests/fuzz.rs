@@ -68,6 +68,13 @@ fn fuzz(count: usize, seed: u64) {
         originals.len(),
         begun.elapsed().as_secs_f64()
     );
+    // What mutants do to a decoder is known: few crash it, and many can still be decoded.
+    let counted = |condition: &str| -> usize {
+        let rows = place.sql(&format!("select count(*) as n from sources where {condition}"));
+        rows.lines().nth(1).unwrap().parse().unwrap()
+    };
+    assert!(counted("reason is null or reason in ('too_short', 'near_duplicate', 'filtered')") > count / 3);
+    assert!(counted("reason in ('decoder_crashed', 'timeout')") <= 1 + count / 100);
     assert!(supervisor < SUPERVISOR_MB && decoder < DECODER_MB, "{supervisor} and {decoder} MiB");
     assert_eq!(code(&place.start(&["verify"])), 0);
 }

@@ -140,15 +140,27 @@ fn a_file_without_permission() {
     assert!(place.sql("select reason from sources").contains("unreadable"));
 }
 
-/// Would catch an allocation that a header can inflate without bound: with a memory limit the file is a reject, and the
-/// decoder never had more.
+/// Would catch an allocation that a header can inflate without bound, and a limit that is none, or under which no video can be
+/// decoded at all.
 #[test]
 fn memory_is_limited() {
-    let place = Place::new();
-    fs::create_dir(place.path("videos")).unwrap();
-    // A Y4M header that promises frames of 5 GB, in a file of 100 bytes.
+    let place = Place::with_samples(1);
+    // A Y4M header that promises frames of 5 GB, in a file of 100 bytes; and one of 288 MB, which is there (sparsely).
     fs::write(place.path("videos/huge.y4m"), "YUV4MPEG2 W65535 H53000 F30:1 C420\nFRAME\n0123456789").unwrap();
-    let output = place.run(&["ingest.decoder.memory_mb=512"]);
-    assert_eq!(code(&output), 2, "{}", stderr(&output));
-    assert!(place.clips(None).is_empty());
+    let large = fs::File::create(place.path("videos/large.y4m")).unwrap();
+    std::io::Write::write_all(&mut &large, b"YUV4MPEG2 W16000 H12000 F30:1 C420\nFRAME\n").unwrap();
+    large.set_len(300 << 20).unwrap();
+    let reasons = |settings: &[&str]| {
+        let output = place.run(settings);
+        assert_eq!(code(&output), 2, "{}", stderr(&output));
+        assert!(!place.clips(None).is_empty(), "what needs little is decoded");
+        place.sql("select split_part(source_path, 'videos/', 2), reason from sources order by source_path")
+    };
+    let limited = reasons(&["ingest.decoder.memory_mb=256"]);
+    assert!(limited.contains("episode-00000.mp4,\n"), "{limited}");
+    assert!(!limited.contains("huge.y4m,\n") && !limited.contains("huge.y4m,decoder_crashed"), "{limited}");
+    assert!(!limited.contains("large.y4m,too_short"), "decoded with too little memory: {limited}");
+    fs::remove_dir_all(place.root()).unwrap();
+    let unlimited = reasons(&["ingest.decoder.memory_mb=4096"]);
+    assert!(unlimited.contains("large.y4m,too_short"), "with enough memory it is decoded: {unlimited}");
 }

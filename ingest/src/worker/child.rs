@@ -21,9 +21,10 @@ use crate::reject::{Reason, Reject};
 /// How often a sign of life is given where there are no frames.
 const ALIVE: Duration = Duration::from_secs(1);
 
-/// Decodes the files that stdin asks for until it ends, with at most `memory_mb` of address space.
+/// Decodes the files that stdin asks for until it ends, with at most `memory_mb` of memory.
 pub fn serve(memory_mb: u64) -> Result<Exit> {
-    rlimit::Resource::AS.set(memory_mb << 20, memory_mb << 20).context("cannot limit this process's memory")?;
+    // What can be written to and is shared with nobody, not address space: allocators reserve more of that than they use.
+    rlimit::Resource::DATA.set(memory_mb << 20, memory_mb << 20).context("cannot limit this process's memory")?;
     // Signals go to the supervisor, which ends this process by closing its stdin or by SIGKILL.
     let _ = Stop::install_for_parent();
     let (send, requests) = mpsc::channel();
