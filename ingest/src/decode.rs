@@ -56,6 +56,8 @@ pub struct Track {
     pub crop: Option<Rectangle>,
     /// Share of the picture's area that was border, 0 to 1; 0 where nobody looked.
     pub letterbox: f64,
+    /// What was done to the picture that somebody might want to know of, in words.
+    pub notes: Vec<String>,
 }
 
 /// A frame that a tick of the grid shows.

@@ -7,7 +7,7 @@
 use std::ffi::c_int;
 
 use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
+    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
     AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB,
 };
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,11 @@ pub struct Rectangle {
     pub y: u32,
     pub width: u32,
     pub height: u32,
+}
+
+/// Whether a pixel format has an alpha channel.
+pub fn has_alpha(pixel_format: i32) -> bool {
+    descriptor(pixel_format).is_some_and(|found| found.flags & AV_PIX_FMT_FLAG_ALPHA as u64 != 0)
 }
 
 /// One of the two pictures that an interlaced frame is woven of.

@@ -179,8 +179,8 @@ fn ingest_group(
     worker.set_decoder_threads(threads);
     for (number, source) in group.iter().enumerate() {
         ingest.stop.check()?;
-        let row = ingest.one(source, split_of(&source.id, held_out), worker, &mut writer)?;
-        if threads > 1 && row.detail.is_some() {
+        let (row, damaged) = ingest.one(source, split_of(&source.id, held_out), worker, &mut writer)?;
+        if threads > 1 && damaged {
             return Ok(None);
         }
         count(number, &row);

@@ -7,11 +7,11 @@ use super::convert::{Converter, Presentation};
 use super::skip::{Skips, Timing};
 use super::source::{Damage, Source};
 use super::{Event, Failure, Sampled, Sink, Summary, Track};
-use crate::colour::Colour;
+use crate::colour::{Colour, Conversion};
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{is_hidden, properties};
+use crate::ffi::{Properties, is_hidden, properties};
 use crate::grid::Grid;
-use crate::layout::Rectangle;
+use crate::layout::{Rectangle, has_alpha};
 use crate::reject::Reason;
 
 /// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
@@ -251,8 +251,17 @@ impl<'a> Sampling<'a> {
             sample_aspect: presentation.sample_aspect,
             crop: self.crop,
             letterbox: share(self.crop.as_ref(), width, height),
+            notes: notes(&found, frame),
         }
     }
+}
+
+/// What is done to pictures like this one that somebody might want to know of.
+fn notes(found: &Properties, frame: &frame::Video) -> Vec<String> {
+    let hdr = Conversion::of(found).hdr.map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
+    let interlaced = frame.is_interlaced().then(|| "of interlaced frames the first field is shown".to_owned());
+    let alpha = has_alpha(found.pixel_format).then(|| "its alpha channel is dropped".to_owned());
+    [hdr, interlaced, alpha].into_iter().flatten().collect()
 }
 
 fn timing(packet: &Packet) -> Timing {

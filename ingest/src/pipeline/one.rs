@@ -22,14 +22,14 @@ pub struct Ingest<'a> {
 }
 
 impl Ingest<'_> {
-    /// Decodes a source into the writer and returns its row. Only what stops the whole run is an error.
+    /// Decodes a source into the writer and returns its row, and whether the file is damaged. Only what stops the whole run is an error.
     pub fn one(
         &self,
         source: &Source,
         split: Split,
         worker: &mut Worker,
         writer: &mut ShardWriter,
-    ) -> Result<SourceRow> {
+    ) -> Result<(SourceRow, bool)> {
         let sidecar = sidecar(source);
         let mut row = source.row();
         row.has_actions = sidecar.is_some();
@@ -50,6 +50,7 @@ impl Ingest<'_> {
         let decoded = worker.decode(&source.path, self.config, self.stop, &mut |track, frame| {
             cutter.push(track, frame).into_iter().try_for_each(&mut store)
         });
+        let damaged = decoded.as_ref().map_or(true, |summary| summary.damage.is_some());
         let mut reject = match decoded {
             Ok(summary) => {
                 cutter.finish(summary.native_frames).into_iter().try_for_each(&mut store)?;
@@ -71,13 +72,13 @@ impl Ingest<'_> {
             if reject.reason.taints() {
                 writer.take_back(&source.id);
             }
-            return Ok(SourceRow { clips_kept: 0, ..source.rejected(row, &reject) });
+            return Ok((SourceRow { clips_kept: 0, ..source.rejected(row, &reject) }, damaged));
         }
         if kept == 0 && cut > 0 {
             // What exactly is said when the run is settled, in one way for all sources.
-            return Ok(source.rejected(row, &Reject::new(Reason::Filtered, "")));
+            return Ok((source.rejected(row, &Reject::new(Reason::Filtered, "")), damaged));
         }
-        Ok(row)
+        Ok((row, damaged))
     }
 
     /// Notes what decoding found out, and whether the source is too short for any clip.
@@ -89,7 +90,8 @@ impl Ingest<'_> {
         row.fps = Some(summary.track.fps);
         let crop = summary.track.crop;
         row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
-        row.detail.clone_from(&summary.damage);
+        let said = summary.damage.iter().chain(&summary.track.notes);
+        row.detail = said.cloned().reduce(|one, other| format!("{one}; {other}"));
         let config = self.config;
         let needed = f64::from(config.min_frames) / config.fps;
         (summary.sampled < u64::from(config.min_frames)).then(|| {
