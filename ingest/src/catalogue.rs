@@ -10,10 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{
-    CLIPS_FORMAT, ClipRow, Error, Manifest, SourceRow, Split, read_clip_rows, read_sources, rewrite_shard, tables,
-    write_clip_rows, write_sources,
-};
+use genie_shards::{CLIPS_FORMAT, ClipRow, Error, Manifest, SourceRow, read_clip_rows, read_sources, tables};
 use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 use serde_json::json;
@@ -22,6 +19,7 @@ use crate::config::{IngestConfig, MetadataRules};
 use crate::metadata;
 use crate::pipeline::{Source, Stamp};
 use crate::reject::Reason;
+use crate::shard::{Files, TABLES, with_kept_only};
 
 /// Version of this stage's code; another number when the same config gives other clips.
 const CODE_FORMAT: u32 = 2;
@@ -66,7 +64,7 @@ impl Catalogue {
         let rows = match read_sources(root) {
             Err(error @ Error::Older { .. }) => {
                 tracing::warn!("{error}");
-                forget(root)?;
+                Manifest::commit(root, clear)?;
                 Vec::new()
             }
             rows => rows.with_context(|| format!("cannot read the catalog in {root}"))?,
@@ -189,36 +187,20 @@ pub fn replace_sources(root: &Utf8Path, sources: &[SourceRow]) -> Result<()> {
 /// Publishes a dataset of exactly these rows, in one file a table: its shards hold the kept clips in the rows' splits and no
 /// others. Clips cannot be added this way.
 pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
-    let splits: HashMap<&str, Split> =
-        clips.iter().filter(|row| row.kept).map(|row| (row.meta.clip_id.as_str(), row.meta.split)).collect();
-    let mut shards = Vec::new();
-    for entry in Manifest::load(root)?.table(tables::CLIPS) {
-        shards.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
-    }
-    let sources = (!sources.is_empty()).then(|| write_sources(root, "all", sources)).transpose()?;
-    let clips = (!clips.is_empty()).then(|| write_clip_rows(root, "all", clips)).transpose()?;
+    let shards = with_kept_only(root, Manifest::load(root)?.table(tables::CLIPS), clips)?;
+    let files = Files::write(root, "all", shards, sources, clips)?;
     Manifest::commit(root, |manifest| {
-        for table in [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS] {
-            manifest.retain(table, |_| false);
-        }
-        let shards = shards.into_iter().map(|entry| (tables::CLIPS, entry));
-        let sources = sources.into_iter().map(|entry| (tables::SOURCES, entry));
-        let clips = clips.into_iter().map(|entry| (tables::CLIP_ROWS, entry));
-        for (table, entry) in shards.chain(sources).chain(clips) {
-            manifest.add(table, entry);
-        }
+        clear(manifest);
+        files.add_to(manifest);
     })?;
     Ok(())
 }
 
-/// A dataset without anything that ingest made.
-fn forget(root: &Utf8Path) -> Result<()> {
-    Manifest::commit(root, |manifest| {
-        for table in [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS] {
-            manifest.retain(table, |_| false);
-        }
-    })?;
-    Ok(())
+/// Takes everything that ingest published out of a manifest.
+fn clear(manifest: &mut Manifest) {
+    for table in TABLES {
+        manifest.retain(table, |_| false);
+    }
 }
 
 fn is_duplicate(row: &SourceRow) -> bool {

@@ -38,17 +38,15 @@ pub struct Cutter<'a> {
     shots: Option<ShotDetector>,
     track: Option<Track>,
     /// Frames of which it is not known yet whether they begin a shot.
-    ahead: VecDeque<Kept>,
-    /// Frames of the clip that is being collected.
+    ahead: VecDeque<(Vec<u8>, Plane, Kept)>,
+    /// Frames of the clip that is being collected: their pixels, small pictures and the rest.
     rgb: Vec<u8>,
+    planes: Vec<Plane>,
     kept: Vec<Kept>,
 }
 
 /// What is kept of a sampled frame beside its pixels.
 struct Kept {
-    /// Until the frame is in a clip.
-    rgb: Vec<u8>,
-    plane: Plane,
     pts: i64,
     native: usize,
     corrupt: bool,
@@ -57,7 +55,8 @@ struct Kept {
 impl<'a> Cutter<'a> {
     pub fn new(origin: Origin<'a>, config: &'a IngestConfig) -> Self {
         let shots = Some(ShotDetector::default());
-        Self { origin, config, shots, track: None, ahead: VecDeque::new(), rgb: Vec::new(), kept: Vec::new() }
+        let (ahead, rgb, planes, kept) = Default::default();
+        Self { origin, config, shots, track: None, ahead, rgb, planes, kept }
     }
 
     /// Takes a frame; returns the clip that is full or at the end of its shot, if one is.
@@ -66,13 +65,8 @@ impl<'a> Cutter<'a> {
             self.track = Some(track.clone());
         }
         let plane = Plane::of(frame.rgb, self.config.width as usize, self.config.height as usize);
-        self.ahead.push_back(Kept {
-            rgb: frame.rgb.to_vec(),
-            plane: plane.clone(),
-            pts: frame.pts,
-            native: frame.native,
-            corrupt: frame.corrupt,
-        });
+        let kept = Kept { pts: frame.pts, native: frame.native, corrupt: frame.corrupt };
+        self.ahead.push_back((frame.rgb.to_vec(), plane.clone(), kept));
         let begins_shot = self.shots.as_mut()?.push(plane)?;
         self.place(begins_shot)
     }
@@ -87,10 +81,11 @@ impl<'a> Cutter<'a> {
 
     /// Puts the oldest frame ahead into a clip: the one that is being collected, or a new one.
     fn place(&mut self, begins_shot: bool) -> Option<Cut> {
-        let mut frame = self.ahead.pop_front()?;
+        let (rgb, plane, frame) = self.ahead.pop_front()?;
         let full = self.kept.len() >= self.config.clip_frames();
         let cut = if full || begins_shot { self.cut(frame.native) } else { None };
-        self.rgb.append(&mut frame.rgb);
+        self.rgb.extend(rgb);
+        self.planes.push(plane);
         self.kept.push(frame);
         cut
     }
@@ -109,7 +104,7 @@ impl<'a> Cutter<'a> {
             width: config.width as usize,
             data: std::mem::take(&mut self.rgb),
         };
-        let planes: Vec<Plane> = kept.iter().map(|frame| frame.plane.clone()).collect();
+        let planes = std::mem::take(&mut self.planes);
         let distinct = kept.iter().map(|frame| frame.native).collect::<HashSet<_>>().len();
         #[expect(clippy::cast_possible_truncation, reason = "a share")]
         let scores = Scores {

@@ -5,11 +5,11 @@
 //! words; one whose file cannot be read is not either, with a warning.
 
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use serde::Deserialize;
 
 use crate::config::MetadataRules;
+use crate::pipeline::Stamp;
 use crate::reject::{Reason, Reject};
 
 /// The part of an `.info.json` that counts.
@@ -26,9 +26,8 @@ fn beside(video: &Path) -> PathBuf {
 
 /// A key of everything that decides what the rules say of a video, without reading the file; empty where there is none.
 pub fn key(video: &Path, rules: &MetadataRules) -> String {
-    let Ok(found) = std::fs::metadata(beside(video)) else { return String::new() };
-    let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    let name = format!("{} {} {rules:?}", found.len(), modified.as_nanos());
+    let Ok(Stamp { bytes, modified_ns }) = Stamp::of(&beside(video)) else { return String::new() };
+    let name = format!("{bytes} {modified_ns} {rules:?}");
     blake3::hash(name.as_bytes()).to_hex()[..16].to_owned()
 }
 

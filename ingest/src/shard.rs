@@ -3,7 +3,7 @@
 //! Everything is published together, by the one commit that the caller makes; until then nothing is visible, and
 //! what a stopped run leaves is a temporary file.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,6 +11,9 @@ use genie_shards::{
     Clip, ClipRow, ClipShardWriter, Entry, Frames, Manifest, SourceRow, Split, rewrite_shard, tables, write_clip_rows,
     write_sources,
 };
+
+/// All that ingest publishes in a dataset root's manifest.
+pub const TABLES: [&str; 3] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS];
 
 /// Bytes after which another shard is begun: large enough to read fast, small enough to move about.
 const SHARD_BYTES: usize = 128 << 20;
@@ -23,8 +26,8 @@ pub struct ShardWriter {
     shards: Vec<Entry>,
     sources: Vec<SourceRow>,
     clips: Vec<ClipRow>,
-    /// Sources whose clips are not to be published after all.
-    taken_back: HashSet<String>,
+    /// Whether there are clips in the shards that are not to be published after all.
+    taken_back: bool,
 }
 
 /// Files that lie in place and wait to be named by the manifest.
@@ -44,7 +47,7 @@ impl ShardWriter {
             shards: Vec::new(),
             sources: Vec::new(),
             clips: Vec::new(),
-            taken_back: HashSet::new(),
+            taken_back: false,
         }
     }
 
@@ -71,9 +74,7 @@ impl ShardWriter {
     pub fn take_back(&mut self, source_id: &str) {
         let before = self.clips.len();
         self.clips.retain(|row| row.meta.source_id != source_id);
-        if self.clips.len() < before {
-            self.taken_back.insert(source_id.to_owned());
-        }
+        self.taken_back |= self.clips.len() < before;
     }
 
     pub fn source(&mut self, row: SourceRow) {
@@ -83,20 +84,10 @@ impl ShardWriter {
     /// Puts all files in place.
     pub fn publish(mut self) -> Result<Files> {
         self.end_shard()?;
-        if !self.taken_back.is_empty() {
-            let splits: HashMap<&str, Split> =
-                self.clips.iter().map(|row| (row.meta.clip_id.as_str(), row.meta.split)).collect();
-            let mut shards = Vec::new();
-            for entry in &self.shards {
-                shards.extend(rewrite_shard(&self.root, entry, |id| splits.get(id).copied())?);
-            }
-            self.shards = shards;
+        if self.taken_back {
+            self.shards = with_kept_only(&self.root, &self.shards, &self.clips)?;
         }
-        let sources =
-            (!self.sources.is_empty()).then(|| write_sources(&self.root, &self.name, &self.sources)).transpose()?;
-        let clips =
-            (!self.clips.is_empty()).then(|| write_clip_rows(&self.root, &self.name, &self.clips)).transpose()?;
-        Ok(Files { shards: self.shards, sources, clips })
+        Files::write(&self.root, &self.name, self.shards, &self.sources, &self.clips)
     }
 
     fn end_shard(&mut self) -> Result<()> {
@@ -107,7 +98,31 @@ impl ShardWriter {
     }
 }
 
+/// Shards that hold, of the clips in `shards`, those that `clips` says are kept, in the rows' splits.
+pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
+    let splits: HashMap<&str, Split> =
+        clips.iter().filter(|row| row.kept).map(|row| (row.meta.clip_id.as_str(), row.meta.split)).collect();
+    let mut kept = Vec::new();
+    for entry in shards {
+        kept.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
+    }
+    Ok(kept)
+}
+
 impl Files {
+    /// Puts catalog rows in place, under a name, beside shards that are.
+    pub fn write(
+        root: &Utf8Path,
+        name: &str,
+        shards: Vec<Entry>,
+        sources: &[SourceRow],
+        clips: &[ClipRow],
+    ) -> Result<Self> {
+        let sources = (!sources.is_empty()).then(|| write_sources(root, name, sources)).transpose()?;
+        let clips = (!clips.is_empty()).then(|| write_clip_rows(root, name, clips)).transpose()?;
+        Ok(Self { shards, sources, clips })
+    }
+
     /// Names the files in a manifest.
     pub fn add_to(self, manifest: &mut Manifest) {
         let clips = self.shards.into_iter().map(|entry| (tables::CLIPS, entry));

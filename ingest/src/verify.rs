@@ -16,6 +16,7 @@ use genie_stage::stop::Stop;
 
 use crate::catalogue::drop_sources;
 use crate::pipeline;
+use crate::shard::TABLES;
 
 /// What a check found.
 #[derive(Default)]
@@ -94,7 +95,7 @@ fn check(root: &Utf8Path, stop: &Stop) -> Result<Found> {
 fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
     let catalog_is_damaged = damaged.iter().any(|file| file.starts_with("catalog/"));
     Manifest::commit(root, |manifest| {
-        for table in [tables::CLIPS, tables::CLIP_ROWS, tables::SOURCES] {
+        for table in TABLES {
             manifest.retain(table, |entry| !catalog_is_damaged && !damaged.contains(&entry.file));
         }
     })?;

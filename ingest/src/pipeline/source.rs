@@ -1,6 +1,6 @@
 //! A file that was found: what its bytes, its sidecars and the file system say of it.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -43,14 +43,9 @@ pub struct Stamp {
 impl Stamp {
     /// What the file system says of a file now.
     pub fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self::from(&fs::metadata(path)?))
-    }
-}
-
-impl From<&Metadata> for Stamp {
-    fn from(found: &Metadata) -> Self {
+        let found = fs::metadata(path)?;
         let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        Self { bytes: found.len(), modified_ns: i64::try_from(modified.as_nanos()).unwrap_or(i64::MAX) }
+        Ok(Self { bytes: found.len(), modified_ns: i64::try_from(modified.as_nanos()).unwrap_or(i64::MAX) })
     }
 }
 

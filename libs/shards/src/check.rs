@@ -40,18 +40,14 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{ClipShardWriter, testing};
+    use crate::testing;
 
     // Bug: a damaged shard that is reported as a whole, so that nobody knows which clips are lost; or not at all.
     #[test]
     fn a_flipped_bit_names_its_clip() {
         let (_dir, root) = testing::root();
         let clips = ["a", "b", "c"].map(|source| testing::clip(source, 0, 5));
-        let mut writer = ClipShardWriter::create(&root.join("clips"), "one").unwrap();
-        for clip in &clips {
-            writer.push(clip).unwrap();
-        }
-        let published = writer.publish().unwrap();
+        let published = testing::publish(&root, "one", &clips);
         let (ids, problems) = check_shard(&root, &published.entry);
         assert_eq!((ids, problems.len()), (clips.iter().map(|clip| clip.clip_id.clone()).collect(), 0));
 

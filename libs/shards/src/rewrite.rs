@@ -95,7 +95,7 @@ fn stem(path: &Utf8Path) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClipShardWriter, ClipStore, Manifest, tables, testing};
+    use crate::{ClipStore, Manifest, tables, testing};
 
     // Bug: a payload that is not its clip's any more, a split that changes in the narrow columns only, or the old entry
     // staying beside the new one.
@@ -103,11 +103,7 @@ mod tests {
     fn clips_that_stay_are_the_same() {
         let (_dir, root) = testing::root();
         let clips = ["a", "b", "c"].map(|source| testing::clip(source, 0, 5));
-        let mut writer = ClipShardWriter::create(&root.join("clips"), "one-0").unwrap();
-        for clip in &clips {
-            writer.push(clip).unwrap();
-        }
-        let old = writer.publish().unwrap().entry;
+        let old = testing::publish(&root, "one-0", &clips).entry;
         let split = |id: &str| match id {
             id if id == clips[0].clip_id => None,
             id if id == clips[1].clip_id => Some(Split::HeldOut),

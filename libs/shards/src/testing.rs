@@ -1,9 +1,9 @@
 //! Clips for this crate's tests: small, distinct, with every field set.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::{Clip, ClipMeta, Frames, Scores, Split};
+use crate::{Clip, ClipMeta, ClipShardWriter, Frames, Published, Scores, Split};
 
 /// An empty dataset root, removed when the first part is dropped.
 pub(crate) fn root() -> (TempDir, Utf8PathBuf) {
@@ -45,4 +45,13 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
         scores: Scores { motion: 0.25, letterbox: 0.5, fingerprint: vec![1, 2, 3], ..Scores::default() },
     };
     Clip { meta, frames: Frames { t: frames, height: 6, width: 8, data } }
+}
+
+/// A published shard of clips, which no manifest names yet.
+pub(crate) fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Published {
+    let mut writer = ClipShardWriter::create(&root.join("clips"), name).unwrap();
+    for clip in clips {
+        writer.push(clip).unwrap();
+    }
+    writer.publish().unwrap()
 }

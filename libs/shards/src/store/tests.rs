@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::*;
-use crate::{ClipShardWriter, Entry, testing};
+use crate::{Entry, testing};
 
 fn commit(root: &Utf8Path, entries: Vec<Entry>) {
     Manifest::commit(root, |manifest| {
@@ -19,11 +19,7 @@ fn commit(root: &Utf8Path, entries: Vec<Entry>) {
 }
 
 fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Entry {
-    let mut writer = ClipShardWriter::create(&root.join("clips"), name).unwrap();
-    for clip in clips {
-        writer.push(clip).unwrap();
-    }
-    writer.publish().unwrap().entry
+    testing::publish(root, name, clips).entry
 }
 
 // Bug: anything at all that does not survive the way to disk and back.
