@@ -61,7 +61,7 @@ impl Default for DynamicsConfig {
         Self {
             device: "cpu".into(),
             action_mode: ActionMode::Prepend,
-            stack: StackConfig { layers: 4, d: 128, heads: 4, ffn_mult: 4, qk_norm: true, temporal: true },
+            stack: StackConfig { layers: 4, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true },
             previous_frame: true,
             min_mask_rate: 0.5,
             masked_frames: 1.0,

@@ -100,7 +100,8 @@ pub struct LamConfig {
 
 impl Default for LamConfig {
     fn default() -> Self {
-        let stack = StackConfig { layers: 2, d: 64, heads: 4, ffn_mult: 4, qk_norm: false, temporal: false };
+        let stack =
+            StackConfig { layers: 2, d: 64, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: false };
         Self {
             device: "cpu".into(),
             frames: 4,

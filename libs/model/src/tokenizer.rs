@@ -45,7 +45,8 @@ pub struct TokenizerConfig {
 
 impl Default for TokenizerConfig {
     fn default() -> Self {
-        let stack = StackConfig { layers: 2, d: 128, heads: 4, ffn_mult: 4, qk_norm: false, temporal: true };
+        let stack =
+            StackConfig { layers: 2, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: true };
         Self {
             device: "cpu".into(),
             frames: 16,

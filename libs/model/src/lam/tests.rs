@@ -15,7 +15,7 @@ const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4 };
 
 /// What works: frame pairs, a decoder of the last two frames, the change, a finite scalar quantizer.
 fn works() -> LamConfig {
-    let stack = StackConfig { layers: 1, d: 32, heads: 2, ffn_mult: 2, qk_norm: false, temporal: false };
+    let stack = StackConfig { layers: 1, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: false };
     LamConfig {
         frames: T,
         encoder: stack.clone(),

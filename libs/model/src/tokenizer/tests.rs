@@ -15,7 +15,7 @@ const T: usize = 4;
 const KINDS: [QuantizerKind; 2] = [QuantizerKind::Vq, QuantizerKind::Fsq];
 
 fn config(kind: QuantizerKind) -> TokenizerConfig {
-    let stack = StackConfig { layers: 1, d: 32, heads: 2, ffn_mult: 2, qk_norm: false, temporal: true };
+    let stack = StackConfig { layers: 1, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
     TokenizerConfig {
         frames: T,
         encoder: stack.clone(),
