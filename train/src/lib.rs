@@ -1,6 +1,7 @@
 //! Training on GPU hosts or CPUs without FFmpeg: `lam` learns latent actions from pixels, `label` writes them for every window, `dynamics`
 //! learns from token shards and labels alone.
 
+mod dry_run;
 mod label;
 mod windows;
 
@@ -30,6 +31,8 @@ enum Command {
     Label,
     /// Train the dynamics model on tokens and latent actions, or go on from its last checkpoint
     Dynamics,
+    /// Say what training all three models would cost, and train nothing
+    DryRun(dry_run::Args),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the steps of this stage stand
@@ -50,6 +53,9 @@ pub fn run() -> Result<Exit> {
     if let Command::Config = cli.command {
         print!("{}", sections.resolved());
         return Ok(Exit::Done);
+    }
+    if let Command::DryRun(args) = &cli.command {
+        return dry_run::dry_run(&sections, args);
     }
     if let Command::Status { json } = cli.command {
         status::print(&standing(Chain::of(&sections)?.as_ref()), json)?;

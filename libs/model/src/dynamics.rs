@@ -73,12 +73,12 @@ impl Default for DynamicsConfig {
 
 /// What the tokens and actions are.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Vocabulary {
-    frames: usize,
-    positions: usize,
-    columns: usize,
-    codes: usize,
-    actions: usize,
+pub(crate) struct Vocabulary {
+    pub frames: usize,
+    pub positions: usize,
+    pub columns: usize,
+    pub codes: usize,
+    pub actions: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,7 +105,7 @@ impl DynamicsConfig {
         Ok(())
     }
 
-    fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
+    pub(crate) fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
         let d = self.stack.d;
         // Of the size of the positions, so that neither drowns the other.
         let table = Initializer::Normal { mean: 0.0, std: 0.5 };
@@ -125,7 +125,7 @@ impl DynamicsConfig {
 }
 
 #[derive(Module, Debug)]
-struct Net<B: Backend> {
+pub(crate) struct Net<B: Backend> {
     tokens: Param<Tensor<B, 2>>,
     previous: Option<Param<Tensor<B, 2>>>,
     actions: Param<Tensor<B, 2>>,

@@ -160,14 +160,14 @@ impl LamConfig {
     }
 
     /// Frames that the decoder is given beside each other; the first prediction of a window is the frame after them.
-    fn given(&self) -> usize {
+    pub(crate) fn given(&self) -> usize {
         match self.history {
             LamDecoder::History | LamDecoder::LastFrame => 1,
             LamDecoder::LastTwo => 2,
         }
     }
 
-    fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
+    pub(crate) fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
         let values = size.patch_values();
         let (encoder, decoder) = (self.encoder.d, self.decoder.d);
         let seen = match self.sees {
@@ -194,7 +194,7 @@ impl LamConfig {
 }
 
 #[derive(Module, Debug)]
-struct Net<B: Backend> {
+pub(crate) struct Net<B: Backend> {
     embed: Linear<B>,
     encoder_positions: Positions<B>,
     encoder: Stack<B>,

@@ -84,12 +84,12 @@ impl TokenizerConfig {
 
     /// Frames that are drawn together in training. Where no frame sees another they are drawn one by one: sixteen frames of sixteen clips say
     /// more than sixteen of one.
-    fn span(&self) -> usize {
+    pub(crate) fn span(&self) -> usize {
         let alone = !self.encoder.temporal && !self.decoder.temporal && self.changed_pixel_weight == 1.0;
         if alone { 1 } else { self.frames }
     }
 
-    fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
+    pub(crate) fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
         let values = size.patch_values();
         let (encoder, decoder) = (self.encoder.d, self.decoder.d);
         Net {
@@ -106,7 +106,7 @@ impl TokenizerConfig {
 }
 
 #[derive(Module, Debug)]
-struct Net<B: Backend> {
+pub(crate) struct Net<B: Backend> {
     embed: Linear<B>,
     encoder_positions: Positions<B>,
     encoder: Stack<B>,
