@@ -1,6 +1,8 @@
 //! What training would cost, before anything is trained: parameters, memory, operations and days of the tokenizer (which `genie-tokenize`
 //! fits), the latent action model and the dynamics model.
 
+#![allow(clippy::cast_precision_loss, reason = "what is told in three digits")]
+
 use std::io::{self, Write};
 use std::str::FromStr;
 
@@ -102,10 +104,10 @@ fn models(sections: &Sections, Pixels { width, height }: Pixels) -> Result<[(&'s
 
 /// One row a quantity and one column a model.
 fn table(out: &mut impl Write, models: &[(&'static str, Estimate); 3], args: &Args) -> Result<()> {
-    let names: String = models.iter().map(|(name, _)| format!("{name:>14}")).collect();
+    let names = models.each_ref().map(|(name, _)| format!("{name:>14}")).concat();
     writeln!(out, "{:<36}{names}", "")?;
     let mut row = |name: &str, value: &dyn Fn(&Estimate) -> String| {
-        let values: String = models.iter().map(|(_, model)| format!("{:>14}", value(model))).collect();
+        let values = models.each_ref().map(|(_, model)| format!("{:>14}", value(model))).concat();
         writeln!(out, "{name:<36}{values}")
     };
     row("parameters", &|model| count(model.parameters as f64))?;
