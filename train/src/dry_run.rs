@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use anyhow::{Result, ensure};
-use genie_model::{Estimate, FrameSize, estimate_dynamics, estimate_lam, estimate_tokenizer};
+use genie_model::{Estimate, FrameSize, LamInput, RGB, estimate_dynamics, estimate_lam, estimate_tokenizer};
 use genie_stage::Exit;
 use genie_stage::exit::Usage;
 use genie_training::Sections;
@@ -93,11 +93,16 @@ const DAY: f64 = 24.0 * 3600.0;
 fn models(sections: &Sections, Pixels { width, height }: Pixels) -> Result<[(&'static str, Estimate); 3]> {
     let (tokenizer, lam) = (&sections.tokenizer.0, &sections.lam.0);
     let size = (height, width);
-    let tokens = FrameSize { height, width, patch: tokenizer.patch }.positions();
+    let pixels = FrameSize { height, width, patch: tokenizer.patch, channels: RGB };
+    let tokens = pixels.positions();
+    let (seen, channels) = match lam.input {
+        LamInput::Pixels => (size, RGB),
+        LamInput::Tokens => (pixels.patches(), tokenizer.quantizer.width()),
+    };
     let (codes, actions) = (tokenizer.quantizer.size(), lam.quantizer.size());
     Ok([
         ("tokenizer", estimate_tokenizer(tokenizer, size)?),
-        ("lam", estimate_lam(lam, size)?),
+        ("lam", estimate_lam(lam, seen, channels)?),
         ("dynamics", estimate_dynamics(&sections.dynamics.0, (tokenizer.frames, tokens), codes, actions)?),
     ])
 }

@@ -32,12 +32,25 @@ pub enum ActionMode {
     Add,
 }
 
+/// Which actions lead from frame to frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionSource {
+    /// The latent action model's.
+    Latent,
+    /// Those that were played, from the recordings' sidecars: to tell whether poor control is the dynamics model's fault or that of the latent
+    /// actions.
+    True,
+}
+
 /// The `[dynamics]` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DynamicsConfig {
     /// Where to train and run: `cpu` or `cuda[:n]`.
     pub device: String,
+    /// Which actions: `latent` or `true`.
+    pub actions: ActionSource,
     /// How a frame is told its action.
     pub action_mode: ActionMode,
     /// The transformer.
@@ -60,6 +73,7 @@ impl Default for DynamicsConfig {
     fn default() -> Self {
         Self {
             device: "cpu".into(),
+            actions: ActionSource::Latent,
             action_mode: ActionMode::Prepend,
             stack: StackConfig { layers: 4, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true },
             previous_frame: true,
@@ -395,6 +409,7 @@ where
 pub struct Dynamics {
     roller: Box<dyn Roller>,
     vocabulary: Vocabulary,
+    actions: ActionSource,
 }
 
 impl Dynamics {
@@ -409,7 +424,8 @@ impl Dynamics {
                 Ok(description.config.init::<B>(description.vocabulary, &device))
             })?;
             let vocabulary = description.vocabulary;
-            Ok(Self { roller: Box::new(Loaded { net, vocabulary, device }), vocabulary })
+            let actions = description.config.actions;
+            Ok(Self { roller: Box::new(Loaded { net, vocabulary, device }), vocabulary, actions })
         })
     }
 
@@ -470,7 +486,12 @@ impl Dynamics {
         self.vocabulary.codes
     }
 
-    /// The number of latent actions.
+    /// Which actions it was trained with.
+    pub fn actions(&self) -> ActionSource {
+        self.actions
+    }
+
+    /// The number of actions.
     pub fn num_actions(&self) -> usize {
         self.vocabulary.actions
     }

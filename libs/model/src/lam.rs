@@ -26,6 +26,16 @@ use crate::layers::{
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
+/// What frames are to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamInput {
+    /// Pixels (the paper's choice).
+    Pixels,
+    /// Tokens, as pictures of their codes: what the tokenizer lost cannot be seen (the paper's "token-input" ablation, §4.3).
+    Tokens,
+}
+
 /// What the encoder sees at each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -76,7 +86,9 @@ pub struct LamConfig {
     pub device: String,
     /// Frames a training window; without temporal attention any length can be labelled.
     pub frames: usize,
-    /// Side of a square patch in pixels.
+    /// What frames are: `pixels` or `tokens`.
+    pub input: LamInput,
+    /// Side of a square patch in pixels, or in tokens: 1 is usual then.
     pub patch: usize,
     /// What the encoder sees.
     pub sees: LamEncoder,
@@ -105,6 +117,7 @@ impl Default for LamConfig {
         Self {
             device: "cpu".into(),
             frames: 4,
+            input: LamInput::Pixels,
             patch: 4,
             sees: LamEncoder::Pairs,
             pool: LamPool::Max,
@@ -318,7 +331,8 @@ where
     }
 }
 
-/// Trains a latent action model (on) in directory `run`.
+/// Trains a latent action model (on) in directory `run`. With [`LamInput::Tokens`] the video is one of codes
+/// ([`crate::Tokenizer::draw_codes`]).
 ///
 /// # Errors
 /// See [`ModelError`]; nothing already in `run` is lost.
@@ -331,7 +345,7 @@ pub fn train_lam(
 ) -> Result<Outcome, ModelError> {
     config.check()?;
     let (height, width) = video.size();
-    let size = FrameSize { height, width, patch: config.patch };
+    let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
     size.check("lam")?;
     let task = Fit { config, size, windows: Windows::new(video, config.frames)? };
     let description = Description { config: config.clone(), size };
@@ -383,7 +397,7 @@ impl Lam {
         })
     }
 
-    /// Latent actions `[b, t-1]` of windows of frames `[b, t, h, w, 3]`: entry t leads from frame t to frame t+1.
+    /// Latent actions `[b, t-1]` of windows of frames `[b, t, h, w, 3]`, or of pictures of codes `[b, t, h, w, c]`: entry t leads from frame t to frame t+1.
     ///
     /// # Errors
     /// If the bytes are not whole windows of this model's frame size, or the windows are longer than its temporal attention.
@@ -403,7 +417,17 @@ impl Lam {
         self.config.quantizer.size()
     }
 
-    /// Height and width of frames in pixels.
+    /// What frames are to it.
+    pub fn input(&self) -> LamInput {
+        self.config.input
+    }
+
+    /// Values a pixel, or a token.
+    pub fn channels(&self) -> usize {
+        self.size.channels
+    }
+
+    /// Height and width of frames in pixels, or in tokens.
     pub fn size(&self) -> (usize, usize) {
         (self.size.height, self.size.width)
     }

@@ -36,11 +36,11 @@ mod train;
 
 pub use data::{SourceError, TokenWindows, Video};
 pub use device::Device;
-pub use dynamics::{ActionMode, Dynamics, DynamicsConfig, train_dynamics};
+pub use dynamics::{ActionMode, ActionSource, Dynamics, DynamicsConfig, train_dynamics};
 pub use error::ModelError;
 pub use estimate::{Estimate, estimate_dynamics, estimate_lam, estimate_tokenizer};
-pub use frames::FrameSize;
-pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamPool, LamTarget, train_lam};
+pub use frames::{FrameSize, RGB};
+pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamTarget, train_lam};
 pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};

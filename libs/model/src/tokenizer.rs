@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::{Video, Windows};
 use crate::device::{Device, on_device};
-use crate::frames::FrameSize;
+use crate::frames::{FrameSize, RGB};
 use crate::kernels::Kernels;
 use crate::layers::{
     Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, change_weights, fan_in, indices, linear,
@@ -219,7 +219,7 @@ pub fn train_tokenizer(
 ) -> Result<Outcome, ModelError> {
     config.check()?;
     let (height, width) = video.size();
-    let size = FrameSize { height, width, patch: config.patch };
+    let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     size.check("tokenizer")?;
     let task = Fit { config, size, windows: Windows::new(video, config.span())? };
     let description = Description { config: config.clone(), size };
@@ -231,6 +231,8 @@ pub fn train_tokenizer(
 trait Coder: Send {
     fn encode(&self, frames: &[u8], b: usize) -> Vec<u16>;
     fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Vec<u8>;
+    /// Embedded codes `[codes, width]`.
+    fn codebook(&self, codes: usize) -> Vec<f32>;
 }
 
 struct Loaded<B: Backend> {
@@ -253,6 +255,11 @@ impl<B: Kernels> Coder for Loaded<B> {
         let (high, wide) = self.size.padded();
         self.size.to_bytes(unpatchify(rows, b, t, high, wide, self.size.patch))
     }
+
+    fn codebook(&self, codes: usize) -> Vec<f32> {
+        let all = self.net.quantizer.embed(indices::<B>(0..codes as i64, &self.device));
+        all.into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
+    }
 }
 
 /// A trained video tokenizer.
@@ -261,6 +268,7 @@ pub struct Tokenizer {
     size: FrameSize,
     frames: usize,
     codes: usize,
+    code_width: usize,
 }
 
 impl Tokenizer {
@@ -275,8 +283,9 @@ impl Tokenizer {
                 Ok(description.config.init::<B>(description.size, &device))
             })?;
             let Description { config, size } = description;
-            let loaded = Loaded { net, size, frames: config.frames, device };
-            Ok(Self { coder: Box::new(loaded), size, frames: config.frames, codes: config.quantizer.size() })
+            let coder = Box::new(Loaded { net, size, frames: config.frames, device });
+            let (codes, code_width) = (config.quantizer.size(), config.quantizer.width());
+            Ok(Self { coder, size, frames: config.frames, codes, code_width })
         })
     }
 
@@ -302,10 +311,33 @@ impl Tokenizer {
                 self.frames
             )));
         }
-        if let Some(token) = tokens.iter().find(|token| usize::from(**token) >= self.codes) {
-            return Err(ModelError::Data(format!("token {token} is not below the codebook's {}", self.codes)));
-        }
+        self.check_tokens(tokens)?;
         Ok(self.coder.decode(tokens, tokens.len() / window, t))
+    }
+
+    /// Tokens as pictures of their codes: bytes `[tokens, code width]`, in which −1 is 0 and 1 is 255. Different tokens have different bytes as long
+    /// as codes lie 1/127 apart in some dimension.
+    ///
+    /// # Errors
+    /// If a token is not of this codebook.
+    pub fn draw_codes(&self, tokens: &[u16]) -> Result<Vec<u8>, ModelError> {
+        self.check_tokens(tokens)?;
+        let width = self.code_width;
+        let byte = |value: &f32| ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8;
+        let codes: Vec<u8> = self.coder.codebook(self.codes).iter().map(byte).collect();
+        Ok(tokens.iter().flat_map(|token| &codes[usize::from(*token) * width..][..width]).copied().collect())
+    }
+
+    fn check_tokens(&self, tokens: &[u16]) -> Result<(), ModelError> {
+        match tokens.iter().find(|token| usize::from(**token) >= self.codes) {
+            Some(token) => Err(ModelError::Data(format!("token {token} is not below the codebook's {}", self.codes))),
+            None => Ok(()),
+        }
+    }
+
+    /// Values of an embedded code.
+    pub fn code_width(&self) -> usize {
+        self.code_width
     }
 
     /// The number of codes.

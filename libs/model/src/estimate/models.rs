@@ -3,7 +3,7 @@
 use super::{Estimate, Tally};
 use crate::ModelError;
 use crate::dynamics::{ActionMode, DynamicsConfig};
-use crate::frames::FrameSize;
+use crate::frames::{FrameSize, RGB};
 use crate::lam::{LamConfig, LamEncoder};
 use crate::layers::Grid;
 use crate::tokenizer::TokenizerConfig;
@@ -14,7 +14,7 @@ use crate::tokenizer::TokenizerConfig;
 /// If no model can be built from the config.
 pub fn estimate_tokenizer(config: &TokenizerConfig, (height, width): (usize, usize)) -> Result<Estimate, ModelError> {
     config.check()?;
-    let size = FrameSize { height, width, patch: config.patch };
+    let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     size.check("tokenizer")?;
     let (span, values, positions) = (config.span(), size.patch_values(), size.positions());
     let grid = Grid { b: config.train.batch * config.frames / span, t: span, s: positions };
@@ -33,13 +33,17 @@ pub fn estimate_tokenizer(config: &TokenizerConfig, (height, width): (usize, usi
     Ok(Estimate::of(&tally, &config.train, rows))
 }
 
-/// A latent action model of frames of `(height, width)` pixels.
+/// A latent action model of frames of `(height, width)` pixels of `channels` values: 3, or a code's width where it looks at tokens.
 ///
 /// # Errors
 /// If no model can be built from the config.
-pub fn estimate_lam(config: &LamConfig, (height, width): (usize, usize)) -> Result<Estimate, ModelError> {
+pub fn estimate_lam(
+    config: &LamConfig,
+    (height, width): (usize, usize),
+    channels: usize,
+) -> Result<Estimate, ModelError> {
     config.check()?;
-    let size = FrameSize { height, width, patch: config.patch };
+    let size = FrameSize { height, width, patch: config.patch, channels };
     size.check("lam")?;
     let (values, positions, given, b) = (size.patch_values(), size.positions(), config.given(), config.train.batch);
     // Frames that are predicted, and the pairs that lead to them.

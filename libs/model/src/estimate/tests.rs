@@ -6,6 +6,7 @@ use burn::module::Module;
 
 use super::*;
 use crate::dynamics::Vocabulary;
+use crate::frames::RGB;
 use crate::layers::{QuantizerConfig, QuantizerKind, StackConfig};
 use crate::{ActionMode, DynamicsConfig, FrameSize, LamConfig, LamDecoder, LamEncoder, LamTarget, TokenizerConfig};
 
@@ -23,7 +24,7 @@ fn quantizers() -> [QuantizerConfig; 2] {
 #[test]
 fn parameters_are_those_of_the_modules() {
     let size = (9, 14);
-    let pixels = |patch| FrameSize { height: size.0, width: size.1, patch };
+    let pixels = |patch| FrameSize { height: size.0, width: size.1, patch, channels: RGB };
     for quantizer in quantizers() {
         for temporal in [false, true] {
             let (encoder, decoder) = (stack(temporal), StackConfig { layers: 1, ..stack(!temporal) });
@@ -47,7 +48,7 @@ fn parameters_are_those_of_the_modules() {
         };
         for config in [works, paper] {
             let net = config.init::<Flex>(pixels(config.patch), &FlexDevice);
-            assert_eq!(estimate_lam(&config, size).unwrap().parameters, net.num_params() as u64, "{config:?}");
+            assert_eq!(estimate_lam(&config, size, RGB).unwrap().parameters, net.num_params() as u64, "{config:?}");
         }
     }
     for (action_mode, previous_frame) in [(ActionMode::Prepend, true), (ActionMode::Add, false)] {

@@ -5,13 +5,14 @@ use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
 
 use super::*;
+use crate::frames::RGB;
 use crate::testing::{
     Ad, Clips, Quiet, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure, moving_square, noise,
     rng, seeded,
 };
 
 const T: usize = 5;
-const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4 };
+const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4, channels: RGB };
 
 /// What works: frame pairs, a decoder of the last two frames, the change, a finite scalar quantizer.
 fn works() -> LamConfig {
@@ -187,7 +188,7 @@ fn two_motions_get_codes_of_their_own() {
     config.train = TrainConfig { batch: 16, steps: 700, ..Default::default() };
     let clips = (0..32).map(|seed| moving_square(16, 8, &motions, seed).0).collect();
     let video = Clips { size: (16, 16), clips };
-    let size = FrameSize { height: 16, width: 16, patch: 4 };
+    let size = FrameSize { height: 16, width: 16, patch: 4, channels: RGB };
     let task = Fit { config: &config, size, windows: Windows::new(&video, config.frames).unwrap() };
     let model = seeded(4, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
     let mut stream = rng(1);

@@ -37,7 +37,7 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
 /// A model with a temperature at which what it says decides, and chance too.
 fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.02, ..Default::default() };
-    (Dynamics { roller: Box::new(loaded(mode)), vocabulary: V }, config)
+    (Dynamics { roller: Box::new(loaded(mode)), vocabulary: V, actions: ActionSource::Latent }, config)
 }
 
 /// Catches: actions off by one frame between training and generating, or in both; an action that has no effect. In
