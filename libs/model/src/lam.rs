@@ -22,7 +22,7 @@ use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
     Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig, change_weights, fan_in,
-    linear, patchify, reseed,
+    linear, patchify, reseed, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -317,6 +317,10 @@ where
             None => fit,
         };
         Loss { value: loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
+    }
+
+    fn logged(&self, (_, codes): &Self::Aux) -> Vec<(&'static str, f32)> {
+        usage(codes, self.config.quantizer.size())
     }
 
     fn after_step(

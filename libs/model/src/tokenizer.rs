@@ -17,7 +17,7 @@ use crate::frames::{FrameSize, RGB};
 use crate::kernels::Kernels;
 use crate::layers::{
     Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, change_weights, fan_in, indices, linear,
-    patchify, reseed, unpatchify,
+    patchify, reseed, unpatchify, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -182,6 +182,10 @@ where
             None => fit,
         };
         Loss { value: loss, metrics: vec![("psnr_db", psnr)], aux: (coded.projected, coded.codes) }
+    }
+
+    fn logged(&self, (_, codes): &Self::Aux) -> Vec<(&'static str, f32)> {
+        usage(codes, self.config.quantizer.size())
     }
 
     fn after_step(

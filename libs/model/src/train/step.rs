@@ -57,6 +57,11 @@ pub trait Task<B: AutodiffBackend>: Sync {
         device: &B::Device,
     ) -> Loss<B, Self::Aux>;
 
+    /// Values for the log that take waiting for the device: asked for where a step is logged.
+    fn logged(&self, _aux: &Self::Aux) -> Vec<(&'static str, f32)> {
+        Vec::new()
+    }
+
     /// Changes to the model that no gradient makes (running means, dead codes).
     fn after_step(&self, model: Self::Model, _aux: Self::Aux, _step: usize, _rng: &mut ChaCha8Rng) -> Self::Model {
         model
@@ -166,6 +171,7 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
 
             // The one place that waits for the device: not every step.
             if done % config.log_every == 0 || done == config.steps || step == 0 {
+                let metrics = metrics.into_iter().map(|(name, value)| (name, scalar(value)));
                 let report = StepReport {
                     step: done,
                     steps: config.steps,
@@ -174,7 +180,7 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
                     grad_norm: norm.map_or(0.0, scalar),
                     seconds_per_step: since.elapsed().as_secs_f64() / f64::from(counted),
                     data_wait_share: waited / since.elapsed().as_secs_f64(),
-                    metrics: metrics.into_iter().map(|(name, value)| (name, scalar(value))).collect(),
+                    metrics: metrics.chain(task.logged(&aux)).collect(),
                 };
                 if !report.loss.is_finite() || !report.grad_norm.is_finite() {
                     return Err(ModelError::Diverged { step: done, loss: report.loss });
