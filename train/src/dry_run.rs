@@ -117,7 +117,7 @@ fn table(out: &mut impl Write, models: &[(&'static str, Estimate); 3], args: &Ar
     };
     row("parameters", &|model| count(model.parameters as f64))?;
     row("weights, gradients, moments (f32)", &|model| bytes(model.model_bytes))?;
-    row("activations of a step (f32)", &|model| bytes(model.activation_bytes))?;
+    row("activations of a part (f32)", &|model| bytes(model.activation_bytes))?;
     row("together", &|model| bytes(model.bytes()))?;
     row("tokens a step", &|model| count(model.rows as f64))?;
     row("FLOPs a step", &|model| format!("{:.2e}", model.flops_per_step))?;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::TokenWindows;
 use crate::device::{Device, on_device};
+use crate::estimate::estimate_dynamics;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, Past, Positions, Stack, StackConfig, fan_in, indices, linear};
 use crate::sampler::{self, Predictor, SamplerConfig};
@@ -226,7 +227,7 @@ struct Fit<'a> {
 
 impl Fit<'_> {
     fn grid(&self) -> Grid {
-        Grid { b: self.config.train.batch, t: self.vocabulary.frames, s: self.vocabulary.positions }
+        Grid { b: self.config.train.part(), t: self.vocabulary.frames, s: self.vocabulary.positions }
     }
 
     /// Draws windows and masks them.
@@ -333,8 +334,9 @@ pub fn train_dynamics(
     let vocabulary = Vocabulary { frames, positions, columns, codes, actions };
     let task = Fit { config, vocabulary, data };
     let description = Description { config: config.clone(), vocabulary };
+    let cost = estimate_dynamics(config, (frames, positions), codes, actions)?;
     on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
     })
 }
 

@@ -18,13 +18,13 @@ use crate::train::{OptimizerKind, TrainConfig};
 const VALUE: u64 = 4;
 
 /// What training one model costs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
     /// Trainable values, and the few that are not trained (a running mean).
     pub parameters: u64,
     /// Bytes of weights, gradients and the optimizer's moments.
     pub model_bytes: u64,
-    /// Bytes that a step's forward pass keeps for the backward pass, and the largest of that pass's own.
+    /// Bytes that the forward pass of a step, or of a part of it, keeps for the backward pass, and the largest of that pass's own.
     pub activation_bytes: u64,
     /// Positions of a frame times frames times windows: what goes through the model in a step, on the side that has more.
     pub rows: u64,
@@ -35,6 +35,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// `tally` is of one part of a step ([`TrainConfig::part`]), and so are its `rows`.
     fn of(tally: &Tally, train: &TrainConfig, rows: usize) -> Self {
         let moments = match train.optimizer {
             OptimizerKind::AdamW => 2 * tally.parameters,
@@ -45,8 +46,8 @@ impl Estimate {
             parameters: tally.parameters,
             model_bytes: VALUE * (2 * tally.parameters + moments),
             activation_bytes: VALUE * (tally.kept + tally.widest),
-            rows: rows as u64,
-            flops_per_step: 3.0 * tally.flops,
+            rows: (rows * train.accumulate) as u64,
+            flops_per_step: 3.0 * tally.flops * train.accumulate as f64,
             steps: train.steps as u64,
         }
     }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::{Video, Windows};
 use crate::device::{Device, on_device};
+use crate::estimate::estimate_lam;
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
@@ -288,11 +289,11 @@ where
     }
 
     fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.draw(self.config.train.batch, rng)
+        self.windows.draw(self.config.train.part(), rng)
     }
 
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
-        let (b, t) = (self.config.train.batch, self.config.frames);
+        let (b, t) = (self.config.train.part(), self.config.frames);
         let grid = self.size.grid(b, t);
         let given = self.config.given();
         let patches = patchify(self.size.to_tensor::<B>(&batch, b, t, device), self.size.patch);
@@ -353,8 +354,9 @@ pub fn train_lam(
     size.check("lam")?;
     let task = Fit { config, size, windows: Windows::new(video, config.frames)? };
     let description = Description { config: config.clone(), size };
+    let cost = estimate_lam(config, video.size(), video.channels())?;
     on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
     })
 }
 

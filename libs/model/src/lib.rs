@@ -44,7 +44,7 @@ pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamTarg
 pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
-pub use train::{OptimizerKind, Outcome, Schedule, StepReport, TrainConfig, Watch, latest_step};
+pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step};
 
 /// Version of what the models compute and how checkpoints look; part of every work key.
 pub const MODEL_FORMAT: u32 = 2;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::{Video, Windows};
 use crate::device::{Device, on_device};
+use crate::estimate::estimate_tokenizer;
 use crate::frames::{FrameSize, RGB};
 use crate::kernels::Kernels;
 use crate::layers::{
@@ -142,7 +143,7 @@ struct Fit<'a> {
 impl Fit<'_> {
     /// Windows of [`TokenizerConfig::span`] frames that hold as many frames as the batch's whole windows would.
     fn windows_a_step(&self) -> usize {
-        self.config.train.batch * self.config.frames / self.config.span()
+        self.config.train.part() * self.config.frames / self.config.span()
     }
 }
 
@@ -227,8 +228,9 @@ pub fn train_tokenizer(
     size.check("tokenizer")?;
     let task = Fit { config, size, windows: Windows::new(video, config.span())? };
     let description = Description { config: config.clone(), size };
+    let cost = estimate_tokenizer(config, video.size())?;
     on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
     })
 }
 

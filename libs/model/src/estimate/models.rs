@@ -17,7 +17,7 @@ pub fn estimate_tokenizer(config: &TokenizerConfig, (height, width): (usize, usi
     let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     size.check("tokenizer")?;
     let (span, values, positions) = (config.span(), size.patch_values(), size.positions());
-    let grid = Grid { b: config.train.batch * config.frames / span, t: span, s: positions };
+    let grid = Grid { b: config.train.part() * config.frames / span, t: span, s: positions };
     let (rows, quantizer) = (grid.rows(), &config.quantizer);
     let mut tally = Tally::default();
     tally.linear(rows, values, config.encoder.d);
@@ -45,7 +45,7 @@ pub fn estimate_lam(
     config.check()?;
     let size = FrameSize { height, width, patch: config.patch, channels };
     size.check("lam")?;
-    let (values, positions, given, b) = (size.patch_values(), size.positions(), config.given(), config.train.batch);
+    let (values, positions, given, b) = (size.patch_values(), size.positions(), config.given(), config.train.part());
     // Frames that are predicted, and the pairs that lead to them.
     let steps = config.frames - given;
     let pairs = Grid { b, t: steps, s: positions };
@@ -80,7 +80,7 @@ pub fn estimate_dynamics(
     actions: usize,
 ) -> Result<Estimate, ModelError> {
     config.check()?;
-    let (d, b) = (config.stack.d, config.train.batch);
+    let (d, b) = (config.stack.d, config.train.part());
     let lead = usize::from(config.action_mode == ActionMode::Prepend);
     let grid = Grid { b, t: frames, s: positions + lead };
     let mut tally = Tally::default();

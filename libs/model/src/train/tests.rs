@@ -1,6 +1,7 @@
 //! The training loop as a whole, over the crate's own models: resume, divergence, damage.
 
 mod checkpoints;
+mod toy;
 
 use std::fs;
 
@@ -48,8 +49,8 @@ fn lam(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Out
 fn dynamics(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
     let config = DynamicsConfig {
         stack: StackConfig { qk_norm: true, ..stack(true) },
-        // The one that has two optimizers' state to keep.
-        train: TrainConfig { optimizer: OptimizerKind::Muon, ..train.clone() },
+        // The one that has all there is to keep: two optimizers' state, an average, steps in parts.
+        train: TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.9, accumulate: 2, ..train.clone() },
         ..Default::default()
     };
     let small = |len, bound| noise(len, 1).into_iter().map(move |byte| byte % bound);
