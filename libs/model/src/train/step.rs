@@ -19,7 +19,7 @@ use super::checkpoint::{self, Progress, Snapshot, latest_step};
 use super::clip::clip_norm;
 use super::metrics::MetricsLog;
 use super::optimizer::Both;
-use super::pace::{Pace, Speed};
+use super::pace::{Pace, Phase, Speed};
 use super::saver::Saver;
 use crate::ModelError;
 use crate::estimate::Estimate;
@@ -170,7 +170,7 @@ where
                 return Ok(Outcome::Stopped(step));
             }
             let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, device)?;
-            let (grads, norm) = clip_norm::<B, _>(&model, grads, config.clip_norm);
+            let (grads, norm) = pace.timed(Phase::Optimizer, || clip_norm::<B, _>(&model, grads, config.clip_norm));
             let lr = config.lr_at(step);
             let done = step + 1;
             pace.step();
@@ -196,11 +196,14 @@ where
                 watch.report(&report);
             }
 
-            model = optimizer.step(lr, model, grads);
-            model = task.after_step(model, aux, done, &mut stream(config.seed, 3, step));
-            if let Some(average) = &mut average {
-                average.update(&model, step);
-            }
+            model = pace.timed(Phase::Optimizer, || {
+                let model = optimizer.step(lr, model, grads);
+                let model = task.after_step(model, aux, done, &mut stream(config.seed, 3, step));
+                if let Some(average) = &mut average {
+                    average.update(&model, step);
+                }
+                model
+            });
             if done % config.checkpoint_every == 0 || done == config.steps {
                 let average = average.as_ref().map(|average| average.model.clone());
                 let snapshot = Snapshot { model: model.clone(), average, optimizer: optimizer.clone(), description };
@@ -239,15 +242,18 @@ fn parts<B: AutodiffBackend, T: Task<B>>(
     let mut part = step * config.accumulate;
     loop {
         let batch = pace
-            .waiting(|| batches.recv())
+            .timed(Phase::Data, || batches.recv())
             .map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
-        let Loss { value, metrics, aux } = task.loss(model, batch, &mut stream(config.seed, 2, part), device);
+        let mut rng = stream(config.seed, 2, part);
+        let Loss { value, metrics, aux } = pace.timed(Phase::Forward, || task.loss(model, batch, &mut rng, device));
         let share = value / config.accumulate as f64;
         let loss = match before {
             Some(before) => before + share.clone().inner(),
             None => share.clone().inner(),
         };
-        sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+        pace.timed(Phase::Backward, || {
+            sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+        });
         part += 1;
         if part == (step + 1) * config.accumulate {
             return Ok(Parts { grads: sum.grads(), loss, metrics, aux });
