@@ -22,10 +22,11 @@ DEVICES = $(if $(DEVICE),$(foreach section,tokenizer lam dynamics evaluate,--set
 RUN = $(GENIE) run "$$PIPELINE" $(DATA) $(DEVICES)
 BINARIES = genie genie-ingest genie-tokenize genie-train genie-evaluate
 PREFIX ?= /usr/local
+REFERENCE = $(CARGO_TARGET_DIR)/../reference-venv
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest reference
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -86,3 +87,9 @@ lint: setup ## Check formatting and lints
 
 bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
 	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)
+
+reference: ## Compute again, in PyTorch, what the models' tests compare with
+	@# Beside the target directory, as nothing but source belongs in the checkout. PyTorch for CPUs is enough.
+	@test -x "$(REFERENCE)/bin/python" || python3 -m venv "$(REFERENCE)"
+	@"$(REFERENCE)/bin/python" -c 'import torch, numpy' 2>/dev/null || "$(REFERENCE)/bin/pip" install --quiet torch numpy
+	@"$(REFERENCE)/bin/python" tests/reference/fixtures.py

@@ -10,7 +10,7 @@ use genie_model::{Device, train_dynamics, train_lam};
 use genie_shards::Split;
 use genie_stage::Exit;
 use genie_stage::status::{self, StepStatus};
-use genie_training::{Chain, ModelArgs, Sections, fit, footage};
+use genie_training::{Chain, ExportArgs, ModelArgs, Sections, export, fit, footage};
 
 /// Trains the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
@@ -30,6 +30,9 @@ enum Command {
     Label,
     /// Train the dynamics model on tokens and latent actions, or go on from its last checkpoint
     Dynamics,
+    /// Write a model's weights, as of its newest checkpoint, to a file for other programs
+    #[command(subcommand)]
+    Export(Exported),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the steps of this stage stand
@@ -38,6 +41,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Subcommand, Debug)]
+enum Exported {
+    /// The latent action model
+    Lam(ExportArgs),
+    /// The dynamics model
+    Dynamics(ExportArgs),
 }
 
 /// The binary.
@@ -58,6 +69,10 @@ pub fn run() -> Result<Exit> {
     let chain = Chain::existing(&sections)?;
     match cli.command {
         Command::Lam => lam(&sections, &chain),
+        Command::Export(Exported::Lam(to)) => export(&chain.lam, "latent action model", "genie-train lam", &to),
+        Command::Export(Exported::Dynamics(to)) => {
+            export(&chain.dynamics, "dynamics model", "genie-train dynamics", &to)
+        }
         Command::Label => label::label(&sections, &chain, sections.lam.0.device.parse()?),
         _ => dynamics(&sections, &chain),
     }

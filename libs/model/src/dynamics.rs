@@ -82,6 +82,7 @@ struct Vocabulary {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(tag = "model", rename = "dynamics")]
 struct Description {
     config: DynamicsConfig,
     vocabulary: Vocabulary,

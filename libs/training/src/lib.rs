@@ -7,6 +7,7 @@
 mod args;
 mod chain;
 mod clips;
+mod export;
 mod fill;
 mod fit;
 mod sections;
@@ -14,6 +15,7 @@ mod sections;
 pub use args::ModelArgs;
 pub use chain::{Chain, Sections};
 pub use clips::{Clips, footage};
+pub use export::{ExportArgs, export};
 pub use fill::{WindowModel, fill};
 pub use fit::{Fitted, fit};
 pub use sections::{DynamicsSection, LamSection, TokenizerSection};

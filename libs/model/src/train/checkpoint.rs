@@ -1,4 +1,4 @@
-//! Checkpoints: `step-N/` with `model.safetensors`, `optimizer.bin`, `model.json` (what to build) and, written last, `state.json` with the
+//! Checkpoints: `step-N/` with `model.safetensors` (the weights, and what to build), `optimizer.bin` and, written last, `state.json` with the
 //! hashes of the others. A directory without a fitting `state.json` does not count, so a killed run leaves nothing half-visible.
 
 use std::fs;
@@ -7,20 +7,19 @@ use std::io::Write as _;
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::Optimizer;
 use burn::record::{BinFileRecorder, FullPrecisionSettings, Recorder};
-use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
+use crate::{ModelError, weights};
 
 const WEIGHTS: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.bin";
-const CONFIG: &str = "model.json";
 const STATE: &str = "state.json";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -53,10 +52,11 @@ fn directory(run: &Utf8Path, step: usize) -> Utf8PathBuf {
     run.join(format!("step-{step}"))
 }
 
-fn hash(path: &Utf8Path) -> Result<String, ModelError> {
-    let bytes = fs::read(path).map_err(ModelError::io(path))?;
-    fs::File::open(path).and_then(|file| file.sync_all()).map_err(ModelError::io(path))?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
+/// BLAKE3 of a file.
+pub fn hash(path: &Utf8Path) -> Result<String, ModelError> {
+    let mut hasher = blake3::Hasher::new();
+    fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop)).map_err(ModelError::io(path))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 struct Ids(Vec<u64>);
@@ -119,20 +119,19 @@ where
     fs::create_dir_all(&temporary).map_err(ModelError::io(&temporary))?;
     let at = |name: &str| temporary.join(name);
 
-    // Burn's own metadata come in a random order; without them the same weights are the same bytes, and hash alike.
-    let mut store = SafetensorsStore::from_file(at(WEIGHTS).as_std_path()).clear_metadata();
-    model.save_into(&mut store).map_err(|error| ModelError::checkpoint(at(WEIGHTS), error))?;
+    weights::write(&at(WEIGHTS), model, config)?;
     BinFileRecorder::<FullPrecisionSettings>::new()
         .record(optimizer.to_record(), at("optimizer").into())
         .map_err(|error| ModelError::checkpoint(at(OPTIMIZER), error))?;
-    let json = serde_json::to_vec_pretty(config).expect("a config is plain data");
-    fs::write(at(CONFIG), json).map_err(ModelError::io(at(CONFIG)))?;
 
     let mut ids = Ids(Vec::new());
     model.visit(&mut ids);
-    let hashes = [WEIGHTS, OPTIMIZER, CONFIG]
+    let hashes = [WEIGHTS, OPTIMIZER]
         .into_iter()
-        .map(|name| Ok((name.to_owned(), hash(&at(name))?)))
+        .map(|name| {
+            fs::File::open(at(name)).and_then(|file| file.sync_all()).map_err(ModelError::io(at(name)))?;
+            Ok((name.to_owned(), hash(&at(name))?))
+        })
         .collect::<Result<_, ModelError>>()?;
     let state = State { format: FORMAT, step, parameters: ids.0, hashes };
     let write_state = || {
@@ -177,17 +176,15 @@ fn read_state(path: &Utf8Path, files: &[&str]) -> Result<State, ModelError> {
     Ok(state)
 }
 
-fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(
-    path: &Utf8Path,
-    model: &mut M,
-) -> Result<(), ModelError> {
-    let weights = path.join(WEIGHTS);
-    let mut store = SafetensorsStore::from_file(weights.as_std_path());
-    let result = model.load_from(&mut store).map_err(|error| ModelError::checkpoint(&weights, error))?;
-    if !result.unused.is_empty() {
-        return Err(ModelError::checkpoint(weights, format!("holds tensors the model has not: {:?}", result.unused)));
-    }
-    Ok(())
+/// The step and the weights file of a run's newest checkpoint, checked; none without a checkpoint.
+///
+/// # Errors
+/// If it is damaged.
+pub fn newest_weights(run: &Utf8Path) -> Result<Option<(usize, Utf8PathBuf)>, ModelError> {
+    let Some(step) = latest_step(run) else { return Ok(None) };
+    let path = directory(run, step);
+    read_state(&path, &[WEIGHTS])?;
+    Ok(Some((step, path.join(WEIGHTS))))
 }
 
 /// The newest checkpoint of a run: its configuration, and the model that `build` makes of it with the weights loaded.
@@ -200,15 +197,12 @@ where
     B: Backend,
     M: Module<B> + ModuleSnapshot<B>,
 {
-    let step = latest_step(run)
+    let (_, path) = newest_weights(run)?
         .ok_or_else(|| ModelError::checkpoint(run, "holds no complete checkpoint: train the model first"))?;
-    let path = directory(run, step);
-    read_state(&path, &[WEIGHTS, CONFIG])?;
-    let config_path = path.join(CONFIG);
-    let bytes = fs::read(&config_path).map_err(ModelError::io(&config_path))?;
-    let config = serde_json::from_slice(&bytes).map_err(|error| ModelError::checkpoint(&config_path, error))?;
+    let config = weights::description(&path)?
+        .ok_or_else(|| ModelError::checkpoint(&path, "does not say what it is: it was not written by this program"))?;
     let mut model = build(&config)?;
-    load_weights(&path, &mut model)?;
+    weights::read(&path, &mut model)?;
     Ok((config, model))
 }
 
@@ -227,7 +221,7 @@ where
     let Some(step) = latest_step(run) else { return Ok((0, model, optimizer)) };
     let path = directory(run, step);
     let state = read_state(&path, &[WEIGHTS, OPTIMIZER])?;
-    load_weights(&path, &mut model)?;
+    weights::read(&path.join(WEIGHTS), &mut model)?;
     let model = model.map(&mut WithIds(state.parameters.into_iter()));
     let record = BinFileRecorder::<FullPrecisionSettings>::new()
         .load(path.join("optimizer").into(), device)

@@ -10,8 +10,8 @@ mod metrics;
 mod optimizer;
 mod step;
 
-pub use checkpoint::latest_step;
 pub(crate) use checkpoint::load_model;
+pub use checkpoint::{latest_step, newest_weights};
 pub use config::{Schedule, TrainConfig};
 pub use optimizer::OptimizerKind;
 pub(crate) use step::{Loss, Task, train};

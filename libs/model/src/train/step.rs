@@ -13,12 +13,13 @@ use camino::Utf8Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::clip::clip_norm;
 use super::metrics::MetricsLog;
 use super::optimizer::Both;
-use super::{TrainConfig, checkpoint};
-use crate::ModelError;
+use super::{TrainConfig, checkpoint, latest_step};
+use crate::{ModelError, weights};
 
 /// A loss and what is to be said about it.
 pub struct Loss<B: AutodiffBackend, A> {
@@ -113,6 +114,20 @@ fn scalar<B: burn::tensor::backend::Backend>(value: Tensor<B, 1>) -> f32 {
     value.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
 }
 
+/// The model before the first step: fresh, or as imported.
+fn begin<B: AutodiffBackend, T: Task<B>>(
+    task: &T,
+    config: &TrainConfig,
+    description: &(impl Serialize + DeserializeOwned),
+    device: &B::Device,
+) -> Result<T::Model, ModelError> {
+    let mut model = task.init(device);
+    if let Some(path) = config.import() {
+        weights::import(path, &mut model, description)?;
+    }
+    Ok(model)
+}
+
 /// Trains (on) in directory `run`, where `model` is the description that checkpoints carry.
 ///
 /// # Errors
@@ -120,7 +135,7 @@ fn scalar<B: burn::tensor::backend::Backend>(value: Tensor<B, 1>) -> f32 {
 pub fn train<B: AutodiffBackend, T: Task<B>>(
     task: &T,
     config: &TrainConfig,
-    model: &impl Serialize,
+    model: &(impl Serialize + DeserializeOwned),
     run: &Utf8Path,
     device: &B::Device,
     watch: &mut dyn Watch,
@@ -128,8 +143,14 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
     let description = model;
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
-    let (start, mut model, mut optimizer) = checkpoint::resume(run, task.init(device), Both::new(config), device)?;
+    let (start, mut model, mut optimizer) = match latest_step(run) {
+        Some(_) => checkpoint::resume(run, task.init(device), Both::new(config), device)?,
+        None => (0, begin(task, config, description, device)?, Both::new(config)),
+    };
     let mut log = MetricsLog::open(run, start)?;
+    if config.steps == 0 && latest_step(run).is_none() {
+        checkpoint::save(run, 0, &model, &optimizer, description, config.keep)?;
+    }
 
     thread::scope(|scope| {
         let (send, batches) = sync_channel(2);
