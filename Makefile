@@ -22,7 +22,6 @@ DEVICES = $(if $(DEVICE),$(foreach section,tokenizer lam dynamics evaluate,--set
 RUN = $(GENIE) run "$$PIPELINE" $(DATA) $(DEVICES)
 BINARIES = genie genie-ingest genie-tokenize genie-train genie-evaluate
 PREFIX ?= /usr/local
-REFERENCE = $(CARGO_TARGET_DIR)/../reference-venv
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
@@ -89,7 +88,7 @@ bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 mi
 	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)
 
 reference: ## Compute again, in PyTorch, what the models' tests compare with
-	@# Beside the target directory, as nothing but source belongs in the checkout. PyTorch for CPUs is enough.
-	@test -x "$(REFERENCE)/bin/python" || python3 -m venv "$(REFERENCE)"
-	@"$(REFERENCE)/bin/python" -c 'import torch, numpy' 2>/dev/null || "$(REFERENCE)/bin/pip" install --quiet torch numpy
-	@"$(REFERENCE)/bin/python" tests/reference/fixtures.py
+	@# In a virtual environment beside the target directory. Any PyTorch will do, one for CPUs is the smallest.
+	@mkdir -p "$$CARGO_TARGET_DIR" && cd "$$CARGO_TARGET_DIR/.." && { test -x reference-venv/bin/python || python3 -m venv reference-venv; }
+	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
+	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" tests/reference/fixtures.py
