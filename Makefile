@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest reference
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -86,3 +86,9 @@ lint: setup ## Check formatting and lints
 
 bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
 	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)
+
+reference: ## Compute again, in PyTorch, what the models' tests compare with
+	@# In a virtual environment beside the target directory. Any PyTorch will do, one for CPUs is the smallest.
+	@mkdir -p "$$CARGO_TARGET_DIR" && cd "$$CARGO_TARGET_DIR/.." && { test -x reference-venv/bin/python || python3 -m venv reference-venv; }
+	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
+	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" tests/reference/fixtures.py

@@ -8,7 +8,7 @@ use genie_model::{Device, train_tokenizer};
 use genie_shards::Split;
 use genie_stage::Exit;
 use genie_stage::status::{self, StepStatus};
-use genie_training::{Chain, ModelArgs, fit, footage};
+use genie_training::{Chain, ExportArgs, ModelArgs, export, fit, footage};
 
 /// Trains the video tokenizer and turns clips into tokens.
 #[derive(Parser, Debug)]
@@ -26,6 +26,8 @@ enum Command {
     Fit,
     /// Write token shards of all clips that lack them
     Encode,
+    /// Write the tokenizer's weights, as of its newest checkpoint, to a file for other programs
+    Export(ExportArgs),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the steps of this stage stand
@@ -52,6 +54,9 @@ pub fn run() -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let chain = Chain::existing(&sections)?;
+    if let Command::Export(to) = &cli.command {
+        return export(&chain.tokenizer, "tokenizer", "genie-tokenize fit", to);
+    }
     let device: Device = sections.tokenizer.0.device.parse()?;
     if let Command::Encode = cli.command {
         return encode::encode(&sections, &chain, device);

@@ -11,9 +11,8 @@ use genie_model::{ActionSource, Device, LamInput, Tokenizer, Video, train_dynami
 use genie_shards::Split;
 use genie_stage::Exit;
 use genie_stage::status::{self, StepStatus};
+use genie_training::{Chain, CodeVideo, ExportArgs, ModelArgs, Sections, export, fit, footage};
 use windows::Labels;
-
-use genie_training::{Chain, CodeVideo, ModelArgs, Sections, fit, footage};
 
 /// Trains the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
@@ -35,6 +34,9 @@ enum Command {
     Dynamics,
     /// Say what training all three models would cost, and train nothing
     DryRun(dry_run::Args),
+    /// Write a model's weights, as of its newest checkpoint, to a file for other programs
+    #[command(subcommand)]
+    Export(Exported),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the steps of this stage stand
@@ -43,6 +45,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Subcommand, Debug)]
+enum Exported {
+    /// The latent action model
+    Lam(ExportArgs),
+    /// The dynamics model
+    Dynamics(ExportArgs),
 }
 
 /// The binary.
@@ -66,6 +76,10 @@ pub fn run() -> Result<Exit> {
     let chain = Chain::existing(&sections)?;
     match cli.command {
         Command::Lam => lam(&sections, &chain),
+        Command::Export(Exported::Lam(to)) => export(&chain.lam, "latent action model", "genie-train lam", &to),
+        Command::Export(Exported::Dynamics(to)) => {
+            export(&chain.dynamics, "dynamics model", "genie-train dynamics", &to)
+        }
         Command::Label => label::label(&sections, &chain, sections.lam.0.device.parse()?),
         _ => dynamics(&sections, &chain),
     }

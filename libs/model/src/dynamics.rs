@@ -97,6 +97,7 @@ pub(crate) struct Vocabulary {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(tag = "model", rename = "dynamics")]
 struct Description {
     config: DynamicsConfig,
     vocabulary: Vocabulary,

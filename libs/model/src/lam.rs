@@ -141,6 +141,7 @@ impl Default for LamConfig {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(tag = "model", rename = "lam")]
 struct Description {
     config: LamConfig,
     size: FrameSize,

@@ -33,6 +33,7 @@ mod sampler;
 mod testing;
 mod tokenizer;
 mod train;
+mod weights;
 
 pub use data::{SourceError, TokenWindows, Video};
 pub use device::Device;
@@ -44,7 +45,7 @@ pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamTarg
 pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
-pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step};
+pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step, newest_weights};
 
 /// Version of what the models compute and how checkpoints look; part of every work key.
-pub const MODEL_FORMAT: u32 = 2;
+pub const MODEL_FORMAT: u32 = 3;

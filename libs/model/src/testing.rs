@@ -1,5 +1,7 @@
 //! What this crate's tests share: small videos, a run's directory, a short training loop, exact comparison by frame.
 
+mod fixture;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +19,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::ModelError;
 use crate::data::{SourceError, Video};
 use crate::train::{Loss, StepReport, Task, Watch};
+
+pub use fixture::Fixture;
 
 /// The backend that models train on here.
 pub type Ad = Autodiff<Flex>;

@@ -63,6 +63,7 @@ impl Default for TokenizerConfig {
 
 /// What a checkpoint says about how to build its model.
 #[derive(Serialize, Deserialize)]
+#[serde(tag = "model", rename = "tokenizer")]
 struct Description {
     config: TokenizerConfig,
     size: FrameSize,

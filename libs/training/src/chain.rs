@@ -3,10 +3,10 @@
 
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_model::{LamInput, MODEL_FORMAT};
+use genie_model::{LamInput, MODEL_FORMAT, TrainConfig};
 use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
 use genie_stage::config::{Config, DataConfig, Resolved};
-use genie_stage::key::Key;
+use genie_stage::key::{Key, KeyBuilder};
 use genie_stage::step::StepDir;
 
 use crate::{DynamicsSection, LamSection, TokenizerSection};
@@ -82,7 +82,7 @@ impl Chain {
     /// The chain over the clips that are published now; none without clips.
     ///
     /// # Errors
-    /// When the manifest of the clips cannot be read.
+    /// When the manifest of the clips or a file to import cannot be read.
     pub fn of(sections: &Sections) -> Result<Option<Self>> {
         let root = &sections.data.root;
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
@@ -92,11 +92,23 @@ impl Chain {
         let clips = manifest.table_hash(tables::CLIPS);
         let window = sections.tokenizer.0.frames;
 
-        let key = |step: &str| Key::builder(step, MODEL_FORMAT);
-        let tokenizer = key("tokenizer").config(&sections.tokenizer.keyed()).input("clips", &clips).finish();
+        let key = |step: &str, train: &TrainConfig| -> Result<KeyBuilder> {
+            let key = Key::builder(step, MODEL_FORMAT);
+            let import = train.import_hash().with_context(|| {
+                format!("cannot read what [{step}.train] import names, and the model goes by its content")
+            })?;
+            Ok(match import {
+                Some(hash) => key.input("import", hash),
+                None => key,
+            })
+        };
+        let tokenizer = key("tokenizer", &sections.tokenizer.0.train)?
+            .config(&sections.tokenizer.keyed())
+            .input("clips", &clips)
+            .finish();
         let tokens =
             Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", &clips).finish();
-        let lam = key("lam").config(&sections.lam.keyed()).input("clips", &clips);
+        let lam = key("lam", &sections.lam.0.train)?.config(&sections.lam.keyed()).input("clips", &clips);
         let lam = match sections.lam.0.input {
             LamInput::Pixels => lam,
             LamInput::Tokens => lam.input("tokenizer", &tokenizer).input("tokens", &tokens),
@@ -104,7 +116,7 @@ impl Chain {
         .finish();
         let actions =
             Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", &clips).finish();
-        let dynamics = key("dynamics")
+        let dynamics = key("dynamics", &sections.dynamics.0.train)?
             .config(&sections.dynamics.keyed())
             .input("tokenizer", &tokenizer)
             .input("lam", &lam)

@@ -1,5 +1,6 @@
 //! The models' config sections.
 
+use camino::Utf8PathBuf;
 use genie_model::{DynamicsConfig, LamConfig, ModelError, TokenizerConfig, TrainConfig};
 use genie_stage::config::Section;
 use serde::{Deserialize, Serialize};
@@ -46,5 +47,8 @@ section!(
 );
 
 fn keyed(train: &TrainConfig) -> TrainConfig {
-    TrainConfig { log_every: 1, checkpoint_every: 1, keep: 1, keep_every: 0, peak_tflops: 0.0, ..train.clone() }
+    let told =
+        TrainConfig { log_every: 1, checkpoint_every: 1, keep: 1, keep_every: 0, peak_tflops: 0.0, ..train.clone() };
+    // An imported file is an input, which the chain knows by its content.
+    TrainConfig { import: Utf8PathBuf::new(), ..told }
 }

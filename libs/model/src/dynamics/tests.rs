@@ -1,6 +1,7 @@
 //! Causality, alignment and learning of the dynamics model, and its rollouts.
 
 mod batches;
+mod parity;
 mod rollouts;
 
 use burn::backend::Flex;
@@ -198,7 +199,7 @@ fn gradients_reach_every_parameter() {
         let model = seeded(5, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
         let (model, _) = fit(&task, model, 5, 3e-3, || task.draw(&mut rng(6)));
         let mut dead = dead_parameters(&task, &model, task.draw(&mut rng(7)));
-        dead.retain(|name| !name.ends_with("key_norm.beta"));
+        dead.retain(|name| !name.ends_with("key_norm.bias"));
         assert_eq!(dead, [""; 0], "{mode:?}");
 
         // And every action's own row, the start among them; and the mask's.

@@ -39,19 +39,19 @@ impl Grid {
 /// Layer norm with scale and shift, by the fused kernel.
 #[derive(Module, Debug)]
 pub struct Norm<B: Backend> {
-    gamma: Param<Tensor<B, 1>>,
-    beta: Param<Tensor<B, 1>>,
+    weight: Param<Tensor<B, 1>>,
+    bias: Param<Tensor<B, 1>>,
 }
 
 impl<B: Kernels> Norm<B> {
     /// The identity after normalisation.
     pub fn new(d: usize, device: &B::Device) -> Self {
-        Self { gamma: Initializer::Ones.init([d], device), beta: Initializer::Zeros.init([d], device) }
+        Self { weight: Initializer::Ones.init([d], device), bias: Initializer::Zeros.init([d], device) }
     }
 
     /// `[n, d]` to `[n, d]`.
     pub fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        kernels::norm(x, self.gamma.val(), self.beta.val())
+        kernels::norm(x, self.weight.val(), self.bias.val())
     }
 }
 
@@ -81,3 +81,6 @@ const CHANGED: f64 = 0.02;
 pub fn change_weights<B: Backend, const D: usize>(change: Tensor<B, D>, weight: f64) -> Tensor<B, D> {
     change.abs().greater_elem(CHANGED).float() * (weight - 1.0) + 1.0
 }
+
+#[cfg(test)]
+mod parity;

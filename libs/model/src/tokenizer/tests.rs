@@ -1,5 +1,7 @@
 //! Causality, learning and loading of the tokenizer.
 
+mod parity;
+
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;

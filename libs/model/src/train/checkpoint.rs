@@ -1,4 +1,4 @@
-//! Checkpoints: `step-N/` with `model.safetensors`, `average.safetensors` where a moving average is kept, `optimizer.bin`, `model.json` (what to build) and, written last, `state.json` with the
+//! Checkpoints: `step-N/` with `model.safetensors` (the weights, and what to build), `average.safetensors` where a moving average of them is kept, `optimizer.bin` and, written last, `state.json` with the
 //! hashes of the others. A directory without a fitting `state.json` does not count, so a killed run leaves nothing half-visible.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::io::Write as _;
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::Optimizer;
 use burn::record::{BinFileRecorder, FullPrecisionSettings, Recorder};
-use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,14 +15,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::TrainConfig;
-use crate::ModelError;
+use crate::{ModelError, weights};
 
 const WEIGHTS: &str = "model.safetensors";
 const AVERAGE: &str = "average.safetensors";
 const OPTIMIZER: &str = "optimizer.bin";
-const CONFIG: &str = "model.json";
 const STATE: &str = "state.json";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -61,10 +60,11 @@ fn directory(run: &Utf8Path, step: usize) -> Utf8PathBuf {
     run.join(format!("step-{step}"))
 }
 
-fn hash(path: &Utf8Path) -> Result<String, ModelError> {
-    let bytes = fs::read(path).map_err(ModelError::io(path))?;
-    fs::File::open(path).and_then(|file| file.sync_all()).map_err(ModelError::io(path))?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
+/// BLAKE3 of a file.
+pub fn hash(path: &Utf8Path) -> Result<String, ModelError> {
+    let mut hasher = blake3::Hasher::new();
+    fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop)).map_err(ModelError::io(path))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 struct Ids(Vec<u64>);
@@ -97,16 +97,32 @@ impl<B: Backend> ModuleVisitor<B> for Zero<B> {
     }
 }
 
-/// What a checkpoint holds.
-pub struct Snapshot<'a, M, A, O, C> {
+/// What a checkpoint holds. It is taken on the training loop's thread and may be written on another: nothing in it belongs to autodiff, whose graphs
+/// (Burn 0.21) lock up when two threads use them.
+pub struct Snapshot<'a, A, O, C> {
     /// The weights.
-    pub model: M,
+    model: A,
+    /// Burn's identity of each of them.
+    parameters: Vec<u64>,
     /// Their moving average, where one is kept.
-    pub average: Option<A>,
+    average: Option<A>,
     /// The optimizer with its moments.
-    pub optimizer: O,
+    optimizer: O,
     /// What to build.
-    pub description: &'a C,
+    description: &'a C,
+}
+
+impl<'a, A, O, C> Snapshot<'a, A, O, C> {
+    /// Of a model as it is now.
+    pub fn of<B: AutodiffBackend, M>(model: &M, average: Option<A>, optimizer: &O, description: &'a C) -> Self
+    where
+        M: AutodiffModule<B, InnerModule = A>,
+        O: Optimizer<M, B>,
+    {
+        let mut ids = Ids(Vec::new());
+        model.visit(&mut ids);
+        Self { model: model.valid(), parameters: ids.0, average, optimizer: optimizer.clone(), description }
+    }
 }
 
 /// Writes `step-{step}` and removes the oldest checkpoints that `config` does not keep. Weights that are no numbers are not saved: they would
@@ -114,18 +130,18 @@ pub struct Snapshot<'a, M, A, O, C> {
 pub fn save<B, M, O, C>(
     run: &Utf8Path,
     step: usize,
-    snapshot: &Snapshot<'_, M, M::InnerModule, O, C>,
+    snapshot: &Snapshot<'_, M::InnerModule, O, C>,
     config: &TrainConfig,
 ) -> Result<(), ModelError>
 where
     B: AutodiffBackend,
-    M: AutodiffModule<B> + ModuleSnapshot<B>,
+    M: AutodiffModule<B>,
     M::InnerModule: ModuleSnapshot<B::InnerBackend>,
     O: Optimizer<M, B>,
     C: Serialize,
 {
-    let Snapshot { model, average, optimizer, description } = snapshot;
-    let mut zero = Zero::<B>(None);
+    let Snapshot { model, parameters, average, optimizer, description } = snapshot;
+    let mut zero = Zero::<B::InnerBackend>(None);
     model.visit(&mut zero);
     if zero.0.is_some_and(|zero| !zero.into_data().iter::<f32>().all(f32::is_finite)) {
         return Err(ModelError::Diverged { step, loss: f32::NAN });
@@ -140,26 +156,23 @@ where
     fs::create_dir_all(&temporary).map_err(ModelError::io(&temporary))?;
     let at = |name: &str| temporary.join(name);
 
-    // Burn's own metadata come in a random order; without them the same weights are the same bytes, and hash alike.
-    let store = |name| SafetensorsStore::from_file(at(name).as_std_path()).clear_metadata();
-    model.save_into(&mut store(WEIGHTS)).map_err(|error| ModelError::checkpoint(at(WEIGHTS), error))?;
+    weights::write(&at(WEIGHTS), model, description)?;
     if let Some(average) = average {
-        average.save_into(&mut store(AVERAGE)).map_err(|error| ModelError::checkpoint(at(AVERAGE), error))?;
+        weights::write(&at(AVERAGE), average, description)?;
     }
     BinFileRecorder::<FullPrecisionSettings>::new()
         .record(optimizer.to_record(), at("optimizer").into())
         .map_err(|error| ModelError::checkpoint(at(OPTIMIZER), error))?;
-    let json = serde_json::to_vec_pretty(description).expect("a config is plain data");
-    fs::write(at(CONFIG), json).map_err(ModelError::io(at(CONFIG)))?;
 
-    let mut ids = Ids(Vec::new());
-    model.visit(&mut ids);
-    let hashes = [WEIGHTS, OPTIMIZER, CONFIG]
+    let hashes = [WEIGHTS, OPTIMIZER]
         .into_iter()
         .chain(average.as_ref().map(|_| AVERAGE))
-        .map(|name| Ok((name.to_owned(), hash(&at(name))?)))
+        .map(|name| {
+            fs::File::open(at(name)).and_then(|file| file.sync_all()).map_err(ModelError::io(at(name)))?;
+            Ok((name.to_owned(), hash(&at(name))?))
+        })
         .collect::<Result<_, ModelError>>()?;
-    let state = State { format: FORMAT, step, parameters: ids.0, hashes };
+    let state = State { format: FORMAT, step, parameters: parameters.clone(), hashes };
     let write_state = || {
         let mut file = fs::File::create(at(STATE))?;
         file.write_all(&serde_json::to_vec_pretty(&state).expect("state is plain data"))?;
@@ -203,16 +216,16 @@ fn read_state(path: &Utf8Path, files: &[&str]) -> Result<State, ModelError> {
     Ok(state)
 }
 
-fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(
-    weights: Utf8PathBuf,
-    model: &mut M,
-) -> Result<(), ModelError> {
-    let mut store = SafetensorsStore::from_file(weights.as_std_path());
-    let result = model.load_from(&mut store).map_err(|error| ModelError::checkpoint(&weights, error))?;
-    if !result.unused.is_empty() {
-        return Err(ModelError::checkpoint(weights, format!("holds tensors the model has not: {:?}", result.unused)));
-    }
-    Ok(())
+/// The step and the weights file of a run's newest checkpoint, checked; the moving average's where one is kept. None without a checkpoint.
+///
+/// # Errors
+/// If it is damaged.
+pub fn newest_weights(run: &Utf8Path) -> Result<Option<(usize, Utf8PathBuf)>, ModelError> {
+    let Some(step) = latest_step(run) else { return Ok(None) };
+    let path = directory(run, step);
+    let state = read_state(&path, &[WEIGHTS, AVERAGE])?;
+    let used = if state.holds(AVERAGE) { AVERAGE } else { WEIGHTS };
+    Ok(Some((step, path.join(used))))
 }
 
 /// The newest checkpoint of a run: its configuration, and the model that `build` makes of it with the weights loaded, or their moving average where one
@@ -226,16 +239,12 @@ where
     B: Backend,
     M: Module<B> + ModuleSnapshot<B>,
 {
-    let step = latest_step(run)
+    let (_, path) = newest_weights(run)?
         .ok_or_else(|| ModelError::checkpoint(run, "holds no complete checkpoint: train the model first"))?;
-    let path = directory(run, step);
-    let state = read_state(&path, &[WEIGHTS, AVERAGE, CONFIG])?;
-    let config_path = path.join(CONFIG);
-    let bytes = fs::read(&config_path).map_err(ModelError::io(&config_path))?;
-    let config = serde_json::from_slice(&bytes).map_err(|error| ModelError::checkpoint(&config_path, error))?;
+    let config = weights::description(&path)?
+        .ok_or_else(|| ModelError::checkpoint(&path, "does not say what it is: it was not written by this program"))?;
     let mut model = build(&config)?;
-    let weights = if state.holds(AVERAGE) { AVERAGE } else { WEIGHTS };
-    load_weights(path.join(weights), &mut model)?;
+    weights::read(&path, &mut model)?;
     Ok((config, model))
 }
 
@@ -269,9 +278,9 @@ where
     let state = read_state(&path, &[WEIGHTS, AVERAGE, OPTIMIZER])?;
     let average = state.holds(AVERAGE).then(|| {
         let mut average = model.valid();
-        load_weights(path.join(AVERAGE), &mut average).map(|()| average)
+        weights::read(&path.join(AVERAGE), &mut average).map(|()| average)
     });
-    load_weights(path.join(WEIGHTS), &mut model)?;
+    weights::read(&path.join(WEIGHTS), &mut model)?;
     let model = model.map(&mut WithIds(state.parameters.into_iter()));
     let record = BinFileRecorder::<FullPrecisionSettings>::new()
         .load(path.join("optimizer").into(), device)

@@ -1,8 +1,10 @@
 //! How long and how fast to train.
 
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::OptimizerKind;
+use super::checkpoint::hash;
 use crate::ModelError;
 
 /// How the learning rate goes after the warm-up.
@@ -21,7 +23,9 @@ pub enum Schedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Optimizer steps.
+    /// A safetensors file to start from instead of random weights, such as `export` writes; empty: none.
+    pub import: Utf8PathBuf,
+    /// Optimizer steps. 0, with an `import`: its weights are taken as they are.
     pub steps: usize,
     /// Windows a step.
     pub batch: usize,
@@ -70,6 +74,7 @@ impl Default for TrainConfig {
     /// The paper's optimizer (β 0.9, 0.9, weight decay 1e-4) with a rate and length for small models.
     fn default() -> Self {
         Self {
+            import: Utf8PathBuf::new(),
             steps: 1000,
             batch: 8,
             accumulate: 1,
@@ -96,6 +101,19 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// The file to start from, if there is one.
+    pub fn import(&self) -> Option<&Utf8Path> {
+        Some(self.import.as_path()).filter(|path| !path.as_str().is_empty())
+    }
+
+    /// The hash of the imported file's content: what it is, wherever it lies.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn import_hash(&self) -> Result<Option<String>, ModelError> {
+        self.import().map(hash).transpose()
+    }
+
     /// The learning rate of a step, counted from 0.
     pub fn lr_at(&self, step: usize) -> f64 {
         let fallen = |done: f64| self.lr + (self.final_lr - self.lr) * done.clamp(0.0, 1.0);
@@ -120,11 +138,16 @@ impl TrainConfig {
     /// # Errors
     /// If a count is zero or a rate is not positive.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
-        let counts = [self.steps, self.batch, self.log_every, self.checkpoint_every, self.keep];
+        if self.steps == 0 && self.import().is_none() {
+            return Err(ModelError::Config(format!(
+                "[{section}.train] steps must be at least 1, but where the weights come from an `import`"
+            )));
+        }
+        let counts = [self.batch, self.log_every, self.checkpoint_every, self.keep];
         let positive = |rate: f64| rate > 0.0 && rate.is_finite();
         if counts.contains(&0) || !positive(self.lr) || !positive(self.matrix_lr) {
             return Err(ModelError::Config(format!(
-                "[{section}.train] steps, batch, log_every, checkpoint_every and keep must be at least 1, lr and matrix_lr above 0"
+                "[{section}.train] batch, log_every, checkpoint_every and keep must be at least 1, lr and matrix_lr above 0"
             )));
         }
         if self.accumulate == 0 || !self.batch.is_multiple_of(self.accumulate) {

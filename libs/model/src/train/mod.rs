@@ -15,8 +15,8 @@ mod pace;
 mod saver;
 mod step;
 
-pub use checkpoint::latest_step;
 pub(crate) use checkpoint::load_model;
+pub use checkpoint::{latest_step, newest_weights};
 pub use config::{Schedule, TrainConfig};
 pub use optimizer::OptimizerKind;
 pub use pace::Speed;

@@ -1,4 +1,5 @@
-//! Checkpoints written beside the training, one at a time, so that no step waits for a disk.
+//! Checkpoints written beside the training, one at a time, so that no step waits for a disk. What is written must hold nothing of autodiff (see
+//! [`super::checkpoint::Snapshot`]).
 
 use std::thread::{Scope, ScopedJoinHandle};
 

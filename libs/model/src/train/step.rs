@@ -12,6 +12,7 @@ use camino::Utf8Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::TrainConfig;
 use super::average::Average;
@@ -21,8 +22,8 @@ use super::metrics::MetricsLog;
 use super::optimizer::Both;
 use super::pace::{Pace, Phase, Speed};
 use super::saver::Saver;
-use crate::ModelError;
 use crate::estimate::Estimate;
+use crate::{ModelError, weights};
 
 /// A loss and what is to be said about it.
 pub struct Loss<B: AutodiffBackend, A> {
@@ -120,6 +121,20 @@ fn scalar<B: burn::tensor::backend::Backend>(value: Tensor<B, 1>) -> f32 {
     value.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
 }
 
+/// The model before the first step: fresh, or as imported.
+fn begin<B: AutodiffBackend, T: Task<B>>(
+    task: &T,
+    config: &TrainConfig,
+    description: &(impl Serialize + DeserializeOwned),
+    device: &B::Device,
+) -> Result<T::Model, ModelError> {
+    let mut model = task.init(device);
+    if let Some(path) = config.import() {
+        weights::import(path, &mut model, description)?;
+    }
+    Ok(model)
+}
+
 /// A loss has exploded when it is more than so many times what it was at first, and one more so many: a loss near 0, or below, may well grow a hundredfold.
 const EXPLODED: f32 = 10.0;
 
@@ -130,7 +145,7 @@ const EXPLODED: f32 = 10.0;
 pub fn train<B: AutodiffBackend, T: Task<B>>(
     task: &T,
     config: &TrainConfig,
-    description: &(impl Serialize + Sync),
+    description: &(impl Serialize + DeserializeOwned + Sync),
     cost: &Estimate,
     run: &Utf8Path,
     device: &B::Device,
@@ -141,10 +156,18 @@ where
 {
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
+    let begun = match latest_step(run) {
+        Some(_) => task.init(device),
+        None => begin(task, config, description, device)?,
+    };
     let Progress { step: start, mut model, average, mut optimizer } =
-        checkpoint::resume(run, task.init(device), Both::new(config), device)?;
+        checkpoint::resume(run, begun, Both::new(config), device)?;
     let mut average = (config.ema > 0.0).then(|| Average::new(average.unwrap_or_else(|| model.valid()), config.ema));
     let mut log = MetricsLog::open(run, start)?;
+    if config.steps == 0 && latest_step(run).is_none() {
+        let snapshot = Snapshot::of(&model, None, &optimizer, description);
+        checkpoint::save::<B, T::Model, _, _>(run, 0, &snapshot, config)?;
+    }
 
     thread::scope(|scope| {
         let (send, batches) = sync_channel(2);
@@ -165,7 +188,8 @@ where
                 saver.wait()?;
                 if step > start && latest_step(run) != Some(step) {
                     let average = average.map(|average| average.model);
-                    checkpoint::save(run, step, &Snapshot { model, average, optimizer, description }, config)?;
+                    let snapshot = Snapshot::of(&model, average, &optimizer, description);
+                    checkpoint::save::<B, T::Model, _, _>(run, step, &snapshot, config)?;
                 }
                 return Ok(Outcome::Stopped(step));
             }
@@ -206,8 +230,8 @@ where
             });
             if done % config.checkpoint_every == 0 || done == config.steps {
                 let average = average.as_ref().map(|average| average.model.clone());
-                let snapshot = Snapshot { model: model.clone(), average, optimizer: optimizer.clone(), description };
-                saver.begin(move || checkpoint::save(run, done, &snapshot, config))?;
+                let snapshot = Snapshot::of(&model, average, &optimizer, description);
+                saver.begin(move || checkpoint::save::<B, T::Model, _, _>(run, done, &snapshot, config))?;
             }
         }
         saver.wait()?;

@@ -53,7 +53,6 @@ fn damage_is_refused_by_the_files_name() {
     let damages = [
         ("model.safetensors", &[flip_a_byte as fn(&Utf8Path), empty, remove][..]),
         ("average.safetensors", &[flip_a_byte, empty, remove]),
-        ("model.json", &[flip_a_byte, empty, remove]),
         ("optimizer.bin", &[flip_a_byte, empty, remove]),
         // Without it the directory would be no checkpoint.
         ("state.json", &[empty]),
@@ -62,15 +61,13 @@ fn damage_is_refused_by_the_files_name() {
         let run = runs.run("bad");
         copy(&good, &run);
         damage(&run.join("step-2").join(file));
-        // To use a model takes no optimizer, and to train on takes no description.
+        // To use a model takes no optimizer.
         if file != "optimizer.bin" {
             let error = Dynamics::load(&run, &Device::Cpu).map(drop).unwrap_err().to_string();
             assert!(error.contains("step-2") && error.contains(file), "{error}");
         }
-        if file != "model.json" {
-            let error = dynamics(&steps(4), &run, &mut Quiet::default()).unwrap_err().to_string();
-            assert!(error.contains("step-2") && error.contains(file), "{error}");
-        }
+        let error = dynamics(&steps(4), &run, &mut Quiet::default()).unwrap_err().to_string();
+        assert!(error.contains("step-2") && error.contains(file), "{error}");
         fs::remove_dir_all(&run).unwrap();
     }
 }

@@ -38,7 +38,8 @@ impl Task<Ad> for Toy {
 
 fn run(config: &TrainConfig, runs: &Runs, name: &str) -> (Result<Outcome, ModelError>, Quiet) {
     let mut watch = Quiet::default();
-    let outcome = train::<Ad, _>(&Toy, config, &"toy", &Estimate::default(), &runs.run(name), &FlexDevice, &mut watch);
+    let outcome =
+        train::<Ad, _>(&Toy, config, &"toy".to_owned(), &Estimate::default(), &runs.run(name), &FlexDevice, &mut watch);
     (outcome, watch)
 }
 
@@ -101,7 +102,8 @@ fn the_average_is_saved_resumed_and_used() {
     run(&config, &runs, "whole").0.unwrap();
     let part = TrainConfig { checkpoint_every: 5, ..config.clone() };
     let mut watch = Quiet::stopping_after(7);
-    train::<Ad, _>(&Toy, &part, &"toy", &Estimate::default(), &runs.run("parts"), &FlexDevice, &mut watch).unwrap();
+    train::<Ad, _>(&Toy, &part, &"toy".to_owned(), &Estimate::default(), &runs.run("parts"), &FlexDevice, &mut watch)
+        .unwrap();
     run(&config, &runs, "parts").0.unwrap();
     let file = |run: &str, name: &str| fs::read(runs.run(run).join("step-12").join(name)).unwrap();
     for name in ["average.safetensors", "model.safetensors"] {

@@ -1,0 +1,37 @@
+//! A trained model's weights as one file for other programs.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use camino::Utf8PathBuf;
+use genie_model::newest_weights;
+use genie_stage::step::StepDir;
+use genie_stage::{Exit, atomic};
+
+/// Where to, and whether something may be lost by it.
+#[derive(clap::Args, Debug)]
+pub struct ExportArgs {
+    /// The safetensors file to write
+    file: Utf8PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// Writes the newest checkpoint's weights of `step`, a model that is called `model` and trained by `command`.
+///
+/// # Errors
+/// When there is no checkpoint, it is damaged, or the file exists or cannot be written.
+pub fn export(step: &StepDir, model: &str, command: &str, to: &ExportArgs) -> Result<Exit> {
+    let Some((done, weights)) = newest_weights(step.path())? else {
+        bail!("the {model} of this config has no checkpoint yet: run `{command}`");
+    };
+    if to.file.exists() && !to.overwrite {
+        bail!("{} exists: name another file, or say --overwrite to replace it", to.file);
+    }
+    let bytes = fs::read(&weights).with_context(|| format!("cannot read {weights}"))?;
+    atomic::write(&to.file, bytes)?;
+    let unfinished = if step.is_done() { "" } else { ", in the middle of its training" };
+    tracing::info!("{}: the {model} {} after step {done}{unfinished}", to.file, step.key());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,256 @@
+"""The models of this project a second time, in PyTorch, from the papers' equations: what the Rust code is compared with.
+
+Written for reading, not for speed: frames are `[b, t, h, w, 3]`, activations `[b, t, s, d]` (batch, frame, position, width), and
+everything that PyTorch has is PyTorch's own (LayerNorm, GELU, scaled_dot_product_attention, cross_entropy, autograd). Parameter names are
+those of the exported files (libs/model/README.md): `state_dict()` of a class here is a file that `import` takes.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Attention(nn.Module):
+    """x -> W_o attention(norm(x)) over the last axis but one, pre-normalised; QK-norm is layer norm a head [Henry et al. 2020]."""
+
+    def __init__(self, d, heads, qk_norm):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(d)
+        self.qkv = nn.Linear(d, 3 * d)
+        self.query_norm = nn.LayerNorm(d // heads) if qk_norm else nn.Identity()
+        self.key_norm = nn.LayerNorm(d // heads) if qk_norm else nn.Identity()
+        self.output = nn.Linear(d, d)
+
+    def forward(self, x, causal):
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(-2, -3) for part in self.qkv(self.norm(x)).chunk(3, -1))
+        mixed = F.scaled_dot_product_attention(self.query_norm(query), self.key_norm(key), value, is_causal=causal)
+        return self.output(mixed.transpose(-2, -3).flatten(-2))
+
+
+class Block(nn.Module):
+    """Spatial attention, causal temporal attention, one feed-forward layer, each with a residual [Genie, section 2.1]."""
+
+    def __init__(self, d, heads, ffn_mult, qk_norm, temporal):
+        super().__init__()
+        self.space = Attention(d, heads, qk_norm)
+        self.time = Attention(d, heads, qk_norm) if temporal else None
+        self.norm = nn.LayerNorm(d)
+        self.up = nn.Linear(d, d * ffn_mult)
+        self.down = nn.Linear(d * ffn_mult, d)
+
+    def forward(self, x):
+        x = x + self.space(x, causal=False)
+        if self.time is not None:
+            x = x + self.time(x.transpose(1, 2), causal=True).transpose(1, 2)
+        return x + self.down(F.gelu(self.up(self.norm(x))))
+
+
+class Stack(nn.Module):
+    """ST-blocks and a final layer norm."""
+
+    def __init__(self, layers, d, heads, ffn_mult=2, qk_norm=False, temporal=True):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(d, heads, ffn_mult, qk_norm, temporal) for _ in range(layers))
+        self.norm = nn.LayerNorm(d)
+        self.temporal = temporal
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+
+class Positions(nn.Module):
+    """Learned positions, apart for space and time; a stack without temporal attention has one row for all times."""
+
+    def __init__(self, stack, frames, positions, d):
+        super().__init__()
+        self.space = nn.Parameter(torch.empty(positions, d))
+        self.time = nn.Parameter(torch.empty(frames if stack.temporal else 1, d))
+
+    def forward(self, x):
+        time = self.time[: x.shape[1]] if len(self.time) > 1 else self.time
+        return x + self.space[None, None] + time[None, :, None]
+
+
+def unevenness(shares):
+    """Minus the entropy of the mean of soft assignments `[n, codes]`, in nats."""
+    mean = shares.mean(0)
+    return (mean * mean.log()).sum()
+
+
+def straight_through(x, quantized):
+    return x + (quantized - x).detach()
+
+
+class Quantizer(nn.Module):
+    """A projection and, by `levels`, finite scalar quantization [Mentzer et al. 2023], or a codebook of unit vectors [van den Oord et al.
+    2017; Yu et al. 2021]. `usage` rewards even use of the codes; `centre` subtracts the batch's mean while training."""
+
+    def __init__(self, d, codes=None, latent=None, levels=None, commitment=0.25, usage=0.0, centre=False):
+        super().__init__()
+        self.levels, self.commitment, self.usage = levels, commitment, usage
+        width = len(levels) if levels else latent
+        self.project = nn.Linear(d, width)
+        self.codebook = None if levels else nn.Parameter(torch.empty(codes, latent))
+        self.mean = nn.Parameter(torch.empty(width), requires_grad=False) if centre else None
+
+    def forward(self, x):
+        """Rows `[n, d]` to (embedded codes, codes, loss)."""
+        x = self.project(x)
+        if self.mean is not None:
+            x = x - (x.mean(0, keepdim=True) if self.training else self.mean)
+        embedded, codes, loss, shares = self.round(x) if self.levels else self.nearest(x)
+        return embedded, codes, loss + self.usage * unevenness(shares)
+
+    def nearest(self, x):
+        x, codebook = F.normalize(x, dim=-1), F.normalize(self.codebook, dim=-1)
+        cosine = x @ codebook.detach().T
+        apart(cosine.topk(2).values.diff(dim=-1))
+        codes = cosine.argmax(-1)
+        chosen = codebook[codes]
+        codebook_loss = (chosen - x.detach()).square().sum(-1).mean()
+        commitment_loss = (chosen.detach() - x).square().sum(-1).mean()
+        loss = codebook_loss + self.commitment * commitment_loss
+        return straight_through(x, chosen), codes, loss, F.softmax(4 * cosine, -1)
+
+    def round(self, x):
+        levels = torch.tensor(self.levels)
+        grid = torch.sigmoid(x) * (levels - 1)
+        apart(grid - grid.floor() - 0.5)
+        digits = grid.round()
+        # The first digit counts fastest.
+        codes = (digits.long() * torch.cumprod(torch.tensor([1, *self.levels[:-1]]), 0)).sum(-1)
+        shares = torch.ones(len(x), 1, dtype=x.dtype)
+        for dimension, count in enumerate(self.levels):
+            share = F.softmax(-4 * (grid[:, dimension, None] - torch.arange(count)).square(), -1)
+            shares = torch.einsum("na,nb->nab", shares, share).flatten(1)
+        # -1 to 1, whatever the number of levels.
+        return 2 * straight_through(grid, digits) / (levels - 1) - 1, codes, x.new_zeros(()), shares
+
+
+def apart(margins):
+    """A choice that rounding errors could turn would make a fixture that no other program can agree with."""
+    assert margins.abs().min() > 1e-4, f"a choice by a margin of {margins.abs().min():.1e} only: take another seed"
+
+
+def patchify(frames, p):
+    """`[b, t, h, w, c]` to patches `[b, t, s, p*p*c]`, row by row."""
+    b, t, h, w, c = frames.shape
+    return frames.reshape(b, t, h // p, p, w // p, p, c).permute(0, 1, 2, 4, 3, 5, 6).reshape(b, t, -1, p * p * c)
+
+
+def changed(difference, weight):
+    """Weights of pixels: `weight` where a pixel changes by more than 0.02, else 1."""
+    return torch.where(difference.abs() > 0.02, weight, 1.0).to(difference.dtype)
+
+
+class Tokenizer(nn.Module):
+    """Frames to codes and back [Genie, section 2.2]."""
+
+    def __init__(self, encoder, decoder, quantizer, frames, size, patch, changed_pixel_weight):
+        super().__init__()
+        self.patch, self.changed_pixel_weight = patch, changed_pixel_weight
+        values, positions = patch * patch * 3, size[0] * size[1] // patch**2
+        self.embed = nn.Linear(values, encoder["d"])
+        self.encoder = Stack(**encoder)
+        self.encoder_positions = Positions(self.encoder, frames, positions, encoder["d"])
+        self.quantizer = Quantizer(encoder["d"], **quantizer)
+        self.expand = nn.Linear(self.quantizer.project.out_features, decoder["d"])
+        self.decoder = Stack(**decoder)
+        self.decoder_positions = Positions(self.decoder, frames, positions, decoder["d"])
+        self.pixels = nn.Linear(decoder["d"], values)
+
+    def forward(self, frames):
+        """To (codes `[b, t, s]`, reconstructed patches, loss)."""
+        patches = patchify(frames, self.patch)
+        coded = self.encoder(self.encoder_positions(self.embed(patches)))
+        embedded, codes, loss = self.quantizer(coded.flatten(0, 2))
+        hidden = self.decoder(self.decoder_positions(self.expand(embedded).unflatten(0, patches.shape[:3])))
+        pixels = torch.sigmoid(self.pixels(hidden))
+        weights = torch.ones_like(patches)
+        weights[:, 1:] = changed(patches[:, 1:] - patches[:, :-1], self.changed_pixel_weight)
+        error = ((pixels - patches).square() * weights).sum() / weights.sum()
+        return codes.unflatten(0, patches.shape[:3]), pixels, error + loss
+
+
+class Lam(nn.Module):
+    """The latent action model [Genie, section 2.1.1]. `pairs`: the encoder sees x_t beside x_{t+1}, not x_{t+1} alone. `given`: how many frames
+    beside each other the decoder sees. `change`: it predicts x_{t+1} - x_t, not x_{t+1}."""
+
+    def __init__(self, encoder, decoder, quantizer, frames, size, pairs, given, change, pool, changed_pixel_weight, patch):
+        super().__init__()
+        self.patch, self.pairs, self.given, self.change, self.pool = patch, pairs, given, change, pool
+        self.changed_pixel_weight = changed_pixel_weight
+        values, positions = patch * patch * 3, size[0] * size[1] // patch**2
+        self.embed = nn.Linear(2 * values if pairs else values, encoder["d"])
+        self.encoder = Stack(**encoder)
+        self.encoder_positions = Positions(self.encoder, frames, positions, encoder["d"])
+        self.quantizer = Quantizer(encoder["d"], **quantizer)
+        self.action = nn.Linear(self.quantizer.project.out_features, decoder["d"])
+        self.start = nn.Linear(given * values, decoder["d"])
+        self.decoder = Stack(**decoder)
+        self.decoder_positions = Positions(self.decoder, frames, positions, decoder["d"])
+        self.pixels = nn.Linear(decoder["d"], values)
+
+    def infer(self, patches):
+        """Embedded actions `[b, t-1, width]`, codes `[b, t-1]` and loss: entry t leads from frame t to frame t+1."""
+        if self.pairs:
+            hidden = self.encoder(self.encoder_positions(self.embed(torch.cat([patches[:, :-1], patches[:, 1:]], -1))))
+        else:
+            hidden = self.encoder(self.encoder_positions(self.embed(patches)))[:, 1:]
+        if self.pool == "max":
+            apart(hidden.topk(2, dim=2).values.diff(dim=2))
+        pooled = hidden.amax(2) if self.pool == "max" else hidden.mean(2)
+        embedded, codes, loss = self.quantizer(pooled.flatten(0, 1))
+        return embedded.unflatten(0, pooled.shape[:2]), codes.unflatten(0, pooled.shape[:2]), loss
+
+    def forward(self, frames):
+        """To (codes of the steps that are predicted, predicted patches, loss)."""
+        patches = patchify(frames, self.patch)
+        # The first frame that has `given` frames before it is the first that can be predicted.
+        actions, codes, loss = self.infer(patches[:, self.given - 1 :])
+        target = patches[:, self.given :]
+        last = patches[:, self.given - 1 : -1]
+        seen = torch.cat([patches[:, i : i + target.shape[1]] for i in range(self.given)], -1)
+        hidden = self.decoder(self.decoder_positions(self.start(seen)) + self.action(actions)[:, :, None])
+        out = self.pixels(hidden)
+        predicted = last + out if self.change else torch.sigmoid(out)
+        weights = changed(target - last, self.changed_pixel_weight)
+        return codes, predicted, ((predicted - target).square() * weights).sum() / weights.sum() + loss
+
+
+class Dynamics(nn.Module):
+    """MaskGIT over token frames [Genie, section 2.3]. The token after the last is the mask, the action after the last leads to frame 0.
+    `prepend`: the action is one more position of its frame; else it is added to all. `previous_frame`: the true token of the same position in
+    the frame before is added (the mask's, before frame 0)."""
+
+    def __init__(self, stack, frames, positions, codes, actions, prepend, previous_frame):
+        super().__init__()
+        d = stack["d"]
+        self.prepend = prepend
+        self.tokens = nn.Parameter(torch.empty(codes + 1, d))
+        self.previous = nn.Parameter(torch.empty(codes + 1, d)) if previous_frame else None
+        self.actions = nn.Parameter(torch.empty(actions + 1, d))
+        self.stack = Stack(**stack)
+        self.positions = Positions(self.stack, frames, positions + prepend, d)
+        self.logits = nn.Linear(d, codes)
+
+    def forward(self, tokens, masked, actions):
+        """Logits `[b, t, s, codes]` of tokens `[b, t, s]`, hidden where `masked`, and the actions `[b, t-1]` between the frames."""
+        mask, start = len(self.tokens) - 1, len(self.actions) - 1
+        x = self.tokens[tokens.masked_fill(masked, mask)]
+        if self.previous is not None:
+            x = x + self.previous[F.pad(tokens[:, :-1], (0, 0, 1, 0), value=mask)]
+        action = self.actions[F.pad(actions, (1, 0), value=start)][:, :, None]
+        if self.prepend:
+            return self.logits(self.stack(self.positions(torch.cat([action, x], 2)))[:, :, 1:])
+        return self.logits(self.stack(self.positions(x + action)))
+
+    def loss(self, tokens, masked, actions, changed_token_weight):
+        """Cross-entropy of the masked tokens; those that differ from the frame before weigh more."""
+        before = F.pad(tokens[:, :-1], (0, 0, 1, 0), value=-1)
+        weights = torch.where(tokens != before, changed_token_weight, 1.0)[masked]
+        each = F.cross_entropy(self.forward(tokens, masked, actions)[masked], tokens[masked], reduction="none")
+        return (each * weights).sum() / weights.sum()
