@@ -206,19 +206,19 @@ where
     Ok((config, model))
 }
 
-/// The newest checkpoint of a run to train on from, if there is one: `(step, model, optimizer)`.
+/// Model and optimizer as they were at a checkpoint of a run, to train on from.
 pub fn resume<B, M, O>(
     run: &Utf8Path,
+    step: usize,
     mut model: M,
     optimizer: O,
     device: &B::Device,
-) -> Result<(usize, M, O), ModelError>
+) -> Result<(M, O), ModelError>
 where
     B: AutodiffBackend,
     M: AutodiffModule<B> + ModuleSnapshot<B>,
     O: Optimizer<M, B>,
 {
-    let Some(step) = latest_step(run) else { return Ok((0, model, optimizer)) };
     let path = directory(run, step);
     let state = read_state(&path, &[WEIGHTS, OPTIMIZER])?;
     weights::read(&path.join(WEIGHTS), &mut model)?;
@@ -226,5 +226,5 @@ where
     let record = BinFileRecorder::<FullPrecisionSettings>::new()
         .load(path.join("optimizer").into(), device)
         .map_err(|error| ModelError::checkpoint(path.join(OPTIMIZER), error))?;
-    Ok((step, model, optimizer.load_record(record)))
+    Ok((model, optimizer.load_record(record)))
 }

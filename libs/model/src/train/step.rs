@@ -143,12 +143,14 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
     let description = model;
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
-    let (start, mut model, mut optimizer) = match latest_step(run) {
-        Some(_) => checkpoint::resume(run, task.init(device), Both::new(config), device)?,
-        None => (0, begin(task, config, description, device)?, Both::new(config)),
+    let saved = latest_step(run);
+    let (mut model, mut optimizer) = match saved {
+        Some(step) => checkpoint::resume(run, step, task.init(device), Both::new(config), device)?,
+        None => (begin(task, config, description, device)?, Both::new(config)),
     };
+    let start = saved.unwrap_or(0);
     let mut log = MetricsLog::open(run, start)?;
-    if config.steps == 0 && latest_step(run).is_none() {
+    if config.steps == 0 && saved.is_none() {
         checkpoint::save(run, 0, &model, &optimizer, description, config.keep)?;
     }
 
