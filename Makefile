@@ -91,4 +91,4 @@ reference: ## Compute again, in PyTorch, what the models' tests compare with
 	@# In a virtual environment beside the target directory. Any PyTorch will do, one for CPUs is the smallest.
 	@mkdir -p "$$CARGO_TARGET_DIR" && cd "$$CARGO_TARGET_DIR/.." && { test -x reference-venv/bin/python || python3 -m venv reference-venv; }
 	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
-	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" tests/reference/fixtures.py
+	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" -B tests/reference/fixtures.py

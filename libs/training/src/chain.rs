@@ -95,7 +95,7 @@ impl Chain {
         let key = |step: &str, train: &TrainConfig| -> Result<KeyBuilder> {
             let key = Key::builder(step, MODEL_FORMAT);
             let import = train.import_hash().with_context(|| {
-                format!("cannot read what [{step}.train] import names, and the model goes by its content")
+                format!("cannot read what [{step}.train] import names (its content is part of the model's work key)")
             })?;
             Ok(match import {
                 Some(hash) => key.input("import", hash),

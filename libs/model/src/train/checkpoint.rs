@@ -248,10 +248,8 @@ where
     Ok((config, model))
 }
 
-/// Where a run stands.
+/// What training goes on with.
 pub struct Progress<M, A, O> {
-    /// Steps done.
-    pub step: usize,
     /// The weights.
     pub model: M,
     /// Their moving average, where one was kept.
@@ -260,9 +258,10 @@ pub struct Progress<M, A, O> {
     pub optimizer: O,
 }
 
-/// The newest checkpoint of a run to train on from; `model` and `optimizer` as they are where there is none.
+/// Model and optimizer as they were at a checkpoint of a run, to train on from.
 pub fn resume<B, M, O>(
     run: &Utf8Path,
+    step: usize,
     mut model: M,
     optimizer: O,
     device: &B::Device,
@@ -273,7 +272,6 @@ where
     M::InnerModule: ModuleSnapshot<B::InnerBackend>,
     O: Optimizer<M, B>,
 {
-    let Some(step) = latest_step(run) else { return Ok(Progress { step: 0, model, average: None, optimizer }) };
     let path = directory(run, step);
     let state = read_state(&path, &[WEIGHTS, AVERAGE, OPTIMIZER])?;
     let average = state.holds(AVERAGE).then(|| {
@@ -285,5 +283,5 @@ where
     let record = BinFileRecorder::<FullPrecisionSettings>::new()
         .load(path.join("optimizer").into(), device)
         .map_err(|error| ModelError::checkpoint(path.join(OPTIMIZER), error))?;
-    Ok(Progress { step, model, average: average.transpose()?, optimizer: optimizer.load_record(record) })
+    Ok(Progress { model, average: average.transpose()?, optimizer: optimizer.load_record(record) })
 }

@@ -156,15 +156,17 @@ where
 {
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
-    let begun = match latest_step(run) {
-        Some(_) => task.init(device),
-        None => begin(task, config, description, device)?,
+    let saved = latest_step(run);
+    let Progress { mut model, average, mut optimizer } = match saved {
+        Some(step) => checkpoint::resume(run, step, task.init(device), Both::new(config), device)?,
+        None => {
+            Progress { model: begin(task, config, description, device)?, average: None, optimizer: Both::new(config) }
+        }
     };
-    let Progress { step: start, mut model, average, mut optimizer } =
-        checkpoint::resume(run, begun, Both::new(config), device)?;
     let mut average = (config.ema > 0.0).then(|| Average::new(average.unwrap_or_else(|| model.valid()), config.ema));
+    let start = saved.unwrap_or(0);
     let mut log = MetricsLog::open(run, start)?;
-    if config.steps == 0 && latest_step(run).is_none() {
+    if config.steps == 0 && saved.is_none() {
         let snapshot = Snapshot::of(&model, None, &optimizer, description);
         checkpoint::save::<B, T::Model, _, _>(run, 0, &snapshot, config)?;
     }

@@ -1,5 +1,7 @@
 //! The loop over a model of one number, w, and the loss w²·x, where x is drawn: all it says can be worked out by hand.
 
+use std::collections::BTreeMap;
+
 use burn::module::Param;
 use burn::tensor::backend::Backend;
 use rand::RngExt;
@@ -36,10 +38,14 @@ impl Task<Ad> for Toy {
     }
 }
 
+fn description() -> BTreeMap<String, String> {
+    BTreeMap::from([("model".to_owned(), "toy".to_owned())])
+}
+
 fn run(config: &TrainConfig, runs: &Runs, name: &str) -> (Result<Outcome, ModelError>, Quiet) {
     let mut watch = Quiet::default();
     let outcome =
-        train::<Ad, _>(&Toy, config, &"toy".to_owned(), &Estimate::default(), &runs.run(name), &FlexDevice, &mut watch);
+        train::<Ad, _>(&Toy, config, &description(), &Estimate::default(), &runs.run(name), &FlexDevice, &mut watch);
     (outcome, watch)
 }
 
@@ -102,14 +108,14 @@ fn the_average_is_saved_resumed_and_used() {
     run(&config, &runs, "whole").0.unwrap();
     let part = TrainConfig { checkpoint_every: 5, ..config.clone() };
     let mut watch = Quiet::stopping_after(7);
-    train::<Ad, _>(&Toy, &part, &"toy".to_owned(), &Estimate::default(), &runs.run("parts"), &FlexDevice, &mut watch)
+    train::<Ad, _>(&Toy, &part, &description(), &Estimate::default(), &runs.run("parts"), &FlexDevice, &mut watch)
         .unwrap();
     run(&config, &runs, "parts").0.unwrap();
     let file = |run: &str, name: &str| fs::read(runs.run(run).join("step-12").join(name)).unwrap();
     for name in ["average.safetensors", "model.safetensors"] {
         assert!(file("whole", name) == file("parts", name), "{name}");
     }
-    let used = crate::train::load_model::<String, Flex, _>(&runs.run("whole"), |_| {
+    let used = crate::train::load_model::<BTreeMap<String, String>, Flex, _>(&runs.run("whole"), |_| {
         Ok(Number { w: Param::from_tensor(Tensor::<Flex, 1>::zeros([1], &FlexDevice)) })
     });
     let used = used.unwrap().1.w.val().into_scalar();
