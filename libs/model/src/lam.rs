@@ -1,10 +1,12 @@
 //! The latent action model [Genie §2.1.1]: what happened between two frames, as one of a few codes, learned from pixels alone. The encoder sees
 //! frames up to x_{t+1}; the decoder must make `x_{t+1}` from `x_1..x_t` and the code. Only the encoder and its codes are used afterwards.
 //!
-//! The paper's recipe collapses at small scale (LOG.md), so each of its choices has an alternative that works: frame pairs to the encoder, the
-//! largest value over all places, a decoder that starts at copying the last frame and predicts the change, changed pixels weighing more,
-//! `fsq` codes of centred vectors, a reward for using all of them.
+//! The paper's recipe collapses at small scale (LOG.md), so each of its choices has an alternative that works: frame pairs to the encoder, read by
+//! convolution (`motion.rs`), the largest value over all places, a decoder that starts at copying the last frame and predicts the change, changed pixels
+//! weighing more, `fsq` codes of centred vectors, a reward for using all of them.
 //! Guarantee: action t depends on frames up to t+1 only.
+
+mod motion;
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -22,10 +24,11 @@ use crate::estimate::estimate_lam;
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
-    Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig, change_weights, fan_in,
-    linear, patchify, reseed, usage,
+    ConvolutionsConfig, Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig,
+    change_weights, fan_in, linear, patchify, reseed, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
+use motion::Motion;
 
 /// What frames are to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,16 @@ pub enum LamEncoder {
     Pairs,
     /// x_{t+1} alone, and earlier frames through temporal attention (the paper).
     Frames,
+}
+
+/// How the encoder reads what it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamReader {
+    /// By attention among patches (the paper).
+    Attention,
+    /// By convolutions over the pixels of a pair: the same everywhere, so that an action is the same action wherever it is seen.
+    Convolution,
 }
 
 /// What the decoder sees beside the action.
@@ -93,7 +106,9 @@ pub struct LamConfig {
     pub patch: usize,
     /// What the encoder sees.
     pub sees: LamEncoder,
-    /// How positions become one vector.
+    /// How the encoder reads it.
+    pub reads: LamReader,
+    /// How places become one vector.
     pub pool: LamPool,
     /// What the decoder sees.
     pub history: LamDecoder,
@@ -101,8 +116,10 @@ pub struct LamConfig {
     pub target: LamTarget,
     /// Weight of pixels that change, relative to the others' 1.
     pub changed_pixel_weight: f64,
-    /// The encoder.
+    /// The encoder that reads by attention.
     pub encoder: StackConfig,
+    /// The encoder that reads by convolution.
+    pub convolutions: ConvolutionsConfig,
     /// The decoder.
     pub decoder: StackConfig,
     /// The actions.
@@ -121,11 +138,13 @@ impl Default for LamConfig {
             input: LamInput::Pixels,
             patch: 4,
             sees: LamEncoder::Pairs,
+            reads: LamReader::Attention,
             pool: LamPool::Max,
             history: LamDecoder::LastTwo,
             target: LamTarget::Change,
             changed_pixel_weight: 10.0,
             encoder: stack.clone(),
+            convolutions: ConvolutionsConfig::default(),
             decoder: stack,
             quantizer: QuantizerConfig {
                 kind: QuantizerKind::Fsq,
@@ -152,6 +171,7 @@ impl LamConfig {
     /// If no model can be built from it.
     pub fn check(&self) -> Result<(), ModelError> {
         self.encoder.check("lam.encoder")?;
+        self.convolutions.check("lam.convolutions")?;
         self.decoder.check("lam.decoder")?;
         self.quantizer.check("lam", usize::from(u8::MAX) + 1)?;
         self.train.check("lam")?;
@@ -167,6 +187,9 @@ impl LamConfig {
         }
         if self.history == LamDecoder::LastTwo && self.frames < 3 {
             return wrong("history = \"last_two\" needs windows of at least 3 frames");
+        }
+        if self.reads == LamReader::Convolution && (self.sees != LamEncoder::Pairs || self.encoder.temporal) {
+            return wrong("reads = \"convolution\" needs sees = \"pairs\" and encoder.temporal = false");
         }
         if self.history == LamDecoder::LastTwo && self.encoder.temporal {
             return wrong("history = \"last_two\" is for an encoder of pairs, with encoder.temporal = false");
@@ -184,7 +207,9 @@ impl LamConfig {
 
     pub(crate) fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
         let values = size.patch_values();
-        let (encoder, decoder) = (self.encoder.d, self.decoder.d);
+        let decoder = self.decoder.d;
+        let attends = self.reads == LamReader::Attention;
+        let encoder = if attends { self.encoder.d } else { self.convolutions.width() };
         let seen = match self.sees {
             LamEncoder::Pairs => 2 * values,
             LamEncoder::Frames => values,
@@ -195,9 +220,10 @@ impl LamConfig {
             LamTarget::Frame => fan_in(decoder),
         };
         Net {
-            embed: linear(seen, encoder, fan_in(seen), device),
-            encoder_positions: self.encoder.positions(self.frames, 0, size.patches(), device),
-            encoder: self.encoder.init(device),
+            embed: attends.then(|| linear(seen, encoder, fan_in(seen), device)),
+            encoder_positions: attends.then(|| self.encoder.positions(self.frames, 0, size.patches(), device)),
+            encoder: attends.then(|| self.encoder.init(device)),
+            motion: (!attends).then(|| Motion::new(&self.convolutions, size, device)),
             quantizer: self.quantizer.init(encoder, device),
             action: linear(self.quantizer.width(), decoder, fan_in(self.quantizer.width()), device),
             start: linear(known, decoder, fan_in(known), device),
@@ -210,9 +236,10 @@ impl LamConfig {
 
 #[derive(Module, Debug)]
 pub(crate) struct Net<B: Backend> {
-    embed: Linear<B>,
-    encoder_positions: Positions<B>,
-    encoder: Stack<B>,
+    embed: Option<Linear<B>>,
+    encoder_positions: Option<Positions<B>>,
+    encoder: Option<Stack<B>>,
+    motion: Option<Motion<B>>,
     quantizer: Quantizer<B>,
     action: Linear<B>,
     start: Linear<B>,
@@ -230,26 +257,36 @@ fn frames_of<B: Backend>(rows: Tensor<B, 2>, grid: Grid, first: usize, len: usiz
 impl<B: Kernels> Net<B> {
     /// Patch rows `[b*t*s, values]` to actions `[b*(t-1)]`.
     fn encode(&self, config: &LamConfig, patches: Tensor<B, 2>, grid: Grid, training: bool) -> Quantized<B> {
-        let steps = Grid { t: grid.t - 1, ..grid };
-        let x = match config.sees {
-            LamEncoder::Pairs => {
-                let before = frames_of(patches.clone(), grid, 0, steps.t);
-                let after = frames_of(patches, grid, 1, steps.t);
-                let pairs = self.embed.forward(Tensor::cat(vec![before, after], 1));
-                self.encoder.forward(self.encoder_positions.add(pairs, steps, 0), steps)
-            }
-            LamEncoder::Frames => {
-                let x = self.encoder_positions.add(self.embed.forward(patches), grid, 0);
-                frames_of(self.encoder.forward(x, grid), grid, 1, steps.t)
-            }
+        let x = match &self.motion {
+            Some(motion) => motion.forward(patches, grid),
+            None => self.attend(config, patches, grid).expect("an encoder without convolutions attends"),
         };
-        let d = x.dims()[1];
-        let x = x.reshape([steps.b * steps.t, steps.s, d]);
         let pooled = match config.pool {
             LamPool::Mean => x.mean_dim(1),
             LamPool::Max => x.max_dim(1),
         };
         self.quantizer.quantize(pooled.squeeze_dim(1), training)
+    }
+
+    /// Patch rows to what attention finds at each position of each step, `[b*(t-1), s, d]`.
+    fn attend(&self, config: &LamConfig, patches: Tensor<B, 2>, grid: Grid) -> Option<Tensor<B, 3>> {
+        let (embed, positions, encoder) =
+            (self.embed.as_ref()?, self.encoder_positions.as_ref()?, self.encoder.as_ref()?);
+        let steps = Grid { t: grid.t - 1, ..grid };
+        let x = match config.sees {
+            LamEncoder::Pairs => {
+                let before = frames_of(patches.clone(), grid, 0, steps.t);
+                let after = frames_of(patches, grid, 1, steps.t);
+                let pairs = embed.forward(Tensor::cat(vec![before, after], 1));
+                encoder.forward(positions.add(pairs, steps, 0), steps)
+            }
+            LamEncoder::Frames => {
+                let x = positions.add(embed.forward(patches), grid, 0);
+                frames_of(encoder.forward(x, grid), grid, 1, steps.t)
+            }
+        };
+        let d = x.dims()[1];
+        Some(x.reshape([steps.b * steps.t, steps.s, d]))
     }
 
     /// Predicted patch rows of frames n+1..t from those of all but the last, where the decoder is given n frames, and the embedded actions that lead

@@ -41,8 +41,8 @@ pub use dynamics::{ActionMode, ActionSource, Dynamics, DynamicsConfig, train_dyn
 pub use error::ModelError;
 pub use estimate::{Estimate, estimate_dynamics, estimate_lam, estimate_tokenizer};
 pub use frames::{FrameSize, RGB};
-pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamTarget, train_lam};
-pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
+pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam};
+pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
 pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step, newest_weights};

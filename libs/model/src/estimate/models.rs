@@ -4,7 +4,7 @@ use super::{Estimate, Tally};
 use crate::ModelError;
 use crate::dynamics::{ActionMode, DynamicsConfig};
 use crate::frames::{FrameSize, RGB};
-use crate::lam::{LamConfig, LamEncoder};
+use crate::lam::{LamConfig, LamEncoder, LamReader};
 use crate::layers::Grid;
 use crate::tokenizer::TokenizerConfig;
 
@@ -55,10 +55,18 @@ pub fn estimate_lam(
     };
     let quantizer = &config.quantizer;
     let mut tally = Tally::default();
-    tally.linear(encoded.rows(), seen, config.encoder.d);
-    tally.positions(&config.encoder, config.frames, positions);
-    tally.stack(&config.encoder, encoded);
-    tally.quantizer(quantizer, b * steps, config.encoder.d);
+    match config.reads {
+        LamReader::Attention => {
+            tally.linear(encoded.rows(), seen, config.encoder.d);
+            tally.positions(&config.encoder, config.frames, positions);
+            tally.stack(&config.encoder, encoded);
+            tally.quantizer(quantizer, b * steps, config.encoder.d);
+        }
+        LamReader::Convolution => {
+            tally.convolutions(&config.convolutions, b * steps, size.padded(), 2 * channels);
+            tally.quantizer(quantizer, b * steps, config.convolutions.width());
+        }
+    }
     tally.linear(b * steps, quantizer.width(), config.decoder.d);
     tally.linear(pairs.rows(), given * values, config.decoder.d);
     tally.positions(&config.decoder, config.frames, positions);

@@ -1,7 +1,7 @@
 //! The layers' costs, added up in the order in which a forward pass meets them.
 
 use crate::kernels::Axis;
-use crate::layers::{Grid, QuantizerConfig, QuantizerKind, StackConfig};
+use crate::layers::{ConvolutionsConfig, Grid, NEIGHBOURHOOD, QuantizerConfig, QuantizerKind, StackConfig};
 
 /// Sums over a forward pass.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,6 +91,25 @@ impl Tally {
             self.matrices += 2 * (d * hidden) as u64;
         }
         self.norm(rows, d);
+    }
+
+    /// Convolutions over `pictures` pictures of `size` (height, width) pixels of `channels` values.
+    pub fn convolutions(
+        &mut self,
+        config: &ConvolutionsConfig,
+        pictures: usize,
+        (mut height, mut width): (usize, usize),
+        channels: usize,
+    ) {
+        let inputs = std::iter::once(&channels).chain(&config.channels);
+        for (index, ((inputs, outputs), stride)) in inputs.zip(&config.channels).zip(&config.strides).enumerate() {
+            (height, width) = (height.div_ceil(*stride), width.div_ceil(*stride));
+            let places = pictures * height * width;
+            self.linear(places, NEIGHBOURHOOD * inputs, *outputs);
+            if index + 1 < config.channels.len() {
+                self.pointwise(places, *outputs);
+            }
+        }
     }
 
     /// A quantizer of `rows` vectors of width `d`.

@@ -8,7 +8,9 @@ use super::*;
 use crate::dynamics::Vocabulary;
 use crate::frames::RGB;
 use crate::layers::{QuantizerConfig, QuantizerKind, StackConfig};
-use crate::{ActionMode, DynamicsConfig, FrameSize, LamConfig, LamDecoder, LamEncoder, LamTarget, TokenizerConfig};
+use crate::{
+    ActionMode, DynamicsConfig, FrameSize, LamConfig, LamDecoder, LamEncoder, LamReader, LamTarget, TokenizerConfig,
+};
 
 fn stack(temporal: bool) -> StackConfig {
     StackConfig { layers: 2, d: 24, heads: 2, head_dim: 8, ffn_mult: 3, qk_norm: temporal, temporal }
@@ -46,7 +48,8 @@ fn parameters_are_those_of_the_modules() {
             decoder: stack(true),
             ..works.clone()
         };
-        for config in [works, paper] {
+        let convolution = LamConfig { reads: LamReader::Convolution, ..works.clone() };
+        for config in [works, paper, convolution] {
             let net = config.init::<Flex>(pixels(config.patch), &FlexDevice);
             assert_eq!(estimate_lam(&config, size, RGB).unwrap().parameters, net.num_params() as u64, "{config:?}");
         }

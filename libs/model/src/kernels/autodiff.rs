@@ -7,7 +7,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::tensor::ops::FloatTensor;
 
-use super::{Attend, Kernels};
+use super::{Around, Attend, Kernels};
 
 #[derive(Debug)]
 struct Norm;
@@ -51,6 +51,18 @@ impl<B: Kernels> Backward<B, 1> for Attention {
     }
 }
 
+#[derive(Debug)]
+struct Neighbourhoods;
+
+impl<B: Kernels> Backward<B, 1> for Neighbourhoods {
+    type State = Around;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let shape = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::around_backward(grad, shape));
+    }
+}
+
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     fn norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
         let output = B::norm(x.primitive.clone(), gamma.primitive.clone(), beta.primitive);
@@ -75,6 +87,14 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
                 assert_eq!(shape.queries, shape.t, "cached attention has no gradient");
                 prep.finish((qkv.primitive, shape), output)
             }
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn around(x: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
+        let output = B::around(x.primitive, shape);
+        match Neighbourhoods.prepare::<C>([x.node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(shape, output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }

@@ -4,9 +4,9 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use super::{Attend, Axis, EPSILON, primitive, tensor};
+use super::{Around, Attend, Axis, EPSILON, primitive, tensor};
 
 /// Normalised rows and their inverse standard deviation `[n, 1]`.
 fn normalise<B: Backend>(x: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
@@ -112,4 +112,46 @@ pub fn attend_backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, sh
     let dk = ds.swap_dims(2, 3).matmul(q);
     let parts = [dq, dk, dv].map(|part| pack_rows(part, shape, t));
     primitive(Tensor::cat(parts.to_vec(), 1))
+}
+
+/// Which row each place of each neighbourhood is, in order; the row after the last stands for all that is beyond the edge.
+fn members<B: Backend>(shape: Around, device: &B::Device) -> Tensor<B, 1, Int> {
+    let Around { pictures, height, width, side, stride } = shape;
+    let (rows, columns) = shape.places();
+    let (reach, outside) = (side / 2, pictures * height * width);
+    let mut members = Vec::with_capacity(pictures * rows * columns * side * side);
+    for picture in 0..pictures {
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            for (down, right) in (0..side).flat_map(|down| (0..side).map(move |right| (down, right))) {
+                let (y, x) = ((row * stride + down).wrapping_sub(reach), (column * stride + right).wrapping_sub(reach));
+                let inside = y < height && x < width;
+                members.push(if inside { (picture * height + y) * width + x } else { outside } as i64);
+            }
+        }
+    }
+    Tensor::from_data(TensorData::from(members.as_slice()), device)
+}
+
+pub fn around<B: Backend>(x: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
+    let x: Tensor<B, 2> = tensor(x);
+    let (c, device) = (x.dims()[1], x.device());
+    let (rows, columns) = shape.places();
+    let padded = Tensor::cat(vec![x, Tensor::zeros([1, c], &device)], 0);
+    let all = padded.select(0, members::<B>(shape, &device));
+    primitive(all.reshape([shape.pictures * rows * columns, shape.side * shape.side * c]))
+}
+
+pub fn around_backward<B: Backend>(grad: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
+    let grad: Tensor<B, 2> = tensor(grad);
+    let device = grad.device();
+    let [places, values] = grad.dims();
+    let (members_each, inputs) = (shape.side * shape.side, shape.pictures * shape.height * shape.width);
+    let c = values / members_each;
+    let sums = Tensor::zeros([inputs + 1, c], &device).select_assign(
+        0,
+        members::<B>(shape, &device),
+        grad.reshape([places * members_each, c]),
+        IndexingUpdateOp::Add,
+    );
+    primitive(sums.narrow(0, 0, inputs))
 }

@@ -10,7 +10,7 @@ use burn::tensor::{TensorData, TensorMetadata};
 use rayon::prelude::*;
 
 use super::simd::{self, Left, Loop, exp, matmul, normal, padded};
-use super::{Attend, Axis, EPSILON, Kernels};
+use super::{Around, Attend, Axis, EPSILON, Kernels, around};
 
 /// Rows a parallel task takes on.
 const CHUNK_ROWS: usize = 128;
@@ -113,6 +113,19 @@ impl Kernels for Flex {
             SCRATCH.with_borrow_mut(|scratch| simd::run(InScratch { task, scratch }));
         });
         output(out, [shape.b * shape.t * shape.s, 3 * d])
+    }
+
+    fn around(x: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
+        let c = x.shape()[1];
+        let values = around::forward(Values::new(x).slice(), shape, c);
+        let each = shape.side * shape.side * c;
+        let places = values.len() / each;
+        output(values, [places, each])
+    }
+
+    fn around_backward(grad: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
+        let c = grad.shape()[1] / (shape.side * shape.side);
+        output(around::backward(Values::new(grad).slice(), shape, c), [shape.pictures * shape.height * shape.width, c])
     }
 }
 

@@ -1,4 +1,4 @@
-//! The three operations an ST-transformer spends its memory traffic in, as single differentiable kernels.
+//! The operations that a model spends its memory traffic in, as single differentiable kernels.
 //!
 //! Burn's autodiff composes layer norm, GELU and attention from elementwise operations: each pass over the activations
 //! is stored for the backward pass, and spatial and temporal attention cost four strided copies each. Here each is one node
@@ -13,6 +13,7 @@
     reason = "a loop is compiled for an instruction set only where it is inlined into pulp's dispatch"
 )]
 
+mod around;
 mod autodiff;
 pub(crate) mod compose;
 mod cpu;
@@ -55,6 +56,28 @@ impl Attend {
     }
 }
 
+/// Square neighbourhoods of places in pictures: what a convolution multiplies with its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Around {
+    /// Pictures.
+    pub pictures: usize,
+    /// Rows of a picture.
+    pub height: usize,
+    /// Columns of a picture.
+    pub width: usize,
+    /// Side of a neighbourhood; odd, the place itself in the middle.
+    pub side: usize,
+    /// Every how many rows and columns there is a neighbourhood, from the first on.
+    pub stride: usize,
+}
+
+impl Around {
+    /// Rows and columns of places that have a neighbourhood.
+    pub fn places(&self) -> (usize, usize) {
+        (self.height.div_ceil(self.stride), self.width.div_ceil(self.stride))
+    }
+}
+
 /// Layer norm's ε.
 pub(crate) const EPSILON: f32 = 1e-5;
 
@@ -93,6 +116,16 @@ pub trait Kernels: Backend {
     fn attend_backward(qkv: FloatTensor<Self>, grad: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
         compose::attend_backward::<Self>(qkv, grad, shape)
     }
+
+    /// Neighbourhoods of rows `[pictures*height*width, c]`, as `[places, side*side*c]`; zero beyond the edge.
+    fn around(x: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
+        compose::around::<Self>(x, shape)
+    }
+
+    /// Gradient of [`Kernels::around`].
+    fn around_backward(grad: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
+        compose::around_backward::<Self>(grad, shape)
+    }
 }
 
 #[cfg(feature = "cuda")]
@@ -122,6 +155,13 @@ pub fn attend<B: Kernels>(qkv: Tensor<B, 2>, shape: Attend) -> Tensor<B, 2> {
     assert_eq!(rows, shape.b * shape.t * shape.s, "attention rows do not match {shape:?}");
     assert_eq!(packed % (3 * shape.heads), 0, "attention width {packed} is not 3 × heads × head dim");
     tensor(B::attend(primitive(qkv), shape))
+}
+
+/// Neighbourhoods of rows `[pictures*height*width, c]`, in order of rows and columns; see [`Kernels::around`].
+pub fn around<B: Kernels>(x: Tensor<B, 2>, shape: Around) -> Tensor<B, 2> {
+    assert_eq!(x.dims()[0], shape.pictures * shape.height * shape.width, "rows do not match {shape:?}");
+    assert!(shape.side % 2 == 1, "{shape:?} has no middle");
+    tensor(B::around(primitive(x), shape))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Distribution, Tensor};
 
-use super::{Attend, Axis, Kernels, attend, compose, gelu, norm, primitive, tensor};
+use super::{Around, Attend, Axis, Kernels, around, attend, compose, gelu, norm, primitive, tensor};
 
 type Ad = Autodiff<Flex>;
 
@@ -92,4 +92,46 @@ fn the_last_frames_alone_ask_the_same() {
 
 fn random_rows(shape: Attend, d: usize) -> Tensor<Flex, 2> {
     random([shape.b * shape.t * shape.s, 3 * d])
+}
+
+/// Pictures that strides divide and that they do not, and one that is smaller than a neighbourhood.
+fn neighbourhoods() -> [(Around, usize); 4] {
+    let shape = |pictures, height, width, side, stride| Around { pictures, height, width, side, stride };
+    [(shape(2, 6, 4, 3, 1), 5), (shape(2, 7, 5, 3, 2), 3), (shape(1, 2, 2, 5, 1), 2), (shape(3, 4, 4, 1, 3), 1)]
+}
+
+/// Catches: a neighbourhood that wraps around the edge or reaches into the next picture, and rows taken for columns.
+#[test]
+fn neighbourhoods_are_what_convolutions_see() {
+    use burn::tensor::module::conv2d;
+    use burn::tensor::ops::ConvOptions;
+
+    for (shape, c) in neighbourhoods() {
+        let Around { pictures, height, width, side, stride } = shape;
+        let x = random::<2>([pictures * height * width, c]);
+        let weight = random::<2>([side * side * c, 7]);
+        let ours = around(x.clone(), shape).matmul(weight.clone());
+        let pixels = x.reshape([pictures, height, width, c]).permute([0, 3, 1, 2]);
+        let kernel = weight.reshape([side, side, c, 7]).permute([3, 2, 0, 1]);
+        let options = ConvOptions::new([stride; 2], [side / 2; 2], [1; 2], 1);
+        let theirs = conv2d(pixels, kernel, None, options).permute([0, 2, 3, 1]);
+        let (rows, columns) = shape.places();
+        assert_eq!(theirs.dims(), [pictures, rows, columns, 7], "{shape:?}");
+        close(&format!("{shape:?}"), ours, theirs.reshape([pictures * rows * columns, 7]));
+    }
+}
+
+/// Catches: a gradient that goes to another place than the value came from, or is lost where neighbourhoods overlap.
+#[test]
+fn neighbourhoods_hand_gradients_back() {
+    for (shape, c) in neighbourhoods() {
+        let x = Tensor::<Ad, 2>::from_inner(random([shape.pictures * shape.height * shape.width, c])).require_grad();
+        let weight = Tensor::<Ad, 2>::from_inner(random(around(x.clone(), shape).dims()));
+        let ours = (around(x.clone(), shape) * weight.clone()).sum().backward();
+        let theirs: Tensor<Ad, 2> = tensor(compose::around::<Ad>(primitive(x.clone()), shape));
+        let theirs = (theirs * weight.clone()).sum().backward();
+        close(&format!("{shape:?}"), x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+        let composed = tensor(compose::around_backward::<Flex>(primitive(weight.inner()), shape));
+        close(&format!("composed {shape:?}"), x.grad(&ours).unwrap(), composed);
+    }
 }

@@ -17,7 +17,7 @@ pub fn patchify<B: Backend>(frames: Tensor<B, 5>, patch: usize) -> Tensor<B, 2> 
         .reshape([b * t * rows * columns, patch * patch * c])
 }
 
-/// The inverse of [`patchify`] for frames of height `h` and width `w` with three channels.
+/// The inverse of [`patchify`] for frames of height `h` and width `w`.
 pub fn unpatchify<B: Backend>(
     rows: Tensor<B, 2>,
     b: usize,
@@ -26,7 +26,8 @@ pub fn unpatchify<B: Backend>(
     w: usize,
     patch: usize,
 ) -> Tensor<B, 5> {
-    rows.reshape([b * t, h / patch, w / patch, patch, patch * 3]).swap_dims(2, 3).reshape([b, t, h, w, 3])
+    let c = rows.dims()[1] / (patch * patch);
+    rows.reshape([b * t, h / patch, w / patch, patch, patch * c]).swap_dims(2, 3).reshape([b, t, h, w, c])
 }
 
 /// Learned embeddings of position and of frame, added once at the start of a stack.

@@ -2,11 +2,13 @@
 //! beside them that says how many frames and positions they stand for.
 
 mod attention;
+mod convolution;
 mod embed;
 mod quantize;
 mod transformer;
 
 pub use attention::Attention;
+pub use convolution::{Convolutions, ConvolutionsConfig, NEIGHBOURHOOD};
 pub use embed::{Positions, patchify, unpatchify};
 pub use quantize::{Quantized, Quantizer, QuantizerConfig, QuantizerKind, reseed, usage};
 pub use transformer::{Past, Stack, StackConfig};

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::*;
 use crate::testing::{Clips, Quiet, Runs};
 use crate::{
-    Device, DynamicsConfig, LamConfig, LamDecoder, LamEncoder, Outcome, QuantizerConfig, StackConfig, TokenWindows,
-    Tokenizer, TokenizerConfig, TrainConfig, newest_weights, train_dynamics, train_lam, train_tokenizer,
+    Device, DynamicsConfig, LamConfig, LamDecoder, LamEncoder, LamReader, Outcome, QuantizerConfig, StackConfig,
+    TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, newest_weights, train_dynamics, train_lam, train_tokenizer,
 };
 
 fn stack(temporal: bool) -> StackConfig {
@@ -191,7 +191,10 @@ fn saved(run: &Utf8Path) -> BTreeSet<(String, usize)> {
     let file = newest_weights(run).unwrap().unwrap().1;
     let mut store = SafetensorsStore::from_file(file.as_std_path());
     let tensors = store.get_all_snapshots().unwrap().iter();
-    tensors.map(|(name, snapshot)| (name.replace(".0.", ".N."), snapshot.shape.len())).collect()
+    let number = |part: &str| part.parse::<usize>().is_ok();
+    let layer =
+        |name: &str| name.split('.').map(|part| if number(part) { "N" } else { part }).collect::<Vec<_>>().join(".");
+    tensors.map(|(name, snapshot)| (layer(name), snapshot.shape.len())).collect()
 }
 
 /// Catches: a tensor that README.md does not know, or that is not there any more.
@@ -213,10 +216,16 @@ fn the_page_knows_every_tensor() {
         ..Default::default()
     };
     train_lam(&lam, &video(), &runs.run("lam"), &Device::Cpu, &mut Quiet::default()).unwrap();
+    let convolution =
+        LamConfig { sees: LamEncoder::Pairs, reads: LamReader::Convolution, encoder: stack(false), ..lam.clone() };
+    train_lam(&convolution, &video(), &runs.run("convolution"), &Device::Cpu, &mut Quiet::default()).unwrap();
     let dynamics = DynamicsConfig { stack: full, train: config().train, ..Default::default() };
     let data = TokenWindows { frames: 2, positions: 2, columns: 2, tokens: vec![0, 1, 2, 3], actions: vec![0] };
     train_dynamics(&dynamics, &data, 4, 2, &runs.run("dynamics"), &Device::Cpu, &mut Quiet::default()).unwrap();
-    for model in ["tokenizer", "lam", "dynamics"] {
+    for model in ["tokenizer", "dynamics"] {
         assert_eq!(documented(model), saved(&runs.run(model)), "{model}");
     }
+    // No latent action model has them all: it attends, or it convolves.
+    let (attends, convolves) = (saved(&runs.run("lam")), saved(&runs.run("convolution")));
+    assert_eq!(documented("lam"), &attends | &convolves);
 }
