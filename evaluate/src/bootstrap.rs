@@ -112,7 +112,7 @@ fn expanded_tail(n: usize) -> f64 {
 }
 
 /// The 97.5 % quantile of Student's t: a table for few degrees of freedom, Cornish-Fisher beyond (error below 1e-3).
-fn student_975(df: usize) -> f64 {
+pub(crate) fn student_975(df: usize) -> f64 {
     const TABLE: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
     if let Some(&t) = TABLE.get(df - 1) {
         return t;

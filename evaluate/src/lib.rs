@@ -27,6 +27,7 @@ pub mod bootstrap;
 pub mod canvas;
 pub mod chart;
 mod config;
+pub mod distance;
 pub mod draws;
 mod footage;
 pub mod html;
