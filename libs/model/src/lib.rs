@@ -1,5 +1,6 @@
 //! Everything Burn: the ST-transformer, quantizers, the video tokenizer, the latent action model (LAM), the MaskGIT dynamics model and its
-//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024].
+//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024]; and the network that
+//! FVD is defined by, I3D.
 //!
 //! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
 //! Burn's types and the choice of backend stay inside, so that the stages compile without them.
@@ -24,6 +25,7 @@ mod device;
 mod dynamics;
 mod error;
 mod frames;
+mod i3d;
 mod kernels;
 mod lam;
 mod layers;
@@ -38,6 +40,7 @@ pub use device::Device;
 pub use dynamics::{ActionMode, Dynamics, DynamicsConfig, train_dynamics};
 pub use error::ModelError;
 pub use frames::FrameSize;
+pub use i3d::{I3d, I3dPreset};
 pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamPool, LamTarget, train_lam};
 pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
