@@ -1,6 +1,6 @@
 //! Everything Burn: the ST-transformer, quantizers, the video tokenizer, the latent action model (LAM), the MaskGIT dynamics model and its
-//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024]; and the network that
-//! FVD is defined by, I3D.
+//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024]; and the networks that
+//! distances between sets of clips are measured with: I3D, and a small clip encoder of the project's own.
 //!
 //! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
 //! Burn's types and the choice of backend stay inside, so that the stages compile without them.
@@ -20,6 +20,7 @@
 )]
 #![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
 
+mod clip_encoder;
 mod data;
 mod device;
 mod dynamics;
@@ -35,6 +36,7 @@ mod testing;
 mod tokenizer;
 mod train;
 
+pub use clip_encoder::ClipEncoder;
 pub use data::{SourceError, TokenWindows, Video};
 pub use device::Device;
 pub use dynamics::{ActionMode, Dynamics, DynamicsConfig, train_dynamics};

@@ -24,7 +24,7 @@ use crate::frames::FrameSize;
 use net::Net;
 pub use preprocess::I3dPreset;
 use preprocess::SIDE;
-use preprocess::prepare;
+pub(crate) use preprocess::prepare;
 use weights::Weights;
 
 /// Clips that go through the network at once: their first layer takes 26 MB each.
