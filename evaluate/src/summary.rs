@@ -10,7 +10,8 @@ use crate::bootstrap::{Bootstrap, GroupedMean};
 use crate::information::{perplexity, used};
 use crate::measure::{Measurement, Settings, Window, WindowScores};
 use crate::report::{
-    ActionAgreement, Confusion, Counts, Headline, Lam, Lineage, Point, Report, Rollout, SCHEMA_VERSION, Tokenizer,
+    ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, Point, Report, Rollout, SCHEMA_VERSION,
+    Tokenizer,
 };
 
 /// The paper's frame for its headline ΔPSNR.
@@ -32,6 +33,8 @@ pub struct Origin {
     pub lineage: Lineage,
     pub windows_asked: usize,
     pub bootstrap_draws: usize,
+    /// Between real and generated clips.
+    pub distances: Vec<Distance>,
     /// Found on the way here (clips left out, for instance).
     pub warnings: Vec<String>,
 }
@@ -88,6 +91,7 @@ pub fn summarise(
         delta_psnr_db,
         delta_psnr_time_shuffled_db,
         action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
+        distances: origin.distances,
         warnings,
     }
 }

@@ -3,6 +3,8 @@
 //! Published FVD numbers differ by how frames are resized more than many models differ from each other, so the ways of the
 //! code bases that people compare with are presets. All of them are bilinear without antialiasing.
 
+use std::fmt;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,17 @@ pub enum I3dPreset {
     /// `VideoGPT`: the shorter side to 224, then the centre cut out, −0.5 to 0.5, and an ε of 1e-5 in I3D's batch normalisation
     /// (the genuine one is 1e-3).
     Videogpt,
+}
+
+impl fmt::Display for I3dPreset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Tf1Legacy => "tf1-legacy",
+            Self::Styleganv => "styleganv",
+            Self::Videogpt => "videogpt",
+        })
+    }
 }
 
 impl I3dPreset {
