@@ -11,12 +11,25 @@
 //!
 //! One group alone says nothing about others: there is no interval then, not a narrow one.
 
+use std::collections::BTreeMap;
+
 use rand::RngExt;
 
 use crate::draws::{Purpose, stream};
 
 /// Bounds of a 95 % confidence interval.
 pub type Interval = [f64; 2];
+
+/// How many different `keys` there are, and the number of each in order of appearance: equal keys are one group.
+pub fn numbered<K: Ord>(keys: impl IntoIterator<Item = K>) -> (usize, Vec<usize>) {
+    let mut numbers = BTreeMap::new();
+    let number = |key| {
+        let next = numbers.len();
+        *numbers.entry(key).or_insert(next)
+    };
+    let group = keys.into_iter().map(number).collect();
+    (numbers.len(), group)
+}
 
 /// Bootstrap draws over a number of groups; the same draws serve every statistic.
 #[derive(Debug)]

@@ -50,7 +50,14 @@ struct HeatCell {
 struct DistanceView<'a> {
     title: String,
     of: &'a Distance,
-    rows: Vec<(String, String)>,
+    rows: Vec<Fact>,
+}
+
+struct Fact {
+    name: &'static str,
+    value: String,
+    /// Of the longest bar, in per cent; none for what is in other units.
+    percent: Option<u32>,
 }
 
 struct SceneView<'a> {
@@ -154,16 +161,25 @@ fn distance_view(of: &Distance) -> DistanceView<'_> {
         Some(ci95) => format!("{} [{}]", three_digits(value), range(ci95)),
         None => three_digits(value),
     };
-    let rows = [
-        ("generated clips", with(of.frechet, of.frechet_ci95)),
-        ("as clips get many", of.frechet_infinity.map_or_else(|| "too few clips to tell".to_owned(), three_digits)),
-        ("halves: real and generated", three_digits(of.half_generated)),
-        ("halves: real and real", three_digits(of.half_floor)),
-        ("real clips standing still", three_digits(of.probe_frozen)),
-        ("real clips, frames shuffled", three_digits(of.probe_shuffled)),
-        ("kernel distance, generated", with(of.kernel, of.kernel_ci95)),
+    let bars = [
+        ("generated clips", of.frechet, of.frechet_ci95),
+        ("halves: real and generated", of.half_generated, None),
+        ("halves: real and real", of.half_floor, None),
+        ("real clips standing still", of.probe_frozen, None),
+        ("real clips, frames shuffled", of.probe_shuffled, None),
     ];
-    DistanceView { title: distance_title(of), of, rows: rows.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+    let longest = bars.iter().map(|bar| bar.1).fold(f64::MIN_POSITIVE, f64::max);
+    let mut rows: Vec<Fact> = bars
+        .into_iter()
+        .map(|(name, value, ci95)| {
+            let percent = Some((value / longest * 100.0).round() as u32);
+            Fact { name, value: with(value, ci95), percent }
+        })
+        .collect();
+    let many = of.frechet_infinity.map_or_else(|| "too few to tell".to_owned(), three_digits);
+    rows.push(Fact { name: "as clips get many", value: many, percent: None });
+    rows.push(Fact { name: "kernel distance", value: with(of.kernel, of.kernel_ci95), percent: None });
+    DistanceView { title: distance_title(of), of, rows }
 }
 
 fn heat<'a>(title: &'static str, table: &'a Confusion) -> Heat<'a> {

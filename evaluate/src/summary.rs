@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agreement::{Agreement, Pairs, agreement};
-use crate::bootstrap::{Bootstrap, GroupedMean};
+use crate::bootstrap::{Bootstrap, GroupedMean, numbered};
 use crate::information::{perplexity, used};
 use crate::measure::{Measurement, Settings, Window, WindowScores};
 use crate::report::{
@@ -105,22 +105,11 @@ struct Grouping {
 
 impl Grouping {
     fn of(windows: &[Window]) -> Grouping {
-        let by = |key: &dyn Fn(&Window) -> String| {
-            let mut numbers = BTreeMap::new();
-            let group: Vec<usize> = windows
-                .iter()
-                .map(|window| {
-                    let next = numbers.len();
-                    *numbers.entry(key(window)).or_insert(next)
-                })
-                .collect();
-            (numbers.len(), group)
-        };
-        let (count, group) = by(&|w| w.source.clone());
+        let (count, group) = numbered(windows.iter().map(|w| &w.source));
         if count > 1 {
             return Grouping { unit: "source", count, group };
         }
-        let (count, group) = by(&|w| w.clip_id.clone());
+        let (count, group) = numbered(windows.iter().map(|w| &w.clip_id));
         Grouping { unit: "clip", count, group }
     }
 }

@@ -1,7 +1,6 @@
 //! From features of both sides to what the report says about a distance.
 
-use std::collections::BTreeMap;
-
+use crate::bootstrap::numbered;
 use crate::distance::encoder::Encoder;
 use crate::distance::{Features, KernelSums, MIN_CLIPS, MIN_GROUPS, Moments, RealFeatures, Resampler, frechet};
 use crate::measure::Window;
@@ -18,7 +17,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Of these windows; or how many there are of what there should be more of.
+    /// Of these windows.
     ///
     /// # Errors
     /// When they are too few for any distance.
@@ -30,24 +29,15 @@ impl Groups {
                 windows.len()
             ));
         }
-        let by = |unit, key: &dyn Fn(usize, &Window) -> String| {
-            let mut numbers = BTreeMap::new();
-            let number = |(i, window)| {
-                let next = numbers.len();
-                *numbers.entry(key(i, window)).or_insert(next)
-            };
-            let group: Vec<usize> = windows.iter().enumerate().map(number).collect();
-            Groups { unit, count: numbers.len(), group }
-        };
-        let sources = by("source", &|_, window| window.source.clone());
-        if sources.count >= MIN_GROUPS {
-            return Ok(sources);
+        let (count, group) = numbered(windows.iter().map(|window| &window.source));
+        if count >= MIN_GROUPS {
+            return Ok(Groups { unit: "source", count, group });
         }
-        let clips = by("clip", &|_, window| window.clip_id.clone());
-        if clips.count >= MIN_GROUPS {
-            return Ok(clips);
+        let (count, group) = numbered(windows.iter().map(|window| &window.clip_id));
+        if count >= MIN_GROUPS {
+            return Ok(Groups { unit: "clip", count, group });
         }
-        Ok(by("window", &|i, _| i.to_string()))
+        Ok(Groups { unit: "window", count: windows.len(), group: (0..windows.len()).collect() })
     }
 }
 
