@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use super::preprocess::prepare;
-use super::table::{checksum, params};
+use super::table::{Param, checksum, params};
 use super::weights::{Values, Weights, read};
 use super::*;
 
@@ -148,6 +148,43 @@ fn checksums_are_tensorflows() {
     }
 }
 
+/// Weights that a table made for them calls genuine.
+fn genuine() -> (Vec<Param>, BTreeMap<String, Values>) {
+    let mut tensors = made_up_weights();
+    tensors.iter_mut().filter(|(name, _)| name.ends_with("bn.weight")).for_each(|(_, values)| values.data.fill(1.0));
+    let sum = |param: &Param| checksum(&tensors[param.name].data, &param.shape);
+    let params =
+        params().into_iter().map(|param| Param { checksum: param.checksum.map(|_| sum(&param)), ..param }).collect();
+    (params, tensors)
+}
+
+/// Catches: an altered weight, or a scale that is not one, that passes for genuine; genuine weights that do not.
+#[test]
+fn every_tensor_is_checked() {
+    let (params, tensors) = genuine();
+    assert_eq!(Weights::among(&params, tensors.clone()).unwrap().altered, [""; 0]);
+    for name in ["Mixed_4d.b2b.conv3d.weight", "Mixed_5c.b0.bn.running_var", "Conv3d_2b_1x1.bn.weight"] {
+        let mut altered = tensors.clone();
+        let value = altered.get_mut(name).unwrap().data.last_mut().unwrap();
+        *value += 1e-6;
+        assert_eq!(Weights::among(&params, altered).unwrap().altered, [name]);
+    }
+}
+
+/// Catches: genuine weights that are refused because somebody named them otherwise, or whose tensors are mixed up.
+#[test]
+fn genuine_weights_are_known_by_what_is_in_them() {
+    let (params, tensors) = genuine();
+    let scale = |name: &str| name.ends_with("bn.weight");
+    let nameless = tensors.iter().filter(|(name, _)| !scale(name)).enumerate();
+    let nameless = nameless.map(|(number, (_, values))| (format!("layer{number}"), values.clone())).collect();
+    let found = Weights::among(&params, nameless).unwrap();
+    assert_eq!(found.altered, [""; 0]);
+    for (name, values) in &tensors {
+        assert_eq!(found.get(name), values.data, "{name}");
+    }
+}
+
 /// Catches: a table that lost a line, and with it a tensor that nobody checks.
 #[test]
 fn the_table_is_whole() {
@@ -201,7 +238,7 @@ fn clips_that_do_not_fit_are_refused() {
 }
 
 /// With the genuine weights: `GENIE_I3D=weights.pt cargo test --release --lib known_value -- --ignored`. Eight black clips of 30
-/// frames of 64 × 64 against eight white ones have an FVD of 151.39; as all clips of a side are alike, that is the squared distance
+/// frames of 64 × 64 against eight white ones have an FVD of 151.39 by the paper's TensorFlow code; as all clips of a side are alike, that is the squared distance
 /// of their features.
 ///
 /// Catches: what made-up weights cannot: a checksum table that does not fit the weights people have.

@@ -36,8 +36,12 @@ impl Weights {
     }
 
     /// Finds every tensor of the network among `tensors`, or says why not.
-    pub(super) fn name(mut tensors: BTreeMap<String, Values>) -> Result<Self, String> {
-        let params = params();
+    pub(super) fn name(tensors: BTreeMap<String, Values>) -> Result<Self, String> {
+        Self::among(&params(), tensors)
+    }
+
+    /// The same by another table.
+    pub(super) fn among(params: &[Param], mut tensors: BTreeMap<String, Values>) -> Result<Self, String> {
         let known = |name: fn(&Param) -> &str| params.iter().filter(|param| tensors.contains_key(name(param))).count();
         let spelling: fn(&Param) -> &str = if known(|param| param.hassony2) > known(|param| param.name) {
             |param| param.hassony2
@@ -46,10 +50,10 @@ impl Weights {
         };
         let mut named = BTreeMap::new();
         if known(spelling) == 0 {
-            named = recognised(&params, &tensors);
+            named = recognised(params, &tensors);
         }
         let mut missing = Vec::new();
-        for param in &params {
+        for param in params {
             if let Some(values) = tensors.remove(spelling(param)) {
                 named.insert(param.name.to_owned(), values);
             }
