@@ -73,16 +73,15 @@ impl Resampler<'_> {
     /// What halves of the clips are apart.
     #[must_use]
     pub fn halves(&self) -> Halves {
-        let mut halves = Halves { clips: 0.0, real: 0.0, generated: 0.0 };
+        let each = HALVINGS as f64;
+        let mut halves = Halves { clips: self.real.len() as f64 / 2.0, real: 0.0, generated: 0.0 };
         for halving in 0..HALVINGS {
             let chosen = self.subset(Purpose::Halves, halving, self.groups() / 2);
             let (first, second) = (|clip: usize| chosen[self.group[clip]], |clip: usize| !chosen[self.group[clip]]);
-            halves.clips += self.real.len() as f64 / 2.0;
-            halves.real += self.between(self.real, first, self.real, second);
-            halves.generated += self.between(self.real, first, self.generated, second);
+            halves.real += self.between(self.real, first, self.real, second) / each;
+            halves.generated += self.between(self.real, first, self.generated, second) / each;
         }
-        let each = HALVINGS as f64;
-        Halves { clips: halves.clips / each, real: halves.real / each, generated: halves.generated / each }
+        halves
     }
 
     /// The distance that is tended to as clips get many; `None` where the smallest subset would have no more clips than

@@ -17,9 +17,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::ModelError;
+use crate::clips::{ClipNet, Extractor};
 use crate::device::{Device, on_device};
-use crate::frames::FrameSize;
-use crate::i3d::{I3dPreset, prepare};
+use crate::i3d::I3dPreset;
 
 /// What frames are resized to.
 const SIDE: usize = 64;
@@ -38,10 +38,6 @@ const TYPICAL: f64 = 0.1;
 const SEED: u64 = 1;
 /// Clips that go through at once.
 const BATCH: usize = 16;
-
-trait Extractor: Send {
-    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32>;
-}
 
 struct Built<B: Backend> {
     first: Tensor<B, 5>,
@@ -68,7 +64,7 @@ impl<B: Backend> Extractor for Built<B> {
 
 /// The encoder, on a device.
 pub struct ClipEncoder {
-    extractor: Box<dyn Extractor>,
+    net: ClipNet,
     hash: String,
 }
 
@@ -96,7 +92,8 @@ impl ClipEncoder {
                 device,
             })
         });
-        Self { extractor, hash }
+        let (name, preset, fewest_frames) = ("the clip encoder", I3dPreset::Default, Self::FEWEST_FRAMES);
+        Self { net: ClipNet { extractor, name, preset, side: SIDE, fewest_frames, batch: BATCH }, hash }
     }
 
     /// Names what is computed: the first 16 digits of a hash of all filters.
@@ -110,20 +107,7 @@ impl ClipEncoder {
     /// # Errors
     /// If the bytes are no whole clips, or those are shorter than [`ClipEncoder::FEWEST_FRAMES`].
     pub fn features(&self, frames: &[u8], t: usize, size: (usize, usize)) -> Result<Vec<f32>, ModelError> {
-        let (height, width) = size;
-        if t < Self::FEWEST_FRAMES {
-            return Err(ModelError::Data(format!(
-                "clips of {t} frames are too short for the clip encoder: it needs at least {}",
-                Self::FEWEST_FRAMES
-            )));
-        }
-        let clip = t * height * width * 3;
-        FrameSize { height, width, patch: 1 }.windows(frames, t)?;
-        let features = frames.chunks(BATCH * clip).flat_map(|chunk| {
-            let b = chunk.len() / clip;
-            self.extractor.features(prepare(I3dPreset::Default, chunk, [b, t, height, width], SIDE), b, t)
-        });
-        Ok(features.collect())
+        self.net.features(frames, t, size)
     }
 }
 

@@ -21,6 +21,7 @@
 #![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
 
 mod clip_encoder;
+mod clips;
 mod data;
 mod device;
 mod dynamics;

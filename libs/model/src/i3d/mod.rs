@@ -18,8 +18,8 @@ use burn::tensor::{Tensor, TensorData};
 use camino::Utf8Path;
 
 use crate::ModelError;
+use crate::clips::{ClipNet, Extractor};
 use crate::device::{Device, on_device};
-use crate::frames::FrameSize;
 
 use net::Net;
 pub use preprocess::I3dPreset;
@@ -30,18 +30,13 @@ use weights::Weights;
 /// Clips that go through the network at once: their first layer takes 26 MB each.
 const BATCH: usize = 4;
 
-trait Extractor: Send {
-    /// Clips `[b, 3, t, 224, 224]` to `[b, 400]`.
-    fn logits(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32>;
-}
-
 struct Loaded<B: Backend> {
     net: Net<B>,
     device: B::Device,
 }
 
 impl<B: Backend> Extractor for Loaded<B> {
-    fn logits(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32> {
+    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32> {
         let clips = Tensor::from_data(TensorData::new(clips, [b, 3, t, SIDE, SIDE]), &self.device);
         self.net.forward(clips).into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
     }
@@ -49,8 +44,7 @@ impl<B: Backend> Extractor for Loaded<B> {
 
 /// I3D for Kinetics-400, with somebody's weights.
 pub struct I3d {
-    extractor: Box<dyn Extractor>,
-    preset: I3dPreset,
+    net: ClipNet,
     altered: Vec<String>,
 }
 
@@ -72,7 +66,9 @@ impl I3d {
         let extractor: Box<dyn Extractor> = on_device!(&device, |B, device| {
             Box::new(Loaded::<B> { net: Net::new(&weights, preset.epsilon(), &device), device })
         });
-        Self { extractor, preset, altered: weights.altered }
+        let (name, side, fewest_frames) = ("I3D", SIDE, Self::FEWEST_FRAMES);
+        let net = ClipNet { extractor, name, preset, side, fewest_frames, batch: BATCH };
+        Self { net, altered: weights.altered }
     }
 
     /// The tensors that are not those of the genuine I3D, by which FVD is defined. Distances on these features may be called FVD only
@@ -86,19 +82,6 @@ impl I3d {
     /// # Errors
     /// If the bytes are no whole clips, or those are shorter than [`I3d::FEWEST_FRAMES`].
     pub fn features(&self, frames: &[u8], t: usize, size: (usize, usize)) -> Result<Vec<f32>, ModelError> {
-        let (height, width) = size;
-        if t < Self::FEWEST_FRAMES {
-            return Err(ModelError::Data(format!(
-                "clips of {t} frames are too short for I3D: it needs at least {}",
-                Self::FEWEST_FRAMES
-            )));
-        }
-        let clip = t * height * width * 3;
-        FrameSize { height, width, patch: 1 }.windows(frames, t)?;
-        let features = frames.chunks(BATCH * clip).flat_map(|chunk| {
-            let b = chunk.len() / clip;
-            self.extractor.logits(prepare(self.preset, chunk, [b, t, height, width], SIDE), b, t)
-        });
-        Ok(features.collect())
+        self.net.features(frames, t, size)
     }
 }
