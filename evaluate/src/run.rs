@@ -25,7 +25,7 @@ use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips, warnings};
 use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
-use crate::measure::{Measurement, Watch, measure};
+use crate::measure::{Measurement, Settings, Watch, measure};
 use crate::models::find;
 use crate::pictures::{ScenePictures, draw};
 use crate::report::{Distance, Lineage, Report, SCHEMA_VERSION};
@@ -148,7 +148,8 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 
     let mut notes = footage.warnings.clone();
     let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
-    let Some((found, distances)) = measure_all(&model, &footage, comparison, evaluate, root, &stop)? else {
+    let measured = measure_all(&model, &footage, comparison, &settings, evaluate.bootstrap, root, &stop)?;
+    let Some((found, distances)) = measured else {
         tracing::info!("evaluate: stopped; nothing was written");
         return Ok(stop.exit());
     };
@@ -175,17 +176,18 @@ fn measure_all(
     model: &Trained,
     footage: &Footage,
     comparison: Option<(Groups, Encoders)>,
-    evaluate: &EvaluateConfig,
+    settings: &Settings,
+    bootstrap: usize,
     root: &Utf8Path,
     stop: &Stop,
 ) -> Result<Option<(Measurement, Vec<Distance>)>> {
-    let (settings, windows) = (evaluate.settings(), &footage.windows);
+    let windows = &footage.windows;
     let load = |index| footage.load(index);
     let shown =
         |label, work: usize| Shown { progress: Progress::new(label, work as u64), stop: stop.clone(), gathering: None };
     let mut gathering = None;
     if let Some((groups, encoders)) = comparison {
-        let clips = RealClips { windows, frames: model.frames(), load: &load, batch: evaluate.batch, root };
+        let clips = RealClips { windows, frames: model.frames(), load: &load, batch: settings.batch, root };
         let watch = shown("real clips", windows.len() * encoders.len());
         gathering = Gathering::begin(groups, encoders, &clips, &watch)?;
         watch.progress.finish();
@@ -194,9 +196,9 @@ fn measure_all(
         }
     }
     let watch = Shown { gathering, ..shown("evaluate", settings.work(windows.len())) };
-    let found = measure(model, windows, &load, &settings, &watch)?;
+    let found = measure(model, windows, &load, settings, &watch)?;
     watch.progress.finish();
-    let draws = Draws { bootstrap: evaluate.bootstrap, seed: evaluate.seed };
+    let draws = Draws { bootstrap, seed: settings.seed };
     Ok(found.map(|found| (found, watch.gathering.map_or_else(Vec::new, |gathering| gathering.finish(draws)))))
 }
 
