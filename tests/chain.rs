@@ -209,3 +209,38 @@ fn a_changed_key_makes_what_follows_due() {
     assert_eq!(due("evaluate.device=cpu"), [""; 0]);
     assert_eq!(due("ingest.threads=1"), [""; 0]);
 }
+
+/// Would catch: a latent action model that is said to look at tokens and looks at pixels; one that is kept where its tokenizer changed; labels or a report
+/// made with another input than it was trained on.
+#[test]
+fn latent_actions_can_be_learned_from_tokens() {
+    let dataset = Dataset::new();
+    let words = ["--set", "lam.input=tokens", "--set", "lam.patch=1"];
+    let before = dataset.status(&words);
+    assert_eq!(before.state("train lam"), "waiting");
+    dataset.stage("ingest", "sample", &[]).expect(0);
+    dataset.stage("ingest", "run", &[]).expect(0);
+    dataset.stage("train", "lam", &words).expect(1).says("genie-tokenize encode");
+    dataset.pipeline(&words).expect(0);
+    check_report(&dataset.report(&words));
+
+    let other = [&words[..], &["--set", "tokenizer.train.seed=1"]].concat();
+    let due = dataset.status(&other);
+    let kept: Vec<_> = STEPS.into_iter().filter(|step| due.state(step) == "done").collect();
+    assert_eq!(kept, ["ingest run", "ingest sample"], "another tokenizer, other latent actions");
+}
+
+/// Would catch: a dynamics model that is said to know the true actions and is trained, or led, by latent ones.
+#[test]
+fn dynamics_can_be_diagnosed_with_true_actions() {
+    let dataset = Dataset::new();
+    dataset.pipeline(&[]).expect(0);
+    let words = ["--set", "dynamics.actions=true"];
+    let due = dataset.status(&words);
+    let moved: Vec<_> = STEPS.into_iter().filter(|step| due.state(step) != "done").collect();
+    assert_eq!(moved, ["evaluate run", "train dynamics"]);
+    dataset.pipeline(&words).expect(0);
+    let report = dataset.report(&words);
+    assert!((number(&report["action_agreement"]["nmi"]) - 1.0).abs() < 1e-9, "{}", report["action_agreement"]);
+    assert!(report["warnings"].to_string().contains("actions that were played"), "{}", report["warnings"]);
+}

@@ -94,9 +94,9 @@ impl EvaluateConfig {
         }
     }
 
-    /// What is measured.
+    /// What is measured, of a model that was trained with true actions or with latent ones.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self, true_actions: bool) -> Settings {
         /// Each holds every latent action, which makes its pictures the largest of the page.
         const HELD: usize = 3;
         Settings {
@@ -106,6 +106,7 @@ impl EvaluateConfig {
             seed: self.seed,
             scenes: self.strips,
             held: self.strips.min(HELD),
+            true_actions,
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
-use genie_shards::{ClipMeta, ClipStore, Split, windows_of};
+use genie_shards::{ClipMeta, ClipStore, Split, merge_names, windows_of};
 
 use crate::measure::Window;
 use crate::summary::Names;
@@ -77,8 +77,8 @@ impl Footage {
                 name: file_name(&clip.source_path),
                 clip_id: clip.clip_id.clone(),
                 first: choice.first,
-                truth: between(&clip.actions).filter(|_| clip.action_names == actions),
-                effects: between(&clip.effects).filter(|_| clip.effect_names == effects),
+                truth: between(&clip.actions).filter(|_| agree(actions.as_deref(), clip.action_names.as_deref())),
+                effects: between(&clip.effects).filter(|_| agree(effects.as_deref(), clip.effect_names.as_deref())),
             }
         };
         let windows = choices.iter().map(window).collect();
@@ -98,7 +98,7 @@ impl Footage {
     }
 }
 
-/// The list of names that most of the labelled clips have; a warning where others have another.
+/// The names that most of the labelled clips have, with what others that agree with them add; a warning where some do not.
 fn commonest(
     clips: &[ClipMeta],
     labelled: impl Fn(&ClipMeta) -> bool,
@@ -106,19 +106,30 @@ fn commonest(
     what: &str,
     warnings: &mut Vec<String>,
 ) -> Option<Vec<String>> {
-    let mut counts: BTreeMap<&Option<Vec<String>>, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<&[String], usize> = BTreeMap::new();
     for clip in clips.iter().filter(|clip| labelled(clip)) {
-        *counts.entry(names(clip)).or_default() += 1;
+        *counts.entry(names(clip).as_deref().unwrap_or_default()).or_default() += 1;
     }
-    let all: usize = counts.values().sum();
-    let (names, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    if count < all {
+    let mut lists: Vec<_> = counts.into_iter().collect();
+    lists.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let (mut known, mut others) = (lists.first()?.0.to_vec(), 0);
+    for (list, count) in lists {
+        match merge_names(&known, list) {
+            Some(merged) => known = merged,
+            None => others += count,
+        }
+    }
+    if others > 0 {
         warnings.push(format!(
-            "{} held-out clips name their {what} differently; agreement is measured without them.",
-            all - count
+            "{others} held-out clips name their {what} differently; agreement is measured without them."
         ));
     }
-    names.clone()
+    Some(known)
+}
+
+/// Whether a clip's own names are among the common ones.
+fn agree(common: Option<&[String]>, own: Option<&[String]>) -> bool {
+    common.is_some_and(|common| merge_names(common, own.unwrap_or_default()).is_some())
 }
 
 fn file_name(path: &str) -> String {
@@ -137,7 +148,9 @@ mod tests {
     /// A clip whose frame t is filled with t and led to frame t + 1 by action t mod 5.
     fn clip(source: &str, split: Split, frames: usize, height: usize) -> Clip {
         let byte = |t: usize| u8::try_from(t).unwrap();
-        let names = |count: usize| Some((0..count).map(|n| format!("key {n}")).collect());
+        // The odd one numbers other keys; the short one never saw the last.
+        let key = if source == "odd" { "button" } else { "key" };
+        let names = (0..if source == "short" { 3 } else { 5 }).map(|n| format!("{key} {n}")).collect();
         let data = (0..frames).flat_map(|t| vec![byte(t); height * SIZE * 3]).collect();
         let meta = ClipMeta {
             clip_id: format!("{source}-clip"),
@@ -150,7 +163,7 @@ mod tests {
             width: SIZE as u32,
             height: height as u32,
             actions: Some((0..frames).map(|t| byte(t % 5)).collect()),
-            action_names: names(if source == "odd" { 7 } else { 5 }),
+            action_names: Some(names),
             ..ClipMeta::default()
         };
         Clip { meta, frames: Frames::new(frames, height, SIZE, data).unwrap() }
@@ -201,13 +214,14 @@ mod tests {
             clip("a", Split::HeldOut, 16, SIZE),
             clip("b", Split::HeldOut, 16, SIZE),
             clip("odd", Split::HeldOut, 16, SIZE),
+            clip("short", Split::HeldOut, 16, SIZE),
             clip("tall", Split::HeldOut, 16, SIZE + 1),
         ];
         let (_dir, root) = published(&clips);
         let footage = Footage::open(&root, (SIZE, SIZE), 16, 10, 0).unwrap();
         let labelled: Vec<(&str, bool)> =
             footage.windows.iter().map(|w| (w.name.as_str(), w.truth.is_some())).collect();
-        assert_eq!(labelled, [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false)]);
+        assert_eq!(labelled, [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false), ("short.mp4", true)]);
         assert_eq!(footage.names.actions.len(), 5);
         assert_eq!(footage.warnings.len(), 2, "{:?}", footage.warnings);
         let message = Footage::open(&root, (9, 9), 16, 10, 0).err().unwrap().to_string();

@@ -12,7 +12,7 @@
 //! Memory holds one batch of video and, of the first few windows, the frames for the pictures; it does not grow with
 //! the number of windows but for their scores.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::draws::{random_actions, sampler_seed, shuffled_actions};
 use crate::pixels::{psnr, ssim};
@@ -48,6 +48,8 @@ pub struct Settings {
     pub scenes: usize,
     /// For how many windows to hold each latent action.
     pub held: usize,
+    /// Whether rollouts are led by the actions that were played, for a model that was trained with those.
+    pub true_actions: bool,
 }
 
 /// Told how far the measurement is; asked whether to go on.
@@ -148,7 +150,7 @@ pub fn measure(
             real.frames,
         );
         (found.frames, found.height, found.width) = (real.frames, real.height, real.width);
-        let batch = Batch { model: &model, settings, watch, start, real };
+        let batch = Batch { model: &model, settings, watch, start, windows: &windows[start..end], real };
         if batch.run(&mut found)?.is_none() {
             return Ok(None);
         }
@@ -184,6 +186,7 @@ struct Batch<'a> {
     watch: &'a dyn Watch,
     /// Position of its first window in the list of all.
     start: usize,
+    windows: &'a [Window],
     real: Video,
 }
 
@@ -193,7 +196,7 @@ impl Batch<'_> {
         let tokens = model.encode(real)?;
         tokens.data.iter().for_each(|&token| found.token_counts[usize::from(token)] += 1);
         let reconstructed = model.decode(&tokens, real)?;
-        let latent = model.infer_actions(real)?;
+        let latent = if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
         latent.data.iter().for_each(|&action| found.action_counts[usize::from(action)] += 1);
         self.watch.advance(real.batch);
 
@@ -231,6 +234,27 @@ impl Batch<'_> {
             }
         }
         Ok(Some(()))
+    }
+
+    /// What was played in each window.
+    fn true_actions(&self) -> Result<Actions> {
+        let steps = self.real.frames - 1;
+        let mut data = Vec::with_capacity(self.real.batch * steps);
+        for window in self.windows {
+            let Some(truth) = &window.truth else {
+                bail!(
+                    "the dynamics model was trained with true actions, and {} has none, or names them differently: hold out \
+                     recordings with sidecars, or train with [dynamics] actions = \"latent\"",
+                    window.name
+                );
+            };
+            data.extend_from_slice(truth);
+        }
+        let known = self.model.0.num_actions();
+        if let Some(action) = data.iter().find(|action| usize::from(**action) >= known) {
+            bail!("true action {action} is not below the {known} that the dynamics model was trained with");
+        }
+        Ok(Actions { batch: self.real.batch, steps, data })
     }
 
     /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).

@@ -142,7 +142,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let stop = Stop::install();
     let model = Trained::load(&models, evaluate.sampler(), device)?;
     let footage = Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
-    let settings = evaluate.settings();
+    let settings = evaluate.settings(model.takes_true_actions());
     let windows = footage.windows.len();
     tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
 
@@ -155,6 +155,13 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     };
     notes.extend(distances.iter().flat_map(warnings));
 
+    if settings.true_actions {
+        notes.push(
+            "This dynamics model was trained with the actions that were played: what this report calls latent actions are those, and \
+             their agreement with the truth is one by definition."
+                .to_owned(),
+        );
+    }
     let origin = Origin {
         created: format!("{:.0}", Clock::start().lineage().finished),
         lineage: sections.lineage(&models, &output)?,

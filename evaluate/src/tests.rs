@@ -12,7 +12,8 @@ use crate::report::{Lineage, Report};
 use crate::summary::{Names, Origin, summarise};
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
-const SETTINGS: Settings = Settings { prompt_frames: 1, samples: 2, batch: 5, seed: 0, scenes: 2, held: 1 };
+const SETTINGS: Settings =
+    Settings { prompt_frames: 1, samples: 2, batch: 5, seed: 0, scenes: 2, held: 1, true_actions: false };
 
 fn names() -> Names {
     let names = ACTION_NAMES.map(str::to_owned).to_vec();
@@ -299,4 +300,21 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     assert!(!without_pictures.contains("NaN"));
     assert!(page.contains("Clip distance 01234567 (not FVD)") && !page.contains(">FVD<"));
     assert!(page.contains("&#60;left&#62;") && !page.contains("<left>"), "names from sidecars must be escaped");
+}
+
+/// Would catch: rollouts of a model that was trained with true actions led by latent ones, whose numbers mean other things; a window without true
+/// actions led by none.
+#[test]
+fn a_model_of_true_actions_is_led_by_them() {
+    let (mut windows, videos) = footage(12, 4);
+    let settings = Settings { true_actions: true, ..SETTINGS };
+    let run =
+        |windows: &[_]| measure(&FakeWorld(Flaw::LateLabels), windows, &|i| Ok(videos[i].clone()), &settings, &Quiet);
+    let found = run(&windows).unwrap().unwrap();
+    for (scores, window) in found.scores.iter().zip(&windows) {
+        assert_eq!(Some(&scores.latent), window.truth.as_ref());
+    }
+    windows[7].truth = None;
+    let message = run(&windows).unwrap_err().to_string();
+    assert!(message.contains(&windows[7].name) && message.contains("sidecars"), "{message}");
 }

@@ -2,15 +2,15 @@
 //! plain face.
 
 use anyhow::{Context, Result, ensure};
-use genie_model::{Device, Dynamics, Lam, SamplerConfig, Tokenizer};
-use genie_training::Chain;
+use genie_model::{ActionSource, Device, Dynamics, SamplerConfig, Tokenizer};
+use genie_training::{Chain, Labeller};
 
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
 /// Tokenizer, latent action model and dynamics of one lineage.
 pub struct Trained {
     tokenizer: Tokenizer,
-    lam: Lam,
+    labeller: Labeller,
     dynamics: Dynamics,
     sampler: SamplerConfig,
 }
@@ -22,7 +22,7 @@ impl Trained {
     /// When one is missing, damaged, or does not fit the others.
     pub fn load(models: &Chain, sampler: SamplerConfig, device: Device) -> Result<Trained> {
         let tokenizer = Tokenizer::load(models.tokenizer.path(), &device).context("cannot load the tokenizer")?;
-        let lam = Lam::load(models.lam.path(), &device).context("cannot load the latent action model")?;
+        let labeller = Labeller::load(models, &device)?;
         let dynamics = Dynamics::load(models.dynamics.path(), &device).context("cannot load the dynamics model")?;
         let (rows, columns) = tokenizer.grid();
         ensure!(
@@ -36,20 +36,26 @@ impl Trained {
             tokenizer.codebook_size(),
         );
         ensure!(
-            dynamics.num_actions() == lam.num_actions(),
+            dynamics.actions() == ActionSource::True || dynamics.num_actions() == labeller.num_actions(),
             "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
             models.dynamics.key(),
             dynamics.num_actions(),
             models.lam.key(),
-            lam.num_actions(),
+            labeller.num_actions(),
         );
-        Ok(Trained { tokenizer, lam, dynamics, sampler })
+        Ok(Trained { tokenizer, labeller, dynamics, sampler })
     }
 
     /// Height and width of the frames that the models take.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         self.tokenizer.size()
+    }
+
+    /// Whether the dynamics model was trained with the actions that were played, and not with latent ones.
+    #[must_use]
+    pub fn takes_true_actions(&self) -> bool {
+        self.dynamics.actions() == ActionSource::True
     }
 
     /// Frames of a window.
@@ -65,7 +71,7 @@ impl WorldModel for Trained {
     }
 
     fn num_actions(&self) -> usize {
-        self.lam.num_actions()
+        self.dynamics.num_actions()
     }
 
     fn encode(&self, video: &Video) -> Result<Tokens> {
@@ -81,7 +87,7 @@ impl WorldModel for Trained {
     }
 
     fn infer_actions(&self, video: &Video) -> Result<Actions> {
-        let data = self.lam.actions(&video.data, video.frames)?;
+        let data = self.labeller.actions(&video.data, video.frames)?;
         Ok(Actions { batch: video.batch, steps: video.frames - 1, data })
     }
 

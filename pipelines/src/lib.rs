@@ -10,10 +10,12 @@
 //! | [`tools`] | where the stages' binaries are, and their answers to `config` and `status` |
 //! | [`child`] | one step as a child process: its output, signals, exit code |
 //! | [`runner`] | all steps, one after the other |
+//! | [`dry_run`] | what training would cost |
 //! | [`headline`] | the report's main numbers |
 //! | [`status`] | the table of what exists and what does not |
 
 pub mod child;
+pub mod dry_run;
 pub mod headline;
 pub mod paint;
 pub mod runner;
@@ -52,6 +54,11 @@ enum Command {
         /// Only the steps of this stage; may be repeated
         #[arg(long, value_name = "STAGE")]
         stage: Vec<Stage>,
+        /// Only say what training the models would cost: parameters, memory, operations, days
+        #[arg(long, conflicts_with = "stage")]
+        dry_run: bool,
+        #[command(flatten)]
+        hardware: Hardware,
     },
     /// Say what exists and what does not
     Status {
@@ -66,6 +73,24 @@ enum Command {
         #[command(flatten)]
         pipeline: Pipeline,
     },
+}
+
+/// What `--dry-run` reckons with; unset, `genie-train dry-run` has its own.
+#[derive(clap::Args, Debug)]
+struct Hardware {
+    /// With --dry-run: peak speed of the hardware in TFLOP/s (default: 989, an H100's in bf16)
+    #[arg(long, value_name = "TFLOP/S", requires = "dry_run")]
+    tflops: Option<f64>,
+    /// With --dry-run: share of the peak that is used (default: 0.4)
+    #[arg(long, value_name = "SHARE", requires = "dry_run")]
+    mfu: Option<f64>,
+}
+
+impl Hardware {
+    fn to_words(&self) -> Vec<String> {
+        let flag = |name: &str, value: Option<f64>| value.map(|value| format!("--{name}={value}"));
+        [flag("tflops", self.tflops), flag("mfu", self.mfu)].into_iter().flatten().collect()
+    }
 }
 
 #[derive(clap::Args, Debug)]
@@ -103,7 +128,10 @@ pub fn run() -> anyhow::Result<Exit> {
     let cli: Cli = cli::parse();
     log::init(cli.verbosity.level());
     match cli.command {
-        Command::Run { pipeline, stage } => runner::run(&Tools::beside_this_one()?, &pipeline.args(), &stage),
+        Command::Run { pipeline, dry_run: true, hardware, .. } => {
+            dry_run::run(&Tools::beside_this_one()?, &pipeline.args(), &hardware.to_words())
+        }
+        Command::Run { pipeline, stage, .. } => runner::run(&Tools::beside_this_one()?, &pipeline.args(), &stage),
         Command::Status { pipeline, json } => status::print(&Tools::beside_this_one()?, &pipeline.args(), json),
         Command::Config { pipeline } => {
             let args = pipeline.args();

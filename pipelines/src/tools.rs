@@ -95,7 +95,7 @@ impl Tools {
     }
 
     /// The stdout of a subcommand.
-    fn ask(&self, stage: Stage, words: &[&str], args: &ConfigArgs, stderr: Stdio) -> anyhow::Result<String> {
+    pub fn ask(&self, stage: Stage, words: &[&str], args: &ConfigArgs, stderr: Stdio) -> anyhow::Result<String> {
         let output = self
             .command(stage)
             .args(words)

@@ -4,10 +4,10 @@
 
 use anyhow::Result;
 use genie_catalog::Catalog;
-use genie_model::{Device, Lam};
+use genie_model::Device;
 use genie_shards::{ActionWindow, ClipMeta, Entry, tables, write_actions};
 use genie_stage::Exit;
-use genie_training::{Chain, Sections, WindowModel, fill};
+use genie_training::{Chain, Labeller, Sections, WindowModel, fill};
 
 /// Labels what is outstanding.
 ///
@@ -15,17 +15,17 @@ use genie_training::{Chain, Sections, WindowModel, fill};
 /// When the latent action model is missing or does not fit the clips, or a file cannot be read or written.
 pub fn label(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
     fill(sections, &chain.actions, &chain.lam, "genie-train lam", || {
-        Ok(Labeller { lam: Lam::load(chain.lam.path(), &device)?, sections, chain })
+        Ok(Labels { labeller: Labeller::load(chain, &device)?, sections, chain })
     })
 }
 
-struct Labeller<'a> {
-    lam: Lam,
+struct Labels<'a> {
+    labeller: Labeller,
     sections: &'a Sections,
     chain: &'a Chain,
 }
 
-impl WindowModel for Labeller<'_> {
+impl WindowModel for Labels<'_> {
     type Window = ActionWindow;
     const MODEL: &'static str = "latent action model";
     const WINDOWS: &'static str = "labels";
@@ -33,7 +33,7 @@ impl WindowModel for Labeller<'_> {
     const SHARD: usize = 65_536;
 
     fn size(&self) -> (usize, usize) {
-        self.lam.size()
+        self.labeller.size()
     }
 
     fn frames(&self) -> usize {
@@ -47,7 +47,7 @@ impl WindowModel for Labeller<'_> {
 
     fn make(&self, clip: &ClipMeta, firsts: &[usize], frames: &[u8]) -> Result<Vec<ActionWindow>> {
         let steps = self.frames() - 1;
-        let codes = self.lam.actions(frames, self.frames())?;
+        let codes = self.labeller.actions(frames, self.frames())?;
         let window = |(first, codes): (&usize, &[u8])| {
             // Entry t of a window leads from its frame t to t+1; the clip's last entry leads nowhere and is never taken.
             let within = |list: &Option<Vec<u8>>| list.as_ref().map(|list| list[*first..first + steps].to_vec());

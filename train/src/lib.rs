@@ -1,16 +1,19 @@
 //! Training on GPU hosts or CPUs without FFmpeg: `lam` learns latent actions from pixels, `label` writes them for every window, `dynamics`
 //! learns from token shards and labels alone.
 
+mod dry_run;
 mod label;
 mod windows;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use genie_model::{Device, train_dynamics, train_lam};
+use genie_model::{ActionSource, Device, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::Split;
 use genie_stage::Exit;
 use genie_stage::status::{self, StepStatus};
-use genie_training::{Chain, ModelArgs, Sections, fit, footage};
+use windows::Labels;
+
+use genie_training::{Chain, CodeVideo, ModelArgs, Sections, fit, footage};
 
 /// Trains the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
@@ -30,6 +33,8 @@ enum Command {
     Label,
     /// Train the dynamics model on tokens and latent actions, or go on from its last checkpoint
     Dynamics,
+    /// Say what training all three models would cost, and train nothing
+    DryRun(dry_run::Args),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the steps of this stage stand
@@ -51,8 +56,11 @@ pub fn run() -> Result<Exit> {
         print!("{}", sections.resolved());
         return Ok(Exit::Done);
     }
+    if let Command::DryRun(args) = &cli.command {
+        return dry_run::dry_run(&sections, args);
+    }
     if let Command::Status { json } = cli.command {
-        status::print(&standing(Chain::of(&sections)?.as_ref()), json)?;
+        status::print(&standing(Chain::of(&sections)?.as_ref(), sections.lam.0.input), json)?;
         return Ok(Exit::Done);
     }
     let chain = Chain::existing(&sections)?;
@@ -66,9 +74,18 @@ pub fn run() -> Result<Exit> {
 fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
     let config = &sections.lam.0;
     let device: Device = config.device.parse()?;
+    if config.input == LamInput::Tokens && !chain.tokens.is_done() {
+        bail!("[lam] input = \"tokens\", and the tokens of this config are not there yet: run `genie-tokenize encode`");
+    }
     let fitted = fit(&chain.lam, &sections.resolved(), "latent actions", config.train.steps, |dir, watch| {
-        let clips = footage(&sections.data.root, Split::Train)?;
-        Ok(train_lam(config, &clips, dir, &device, watch)?)
+        let video: Box<dyn Video> = match config.input {
+            LamInput::Pixels => Box::new(footage(&sections.data.root, Split::Train)?),
+            LamInput::Tokens => {
+                let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device)?;
+                Box::new(CodeVideo::open(chain, Split::Train, &tokenizer)?)
+            }
+        };
+        Ok(train_lam(config, video.as_ref(), dir, &device, watch)?)
     })?;
     Ok(fitted.into())
 }
@@ -87,18 +104,22 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
     let device: Device = config.device.parse()?;
     let fitted = fit(&chain.dynamics, &sections.resolved(), "dynamics", config.train.steps, |dir, watch| {
         // The chain's keys say that tokens and labels were made with these very sections.
-        let (codes, actions) = (sections.tokenizer.0.quantizer.size(), sections.lam.0.quantizer.size());
-        Ok(train_dynamics(config, &windows::read(chain)?, codes, actions, dir, &device, watch)?)
+        let codes = sections.tokenizer.0.quantizer.size();
+        let actions = match config.actions {
+            ActionSource::Latent => Labels::Latent(sections.lam.0.quantizer.size()),
+            ActionSource::True => Labels::of_sidecars(&sections.data.root)?,
+        };
+        Ok(train_dynamics(config, &windows::read(chain, actions)?, codes, actions.count(), dir, &device, watch)?)
     })?;
     Ok(fitted.into())
 }
 
-fn standing(chain: Option<&Chain>) -> Vec<StepStatus> {
+fn standing(chain: Option<&Chain>, input: LamInput) -> Vec<StepStatus> {
     let Some(chain) = chain else {
         return ["lam", "label", "dynamics"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into();
     };
     vec![
-        chain.lam.status("lam"),
+        chain.lam.status("lam").after(input == LamInput::Pixels || chain.tokens.is_done(), "genie-tokenize encode"),
         chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam"),
         chain
             .dynamics

@@ -1,7 +1,7 @@
 //! Networks that make features of clips: what they have in common.
 
 use crate::ModelError;
-use crate::frames::FrameSize;
+use crate::frames::{FrameSize, RGB};
 use crate::i3d::{I3dPreset, prepare};
 
 /// A network on some backend.
@@ -36,7 +36,7 @@ impl ClipNet {
                 self.name, self.fewest_frames
             )));
         }
-        FrameSize { height, width, patch: 1 }.windows(frames, t)?;
+        FrameSize { height, width, patch: 1, channels: RGB }.windows(frames, t)?;
         let clip = t * height * width * 3;
         let features = frames.chunks(self.batch * clip).flat_map(|chunk| {
             let b = chunk.len() / clip;

@@ -5,6 +5,7 @@ use rand::Rng;
 use rand::RngExt;
 
 use crate::ModelError;
+use crate::frames::RGB;
 
 /// An error of a data source.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,7 +21,12 @@ pub trait Video: Sync {
     /// Height and width of every frame in pixels.
     fn size(&self) -> (usize, usize);
 
-    /// Appends `len` frames of a clip from frame `first` on to `to`, as RGB bytes `[len, h, w, 3]`.
+    /// Values a pixel: 3 for RGB.
+    fn channels(&self) -> usize {
+        RGB
+    }
+
+    /// Appends `len` frames of a clip from frame `first` on to `to`, as bytes `[len, h, w, channels]`.
     ///
     /// # Errors
     /// Whatever the storage reports.
@@ -56,10 +62,10 @@ impl<'a> Windows<'a> {
         Ok(Self { video, len, ends })
     }
 
-    /// `count` random windows, `[count, len, h, w, 3]`.
+    /// `count` random windows, `[count, len, h, w, channels]`.
     pub fn draw(&self, count: usize, rng: &mut impl Rng) -> Result<Vec<u8>, ModelError> {
         let (h, w) = self.video.size();
-        let mut bytes = Vec::with_capacity(count * self.len * h * w * 3);
+        let mut bytes = Vec::with_capacity(count * self.len * h * w * self.video.channels());
         for _ in 0..count {
             let pick = rng.random_range(0..self.ends.last().map_or(1, |(_, end)| *end));
             let at = self.ends.partition_point(|(_, end)| *end <= pick);

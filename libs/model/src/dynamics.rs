@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::TokenWindows;
 use crate::device::{Device, on_device};
+use crate::estimate::estimate_dynamics;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, Past, Positions, Stack, StackConfig, fan_in, indices, linear};
 use crate::sampler::{self, Predictor, SamplerConfig};
@@ -32,12 +33,25 @@ pub enum ActionMode {
     Add,
 }
 
+/// Which actions lead from frame to frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionSource {
+    /// The latent action model's.
+    Latent,
+    /// Those that were played, from the recordings' sidecars: to tell whether poor control is the dynamics model's fault or that of the latent
+    /// actions.
+    True,
+}
+
 /// The `[dynamics]` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DynamicsConfig {
     /// Where to train and run: `cpu` or `cuda[:n]`.
     pub device: String,
+    /// Which actions: `latent` or `true`.
+    pub actions: ActionSource,
     /// How a frame is told its action.
     pub action_mode: ActionMode,
     /// The transformer.
@@ -60,8 +74,9 @@ impl Default for DynamicsConfig {
     fn default() -> Self {
         Self {
             device: "cpu".into(),
+            actions: ActionSource::Latent,
             action_mode: ActionMode::Prepend,
-            stack: StackConfig { layers: 4, d: 128, heads: 4, ffn_mult: 4, qk_norm: true, temporal: true },
+            stack: StackConfig { layers: 4, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true },
             previous_frame: true,
             min_mask_rate: 0.5,
             masked_frames: 1.0,
@@ -73,12 +88,12 @@ impl Default for DynamicsConfig {
 
 /// What the tokens and actions are.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Vocabulary {
-    frames: usize,
-    positions: usize,
-    columns: usize,
-    codes: usize,
-    actions: usize,
+pub(crate) struct Vocabulary {
+    pub frames: usize,
+    pub positions: usize,
+    pub columns: usize,
+    pub codes: usize,
+    pub actions: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,7 +120,7 @@ impl DynamicsConfig {
         Ok(())
     }
 
-    fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
+    pub(crate) fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
         let d = self.stack.d;
         // Of the size of the positions, so that neither drowns the other.
         let table = Initializer::Normal { mean: 0.0, std: 0.5 };
@@ -125,7 +140,7 @@ impl DynamicsConfig {
 }
 
 #[derive(Module, Debug)]
-struct Net<B: Backend> {
+pub(crate) struct Net<B: Backend> {
     tokens: Param<Tensor<B, 2>>,
     previous: Option<Param<Tensor<B, 2>>>,
     actions: Param<Tensor<B, 2>>,
@@ -212,7 +227,7 @@ struct Fit<'a> {
 
 impl Fit<'_> {
     fn grid(&self) -> Grid {
-        Grid { b: self.config.train.batch, t: self.vocabulary.frames, s: self.vocabulary.positions }
+        Grid { b: self.config.train.part(), t: self.vocabulary.frames, s: self.vocabulary.positions }
     }
 
     /// Draws windows and masks them.
@@ -319,8 +334,9 @@ pub fn train_dynamics(
     let vocabulary = Vocabulary { frames, positions, columns, codes, actions };
     let task = Fit { config, vocabulary, data };
     let description = Description { config: config.clone(), vocabulary };
+    let cost = estimate_dynamics(config, (frames, positions), codes, actions)?;
     on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
     })
 }
 
@@ -395,6 +411,7 @@ where
 pub struct Dynamics {
     roller: Box<dyn Roller>,
     vocabulary: Vocabulary,
+    actions: ActionSource,
 }
 
 impl Dynamics {
@@ -409,7 +426,8 @@ impl Dynamics {
                 Ok(description.config.init::<B>(description.vocabulary, &device))
             })?;
             let vocabulary = description.vocabulary;
-            Ok(Self { roller: Box::new(Loaded { net, vocabulary, device }), vocabulary })
+            let actions = description.config.actions;
+            Ok(Self { roller: Box::new(Loaded { net, vocabulary, device }), vocabulary, actions })
         })
     }
 
@@ -470,7 +488,12 @@ impl Dynamics {
         self.vocabulary.codes
     }
 
-    /// The number of latent actions.
+    /// Which actions it was trained with.
+    pub fn actions(&self) -> ActionSource {
+        self.actions
+    }
+
+    /// The number of actions.
     pub fn num_actions(&self) -> usize {
         self.vocabulary.actions
     }

@@ -1,4 +1,4 @@
-//! Bytes to tensors and back. Frames are `[b, t, h, w, 3]` bytes outside and `[0, 1]` floats inside; sides that the patch does not
+//! Bytes to tensors and back. Frames are `[b, t, h, w, c]` bytes outside and `[0, 1]` floats inside; sides that the patch does not
 //! divide are padded by repeating the last row or column (160×90 becomes 160×92 at patch 4) and cropped on the way out.
 
 use burn::tensor::backend::Backend;
@@ -17,6 +17,16 @@ pub struct FrameSize {
     pub width: usize,
     /// Side of a square patch.
     pub patch: usize,
+    /// Values a pixel: 3, or the width of a code where frames are pictures of tokens.
+    #[serde(default = "rgb")]
+    pub channels: usize,
+}
+
+/// Red, green and blue.
+pub const RGB: usize = 3;
+
+fn rgb() -> usize {
+    RGB
 }
 
 impl FrameSize {
@@ -33,12 +43,12 @@ impl FrameSize {
 
     /// Values of one patch.
     pub fn patch_values(self) -> usize {
-        self.patch * self.patch * 3
+        self.patch * self.patch * self.channels
     }
 
     /// Bytes of one frame.
     pub fn bytes(self) -> usize {
-        self.height * self.width * 3
+        self.height * self.width * self.channels
     }
 
     /// Padded height and width.
@@ -54,7 +64,7 @@ impl FrameSize {
     /// # Errors
     /// If the patch or a side is zero.
     pub fn check(self, section: &str) -> Result<(), ModelError> {
-        if self.patch == 0 || self.height == 0 || self.width == 0 {
+        if self.patch == 0 || self.height == 0 || self.width == 0 || self.channels == 0 {
             return Err(ModelError::Config(format!("[{section}] patch and frame size must be at least 1: {self:?}")));
         }
         Ok(())
@@ -77,31 +87,31 @@ impl FrameSize {
         Ok(bytes.len() / window)
     }
 
-    /// Bytes `[b, t, h, w, 3]` as floats `[b, t, padded h, padded w, 3]` in `[0, 1]`.
+    /// Bytes `[b, t, h, w, c]` as floats `[b, t, padded h, padded w, c]` in `[0, 1]`.
     pub(crate) fn to_tensor<B: Backend>(self, bytes: &[u8], b: usize, t: usize, device: &B::Device) -> Tensor<B, 5> {
-        let (high, wide) = self.padded();
-        let mut values = Vec::with_capacity(b * t * high * wide * 3);
+        let ((high, wide), c) = (self.padded(), self.channels);
+        let mut values = Vec::with_capacity(b * t * high * wide * c);
         for frame in bytes.chunks_exact(self.bytes()) {
             for y in 0..high {
-                let row = &frame[y.min(self.height - 1) * self.width * 3..][..self.width * 3];
+                let row = &frame[y.min(self.height - 1) * self.width * c..][..self.width * c];
                 values.extend(row.iter().map(|byte| f32::from(*byte) / 255.0));
-                let last = [row[row.len() - 3], row[row.len() - 2], row[row.len() - 1]];
+                let last = &row[row.len() - c..];
                 for _ in self.width..wide {
-                    values.extend(last.map(|byte| f32::from(byte) / 255.0));
+                    values.extend(last.iter().map(|byte| f32::from(*byte) / 255.0));
                 }
             }
         }
-        Tensor::from_data(TensorData::new(values, [b, t, high, wide, 3]), device)
+        Tensor::from_data(TensorData::new(values, [b, t, high, wide, c]), device)
     }
 
     /// The inverse of [`FrameSize::to_tensor`], rounded and clamped.
     pub(crate) fn to_bytes<B: Backend>(self, frames: Tensor<B, 5>) -> Vec<u8> {
-        let (high, wide) = self.padded();
+        let ((high, wide), c) = (self.padded(), self.channels);
         let values: Vec<f32> = frames.into_data().convert::<f32>().to_vec().expect("converted to f32 just now");
         let mut bytes = Vec::with_capacity(values.len());
-        for frame in values.chunks_exact(high * wide * 3) {
-            for row in frame.chunks_exact(wide * 3).take(self.height) {
-                bytes.extend(row[..self.width * 3].iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8));
+        for frame in values.chunks_exact(high * wide * c) {
+            for row in frame.chunks_exact(wide * c).take(self.height) {
+                bytes.extend(row[..self.width * c].iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8));
             }
         }
         bytes
@@ -117,12 +127,14 @@ mod tests {
     /// Catches: padding that shifts pixels or is not cropped again.
     #[test]
     fn odd_sizes_come_back_unchanged() {
-        let size = FrameSize { height: 5, width: 7, patch: 4 };
-        let bytes: Vec<u8> = (0..2 * 3 * size.bytes()).map(|i| (i * 7 % 256) as u8).collect();
-        let tensor = size.to_tensor::<Flex>(&bytes, 2, 3, &burn::backend::flex::FlexDevice);
-        assert_eq!(tensor.dims(), [2, 3, 8, 8, 3]);
-        assert_eq!(size.to_bytes(tensor), bytes);
-        assert_eq!(size.windows(&bytes, 3).unwrap(), 2);
-        assert!(size.windows(&bytes[1..], 3).is_err());
+        for channels in [RGB, 4] {
+            let size = FrameSize { height: 5, width: 7, patch: 4, channels };
+            let bytes: Vec<u8> = (0..2 * 3 * size.bytes()).map(|i| (i * 7 % 256) as u8).collect();
+            let tensor = size.to_tensor::<Flex>(&bytes, 2, 3, &burn::backend::flex::FlexDevice);
+            assert_eq!(tensor.dims(), [2, 3, 8, 8, channels]);
+            assert_eq!(size.to_bytes(tensor), bytes);
+            assert_eq!(size.windows(&bytes, 3).unwrap(), 2);
+            assert!(size.windows(&bytes[1..], 3).is_err());
+        }
     }
 }

@@ -18,13 +18,24 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::{Video, Windows};
 use crate::device::{Device, on_device};
+use crate::estimate::estimate_lam;
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
     Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig, change_weights, fan_in,
-    linear, patchify, reseed,
+    linear, patchify, reseed, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
+
+/// What frames are to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamInput {
+    /// Pixels (the paper's choice).
+    Pixels,
+    /// Tokens, as pictures of their codes: what the tokenizer lost cannot be seen (the paper's "token-input" ablation, §4.3).
+    Tokens,
+}
 
 /// What the encoder sees at each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +87,9 @@ pub struct LamConfig {
     pub device: String,
     /// Frames a training window; without temporal attention any length can be labelled.
     pub frames: usize,
-    /// Side of a square patch in pixels.
+    /// What frames are: `pixels` or `tokens`.
+    pub input: LamInput,
+    /// Side of a square patch in pixels, or in tokens: 1 is usual then.
     pub patch: usize,
     /// What the encoder sees.
     pub sees: LamEncoder,
@@ -100,10 +113,12 @@ pub struct LamConfig {
 
 impl Default for LamConfig {
     fn default() -> Self {
-        let stack = StackConfig { layers: 2, d: 64, heads: 4, ffn_mult: 4, qk_norm: false, temporal: false };
+        let stack =
+            StackConfig { layers: 2, d: 64, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: false };
         Self {
             device: "cpu".into(),
             frames: 4,
+            input: LamInput::Pixels,
             patch: 4,
             sees: LamEncoder::Pairs,
             pool: LamPool::Max,
@@ -159,14 +174,14 @@ impl LamConfig {
     }
 
     /// Frames that the decoder is given beside each other; the first prediction of a window is the frame after them.
-    fn given(&self) -> usize {
+    pub(crate) fn given(&self) -> usize {
         match self.history {
             LamDecoder::History | LamDecoder::LastFrame => 1,
             LamDecoder::LastTwo => 2,
         }
     }
 
-    fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
+    pub(crate) fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
         let values = size.patch_values();
         let (encoder, decoder) = (self.encoder.d, self.decoder.d);
         let seen = match self.sees {
@@ -193,7 +208,7 @@ impl LamConfig {
 }
 
 #[derive(Module, Debug)]
-struct Net<B: Backend> {
+pub(crate) struct Net<B: Backend> {
     embed: Linear<B>,
     encoder_positions: Positions<B>,
     encoder: Stack<B>,
@@ -274,11 +289,11 @@ where
     }
 
     fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.draw(self.config.train.batch, rng)
+        self.windows.draw(self.config.train.part(), rng)
     }
 
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
-        let (b, t) = (self.config.train.batch, self.config.frames);
+        let (b, t) = (self.config.train.part(), self.config.frames);
         let grid = self.size.grid(b, t);
         let given = self.config.given();
         let patches = patchify(self.size.to_tensor::<B>(&batch, b, t, device), self.size.patch);
@@ -305,6 +320,10 @@ where
         Loss { value: loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
     }
 
+    fn logged(&self, (_, codes): &Self::Aux) -> Vec<(&'static str, f32)> {
+        usage(codes, self.config.quantizer.size())
+    }
+
     fn after_step(
         &self,
         mut model: Net<B>,
@@ -317,7 +336,8 @@ where
     }
 }
 
-/// Trains a latent action model (on) in directory `run`.
+/// Trains a latent action model (on) in directory `run`. With [`LamInput::Tokens`] the video is one of codes
+/// ([`crate::Tokenizer::draw_codes`]).
 ///
 /// # Errors
 /// See [`ModelError`]; nothing already in `run` is lost.
@@ -330,12 +350,13 @@ pub fn train_lam(
 ) -> Result<Outcome, ModelError> {
     config.check()?;
     let (height, width) = video.size();
-    let size = FrameSize { height, width, patch: config.patch };
+    let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
     size.check("lam")?;
     let task = Fit { config, size, windows: Windows::new(video, config.frames)? };
     let description = Description { config: config.clone(), size };
+    let cost = estimate_lam(config, video.size(), video.channels())?;
     on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
     })
 }
 
@@ -382,7 +403,7 @@ impl Lam {
         })
     }
 
-    /// Latent actions `[b, t-1]` of windows of frames `[b, t, h, w, 3]`: entry t leads from frame t to frame t+1.
+    /// Latent actions `[b, t-1]` of windows of frames `[b, t, h, w, 3]`, or of pictures of codes `[b, t, h, w, c]`: entry t leads from frame t to frame t+1.
     ///
     /// # Errors
     /// If the bytes are not whole windows of this model's frame size, or the windows are longer than its temporal attention.
@@ -402,7 +423,17 @@ impl Lam {
         self.config.quantizer.size()
     }
 
-    /// Height and width of frames in pixels.
+    /// What frames are to it.
+    pub fn input(&self) -> LamInput {
+        self.config.input
+    }
+
+    /// Values a pixel, or a token.
+    pub fn channels(&self) -> usize {
+        self.size.channels
+    }
+
+    /// Height and width of frames in pixels, or in tokens.
     pub fn size(&self) -> (usize, usize) {
         (self.size.height, self.size.width)
     }

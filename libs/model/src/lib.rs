@@ -26,6 +26,7 @@ mod data;
 mod device;
 mod dynamics;
 mod error;
+mod estimate;
 mod frames;
 mod i3d;
 mod kernels;
@@ -40,15 +41,16 @@ mod train;
 pub use clip_encoder::ClipEncoder;
 pub use data::{SourceError, TokenWindows, Video};
 pub use device::Device;
-pub use dynamics::{ActionMode, Dynamics, DynamicsConfig, train_dynamics};
+pub use dynamics::{ActionMode, ActionSource, Dynamics, DynamicsConfig, train_dynamics};
 pub use error::ModelError;
-pub use frames::FrameSize;
+pub use estimate::{Estimate, estimate_dynamics, estimate_lam, estimate_tokenizer};
+pub use frames::{FrameSize, RGB};
 pub use i3d::{I3d, I3dPreset};
-pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamPool, LamTarget, train_lam};
+pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamTarget, train_lam};
 pub use layers::{QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
-pub use train::{OptimizerKind, Outcome, Schedule, StepReport, TrainConfig, Watch, latest_step};
+pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step};
 
 /// Version of what the models compute and how checkpoints look; part of every work key.
 pub const MODEL_FORMAT: u32 = 2;

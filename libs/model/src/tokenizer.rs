@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 use crate::data::{Video, Windows};
 use crate::device::{Device, on_device};
-use crate::frames::FrameSize;
+use crate::estimate::estimate_tokenizer;
+use crate::frames::{FrameSize, RGB};
 use crate::kernels::Kernels;
 use crate::layers::{
     Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, change_weights, fan_in, indices, linear,
-    patchify, reseed, unpatchify,
+    patchify, reseed, unpatchify, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -45,7 +46,8 @@ pub struct TokenizerConfig {
 
 impl Default for TokenizerConfig {
     fn default() -> Self {
-        let stack = StackConfig { layers: 2, d: 128, heads: 4, ffn_mult: 4, qk_norm: false, temporal: true };
+        let stack =
+            StackConfig { layers: 2, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: true };
         Self {
             device: "cpu".into(),
             frames: 16,
@@ -83,12 +85,12 @@ impl TokenizerConfig {
 
     /// Frames that are drawn together in training. Where no frame sees another they are drawn one by one: sixteen frames of sixteen clips say
     /// more than sixteen of one.
-    fn span(&self) -> usize {
+    pub(crate) fn span(&self) -> usize {
         let alone = !self.encoder.temporal && !self.decoder.temporal && self.changed_pixel_weight == 1.0;
         if alone { 1 } else { self.frames }
     }
 
-    fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
+    pub(crate) fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
         let values = size.patch_values();
         let (encoder, decoder) = (self.encoder.d, self.decoder.d);
         Net {
@@ -105,7 +107,7 @@ impl TokenizerConfig {
 }
 
 #[derive(Module, Debug)]
-struct Net<B: Backend> {
+pub(crate) struct Net<B: Backend> {
     embed: Linear<B>,
     encoder_positions: Positions<B>,
     encoder: Stack<B>,
@@ -141,7 +143,7 @@ struct Fit<'a> {
 impl Fit<'_> {
     /// Windows of [`TokenizerConfig::span`] frames that hold as many frames as the batch's whole windows would.
     fn windows_a_step(&self) -> usize {
-        self.config.train.batch * self.config.frames / self.config.span()
+        self.config.train.part() * self.config.frames / self.config.span()
     }
 }
 
@@ -183,6 +185,10 @@ where
         Loss { value: loss, metrics: vec![("psnr_db", psnr)], aux: (coded.projected, coded.codes) }
     }
 
+    fn logged(&self, (_, codes): &Self::Aux) -> Vec<(&'static str, f32)> {
+        usage(codes, self.config.quantizer.size())
+    }
+
     fn after_step(
         &self,
         mut model: Net<B>,
@@ -218,18 +224,21 @@ pub fn train_tokenizer(
 ) -> Result<Outcome, ModelError> {
     config.check()?;
     let (height, width) = video.size();
-    let size = FrameSize { height, width, patch: config.patch };
+    let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     size.check("tokenizer")?;
     let task = Fit { config, size, windows: Windows::new(video, config.span())? };
     let description = Description { config: config.clone(), size };
+    let cost = estimate_tokenizer(config, video.size())?;
     on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, run, &device, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
     })
 }
 
 trait Coder: Send {
     fn encode(&self, frames: &[u8], b: usize) -> Vec<u16>;
     fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Vec<u8>;
+    /// Embedded codes `[codes, width]`.
+    fn codebook(&self, codes: usize) -> Vec<f32>;
 }
 
 struct Loaded<B: Backend> {
@@ -252,6 +261,11 @@ impl<B: Kernels> Coder for Loaded<B> {
         let (high, wide) = self.size.padded();
         self.size.to_bytes(unpatchify(rows, b, t, high, wide, self.size.patch))
     }
+
+    fn codebook(&self, codes: usize) -> Vec<f32> {
+        let all = self.net.quantizer.embed(indices::<B>(0..codes as i64, &self.device));
+        all.into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
+    }
 }
 
 /// A trained video tokenizer.
@@ -260,6 +274,7 @@ pub struct Tokenizer {
     size: FrameSize,
     frames: usize,
     codes: usize,
+    code_width: usize,
 }
 
 impl Tokenizer {
@@ -274,8 +289,9 @@ impl Tokenizer {
                 Ok(description.config.init::<B>(description.size, &device))
             })?;
             let Description { config, size } = description;
-            let loaded = Loaded { net, size, frames: config.frames, device };
-            Ok(Self { coder: Box::new(loaded), size, frames: config.frames, codes: config.quantizer.size() })
+            let coder = Box::new(Loaded { net, size, frames: config.frames, device });
+            let (codes, code_width) = (config.quantizer.size(), config.quantizer.width());
+            Ok(Self { coder, size, frames: config.frames, codes, code_width })
         })
     }
 
@@ -301,10 +317,33 @@ impl Tokenizer {
                 self.frames
             )));
         }
-        if let Some(token) = tokens.iter().find(|token| usize::from(**token) >= self.codes) {
-            return Err(ModelError::Data(format!("token {token} is not below the codebook's {}", self.codes)));
-        }
+        self.check_tokens(tokens)?;
         Ok(self.coder.decode(tokens, tokens.len() / window, t))
+    }
+
+    /// Tokens as pictures of their codes: bytes `[tokens, code width]`, in which −1 is 0 and 1 is 255. Different tokens have different bytes as long
+    /// as codes lie 1/127 apart in some dimension.
+    ///
+    /// # Errors
+    /// If a token is not of this codebook.
+    pub fn draw_codes(&self, tokens: &[u16]) -> Result<Vec<u8>, ModelError> {
+        self.check_tokens(tokens)?;
+        let width = self.code_width;
+        let byte = |value: &f32| ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8;
+        let codes: Vec<u8> = self.coder.codebook(self.codes).iter().map(byte).collect();
+        Ok(tokens.iter().flat_map(|token| &codes[usize::from(*token) * width..][..width]).copied().collect())
+    }
+
+    fn check_tokens(&self, tokens: &[u16]) -> Result<(), ModelError> {
+        match tokens.iter().find(|token| usize::from(**token) >= self.codes) {
+            Some(token) => Err(ModelError::Data(format!("token {token} is not below the codebook's {}", self.codes))),
+            None => Ok(()),
+        }
+    }
+
+    /// Values of an embedded code.
+    pub fn code_width(&self) -> usize {
+        self.code_width
     }
 
     /// The number of codes.

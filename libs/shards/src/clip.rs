@@ -112,6 +112,23 @@ impl ClipMeta {
     }
 }
 
+/// Two recordings' names of numbered actions (or effects) as one list, if none of them has two names: a recording in which the last
+/// ones never happened knows fewer, and one that gave a number no name knows it by the number.
+#[must_use]
+pub fn merge_names(one: &[String], other: &[String]) -> Option<Vec<String>> {
+    let merge = |id: usize| {
+        let unnamed = |name: &&String| **name == id.to_string();
+        match (one.get(id), other.get(id)) {
+            (Some(name), Some(same)) if name == same => Some(name.clone()),
+            (Some(number), Some(name)) if unnamed(&number) => Some(name.clone()),
+            (Some(name), Some(number)) if unnamed(&number) => Some(name.clone()),
+            (Some(_), Some(_)) => None,
+            (one, other) => one.or(other).cloned(),
+        }
+    };
+    (0..one.len().max(other.len())).map(merge).collect()
+}
+
 /// A clip with its frames: one row of a clip shard.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Clip {
@@ -138,5 +155,22 @@ impl Deref for Clip {
     type Target = ClipMeta;
     fn deref(&self) -> &ClipMeta {
         &self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: recordings of one game taken for those of two because in one of them nobody jumped, and of two taken for one.
+    #[test]
+    fn names_of_one_game_are_merged_and_of_two_are_not() {
+        let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let merged = |one: &str, other: &str| merge_names(&names(one), &names(other));
+        assert_eq!(merged("noop left", "noop left right"), Some(names("noop left right")));
+        assert_eq!(merged("noop 1 right", "0 left"), Some(names("noop left right")));
+        assert_eq!(merged("noop left", "left noop"), None);
+        assert_eq!(merged("noop 2", "noop 3"), None, "a number that is not its own is a name");
+        assert_eq!(merged("", "noop"), Some(names("noop")));
     }
 }

@@ -37,7 +37,7 @@ mod writer;
 
 pub use actions::{ActionWindow, read_actions, write_actions};
 pub use check::check_shard;
-pub use clip::{Clip, ClipMeta, Split};
+pub use clip::{Clip, ClipMeta, Split, merge_names};
 pub use clip_rows::{ClipRow, judged_columns, read_clip_rows, write_clip_rows};
 pub use error::{Error, Result};
 pub use frames::Frames;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_model::MODEL_FORMAT;
+use genie_model::{LamInput, MODEL_FORMAT};
 use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
 use genie_stage::config::{Config, DataConfig, Resolved};
 use genie_stage::key::Key;
@@ -96,7 +96,12 @@ impl Chain {
         let tokenizer = key("tokenizer").config(&sections.tokenizer.keyed()).input("clips", &clips).finish();
         let tokens =
             Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", &clips).finish();
-        let lam = key("lam").config(&sections.lam.keyed()).input("clips", &clips).finish();
+        let lam = key("lam").config(&sections.lam.keyed()).input("clips", &clips);
+        let lam = match sections.lam.0.input {
+            LamInput::Pixels => lam,
+            LamInput::Tokens => lam.input("tokenizer", &tokenizer).input("tokens", &tokens),
+        }
+        .finish();
         let actions =
             Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", &clips).finish();
         let dynamics = key("dynamics")

@@ -7,13 +7,17 @@
 mod args;
 mod chain;
 mod clips;
+mod codes;
 mod fill;
 mod fit;
+mod labeller;
 mod sections;
 
 pub use args::ModelArgs;
 pub use chain::{Chain, Sections};
 pub use clips::{Clips, footage};
+pub use codes::CodeVideo;
 pub use fill::{WindowModel, fill};
 pub use fit::{Fitted, fit};
+pub use labeller::Labeller;
 pub use sections::{DynamicsSection, LamSection, TokenizerSection};

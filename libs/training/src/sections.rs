@@ -46,5 +46,5 @@ section!(
 );
 
 fn keyed(train: &TrainConfig) -> TrainConfig {
-    TrainConfig { log_every: 1, checkpoint_every: 1, keep: 1, ..train.clone() }
+    TrainConfig { log_every: 1, checkpoint_every: 1, keep: 1, keep_every: 0, peak_tflops: 0.0, ..train.clone() }
 }

@@ -22,7 +22,7 @@ fn config((action_mode, previous_frame): Mode) -> DynamicsConfig {
     DynamicsConfig {
         action_mode,
         previous_frame,
-        stack: StackConfig { layers: 2, d: 32, heads: 2, ffn_mult: 2, qk_norm: true, temporal: true },
+        stack: StackConfig { layers: 2, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: true, temporal: true },
         min_mask_rate: 0.5,
         masked_frames: 1.0,
         changed_token_weight: 1.0,

@@ -5,17 +5,19 @@ use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
 
 use super::*;
+use crate::estimate::Estimate;
+use crate::frames::RGB;
 use crate::testing::{
     Ad, Clips, Quiet, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure, moving_square, noise,
     rng, seeded,
 };
 
 const T: usize = 5;
-const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4 };
+const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4, channels: RGB };
 
 /// What works: frame pairs, a decoder of the last two frames, the change, a finite scalar quantizer.
 fn works() -> LamConfig {
-    let stack = StackConfig { layers: 1, d: 32, heads: 2, ffn_mult: 2, qk_norm: false, temporal: false };
+    let stack = StackConfig { layers: 1, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: false };
     LamConfig {
         frames: T,
         encoder: stack.clone(),
@@ -187,7 +189,7 @@ fn two_motions_get_codes_of_their_own() {
     config.train = TrainConfig { batch: 16, steps: 700, ..Default::default() };
     let clips = (0..32).map(|seed| moving_square(16, 8, &motions, seed).0).collect();
     let video = Clips { size: (16, 16), clips };
-    let size = FrameSize { height: 16, width: 16, patch: 4 };
+    let size = FrameSize { height: 16, width: 16, patch: 4, channels: RGB };
     let task = Fit { config: &config, size, windows: Windows::new(&video, config.frames).unwrap() };
     let model = seeded(4, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
     let mut stream = rng(1);
@@ -235,8 +237,16 @@ fn labels_are_those_of_the_saved_model_whatever_the_batch() {
         let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), size: SIZE };
-        train::train::<Ad, _>(&spy, &config.train, &description, &runs.run("a"), &FlexDevice, &mut Quiet::default())
-            .unwrap();
+        train::train::<Ad, _>(
+            &spy,
+            &config.train,
+            &description,
+            &Estimate::default(),
+            &runs.run("a"),
+            &FlexDevice,
+            &mut Quiet::default(),
+        )
+        .unwrap();
         let saved = Loaded { net: spy.model().valid(), config: config.clone(), size: SIZE, device: FlexDevice };
         let lam = Lam::load(&runs.run("a"), &Device::Cpu).unwrap();
 

@@ -5,7 +5,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::{Grid, Norm, fan_in, linear};
+use super::{Grid, Norm, StackConfig, fan_in, linear};
 use crate::kernels::{Attend, Axis, Kernels, attend};
 
 /// `x ↦ W_o attention(norm(x))`, without the residual.
@@ -20,36 +20,37 @@ pub struct Attention<B: Backend> {
 }
 
 impl<B: Kernels> Attention<B> {
-    /// `depth` is the number of residual branches in the stack, which scales the output's initial weights down.
-    pub fn new(d: usize, heads: usize, qk_norm: bool, depth: usize, device: &B::Device) -> Self {
-        let head_norm = || qk_norm.then(|| Norm::new(d / heads, device));
+    /// The number of residual branches in the stack scales the output's initial weights down.
+    pub fn new(config: &StackConfig, device: &B::Device) -> Self {
+        let (d, inner) = (config.d, config.inner());
+        let head_norm = || config.qk_norm.then(|| Norm::new(config.head_width(), device));
         Self {
             norm: Norm::new(d, device),
-            qkv: linear(d, 3 * d, fan_in(d), device),
+            qkv: linear(d, 3 * inner, fan_in(d), device),
             query_norm: head_norm(),
             key_norm: head_norm(),
-            output: linear(d, d, fan_in(d) / (depth as f64).sqrt(), device),
-            heads,
+            output: linear(inner, d, fan_in(inner) / (config.branches() as f64).sqrt(), device),
+            heads: config.heads,
         }
     }
 
-    /// Packed queries, keys and values of rows `[n, d]`: `[n, 3d]`.
+    /// Packed queries, keys and values of rows `[n, d]`: `[n, 3·inner]`, where `inner` is heads × head dim.
     pub fn pack(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let qkv = self.qkv.forward(self.norm.forward(x));
         let (Some(query_norm), Some(key_norm)) = (&self.query_norm, &self.key_norm) else {
             return qkv;
         };
         let [rows, packed] = qkv.dims();
-        let d = packed / 3;
+        let inner = packed / 3;
         let per_head = |part: Tensor<B, 2>, norm: &Norm<B>| {
-            norm.forward(part.reshape([rows * self.heads, d / self.heads])).reshape([rows, d])
+            norm.forward(part.reshape([rows * self.heads, inner / self.heads])).reshape([rows, inner])
         };
-        let query = per_head(qkv.clone().narrow(1, 0, d), query_norm);
-        let key = per_head(qkv.clone().narrow(1, d, d), key_norm);
-        Tensor::cat(vec![query, key, qkv.narrow(1, 2 * d, d)], 1)
+        let query = per_head(qkv.clone().narrow(1, 0, inner), query_norm);
+        let key = per_head(qkv.clone().narrow(1, inner, inner), key_norm);
+        Tensor::cat(vec![query, key, qkv.narrow(1, 2 * inner, inner)], 1)
     }
 
-    /// Attention of packed rows; only the last `queries` frames of the grid ask. `[b*t*s, 3d]` to `[b*queries*s, d]`.
+    /// Attention of packed rows; only the last `queries` frames of the grid ask. `[b*t*s, 3·inner]` to `[b*queries*s, d]`.
     pub fn mix(&self, qkv: Tensor<B, 2>, grid: Grid, axis: Axis, queries: usize) -> Tensor<B, 2> {
         let shape = Attend { b: grid.b, t: grid.t, s: grid.s, heads: self.heads, axis, queries };
         self.output.forward(attend(qkv, shape))

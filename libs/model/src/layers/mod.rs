@@ -8,7 +8,7 @@ mod transformer;
 
 pub use attention::Attention;
 pub use embed::{Positions, patchify, unpatchify};
-pub use quantize::{Quantized, Quantizer, QuantizerConfig, QuantizerKind, reseed};
+pub use quantize::{Quantized, Quantizer, QuantizerConfig, QuantizerKind, reseed, usage};
 pub use transformer::{Past, Stack, StackConfig};
 
 use burn::module::{Module, Param};

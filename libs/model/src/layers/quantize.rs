@@ -258,6 +258,18 @@ impl<B: Kernels> Quantizer<B> {
     }
 }
 
+/// How many of `size` codes a batch of codes `[n]` uses, and their perplexity, e^entropy: the number of codes in effective use.
+pub fn usage<B: Backend>(codes: &Tensor<B, 1, Int>, size: usize) -> Vec<(&'static str, f32)> {
+    let mut counts = vec![0_u32; size];
+    for code in codes.clone().into_data().iter::<i64>() {
+        counts[code as usize] += 1;
+    }
+    let total = counts.iter().sum::<u32>() as f32;
+    let shares = counts.iter().filter(|count| **count > 0).map(|count| *count as f32 / total);
+    let entropy: f32 = shares.clone().map(|share| -share * share.ln()).sum();
+    vec![("codes_used", shares.count() as f32), ("perplexity", entropy.exp())]
+}
+
 /// Steps between looks for codes that nobody chose.
 const RESEED_EVERY: usize = 20;
 
@@ -318,6 +330,21 @@ mod tests {
             assert!(codes.iter().all(|code| (0..config.size() as i64).contains(code)));
             assert!(codes.iter().collect::<std::collections::HashSet<_>>().len() > 8, "{kind:?} uses few codes");
         }
+    }
+
+    /// Catches: unused codes counted, an entropy in bits, a perplexity that is an entropy.
+    #[test]
+    fn usage_counts_codes_and_how_evenly_they_are_used() {
+        let codes = |values: &[i64]| indices::<Flex>(values.iter().copied(), &burn::backend::flex::FlexDevice);
+        let near = |values: &[i64], expected: [f32; 2]| {
+            let found = usage(&codes(values), 8);
+            assert_eq!(found[0], ("codes_used", expected[0]));
+            assert!((found[1].1 - expected[1]).abs() < 1e-4, "{found:?}");
+        };
+        near(&[3, 3, 3], [1.0, 1.0]);
+        near(&[0, 7, 0, 7], [2.0, 2.0]);
+        // Shares of 1/2, 1/4 and 1/4: 1.5 bits.
+        near(&[1, 1, 2, 5], [3.0, 2.0_f32.powf(1.5)]);
     }
 
     /// Catches: a quantizer that cuts the gradient, so that the encoder never learns, and a codebook without gradient.

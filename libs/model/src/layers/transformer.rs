@@ -23,6 +23,9 @@ pub struct StackConfig {
     pub d: usize,
     /// Attention heads.
     pub heads: usize,
+    /// Width of a head (the paper's k/q size); 0: the width divided by the heads.
+    #[serde(default)]
+    pub head_dim: usize,
     /// Hidden width of the feed-forward layer, in widths.
     pub ffn_mult: usize,
     /// Layer norm on queries and keys.
@@ -33,19 +36,34 @@ pub struct StackConfig {
 
 impl StackConfig {
     /// # Errors
-    /// If the width is not a multiple of the heads, or anything is zero.
+    /// If the width is not a multiple of the heads where they have no width of their own, or anything else is zero.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
         if self.layers == 0
             || self.heads == 0
             || self.ffn_mult == 0
             || self.d == 0
-            || !self.d.is_multiple_of(self.heads)
+            || (self.head_dim == 0 && !self.d.is_multiple_of(self.heads))
         {
             return Err(ModelError::Config(format!(
-                "[{section}] layers, heads and ffn_mult must be at least 1 and the width a multiple of the heads: {self:?}"
+                "[{section}] layers, d, heads and ffn_mult must be at least 1, and d a multiple of heads or head_dim given: {self:?}"
             )));
         }
         Ok(())
+    }
+
+    /// Width of a head.
+    pub fn head_width(&self) -> usize {
+        if self.head_dim == 0 { self.d / self.heads } else { self.head_dim }
+    }
+
+    /// Width of all heads together, which is that of queries, of keys and of values.
+    pub fn inner(&self) -> usize {
+        self.heads * self.head_width()
+    }
+
+    /// Residual branches.
+    pub fn branches(&self) -> usize {
+        self.layers * if self.temporal { 3 } else { 2 }
     }
 
     /// Positions for this stack's rows: up to `frames` frames of `lead` positions and a picture of rows and columns.
@@ -77,16 +95,15 @@ struct Block<B: Backend> {
 
 impl<B: Kernels> Block<B> {
     fn new(config: &StackConfig, device: &B::Device) -> Self {
-        let StackConfig { d, heads, ffn_mult, qk_norm, temporal, .. } = *config;
-        let branches = config.layers * if temporal { 3 } else { 2 };
-        let attention = || Attention::new(d, heads, qk_norm, branches, device);
-        let hidden = d * ffn_mult;
+        let d = config.d;
+        let attention = || Attention::new(config, device);
+        let hidden = d * config.ffn_mult;
         Self {
             space: attention(),
-            time: temporal.then(attention),
+            time: config.temporal.then(attention),
             norm: Norm::new(d, device),
             up: linear(d, hidden, fan_in(d), device),
-            down: linear(hidden, d, fan_in(hidden) / (branches as f64).sqrt(), device),
+            down: linear(hidden, d, fan_in(hidden) / (config.branches() as f64).sqrt(), device),
         }
     }
 
@@ -107,7 +124,7 @@ impl<B: Kernels> Block<B> {
 /// Keys and values of the frames so far, for [`Stack::next_frame`].
 #[derive(Clone, Debug)]
 pub struct Past<B: Backend> {
-    /// Packed rows `[b, t, s*3d]` of each block's temporal attention; empty before the first frame.
+    /// Packed rows `[b, t, s*3·inner]` of each block's temporal attention; empty before the first frame.
     blocks: Vec<Tensor<B, 3>>,
 }
 
@@ -171,8 +188,11 @@ mod tests {
 
     use super::*;
 
+    /// Heads wider than the stack, as in some of the paper's sizes.
     fn stack() -> (Stack<Flex>, Tensor<Flex, 2>, Grid) {
-        let config = StackConfig { layers: 2, d: 16, heads: 2, ffn_mult: 2, qk_norm: true, temporal: true };
+        let config =
+            StackConfig { layers: 2, d: 16, heads: 2, head_dim: 12, ffn_mult: 2, qk_norm: true, temporal: true };
+        config.check("stack").unwrap();
         let grid = Grid { b: 2, t: 5, s: 3 };
         let device = burn::backend::flex::FlexDevice;
         (config.init(&device), Tensor::random([grid.rows(), 16], Distribution::Default, &device), grid)

@@ -5,6 +5,7 @@ use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
 
 use super::*;
+use crate::estimate::Estimate;
 use crate::layers::QuantizerKind;
 use crate::testing::{
     Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, frames_of,
@@ -15,7 +16,7 @@ const T: usize = 4;
 const KINDS: [QuantizerKind; 2] = [QuantizerKind::Vq, QuantizerKind::Fsq];
 
 fn config(kind: QuantizerKind) -> TokenizerConfig {
-    let stack = StackConfig { layers: 1, d: 32, heads: 2, ffn_mult: 2, qk_norm: false, temporal: true };
+    let stack = StackConfig { layers: 1, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
     TokenizerConfig {
         frames: T,
         encoder: stack.clone(),
@@ -27,7 +28,7 @@ fn config(kind: QuantizerKind) -> TokenizerConfig {
 }
 
 fn size(side: usize) -> FrameSize {
-    FrameSize { height: side, width: side, patch: 4 }
+    FrameSize { height: side, width: side, patch: 4, channels: RGB }
 }
 
 fn net(kind: QuantizerKind, size: FrameSize) -> Net<Flex> {
@@ -139,12 +140,20 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         let mut config = config(kind);
         config.quantizer.centre = centre;
         let video = Clips::noise((10, 6), &[T, T + 3]);
-        let size = FrameSize { height: 10, width: 6, patch: 4 };
+        let size = FrameSize { height: 10, width: 6, patch: 4, channels: RGB };
         let task = Fit { config: &config, size, windows: Windows::new(&video, T).unwrap() };
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), size };
-        train::train::<Ad, _>(&spy, &config.train, &description, &runs.run("a"), &FlexDevice, &mut Quiet::default())
-            .unwrap();
+        train::train::<Ad, _>(
+            &spy,
+            &config.train,
+            &description,
+            &Estimate::default(),
+            &runs.run("a"),
+            &FlexDevice,
+            &mut Quiet::default(),
+        )
+        .unwrap();
 
         let saved = Loaded { net: spy.model().valid(), size, frames: T, device: FlexDevice };
         let tokenizer = Tokenizer::load(&runs.run("a"), &Device::Cpu).unwrap();
@@ -154,6 +163,18 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         assert_eq!(tokens, tokenizer.encode(&frames).unwrap(), "a second time");
         assert_eq!(tokenizer.decode(&tokens, T).unwrap(), saved.decode(&tokens, 3, T));
         assert_eq!((tokenizer.frames(), tokenizer.size(), tokenizer.grid()), (T, (10, 6), (3, 2)));
+
+        // Tokens as pictures of codes: in their order, and no two alike.
+        let width = tokenizer.code_width();
+        let codes: Vec<u16> = (0..tokenizer.codebook_size() as u16).collect();
+        let pictures = tokenizer.draw_codes(&codes).unwrap();
+        let drawn: std::collections::BTreeSet<&[u8]> = pictures.chunks_exact(width).collect();
+        assert_eq!(drawn.len(), codes.len(), "{kind:?}: two codes look alike");
+        let few = tokenizer.draw_codes(&[5, 0, 5]).unwrap();
+        assert_eq!(
+            few,
+            [&pictures[5 * width..6 * width], &pictures[..width], &pictures[5 * width..6 * width]].concat()
+        );
     }
 }
 
@@ -162,12 +183,13 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
 fn what_does_not_fit_is_refused() {
     let size = size(8);
     let loaded = loaded(QuantizerKind::Vq, size);
-    let tokenizer = Tokenizer { coder: Box::new(loaded), size, frames: T, codes: 64 };
+    let tokenizer = Tokenizer { coder: Box::new(loaded), size, frames: T, codes: 64, code_width: 8 };
     assert!(tokenizer.encode(&noise(T * size.bytes() - 1, 1)).is_err());
     assert!(tokenizer.decode(&vec![63; T * size.positions()], T).is_ok());
     assert!(tokenizer.decode(&vec![64; T * size.positions()], T).is_err(), "a token beyond the codebook");
     assert!(tokenizer.decode(&vec![0; (T + 1) * size.positions()], T + 1).is_err(), "a window too long");
     assert!(tokenizer.decode(&[0; 3], 1).is_err(), "a part of a frame");
+    assert!(tokenizer.draw_codes(&[64]).is_err(), "a token beyond the codebook");
 }
 
 /// Catches: a codebook so large that the dynamics model's mask token, the number after the last code, does not fit a

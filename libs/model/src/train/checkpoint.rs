@@ -1,4 +1,4 @@
-//! Checkpoints: `step-N/` with `model.safetensors`, `optimizer.bin`, `model.json` (what to build) and, written last, `state.json` with the
+//! Checkpoints: `step-N/` with `model.safetensors`, `average.safetensors` where a moving average is kept, `optimizer.bin`, `model.json` (what to build) and, written last, `state.json` with the
 //! hashes of the others. A directory without a fitting `state.json` does not count, so a killed run leaves nothing half-visible.
 
 use std::fs;
@@ -14,9 +14,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::TrainConfig;
 use crate::ModelError;
 
 const WEIGHTS: &str = "model.safetensors";
+const AVERAGE: &str = "average.safetensors";
 const OPTIMIZER: &str = "optimizer.bin";
 const CONFIG: &str = "model.json";
 const STATE: &str = "state.json";
@@ -30,6 +32,12 @@ struct State {
     parameters: Vec<u64>,
     /// BLAKE3 of each other file.
     hashes: Vec<(String, String)>,
+}
+
+impl State {
+    fn holds(&self, file: &str) -> bool {
+        self.hashes.iter().any(|(name, _)| name == file)
+    }
 }
 
 /// The complete checkpoints in a run's directory, oldest first.
@@ -89,21 +97,34 @@ impl<B: Backend> ModuleVisitor<B> for Zero<B> {
     }
 }
 
-/// Writes `step-{step}` and removes the oldest checkpoints beyond `keep`. Weights that are no numbers are not saved: they would
+/// What a checkpoint holds.
+pub struct Snapshot<'a, M, A, O, C> {
+    /// The weights.
+    pub model: M,
+    /// Their moving average, where one is kept.
+    pub average: Option<A>,
+    /// The optimizer with its moments.
+    pub optimizer: O,
+    /// What to build.
+    pub description: &'a C,
+}
+
+/// Writes `step-{step}` and removes the oldest checkpoints that `config` does not keep. Weights that are no numbers are not saved: they would
 /// take the place of the last good ones.
-pub fn save<B, M, O>(
+pub fn save<B, M, O, C>(
     run: &Utf8Path,
     step: usize,
-    model: &M,
-    optimizer: &O,
-    config: &impl Serialize,
-    keep: usize,
+    snapshot: &Snapshot<'_, M, M::InnerModule, O, C>,
+    config: &TrainConfig,
 ) -> Result<(), ModelError>
 where
     B: AutodiffBackend,
     M: AutodiffModule<B> + ModuleSnapshot<B>,
+    M::InnerModule: ModuleSnapshot<B::InnerBackend>,
     O: Optimizer<M, B>,
+    C: Serialize,
 {
+    let Snapshot { model, average, optimizer, description } = snapshot;
     let mut zero = Zero::<B>(None);
     model.visit(&mut zero);
     if zero.0.is_some_and(|zero| !zero.into_data().iter::<f32>().all(f32::is_finite)) {
@@ -120,18 +141,22 @@ where
     let at = |name: &str| temporary.join(name);
 
     // Burn's own metadata come in a random order; without them the same weights are the same bytes, and hash alike.
-    let mut store = SafetensorsStore::from_file(at(WEIGHTS).as_std_path()).clear_metadata();
-    model.save_into(&mut store).map_err(|error| ModelError::checkpoint(at(WEIGHTS), error))?;
+    let store = |name| SafetensorsStore::from_file(at(name).as_std_path()).clear_metadata();
+    model.save_into(&mut store(WEIGHTS)).map_err(|error| ModelError::checkpoint(at(WEIGHTS), error))?;
+    if let Some(average) = average {
+        average.save_into(&mut store(AVERAGE)).map_err(|error| ModelError::checkpoint(at(AVERAGE), error))?;
+    }
     BinFileRecorder::<FullPrecisionSettings>::new()
         .record(optimizer.to_record(), at("optimizer").into())
         .map_err(|error| ModelError::checkpoint(at(OPTIMIZER), error))?;
-    let json = serde_json::to_vec_pretty(config).expect("a config is plain data");
+    let json = serde_json::to_vec_pretty(description).expect("a config is plain data");
     fs::write(at(CONFIG), json).map_err(ModelError::io(at(CONFIG)))?;
 
     let mut ids = Ids(Vec::new());
     model.visit(&mut ids);
     let hashes = [WEIGHTS, OPTIMIZER, CONFIG]
         .into_iter()
+        .chain(average.as_ref().map(|_| AVERAGE))
         .map(|name| Ok((name.to_owned(), hash(&at(name))?)))
         .collect::<Result<_, ModelError>>()?;
     let state = State { format: FORMAT, step, parameters: ids.0, hashes };
@@ -145,7 +170,8 @@ where
     write_state().map_err(ModelError::io(&target))?;
 
     let steps = steps(run);
-    for old in &steps[..steps.len().saturating_sub(keep)] {
+    let forever = |step: &&usize| config.keep_every > 0 && step.is_multiple_of(config.keep_every);
+    for old in steps[..steps.len().saturating_sub(config.keep)].iter().filter(|step| !forever(step)) {
         let path = directory(run, *old);
         fs::remove_dir_all(&path).map_err(ModelError::io(&path))?;
     }
@@ -178,10 +204,9 @@ fn read_state(path: &Utf8Path, files: &[&str]) -> Result<State, ModelError> {
 }
 
 fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(
-    path: &Utf8Path,
+    weights: Utf8PathBuf,
     model: &mut M,
 ) -> Result<(), ModelError> {
-    let weights = path.join(WEIGHTS);
     let mut store = SafetensorsStore::from_file(weights.as_std_path());
     let result = model.load_from(&mut store).map_err(|error| ModelError::checkpoint(&weights, error))?;
     if !result.unused.is_empty() {
@@ -190,7 +215,8 @@ fn load_weights<B: Backend, M: Module<B> + ModuleSnapshot<B>>(
     Ok(())
 }
 
-/// The newest checkpoint of a run: its configuration, and the model that `build` makes of it with the weights loaded.
+/// The newest checkpoint of a run: its configuration, and the model that `build` makes of it with the weights loaded, or their moving average where one
+/// is kept.
 pub fn load_model<C, B, M>(
     run: &Utf8Path,
     build: impl FnOnce(&C) -> Result<M, ModelError>,
@@ -203,34 +229,52 @@ where
     let step = latest_step(run)
         .ok_or_else(|| ModelError::checkpoint(run, "holds no complete checkpoint: train the model first"))?;
     let path = directory(run, step);
-    read_state(&path, &[WEIGHTS, CONFIG])?;
+    let state = read_state(&path, &[WEIGHTS, AVERAGE, CONFIG])?;
     let config_path = path.join(CONFIG);
     let bytes = fs::read(&config_path).map_err(ModelError::io(&config_path))?;
     let config = serde_json::from_slice(&bytes).map_err(|error| ModelError::checkpoint(&config_path, error))?;
     let mut model = build(&config)?;
-    load_weights(&path, &mut model)?;
+    let weights = if state.holds(AVERAGE) { AVERAGE } else { WEIGHTS };
+    load_weights(path.join(weights), &mut model)?;
     Ok((config, model))
 }
 
-/// The newest checkpoint of a run to train on from, if there is one: `(step, model, optimizer)`.
+/// Where a run stands.
+pub struct Progress<M, A, O> {
+    /// Steps done.
+    pub step: usize,
+    /// The weights.
+    pub model: M,
+    /// Their moving average, where one was kept.
+    pub average: Option<A>,
+    /// The optimizer with its moments.
+    pub optimizer: O,
+}
+
+/// The newest checkpoint of a run to train on from; `model` and `optimizer` as they are where there is none.
 pub fn resume<B, M, O>(
     run: &Utf8Path,
     mut model: M,
     optimizer: O,
     device: &B::Device,
-) -> Result<(usize, M, O), ModelError>
+) -> Result<Progress<M, M::InnerModule, O>, ModelError>
 where
     B: AutodiffBackend,
     M: AutodiffModule<B> + ModuleSnapshot<B>,
+    M::InnerModule: ModuleSnapshot<B::InnerBackend>,
     O: Optimizer<M, B>,
 {
-    let Some(step) = latest_step(run) else { return Ok((0, model, optimizer)) };
+    let Some(step) = latest_step(run) else { return Ok(Progress { step: 0, model, average: None, optimizer }) };
     let path = directory(run, step);
-    let state = read_state(&path, &[WEIGHTS, OPTIMIZER])?;
-    load_weights(&path, &mut model)?;
+    let state = read_state(&path, &[WEIGHTS, AVERAGE, OPTIMIZER])?;
+    let average = state.holds(AVERAGE).then(|| {
+        let mut average = model.valid();
+        load_weights(path.join(AVERAGE), &mut average).map(|()| average)
+    });
+    load_weights(path.join(WEIGHTS), &mut model)?;
     let model = model.map(&mut WithIds(state.parameters.into_iter()));
     let record = BinFileRecorder::<FullPrecisionSettings>::new()
         .load(path.join("optimizer").into(), device)
         .map_err(|error| ModelError::checkpoint(path.join(OPTIMIZER), error))?;
-    Ok((step, model, optimizer.load_record(record)))
+    Ok(Progress { step, model, average: average.transpose()?, optimizer: optimizer.load_record(record) })
 }

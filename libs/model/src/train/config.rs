@@ -13,6 +13,8 @@ pub enum Schedule {
     Constant,
     /// Falls along half a cosine to `final_lr`.
     Cosine,
+    /// Stays, then falls in a straight line to `final_lr` over the last `decay` of the steps (warm-up, stable, decay).
+    Wsd,
 }
 
 /// Options of a training run, the same for every model.
@@ -23,6 +25,9 @@ pub struct TrainConfig {
     pub steps: usize,
     /// Windows a step.
     pub batch: usize,
+    /// Parts that a step's windows go through the model in, one after the other, where all at once do not fit into memory. Their gradients are averaged;
+    /// what is a mean over a batch (a centring quantizer's, a weighted loss's) is one over a part.
+    pub accumulate: usize,
     /// What moves the matrices of the transformer's blocks: `adamw`, or `muon`.
     pub optimizer: OptimizerKind,
     /// Peak learning rate of AdamW.
@@ -35,6 +40,10 @@ pub struct TrainConfig {
     pub warmup: usize,
     /// How the learning rate goes on.
     pub schedule: Schedule,
+    /// Share of the steps in which a `wsd` schedule falls.
+    pub decay: f64,
+    /// Weights of the moving average that is used of the trained model: how much of it each step keeps, 0.999 say; 0: the last weights are used.
+    pub ema: f64,
     /// AdamW's β₁.
     pub beta_1: f32,
     /// AdamW's β₂.
@@ -51,6 +60,10 @@ pub struct TrainConfig {
     pub checkpoint_every: usize,
     /// Checkpoints kept.
     pub keep: usize,
+    /// Checkpoints of every so many steps are kept beside those; 0: none.
+    pub keep_every: usize,
+    /// Peak speed of the device in TFLOP/s, to tell the share that is used (`mfu`); 0: unknown, and not told.
+    pub peak_tflops: f64,
 }
 
 impl Default for TrainConfig {
@@ -59,12 +72,15 @@ impl Default for TrainConfig {
         Self {
             steps: 1000,
             batch: 8,
+            accumulate: 1,
             optimizer: OptimizerKind::AdamW,
             lr: 1e-3,
             matrix_lr: 0.01,
             final_lr: 1e-5,
             warmup: 50,
             schedule: Schedule::Cosine,
+            decay: 0.2,
+            ema: 0.0,
             beta_1: 0.9,
             beta_2: 0.9,
             weight_decay: 1e-4,
@@ -73,6 +89,8 @@ impl Default for TrainConfig {
             log_every: 10,
             checkpoint_every: 200,
             keep: 2,
+            keep_every: 0,
+            peak_tflops: 0.0,
         }
     }
 }
@@ -80,9 +98,11 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// The learning rate of a step, counted from 0.
     pub fn lr_at(&self, step: usize) -> f64 {
+        let fallen = |done: f64| self.lr + (self.final_lr - self.lr) * done.clamp(0.0, 1.0);
         let warm = ((step + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
         let rest = match self.schedule {
             Schedule::Constant => self.lr,
+            Schedule::Wsd => fallen(1.0 - (self.steps as f64 - step as f64) / (self.decay * self.steps as f64)),
             Schedule::Cosine => {
                 let length = self.steps.saturating_sub(self.warmup).max(1) as f64;
                 let done = (step.saturating_sub(self.warmup) as f64 / length).min(1.0);
@@ -90,6 +110,11 @@ impl TrainConfig {
             }
         };
         warm * rest
+    }
+
+    /// Windows of a part of a step.
+    pub fn part(&self) -> usize {
+        self.batch / self.accumulate
     }
 
     /// # Errors
@@ -100,6 +125,17 @@ impl TrainConfig {
         if counts.contains(&0) || !positive(self.lr) || !positive(self.matrix_lr) {
             return Err(ModelError::Config(format!(
                 "[{section}.train] steps, batch, log_every, checkpoint_every and keep must be at least 1, lr and matrix_lr above 0"
+            )));
+        }
+        if self.accumulate == 0 || !self.batch.is_multiple_of(self.accumulate) {
+            return Err(ModelError::Config(format!(
+                "[{section}.train] a batch of {} cannot be taken in {} equal parts (accumulate)",
+                self.batch, self.accumulate
+            )));
+        }
+        if !(self.decay > 0.0 && self.decay <= 1.0 && (0.0..1.0).contains(&self.ema)) {
+            return Err(ModelError::Config(format!(
+                "[{section}.train] decay is a share above 0 and at most 1, ema one from 0 to below 1"
             )));
         }
         Ok(())
@@ -119,5 +155,23 @@ mod tests {
         assert!((config.lr_at(10) - 1.0).abs() < 1e-12);
         assert!((config.lr_at(55) - 0.55).abs() < 1e-12);
         assert!((config.lr_at(100) - 0.1).abs() < 1e-12);
+    }
+
+    /// Catches: a decay that begins at once, never ends, or jumps.
+    #[test]
+    fn a_stable_rate_falls_at_the_end_only() {
+        let config = TrainConfig {
+            steps: 100,
+            warmup: 10,
+            lr: 1.0,
+            final_lr: 0.0,
+            schedule: Schedule::Wsd,
+            decay: 0.25,
+            ..Default::default()
+        };
+        assert!((config.lr_at(4) - 0.5).abs() < 1e-12);
+        assert!([9, 40, 75].iter().all(|step| (config.lr_at(*step) - 1.0).abs() < 1e-12));
+        assert!((config.lr_at(80) - 0.8).abs() < 1e-12);
+        assert!((config.lr_at(99) - 0.04).abs() < 1e-12);
     }
 }

@@ -1,17 +1,21 @@
-//! `metrics.jsonl`: one machine-readable line a logged step. After a resume, lines beyond the checkpoint are cut, so that no step is there twice.
+//! `metrics.jsonl`: one machine-readable line a logged step, and the same as TensorBoard's events. After a resume, lines beyond the checkpoint are cut, so
+//! that no step is there twice.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 use super::StepReport;
+use super::events::Events;
 use crate::ModelError;
 
 pub struct MetricsLog {
     path: Utf8PathBuf,
     file: File,
+    events: Events,
 }
 
 impl MetricsLog {
@@ -23,30 +27,59 @@ impl MetricsLog {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(ModelError::io(path)(error)),
         };
-        let kept: String = before
-            .split_inclusive('\n')
-            .filter(|line| {
-                serde_json::from_str::<Value>(line)
-                    .is_ok_and(|value| value["step"].as_u64().is_some_and(|s| s <= step as u64))
-            })
-            .collect();
-        fs::write(&path, kept).map_err(ModelError::io(&path))?;
+        let parsed = |line: &str| serde_json::from_str::<Value>(line).ok();
+        let old = |value: &Value| value["step"].as_u64().is_some_and(|logged| logged <= step as u64);
+        let kept: Vec<(&str, Value)> =
+            before.split_inclusive('\n').filter_map(|line| Some((line, parsed(line).filter(old)?))).collect();
+        fs::write(&path, kept.iter().map(|(line, _)| *line).collect::<String>()).map_err(ModelError::io(&path))?;
+        let mut events = Events::create(run, kept.first().map_or_else(now, |(_, value)| seconds(value)))?;
+        for (_, value) in &kept {
+            tell(&mut events, value)?;
+        }
         let file = OpenOptions::new().append(true).open(&path).map_err(ModelError::io(&path))?;
-        Ok(Self { path, file })
+        Ok(Self { path, file, events })
     }
 
     pub fn line(&mut self, report: &StepReport) -> Result<(), ModelError> {
         let mut line = json!({
             "step": report.step,
+            "time": now(),
             "loss": report.loss,
             "lr": report.lr,
             "grad_norm": report.grad_norm,
-            "seconds_per_step": report.seconds_per_step,
-            "data_wait_share": report.data_wait_share,
+            "seconds_per_step": report.speed.seconds_per_step,
+            "data_wait_share": report.speed.data_wait_share,
+            "forward_share": report.speed.forward_share,
+            "backward_share": report.speed.backward_share,
+            "optimizer_share": report.speed.optimizer_share,
+            "tokens_per_second": report.speed.tokens_per_second,
+            "tflops": report.speed.tflops,
+            "eta_seconds": report.speed.eta_seconds,
         });
+        if let Some(mfu) = report.speed.mfu {
+            line["mfu"] = json!(mfu);
+        }
         for (name, value) in &report.metrics {
             line[*name] = json!(value);
         }
-        writeln!(self.file, "{line}").map_err(ModelError::io(&self.path))
+        writeln!(self.file, "{line}").map_err(ModelError::io(&self.path))?;
+        tell(&mut self.events, &line)
     }
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+fn seconds(line: &Value) -> f64 {
+    line["time"].as_f64().unwrap_or_default()
+}
+
+/// A line's numbers as events.
+fn tell(events: &mut Events, line: &Value) -> Result<(), ModelError> {
+    let numbers = line.as_object().into_iter().flatten().filter(|(name, _)| !["step", "time"].contains(&name.as_str()));
+    let values: Vec<(&str, f32)> =
+        numbers.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()? as f32))).collect();
+    events.scalars(seconds(line), line["step"].as_u64().unwrap_or_default(), &values)
 }

@@ -125,7 +125,8 @@ mod tests {
     fn muon_moves_the_blocks_matrices_and_adamw_the_rest() {
         // Rows enough that every gradient has full rank.
         let grid = Grid { b: 8, t: 4, s: 5 };
-        let shape = StackConfig { layers: 1, d: 16, heads: 2, ffn_mult: 2, qk_norm: false, temporal: true };
+        let shape =
+            StackConfig { layers: 1, d: 16, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
         let values: Vec<f32> =
             noise(grid.rows() * 16, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
         let step = |optimizer, size: f32| {

@@ -1,11 +1,10 @@
 //! The step loop. A [`Task`] says what a batch and a loss are; the loop does the rest.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
-use std::time::Instant;
 
 use burn::module::AutodiffModule;
-use burn::optim::{GradientsParams, Optimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, Optimizer};
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
@@ -14,11 +13,16 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
+use super::TrainConfig;
+use super::average::Average;
+use super::checkpoint::{self, Progress, Snapshot, latest_step};
 use super::clip::clip_norm;
 use super::metrics::MetricsLog;
 use super::optimizer::Both;
-use super::{TrainConfig, checkpoint};
+use super::pace::{Pace, Phase, Speed};
+use super::saver::Saver;
 use crate::ModelError;
+use crate::estimate::Estimate;
 
 /// A loss and what is to be said about it.
 pub struct Loss<B: AutodiffBackend, A> {
@@ -57,6 +61,11 @@ pub trait Task<B: AutodiffBackend>: Sync {
         device: &B::Device,
     ) -> Loss<B, Self::Aux>;
 
+    /// Values for the log that take waiting for the device: asked for where a step is logged.
+    fn logged(&self, _aux: &Self::Aux) -> Vec<(&'static str, f32)> {
+        Vec::new()
+    }
+
     /// Changes to the model that no gradient makes (running means, dead codes).
     fn after_step(&self, model: Self::Model, _aux: Self::Aux, _step: usize, _rng: &mut ChaCha8Rng) -> Self::Model {
         model
@@ -76,10 +85,8 @@ pub struct StepReport {
     pub lr: f64,
     /// Norm of the whole gradient before clipping.
     pub grad_norm: f32,
-    /// Mean time a step since the last report.
-    pub seconds_per_step: f64,
-    /// Share of that time spent waiting for data.
-    pub data_wait_share: f64,
+    /// How fast it goes.
+    pub speed: Speed,
     /// The task's own values.
     pub metrics: Vec<(&'static str, f32)>,
 }
@@ -102,8 +109,8 @@ pub enum Outcome {
     Stopped(usize),
 }
 
-/// The random stream of a step: `kind` 0 for weights, 1 for batches, 2 for noise in the loss, 3 for what comes after the step.
-fn stream(seed: u64, kind: u64, step: usize) -> ChaCha8Rng {
+/// The random stream of a step, or of a part of one: `kind` 0 for weights, 1 for batches, 2 for noise in the loss, 3 for what comes after the step.
+pub(super) fn stream(seed: u64, kind: u64, step: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(4 * step as u64 + kind);
     rng
@@ -113,29 +120,37 @@ fn scalar<B: burn::tensor::backend::Backend>(value: Tensor<B, 1>) -> f32 {
     value.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
 }
 
-/// Trains (on) in directory `run`, where `model` is the description that checkpoints carry.
+/// A loss has exploded when it is more than so many times what it was at first, and one more so many: a loss near 0, or below, may well grow a hundredfold.
+const EXPLODED: f32 = 10.0;
+
+/// Trains (on) in directory `run`, where `description` is what checkpoints say of the model and `cost` what a step costs.
 ///
 /// # Errors
-/// On unreadable data or checkpoints, a failed write, or a loss that is no number.
+/// On unreadable data or checkpoints, a failed write, or a loss that is no number or has exploded.
 pub fn train<B: AutodiffBackend, T: Task<B>>(
     task: &T,
     config: &TrainConfig,
-    model: &impl Serialize,
+    description: &(impl Serialize + Sync),
+    cost: &Estimate,
     run: &Utf8Path,
     device: &B::Device,
     watch: &mut dyn Watch,
-) -> Result<Outcome, ModelError> {
-    let description = model;
+) -> Result<Outcome, ModelError>
+where
+    <T::Model as AutodiffModule<B>>::InnerModule: ModuleSnapshot<B::InnerBackend>,
+{
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
-    let (start, mut model, mut optimizer) = checkpoint::resume(run, task.init(device), Both::new(config), device)?;
+    let Progress { step: start, mut model, average, mut optimizer } =
+        checkpoint::resume(run, task.init(device), Both::new(config), device)?;
+    let mut average = (config.ema > 0.0).then(|| Average::new(average.unwrap_or_else(|| model.valid()), config.ema));
     let mut log = MetricsLog::open(run, start)?;
 
     thread::scope(|scope| {
         let (send, batches) = sync_channel(2);
         scope.spawn(move || {
-            for step in start..config.steps {
-                let batch = task.batch(&mut stream(config.seed, 1, step));
+            for part in start * config.accumulate..config.steps * config.accumulate {
+                let batch = task.batch(&mut stream(config.seed, 1, part));
                 let failed = batch.is_err();
                 if send.send(batch).is_err() || failed {
                     return;
@@ -143,53 +158,106 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
             }
         });
 
-        let (mut since, mut waited, mut counted) = (Instant::now(), 0.0, 0);
+        let mut saver = Saver::new(scope);
+        let (mut pace, mut first_loss) = (Pace::new(), None);
         for step in start..config.steps {
             if watch.stop() {
-                if step > start {
-                    checkpoint::save(run, step, &model, &optimizer, description, config.keep)?;
+                saver.wait()?;
+                if step > start && latest_step(run) != Some(step) {
+                    let average = average.map(|average| average.model);
+                    checkpoint::save(run, step, &Snapshot { model, average, optimizer, description }, config)?;
                 }
                 return Ok(Outcome::Stopped(step));
             }
-            let asked = Instant::now();
-            let batch =
-                batches.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
-            waited += asked.elapsed().as_secs_f64();
-
-            let Loss { value: loss, metrics, aux } =
-                task.loss(&model, batch, &mut stream(config.seed, 2, step), device);
-            let grads = GradientsParams::from_grads(loss.backward(), &model);
-            let (grads, norm) = clip_norm::<B, _>(&model, grads, config.clip_norm);
+            let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, device)?;
+            let (grads, norm) = pace.timed(Phase::Optimizer, || clip_norm::<B, _>(&model, grads, config.clip_norm));
             let lr = config.lr_at(step);
             let done = step + 1;
-            counted += 1;
+            pace.step();
 
             // The one place that waits for the device: not every step.
             if done % config.log_every == 0 || done == config.steps || step == 0 {
+                let metrics = metrics.into_iter().map(|(name, value)| (name, scalar(value)));
                 let report = StepReport {
                     step: done,
                     steps: config.steps,
-                    loss: scalar(loss.inner()),
+                    loss: scalar(loss),
                     lr,
                     grad_norm: norm.map_or(0.0, scalar),
-                    seconds_per_step: since.elapsed().as_secs_f64() / f64::from(counted),
-                    data_wait_share: waited / since.elapsed().as_secs_f64(),
-                    metrics: metrics.into_iter().map(|(name, value)| (name, scalar(value))).collect(),
+                    metrics: metrics.chain(task.logged(&aux)).collect(),
+                    speed: pace.lap(done, config, cost),
                 };
-                if !report.loss.is_finite() || !report.grad_norm.is_finite() {
+                let limit = EXPLODED * (1.0 + first_loss.get_or_insert(report.loss).abs());
+                if !report.loss.is_finite() || !report.grad_norm.is_finite() || report.loss > limit {
+                    saver.wait()?;
                     return Err(ModelError::Diverged { step: done, loss: report.loss });
                 }
                 log.line(&report)?;
                 watch.report(&report);
-                (since, waited, counted) = (Instant::now(), 0.0, 0);
             }
 
-            model = optimizer.step(lr, model, grads);
-            model = task.after_step(model, aux, done, &mut stream(config.seed, 3, step));
+            model = pace.timed(Phase::Optimizer, || {
+                let model = optimizer.step(lr, model, grads);
+                let model = task.after_step(model, aux, done, &mut stream(config.seed, 3, step));
+                if let Some(average) = &mut average {
+                    average.update(&model, step);
+                }
+                model
+            });
             if done % config.checkpoint_every == 0 || done == config.steps {
-                checkpoint::save(run, done, &model, &optimizer, description, config.keep)?;
+                let average = average.as_ref().map(|average| average.model.clone());
+                let snapshot = Snapshot { model: model.clone(), average, optimizer: optimizer.clone(), description };
+                saver.begin(move || checkpoint::save(run, done, &snapshot, config))?;
             }
         }
+        saver.wait()?;
         Ok(Outcome::Finished)
     })
+}
+
+/// What a step's parts come to.
+struct Parts<B: AutodiffBackend, A> {
+    /// The mean gradient.
+    grads: GradientsParams,
+    /// The mean loss.
+    loss: Tensor<B::InnerBackend, 1>,
+    /// The last part's values for the log.
+    metrics: Vec<(&'static str, Tensor<B::InnerBackend, 1>)>,
+    /// What the last part leaves.
+    aux: A,
+}
+
+/// Takes the parts of a step through the model, one after the other.
+fn parts<B: AutodiffBackend, T: Task<B>>(
+    task: &T,
+    model: &T::Model,
+    step: usize,
+    config: &TrainConfig,
+    batches: &Receiver<Result<T::Batch, ModelError>>,
+    pace: &mut Pace,
+    device: &B::Device,
+) -> Result<Parts<B, T::Aux>, ModelError> {
+    let mut sum = GradientsAccumulator::new();
+    let mut before: Option<Tensor<B::InnerBackend, 1>> = None;
+    let mut part = step * config.accumulate;
+    loop {
+        let batch = pace
+            .timed(Phase::Data, || batches.recv())
+            .map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
+        let mut rng = stream(config.seed, 2, part);
+        let Loss { value, metrics, aux } = pace.timed(Phase::Forward, || task.loss(model, batch, &mut rng, device));
+        let share = value / config.accumulate as f64;
+        let loss = match before {
+            Some(before) => before + share.clone().inner(),
+            None => share.clone().inner(),
+        };
+        pace.timed(Phase::Backward, || {
+            sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+        });
+        part += 1;
+        if part == (step + 1) * config.accumulate {
+            return Ok(Parts { grads: sum.grads(), loss, metrics, aux });
+        }
+        before = Some(loss);
+    }
 }

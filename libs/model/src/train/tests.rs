@@ -1,6 +1,7 @@
 //! The training loop as a whole, over the crate's own models: resume, divergence, damage.
 
 mod checkpoints;
+mod toy;
 
 use std::fs;
 
@@ -20,7 +21,7 @@ use crate::{
 };
 
 fn stack(temporal: bool) -> StackConfig {
-    StackConfig { layers: 1, d: 16, heads: 2, ffn_mult: 2, qk_norm: false, temporal }
+    StackConfig { layers: 1, d: 16, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal }
 }
 
 fn tokenizer_config(train: &TrainConfig) -> TokenizerConfig {
@@ -48,8 +49,8 @@ fn lam(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Out
 fn dynamics(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
     let config = DynamicsConfig {
         stack: StackConfig { qk_norm: true, ..stack(true) },
-        // The one that has two optimizers' state to keep.
-        train: TrainConfig { optimizer: OptimizerKind::Muon, ..train.clone() },
+        // The one that has all there is to keep: two optimizers' state, an average, steps in parts.
+        train: TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.9, accumulate: 2, ..train.clone() },
         ..Default::default()
     };
     let small = |len, bound| noise(len, 1).into_iter().map(move |byte| byte % bound);
@@ -133,7 +134,7 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
 #[test]
 fn gradients_do_not_depend_on_the_number_of_threads() {
     let grid = Grid { b: 8, t: 16, s: 16 };
-    let config = StackConfig { layers: 1, d: 64, heads: 4, ffn_mult: 4, qk_norm: true, temporal: true };
+    let config = StackConfig { layers: 1, d: 64, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true };
     let stack = seeded(1, || config.init::<Ad>(&FlexDevice));
     let values: Vec<f32> = noise(grid.rows() * 64, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
     let gradient = || {

@@ -1,4 +1,5 @@
-//! The two layers a user writes: the file and the `--set` flags, before any section's type is known.
+//! The layers a user writes: files, the one that is named and those it extends, and the `--set` flags, before any section's type
+//! is known.
 
 use std::fs;
 
@@ -14,12 +15,39 @@ pub(super) struct ConfigFile {
     path: Utf8PathBuf,
     text: String,
     pub(super) table: Table,
+    /// The file that this one is laid over.
+    extends: Option<Utf8PathBuf>,
 }
 
+/// The only key outside any section.
+const EXTENDS: &str = "extends";
+
+/// Files that may lie over each other.
+const DEEPEST: usize = 8;
+
 impl ConfigFile {
-    pub(super) fn read(path: &Utf8Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(path, text)
+    /// The file at `path` and, before it, the one that it extends, and so on.
+    pub(super) fn read(path: &Utf8Path) -> Result<Vec<Self>, ConfigError> {
+        let mut files: Vec<Self> = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next.take() {
+            if files.len() == DEEPEST {
+                let message = format!("{DEEPEST} files extend each other one after the other: is it a circle?");
+                return Err(files[DEEPEST - 1].extends_error(message));
+            }
+            let text = match fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(source) => match files.last() {
+                    Some(file) => return Err(file.extends_error(format!("cannot read {path}: {source}"))),
+                    None => return Err(ConfigError::Read { path, source }),
+                },
+            };
+            let file = Self::parse(&path, text)?;
+            next.clone_from(&file.extends);
+            files.push(file);
+        }
+        files.reverse();
+        Ok(files)
     }
 
     pub(super) fn parse(path: &Utf8Path, text: String) -> Result<Self, ConfigError> {
@@ -27,7 +55,28 @@ impl ConfigFile {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        Ok(Self { path: path.to_owned(), text, table })
+        let mut file = Self { path: path.to_owned(), text, table, extends: None };
+        match file.table.remove(EXTENDS) {
+            None => {}
+            // Beside the file that says so, wherever the program was started.
+            Some(Value::String(base)) => {
+                let beside = path.parent().unwrap_or(Utf8Path::new(""));
+                file.extends = Some(beside.join(base));
+            }
+            Some(_) => return Err(file.extends_error("write the path of another config file, as a string".to_owned())),
+        }
+        Ok(file)
+    }
+
+    fn extends_error(&self, message: String) -> ConfigError {
+        ConfigError::Value { key: EXTENDS.to_owned(), origin: self.origin(&[EXTENDS]), message }
+    }
+
+    /// Whether something stands at `keys`.
+    pub(super) fn has(&self, keys: &[&str]) -> bool {
+        let Some((last, tables)) = keys.split_last() else { return false };
+        let inside = tables.iter().try_fold(&self.table, |table, key| table.get(*key)?.as_table());
+        inside.is_some_and(|table| table.contains_key(*last))
     }
 
     /// Where the key at `keys` stands; as deep as the file goes.

@@ -1,7 +1,7 @@
 //! What was asked for: one TOML file, a section a stage.
 //!
-//! Three layers, the later over the earlier: defaults (in the code, the only place where they are), the file, and
-//! `--set section.key=value`. A stage asks for the sections it uses as typed values and never sees the layers.
+//! Three layers, the later over the earlier: defaults (in the code, the only place where they are), the file (over the one that it
+//! names as `extends = "other.toml"`, if it does), and `--set section.key=value`. A stage asks for the sections it uses as typed values and never sees the layers.
 //!
 //! Guarantees: nothing that was asked for is ignored. An unknown section or key is an error that says where it stands
 //! (file and line, or the flag), names the nearest known one, and the section where a key of that name would belong;
@@ -50,7 +50,7 @@ impl ConfigArgs {
 
 /// Reads the file and the overrides, and checks what can be checked before a section's type is known.
 pub fn load(args: &ConfigArgs) -> Result<Config, ConfigError> {
-    let file = args.config.as_deref().map(layers::ConfigFile::read).transpose()?;
+    let files = args.config.as_deref().map(layers::ConfigFile::read).transpose()?.unwrap_or_default();
     let overrides = args.set.iter().map(|text| layers::Override::parse(text)).collect::<Result<_, _>>()?;
-    Config::new(file, overrides)
+    Config::new(files, overrides)
 }

@@ -1,4 +1,4 @@
-//! From layers to a typed section: defaults, overlaid by the file, overlaid by the flags, and nothing left over.
+//! From layers to a typed section: defaults, overlaid by the files, overlaid by the flags, and nothing left over.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,15 +25,16 @@ pub trait Section: Default + Serialize + DeserializeOwned {
 /// The loaded config. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Config {
-    file: Option<Arc<ConfigFile>>,
+    /// The last over those before it.
+    files: Arc<Vec<ConfigFile>>,
     overrides: Arc<Vec<Override>>,
     /// The keys of the sections this process knows, for hints across sections.
     known: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
 }
 
 impl Config {
-    pub(super) fn new(file: Option<ConfigFile>, overrides: Vec<Override>) -> Result<Self, ConfigError> {
-        let config = Self { file: file.map(Arc::new), overrides: Arc::new(overrides), known: Arc::default() };
+    pub(super) fn new(files: Vec<ConfigFile>, overrides: Vec<Override>) -> Result<Self, ConfigError> {
+        let config = Self { files: Arc::new(files), overrides: Arc::new(overrides), known: Arc::default() };
         config.learn::<DataConfig>();
         config.check_sections()?;
         Ok(config)
@@ -94,7 +95,7 @@ impl Config {
 
     /// Every section that is mentioned must exist.
     fn check_sections(&self) -> Result<(), ConfigError> {
-        if let Some(file) = &self.file {
+        for file in self.files.iter() {
             for (name, value) in &file.table {
                 let origin = || file.origin(&[name]);
                 if !value.is_table() {
@@ -113,12 +114,13 @@ impl Config {
         Ok(())
     }
 
-    /// `defaults` with the file and the flags laid over.
+    /// `defaults` with the files and the flags laid over.
     fn overlay(&self, section: &str, defaults: &Table) -> Result<Table, ConfigError> {
         let mut wanted = defaults.clone();
-        let in_file = self.file.as_ref().and_then(|file| file.table.get(section));
-        if let Some(Value::Table(in_file)) = in_file {
-            merge(&mut wanted, in_file);
+        for file in self.files.iter() {
+            if let Some(Value::Table(in_file)) = file.table.get(section) {
+                merge(&mut wanted, in_file);
+            }
         }
         for set in self.overrides.iter().filter(|set| set.section == section) {
             let default = lookup(defaults, &set.keys);
@@ -176,7 +178,7 @@ impl Config {
     }
 
     /// Where the value at `keys` was written: the last flag that sets it, or something around or inside it; else the
-    /// file.
+    /// last file that has it.
     fn origin(&self, section: &str, keys: &[&str]) -> Origin {
         let touches = |set: &&Override| set.section == section && set.keys.iter().zip(keys).all(|(a, b)| a == b);
         if let Some(set) = self.overrides.iter().rev().find(touches) {
@@ -184,10 +186,8 @@ impl Config {
         }
         let mut path = vec![section];
         path.extend(keys);
-        match &self.file {
-            Some(file) if file.table.contains_key(section) => file.origin(&path),
-            _ => Origin::Default,
-        }
+        let last = |keys: &[&str]| self.files.iter().rfind(|file| file.has(keys));
+        last(&path).or_else(|| last(&path[..1])).map_or(Origin::Default, |file| file.origin(&path))
     }
 }
 

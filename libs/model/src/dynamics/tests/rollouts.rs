@@ -1,6 +1,7 @@
 //! The cache, rollouts and loading.
 
 use super::*;
+use crate::estimate::Estimate;
 use crate::sampler::UnmaskOrder;
 use crate::testing::{Quiet, Runs, Spy, frames_of};
 
@@ -37,7 +38,7 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
 /// A model with a temperature at which what it says decides, and chance too.
 fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.02, ..Default::default() };
-    (Dynamics { roller: Box::new(loaded(mode)), vocabulary: V }, config)
+    (Dynamics { roller: Box::new(loaded(mode)), vocabulary: V, actions: ActionSource::Latent }, config)
 }
 
 /// Catches: actions off by one frame between training and generating, or in both; an action that has no effect. In
@@ -159,8 +160,16 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), vocabulary: V };
-        train::train::<Ad, _>(&spy, &config.train, &description, &runs.run("a"), &FlexDevice, &mut Quiet::default())
-            .unwrap();
+        train::train::<Ad, _>(
+            &spy,
+            &config.train,
+            &description,
+            &Estimate::default(),
+            &runs.run("a"),
+            &FlexDevice,
+            &mut Quiet::default(),
+        )
+        .unwrap();
         let saved = Loaded { net: spy.model().valid(), vocabulary: V, device: FlexDevice };
         let model = Dynamics::load(&runs.run("a"), &Device::Cpu).unwrap();
         let (prompt, sampler) =
@@ -171,5 +180,111 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
             saved.rollout(prompt, actions, 1, &sampler, 1)
         );
         assert_eq!((model.frames(), model.positions(), model.codebook_size(), model.num_actions()), (5, 4, 32, 3));
+    }
+}
+
+/// The sampler's model without a cache: every frame so far goes through the whole transformer again, at every step.
+struct Uncached(Loaded<Flex>);
+
+/// Frames so far, tokens `[b][t·s]` and the actions that lead to them `[b][t]`.
+type Frames = (Vec<Vec<u16>>, Vec<Vec<Option<u8>>>);
+
+impl Predictor for Uncached {
+    type Past = Frames;
+
+    fn start(&self) -> Frames {
+        (Vec::new(), Vec::new())
+    }
+
+    fn window(&self) -> usize {
+        self.0.window()
+    }
+
+    fn mask_token(&self) -> u16 {
+        self.0.mask_token()
+    }
+
+    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Frames) -> (Vec<f32>, Frames) {
+        let Vocabulary { positions: s, actions: none, .. } = self.0.vocabulary;
+        let b = actions.len();
+        let (mut before, mut led) = past.clone();
+        before.resize(b, Vec::new());
+        led.resize(b, Vec::new());
+        for (i, (frame, action)) in tokens.chunks_exact(s).zip(actions).enumerate() {
+            before[i].extend(frame);
+            led[i].push(*action);
+        }
+        let grid = Grid { b, t: led[0].len(), s };
+        if grid.t == 1 {
+            // Nothing to cache yet; and training windows, which `forward` is for, have more.
+            return (self.0.next(tokens, actions, &self.0.start()).0, (before, led));
+        }
+        let row =
+            |tokens: &[Vec<u16>]| indices::<Flex>(tokens.iter().flatten().map(|token| i64::from(*token)), &FlexDevice);
+        let actions = led.iter().flatten().map(|action| action.map_or(none as i64, i64::from));
+        let hidden = self.0.net.forward(row(&before), row(&before), indices::<Flex>(actions, &FlexDevice), grid);
+        let d = hidden.dims()[1];
+        let last = hidden.reshape([b, grid.t, s * d]).narrow(1, grid.t - 1, 1).reshape([b * s, d]);
+        (self.0.net.logits.forward(last).into_data().to_vec().unwrap(), (before, led))
+    }
+}
+
+/// Catches: a cache that is there and not used: at the window's last frame a step must cost a fraction of what it costs without. And
+/// one that changes what is sampled.
+#[test]
+fn the_cache_saves_most_of_the_work_and_changes_nothing() {
+    let size = Vocabulary { frames: 16, positions: 64, columns: 8, codes: 64, actions: 3 };
+    for mode in [MODES[0], MODES[2]] {
+        let model = || {
+            let config = DynamicsConfig {
+                stack: StackConfig {
+                    layers: 3,
+                    d: 64,
+                    heads: 4,
+                    head_dim: 0,
+                    ffn_mult: 4,
+                    qk_norm: false,
+                    temporal: true,
+                },
+                ..config(mode)
+            };
+            Loaded { net: seeded(9, || config.init::<Flex>(size, &FlexDevice)), vocabulary: size, device: FlexDevice }
+        };
+        let (cached, uncached) = (model(), Uncached(model()));
+        let data = windows(1, size, 20);
+        let (s, actions) = (size.positions, &data.actions[..size.frames - 1]);
+        let sampler = SamplerConfig { steps: 4, temperature: 0.0, order: UnmaskOrder::Greedy, ..Default::default() };
+        let prompt = &data.tokens[..(size.frames - 1) * s];
+        assert_eq!(
+            sampler::rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0),
+            sampler::rollout(&uncached, s, &prompt[..s], actions, 1, &sampler, 0),
+            "{mode:?}"
+        );
+        let (mut short, mut long) = (cached.start(), uncached.start());
+        for (frame, tokens) in prompt.chunks_exact(s).enumerate() {
+            let led = [frame.checked_sub(1).map(|before| actions[before])];
+            short = cached.extend(tokens, &led, &short);
+            long = uncached.extend(tokens, &led, &long);
+        }
+        let masked = vec![cached.mask_token(); s];
+        let led = [actions.last().copied()];
+        let time = |step: &dyn Fn() -> Vec<f32>| {
+            let started = std::time::Instant::now();
+            let logits = step();
+            (started.elapsed(), logits)
+        };
+        // In turns, and the least of each: what else the machine does is in neither.
+        let (mut fast, mut slow) = (Vec::new(), Vec::new());
+        for _ in 0..7 {
+            let (took, with) = time(&|| cached.next(&masked, &led, &short).0);
+            fast.push(took);
+            let (took, without) = time(&|| uncached.next(&masked, &led, &long).0);
+            slow.push(took);
+            let off = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-5, "{mode:?}: off by {off}");
+        }
+        let ratio = slow.iter().min().unwrap().as_secs_f64() / fast.iter().min().unwrap().as_secs_f64();
+        eprintln!("{mode:?}: a step on a cache is {ratio:.1} times as fast");
+        assert!(ratio >= 4.0, "{mode:?}: a step on a cache is only {ratio} times as fast");
     }
 }

@@ -12,7 +12,7 @@ fn the_last_checkpoints_are_kept() {
     let mut names: Vec<String> =
         run.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
     names.sort();
-    assert_eq!(names, ["metrics.jsonl", "step-10", "step-11"]);
+    assert_eq!(names, ["events.out.tfevents.genie", "metrics.jsonl", "step-10", "step-11"]);
 }
 
 /// Catches: a checkpoint that a kill left half-written being taken for a whole one, or standing in the way of the next.
@@ -52,6 +52,7 @@ fn damage_is_refused_by_the_files_name() {
     let remove: fn(&Utf8Path) = |path| fs::remove_file(path).unwrap();
     let damages = [
         ("model.safetensors", &[flip_a_byte as fn(&Utf8Path), empty, remove][..]),
+        ("average.safetensors", &[flip_a_byte, empty, remove]),
         ("model.json", &[flip_a_byte, empty, remove]),
         ("optimizer.bin", &[flip_a_byte, empty, remove]),
         // Without it the directory would be no checkpoint.

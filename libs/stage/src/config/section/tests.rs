@@ -51,7 +51,7 @@ impl Section for Lam {
 fn config(file: &str, sets: &[&str]) -> Result<Config, ConfigError> {
     let file = ConfigFile::parse("p.toml".into(), file.into())?;
     let sets = sets.iter().map(|text| Override::parse(text));
-    Config::new(Some(file), sets.collect::<Result<_, _>>()?)
+    Config::new(vec![file], sets.collect::<Result<_, _>>()?)
 }
 
 fn lam(file: &str, sets: &[&str]) -> Result<Lam, ConfigError> {
@@ -189,4 +189,38 @@ fn unreadable_files_are_named() {
 fn words_reproduce_the_flags() {
     let args = ConfigArgs { config: Some("a b.toml".into()), set: vec!["data.videos=[\"x y\"]".into()] };
     assert_eq!(args.to_words(), ["--config=a b.toml", "--set=data.videos=[\"x y\"]"]);
+}
+
+/// Would catch: a base file that wins over what extends it, or replaces whole tables; a base looked for where the program was started;
+/// a message that blames the wrong file.
+#[test]
+fn a_file_extends_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| camino::Utf8PathBuf::from_path_buf(dir.path().join(name)).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(path(name), text).unwrap();
+    std::fs::create_dir(path("sizes")).unwrap();
+    write("base.toml", "[lam]\nsteps = 5\ndecoder = 'x'\nlayers = [3]\n[lam.deep]\nwidth = 1\n");
+    write("sizes/large.toml", "extends = '../base.toml'\n[lam]\nlayers = [7]\n[lam.deep]\nwidth = 2\n");
+    let read = |name: &str, set: &[&str]| -> Result<Lam, ConfigError> {
+        let set = set.iter().map(ToString::to_string).collect();
+        load(&ConfigArgs { config: Some(path(name)), set })?.section()
+    };
+    let lam = read("sizes/large.toml", &["lam.steps=6"]).unwrap();
+    assert_eq!((lam.steps, lam.decoder.as_str(), lam.layers, lam.deep.width), (6, "x", vec![7], 2));
+
+    write("base.toml", "[lam]\nsteps = 'many'\ndecodre = 'x'\n");
+    let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
+    assert!(error.contains("base.toml:3") && error.contains("did you mean `decoder`"), "{error}");
+    write("base.toml", "[lam]\nsteps = 'many'\n");
+    let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
+    assert!(error.contains("base.toml:2: lam.steps"), "{error}");
+
+    for (base, told) in
+        [("extends = 'base.toml'", "circle"), ("extends = 'none.toml'", "none.toml"), ("extends = 3", "a string")]
+    {
+        write("base.toml", base);
+        let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
+        assert!(error.contains("base.toml:1: extends") && error.contains(told), "{error}");
+    }
+    assert_eq!(exit::code_of(&read("sizes/large.toml", &[]).unwrap_err().into()), exit::USAGE);
 }

@@ -1,0 +1,114 @@
+//! The layers' costs, added up in the order in which a forward pass meets them.
+
+use crate::kernels::Axis;
+use crate::layers::{Grid, QuantizerConfig, QuantizerKind, StackConfig};
+
+/// Sums over a forward pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Values in parameters.
+    pub parameters: u64,
+    /// Of those, in matrices of the transformers' blocks: what Muon moves.
+    pub matrices: u64,
+    /// Floating-point operations of matrix products.
+    pub flops: f64,
+    /// Values kept for the backward pass.
+    pub kept: u64,
+    /// Values of the largest gradient that the backward pass holds, with what it is made from.
+    pub widest: u64,
+}
+
+impl Tally {
+    fn keep(&mut self, rows: usize, width: usize) {
+        let values = rows as u64 * width as u64;
+        self.kept += values;
+        self.widest = self.widest.max(2 * values);
+    }
+
+    /// A learned table.
+    pub fn table(&mut self, rows: usize, width: usize) {
+        self.parameters += rows as u64 * width as u64;
+    }
+
+    /// A linear layer over `rows` rows; keeps its input.
+    pub fn linear(&mut self, rows: usize, inputs: usize, outputs: usize) {
+        self.table(inputs, outputs);
+        self.table(1, outputs);
+        self.flops += 2.0 * rows as f64 * inputs as f64 * outputs as f64;
+        self.keep(rows, inputs);
+    }
+
+    /// A layer norm; keeps its input.
+    pub fn norm(&mut self, rows: usize, width: usize) {
+        self.table(2, width);
+        self.keep(rows, width);
+    }
+
+    /// An operation that keeps `width` values a row: GELU, a softmax, a loss.
+    pub fn pointwise(&mut self, rows: usize, width: usize) {
+        self.keep(rows, width);
+    }
+
+    /// Positions for a stack; they are added, which keeps nothing.
+    pub fn positions(&mut self, stack: &StackConfig, frames: usize, positions: usize) {
+        self.table(positions, stack.d);
+        self.table(if stack.temporal { frames } else { 1 }, stack.d);
+    }
+
+    fn attention(&mut self, stack: &StackConfig, grid: Grid, axis: Axis) {
+        let (rows, d, inner) = (grid.rows(), stack.d, stack.inner());
+        self.norm(rows, d);
+        self.linear(rows, d, 3 * inner);
+        if stack.qk_norm {
+            for _ in ["queries", "keys"] {
+                self.table(2, stack.head_width());
+                self.keep(rows, inner);
+            }
+        }
+        // The kernel keeps queries, keys and values, and computes the weights again.
+        self.keep(rows, 3 * inner);
+        let seen = match axis {
+            Axis::Space => grid.s,
+            Axis::Time => grid.t,
+        };
+        self.flops += 4.0 * rows as f64 * seen as f64 * inner as f64;
+        self.linear(rows, inner, d);
+        self.matrices += (d * 4 * inner) as u64;
+    }
+
+    /// A stack of blocks over `grid`.
+    pub fn stack(&mut self, stack: &StackConfig, grid: Grid) {
+        let (rows, d, hidden) = (grid.rows(), stack.d, stack.d * stack.ffn_mult);
+        for _ in 0..stack.layers {
+            self.attention(stack, grid, Axis::Space);
+            if stack.temporal {
+                self.attention(stack, grid, Axis::Time);
+            }
+            self.norm(rows, d);
+            self.linear(rows, d, hidden);
+            self.pointwise(rows, hidden);
+            self.linear(rows, hidden, d);
+            self.matrices += 2 * (d * hidden) as u64;
+        }
+        self.norm(rows, d);
+    }
+
+    /// A quantizer of `rows` vectors of width `d`.
+    pub fn quantizer(&mut self, quantizer: &QuantizerConfig, rows: usize, d: usize) {
+        let (width, codes) = (quantizer.width(), quantizer.size());
+        self.linear(rows, d, width);
+        if quantizer.centre {
+            self.table(1, width);
+        }
+        if quantizer.kind == QuantizerKind::Vq {
+            self.table(codes, width);
+            self.flops += 2.0 * rows as f64 * width as f64 * codes as f64;
+            // Nearness to every code.
+            self.keep(rows, codes);
+        }
+        if quantizer.usage != 0.0 {
+            self.pointwise(rows, codes);
+        }
+        self.keep(rows, 2 * width);
+    }
+}

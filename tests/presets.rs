@@ -1,0 +1,87 @@
+//! The configs in `pipelines/`, and what `--dry-run` says about them.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_tests::Dataset;
+use serde_json::Value;
+
+fn pipelines() -> Vec<Utf8PathBuf> {
+    let room = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
+    let files = room.read_dir_utf8().expect("the pipelines").map(|entry| entry.expect("a file").path().to_owned());
+    let mut files: Vec<_> = files.filter(|path| path.extension() == Some("toml")).collect();
+    files.retain(|path| path.file_name() != Some("Cargo.toml"));
+    files.sort();
+    files
+}
+
+/// Would catch: a preset with a misspelt or impossible key, that a user finds after ingesting for a day; a dry run that builds the model (the
+/// largest would need 77 GB for its weights alone), or leaves something behind.
+#[test]
+fn every_preset_can_be_asked_what_it_costs() {
+    let files = pipelines();
+    assert!(files.len() >= 11, "{files:?}");
+    let dataset = Dataset::new();
+    for file in files {
+        let said = dataset.run("genie", &["run", file.as_str(), "--root", "root", "--dry-run"]).expect(0).stdout;
+        for line in ["parameters", "together", "FLOPs a step", "time on one such device"] {
+            assert!(said.contains(line), "{file}:\n{said}");
+        }
+    }
+    assert!(!dataset.path("root").exists(), "a dry run leaves nothing");
+}
+
+/// Would catch: the size of frames lost on its way from [ingest]; hardware flags that change nothing; the paper's tables copied wrongly: what
+/// attention has in the paper's sizes is what their names say, but for tables and norms.
+#[test]
+fn costs_follow_config_and_hardware() {
+    let dataset = Dataset::new();
+    let ask = |size: &str, flags: &[&str]| -> Vec<Value> {
+        let file = format!("{}/../pipelines/platformers-{size}.toml", env!("CARGO_MANIFEST_DIR"));
+        let words: Vec<&str> = ["dry-run", "--json", "--size=160x90", "--config", &file]
+            .into_iter()
+            .chain(flags.iter().copied())
+            .collect();
+        let lines = dataset.run("genie-train", &words).expect(0).stdout;
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    };
+    let number = |value: &Value, key: &str| value[key].as_f64().expect("a number");
+    let base = ask("41m", &[]);
+    assert_eq!(
+        base.iter().map(|model| model["model"].as_str()).collect::<Vec<_>>(),
+        [Some("tokenizer"), Some("lam"), Some("dynamics")]
+    );
+    // 256 windows of 16 frames of 40 × 23 tokens: 160 × 90 is padded to 160 × 92.
+    assert_eq!(base[2]["rows_per_step"].as_u64(), Some(256 * 16 * 920));
+    let half = ask("41m", &["--mfu", "0.2"]);
+    assert!((number(&half[2], "days") / number(&base[2], "days") - 2.0).abs() < 1e-9);
+
+    let named = [
+        ("41m", 41e6),
+        ("96m", 96e6),
+        ("192m", 192e6),
+        ("404m", 404e6),
+        ("811m", 811e6),
+        ("1.6b", 1.6e9),
+        ("2.7b", 2.7e9),
+        ("11b", 10.1e9),
+    ];
+    for (size, name) in named {
+        // A feed-forward layer of one width and one of two differ by what one width has.
+        let with =
+            |mult: &str| number(&ask(size, &["--set", &format!("dynamics.stack.ffn_mult={mult}")])[2], "parameters");
+        let without = 2.0 * with("1") - with("2");
+        assert!((0.85..1.1).contains(&(without / name)), "{size}: {without} without feed-forward layers");
+    }
+}
+
+/// Would catch: nonsense for an answer where the question was wrong.
+#[test]
+fn impossible_questions_are_wrong_usage() {
+    let dataset = Dataset::new();
+    fs::write(dataset.path("p.toml"), "").expect("a config file");
+    dataset.run("genie", &["run", "p.toml", "--mfu", "0.5"]).expect(64).says("--dry-run");
+    dataset.run("genie", &["run", "p.toml", "--dry-run", "--mfu", "1.5"]).expect(64).says("--mfu");
+    dataset.run("genie", &["run", "p.toml", "--dry-run", "--stage", "train"]).expect(64);
+    dataset.run("genie-train", &["dry-run", "--size", "160"]).expect(64).says("160x90");
+}
