@@ -63,6 +63,31 @@ fn check_report(report: &Value) {
         assert!((0.0..=1.0).contains(&share), "action_agreement.{key} is {share}");
     }
     assert_eq!(report["counts"]["windows"], 6);
+    let distance = &report["distances"][0];
+    assert!(!distance["name"].as_str().expect("a name").contains("FVD"), "{distance}");
+    assert_eq!(
+        (&distance["real_clips"], &distance["generated_clips"]),
+        (&report["counts"]["windows"], &report["counts"]["windows"])
+    );
+    for key in ["frechet", "half_floor", "half_generated", "probe_frozen", "probe_shuffled"] {
+        assert!(number(&distance[key]) >= 0.0, "distances[0].{key}");
+    }
+    assert!(number(&distance["kernel_ci95"][0]) <= number(&distance["kernel"]), "{distance}");
+    assert!(distance["frechet_infinity"].is_null(), "six clips foretell nothing");
+}
+
+/// Would catch: FVD that is left out of the report in silence where weights were given for it, or asked of clips that are too short.
+#[test]
+fn fvd_that_cannot_be_measured_is_an_error() {
+    let dataset = Dataset::new();
+    dataset.pipeline(&[]).expect(0);
+    let files = dataset.files();
+    let with = |file: &str| dataset.stage("evaluate", "run", &["--i3d", file]);
+    with("nowhere.pt").expect(1).says("nowhere.pt");
+    fs::write(dataset.path("weights.pt"), "not yet looked at").expect("a file");
+    with("weights.pt").expect(1).says("windows have 8 frames, and I3D needs at least 9");
+    fs::remove_file(dataset.path("weights.pt")).expect("the file");
+    assert_eq!(different(&files, &dataset.files()), [""; 0]);
 }
 
 #[track_caller]

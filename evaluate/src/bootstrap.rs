@@ -11,12 +11,25 @@
 //!
 //! One group alone says nothing about others: there is no interval then, not a narrow one.
 
+use std::collections::BTreeMap;
+
 use rand::RngExt;
 
 use crate::draws::{Purpose, stream};
 
 /// Bounds of a 95 % confidence interval.
 pub type Interval = [f64; 2];
+
+/// How many different `keys` there are, and the number of each in order of appearance: equal keys are one group.
+pub fn numbered<K: Ord>(keys: impl IntoIterator<Item = K>) -> (usize, Vec<usize>) {
+    let mut numbers = BTreeMap::new();
+    let number = |key| {
+        let next = numbers.len();
+        *numbers.entry(key).or_insert(next)
+    };
+    let group = keys.into_iter().map(number).collect();
+    (numbers.len(), group)
+}
 
 /// Bootstrap draws over a number of groups; the same draws serve every statistic.
 #[derive(Debug)]
@@ -112,7 +125,7 @@ fn expanded_tail(n: usize) -> f64 {
 }
 
 /// The 97.5 % quantile of Student's t: a table for few degrees of freedom, Cornish-Fisher beyond (error below 1e-3).
-fn student_975(df: usize) -> f64 {
+pub(crate) fn student_975(df: usize) -> f64 {
     const TABLE: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
     if let Some(&t) = TABLE.get(df - 1) {
         return t;

@@ -1,6 +1,7 @@
 //! `[evaluate]`: how much is measured, and how rollouts are sampled.
 
-use genie_model::{SamplerConfig, UnmaskOrder};
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,10 @@ pub struct EvaluateConfig {
     pub strips: usize,
     /// Bootstrap draws for the intervals, and shuffles for the chance level of agreement.
     pub bootstrap: usize,
+    /// A file with weights of I3D, for FVD; empty: none. Its content, not its place, is part of the work key.
+    pub i3d: Utf8PathBuf,
+    /// Whose way of computing FVD: `default`, `tf1-legacy`, `styleganv` or `videogpt`.
+    pub i3d_preset: I3dPreset,
 }
 
 impl Default for EvaluateConfig {
@@ -49,6 +54,8 @@ impl Default for EvaluateConfig {
             entropy: 0.5,
             strips: 6,
             bootstrap: 1000,
+            i3d: Utf8PathBuf::new(),
+            i3d_preset: I3dPreset::Default,
         }
     }
 }
@@ -103,9 +110,15 @@ impl EvaluateConfig {
         }
     }
 
-    /// What the numbers depend on: not where they were computed.
+    /// The file of I3D's weights, where there is one.
+    #[must_use]
+    pub fn i3d(&self) -> Option<&Utf8Path> {
+        Some(self.i3d.as_path()).filter(|path| !path.as_str().is_empty())
+    }
+
+    /// What the numbers depend on: not where they were computed, and not where weights lie.
     #[must_use]
     pub fn keyed(&self) -> EvaluateConfig {
-        EvaluateConfig { device: String::new(), ..self.clone() }
+        EvaluateConfig { device: String::new(), i3d: Utf8PathBuf::new(), ..self.clone() }
     }
 }

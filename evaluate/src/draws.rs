@@ -17,6 +17,9 @@ pub enum Purpose {
     Sampler,
     Bootstrap,
     TruthShuffle,
+    Halves,
+    Subset,
+    ProbeShuffle,
 }
 
 /// The stream of `purpose` number `index`.

@@ -9,6 +9,7 @@ use rand::RngExt;
 
 use crate::draws::{Purpose, stream};
 use crate::measure::{Watch, Window};
+use crate::report::Distance;
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
 pub const SIZE: usize = 32;
@@ -212,6 +213,32 @@ fn play(source: usize, window: usize) -> (Window, Video) {
         effects,
     };
     (window, Video { batch: 1, frames: FRAMES, height: SIZE, width: SIZE, data })
+}
+
+/// What a report may say of a distance: a floor of 2, standing still at 20.
+pub fn distance() -> Distance {
+    Distance {
+        name: "Clip distance 01234567".into(),
+        comparable_with_fvd: false,
+        encoder: "genie clip encoder 0123456789abcdef".into(),
+        preset: None,
+        dimension: 32,
+        real_clips: 48,
+        generated_clips: 48,
+        unit: "source".into(),
+        groups: 12,
+        frechet: 8.0,
+        frechet_ci95: Some([6.0, 10.0]),
+        frechet_infinity: None,
+        half_clips: 24.0,
+        half_floor: 2.0,
+        half_generated: 9.0,
+        kernel: -0.01,
+        kernel_ci95: Some([-0.2, 0.3]),
+        probe_clips: 48,
+        probe_frozen: 20.0,
+        probe_shuffled: 15.0,
+    }
 }
 
 /// A watch that never stops.

@@ -9,8 +9,8 @@ use askama::Template;
 use crate::canvas::data_uri;
 use crate::chart::{Series, bars, curves};
 use crate::pictures::{Picture, ScenePictures};
-use crate::report::{Confusion, Point, Report};
-use crate::verdict::{Card, cards};
+use crate::report::{Confusion, Distance, Point, Report};
+use crate::verdict::{Card, cards, distance_title, range, three_digits};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -21,6 +21,7 @@ struct Page<'a> {
     rollout_chart: String,
     usage_chart: String,
     confusions: Vec<Heat<'a>>,
+    distances: Vec<DistanceView<'a>>,
     scenes: Vec<SceneView<'a>>,
     rows: Vec<Row>,
     config: String,
@@ -43,6 +44,20 @@ struct HeatCell {
     /// Share of the row, in per cent.
     percent: u32,
     count: u64,
+}
+
+/// A distance and what it has to be read beside.
+struct DistanceView<'a> {
+    title: String,
+    of: &'a Distance,
+    rows: Vec<Fact>,
+}
+
+struct Fact {
+    name: &'static str,
+    value: String,
+    /// Of the longest bar, in per cent; none for what is in other units.
+    percent: Option<u32>,
 }
 
 struct SceneView<'a> {
@@ -99,6 +114,7 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
         ),
         usage_chart: bars("Share of each latent action", &report.lam.share),
         confusions: heats(report),
+        distances: report.distances.iter().map(distance_view).collect(),
         scenes: pictures.iter().map(|scene| scene_view(scene, &names)).collect(),
         rows: rows(report),
         config: serde_json::to_string_pretty(&report.lineage.config)?,
@@ -138,6 +154,32 @@ fn heats(report: &Report) -> Vec<Heat<'_>> {
     let keys = heat("Latent action and true action", &agreement.confusion);
     let effects = agreement.effect_confusion.as_ref().map(|table| heat("Latent action and true movement", table));
     [Some(keys), effects].into_iter().flatten().collect()
+}
+
+fn distance_view(of: &Distance) -> DistanceView<'_> {
+    let with = |value: f64, ci95: Option<[f64; 2]>| match ci95 {
+        Some(ci95) => format!("{} [{}]", three_digits(value), range(ci95)),
+        None => three_digits(value),
+    };
+    let bars = [
+        ("generated clips", of.frechet, of.frechet_ci95),
+        ("halves: real and generated", of.half_generated, None),
+        ("halves: real and real", of.half_floor, None),
+        ("real clips standing still", of.probe_frozen, None),
+        ("real clips, frames shuffled", of.probe_shuffled, None),
+    ];
+    let longest = bars.iter().map(|bar| bar.1).fold(f64::MIN_POSITIVE, f64::max);
+    let mut rows: Vec<Fact> = bars
+        .into_iter()
+        .map(|(name, value, ci95)| {
+            let percent = Some((value / longest * 100.0).round() as u32);
+            Fact { name, value: with(value, ci95), percent }
+        })
+        .collect();
+    let many = of.frechet_infinity.map_or_else(|| "too few to tell".to_owned(), three_digits);
+    rows.push(Fact { name: "as clips get many", value: many, percent: None });
+    rows.push(Fact { name: "kernel distance", value: with(of.kernel, of.kernel_ci95), percent: None });
+    DistanceView { title: distance_title(of), of, rows }
 }
 
 fn heat<'a>(title: &'static str, table: &'a Confusion) -> Heat<'a> {

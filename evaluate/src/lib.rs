@@ -8,6 +8,7 @@
 //! | `footage`, [`windows`] | which held-out windows |
 //! | [`world`] | what is asked of the models, and how answers are checked |
 //! | [`measure`], [`draws`] | rollouts with inferred, random and time-shuffled actions, as scores |
+//! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
 //! | [`pixels`], [`information`], [`agreement`], [`bootstrap`] | the statistics, as pure functions |
 //! | [`summary`], [`report`] | scores to `report.json` |
 //! | [`verdict`], [`chart`], [`canvas`], [`pictures`], [`html`] | `report.html` |
@@ -27,7 +28,9 @@ pub mod bootstrap;
 pub mod canvas;
 pub mod chart;
 mod config;
+pub mod distance;
 pub mod draws;
+mod encoders;
 mod footage;
 pub mod html;
 pub mod information;
@@ -49,6 +52,7 @@ mod fake;
 mod tests;
 
 use anyhow::Result;
+use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 use genie_stage::{Exit, status};
 use genie_training::ModelArgs;
@@ -63,6 +67,9 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     args: ModelArgs,
+    /// Weights of I3D for FVD, before the config's: a .pt or .safetensors file
+    #[arg(long, global = true, value_name = "FILE")]
+    i3d: Option<Utf8PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -85,7 +92,7 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = run::Sections::read(&cli.args.config()?, cli.args.device())?;
+    let sections = run::Sections::read(&cli.args.config()?, cli.args.device(), cli.i3d.as_deref())?;
     match cli.command {
         Command::Run => return run::run(&sections),
         Command::Config => print!("{}", sections.resolved()),

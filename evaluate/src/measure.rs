@@ -58,6 +58,13 @@ pub trait Watch {
     fn advance(&self, count: usize);
     /// Whether to stop; asked between two runs of a model.
     fn stopped(&self) -> bool;
+    /// Shown the next windows as generated with their inferred actions, prompt and all.
+    ///
+    /// # Errors
+    /// The watcher's own, which end the measurement.
+    fn generated(&self, _clips: &Video) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Settings {
@@ -151,7 +158,8 @@ pub fn measure(
     Ok(Some(found))
 }
 
-fn load_batch(
+/// Some windows together, `[b, t, h, w, 3]`.
+pub(crate) fn load_batch(
     windows: &[Window],
     range: std::ops::Range<usize>,
     load: &dyn Fn(usize) -> Result<Video>,
@@ -196,6 +204,7 @@ impl Batch<'_> {
         let given = settings.prompt_frames - 1;
         let codes = model.0.num_actions();
         let Some(inferred) = self.arm(&prompt, &latent)? else { return Ok(None) };
+        self.watch.generated(&inferred)?;
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {

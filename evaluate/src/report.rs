@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::Interval;
 
 /// Version of the layout of `report.json`.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Report {
     pub delta_psnr_db: Vec<Point>,
     pub delta_psnr_time_shuffled_db: Vec<Point>,
     pub action_agreement: Option<ActionAgreement>,
+    /// Distances of generated clips from real ones, one for each encoder; none in schema 1, and none of too few clips.
+    #[serde(default)]
+    pub distances: Vec<Distance>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<String>,
 }
@@ -132,6 +135,42 @@ pub struct Point {
     pub ci95: Option<Interval>,
 }
 
+/// How far generated clips are from real ones, by features of an encoder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Distance {
+    /// What it may be called: `FVD` only of I3D with its genuine weights.
+    pub name: String,
+    pub comparable_with_fvd: bool,
+    /// What computes the features; distances compare only where this and `preset` are the same.
+    pub encoder: String,
+    /// How frames are prepared, where there is a choice.
+    pub preset: Option<String>,
+    pub dimension: usize,
+    pub real_clips: usize,
+    pub generated_clips: usize,
+    /// What is resampled, and how many there are.
+    pub unit: String,
+    pub groups: usize,
+    pub frechet: f64,
+    pub frechet_ci95: Option<Interval>,
+    /// Extrapolated to infinitely many clips; `null` where there are too few for that.
+    pub frechet_infinity: Option<f64>,
+    /// Clips a side in `half_floor` and `half_generated`.
+    pub half_clips: f64,
+    /// Two halves of the real clips, mean over several halvings.
+    pub half_floor: f64,
+    /// One half's real clips and the other half's generated ones.
+    pub half_generated: f64,
+    /// Unbiased, so below zero at times.
+    pub kernel: f64,
+    pub kernel_ci95: Option<Interval>,
+    /// How many real clips the probes are of.
+    pub probe_clips: usize,
+    /// Real clips against the same standing still, and with their frames shuffled.
+    pub probe_frozen: f64,
+    pub probe_shuffled: f64,
+}
+
 /// Counts of (latent, true) pairs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Confusion {
@@ -186,8 +225,10 @@ fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
         Value::Null => {
             let key = path.rsplit('.').next().unwrap_or(path);
             let headline_of_truth = path == "headline.nmi" || path == "headline.nmi_shuffled";
-            let may_be_absent =
-                key.ends_with("ci95") || key.starts_with("effect_") || key == "action_agreement" || headline_of_truth;
+            let may_be_absent = key.ends_with("ci95")
+                || key.starts_with("effect_")
+                || ["action_agreement", "preset", "frechet_infinity"].contains(&key)
+                || headline_of_truth;
             (!may_be_absent).then(|| path.to_owned())
         }
         Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| not_finite(item, &format!("{path}[{i}]"))),

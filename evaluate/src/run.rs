@@ -21,17 +21,20 @@ use genie_stage::{Exit, atomic};
 use genie_training::Chain;
 
 use crate::config::EvaluateConfig;
+use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips, warnings};
+use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
-use crate::measure::{Watch, measure};
+use crate::measure::{Measurement, Settings, Watch, measure};
 use crate::models::find;
 use crate::pictures::{ScenePictures, draw};
-use crate::report::{Lineage, Report, SCHEMA_VERSION};
+use crate::report::{Distance, Lineage, Report, SCHEMA_VERSION};
 use crate::summary::{Origin, summarise};
 use crate::trained::Trained;
+use crate::world::Video;
 
 /// Version of what is measured and how: raised when old reports should be made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const STEP: &str = "evaluate";
 
 /// The sections this stage reads: its own, and those that say which models.
@@ -41,12 +44,15 @@ pub struct Sections {
 }
 
 impl Sections {
-    /// Reads them; `device` of the command line goes before the config's.
+    /// Reads them; `device` and `i3d` of the command line go before the config's.
     ///
     /// # Errors
     /// When a value is wrong.
-    pub fn read(config: &Config, device: Option<&str>) -> Result<Sections> {
+    pub fn read(config: &Config, device: Option<&str>, i3d: Option<&Utf8Path>) -> Result<Sections> {
         let mut evaluate: EvaluateConfig = config.section()?;
+        if let Some(i3d) = i3d {
+            i3d.clone_into(&mut evaluate.i3d);
+        }
         if let Some(device) = device {
             device.clone_into(&mut evaluate.device);
         }
@@ -80,13 +86,16 @@ impl Sections {
     }
 
     fn step(&self, models: &Chain) -> Result<StepDir> {
-        let key = Key::builder(STEP, FORMAT)
+        let mut key = Key::builder(STEP, FORMAT)
             .config(&self.evaluate.keyed())
             .input("clips", self.clips_hash()?)
             .input("tokenizer", models.tokenizer.key())
             .input("lam", models.lam.key())
-            .input("dynamics", models.dynamics.key())
-            .finish();
+            .input("dynamics", models.dynamics.key());
+        if let Some(weights) = self.evaluate.i3d() {
+            key = key.input("i3d", content_hash(weights)?);
+        }
+        let key = key.finish();
         Ok(StepDir::open(self.root().join("reports").join(key.as_str()), &key, STEP))
     }
 
@@ -137,17 +146,17 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let windows = footage.windows.len();
     tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
 
-    let shown = Shown { progress: Progress::new("evaluate", settings.work(windows) as u64), stop: stop.clone() };
-    let found = measure(&model, &footage.windows, &|index| footage.load(index), &settings, &shown)?;
-    shown.progress.finish();
-    let Some(found) = found else {
+    let mut notes = footage.warnings.clone();
+    let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
+    let measured = measure_all(&model, &footage, comparison, &settings, evaluate.bootstrap, root, &stop)?;
+    let Some((found, distances)) = measured else {
         tracing::info!("evaluate: stopped; nothing was written");
         return Ok(stop.exit());
     };
+    notes.extend(distances.iter().flat_map(warnings));
 
-    let mut warnings = footage.warnings.clone();
     if settings.true_actions {
-        warnings.push(
+        notes.push(
             "This dynamics model was trained with the actions that were played: what this report calls latent actions are those, and \
              their agreement with the truth is one by definition."
                 .to_owned(),
@@ -158,7 +167,8 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         lineage: sections.lineage(&models, &output)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
-        warnings,
+        distances,
+        warnings: notes,
     };
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
     let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
@@ -168,10 +178,42 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The progress bar and the stop flag, as the measurement sees them.
+/// Everything that takes time: features of the real clips, then the models on all windows. `None` when stopped on the way.
+fn measure_all(
+    model: &Trained,
+    footage: &Footage,
+    comparison: Option<(Groups, Encoders)>,
+    settings: &Settings,
+    bootstrap: usize,
+    root: &Utf8Path,
+    stop: &Stop,
+) -> Result<Option<(Measurement, Vec<Distance>)>> {
+    let windows = &footage.windows;
+    let load = |index| footage.load(index);
+    let shown =
+        |label, work: usize| Shown { progress: Progress::new(label, work as u64), stop: stop.clone(), gathering: None };
+    let mut gathering = None;
+    if let Some((groups, encoders)) = comparison {
+        let clips = RealClips { windows, frames: model.frames(), load: &load, batch: settings.batch, root };
+        let watch = shown("real clips", windows.len() * encoders.len());
+        gathering = Gathering::begin(groups, encoders, &clips, &watch)?;
+        watch.progress.finish();
+        if gathering.is_none() {
+            return Ok(None);
+        }
+    }
+    let watch = Shown { gathering, ..shown("evaluate", settings.work(windows.len())) };
+    let found = measure(model, windows, &load, settings, &watch)?;
+    watch.progress.finish();
+    let draws = Draws { bootstrap, seed: settings.seed };
+    Ok(found.map(|found| (found, watch.gathering.map_or_else(Vec::new, |gathering| gathering.finish(draws)))))
+}
+
+/// The progress bar, the stop flag and whoever wants the generated clips, as the measurement sees them.
 struct Shown {
     progress: Progress,
     stop: Stop,
+    gathering: Option<Gathering>,
 }
 
 impl Watch for Shown {
@@ -181,6 +223,10 @@ impl Watch for Shown {
 
     fn stopped(&self) -> bool {
         self.stop.requested()
+    }
+
+    fn generated(&self, clips: &Video) -> Result<()> {
+        self.gathering.as_ref().map_or(Ok(()), |gathering| gathering.add(clips))
     }
 }
 

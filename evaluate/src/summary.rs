@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agreement::{Agreement, Pairs, agreement};
-use crate::bootstrap::{Bootstrap, GroupedMean};
+use crate::bootstrap::{Bootstrap, GroupedMean, numbered};
 use crate::information::{perplexity, used};
 use crate::measure::{Measurement, Settings, Window, WindowScores};
 use crate::report::{
-    ActionAgreement, Confusion, Counts, Headline, Lam, Lineage, Point, Report, Rollout, SCHEMA_VERSION, Tokenizer,
+    ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, Point, Report, Rollout, SCHEMA_VERSION,
+    Tokenizer,
 };
 
 /// The paper's frame for its headline ΔPSNR.
@@ -32,6 +33,8 @@ pub struct Origin {
     pub lineage: Lineage,
     pub windows_asked: usize,
     pub bootstrap_draws: usize,
+    /// Between real and generated clips.
+    pub distances: Vec<Distance>,
     /// Found on the way here (clips left out, for instance).
     pub warnings: Vec<String>,
 }
@@ -88,6 +91,7 @@ pub fn summarise(
         delta_psnr_db,
         delta_psnr_time_shuffled_db,
         action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
+        distances: origin.distances,
         warnings,
     }
 }
@@ -101,22 +105,11 @@ struct Grouping {
 
 impl Grouping {
     fn of(windows: &[Window]) -> Grouping {
-        let by = |key: &dyn Fn(&Window) -> String| {
-            let mut numbers = BTreeMap::new();
-            let group: Vec<usize> = windows
-                .iter()
-                .map(|window| {
-                    let next = numbers.len();
-                    *numbers.entry(key(window)).or_insert(next)
-                })
-                .collect();
-            (numbers.len(), group)
-        };
-        let (count, group) = by(&|w| w.source.clone());
+        let (count, group) = numbered(windows.iter().map(|w| &w.source));
         if count > 1 {
             return Grouping { unit: "source", count, group };
         }
-        let (count, group) = by(&|w| w.clip_id.clone());
+        let (count, group) = numbered(windows.iter().map(|w| &w.clip_id));
         Grouping { unit: "clip", count, group }
     }
 }

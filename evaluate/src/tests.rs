@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use anyhow::Result;
 
-use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, Quiet, footage};
+use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, Quiet, distance, footage};
 use crate::measure::{Settings, Watch, measure};
 use crate::pixels::PSNR_CAP_DB;
 use crate::report::{Lineage, Report};
@@ -26,6 +26,7 @@ fn origin() -> Origin {
         lineage: Lineage::default(),
         windows_asked: 64,
         bootstrap_draws: 300,
+        distances: vec![distance()],
         warnings: Vec::new(),
     }
 }
@@ -219,6 +220,25 @@ fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
     assert!(message.starts_with("rollout.psnr_db[2].mean"), "{message}");
 }
 
+/// Catches: a report of an older version that cannot be read any more, because a key was added without a default.
+#[test]
+fn reports_of_schema_1_are_still_read() {
+    let mut old: serde_json::Value = serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
+    old["schema_version"] = 1.into();
+    old.as_object_mut().unwrap().remove("distances");
+    let read: Report = serde_json::from_value(old).unwrap();
+    assert!(read.distances.is_empty() && read.schema_version == 1);
+}
+
+/// Catches: an unknown distance that is written as if nobody had asked for it.
+#[test]
+fn only_what_may_be_absent_is_null() {
+    let mut report = report(Flaw::None);
+    assert!(report.to_json().unwrap().contains("\"frechet_infinity\": null"));
+    report.distances[0].half_floor = f64::NAN;
+    assert!(report.to_json().unwrap_err().to_string().starts_with("distances[0].half_floor"));
+}
+
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = footage(1, 12);
@@ -278,6 +298,7 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     assert_eq!(page.matches("<svg").count(), 3);
     let without_pictures: String = page.split('"').filter(|part| !part.starts_with("data:")).collect();
     assert!(!without_pictures.contains("NaN"));
+    assert!(page.contains("Clip distance 01234567 (not FVD)") && !page.contains(">FVD<"));
     assert!(page.contains("&#60;left&#62;") && !page.contains("<left>"), "names from sidecars must be escaped");
 }
 

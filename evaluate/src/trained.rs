@@ -1,5 +1,5 @@
-//! The trained models as a [`WorldModel`]: the only file of this crate that runs Burn, behind `genie_model`'s plain
-//! face.
+//! The trained models as a [`WorldModel`]: with `encoders.rs` the only file of this crate that runs Burn, behind `genie_model`'s
+//! plain face.
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{ActionSource, Device, Dynamics, SamplerConfig, Tokenizer};

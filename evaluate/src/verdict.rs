@@ -5,7 +5,7 @@
 //! from number, interval and baseline by the rules in this file.
 
 use crate::bootstrap::Interval;
-use crate::report::{ActionAgreement, Headline, Lam, Report, Tokenizer};
+use crate::report::{ActionAgreement, Distance, Headline, Lam, Report, Tokenizer};
 
 /// How a card is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub fn cards(report: &Report) -> Vec<Card> {
     if let Some(agreement) = &report.action_agreement {
         cards.extend(agreements(agreement));
     }
+    cards.extend(report.distances.iter().map(distance));
     cards.extend(tokenizer(&report.tokenizer));
     cards.push(lam(&report.lam));
     cards
@@ -139,6 +140,63 @@ fn accuracy(title: &str, value: f64, ci95: Option<Interval>, baseline: f64) -> C
         meaning: "Each latent action is named after what it usually goes with in the other recordings; how often is that \
                   name right?",
     }
+}
+
+/// A distance is good news when real clips are hardly closer to each other, bad when even standing still would be closer.
+fn distance(d: &Distance) -> Card {
+    /// How many times the floor is still close to it.
+    const CLOSE: f64 = 2.0;
+    let mood = if d.half_generated <= CLOSE * d.half_floor {
+        Mood::Good
+    } else if d.frechet >= d.probe_frozen {
+        Mood::Bad
+    } else {
+        Mood::Unclear
+    };
+    Card {
+        title: distance_title(d),
+        value: three_digits(d.frechet),
+        interval: d.frechet_ci95.map_or_else(no_interval, |ci| format!("95\u{a0}%: {}", range(ci))),
+        baseline: format!(
+            "halves of the real clips {}, where the model has {}",
+            three_digits(d.half_floor),
+            three_digits(d.half_generated)
+        ),
+        mood,
+        verdict: match mood {
+            Mood::Good => "Generated clips are about as close to real ones as real ones are to each other.",
+            Mood::Unclear => "Generated clips differ from real ones, less than clips that stand still do.",
+            Mood::Bad => "Real clips that stand still are closer to real ones than generated clips are.",
+        },
+        meaning: if d.comparable_with_fvd {
+            "How far generated clips are from real ones as a whole, by features of I3D; 0 is no difference. It grows as clips \
+             get fewer: compare it only with values of as many clips of the same kind."
+        } else {
+            "How far generated clips are from real ones as a whole, by features of an encoder; 0 is no difference. It is not FVD, and \
+             compares only with values of the same encoder and of as many clips."
+        },
+    }
+}
+
+/// What a distance is called where people read it.
+pub fn distance_title(d: &Distance) -> String {
+    if d.comparable_with_fvd { d.name.clone() } else { format!("{} (not FVD)", d.name) }
+}
+
+/// A distance to three digits or so.
+pub fn three_digits(value: f64) -> String {
+    let digits = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        1.0.. => 2,
+        _ => 3,
+    };
+    format!("{value:.digits$}").replace('-', "−")
+}
+
+/// An interval of distances.
+pub fn range([low, high]: Interval) -> String {
+    format!("{} to {}", three_digits(low), three_digits(high))
 }
 
 fn tokenizer(t: &Tokenizer) -> [Card; 3] {
@@ -265,6 +323,17 @@ mod tests {
     #[test]
     fn agreement_within_chance_is_called_so() {
         assert_eq!(nmi("", 0.04, Some([0.03, 0.06]), 0.03, 0.05).mood, Mood::Bad);
+    }
+
+    /// Catches: praise for clips that are far from real ones, or for a distance that a still picture would beat.
+    #[test]
+    fn a_distance_is_judged_by_its_floor_and_by_standing_still() {
+        let with = |frechet: f64, half_generated: f64| Distance { frechet, half_generated, ..crate::fake::distance() };
+        assert_eq!(distance(&with(3.0, 3.5)).mood, Mood::Good);
+        assert_eq!(distance(&with(8.0, 9.0)).mood, Mood::Unclear);
+        let bad = distance(&with(25.0, 26.0));
+        assert_eq!(bad.mood, Mood::Bad);
+        assert!(bad.title.contains("not FVD"), "{}", bad.title);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything Burn: the ST-transformer, quantizers, the video tokenizer, the latent action model (LAM), the MaskGIT dynamics model and its
-//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024].
+//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024]; and the networks that
+//! distances between sets of clips are measured with: I3D, and a small clip encoder of the project's own.
 //!
 //! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
 //! Burn's types and the choice of backend stay inside, so that the stages compile without them.
@@ -19,12 +20,15 @@
 )]
 #![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
 
+mod clip_encoder;
+mod clips;
 mod data;
 mod device;
 mod dynamics;
 mod error;
 mod estimate;
 mod frames;
+mod i3d;
 mod kernels;
 mod lam;
 mod layers;
@@ -35,12 +39,14 @@ mod tokenizer;
 mod train;
 mod weights;
 
+pub use clip_encoder::ClipEncoder;
 pub use data::{SourceError, TokenWindows, Video};
 pub use device::Device;
 pub use dynamics::{ActionMode, ActionSource, Dynamics, DynamicsConfig, train_dynamics};
 pub use error::ModelError;
 pub use estimate::{Estimate, estimate_dynamics, estimate_lam, estimate_tokenizer};
 pub use frames::{FrameSize, RGB};
+pub use i3d::{I3d, I3dPreset};
 pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use sampler::{SamplerConfig, UnmaskOrder};

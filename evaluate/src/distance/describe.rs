@@ -1,0 +1,166 @@
+//! From features of both sides to what the report says about a distance.
+
+use crate::bootstrap::numbered;
+use crate::distance::encoder::Encoder;
+use crate::distance::{Features, KernelSums, MIN_CLIPS, MIN_GROUPS, Moments, RealFeatures, Resampler, frechet};
+use crate::measure::Window;
+use crate::report;
+
+/// Which windows stand or fall together.
+#[derive(Debug, PartialEq)]
+pub struct Groups {
+    /// `source`, `clip` or `window`: the first of which there are enough.
+    pub unit: &'static str,
+    pub count: usize,
+    /// Each window's.
+    pub group: Vec<usize>,
+}
+
+impl Groups {
+    /// Of these windows.
+    ///
+    /// # Errors
+    /// When they are too few for any distance.
+    pub fn of(windows: &[Window]) -> Result<Groups, String> {
+        if windows.len() < MIN_CLIPS {
+            return Err(format!(
+                "{} held-out windows are too few for a distance between real and generated clips: it needs at least {MIN_CLIPS}, and \
+                 some hundreds to mean anything (raise [evaluate] windows, or hold out more recordings)",
+                windows.len()
+            ));
+        }
+        let (count, group) = numbered(windows.iter().map(|window| &window.source));
+        if count >= MIN_GROUPS {
+            return Ok(Groups { unit: "source", count, group });
+        }
+        let (count, group) = numbered(windows.iter().map(|window| &window.clip_id));
+        if count >= MIN_GROUPS {
+            return Ok(Groups { unit: "clip", count, group });
+        }
+        Ok(Groups { unit: "window", count: windows.len(), group: (0..windows.len()).collect() })
+    }
+}
+
+/// What is asked of the statistics.
+#[derive(Debug, Clone, Copy)]
+pub struct Draws {
+    pub bootstrap: usize,
+    pub seed: u64,
+}
+
+/// All numbers of one distance.
+#[must_use]
+pub fn describe(
+    encoder: &Encoder,
+    real: &RealFeatures,
+    generated: &Features,
+    groups: &Groups,
+    draws: Draws,
+) -> report::Distance {
+    let clips =
+        Resampler { real: &real.real, generated, group: &groups.group, divisor: encoder.divisor, seed: draws.seed };
+    let halves = clips.halves();
+    let kernel = KernelSums::new(&real.real, generated, &groups.group);
+    let probed = real.frozen.len();
+    let first = Moments::of(encoder.dimension, real.real.rows().take(probed));
+    let probe = |changed: &Features| frechet(&first, &Moments::of(encoder.dimension, changed.rows()), encoder.divisor);
+    report::Distance {
+        name: encoder.name.clone(),
+        comparable_with_fvd: encoder.comparable,
+        encoder: encoder.identity.clone(),
+        preset: encoder.preset.clone(),
+        dimension: encoder.dimension,
+        real_clips: real.real.len(),
+        generated_clips: generated.len(),
+        unit: groups.unit.to_owned(),
+        groups: groups.count,
+        frechet: clips.distance(),
+        frechet_ci95: clips.interval(),
+        frechet_infinity: clips.extrapolated(),
+        half_clips: halves.clips,
+        half_floor: halves.real,
+        half_generated: halves.generated,
+        kernel: kernel.distance(),
+        kernel_ci95: kernel.interval(draws.bootstrap, draws.seed),
+        probe_clips: probed,
+        probe_frozen: probe(&real.frozen),
+        probe_shuffled: probe(&real.shuffled),
+    }
+}
+
+/// What a reader should know before trusting it.
+#[must_use]
+pub fn warnings(distance: &report::Distance) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let &report::Distance { ref name, dimension, real_clips, .. } = distance;
+    if real_clips <= dimension {
+        warnings.push(format!(
+            "{name} is of {real_clips} clips a side, no more than its {dimension} dimensions: it compares only with values of as many clips."
+        ));
+    }
+    if distance.unit != "source" {
+        warnings.push(format!(
+            "{name} is resampled by {}, because too few recordings are held out: its interval and its floor say nothing about other \
+             recordings.",
+            distance.unit
+        ));
+    }
+    if real_clips > dimension && distance.probe_frozen <= distance.half_floor {
+        warnings.push(format!(
+            "{name} hardly sees motion in these clips: standing still is no further from real than two halves of the real clips are."
+        ));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::{Divisor, simulated};
+    use crate::fake::footage;
+
+    /// Catches: halves of one recording compared as if they were strangers where there are other recordings; a panic, or a number,
+    /// where there is nothing to halve.
+    #[test]
+    fn windows_are_grouped_by_the_largest_unit_there_is_enough_of() {
+        let (windows, _) = footage(5, 2);
+        let groups = Groups::of(&windows).unwrap();
+        assert_eq!((groups.unit, groups.count), ("source", 5));
+        assert_eq!(groups.group, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+        let unit = |sources, each| Groups::of(&footage(sources, each).0).map(|groups| (groups.unit, groups.count));
+        assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows a clip");
+        assert_eq!(unit(1, 8), Ok(("window", 8)));
+        assert!(unit(1, 3).unwrap_err().contains("at least 4"));
+    }
+
+    /// Catches: numbers that end up under another name, probes compared with all clips instead of their own.
+    #[test]
+    fn numbers_are_what_they_are_called() {
+        let (windows, _) = footage(12, 4);
+        let groups = Groups::of(&windows).unwrap();
+        let real = simulated(0, 48, 6, 0.0);
+        let first = Features::new(6, real.data()[..20 * 6].to_vec());
+        let sets = RealFeatures { frozen: simulated(5, 20, 6, 3.0), shuffled: first, real };
+        let encoder = Encoder {
+            name: "test".into(),
+            comparable: false,
+            identity: "numbers".into(),
+            preset: None,
+            divisor: Divisor::Unbiased,
+            dimension: 6,
+        };
+        let generated = simulated(1, 48, 6, 1.0);
+        let found = describe(&encoder, &sets, &generated, &groups, Draws { bootstrap: 100, seed: 0 });
+        assert_eq!((found.real_clips, found.generated_clips, found.probe_clips, found.groups), (48, 48, 20, 12));
+        assert!(found.probe_shuffled < 1e-9, "the very same clips: {}", found.probe_shuffled);
+        assert!((found.probe_frozen / 54.0 - 1.0).abs() < 0.1, "six means that are 3 apart: {}", found.probe_frozen);
+        assert!(
+            (found.frechet / 6.0 - 1.0).abs() < 0.2 && found.half_floor < 1.0 && found.half_generated > 4.0,
+            "{found:?}"
+        );
+        assert!(found.kernel_ci95.unwrap()[0] > 0.0);
+        let warned = warnings(&report::Distance { probe_frozen: 0.1, ..found.clone() });
+        assert!(warned.len() == 1 && warned[0].contains("hardly sees motion"), "{warned:?}");
+        assert!(warnings(&found).is_empty());
+    }
+}

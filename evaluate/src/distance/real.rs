@@ -1,0 +1,199 @@
+//! Features of the real clips and of their probes, kept on disk: they are the same for every checkpoint that is measured on
+//! these clips, and for I3D on a CPU they take hours.
+//!
+//! `<root>/features/<key>.f32` holds those of up to [`CHUNK`] windows, as bare little-endian floats. The key names the encoder
+//! and the windows, whose clip ids are hashes of content, so a file is never out of date; a killed run goes on after the last
+//! whole file. All of it may be deleted.
+
+use std::fs;
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_stage::atomic;
+use genie_stage::key::Key;
+
+use crate::distance::encoder::{ClipFeatures, Encoder, features_of};
+use crate::distance::{Features, probe};
+use crate::measure::{Watch, Window, load_batch};
+use crate::world::Video;
+
+/// Version of what is in the files.
+const FORMAT: u32 = 1;
+/// Windows a file.
+const CHUNK: usize = 64;
+
+/// Features of real clips, of the first of them standing still, and of the same with their frames shuffled.
+pub struct RealFeatures {
+    pub real: Features,
+    pub frozen: Features,
+    pub shuffled: Features,
+}
+
+/// Where windows come from, and where their features are kept.
+pub struct RealClips<'a> {
+    pub windows: &'a [Window],
+    /// Frames of each.
+    pub frames: usize,
+    /// Reads one as `[1, t, h, w, 3]`.
+    pub load: &'a dyn Fn(usize) -> Result<Video>,
+    /// Windows that are encoded at once.
+    pub batch: usize,
+    /// The dataset.
+    pub root: &'a Utf8Path,
+}
+
+impl RealClips<'_> {
+    /// Their features, from disk as far as they are there. `None` when stopped on the way.
+    ///
+    /// # Errors
+    /// When windows cannot be read or encoded, or features not be kept.
+    pub fn features(&self, encoder: &dyn ClipFeatures, watch: &dyn Watch) -> Result<Option<RealFeatures>> {
+        let mut sets: [Vec<f32>; 3] = Default::default();
+        for start in (0..self.windows.len()).step_by(CHUNK) {
+            let range = start..(start + CHUNK).min(self.windows.len());
+            let probes = if start < probe::MOST_CLIPS { sets.len() } else { 1 };
+            let Some(chunk) = self.chunk(encoder, range.clone(), probes, watch)? else { return Ok(None) };
+            let length = range.len() * encoder.encoder().dimension;
+            for (set, part) in sets.iter_mut().zip(chunk.chunks(length)) {
+                set.extend_from_slice(part);
+            }
+        }
+        let [real, frozen, shuffled] = sets.map(|set| Features::new(encoder.encoder().dimension, set));
+        Ok(Some(RealFeatures { real, frozen, shuffled }))
+    }
+
+    /// The `sets` first sets of some windows, one after the other.
+    fn chunk(
+        &self,
+        encoder: &dyn ClipFeatures,
+        range: Range<usize>,
+        sets: usize,
+        watch: &dyn Watch,
+    ) -> Result<Option<Vec<f32>>> {
+        let path = self.path(encoder.encoder(), range.clone(), sets);
+        let length = sets * range.len() * encoder.encoder().dimension;
+        if let Some(found) = read(&path, length) {
+            watch.advance(range.len());
+            return Ok(Some(found));
+        }
+        let mut found = [const { Vec::new() }; 3];
+        for start in range.clone().step_by(self.batch) {
+            if watch.stopped() {
+                return Ok(None);
+            }
+            let end = (start + self.batch).min(range.end);
+            let clips = load_batch(self.windows, start..end, self.load)?;
+            found[0].extend(features_of(encoder, &clips)?);
+            if sets > 1 {
+                found[1].extend(features_of(encoder, &probe::frozen(&clips))?);
+                found[2].extend(features_of(encoder, &probe::shuffled(&clips, start))?);
+            }
+            watch.advance(clips.batch);
+        }
+        let found = found.concat();
+        let bytes: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
+        atomic::write(&path, bytes).context("cannot keep the features of real clips")?;
+        Ok(Some(found))
+    }
+
+    fn path(&self, encoder: &Encoder, range: Range<usize>, sets: usize) -> Utf8PathBuf {
+        let windows: Vec<_> =
+            self.windows[range.clone()].iter().map(|window| (&window.clip_id, window.first)).collect();
+        let key = Key::builder("features", FORMAT)
+            .config(&serde_json::json!({
+                "encoder": encoder.identity,
+                "preset": encoder.preset,
+                "windows": windows,
+                "frames": self.frames,
+                "first": range.start,
+                "sets": sets,
+            }))
+            .finish();
+        self.root.join("features").join(format!("{}.f32", key.as_str()))
+    }
+}
+
+/// `length` floats, if the file is there and has just these.
+fn read(path: &Utf8Path, length: usize) -> Option<Vec<f32>> {
+    let bytes = fs::read(path).ok().filter(|bytes| bytes.len() == length * 4)?;
+    let floats = bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    Some(floats.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::distance::Divisor;
+    use crate::fake::{FRAMES, Quiet, footage};
+
+    /// A clip's features say what its last frame looks like; it counts the clips it saw.
+    struct Counting(Encoder, Cell<usize>);
+
+    impl Counting {
+        fn new(identity: &str) -> Counting {
+            let encoder = Encoder {
+                name: "test".into(),
+                comparable: false,
+                identity: identity.into(),
+                preset: None,
+                divisor: Divisor::Unbiased,
+                dimension: 3,
+            };
+            Counting(encoder, Cell::new(0))
+        }
+    }
+
+    impl ClipFeatures for Counting {
+        fn encoder(&self) -> &Encoder {
+            &self.0
+        }
+        fn features(&self, clips: &Video) -> Result<Vec<f32>> {
+            self.1.set(self.1.get() + clips.batch);
+            let feature = |b: usize, number: usize| {
+                let last = clips.frame(b, FRAMES - 1).iter().enumerate();
+                last.map(|(at, &byte)| f32::from(byte) * (at % (7 + number)) as f32).sum::<f32>()
+            };
+            Ok((0..clips.batch).flat_map(|b| (0..3).map(move |number| feature(b, number))).collect())
+        }
+    }
+
+    /// Catches: features encoded again on the second run, features of other windows or of another encoder taken for these, a
+    /// batch size that changes them, half a file taken for a whole one.
+    #[test]
+    fn features_are_kept_by_what_they_are_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let (windows, videos) = footage(20, 4);
+        let load = |i: usize| Ok(videos[i].clone());
+        let of = |encoder: &Counting, count: usize, batch: usize| {
+            let clips = RealClips { windows: &windows[..count], frames: FRAMES, load: &load, batch, root };
+            clips.features(encoder, &Quiet).unwrap().unwrap()
+        };
+        let first = Counting::new("one");
+        let found = of(&first, 80, 7);
+        assert_eq!((first.1.get(), found.real.len(), found.frozen.len()), (3 * 80, 80, 80));
+        assert_ne!(found.real, found.frozen);
+        let again = Counting::new("one");
+        let kept = of(&again, 80, 5);
+        assert_eq!(again.1.get(), 0, "everything is kept");
+        assert_eq!((kept.real.data(), kept.shuffled.data()), (found.real.data(), found.shuffled.data()));
+        // Of more or fewer windows, whole files are the same.
+        let fewer = Counting::new("one");
+        assert_eq!(of(&fewer, 70, 5).real.data(), &found.real.data()[..70 * 3]);
+        assert_eq!(fewer.1.get(), 3 * 6, "64 windows are kept");
+        let other = Counting::new("two");
+        of(&other, 80, 5);
+        assert_eq!(other.1.get(), 3 * 80);
+        for file in fs::read_dir(root.join("features")).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() - 4]).unwrap();
+        }
+        let damaged = Counting::new("one");
+        assert_eq!(of(&damaged, 80, 5).real.data(), found.real.data());
+        assert_eq!(damaged.1.get(), 3 * 80);
+    }
+}

@@ -1,0 +1,58 @@
+//! The tensors of the genuine I3D: names in both spellings, shapes, and checksums of what is in them.
+//!
+//! `params.txt` lists the weights of `i3d-kinetics-400/1` (which are `rgb_scratch` of the paper's authors). Its checksums are those of the
+//! `TensorFlow` checkpoint: masked CRC32C of the little-endian floats in `TensorFlow`'s order, kernels as `[t, h, w, in, out]`.
+//! A file whose tensors all have these sums holds these weights, wherever it comes from and whatever it is called.
+
+const TABLE: &str = include_str!("params.txt");
+
+/// A tensor that the network needs.
+#[derive(Debug, PartialEq)]
+pub(super) struct Param {
+    /// As in piergiaj's pytorch-i3d, which `VideoGPT` and TATS use.
+    pub name: &'static str,
+    /// As in hassony2's `kinetics_i3d_pytorch`.
+    pub hassony2: &'static str,
+    pub shape: Vec<usize>,
+    /// What must be in it; `None` for the scale of batch normalisation, which `TensorFlow` does not have: all ones.
+    pub checksum: Option<u32>,
+}
+
+/// All of them. (`PyTorch`'s count of batches seen is not used by anything, and left out.)
+pub(super) fn params() -> Vec<Param> {
+    TABLE.lines().filter(|line| !line.starts_with('#') && !line.contains("num_batches_tracked")).map(parse).collect()
+}
+
+fn parse(line: &'static str) -> Param {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let value = |key: &str| fields.iter().find_map(|field| field.strip_prefix(key)).expect("a complete line");
+    let shape = fields[1].trim_matches(['[', ']']).split(',').map(|side| side.parse().expect("a number")).collect();
+    let checksum = Some(value("masked_crc32c=")).filter(|sum| *sum != "-");
+    Param {
+        name: fields[0],
+        hassony2: value("hassony2="),
+        shape,
+        checksum: checksum.map(|sum| u32::from_str_radix(sum, 16).expect("eight hexadecimal digits")),
+    }
+}
+
+/// The checksum of a tensor as it stands in the table; `values` are in `PyTorch`'s order, kernels `[out, in, t, h, w]`.
+pub(super) fn checksum(values: &[f32], shape: &[usize]) -> u32 {
+    let inner: usize = shape.iter().skip(2).product();
+    let outer: usize = shape.iter().take(2).product();
+    let mut bytes = Vec::with_capacity(values.len() * 4);
+    if let [out, input, ..] = *shape {
+        for place in 0..inner {
+            for i in 0..input {
+                for o in 0..out {
+                    bytes.extend(values[(o * input + i) * inner + place].to_le_bytes());
+                }
+            }
+        }
+        debug_assert_eq!(bytes.len(), outer * inner * 4);
+    } else {
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    // TensorFlow masks its sums, so that a sum over data that holds sums is still one.
+    crc32c::crc32c(&bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
