@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest reference
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest bench-train reference
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -92,3 +92,6 @@ reference: ## Compute again, in PyTorch, what the models' tests compare with
 	@mkdir -p "$$CARGO_TARGET_DIR" && cd "$$CARGO_TARGET_DIR/.." && { test -x reference-venv/bin/python || python3 -m venv reference-venv; }
 	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
 	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" -B tests/reference/fixtures.py
+
+bench-train: build ## Measure a training step of each model, and the same in PyTorch where there is one (GENIE_PYTHON=)
+	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$PIPELINE" $(if $(DEVICE),--device $(DEVICE))
