@@ -94,4 +94,4 @@ reference: ## Compute again, in PyTorch, what the models' tests compare with
 	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" -B tests/reference/fixtures.py
 
 bench-train: build ## Measure a training step of each model, and the same in PyTorch where there is one (GENIE_PYTHON=)
-	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$PIPELINE" $(if $(DEVICE),--device $(DEVICE))
+	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$(realpath "$$PIPELINE")" $(if $(DEVICE),--device $(DEVICE))
