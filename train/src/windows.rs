@@ -60,8 +60,9 @@ impl Labels {
     }
 }
 
-/// The training windows of the chain's tokenizer and latent action model, by clip, then first frame. Windows without true actions are
-/// left out where those are asked for.
+/// The training windows of the chain's clips by its tokenizer and latent action model, by clip, then first frame. Windows without true
+/// actions are left out where those are asked for. What others write meanwhile does not matter: all that this chain's clips have was there
+/// when it was made.
 ///
 /// # Errors
 /// When a shard cannot be read, windows are of several shapes, or a token window has no label.
@@ -69,7 +70,11 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
     let mut labels = read_actions(chain.actions.path())?.into_iter().peekable();
     let mut data = TokenWindows::default();
     let mut left_out = 0;
+    let clips = chain.clips()?;
     for window in read_tokens(chain.tokens.path())? {
+        if clips.get(&window.clip_id) != Some(&Split::Train) {
+            continue;
+        }
         let place = (&window.clip_id, window.first_frame);
         while labels.next_if(|label| (&label.clip_id, label.first_frame) < place).is_some() {}
         let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place) else {
@@ -79,9 +84,6 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
                 place.1
             );
         };
-        if window.split != Split::Train {
-            continue;
-        }
         let Some(led) = actions.of(label) else {
             left_out += 1;
             continue;
