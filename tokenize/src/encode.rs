@@ -17,7 +17,7 @@ use genie_training::{Chain, Sections, WindowModel, fill};
 /// # Errors
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
 pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
-    fill(sections, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
+    fill(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
         Ok(Encoder { tokenizer: Tokenizer::load(chain.tokenizer.path(), &device)?, sections, chain })
     })
 }

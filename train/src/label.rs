@@ -14,7 +14,7 @@ use genie_training::{Chain, Labeller, Sections, WindowModel, fill};
 /// # Errors
 /// When the latent action model is missing or does not fit the clips, or a file cannot be read or written.
 pub fn label(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
-    fill(sections, &chain.actions, &chain.lam, "genie-train lam", || {
+    fill(sections, device, &chain.actions, &chain.lam, "genie-train lam", || {
         Ok(Labels { labeller: Labeller::load(chain, &device)?, sections, chain })
     })
 }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
+use genie_model::Device;
 use genie_shards::{ClipMeta, ClipStore, Manifest, windows_of};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
@@ -26,8 +27,11 @@ use crate::made::Made;
 use crate::publish::Publisher;
 use crate::runs::{Ended, Run};
 
-/// Pixels that go through a model at once, in whole clips: a model at work needs some hundred bytes for each.
-const BATCH_PIXELS: usize = 1 << 20;
+/// Pixels that go through a model at once, in whole clips. More do not make a CPU faster, and take memory (LOG.md, 2026-11-25); a GPU is not busy with
+/// less. A model at work needs some hundred bytes for each.
+fn pixels_at_once(device: Device) -> usize {
+    if device == Device::Cpu { 1 << 17 } else { 1 << 22 }
+}
 
 /// A loaded model with what it makes of a window.
 pub trait WindowModel {
@@ -60,6 +64,7 @@ pub trait WindowModel {
 /// When the model is missing or does not fit the clips, another run is at it, or a file cannot be read or written.
 pub fn fill<M: WindowModel>(
     sections: &Sections,
+    device: Device,
     step: &StepDir,
     model: &StepDir,
     command: &str,
@@ -80,7 +85,7 @@ pub fn fill<M: WindowModel>(
     let mut run = Run::begin::<M::Window>(model.key().as_str());
     let done = load()
         .with_context(|| format!("cannot load the {kind}"))
-        .and_then(|maker| filled(sections, step, model, &maker, &stop, &mut run));
+        .and_then(|maker| filled(sections, device, step, model, &maker, &stop, &mut run));
     let ended = match &done {
         Ok(_) if run.failed > 0 => Ended::Failed,
         Ok(true) => Ended::Done,
@@ -109,6 +114,7 @@ pub fn fill<M: WindowModel>(
 /// Makes what is outstanding, and notes it in `run`. Whether it was not asked to stop.
 fn filled<M: WindowModel>(
     sections: &Sections,
+    device: Device,
     step: &StepDir,
     model: &StepDir,
     maker: &M,
@@ -123,7 +129,14 @@ fn filled<M: WindowModel>(
     run.skipped = (0..store.len()).filter(|clip| windows(*clip) > 0).count() - clips.len();
     let progress = Progress::new(M::Window::NAME, clips.iter().map(|clip| windows(*clip) as u64).sum());
     let publisher = Publisher::<M::Window>::take_up(step.path(), model.key().as_str())?;
-    let work = Outstanding { store: &store, frames: maker.frames(), clips: &clips, begun: publisher.begun() };
+    let pixels = maker.frames() * maker.size().0 * maker.size().1;
+    let work = Outstanding {
+        store: &store,
+        frames: maker.frames(),
+        clips: &clips,
+        at_once: (pixels_at_once(device) / pixels.max(1)).max(1),
+        begun: publisher.begun(),
+    };
     let finished = overlapped(maker, &work, publisher, stop, run, &progress)?;
     if finished {
         progress.finish();
@@ -155,6 +168,8 @@ struct Outstanding<'a> {
     /// Of a window.
     frames: usize,
     clips: &'a [usize],
+    /// Windows that go through the model at once.
+    at_once: usize,
     /// Windows that the shard which they go on with has.
     begun: usize,
 }
@@ -172,21 +187,14 @@ struct Batch {
 }
 
 impl Outstanding<'_> {
-    /// Windows of this size that go through a model at once.
-    fn at_once(&self) -> usize {
-        let clip = self.clips.first().map(|clip| &self.store.clips()[*clip]);
-        let pixels = clip.map_or(1, |clip| self.frames * clip.height as usize * clip.width as usize);
-        (BATCH_PIXELS / pixels.max(1)).max(1)
-    }
-
     /// The clips of each batch. A batch ends with a clip, and a shard with a batch, so that a run that goes on after a stop or a kill has the
     /// same batches: a model's sums may depend on what is computed beside them.
     fn batches(&self, shard: usize) -> Vec<&[usize]> {
-        let (at_once, mut batches, mut from, mut windows, mut filled) = (self.at_once(), Vec::new(), 0, 0, self.begun);
+        let (mut batches, mut from, mut windows, mut filled) = (Vec::new(), 0, 0, self.begun);
         for (index, clip) in self.clips.iter().enumerate() {
             windows += self.firsts(*clip).count();
             let fills = filled + windows >= shard;
-            if windows >= at_once || fills || index + 1 == self.clips.len() {
+            if windows >= self.at_once || fills || index + 1 == self.clips.len() {
                 batches.push(&self.clips[from..=index]);
                 filled = if fills { 0 } else { filled + windows };
                 (from, windows) = (index + 1, 0);
@@ -272,7 +280,7 @@ fn make_all<M: WindowModel>(
         if !firsts.is_empty() {
             let bytes = batch.pixels.len() / firsts.len();
             // A batch is more than goes through at once by what its last clip has too many.
-            for (firsts, pixels) in firsts.chunks(work.at_once()).zip(batch.pixels.chunks(work.at_once() * bytes)) {
+            for (firsts, pixels) in firsts.chunks(work.at_once).zip(batch.pixels.chunks(work.at_once * bytes)) {
                 windows.extend(maker.make(firsts, pixels)?);
             }
         }
