@@ -23,7 +23,9 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     }
     let _lock = pipeline::lock(root)?;
     let Collected { files, bytes, young } = collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
-    files.iter().for_each(|path| println!("{path}"));
+    for path in &files {
+        println!("{path}");
+    }
     let (how, count) = (if dry_run { "would remove" } else { "removed" }, files.len());
     tracing::info!("gc: {how} {count} files of {bytes} bytes that nothing names; {young} more are too young");
     Ok(Exit::Done)

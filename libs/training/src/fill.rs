@@ -3,11 +3,6 @@
 //! Only clips that lack them are worked on, in order of source and time, and a shard ends with the clip that fills it. The last one, which is not
 //! full, is taken up again by the next run and replaced by a fuller one. So for the clips that there are, the shards are the same, byte for
 //! byte, wherever runs were stopped or killed; clips that come later are added behind them, and nothing is made twice.
-//!
-//! Reading, making and writing overlap: a thread reads the next batch while the model is at one, another publishes shards.
-
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use anyhow::{Context, Result, bail};
 use genie_model::Device;
@@ -19,11 +14,11 @@ use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use rayon::prelude::*;
 use serde_json::json;
 
 use crate::Sections;
 use crate::made::Made;
+use crate::overlap::Outstanding;
 use crate::publish::Publisher;
 use crate::runs::{Ended, Run};
 
@@ -137,7 +132,7 @@ fn filled<M: WindowModel>(
         at_once: (pixels_at_once(device) / pixels.max(1)).max(1),
         begun: publisher.begun(),
     };
-    let finished = overlapped(maker, &work, publisher, stop, run, &progress)?;
+    let finished = work.make(maker, publisher, stop, run, &progress)?;
     if finished {
         progress.finish();
     }
@@ -160,137 +155,4 @@ fn check_size<M: WindowModel>(maker: &M, model: &StepDir, store: &ClipStore) -> 
         );
     }
     Ok(())
-}
-
-/// Clips whose windows are to be made.
-struct Outstanding<'a> {
-    store: &'a ClipStore,
-    /// Of a window.
-    frames: usize,
-    clips: &'a [usize],
-    /// Windows that go through the model at once.
-    at_once: usize,
-    /// Windows that the shard which they go on with has.
-    begun: usize,
-}
-
-/// Whole clips as they go through the model together.
-#[derive(Default)]
-struct Batch {
-    clips: usize,
-    /// Clip and first frame of each window.
-    firsts: Vec<(usize, usize)>,
-    /// Of all windows.
-    pixels: Vec<u8>,
-    /// Clips that cannot be read.
-    failed: usize,
-}
-
-impl Outstanding<'_> {
-    /// The clips of each batch. A batch ends with a clip, and a shard with a batch, so that a run that goes on after a stop or a kill has the
-    /// same batches: a model's sums may depend on what is computed beside them.
-    fn batches(&self, shard: usize) -> Vec<&[usize]> {
-        let (mut batches, mut from, mut windows, mut filled) = (Vec::new(), 0, 0, self.begun);
-        for (index, clip) in self.clips.iter().enumerate() {
-            windows += self.firsts(*clip).count();
-            let fills = filled + windows >= shard;
-            if windows >= self.at_once || fills || index + 1 == self.clips.len() {
-                batches.push(&self.clips[from..=index]);
-                filled = if fills { 0 } else { filled + windows };
-                (from, windows) = (index + 1, 0);
-            }
-        }
-        batches
-    }
-
-    fn firsts(&self, clip: usize) -> impl Iterator<Item = usize> + use<> {
-        windows_of(self.store.clips()[clip].frame_count(), self.frames)
-    }
-
-    fn read(&self, clips: &[usize]) -> Batch {
-        let read = |clip: &usize| -> genie_shards::Result<Vec<Vec<u8>>> {
-            let window = |first| Ok(self.store.window(*clip, first, self.frames)?.data);
-            self.firsts(*clip).map(window).collect()
-        };
-        let read: Vec<_> = clips.par_iter().map(read).collect();
-        let mut batch = Batch::default();
-        for (clip, windows) in clips.iter().zip(read) {
-            match windows {
-                Ok(windows) => {
-                    batch.clips += 1;
-                    batch.firsts.extend(self.firsts(*clip).map(|first| (*clip, first)));
-                    batch.pixels.extend(windows.into_iter().flatten());
-                }
-                Err(error) => {
-                    batch.failed += 1;
-                    tracing::error!("clip {}: {:#}", self.store.clips()[*clip].clip_id, anyhow::Error::from(error));
-                }
-            }
-        }
-        batch
-    }
-}
-
-/// Reads, makes and publishes at the same time. Whether it was not asked to stop.
-fn overlapped<M: WindowModel>(
-    maker: &M,
-    work: &Outstanding,
-    mut publisher: Publisher<M::Window>,
-    stop: &Stop,
-    run: &mut Run,
-    progress: &Progress,
-) -> Result<bool> {
-    let (read, batches) = sync_channel(1);
-    let (made, windows) = sync_channel::<Vec<M::Window>>(1);
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            // The model's side going away is the end.
-            let _ = work.batches(M::Window::SHARD).into_iter().try_for_each(|clips| read.send(work.read(clips)));
-        });
-        let writer = scope.spawn(move || -> Result<()> {
-            for windows in windows {
-                publisher.push(windows)?;
-            }
-            publisher.finish()
-        });
-        let finished = make_all(maker, work, batches, made, stop, run, progress);
-        // Where writing failed making did, too, and the reason is there.
-        writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        finished
-    })
-}
-
-/// The model's part, which ends both others when it returns.
-fn make_all<M: WindowModel>(
-    maker: &M,
-    work: &Outstanding,
-    batches: Receiver<Batch>,
-    made: SyncSender<Vec<M::Window>>,
-    stop: &Stop,
-    run: &mut Run,
-    progress: &Progress,
-) -> Result<bool> {
-    for batch in batches {
-        if stop.requested() {
-            return Ok(false);
-        }
-        let firsts: Vec<(&ClipMeta, usize)> =
-            batch.firsts.iter().map(|(clip, first)| (&work.store.clips()[*clip], *first)).collect();
-        let mut windows = Vec::with_capacity(firsts.len());
-        if !firsts.is_empty() {
-            let bytes = batch.pixels.len() / firsts.len();
-            // A batch is more than goes through at once by what its last clip has too many.
-            for (firsts, pixels) in firsts.chunks(work.at_once).zip(batch.pixels.chunks(work.at_once * bytes)) {
-                windows.extend(maker.make(firsts, pixels)?);
-            }
-        }
-        progress.inc(windows.len() as u64);
-        run.failed += batch.failed;
-        run.clips += batch.clips;
-        run.windows += windows.len();
-        if made.send(windows).is_err() {
-            bail!("{} cannot be written", M::Window::NAME);
-        }
-    }
-    Ok(true)
 }

@@ -58,7 +58,9 @@ pub fn gc<W: Made>(root: &Utf8Path, current: &[String], args: &GcArgs) -> Result
         if *is_current || index < args.keep {
             let unnamed = Manifest::load(dir)?.unnamed(dir, &[])?;
             let collected = collect(unnamed, age, args.dry_run)?;
-            collected.files.iter().for_each(|path| println!("{path}"));
+            for path in &collected.files {
+                println!("{path}");
+            }
             files += collected.files.len();
             bytes += collected.bytes;
             kept += 1;

@@ -13,6 +13,7 @@ mod fit;
 mod gc;
 mod labeller;
 mod made;
+mod overlap;
 mod pinned;
 mod publish;
 mod runs;

@@ -78,6 +78,13 @@ impl Run {
         )
     }
 
+    /// Notes clips that it made, with their windows, and others that could not be read.
+    pub fn note(&mut self, clips: usize, windows: usize, failed: usize) {
+        self.clips += clips;
+        self.windows += windows;
+        self.failed += failed;
+    }
+
     /// Notes when it ended and how fast it was.
     #[must_use]
     pub fn ended(self, ended: Ended, lineage: &Lineage) -> Self {
