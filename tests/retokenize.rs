@@ -98,6 +98,8 @@ fn a_night_adds_only_what_is_new() {
     // Without a pin, the chain is what it was: models of the very clips that there are.
     let fresh = dataset.status(&VIDEOS);
     assert_ne!(fresh.key("tokenize fit"), before.key("tokenize fit"));
+    let shown = dataset.run("genie", &[&["status", "tiny.toml"], &VIDEOS[..]].concat()).expect(0).stdout;
+    assert!(shown.contains(&format!("which keeps {key}")), "nobody would know of the pin: {shown}");
     let shown = dataset.run("genie", &[&["status", "tiny.toml"], &PINNED[..]].concat()).expect(0).stdout;
     assert!(shown.contains("last runs"), "{shown}");
 }

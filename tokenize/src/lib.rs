@@ -87,10 +87,14 @@ fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus
     let Some(chain) = chain else {
         return Ok(["fit", "encode"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into());
     };
+    let mut fit = chain.tokenizer.status("fit");
+    if let (State::Missing, Some(newest)) = (fit.state, sections.newest_tokenizer()?) {
+        fit.needs = format!("genie-tokenize fit; or [pinned] tokenizer = \"newest\", which keeps {newest}");
+    }
     let mut encode = chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
     if encode.state == State::Partial {
         let clips = encode::lacking(sections, chain, sections.tokenizer.0.frames)?.len();
         encode.needs = format!("tokens of {clips} clips: run genie-tokenize encode");
     }
-    Ok(vec![chain.tokenizer.status("fit"), encode])
+    Ok(vec![fit, encode])
 }

@@ -128,12 +128,16 @@ fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus
         return Ok(["lam", "label", "dynamics"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into());
     };
     let sees_pixels = sections.lam.0.input == LamInput::Pixels;
+    let mut lam = chain.lam.status("lam").after(sees_pixels || chain.tokens.is_done(), "genie-tokenize encode");
+    if let (State::Missing, Some(newest)) = (lam.state, sections.newest_lam()?) {
+        lam.needs = format!("genie-train lam; or [pinned] lam = \"newest\", which keeps {newest}");
+    }
     let mut label = chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam");
     if label.state == State::Partial {
         label.needs = format!("labels of {} clips: run genie-train label", label::lacking(sections, chain)?.len());
     }
     Ok(vec![
-        chain.lam.status("lam").after(sees_pixels || chain.tokens.is_done(), "genie-tokenize encode"),
+        lam,
         label,
         chain
             .dynamics
