@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate status install test test-slow lint bench-ingest bench-train reference
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install test test-slow lint bench-ingest bench-train reference
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -51,6 +51,9 @@ train: build ## Learn the latent actions, label the clips, learn the dynamics
 evaluate: build ## Measure on held-out videos and write the report
 	@$(RUN) --stage evaluate $(REJECTS_ARE_FINE)
 
+retokenize: build ## What is new: ingest it, encode and label it with the models that there are, and train nothing
+	@$(GENIE) retokenize "$$PIPELINE" $(DATA) $(DEVICES) $(REJECTS_ARE_FINE)
+
 status: build ## Say what exists and what does not
 	@$(GENIE) status "$$PIPELINE" $(DATA)
 
@@ -64,13 +67,16 @@ build: setup ## Build all binaries
 	@test -x $(GENIE) || echo 'building: the first time takes half an hour on two cores, the next ones seconds' >&2
 	@$(CARGO) build --release --workspace --locked $(if $(FEATURES),--features $(FEATURES))
 
-install: build ## Install the binaries, and units for a nightly ingest (PREFIX=/usr/local, DESTDIR=)
+install: build ## Install the binaries, and units for every night (PREFIX=/usr/local, DESTDIR=)
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/genie" "$(DESTDIR)/etc/systemd/system" "$(DESTDIR)/etc/genie"
 	install -m 755 $(foreach binary,$(BINARIES),"$$CARGO_TARGET_DIR/release/$(binary)") "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 ingest/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/ingest.md"
-	sed 's|/usr/local|$(PREFIX)|' pipelines/nightly/genie-ingest.service > "$(DESTDIR)/etc/systemd/system/genie-ingest.service"
-	install -m 644 pipelines/nightly/genie-ingest.timer "$(DESTDIR)/etc/systemd/system"
-	test -e "$(DESTDIR)/etc/genie/ingest.toml" || install -m 644 pipelines/nightly/ingest.toml "$(DESTDIR)/etc/genie/ingest.toml"
+	install -m 644 tokenize/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/tokenize.md"
+	for job in ingest retokenize; do \
+		sed 's|/usr/local|$(PREFIX)|' pipelines/nightly/genie-$$job.service > "$(DESTDIR)/etc/systemd/system/genie-$$job.service" && \
+		install -m 644 pipelines/nightly/genie-$$job.timer "$(DESTDIR)/etc/systemd/system" && \
+		{ test -e "$(DESTDIR)/etc/genie/$$job.toml" || install -m 644 pipelines/nightly/$$job.toml "$(DESTDIR)/etc/genie/$$job.toml"; } || exit 1; \
+	done
 
 test: setup-tests ## Build and run all tests
 	@# The black-box tests run the built binaries, which `cargo test` alone would not build.

@@ -1,4 +1,4 @@
-//! The nightly ingest of `pipelines/nightly`: the units are sound, and the very commands that they and the crontab name do the work.
+//! The nightly jobs of `pipelines/nightly`: the units are sound, and the very commands that they and the crontab name do the work.
 
 use std::fs;
 use std::process::Command;
@@ -27,6 +27,7 @@ fn installed() -> (Dataset, Utf8PathBuf) {
 fn local(command: &str, dataset: &Dataset, config: &Utf8Path) -> String {
     command
         .replace("/usr/local/bin/genie-ingest", binary("genie-ingest").to_str().expect("a UTF-8 name"))
+        .replace("/usr/local/bin/genie ", &format!("{} ", binary("genie").to_str().expect("a UTF-8 name")))
         .replace("/etc/genie/ingest.toml", config.as_str())
         .replace("/var/lib/genie", dataset.path("").as_str())
 }
@@ -61,12 +62,46 @@ fn the_commands_do_the_work() {
     assert_eq!((silent.status.code(), silent.stderr.len()), (Some(2), 0), "once is enough");
 }
 
+/// Would catch: the same in what is run once there are models; a config that does not find them; mail in a night without news.
+#[test]
+fn the_commands_encode_and_label() {
+    let (dataset, _) = installed();
+    let models = include_str!("tiny.toml");
+    let models = &models[models.find("[tokenizer]").expect("sections")..models.find("[dynamics").expect("sections")];
+    let config = dataset.path("retokenize.toml");
+    fs::write(&config, nightly("retokenize.toml") + models).expect("a config");
+    for (stage, step) in [("ingest", "run"), ("tokenize", "fit"), ("train", "lam")] {
+        dataset.run(&format!("genie-{stage}"), &[step, "--config", config.as_str()]).expect(0);
+    }
+    dataset.stage("ingest", "sample", &["--out", "videos", "--episodes", "4"]).expect(0);
+    let local = |command: &str| {
+        let here = command.replace("/etc/genie/retokenize.toml", config.as_str());
+        let here =
+            here.replace("/usr/local/bin", binary("genie").parent().and_then(|dir| dir.to_str()).expect("a place"));
+        shell(&here.replace("/var/lib/genie", dataset.path("").as_str()))
+    };
+    let service = nightly("genie-retokenize.service");
+    let first = local(service.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command"));
+    let said = String::from_utf8_lossy(&first.stderr);
+    assert_eq!(first.status.code(), Some(0), "{said}");
+    assert!(said.contains("tokens: ") && said.contains("labels: "), "{said}");
+
+    let crontab = nightly("crontab");
+    let lines: Vec<&str> = crontab.lines().filter(|line| line.contains("retokenize.toml")).collect();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        let again = local(line.splitn(6, ' ').nth(5).expect("a command"));
+        let said = [&again.stdout[..], &again.stderr].concat();
+        assert_eq!((again.status.code(), String::from_utf8_lossy(&said)), (Some(0), "".into()), "{line}");
+    }
+}
+
 /// Would catch: a setting that systemd does not know and ignores, such as a misspelt sandbox.
 #[test]
 fn systemd_knows_every_setting() {
     let (dataset, config) = installed();
     let mut units = Vec::new();
-    for name in ["genie-ingest.service", "genie-ingest.timer"] {
+    for name in ["genie-ingest.service", "genie-ingest.timer", "genie-retokenize.service", "genie-retokenize.timer"] {
         let path = dataset.path(name);
         // Its user and its place need not exist here.
         let unit = local(&nightly(name), &dataset, &config).replace("User=genie", "User=root");
@@ -79,6 +114,6 @@ fn systemd_knows_every_setting() {
     };
     let said = String::from_utf8_lossy(&output.stderr);
     let ours: Vec<&str> =
-        said.lines().filter(|line| line.contains("genie-ingest") && !line.contains("Failed to load")).collect();
+        said.lines().filter(|line| line.contains("genie-") && !line.contains("Failed to load")).collect();
     assert!(output.status.success() && ours.is_empty(), "{said}");
 }

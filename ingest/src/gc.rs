@@ -3,12 +3,11 @@
 //! Only under the lock that every writer of these directories holds, and only files that have lain there for a while: a training
 //! that opened the dataset before they were replaced goes on reading them.
 
-use std::fs;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use camino::Utf8Path;
-use genie_shards::Manifest;
+use genie_shards::{Collected, Manifest, collect};
 use genie_stage::Exit;
 
 use crate::pipeline;
@@ -23,24 +22,11 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let _lock = pipeline::lock(root)?;
-    let (mut count, mut bytes, mut young) = (0, 0, 0);
-    for path in Manifest::load(root)?.unnamed(root, &DIRECTORIES)? {
-        let found = fs::metadata(&path).with_context(|| format!("cannot look at {path}"))?;
-        // A time in the future is a clock that was set: young.
-        let lain =
-            found.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default();
-        if lain < age {
-            young += 1;
-            continue;
-        }
-        if !dry_run {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {path}"))?;
-        }
+    let Collected { files, bytes, young } = collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
+    for path in &files {
         println!("{path}");
-        count += 1;
-        bytes += found.len();
     }
-    let how = if dry_run { "would remove" } else { "removed" };
+    let (how, count) = (if dry_run { "would remove" } else { "removed" }, files.len());
     tracing::info!("gc: {how} {count} files of {bytes} bytes that nothing names; {young} more are too young");
     Ok(Exit::Done)
 }

@@ -12,12 +12,15 @@
 //! | [`runner`] | all steps, one after the other |
 //! | [`dry_run`] | what training would cost |
 //! | [`headline`] | the report's main numbers |
-//! | [`status`] | the table of what exists and what does not |
+//! | [`retokenize`] | the steps of a night, with the models that there are |
+//! | [`status`], [`diary`] | the table of what exists and what does not; the last nights |
 
 pub mod child;
+pub mod diary;
 pub mod dry_run;
 pub mod headline;
 pub mod paint;
+pub mod retokenize;
 pub mod runner;
 pub mod status;
 pub mod steps;
@@ -59,6 +62,11 @@ enum Command {
         dry_run: bool,
         #[command(flatten)]
         hardware: Hardware,
+    },
+    /// Ingest what is new, encode and label what lacks tokens and actions, with the current models: for cron
+    Retokenize {
+        #[command(flatten)]
+        pipeline: Pipeline,
     },
     /// Say what exists and what does not
     Status {
@@ -131,7 +139,10 @@ pub fn run() -> anyhow::Result<Exit> {
         Command::Run { pipeline, dry_run: true, hardware, .. } => {
             dry_run::run(&Tools::beside_this_one()?, &pipeline.args(), &hardware.to_words())
         }
-        Command::Run { pipeline, stage, .. } => runner::run(&Tools::beside_this_one()?, &pipeline.args(), &stage),
+        Command::Run { pipeline, stage, .. } => {
+            runner::run(&Tools::beside_this_one()?, &pipeline.args(), |data| steps::of_stages(data, &stage))
+        }
+        Command::Retokenize { pipeline } => retokenize::run(&Tools::beside_this_one()?, &pipeline.args()),
         Command::Status { pipeline, json } => status::print(&Tools::beside_this_one()?, &pipeline.args(), json),
         Command::Config { pipeline } => {
             let args = pipeline.args();

@@ -18,18 +18,17 @@ use genie_stage::{Exit, exit};
 use crate::child::{self, Ended, Stdout};
 use crate::headline::Headline;
 use crate::paint::{bold, dim};
-use crate::steps::{self, Stage, Step};
+use crate::steps::{Stage, Step};
 use crate::tools::{self, Tools};
 
-/// Runs the steps of `only` (all, if empty) and prints the result.
-pub fn run(tools: &Tools, args: &ConfigArgs, only: &[Stage]) -> anyhow::Result<Exit> {
+/// Runs the `steps` for the config's data and prints the result. With `--quiet`, only what went wrong is said, by the steps as well.
+pub fn run(tools: &Tools, args: &ConfigArgs, steps: impl FnOnce(&DataConfig) -> Vec<Step>) -> anyhow::Result<Exit> {
     let config = config::load(args)?;
     if let Err(error) = tools.resolve(&config, args) {
         return tools::explained(error);
     }
     let data: DataConfig = config.section()?;
-    let steps: Vec<Step> =
-        steps::for_data(&data).into_iter().filter(|step| only.is_empty() || only.contains(&step.stage)).collect();
+    let steps = steps(&data);
     print_plan(args, &data, &steps);
     Run { tools, args, stop: Stop::install_for_parent(), started: Instant::now(), rejects: false, worked: false }
         .all(&steps)
@@ -76,12 +75,12 @@ impl Run<'_> {
         let up_to_date = self.state(step) == Some(State::Done);
         self.worked |= !up_to_date;
         if !up_to_date {
-            eprintln!("{} {}", bold(place), dim(step.purpose));
+            say(&format!("{} {}", bold(place), dim(step.purpose)));
         }
         let started = Instant::now();
         let mut command = self.tools.command(step.stage);
         command.arg(step.subcommand).args(self.args.to_words());
-        if up_to_date && std::env::var_os("RUST_LOG").is_none() {
+        if (up_to_date || is_quiet()) && std::env::var_os("RUST_LOG").is_none() {
             // It would say so, and so do we.
             command.env("RUST_LOG", "warn");
         }
@@ -99,7 +98,7 @@ impl Run<'_> {
             (exit::REJECTS, false) => format!("done in {}, with rejects", human(took)),
             _ => return Ok((ended, took)),
         };
-        eprintln!("{} {state}", bold(place));
+        say(&format!("{} {state}", bold(place)));
         Ok((ended, took))
     }
 
@@ -112,15 +111,15 @@ impl Run<'_> {
     /// The end of a run in which no step failed.
     fn conclude(&self, report: Option<&str>) -> anyhow::Result<Exit> {
         if self.worked {
-            eprintln!("{}", bold(&format!("all done in {}", human(self.started.elapsed()))));
+            say(&bold(&format!("all done in {}", human(self.started.elapsed()))));
         } else {
-            eprintln!("{}", bold("nothing to do: everything is up to date"));
+            say(&bold("nothing to do: everything is up to date"));
         }
         if let Some(report) = report {
             Headline::read(Utf8Path::new(report))?.print()?;
         }
         if self.rejects {
-            eprintln!("some videos were rejected; to list them:\n  {}", self.how_to_list_rejects());
+            say(&format!("some videos were rejected; to list them:\n  {}", self.how_to_list_rejects()));
             return Ok(Exit::Rejects);
         }
         Ok(Exit::Done)
@@ -148,12 +147,23 @@ fn print_plan(args: &ConfigArgs, data: &DataConfig, steps: &[Step]) {
         [] => "the built-in game".to_owned(),
         some => some.join(", "),
     };
-    eprintln!("{}", bold(&format!("{config}: {videos} → {}", data.root)));
+    say(&bold(&format!("{config}: {videos} → {}", data.root)));
     for (index, step) in steps.iter().enumerate() {
         let line = format!("  {}. {:<16} {}", index + 1, step.name(), step.purpose);
-        eprintln!("{}", dim(&line));
+        say(&dim(&line));
     }
-    eprintln!();
+    say("");
+}
+
+/// Tells how it goes, to who wants to know.
+fn say(line: &str) {
+    if !is_quiet() {
+        eprintln!("{line}");
+    }
+}
+
+fn is_quiet() -> bool {
+    !tracing::enabled!(tracing::Level::INFO)
 }
 
 /// What to say of a step that ended the run.

@@ -1,4 +1,4 @@
-//! What exists and what does not: every stage's own answer, in one table.
+//! What exists and what does not: every stage's own answer, in one table, and how the last nights went.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -9,6 +9,7 @@ use genie_stage::config::{self, ConfigArgs, DataConfig};
 use genie_stage::status::StepStatus;
 use serde::Serialize;
 
+use crate::diary;
 use crate::steps::{self, Stage};
 use crate::tools::{self, Tools};
 
@@ -29,7 +30,11 @@ pub fn print(tools: &Tools, args: &ConfigArgs, json: bool) -> anyhow::Result<Exi
         Ok(rows) => rows,
         Err(error) => return tools::explained(error),
     };
-    let text = if json { serde_json::to_string_pretty(&rows)? + "\n" } else { table(&rows) };
+    let text = if json {
+        serde_json::to_string_pretty(&rows)? + "\n"
+    } else {
+        table(&rows) + &diary::table(&diary::last(&data.root))
+    };
     io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }

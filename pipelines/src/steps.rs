@@ -78,6 +78,21 @@ pub fn for_data(data: &DataConfig) -> Vec<Step> {
     sample.into_iter().chain(STEPS).collect()
 }
 
+/// Those of `only`; all, if it is empty.
+#[must_use]
+pub fn of_stages(data: &DataConfig, only: &[Stage]) -> Vec<Step> {
+    for_data(data).into_iter().filter(|step| only.is_empty() || only.contains(&step.stage)).collect()
+}
+
+/// The steps that a night has: no training.
+#[must_use]
+pub fn retokenize(data: &DataConfig) -> Vec<Step> {
+    let nightly = |step: &Step| {
+        matches!(step.name().as_str(), "ingest sample" | "ingest run" | "tokenize encode" | "train label")
+    };
+    for_data(data).into_iter().filter(nightly).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -96,12 +96,23 @@ impl Background {
     }
 
     /// Sends a signal ("TERM") and waits for the end.
-    pub fn stop(mut self, signal: &str) -> Ended {
-        let child = self.child.take().expect("it is stopped once");
+    pub fn stop(self, signal: &str) -> Ended {
+        assert!(self.signal(signal), "{} ended before it was stopped", self.shown);
+        self.wait()
+    }
+
+    /// Sends a signal, if it has not ended.
+    pub fn signal(&self, signal: &str) -> bool {
+        let child = self.child.as_ref().expect("it is waited for once");
         // The standard library sends only SIGKILL; every shell can send any.
         let sent = Command::new("sh").arg("-c").arg(format!("kill -s {signal} {}", child.id())).status();
-        assert!(sent.is_ok_and(|status: ExitStatus| status.success()), "{} ended before it was stopped", self.shown);
-        let output = child.wait_with_output().expect("it can be waited for");
+        sent.is_ok_and(|status: ExitStatus| status.success())
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> Ended {
+        let output =
+            self.child.take().expect("it is waited for once").wait_with_output().expect("it can be waited for");
         Ended::of(std::mem::take(&mut self.shown), &output)
     }
 }

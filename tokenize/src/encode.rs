@@ -8,7 +8,7 @@
 use anyhow::Result;
 use genie_catalog::Catalog;
 use genie_model::{Device, Tokenizer};
-use genie_shards::{ClipMeta, Entry, TokenWindow, tables, write_tokens};
+use genie_shards::{ClipMeta, TokenWindow};
 use genie_stage::Exit;
 use genie_training::{Chain, Sections, WindowModel, fill};
 
@@ -17,9 +17,18 @@ use genie_training::{Chain, Sections, WindowModel, fill};
 /// # Errors
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
 pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
-    fill(sections, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
+    fill(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
         Ok(Encoder { tokenizer: Tokenizer::load(chain.tokenizer.path(), &device)?, sections, chain })
     })
+}
+
+/// Ids of the clips that lack tokens of windows of so many frames.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub fn lacking(sections: &Sections, chain: &Chain, frames: usize) -> Result<Vec<String>> {
+    let catalog = Catalog::open(&sections.data.root)?;
+    Ok(catalog.clips_without_tokens(chain.tokenizer.key().as_str(), None, u32::try_from(frames)?)?)
 }
 
 struct Encoder<'a> {
@@ -30,10 +39,6 @@ struct Encoder<'a> {
 
 impl WindowModel for Encoder<'_> {
     type Window = TokenWindow;
-    const MODEL: &'static str = "tokenizer";
-    const WINDOWS: &'static str = "tokens";
-    const TABLE: &'static str = tables::TOKENS;
-    const SHARD: usize = 4096;
 
     fn size(&self) -> (usize, usize) {
         self.tokenizer.size()
@@ -44,14 +49,13 @@ impl WindowModel for Encoder<'_> {
     }
 
     fn lacking(&self) -> Result<Vec<String>> {
-        let catalog = Catalog::open(&self.sections.data.root)?;
-        Ok(catalog.clips_without_tokens(self.chain.tokenizer.key().as_str(), None, u32::try_from(self.frames())?)?)
+        lacking(self.sections, self.chain, self.frames())
     }
 
-    fn make(&self, clip: &ClipMeta, firsts: &[usize], frames: &[u8]) -> Result<Vec<TokenWindow>> {
+    fn make(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<TokenWindow>> {
         let (t, (h, w)) = (self.frames(), self.tokenizer.grid());
         let tokens = self.tokenizer.encode(frames)?;
-        let window = |(first, tokens): (&usize, &[u16])| TokenWindow {
+        let window = |((clip, first), tokens): (&(&ClipMeta, usize), &[u16])| TokenWindow {
             clip_id: clip.clip_id.clone(),
             split: clip.split,
             first_frame: *first as u32,
@@ -61,9 +65,5 @@ impl WindowModel for Encoder<'_> {
             tokens: tokens.to_vec(),
         };
         Ok(firsts.iter().zip(tokens.chunks_exact(t * h * w)).map(window).collect())
-    }
-
-    fn write(&self, windows: &[TokenWindow]) -> Result<Entry> {
-        Ok(write_tokens(self.chain.tokens.path(), self.chain.tokenizer.key().as_str(), "tokens", windows)?)
     }
 }

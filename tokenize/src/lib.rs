@@ -5,10 +5,10 @@ mod encode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use genie_model::{Device, train_tokenizer};
-use genie_shards::Split;
+use genie_shards::{Split, TokenWindow};
 use genie_stage::Exit;
-use genie_stage::status::{self, StepStatus};
-use genie_training::{Chain, ExportArgs, ModelArgs, export, fit, footage};
+use genie_stage::status::{self, State, StepStatus};
+use genie_training::{Chain, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage, gc, verify};
 
 /// Trains the video tokenizer and turns clips into tokens.
 #[derive(Parser, Debug)]
@@ -28,6 +28,10 @@ enum Command {
     Encode,
     /// Write the tokenizer's weights, as of its newest checkpoint, to a file for other programs
     Export(ExportArgs),
+    /// Read all tokens again and compare them with what was noted when they were written
+    Verify(VerifyArgs),
+    /// Drop the tokens of old tokenizers, and what killed runs left
+    Gc(GcArgs),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the steps of this stage stand
@@ -45,23 +49,30 @@ enum Command {
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let sections = cli.args.sections()?;
-    if let Command::Config = cli.command {
-        print!("{}", sections.resolved());
-        return Ok(Exit::Done);
+    match cli.command {
+        Command::Fit => fit_tokenizer(&sections),
+        Command::Encode => {
+            let chain = Chain::existing(&sections)?;
+            encode::encode(&sections, &chain, sections.tokenizer.0.device.parse()?)
+        }
+        Command::Export(to) => export(&Chain::existing(&sections)?.tokenizer, "tokenizer", "genie-tokenize fit", &to),
+        Command::Verify(args) => verify::<TokenWindow>(&sections.data.root, &args),
+        Command::Gc(args) => gc::<TokenWindow>(&sections.data.root, &current(&sections)?, &args),
+        Command::Config => {
+            print!("{}", sections.resolved());
+            Ok(Exit::Done)
+        }
+        Command::Status { json } => {
+            status::print(&standing(&sections, Chain::of(&sections)?.as_ref())?, json)?;
+            Ok(Exit::Done)
+        }
     }
-    if let Command::Status { json } = cli.command {
-        status::print(&standing(Chain::of(&sections)?.as_ref()), json)?;
-        return Ok(Exit::Done);
-    }
-    let chain = Chain::existing(&sections)?;
-    if let Command::Export(to) = &cli.command {
-        return export(&chain.tokenizer, "tokenizer", "genie-tokenize fit", to);
-    }
-    let device: Device = sections.tokenizer.0.device.parse()?;
-    if let Command::Encode = cli.command {
-        return encode::encode(&sections, &chain, device);
-    }
+}
+
+fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
+    let chain = Chain::existing(sections)?;
     let config = &sections.tokenizer.0;
+    let device: Device = config.device.parse()?;
     let fitted = fit(&chain.tokenizer, &sections.resolved(), "tokenizer", config.train.steps, |dir, watch| {
         let clips = footage(&sections.data.root, Split::Train)?;
         Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
@@ -69,12 +80,24 @@ pub fn run() -> Result<Exit> {
     Ok(fitted.into())
 }
 
-fn standing(chain: Option<&Chain>) -> Vec<StepStatus> {
+/// Keys of the tokenizers whose tokens are of use under this config: the chain's, and the one that would be pinned as the newest.
+fn current(sections: &Sections) -> Result<Vec<String>> {
+    let chain = Chain::of(sections)?.map(|chain| chain.tokenizer.key().clone());
+    Ok(chain.into_iter().chain(sections.newest_tokenizer()?).map(|key| key.to_string()).collect())
+}
+
+fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus>> {
     let Some(chain) = chain else {
-        return ["fit", "encode"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into();
+        return Ok(["fit", "encode"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into());
     };
-    vec![
-        chain.tokenizer.status("fit"),
-        chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit"),
-    ]
+    let mut fit = chain.tokenizer.status("fit");
+    if let (State::Missing, Some(newest)) = (fit.state, sections.newest_tokenizer()?) {
+        fit.needs = format!("genie-tokenize fit; or [pinned] tokenizer = \"newest\", which keeps {newest}");
+    }
+    let mut encode = chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
+    if encode.state == State::Partial {
+        let clips = encode::lacking(sections, chain, sections.tokenizer.0.frames)?.len();
+        encode.needs = format!("tokens of {clips} clips: run genie-tokenize encode");
+    }
+    Ok(vec![fit, encode])
 }

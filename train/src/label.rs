@@ -5,7 +5,7 @@
 use anyhow::Result;
 use genie_catalog::Catalog;
 use genie_model::Device;
-use genie_shards::{ActionWindow, ClipMeta, Entry, tables, write_actions};
+use genie_shards::{ActionWindow, ClipMeta};
 use genie_stage::Exit;
 use genie_training::{Chain, Labeller, Sections, WindowModel, fill};
 
@@ -14,9 +14,19 @@ use genie_training::{Chain, Labeller, Sections, WindowModel, fill};
 /// # Errors
 /// When the latent action model is missing or does not fit the clips, or a file cannot be read or written.
 pub fn label(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
-    fill(sections, &chain.actions, &chain.lam, "genie-train lam", || {
+    fill(sections, device, &chain.actions, &chain.lam, "genie-train lam", || {
         Ok(Labels { labeller: Labeller::load(chain, &device)?, sections, chain })
     })
+}
+
+/// Ids of the clips that lack latent actions.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub fn lacking(sections: &Sections, chain: &Chain) -> Result<Vec<String>> {
+    let catalog = Catalog::open(&sections.data.root)?;
+    let frames = u32::try_from(sections.tokenizer.0.frames)?;
+    Ok(catalog.clips_without_actions(chain.lam.key().as_str(), None, frames)?)
 }
 
 struct Labels<'a> {
@@ -27,10 +37,6 @@ struct Labels<'a> {
 
 impl WindowModel for Labels<'_> {
     type Window = ActionWindow;
-    const MODEL: &'static str = "latent action model";
-    const WINDOWS: &'static str = "labels";
-    const TABLE: &'static str = tables::ACTIONS;
-    const SHARD: usize = 65_536;
 
     fn size(&self) -> (usize, usize) {
         self.labeller.size()
@@ -41,14 +47,13 @@ impl WindowModel for Labels<'_> {
     }
 
     fn lacking(&self) -> Result<Vec<String>> {
-        let catalog = Catalog::open(&self.sections.data.root)?;
-        Ok(catalog.clips_without_actions(self.chain.lam.key().as_str(), None, u32::try_from(self.frames())?)?)
+        lacking(self.sections, self.chain)
     }
 
-    fn make(&self, clip: &ClipMeta, firsts: &[usize], frames: &[u8]) -> Result<Vec<ActionWindow>> {
+    fn make(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<ActionWindow>> {
         let steps = self.frames() - 1;
         let codes = self.labeller.actions(frames, self.frames())?;
-        let window = |(first, codes): (&usize, &[u8])| {
+        let window = |((clip, first), codes): (&(&ClipMeta, usize), &[u8])| {
             // Entry t of a window leads from its frame t to t+1; the clip's last entry leads nowhere and is never taken.
             let within = |list: &Option<Vec<u8>>| list.as_ref().map(|list| list[*first..first + steps].to_vec());
             ActionWindow {
@@ -61,9 +66,5 @@ impl WindowModel for Labels<'_> {
             }
         };
         Ok(firsts.iter().zip(codes.chunks_exact(steps)).map(window).collect())
-    }
-
-    fn write(&self, windows: &[ActionWindow]) -> Result<Entry> {
-        Ok(write_actions(self.chain.actions.path(), self.chain.lam.key().as_str(), "actions", windows)?)
     }
 }

@@ -8,10 +8,12 @@ mod windows;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use genie_model::{ActionSource, Device, LamInput, Tokenizer, Video, train_dynamics, train_lam};
-use genie_shards::Split;
+use genie_shards::{ActionWindow, Split};
 use genie_stage::Exit;
-use genie_stage::status::{self, StepStatus};
-use genie_training::{Chain, CodeVideo, ExportArgs, ModelArgs, Sections, export, fit, footage};
+use genie_stage::status::{self, State, StepStatus};
+use genie_training::{
+    Chain, CodeVideo, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage, gc, verify,
+};
 use windows::Labels;
 
 /// Trains the latent action model and the dynamics model.
@@ -32,6 +34,10 @@ enum Command {
     Label,
     /// Train the dynamics model on tokens and latent actions, or go on from its last checkpoint
     Dynamics,
+    /// Read all latent actions again and compare them with what was noted when they were written
+    Verify(VerifyArgs),
+    /// Drop the labels of old latent action models, and what killed runs left
+    Gc(GcArgs),
     /// Say what training all three models would cost, and train nothing
     DryRun(dry_run::Args),
     /// Write a model's weights, as of its newest checkpoint, to a file for other programs
@@ -62,27 +68,34 @@ enum Exported {
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let sections = cli.args.sections()?;
-    if let Command::Config = cli.command {
-        print!("{}", sections.resolved());
-        return Ok(Exit::Done);
-    }
-    if let Command::DryRun(args) = &cli.command {
-        return dry_run::dry_run(&sections, args);
-    }
-    if let Command::Status { json } = cli.command {
-        status::print(&standing(Chain::of(&sections)?.as_ref(), sections.lam.0.input), json)?;
-        return Ok(Exit::Done);
-    }
-    let chain = Chain::existing(&sections)?;
     match cli.command {
-        Command::Lam => lam(&sections, &chain),
-        Command::Export(Exported::Lam(to)) => export(&chain.lam, "latent action model", "genie-train lam", &to),
-        Command::Export(Exported::Dynamics(to)) => {
-            export(&chain.dynamics, "dynamics model", "genie-train dynamics", &to)
+        Command::Lam => lam(&sections, &Chain::existing(&sections)?),
+        Command::Label => label::label(&sections, &Chain::existing(&sections)?, sections.lam.0.device.parse()?),
+        Command::Dynamics => dynamics(&sections, &Chain::existing(&sections)?),
+        Command::Export(Exported::Lam(to)) => {
+            export(&Chain::existing(&sections)?.lam, "latent action model", "genie-train lam", &to)
         }
-        Command::Label => label::label(&sections, &chain, sections.lam.0.device.parse()?),
-        _ => dynamics(&sections, &chain),
+        Command::Export(Exported::Dynamics(to)) => {
+            export(&Chain::existing(&sections)?.dynamics, "dynamics model", "genie-train dynamics", &to)
+        }
+        Command::Verify(args) => verify::<ActionWindow>(&sections.data.root, &args),
+        Command::Gc(args) => gc::<ActionWindow>(&sections.data.root, &current(&sections)?, &args),
+        Command::DryRun(args) => dry_run::dry_run(&sections, &args),
+        Command::Config => {
+            print!("{}", sections.resolved());
+            Ok(Exit::Done)
+        }
+        Command::Status { json } => {
+            status::print(&standing(&sections, Chain::of(&sections)?.as_ref())?, json)?;
+            Ok(Exit::Done)
+        }
     }
+}
+
+/// Keys of the latent action models whose labels are of use under this config: the chain's, and the one that would be pinned as the newest.
+fn current(sections: &Sections) -> Result<Vec<String>> {
+    let chain = Chain::of(sections)?.map(|chain| chain.lam.key().clone());
+    Ok(chain.into_iter().chain(sections.newest_lam()?).map(|key| key.to_string()).collect())
 }
 
 fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
@@ -128,17 +141,26 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
     Ok(fitted.into())
 }
 
-fn standing(chain: Option<&Chain>, input: LamInput) -> Vec<StepStatus> {
+fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus>> {
     let Some(chain) = chain else {
-        return ["lam", "label", "dynamics"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into();
+        return Ok(["lam", "label", "dynamics"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into());
     };
-    vec![
-        chain.lam.status("lam").after(input == LamInput::Pixels || chain.tokens.is_done(), "genie-tokenize encode"),
-        chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam"),
+    let sees_pixels = sections.lam.0.input == LamInput::Pixels;
+    let mut lam = chain.lam.status("lam").after(sees_pixels || chain.tokens.is_done(), "genie-tokenize encode");
+    if let (State::Missing, Some(newest)) = (lam.state, sections.newest_lam()?) {
+        lam.needs = format!("genie-train lam; or [pinned] lam = \"newest\", which keeps {newest}");
+    }
+    let mut label = chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam");
+    if label.state == State::Partial {
+        label.needs = format!("labels of {} clips: run genie-train label", label::lacking(sections, chain)?.len());
+    }
+    Ok(vec![
+        lam,
+        label,
         chain
             .dynamics
             .status("dynamics")
             .after(chain.tokens.is_done(), "genie-tokenize encode")
             .after(chain.actions.is_done(), "genie-train label"),
-    ]
+    ])
 }

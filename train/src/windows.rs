@@ -60,8 +60,9 @@ impl Labels {
     }
 }
 
-/// The training windows of the chain's tokenizer and latent action model, by clip, then first frame. Windows without true actions are
-/// left out where those are asked for.
+/// The training windows of the chain's clips by its tokenizer and latent action model, by clip, then first frame. Windows without true
+/// actions are left out where those are asked for. What others write meanwhile does not matter: all that this chain's clips have was there
+/// when it was made.
 ///
 /// # Errors
 /// When a shard cannot be read, windows are of several shapes, or a token window has no label.
@@ -69,7 +70,11 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
     let mut labels = read_actions(chain.actions.path())?.into_iter().peekable();
     let mut data = TokenWindows::default();
     let mut left_out = 0;
+    let clips = chain.clips()?;
     for window in read_tokens(chain.tokens.path())? {
+        if clips.get(&window.clip_id) != Some(&Split::Train) {
+            continue;
+        }
         let place = (&window.clip_id, window.first_frame);
         while labels.next_if(|label| (&label.clip_id, label.first_frame) < place).is_some() {}
         let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place) else {
@@ -79,9 +84,6 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
                 place.1
             );
         };
-        if window.split != Split::Train {
-            continue;
-        }
         let Some(led) = actions.of(label) else {
             left_out += 1;
             continue;
@@ -101,4 +103,78 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
         tracing::warn!("{left_out} windows have no true actions and are left out");
     }
     Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use genie_shards::{
+        Clip, ClipMeta, ClipRow, ClipShardWriter, Frames, Manifest, TokenWindow, tables, write_actions,
+        write_clip_rows, write_tokens,
+    };
+    use genie_stage::config::{ConfigArgs, load};
+    use genie_training::Sections;
+
+    use super::*;
+
+    /// Publishes a clip of two frames.
+    fn publish(root: &Utf8Path, id: &str, split: Split) {
+        let meta = ClipMeta {
+            clip_id: id.into(),
+            source_id: id.into(),
+            split,
+            time_base: (1, 10),
+            frame_pts: vec![0, 1],
+            width: 1,
+            height: 1,
+            ..ClipMeta::default()
+        };
+        let rows = [ClipRow { meta: meta.clone(), kept: true, ..ClipRow::default() }];
+        let mut writer = ClipShardWriter::create(&root.join("clips"), id).unwrap();
+        writer.push(&Clip { meta, frames: Frames::new(2, 1, 1, vec![0; 6]).unwrap() }).unwrap();
+        let clips = writer.publish().unwrap().entry;
+        let rows = write_clip_rows(root, id, &rows).unwrap();
+        Manifest::commit(root, |manifest| {
+            manifest.add(tables::CLIPS, clips);
+            manifest.add(tables::CLIP_ROWS, rows);
+        })
+        .unwrap();
+    }
+
+    /// Adds a window of the clip's tokens.
+    fn encode(chain: &Chain, id: &str, split: Split, token: u16) {
+        let (t, h, w) = (2, 1, 1);
+        let window =
+            TokenWindow { clip_id: id.into(), split, t, h, w, tokens: vec![token; 2], ..TokenWindow::default() };
+        let entry = write_tokens(chain.tokens.path(), "tokenizer", "tokens", &[window]).unwrap();
+        Manifest::commit(chain.tokens.path(), |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
+    }
+
+    /// Adds the window's label.
+    fn label(chain: &Chain, id: &str, split: Split) {
+        let window = ActionWindow { clip_id: id.into(), split, codes: vec![0], ..ActionWindow::default() };
+        let entry = write_actions(chain.actions.path(), "lam", "actions", &[window]).unwrap();
+        Manifest::commit(chain.actions.path(), |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
+    }
+
+    /// Would catch: a training that fails, or learns from half of the new clips, because a night encodes and does not yet label them while it
+    /// reads; clips that were dropped, or held out since they were encoded, among what is trained on.
+    #[test]
+    fn a_training_sees_the_clips_of_its_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let sections =
+            Sections::read(&load(&ConfigArgs { config: None, set: vec![format!("data.root={root}")] }).unwrap())
+                .unwrap();
+        publish(&root, "old", Split::Train);
+        publish(&root, "moved", Split::HeldOut);
+        let chain = Chain::existing(&sections).unwrap();
+        for (id, token) in [("old", 7), ("moved", 8), ("dropped", 9)] {
+            encode(&chain, id, Split::Train, token);
+            label(&chain, id, Split::Train);
+        }
+        publish(&root, "new", Split::Train);
+        encode(&chain, "new", Split::Train, 10);
+        assert_eq!(read(&chain, Labels::Latent(8)).unwrap().tokens, [7, 7]);
+    }
 }

@@ -57,10 +57,18 @@ pub fn write_actions(dir: &Utf8Path, lam: &str, name: &str, windows: &[ActionWin
 pub fn read_actions(dir: &Utf8Path) -> Result<Vec<ActionWindow>> {
     let mut windows = Vec::new();
     for entry in Manifest::load(dir)?.table(tables::ACTIONS) {
-        windows.extend(table::read::<ActionRow>(dir, entry)?.into_iter().map(|row| row.window));
+        windows.extend(read_action_shard(dir, entry)?);
     }
     windows.sort_by(|a, b| (&a.clip_id, a.first_frame).cmp(&(&b.clip_id, b.first_frame)));
     Ok(windows)
+}
+
+/// Reads one published shard of a latent action model's directory in the order it was written; every window is checked against its hash.
+///
+/// # Errors
+/// When the file cannot be read or is damaged.
+pub fn read_action_shard(dir: &Utf8Path, entry: &Entry) -> Result<Vec<ActionWindow>> {
+    Ok(table::read::<ActionRow>(dir, entry)?.into_iter().map(|row| row.window).collect())
 }
 
 impl Row for ActionRow {

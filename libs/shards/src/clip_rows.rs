@@ -40,8 +40,16 @@ pub fn write_clip_rows(root: &Utf8Path, name: &str, rows: &[ClipRow]) -> Result<
 /// # Errors
 /// When the manifest or a file that it names cannot be read or is damaged.
 pub fn read_clip_rows(root: &Utf8Path) -> Result<Vec<ClipRow>> {
+    clip_rows_of(root, &Manifest::load(root)?)
+}
+
+/// Reads the clip rows that `manifest`, of the dataset root, names: what was published when it was loaded.
+///
+/// # Errors
+/// When a file that it names cannot be read or is damaged.
+pub fn clip_rows_of(root: &Utf8Path, manifest: &Manifest) -> Result<Vec<ClipRow>> {
     let mut rows = Vec::new();
-    for entry in Manifest::load(root)?.table(tables::CLIP_ROWS) {
+    for entry in manifest.table(tables::CLIP_ROWS) {
         rows.extend(table::read::<ClipRow>(root, entry)?);
     }
     rows.sort_by(|a, b| a.meta.order().cmp(&b.meta.order()));

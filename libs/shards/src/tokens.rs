@@ -56,10 +56,18 @@ pub fn write_tokens(dir: &Utf8Path, tokenizer: &str, name: &str, windows: &[Toke
 pub fn read_tokens(dir: &Utf8Path) -> Result<Vec<TokenWindow>> {
     let mut windows = Vec::new();
     for entry in Manifest::load(dir)?.table(tables::TOKENS) {
-        windows.extend(table::read::<TokenRow>(dir, entry)?.into_iter().map(|row| row.window));
+        windows.extend(read_token_shard(dir, entry)?);
     }
     windows.sort_by(|a, b| (&a.clip_id, a.first_frame).cmp(&(&b.clip_id, b.first_frame)));
     Ok(windows)
+}
+
+/// Reads one published shard of a tokenizer's directory in the order it was written; every window is checked against its hash.
+///
+/// # Errors
+/// When the file cannot be read or is damaged.
+pub fn read_token_shard(dir: &Utf8Path, entry: &Entry) -> Result<Vec<TokenWindow>> {
+    Ok(table::read::<TokenRow>(dir, entry)?.into_iter().map(|row| row.window).collect())
 }
 
 impl TokenWindow {

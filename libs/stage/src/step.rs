@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::atomic::{self, WriteError};
-use crate::key::Key;
+use crate::key::{Key, KeyBuilder};
 use crate::lineage::{Clock, Lineage};
 use crate::status::{State, StepStatus};
 
@@ -34,6 +34,19 @@ pub struct Record {
     pub lineage: Lineage,
     /// The step's results in short: losses, counts.
     pub summary: Value,
+}
+
+impl Record {
+    /// The key of the work that was finished, if it was `work`, whatever its inputs were. (Its config is compared by the key: numbers
+    /// that went through JSON may differ in their last bit.)
+    #[must_use]
+    pub fn key_of(&self, work: KeyBuilder) -> Option<Key> {
+        let mut work = work;
+        for (name, hash) in &self.inputs {
+            work = work.input(name, hash.as_str()?);
+        }
+        Some(work.finish()).filter(|key| key.as_str() == self.key)
+    }
 }
 
 /// The output directory of one step under one key.
@@ -210,6 +223,19 @@ mod tests {
         assert_eq!(json["inputs"], json!({"clips": "abc"}));
         assert_eq!(json["config"], json!({"width": 8}));
         assert_eq!(json["summary"]["loss"], 0.5);
+    }
+
+    /// Would catch: an output of an older format, or of another config, taken for the same work on other inputs.
+    #[test]
+    fn a_record_knows_its_work() {
+        let (_dir, path) = temporary();
+        StepDir::open(&path, &key(8), "lam").finish(Value::Null).unwrap();
+        let record = read_record(&path).unwrap();
+        let found = |step, format, width| {
+            record.key_of(Key::builder(step, format).config(&json!({ "width": width }))).map(|key| key.to_string())
+        };
+        assert_eq!(found("lam", 1, 8), Some(key(8).to_string()));
+        assert_eq!([found("lam", 2, 8), found("lam", 1, 16), found("tokenizer", 1, 8)], [None, None, None]);
     }
 
     /// Would catch: a damaged step.json ending the run instead of the step being done again.

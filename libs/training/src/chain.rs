@@ -1,21 +1,27 @@
 //! The chain of work keys from clips to dynamics under one config: which directory each model's step belongs in. A key holds the keys of what went
-//! in, so a changed tokenizer gives new tokens and a new dynamics model, and leaves the latent action model alone.
+//! in, so a changed tokenizer gives new tokens and a new dynamics model, and leaves the latent action model alone. A pinned model has the key
+//! that it has, whatever clips there are now; what follows from it goes on as ever.
+
+use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_model::{LamInput, MODEL_FORMAT, TrainConfig};
-use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
+use genie_model::LamInput;
+use genie_shards::{ACTIONS_FORMAT, Manifest, Split, TOKENS_FORMAT, clip_rows_of, tables};
 use genie_stage::config::{Config, DataConfig, Resolved};
-use genie_stage::key::{Key, KeyBuilder};
+use genie_stage::key::Key;
 use genie_stage::step::StepDir;
 
-use crate::{DynamicsSection, LamSection, TokenizerSection};
+use crate::pinned::{NEWEST, Work};
+use crate::{DynamicsSection, LamSection, PinnedSection, TokenizerSection};
 
 /// The sections that decide about models.
 #[derive(Clone, Debug)]
 pub struct Sections {
     /// `[data]`.
     pub data: DataConfig,
+    /// `[pinned]`: keys, or nothing.
+    pub pinned: PinnedSection,
     /// `[tokenizer]`.
     pub tokenizer: TokenizerSection,
     /// `[lam]`.
@@ -25,17 +31,62 @@ pub struct Sections {
 }
 
 impl Sections {
-    /// Reads and checks them.
+    /// Reads and checks them, and settles which models are pinned.
     ///
     /// # Errors
-    /// When a value is wrong.
+    /// When a value is wrong, or a model that is pinned by its key is not there.
     pub fn read(config: &Config) -> Result<Self> {
-        Ok(Self {
+        let mut sections = Self {
             data: config.section()?,
+            pinned: config.section()?,
             tokenizer: config.section()?,
             lam: config.section()?,
             dynamics: config.section()?,
-        })
+        };
+        let tokenizer = sections.tokenizer_work();
+        let tokenizer = match sections.pinned.tokenizer.as_str() {
+            NEWEST => tokenizer.newest()?,
+            key => tokenizer.pinned(key)?,
+        };
+        let lam = sections.lam_work(tokenizer.as_ref());
+        let lam = match sections.pinned.lam.as_str() {
+            // One that looks at tokens goes with its tokenizer, and without a pinned one that is made from the clips that there are now.
+            NEWEST if sections.lam.0.input == LamInput::Tokens && tokenizer.is_none() => None,
+            NEWEST => lam.newest()?,
+            key => lam.pinned(key)?,
+        };
+        let text = |key: Option<Key>| key.map_or_else(String::new, |key| key.to_string());
+        sections.pinned = PinnedSection { tokenizer: text(tokenizer), lam: text(lam) };
+        Ok(sections)
+    }
+
+    fn tokenizer_work(&self) -> Work<'_> {
+        Work::new(&self.data.root, "tokenizer", &self.tokenizer.keyed(), &self.tokenizer.0.train)
+    }
+
+    /// Of `tokenizer`, where it looks at tokens.
+    fn lam_work<'a>(&'a self, tokenizer: Option<&'a Key>) -> Work<'a> {
+        let work = Work::new(&self.data.root, "lam", &self.lam.keyed(), &self.lam.0.train);
+        match self.lam.0.input {
+            LamInput::Pixels => work,
+            LamInput::Tokens => Work { tokenizer, ..work },
+        }
+    }
+
+    /// The tokenizer of this config that was finished last, if there is one.
+    ///
+    /// # Errors
+    /// When the models cannot be listed.
+    pub fn newest_tokenizer(&self) -> Result<Option<Key>> {
+        self.tokenizer_work().newest()
+    }
+
+    /// The latent action model of this config that was finished last, if there is one.
+    ///
+    /// # Errors
+    /// When the models cannot be listed.
+    pub fn newest_lam(&self) -> Result<Option<Key>> {
+        self.lam_work(None).newest()
     }
 
     /// Runs every model on `device` instead of where the config says.
@@ -48,7 +99,7 @@ impl Sections {
     /// As TOML.
     #[must_use]
     pub fn resolved(&self) -> Resolved {
-        Resolved::new().with(&self.data).with(&self.tokenizer).with(&self.lam).with(&self.dynamics)
+        Resolved::new().with(&self.data).with(&self.pinned).with(&self.tokenizer).with(&self.lam).with(&self.dynamics)
     }
 }
 
@@ -65,6 +116,9 @@ pub struct Chain {
     pub actions: StepDir,
     /// Training of the dynamics model: `models/dynamics/<key>`.
     pub dynamics: StepDir,
+    root: Utf8PathBuf,
+    /// What was published when the keys were made.
+    manifest: Manifest,
 }
 
 impl Chain {
@@ -92,32 +146,26 @@ impl Chain {
         let clips = manifest.table_hash(tables::CLIPS);
         let window = sections.tokenizer.0.frames;
 
-        let key = |step: &str, train: &TrainConfig| -> Result<KeyBuilder> {
-            let key = Key::builder(step, MODEL_FORMAT);
-            let import = train.import_hash().with_context(|| {
-                format!("cannot read what [{step}.train] import names (its content is part of the model's work key)")
-            })?;
-            Ok(match import {
-                Some(hash) => key.input("import", hash),
-                None => key,
-            })
+        let work = sections.tokenizer_work();
+        let tokenizer = match work.pinned(&sections.pinned.tokenizer)? {
+            Some(pinned) => pinned,
+            None => work.begin()?.input("clips", &clips).finish(),
         };
-        let tokenizer = key("tokenizer", &sections.tokenizer.0.train)?
-            .config(&sections.tokenizer.keyed())
-            .input("clips", &clips)
-            .finish();
         let tokens =
             Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", &clips).finish();
-        let lam = key("lam", &sections.lam.0.train)?.config(&sections.lam.keyed()).input("clips", &clips);
-        let lam = match sections.lam.0.input {
-            LamInput::Pixels => lam,
-            LamInput::Tokens => lam.input("tokenizer", &tokenizer).input("tokens", &tokens),
-        }
-        .finish();
+        let work = sections.lam_work(Some(&tokenizer));
+        let lam = match (work.pinned(&sections.pinned.lam)?, sections.lam.0.input) {
+            (Some(pinned), _) => pinned,
+            (None, LamInput::Pixels) => work.begin()?.input("clips", &clips).finish(),
+            (None, LamInput::Tokens) => {
+                let of_clips = work.begin()?.input("clips", &clips);
+                of_clips.input("tokenizer", &tokenizer).input("tokens", &tokens).finish()
+            }
+        };
         let actions =
             Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", &clips).finish();
-        let dynamics = key("dynamics", &sections.dynamics.0.train)?
-            .config(&sections.dynamics.keyed())
+        let dynamics = Work::new(root, "dynamics", &sections.dynamics.keyed(), &sections.dynamics.0.train)
+            .begin()?
             .input("tokenizer", &tokenizer)
             .input("lam", &lam)
             .input("tokens", &tokens)
@@ -131,7 +179,19 @@ impl Chain {
             tokenizer: model("tokenizer", &tokenizer),
             lam: model("lam", &lam),
             dynamics: model("dynamics", &dynamics),
+            root: root.clone(),
+            manifest,
         }))
+    }
+
+    /// The clips that the keys of this chain are made of, by id, with their splits: those that were kept when the chain was made. Directories
+    /// of tokens and labels that grow hold windows of others, too: of clips that came since, or that were dropped.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn clips(&self) -> Result<HashMap<String, Split>> {
+        let rows = clip_rows_of(&self.root, &self.manifest).context("cannot read the catalog of the clips")?;
+        Ok(rows.into_iter().filter(|row| row.kept).map(|row| (row.meta.clip_id, row.meta.split)).collect())
     }
 }
 

@@ -27,6 +27,7 @@ impl CodeVideo {
         let (rows, columns) = tokenizer.grid();
         let frames = tokenizer.frames();
         let mut tokens = Vec::new();
+        let clips = chain.clips()?;
         for window in read_tokens(chain.tokens.path()).context("cannot read the tokens")? {
             let shape = [window.t, window.h, window.w].map(usize::from);
             if shape != [frames, rows, columns] {
@@ -37,7 +38,7 @@ impl CodeVideo {
                     [frames, rows, columns]
                 );
             }
-            if window.split == split {
+            if clips.get(&window.clip_id) == Some(&split) {
                 tokens.extend(window.tokens);
             }
         }

@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use serde_json::json;
 
 use super::*;
+use crate::steps;
 
 /// A directory with four fake binaries that write down how they are called.
 struct Fake {
@@ -53,7 +54,7 @@ impl Fake {
 
     fn run_stages(&self, sets: &[&str], only: &[Stage]) -> anyhow::Result<Exit> {
         let args = ConfigArgs { config: None, set: sets.iter().map(ToString::to_string).collect() };
-        run(&Tools::in_dir(&self.dir), &args, only)
+        run(&Tools::in_dir(&self.dir), &args, |data| steps::of_stages(data, only))
     }
 
     fn calls(&self) -> Vec<String> {

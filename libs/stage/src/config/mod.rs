@@ -22,7 +22,7 @@ pub use resolved::Resolved;
 pub use section::{Config, Section};
 
 /// Every section there is. A stage reads some; all are known to all, so that one file serves the whole pipeline.
-pub const SECTIONS: [&str; 7] = ["data", "sample", "ingest", "tokenizer", "lam", "dynamics", "evaluate"];
+pub const SECTIONS: [&str; 8] = ["data", "sample", "ingest", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];
 
 /// The flags of every command that reads the config, to flatten into its parser.
 #[derive(clap::Args, Debug, Clone, Default)]

@@ -1,0 +1,272 @@
+//! New videos every night: clips are added, encoded and labelled with the models that there are, whatever stops, kills and overlaps there were.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+use genie_shards::{Manifest, tables};
+use genie_tests::{Dataset, Steps};
+use serde_json::Value;
+
+const VIDEOS: [&str; 2] = ["--set", "data.videos=[\"videos\"]"];
+const PINNED: [&str; 6] =
+    ["--set", "data.videos=[\"videos\"]", "--set", "pinned.tokenizer=newest", "--set", "pinned.lam=newest"];
+
+/// Puts recordings of the game, made from `seed`, among the videos.
+fn record(dataset: &Dataset, seed: &str, episodes: &str) {
+    let place = format!("made-{seed}");
+    dataset.stage("ingest", "sample", &["--out", &place, "--seed", seed, "--episodes", episodes]).expect(0);
+    fs::create_dir_all(dataset.path("videos")).expect("a directory");
+    for entry in dataset.path(&place).read_dir_utf8().expect("recordings") {
+        let path = entry.expect("a recording").into_path();
+        if matches!(path.extension(), Some("mp4" | "csv")) {
+            let name = format!("{seed}-{}", path.file_name().expect("a name"));
+            fs::rename(&path, dataset.path("videos").join(name)).expect("moved");
+        }
+    }
+}
+
+/// Videos of one night, with models trained on them and all that follows.
+fn trained() -> Dataset {
+    let dataset = Dataset::new();
+    record(&dataset, "1", "12");
+    dataset.pipeline(&VIDEOS).expect(0);
+    dataset
+}
+
+fn retokenize(dataset: &Dataset) -> genie_tests::Ended {
+    dataset.run("genie", &[&["retokenize", "tiny.toml"], &VIDEOS[..]].concat())
+}
+
+fn runs(dataset: &Dataset, place: &str) -> Vec<Value> {
+    let text = fs::read_to_string(dataset.path("root").join(place).join("runs.jsonl")).expect("a diary");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// The published shards of a directory, by name.
+fn shards(dir: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
+    let manifest = Manifest::load(dir).expect("a manifest");
+    let read = |file: &String| fs::read(dir.join(file)).expect("a shard");
+    manifest.entries().map(|(_, entry)| (entry.file.clone(), read(&entry.file))).collect()
+}
+
+fn count(dataset: &Dataset, query: &str) -> u64 {
+    let rows = dataset.sql(query);
+    rows[0].as_object().and_then(|row| row.values().next()).and_then(Value::as_u64).expect("a number")
+}
+
+/// Would catch: new clips that mean a new tokenizer, and so everything encoded anew; a night that works on what has its tokens; a clip left
+/// out; a model that trains in a night; tokens, labels and dynamics that belong to different models; a diary without the line, or with wrong sums;
+/// a night without work that takes minutes or writes.
+#[test]
+fn a_night_adds_only_what_is_new() {
+    let dataset = trained();
+    let (before, files) = (dataset.status(&PINNED), dataset.files());
+    let started = Instant::now();
+    retokenize(&dataset).expect(0).says("nothing to do: everything is up to date");
+    assert!(started.elapsed() < Duration::from_secs(2), "it took {:?} to find nothing to do", started.elapsed());
+    assert!(dataset.files() == files, "a night without work writes");
+    let had = count(&dataset, "select count(*) from clips where kept and frames >= 8");
+
+    record(&dataset, "2", "3");
+    assert_eq!(dataset.status(&VIDEOS).state("ingest run"), "partial");
+    let key = before.key("tokenize fit").to_owned();
+    retokenize(&dataset).expect(0).says(&format!("by tokenizer {key}")).says(&format!("{had} clips had theirs"));
+    let new = count(&dataset, "select count(*) from clips where kept and frames >= 8") - had;
+    assert!(new > 0);
+    for (place, model, step) in [("tokens", "tokenizer", "tokenize fit"), ("actions", "lam", "train lam")] {
+        let run = &runs(&dataset, place)[1];
+        assert_eq!((&run["clips"], &run["skipped"], &run["failed"]), (&new.into(), &had.into(), &0.into()), "{run}");
+        assert_eq!((&run[model], &run["ended"]), (&before.key(step).into(), &"done".into()));
+        let windows = count(&dataset, &format!("select count(*) from {place}"));
+        assert_eq!(windows, count(&dataset, "select sum(frames / 8) from clips where kept"));
+        assert_eq!(windows, runs(&dataset, place).iter().filter_map(|run| run["windows"].as_u64()).sum::<u64>());
+    }
+
+    let after = dataset.status(&PINNED);
+    let same = |step| assert_eq!((after.key(step), after.state(step)), (before.key(step), "done"));
+    same("tokenize fit");
+    same("train lam");
+    assert_eq!((after.state("tokenize encode"), after.state("train label")), ("done", "done"));
+    assert_ne!(after.key("train dynamics"), before.key("train dynamics"), "it would train on other clips");
+    dataset.pipeline(&PINNED).expect(0).says("[2/7] tokenize fit: up to date");
+    let report = dataset.report(&PINNED);
+    for (model, step) in [("tokenizer", "tokenize fit"), ("lam", "train lam")] {
+        assert_eq!(report["lineage"][model], before.key(step));
+    }
+    // Without a pin, the chain is what it was: models of the very clips that there are.
+    let fresh = dataset.status(&VIDEOS);
+    assert_ne!(fresh.key("tokenize fit"), before.key("tokenize fit"));
+    let shown = dataset.run("genie", &[&["status", "tiny.toml"], &VIDEOS[..]].concat()).expect(0).stdout;
+    assert!(shown.contains(&format!("which keeps {key}")), "nobody would know of the pin: {shown}");
+    let shown = dataset.run("genie", &[&["status", "tiny.toml"], &PINNED[..]].concat()).expect(0).stdout;
+    assert!(shown.contains("last runs"), "{shown}");
+}
+
+/// Would catch: a pin that is taken though its model is not there, or is of another config, and fails after an hour; one that nobody understands.
+#[test]
+fn a_pin_that_does_not_fit_is_refused() {
+    let dataset = trained();
+    let key = dataset.status(&VIDEOS).key("tokenize fit").to_owned();
+    let encode = |sets: &[&str]| {
+        let words = sets.iter().flat_map(|set| ["--set", set]).collect::<Vec<_>>();
+        dataset.stage("tokenize", "encode", &words)
+    };
+    let pin = format!("pinned.tokenizer={key}");
+    encode(&[&pin]).expect(0).says("up to date");
+    encode(&["pinned.tokenizer=\"0123456789abcdef\""]).expect(64).says("no finished one");
+    encode(&["pinned.tokenizer=latest"]).expect(64).says("newest");
+    encode(&[&pin, "tokenizer.patch=8"]).expect(64).says("another config").says("config.toml");
+}
+
+/// Would catch: clips of another size that go through the tokenizer, or fail in the middle of the night without a word which.
+#[test]
+fn a_tokenizer_that_does_not_fit_the_clips_is_refused() {
+    let dataset = trained();
+    record(&dataset, "2", "1");
+    dataset.stage("ingest", "run", &[&VIDEOS[..], &["--set", "ingest.width=48"]].concat()).expect(0);
+    let files = |steps: &Steps| shards(&dataset.path(steps.dir("tokenize encode")));
+    let steps = dataset.status(&PINNED);
+    let before = files(&steps);
+    dataset.stage("tokenize", "encode", &PINNED).expect(1).says("takes 32×32 pixels").says(steps.key("tokenize fit"));
+    assert!(files(&steps) == before);
+    assert_eq!(runs(&dataset, "tokens")[1]["ended"], "failed");
+}
+
+/// Windows of two frames, so that a few hundred clips fill a shard.
+const MANY: [&str; 4] = ["--set", "tokenizer.frames=2", "--set", "data.videos=[\"videos\"]"];
+
+/// Would catch: shards that depend on where a run was killed or stopped; windows lost or made twice; a shard that is half there; a lock that
+/// outlives its holder; drafts of killed runs that nobody removes.
+#[test]
+fn killed_and_stopped_is_as_never_stopped() {
+    let dataset = Dataset::new();
+    record(&dataset, "1", "240");
+    for (stage, step) in [("ingest", "run"), ("tokenize", "fit")] {
+        dataset.stage(stage, step, &MANY).expect(0);
+    }
+    let dir = dataset.path(dataset.status(&MANY).dir("tokenize encode"));
+    let started = Instant::now();
+    dataset.stage("tokenize", "encode", &MANY).expect(0);
+    let took = started.elapsed();
+    let never_stopped = shards(&dir);
+    assert_eq!(never_stopped.len(), 2, "a full shard, and the rest");
+
+    let mut stopped = 0;
+    for (round, signals) in [["KILL", "KILL"], ["TERM", "KILL"], ["TERM", "TERM"]].into_iter().enumerate() {
+        fs::remove_dir_all(&dir).expect("the tokens");
+        for (signal, part) in signals.into_iter().zip([3, 4]) {
+            let mut encoding = dataset.start_stage("tokenize", "encode", &MANY);
+            encoding.until(|| dir.join(".lock").exists());
+            std::thread::sleep(took * (u32::try_from(round).expect("few") + 1) / part);
+            encoding.signal(signal);
+            encoding.wait();
+            stopped += usize::from(!dir.join("step.json").exists());
+        }
+        // What is published is whole, wherever that was.
+        dataset.stage("tokenize", "verify", &MANY).expect(0);
+        dataset.stage("tokenize", "encode", &MANY).expect(0);
+        assert!(
+            shards(&dir) == never_stopped,
+            "other shards than those of the run that was never stopped: round {round}"
+        );
+        dataset.stage("tokenize", "gc", &[&["--keep", "1", "--older-than", "0"], &MANY[..]].concat()).expect(0);
+        let left = dir.read_dir_utf8().expect("tokens").filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
+        let strays: Vec<_> =
+            left.filter(|name| name.contains("tmp") || Utf8Path::new(name).extension() == Some("parquet")).collect();
+        assert_eq!(strays.len(), never_stopped.len(), "{strays:?}");
+    }
+    assert!(stopped > 1, "they were all too late");
+}
+
+/// Would catch: one clip that cannot be read costing the others the night; or passing unseen, so that it lacks its tokens for ever.
+#[test]
+fn a_damaged_clip_does_not_cost_the_others() {
+    let dataset = Dataset::new();
+    record(&dataset, "1", "12");
+    for (stage, step) in [("ingest", "run"), ("tokenize", "fit")] {
+        dataset.stage(stage, step, &VIDEOS).expect(0);
+    }
+    let root = dataset.path("root");
+    let file = root.join(&Manifest::load(&root).expect("a manifest").table(tables::CLIPS)[0].file);
+    let mut bytes = fs::read(&file).expect("a shard");
+    let whole = bytes.clone();
+    let place = bytes.len() / 3;
+    bytes[place] ^= 1;
+    fs::write(&file, bytes).expect("a damaged shard");
+    dataset.stage("tokenize", "encode", &VIDEOS).expect(1).says("clip ").says("genie-ingest verify");
+    let run = &runs(&dataset, "tokens")[0];
+    assert_eq!((&run["failed"], &run["ended"]), (&1.into(), &"failed".into()));
+    assert!(run["clips"].as_u64() > Some(5), "{run}");
+    assert_eq!(dataset.status(&VIDEOS).state("tokenize encode"), "partial");
+
+    fs::write(&file, whole).expect("the shard");
+    dataset.stage("tokenize", "encode", &VIDEOS).expect(0);
+    let run = &runs(&dataset, "tokens")[1];
+    assert_eq!((&run["clips"], &run["failed"]), (&1.into(), &0.into()), "{run}");
+}
+
+/// Would catch: two runs that write one directory; a lock that cannot be told from a failure; one of a dead process that blocks every night.
+#[test]
+fn another_run_at_it_is_75() {
+    let dataset = Dataset::new();
+    record(&dataset, "1", "100");
+    for (stage, step) in [("ingest", "run"), ("tokenize", "fit"), ("train", "lam")] {
+        dataset.stage(stage, step, &MANY).expect(0);
+    }
+    let lock = dataset.path(dataset.status(&MANY).dir("tokenize encode")).join(".lock");
+    let mut encoding = dataset.start_stage("tokenize", "encode", &MANY);
+    encoding.until(|| fs::read_to_string(&lock).is_ok_and(|holder| !holder.is_empty()));
+    assert!(encoding.signal("STOP"), "it ended too early");
+    dataset.run("genie", &[&["retokenize", "tiny.toml"], &MANY[..]].concat()).expect(75).says("locked by another run");
+    dataset.stage("tokenize", "gc", &[&["--keep", "0"], &MANY[..]].concat()).expect(0).says("left alone");
+    encoding.stop("KILL");
+    assert!(fs::read_to_string(&lock).is_ok_and(|holder| !holder.is_empty()), "a killed run leaves its name");
+    dataset.run("genie", &[&["retokenize", "tiny.toml"], &MANY[..]].concat()).expect(0);
+}
+
+/// Would catch: current tokens dropped; old ones kept for ever; a dry run that drops; a model dropped with its tokens, which nothing could bring back.
+#[test]
+fn old_tokens_can_be_dropped() {
+    let dataset = trained();
+    let other = [&VIDEOS[..], &["--set", "tokenizer.patch=8"]].concat();
+    dataset.pipeline(&[&other[..], &["--stage", "tokenize"]].concat()).expect(0);
+    let [old, new] = [&VIDEOS[..], &other].map(|words| dataset.path(dataset.status(words).dir("tokenize encode")));
+    let gc = |words: &[&str], more: &[&str]| dataset.stage("tokenize", "gc", &[more, words].concat()).expect(0).stdout;
+    assert_eq!(gc(&VIDEOS, &["--keep", "2"]), "");
+    // The current one is the older one, under this config.
+    let listed = gc(&VIDEOS, &["--keep", "1", "--dry-run"]);
+    assert!(listed.trim().ends_with(new.file_name().expect("a key")) && new.exists(), "{listed}");
+    gc(&VIDEOS, &["--keep", "0"]);
+    assert!(old.join("manifest.json").exists() && !new.exists());
+    assert_eq!(dataset.status(&other).state("tokenize fit"), "done");
+    dataset.stage("tokenize", "encode", &other).expect(0);
+    assert!(new.exists());
+}
+
+/// Would catch: a flipped bit in tokens or labels that nobody finds, or that is found and cannot be mended.
+#[test]
+fn damage_is_found_and_mended() {
+    let dataset = trained();
+    let steps = dataset.status(&VIDEOS);
+    for (stage, step, table) in
+        [("tokenize", "tokenize encode", tables::TOKENS), ("train", "train label", tables::ACTIONS)]
+    {
+        dataset.stage(stage, "verify", &VIDEOS).expect(0);
+        let dir = dataset.path(steps.dir(step));
+        let before = shards(&dir);
+        let file = dir.join(&Manifest::load(&dir).expect("a manifest").table(table)[0].file);
+        let mut bytes = fs::read(&file).expect("a shard");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&file, bytes).expect("a damaged shard");
+        let told = dataset.stage(stage, "verify", &VIDEOS).expect(1);
+        assert!(told.stdout.contains(file.file_name().expect("a name")), "{}", told.stdout);
+        dataset.stage(stage, "verify", &[&["--forget"], &VIDEOS[..]].concat()).expect(1);
+        assert_eq!(dataset.status(&VIDEOS).state(step), "partial");
+        retokenize(&dataset).expect(0);
+        dataset.stage(stage, "verify", &VIDEOS).expect(0);
+        assert!(shards(&dir) == before);
+    }
+}
