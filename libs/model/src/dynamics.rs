@@ -121,6 +121,11 @@ impl DynamicsConfig {
         Ok(())
     }
 
+    /// Share of the tokens after the first frame that are masked in training, on average.
+    pub fn masked_share(&self) -> f64 {
+        f64::midpoint(1.0, self.min_mask_rate) * self.masked_frames
+    }
+
     pub(crate) fn init<B: Kernels>(&self, vocabulary: Vocabulary, device: &B::Device) -> Net<B> {
         let d = self.stack.d;
         // Of the size of the positions, so that neither drowns the other.

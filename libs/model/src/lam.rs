@@ -198,7 +198,7 @@ impl LamConfig {
     }
 
     /// Frames that the decoder is given beside each other; the first prediction of a window is the frame after them.
-    pub(crate) fn given(&self) -> usize {
+    pub fn given(&self) -> usize {
         match self.history {
             LamDecoder::History | LamDecoder::LastFrame => 1,
             LamDecoder::LastTwo => 2,

@@ -8,17 +8,21 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::backend::flex::FlexDevice;
 use burn::backend::{Autodiff, Flex};
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
+use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::ModelError;
 use crate::data::{SourceError, Video};
-use crate::train::{Loss, StepReport, Task, Watch};
+use crate::estimate::Estimate;
+use crate::train::{Loss, StepReport, Task, TrainConfig, Watch, train};
 
 pub use fixture::Fixture;
 
@@ -162,7 +166,14 @@ impl<'a, T: Task<Ad>> Spy<'a, T, T::Model> {
         Self { task, last: Mutex::new(None) }
     }
 
-    pub fn model(&self) -> T::Model {
+    /// Trains the task in directory `run` to its end, and returns the model that it left.
+    pub fn train<C>(&self, config: &TrainConfig, description: &C, run: &Utf8Path) -> T::Model
+    where
+        C: Serialize + DeserializeOwned + Sync,
+        <T::Model as AutodiffModule<Ad>>::InnerModule: ModuleSnapshot<Flex>,
+    {
+        train::<Ad, _>(self, config, description, &Estimate::default(), run, &FlexDevice, &mut Quiet::default())
+            .unwrap();
         self.last.lock().unwrap().clone().expect("a step was made")
     }
 }

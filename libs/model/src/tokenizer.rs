@@ -86,9 +86,14 @@ impl TokenizerConfig {
 
     /// Frames that are drawn together in training. Where no frame sees another they are drawn one by one: sixteen frames of sixteen clips say
     /// more than sixteen of one.
-    pub(crate) fn span(&self) -> usize {
+    pub fn span(&self) -> usize {
         let alone = !self.encoder.temporal && !self.decoder.temporal && self.changed_pixel_weight == 1.0;
         if alone { 1 } else { self.frames }
+    }
+
+    /// Windows of [`TokenizerConfig::span`] frames in a part of a step, which hold as many frames as its whole windows would.
+    pub fn windows_a_part(&self) -> usize {
+        self.train.part() * self.frames / self.span()
     }
 
     pub(crate) fn init<B: Kernels>(&self, size: FrameSize, device: &B::Device) -> Net<B> {
@@ -141,13 +146,6 @@ struct Fit<'a> {
     windows: Windows<'a>,
 }
 
-impl Fit<'_> {
-    /// Windows of [`TokenizerConfig::span`] frames that hold as many frames as the batch's whole windows would.
-    fn windows_a_step(&self) -> usize {
-        self.config.train.part() * self.config.frames / self.config.span()
-    }
-}
-
 impl<B: AutodiffBackend + Kernels> Task<B> for Fit<'_>
 where
     B::InnerBackend: Kernels,
@@ -161,11 +159,11 @@ where
     }
 
     fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.draw(self.windows_a_step(), rng)
+        self.windows.draw(self.config.windows_a_part(), rng)
     }
 
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
-        let (b, t) = (self.windows_a_step(), self.config.span());
+        let (b, t) = (self.config.windows_a_part(), self.config.span());
         let frames = self.size.to_tensor::<B>(&batch, b, t, device);
         let patches = patchify(frames, self.size.patch);
         let coded = model.encode(patches.clone(), self.size, b, t, true);

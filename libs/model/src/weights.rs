@@ -98,12 +98,18 @@ pub fn import<B: Backend, M: Module<B>, C: Serialize + DeserializeOwned>(
         }
     }
     read(path, model)?;
-    let mut odd = NotFinite::default();
-    model.visit(&mut odd);
-    if !odd.found.is_empty() {
-        return wrong(format!("not every value is a finite number in {}", some_of(&odd.found)));
+    let odd = not_finite(model);
+    if !odd.is_empty() {
+        return wrong(format!("not every value is a finite number in {}", some_of(&odd)));
     }
     Ok(())
+}
+
+/// The names of a model's parameters that are not all finite numbers.
+pub fn not_finite<B: Backend, M: Module<B>>(model: &M) -> Vec<String> {
+    let mut odd = NotFinite::default();
+    model.visit(&mut odd);
+    odd.found
 }
 
 /// What the file says of its model.

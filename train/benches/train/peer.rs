@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use genie_model::{
-    ActionMode, DynamicsConfig, FrameSize, LamConfig, LamDecoder, LamEncoder, LamPool, LamReader, LamTarget,
-    OptimizerKind, QuantizerConfig, QuantizerKind, RGB, StackConfig, TokenizerConfig, TrainConfig,
+    ActionMode, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamPool, LamReader, LamTarget, OptimizerKind,
+    QuantizerConfig, QuantizerKind, RGB, StackConfig, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
 
@@ -82,13 +82,10 @@ fn optimizer(train: &TrainConfig) -> &'static str {
 impl Task {
     /// A tokenizer's.
     pub fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Self {
-        // As many frames a step, in whole windows or, where none sees another, singly.
-        let single = !config.encoder.temporal && !config.decoder.temporal;
-        let span = if single { 1 } else { config.frames };
         Self(json!({
             "kind": "tokenizer",
-            "batch": config.train.batch * config.frames / span,
-            "span": span,
+            "batch": config.windows_a_part() * config.train.accumulate,
+            "span": config.span(),
             "optimizer": optimizer(&config.train),
             "model": {
                 "encoder": stack(&config.encoder),
@@ -119,7 +116,7 @@ impl Task {
                 "size": [size.0, size.1],
                 "patch": config.patch,
                 "pairs": config.sees == LamEncoder::Pairs,
-                "given": if config.history == LamDecoder::LastTwo { 2 } else { 1 },
+                "given": config.given(),
                 "change": config.target == LamTarget::Change,
                 "pool": if config.pool == LamPool::Max { "max" } else { "mean" },
                 "changed_pixel_weight": config.changed_pixel_weight,
@@ -139,7 +136,7 @@ impl Task {
             "kind": "dynamics",
             "batch": config.train.batch,
             "optimizer": optimizer(&config.train),
-            "masked": f64::midpoint(1.0, config.min_mask_rate) * config.masked_frames,
+            "masked": config.masked_share(),
             "model": {
                 "stack": stack(&config.stack),
                 "frames": tokenizer.frames,

@@ -17,7 +17,7 @@ pub fn estimate_tokenizer(config: &TokenizerConfig, (height, width): (usize, usi
     let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     size.check("tokenizer")?;
     let (span, values, positions) = (config.span(), size.patch_values(), size.positions());
-    let grid = Grid { b: config.train.part() * config.frames / span, t: span, s: positions };
+    let grid = Grid { b: config.windows_a_part(), t: span, s: positions };
     let (rows, quantizer) = (grid.rows(), &config.quantizer);
     let mut tally = Tally::default();
     tally.linear(rows, values, config.encoder.d);
@@ -100,8 +100,7 @@ pub fn estimate_dynamics(
     tally.positions(&config.stack, frames, positions + lead);
     tally.stack(&config.stack, grid);
     // Logits are computed where a token is masked: this share of all frames but the first.
-    let rate = f64::midpoint(1.0, config.min_mask_rate) * config.masked_frames;
-    let masked = (rate * (b * (frames - 1) * positions) as f64).round() as usize;
+    let masked = (config.masked_share() * (b * (frames - 1) * positions) as f64).round() as usize;
     tally.linear(masked, d, codes);
     tally.pointwise(masked, 2 * codes);
     Ok(Estimate::of(&tally, &config.train, grid.rows()))

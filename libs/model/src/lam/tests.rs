@@ -7,11 +7,10 @@ use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
 
 use super::*;
-use crate::estimate::Estimate;
 use crate::frames::RGB;
 use crate::testing::{
-    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure, moving_square, noise,
-    rng, seeded,
+    Ad, Clips, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure, moving_square, noise, rng,
+    seeded,
 };
 
 const T: usize = 5;
@@ -290,17 +289,8 @@ fn labels_are_those_of_the_saved_model_whatever_the_batch() {
         let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), size: SIZE };
-        train::train::<Ad, _>(
-            &spy,
-            &config.train,
-            &description,
-            &Estimate::default(),
-            &runs.run("a"),
-            &FlexDevice,
-            &mut Quiet::default(),
-        )
-        .unwrap();
-        let saved = Loaded { net: spy.model().valid(), config: config.clone(), size: SIZE, device: FlexDevice };
+        let trained = spy.train(&config.train, &description, &runs.run("a"));
+        let saved = Loaded { net: trained.valid(), config: config.clone(), size: SIZE, device: FlexDevice };
         let lam = Lam::load(&runs.run("a"), &Device::Cpu).unwrap();
 
         let frames = noise(6 * T * SIZE.bytes(), 7);

@@ -7,7 +7,6 @@ use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
 
 use super::*;
-use crate::estimate::Estimate;
 use crate::layers::QuantizerKind;
 use crate::testing::{
     Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, frames_of,
@@ -146,18 +145,9 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         let task = Fit { config: &config, size, windows: Windows::new(&video, T).unwrap() };
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), size };
-        train::train::<Ad, _>(
-            &spy,
-            &config.train,
-            &description,
-            &Estimate::default(),
-            &runs.run("a"),
-            &FlexDevice,
-            &mut Quiet::default(),
-        )
-        .unwrap();
+        let trained = spy.train(&config.train, &description, &runs.run("a"));
 
-        let saved = Loaded { net: spy.model().valid(), size, frames: T, device: FlexDevice };
+        let saved = Loaded { net: trained.valid(), size, frames: T, device: FlexDevice };
         let tokenizer = Tokenizer::load(&runs.run("a"), &Device::Cpu).unwrap();
         let frames = noise(3 * T * size.bytes(), 6);
         let tokens = tokenizer.encode(&frames).unwrap();

@@ -84,19 +84,6 @@ impl<B: Backend> ModuleMapper<B> for WithIds {
     }
 }
 
-/// Adds up zeros, or what is no number where a weight is none.
-struct Zero<B: Backend>(Option<Tensor<B, 1>>);
-
-impl<B: Backend> ModuleVisitor<B> for Zero<B> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        let zero = (param.val() * 0.0).sum();
-        self.0 = Some(match self.0.take() {
-            Some(sum) => sum + zero,
-            None => zero,
-        });
-    }
-}
-
 /// What a checkpoint holds. It is taken on the training loop's thread and may be written on another: nothing in it belongs to autodiff, whose graphs
 /// (Burn 0.21) lock up when two threads use them.
 pub struct Snapshot<'a, A, O, C> {
@@ -141,9 +128,7 @@ where
     C: Serialize,
 {
     let Snapshot { model, parameters, average, optimizer, description } = snapshot;
-    let mut zero = Zero::<B::InnerBackend>(None);
-    model.visit(&mut zero);
-    if zero.0.is_some_and(|zero| !zero.into_data().iter::<f32>().all(f32::is_finite)) {
+    if !weights::not_finite(model).is_empty() {
         return Err(ModelError::Diverged { step, loss: f32::NAN });
     }
     let target = directory(run, step);

@@ -1,9 +1,8 @@
 //! The cache, rollouts and loading.
 
 use super::*;
-use crate::estimate::Estimate;
 use crate::sampler::UnmaskOrder;
-use crate::testing::{Quiet, Runs, Spy, frames_of};
+use crate::testing::{Runs, Spy, frames_of};
 
 fn loaded(mode: Mode) -> Loaded<Flex> {
     Loaded { net: net(mode), vocabulary: V, device: FlexDevice }
@@ -160,17 +159,8 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), vocabulary: V };
-        train::train::<Ad, _>(
-            &spy,
-            &config.train,
-            &description,
-            &Estimate::default(),
-            &runs.run("a"),
-            &FlexDevice,
-            &mut Quiet::default(),
-        )
-        .unwrap();
-        let saved = Loaded { net: spy.model().valid(), vocabulary: V, device: FlexDevice };
+        let trained = spy.train(&config.train, &description, &runs.run("a"));
+        let saved = Loaded { net: trained.valid(), vocabulary: V, device: FlexDevice };
         let model = Dynamics::load(&runs.run("a"), &Device::Cpu).unwrap();
         let (prompt, sampler) =
             (&data.tokens[..V.positions], SamplerConfig { temperature: 0.01, ..Default::default() });
