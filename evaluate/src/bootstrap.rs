@@ -52,6 +52,12 @@ impl Bootstrap {
         Bootstrap { groups, multiplicities }
     }
 
+    /// How many draws there are.
+    #[must_use]
+    pub fn draws(&self) -> usize {
+        self.multiplicities.len()
+    }
+
     /// The interval of a statistic that equals `estimate` when every group counts once. `statistic` gets how often each
     /// group was drawn; a draw on which it is not finite (nothing to measure in it) does not count.
     pub fn interval(&self, estimate: f64, statistic: impl Fn(&[u32]) -> f64) -> Option<Interval> {

@@ -29,6 +29,8 @@ pub struct EvaluateConfig {
     pub order: UnmaskOrder,
     /// Bound of the `entropy` order, in nats a step.
     pub entropy: f32,
+    /// Windows from which each latent action is held, to see what it does.
+    pub starts: usize,
     /// Windows to draw pictures of.
     pub strips: usize,
     /// Bootstrap draws for the intervals, and shuffles for the chance level of agreement.
@@ -52,6 +54,7 @@ impl Default for EvaluateConfig {
             temperature: 1.0,
             order: UnmaskOrder::Confidence,
             entropy: 0.5,
+            starts: 16,
             strips: 6,
             bootstrap: 1000,
             i3d: Utf8PathBuf::new(),
@@ -106,6 +109,7 @@ impl EvaluateConfig {
             seed: self.seed,
             scenes: self.strips,
             held: self.strips.min(HELD),
+            starts: self.starts.max(self.strips.min(HELD)),
             true_actions,
         }
     }

@@ -20,6 +20,7 @@ pub enum Purpose {
     Halves,
     Subset,
     ProbeShuffle,
+    EffectShuffle,
 }
 
 /// The stream of `purpose` number `index`.

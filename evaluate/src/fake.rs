@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use rand::RngExt;
 
 use crate::draws::{Purpose, stream};
-use crate::measure::{Watch, Window};
+use crate::measure::{Settings, Watch, Window};
 use crate::report::Distance;
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
@@ -25,6 +25,10 @@ const THEMES: [[[u8; 3]; 2]; 4] = [
     [[200, 220, 240], [235, 240, 245]],
 ];
 const COLOUR: [u8; 3] = [220, 60, 50];
+
+/// As tests measure, unless they say otherwise.
+pub const SETTINGS: Settings =
+    Settings { prompt_frames: 1, samples: 2, batch: 5, seed: 0, scenes: 2, held: 1, starts: 12, true_actions: false };
 
 /// What is wrong with the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,7 +62,7 @@ impl State {
             2 => (self.x + 1) % PLACES,
             _ => self.x,
         };
-        State { x, y: if action == 3 { 9 } else { 0 }, ..self }
+        State { x, y: if action == 3 { 4 } else { 0 }, ..self }
     }
 
     /// Latent actions are true actions in another order; two of the codes are never used.

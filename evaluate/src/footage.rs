@@ -15,6 +15,9 @@ use crate::summary::Names;
 use crate::windows::{Candidate, Choice, choose};
 use crate::world::Video;
 
+/// Training windows that the mean frame is of, at most.
+const MEANT: usize = 256;
+
 /// Held-out windows, and where their frames are.
 pub struct Footage {
     store: ClipStore,
@@ -39,16 +42,7 @@ impl Footage {
                  recordings, or raise [data] held_out and ingest again"
             );
         }
-        let fits = |clip: &ClipMeta| (clip.height as usize, clip.width as usize) == size;
-        let candidates: Vec<Candidate> = store
-            .clips()
-            .iter()
-            .map(|clip| Candidate {
-                source: clip.source_id.clone(),
-                firsts: if fits(clip) { windows_of(clip.frame_count(), frames).collect() } else { Vec::new() },
-            })
-            .collect();
-        let choices = choose(&candidates, count, seed);
+        let choices = choose(&candidates(&store, size, frames), count, seed);
         if choices.is_empty() {
             bail!(
                 "none of the {} held-out clips under {root} has a window of {frames} frames of {}×{} pixels, which is what the models \
@@ -59,7 +53,7 @@ impl Footage {
             );
         }
         let mut warnings = Vec::new();
-        let left_out = store.clips().iter().filter(|clip| !fits(clip)).count();
+        let left_out = store.clips().iter().filter(|clip| size_of(clip) != size).count();
         if left_out > 0 {
             warnings.push(format!("{left_out} held-out clips are not {}×{} pixels and were left out.", size.1, size.0));
         }
@@ -87,6 +81,24 @@ impl Footage {
         Ok(Footage { store, choices, frames, windows, names, fps, warnings })
     }
 
+    /// The mean frame `[h, w, 3]` of training footage of these windows' size: of the first frames of at most [`MEANT`] windows, spread over
+    /// recordings as the measured ones are. `None` where nothing of that size was trained on.
+    ///
+    /// # Errors
+    /// When the clips cannot be read.
+    pub fn mean_frame(&self, root: &Utf8Path, seed: u64) -> Result<Option<Vec<u8>>> {
+        let store = ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
+        let size = size_of(&self.store.clips()[self.choices[0].clip]);
+        let choices = choose(&candidates(&store, size, self.frames), MEANT, seed);
+        let mut sums = vec![0_u64; size.0 * size.1 * 3];
+        for choice in &choices {
+            let frame = store.window(choice.clip, choice.first, 1)?;
+            sums.iter_mut().zip(frame.data).for_each(|(sum, value)| *sum += u64::from(value));
+        }
+        let count = choices.len() as u64;
+        Ok((count > 0).then(|| sums.iter().map(|sum| ((sum + count / 2) / count) as u8).collect()))
+    }
+
     /// The frames of window `index`.
     ///
     /// # Errors
@@ -96,6 +108,20 @@ impl Footage {
         let frames = self.store.window(clip, first, self.frames)?;
         Ok(Video { batch: 1, frames: frames.t, height: frames.height, width: frames.width, data: frames.data })
     }
+}
+
+/// The clips that windows of `frames` frames of (height, width) `size` can be taken from.
+fn candidates(store: &ClipStore, size: (usize, usize), frames: usize) -> Vec<Candidate> {
+    let firsts = |clip: &ClipMeta| {
+        if size_of(clip) == size { windows_of(clip.frame_count(), frames).collect() } else { Vec::new() }
+    };
+    let candidate = |clip: &ClipMeta| Candidate { source: clip.source_id.clone(), firsts: firsts(clip) };
+    store.clips().iter().map(candidate).collect()
+}
+
+/// Height and width.
+fn size_of(clip: &ClipMeta) -> (usize, usize) {
+    (clip.height as usize, clip.width as usize)
 }
 
 /// The names that most of the labelled clips have, with what others that agree with them add; a warning where some do not.
@@ -190,6 +216,30 @@ mod tests {
         let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE), clip("b", Split::HeldOut, 17, SIZE)]);
         let footage = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
         assert_eq!(footage.windows.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["b.mp4", "b.mp4"]);
+    }
+
+    /// Catches: a baseline that has seen what is measured, or is of clips of another size; a black picture where nothing is trained on.
+    #[test]
+    fn the_mean_frame_is_of_training_footage_alone() {
+        let grey = |source: &str, split, height, level: u8| {
+            let mut clip = clip(source, split, 16, height);
+            clip.frames = Frames::new(16, height, SIZE, vec![level; 16 * height * SIZE * 3]).unwrap();
+            clip
+        };
+        let mut clips = vec![
+            grey("a", Split::Train, SIZE, 10),
+            grey("b", Split::Train, SIZE, 31),
+            grey("tall", Split::Train, SIZE + 1, 200),
+            grey("held", Split::HeldOut, SIZE, 250),
+        ];
+        let mean = |clips: &[Clip]| {
+            let (_dir, root) = published(clips);
+            let footage = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+            footage.mean_frame(&root, 0).unwrap()
+        };
+        assert_eq!(mean(&clips), Some(vec![21; SIZE * SIZE * 3]));
+        clips.drain(..2);
+        assert_eq!(mean(&clips), None);
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use anyhow::{Context, Result};
 use askama::Template;
 
+use crate::arrows::{self, EffectRow};
 use crate::canvas::data_uri;
 use crate::chart::{Series, bars, curves};
 use crate::pictures::{Picture, ScenePictures};
-use crate::report::{Confusion, Distance, Point, Report};
+use crate::report::{Confusion, Distance, Effects, Point, Report};
 use crate::verdict::{Card, cards, distance_title, range, three_digits};
 
 #[derive(Template)]
@@ -19,12 +20,22 @@ struct Page<'a> {
     cards: Vec<Card>,
     delta_chart: String,
     rollout_chart: String,
+    ssim_chart: String,
     usage_chart: String,
+    effects: Option<EffectsView<'a>>,
+    speed: String,
     confusions: Vec<Heat<'a>>,
     distances: Vec<DistanceView<'a>>,
     scenes: Vec<SceneView<'a>>,
     rows: Vec<Row>,
     config: String,
+}
+
+/// What actions do.
+struct EffectsView<'a> {
+    of: &'a Effects,
+    rows: Vec<EffectRow>,
+    named: bool,
 }
 
 /// A confusion table with its shades.
@@ -80,6 +91,7 @@ struct Row {
     shuffled: String,
     generated: String,
     copy: String,
+    mean_frame: String,
     reconstruction: String,
 }
 
@@ -112,6 +124,18 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
             ],
             false,
         ),
+        ssim_chart: curves(
+            "SSIM of generated frames",
+            "SSIM",
+            &[
+                series("generated", &report.rollout.ssim),
+                series("copy of the last given frame", &report.rollout.ssim_copy_last),
+                series("reconstruction", &report.rollout.ssim_reconstruction),
+            ],
+            false,
+        ),
+        effects: report.effects.as_ref().map(effects_view),
+        speed: speed(report),
         usage_chart: bars("Share of each latent action", &report.lam.share),
         confusions: heats(report),
         distances: report.distances.iter().map(distance_view).collect(),
@@ -134,19 +158,31 @@ fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'a> {
 
 /// Each latent action's number and, where truth is known and it has a clear majority, what it mostly goes with.
 fn latent_names(report: &Report) -> Vec<String> {
-    let confusion = report.action_agreement.as_ref().map(|agreement| &agreement.confusion);
+    let actions = report.effects.as_ref().map_or(&[][..], |effects| &effects.actions);
     (0..report.lam.codebook_size)
-        .map(|code| match confusion.and_then(|table| likely_name(table, code)) {
+        .map(|code| match actions.get(code).and_then(|action| action.name.as_ref().or(action.movement.as_ref())) {
             Some(name) => format!("{code} ({name})"),
             None => code.to_string(),
         })
         .collect()
 }
 
-fn likely_name(table: &Confusion, code: usize) -> Option<&str> {
-    let counts = table.counts.get(code)?;
-    let (best, &count) = counts.iter().enumerate().max_by_key(|&(_, count)| count)?;
-    (count * 2 > counts.iter().sum::<u64>()).then(|| table.names[best].as_str())
+fn effects_view(of: &Effects) -> EffectsView<'_> {
+    let rows = arrows::rows(of);
+    EffectsView { of, named: rows.iter().any(|row| !row.name.is_empty()), rows }
+}
+
+/// Frames a second, in words; empty where an old report does not know.
+fn speed(report: &Report) -> String {
+    let Some(speed) = &report.speed else { return String::new() };
+    let frames = |value: f64| three_digits(value);
+    format!(
+        "{} frames a second on {}, {} of {} worlds together",
+        frames(speed.frames_per_second),
+        speed.device,
+        frames(speed.batch_frames_per_second),
+        speed.batch
+    )
 }
 
 fn heats(report: &Report) -> Vec<Heat<'_>> {
@@ -208,6 +244,7 @@ fn rows(report: &Report) -> Vec<Row> {
             shuffled: with_interval(&report.delta_psnr_time_shuffled_db[i]),
             generated: with_interval(&rollout.psnr_db[i]),
             copy: with_interval(&rollout.psnr_copy_last_db[i]),
+            mean_frame: rollout.psnr_mean_frame_db.get(i).map_or_else(String::new, with_interval),
             reconstruction: with_interval(&rollout.psnr_reconstruction_db[i]),
         })
         .collect()

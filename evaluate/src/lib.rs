@@ -7,11 +7,12 @@
 //! | `models`, `trained` | which models belong together; they as a [`world::WorldModel`] |
 //! | `footage`, [`windows`] | which held-out windows |
 //! | [`world`] | what is asked of the models, and how answers are checked |
-//! | [`measure`], [`draws`] | rollouts with inferred, random and time-shuffled actions, as scores |
+//! | [`measure`], [`draws`] | rollouts with inferred, random, time-shuffled and held actions, as scores |
+//! | [`speed`] | frames a second |
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
-//! | [`pixels`], [`information`], [`agreement`], [`bootstrap`] | the statistics, as pure functions |
+//! | [`pixels`], [`motion`], [`information`], [`agreement`], [`consistency`], [`bootstrap`] | the statistics, as pure functions |
 //! | [`summary`], [`report`] | scores to `report.json` |
-//! | [`verdict`], [`chart`], [`canvas`], [`pictures`], [`html`] | `report.html` |
+//! | [`verdict`], [`chart`], [`arrows`], [`canvas`], [`pictures`], [`html`] | `report.html` |
 //!
 //! Statistics and report do not know Burn: everything between [`world`] and [`html`] runs in the tests on a toy world
 //! whose true values are known. What the numbers mean is written in `evaluate/README.md`.
@@ -24,10 +25,12 @@
 )]
 
 pub mod agreement;
+pub mod arrows;
 pub mod bootstrap;
 pub mod canvas;
 pub mod chart;
 mod config;
+pub mod consistency;
 pub mod distance;
 pub mod draws;
 mod encoders;
@@ -36,10 +39,12 @@ pub mod html;
 pub mod information;
 pub mod measure;
 mod models;
+pub mod motion;
 pub mod pictures;
 pub mod pixels;
 pub mod report;
 mod run;
+pub mod speed;
 pub mod summary;
 mod trained;
 pub mod verdict;

@@ -5,6 +5,9 @@
 //! the clip's own shuffled in time (as many draws). What differs between the arms is the actions alone: a model that
 //! ignores them scores a difference of exactly zero. All are compared with the clip's real frames, as the paper does.
 //!
+//! From the first few windows, the starts, each latent action is also held for a few frames: what moves then, and whether
+//! it is the same from every start, says what the action does.
+//!
 //! Numbering: `t` counts frames of a window from 0, so with one prompt frame, frame `t` is the `t`-th generated one and
 //! was reached by `t` actions. Actions that lead to frames of the prompt are part of what is given: every arm keeps
 //! them as inferred.
@@ -15,8 +18,12 @@
 use anyhow::{Result, bail, ensure};
 
 use crate::draws::{random_actions, sampler_seed, shuffled_actions};
+use crate::motion::{Motion, motion};
 use crate::pixels::{psnr, ssim};
 use crate::world::{Actions, Checked, Tokens, Video, WorldModel};
+
+/// How many frames of a held action are looked at for motion: the paper's t = 4. Longer, and a held jump is a fall, too.
+pub const HOLD: usize = 4;
 
 /// A window of held-out footage.
 #[derive(Debug, Clone)]
@@ -46,8 +53,10 @@ pub struct Settings {
     pub seed: u64,
     /// Of how many windows to keep the frames.
     pub scenes: usize,
-    /// For how many windows to hold each latent action.
+    /// For how many windows to keep the frames of each latent action held.
     pub held: usize,
+    /// From how many windows to hold each latent action.
+    pub starts: usize,
     /// Whether rollouts are led by the actions that were played, for a model that was trained with those.
     pub true_actions: bool,
 }
@@ -68,10 +77,11 @@ pub trait Watch {
 }
 
 impl Settings {
-    /// Units of work for `windows` windows: one for tokenizer and actions, one for each rollout.
+    /// Units of work for `windows` windows: one for tokenizer and actions, one for each rollout, and one for the held actions of
+    /// each start.
     #[must_use]
     pub fn work(&self, windows: usize) -> usize {
-        windows * (2 + 2 * self.samples)
+        windows * (2 + 2 * self.samples) + windows.min(self.starts)
     }
 }
 
@@ -85,10 +95,18 @@ pub struct WindowScores {
     pub copy_first_psnr: Vec<f64>,
     pub copy_first_ssim: Vec<f64>,
     pub copy_last_psnr: Vec<f64>,
+    pub copy_last_ssim: Vec<f64>,
+    /// Of the one picture that training footage is on average; empty where there is none.
+    pub mean_frame_psnr: Vec<f64>,
     pub inferred_psnr: Vec<f64>,
+    pub inferred_ssim: Vec<f64>,
     /// Means over the draws.
     pub random_psnr: Vec<f64>,
     pub shuffled_psnr: Vec<f64>,
+    /// What really moved, between all neighbouring frames.
+    pub moved: Vec<Motion>,
+    /// What moves a frame, on average, while each latent action is held; empty for windows that are not starts.
+    pub held: Vec<Motion>,
 }
 
 /// Frames of one window, for the pictures.
@@ -119,17 +137,26 @@ pub struct Measurement {
     pub scenes: Vec<Scene>,
 }
 
-/// Runs the models over `windows`; `load` reads one as `[1, t, h, w, 3]`. `None` when stopped on the way.
+/// The footage to measure on.
+pub struct Material<'a> {
+    pub windows: &'a [Window],
+    /// Reads a window as `[1, t, h, w, 3]`.
+    pub load: &'a dyn Fn(usize) -> Result<Video>,
+    /// The mean of training footage, `[h, w, 3]`, where there is any.
+    pub mean_frame: Option<&'a [u8]>,
+}
+
+/// Runs the models over all windows. `None` when stopped on the way.
 ///
 /// # Errors
 /// When a window cannot be read, the windows differ in size, or the models do not fit them (see [`Checked`]).
 pub fn measure(
     model: &dyn WorldModel,
-    windows: &[Window],
-    load: &dyn Fn(usize) -> Result<Video>,
+    material: &Material<'_>,
     settings: &Settings,
     watch: &dyn Watch,
 ) -> Result<Option<Measurement>> {
+    let &Material { windows, load, mean_frame } = material;
     let model = Checked(model);
     let mut found = Measurement {
         frames: 0,
@@ -150,7 +177,7 @@ pub fn measure(
             real.frames,
         );
         (found.frames, found.height, found.width) = (real.frames, real.height, real.width);
-        let batch = Batch { model: &model, settings, watch, start, windows: &windows[start..end], real };
+        let batch = Batch { model: &model, settings, watch, start, windows: &windows[start..end], mean_frame, real };
         if batch.run(&mut found)?.is_none() {
             return Ok(None);
         }
@@ -187,6 +214,7 @@ struct Batch<'a> {
     /// Position of its first window in the list of all.
     start: usize,
     windows: &'a [Window],
+    mean_frame: Option<&'a [u8]>,
     real: Video,
 }
 
@@ -218,10 +246,16 @@ impl Batch<'_> {
             shuffled.push(video);
         }
         for b in 0..real.batch {
-            found.scores.push(self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled));
             let window = self.start + b;
+            let mut scores = self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled);
+            let mut held = None;
+            if window < settings.starts {
+                let Some(video) = self.held(&prompt, &latent, b)? else { return Ok(None) };
+                scores.held = (0..video.batch).map(|code| self.mean_motion(&video, code)).collect();
+                held = Some(video).filter(|_| window < settings.held);
+            }
+            found.scores.push(scores);
             if window < settings.scenes {
-                let held = if window < settings.held { Some(self.held(&prompt, &latent, b)?) } else { None };
                 found.scenes.push(Scene {
                     window,
                     latent: latent.window(b).to_vec(),
@@ -274,19 +308,34 @@ impl Batch<'_> {
         Ok(Some(video))
     }
 
-    /// Window `b` continued with each latent action held: one clip for each.
-    fn held(&self, prompt: &Tokens, latent: &Actions, b: usize) -> Result<Video> {
-        let codes = self.model.0.num_actions();
-        let given = self.settings.prompt_frames - 1;
-        let mut data = Vec::with_capacity(codes * latent.steps);
+    /// Window `b` continued with each latent action held: one clip for each; to the end of the window where the frames are kept, else for
+    /// [`HOLD`] frames.
+    fn held(&self, prompt: &Tokens, latent: &Actions, b: usize) -> Result<Option<Video>> {
+        if self.watch.stopped() {
+            return Ok(None);
+        }
+        let (settings, codes) = (self.settings, self.model.0.num_actions());
+        let given = settings.prompt_frames - 1;
+        let kept = self.start + b < settings.held;
+        let steps = if kept { latent.steps } else { latent.steps.min(given + HOLD) };
+        let mut data = Vec::with_capacity(codes * steps);
         for code in 0..codes {
             data.extend_from_slice(&latent.window(b)[..given]);
-            data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), latent.steps - given));
+            data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), steps - given));
         }
-        let actions = Actions { batch: codes, steps: latent.steps, data };
-        let tokens =
-            self.model.rollout(&prompt.repeat(b, codes), &actions, sampler_seed(self.settings.seed, self.start + b))?;
-        self.model.decode(&tokens, &self.real)
+        let actions = Actions { batch: codes, steps, data };
+        let seed = sampler_seed(settings.seed, self.start + b);
+        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, seed)?;
+        let video = self.model.decode(&tokens, &self.real)?;
+        self.watch.advance(1);
+        Ok(Some(video))
+    }
+
+    /// What moves a frame, on average, in the first [`HOLD`] generated frames of clip `b`.
+    fn mean_motion(&self, video: &Video, b: usize) -> Motion {
+        let first = self.settings.prompt_frames;
+        let last = video.frames.min(first + HOLD);
+        Motion::mean((first..last).map(|t| motion(video.frame(b, t - 1), video.frame(b, t), video.height, video.width)))
     }
 
     fn score(
@@ -314,9 +363,18 @@ impl Batch<'_> {
             copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),
             copy_first_ssim: each(all, &|t| similarity(real.frame(b, 0), t)),
             copy_last_psnr: each(generated.clone(), &|t| psnr(real.frame(b, t), real.frame(b, prompt - 1))),
+            copy_last_ssim: each(generated.clone(), &|t| similarity(real.frame(b, prompt - 1), t)),
+            mean_frame_psnr: self
+                .mean_frame
+                .map_or_else(Vec::new, |frame| each(generated.clone(), &|t| psnr(real.frame(b, t), frame))),
             inferred_psnr: each(generated.clone(), &|t| against(inferred, t)),
+            inferred_ssim: each(generated.clone(), &|t| similarity(inferred.frame(b, t), t)),
             random_psnr: each(generated.clone(), &|t| mean(random, t)),
             shuffled_psnr: each(generated, &|t| mean(shuffled, t)),
+            moved: (1..real.frames)
+                .map(|t| motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width))
+                .collect(),
+            held: Vec::new(),
         }
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::Interval;
 
 /// Version of the layout of `report.json`.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// A report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,9 +30,15 @@ pub struct Report {
     pub delta_psnr_db: Vec<Point>,
     pub delta_psnr_time_shuffled_db: Vec<Point>,
     pub action_agreement: Option<ActionAgreement>,
+    /// What each latent action does; not in schemas below 3.
+    #[serde(default)]
+    pub effects: Option<Effects>,
     /// Distances of generated clips from real ones, one for each encoder; none in schema 1, and none of too few clips.
     #[serde(default)]
     pub distances: Vec<Distance>,
+    /// How fast frames are generated; not in schemas below 3.
+    #[serde(default)]
+    pub speed: Option<Speed>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<String>,
 }
@@ -116,15 +122,91 @@ pub struct Lam {
     pub share: Vec<f64>,
 }
 
-/// PSNR of each generated frame against the real one.
+/// Each generated frame against the real one. What schemas below 3 do not have is empty.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rollout {
     /// Generated with the clip's inferred actions.
     pub psnr_db: Vec<Point>,
     /// Standing still at the last prompt frame.
     pub psnr_copy_last_db: Vec<Point>,
+    /// One picture for everything: the mean of training footage. Empty without training footage.
+    #[serde(default)]
+    pub psnr_mean_frame_db: Vec<Point>,
     /// The tokenizer's reconstruction: nothing generated from tokens can be expected to be better.
     pub psnr_reconstruction_db: Vec<Point>,
+    #[serde(default)]
+    pub ssim: Vec<Point>,
+    #[serde(default)]
+    pub ssim_copy_last: Vec<Point>,
+    #[serde(default)]
+    pub ssim_reconstruction: Vec<Point>,
+}
+
+/// How fast the models generate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Speed {
+    pub device: String,
+    /// One world at a time, as it is played.
+    pub frames_per_second: f64,
+    /// Worlds at once, and frames of all of them together.
+    pub batch: usize,
+    pub batch_frames_per_second: f64,
+}
+
+/// What latent actions do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Effects {
+    /// From how many windows each action was held, and for how many frames.
+    pub starts: usize,
+    pub hold_frames: usize,
+    /// One for each latent action.
+    pub actions: Vec<ActionEffect>,
+    /// `null` of fewer than two starts.
+    pub consistency: Option<Consistency>,
+}
+
+/// What one latent action does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ActionEffect {
+    pub action: usize,
+    /// Share of frames that it leads to.
+    pub share: f64,
+    /// The true action that more than half of these go with, and how many do; `null` where truth is not known or none has a majority.
+    pub name: Option<String>,
+    pub name_share: Option<f64>,
+    /// The true movement, likewise.
+    pub movement: Option<String>,
+    pub movement_share: Option<f64>,
+    /// What moves between real frames where it was inferred; `null` where it never was.
+    pub recorded: Option<Moves>,
+    /// What moves between generated frames while it is held; `null` without starts.
+    pub held: Option<Moves>,
+}
+
+/// Mean motion in pixels a frame: of the whole picture, and of what moves against it. x grows to the right, y downwards.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Moves {
+    /// Pairs of frames, or starts.
+    pub count: usize,
+    pub scroll_x: f64,
+    pub scroll_x_ci95: Option<Interval>,
+    pub scroll_y: f64,
+    pub scroll_y_ci95: Option<Interval>,
+    pub figure_x: f64,
+    pub figure_x_ci95: Option<Interval>,
+    pub figure_y: f64,
+    pub figure_y_ci95: Option<Interval>,
+}
+
+/// Whether held actions do the same from every start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Consistency {
+    /// Share of what moves differently from start to start that the action alone explains.
+    pub explained: f64,
+    pub explained_ci95: Option<Interval>,
+    /// The same with actions exchanged at random: mean, and what 95 of 100 stay below.
+    pub shuffled: f64,
+    pub shuffled_p95: f64,
 }
 
 /// A mean at frame `t`.
@@ -218,6 +300,22 @@ impl Report {
     }
 }
 
+/// Keys that are `null` where there is nothing to say.
+const MAY_BE_ABSENT: [&str; 12] = [
+    "action_agreement",
+    "preset",
+    "frechet_infinity",
+    "effects",
+    "speed",
+    "consistency",
+    "name",
+    "name_share",
+    "movement",
+    "movement_share",
+    "held",
+    "recorded",
+];
+
 /// Path of the first `null` that does not stand for something absent.
 fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
     use serde_json::Value;
@@ -227,7 +325,7 @@ fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
             let headline_of_truth = path == "headline.nmi" || path == "headline.nmi_shuffled";
             let may_be_absent = key.ends_with("ci95")
                 || key.starts_with("effect_")
-                || ["action_agreement", "preset", "frechet_infinity"].contains(&key)
+                || MAY_BE_ABSENT.contains(&key)
                 || headline_of_truth;
             (!may_be_absent).then(|| path.to_owned())
         }

@@ -25,16 +25,17 @@ use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips, warnings};
 use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
-use crate::measure::{Measurement, Settings, Watch, measure};
+use crate::measure::{Material, Measurement, Settings, Watch, measure};
 use crate::models::find;
 use crate::pictures::{ScenePictures, draw};
-use crate::report::{Distance, Lineage, Report, SCHEMA_VERSION};
+use crate::report::{Distance, Lineage, Report, SCHEMA_VERSION, Speed};
+use crate::speed::{self, speed};
 use crate::summary::{Origin, summarise};
 use crate::trained::Trained;
 use crate::world::Video;
 
 /// Version of what is measured and how: raised when old reports should be made anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const STEP: &str = "evaluate";
 
 /// The sections this stage reads: its own, and those that say which models.
@@ -148,8 +149,8 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 
     let mut notes = footage.warnings.clone();
     let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
-    let measured = measure_all(&model, &footage, comparison, &settings, evaluate.bootstrap, root, &stop)?;
-    let Some((found, distances)) = measured else {
+    let measured = measure_all(&model, &footage, comparison, &settings, evaluate, root, &stop)?;
+    let Some(Measured { found, distances, speed }) = measured else {
         tracing::info!("evaluate: stopped; nothing was written");
         return Ok(stop.exit());
     };
@@ -168,6 +169,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
         distances,
+        speed: Some(speed),
         warnings: notes,
     };
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
@@ -178,18 +180,28 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Everything that takes time: features of the real clips, then the models on all windows. `None` when stopped on the way.
+/// What was measured.
+struct Measured {
+    found: Measurement,
+    distances: Vec<Distance>,
+    speed: Speed,
+}
+
+/// Everything that takes time: features of the real clips, the models on all windows, and how fast they are. `None` when stopped
+/// on the way.
 fn measure_all(
     model: &Trained,
     footage: &Footage,
     comparison: Option<(Groups, Encoders)>,
     settings: &Settings,
-    bootstrap: usize,
+    evaluate: &EvaluateConfig,
     root: &Utf8Path,
     stop: &Stop,
-) -> Result<Option<(Measurement, Vec<Distance>)>> {
+) -> Result<Option<Measured>> {
     let windows = &footage.windows;
     let load = |index| footage.load(index);
+    let mean_frame = footage.mean_frame(root, settings.seed)?;
+    let material = Material { windows, load: &load, mean_frame: mean_frame.as_deref() };
     let shown =
         |label, work: usize| Shown { progress: Progress::new(label, work as u64), stop: stop.clone(), gathering: None };
     let mut gathering = None;
@@ -203,10 +215,14 @@ fn measure_all(
         }
     }
     let watch = Shown { gathering, ..shown("evaluate", settings.work(windows.len())) };
-    let found = measure(model, windows, &load, settings, &watch)?;
+    let Some(found) = measure(model, &material, settings, &watch)? else { return Ok(None) };
     watch.progress.finish();
-    let draws = Draws { bootstrap, seed: settings.seed };
-    Ok(found.map(|found| (found, watch.gathering.map_or_else(Vec::new, |gathering| gathering.finish(draws)))))
+    let timing = shown("speed", speed::WORK);
+    let Some(speed) = speed(model, &material, settings, &evaluate.device, &timing)? else { return Ok(None) };
+    timing.progress.finish();
+    let draws = Draws { bootstrap: evaluate.bootstrap, seed: settings.seed };
+    let distances = watch.gathering.map_or_else(Vec::new, |gathering| gathering.finish(draws));
+    Ok(Some(Measured { found, distances, speed }))
 }
 
 /// The progress bar, the stop flag and whoever wants the generated clips, as the measurement sees them.

@@ -3,6 +3,8 @@
 //! Every mean is over windows, every interval resamples sources (`bootstrap.rs`). With a single source its clips are
 //! resampled instead, and a warning says what that interval no longer covers.
 
+mod effects;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agreement::{Agreement, Pairs, agreement};
@@ -11,7 +13,7 @@ use crate::information::{perplexity, used};
 use crate::measure::{Measurement, Settings, Window, WindowScores};
 use crate::report::{
     ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, Point, Report, Rollout, SCHEMA_VERSION,
-    Tokenizer,
+    Speed, Tokenizer,
 };
 
 /// The paper's frame for its headline ΔPSNR.
@@ -35,6 +37,7 @@ pub struct Origin {
     pub bootstrap_draws: usize,
     /// Between real and generated clips.
     pub distances: Vec<Distance>,
+    pub speed: Option<Speed>,
     /// Found on the way here (clips left out, for instance).
     pub warnings: Vec<String>,
 }
@@ -85,13 +88,23 @@ pub fn summarise(
         rollout: Rollout {
             psnr_db: summary.curve(prompt, |s, i| s.inferred_psnr[i]),
             psnr_copy_last_db: summary.curve(prompt, |s, i| s.copy_last_psnr[i]),
+            psnr_mean_frame_db: if found.scores.iter().all(|s| s.mean_frame_psnr.is_empty()) {
+                Vec::new()
+            } else {
+                summary.curve(prompt, |s, i| s.mean_frame_psnr[i])
+            },
             psnr_reconstruction_db: summary.curve(prompt, |s, i| s.reconstruction_psnr[prompt + i]),
+            ssim: summary.curve(prompt, |s, i| s.inferred_ssim[i]),
+            ssim_copy_last: summary.curve(prompt, |s, i| s.copy_last_ssim[i]),
+            ssim_reconstruction: summary.curve(prompt, |s, i| s.reconstruction_ssim[prompt + i]),
         },
         tokenizer,
         delta_psnr_db,
         delta_psnr_time_shuffled_db,
+        effects: Some(summary.effects([keys.as_ref(), effects.as_ref()], names, settings.seed)),
         action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
         distances: origin.distances,
+        speed: origin.speed,
         warnings,
     }
 }

@@ -5,15 +5,12 @@ use std::cell::Cell;
 
 use anyhow::Result;
 
-use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, Quiet, distance, footage};
-use crate::measure::{Settings, Watch, measure};
+use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, Quiet, SETTINGS, distance, footage};
+use crate::measure::{Material, Measurement, Settings, Watch, Window, measure};
 use crate::pixels::PSNR_CAP_DB;
-use crate::report::{Lineage, Report};
+use crate::report::{Lineage, Report, Speed};
 use crate::summary::{Names, Origin, summarise};
 use crate::world::{Actions, Tokens, Video, WorldModel};
-
-const SETTINGS: Settings =
-    Settings { prompt_frames: 1, samples: 2, batch: 5, seed: 0, scenes: 2, held: 1, true_actions: false };
 
 fn names() -> Names {
     let names = ACTION_NAMES.map(str::to_owned).to_vec();
@@ -27,13 +24,26 @@ fn origin() -> Origin {
         windows_asked: 64,
         bootstrap_draws: 300,
         distances: vec![distance()],
+        speed: Some(Speed { device: "cpu".into(), frames_per_second: 12.5, batch: 16, batch_frames_per_second: 80.0 }),
         warnings: Vec::new(),
     }
 }
 
+fn measured(
+    model: &dyn WorldModel,
+    windows: &[Window],
+    videos: &[Video],
+    settings: &Settings,
+    watch: &dyn Watch,
+) -> Result<Option<Measurement>> {
+    let load = |i: usize| Ok(videos[i].clone());
+    let mean_frame = vec![128; videos[0].frame_len()];
+    measure(model, &Material { windows, load: &load, mean_frame: Some(&mean_frame) }, settings, watch)
+}
+
 fn report_with(flaw: Flaw, settings: &Settings) -> Report {
     let (windows, videos) = footage(12, 4);
-    let found = measure(&FakeWorld(flaw), &windows, &|i| Ok(videos[i].clone()), settings, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(flaw), &windows, &videos, settings, &Quiet).unwrap().unwrap();
     summarise(&found, &windows, &names(), settings, origin())
 }
 
@@ -108,8 +118,7 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
     let scores = |batch| {
         let (windows, videos) = footage(3, 3);
         let settings = Settings { batch, ..SETTINGS };
-        let found =
-            measure(&FakeWorld(Flaw::Late), &windows, &|i| Ok(videos[i].clone()), &settings, &Quiet).unwrap().unwrap();
+        let found = measured(&FakeWorld(Flaw::Late), &windows, &videos, &settings, &Quiet).unwrap().unwrap();
         format!("{:?}", found.scores)
     };
     assert_eq!(scores(1), scores(4));
@@ -118,8 +127,7 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
 #[test]
 fn every_held_action_is_its_own_clip_from_the_same_start() {
     let (windows, videos) = footage(2, 2);
-    let found =
-        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
     assert_eq!(found.scenes.len(), 2);
     assert!(found.scenes[1].held.is_none());
     let held = found.scenes[0].held.as_ref().unwrap();
@@ -143,8 +151,7 @@ fn a_stop_request_ends_the_measurement_without_a_result() {
         }
     }
     let (windows, videos) = footage(3, 4);
-    let found =
-        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &After(Cell::new(0))).unwrap();
+    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &After(Cell::new(0))).unwrap();
     assert!(found.is_none());
 }
 
@@ -161,7 +168,7 @@ fn progress_ends_at_the_announced_amount_of_work() {
     }
     let (windows, videos) = footage(3, 4);
     let count = Count(Cell::new(0));
-    measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &count).unwrap();
+    measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &count).unwrap();
     assert_eq!(count.0.get(), SETTINGS.work(12));
 }
 
@@ -191,7 +198,7 @@ fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
         }
     }
     let (windows, videos) = footage(1, 1);
-    let failed = measure(&Mismatched(FakeWorld(Flaw::None)), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet);
+    let failed = measured(&Mismatched(FakeWorld(Flaw::None)), &windows, &videos, &SETTINGS, &Quiet);
     let message = format!("{:#}", failed.unwrap_err());
     assert!(message.contains("token 64") && message.contains("do not belong together"), "{message}");
 }
@@ -202,8 +209,7 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     for window in &mut windows {
         (window.truth, window.effects) = (None, None);
     }
-    let found =
-        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
     let json = summarise(&found, &windows, &Names::default(), &SETTINGS, origin()).to_json().unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(value["action_agreement"].is_null());
@@ -225,9 +231,55 @@ fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
 fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value = serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
     old["schema_version"] = 1.into();
-    old.as_object_mut().unwrap().remove("distances");
+    for key in ["distances", "effects", "speed"] {
+        old.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    for key in ["psnr_mean_frame_db", "ssim", "ssim_copy_last", "ssim_reconstruction"] {
+        old["rollout"].as_object_mut().unwrap().remove(key).unwrap();
+    }
     let read: Report = serde_json::from_value(old).unwrap();
-    assert!(read.distances.is_empty() && read.schema_version == 1);
+    assert!(read.distances.is_empty() && read.effects.is_none() && read.rollout.ssim.is_empty());
+    assert_eq!(read.schema_version, 1);
+}
+
+/// Catches: effects of one action reported as another's, or turned round; consistency that a perfect model lacks, or that one has
+/// which does not look at its actions.
+#[test]
+fn what_actions_do_is_seen_in_recordings_and_when_held() {
+    let effects = report(Flaw::None).effects.unwrap();
+    assert_eq!((effects.starts, effects.hold_frames, effects.actions.len()), (12, 4, CODES));
+    // Latent actions are true ones in another order: 2 stands, 3 goes left, 0 right, 1 jumps.
+    for (code, name, x) in [(2, "stand", 0.0), (3, "left", -1.0), (0, "right", 1.0)] {
+        let action = &effects.actions[code];
+        assert_eq!(action.name.as_deref(), Some(name));
+        for moves in [&action.recorded, &action.held] {
+            let found = moves.as_ref().unwrap().figure_x;
+            assert!((found - x).abs() < 0.5, "{name}: {found}");
+        }
+    }
+    let [stand, jump] = [2, 1].map(|code| effects.actions[code].held.as_ref().unwrap().figure_y);
+    assert!(
+        jump < stand - 0.5,
+        "up is negative, and one jump in four frames is a quarter of its height a frame: {jump}"
+    );
+    let unused = &effects.actions[5];
+    assert!(unused.share == 0.0 && unused.recorded.is_none() && unused.name.is_none());
+    let consistency = effects.consistency.unwrap();
+    assert!(consistency.explained_ci95.unwrap()[0] > consistency.shuffled_p95, "{consistency:?}");
+    assert!(consistency.explained > 0.7, "{consistency:?}");
+    let blind = report(Flaw::ActionBlind).effects.unwrap().consistency.unwrap();
+    assert_eq!((blind.explained, blind.shuffled_p95), (0.0, 0.0));
+}
+
+/// Catches: a baseline or a similarity under another's name.
+#[test]
+fn rollouts_have_their_baselines() {
+    let rollout = report(Flaw::Imperfect).rollout;
+    let at = |points: &[crate::report::Point]| points[3].mean;
+    assert!(at(&rollout.psnr_mean_frame_db) < at(&rollout.psnr_copy_last_db), "grey is far from everything");
+    assert!(at(&rollout.psnr_db) < at(&rollout.psnr_reconstruction_db));
+    assert!(at(&rollout.ssim) < 1.0 && at(&rollout.ssim) < at(&rollout.ssim_reconstruction));
+    assert!(at(&rollout.ssim_copy_last) < at(&report(Flaw::None).rollout.ssim));
 }
 
 /// Catches: an unknown distance that is written as if nobody had asked for it.
@@ -242,8 +294,7 @@ fn only_what_may_be_absent_is_null() {
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = footage(1, 12);
-    let found =
-        measure(&FakeWorld(Flaw::None), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
     let report = summarise(&found, &windows, &names(), &SETTINGS, origin());
     assert_eq!((report.counts.bootstrap_unit.as_str(), report.counts.bootstrap_groups), ("clip", 3));
     assert!(report.warnings.iter().any(|w| w.contains("one recording")));
@@ -259,8 +310,7 @@ fn fixture_report() {
     );
     let settings = Settings { scenes: 3, held: 2, ..SETTINGS };
     let (windows, videos) = footage(6, 4);
-    let found =
-        measure(&FakeWorld(Flaw::Imperfect), &windows, &|i| Ok(videos[i].clone()), &settings, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(Flaw::Imperfect), &windows, &videos, &settings, &Quiet).unwrap().unwrap();
     let mut origin = origin();
     origin.lineage = Lineage {
         data: "0f".repeat(32),
@@ -282,8 +332,7 @@ fn fixture_report() {
 fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     // A report is mailed around: a single link to a script, font or picture breaks it where there is no network.
     let (windows, videos) = footage(6, 4);
-    let found =
-        measure(&FakeWorld(Flaw::Imperfect), &windows, &|i| Ok(videos[i].clone()), &SETTINGS, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(Flaw::Imperfect), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
     let names = Names { actions: vec!["<left>".into(), "a & b".into()], effects: Vec::new() };
     let report = summarise(&found, &windows, &names, &SETTINGS, origin());
     let page = crate::html::render(&report, &crate::pictures::draw(&found.scenes, &windows, 1, 10.0).unwrap()).unwrap();
@@ -295,7 +344,12 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
         2 * 2 + 2,
         "two scenes, one of them with held actions"
     );
-    assert_eq!(page.matches("<svg").count(), 3);
+    let actions = &report.effects.as_ref().unwrap().actions;
+    let arrows = actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten().count();
+    assert_eq!(page.matches("<svg viewBox").count(), 4, "three kinds of curves, and bars");
+    assert_eq!(page.matches("<svg class=\"arrows\"").count(), arrows);
+    assert!(arrows > CODES);
+    assert!(page.contains("12.5 frames a second on cpu, 80.0 of 16 worlds together"));
     let without_pictures: String = page.split('"').filter(|part| !part.starts_with("data:")).collect();
     assert!(!without_pictures.contains("NaN"));
     assert!(page.contains("Clip distance 01234567 (not FVD)") && !page.contains(">FVD<"));
@@ -308,8 +362,7 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
 fn a_model_of_true_actions_is_led_by_them() {
     let (mut windows, videos) = footage(12, 4);
     let settings = Settings { true_actions: true, ..SETTINGS };
-    let run =
-        |windows: &[_]| measure(&FakeWorld(Flaw::LateLabels), windows, &|i| Ok(videos[i].clone()), &settings, &Quiet);
+    let run = |windows: &[_]| measured(&FakeWorld(Flaw::LateLabels), windows, &videos, &settings, &Quiet);
     let found = run(&windows).unwrap().unwrap();
     for (scores, window) in found.scores.iter().zip(&windows) {
         assert_eq!(Some(&scores.latent), window.truth.as_ref());

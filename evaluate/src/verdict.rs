@@ -5,7 +5,7 @@
 //! from number, interval and baseline by the rules in this file.
 
 use crate::bootstrap::Interval;
-use crate::report::{ActionAgreement, Distance, Headline, Lam, Report, Tokenizer};
+use crate::report::{ActionAgreement, Consistency, Distance, Headline, Lam, Report, Tokenizer};
 
 /// How a card is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub struct Card {
 #[must_use]
 pub fn cards(report: &Report) -> Vec<Card> {
     let mut cards = control(&report.headline).to_vec();
+    cards.extend(report.effects.iter().flat_map(|effects| &effects.consistency).map(consistency));
     if let Some(agreement) = &report.action_agreement {
         cards.extend(agreements(agreement));
     }
@@ -121,6 +122,31 @@ fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64) -> 
         },
         meaning: "How much the latent action tells about what the player did: 0 nothing, 1 all. Blocked moves keep it below 1 \
                   even for perfect control.",
+    }
+}
+
+/// Held actions must do more alike, from everywhere, than actions exchanged at random.
+fn consistency(c: &Consistency) -> Card {
+    let mood = if c.explained <= c.shuffled_p95 { Mood::Bad } else { above(c.explained_ci95, c.shuffled_p95) };
+    Card {
+        title: "Same action, same effect".into(),
+        value: percent(c.explained),
+        interval: c
+            .explained_ci95
+            .map_or_else(no_interval, |[lo, hi]| format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))),
+        baseline: format!(
+            "actions exchanged {}, at most {} in 95 of 100",
+            percent(c.shuffled),
+            percent(c.shuffled_p95)
+        ),
+        mood,
+        verdict: match mood {
+            Mood::Good => "An action does much the same wherever it is held.",
+            Mood::Unclear => "More alike than by chance, but the interval is too wide to be sure.",
+            Mood::Bad => "What an action does depends on the place, not on the action.",
+        },
+        meaning: "Each latent action is held from many starts: how much of what then moves differently does the action alone explain? \
+                  Walls and falls keep it below 100\u{a0}% even for perfect control.",
     }
 }
 
