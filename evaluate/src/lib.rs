@@ -7,6 +7,7 @@
 //! | `models`, `trained` | which models belong together; they as a [`world::WorldModel`] |
 //! | `footage`, [`windows`] | which held-out windows |
 //! | [`world`] | what is asked of the models, and how answers are checked |
+//! | `work`, `rows` | everything that takes time; what is kept of it, window by window |
 //! | [`measure`], [`draws`] | rollouts with inferred, random and time-shuffled actions, as scores |
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
 //! | [`pixels`], [`information`], [`agreement`], [`bootstrap`] | the statistics, as pure functions |
@@ -39,11 +40,13 @@ mod models;
 pub mod pictures;
 pub mod pixels;
 pub mod report;
+mod rows;
 mod run;
 pub mod summary;
 mod trained;
 pub mod verdict;
 pub mod windows;
+mod work;
 pub mod world;
 
 #[cfg(test)]

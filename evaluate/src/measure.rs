@@ -14,6 +14,8 @@
 
 use anyhow::{Result, bail, ensure};
 
+pub use genie_shards::WindowScores;
+
 use crate::draws::{random_actions, sampler_seed, shuffled_actions};
 use crate::pixels::{psnr, ssim};
 use crate::world::{Actions, Checked, Tokens, Video, WorldModel};
@@ -75,22 +77,6 @@ impl Settings {
     }
 }
 
-/// Scores of one window. Lists over all frames have an entry for each; lists of rollouts begin at the first generated
-/// frame.
-#[derive(Debug, Clone)]
-pub struct WindowScores {
-    pub latent: Vec<u8>,
-    pub reconstruction_psnr: Vec<f64>,
-    pub reconstruction_ssim: Vec<f64>,
-    pub copy_first_psnr: Vec<f64>,
-    pub copy_first_ssim: Vec<f64>,
-    pub copy_last_psnr: Vec<f64>,
-    pub inferred_psnr: Vec<f64>,
-    /// Means over the draws.
-    pub random_psnr: Vec<f64>,
-    pub shuffled_psnr: Vec<f64>,
-}
-
 /// Frames of one window, for the pictures.
 #[derive(Debug, Clone)]
 pub struct Scene {
@@ -117,6 +103,16 @@ pub struct Measurement {
     pub action_counts: Vec<u64>,
     pub scores: Vec<WindowScores>,
     pub scenes: Vec<Scene>,
+}
+
+impl Measurement {
+    /// Adds the next window.
+    fn add(&mut self, scores: WindowScores) {
+        let codes = self.token_counts.iter_mut().zip(&scores.token_counts);
+        codes.for_each(|(sum, &count)| *sum += u64::from(count));
+        scores.latent.iter().for_each(|&action| self.action_counts[usize::from(action)] += 1);
+        self.scores.push(scores);
+    }
 }
 
 /// Runs the models over `windows`; `load` reads one as `[1, t, h, w, 3]`. `None` when stopped on the way.
@@ -179,6 +175,15 @@ pub(crate) fn load_batch(
     Ok(batch)
 }
 
+/// How often each of `codes` codes occurs.
+fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
+    let mut counts = vec![0; codes];
+    for &token in tokens {
+        counts[usize::from(token)] += 1;
+    }
+    counts
+}
+
 /// A few windows that go through the models together.
 struct Batch<'a> {
     model: &'a Checked<'a>,
@@ -194,10 +199,8 @@ impl Batch<'_> {
     fn run(self, found: &mut Measurement) -> Result<Option<()>> {
         let Batch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
-        tokens.data.iter().for_each(|&token| found.token_counts[usize::from(token)] += 1);
         let reconstructed = model.decode(&tokens, real)?;
         let latent = if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
-        latent.data.iter().for_each(|&action| found.action_counts[usize::from(action)] += 1);
         self.watch.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
@@ -218,7 +221,10 @@ impl Batch<'_> {
             shuffled.push(video);
         }
         for b in 0..real.batch {
-            found.scores.push(self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled));
+            found.add(WindowScores {
+                token_counts: counts(tokens.window(b), found.token_counts.len()),
+                ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
+            });
             let window = self.start + b;
             if window < settings.scenes {
                 let held = if window < settings.held { Some(self.held(&prompt, &latent, b)?) } else { None };
@@ -309,6 +315,7 @@ impl Batch<'_> {
             |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
         WindowScores {
             latent: latent.window(b).to_vec(),
+            token_counts: Vec::new(),
             reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),
             reconstruction_ssim: each(all.clone(), &|t| similarity(reconstructed.frame(b, t), t)),
             copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),

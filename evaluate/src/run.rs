@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::Device;
-use genie_shards::{Manifest, tables};
+use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
 use genie_stage::config::{Config, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
 use genie_stage::lock::Lock;
-use genie_stage::progress::Progress;
 use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
@@ -21,20 +20,20 @@ use genie_stage::{Exit, atomic};
 use genie_training::Chain;
 
 use crate::config::EvaluateConfig;
-use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips, warnings};
+use crate::distance::warnings;
 use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
-use crate::measure::{Measurement, Settings, Watch, measure};
 use crate::models::find;
 use crate::pictures::{ScenePictures, draw};
-use crate::report::{Distance, Lineage, Report, SCHEMA_VERSION};
+use crate::report::{Lineage, Report, SCHEMA_VERSION};
+use crate::rows::Stamp;
 use crate::summary::{Origin, summarise};
 use crate::trained::Trained;
-use crate::world::Video;
+use crate::work::{Measured, Work};
 
 /// Version of what is measured and how: raised when old reports should be made anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const STEP: &str = "evaluate";
 
 /// The sections this stage reads: its own, and those that say which models.
@@ -148,8 +147,22 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 
     let mut notes = footage.warnings.clone();
     let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
-    let measured = measure_all(&model, &footage, comparison, &settings, evaluate.bootstrap, root, &stop)?;
-    let Some((found, distances)) = measured else {
+    let work = Work {
+        model: &model,
+        windows: &footage.windows,
+        frames: model.frames(),
+        load: &|index| footage.load(index),
+        settings: &settings,
+        bootstrap: evaluate.bootstrap,
+        root,
+        stamp: Stamp {
+            report: output.key().to_string(),
+            dynamics: models.dynamics.key().to_string(),
+            prompt_frames: settings.prompt_frames,
+        },
+        stop: &stop,
+    };
+    let Some(Measured { found, distances, rows }) = work.run(comparison)? else {
         tracing::info!("evaluate: stopped; nothing was written");
         return Ok(stop.exit());
     };
@@ -172,66 +185,20 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     };
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
     let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
-    write(&output, sections, &report, &pictures)?;
+    write(&output, sections, &rows, &report, &pictures)?;
     tell(&report);
     println!("{}", output.path());
     Ok(Exit::Done)
 }
 
-/// Everything that takes time: features of the real clips, then the models on all windows. `None` when stopped on the way.
-fn measure_all(
-    model: &Trained,
-    footage: &Footage,
-    comparison: Option<(Groups, Encoders)>,
-    settings: &Settings,
-    bootstrap: usize,
-    root: &Utf8Path,
-    stop: &Stop,
-) -> Result<Option<(Measurement, Vec<Distance>)>> {
-    let windows = &footage.windows;
-    let load = |index| footage.load(index);
-    let shown =
-        |label, work: usize| Shown { progress: Progress::new(label, work as u64), stop: stop.clone(), gathering: None };
-    let mut gathering = None;
-    if let Some((groups, encoders)) = comparison {
-        let clips = RealClips { windows, frames: model.frames(), load: &load, batch: settings.batch, root };
-        let watch = shown("real clips", windows.len() * encoders.len());
-        gathering = Gathering::begin(groups, encoders, &clips, &watch)?;
-        watch.progress.finish();
-        if gathering.is_none() {
-            return Ok(None);
-        }
-    }
-    let watch = Shown { gathering, ..shown("evaluate", settings.work(windows.len())) };
-    let found = measure(model, windows, &load, settings, &watch)?;
-    watch.progress.finish();
-    let draws = Draws { bootstrap, seed: settings.seed };
-    Ok(found.map(|found| (found, watch.gathering.map_or_else(Vec::new, |gathering| gathering.finish(draws)))))
-}
-
-/// The progress bar, the stop flag and whoever wants the generated clips, as the measurement sees them.
-struct Shown {
-    progress: Progress,
-    stop: Stop,
-    gathering: Option<Gathering>,
-}
-
-impl Watch for Shown {
-    fn advance(&self, count: usize) {
-        self.progress.inc(count as u64);
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.requested()
-    }
-
-    fn generated(&self, clips: &Video) -> Result<()> {
-        self.gathering.as_ref().map_or(Ok(()), |gathering| gathering.add(clips))
-    }
-}
-
 /// Everything is rendered before anything is written; `step.json` is last.
-fn write(step: &StepDir, sections: &Sections, report: &Report, pictures: &[ScenePictures]) -> Result<()> {
+fn write(
+    step: &StepDir,
+    sections: &Sections,
+    rows: &[MeasuredWindow],
+    report: &Report,
+    pictures: &[ScenePictures],
+) -> Result<()> {
     let json = report.to_json()?;
     let page = html::render(report, pictures)?;
     step.create()?;
@@ -241,6 +208,7 @@ fn write(step: &StepDir, sections: &Sections, report: &Report, pictures: &[Scene
         atomic::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
         atomic::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
     }
+    publish_measured(step.path(), rows)?;
     atomic::write(step.path().join("report.html"), page)?;
     atomic::write(step.path().join("report.json"), json)?;
     step.finish(serde_json::to_value(&report.headline)?)?;

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use crate::distance::{Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of};
+use crate::distance::{
+    ClipFeatures, Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of,
+};
 use crate::measure::Watch;
 use crate::report;
 use crate::world::Video;
@@ -46,6 +48,17 @@ impl Gathering {
             features.extend(features_of(encoder.as_ref(), generated)?);
         }
         Ok(())
+    }
+
+    /// Features of the generated clip of window `index`, by each encoder, one after the other.
+    #[must_use]
+    pub fn features(&self, index: usize) -> Vec<f32> {
+        let generated = self.generated.borrow();
+        let rows = self.encoders.iter().zip(&*generated).map(|(encoder, features)| {
+            let dimension = encoder.encoder().dimension;
+            &features[index * dimension..(index + 1) * dimension]
+        });
+        rows.collect::<Vec<_>>().concat()
     }
 
     /// The distances, once all windows were generated.
