@@ -36,6 +36,19 @@ fn from_nothing_to_a_report() {
     let place = after.dir("evaluate run");
     assert!(ended.stdout.contains(&format!("{place}/report.html")), "no report named in\n{}", ended.stdout);
     check_page(&fs::read_to_string(dataset.path(place).join("report.html")).expect("a page"));
+    check_windows(&dataset, &report);
+}
+
+/// The rows of the windows, by SQL, say the same as the report.
+fn check_windows(dataset: &Dataset, report: &Value) {
+    let rows = dataset.sql(
+        "select report, dynamics, count(*) as windows, avg(inferred_psnr[4] - random_psnr[4]) as gain, sum(cardinality(latent)) as pairs
+         from windows group by 1, 2",
+    );
+    let [row] = &rows[..] else { panic!("one report, one model: {rows:?}") };
+    assert_eq!((&row["report"], &row["dynamics"]), (&report["lineage"]["evaluate"], &report["lineage"]["dynamics"]));
+    assert_eq!((&row["windows"], &row["pairs"]), (&report["counts"]["windows"], &report["counts"]["action_pairs"]));
+    assert!((number(&row["gain"]) - number(&report["delta_psnr_db"][3]["mean"])).abs() < 1e-9, "{row}");
 }
 
 /// Every key that the issue names, and what each must be.

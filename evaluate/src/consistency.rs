@@ -21,11 +21,11 @@ const PARTS: usize = 4;
 
 /// What each latent action did from one start.
 #[derive(Debug, Clone)]
-pub struct Start<'a> {
+pub struct Start {
     /// The group (source) that it belongs to; groups are numbered without gaps.
     pub group: usize,
     /// One for each latent action.
-    pub effects: &'a [Motion],
+    pub effects: Vec<Motion>,
 }
 
 /// How much the same an action's effect is from everywhere.
@@ -40,12 +40,12 @@ pub struct Consistency {
 
 /// Measures consistency; `None` of fewer than two starts. `draws` is the number of shuffles and of bootstrap draws.
 #[must_use]
-pub fn consistency(starts: &[Start<'_>], draws: usize, seed: u64) -> Option<Consistency> {
+pub fn consistency(starts: &[Start], draws: usize, seed: u64) -> Option<Consistency> {
     if starts.len() < 2 {
         return None;
     }
     let groups = starts.iter().map(|start| start.group + 1).max()?;
-    let mut centred: Vec<Vec<[f64; PARTS]>> = starts.iter().map(|start| of_its_own(start.effects)).collect();
+    let mut centred: Vec<Vec<[f64; PARTS]>> = starts.iter().map(|start| of_its_own(&start.effects)).collect();
     let by_group = |draw: &[u32]| {
         let weights: Vec<f64> = starts.iter().map(|start| f64::from(draw[start.group])).collect();
         explained(&centred, &weights)
@@ -115,8 +115,8 @@ mod tests {
     }
 
     fn measured(effects: &[Vec<Motion>]) -> Consistency {
-        let starts: Vec<Start<'_>> =
-            effects.iter().enumerate().map(|(i, effects)| Start { group: i / 2, effects }).collect();
+        let starts: Vec<Start> =
+            effects.iter().enumerate().map(|(i, effects)| Start { group: i / 2, effects: effects.clone() }).collect();
         consistency(&starts, 300, 0).unwrap()
     }
 

@@ -7,6 +7,7 @@
 //! | `models`, `trained` | which models belong together; they as a [`world::WorldModel`] |
 //! | `footage`, [`windows`] | which held-out windows |
 //! | [`world`] | what is asked of the models, and how answers are checked |
+//! | `work`, `rows` | everything that takes time; what is kept of it, window by window |
 //! | [`measure`], [`draws`] | rollouts with inferred, random, time-shuffled and held actions, as scores |
 //! | [`speed`] | frames a second |
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
@@ -43,12 +44,14 @@ pub mod motion;
 pub mod pictures;
 pub mod pixels;
 pub mod report;
+mod rows;
 mod run;
 pub mod speed;
 pub mod summary;
 mod trained;
 pub mod verdict;
 pub mod windows;
+mod work;
 pub mod world;
 
 #[cfg(test)]

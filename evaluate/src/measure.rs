@@ -17,8 +17,11 @@
 
 use anyhow::{Result, bail, ensure};
 
+use genie_shards::Motions;
+pub use genie_shards::WindowScores;
+
 use crate::draws::{random_actions, sampler_seed, shuffled_actions};
-use crate::motion::{Motion, motion};
+use crate::motion::{Motion, lists, motion};
 use crate::pixels::{psnr, ssim};
 use crate::world::{Actions, Checked, Tokens, Video, WorldModel};
 
@@ -85,30 +88,6 @@ impl Settings {
     }
 }
 
-/// Scores of one window. Lists over all frames have an entry for each; lists of rollouts begin at the first generated
-/// frame.
-#[derive(Debug, Clone)]
-pub struct WindowScores {
-    pub latent: Vec<u8>,
-    pub reconstruction_psnr: Vec<f64>,
-    pub reconstruction_ssim: Vec<f64>,
-    pub copy_first_psnr: Vec<f64>,
-    pub copy_first_ssim: Vec<f64>,
-    pub copy_last_psnr: Vec<f64>,
-    pub copy_last_ssim: Vec<f64>,
-    /// Of the one picture that training footage is on average; empty where there is none.
-    pub mean_frame_psnr: Vec<f64>,
-    pub inferred_psnr: Vec<f64>,
-    pub inferred_ssim: Vec<f64>,
-    /// Means over the draws.
-    pub random_psnr: Vec<f64>,
-    pub shuffled_psnr: Vec<f64>,
-    /// What really moved, between all neighbouring frames.
-    pub moved: Vec<Motion>,
-    /// What moves a frame, on average, while each latent action is held; empty for windows that are not starts.
-    pub held: Vec<Motion>,
-}
-
 /// Frames of one window, for the pictures.
 #[derive(Debug, Clone)]
 pub struct Scene {
@@ -144,6 +123,16 @@ pub struct Material<'a> {
     pub load: &'a dyn Fn(usize) -> Result<Video>,
     /// The mean of training footage, `[h, w, 3]`, where there is any.
     pub mean_frame: Option<&'a [u8]>,
+}
+
+impl Measurement {
+    /// Adds the next window.
+    fn add(&mut self, scores: WindowScores) {
+        let codes = self.token_counts.iter_mut().zip(&scores.token_counts);
+        codes.for_each(|(sum, &count)| *sum += u64::from(count));
+        scores.latent.iter().for_each(|&action| self.action_counts[usize::from(action)] += 1);
+        self.scores.push(scores);
+    }
 }
 
 /// Runs the models over all windows. `None` when stopped on the way.
@@ -206,6 +195,15 @@ pub(crate) fn load_batch(
     Ok(batch)
 }
 
+/// How often each of `codes` codes occurs.
+fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
+    let mut counts = vec![0; codes];
+    for &token in tokens {
+        counts[usize::from(token)] += 1;
+    }
+    counts
+}
+
 /// A few windows that go through the models together.
 struct Batch<'a> {
     model: &'a Checked<'a>,
@@ -222,10 +220,8 @@ impl Batch<'_> {
     fn run(self, found: &mut Measurement) -> Result<Option<()>> {
         let Batch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
-        tokens.data.iter().for_each(|&token| found.token_counts[usize::from(token)] += 1);
         let reconstructed = model.decode(&tokens, real)?;
         let latent = if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
-        latent.data.iter().for_each(|&action| found.action_counts[usize::from(action)] += 1);
         self.watch.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
@@ -247,14 +243,17 @@ impl Batch<'_> {
         }
         for b in 0..real.batch {
             let window = self.start + b;
-            let mut scores = self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled);
+            let mut scores = WindowScores {
+                token_counts: counts(tokens.window(b), found.token_counts.len()),
+                ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
+            };
             let mut held = None;
             if window < settings.starts {
                 let Some(video) = self.held(&prompt, &latent, b)? else { return Ok(None) };
-                scores.held = (0..video.batch).map(|code| self.mean_motion(&video, code)).collect();
+                scores.held = lists((0..video.batch).map(|code| self.mean_motion(&video, code)));
                 held = Some(video).filter(|_| window < settings.held);
             }
-            found.scores.push(scores);
+            found.add(scores);
             if window < settings.scenes {
                 found.scenes.push(Scene {
                     window,
@@ -358,6 +357,7 @@ impl Batch<'_> {
             |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
         WindowScores {
             latent: latent.window(b).to_vec(),
+            token_counts: Vec::new(),
             reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),
             reconstruction_ssim: each(all.clone(), &|t| similarity(reconstructed.frame(b, t), t)),
             copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),
@@ -371,10 +371,10 @@ impl Batch<'_> {
             inferred_ssim: each(generated.clone(), &|t| similarity(inferred.frame(b, t), t)),
             random_psnr: each(generated.clone(), &|t| mean(random, t)),
             shuffled_psnr: each(generated, &|t| mean(shuffled, t)),
-            moved: (1..real.frames)
-                .map(|t| motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width))
-                .collect(),
-            held: Vec::new(),
+            moved: lists(
+                (1..real.frames).map(|t| motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)),
+            ),
+            held: Motions::default(),
         }
     }
 }

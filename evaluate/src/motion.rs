@@ -11,6 +11,8 @@
 //! Translations are whole pixels, at most an eighth of the picture's longer side; x grows to the right, y downwards.
 //! Equal explanations go to the smallest translation, so a periodic floor does not leap.
 
+use genie_shards::Motions;
+
 use crate::pixels::luma;
 
 /// Blocks along the picture's longer side, of a size within these bounds; neighbours overlap by half.
@@ -52,6 +54,27 @@ impl Motion {
     pub fn parts(self) -> [f32; 4] {
         [self.scroll[0], self.scroll[1], self.figure[0], self.figure[1]]
     }
+}
+
+/// Motions as lists of their parts.
+#[must_use]
+pub fn lists(motions: impl Iterator<Item = Motion>) -> Motions {
+    let mut lists = Motions::default();
+    for motion in motions {
+        for (list, part) in lists.parts_mut().into_iter().zip(motion.parts()) {
+            list.push(f64::from(part));
+        }
+    }
+    lists
+}
+
+/// Lists of parts as motions.
+pub fn from_lists(lists: &Motions) -> impl Iterator<Item = Motion> + '_ {
+    let at = |i: usize| {
+        let [scroll_x, scroll_y, figure_x, figure_y] = lists.parts().map(|list| list[i] as f32);
+        Motion { scroll: [scroll_x, scroll_y], figure: [figure_x, figure_y] }
+    };
+    (0..lists.scroll_x.len()).map(at)
 }
 
 /// What moved from `before` to `after`, both RGB `[height, width, 3]`.

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::Device;
-use genie_shards::{Manifest, tables};
+use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
 use genie_stage::config::{Config, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
 use genie_stage::lock::Lock;
-use genie_stage::progress::Progress;
 use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
@@ -21,18 +20,17 @@ use genie_stage::{Exit, atomic};
 use genie_training::Chain;
 
 use crate::config::EvaluateConfig;
-use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips, warnings};
+use crate::distance::warnings;
 use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
-use crate::measure::{Material, Measurement, Settings, Watch, measure};
 use crate::models::find;
 use crate::pictures::{ScenePictures, draw};
-use crate::report::{Distance, Lineage, Report, SCHEMA_VERSION, Speed};
-use crate::speed::{self, speed};
+use crate::report::{Lineage, Report, SCHEMA_VERSION};
+use crate::rows::Stamp;
 use crate::summary::{Origin, summarise};
 use crate::trained::Trained;
-use crate::world::Video;
+use crate::work::{Measured, Work};
 
 /// Version of what is measured and how: raised when old reports should be made anew.
 const FORMAT: u32 = 3;
@@ -149,8 +147,25 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 
     let mut notes = footage.warnings.clone();
     let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
-    let measured = measure_all(&model, &footage, comparison, &settings, evaluate, root, &stop)?;
-    let Some(Measured { found, distances, speed }) = measured else {
+    let mean_frame = footage.mean_frame(root, settings.seed)?;
+    let work = Work {
+        model: &model,
+        windows: &footage.windows,
+        frames: model.frames(),
+        load: &|index| footage.load(index),
+        mean_frame: mean_frame.as_deref(),
+        device: &evaluate.device,
+        settings: &settings,
+        bootstrap: evaluate.bootstrap,
+        root,
+        stamp: Stamp {
+            report: output.key().to_string(),
+            dynamics: models.dynamics.key().to_string(),
+            prompt_frames: settings.prompt_frames,
+        },
+        stop: &stop,
+    };
+    let Some(Measured { found, distances, speed, rows }) = work.run(comparison)? else {
         tracing::info!("evaluate: stopped; nothing was written");
         return Ok(stop.exit());
     };
@@ -174,80 +189,20 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     };
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
     let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
-    write(&output, sections, &report, &pictures)?;
+    write(&output, sections, &rows, &report, &pictures)?;
     tell(&report);
     println!("{}", output.path());
     Ok(Exit::Done)
 }
 
-/// What was measured.
-struct Measured {
-    found: Measurement,
-    distances: Vec<Distance>,
-    speed: Speed,
-}
-
-/// Everything that takes time: features of the real clips, the models on all windows, and how fast they are. `None` when stopped
-/// on the way.
-fn measure_all(
-    model: &Trained,
-    footage: &Footage,
-    comparison: Option<(Groups, Encoders)>,
-    settings: &Settings,
-    evaluate: &EvaluateConfig,
-    root: &Utf8Path,
-    stop: &Stop,
-) -> Result<Option<Measured>> {
-    let windows = &footage.windows;
-    let load = |index| footage.load(index);
-    let mean_frame = footage.mean_frame(root, settings.seed)?;
-    let material = Material { windows, load: &load, mean_frame: mean_frame.as_deref() };
-    let shown =
-        |label, work: usize| Shown { progress: Progress::new(label, work as u64), stop: stop.clone(), gathering: None };
-    let mut gathering = None;
-    if let Some((groups, encoders)) = comparison {
-        let clips = RealClips { windows, frames: model.frames(), load: &load, batch: settings.batch, root };
-        let watch = shown("real clips", windows.len() * encoders.len());
-        gathering = Gathering::begin(groups, encoders, &clips, &watch)?;
-        watch.progress.finish();
-        if gathering.is_none() {
-            return Ok(None);
-        }
-    }
-    let watch = Shown { gathering, ..shown("evaluate", settings.work(windows.len())) };
-    let Some(found) = measure(model, &material, settings, &watch)? else { return Ok(None) };
-    watch.progress.finish();
-    let timing = shown("speed", speed::WORK);
-    let Some(speed) = speed(model, &material, settings, &evaluate.device, &timing)? else { return Ok(None) };
-    timing.progress.finish();
-    let draws = Draws { bootstrap: evaluate.bootstrap, seed: settings.seed };
-    let distances = watch.gathering.map_or_else(Vec::new, |gathering| gathering.finish(draws));
-    Ok(Some(Measured { found, distances, speed }))
-}
-
-/// The progress bar, the stop flag and whoever wants the generated clips, as the measurement sees them.
-struct Shown {
-    progress: Progress,
-    stop: Stop,
-    gathering: Option<Gathering>,
-}
-
-impl Watch for Shown {
-    fn advance(&self, count: usize) {
-        self.progress.inc(count as u64);
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.requested()
-    }
-
-    fn generated(&self, clips: &Video) -> Result<()> {
-        self.gathering.as_ref().map_or(Ok(()), |gathering| gathering.add(clips))
-    }
-}
-
 /// Everything is rendered before anything is written; `step.json` is last.
-fn write(step: &StepDir, sections: &Sections, report: &Report, pictures: &[ScenePictures]) -> Result<()> {
+fn write(
+    step: &StepDir,
+    sections: &Sections,
+    rows: &[MeasuredWindow],
+    report: &Report,
+    pictures: &[ScenePictures],
+) -> Result<()> {
     let json = report.to_json()?;
     let page = html::render(report, pictures)?;
     step.create()?;
@@ -257,6 +212,7 @@ fn write(step: &StepDir, sections: &Sections, report: &Report, pictures: &[Scene
         atomic::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
         atomic::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
     }
+    publish_measured(step.path(), rows)?;
     atomic::write(step.path().join("report.html"), page)?;
     atomic::write(step.path().join("report.json"), json)?;
     step.finish(serde_json::to_value(&report.headline)?)?;

@@ -37,7 +37,7 @@ enum Command {
         #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
         retry: Vec<Reason>,
     },
-    /// Ask the catalog of the dataset root: tables sources, clips, tokens, actions
+    /// Ask the catalog of the dataset root: tables sources, clips, tokens, actions, and windows of reports
     Sql {
         /// Such as "select reason, count(*) from sources group by reason"
         query: String,

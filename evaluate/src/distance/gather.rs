@@ -48,6 +48,17 @@ impl Gathering {
         Ok(())
     }
 
+    /// Features of the generated clip of window `index`, by each encoder, one after the other.
+    #[must_use]
+    pub fn features(&self, index: usize) -> Vec<f32> {
+        let generated = self.generated.borrow();
+        let rows = self.encoders.iter().zip(&*generated).map(|(encoder, features)| {
+            let dimension = encoder.encoder().dimension;
+            &features[index * dimension..(index + 1) * dimension]
+        });
+        rows.collect::<Vec<_>>().concat()
+    }
+
     /// The distances, once all windows were generated.
     #[must_use]
     pub fn finish(self, draws: Draws) -> Vec<report::Distance> {

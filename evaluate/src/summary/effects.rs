@@ -4,7 +4,7 @@ use crate::agreement::Agreement;
 use crate::bootstrap::GroupedMean;
 use crate::consistency::{Start, consistency};
 use crate::measure::HOLD;
-use crate::motion::Motion;
+use crate::motion::{Motion, from_lists};
 use crate::report::{ActionEffect, Consistency, Effects, Moves};
 use crate::summary::{Names, Summary};
 
@@ -31,9 +31,9 @@ impl Summary<'_> {
             })
             .collect();
         let scores = self.found.scores.iter().zip(&self.grouping.group);
-        let starts: Vec<Start<'_>> = scores
-            .filter(|(scores, _)| !scores.held.is_empty())
-            .map(|(scores, &group)| Start { group, effects: &scores.held })
+        let starts: Vec<Start> = scores
+            .map(|(scores, &group)| Start { group, effects: from_lists(&scores.held).collect() })
+            .filter(|start| !start.effects.is_empty())
             .collect();
         let found = consistency(&starts, self.bootstrap.draws(), seed);
         Effects {
@@ -53,7 +53,7 @@ impl Summary<'_> {
     fn recorded(&self, action: usize) -> Vec<(usize, Motion)> {
         let windows = self.found.scores.iter().zip(&self.grouping.group);
         let pairs = windows.flat_map(|(scores, &group)| {
-            scores.latent.iter().zip(&scores.moved).map(move |(&latent, &motion)| (group, latent, motion))
+            scores.latent.iter().zip(from_lists(&scores.moved)).map(move |(&latent, motion)| (group, latent, motion))
         });
         pairs
             .filter(|(_, latent, _)| usize::from(*latent) == action)
@@ -64,7 +64,7 @@ impl Summary<'_> {
     /// What moves while the action is held, with groups.
     fn held(&self, action: usize) -> Vec<(usize, Motion)> {
         let windows = self.found.scores.iter().zip(&self.grouping.group);
-        windows.filter_map(|(scores, &group)| Some((group, *scores.held.get(action)?))).collect()
+        windows.filter_map(|(scores, &group)| Some((group, from_lists(&scores.held).nth(action)?))).collect()
     }
 
     /// Means and intervals; none of nothing.

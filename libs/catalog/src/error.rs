@@ -21,7 +21,7 @@ pub enum Error {
     Register { root: Utf8PathBuf, table: &'static str, source: Box<DataFusionError> },
 
     #[error(
-        "the query failed; the tables are sources, clips, tokens and actions (`describe clips` lists the columns): {sql}"
+        "the query failed; the tables are sources, clips, tokens, actions and windows (`describe clips` lists the columns): {sql}"
     )]
     Query { sql: String, source: Box<DataFusionError> },
 

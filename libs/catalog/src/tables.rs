@@ -24,11 +24,12 @@ use crate::error::{Error, Result};
 pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> {
     let manifest = Manifest::load(root)?;
     let files = |table| manifest.table(table).iter().map(|entry| root.join(&entry.file)).collect();
-    let tables: [(&str, &str, Vec<Utf8PathBuf>); 4] = [
+    let tables: [(&str, &str, Vec<Utf8PathBuf>); 5] = [
         ("sources", tables::SOURCES, files(tables::SOURCES)),
         ("clips", tables::CLIP_ROWS, files(tables::CLIP_ROWS)),
-        ("tokens", tables::TOKENS, files_below(&root.join("tokens"), tables::TOKENS)?),
-        ("actions", tables::ACTIONS, files_below(&root.join("actions"), tables::ACTIONS)?),
+        ("tokens", tables::TOKENS, files_below(&root.join("tokens"), tables::TOKENS, |_| true)?),
+        ("actions", tables::ACTIONS, files_below(&root.join("actions"), tables::ACTIONS, |_| true)?),
+        ("windows", tables::WINDOWS, files_below(&root.join("reports"), tables::WINDOWS, finished)?),
     ];
     for (name, table, files) in tables {
         provider(table, &files)
@@ -38,8 +39,13 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
     Ok(())
 }
 
-/// Files of one table over all model directories below `dir`, by the manifest of each.
-fn files_below(dir: &Utf8Path, table: &str) -> Result<Vec<Utf8PathBuf>> {
+/// Whether the step whose directory this is has finished.
+fn finished(dir: &Utf8Path) -> bool {
+    dir.join("step.json").is_file()
+}
+
+/// Files of one table over all those directories below `dir` that count, by the manifest of each.
+fn files_below(dir: &Utf8Path, table: &str, counts: fn(&Utf8Path) -> bool) -> Result<Vec<Utf8PathBuf>> {
     let failed = |source| Error::List { path: dir.to_owned(), source };
     let items = match dir.read_dir_utf8() {
         Ok(items) => items,
@@ -48,12 +54,12 @@ fn files_below(dir: &Utf8Path, table: &str) -> Result<Vec<Utf8PathBuf>> {
     };
     let mut files = Vec::new();
     for item in items {
-        let model = item.map_err(failed)?.into_path();
-        if !model.is_dir() {
+        let below = item.map_err(failed)?.into_path();
+        if !below.is_dir() || !counts(&below) {
             continue;
         }
-        let manifest = Manifest::load(&model)?;
-        files.extend(manifest.table(table).iter().map(|entry| model.join(&entry.file)));
+        let manifest = Manifest::load(&below)?;
+        files.extend(manifest.table(table).iter().map(|entry| below.join(&entry.file)));
     }
     files.sort();
     Ok(files)

@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, StringArray, UInt32Array};
+use arrow::{
+    array::{Array, StringArray, UInt32Array},
+    datatypes::UInt8Type,
+};
 use camino::Utf8Path;
 
 use crate::{
     ACTIONS_FORMAT, Split,
-    clip_columns::byte_lists,
-    columns::Columns,
+    columns::{Columns, lists},
     error::{Error, Result},
     manifest::{Entry, Manifest, tables},
     table::{self, NamedColumns, Row},
@@ -94,9 +96,9 @@ impl Row for ActionRow {
             ("split", strings(windows().map(|window| window.split.as_str()).collect()), false),
             ("first_frame", Arc::new(UInt32Array::from_iter_values(windows().map(|window| window.first_frame))), false),
             ("lam", strings(rows.iter().map(|row| row.lam.as_str()).collect()), false),
-            ("codes", byte_lists(windows().map(|window| Some(window.codes.as_slice()))), false),
-            ("truth", byte_lists(windows().map(|window| window.truth.as_deref())), true),
-            ("effects", byte_lists(windows().map(|window| window.effects.as_deref())), true),
+            ("codes", lists::<UInt8Type>(windows().map(|window| Some(window.codes.as_slice()))), false),
+            ("truth", lists::<UInt8Type>(windows().map(|window| window.truth.as_deref())), true),
+            ("effects", lists::<UInt8Type>(windows().map(|window| window.effects.as_deref())), true),
             ("window_blake3", Arc::new(StringArray::from(hashes)), false),
         ])
     }
@@ -106,9 +108,9 @@ impl Row for ActionRow {
         let splits = columns.splits()?;
         let first_frame = columns.required::<UInt32Array>("first_frame")?;
         let lam = columns.required::<StringArray>("lam")?;
-        let codes = columns.byte_lists("codes")?;
-        let mut truth = columns.byte_lists("truth")?.into_iter();
-        let mut effects = columns.byte_lists("effects")?.into_iter();
+        let codes = columns.lists::<UInt8Type>("codes")?;
+        let mut truth = columns.lists::<UInt8Type>("truth")?.into_iter();
+        let mut effects = columns.lists::<UInt8Type>("effects")?.into_iter();
         let hashes = columns.required::<StringArray>("window_blake3")?;
         let row = |(i, codes): (usize, Option<Vec<u8>>)| {
             let window = ActionWindow {

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{
-        Array, Float64Array, Int32Array, Int64Array, ListArray, ListBuilder, StringArray, StringBuilder, UInt8Array,
-        UInt32Array,
-    },
+    array::{Array, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder, UInt32Array},
     datatypes::{Int64Type, UInt8Type},
 };
 
-use crate::{ClipMeta, columns::Columns, error::Result, scores, table::NamedColumns};
+use crate::{
+    ClipMeta,
+    columns::{Columns, lists},
+    error::Result,
+    scores,
+    table::NamedColumns,
+};
 
 /// Columns of clips, in the order of the schema.
 pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
@@ -26,7 +29,8 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
     let i64s = |get: fn(&ClipMeta) -> i64| {
         Arc::new(Int64Array::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
     };
-    let pts = clips.iter().map(|clip| Some(clip.frame_pts.iter().copied().map(Some)));
+    let bytes = |get: fn(&ClipMeta) -> Option<&[u8]>| lists::<UInt8Type>(clips.iter().map(|clip| get(clip)));
+    let pts = lists::<Int64Type>(clips.iter().map(|clip| Some(clip.frame_pts.as_slice())));
     let mut columns: NamedColumns = vec![
         ("clip_id", strings(|clip| &clip.clip_id), false),
         ("source_id", strings(|clip| &clip.source_id), false),
@@ -38,7 +42,7 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         ("time_base_num", i32s(|clip| clip.time_base.0), false),
         ("time_base_den", i32s(|clip| clip.time_base.1), false),
         ("frames", u32s(|clip| u32::try_from(clip.frame_count()).unwrap_or(u32::MAX)), false),
-        ("frame_pts", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(pts)), false),
+        ("frame_pts", pts, false),
         ("fps", Arc::new(Float64Array::from_iter_values(clips.iter().map(|clip| clip.fps))), false),
         ("width", u32s(|clip| clip.width), false),
         ("height", u32s(|clip| clip.height), false),
@@ -47,9 +51,9 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         ("color_transfer", strings(|clip| &clip.color_transfer), false),
         ("rotation", i32s(|clip| clip.rotation), false),
         ("corrupt_frames", u32s(|clip| clip.corrupt_frames), false),
-        ("actions", byte_lists(clips.iter().map(|clip| clip.actions.as_deref())), true),
+        ("actions", bytes(|clip| clip.actions.as_deref()), true),
         ("action_names", string_lists(clips.iter().map(|clip| clip.action_names.as_deref())), true),
-        ("effects", byte_lists(clips.iter().map(|clip| clip.effects.as_deref())), true),
+        ("effects", bytes(|clip| clip.effects.as_deref()), true),
         ("effect_names", string_lists(clips.iter().map(|clip| clip.effect_names.as_deref())), true),
     ];
     columns.extend(scores::write(clips));
@@ -66,14 +70,14 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
     let splits = columns.splits()?;
     let (stream, start_pts, end_pts) = (u32s("stream")?, i64s("start_pts")?, i64s("end_pts")?);
     let (numerator, denominator) = (i32s("time_base_num")?, i32s("time_base_den")?);
-    let frame_pts = pts_lists(columns)?;
+    let frame_pts = columns.required_lists::<Int64Type>("frame_pts")?;
     let fps = columns.required::<Float64Array>("fps")?;
     let (width, height) = (u32s("width")?, u32s("height")?);
     let (matrix, range, transfer) = (string("color_matrix")?, string("color_range")?, string("color_transfer")?);
     let (rotation, corrupt_frames) = (i32s("rotation")?, u32s("corrupt_frames")?);
-    let mut actions = columns.byte_lists("actions")?.into_iter();
+    let mut actions = columns.lists::<UInt8Type>("actions")?.into_iter();
     let mut action_names = columns.string_lists("action_names")?.into_iter();
-    let mut effects = columns.byte_lists("effects")?.into_iter();
+    let mut effects = columns.lists::<UInt8Type>("effects")?.into_iter();
     let mut effect_names = columns.string_lists("effect_names")?.into_iter();
     let mut scores = scores::read(columns)?.into_iter();
     let clip = |(i, frame_pts)| {
@@ -106,12 +110,6 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
     frame_pts.into_iter().enumerate().map(clip).collect()
 }
 
-/// Lists of small numbers, null where there is none.
-pub(crate) fn byte_lists<'a>(lists: impl Iterator<Item = Option<&'a [u8]>>) -> Arc<dyn Array> {
-    let lists = lists.map(|list| list.map(|list| list.iter().copied().map(Some)));
-    Arc::new(ListArray::from_iter_primitive::<UInt8Type, _, _>(lists))
-}
-
 fn string_lists<'a>(lists: impl Iterator<Item = Option<&'a [String]>>) -> Arc<dyn Array> {
     let mut builder = ListBuilder::new(StringBuilder::new());
     for list in lists {
@@ -121,29 +119,4 @@ fn string_lists<'a>(lists: impl Iterator<Item = Option<&'a [String]>>) -> Arc<dy
         builder.append(list.is_some());
     }
     Arc::new(builder.finish())
-}
-
-fn pts_lists(columns: Columns<'_>) -> Result<Vec<Vec<i64>>> {
-    let list = |values: Option<Arc<dyn Array>>| {
-        let values = values.unwrap_or_else(|| Arc::new(Int64Array::from(Vec::<i64>::new())));
-        let pts = values.as_any().downcast_ref::<Int64Array>();
-        let pts = pts.ok_or_else(|| columns.error("frame_pts", format!("holds lists of {}", values.data_type())))?;
-        Ok(pts.values().to_vec())
-    };
-    columns.required::<ListArray>("frame_pts")?.iter().map(list).collect()
-}
-
-impl Columns<'_> {
-    /// Lists of small numbers, null where there is none.
-    pub(crate) fn byte_lists(&self, field: &str) -> Result<Vec<Option<Vec<u8>>>> {
-        let list = |values: Option<Arc<dyn Array>>| {
-            let Some(values) = values else {
-                return Ok(None);
-            };
-            let bytes = values.as_any().downcast_ref::<UInt8Array>();
-            let bytes = bytes.ok_or_else(|| self.error(field, format!("holds lists of {}", values.data_type())))?;
-            Ok(Some(bytes.values().to_vec()))
-        };
-        self.optional::<ListArray>(field)?.iter().map(list).collect()
-    }
 }

@@ -3,13 +3,24 @@
 //! A file may be of another version, or another program's: a column that is missing, of another type or null where a
 //! value is due is an error that names file and column, never a panic or a default.
 
-use arrow::array::{Array, ListArray, RecordBatch, StringArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, RecordBatch, StringArray};
 use camino::Utf8Path;
 
 use crate::{
     Split,
     error::{Error, Result},
 };
+
+/// A column of lists of numbers, null where there is none.
+pub(crate) fn lists<'a, T: ArrowPrimitiveType>(lists: impl Iterator<Item = Option<&'a [T::Native]>>) -> ArrayRef
+where
+    T::Native: 'a,
+{
+    let lists = lists.map(|list| list.map(|list| list.iter().copied().map(Some)));
+    Arc::new(ListArray::from_iter_primitive::<T, _, _>(lists))
+}
 
 /// A batch and the file it came from.
 #[derive(Clone, Copy)]
@@ -52,9 +63,28 @@ impl<'a> Columns<'a> {
         self.required::<StringArray>("split")?.iter().map(parse).collect()
     }
 
+    /// Lists of numbers, null where there is none.
+    pub(crate) fn lists<T: ArrowPrimitiveType>(&self, field: &str) -> Result<Vec<Option<Vec<T::Native>>>> {
+        let list = |values: Option<ArrayRef>| {
+            let Some(values) = values else {
+                return Ok(None);
+            };
+            let numbers = values.as_primitive_opt::<T>();
+            let numbers = numbers.ok_or_else(|| self.error(field, format!("holds lists of {}", values.data_type())))?;
+            Ok(Some(numbers.values().to_vec()))
+        };
+        self.optional::<ListArray>(field)?.iter().map(list).collect()
+    }
+
+    /// Lists of numbers in a column without nulls.
+    pub(crate) fn required_lists<T: ArrowPrimitiveType>(&self, field: &str) -> Result<Vec<Vec<T::Native>>> {
+        self.required::<ListArray>(field)?;
+        Ok(self.lists::<T>(field)?.into_iter().flatten().collect())
+    }
+
     /// Lists of strings, null where there is none.
     pub(crate) fn string_lists(&self, field: &str) -> Result<Vec<Option<Vec<String>>>> {
-        let list = |values: Option<arrow::array::ArrayRef>| {
+        let list = |values: Option<ArrayRef>| {
             let Some(values) = values else {
                 return Ok(None);
             };

@@ -23,6 +23,7 @@ mod columns;
 mod error;
 mod frames;
 mod manifest;
+mod measured;
 mod publish;
 mod rewrite;
 mod scores;
@@ -44,6 +45,7 @@ pub use collect::{Collected, collect};
 pub use error::{Error, Result};
 pub use frames::Frames;
 pub use manifest::{Entry, Manifest, tables};
+pub use measured::{MeasuredWindow, Motions, WindowScores, publish_measured, publish_measured_part, read_measured};
 pub use rewrite::rewrite_shard;
 pub use scores::Scores;
 pub use sources::{SourceRow, Status, read_sources, write_sources};
@@ -59,6 +61,8 @@ pub const CLIPS_FORMAT: u32 = 2;
 pub const TOKENS_FORMAT: u32 = 1;
 /// Version of the action shards.
 pub const ACTIONS_FORMAT: u32 = 1;
+/// Version of the files of measured windows.
+pub const MEASURED_FORMAT: u32 = 1;
 /// Version of the catalog's files: source rows and clip rows.
 pub const CATALOG_FORMAT: u32 = 2;
 /// Version of `manifest.json`.

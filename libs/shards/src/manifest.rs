@@ -31,6 +31,8 @@ pub mod tables {
     pub const TOKENS: &str = "tokens";
     /// Action shards, in the manifest of a latent action model's directory.
     pub const ACTIONS: &str = "actions";
+    /// Measured windows, in the manifest of a report's directory.
+    pub const WINDOWS: &str = "windows";
 }
 
 const FILE: &str = "manifest.json";

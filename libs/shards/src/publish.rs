@@ -42,13 +42,19 @@ impl Draft {
     }
 
     /// Makes the file visible under its final name and returns its entry, with `file` relative to its directory.
-    pub(crate) fn publish(mut self, rows: u64) -> Result<Entry> {
+    pub(crate) fn publish(self, rows: u64) -> Result<Entry> {
+        let stem = self.stem.clone();
+        self.publish_as(|hash| format!("{stem}-{}.parquet", &hash[..16]), rows)
+    }
+
+    /// The same under a name that is a function of its content's hash, or of nothing; what was there is replaced.
+    pub(crate) fn publish_as(mut self, name: impl FnOnce(&str) -> String, rows: u64) -> Result<Entry> {
         let temporary = utf8(self.file.path())?;
         self.file.flush().map_err(Error::io(&temporary, "write"))?;
         self.file.as_file().sync_all().map_err(Error::io(&temporary, "fsync"))?;
         let written = self.hasher.finalize().to_hex();
         read_back(&temporary, &written, rows)?;
-        let name = format!("{}-{}.parquet", self.stem, &written[..16]);
+        let name = name(&written);
         let path = self.dir.join(&name);
         self.file.persist(&path).map_err(|error| Error::io(&path, "rename its draft to it")(error.error))?;
         sync_dir(&self.dir)?;

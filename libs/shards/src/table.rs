@@ -1,6 +1,6 @@
 //! Narrow tables: rows that are written and read whole, one file at a time.
 //!
-//! Tokens, actions, source rows and clip rows all are. A type says by [`Row`] how it becomes columns and back; writing,
+//! Tokens, actions, source rows, clip rows and measured windows all are. A type says by [`Row`] how it becomes columns and back; writing,
 //! publishing, versions and checks are the same for all. (Clip shards, whose payloads are large, have a writer and a
 //! reader of their own.)
 
@@ -29,6 +29,7 @@ use crate::{
     columns::Columns,
     error::{Error, Result},
     manifest::{Entry, tables},
+    measured::MeasuredWindow,
     publish::{Draft, hash_file},
     sources::SourceRow,
     tokens::TokenRow,
@@ -76,6 +77,16 @@ pub(crate) fn properties(kind: &str, format: u32) -> WriterPropertiesBuilder {
 
 /// Writes rows to a new file `dir/<stem>-<hash>.parquet` and publishes it; naming it in a manifest is the caller's.
 pub(crate) fn write<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<Entry> {
+    draft(dir, stem, rows)?.publish(rows.len() as u64)
+}
+
+/// The same with a name of its own, `dir/<name>`; what was there is replaced.
+pub(crate) fn write_as<R: Row>(dir: &Utf8Path, name: &str, rows: &[R]) -> Result<Entry> {
+    draft(dir, name, rows)?.publish_as(|_| name.to_owned(), rows.len() as u64)
+}
+
+/// A draft of all rows.
+fn draft<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<Draft> {
     let path = dir.join(stem);
     if rows.is_empty() {
         return Err(Error::Empty { path });
@@ -85,7 +96,7 @@ pub(crate) fn write<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<En
     let draft = Draft::create(dir, stem)?;
     let mut writer = ArrowWriter::try_new(draft, batch.schema(), Some(properties)).map_err(Error::parquet(&path))?;
     writer.write(&batch).map_err(Error::parquet(&path))?;
-    writer.into_inner().map_err(Error::parquet(&path))?.publish(rows.len() as u64)
+    writer.into_inner().map_err(Error::parquet(&path))
 }
 
 /// Reads a published file: its bytes against the manifest's hash, then its rows.
@@ -151,7 +162,7 @@ pub(crate) fn open(
     }
 }
 
-/// The columns of a table as SQL shows them: everything but blobs and per-frame lists. `None` for a table that has none.
+/// The columns of a table as SQL shows them: everything but blobs and what serves the programs alone. `None` for a table that has none.
 ///
 /// Clip rows stand for clips: they know the rejected ones too, and a query never meets a payload.
 #[must_use]
@@ -167,6 +178,7 @@ pub fn narrow_schema(table: &str) -> Option<SchemaRef> {
         tables::CLIP_ROWS => of::<ClipRow>(),
         tables::TOKENS => of::<TokenRow>(),
         tables::ACTIONS => of::<ActionRow>(),
+        tables::WINDOWS => of::<MeasuredWindow>(),
         _ => None,
     }
 }
