@@ -177,7 +177,7 @@ fn speed(report: &Report) -> String {
     let Some(speed) = &report.speed else { return String::new() };
     let frames = |value: f64| three_digits(value);
     format!(
-        "{} frames a second on {}, {} of {} worlds together",
+        "{} frames a second on {}; {} with {} worlds at once",
         frames(speed.frames_per_second),
         speed.device,
         frames(speed.batch_frames_per_second),

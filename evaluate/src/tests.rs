@@ -349,7 +349,7 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     assert_eq!(page.matches("<svg viewBox").count(), 4, "three kinds of curves, and bars");
     assert_eq!(page.matches("<svg class=\"arrows\"").count(), arrows);
     assert!(arrows > CODES);
-    assert!(page.contains("12.5 frames a second on cpu, 80.0 of 16 worlds together"));
+    assert!(page.contains("12.5 frames a second on cpu; 80.0 with 16 worlds at once"));
     let without_pictures: String = page.split('"').filter(|part| !part.starts_with("data:")).collect();
     assert!(!without_pictures.contains("NaN"));
     assert!(page.contains("Clip distance 01234567 (not FVD)") && !page.contains(">FVD<"));
