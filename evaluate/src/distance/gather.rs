@@ -4,9 +4,7 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use crate::distance::{
-    ClipFeatures, Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of,
-};
+use crate::distance::{Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of};
 use crate::measure::Watch;
 use crate::report;
 use crate::world::Video;
@@ -48,6 +46,22 @@ impl Gathering {
             features.extend(features_of(encoder.as_ref(), generated)?);
         }
         Ok(())
+    }
+
+    /// Features a clip, of all encoders together.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.encoders.iter().map(|encoder| encoder.encoder().dimension).sum()
+    }
+
+    /// Takes [`Self::features`] of the next clip from an earlier run.
+    pub fn take(&self, features: &[f32]) {
+        let mut rest = features;
+        for (encoder, generated) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut()) {
+            let (own, others) = rest.split_at(encoder.encoder().dimension);
+            generated.extend_from_slice(own);
+            rest = others;
+        }
     }
 
     /// Features of the generated clip of window `index`, by each encoder, one after the other.
