@@ -121,3 +121,36 @@ fn the_pipeline_stops_and_goes_on() {
     dataset.pipeline(&LONG).expect(0).says("[3/8] tokenize fit: up to date").says("going on after step");
     assert_eq!(dataset.status(&LONG).all("done").len(), 8);
 }
+
+/// Would catch: an evaluation that begins anew after it was stopped or killed, or whose report then differs; what it kept left lying
+/// beside the report.
+#[test]
+fn an_evaluation_goes_on() {
+    // Batches of one window, so that there are some to be killed between; all but the first two are kept.
+    let words = ["evaluate.windows=12", "evaluate.batch=1", "evaluate.samples=4", "evaluate.steps=8"];
+    let words = words.map(|word| ["--set", word]).concat();
+    let dataset = Dataset::new().on_one_thread();
+    dataset.pipeline(&words).expect(0);
+    let report = dataset.path(dataset.status(&words).dir("evaluate run"));
+    let made = |name: &str| fs::read_to_string(report.join(name)).expect("a part of the report");
+    // When it was made is all that may differ.
+    let undated =
+        |json: String| json.lines().filter(|line| !line.contains("\"created\"")).collect::<Vec<_>>().join("\n");
+    let whole = (undated(made("report.json")), made("manifest.json"));
+    fs::remove_dir_all(&report).expect("the finished report");
+
+    let parts =
+        || fs::read_to_string(report.join("parts/manifest.json")).map_or(0, |json| json.matches("\"file\"").count());
+    let mut killed = dataset.start_stage("evaluate", "run", &words);
+    killed.until(|| parts() > 0);
+    assert_eq!(killed.stop("KILL").code, None);
+    assert_eq!(dataset.status(&words).state("evaluate run"), "partial");
+    let mut stopped = dataset.start_stage("evaluate", "run", &words);
+    let before = parts();
+    stopped.until(|| parts() > before);
+    stopped.stop("TERM").expect(143).says("of 12 windows are measured already").says("goes on from there");
+
+    dataset.stage("evaluate", "run", &words).expect(0).says("of 12 windows are measured already");
+    assert_eq!((undated(made("report.json")), made("manifest.json")), whole);
+    assert!(!report.join("parts").exists());
+}

@@ -4,9 +4,12 @@
 //! frames, and the dynamics can be right, or wrong in one chosen way. A metric that does not notice the [`Flaw`] it is
 //! meant for is broken.
 
+use std::cell::Cell;
+
 use anyhow::{Context, Result};
 use rand::RngExt;
 
+use crate::distance::{ClipFeatures, Divisor, Encoder};
 use crate::draws::{Purpose, stream};
 use crate::measure::{Settings, Watch, Window};
 use crate::report::Distance;
@@ -242,6 +245,42 @@ pub fn distance() -> Distance {
         probe_clips: 48,
         probe_frozen: 20.0,
         probe_shuffled: 15.0,
+    }
+}
+
+/// An encoder whose features say what a clip's last frame looks like; it counts the clips it saw.
+pub struct CountingEncoder(Encoder, Cell<usize>);
+
+impl CountingEncoder {
+    pub fn new(identity: &str) -> CountingEncoder {
+        let encoder = Encoder {
+            name: "test".into(),
+            comparable: false,
+            identity: identity.into(),
+            preset: None,
+            divisor: Divisor::Unbiased,
+            dimension: 3,
+        };
+        CountingEncoder(encoder, Cell::new(0))
+    }
+
+    pub fn clips(&self) -> usize {
+        self.1.get()
+    }
+}
+
+impl ClipFeatures for CountingEncoder {
+    fn encoder(&self) -> &Encoder {
+        &self.0
+    }
+
+    fn features(&self, clips: &Video) -> Result<Vec<f32>> {
+        self.1.set(self.1.get() + clips.batch);
+        let feature = |b: usize, number: usize| {
+            let last = clips.frame(b, FRAMES - 1).iter().enumerate();
+            last.map(|(at, &byte)| f32::from(byte) * (at % (7 + number)) as f32).sum::<f32>()
+        };
+        Ok((0..clips.batch).flat_map(|b| (0..3).map(move |number| feature(b, number))).collect())
     }
 }
 

@@ -7,7 +7,7 @@
 //! | `models`, `trained` | which models belong together; they as a [`world::WorldModel`] |
 //! | `footage`, [`windows`] | which held-out windows |
 //! | [`world`] | what is asked of the models, and how answers are checked |
-//! | `work`, `rows` | everything that takes time; what is kept of it, window by window |
+//! | `work`, `rows`, `parts` | everything that takes time; what is kept of it, window by window; what a killed run left |
 //! | [`measure`], [`draws`] | rollouts with inferred, random, time-shuffled and held actions, as scores |
 //! | [`speed`] | frames a second |
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
@@ -41,6 +41,7 @@ pub mod information;
 pub mod measure;
 mod models;
 pub mod motion;
+mod parts;
 pub mod pictures;
 pub mod pixels;
 pub mod report;

@@ -15,6 +15,8 @@
 //! Memory holds one batch of video and, of the first few windows, the frames for the pictures; it does not grow with
 //! the number of windows but for their scores.
 
+use std::ops::Range;
+
 use anyhow::{Result, bail, ensure};
 
 use genie_shards::Motions;
@@ -68,6 +70,10 @@ pub struct Settings {
 pub trait Watch {
     /// `count` more of [`Settings::work`] are done.
     fn advance(&self, count: usize);
+    /// The same of what an earlier run did.
+    fn found(&self, count: usize) {
+        self.advance(count);
+    }
     /// Whether to stop; asked between two runs of a model.
     fn stopped(&self) -> bool;
     /// Shown the next windows as generated with their inferred actions, prompt and all.
@@ -77,14 +83,38 @@ pub trait Watch {
     fn generated(&self, _clips: &Video) -> Result<()> {
         Ok(())
     }
+    /// The scores of a batch that an earlier run measured, where they were kept.
+    fn kept(&self, _batch: Range<usize>) -> Option<Vec<WindowScores>> {
+        None
+    }
+    /// Shown the scores of a batch, to keep them: those of the windows from position `first` on.
+    ///
+    /// # Errors
+    /// The watcher's own, which end the measurement.
+    fn measured(&self, _first: usize, _scores: &[WindowScores]) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Settings {
-    /// Units of work for `windows` windows: one for tokenizer and actions, one for each rollout, and one for the held actions of
-    /// each start.
+    /// Units of work for some of the windows: one for tokenizer and actions, one for each rollout, and one for the held actions of each
+    /// start.
     #[must_use]
-    pub fn work(&self, windows: usize) -> usize {
-        windows * (2 + 2 * self.samples) + windows.min(self.starts)
+    pub fn work(&self, windows: Range<usize>) -> usize {
+        let starts = windows.end.min(self.starts).saturating_sub(windows.start);
+        windows.len() * (2 + 2 * self.samples) + starts
+    }
+
+    /// Positions of the windows that go through the models together.
+    pub fn batches(&self, windows: usize) -> impl Iterator<Item = Range<usize>> {
+        let size = self.batch;
+        (0..windows).step_by(size).map(move |start| start..(start + size).min(windows))
+    }
+
+    /// Whether the scores are all there is to keep of a batch: pictures need its frames.
+    #[must_use]
+    pub fn keeps(&self, batch: &Range<usize>) -> bool {
+        batch.start >= self.scenes
     }
 }
 
@@ -135,7 +165,7 @@ impl Measurement {
     }
 }
 
-/// Runs the models over all windows. `None` when stopped on the way.
+/// Runs the models over all windows, of which there is at least one. `None` when stopped on the way.
 ///
 /// # Errors
 /// When a window cannot be read, the windows differ in size, or the models do not fit them (see [`Checked`]).
@@ -147,28 +177,38 @@ pub fn measure(
 ) -> Result<Option<Measurement>> {
     let &Material { windows, load, mean_frame } = material;
     let model = Checked(model);
+    let first = load(0)?;
+    ensure!(
+        settings.prompt_frames < first.frames,
+        "[evaluate] prompt_frames = {} leaves nothing to generate in windows of {} frames: make it smaller",
+        settings.prompt_frames,
+        first.frames,
+    );
     let mut found = Measurement {
-        frames: 0,
-        height: 0,
-        width: 0,
+        frames: first.frames,
+        height: first.height,
+        width: first.width,
         token_counts: vec![0; model.0.codebook_size()],
         action_counts: vec![0; model.0.num_actions()],
         scores: Vec::with_capacity(windows.len()),
         scenes: Vec::new(),
     };
-    for start in (0..windows.len()).step_by(settings.batch) {
-        let end = (start + settings.batch).min(windows.len());
+    for range in settings.batches(windows.len()) {
+        let keeps = settings.keeps(&range);
+        if let Some(kept) = keeps.then(|| watch.kept(range.clone())).flatten() {
+            for scores in kept {
+                found.add(scores);
+            }
+            continue;
+        }
+        let Range { start, end } = range;
         let real = load_batch(windows, start..end, load)?;
-        ensure!(
-            settings.prompt_frames < real.frames,
-            "[evaluate] prompt_frames = {} leaves nothing to generate in windows of {} frames: make it smaller",
-            settings.prompt_frames,
-            real.frames,
-        );
-        (found.frames, found.height, found.width) = (real.frames, real.height, real.width);
         let batch = Batch { model: &model, settings, watch, start, windows: &windows[start..end], mean_frame, real };
         if batch.run(&mut found)?.is_none() {
             return Ok(None);
+        }
+        if keeps {
+            watch.measured(start, &found.scores[start..])?;
         }
     }
     Ok(Some(found))
@@ -177,7 +217,7 @@ pub fn measure(
 /// Some windows together, `[b, t, h, w, 3]`.
 pub(crate) fn load_batch(
     windows: &[Window],
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     load: &dyn Fn(usize) -> Result<Video>,
 ) -> Result<Video> {
     let mut batch = load(range.start)?;
@@ -349,8 +389,7 @@ impl Batch<'_> {
         let real = &self.real;
         let prompt = self.settings.prompt_frames;
         let (all, generated) = (0..real.frames, prompt..real.frames);
-        let each =
-            |frames: std::ops::Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
+        let each = |frames: Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
         let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
         let similarity = |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
         let mean =

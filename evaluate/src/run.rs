@@ -1,7 +1,8 @@
 //! `genie-evaluate run`: finds the models, measures, writes the report.
 //!
 //! The report's directory is named by a work key over the clips, the three models and the config. Everything that can
-//! fail is done before the first byte is written; `step.json` comes last, so a killed run never looks finished.
+//! fail is done before the first byte of the report is written; `step.json` comes last, so a killed run never looks finished. What
+//! it has measured by then lies in `parts/`, for the next.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
 use crate::models::find;
+use crate::parts;
 use crate::pictures::{ScenePictures, draw};
 use crate::report::{Lineage, Report, SCHEMA_VERSION};
 use crate::rows::Stamp;
@@ -133,6 +135,8 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
+        // Of a run that was killed in its very last moment.
+        parts::discard(output.path())?;
         tracing::info!("evaluate: up to date");
         println!("{}", output.path());
         return Ok(Exit::Done);
@@ -158,6 +162,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         settings: &settings,
         bootstrap: evaluate.bootstrap,
         root,
+        report: output.path(),
         stamp: Stamp {
             report: output.key().to_string(),
             dynamics: models.dynamics.key().to_string(),
@@ -166,7 +171,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         stop: &stop,
     };
     let Some(Measured { found, distances, speed, rows }) = work.run(comparison)? else {
-        tracing::info!("evaluate: stopped; nothing was written");
+        tracing::info!("evaluate: stopped; the same command goes on from there");
         return Ok(stop.exit());
     };
     notes.extend(distances.iter().flat_map(warnings));
@@ -190,6 +195,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
     let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
     write(&output, sections, &rows, &report, &pictures)?;
+    parts::discard(output.path())?;
     tell(&report);
     println!("{}", output.path());
     Ok(Exit::Done)

@@ -169,7 +169,7 @@ fn progress_ends_at_the_announced_amount_of_work() {
     let (windows, videos) = footage(3, 4);
     let count = Count(Cell::new(0));
     measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &count).unwrap();
-    assert_eq!(count.0.get(), SETTINGS.work(12));
+    assert_eq!(count.0.get(), SETTINGS.work(0..12));
 }
 
 #[test]

@@ -48,6 +48,22 @@ impl Gathering {
         Ok(())
     }
 
+    /// Features a clip, of all encoders together.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.encoders.iter().map(|encoder| encoder.encoder().dimension).sum()
+    }
+
+    /// Takes [`Self::features`] of the next clip from an earlier run.
+    pub fn take(&self, features: &[f32]) {
+        let mut rest = features;
+        for (encoder, generated) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut()) {
+            let (own, others) = rest.split_at(encoder.encoder().dimension);
+            generated.extend_from_slice(own);
+            rest = others;
+        }
+    }
+
     /// Features of the generated clip of window `index`, by each encoder, one after the other.
     #[must_use]
     pub fn features(&self, index: usize) -> Vec<f32> {

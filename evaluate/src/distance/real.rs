@@ -74,7 +74,7 @@ impl RealClips<'_> {
         let path = self.path(encoder.encoder(), range.clone(), sets);
         let length = sets * range.len() * encoder.encoder().dimension;
         if let Some(found) = read(&path, length) {
-            watch.advance(range.len());
+            watch.found(range.len());
             return Ok(Some(found));
         }
         let mut found = [const { Vec::new() }; 3];
@@ -123,42 +123,8 @@ fn read(path: &Utf8Path, length: usize) -> Option<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use super::*;
-    use crate::distance::Divisor;
-    use crate::fake::{FRAMES, Quiet, footage};
-
-    /// A clip's features say what its last frame looks like; it counts the clips it saw.
-    struct Counting(Encoder, Cell<usize>);
-
-    impl Counting {
-        fn new(identity: &str) -> Counting {
-            let encoder = Encoder {
-                name: "test".into(),
-                comparable: false,
-                identity: identity.into(),
-                preset: None,
-                divisor: Divisor::Unbiased,
-                dimension: 3,
-            };
-            Counting(encoder, Cell::new(0))
-        }
-    }
-
-    impl ClipFeatures for Counting {
-        fn encoder(&self) -> &Encoder {
-            &self.0
-        }
-        fn features(&self, clips: &Video) -> Result<Vec<f32>> {
-            self.1.set(self.1.get() + clips.batch);
-            let feature = |b: usize, number: usize| {
-                let last = clips.frame(b, FRAMES - 1).iter().enumerate();
-                last.map(|(at, &byte)| f32::from(byte) * (at % (7 + number)) as f32).sum::<f32>()
-            };
-            Ok((0..clips.batch).flat_map(|b| (0..3).map(move |number| feature(b, number))).collect())
-        }
-    }
+    use crate::fake::{CountingEncoder, FRAMES, Quiet, footage};
 
     /// Catches: features encoded again on the second run, features of other windows or of another encoder taken for these, a
     /// batch size that changes them, half a file taken for a whole one.
@@ -168,32 +134,32 @@ mod tests {
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let (windows, videos) = footage(20, 4);
         let load = |i: usize| Ok(videos[i].clone());
-        let of = |encoder: &Counting, count: usize, batch: usize| {
+        let of = |encoder: &CountingEncoder, count: usize, batch: usize| {
             let clips = RealClips { windows: &windows[..count], frames: FRAMES, load: &load, batch, root };
             clips.features(encoder, &Quiet).unwrap().unwrap()
         };
-        let first = Counting::new("one");
+        let first = CountingEncoder::new("one");
         let found = of(&first, 80, 7);
-        assert_eq!((first.1.get(), found.real.len(), found.frozen.len()), (3 * 80, 80, 80));
+        assert_eq!((first.clips(), found.real.len(), found.frozen.len()), (3 * 80, 80, 80));
         assert_ne!(found.real, found.frozen);
-        let again = Counting::new("one");
+        let again = CountingEncoder::new("one");
         let kept = of(&again, 80, 5);
-        assert_eq!(again.1.get(), 0, "everything is kept");
+        assert_eq!(again.clips(), 0, "everything is kept");
         assert_eq!((kept.real.data(), kept.shuffled.data()), (found.real.data(), found.shuffled.data()));
         // Of more or fewer windows, whole files are the same.
-        let fewer = Counting::new("one");
+        let fewer = CountingEncoder::new("one");
         assert_eq!(of(&fewer, 70, 5).real.data(), &found.real.data()[..70 * 3]);
-        assert_eq!(fewer.1.get(), 3 * 6, "64 windows are kept");
-        let other = Counting::new("two");
+        assert_eq!(fewer.clips(), 3 * 6, "64 windows are kept");
+        let other = CountingEncoder::new("two");
         of(&other, 80, 5);
-        assert_eq!(other.1.get(), 3 * 80);
+        assert_eq!(other.clips(), 3 * 80);
         for file in fs::read_dir(root.join("features")).unwrap() {
             let path = file.unwrap().path();
             let bytes = fs::read(&path).unwrap();
             fs::write(&path, &bytes[..bytes.len() - 4]).unwrap();
         }
-        let damaged = Counting::new("one");
+        let damaged = CountingEncoder::new("one");
         assert_eq!(of(&damaged, 80, 5).real.data(), found.real.data());
-        assert_eq!(damaged.1.get(), 3 * 80);
+        assert_eq!(damaged.clips(), 3 * 80);
     }
 }

@@ -6,14 +6,18 @@
 //! All bars of a process share one [`indicatif::MultiProgress`]; whatever else writes to stderr does so inside
 //! [`suspend`] and tears nothing apart. [`Progress`] is `Sync`: workers may advance it from any thread.
 
+mod pace;
+
+use std::fmt;
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::duration::human;
+use pace::Pace;
 
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const REDRAW: Duration = Duration::from_millis(250);
@@ -29,11 +33,7 @@ pub fn suspend<R>(write: impl FnOnce() -> R) -> R {
 #[derive(Debug)]
 pub struct Progress {
     label: String,
-    total: u64,
-    started: Instant,
-    done: AtomicU64,
-    /// Where this run began: what was done before it says nothing about its speed.
-    from: AtomicU64,
+    pace: Arc<Pace>,
     message: Mutex<String>,
     finished: AtomicBool,
     view: View,
@@ -53,21 +53,13 @@ impl Progress {
     #[must_use]
     pub fn new(label: impl Into<String>, total: u64) -> Self {
         let label = label.into();
+        let pace = Arc::new(Pace::new(total));
         let view = match (tracing::enabled!(tracing::Level::INFO), on_terminal()) {
             (false, _) => View::Nothing,
-            (true, true) => View::Bar(bar(&label, total)),
+            (true, true) => View::Bar(bar(&label, &pace)),
             (true, false) => View::Lines(Mutex::new(Instant::now())),
         };
-        Self {
-            label,
-            total,
-            started: Instant::now(),
-            done: AtomicU64::new(0),
-            from: AtomicU64::new(0),
-            message: Mutex::default(),
-            finished: AtomicBool::new(false),
-            view,
-        }
+        Self { label, pace, message: Mutex::default(), finished: AtomicBool::new(false), view }
     }
 
     /// Says something beside the count: the loss, the file.
@@ -81,20 +73,24 @@ impl Progress {
 
     /// Advances by `n` units.
     pub fn inc(&self, n: u64) {
-        self.done.fetch_add(n, Ordering::Relaxed);
+        self.pace.inc(n);
+        self.show();
+    }
+
+    /// Advances by `n` units that an earlier run did: they say nothing about how long the others take.
+    pub fn found(&self, n: u64) {
+        self.pace.found(n);
         self.show();
     }
 
     /// Stands at `n` units. Where a resumed run begins, that is not counted as done in no time.
     pub fn set(&self, n: u64) {
-        let begins = self.done.swap(n, Ordering::Relaxed) == 0;
-        if begins {
-            self.from.store(n, Ordering::Relaxed);
+        if self.pace.done() == 0 {
+            self.pace.found(n);
+        } else {
+            self.pace.set(n);
         }
         self.show();
-        if let (true, View::Bar(bar)) = (begins, &self.view) {
-            bar.reset_eta();
-        }
     }
 
     /// Ends the display, leaving its last state. Further calls do nothing.
@@ -104,7 +100,10 @@ impl Progress {
         }
         match &self.view {
             View::Bar(bar) => {
-                bar.set_style(style(&format!("{{prefix}} {} in {{elapsed}} {{wide_msg:.dim}}", shape(self.total))));
+                bar.set_style(style(&format!(
+                    "{{prefix}} {} in {{elapsed}} {{wide_msg:.dim}}",
+                    shape(self.pace.total)
+                )));
                 bar.abandon();
             }
             View::Lines(_) => suspend(|| eprintln!("{}", self.last_line())),
@@ -114,7 +113,7 @@ impl Progress {
 
     fn show(&self) {
         match &self.view {
-            View::Bar(bar) => bar.set_position(self.done.load(Ordering::Relaxed)),
+            View::Bar(bar) => bar.set_position(self.pace.done()),
             View::Lines(last) => {
                 // A worker that finds another one writing has nothing to add.
                 let Ok(mut last) = last.try_lock() else {
@@ -131,26 +130,26 @@ impl Progress {
 
     /// "fit the tokenizer: 120/600, 2 min left, loss 0.12".
     fn line(&self) -> String {
-        let done = self.done.load(Ordering::Relaxed);
-        let mut line = format!("{}: {}", self.label, self.count(done));
-        let here = done.saturating_sub(self.from.load(Ordering::Relaxed));
-        if here > 0 && done < self.total {
-            let left = self.started.elapsed().as_secs_f64() / counted(here) * counted(self.total - done);
+        let mut line = format!("{}: {}", self.label, self.count());
+        if let Some(left) = self.pace.left() {
             line += ", ";
-            line += &human(Duration::from_secs_f64(left));
+            line += &human(left);
             line += " left";
         }
         self.with_message(line)
     }
 
     fn last_line(&self) -> String {
-        let done = self.done.load(Ordering::Relaxed);
-        let took = human(self.started.elapsed());
-        self.with_message(format!("{}: {} in {took}", self.label, self.count(done)))
+        let took = human(self.pace.started.elapsed());
+        self.with_message(format!("{}: {} in {took}", self.label, self.count()))
     }
 
-    fn count(&self, done: u64) -> String {
-        if self.total == 0 { done.to_string() } else { format!("{done}/{}", self.total) }
+    fn count(&self) -> String {
+        let done = self.pace.done();
+        match self.pace.total {
+            0 => done.to_string(),
+            total => format!("{done}/{total}"),
+        }
     }
 
     fn with_message(&self, line: String) -> String {
@@ -172,13 +171,18 @@ pub fn on_terminal() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-fn bar(label: &str, total: u64) -> ProgressBar {
-    let (bar, time) = match total {
+fn bar(label: &str, pace: &Arc<Pace>) -> ProgressBar {
+    let (bar, time) = match pace.total {
         0 => (ProgressBar::new_spinner(), "{spinner} {elapsed}"),
-        total => (ProgressBar::new(total), "{eta:>4} left"),
+        total => (ProgressBar::new(total), "{left}"),
     };
-    let template = format!("{{prefix}} {} {time} {{wide_msg:.dim}}", shape(total));
-    let bar = BARS.add(bar.with_style(style(&template)).with_prefix(label.to_owned()));
+    let pace = pace.clone();
+    let left = move |_: &ProgressState, text: &mut dyn fmt::Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        let _ = pace.left().map_or(Ok(()), |left| write!(text, "{} left", human(left)));
+    };
+    let template = format!("{{prefix}} {} {time} {{wide_msg:.dim}}", shape(bar.length().unwrap_or(0)));
+    let bar = BARS.add(bar.with_style(style(&template).with_key("left", left)).with_prefix(label.to_owned()));
     bar.enable_steady_tick(REDRAW);
     bar
 }
@@ -190,12 +194,6 @@ fn shape(total: u64) -> &'static str {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are valid").progress_chars("━╸─")
-}
-
-/// A count as a number to calculate with; progress needs no more digits than f64 has.
-#[expect(clippy::cast_precision_loss, reason = "an estimate of the time left")]
-fn counted(n: u64) -> f64 {
-    n as f64
 }
 
 /// A worker's panic while it held a message is no reason for the others to panic too.
@@ -212,16 +210,8 @@ mod tests {
     }
 
     fn viewed_as(view: View, total: u64) -> Progress {
-        Progress {
-            label: "fit".into(),
-            total,
-            started: Instant::now(),
-            done: AtomicU64::new(0),
-            from: AtomicU64::new(0),
-            message: Mutex::default(),
-            finished: AtomicBool::new(false),
-            view,
-        }
+        let pace = Arc::new(Pace::new(total));
+        Progress { label: "fit".into(), pace, message: Mutex::default(), finished: AtomicBool::new(false), view }
     }
 
     /// Would catch: a division by zero before the first unit, or "left" after the last.
@@ -241,7 +231,8 @@ mod tests {
     #[test]
     fn what_was_done_before_is_no_measure_of_speed() {
         let mut progress = lines(100);
-        progress.started = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
+        Arc::get_mut(&mut progress.pace).unwrap().started =
+            Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
         progress.set(90);
         assert_eq!(progress.line(), "fit: 90/100");
         progress.inc(5);
@@ -260,7 +251,7 @@ mod tests {
     #[test]
     fn templates_are_valid() {
         for total in [0, 3] {
-            let progress = viewed_as(View::Bar(bar("fit", total)), total);
+            let progress = viewed_as(View::Bar(bar("fit", &Arc::new(Pace::new(total)))), total);
             progress.inc(1);
             progress.finish();
         }
@@ -276,7 +267,7 @@ mod tests {
             }
         });
         progress.finish();
-        assert_eq!(progress.done.load(Ordering::Relaxed), 400);
+        assert_eq!(progress.pace.done(), 400);
         assert!(progress.finished.load(Ordering::Relaxed));
     }
 }

@@ -1,0 +1,191 @@
+//! An evaluation that is stopped, or whose parts are damaged, against one that ran through.
+
+use std::cell::Cell;
+use std::fs;
+
+use camino::Utf8PathBuf;
+
+use super::*;
+use crate::distance::Groups;
+use crate::fake::{CODES, CountingEncoder, FRAMES, FakeWorld, Flaw, footage};
+use crate::parts::discard;
+use crate::report::Lineage;
+use crate::summary::{Names, Origin, summarise};
+use crate::world::{Actions, Tokens};
+
+const SETTINGS: Settings =
+    Settings { prompt_frames: 1, samples: 1, batch: 5, seed: 0, scenes: 2, held: 1, starts: 7, true_actions: false };
+/// Rollouts of each batch: of three arms, and of the actions held from seven starts.
+const BATCHES: [usize; 5] = [3 + 5, 3 + 2, 3, 3, 3];
+/// Rollouts of all, and those that only tell the speed.
+const ALL: usize = 22 + speed::WORK;
+
+/// An imperfect world that counts its rollouts, and asks to stop at one of them.
+struct Counted {
+    world: FakeWorld,
+    rollouts: Cell<usize>,
+    stop: Stop,
+    at: usize,
+}
+
+impl WorldModel for Counted {
+    fn codebook_size(&self) -> usize {
+        self.world.codebook_size()
+    }
+    fn num_actions(&self) -> usize {
+        CODES
+    }
+    fn encode(&self, video: &Video) -> Result<Tokens> {
+        self.world.encode(video)
+    }
+    fn decode(&self, tokens: &Tokens) -> Result<Video> {
+        self.world.decode(tokens)
+    }
+    fn infer_actions(&self, video: &Video) -> Result<Actions> {
+        self.world.infer_actions(video)
+    }
+    fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
+        self.rollouts.set(self.rollouts.get() + 1);
+        if self.rollouts.get() == self.at {
+            self.stop.request();
+        }
+        self.world.rollout(prompt, actions, seed)
+    }
+}
+
+/// A dataset, and its only report.
+struct Place {
+    _dir: tempfile::TempDir,
+    root: Utf8PathBuf,
+    windows: Vec<Window>,
+    videos: Vec<Video>,
+}
+
+impl Place {
+    fn new() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let (windows, videos) = footage(6, 4);
+        Place { _dir: dir, root, windows, videos }
+    }
+
+    fn report(&self) -> Utf8PathBuf {
+        self.root.join("reports/k")
+    }
+
+    /// Works until rollout `at`; `None` when stopped there, else the report and the rows. How many rollouts it took.
+    fn work(&self, settings: &Settings, at: usize) -> (Option<(String, Vec<MeasuredWindow>)>, usize) {
+        let stop = Stop::manual();
+        let model = Counted { world: FakeWorld(Flaw::Imperfect), rollouts: Cell::new(0), stop: stop.clone(), at };
+        let stamp = Stamp { report: "k".into(), dynamics: "d".into(), prompt_frames: settings.prompt_frames };
+        let work = Work {
+            model: &model,
+            windows: &self.windows,
+            frames: FRAMES,
+            load: &|index| Ok(self.videos[index].clone()),
+            mean_frame: None,
+            device: "cpu",
+            settings,
+            bootstrap: 50,
+            root: &self.root,
+            report: &self.report(),
+            stamp,
+            stop: &stop,
+        };
+        // Two, so that features of one cannot be taken for the other's unseen.
+        let encoders: Encoders = vec![Box::new(CountingEncoder::new("one")), Box::new(CountingEncoder::new("two"))];
+        let done = work.run(Some((Groups::of(&self.windows).unwrap(), encoders))).unwrap();
+        let finished = done.map(|Measured { found, distances, rows, .. }| {
+            let scenes = format!("{:?}", found.scenes);
+            let origin = Origin {
+                created: String::new(),
+                lineage: Lineage::default(),
+                windows_asked: self.windows.len(),
+                bootstrap_draws: 50,
+                distances,
+                speed: None,
+                warnings: Vec::new(),
+            };
+            let report = summarise(&found, &self.windows, &Names::default(), settings, origin).to_json().unwrap();
+            (report + &scenes, rows)
+        });
+        (finished, model.rollouts.get())
+    }
+}
+
+/// Catches: a batch that is lost or counted twice after a stop; features, token counts or scores that come back in another order or
+/// rounded; pictures that are missing because their batch was kept; batches that are measured again although they were kept.
+#[test]
+fn stopped_anywhere_it_ends_as_if_never_stopped() {
+    let (whole, rollouts) = Place::new().work(&SETTINGS, 0);
+    assert_eq!(rollouts, ALL);
+    for at in [1, 9, 13, 20, 24] {
+        let place = Place::new();
+        let (stopped, before) = place.work(&SETTINGS, at);
+        assert!(stopped.is_none() && before == at, "{before} rollouts instead of {at}");
+        let (resumed, after) = place.work(&SETTINGS, 0);
+        assert!(resumed == whole, "another report after a stop at rollout {at}");
+        let done = (0..BATCHES.len()).take_while(|&batch| BATCHES[..=batch].iter().sum::<usize>() <= at).count();
+        // The first batch has the pictures.
+        let kept: usize = BATCHES[..done].iter().skip(1).sum();
+        assert_eq!(after, ALL - kept, "after a stop at rollout {at}");
+    }
+}
+
+/// Catches: a report without pictures that needs none of its frames any more, and does not know their size.
+#[test]
+fn all_of_it_may_have_been_kept() {
+    let settings = Settings { scenes: 0, held: 0, starts: 0, ..SETTINGS };
+    let place = Place::new();
+    let first = place.work(&settings, 0);
+    let (again, rollouts) = place.work(&settings, 0);
+    assert!(again == first.0);
+    assert_eq!(rollouts, speed::WORK);
+}
+
+/// What is done to the parts, how many rollouts are lost by it, and how.
+type Damage = (&'static str, usize, fn(&[Utf8PathBuf]));
+
+/// Catches: a damaged part that ends the run, or is measured with.
+#[test]
+fn what_is_damaged_is_measured_again() {
+    let place = Place::new();
+    let whole = place.work(&SETTINGS, 0).0;
+    let kept: usize = BATCHES[1..].iter().sum();
+    let damages: [Damage; 3] = [
+        ("cut", 3, |parts| fs::write(&parts[1], &fs::read(&parts[1]).unwrap()[..100]).unwrap()),
+        ("flipped", 3, |parts| {
+            let mut bytes = fs::read(&parts[2]).unwrap();
+            bytes[300] ^= 1;
+            fs::write(&parts[2], bytes).unwrap();
+        }),
+        ("not named", kept, |parts| fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap()),
+    ];
+    for (what, lost, damage) in damages {
+        let files = place.report().join("parts").read_dir_utf8().unwrap().map(|file| file.unwrap().into_path());
+        let mut parts: Vec<_> = files.filter(|file| file.extension() == Some("parquet")).collect();
+        parts.sort();
+        assert_eq!(parts.len(), 4);
+        damage(&parts);
+        let (again, after) = place.work(&SETTINGS, 0);
+        assert!(again == whole, "another report with a part that is {what}");
+        assert_eq!(after, ALL - kept + lost, "{what}");
+    }
+    discard(&place.report()).unwrap();
+    discard(&place.report()).unwrap();
+    assert!(!place.report().join("parts").exists());
+}
+
+/// Catches: parts of other windows, or of another report, taken for these.
+#[test]
+fn what_is_of_other_windows_is_left_alone() {
+    let mut place = Place::new();
+    let whole = place.work(&SETTINGS, 0).0;
+    place.windows.swap(12, 23);
+    place.videos.swap(12, 23);
+    let (other, after) = place.work(&SETTINGS, 0);
+    assert!(other != whole);
+    assert_eq!(after, ALL - BATCHES[1] - BATCHES[3], "two of the four that are kept have other windows");
+    place.windows[7].truth = None;
+    assert_eq!(place.work(&SETTINGS, 0).1, ALL - 3 * 3);
+}
