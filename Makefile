@@ -86,9 +86,11 @@ test: setup-tests ## Build and run all tests
 test-slow: setup-tests ## Run the tests that take minutes: 2,000 mutated videos, 10,000 known files
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
 
-lint: setup ## Check formatting and lints
+lint: setup ## Check formatting and lints, of what is for NVIDIA GPUs, too
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
+	@# All that depends on the feature is in this crate. The workspace with it would check Arrow and DataFusion a second time.
+	$(CARGO) clippy --release --package genie-model --all-targets --features cuda --locked -- -D warnings
 
 bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
 	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)

@@ -1,6 +1,9 @@
 //! Where a model runs: `cpu`, or `cuda[:n]` in a binary built with the `cuda` feature. The backend's type is chosen here, once, by
 //! [`on_device!`]; nothing outside this crate sees it.
 
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,16 +33,7 @@ impl FromStr for Device {
 
 #[cfg(feature = "cuda")]
 fn cuda(index: &str, name: &str) -> Result<Device, ModelError> {
-    let index = index
-        .parse()
-        .map_err(|_| ModelError::Device(format!("`{name}`: the part after `cuda:` is the GPU's number, from 0")))?;
-    if !std::path::Path::new("/dev/nvidiactl").exists() && !std::path::Path::new("/dev/dxg").exists() {
-        return Err(ModelError::Device(
-            "cuda: no NVIDIA driver is loaded on this machine (`nvidia-smi` should list a GPU): install it, or use cpu"
-                .into(),
-        ));
-    }
-    Ok(Device::Cuda(index))
+    cuda::find(index, name).map(Device::Cuda)
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -71,6 +65,7 @@ macro_rules! on_device {
             #[cfg(feature = "cuda")]
             $crate::Device::Cuda(index) => {
                 type $B = burn::backend::Cuda<f32>;
+                $crate::device::cuda::keep_tuning();
                 let $device = burn::backend::cuda::CudaDevice::new(*index);
                 $body
             }

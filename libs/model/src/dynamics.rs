@@ -19,7 +19,7 @@ use crate::data::TokenWindows;
 use crate::device::{Device, on_device};
 use crate::estimate::estimate_dynamics;
 use crate::kernels::Kernels;
-use crate::layers::{Grid, Past, Positions, Stack, StackConfig, fan_in, indices, linear};
+use crate::layers::{Grid, Past, Positions, Stack, StackConfig, apply, fan_in, indices, linear};
 use crate::sampler::{self, Predictor, SamplerConfig};
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -306,7 +306,7 @@ where
         let weights = Tensor::<B, 1>::from_floats(batch.weights.as_slice(), device);
 
         let hidden = model.forward(inputs, clean, actions, self.grid()).select(0, masked);
-        let logits = log_softmax(model.logits.forward(hidden), 1);
+        let logits = log_softmax(apply(&model.logits, hidden), 1);
         let surprise: Tensor<B, 1> = logits.gather(1, targets.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg();
         let loss = (surprise.clone() * weights.clone()).sum() / weights.clone().sum();
 
@@ -376,7 +376,7 @@ impl<B: Kernels> Predictor for Loaded<B> {
 
     fn next(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> (Vec<f32>, History<B>) {
         let (hidden, longer) = self.step(tokens, actions, history);
-        let logits = self.net.logits.forward(hidden);
+        let logits = apply(&self.net.logits, hidden);
         (logits.into_data().convert::<f32>().to_vec().expect("converted to f32 just now"), longer)
     }
 

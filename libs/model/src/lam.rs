@@ -25,7 +25,7 @@ use crate::frames::FrameSize;
 use crate::kernels::Kernels;
 use crate::layers::{
     ConvolutionsConfig, Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig,
-    change_weights, fan_in, linear, patchify, reseed, usage,
+    apply, change_weights, fan_in, linear, patchify, reseed, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 use motion::Motion;
@@ -277,11 +277,11 @@ impl<B: Kernels> Net<B> {
             LamEncoder::Pairs => {
                 let before = frames_of(patches.clone(), grid, 0, steps.t);
                 let after = frames_of(patches, grid, 1, steps.t);
-                let pairs = embed.forward(Tensor::cat(vec![before, after], 1));
+                let pairs = apply(embed, Tensor::cat(vec![before, after], 1));
                 encoder.forward(positions.add(pairs, steps, 0), steps)
             }
             LamEncoder::Frames => {
-                let x = positions.add(embed.forward(patches), grid, 0);
+                let x = positions.add(apply(embed, patches), grid, 0);
                 frames_of(encoder.forward(x, grid), grid, 1, steps.t)
             }
         };
@@ -296,11 +296,11 @@ impl<B: Kernels> Net<B> {
         let steps = Grid { t: grid.t + 1 - given, ..grid };
         let seen: Vec<_> = (0..given).map(|first| frames_of(frames.clone(), grid, first, steps.t)).collect();
         let before = seen[given - 1].clone();
-        let x = self.decoder_positions.add(self.start.forward(Tensor::cat(seen, 1)), steps, 0);
+        let x = self.decoder_positions.add(apply(&self.start, Tensor::cat(seen, 1)), steps, 0);
         let d = x.dims()[1];
-        let action = self.action.forward(actions).reshape([steps.b * steps.t, 1, d]);
+        let action = apply(&self.action, actions).reshape([steps.b * steps.t, 1, d]);
         let x = (x.reshape([steps.b * steps.t, steps.s, d]) + action).reshape([steps.rows(), d]);
-        let out = self.pixels.forward(self.decoder.forward(x, steps));
+        let out = apply(&self.pixels, self.decoder.forward(x, steps));
         match config.target {
             LamTarget::Frame => sigmoid(out),
             LamTarget::Change => before + out,

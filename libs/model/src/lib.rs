@@ -32,6 +32,7 @@ mod i3d;
 mod kernels;
 mod lam;
 mod layers;
+mod precision;
 mod sampler;
 #[cfg(test)]
 mod testing;
@@ -49,6 +50,7 @@ pub use frames::{FrameSize, RGB};
 pub use i3d::{I3d, I3dPreset};
 pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
+pub use precision::Precision;
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
 pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step, newest_weights};

@@ -17,8 +17,8 @@ use crate::estimate::estimate_tokenizer;
 use crate::frames::{FrameSize, RGB};
 use crate::kernels::Kernels;
 use crate::layers::{
-    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, change_weights, fan_in, indices, linear,
-    patchify, reseed, unpatchify, usage,
+    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, apply, change_weights, fan_in, indices,
+    linear, patchify, reseed, unpatchify, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -128,15 +128,15 @@ impl<B: Kernels> Net<B> {
     /// Patch rows `[b*t*s, values]` to codes.
     fn encode(&self, patches: Tensor<B, 2>, size: FrameSize, b: usize, t: usize, training: bool) -> Quantized<B> {
         let grid = size.grid(b, t);
-        let x = self.encoder_positions.add(self.embed.forward(patches), grid, 0);
+        let x = self.encoder_positions.add(apply(&self.embed, patches), grid, 0);
         self.quantizer.quantize(self.encoder.forward(x, grid), training)
     }
 
     /// Embedded codes `[b*t*s, width]` to patch rows in `[0, 1]`.
     fn decode(&self, embedded: Tensor<B, 2>, size: FrameSize, b: usize, t: usize) -> Tensor<B, 2> {
         let grid = size.grid(b, t);
-        let x = self.decoder_positions.add(self.expand.forward(embedded), grid, 0);
-        sigmoid(self.pixels.forward(self.decoder.forward(x, grid)))
+        let x = self.decoder_positions.add(apply(&self.expand, embedded), grid, 0);
+        sigmoid(apply(&self.pixels, self.decoder.forward(x, grid)))
     }
 }
 

@@ -52,3 +52,24 @@ fn keyed(train: &TrainConfig) -> TrainConfig {
     // An imported file is an input, which the chain knows by its content.
     TrainConfig { import: Utf8PathBuf::new(), ..told }
 }
+
+#[cfg(test)]
+mod tests {
+    use genie_model::Precision;
+
+    use super::*;
+
+    /// Catches: a model that was trained in bf16 taken for the one in f32, which is another; one that was trained elsewhere taken for another.
+    #[test]
+    fn precision_makes_another_model_and_the_device_does_not() {
+        let section = DynamicsSection::default();
+        let mut elsewhere = section.clone();
+        elsewhere.0.device = "cuda".into();
+        assert_eq!(elsewhere.keyed(), section.keyed());
+        let mut rounded = section.clone();
+        rounded.0.train.precision = Precision::Bf16;
+        assert_ne!(rounded.keyed(), section.keyed());
+        let written = serde_json::to_value(rounded.keyed()).expect("a config is JSON");
+        assert_eq!(written["train"]["precision"], "bf16");
+    }
+}

@@ -63,12 +63,12 @@ fn pack_rows<B: Backend>(x: Tensor<B, 4>, shape: Attend, frames: usize) -> Tenso
 }
 
 /// Attention weights `[sequences, heads, queries, keys]`.
-fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, causal: bool) -> Tensor<B, 4> {
+fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, shape: Attend) -> Tensor<B, 4> {
     let [_, _, queries, dh] = q.dims();
     let keys = k.dims()[2];
     let device = q.device();
-    let mut scores = q.matmul(k.swap_dims(2, 3)).mul_scalar(1.0 / (dh as f32).sqrt());
-    if causal {
+    let mut scores = shape.precision.matmul(q, k.swap_dims(2, 3)).mul_scalar(1.0 / (dh as f32).sqrt());
+    if shape.causal() {
         let hidden: Tensor<B, 2, Bool> =
             Tensor::<B, 2, Bool>::tril_mask([queries, keys], (keys - queries) as i64, &device);
         let [groups, heads, ..] = scores.dims();
@@ -80,13 +80,14 @@ fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, causal: bool) -> Tensor
 
 pub fn attend<B: Backend>(qkv: FloatTensor<B>, shape: Attend) -> FloatTensor<B> {
     let [q, k, v] = unpack::<B>(tensor(qkv), shape);
+    let matmul = |a, b| shape.precision.matmul(a, b);
     match shape.axis {
         Axis::Time => {
             let q = q.narrow(2, shape.t - shape.queries, shape.queries);
-            primitive(pack_rows(weights(q, k, true).matmul(v), shape, shape.queries))
+            primitive(pack_rows(matmul(weights(q, k, shape), v), shape, shape.queries))
         }
         Axis::Space => {
-            let out = pack_rows(weights(q, k, false).matmul(v), shape, shape.t);
+            let out = pack_rows(matmul(weights(q, k, shape), v), shape, shape.t);
             let d = out.dims()[1];
             let kept = out.reshape([shape.b, shape.t, shape.s, d]).narrow(1, shape.t - shape.queries, shape.queries);
             primitive(kept.reshape([shape.b * shape.queries * shape.s, d]))
@@ -104,12 +105,13 @@ pub fn attend_backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, sh
         Axis::Time => grad.reshape([b, t, s, heads, dh]).permute([0, 2, 3, 1, 4]).reshape([b * s, heads, t, dh]),
     };
     let [q, k, v] = unpack::<B>(tensor(qkv), shape);
-    let p = weights(q.clone(), k.clone(), shape.causal());
-    let dv = p.clone().swap_dims(2, 3).matmul(grad.clone());
-    let dp = grad.matmul(v.swap_dims(2, 3));
+    let matmul = |a, b| shape.precision.matmul(a, b);
+    let p = weights(q.clone(), k.clone(), shape);
+    let dv = matmul(p.clone().swap_dims(2, 3), grad.clone());
+    let dp = matmul(grad, v.swap_dims(2, 3));
     let ds = (dp.clone() - (dp * p.clone()).sum_dim(3)) * p * (1.0 / (dh as f32).sqrt());
-    let dq = ds.clone().matmul(k);
-    let dk = ds.swap_dims(2, 3).matmul(q);
+    let dq = matmul(ds.clone(), k);
+    let dk = matmul(ds.swap_dims(2, 3), q);
     let parts = [dq, dk, dv].map(|part| pack_rows(part, shape, t));
     primitive(Tensor::cat(parts.to_vec(), 1))
 }

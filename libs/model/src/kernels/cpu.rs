@@ -10,7 +10,8 @@ use burn::tensor::{TensorData, TensorMetadata};
 use rayon::prelude::*;
 
 use super::simd::{self, Left, Loop, exp, matmul, normal, padded};
-use super::{Around, Attend, Axis, EPSILON, Kernels, around};
+use super::{Around, Attend, Axis, EPSILON, Kernels, around, compose};
+use crate::Precision;
 
 /// Rows a parallel task takes on.
 const CHUNK_ROWS: usize = 128;
@@ -94,6 +95,9 @@ impl Kernels for Flex {
     }
 
     fn attend(qkv: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
+        if shape.precision != Precision::F32 {
+            return compose::attend::<Self>(qkv, shape);
+        }
         let d = qkv.shape()[1] / 3;
         let qkv = Values::new(qkv);
         let mut out = vec![0.0; shape.b * shape.queries * shape.s * d];
@@ -105,6 +109,9 @@ impl Kernels for Flex {
     }
 
     fn attend_backward(qkv: FloatTensor<Self>, grad: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
+        if shape.precision != Precision::F32 {
+            return compose::attend_backward::<Self>(qkv, grad, shape);
+        }
         let d = qkv.shape()[1] / 3;
         let (qkv, grad) = (Values::new(qkv), Values::new(grad));
         let mut out = vec![0.0; qkv.slice().len()];

@@ -23,6 +23,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
+use crate::Precision;
+
 /// Which positions attend to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
@@ -48,6 +50,8 @@ pub struct Attend {
     /// Only the last `queries` frames ask (and have an output); earlier frames serve as cached keys and values.
     /// Equal to `t` in training.
     pub queries: usize,
+    /// In which numbers queries, keys, weights and values are multiplied.
+    pub precision: Precision,
 }
 
 impl Attend {

@@ -4,6 +4,7 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Distribution, Tensor};
 
 use super::{Around, Attend, Axis, Kernels, around, attend, compose, gelu, norm, primitive, tensor};
+use crate::Precision;
 
 type Ad = Autodiff<Flex>;
 
@@ -18,7 +19,7 @@ fn close<const D: usize>(what: &str, a: Tensor<Flex, D>, b: Tensor<Flex, D>) {
 }
 
 fn shapes() -> Vec<(Attend, usize)> {
-    let shape = |b, t, s, heads, axis| Attend { b, t, s, heads, axis, queries: t };
+    let shape = |b, t, s, heads, axis| Attend { b, t, s, heads, axis, queries: t, precision: Precision::F32 };
     vec![
         (shape(2, 3, 5, 2, Axis::Space), 16),
         (shape(2, 5, 3, 2, Axis::Time), 16),

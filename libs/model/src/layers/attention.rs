@@ -5,7 +5,8 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::{Grid, Norm, StackConfig, fan_in, linear};
+use super::{Grid, Norm, StackConfig, apply, fan_in, linear};
+use crate::Precision;
 use crate::kernels::{Attend, Axis, Kernels, attend};
 
 /// `x ↦ W_o attention(norm(x))`, without the residual.
@@ -36,7 +37,7 @@ impl<B: Kernels> Attention<B> {
 
     /// Packed queries, keys and values of rows `[n, d]`: `[n, 3·inner]`, where `inner` is heads × head dim.
     pub fn pack(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let qkv = self.qkv.forward(self.norm.forward(x));
+        let qkv = apply(&self.qkv, self.norm.forward(x));
         let (Some(query_norm), Some(key_norm)) = (&self.query_norm, &self.key_norm) else {
             return qkv;
         };
@@ -52,8 +53,9 @@ impl<B: Kernels> Attention<B> {
 
     /// Attention of packed rows; only the last `queries` frames of the grid ask. `[b*t*s, 3·inner]` to `[b*queries*s, d]`.
     pub fn mix(&self, qkv: Tensor<B, 2>, grid: Grid, axis: Axis, queries: usize) -> Tensor<B, 2> {
-        let shape = Attend { b: grid.b, t: grid.t, s: grid.s, heads: self.heads, axis, queries };
-        self.output.forward(attend(qkv, shape))
+        let precision = Precision::of(&self.output.weight.val());
+        let shape = Attend { b: grid.b, t: grid.t, s: grid.s, heads: self.heads, axis, queries, precision };
+        apply(&self.output, attend(qkv, shape))
     }
 
     /// `[b*t*s, d]` to `[b*t*s, d]`.

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{fan_in, linear};
+use super::{apply, fan_in, linear};
 use crate::ModelError;
 use crate::kernels::{Around, Kernels, around, gelu};
 
@@ -79,7 +79,7 @@ impl<B: Kernels> Convolutions<B> {
                 x = gelu(x);
             }
             let shape = Around { pictures, height, width, side: SIDE, stride: *stride };
-            x = layer.forward(around(x, shape));
+            x = apply(layer, around(x, shape));
             (height, width) = shape.places();
         }
         let d = x.dims()[1];

@@ -16,8 +16,9 @@ pub use transformer::{Past, Stack, StackConfig};
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{FloatDType, Int, Tensor, TensorData, module};
 
+use crate::Precision;
 use crate::kernels::{self, Kernels};
 
 /// What rows `[b*t*s, d]` stand for.
@@ -63,6 +64,21 @@ pub fn linear<B: Backend>(inputs: usize, outputs: usize, std: f64, device: &B::D
         LinearConfig::new(inputs, outputs).with_initializer(Initializer::Normal { mean: 0.0, std }).init(device);
     layer.bias = Some(Initializer::Zeros.init([outputs], device));
     layer
+}
+
+/// A linear layer's `x·W + b` for rows `[n, inputs]`: the product in the numbers that W is in, all else in f32.
+pub fn apply<B: Backend>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
+    let weight = layer.weight.val();
+    match Precision::of(&weight) {
+        Precision::F32 => layer.forward(x),
+        lower @ Precision::Bf16 => {
+            let product = module::linear(x.cast(lower.numbers()), weight, None).cast(FloatDType::F32);
+            match &layer.bias {
+                Some(bias) => product + bias.val().unsqueeze(),
+                None => product,
+            }
+        }
+    }
 }
 
 /// The usual standard deviation of initial weights: 1/√inputs, so that variance is kept.

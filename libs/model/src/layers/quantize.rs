@@ -13,7 +13,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{fan_in, indices, linear};
+use super::{apply, fan_in, indices, linear};
 use crate::ModelError;
 use crate::kernels::Kernels;
 
@@ -152,7 +152,7 @@ fn straight_through<B: Backend>(x: Tensor<B, 2>, rounded: Tensor<B, 2>) -> Tenso
 impl<B: Kernels> Quantizer<B> {
     /// Quantizes rows `[n, d]`. While `training`, a centring quantizer subtracts the batch's own mean.
     pub fn quantize(&self, rows: Tensor<B, 2>, training: bool) -> Quantized<B> {
-        let projected = self.project.forward(rows);
+        let projected = apply(&self.project, rows);
         let detached = projected.clone().detach();
         let centred = match &self.mean {
             Some(_) if training => projected.clone() - projected.mean_dim(0),

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{Attention, Grid, Norm, Positions, fan_in, linear};
+use super::{Attention, Grid, Norm, Positions, apply, fan_in, linear};
 use crate::ModelError;
 use crate::kernels::{Axis, Kernels, gelu};
 
@@ -108,7 +108,7 @@ impl<B: Kernels> Block<B> {
     }
 
     fn feed_forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.down.forward(gelu(self.up.forward(self.norm.forward(x))))
+        apply(&self.down, gelu(apply(&self.up, self.norm.forward(x))))
     }
 
     fn forward(&self, x: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OptimizerKind;
 use super::checkpoint::hash;
-use crate::ModelError;
+use crate::{ModelError, Precision};
 
 /// How the learning rate goes after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct TrainConfig {
     /// Parts that a step's windows go through the model in, one after the other, where all at once do not fit into memory. Their gradients are averaged;
     /// what is a mean over a batch (a centring quantizer's, a weighted loss's) is one over a part.
     pub accumulate: usize,
+    /// In which numbers matrix products are computed: `f32`, or `bf16`, which is for GPUs.
+    pub precision: Precision,
     /// What moves the matrices of the transformer's blocks: `adamw`, or `muon`.
     pub optimizer: OptimizerKind,
     /// Peak learning rate of AdamW.
@@ -78,6 +80,7 @@ impl Default for TrainConfig {
             steps: 1000,
             batch: 8,
             accumulate: 1,
+            precision: Precision::F32,
             optimizer: OptimizerKind::AdamW,
             lr: 1e-3,
             matrix_lr: 0.01,

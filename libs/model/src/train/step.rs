@@ -271,7 +271,8 @@ fn parts<B: AutodiffBackend, T: Task<B>>(
             .timed(Phase::Data, || batches.recv())
             .map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
         let mut rng = stream(config.seed, 2, part);
-        let Loss { value, metrics, aux } = pace.timed(Phase::Forward, || task.loss(model, batch, &mut rng, device));
+        let Loss { value, metrics, aux } =
+            pace.timed(Phase::Forward, || task.loss(&config.precision.rounded(model), batch, &mut rng, device));
         let share = value / config.accumulate as f64;
         let loss = match before {
             Some(before) => before + share.clone().inner(),

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod parity;
+mod precision;
 mod toy;
 
 use std::fs;
