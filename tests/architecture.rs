@@ -187,13 +187,17 @@ fn only_ingest_links_ffmpeg() {
 }
 
 /// Would catch: Burn in a program that only starts others, or in ingest: minutes of compiling and a larger attack surface
-/// for nothing.
+/// for nothing; SQL in a program that asks nothing, five times its size.
 #[test]
-fn what_needs_no_model_does_not_reach_burn() {
+fn what_needs_no_model_does_not_reach_burn_nor_what_needs_no_sql_datafusion() {
     let workspace = Workspace::read();
-    for (room, unwanted) in
-        [("ingest", "burn"), ("pipelines", "burn"), ("pipelines", "datafusion"), ("libs/model", "datafusion")]
-    {
+    for (room, unwanted) in [
+        ("ingest", "burn"),
+        ("pipelines", "burn"),
+        ("pipelines", "datafusion"),
+        ("libs/model", "datafusion"),
+        ("evaluate", "datafusion"),
+    ] {
         assert!(!workspace.reach(room).contains(unwanted), "{room} reaches {unwanted}");
     }
     assert!(workspace.reach("train").contains("burn"), "the graph is read rightly");

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use genie_catalog::Keep;
+use genie_catalog::Condition;
 use genie_shards::{ClipRow, SourceRow};
 use genie_stage::exit::Usage;
 
@@ -16,14 +16,14 @@ use crate::reject::Reason;
 
 /// What judges clips.
 pub struct Judge {
-    keep: Keep,
+    keep: Condition,
     near_duplicates: bool,
 }
 
 impl Judge {
     /// With a config's rules. An expression that cannot judge clips is wrong usage.
     pub fn new(config: &IngestConfig) -> Result<Self> {
-        let keep = Keep::parse(&config.keep).map_err(|error| {
+        let keep = Condition::parse(&config.keep).map_err(|error| {
             let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
             Usage(format!("ingest.keep: {error}{cause}"))
         })?;

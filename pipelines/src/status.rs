@@ -33,7 +33,7 @@ pub fn print(tools: &Tools, args: &ConfigArgs, json: bool) -> anyhow::Result<Exi
     let text = if json {
         serde_json::to_string_pretty(&rows)? + "\n"
     } else {
-        table(&rows) + &diary::table(&diary::last(&data.root))
+        table(&rows) + &selection(&data.r#where) + &diary::table(&diary::last(&data.root))
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
@@ -69,6 +69,11 @@ fn table(rows: &[Row]) -> String {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
+}
+
+/// Which clips models are trained on, where that is not all.
+fn selection(expression: &str) -> String {
+    if expression.trim().is_empty() { String::new() } else { format!("trained on clips where {expression}\n") }
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ mod encode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use genie_catalog::Condition;
 use genie_model::{Device, train_tokenizer};
-use genie_shards::{Split, TokenWindow};
+use genie_shards::TokenWindow;
 use genie_stage::Exit;
 use genie_stage::status::{self, State, StepStatus};
 use genie_training::{Chain, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage, gc, verify};
@@ -48,7 +49,7 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = cli.args.sections()?;
+    let sections = cli.args.sections()?.judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Fit => fit_tokenizer(&sections),
         Command::Encode => {
@@ -70,11 +71,11 @@ pub fn run() -> Result<Exit> {
 }
 
 fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
-    let chain = Chain::existing(sections)?;
+    let chain = Chain::to_train(sections)?;
     let config = &sections.tokenizer.0;
     let device: Device = config.device.parse()?;
     let fitted = fit(&chain.tokenizer, &sections.resolved(), "tokenizer", config.train.steps, |dir, watch| {
-        let clips = footage(&sections.data.root, Split::Train)?;
+        let clips = footage(&chain)?;
         Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
     })?;
     Ok(fitted.into())

@@ -7,8 +7,9 @@ mod windows;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use genie_catalog::Condition;
 use genie_model::{ActionSource, Device, LamInput, Tokenizer, Video, train_dynamics, train_lam};
-use genie_shards::{ActionWindow, Split};
+use genie_shards::ActionWindow;
 use genie_stage::Exit;
 use genie_stage::status::{self, State, StepStatus};
 use genie_training::{
@@ -67,11 +68,11 @@ enum Exported {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = cli.args.sections()?;
+    let sections = cli.args.sections()?.judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
-        Command::Lam => lam(&sections, &Chain::existing(&sections)?),
+        Command::Lam => lam(&sections, &Chain::to_train(&sections)?),
         Command::Label => label::label(&sections, &Chain::existing(&sections)?, sections.lam.0.device.parse()?),
-        Command::Dynamics => dynamics(&sections, &Chain::existing(&sections)?),
+        Command::Dynamics => dynamics(&sections, &Chain::to_train(&sections)?),
         Command::Export(Exported::Lam(to)) => {
             export(&Chain::existing(&sections)?.lam, "latent action model", "genie-train lam", &to)
         }
@@ -106,10 +107,10 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
     }
     let fitted = fit(&chain.lam, &sections.resolved(), "latent actions", config.train.steps, |dir, watch| {
         let video: Box<dyn Video> = match config.input {
-            LamInput::Pixels => Box::new(footage(&sections.data.root, Split::Train)?),
+            LamInput::Pixels => Box::new(footage(chain)?),
             LamInput::Tokens => {
                 let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device)?;
-                Box::new(CodeVideo::open(chain, Split::Train, &tokenizer)?)
+                Box::new(CodeVideo::open(chain, &tokenizer)?)
             }
         };
         Ok(train_lam(config, video.as_ref(), dir, &device, watch)?)

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use genie_model::TokenWindows;
-use genie_shards::{ActionWindow, ClipStore, Split, merge_names, read_actions, read_tokens};
+use genie_shards::{ActionWindow, ClipStore, merge_names, read_actions, read_tokens};
 use genie_training::Chain;
 
 /// Which actions lead from frame to frame, and how many there are.
@@ -72,7 +72,7 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
     let mut left_out = 0;
     let clips = chain.clips()?;
     for window in read_tokens(chain.tokens.path())? {
-        if clips.get(&window.clip_id) != Some(&Split::Train) {
+        if !clips.contains(&window.clip_id) {
             continue;
         }
         let place = (&window.clip_id, window.first_frame);
@@ -109,7 +109,7 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
 mod tests {
     use camino::Utf8PathBuf;
     use genie_shards::{
-        Clip, ClipMeta, ClipRow, ClipShardWriter, Frames, Manifest, TokenWindow, tables, write_actions,
+        Clip, ClipMeta, ClipRow, ClipShardWriter, Frames, Manifest, Split, TokenWindow, tables, write_actions,
         write_clip_rows, write_tokens,
     };
     use genie_stage::config::{ConfigArgs, load};

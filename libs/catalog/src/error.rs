@@ -26,7 +26,7 @@ pub enum Error {
     Query { sql: String, source: Box<DataFusionError> },
 
     #[error("the expression `{expression}` cannot judge clips; their columns are: {columns}")]
-    Keep { expression: String, columns: String, source: Box<DataFusionError> },
+    Condition { expression: String, columns: String, source: Box<DataFusionError> },
 
     #[error("cannot start the threads that run queries")]
     Runtime(#[source] std::io::Error),

@@ -6,18 +6,18 @@
 //! are read, by column, when a query needs them. Payloads and tokens are not in the tables: no query can be that slow.
 //!
 //! Outstanding work is a query too, an anti join of clips against what was made of them ([`Catalog::clips_without_tokens`]):
-//! there is no list of jobs that could disagree with the files. And so is the verdict on clips ([`Keep`]): an expression over
+//! there is no list of jobs that could disagree with the files. And so are conditions on clips ([`Condition`]): expressions over
 //! their scores.
 
 mod catalog;
+mod condition;
 mod error;
-mod keep;
 mod outstanding;
 mod print;
 mod tables;
 
 pub use arrow::record_batch::RecordBatch;
 pub use catalog::Catalog;
+pub use condition::Condition;
 pub use error::{Error, Result};
-pub use keep::Keep;
 pub use print::{Format, print, render};

@@ -1,11 +1,9 @@
 //! What models train on, seen from inside: this crate knows neither shards nor catalogs. The stages implement these traits
 //! over the shards.
 
-use rand::Rng;
-use rand::RngExt;
-
 use crate::ModelError;
 use crate::frames::RGB;
+use crate::shuffle::Shuffle;
 
 /// An error of a data source.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -33,7 +31,7 @@ pub trait Video: Sync {
     fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError>;
 }
 
-/// Draws windows of `len` frames, every possible window of every clip alike.
+/// All windows of `len` frames of all clips, wherever they begin, in a shuffled order.
 pub(crate) struct Windows<'a> {
     video: &'a dyn Video,
     len: usize,
@@ -62,12 +60,12 @@ impl<'a> Windows<'a> {
         Ok(Self { video, len, ends })
     }
 
-    /// `count` random windows, `[count, len, h, w, channels]`.
-    pub fn draw(&self, count: usize, rng: &mut impl Rng) -> Result<Vec<u8>, ModelError> {
+    /// The `count` windows of part `part` in the seed's order, `[count, len, h, w, channels]`.
+    pub fn part(&self, part: usize, count: usize, seed: u64) -> Result<Vec<u8>, ModelError> {
         let (h, w) = self.video.size();
         let mut bytes = Vec::with_capacity(count * self.len * h * w * self.video.channels());
-        for _ in 0..count {
-            let pick = rng.random_range(0..self.ends.last().map_or(1, |(_, end)| *end));
+        let all = self.ends.last().map_or(1, |(_, end)| *end);
+        for pick in Shuffle::new(all, seed).part(part, count) {
             let at = self.ends.partition_point(|(_, end)| *end <= pick);
             let before = if at == 0 { 0 } else { self.ends[at - 1].1 };
             self.video.read(self.ends[at].0, pick - before, self.len, &mut bytes).map_err(ModelError::Source)?;
@@ -137,26 +135,36 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::testing::{Clips, rng};
+    use crate::testing::Clips;
 
     /// Catches: a window that runs over the end of a clip into the next, and windows (the first and the last of a clip
-    /// above all) that are never drawn or more often than others.
+    /// above all) that an epoch leaves out or sees twice, where parts run on over its end.
     #[test]
-    fn every_window_of_every_clip_is_drawn_alike_and_none_crosses_a_clip() {
+    fn an_epoch_sees_every_window_of_every_clip_once_and_none_crosses_a_clip() {
         // Every frame is one pixel that says which clip and frame it is.
         let clip = |(clip, frames)| (0..frames).flat_map(|frame| [clip, frame, 0]).collect();
         let video = Clips { size: (1, 1), clips: [(0, 5), (1, 2), (2, 3), (3, 7)].map(clip).to_vec() };
         let windows = Windows::new(&video, 3).unwrap();
-        let drawn = windows.draw(9000, &mut rng(1)).unwrap();
+        // Nine windows in parts of four: four epochs are nine parts.
+        let parts: Vec<Vec<u8>> = (0..9).map(|part| windows.part(part, 4, 1).unwrap()).collect();
         let mut counts = BTreeMap::new();
-        for window in drawn.chunks_exact(9) {
+        for window in parts.iter().flat_map(|part| part.chunks_exact(9)).take(9) {
             let (clip, first) = (window[0], window[1]);
             assert_eq!(window, [clip, first, 0, clip, first + 1, 0, clip, first + 2, 0]);
             *counts.entry((clip, first)).or_insert(0) += 1;
         }
         let all: Vec<(u8, u8)> = counts.keys().copied().collect();
         assert_eq!(all, [(0, 0), (0, 1), (0, 2), (2, 0), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)]);
-        assert!(counts.values().all(|count| (850..1150).contains(count)), "{counts:?}");
+        assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+        let epochs: Vec<Vec<u8>> = parts.concat().chunks_exact(9 * 9).map(<[u8]>::to_vec).collect();
+        assert_eq!(epochs.len(), 4);
+        for (number, epoch) in epochs.iter().enumerate() {
+            let mut seen: Vec<&[u8]> = epoch.chunks_exact(9).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), 9, "epoch {number}");
+            assert!(number == 0 || *epoch != epochs[number - 1], "epoch {number} is as the one before");
+        }
         assert!(Windows::new(&video, 8).is_err(), "no clip is that long");
     }
 }

@@ -21,6 +21,7 @@ use crate::estimate::estimate_dynamics;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, Past, Positions, Stack, StackConfig, apply, fan_in, indices, linear};
 use crate::sampler::{self, Predictor, SamplerConfig};
+use crate::shuffle::Shuffle;
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
 /// How a frame is told its action.
@@ -236,8 +237,8 @@ impl Fit<'_> {
         Grid { b: self.config.train.part(), t: self.vocabulary.frames, s: self.vocabulary.positions }
     }
 
-    /// Draws windows and masks them.
-    fn draw(&self, rng: &mut ChaCha8Rng) -> Batch {
+    /// The windows of a part, masked by chance.
+    fn draw(&self, part: usize, rng: &mut ChaCha8Rng) -> Batch {
         let Grid { b, t, s } = self.grid();
         let mut batch = Batch {
             inputs: Vec::new(),
@@ -247,8 +248,7 @@ impl Fit<'_> {
             targets: Vec::new(),
             weights: Vec::new(),
         };
-        for _ in 0..b {
-            let pick = rng.random_range(0..self.data.len());
+        for pick in Shuffle::new(self.data.len(), self.config.train.seed).part(part, b) {
             let tokens = &self.data.tokens[pick * t * s..][..t * s];
             let actions = &self.data.actions[pick * (t - 1)..][..t - 1];
             batch.actions.push(self.vocabulary.actions as i64);
@@ -288,9 +288,9 @@ where
         self.config.init(self.vocabulary, device)
     }
 
-    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Batch, ModelError> {
+    fn batch(&self, part: usize, rng: &mut ChaCha8Rng) -> Result<Batch, ModelError> {
         loop {
-            let batch = self.draw(rng);
+            let batch = self.draw(part, rng);
             if !batch.masked.is_empty() {
                 return Ok(batch);
             }

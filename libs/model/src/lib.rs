@@ -34,6 +34,7 @@ mod lam;
 mod layers;
 mod precision;
 mod sampler;
+mod shuffle;
 #[cfg(test)]
 mod testing;
 mod tokenizer;
@@ -55,5 +56,9 @@ pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
 pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step, newest_weights};
 
-/// Version of what the models compute and how checkpoints look; part of every work key.
+/// Version of what the models compute and how checkpoints look.
 pub const MODEL_FORMAT: u32 = 3;
+
+/// Version of what training makes of the same config and data: part of every model's work key. It follows the models, and goes up by one where training alone
+/// changes, such as the order in which it sees its windows: what was made before is made anew, and weights from files still fit.
+pub const TRAINING_FORMAT: u32 = MODEL_FORMAT + 1;

@@ -187,8 +187,8 @@ impl<T: Task<Ad>> Task<Ad> for Spy<'_, T, T::Model> {
         self.task.init(device)
     }
 
-    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<T::Batch, ModelError> {
-        self.task.batch(rng)
+    fn batch(&self, part: usize, rng: &mut ChaCha8Rng) -> Result<T::Batch, ModelError> {
+        self.task.batch(part, rng)
     }
 
     fn loss(&self, model: &T::Model, batch: T::Batch, rng: &mut ChaCha8Rng, device: &FlexDevice) -> Loss<Ad, T::Aux> {

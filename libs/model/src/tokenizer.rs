@@ -158,8 +158,8 @@ where
         self.config.init(self.size, device)
     }
 
-    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.draw(self.config.windows_a_part(), rng)
+    fn batch(&self, part: usize, _rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
+        self.windows.part(part, self.config.windows_a_part(), self.config.train.seed)
     }
 
     fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {

@@ -66,9 +66,21 @@ impl ClipStore {
             }
             same
         });
-        let (clips, places): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let (clips, places) = rows.into_iter().unzip();
+        Ok(Self::of(clips, places, shards))
+    }
+
+    fn of(clips: Vec<ClipMeta>, places: Vec<Place>, shards: Vec<Shard>) -> Self {
         let by_id = clips.iter().enumerate().map(|(i, clip)| (clip.clip_id.clone(), i)).collect();
-        Ok(Self { clips, places, shards, by_id, cache: Mutex::new(Cache::new(CACHE_BYTES)) })
+        Self { clips, places, shards, by_id, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
+    }
+
+    /// Leaves out the clips that are not `wanted`.
+    #[must_use]
+    pub fn only(self, wanted: impl Fn(&ClipMeta) -> bool) -> Self {
+        let rows = self.clips.into_iter().zip(self.places);
+        let (clips, places) = rows.filter(|(clip, _)| wanted(clip)).unzip();
+        Self::of(clips, places, self.shards)
     }
 
     /// Bounds the cache of payloads; 0 keeps none.

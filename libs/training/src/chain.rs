@@ -1,18 +1,21 @@
 //! The chain of work keys from clips to dynamics under one config: which directory each model's step belongs in. A key holds the keys of what went
 //! in, so a changed tokenizer gives new tokens and a new dynamics model, and leaves the latent action model alone. A pinned model has the key
 //! that it has, whatever clips there are now; what follows from it goes on as ever.
+//!
+//! Where training is narrowed to a selection of clips, keys of models hold that selection in place of all clips; tokens and labels are of all clips as ever.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::LamInput;
-use genie_shards::{ACTIONS_FORMAT, Manifest, Split, TOKENS_FORMAT, clip_rows_of, tables};
+use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
 use genie_stage::config::{Config, DataConfig, Resolved};
-use genie_stage::key::Key;
+use genie_stage::key::{Key, KeyBuilder};
 use genie_stage::step::StepDir;
 
 use crate::pinned::{NEWEST, Work};
+use crate::selection::{Judge, Selection, Where};
 use crate::{DynamicsSection, LamSection, PinnedSection, TokenizerSection};
 
 /// The sections that decide about models.
@@ -28,6 +31,8 @@ pub struct Sections {
     pub lam: LamSection,
     /// `[dynamics]`.
     pub dynamics: DynamicsSection,
+    /// Who knows what `[data] where` means, if anybody does here.
+    judge: Option<Judge>,
 }
 
 impl Sections {
@@ -42,6 +47,7 @@ impl Sections {
             tokenizer: config.section()?,
             lam: config.section()?,
             dynamics: config.section()?,
+            judge: None,
         };
         let tokenizer = sections.tokenizer_work();
         let tokenizer = match sections.pinned.tokenizer.as_str() {
@@ -58,6 +64,20 @@ impl Sections {
         let text = |key: Option<Key>| key.map_or_else(String::new, |key| key.to_string());
         sections.pinned = PinnedSection { tokenizer: text(tokenizer), lam: text(lam) };
         Ok(sections)
+    }
+
+    /// Has `judge` say which clips `[data] where` selects, instead of what was noted about that.
+    ///
+    /// # Errors
+    /// When the expression cannot judge clips.
+    pub fn judging(self, judge: Judge) -> Result<Self> {
+        let sections = Self { judge: Some(judge), ..self };
+        sections.selecting().check()?;
+        Ok(sections)
+    }
+
+    fn selecting(&self) -> Where {
+        Where::new(&self.data.r#where, self.judge)
     }
 
     fn tokenizer_work(&self) -> Work<'_> {
@@ -119,6 +139,8 @@ pub struct Chain {
     root: Utf8PathBuf,
     /// What was published when the keys were made.
     manifest: Manifest,
+    selecting: Where,
+    selection: Option<Selection>,
 }
 
 impl Chain {
@@ -133,10 +155,23 @@ impl Chain {
         Ok(chain)
     }
 
+    /// The same, for training: there are clips to train on.
+    ///
+    /// # Errors
+    /// The same, and when none is selected.
+    pub fn to_train(sections: &Sections) -> Result<Self> {
+        let chain = Self::existing(sections)?;
+        if let Some(selection) = &chain.selection {
+            selection.check()?;
+            tracing::info!("[data] where selects {} of {} clips to train on", selection.selected, selection.of);
+        }
+        Ok(chain)
+    }
+
     /// The chain over the clips that are published now; none without clips.
     ///
     /// # Errors
-    /// When the manifest of the clips or a file to import cannot be read.
+    /// When the manifest of the clips, their catalog or a file to import cannot be read; when nobody here knows which clips are selected.
     pub fn of(sections: &Sections) -> Result<Option<Self>> {
         let root = &sections.data.root;
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
@@ -144,54 +179,71 @@ impl Chain {
             return Ok(None);
         }
         let clips = manifest.table_hash(tables::CLIPS);
+        let selecting = sections.selecting();
+        let selection = selecting.settle(root, &manifest)?;
+        let selected = selection.as_ref().map(|selection| selection.hash.as_str());
+        let trained_on = |key: KeyBuilder| match selected {
+            Some(selected) => key.input("selected", selected),
+            None => key.input("clips", &clips),
+        };
+        // What training sees of tokens and actions, which are of all clips.
+        let seen = selected.unwrap_or(&clips);
         let window = sections.tokenizer.0.frames;
 
         let work = sections.tokenizer_work();
         let tokenizer = match work.pinned(&sections.pinned.tokenizer)? {
             Some(pinned) => pinned,
-            None => work.begin()?.input("clips", &clips).finish(),
+            None => trained_on(work.begin()?).finish(),
         };
-        let tokens =
-            Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", &clips).finish();
+        let tokens_of = |clips: &str| {
+            Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", clips).finish()
+        };
         let work = sections.lam_work(Some(&tokenizer));
         let lam = match (work.pinned(&sections.pinned.lam)?, sections.lam.0.input) {
             (Some(pinned), _) => pinned,
-            (None, LamInput::Pixels) => work.begin()?.input("clips", &clips).finish(),
+            (None, LamInput::Pixels) => trained_on(work.begin()?).finish(),
             (None, LamInput::Tokens) => {
-                let of_clips = work.begin()?.input("clips", &clips);
-                of_clips.input("tokenizer", &tokenizer).input("tokens", &tokens).finish()
+                let of_clips = trained_on(work.begin()?);
+                of_clips.input("tokenizer", &tokenizer).input("tokens", tokens_of(seen)).finish()
             }
         };
-        let actions =
-            Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", &clips).finish();
+        let actions_of = |clips: &str| {
+            Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", clips).finish()
+        };
         let dynamics = Work::new(root, "dynamics", &sections.dynamics.keyed(), &sections.dynamics.0.train)
             .begin()?
             .input("tokenizer", &tokenizer)
             .input("lam", &lam)
-            .input("tokens", &tokens)
-            .input("actions", &actions)
+            .input("tokens", tokens_of(seen))
+            .input("actions", actions_of(seen))
             .finish();
 
         let model = |kind: &str, key: &Key| StepDir::open(directory(root, kind, key), key, kind);
         Ok(Some(Self {
-            tokens: StepDir::open(root.join("tokens").join(tokenizer.as_str()), &tokens, "tokens"),
-            actions: StepDir::open(root.join("actions").join(lam.as_str()), &actions, "actions"),
+            tokens: StepDir::open(root.join("tokens").join(tokenizer.as_str()), &tokens_of(&clips), "tokens"),
+            actions: StepDir::open(root.join("actions").join(lam.as_str()), &actions_of(&clips), "actions"),
             tokenizer: model("tokenizer", &tokenizer),
             lam: model("lam", &lam),
             dynamics: model("dynamics", &dynamics),
             root: root.clone(),
             manifest,
+            selecting,
+            selection,
         }))
     }
 
-    /// The clips that the keys of this chain are made of, by id, with their splits: those that were kept when the chain was made. Directories
-    /// of tokens and labels that grow hold windows of others, too: of clips that came since, or that were dropped.
+    /// Ids of the clips that models of this chain are trained on: of those that were kept and not held out when the chain was made, the selected ones.
+    /// Directories of tokens and labels hold windows of others, too, also of clips that came since, or that were dropped.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn clips(&self) -> Result<HashMap<String, Split>> {
-        let rows = clip_rows_of(&self.root, &self.manifest).context("cannot read the catalog of the clips")?;
-        Ok(rows.into_iter().filter(|row| row.kept).map(|row| (row.meta.clip_id, row.meta.split)).collect())
+    pub fn clips(&self) -> Result<HashSet<String>> {
+        let (rows, _) = self.selecting.rows(&self.root, &self.manifest)?;
+        Ok(rows.into_iter().map(|row| row.meta.clip_id).collect())
+    }
+
+    pub(crate) fn root(&self) -> &Utf8Path {
+        &self.root
     }
 }
 

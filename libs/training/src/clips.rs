@@ -1,9 +1,10 @@
-//! Published clips of one split as training data.
+//! Published clips as training data.
 
 use anyhow::{Context, Result, bail};
-use camino::Utf8Path;
 use genie_model::{SourceError, Video};
 use genie_shards::{ClipStore, Split};
+
+use crate::Chain;
 
 /// Clips that are all of one size.
 pub struct Clips {
@@ -12,12 +13,14 @@ pub struct Clips {
     width: usize,
 }
 
-/// Opens the clips of `split` under `root`.
+/// Opens the clips that models of `chain` are trained on.
 ///
 /// # Errors
 /// When there are none, or they are of several sizes.
-pub fn footage(root: &Utf8Path, split: Split) -> Result<Clips> {
-    let store = ClipStore::open(root, split).context("cannot read the clips")?;
+pub fn footage(chain: &Chain) -> Result<Clips> {
+    let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
+    let store =
+        ClipStore::open(root, split).context("cannot read the clips")?.only(|clip| clips.contains(&clip.clip_id));
     let Some(first) = store.clips().first() else {
         bail!(
             "there are no clips of the split `{split}` under {root}: run `genie-ingest run` on more than one video (see [data] held_out)"

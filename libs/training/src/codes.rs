@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use genie_model::{SourceError, Tokenizer, Video};
-use genie_shards::{Split, read_tokens};
+use genie_shards::read_tokens;
 
 use crate::Chain;
 
-/// Windows of tokens of one split. A clip of this video is a window, so nothing runs over a window's end, where tokens begin anew.
+/// Windows of tokens. A clip of this video is a window, so nothing runs over a window's end, where tokens begin anew.
 pub struct CodeVideo {
     rows: usize,
     columns: usize,
@@ -19,11 +19,11 @@ pub struct CodeVideo {
 }
 
 impl CodeVideo {
-    /// The chain's token windows of `split`, drawn with the codes of its tokenizer.
+    /// The chain's token windows to train on, drawn with the codes of its tokenizer.
     ///
     /// # Errors
     /// When a shard cannot be read, there are no windows, or they do not fit the tokenizer.
-    pub fn open(chain: &Chain, split: Split, tokenizer: &Tokenizer) -> Result<Self> {
+    pub fn open(chain: &Chain, tokenizer: &Tokenizer) -> Result<Self> {
         let (rows, columns) = tokenizer.grid();
         let frames = tokenizer.frames();
         let mut tokens = Vec::new();
@@ -38,7 +38,7 @@ impl CodeVideo {
                     [frames, rows, columns]
                 );
             }
-            if clips.get(&window.clip_id) == Some(&split) {
+            if clips.contains(&window.clip_id) {
                 tokens.extend(window.tokens);
             }
         }

@@ -19,6 +19,7 @@ mod pinned;
 mod publish;
 mod runs;
 mod sections;
+mod selection;
 mod verify;
 
 pub use args::ModelArgs;
@@ -33,4 +34,5 @@ pub use labeller::Labeller;
 pub use made::Made;
 pub use pinned::PinnedSection;
 pub use sections::{DynamicsSection, LamSection, TokenizerSection};
+pub use selection::Judge;
 pub use verify::{VerifyArgs, verify};

@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
-use genie_model::{MODEL_FORMAT, TrainConfig};
+use genie_model::{TRAINING_FORMAT, TrainConfig};
 use genie_stage::config::Section;
 use genie_stage::exit::Usage;
 use genie_stage::key::{Key, KeyBuilder};
@@ -59,7 +59,7 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub fn new(root: &'a Utf8Path, kind: &'static str, config: &impl Serialize, train: &'a TrainConfig) -> Self {
-        Self { root, kind, key: Key::builder(kind, MODEL_FORMAT).config(config), train, tokenizer: None }
+        Self { root, kind, key: Key::builder(kind, TRAINING_FORMAT).config(config), train, tokenizer: None }
     }
 
     /// The content of the file that its weights are from, if they are from one.

@@ -112,7 +112,7 @@ fn the_action_from_t_on_changes_frame_t_plus_1_first() {
         config.train.batch = 1;
         let before = windows(1, V, 3);
         let run = |data: &TokenWindows| {
-            let batch = Fit { config: &config, vocabulary: V, data }.draw(&mut rng(0));
+            let batch = Fit { config: &config, vocabulary: V, data }.draw(0, &mut rng(0));
             // As the batch has the actions; the tokens unmasked.
             let tokens: Vec<i64> = data.tokens.iter().map(|token| i64::from(*token)).collect();
             by_frame(logits(&net, &tokens.repeat(2), &batch.actions.repeat(2)), 2, V.frames)
@@ -142,8 +142,8 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let model = seeded(2, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
         // A little training, so that the logits differ enough to tell rows apart.
-        let (model, _) = fit(&task, model, 30, 3e-3, || task.draw(&mut rng(9)));
-        let batch = task.draw(&mut rng(9));
+        let (model, _) = fit(&task, model, 30, 3e-3, || task.draw(0, &mut rng(9)));
+        let batch = task.draw(0, &mut rng(9));
         let said = logits_beside(&model.valid(), &batch.inputs, &batch.clean, &batch.actions);
         let said: Vec<f32> = log_softmax(said, 1).into_data().to_vec().unwrap();
         let mask = V.codes as i64;
@@ -157,7 +157,7 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
         }
         let values = measure(&task, &model, batch);
         assert!((values["loss"] - sum / weights).abs() < 1e-4, "{mode:?}: {values:?}, by hand {}", sum / weights);
-        let mean = plain / task.draw(&mut rng(9)).masked.len() as f32;
+        let mean = plain / task.draw(0, &mut rng(9)).masked.len() as f32;
         assert!((values["cross_entropy"] - mean).abs() < 1e-4, "{mode:?}: {values:?}, by hand {mean}");
     }
 }
@@ -169,7 +169,7 @@ fn an_untrained_model_knows_nothing() {
         let (config, data) = (config(mode), windows(4, V, 10));
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let model = seeded(3, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let values = measure(&task, &model, task.draw(&mut rng(0)));
+        let values = measure(&task, &model, task.draw(0, &mut rng(0)));
         let ratio = values["cross_entropy"] / (V.codes as f32).ln();
         assert!((ratio - 1.0).abs() < 0.05, "{mode:?}: {ratio} of ln k");
     }
@@ -183,7 +183,7 @@ fn one_batch_is_learned_by_heart() {
         let (config, data) = (config(mode), windows(2, V, 11));
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let model = seeded(4, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let (_, values) = fit(&task, model, 200, 5e-3, || task.draw(&mut rng(5)));
+        let (_, values) = fit(&task, model, 200, 5e-3, || task.draw(0, &mut rng(5)));
         assert!(values["cross_entropy"] < 0.1, "{mode:?}: {values:?}");
     }
 }
@@ -197,13 +197,13 @@ fn gradients_reach_every_parameter() {
         let (config, data) = (config(mode), windows(4, V, 12));
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let model = seeded(5, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let (model, _) = fit(&task, model, 5, 3e-3, || task.draw(&mut rng(6)));
-        let mut dead = dead_parameters(&task, &model, task.draw(&mut rng(7)));
+        let (model, _) = fit(&task, model, 5, 3e-3, || task.draw(0, &mut rng(6)));
+        let mut dead = dead_parameters(&task, &model, task.draw(0, &mut rng(7)));
         dead.retain(|name| !name.ends_with("key_norm.bias"));
         assert_eq!(dead, [""; 0], "{mode:?}");
 
         // And every action's own row, the start among them; and the mask's.
-        let loss = <Fit as Task<Ad>>::loss(&task, &model, task.draw(&mut rng(7)), &mut rng(0), &FlexDevice).value;
+        let loss = <Fit as Task<Ad>>::loss(&task, &model, task.draw(0, &mut rng(7)), &mut rng(0), &FlexDevice).value;
         let grads = loss.backward();
         let rows = |grad: Tensor<Flex, 2>| grad.abs().sum_dim(1).into_data().to_vec::<f32>().unwrap();
         let actions = rows(model.actions.val().grad(&grads).unwrap());

@@ -165,7 +165,7 @@ fn training_starts_at_copying_the_last_frame() {
         let video = Clips::noise((8, 8), &[T + 3]);
         let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
         let model = seeded(2, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
+        let batch = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
         let values = measure(&task, &model, batch);
         assert!(values["gain_over_copy_db"].abs() < 1e-4, "{values:?}");
         assert!(values["loss"] > 0.01, "noise does not stand still: {values:?}");
@@ -182,8 +182,8 @@ fn gradients_reach_every_parameter() {
         let video = Clips::noise((8, 8), &[T, T + 3]);
         let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
         let model = seeded(3, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let mut stream = rng(0);
-        let mut batch = || <Fit as Task<Ad>>::batch(&task, &mut stream).unwrap();
+        let mut parts = 0..;
+        let mut batch = || <Fit as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(0)).unwrap();
         let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
         let last_shift = match config.reads {
             LamReader::Attention => "encoder.norm.bias",
@@ -215,9 +215,9 @@ fn codes_of_two_motions(name: &str, mut config: LamConfig, steps: usize) {
     let size = FrameSize { height: 16, width: 16, patch: 4, channels: RGB };
     let task = Fit { config: &config, size, windows: Windows::new(&video, config.frames).unwrap() };
     let model = seeded(4, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-    let mut stream = rng(1);
-    let (model, values) =
-        fit(&task, model, config.train.steps, 3e-3, || <Fit as Task<Ad>>::batch(&task, &mut stream).unwrap());
+    let mut parts = 0..;
+    let batch = || <Fit as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(1)).unwrap();
+    let (model, values) = fit(&task, model, config.train.steps, 3e-3, batch);
 
     let labeller = Loaded { net: model.valid(), config: config.clone(), size, device: FlexDevice };
     let mut counts = vec![[0; 2]; config.quantizer.size()];
@@ -269,7 +269,7 @@ fn the_running_mean_is_that_of_the_vectors() {
     let video = Clips::noise((8, 8), &[T + 3]);
     let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
     let model = seeded(5, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-    let frames = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
+    let frames = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
     let codes = |model: &Net<Ad>, training| {
         let rows = patches(&frames, 2);
         by_frame(model.valid().encode(&config, rows, SIZE.grid(2, T), training).codes.float(), 2, T - 1)

@@ -129,7 +129,7 @@ fn gradients_reach_every_parameter() {
         let video = Clips::noise((16, 16), &[T, T + 3]);
         let task = Fit { config: &config, size: size(16), windows: Windows::new(&video, T).unwrap() };
         let model = seeded(3, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(0)).unwrap();
+        let batch = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
         assert_eq!(dead_parameters(&task, &model, batch), [""; 0], "{kind:?}");
     }
 }
@@ -221,12 +221,12 @@ fn without_temporal_attention_every_frame_stands_alone() {
     let clips = (0..200).map(|grey| vec![grey; 40 * size.bytes()]).collect();
     let video = Clips { size: (8, 8), clips };
     let task = Fit { config: &config, size, windows: Windows::new(&video, config.span()).unwrap() };
-    let batch = <Fit as Task<Ad>>::batch(&task, &mut rng(1)).unwrap();
+    let batch = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(1)).unwrap();
     let greys: std::collections::BTreeSet<u8> = batch.chunks_exact(size.bytes()).map(|frame| frame[0]).collect();
     assert_eq!(batch.len(), config.train.batch * T * size.bytes());
     assert!(greys.len() > config.train.batch, "frames of {} clips only", greys.len());
     let model = seeded(1, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-    let (model, _) = fit(&task, model, 20, 3e-3, || <Fit as Task<Ad>>::batch(&task, &mut rng(2)).unwrap());
+    let (model, _) = fit(&task, model, 20, 3e-3, || <Fit as Task<Ad>>::batch(&task, 0, &mut rng(2)).unwrap());
     assert!(dead_parameters(&task, &model, batch).is_empty());
 
     let loaded = Loaded { net: model.valid(), size, frames: T, device: FlexDevice };

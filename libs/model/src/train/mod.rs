@@ -2,7 +2,7 @@
 //! a moving average of the weights, checkpoints written aside, exact resume.
 //!
 //! Guarantee: what a step computes depends on the configuration, the data and the step's number only (each step has its own
-//! random streams), so a run that was stopped and resumed equals one that was not.
+//! windows and random streams), so a run that was stopped and resumed equals one that was not.
 
 mod average;
 mod checkpoint;
@@ -12,6 +12,7 @@ mod events;
 mod metrics;
 mod optimizer;
 mod pace;
+mod readers;
 mod saver;
 mod step;
 

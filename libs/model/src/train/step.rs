@@ -1,6 +1,5 @@
 //! The step loop. A [`Task`] says what a batch and a loss are; the loop does the rest.
 
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use burn::module::AutodiffModule;
@@ -21,6 +20,7 @@ use super::clip::clip_norm;
 use super::metrics::MetricsLog;
 use super::optimizer::Both;
 use super::pace::{Pace, Phase, Speed};
+use super::readers::Readers;
 use super::saver::Saver;
 use crate::estimate::Estimate;
 use crate::{ModelError, weights};
@@ -47,11 +47,12 @@ pub trait Task<B: AutodiffBackend>: Sync {
     /// A fresh model.
     fn init(&self, device: &B::Device) -> Self::Model;
 
-    /// A batch.
+    /// The batch of a part of a step, parts being counted from the first step's first on. All that is drawn by chance is drawn from `rng`; which windows
+    /// it is of, the part's number says.
     ///
     /// # Errors
     /// If the data cannot be read.
-    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Self::Batch, ModelError>;
+    fn batch(&self, part: usize, rng: &mut ChaCha8Rng) -> Result<Self::Batch, ModelError>;
 
     /// The loss of a batch.
     fn loss(
@@ -172,17 +173,8 @@ where
     }
 
     thread::scope(|scope| {
-        let (send, batches) = sync_channel(2);
-        scope.spawn(move || {
-            for part in start * config.accumulate..config.steps * config.accumulate {
-                let batch = task.batch(&mut stream(config.seed, 1, part));
-                let failed = batch.is_err();
-                if send.send(batch).is_err() || failed {
-                    return;
-                }
-            }
-        });
-
+        let ahead = start * config.accumulate..config.steps * config.accumulate;
+        let batches = Readers::begin(scope, ahead, |part| task.batch(part, &mut stream(config.seed, 1, part)));
         let mut saver = Saver::new(scope);
         let (mut pace, mut first_loss) = (Pace::new(), None);
         for step in start..config.steps {
@@ -259,7 +251,7 @@ fn parts<B: AutodiffBackend, T: Task<B>>(
     model: &T::Model,
     step: usize,
     config: &TrainConfig,
-    batches: &Receiver<Result<T::Batch, ModelError>>,
+    batches: &Readers<T::Batch>,
     pace: &mut Pace,
     device: &B::Device,
 ) -> Result<Parts<B, T::Aux>, ModelError> {
@@ -267,9 +259,7 @@ fn parts<B: AutodiffBackend, T: Task<B>>(
     let mut before: Option<Tensor<B::InnerBackend, 1>> = None;
     let mut part = step * config.accumulate;
     loop {
-        let batch = pace
-            .timed(Phase::Data, || batches.recv())
-            .map_err(|_| ModelError::Data("the reader of training data ended early".into()))??;
+        let batch = pace.timed(Phase::Data, || batches.take(part))?;
         let mut rng = stream(config.seed, 2, part);
         let Loss { value, metrics, aux } =
             pace.timed(Phase::Forward, || task.loss(&config.precision.rounded(model), batch, &mut rng, device));

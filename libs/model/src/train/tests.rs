@@ -100,7 +100,8 @@ fn in_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 }
 
 /// Catches: a resume that loses the optimizer's moments, a running mean or the place in the schedule, repeats or skips
-/// batches, or draws other random numbers. Holds to the last bit, with any number of threads.
+/// batches, draws other random numbers, or begins an epoch anew: there are a few windows only, and the stops are in the middle of an epoch and at the
+/// end of one. Holds to the last bit, with any number of threads.
 #[test]
 fn a_run_that_was_stopped_equals_one_that_was_not() {
     for (name, train) in MODELS {

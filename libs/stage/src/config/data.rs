@@ -14,11 +14,13 @@ pub struct DataConfig {
     pub videos: Vec<String>,
     /// The fraction of source videos kept for evaluation and never trained on.
     pub held_out: f64,
+    /// Which of the other clips models are trained on: SQL over the columns of the table `clips`. Empty: all.
+    pub r#where: String,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { root: "data/demo".into(), videos: Vec::new(), held_out: 0.1 }
+        Self { root: "data/demo".into(), videos: Vec::new(), held_out: 0.1, r#where: String::new() }
     }
 }
 

@@ -46,6 +46,7 @@ mod tests {
             root: "with \"quotes\" and spaces".into(),
             videos: vec!["a".into(), "b c".into()],
             held_out: 0.25,
+            r#where: "split = 'train' and \"motion\" > 0.1".into(),
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");

@@ -10,7 +10,7 @@ fn draw(change: impl FnOnce(&mut DynamicsConfig), data: &TokenWindows) -> Batch 
     config.train.batch = 40;
     change(&mut config);
     config.check().unwrap();
-    Fit { config: &config, vocabulary: WIDE, data }.draw(&mut rng(1))
+    Fit { config: &config, vocabulary: WIDE, data }.draw(0, &mut rng(1))
 }
 
 /// Shares of masked tokens `[b][t]`.

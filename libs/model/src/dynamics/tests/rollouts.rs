@@ -59,8 +59,9 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
         }
         let task = Fit { config: &config, vocabulary: V, data: &data };
         let model = seeded(6, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-        let mut stream = rng(8);
-        let (model, values) = fit(&task, model, 150, 5e-3, || task.draw(&mut stream));
+        let (mut stream, mut parts) = (rng(8), 0..);
+        let batch = || task.draw(parts.next().unwrap(), &mut stream);
+        let (model, values) = fit(&task, model, 150, 5e-3, batch);
         let roller = Loaded { net: model.valid(), vocabulary: V, device: FlexDevice };
         let greedy = SamplerConfig { temperature: 0.0, steps: 3, ..Default::default() };
 

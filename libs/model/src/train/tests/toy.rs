@@ -28,7 +28,7 @@ impl Task<Ad> for Toy {
         Number { w: Param::from_tensor(Tensor::ones([1], device)) }
     }
 
-    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<f32, ModelError> {
+    fn batch(&self, _part: usize, rng: &mut ChaCha8Rng) -> Result<f32, ModelError> {
         Ok(rng.random_range(0.5..1.5))
     }
 
@@ -63,7 +63,8 @@ fn a_step_in_parts_has_their_mean_gradient() {
         (watch.reports[0].loss, watch.reports[0].grad_norm)
     };
     // At w = 1 the loss is x and its gradient 2x. The first three parts are the first three steps of a run without parts.
-    let x: Vec<f32> = (0..3).map(|part| Toy.batch(&mut crate::train::step::stream(0, 1, part)).unwrap()).collect();
+    let x: Vec<f32> =
+        (0..3).map(|part| Toy.batch(part, &mut crate::train::step::stream(0, 1, part)).unwrap()).collect();
     assert!(x[0] != x[1] && x[1] != x[2]);
     let mean = x.iter().sum::<f32>() / 3.0;
     let (loss, norm) = first(3, "parts");

@@ -1,4 +1,5 @@
-//! The verdict on clips: a SQL expression over their scores.
+//! A condition on clips: a SQL expression over their scores. The verdict on clips is one (`ingest.keep`), the selection of those that models are
+//! trained on another (`data.where`).
 //!
 //! `motion > 0.01 and black_share < 0.9` is taken apart at its outermost `and`s, so that a clip that is not kept can say which part
 //! it failed: the first that is not true for it (a null is not true, as in a `where`). The columns are those of the table
@@ -27,20 +28,20 @@ use genie_shards::{ClipRow, judged_columns};
 
 use crate::error::{Error, Result};
 
-/// A parsed `keep` expression.
-pub struct Keep {
+/// A parsed expression.
+pub struct Condition {
     /// Each part as SQL, and compiled.
     parts: Vec<(String, Arc<dyn PhysicalExpr>)>,
 }
 
-impl Keep {
-    /// Parses and checks an expression. An empty one keeps everything.
+impl Condition {
+    /// Parses and checks an expression. An empty one holds for everything.
     ///
     /// # Errors
     /// When it is not SQL, names a column that clips do not have, or a part of it is not true or false.
     pub fn parse(sql: &str) -> Result<Self> {
         let schema = columns(&[ClipRow::default()])?.schema();
-        let wrong = |source| Error::Keep {
+        let wrong = |source| Error::Condition {
             expression: sql.to_owned(),
             columns: schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", "),
             source: Box::new(source),
@@ -49,6 +50,14 @@ impl Keep {
             return Ok(Self { parts: Vec::new() });
         }
         compile(sql, &schema).map(|parts| Self { parts }).map_err(wrong)
+    }
+
+    /// For each clip, whether all of it holds.
+    ///
+    /// # Errors
+    /// As [`Self::failures`].
+    pub fn holds(&self, rows: &[ClipRow]) -> Result<Vec<bool>> {
+        Ok(self.failures(rows)?.iter().map(Option::is_none).collect())
     }
 
     /// For each clip, the first part of the expression that does not hold; `None` where all do.
@@ -62,7 +71,7 @@ impl Keep {
         }
         let batch = columns(rows)?;
         for (sql, part) in &self.parts {
-            let holds = evaluate(part.as_ref(), &batch).map_err(|source| Error::Keep {
+            let holds = evaluate(part.as_ref(), &batch).map_err(|source| Error::Condition {
                 expression: sql.clone(),
                 columns: String::new(),
                 source: Box::new(source),
@@ -131,7 +140,7 @@ mod tests {
     }
 
     fn failures(sql: &str, rows: &[ClipRow]) -> Vec<Option<String>> {
-        Keep::parse(sql).unwrap().failures(rows).unwrap()
+        Condition::parse(sql).unwrap().failures(rows).unwrap()
     }
 
     // Bug: a reason that names the whole expression, the last part that fails, or a part in somebody's own spelling, so that
@@ -150,14 +159,14 @@ mod tests {
         let rows = [clip(0.5, 0.95), clip(0.0, 0.95)];
         let sql = "motion > 0.01 or static_share < 0.9";
         assert_eq!(failures(sql, &rows), [None, Some("motion > 0.01 OR static_share < 0.9".to_owned())]);
-        assert_eq!(failures("", &rows), [None, None], "no expression keeps everything");
+        assert_eq!(failures("", &rows), [None, None], "no expression holds for everything");
     }
 
     // Bug: a misspelt column keeps, or drops, everything without a word; a number is taken for true.
     #[test]
     fn what_cannot_be_judged_is_an_error_that_helps() {
         for wrong in ["moton > 0.1", "motion >", "motion", "motion > 0.1; drop table clips", "max(motion) > 0.1"] {
-            let error = Keep::parse(wrong).err().unwrap_or_else(|| panic!("`{wrong}` was taken")).to_string();
+            let error = Condition::parse(wrong).err().unwrap_or_else(|| panic!("`{wrong}` was taken")).to_string();
             assert!(error.contains(wrong) && error.contains("static_share"), "{error}");
         }
     }
