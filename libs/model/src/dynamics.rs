@@ -401,14 +401,28 @@ impl<B: Kernels> Loaded<B> {
 }
 
 trait Roller: Send {
-    fn rollout(&self, prompt: &[u16], actions: &[u8], b: usize, config: &SamplerConfig, seed: u64) -> Vec<u16>;
+    fn rollout(
+        &self,
+        prompt: &[u16],
+        actions: &[u8],
+        b: usize,
+        config: &SamplerConfig,
+        seed: u64,
+    ) -> Result<Vec<u16>, ModelError>;
 }
 
 impl<B: Kernels> Roller for Loaded<B>
 where
     B::Device: Send,
 {
-    fn rollout(&self, prompt: &[u16], actions: &[u8], b: usize, config: &SamplerConfig, seed: u64) -> Vec<u16> {
+    fn rollout(
+        &self,
+        prompt: &[u16],
+        actions: &[u8],
+        b: usize,
+        config: &SamplerConfig,
+        seed: u64,
+    ) -> Result<Vec<u16>, ModelError> {
         sampler::rollout(self, self.vocabulary.positions, prompt, actions, b, config, seed)
     }
 }
@@ -442,7 +456,7 @@ impl Dynamics {
     /// [`Dynamics::frames`]: then the model sees the last so many frames, or half as many and more.
     ///
     /// # Errors
-    /// If the shapes do not fit each other or the model.
+    /// If the shapes do not fit each other or the model, or a logit is not finite.
     pub fn rollout(
         &self,
         prompt: &[u16],
@@ -476,7 +490,7 @@ impl Dynamics {
                 self.vocabulary.codes
             ));
         }
-        Ok(self.roller.rollout(prompt, actions, b, config, seed))
+        self.roller.rollout(prompt, actions, b, config, seed)
     }
 
     /// Frames a window: the most that the model sees at once.

@@ -35,6 +35,12 @@ pub enum ModelError {
         /// What is wrong with it, and what to do.
         what: String,
     },
+    /// A model's output is no number.
+    #[error(
+        "{0} holds values that are not finite numbers: the model diverged, or its weights are too large for its precision. Look at its metrics.jsonl, and \
+         train it again with a lower learning rate"
+    )]
+    NotFinite(&'static str),
     /// The loss is no number any more.
     #[error(
         "the loss is {loss} at step {step}: training has diverged. The last good checkpoint is kept; lower the learning rate or \

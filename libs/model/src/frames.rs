@@ -105,16 +105,22 @@ impl FrameSize {
     }
 
     /// The inverse of [`FrameSize::to_tensor`], rounded and clamped.
-    pub(crate) fn to_bytes<B: Backend>(self, frames: Tensor<B, 5>) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// When a value is no finite number: it would be black.
+    pub(crate) fn to_bytes<B: Backend>(self, frames: Tensor<B, 5>) -> Result<Vec<u8>, ModelError> {
         let ((high, wide), c) = (self.padded(), self.channels);
         let values: Vec<f32> = frames.into_data().convert::<f32>().to_vec().expect("converted to f32 just now");
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(ModelError::NotFinite("what the tokenizer draws"));
+        }
         let mut bytes = Vec::with_capacity(values.len());
         for frame in values.chunks_exact(high * wide * c) {
             for row in frame.chunks_exact(wide * c).take(self.height) {
                 bytes.extend(row[..self.width * c].iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8));
             }
         }
-        bytes
+        Ok(bytes)
     }
 }
 
@@ -132,9 +138,22 @@ mod tests {
             let bytes: Vec<u8> = (0..2 * 3 * size.bytes()).map(|i| (i * 7 % 256) as u8).collect();
             let tensor = size.to_tensor::<Flex>(&bytes, 2, 3, &burn::backend::flex::FlexDevice);
             assert_eq!(tensor.dims(), [2, 3, 8, 8, channels]);
-            assert_eq!(size.to_bytes(tensor), bytes);
+            assert_eq!(size.to_bytes(tensor).unwrap(), bytes);
             assert_eq!(size.windows(&bytes, 3).unwrap(), 2);
             assert!(size.windows(&bytes[1..], 3).is_err());
+        }
+    }
+
+    /// Catches: a diverged tokenizer whose pictures are black, and whose reports are numbers.
+    #[test]
+    fn what_is_no_number_is_no_picture() {
+        let size = FrameSize { height: 2, width: 2, patch: 2, channels: RGB };
+        for odd in [f32::NAN, f32::INFINITY] {
+            let mut values = vec![0.5; size.bytes()];
+            values[7] = odd;
+            let data = TensorData::new(values, [1, 1, 2, 2, RGB]);
+            let frames = Tensor::<Flex, 5>::from_data(data, &burn::backend::flex::FlexDevice);
+            assert!(matches!(size.to_bytes(frames), Err(ModelError::NotFinite(_))), "{odd}");
         }
     }
 }

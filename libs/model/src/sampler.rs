@@ -94,6 +94,9 @@ pub trait Predictor {
 }
 
 /// Rolls `b` prompts `[b, p, s]` out with actions `[b, t-1]`: tokens `[b, t, s]`.
+///
+/// # Errors
+/// When a logit is no finite number: it would be sampled from all the same.
 pub fn rollout<P: Predictor>(
     model: &P,
     s: usize,
@@ -102,7 +105,7 @@ pub fn rollout<P: Predictor>(
     b: usize,
     config: &SamplerConfig,
     seed: u64,
-) -> Vec<u16> {
+) -> Result<Vec<u16>, ModelError> {
     let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
     let led = |frame: usize| -> Vec<Option<u8>> {
         (0..b).map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before])).collect()
@@ -119,7 +122,7 @@ pub fn rollout<P: Predictor>(
         let tokens = if frame < given {
             (0..b).flat_map(|i| prompt[(i * given + frame) * s..][..s].iter().copied()).collect()
         } else {
-            fill(model, s, &led(frame), &past, config, seed, frame)
+            fill(model, s, &led(frame), &past, config, seed, frame)?
         };
         if frame + 1 < frames {
             past = model.extend(&tokens, &led(frame), &past);
@@ -128,7 +131,7 @@ pub fn rollout<P: Predictor>(
             out[(i * frames + frame) * s..][..s].copy_from_slice(tokens);
         }
     }
-    out
+    Ok(out)
 }
 
 /// A cache of some frames of rollouts `[b, frames, s]`, in which no action leads to the first of them.
@@ -157,10 +160,13 @@ fn fill<P: Predictor>(
     config: &SamplerConfig,
     seed: u64,
     frame: usize,
-) -> Vec<u16> {
+) -> Result<Vec<u16>, ModelError> {
     let mut tokens = vec![model.mask_token(); actions.len() * s];
     for step in 0..config.steps {
         let (logits, _) = model.next(&tokens, actions, past);
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return Err(ModelError::NotFinite("what the dynamics model predicts"));
+        }
         let k = logits.len() / tokens.len();
         let (keep, mask) = (config.masked_after(step, s), model.mask_token());
         tokens.par_chunks_mut(s).zip(logits.par_chunks(s * k)).enumerate().for_each(|(i, (tokens, logits))| {
@@ -172,7 +178,7 @@ fn fill<P: Predictor>(
             break;
         }
     }
-    tokens
+    Ok(tokens)
 }
 
 /// Samples every masked token of one frame and sets the surest, so that `keep` stay masked.

@@ -235,7 +235,7 @@ pub fn train_tokenizer(
 
 trait Coder: Send {
     fn encode(&self, frames: &[u8], b: usize) -> Vec<u16>;
-    fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Vec<u8>;
+    fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError>;
     /// Embedded codes `[codes, width]`.
     fn codebook(&self, codes: usize) -> Vec<f32>;
 }
@@ -254,7 +254,7 @@ impl<B: Kernels> Coder for Loaded<B> {
         codes.into_data().iter::<i64>().map(|code| code as u16).collect()
     }
 
-    fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Vec<u8> {
+    fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
         let codes = indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
         let rows = self.net.decode(self.net.quantizer.embed(codes), self.size, b, t);
         let (high, wide) = self.size.padded();
@@ -306,7 +306,7 @@ impl Tokenizer {
     /// Frames `[b, t, h, w, 3]` of tokens `[b, t, rows*columns]`, where t is at most [`Tokenizer::frames`].
     ///
     /// # Errors
-    /// If the tokens are not whole windows of `t` frames or not of this codebook.
+    /// If the tokens are not whole windows of `t` frames or not of this codebook, or a pixel is not a finite number.
     pub fn decode(&self, tokens: &[u16], t: usize) -> Result<Vec<u8>, ModelError> {
         let window = t * self.size.positions();
         if t == 0 || t > self.frames || !tokens.len().is_multiple_of(window) {
@@ -317,7 +317,7 @@ impl Tokenizer {
             )));
         }
         self.check_tokens(tokens)?;
-        Ok(self.coder.decode(tokens, tokens.len() / window, t))
+        self.coder.decode(tokens, tokens.len() / window, t)
     }
 
     /// Tokens as pictures of their codes: bytes `[tokens, code width]`, in which −1 is 0 and 1 is 255. Different tokens have different bytes as long

@@ -78,7 +78,7 @@ fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
         for (s, steps) in [(1, 1), (1, 25), (4, 25), (7, 3), (64, 1), (64, 25), (920, 25)] {
             let config = SamplerConfig { steps, order, ..Default::default() };
             let model = Adds::of(s);
-            let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0);
+            let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0).unwrap();
             let mut seen = model.asked.borrow().clone();
             assert_eq!(seen.len(), steps.min(s), "{order:?}, {s} tokens in {steps} steps");
             seen.push(last);
@@ -110,7 +110,7 @@ fn temperature_0_takes_the_likeliest() {
     for order in ORDERS {
         let config = SamplerConfig { temperature: 0.0, order, ..Default::default() };
         let model = Adds::of(16);
-        let tokens = fill(&model, 16, &[Some(3), Some(5)], &vec![vec![1; 32]], &config, 7, 1);
+        let tokens = fill(&model, 16, &[Some(3), Some(5)], &vec![vec![1; 32]], &config, 7, 1).unwrap();
         assert_eq!(tokens, [[4; 16], [6; 16]].concat(), "{order:?}");
     }
     for seed in 0..200 {
@@ -156,7 +156,7 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
     let set_first = |order, noise| {
         let model = Adds::of(s);
         let config = SamplerConfig { order, noise, temperature: 0.0, steps: 2, ..Default::default() };
-        fill(&model, s, &[None], &Vec::new(), &config, 3, 0);
+        fill(&model, s, &[None], &Vec::new(), &config, 3, 0).unwrap();
         let second = model.asked.borrow()[1].clone();
         (0..s).filter(|position| second[*position] != K as u16).collect::<Vec<_>>()
     };
@@ -165,6 +165,17 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
     assert_eq!(set_first(UnmaskOrder::Confidence, 0.0), surest, "without noise confidence is greedy");
     assert_ne!(set_first(UnmaskOrder::Random, 1.0), surest);
     assert_ne!(set_first(UnmaskOrder::Confidence, 50.0), surest, "noise changes the order");
+}
+
+/// Catches: tokens sampled from logits that are no numbers: the rollouts of a diverged model would be measured as if it had meant them.
+#[test]
+fn logits_that_are_no_numbers_end_a_rollout() {
+    for odd in [f32::NAN, f32::NEG_INFINITY] {
+        let mut model = Adds::of(3);
+        model.sure[1] = odd;
+        let failed = rollout(&model, 3, &[0; 3], &[1; 4], 1, &SamplerConfig::default(), 0);
+        assert!(matches!(failed, Err(ModelError::NotFinite(_))), "{odd}");
+    }
 }
 
 /// Catches: the classic: actions off by one frame; and frames that are generated but never fed back to the model. Every
@@ -177,7 +188,7 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
     for given in 1..=frames {
         let prompt: Vec<u16> = (0..b * given * s).map(|i| (i % K) as u16).collect();
         let model = Adds::of(s);
-        let out = rollout(&model, s, &prompt, &actions, b, &config, 1);
+        let out = rollout(&model, s, &prompt, &actions, b, &config, 1).unwrap();
         assert_eq!(out.len(), b * frames * s);
         for row in 0..b {
             let frame = |t: usize| &out[(row * frames + t) * s..][..s];
@@ -200,7 +211,7 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
 #[test]
 fn the_seed_decides() {
     let config = SamplerConfig { temperature: 4.0, ..Default::default() };
-    let roll = |seed| rollout(&Adds::of(40), 40, &[0; 40], &[1; 5], 1, &config, seed);
+    let roll = |seed| rollout(&Adds::of(40), 40, &[0; 40], &[1; 5], 1, &config, seed).unwrap();
     assert_eq!(roll(1), roll(1));
     assert_ne!(roll(1), roll(2));
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -217,7 +228,7 @@ fn a_row_does_not_depend_on_its_neighbours() {
     let roll = |prompts: &[u16], actions: &[u8]| {
         let prompt: Vec<u16> = prompts.iter().flat_map(|token| vec![*token; s]).collect();
         let actions: Vec<u8> = actions.iter().flat_map(|action| vec![*action; frames - 1]).collect();
-        rollout(&Adds::of(s), s, &prompt, &actions, prompts.len(), &config, 5)
+        rollout(&Adds::of(s), s, &prompt, &actions, prompts.len(), &config, 5).unwrap()
     };
     let (a, b) = (roll(&[1, 2, 3], &[1, 1, 1]), roll(&[1, 7, 3], &[1, 4, 1]));
     assert_eq!(row(&a, 0), row(&b, 0));
@@ -248,7 +259,7 @@ fn a_rollout_goes_on_past_the_window() {
     let actions: Vec<u8> = (0..b * (frames - 1)).map(|i| (i * i % 5) as u8).collect();
     let prompt: Vec<u16> = (0..b * 2 * s).map(|i| (i % K) as u16).collect();
     let config = SamplerConfig { temperature: 0.0, steps: 2, ..Default::default() };
-    let out = |window: usize| rollout(&Adds { window, ..Adds::of(s) }, s, &prompt, &actions, b, &config, 1);
+    let out = |window: usize| rollout(&Adds { window, ..Adds::of(s) }, s, &prompt, &actions, b, &config, 1).unwrap();
     let unbounded = out(0);
     for window in [2, 3, 4, 16, 22, 23, 24] {
         assert_eq!(out(window), unbounded, "a window of {window} frames");
@@ -269,7 +280,7 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     let steps = |bound: f32, steps: usize| {
         let config = SamplerConfig { steps, order: UnmaskOrder::Entropy, entropy: bound, ..Default::default() };
         let model = Adds { sure: sure.clone(), ..Adds::default() };
-        let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0);
+        let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0).unwrap();
         assert_eq!(masked(&last), 0);
         model.asked.borrow().iter().map(|tokens| masked(tokens)).collect::<Vec<_>>()
     };

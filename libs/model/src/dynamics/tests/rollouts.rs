@@ -69,7 +69,7 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
         let mut actions = vec![0, 1, 2, 1];
         for changed in 0..V.frames - 1 {
             actions[changed] = (actions[changed] + 1) % V.actions as u8;
-            let out = roller.rollout(prompt, &actions, 1, &greedy, 1);
+            let out = roller.rollout(prompt, &actions, 1, &greedy, 1).unwrap();
             let expected = actions.iter().flat_map(|action| (0..V.positions).map(|position| shown(*action, position)));
             assert_eq!(out[V.positions..], expected.collect::<Vec<_>>(), "{mode:?}: {actions:?}, {values:?}");
         }
@@ -168,7 +168,7 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         let actions = &data.actions[..V.frames - 1];
         assert_eq!(
             model.rollout(prompt, actions, 1, &sampler, 1).unwrap(),
-            saved.rollout(prompt, actions, 1, &sampler, 1)
+            saved.rollout(prompt, actions, 1, &sampler, 1).unwrap()
         );
         assert_eq!((model.frames(), model.positions(), model.codebook_size(), model.num_actions()), (5, 4, 32, 3));
     }
@@ -247,8 +247,8 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
         let sampler = SamplerConfig { steps: 4, temperature: 0.0, order: UnmaskOrder::Greedy, ..Default::default() };
         let prompt = &data.tokens[..(size.frames - 1) * s];
         assert_eq!(
-            sampler::rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0),
-            sampler::rollout(&uncached, s, &prompt[..s], actions, 1, &sampler, 0),
+            sampler::rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap(),
+            sampler::rollout(&uncached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap(),
             "{mode:?}"
         );
         let (mut short, mut long) = (cached.start(), uncached.start());
