@@ -43,9 +43,9 @@ pub struct Agreement {
 /// Measures agreement; `None` without any pair. `draws` is the number of shuffles and of bootstrap draws.
 #[must_use]
 pub fn agreement(windows: &[Pairs], latents: usize, truths: usize, draws: usize, seed: u64) -> Option<Agreement> {
-    let groups = windows.iter().map(|w| w.group + 1).max()?;
-    let tables = tables_by_group(windows, groups, latents, truths);
-    let confusion = weighted(&tables, &vec![1; groups]);
+    let by_group = ByGroup::new(windows, latents, truths)?;
+    let groups = by_group.groups();
+    let confusion = weighted(&by_group.tables, &vec![1; groups]);
     if confusion.total() == 0 {
         return None;
     }
@@ -53,11 +53,10 @@ pub fn agreement(windows: &[Pairs], latents: usize, truths: usize, draws: usize,
     let unit = |[lo, hi]: Interval| [lo.clamp(0.0, 1.0), hi.clamp(0.0, 1.0)];
 
     let nmi = confusion.nmi();
-    let nmi_ci95 = bootstrap.interval(nmi, |draw| weighted(&tables, draw).nmi()).map(unit);
+    let nmi_ci95 = bootstrap.interval(nmi, |draw| by_group.nmi(draw)).map(unit);
     let shuffled = shuffled_nmi(windows, latents, truths, draws, seed);
 
-    let hits = cross_fitted_hits(windows, groups, latents, truths);
-    let accuracy = share(&hits, &vec![1; groups]);
+    let accuracy = by_group.accuracy(&vec![1; groups]);
     let commonest = confusion.column_sums().into_iter().max().unwrap_or(0);
     Some(Agreement {
         pairs: confusion.total(),
@@ -66,10 +65,42 @@ pub fn agreement(windows: &[Pairs], latents: usize, truths: usize, draws: usize,
         nmi_shuffled: shuffled.iter().sum::<f64>() / shuffled.len() as f64,
         nmi_shuffled_p95: quantile(&shuffled, 0.95),
         accuracy,
-        accuracy_ci95: bootstrap.interval(accuracy, |draw| share(&hits, draw)).map(unit),
+        accuracy_ci95: bootstrap.interval(accuracy, |draw| by_group.accuracy(draw)).map(unit),
         accuracy_baseline: commonest as f64 / confusion.total() as f64,
         confusion,
     })
+}
+
+/// Both measures, as functions of how often each group counts: what a bootstrap needs.
+pub struct ByGroup {
+    tables: Vec<Table>,
+    hits: Vec<(u64, u64)>,
+}
+
+impl ByGroup {
+    /// Of these windows; `None` where there are none.
+    #[must_use]
+    pub fn new(windows: &[Pairs], latents: usize, truths: usize) -> Option<ByGroup> {
+        let groups = windows.iter().map(|w| w.group + 1).max()?;
+        let tables = tables_by_group(windows, groups, latents, truths);
+        Some(ByGroup { tables, hits: cross_fitted_hits(windows, groups, latents, truths) })
+    }
+
+    fn groups(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// NMI of the groups, each so many times.
+    #[must_use]
+    pub fn nmi(&self, multiplicity: &[u32]) -> f64 {
+        weighted(&self.tables, multiplicity).nmi()
+    }
+
+    /// Accuracy over the groups, each so many times; names are learnt on all others, whatever the multiplicities.
+    #[must_use]
+    pub fn accuracy(&self, multiplicity: &[u32]) -> f64 {
+        share(&self.hits, multiplicity)
+    }
 }
 
 fn tables_by_group(windows: &[Pairs], groups: usize, latents: usize, truths: usize) -> Vec<Table> {

@@ -105,7 +105,9 @@ impl GroupedMean {
         bootstrap.interval(self.mean(), |draw| self.weighted(draw))
     }
 
-    fn weighted(&self, multiplicity: &[u32]) -> f64 {
+    /// The mean over the windows of the groups, each so many times.
+    #[must_use]
+    pub fn weighted(&self, multiplicity: &[u32]) -> f64 {
         let (mut total, mut count) = (0.0, 0.0);
         for (&(sum, windows), &times) in self.sums.iter().zip(multiplicity) {
             total += sum * f64::from(times);

@@ -13,6 +13,7 @@
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
 //! | [`pixels`], [`motion`], [`information`], [`agreement`], [`consistency`], [`bootstrap`] | the statistics, as pure functions |
 //! | [`summary`], [`report`] | scores to `report.json` |
+//! | `compare` | reports side by side, and gates |
 //! | [`verdict`], [`chart`], [`arrows`], [`canvas`], [`pictures`], [`html`] | `report.html` |
 //!
 //! Statistics and report do not know Burn: everything between [`world`] and [`html`] runs in the tests on a toy world
@@ -30,6 +31,7 @@ pub mod arrows;
 pub mod bootstrap;
 pub mod canvas;
 pub mod chart;
+mod compare;
 mod config;
 pub mod consistency;
 pub mod distance;
@@ -63,6 +65,7 @@ mod tests;
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
+use genie_stage::config::DataConfig;
 use genie_stage::{Exit, status};
 use genie_training::ModelArgs;
 
@@ -85,6 +88,8 @@ struct Cli {
 enum Command {
     /// Make the report, if it is not there; its directory is the last line on stdout
     Run,
+    /// Put reports side by side, with differences and their intervals; fail when one is worse than it may be
+    Compare(compare::CompareArgs),
     /// Print the resolved sections that this stage uses, as TOML
     Config,
     /// Say where the report is, or what it waits for
@@ -101,14 +106,13 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = run::Sections::read(&cli.args.config()?, cli.args.device(), cli.i3d.as_deref())?;
+    let config = cli.args.config()?;
+    let sections = || run::Sections::read(&config, cli.args.device(), cli.i3d.as_deref());
     match cli.command {
-        Command::Run => return run::run(&sections),
-        Command::Config => print!("{}", sections.resolved()),
-        Command::Status { json } => {
-            let steps = [sections.status()?];
-            status::print(&steps, json)?;
-        }
+        Command::Run => return run::run(&sections()?),
+        Command::Compare(args) => return compare::run(&args, &config.section::<DataConfig>()?.root),
+        Command::Config => print!("{}", sections()?.resolved()),
+        Command::Status { json } => status::print(&[sections()?.status()?], json)?,
     }
     Ok(Exit::Done)
 }

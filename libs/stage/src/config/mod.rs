@@ -20,6 +20,7 @@ pub use data::DataConfig;
 pub use error::{ConfigError, Origin, UnknownKey};
 pub use resolved::Resolved;
 pub use section::{Config, Section};
+pub use suggest::nearest;
 
 /// Every section there is. A stage reads some; all are known to all, so that one file serves the whole pipeline.
 pub const SECTIONS: [&str; 8] = ["data", "sample", "ingest", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];

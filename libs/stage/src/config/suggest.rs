@@ -4,7 +4,8 @@
 const NEAR: f64 = 0.75;
 
 /// The candidate nearest to `name`, if any is near. Case and `-` for `_` are not told apart.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = normal(name);
     candidates
         .into_iter()

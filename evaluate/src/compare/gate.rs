@@ -1,0 +1,103 @@
+//! What `--fail-if` asks: `metric < number`, or `change in metric < number` against the first report.
+//!
+//! It is asked of the last report. A number that is not there neither holds nor does not: that fails, too, because a gate that passes
+//! where nothing was measured is no gate.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::compare::metric::Name;
+
+/// How a number is compared with a bound.
+#[derive(Debug, Clone, Copy)]
+struct Comparison {
+    sign: &'static str,
+    holds: fn(&f64, &f64) -> bool,
+}
+
+/// Longer signs first, so that `<=` is not read as `<`.
+const COMPARISONS: [Comparison; 4] = [
+    Comparison { sign: "<=", holds: f64::le },
+    Comparison { sign: ">=", holds: f64::ge },
+    Comparison { sign: "<", holds: f64::lt },
+    Comparison { sign: ">", holds: f64::gt },
+];
+
+const CHANGE: &str = "change in ";
+
+/// An expression that must not hold.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub name: Name,
+    /// Whether it is about the difference from the first report.
+    pub change: bool,
+    comparison: Comparison,
+    bound: f64,
+}
+
+impl Gate {
+    /// Whether it holds of this value: then the comparison fails.
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
+        (self.comparison.holds)(&value, &self.bound)
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let change = if self.change { CHANGE } else { "" };
+        write!(f, "{change}{} {} {}", self.name, self.comparison.sign, self.bound)
+    }
+}
+
+impl FromStr for Gate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Gate, String> {
+        let shape = "write `metric < number` or `change in metric < number`, with <, <=, > or >=";
+        let found =
+            COMPARISONS.into_iter().find_map(|comparison| Some((comparison, text.split_once(comparison.sign)?)));
+        let (comparison, (left, right)) = found.ok_or_else(|| format!("nothing is compared in it: {shape}"))?;
+        let bound = right.trim().parse().ok().filter(|bound: &f64| bound.is_finite());
+        let bound = bound.ok_or_else(|| format!("`{}` is no number: {shape}", right.trim()))?;
+        let words = left.split_whitespace().collect::<Vec<_>>().join(" ");
+        let changed = words.strip_prefix(CHANGE);
+        let name = Name::parse(changed.unwrap_or(&words))?;
+        Ok(Gate { name, change: changed.is_some(), comparison, bound })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: `<=` read as `<` and `= 1`; a bound that counts on the wrong side; a sign that is lost.
+    #[test]
+    fn expressions_mean_what_they_say() {
+        let holds = |text: &str, value: f64| text.parse::<Gate>().unwrap().holds(value);
+        assert_eq!([0.9, 1.0, 1.1].map(|v| holds("delta_psnr_4 < 1.0", v)), [true, false, false]);
+        assert_eq!([0.9, 1.0, 1.1].map(|v| holds("delta_psnr_4<=1", v)), [true, true, false]);
+        assert_eq!([0.9, 1.0, 1.1].map(|v| holds("fvd > 1e0", v)), [false, false, true]);
+        assert_eq!([0.9, 1.0, 1.1].map(|v| holds(" fvd  >= 1 ", v)), [false, true, true]);
+        let change: Gate = "change  in nmi < -0.05".parse().unwrap();
+        assert!(change.change && change.holds(-0.06) && !change.holds(-0.04));
+        assert_eq!(change.to_string(), "change in nmi < -0.05");
+    }
+
+    /// Catches: an expression with a slip in it that is taken for another, so that a gate never closes.
+    #[test]
+    fn what_is_not_understood_is_an_error_that_helps() {
+        for (text, words) in [
+            ("delta_psnr_4", "nothing is compared"),
+            ("delta_psnr_4 < ", "`` is no number"),
+            ("delta_psnr_4 < NaN", "`NaN` is no number"),
+            ("delta_psnr_4 < 1 dB", "`1 dB` is no number"),
+            ("delta_psnr_4 << 1", "`< 1` is no number"),
+            ("delta_psnr < 1", "did you mean `delta_psnr_4`?"),
+            ("changes in nmi < 0", "there is no metric `changes in nmi`"),
+        ] {
+            let error = text.parse::<Gate>().unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The numbers that reports are compared by: their names, where `report.json` has them, and what they are of each window.
+//!
+//! A name is the key's path in `report.json`, less `_db` and the sections that go without saying (`rollout`,
+//! `action_agreement`); of a curve, with the frame: `delta_psnr_4`. A new number is a new row of [`METRICS`].
+
+use std::fmt;
+
+use genie_shards::{MeasuredWindow, WindowScores};
+use genie_stage::config::nearest;
+use serde_json::Value;
+
+use crate::bootstrap::Interval;
+use crate::information::{perplexity, used};
+
+/// Where a number is in `report.json`.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// A number, by its JSON pointer; its interval beside it with `_ci95`.
+    Number(&'static str),
+    /// A list of `{t, mean, ci95}`.
+    Curve(&'static str),
+    /// A key of the distance that the function knows.
+    Distance(fn(&Value) -> bool, &'static str),
+}
+
+/// What a number is made of, window by window, where it is: what its bootstrap needs.
+#[derive(Clone, Copy)]
+pub enum PerWindow {
+    /// It is not.
+    No,
+    /// A mean of this.
+    Mean(fn(&WindowScores) -> f64),
+    /// A mean of this at a position among the generated frames.
+    MeanAt(fn(&WindowScores, usize) -> Option<f64>),
+    /// A function of the sums of these counts.
+    Counts(fn(&WindowScores) -> Vec<u64>, fn(&[u64]) -> f64),
+    /// NMI of latent actions with this truth.
+    Nmi(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
+    /// Accuracy of the same.
+    Accuracy(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
+}
+
+/// A kind of number.
+pub struct Metric {
+    pub name: &'static str,
+    pub place: Place,
+    pub per_window: PerWindow,
+    pub decimals: usize,
+    /// Why a report may lack it.
+    pub needs: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    place: Place,
+    per_window: PerWindow,
+    decimals: usize,
+    needs: &'static str,
+) -> Metric {
+    Metric { name, place, per_window, decimals, needs }
+}
+
+const FRAMES: &str = "its windows have no such generated frame";
+const TRUTH: &str = "no held-out recording has true actions";
+const EFFECTS: &str = "no held-out recording says what moved";
+const FVD: &str = "it was made without the weights of I3D (--i3d)";
+const I3D: &str = "it was made without other weights of I3D";
+const CLIPS: &str = "too few or too short windows, or a report of schema 1";
+const ALWAYS: &str = "the report is damaged";
+
+fn is_fvd(distance: &Value) -> bool {
+    distance["comparable_with_fvd"] == true
+}
+
+fn is_own(distance: &Value) -> bool {
+    distance["encoder"].as_str().is_some_and(|encoder| encoder.starts_with("genie clip encoder"))
+}
+
+fn is_other_i3d(distance: &Value) -> bool {
+    !is_fvd(distance) && !is_own(distance)
+}
+
+/// Over the frames of a window but the first, which the baseline has for free.
+fn over_frames(list: &[f64]) -> f64 {
+    let rest = list.get(1..).unwrap_or_default();
+    rest.iter().sum::<f64>() / rest.len() as f64
+}
+
+fn tokens(scores: &WindowScores) -> Vec<u64> {
+    scores.token_counts.iter().copied().map(u64::from).collect()
+}
+
+fn actions(scores: &WindowScores) -> Vec<u64> {
+    let mut counts = vec![0; 256];
+    for &action in &scores.latent {
+        counts[usize::from(action)] += 1;
+    }
+    counts
+}
+
+fn truth(window: &MeasuredWindow) -> Option<&Vec<u8>> {
+    window.truth.as_ref()
+}
+
+fn effects(window: &MeasuredWindow) -> Option<&Vec<u8>> {
+    window.effects.as_ref()
+}
+
+fn difference(a: &[f64], b: &[f64], at: usize) -> Option<f64> {
+    Some(a.get(at)? - b.get(at)?)
+}
+
+fn used_codes(counts: &[u64]) -> f64 {
+    used(counts) as f64
+}
+
+/// All of them, in the order they are shown.
+pub const METRICS: &[Metric] = {
+    use PerWindow::{Accuracy, Counts, Mean, MeanAt, Nmi, No};
+    use Place::{Curve, Distance, Number};
+    &[
+        metric(
+            "delta_psnr",
+            Curve("/delta_psnr_db"),
+            MeanAt(|s, i| difference(&s.inferred_psnr, &s.random_psnr, i)),
+            2,
+            FRAMES,
+        ),
+        metric(
+            "delta_psnr_time_shuffled",
+            Curve("/delta_psnr_time_shuffled_db"),
+            MeanAt(|s, i| difference(&s.inferred_psnr, &s.shuffled_psnr, i)),
+            2,
+            FRAMES,
+        ),
+        metric("psnr", Curve("/rollout/psnr_db"), MeanAt(|s, i| s.inferred_psnr.get(i).copied()), 2, FRAMES),
+        metric(
+            "psnr_copy_last",
+            Curve("/rollout/psnr_copy_last_db"),
+            MeanAt(|s, i| s.copy_last_psnr.get(i).copied()),
+            2,
+            FRAMES,
+        ),
+        metric("nmi", Number("/action_agreement/nmi"), Nmi(truth), 3, TRUTH),
+        metric("nmi_shuffled", Number("/action_agreement/nmi_shuffled"), No, 3, TRUTH),
+        metric("accuracy", Number("/action_agreement/accuracy"), Accuracy(truth), 3, TRUTH),
+        metric("accuracy_baseline", Number("/action_agreement/accuracy_baseline"), No, 3, TRUTH),
+        metric("effect_nmi", Number("/action_agreement/effect_nmi"), Nmi(effects), 3, EFFECTS),
+        metric("effect_nmi_shuffled", Number("/action_agreement/effect_nmi_shuffled"), No, 3, EFFECTS),
+        metric("effect_accuracy", Number("/action_agreement/effect_accuracy"), Accuracy(effects), 3, EFFECTS),
+        metric("effect_accuracy_baseline", Number("/action_agreement/effect_accuracy_baseline"), No, 3, EFFECTS),
+        metric("fvd", Distance(is_fvd, "frechet"), No, 1, FVD),
+        metric("kvd", Distance(is_fvd, "kernel"), No, 3, FVD),
+        metric("i3d_distance", Distance(is_other_i3d, "frechet"), No, 1, I3D),
+        metric("clip_distance", Distance(is_own, "frechet"), No, 1, CLIPS),
+        metric("clip_kernel_distance", Distance(is_own, "kernel"), No, 3, CLIPS),
+        metric(
+            "tokenizer_psnr",
+            Number("/tokenizer/psnr_db"),
+            Mean(|s| over_frames(&s.reconstruction_psnr)),
+            2,
+            ALWAYS,
+        ),
+        metric(
+            "tokenizer_psnr_baseline",
+            Number("/tokenizer/psnr_baseline_db"),
+            Mean(|s| over_frames(&s.copy_first_psnr)),
+            2,
+            ALWAYS,
+        ),
+        metric("tokenizer_ssim", Number("/tokenizer/ssim"), Mean(|s| over_frames(&s.reconstruction_ssim)), 3, ALWAYS),
+        metric("tokenizer_codes_used", Number("/tokenizer/codes_used"), Counts(tokens, used_codes), 0, ALWAYS),
+        metric("tokenizer_perplexity", Number("/tokenizer/perplexity"), Counts(tokens, perplexity), 1, ALWAYS),
+        metric("lam_codes_used", Number("/lam/codes_used"), Counts(actions, used_codes), 0, ALWAYS),
+        metric("lam_perplexity", Number("/lam/perplexity"), Counts(actions, perplexity), 1, ALWAYS),
+    ]
+};
+
+/// One number: a metric, and of a curve, at which frame.
+#[derive(Clone, Copy)]
+pub struct Name {
+    pub metric: &'static Metric,
+    pub t: Option<usize>,
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.metric.name)?;
+        self.t.map_or(Ok(()), |t| write!(f, "_{t}"))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Name) -> bool {
+        (self.metric.name, self.t) == (other.metric.name, other.t)
+    }
+}
+
+impl Name {
+    /// The number called so.
+    ///
+    /// # Errors
+    /// When there is none; names the nearest.
+    pub fn parse(text: &str) -> Result<Name, String> {
+        let curve = |metric: &Metric| matches!(metric.place, Place::Curve(_));
+        if let Some(metric) = METRICS.iter().find(|metric| metric.name == text && !curve(metric)) {
+            return Ok(Name { metric, t: None });
+        }
+        let (stem, t) = text.rsplit_once('_').unwrap_or_default();
+        if let (Some(metric), Ok(t)) = (METRICS.iter().find(|metric| metric.name == stem && curve(metric)), t.parse()) {
+            return Ok(Name { metric, t: Some(t) });
+        }
+        // Of a curve the nearest is at the frame that was asked for, or the paper's.
+        let t: usize = text.rsplit('_').next().and_then(|end| end.parse().ok()).unwrap_or(4);
+        let known: Vec<String> = METRICS
+            .iter()
+            .map(|metric| if curve(metric) { format!("{}_{t}", metric.name) } else { metric.name.to_owned() })
+            .collect();
+        Err(match nearest(text, known.iter().map(String::as_str)) {
+            Some(near) => format!("there is no metric `{text}`; did you mean `{near}`?"),
+            None => format!("there is no metric `{text}`; there are {}", known.join(", ")),
+        })
+    }
+
+    /// Its value in a report, and the interval of it.
+    #[must_use]
+    pub fn value(self, report: &Value) -> Option<(f64, Option<Interval>)> {
+        let (value, interval) = match self.metric.place {
+            Place::Number(pointer) => (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95"))),
+            Place::Curve(pointer) => {
+                let points = report.pointer(pointer)?.as_array()?;
+                let point = points.iter().find(|point| point["t"].as_u64().map(|t| t as usize) == self.t)?;
+                (&point["mean"], Some(&point["ci95"]))
+            }
+            Place::Distance(_, key) => {
+                let distance = self.distance(report)?;
+                (&distance[key], distance.get(format!("{key}_ci95")))
+            }
+        };
+        let interval = interval.and_then(|ci95| serde_json::from_value(ci95.clone()).ok());
+        Some((value.as_f64()?, interval))
+    }
+
+    /// The distance that it is of, if it is of one and the report has it.
+    #[must_use]
+    pub fn distance(self, report: &Value) -> Option<&Value> {
+        let Place::Distance(is, _) = self.metric.place else { return None };
+        report["distances"].as_array()?.iter().find(|distance| is(distance))
+    }
+}
+
+/// All numbers that some of the reports have.
+#[must_use]
+pub fn names(reports: &[&Value]) -> Vec<Name> {
+    let frames = |pointer| {
+        let points = reports.iter().filter_map(|report| report.pointer(pointer)?.as_array()).flatten();
+        let mut frames: Vec<usize> = points.filter_map(|point| Some(point["t"].as_u64()? as usize)).collect();
+        frames.sort_unstable();
+        frames.dedup();
+        frames
+    };
+    let of = |metric: &'static Metric| match metric.place {
+        Place::Curve(pointer) => frames(pointer).into_iter().map(|t| Name { metric, t: Some(t) }).collect(),
+        _ => vec![Name { metric, t: None }],
+    };
+    METRICS.iter().flat_map(of).filter(|name| reports.iter().any(|report| name.value(report).is_some())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: a curve without its frame, or a number with one, taken for a metric; a slip of the fingers that is not helped.
+    #[test]
+    fn names_are_known_or_helped() {
+        for name in ["delta_psnr_4", "delta_psnr_time_shuffled_15", "psnr_1", "psnr_copy_last_2", "fvd", "effect_nmi"] {
+            assert_eq!(Name::parse(name).unwrap().to_string(), name);
+        }
+        for (wrong, near) in [
+            ("delta_psnr", "delta_psnr_4"),
+            ("delta_pnsr_7", "delta_psnr_7"),
+            ("nmi_4", "nmi"),
+            ("codes_used", "codes_used`?"),
+            ("perplexity", "perplexity`?"),
+            ("FVD", "fvd"),
+        ] {
+            let message = Name::parse(wrong).unwrap_err();
+            assert!(message.contains("did you mean") && message.contains(near), "{message}");
+        }
+        assert!(Name::parse("quality").unwrap_err().contains("clip_distance, clip_kernel_distance"));
+    }
+
+    /// Catches: two names of which one shadows the other (`psnr_copy_last` is no frame of `psnr`); a name twice.
+    #[test]
+    fn every_name_is_its_own() {
+        for metric in METRICS {
+            let name = Name { metric, t: matches!(metric.place, Place::Curve(_)).then_some(3) };
+            assert_eq!(Name::parse(&name.to_string()).unwrap(), name);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Differences between models of the toy world, from their reports and their windows.
+
+use serde_json::Value;
+
+use super::*;
+use crate::compare::metric::names;
+use crate::fake::{ACTION_NAMES, FakeWorld, Flaw, Quiet, footage};
+use crate::measure::{Settings, measure};
+use crate::report::Lineage;
+use crate::rows::Stamp;
+use crate::summary::{Names, Origin, summarise};
+
+type Windows = BTreeMap<(String, u32), MeasuredWindow>;
+
+/// The report of a model, and its rows.
+fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows) {
+    let settings = Settings { prompt_frames, samples: 1, batch: 8, seed: 0, scenes: 0, held: 0, true_actions: false };
+    let (windows, videos) = footage(sources, 4);
+    let load = |index: usize| Ok(videos[index].clone());
+    let found = measure(&FakeWorld(flaw), &windows, &load, &settings, &Quiet).unwrap().unwrap();
+    let stamp = Stamp { report: "r".into(), dynamics: "d".into(), prompt_frames };
+    let rows = windows.iter().zip(&found.scores).map(|(window, scores)| stamp.row(window, scores, Vec::new()));
+    let rows = rows.map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect();
+    let actions = ACTION_NAMES.map(str::to_owned).to_vec();
+    let origin = Origin {
+        created: String::new(),
+        lineage: Lineage::default(),
+        windows_asked: windows.len(),
+        bootstrap_draws: 100,
+        distances: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let report = summarise(&found, &windows, &Names { effects: actions.clone(), actions }, &settings, origin);
+    (serde_json::from_str(&report.to_json().unwrap()).unwrap(), rows)
+}
+
+fn difference(name: Name, a: &Value, b: &Value) -> f64 {
+    name.value(b).unwrap().0 - name.value(a).unwrap().0
+}
+
+/// Catches: a metric that is computed otherwise from the windows than for the report (`interval` refuses those), an interval that is not
+/// around the difference, a difference the wrong way round.
+#[test]
+fn what_windows_say_is_what_reports_say() {
+    let ((good, good_rows), (bad, bad_rows)) = (measured(Flaw::None, 10, 1), measured(Flaw::Imperfect, 10, 1));
+    let paired = Paired::new(&good_rows, &bad_rows, 200).unwrap();
+    let mut compared = 0;
+    for name in names(&[&good, &bad]) {
+        let difference = difference(name, &good, &bad);
+        match (name.metric.per_window, paired.interval(name, difference)) {
+            (PerWindow::No, found) => assert!(found.is_err()),
+            (_, found) => {
+                let [low, high] = found.unwrap_or_else(|why| panic!("{name}: {why}"));
+                assert!(low <= difference && difference <= high, "{name}: {difference} in [{low}, {high}]");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 4 * 15, "{compared}");
+    let [_, high] = paired
+        .interval(Name::parse("psnr_4").unwrap(), difference(Name::parse("psnr_4").unwrap(), &good, &bad))
+        .unwrap();
+    assert!(high < -5.0, "the flawed one is clearly worse: at best {high}");
+}
+
+/// Catches: windows paired by their place in the list, or two means that are resampled each for itself: recordings that are hard for
+/// both would then make a difference unsure that is the same in every window.
+#[test]
+fn what_is_the_same_in_every_window_is_sure() {
+    let (report, rows) = measured(Flaw::Imperfect, 6, 1);
+    let name = Name::parse("psnr_3").unwrap();
+    let shifted: Windows = rows
+        .iter()
+        .map(|(place, row)| {
+            let mut row = row.clone();
+            row.scores.inferred_psnr.iter_mut().for_each(|psnr| *psnr += 0.5);
+            (place.clone(), row)
+        })
+        .collect();
+    let [low, high] = Paired::new(&rows, &shifted, 200).unwrap().interval(name, 0.5).unwrap();
+    assert!((low - 0.5).abs() < 1e-9 && (high - 0.5).abs() < 1e-9, "[{low}, {high}]");
+    let alone = name.value(&report).unwrap().1.unwrap();
+    assert!(alone[1] - alone[0] > 0.5, "{alone:?}");
+}
+
+/// Catches: frames of rollouts counted from the first generated one, so that t = 4 of two prompts are different frames.
+#[test]
+fn frames_are_counted_from_the_window_s_first() {
+    let ((short, short_rows), (long, long_rows)) = (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 4, 3));
+    let paired = Paired::new(&short_rows, &long_rows, 50).unwrap();
+    let name = Name::parse("psnr_5").unwrap();
+    assert!(paired.interval(name, difference(name, &short, &long)).is_ok());
+    assert!(paired.interval(Name::parse("psnr_2").unwrap(), 0.0).is_err(), "given to one of them");
+}
+
+/// Catches: an interval that is made up where the windows are others, or are not those that the report is of.
+#[test]
+fn without_pairs_there_is_no_interval() {
+    let ((report, rows), (fewer, fewer_rows)) = (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 3, 1));
+    let why = Paired::new(&rows, &fewer_rows, 50).err().unwrap();
+    assert!(why.contains("of 16 and 12, 12 are the same"), "{why}");
+    let paired = Paired::new(&rows, &rows, 50).unwrap();
+    let name = Name::parse("delta_psnr_4").unwrap();
+    assert_eq!(paired.interval(name, 0.0), Ok([0.0, 0.0]));
+    assert!(paired.interval(name, difference(name, &fewer, &report) + 0.1).unwrap_err().contains("do not give"));
+    let one = measured(Flaw::Late, 1, 1).1;
+    assert!(Paired::new(&one, &one, 50).unwrap().interval(name, 0.0).unwrap_err().contains("one clip"));
+}

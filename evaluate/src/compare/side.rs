@@ -1,0 +1,89 @@
+//! One of the reports that are compared, as it lies on disk. Reports of every schema so far are read; those of before there was a
+//! `windows.parquet` have no windows.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_shards::{Manifest, MeasuredWindow, read_measured, tables};
+use serde_json::Value;
+
+use crate::report::SCHEMA_VERSION;
+
+/// A report.
+pub struct Side {
+    /// `A` of the first, `B` of the second, and so on.
+    pub letter: String,
+    /// Its directory.
+    pub dir: Utf8PathBuf,
+    pub report: Value,
+    /// Its windows by clip and first frame, or why they are not there.
+    pub windows: Result<BTreeMap<(String, u32), MeasuredWindow>, String>,
+}
+
+impl Side {
+    /// Reads the report that `named` is: its directory, its `report.json`, or its key under `root`.
+    ///
+    /// # Errors
+    /// When there is no finished report of that name, or it cannot be read.
+    pub fn open(number: usize, named: &str, root: &Utf8Path) -> Result<Side> {
+        let path = find(named, root)?;
+        let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
+        let report: Value = serde_json::from_slice(&text).with_context(|| format!("{path} is no report"))?;
+        match report["schema_version"].as_u64() {
+            Some(version) if version <= u64::from(SCHEMA_VERSION) => {}
+            Some(later) => bail!(
+                "{path} is of schema {later}, and this program knows schemas up to {SCHEMA_VERSION}: use the version that made it, or a later one"
+            ),
+            None => bail!("{path} is no report: it has no schema_version"),
+        }
+        let dir = path.parent().unwrap_or(Utf8Path::new(".")).to_owned();
+        let letter = char::from_u32('A' as u32 + number as u32).filter(char::is_ascii_uppercase);
+        let letter = letter.map_or_else(|| format!("#{}", number + 1), String::from);
+        Ok(Side { letter, windows: windows(&dir), dir, report })
+    }
+
+    /// A number of the report as words; empty where it has none.
+    #[must_use]
+    pub fn words(&self, pointer: &str) -> String {
+        match self.report.pointer(pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        }
+    }
+}
+
+/// Where the `report.json` is.
+fn find(named: &str, root: &Utf8Path) -> Result<Utf8PathBuf> {
+    const FILE: &str = "report.json";
+    let path = Utf8Path::new(named);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    for dir in [path.to_owned(), root.join("reports").join(named)] {
+        if dir.join(FILE).is_file() {
+            return Ok(dir.join(FILE));
+        }
+        if dir.is_dir() {
+            bail!("{dir} holds no report.json: is it a report, and is it finished? (genie-evaluate run finishes it)");
+        }
+    }
+    bail!("there is no report {named}: name its directory, its report.json, or its key under {root}/reports")
+}
+
+fn windows(dir: &Utf8Path) -> Result<BTreeMap<(String, u32), MeasuredWindow>, String> {
+    let read = || -> genie_shards::Result<Vec<MeasuredWindow>> {
+        let manifest = Manifest::load(dir)?;
+        let files = manifest.table(tables::WINDOWS).iter().map(|entry| read_measured(dir, entry));
+        Ok(files.collect::<Result<Vec<_>, _>>()?.concat())
+    };
+    let rows = read().map_err(|error| error.to_string())?;
+    if rows.is_empty() {
+        return Err(format!(
+            "{dir} has no windows.parquet: it was copied without it and manifest.json, or made before there was one"
+        ));
+    }
+    Ok(rows.into_iter().map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect())
+}
