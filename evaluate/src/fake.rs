@@ -9,6 +9,7 @@ use rand::RngExt;
 
 use crate::draws::{Purpose, stream};
 use crate::measure::{Settings, Watch, Window};
+use crate::perceptual::FrameDistance;
 use crate::report::Distance;
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
@@ -242,6 +243,20 @@ pub fn distance() -> Distance {
         probe_clips: 48,
         probe_frozen: 20.0,
         probe_shuffled: 15.0,
+    }
+}
+
+/// A distance that is easily told by hand: how far values are apart on average.
+pub struct MeanDifference;
+
+impl FrameDistance for MeanDifference {
+    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[(usize, usize)]) -> Result<Vec<f64>> {
+        let frames: Vec<&[u8]> = frames.chunks_exact(size.0 * size.1 * 3).collect();
+        let mean = |&(a, b): &(usize, usize)| {
+            let apart = frames[a].iter().zip(frames[b]).map(|(&a, &b)| f64::from(a.abs_diff(b)));
+            apart.sum::<f64>() / frames[a].len() as f64
+        };
+        Ok(pairs.iter().map(mean).collect())
     }
 }
 

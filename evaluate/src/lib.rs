@@ -11,6 +11,7 @@
 //! | [`measure`], [`draws`] | rollouts with inferred, random, time-shuffled and held actions, as scores |
 //! | [`speed`] | frames a second |
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
+//! | [`perceptual`], `lpips` | how different frames look: which are compared, and LPIPS with the user's weights |
 //! | [`pixels`], [`motion`], [`information`], [`agreement`], [`consistency`], [`bootstrap`] | the statistics, as pure functions |
 //! | [`summary`], [`report`] | scores to `report.json` |
 //! | [`verdict`], [`chart`], [`arrows`], [`canvas`], [`pictures`], [`html`] | `report.html` |
@@ -38,9 +39,11 @@ mod encoders;
 mod footage;
 pub mod html;
 pub mod information;
+mod lpips;
 pub mod measure;
 mod models;
 pub mod motion;
+pub mod perceptual;
 pub mod pictures;
 pub mod pixels;
 pub mod report;
@@ -60,12 +63,12 @@ mod fake;
 mod tests;
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 use genie_stage::{Exit, status};
 use genie_training::ModelArgs;
 
 pub use config::EvaluateConfig;
+use config::WeightsArgs;
 
 /// Measures a trained world model on held-out recordings and writes report.json and report.html.
 #[derive(Parser, Debug)]
@@ -75,9 +78,8 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     args: ModelArgs,
-    /// Weights of I3D for FVD, before the config's: a .pt or .safetensors file
-    #[arg(long, global = true, value_name = "FILE")]
-    i3d: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    weights: WeightsArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -100,7 +102,7 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = run::Sections::read(&cli.args.config()?, cli.args.device(), cli.i3d.as_deref())?;
+    let sections = run::Sections::read(&cli.args.config()?, cli.args.device(), &cli.weights)?;
     match cli.command {
         Command::Run => return run::run(&sections),
         Command::Config => print!("{}", sections.resolved()),

@@ -8,6 +8,7 @@ use genie_stage::stop::Stop;
 
 use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips};
 use crate::measure::{Material, Measurement, Settings, Watch, Window, measure};
+use crate::perceptual::FrameDistance;
 use crate::report::{Distance, Speed};
 use crate::rows::Stamp;
 use crate::speed::{self, speed};
@@ -23,6 +24,8 @@ pub struct Work<'a> {
     pub load: &'a dyn Fn(usize) -> Result<Video>,
     /// The mean of training footage, where there is any.
     pub mean_frame: Option<&'a [u8]>,
+    /// How different frames look, where somebody can tell.
+    pub frame_distance: Option<&'a dyn FrameDistance>,
     /// Where the models run, for people.
     pub device: &'a str,
     pub settings: &'a Settings,
@@ -62,7 +65,8 @@ impl Work<'_> {
             }
         }
         let watch = self.shown("evaluate", settings.work(windows.len()), gathering);
-        let material = Material { windows, load: self.load, mean_frame: self.mean_frame };
+        let &Work { load, mean_frame, frame_distance, .. } = self;
+        let material = Material { windows, load, mean_frame, frame_distance };
         let Some(found) = measure(self.model, &material, settings, &watch)? else { return Ok(None) };
         watch.progress.finish();
         let timing = self.shown("speed", speed::WORK, None);
