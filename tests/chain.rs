@@ -89,9 +89,9 @@ fn check_report(report: &Value) {
     assert!(distance["frechet_infinity"].is_null(), "six clips foretell nothing");
 }
 
-/// Would catch: FVD that is left out of the report in silence where weights were given for it, or asked of clips that are too short.
+/// Would catch: FVD or LPIPS that is left out of the report in silence where weights were given for it, FVD asked of clips that are too short.
 #[test]
-fn fvd_that_cannot_be_measured_is_an_error() {
+fn weights_that_cannot_be_used_are_an_error() {
     let dataset = Dataset::new();
     dataset.pipeline(&[]).expect(0);
     let files = dataset.files();
@@ -99,6 +99,8 @@ fn fvd_that_cannot_be_measured_is_an_error() {
     with("nowhere.pt").expect(1).says("nowhere.pt");
     fs::write(dataset.path("weights.pt"), "not yet looked at").expect("a file");
     with("weights.pt").expect(1).says("windows have 8 frames, and I3D needs at least 9");
+    dataset.stage("evaluate", "run", &["--lpips", "nowhere.pt"]).expect(1).says("nowhere.pt");
+    dataset.stage("evaluate", "run", &["--lpips", "weights.pt"]).expect(1).says("cannot use the weights of LPIPS");
     fs::remove_file(dataset.path("weights.pt")).expect("the file");
     assert_eq!(different(&files, &dataset.files()), [""; 0]);
 }

@@ -1,6 +1,7 @@
 //! `[evaluate]`: how much is measured, and how rollouts are sampled.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
 use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct EvaluateConfig {
     pub i3d: Utf8PathBuf,
     /// Whose way of computing FVD: `default`, `tf1-legacy`, `styleganv` or `videogpt`.
     pub i3d_preset: I3dPreset,
+    /// A file with weights of LPIPS (alex); empty: none. Its content, not its place, is part of the work key.
+    pub lpips: Utf8PathBuf,
 }
 
 impl Default for EvaluateConfig {
@@ -59,6 +62,30 @@ impl Default for EvaluateConfig {
             bootstrap: 1000,
             i3d: Utf8PathBuf::new(),
             i3d_preset: I3dPreset::Default,
+            lpips: Utf8PathBuf::new(),
+        }
+    }
+}
+
+/// Files of weights on the command line, which go before the config's.
+#[derive(Args, Debug)]
+pub struct WeightsArgs {
+    /// Weights of I3D for FVD, before the config's: a .pt or .safetensors file
+    #[arg(long, global = true, value_name = "FILE")]
+    i3d: Option<Utf8PathBuf>,
+    /// Weights of LPIPS (alex), before the config's: a .pt or .safetensors file
+    #[arg(long, global = true, value_name = "FILE")]
+    lpips: Option<Utf8PathBuf>,
+}
+
+impl WeightsArgs {
+    /// Puts them in the place of the config's.
+    pub fn put(&self, config: &mut EvaluateConfig) {
+        let places = [(&self.i3d, &mut config.i3d), (&self.lpips, &mut config.lpips)];
+        for (given, place) in places {
+            if let Some(given) = given {
+                place.clone_from(given);
+            }
         }
     }
 }
@@ -120,9 +147,15 @@ impl EvaluateConfig {
         Some(self.i3d.as_path()).filter(|path| !path.as_str().is_empty())
     }
 
+    /// The file of LPIPS's weights, where there is one.
+    #[must_use]
+    pub fn lpips(&self) -> Option<&Utf8Path> {
+        Some(self.lpips.as_path()).filter(|path| !path.as_str().is_empty())
+    }
+
     /// What the numbers depend on: not where they were computed, and not where weights lie.
     #[must_use]
     pub fn keyed(&self) -> EvaluateConfig {
-        EvaluateConfig { device: String::new(), i3d: Utf8PathBuf::new(), ..self.clone() }
+        EvaluateConfig { device: String::new(), i3d: Utf8PathBuf::new(), lpips: Utf8PathBuf::new(), ..self.clone() }
     }
 }

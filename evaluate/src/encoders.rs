@@ -61,12 +61,12 @@ pub fn choose(
     Ok(Some((groups, encoders)))
 }
 
-/// Names a file of weights by what is in it.
+/// Names a file of weights, of the config's key `key`, by what is in it.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn content_hash(path: &Utf8Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read the weights of I3D, [evaluate] i3d = {path}"))?;
+pub fn content_hash(key: &str, path: &Utf8Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read the weights, [evaluate] {key} = {path}"))?;
     Ok(blake3::hash(&bytes).to_hex()[..DIGITS].to_owned())
 }
 
@@ -110,7 +110,7 @@ struct WithI3d {
 
 impl WithI3d {
     fn load(path: &Utf8Path, preset: I3dPreset, device: Device) -> Result<WithI3d> {
-        let hash = content_hash(path)?;
+        let hash = content_hash("i3d", path)?;
         let model = I3d::load(path, preset, &device).context("cannot use the weights of I3D, [evaluate] i3d")?;
         let altered = model.altered();
         let warning = altered.first().map(|first| {

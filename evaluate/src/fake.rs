@@ -12,6 +12,7 @@ use rand::RngExt;
 use crate::distance::{ClipFeatures, Divisor, Encoder};
 use crate::draws::{Purpose, stream};
 use crate::measure::{Settings, Watch, Window};
+use crate::perceptual::FrameDistance;
 use crate::report::Distance;
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
@@ -281,6 +282,20 @@ impl ClipFeatures for CountingEncoder {
             last.map(|(at, &byte)| f32::from(byte) * (at % (7 + number)) as f32).sum::<f32>()
         };
         Ok((0..clips.batch).flat_map(|b| (0..3).map(move |number| feature(b, number))).collect())
+    }
+}
+
+/// A distance that is easily told by hand: how far values are apart on average.
+pub struct MeanDifference;
+
+impl FrameDistance for MeanDifference {
+    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[(usize, usize)]) -> Result<Vec<f64>> {
+        let frames: Vec<&[u8]> = frames.chunks_exact(size.0 * size.1 * 3).collect();
+        let mean = |&(a, b): &(usize, usize)| {
+            let apart = frames[a].iter().zip(frames[b]).map(|(&a, &b)| f64::from(a.abs_diff(b)));
+            apart.sum::<f64>() / frames[a].len() as f64
+        };
+        Ok(pairs.iter().map(mean).collect())
     }
 }
 

@@ -7,10 +7,11 @@ use anyhow::{Context, Result};
 use askama::Template;
 
 use crate::arrows::{self, EffectRow};
+use crate::bootstrap::Interval;
 use crate::canvas::data_uri;
 use crate::chart::{Series, bars, curves};
 use crate::pictures::{Picture, ScenePictures};
-use crate::report::{Confusion, Distance, Effects, Point, Report};
+use crate::report::{Confusion, Distance, Effects, LpipsWeights, Point, Report};
 use crate::verdict::{Card, cards, distance_title, range, three_digits};
 
 #[derive(Template)]
@@ -21,6 +22,7 @@ struct Page<'a> {
     delta_chart: String,
     rollout_chart: String,
     ssim_chart: String,
+    lpips: Option<LpipsView<'a>>,
     usage_chart: String,
     effects: Option<EffectsView<'a>>,
     speed: String,
@@ -29,6 +31,14 @@ struct Page<'a> {
     scenes: Vec<SceneView<'a>>,
     rows: Vec<Row>,
     config: String,
+}
+
+/// How different frames look.
+struct LpipsView<'a> {
+    of: &'a LpipsWeights,
+    chart: String,
+    reconstruction: String,
+    copy: String,
 }
 
 /// What actions do.
@@ -134,6 +144,7 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
             ],
             false,
         ),
+        lpips: report.lpips_weights.as_ref().map(|of| lpips_view(report, of)),
         effects: report.effects.as_ref().map(effects_view),
         speed: speed(report),
         usage_chart: bars("Share of each latent action", &report.lam.share),
@@ -167,6 +178,36 @@ fn latent_names(report: &Report) -> Vec<String> {
         .collect()
 }
 
+fn lpips_view<'a>(report: &Report, of: &'a LpipsWeights) -> LpipsView<'a> {
+    let series = |name, points| Series { name, points };
+    let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
+    LpipsView {
+        of,
+        chart: curves(
+            "LPIPS of generated frames",
+            "LPIPS",
+            &[
+                series("generated", &rollout.lpips),
+                series("copy of the last given frame", &rollout.lpips_copy_last),
+                series("reconstruction", &rollout.lpips_reconstruction),
+            ],
+            false,
+        ),
+        reconstruction: tokenizer.lpips.map_or_else(String::new, |mean| with_interval(mean, tokenizer.lpips_ci95)),
+        copy: tokenizer
+            .lpips_baseline
+            .map_or_else(String::new, |mean| with_interval(mean, tokenizer.lpips_baseline_ci95)),
+    }
+}
+
+/// Three digits of both.
+fn with_interval(value: f64, ci95: Option<Interval>) -> String {
+    match ci95 {
+        Some(ci95) => format!("{} [{}]", three_digits(value), range(ci95)),
+        None => three_digits(value),
+    }
+}
+
 fn effects_view(of: &Effects) -> EffectsView<'_> {
     let rows = arrows::rows(of);
     EffectsView { of, named: rows.iter().any(|row| !row.name.is_empty()), rows }
@@ -193,10 +234,6 @@ fn heats(report: &Report) -> Vec<Heat<'_>> {
 }
 
 fn distance_view(of: &Distance) -> DistanceView<'_> {
-    let with = |value: f64, ci95: Option<[f64; 2]>| match ci95 {
-        Some(ci95) => format!("{} [{}]", three_digits(value), range(ci95)),
-        None => three_digits(value),
-    };
     let bars = [
         ("generated clips", of.frechet, of.frechet_ci95),
         ("halves: real and generated", of.half_generated, None),
@@ -209,12 +246,12 @@ fn distance_view(of: &Distance) -> DistanceView<'_> {
         .into_iter()
         .map(|(name, value, ci95)| {
             let percent = Some((value / longest * 100.0).round() as u32);
-            Fact { name, value: with(value, ci95), percent }
+            Fact { name, value: with_interval(value, ci95), percent }
         })
         .collect();
     let many = of.frechet_infinity.map_or_else(|| "too few to tell".to_owned(), three_digits);
     rows.push(Fact { name: "as clips get many", value: many, percent: None });
-    rows.push(Fact { name: "kernel distance", value: with(of.kernel, of.kernel_ci95), percent: None });
+    rows.push(Fact { name: "kernel distance", value: with_interval(of.kernel, of.kernel_ci95), percent: None });
     DistanceView { title: distance_title(of), of, rows }
 }
 
@@ -232,7 +269,7 @@ fn heat<'a>(title: &'static str, table: &'a Confusion) -> Heat<'a> {
 }
 
 fn rows(report: &Report) -> Vec<Row> {
-    let with_interval = |p: &Point| match p.ci95 {
+    let point = |p: &Point| match p.ci95 {
         Some([lo, hi]) => format!("{:.2} [{lo:.2}, {hi:.2}]", p.mean).replace('-', "−"),
         None => format!("{:.2}", p.mean).replace('-', "−"),
     };
@@ -240,12 +277,12 @@ fn rows(report: &Report) -> Vec<Row> {
     (0..report.delta_psnr_db.len())
         .map(|i| Row {
             t: report.delta_psnr_db[i].t,
-            random: with_interval(&report.delta_psnr_db[i]),
-            shuffled: with_interval(&report.delta_psnr_time_shuffled_db[i]),
-            generated: with_interval(&rollout.psnr_db[i]),
-            copy: with_interval(&rollout.psnr_copy_last_db[i]),
-            mean_frame: rollout.psnr_mean_frame_db.get(i).map_or_else(String::new, with_interval),
-            reconstruction: with_interval(&rollout.psnr_reconstruction_db[i]),
+            random: point(&report.delta_psnr_db[i]),
+            shuffled: point(&report.delta_psnr_time_shuffled_db[i]),
+            generated: point(&rollout.psnr_db[i]),
+            copy: point(&rollout.psnr_copy_last_db[i]),
+            mean_frame: rollout.psnr_mean_frame_db.get(i).map_or_else(String::new, point),
+            reconstruction: point(&rollout.psnr_reconstruction_db[i]),
         })
         .collect()
 }

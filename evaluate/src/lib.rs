@@ -11,6 +11,7 @@
 //! | [`measure`], [`draws`] | rollouts with inferred, random, time-shuffled and held actions, as scores |
 //! | [`speed`] | frames a second |
 //! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
+//! | [`perceptual`], `lpips` | how different frames look: which are compared, and LPIPS with the user's weights |
 //! | [`pixels`], [`motion`], [`information`], [`agreement`], [`consistency`], [`bootstrap`] | the statistics, as pure functions |
 //! | [`summary`], [`report`] | scores to `report.json` |
 //! | `compare` | reports side by side, and gates |
@@ -40,10 +41,12 @@ mod encoders;
 mod footage;
 pub mod html;
 pub mod information;
+mod lpips;
 pub mod measure;
 mod models;
 pub mod motion;
 mod parts;
+pub mod perceptual;
 pub mod pictures;
 pub mod pixels;
 pub mod report;
@@ -63,13 +66,13 @@ mod fake;
 mod tests;
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 use genie_stage::config::DataConfig;
 use genie_stage::{Exit, status};
 use genie_training::ModelArgs;
 
 pub use config::EvaluateConfig;
+use config::WeightsArgs;
 
 /// Measures a trained world model on held-out recordings and writes report.json and report.html.
 #[derive(Parser, Debug)]
@@ -79,9 +82,8 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     args: ModelArgs,
-    /// Weights of I3D for FVD, before the config's: a .pt or .safetensors file
-    #[arg(long, global = true, value_name = "FILE")]
-    i3d: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    weights: WeightsArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -107,7 +109,7 @@ enum Command {
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let config = cli.args.config()?;
-    let sections = || run::Sections::read(&config, cli.args.device(), cli.i3d.as_deref());
+    let sections = || run::Sections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
         Command::Run => return run::run(&sections()?),
         Command::Compare(args) => return compare::run(&args, &config.section::<DataConfig>()?.root),

@@ -19,11 +19,11 @@ use std::ops::Range;
 
 use anyhow::{Result, bail, ensure};
 
-use genie_shards::Motions;
 pub use genie_shards::WindowScores;
 
 use crate::draws::{random_actions, sampler_seed, shuffled_actions};
 use crate::motion::{Motion, lists, motion};
+use crate::perceptual::{FrameDistance, Seen};
 use crate::pixels::{psnr, ssim};
 use crate::world::{Actions, Checked, Tokens, Video, WorldModel};
 
@@ -146,13 +146,15 @@ pub struct Measurement {
     pub scenes: Vec<Scene>,
 }
 
-/// The footage to measure on.
+/// The footage to measure on, and what it is compared by.
 pub struct Material<'a> {
     pub windows: &'a [Window],
     /// Reads a window as `[1, t, h, w, 3]`.
     pub load: &'a dyn Fn(usize) -> Result<Video>,
     /// The mean of training footage, `[h, w, 3]`, where there is any.
     pub mean_frame: Option<&'a [u8]>,
+    /// How different frames look, where somebody can tell.
+    pub frame_distance: Option<&'a dyn FrameDistance>,
 }
 
 impl Measurement {
@@ -175,7 +177,7 @@ pub fn measure(
     settings: &Settings,
     watch: &dyn Watch,
 ) -> Result<Option<Measurement>> {
-    let &Material { windows, load, mean_frame } = material;
+    let &Material { windows, load, mean_frame, frame_distance } = material;
     let model = Checked(model);
     let first = load(0)?;
     ensure!(
@@ -203,7 +205,8 @@ pub fn measure(
         }
         let Range { start, end } = range;
         let real = load_batch(windows, start..end, load)?;
-        let batch = Batch { model: &model, settings, watch, start, windows: &windows[start..end], mean_frame, real };
+        let windows = &windows[start..end];
+        let batch = Batch { model: &model, settings, watch, start, windows, mean_frame, frame_distance, real };
         if batch.run(&mut found)?.is_none() {
             return Ok(None);
         }
@@ -253,6 +256,7 @@ struct Batch<'a> {
     start: usize,
     windows: &'a [Window],
     mean_frame: Option<&'a [u8]>,
+    frame_distance: Option<&'a dyn FrameDistance>,
     real: Video,
 }
 
@@ -287,6 +291,10 @@ impl Batch<'_> {
                 token_counts: counts(tokens.window(b), found.token_counts.len()),
                 ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
             };
+            if let Some(distance) = self.frame_distance {
+                let seen = Seen { real, reconstructed: &reconstructed, inferred: &inferred };
+                seen.score(b, settings.prompt_frames, distance, &mut scores)?;
+            }
             let mut held = None;
             if window < settings.starts {
                 let Some(video) = self.held(&prompt, &latent, b)? else { return Ok(None) };
@@ -396,7 +404,6 @@ impl Batch<'_> {
             |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
         WindowScores {
             latent: latent.window(b).to_vec(),
-            token_counts: Vec::new(),
             reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),
             reconstruction_ssim: each(all.clone(), &|t| similarity(reconstructed.frame(b, t), t)),
             copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),
@@ -413,7 +420,8 @@ impl Batch<'_> {
             moved: lists(
                 (1..real.frames).map(|t| motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)),
             ),
-            held: Motions::default(),
+            // The rest is added by whoever asks.
+            ..WindowScores::default()
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct Report {
     /// How fast frames are generated; not in schemas below 3.
     #[serde(default)]
     pub speed: Option<Speed>,
+    /// Whose weights LPIPS was measured with; `null`, and no LPIPS, without any.
+    #[serde(default)]
+    pub lpips_weights: Option<LpipsWeights>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<String>,
 }
@@ -107,6 +110,15 @@ pub struct Tokenizer {
     pub ssim_ci95: Option<Interval>,
     pub ssim_baseline: f64,
     pub ssim_baseline_ci95: Option<Interval>,
+    /// `null`, as all of LPIPS, without weights.
+    #[serde(default)]
+    pub lpips: Option<f64>,
+    #[serde(default)]
+    pub lpips_ci95: Option<Interval>,
+    #[serde(default)]
+    pub lpips_baseline: Option<f64>,
+    #[serde(default)]
+    pub lpips_baseline_ci95: Option<Interval>,
     pub codebook_size: usize,
     pub codes_used: usize,
     pub perplexity: f64,
@@ -140,6 +152,24 @@ pub struct Rollout {
     pub ssim_copy_last: Vec<Point>,
     #[serde(default)]
     pub ssim_reconstruction: Vec<Point>,
+    /// Empty, as all of LPIPS, without weights.
+    #[serde(default)]
+    pub lpips: Vec<Point>,
+    #[serde(default)]
+    pub lpips_copy_last: Vec<Point>,
+    #[serde(default)]
+    pub lpips_reconstruction: Vec<Point>,
+}
+
+/// The weights of LPIPS.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LpipsWeights {
+    /// What the distance may be called: `LPIPS (alex)` only with the last layers that it was published with.
+    pub name: String,
+    /// Of the file's content.
+    pub hash: String,
+    /// Whether its last layers are those. Of the `AlexNet` before them nothing is known.
+    pub published_layers: bool,
 }
 
 /// How fast the models generate.
@@ -301,7 +331,7 @@ impl Report {
 }
 
 /// Keys that are `null` where there is nothing to say.
-const MAY_BE_ABSENT: [&str; 12] = [
+const MAY_BE_ABSENT: [&str; 15] = [
     "action_agreement",
     "preset",
     "frechet_infinity",
@@ -314,6 +344,9 @@ const MAY_BE_ABSENT: [&str; 12] = [
     "movement_share",
     "held",
     "recorded",
+    "lpips",
+    "lpips_baseline",
+    "lpips_weights",
 ];
 
 /// Path of the first `null` that does not stand for something absent.

@@ -20,13 +20,15 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, atomic};
 use genie_training::Chain;
 
-use crate::config::EvaluateConfig;
+use crate::config::{EvaluateConfig, WeightsArgs};
 use crate::distance::warnings;
 use crate::encoders::{self, content_hash};
 use crate::footage::Footage;
 use crate::html;
+use crate::lpips::WithLpips;
 use crate::models::find;
 use crate::parts;
+use crate::perceptual::FrameDistance;
 use crate::pictures::{ScenePictures, draw};
 use crate::report::{Lineage, Report, SCHEMA_VERSION};
 use crate::rows::Stamp;
@@ -45,15 +47,13 @@ pub struct Sections {
 }
 
 impl Sections {
-    /// Reads them; `device` and `i3d` of the command line go before the config's.
+    /// Reads them; `device` and `weights` of the command line go before the config's.
     ///
     /// # Errors
     /// When a value is wrong.
-    pub fn read(config: &Config, device: Option<&str>, i3d: Option<&Utf8Path>) -> Result<Sections> {
+    pub fn read(config: &Config, device: Option<&str>, weights: &WeightsArgs) -> Result<Sections> {
         let mut evaluate: EvaluateConfig = config.section()?;
-        if let Some(i3d) = i3d {
-            i3d.clone_into(&mut evaluate.i3d);
-        }
+        weights.put(&mut evaluate);
         if let Some(device) = device {
             device.clone_into(&mut evaluate.device);
         }
@@ -93,8 +93,10 @@ impl Sections {
             .input("tokenizer", models.tokenizer.key())
             .input("lam", models.lam.key())
             .input("dynamics", models.dynamics.key());
-        if let Some(weights) = self.evaluate.i3d() {
-            key = key.input("i3d", content_hash(weights)?);
+        for (name, weights) in [("i3d", self.evaluate.i3d()), ("lpips", self.evaluate.lpips())] {
+            if let Some(weights) = weights {
+                key = key.input(name, content_hash(name, weights)?);
+            }
         }
         let key = key.finish();
         Ok(StepDir::open(self.root().join("reports").join(key.as_str()), &key, STEP))
@@ -151,6 +153,8 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 
     let mut notes = footage.warnings.clone();
     let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
+    let lpips = evaluate.lpips().map(|path| WithLpips::load(path, model.size(), device)).transpose()?;
+    notes.extend(lpips.as_ref().and_then(WithLpips::warning));
     let mean_frame = footage.mean_frame(root, settings.seed)?;
     let work = Work {
         model: &model,
@@ -158,6 +162,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         frames: model.frames(),
         load: &|index| footage.load(index),
         mean_frame: mean_frame.as_deref(),
+        frame_distance: lpips.as_ref().map(|lpips| lpips as &dyn FrameDistance),
         device: &evaluate.device,
         settings: &settings,
         bootstrap: evaluate.bootstrap,
@@ -190,6 +195,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         bootstrap_draws: evaluate.bootstrap,
         distances,
         speed: Some(speed),
+        lpips_weights: lpips.map(|lpips| lpips.weights),
         warnings: notes,
     };
     let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);

@@ -109,7 +109,7 @@ mod tests {
     fn frames_a_second_are_of_generated_frames() {
         let (windows, videos) = footage(2, 4);
         let load = |i: usize| Ok(videos[i].clone());
-        let material = Material { windows: &windows, load: &load, mean_frame: None };
+        let material = Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
         let settings = Settings { prompt_frames: FRAMES / 2, ..SETTINGS };
         let slow = Slow(FakeWorld(Flaw::None), Cell::new(false));
         let found = speed(&slow, &material, &settings, "cpu", &Quiet).unwrap().unwrap();

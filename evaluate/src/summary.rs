@@ -12,8 +12,8 @@ use crate::bootstrap::{Bootstrap, GroupedMean, numbered};
 use crate::information::{perplexity, used};
 use crate::measure::{Measurement, Settings, Window, WindowScores};
 use crate::report::{
-    ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, Point, Report, Rollout, SCHEMA_VERSION,
-    Speed, Tokenizer,
+    ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, LpipsWeights, Point, Report, Rollout,
+    SCHEMA_VERSION, Speed, Tokenizer,
 };
 
 /// The paper's frame for its headline ΔPSNR.
@@ -38,6 +38,7 @@ pub struct Origin {
     /// Between real and generated clips.
     pub distances: Vec<Distance>,
     pub speed: Option<Speed>,
+    pub lpips_weights: Option<LpipsWeights>,
     /// Found on the way here (clips left out, for instance).
     pub warnings: Vec<String>,
 }
@@ -88,15 +89,14 @@ pub fn summarise(
         rollout: Rollout {
             psnr_db: summary.curve(prompt, |s, i| s.inferred_psnr[i]),
             psnr_copy_last_db: summary.curve(prompt, |s, i| s.copy_last_psnr[i]),
-            psnr_mean_frame_db: if found.scores.iter().all(|s| s.mean_frame_psnr.is_empty()) {
-                Vec::new()
-            } else {
-                summary.curve(prompt, |s, i| s.mean_frame_psnr[i])
-            },
+            psnr_mean_frame_db: summary.curve_if_any(prompt, |s| &s.mean_frame_psnr),
             psnr_reconstruction_db: summary.curve(prompt, |s, i| s.reconstruction_psnr[prompt + i]),
             ssim: summary.curve(prompt, |s, i| s.inferred_ssim[i]),
             ssim_copy_last: summary.curve(prompt, |s, i| s.copy_last_ssim[i]),
             ssim_reconstruction: summary.curve(prompt, |s, i| s.reconstruction_ssim[prompt + i]),
+            lpips: summary.curve_if_any(prompt, |s| &s.inferred_lpips),
+            lpips_copy_last: summary.curve_if_any(prompt, |s| &s.copy_last_lpips),
+            lpips_reconstruction: summary.curve_if_any(prompt, |s| s.reconstruction_lpips.get(prompt..).unwrap_or(&[])),
         },
         tokenizer,
         delta_psnr_db,
@@ -105,6 +105,7 @@ pub fn summarise(
         action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
         distances: origin.distances,
         speed: origin.speed,
+        lpips_weights: origin.lpips_weights,
         warnings,
     }
 }
@@ -149,6 +150,12 @@ impl Summary<'_> {
             .collect()
     }
 
+    /// The same of lists that windows may not have: then there is none.
+    fn curve_if_any(&self, prompt: usize, list: impl Fn(&WindowScores) -> &[f64]) -> Vec<Point> {
+        let none = self.found.scores.iter().any(|scores| list(scores).is_empty());
+        if none { Vec::new() } else { self.curve(prompt, |scores, i| list(scores)[i]) }
+    }
+
     fn tokenizer(&self) -> Tokenizer {
         // Frame 0 is left out: the baseline has it for free.
         let over_frames = |list: &[f64]| list[1..].iter().sum::<f64>() / (list.len() - 1) as f64;
@@ -157,6 +164,9 @@ impl Summary<'_> {
         let gain = self.mean(|s| over_frames(&s.reconstruction_psnr) - over_frames(&s.copy_first_psnr));
         let ssim = self.mean(|s| over_frames(&s.reconstruction_ssim));
         let ssim_baseline = self.mean(|s| over_frames(&s.copy_first_ssim));
+        let measured = self.found.scores.iter().all(|s| !s.reconstruction_lpips.is_empty());
+        let lpips = measured.then(|| self.mean(|s| over_frames(&s.reconstruction_lpips)));
+        let lpips_baseline = measured.then(|| self.mean(|s| over_frames(&s.copy_first_lpips)));
         let counts = &self.found.token_counts;
         Tokenizer {
             psnr_db: psnr.mean(),
@@ -169,6 +179,10 @@ impl Summary<'_> {
             ssim_ci95: ssim.interval(self.bootstrap),
             ssim_baseline: ssim_baseline.mean(),
             ssim_baseline_ci95: ssim_baseline.interval(self.bootstrap),
+            lpips: lpips.as_ref().map(GroupedMean::mean),
+            lpips_ci95: lpips.and_then(|mean| mean.interval(self.bootstrap)),
+            lpips_baseline: lpips_baseline.as_ref().map(GroupedMean::mean),
+            lpips_baseline_ci95: lpips_baseline.and_then(|mean| mean.interval(self.bootstrap)),
             codebook_size: counts.len(),
             codes_used: used(counts),
             perplexity: perplexity(counts),

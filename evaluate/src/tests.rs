@@ -5,10 +5,11 @@ use std::cell::Cell;
 
 use anyhow::Result;
 
-use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, Quiet, SETTINGS, distance, footage};
+use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, MeanDifference, Quiet, SETTINGS, distance, footage};
 use crate::measure::{Material, Measurement, Settings, Watch, Window, measure};
+use crate::perceptual::FrameDistance;
 use crate::pixels::PSNR_CAP_DB;
-use crate::report::{Lineage, Report, Speed};
+use crate::report::{Lineage, LpipsWeights, Report, Speed};
 use crate::summary::{Names, Origin, summarise};
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
@@ -25,6 +26,7 @@ fn origin() -> Origin {
         bootstrap_draws: 300,
         distances: vec![distance()],
         speed: Some(Speed { device: "cpu".into(), frames_per_second: 12.5, batch: 16, batch_frames_per_second: 80.0 }),
+        lpips_weights: None,
         warnings: Vec::new(),
     }
 }
@@ -36,9 +38,27 @@ fn measured(
     settings: &Settings,
     watch: &dyn Watch,
 ) -> Result<Option<Measurement>> {
+    measured_by(None, model, windows, videos, settings, watch)
+}
+
+/// The same, with frames also compared by a distance.
+fn measured_by(
+    frame_distance: Option<&dyn FrameDistance>,
+    model: &dyn WorldModel,
+    windows: &[Window],
+    videos: &[Video],
+    settings: &Settings,
+    watch: &dyn Watch,
+) -> Result<Option<Measurement>> {
     let load = |i: usize| Ok(videos[i].clone());
     let mean_frame = vec![128; videos[0].frame_len()];
-    measure(model, &Material { windows, load: &load, mean_frame: Some(&mean_frame) }, settings, watch)
+    let material = Material { windows, load: &load, mean_frame: Some(&mean_frame), frame_distance };
+    measure(model, &material, settings, watch)
+}
+
+/// Weights that may be called LPIPS.
+fn lpips_weights() -> LpipsWeights {
+    LpipsWeights { name: "LPIPS (alex)".into(), hash: "0123456789abcdef".into(), published_layers: true }
 }
 
 fn report_with(flaw: Flaw, settings: &Settings) -> Report {
@@ -231,8 +251,11 @@ fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
 fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value = serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
     old["schema_version"] = 1.into();
-    for key in ["distances", "effects", "speed"] {
+    for key in ["distances", "effects", "speed", "lpips_weights"] {
         old.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    for section in ["rollout", "tokenizer"] {
+        old[section].as_object_mut().unwrap().retain(|key, _| !key.starts_with("lpips"));
     }
     for key in ["psnr_mean_frame_db", "ssim", "ssim_copy_last", "ssim_reconstruction"] {
         old["rollout"].as_object_mut().unwrap().remove(key).unwrap();
@@ -282,6 +305,37 @@ fn rollouts_have_their_baselines() {
     assert!(at(&rollout.ssim_copy_last) < at(&report(Flaw::None).rollout.ssim));
 }
 
+/// Catches: LPIPS in a report that nobody gave weights for, or none where they were given; a curve under another's name or from another
+/// frame on; means of the tokenizer over the frame that the baseline has for free.
+#[test]
+fn lpips_is_there_with_weights_and_not_without() {
+    let without: serde_json::Value = serde_json::from_str(&report(Flaw::Late).to_json().unwrap()).unwrap();
+    assert!(without["lpips_weights"].is_null() && without["tokenizer"]["lpips"].is_null());
+    assert_eq!(without["rollout"]["lpips"], serde_json::json!([]));
+
+    let (windows, videos) = footage(6, 2);
+    let settings = Settings { prompt_frames: 3, ..SETTINGS };
+    let model = FakeWorld(Flaw::Late);
+    let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet).unwrap().unwrap();
+    let origin = Origin { lpips_weights: Some(lpips_weights()), ..origin() };
+    let report = summarise(&found, &windows, &names(), &settings, origin);
+    let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
+    for curve in [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction] {
+        assert_eq!(curve.iter().map(|p| p.t).collect::<Vec<_>>(), (3..FRAMES).collect::<Vec<_>>());
+    }
+    assert!(rollout.lpips_reconstruction.iter().all(|p| p.mean == 0.0), "this tokenizer is exact");
+    assert!(rollout.lpips[5].mean > 0.0 && rollout.lpips_copy_last[5].mean > rollout.lpips[5].mean);
+    assert!(rollout.lpips[5].ci95.is_some());
+    let mean = |list: &[f64]| list[1..].iter().sum::<f64>() / (FRAMES - 1) as f64;
+    let copy: f64 = found.scores.iter().map(|scores| mean(&scores.copy_first_lpips)).sum();
+    assert!((tokenizer.lpips_baseline.unwrap() - copy / 12.0).abs() < 1e-12);
+    assert_eq!((tokenizer.lpips, tokenizer.lpips_ci95), (Some(0.0), Some([0.0, 0.0])));
+
+    let page = crate::html::render(&report, &[]).unwrap();
+    assert!(page.contains("LPIPS (alex) of generated frames") && page.contains("0123456789abcdef"));
+    assert!(page.contains("is not verified"));
+}
+
 /// Catches: an unknown distance that is written as if nobody had asked for it.
 #[test]
 fn only_what_may_be_absent_is_null() {
@@ -310,8 +364,9 @@ fn fixture_report() {
     );
     let settings = Settings { scenes: 3, held: 2, ..SETTINGS };
     let (windows, videos) = footage(6, 4);
-    let found = measured(&FakeWorld(Flaw::Imperfect), &windows, &videos, &settings, &Quiet).unwrap().unwrap();
-    let mut origin = origin();
+    let model = FakeWorld(Flaw::Imperfect);
+    let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet).unwrap().unwrap();
+    let mut origin = Origin { lpips_weights: Some(lpips_weights()), ..origin() };
     origin.lineage = Lineage {
         data: "0f".repeat(32),
         tokenizer: "1f0c5a90b7d1e2aa".into(),

@@ -12,6 +12,7 @@ use genie_stage::stop::Stop;
 use crate::distance::{Draws, Encoders, Gathering, Groups, RealClips};
 use crate::measure::{Material, Measurement, Settings, Watch, Window, measure};
 use crate::parts::Parts;
+use crate::perceptual::FrameDistance;
 use crate::report::{Distance, Speed};
 use crate::rows::Stamp;
 use crate::speed::{self, speed};
@@ -27,6 +28,8 @@ pub struct Work<'a> {
     pub load: &'a dyn Fn(usize) -> Result<Video>,
     /// The mean of training footage, where there is any.
     pub mean_frame: Option<&'a [u8]>,
+    /// How different frames look, where somebody can tell.
+    pub frame_distance: Option<&'a dyn FrameDistance>,
     /// Where the models run, for people.
     pub device: &'a str,
     pub settings: &'a Settings,
@@ -74,7 +77,8 @@ impl Work<'_> {
             progress.found(kept.into_iter().map(|batch| settings.work(batch)).sum::<usize>() as u64);
         }
         let watch = Measuring { work: self, progress, gathering, parts };
-        let material = Material { windows, load: self.load, mean_frame: self.mean_frame };
+        let &Work { load, mean_frame, frame_distance, .. } = self;
+        let material = Material { windows, load, mean_frame, frame_distance };
         let Some(found) = measure(self.model, &material, settings, &watch)? else { return Ok(None) };
         watch.progress.finish();
         let timing = Reading { progress: Progress::new("speed", speed::WORK as u64), stop: self.stop };

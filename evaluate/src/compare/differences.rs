@@ -6,7 +6,7 @@ use crate::compare::metric::Name;
 use crate::compare::side::Side;
 
 /// What must be the same for numbers to compare, and how it is called.
-const SAME: [(&str, &str); 12] = [
+const SAME: [(&str, &str); 13] = [
     ("/lineage/data", "the clips"),
     ("/counts/windows", "the number of windows"),
     ("/counts/window_frames", "the frames of a window"),
@@ -18,6 +18,7 @@ const SAME: [(&str, &str); 12] = [
     ("/lineage/config/temperature", "the sampler's temperature"),
     ("/lineage/config/order", "the sampler's order"),
     ("/lineage/config/seed", "the seed"),
+    ("/lpips_weights/hash", "the weights of LPIPS"),
     ("/schema_version", "the version of the report"),
 ];
 

@@ -66,6 +66,8 @@ const EFFECTS: &str = "no held-out recording says what moved";
 const FVD: &str = "it was made without the weights of I3D (--i3d)";
 const I3D: &str = "it was made without other weights of I3D";
 const CLIPS: &str = "too few or too short windows, or a report of schema 1";
+const LPIPS: &str = "it was made without the weights of LPIPS (--lpips)";
+const SCHEMA_3: &str = "its windows have no such frame, or it is of a schema before 3";
 const ALWAYS: &str = "the report is damaged";
 
 fn is_fvd(distance: &Value) -> bool {
@@ -141,6 +143,9 @@ pub const METRICS: &[Metric] = {
             2,
             FRAMES,
         ),
+        metric("ssim", Curve("/rollout/ssim"), MeanAt(|s, i| s.inferred_ssim.get(i).copied()), 3, SCHEMA_3),
+        metric("lpips", Curve("/rollout/lpips"), MeanAt(|s, i| s.inferred_lpips.get(i).copied()), 3, LPIPS),
+        metric("consistency", Number("/effects/consistency/explained"), No, 3, SCHEMA_3),
         metric("nmi", Number("/action_agreement/nmi"), Nmi(truth), 3, TRUTH),
         metric("nmi_shuffled", Number("/action_agreement/nmi_shuffled"), No, 3, TRUTH),
         metric("accuracy", Number("/action_agreement/accuracy"), Accuracy(truth), 3, TRUTH),
@@ -169,10 +174,13 @@ pub const METRICS: &[Metric] = {
             ALWAYS,
         ),
         metric("tokenizer_ssim", Number("/tokenizer/ssim"), Mean(|s| over_frames(&s.reconstruction_ssim)), 3, ALWAYS),
+        metric("tokenizer_lpips", Number("/tokenizer/lpips"), Mean(|s| over_frames(&s.reconstruction_lpips)), 3, LPIPS),
         metric("tokenizer_codes_used", Number("/tokenizer/codes_used"), Counts(tokens, used_codes), 0, ALWAYS),
         metric("tokenizer_perplexity", Number("/tokenizer/perplexity"), Counts(tokens, perplexity), 1, ALWAYS),
         metric("lam_codes_used", Number("/lam/codes_used"), Counts(actions, used_codes), 0, ALWAYS),
         metric("lam_perplexity", Number("/lam/perplexity"), Counts(actions, perplexity), 1, ALWAYS),
+        metric("frames_per_second", Number("/speed/frames_per_second"), No, 1, SCHEMA_3),
+        metric("batch_frames_per_second", Number("/speed/batch_frames_per_second"), No, 1, SCHEMA_3),
     ]
 };
 

@@ -84,6 +84,7 @@ impl Place {
             frames: FRAMES,
             load: &|index| Ok(self.videos[index].clone()),
             mean_frame: None,
+            frame_distance: None,
             device: "cpu",
             settings,
             bootstrap: 50,
@@ -104,6 +105,7 @@ impl Place {
                 bootstrap_draws: 50,
                 distances,
                 speed: None,
+                lpips_weights: None,
                 warnings: Vec::new(),
             };
             let report = summarise(&found, &self.windows, &Names::default(), settings, origin).to_json().unwrap();

@@ -1,6 +1,6 @@
 //! Everything Burn: the ST-transformer, quantizers, the video tokenizer, the latent action model (LAM), the MaskGIT dynamics model and its
 //! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024]; and the networks that
-//! distances between sets of clips are measured with: I3D, and a small clip encoder of the project's own.
+//! distances are measured with: I3D and a small clip encoder of the project's own between sets of clips, LPIPS between frames.
 //!
 //! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
 //! Burn's types and the choice of backend stay inside, so that the stages compile without them.
@@ -32,9 +32,11 @@ mod i3d;
 mod kernels;
 mod lam;
 mod layers;
+mod lpips;
 mod precision;
 mod sampler;
 mod shuffle;
+mod state_dict;
 #[cfg(test)]
 mod testing;
 mod tokenizer;
@@ -51,6 +53,7 @@ pub use frames::{FrameSize, RGB};
 pub use i3d::{I3d, I3dPreset};
 pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
+pub use lpips::Lpips;
 pub use precision::Precision;
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};

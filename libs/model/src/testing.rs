@@ -1,6 +1,7 @@
-//! What this crate's tests share: small videos, a run's directory, a short training loop, exact comparison by frame.
+//! What this crate's tests share: small videos, a run's directory, a short training loop, exact comparison by frame, made-up networks.
 
 mod fixture;
+mod made_up;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -25,6 +26,7 @@ use crate::estimate::Estimate;
 use crate::train::{Loss, StepReport, Task, TrainConfig, Watch, train};
 
 pub use fixture::Fixture;
+pub use made_up::{made_up_bytes, reference, reference_json, uniform, write_safetensors};
 
 /// The backend that models train on here.
 pub type Ad = Autodiff<Flex>;

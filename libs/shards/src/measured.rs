@@ -59,17 +59,22 @@ pub struct WindowScores {
     /// The tokenizer's reconstruction, all frames.
     pub reconstruction_psnr: Vec<f64>,
     pub reconstruction_ssim: Vec<f64>,
+    /// LPIPS, here as below, is empty where its weights were not given.
+    pub reconstruction_lpips: Vec<f64>,
     /// A copy of the first frame, all frames.
     pub copy_first_psnr: Vec<f64>,
     pub copy_first_ssim: Vec<f64>,
+    pub copy_first_lpips: Vec<f64>,
     /// A copy of the last prompt frame, generated frames.
     pub copy_last_psnr: Vec<f64>,
     pub copy_last_ssim: Vec<f64>,
+    pub copy_last_lpips: Vec<f64>,
     /// The one picture that training footage is on average, generated frames; empty without any.
     pub mean_frame_psnr: Vec<f64>,
     /// Rollouts with the window's own actions, generated frames.
     pub inferred_psnr: Vec<f64>,
     pub inferred_ssim: Vec<f64>,
+    pub inferred_lpips: Vec<f64>,
     /// With random actions: means over the draws.
     pub random_psnr: Vec<f64>,
     /// With its own actions shuffled in time: means over the draws.
@@ -112,16 +117,20 @@ macro_rules! curves {
 }
 
 /// All lists of numbers among the scores, in the order of the schema.
-const CURVES: [Curve; 19] = curves![
+const CURVES: [Curve; 23] = curves![
     "reconstruction_psnr": reconstruction_psnr,
     "reconstruction_ssim": reconstruction_ssim,
+    "reconstruction_lpips": reconstruction_lpips,
     "copy_first_psnr": copy_first_psnr,
     "copy_first_ssim": copy_first_ssim,
+    "copy_first_lpips": copy_first_lpips,
     "copy_last_psnr": copy_last_psnr,
     "copy_last_ssim": copy_last_ssim,
+    "copy_last_lpips": copy_last_lpips,
     "mean_frame_psnr": mean_frame_psnr,
     "inferred_psnr": inferred_psnr,
     "inferred_ssim": inferred_ssim,
+    "inferred_lpips": inferred_lpips,
     "random_psnr": random_psnr,
     "shuffled_psnr": shuffled_psnr,
     "moved_scroll_x": moved.scroll_x,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::compare::metric::names;
 use crate::fake::{ACTION_NAMES, FakeWorld, Flaw, Quiet, footage};
-use crate::measure::{Settings, measure};
+use crate::measure::{Material, Settings, measure};
 use crate::report::Lineage;
 use crate::rows::Stamp;
 use crate::summary::{Names, Origin, summarise};
@@ -14,10 +14,12 @@ type Windows = BTreeMap<(String, u32), MeasuredWindow>;
 
 /// The report of a model, and its rows.
 fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows) {
-    let settings = Settings { prompt_frames, samples: 1, batch: 8, seed: 0, scenes: 0, held: 0, true_actions: false };
+    let settings =
+        Settings { prompt_frames, samples: 1, batch: 8, seed: 0, scenes: 0, held: 0, starts: 8, true_actions: false };
     let (windows, videos) = footage(sources, 4);
     let load = |index: usize| Ok(videos[index].clone());
-    let found = measure(&FakeWorld(flaw), &windows, &load, &settings, &Quiet).unwrap().unwrap();
+    let material = Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
+    let found = measure(&FakeWorld(flaw), &material, &settings, &Quiet).unwrap().unwrap();
     let stamp = Stamp { report: "r".into(), dynamics: "d".into(), prompt_frames };
     let rows = windows.iter().zip(&found.scores).map(|(window, scores)| stamp.row(window, scores, Vec::new()));
     let rows = rows.map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect();
@@ -28,6 +30,8 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
         windows_asked: windows.len(),
         bootstrap_draws: 100,
         distances: Vec::new(),
+        speed: None,
+        lpips_weights: None,
         warnings: Vec::new(),
     };
     let report = summarise(&found, &windows, &Names { effects: actions.clone(), actions }, &settings, origin);

@@ -1,36 +1,16 @@
 //! Against `tests/reference/i3d.py`, which writes the network down on its own, and on files as people have them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::Deserialize;
 
 use super::preprocess::prepare;
 use super::table::{Param, checksum, params};
-use super::weights::{Values, Weights, read};
+use super::weights::Weights;
 use super::*;
-
-fn reference(name: &str) -> Utf8PathBuf {
-    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference").join(name)
-}
-
-fn fixture<T: serde::de::DeserializeOwned>(name: &str) -> T {
-    serde_json::from_slice(&std::fs::read(reference(name)).unwrap()).unwrap()
-}
-
-/// 24-bit numbers in [-1, 1): splitmix64 of FNV-1a of the name, and the position.
-fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
-    let seed = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (1..=count as u64).map(move |position| {
-        let z = seed.wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) >> 40) as f64 / 8_388_608.0 - 1.0
-    })
-}
+use crate::state_dict::Values;
+use crate::testing::{made_up_bytes, reference_json, uniform, write_safetensors};
 
 fn made_up(name: &str, shape: &[usize]) -> Values {
     let fan_in: usize = shape[1..].iter().product();
@@ -53,10 +33,6 @@ fn made_up_weights() -> BTreeMap<String, Values> {
     params().into_iter().map(|param| (param.name.to_owned(), made_up(param.name, &param.shape))).collect()
 }
 
-fn clip(name: &str, bytes: usize) -> Vec<u8> {
-    uniform(name, bytes).map(|value| ((value + 1.0) * 128.0).floor() as u8).collect()
-}
-
 #[derive(Deserialize)]
 struct Reference {
     frames: usize,
@@ -73,28 +49,13 @@ fn error(found: &[f32], expected: &[f64]) -> f64 {
     (apart / square(&mut expected.iter().copied())).sqrt()
 }
 
-/// A file of safetensors, as short as can be.
-fn write_safetensors(path: &Utf8Path, tensors: &BTreeMap<String, Values>) {
-    let (mut header, mut bytes) = (String::new(), Vec::new());
-    for (name, values) in tensors {
-        let start = bytes.len();
-        bytes.extend(values.data.iter().flat_map(|value| value.to_le_bytes()));
-        let separator = if header.is_empty() { '{' } else { ',' };
-        let (shape, end) = (&values.shape, bytes.len());
-        write!(header, r#"{separator}"{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#)
-            .unwrap();
-    }
-    header.push('}');
-    std::fs::write(path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes].concat()).unwrap();
-}
-
 /// Catches: any difference from the graph (padding, pooling, ε, the order of branches, the head), a kernel read in another order, a
 /// name of hassony2 given to another tensor, made-up weights that pass as genuine.
 #[test]
 fn logits_are_those_of_the_reference() {
-    let expected: Reference = fixture("i3d.json");
+    let expected: Reference = reference_json("i3d.json");
     let size = (expected.height, expected.width);
-    let frames = clip("clip", expected.frames * size.0 * size.1 * 3);
+    let frames = made_up_bytes("clip", expected.frames * size.0 * size.1 * 3);
     let dir = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(dir.path()).unwrap().join("hassony2.safetensors");
     let ours = made_up_weights();
@@ -127,9 +88,9 @@ struct Resized {
 /// in another order.
 #[test]
 fn frames_are_resized_as_pytorch_and_tensorflow_do() {
-    for case in fixture::<Vec<Resized>>("resize.json") {
+    for case in reference_json::<Vec<Resized>>("resize.json") {
         let dims = [1, case.frames, case.height, case.width];
-        let bytes = clip("resize", dims.iter().product::<usize>() * 3);
+        let bytes = made_up_bytes("resize", dims.iter().product::<usize>() * 3);
         let found = prepare(case.preset, &bytes, dims, case.side);
         assert_eq!(found.len(), case.values.len());
         let worst = found.iter().zip(&case.values).map(|(&a, &b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
@@ -141,7 +102,7 @@ fn frames_are_resized_as_pytorch_and_tensorflow_do() {
 /// weights would never be known as such.
 #[test]
 fn checksums_are_tensorflows() {
-    for (name, expected) in fixture::<Reference>("i3d.json").checksums {
+    for (name, expected) in reference_json::<Reference>("i3d.json").checksums {
         let shape = params().into_iter().find(|param| param.name == name).unwrap().shape;
         let values = made_up(&name, &shape);
         assert_eq!(checksum(&values.data, &values.shape), expected, "{name}");
@@ -195,18 +156,6 @@ fn the_table_is_whole() {
     assert_eq!(numbers, 12_711_881 - 57, "without the counts of batches");
 }
 
-/// Catches: names that are renumbered on reading (`branch_3.1` has no `branch_3.0`), integers read as weights, halves misread,
-/// the prefix of `DataParallel`.
-#[test]
-fn a_pytorch_file_is_read_as_it_is() {
-    let tensors = read(&reference("state_dict.pt")).unwrap();
-    let names: Vec<_> = tensors.keys().map(String::as_str).collect();
-    assert_eq!(names, ["logits.conv3d.bias", "mixed_3b.branch_3.1.conv3d.weight"]);
-    assert_eq!(tensors["logits.conv3d.bias"].data, [0.5, -2.0]);
-    let kernel = Values { shape: vec![3, 2], data: vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0] };
-    assert_eq!(tensors["mixed_3b.branch_3.1.conv3d.weight"], kernel);
-}
-
 /// Catches: a network that is run with a tensor missing or of another model, and a message that does not say which or what to give.
 #[test]
 fn a_file_that_is_not_i3d_is_refused() {
@@ -218,14 +167,6 @@ fn a_file_that_is_not_i3d_is_refused() {
     tensors.insert("logits.conv3d.bias".into(), Values { shape: vec![600], data: vec![0.0; 600] });
     let error = Weights::name(tensors).err().unwrap();
     assert!(error.contains("logits.conv3d.bias is [600], but [400]"), "{error}");
-}
-
-/// Catches: a `TorchScript` program that fails with a riddle about pickles.
-#[test]
-fn a_torchscript_program_is_refused_with_the_way_out() {
-    let path = reference("torchscript.pt");
-    let error = Weights::load(&path).err().unwrap().to_string();
-    assert!(error.contains("state_dict()") && error.contains(path.as_str()), "{error}");
 }
 
 /// Catches: a panic where a user gives clips that are too short, or of another size.

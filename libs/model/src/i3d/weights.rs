@@ -1,26 +1,15 @@
 //! The user's weights: read, named, and compared with the genuine ones.
 //!
-//! A file is one of `PyTorch` (`torch.save` of a state dict) or of safetensors, with the names of either common port; where its
-//! names are others, tensors are recognised by their checksums. Which values a file must have is known (`table.rs`), so that a
-//! number is only ever called FVD when it came from the weights that FVD is defined by.
+//! A file has the names of either common port; where its names are others, tensors are recognised by their checksums. Which values
+//! a file must have is known (`table.rs`), so that a number is only ever called FVD when it came from the weights that FVD is defined by.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 
-use burn::store::pytorch::PytorchReader;
-use burn::store::{ModuleStore, SafetensorsStore, TensorSnapshot};
 use camino::Utf8Path;
 
 use super::table::{Param, checksum, params};
 use crate::ModelError;
-
-/// A tensor's shape and values.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Values {
-    pub shape: Vec<usize>,
-    pub data: Vec<f32>,
-}
+use crate::state_dict::{Values, read};
 
 /// All tensors of the network by the table's names.
 pub(super) struct Weights {
@@ -128,55 +117,4 @@ fn recognised(params: &[Param], tensors: &BTreeMap<String, Values>) -> BTreeMap<
     let scales = params.iter().filter(|param| param.checksum.is_none() && !found.is_empty());
     let scales: Vec<_> = scales.map(|param| (param.name.to_owned(), ones(param))).collect();
     found.into_iter().chain(scales).collect()
-}
-
-/// The tensors of a file that are floats, by its names.
-pub(super) fn read(path: &Utf8Path) -> Result<BTreeMap<String, Values>, ModelError> {
-    let wrong = |error: &dyn std::fmt::Display| ModelError::checkpoint(path, error);
-    if path.extension() == Some("safetensors") {
-        let mut store = SafetensorsStore::from_file(path.as_std_path()).map_indices_contiguous(false);
-        let tensors = store.get_all_snapshots().map_err(|error| wrong(&error))?;
-        return floats(tensors).map_err(|error| wrong(&error));
-    }
-    if is_torchscript(path).map_err(ModelError::io(path))? {
-        return Err(wrong(&format!(
-            "is a TorchScript program, and only its weights are needed: `python -c \"import torch; \
-             torch.save(torch.jit.load('{path}', map_location='cpu').state_dict(), 'i3d_state_dict.pt')\"` writes them to a file that can be given here"
-        )));
-    }
-    let reader = PytorchReader::new(path.as_std_path()).map_err(|error| wrong(&error))?;
-    floats(reader.tensors()).map_err(|error| wrong(&error))
-}
-
-fn floats<'a>(
-    tensors: impl IntoIterator<Item = (&'a String, &'a TensorSnapshot)>,
-) -> Result<BTreeMap<String, Values>, String> {
-    let mut values = BTreeMap::new();
-    for (name, tensor) in tensors {
-        if !tensor.dtype.is_float() {
-            continue;
-        }
-        let data = tensor.to_data().map_err(|error| format!("{name} cannot be read: {error}"))?;
-        let shape = data.shape.to_vec();
-        let data = data.convert::<f32>().to_vec().map_err(|error| format!("{name} cannot be read: {error:?}"))?;
-        // `DataParallel` puts its own name before all others.
-        let name = name.strip_prefix("module.").unwrap_or(name);
-        values.insert(name.to_owned(), Values { shape, data });
-    }
-    Ok(values)
-}
-
-/// Whether the file is a zip archive with the constants of a `TorchScript` program. Names are at an archive's end.
-fn is_torchscript(path: &Utf8Path) -> std::io::Result<bool> {
-    const MARK: &[u8] = b"constants.pkl";
-    let mut file = File::open(path)?;
-    let mut start = [0; 4];
-    if file.read(&mut start)? < start.len() || start != *b"PK\x03\x04" {
-        return Ok(false);
-    }
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(1 << 20)))?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
-    Ok(end.windows(MARK.len()).any(|window| window == MARK))
 }
