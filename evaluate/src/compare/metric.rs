@@ -10,7 +10,6 @@ use genie_stage::config::nearest;
 use serde_json::Value;
 
 use crate::bootstrap::Interval;
-use crate::information::{perplexity, used};
 
 /// Where a number is in `report.json`.
 #[derive(Debug, Clone, Copy)]
@@ -26,14 +25,14 @@ pub enum Place {
 /// What a number is made of, window by window, where it is: what its bootstrap needs.
 #[derive(Clone, Copy)]
 pub enum PerWindow {
-    /// It is not.
+    /// It is not, or no interval is worked out for it.
     No,
     /// A mean of this.
     Mean(fn(&WindowScores) -> f64),
     /// A mean of this at a position among the generated frames.
     MeanAt(fn(&WindowScores, usize) -> Option<f64>),
-    /// A function of the sums of these counts.
-    Counts(fn(&WindowScores) -> Vec<u64>, fn(&[u64]) -> f64),
+    /// The perplexity of the sums of these counts.
+    Perplexity(fn(&WindowScores) -> Vec<u64>),
     /// NMI of latent actions with this truth.
     Nmi(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
     /// Accuracy of the same.
@@ -112,13 +111,9 @@ fn difference(a: &[f64], b: &[f64], at: usize) -> Option<f64> {
     Some(a.get(at)? - b.get(at)?)
 }
 
-fn used_codes(counts: &[u64]) -> f64 {
-    used(counts) as f64
-}
-
 /// All of them, in the order they are shown.
 pub const METRICS: &[Metric] = {
-    use PerWindow::{Accuracy, Counts, Mean, MeanAt, Nmi, No};
+    use PerWindow::{Accuracy, Mean, MeanAt, Nmi, No, Perplexity};
     use Place::{Curve, Distance, Number};
     &[
         metric(
@@ -175,10 +170,10 @@ pub const METRICS: &[Metric] = {
         ),
         metric("tokenizer_ssim", Number("/tokenizer/ssim"), Mean(|s| over_frames(&s.reconstruction_ssim)), 3, ALWAYS),
         metric("tokenizer_lpips", Number("/tokenizer/lpips"), Mean(|s| over_frames(&s.reconstruction_lpips)), 3, LPIPS),
-        metric("tokenizer_codes_used", Number("/tokenizer/codes_used"), Counts(tokens, used_codes), 0, ALWAYS),
-        metric("tokenizer_perplexity", Number("/tokenizer/perplexity"), Counts(tokens, perplexity), 1, ALWAYS),
-        metric("lam_codes_used", Number("/lam/codes_used"), Counts(actions, used_codes), 0, ALWAYS),
-        metric("lam_perplexity", Number("/lam/perplexity"), Counts(actions, perplexity), 1, ALWAYS),
+        metric("tokenizer_codes_used", Number("/tokenizer/codes_used"), No, 0, ALWAYS),
+        metric("tokenizer_perplexity", Number("/tokenizer/perplexity"), Perplexity(tokens), 1, ALWAYS),
+        metric("lam_codes_used", Number("/lam/codes_used"), No, 0, ALWAYS),
+        metric("lam_perplexity", Number("/lam/perplexity"), Perplexity(actions), 1, ALWAYS),
         metric("frames_per_second", Number("/speed/frames_per_second"), No, 1, SCHEMA_3),
         metric("batch_frames_per_second", Number("/speed/batch_frames_per_second"), No, 1, SCHEMA_3),
     ]

@@ -95,11 +95,16 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
         };
         text::render(&sides, &table, &all.into_iter().filter(shown).collect::<Vec<_>>())
     };
-    io::stdout().lock().write_all(text.as_bytes())?;
+    let written = io::stdout().lock().write_all(text.as_bytes());
     for gate in &asked {
         gate.tell();
     }
-    Ok(if asked.iter().any(|gate| gate.failed) { Exit::Failed(FAILED) } else { Exit::Done })
+    // Before what became of the text: a reader that went away (`… | head`) is no error, and opens no gate.
+    if asked.iter().any(|gate| gate.failed) {
+        return Ok(Exit::Failed(FAILED));
+    }
+    written?;
+    Ok(Exit::Done)
 }
 
 /// What was asked of the last report, and what it says.

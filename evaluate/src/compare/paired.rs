@@ -11,6 +11,7 @@ use genie_shards::MeasuredWindow;
 use crate::agreement::{ByGroup, Pairs};
 use crate::bootstrap::{Bootstrap, GroupedMean, Interval, numbered};
 use crate::compare::metric::{Name, PerWindow};
+use crate::information::perplexity;
 
 /// How far what is computed from the windows may be from what the report says.
 const EXACT: f64 = 1e-6;
@@ -47,7 +48,7 @@ impl<'a> Paired<'a> {
     /// When it has none; says why.
     pub fn interval(&self, name: Name, difference: f64) -> Result<Interval, String> {
         let rows: Vec<_> = match name.metric.per_window {
-            PerWindow::No => return Err("not made of windows one by one".to_owned()),
+            PerWindow::No => return Err("no interval is worked out for such numbers".to_owned()),
             PerWindow::Nmi(truth) | PerWindow::Accuracy(truth) => {
                 self.rows.iter().filter(|pair| pair.iter().all(|row| truth(row).is_some())).copied().collect()
             }
@@ -90,7 +91,7 @@ fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) ->
             let mean = GroupedMean::new(groups, values.collect::<Option<Vec<_>>>()?);
             Some(Box::new(move |draw| mean.weighted(draw)))
         }
-        PerWindow::Counts(counts, value) => {
+        PerWindow::Perplexity(counts) => {
             let mut sums: Vec<Vec<u64>> = vec![Vec::new(); groups];
             for (row, group) in windows {
                 add(&mut sums[*group], &counts(&row.scores), 1);
@@ -98,7 +99,7 @@ fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) ->
             Some(Box::new(move |draw| {
                 let mut total = Vec::new();
                 sums.iter().zip(draw).for_each(|(counts, &times)| add(&mut total, counts, u64::from(times)));
-                value(&total)
+                perplexity(&total)
             }))
         }
         PerWindow::Nmi(truth) => {
