@@ -101,5 +101,5 @@ reference: ## Compute again, in PyTorch, what the models' tests compare with
 	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
 	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" -B tests/reference/fixtures.py
 
-bench-train: build ## Measure a training step of each model, and the same in PyTorch where there is one (GENIE_PYTHON=)
+bench-train: build ## Measure a training step of each model and encoding, and the same in PyTorch where there is one (GENIE_PYTHON=)
 	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$(realpath "$$PIPELINE")" $(if $(DEVICE),--device $(DEVICE))

@@ -24,7 +24,8 @@ use crate::runs::{Ended, Run};
 
 /// Pixels that go through a model at once, in whole clips. More do not make a CPU faster, and take memory (LOG.md, 2026-11-25); a GPU is not busy with
 /// less. A model at work needs some hundred bytes for each.
-fn pixels_at_once(device: Device) -> usize {
+#[must_use]
+pub fn pixels_at_once(device: Device) -> usize {
     if device == Device::Cpu { 1 << 17 } else { 1 << 22 }
 }
 

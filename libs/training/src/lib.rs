@@ -27,7 +27,7 @@ pub use chain::{Chain, Sections};
 pub use clips::{Clips, footage};
 pub use codes::CodeVideo;
 pub use export::{ExportArgs, export};
-pub use fill::{WindowModel, fill};
+pub use fill::{WindowModel, fill, pixels_at_once};
 pub use fit::{Fitted, fit};
 pub use gc::{GcArgs, gc};
 pub use labeller::Labeller;

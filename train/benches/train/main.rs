@@ -1,5 +1,5 @@
-//! `make bench-train`: how long a training step of each model of a config takes here, what it is spent on, and how long the same step takes in PyTorch
-//! (eager and compiled), in one run on this machine.
+//! `make bench-train`: how long a training step of each model of a config takes here, what it is spent on, how fast frames are encoded, and how long the same
+//! takes in PyTorch (eager and compiled), in one run on this machine.
 //!
 //! Data are random: what a step costs does not depend on them. Ours and PyTorch take turns, three rounds; medians of medians are compared. PyTorch's data
 //! are in memory before its clock starts, ours are drawn and read beside the steps, as in training.
@@ -9,6 +9,7 @@
 #![allow(clippy::cast_precision_loss, reason = "for people: no count here needs more than 52 bits")]
 
 mod data;
+mod encode;
 mod peer;
 
 use anyhow::{Context as _, Result};
@@ -21,7 +22,11 @@ use genie_training::Sections;
 use data::{Noise, windows};
 use peer::{Peer, Task};
 
-/// How long a training step takes
+// As in the binaries: without it a step takes a quarter longer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long a training step takes, and how fast frames are encoded
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -32,7 +37,7 @@ struct Cli {
     /// Where ours runs: cpu or cuda[:n]
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Steps a round that are measured, after a few that are not
+    /// Steps, and batches that are encoded, a round that are measured, after a few that are not
     #[arg(long, default_value_t = 30)]
     steps: usize,
     /// What cargo gives to every benchmark
@@ -120,7 +125,14 @@ fn main() -> Result<()> {
         }
         println!("{}", row(name, &reports, median(eager), median(compiled)));
     }
+
+    print!("\n{}", encode::table(&tokenizer, &video, device, peer.as_ref(), cli.steps)?);
     Ok(())
+}
+
+/// PyTorch's value, and how much longer ours takes.
+fn beside(ours: f64, theirs: f64, told: &dyn Fn(f64) -> String) -> String {
+    if theirs.is_nan() { "–".to_owned() } else { format!("{}, ours takes {:.2}×", told(theirs), ours / theirs) }
 }
 
 fn row(name: &str, reports: &[StepReport], eager: f64, compiled: f64) -> String {
@@ -133,12 +145,7 @@ fn row(name: &str, reports: &[StepReport], eager: f64, compiled: f64) -> String 
         of(&|report| report.speed.optimizer_share),
     ];
     let shares = shares.map(|share| format!("{:.0} %", share * 100.0)).join(", ");
-    let peer = |theirs: f64| {
-        if theirs.is_nan() {
-            return "–".to_owned();
-        }
-        format!("{:.1} ms, ours takes {:.2}×", theirs * 1e3, seconds / theirs)
-    };
+    let peer = |theirs: f64| beside(seconds, theirs, &|theirs| format!("{:.1} ms", theirs * 1e3));
     format!(
         "| {name} | {:.1} | {shares} | {:.0} | {:.1} | {} | {} |",
         seconds * 1e3,

@@ -1,4 +1,4 @@
-"""A training step of each model in PyTorch, for `make bench-train`: eager and compiled, on random data of the config's sizes.
+"""A training step of each model, and encoding, in PyTorch, for `make bench-train`: eager and compiled, on random data of the config's sizes.
 
 stdin: one JSON object (see main.rs). stdout: one JSON object a variant, {"variant": "eager", "seconds": median of the steps}.
 """
@@ -18,6 +18,16 @@ import model  # noqa: E402
 
 # What the fixtures need is in the way of a compiler, and costs time.
 model.apart = lambda margins: None
+
+
+def attention(self, x, causal):
+    """The reference's, with frames and windows in one dimension: PyTorch's fast kernels take no more than four."""
+    query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(-2, -3).flatten(0, 1) for part in self.qkv(self.norm(x)).chunk(3, -1))
+    mixed = F.scaled_dot_product_attention(self.query_norm(query), self.key_norm(key), value, is_causal=causal)
+    return self.output(mixed.transpose(-2, -3).flatten(-2).unflatten(0, x.shape[:2]))
+
+
+model.Attention.forward = attention
 
 
 class ConvolutionLam(model.Lam):
@@ -47,6 +57,30 @@ def tokenizer(task):
     net = model.Tokenizer(**task["model"])
     frames = torch.rand(task["batch"], task["span"], *task["model"]["size"], 3)
     return net, lambda: net(frames)[2]
+
+
+def codes(quantizer, x):
+    """A quantizer's codes and nothing that only training needs."""
+    x = quantizer.project(x)
+    if quantizer.mean is not None:
+        x = x - quantizer.mean
+    if quantizer.levels:
+        levels = torch.tensor(quantizer.levels)
+        digits = (torch.sigmoid(x) * (levels - 1)).round().long()
+        return (digits * torch.cumprod(torch.tensor([1, *quantizer.levels[:-1]]), 0)).sum(-1)
+    return (F.normalize(x, dim=-1) @ F.normalize(quantizer.codebook, dim=-1).T).argmax(-1)
+
+
+def encode(task):
+    net = model.Tokenizer(**task["model"])
+    frames = torch.randint(256, (task["batch"], task["model"]["frames"], *task["model"]["size"], 3), dtype=torch.uint8)
+
+    def tokens():
+        patches = model.patchify(frames.float() / 255, net.patch)
+        coded = net.encoder(net.encoder_positions(net.embed(patches)))
+        return codes(net.quantizer, coded.flatten(0, 2)).to(torch.uint16)
+
+    return net, tokens
 
 
 def lam(task):
@@ -88,16 +122,24 @@ def optimizers(net, kind):
     return both
 
 
-def measure(net, loss, task):
+def training(net, loss, task):
     steps = optimizers(net, task["optimizer"])
-    times = []
-    for _ in range(task["warm"] + task["steps"]):
-        began = time.perf_counter()
+
+    def step():
         loss().backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for optimizer in steps:
             optimizer.step()
             optimizer.zero_grad()
+
+    return step
+
+
+def measure(step, task):
+    times = []
+    for _ in range(task["warm"] + task["steps"]):
+        began = time.perf_counter()
+        step()
         times.append(time.perf_counter() - began)
     return statistics.median(times[task["warm"] :])
 
@@ -107,14 +149,18 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(task["threads"])
     for variant in ("eager", "compiled"):
-        net, loss = {"tokenizer": tokenizer, "lam": lam, "dynamics": dynamics}[task["kind"]](task)
+        made = {"tokenizer": tokenizer, "lam": lam, "dynamics": dynamics, "encode": encode}
+        net, forward = made[task["kind"]](task)
         with torch.no_grad():
             for p in net.parameters():
                 p.normal_(0, 0.05)
-        net.train()
+        encodes = task["kind"] == "encode"
+        net.train(not encodes)
         if variant == "compiled":
-            loss = torch.compile(loss)
-        print(json.dumps({"variant": variant, "seconds": measure(net, loss, task)}), flush=True)
+            forward = torch.compile(forward)
+        with torch.set_grad_enabled(not encodes):
+            step = forward if encodes else training(net, forward, task)
+            print(json.dumps({"variant": variant, "seconds": measure(step, task)}), flush=True)
 
 
 main()

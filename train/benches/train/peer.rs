@@ -1,4 +1,4 @@
-//! The same step in PyTorch: what `peer.py` is asked, and its answer.
+//! The same in PyTorch: what `peer.py` is asked, and its answer.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ pub struct Peer {
     python: String,
 }
 
-/// What a step is, in PyTorch's words.
+/// What is to be done, in PyTorch's words.
 pub struct Task(Value);
 
 impl Peer {
@@ -30,7 +30,7 @@ impl Peer {
         None
     }
 
-    /// Median seconds of a step, eager and compiled.
+    /// Median seconds of a step, or of a batch that is encoded, eager and compiled.
     ///
     /// # Errors
     /// When Python fails.
@@ -72,6 +72,18 @@ fn quantizer(config: &QuantizerConfig) -> Value {
     value
 }
 
+fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Value {
+    json!({
+        "encoder": stack(&config.encoder),
+        "decoder": stack(&config.decoder),
+        "quantizer": quantizer(&config.quantizer),
+        "frames": config.frames,
+        "size": [size.0, size.1],
+        "patch": config.patch,
+        "changed_pixel_weight": config.changed_pixel_weight,
+    })
+}
+
 fn optimizer(train: &TrainConfig) -> &'static str {
     match train.optimizer {
         OptimizerKind::AdamW => "adamw",
@@ -87,16 +99,13 @@ impl Task {
             "batch": config.windows_a_part() * config.train.accumulate,
             "span": config.span(),
             "optimizer": optimizer(&config.train),
-            "model": {
-                "encoder": stack(&config.encoder),
-                "decoder": stack(&config.decoder),
-                "quantizer": quantizer(&config.quantizer),
-                "frames": config.frames,
-                "size": [size.0, size.1],
-                "patch": config.patch,
-                "changed_pixel_weight": config.changed_pixel_weight,
-            },
+            "model": tokenizer(config, size),
         }))
+    }
+
+    /// Encoding of so many windows at once by a tokenizer.
+    pub fn encode(config: &TokenizerConfig, size: (usize, usize), windows: usize) -> Self {
+        Self(json!({ "kind": "encode", "batch": windows, "model": tokenizer(config, size) }))
     }
 
     /// A latent action model's.
