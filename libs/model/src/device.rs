@@ -1,4 +1,4 @@
-//! Where a model runs: `cpu`, or `cuda[:n]` in a binary built with the `cuda` feature. The backend's type is chosen here, once, by
+//! Where a model runs: `cpu`, or `cuda[:n,…]` in a binary built with the `cuda` feature. The backend's type is chosen here, once, by
 //! [`on_device!`]; nothing outside this crate sees it.
 
 #[cfg(feature = "cuda")]
@@ -14,9 +14,9 @@ use crate::ModelError;
 pub enum Device {
     /// The CPU, by burn-flex.
     Cpu,
-    /// The n-th NVIDIA GPU, by burn-cuda.
+    /// NVIDIA GPUs, by burn-cuda: training shares a step's parts between them, all else is on the first.
     #[cfg(feature = "cuda")]
-    Cuda(usize),
+    Cuda(cuda::Gpus),
 }
 
 impl FromStr for Device {
@@ -25,19 +25,19 @@ impl FromStr for Device {
     fn from_str(name: &str) -> Result<Self, ModelError> {
         match name.split_once(':').unwrap_or((name, "0")) {
             ("cpu", "0") => Ok(Self::Cpu),
-            ("cuda", index) => cuda(index, name),
-            _ => Err(ModelError::Device(format!("no device is named `{name}`: use cpu or cuda[:n]"))),
+            ("cuda", numbers) => cuda(numbers, name),
+            _ => Err(ModelError::Device(format!("no device is named `{name}`: use cpu or cuda[:n,…]"))),
         }
     }
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(index: &str, name: &str) -> Result<Device, ModelError> {
-    cuda::find(index, name).map(Device::Cuda)
+fn cuda(numbers: &str, name: &str) -> Result<Device, ModelError> {
+    cuda::Gpus::find(numbers, name).map(Device::Cuda)
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_index: &str, name: &str) -> Result<Device, ModelError> {
+fn cuda(_numbers: &str, name: &str) -> Result<Device, ModelError> {
     Err(ModelError::Device(format!(
         "{name}: this binary was built without CUDA: build it with `make build FEATURES=cuda`, or use cpu"
     )))
@@ -48,28 +48,39 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu => write!(f, "cpu"),
             #[cfg(feature = "cuda")]
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Cuda(gpus) => write!(f, "cuda:{gpus}"),
         }
     }
 }
 
-/// Evaluates `$body` with `$B` naming the device's backend (without autodiff) and `$device` its Burn device.
-macro_rules! on_device {
-    ($which:expr, |$B:ident, $device:ident| $body:expr) => {
+/// Evaluates `$body` with `$B` naming the devices' backend (without autodiff) and `$devices` its Burn devices, which are one at least.
+macro_rules! on_devices {
+    ($which:expr, |$B:ident, $devices:ident| $body:expr) => {
         match $which {
             $crate::Device::Cpu => {
                 type $B = burn::backend::Flex;
-                let $device = burn::backend::flex::FlexDevice;
+                let $devices = [burn::backend::flex::FlexDevice];
                 $body
             }
             #[cfg(feature = "cuda")]
-            $crate::Device::Cuda(index) => {
+            $crate::Device::Cuda(gpus) => {
                 type $B = burn::backend::Cuda<f32>;
                 $crate::device::cuda::keep_tuning();
-                let $device = burn::backend::cuda::CudaDevice::new(*index);
+                let $devices: Vec<_> = gpus.numbers().map(burn::backend::cuda::CudaDevice::new).collect();
                 $body
             }
         }
+    };
+}
+pub(crate) use on_devices;
+
+/// The same with the first device alone.
+macro_rules! on_device {
+    ($which:expr, |$B:ident, $device:ident| $body:expr) => {
+        $crate::device::on_devices!($which, |$B, devices| {
+            let $device = devices.into_iter().next().expect("a device names one at least");
+            $body
+        })
     };
 }
 pub(crate) use on_device;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::data::TokenWindows;
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, on_devices};
 use crate::estimate::estimate_dynamics;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, Past, Positions, Stack, StackConfig, apply, fan_in, indices, linear};
@@ -49,7 +49,7 @@ pub enum ActionSource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DynamicsConfig {
-    /// Where to train and run: `cpu` or `cuda[:n]`.
+    /// Where to train and run: `cpu` or `cuda[:n,…]`.
     pub device: String,
     /// Which actions: `latent` or `true`.
     pub actions: ActionSource,
@@ -341,8 +341,8 @@ pub fn train_dynamics(
     let task = Fit { config, vocabulary, data };
     let description = Description { config: config.clone(), vocabulary };
     let cost = estimate_dynamics(config, (frames, positions), codes, actions)?;
-    on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
+    on_devices!(device, |B, devices| {
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &devices, watch)
     })
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::data::{Video, Windows};
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, on_devices};
 use crate::estimate::estimate_lam;
 use crate::frames::FrameSize;
 use crate::kernels::Kernels;
@@ -96,7 +96,7 @@ pub enum LamPool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LamConfig {
-    /// Where to train and run: `cpu` or `cuda[:n]`.
+    /// Where to train and run: `cpu` or `cuda[:n,…]`.
     pub device: String,
     /// Frames a training window; without temporal attention any length can be labelled.
     pub frames: usize,
@@ -393,8 +393,8 @@ pub fn train_lam(
     let task = Fit { config, size, windows: Windows::new(video, config.frames)? };
     let description = Description { config: config.clone(), size };
     let cost = estimate_lam(config, video.size(), video.channels())?;
-    on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
+    on_devices!(device, |B, devices| {
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &devices, watch)
     })
 }
 

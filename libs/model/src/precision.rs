@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
+
+use crate::weights;
 
 /// The numbers that matrix products multiply; sums are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,23 +47,15 @@ impl Precision {
         if self == Self::F32 {
             return Cow::Borrowed(model);
         }
-        let mut matrices = Matrices { containers: Vec::new(), numbers: self.numbers() };
-        // A weight is drawn when it is first read, and copies of one that is not yet would draw others.
-        model.visit(&mut matrices);
-        Cow::Owned(model.clone().map(&mut matrices))
+        weights::draw(model);
+        Cow::Owned(model.clone().map(&mut Matrices { containers: Vec::new(), numbers: self.numbers() }))
     }
 }
 
-/// Reads all weights; rounds the matrices of linear layers.
+/// Rounds the matrices of linear layers.
 struct Matrices {
     containers: Vec<String>,
     numbers: FloatDType,
-}
-
-impl<B: Backend> ModuleVisitor<B> for Matrices {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        param.val();
-    }
 }
 
 impl<B: Backend> ModuleMapper<B> for Matrices {

@@ -20,10 +20,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ModelError;
 use crate::data::{SourceError, Video};
 use crate::estimate::Estimate;
 use crate::train::{Loss, StepReport, Task, TrainConfig, Watch, train};
+use crate::{ModelError, weights};
 
 pub use fixture::Fixture;
 pub use made_up::{made_up_bytes, reference, reference_json, uniform, write_safetensors};
@@ -45,17 +45,11 @@ pub fn noise(len: usize, seed: u64) -> Vec<u8> {
 /// A module with the seed's initial weights. Burn's random stream is one for the whole process and parameters are
 /// initialised when they are first read, so tests that run side by side would otherwise draw from each other's.
 pub fn seeded<B: Backend, M: Module<B>>(seed: u64, init: impl FnOnce() -> M) -> M {
-    struct Touch;
-    impl<B: Backend> ModuleVisitor<B> for Touch {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            param.val();
-        }
-    }
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     Flex::seed(&FlexDevice, seed);
     let module = init();
-    module.visit(&mut Touch);
+    weights::draw(&module);
     module
 }
 
@@ -174,7 +168,7 @@ impl<'a, T: Task<Ad>> Spy<'a, T, T::Model> {
         C: Serialize + DeserializeOwned + Sync,
         <T::Model as AutodiffModule<Ad>>::InnerModule: ModuleSnapshot<Flex>,
     {
-        train::<Ad, _>(self, config, description, &Estimate::default(), run, &FlexDevice, &mut Quiet::default())
+        train::<Ad, _>(self, config, description, &Estimate::default(), run, &[FlexDevice], &mut Quiet::default())
             .unwrap();
         self.last.lock().unwrap().clone().expect("a step was made")
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::data::{Video, Windows};
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, on_devices};
 use crate::estimate::estimate_tokenizer;
 use crate::frames::{FrameSize, RGB};
 use crate::kernels::Kernels;
@@ -26,7 +26,7 @@ use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// Where to train and run: `cpu` or `cuda[:n]`.
+    /// Where to train and run: `cpu` or `cuda[:n,…]`.
     pub device: String,
     /// Frames a window.
     pub frames: usize,
@@ -228,8 +228,8 @@ pub fn train_tokenizer(
     let task = Fit { config, size, windows: Windows::new(video, config.span())? };
     let description = Description { config: config.clone(), size };
     let cost = estimate_tokenizer(config, video.size())?;
-    on_device!(device, |B, device| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &device, watch)
+    on_devices!(device, |B, devices| {
+        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &devices, watch)
     })
 }
 

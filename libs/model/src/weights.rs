@@ -152,6 +152,17 @@ fn compare(path: &str, theirs: &Value, ours: &Value, differences: &mut Vec<Strin
     }
 }
 
+/// Draws all weights that are not drawn yet. Burn draws one when it is first read, and of one that is not, every copy would draw its own.
+pub fn draw<B: Backend>(model: &impl Module<B>) {
+    struct Read;
+    impl<B: Backend> ModuleVisitor<B> for Read {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            param.val();
+        }
+    }
+    model.visit(&mut Read);
+}
+
 /// Collects the shape of each of a model's tensors, as in the file, and initialises none.
 #[derive(Default)]
 struct Shapes {

@@ -13,7 +13,7 @@ pub struct ModelArgs {
     config: ConfigArgs,
     #[command(flatten)]
     verbosity: Verbosity,
-    /// Where models run, before the config's: cpu or cuda[:n]
+    /// Where models run, before the config's: cpu or cuda[:n,…]
     #[arg(long, global = true, value_name = "DEVICE")]
     device: Option<String>,
 }

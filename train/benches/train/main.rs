@@ -34,7 +34,7 @@ struct Cli {
     /// Size of frames in pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "32x32")]
     size: String,
-    /// Where ours runs: cpu or cuda[:n]
+    /// Where ours runs: cpu or cuda[:n,…]
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Steps, and batches that are encoded, a round that are measured, after a few that are not

@@ -68,7 +68,7 @@ pub struct TrainConfig {
     pub keep: usize,
     /// Checkpoints of every so many steps are kept beside those; 0: none.
     pub keep_every: usize,
-    /// Peak speed of the device in TFLOP/s, to tell the share that is used (`mfu`); 0: unknown, and not told.
+    /// Peak speed of the devices together in TFLOP/s, to tell the share that is used (`mfu`); 0: unknown, and not told.
     pub peak_tflops: f64,
 }
 

@@ -12,6 +12,7 @@ mod events;
 mod metrics;
 mod optimizer;
 mod pace;
+mod parts;
 mod readers;
 mod saver;
 mod step;

@@ -3,7 +3,7 @@
 use std::thread;
 
 use burn::module::AutodiffModule;
-use burn::optim::{GradientsAccumulator, GradientsParams, Optimizer};
+use burn::optim::Optimizer;
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
@@ -20,6 +20,7 @@ use super::clip::clip_norm;
 use super::metrics::MetricsLog;
 use super::optimizer::Both;
 use super::pace::{Pace, Phase, Speed};
+use super::parts::{Parts, parts};
 use super::readers::Readers;
 use super::saver::Saver;
 use crate::estimate::Estimate;
@@ -139,22 +140,29 @@ fn begin<B: AutodiffBackend, T: Task<B>>(
 /// A loss has exploded when it is more than so many times what it was at first, and one more so many: a loss near 0, or below, may well grow a hundredfold.
 const EXPLODED: f32 = 10.0;
 
-/// Trains (on) in directory `run`, where `description` is what checkpoints say of the model and `cost` what a step costs.
+/// Trains (on) in directory `run`, on one device or on several that share each step's parts, where `description` is what checkpoints say of the model and `cost` what a step costs.
 ///
 /// # Errors
-/// On unreadable data or checkpoints, a failed write, or a loss that is no number or has exploded.
+/// On unreadable data or checkpoints, a failed write, a loss that is no number or has exploded, or devices that do not divide a step's parts.
 pub fn train<B: AutodiffBackend, T: Task<B>>(
     task: &T,
     config: &TrainConfig,
     description: &(impl Serialize + DeserializeOwned + Sync),
     cost: &Estimate,
     run: &Utf8Path,
-    device: &B::Device,
+    devices: &[B::Device],
     watch: &mut dyn Watch,
 ) -> Result<Outcome, ModelError>
 where
     <T::Model as AutodiffModule<B>>::InnerModule: ModuleSnapshot<B::InnerBackend>,
 {
+    let device = devices.first().filter(|_| config.accumulate.is_multiple_of(devices.len())).ok_or_else(|| {
+        ModelError::Config(format!(
+            "{} devices share the parts of a step: [….train] accumulate = {} must be a multiple of that",
+            devices.len(),
+            config.accumulate
+        ))
+    })?;
     std::fs::create_dir_all(run).map_err(ModelError::io(run))?;
     B::seed(device, config.seed);
     let saved = latest_step(run);
@@ -187,7 +195,7 @@ where
                 }
                 return Ok(Outcome::Stopped(step));
             }
-            let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, device)?;
+            let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, devices)?;
             let (grads, norm) = pace.timed(Phase::Optimizer, || clip_norm::<B, _>(&model, grads, config.clip_norm));
             let lr = config.lr_at(step);
             let done = step + 1;
@@ -231,50 +239,4 @@ where
         saver.wait()?;
         Ok(Outcome::Finished)
     })
-}
-
-/// What a step's parts come to.
-struct Parts<B: AutodiffBackend, A> {
-    /// The mean gradient.
-    grads: GradientsParams,
-    /// The mean loss.
-    loss: Tensor<B::InnerBackend, 1>,
-    /// The last part's values for the log.
-    metrics: Vec<(&'static str, Tensor<B::InnerBackend, 1>)>,
-    /// What the last part leaves.
-    aux: A,
-}
-
-/// Takes the parts of a step through the model, one after the other.
-fn parts<B: AutodiffBackend, T: Task<B>>(
-    task: &T,
-    model: &T::Model,
-    step: usize,
-    config: &TrainConfig,
-    batches: &Readers<T::Batch>,
-    pace: &mut Pace,
-    device: &B::Device,
-) -> Result<Parts<B, T::Aux>, ModelError> {
-    let mut sum = GradientsAccumulator::new();
-    let mut before: Option<Tensor<B::InnerBackend, 1>> = None;
-    let mut part = step * config.accumulate;
-    loop {
-        let batch = pace.timed(Phase::Data, || batches.take(part))?;
-        let mut rng = stream(config.seed, 2, part);
-        let Loss { value, metrics, aux } =
-            pace.timed(Phase::Forward, || task.loss(&config.precision.rounded(model), batch, &mut rng, device));
-        let share = value / config.accumulate as f64;
-        let loss = match before {
-            Some(before) => before + share.clone().inner(),
-            None => share.clone().inner(),
-        };
-        pace.timed(Phase::Backward, || {
-            sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
-        });
-        part += 1;
-        if part == (step + 1) * config.accumulate {
-            return Ok(Parts { grads: sum.grads(), loss, metrics, aux });
-        }
-        before = Some(loss);
-    }
 }

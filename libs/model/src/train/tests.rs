@@ -1,6 +1,7 @@
 //! The training loop as a whole, over the crate's own models: resume, divergence, damage.
 
 mod checkpoints;
+mod devices;
 mod parity;
 mod precision;
 mod toy;

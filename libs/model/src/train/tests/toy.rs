@@ -45,7 +45,7 @@ fn description() -> BTreeMap<String, String> {
 fn run(config: &TrainConfig, runs: &Runs, name: &str) -> (Result<Outcome, ModelError>, Quiet) {
     let mut watch = Quiet::default();
     let outcome =
-        train::<Ad, _>(&Toy, config, &description(), &Estimate::default(), &runs.run(name), &FlexDevice, &mut watch);
+        train::<Ad, _>(&Toy, config, &description(), &Estimate::default(), &runs.run(name), &[FlexDevice], &mut watch);
     (outcome, watch)
 }
 
@@ -109,7 +109,7 @@ fn the_average_is_saved_resumed_and_used() {
     run(&config, &runs, "whole").0.unwrap();
     let part = TrainConfig { checkpoint_every: 5, ..config.clone() };
     let mut watch = Quiet::stopping_after(7);
-    train::<Ad, _>(&Toy, &part, &description(), &Estimate::default(), &runs.run("parts"), &FlexDevice, &mut watch)
+    train::<Ad, _>(&Toy, &part, &description(), &Estimate::default(), &runs.run("parts"), &[FlexDevice], &mut watch)
         .unwrap();
     run(&config, &runs, "parts").0.unwrap();
     let file = |run: &str, name: &str| fs::read(runs.run(run).join("step-12").join(name)).unwrap();

@@ -1,0 +1,108 @@
+//! Steps whose parts several devices share. Burn's CPU backend has one device: here it stands for each.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::Precision;
+use crate::estimate::Estimate;
+use crate::layers::Stack;
+use crate::train::{Loss, Task, train};
+
+const GRID: Grid = Grid { b: 2, t: 3, s: 4 };
+
+/// A stack, and rows to make small with weights of their own; the batch that cannot be read, if one cannot.
+struct Rows {
+    stack: Stack<Ad>,
+    unreadable: Option<u32>,
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self { stack: seeded(5, || stack(true).init(&FlexDevice)), unreadable: None }
+    }
+}
+
+impl Task<Ad> for Rows {
+    type Model = Stack<Ad>;
+    type Batch = Vec<f32>;
+    type Aux = Vec<f32>;
+
+    fn init(&self, _device: &FlexDevice) -> Stack<Ad> {
+        self.stack.clone()
+    }
+
+    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, ModelError> {
+        let batch: Vec<f32> = (0..GRID.rows() * 16).map(|_| rng.random_range(-1.0..1.0)).collect();
+        match self.unreadable {
+            Some(unreadable) if batch[0].to_bits() == unreadable => Err(ModelError::Data("this one".into())),
+            _ => Ok(batch),
+        }
+    }
+
+    fn loss(&self, model: &Stack<Ad>, batch: Vec<f32>, rng: &mut ChaCha8Rng, _: &FlexDevice) -> Loss<Ad, Vec<f32>> {
+        let x = Tensor::<Ad, 1>::from_floats(batch.as_slice(), &FlexDevice).reshape([GRID.rows(), 16]);
+        let y = model.forward(x.clone(), GRID) - x * rng.random_range(0.0..1.0f32);
+        Loss { value: (y.clone() * y).mean(), metrics: Vec::new(), aux: batch }
+    }
+
+    fn logged(&self, aux: &Vec<f32>) -> Vec<(&'static str, f32)> {
+        vec![("first", aux[0])]
+    }
+}
+
+/// A run of four parts a step on so many devices.
+fn run(task: &Rows, devices: usize, config: &TrainConfig, run: &Utf8Path) -> Result<Quiet, ModelError> {
+    let description = BTreeMap::from([("model".to_owned(), "rows".to_owned())]);
+    let mut watch = Quiet::default();
+    let devices = vec![FlexDevice; devices];
+    train::<Ad, _>(task, config, &description, &Estimate::default(), run, &devices, &mut watch)?;
+    Ok(watch)
+}
+
+fn config() -> TrainConfig {
+    let config = TrainConfig { log_every: 1, warmup: 1, batch: 8, accumulate: 4, clip_norm: 0.1, ..steps(6) };
+    TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.5, ..config }
+}
+
+/// Catches: a part that is computed twice or by none, or with another part's batch or noise; a device whose gradient or loss is lost, or counts for more;
+/// a copy of the model that stays behind; another part's values in the log.
+#[test]
+fn devices_that_share_a_step_compute_the_same() {
+    let (runs, task) = (Runs::new(), Rows::new());
+    for precision in [Precision::F32, Precision::Bf16] {
+        let config = TrainConfig { precision, ..config() };
+        let name = |devices: usize| runs.run(&format!("{precision:?}-{devices}"));
+        let one = run(&task, 1, &config, &name(1)).unwrap();
+        for devices in [2, 4] {
+            let several = run(&task, devices, &config, &name(devices)).unwrap();
+            for (one, several) in one.reports.iter().zip(&several.reports) {
+                let off = |a: f32, b: f32| (a / b - 1.0).abs();
+                let step = one.step;
+                assert!(off(one.loss, several.loss) < 1e-5, "step {step}: {} {}", one.loss, several.loss);
+                assert!(off(one.grad_norm, several.grad_norm) < 1e-4, "step {step}");
+                assert_eq!(one.metrics, several.metrics, "step {step}: what the last part leaves");
+            }
+        }
+    }
+    // Two parts' sum is the same in either order: to the last bit.
+    let two = TrainConfig { batch: 4, accumulate: 2, ..config() };
+    run(&task, 1, &two, &runs.run("one")).unwrap();
+    run(&task, 2, &two, &runs.run("two")).unwrap();
+    assert!(weights(&runs.run("one")) == weights(&runs.run("two")));
+}
+
+/// Catches: a device that waits for ever for a batch that cannot be read, or an error of its own told in its stead; parts that no device takes.
+#[test]
+fn what_goes_wrong_on_several_devices_is_told() {
+    let (runs, task) = (Runs::new(), Rows::new());
+    let error = run(&task, 3, &config(), &runs.run("three")).err().expect("three devices cannot share four parts");
+    assert!(error.to_string().contains("accumulate = 4"), "{error}");
+    // The second part of the third step.
+    let batch = task.batch(&mut crate::train::step::stream(0, 1, 9)).unwrap();
+    let unreadable = Rows { unreadable: Some(batch[0].to_bits()), ..task };
+    let error = run(&unreadable, 2, &config(), &runs.run("a")).err().expect("a batch cannot be read");
+    assert!(error.to_string().contains("this one"), "{error}");
+}
