@@ -37,7 +37,7 @@ impl Precision {
         }
     }
 
-    /// The product of f32 tensors, in f32, whose factors are rounded first.
+    /// The product of f32 tensors, in f32; its factors are rounded, and it is.
     pub(crate) fn matmul<B: Backend, const D: usize>(self, a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
         a.cast(self.numbers()).matmul(b.cast(self.numbers())).cast(FloatDType::F32)
     }
