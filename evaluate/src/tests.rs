@@ -57,8 +57,8 @@ fn measured_by(
 }
 
 /// Weights that may be called LPIPS.
-fn lpips_weights() -> Option<LpipsWeights> {
-    Some(LpipsWeights { name: "LPIPS (alex)".into(), hash: "0123456789abcdef".into(), published_layers: true })
+fn lpips_weights() -> LpipsWeights {
+    LpipsWeights { name: "LPIPS (alex)".into(), hash: "0123456789abcdef".into(), published_layers: true }
 }
 
 fn report_with(flaw: Flaw, settings: &Settings) -> Report {
@@ -317,7 +317,7 @@ fn lpips_is_there_with_weights_and_not_without() {
     let settings = Settings { prompt_frames: 3, ..SETTINGS };
     let model = FakeWorld(Flaw::Late);
     let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet).unwrap().unwrap();
-    let origin = Origin { lpips_weights: lpips_weights(), ..origin() };
+    let origin = Origin { lpips_weights: Some(lpips_weights()), ..origin() };
     let report = summarise(&found, &windows, &names(), &settings, origin);
     let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
     for curve in [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction] {
@@ -366,7 +366,7 @@ fn fixture_report() {
     let (windows, videos) = footage(6, 4);
     let model = FakeWorld(Flaw::Imperfect);
     let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet).unwrap().unwrap();
-    let mut origin = Origin { lpips_weights: lpips_weights(), ..origin() };
+    let mut origin = Origin { lpips_weights: Some(lpips_weights()), ..origin() };
     origin.lineage = Lineage {
         data: "0f".repeat(32),
         tokenizer: "1f0c5a90b7d1e2aa".into(),
