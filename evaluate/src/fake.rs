@@ -12,7 +12,7 @@ use rand::RngExt;
 use crate::distance::{ClipFeatures, Divisor, Encoder};
 use crate::draws::{Purpose, stream};
 use crate::measure::{Settings, Watch, Window};
-use crate::perceptual::FrameDistance;
+use crate::perceptual::{FrameDistance, Pair};
 use crate::report::Distance;
 use crate::world::{Actions, Tokens, Video, WorldModel};
 
@@ -289,9 +289,9 @@ impl ClipFeatures for CountingEncoder {
 pub struct MeanDifference;
 
 impl FrameDistance for MeanDifference {
-    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[(usize, usize)]) -> Result<Vec<f64>> {
+    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>> {
         let frames: Vec<&[u8]> = frames.chunks_exact(size.0 * size.1 * 3).collect();
-        let mean = |&(a, b): &(usize, usize)| {
+        let mean = |&(a, b): &Pair| {
             let apart = frames[a].iter().zip(frames[b]).map(|(&a, &b)| f64::from(a.abs_diff(b)));
             apart.sum::<f64>() / frames[a].len() as f64
         };

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use genie_model::{Device, Lpips};
 
 use crate::encoders::content_hash;
-use crate::perceptual::FrameDistance;
+use crate::perceptual::{FrameDistance, Pair};
 use crate::report::LpipsWeights;
 
 /// LPIPS, and whose weights it has.
@@ -54,7 +54,7 @@ fn weights(published_layers: bool, hash: String) -> LpipsWeights {
 }
 
 impl FrameDistance for WithLpips {
-    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[(usize, usize)]) -> Result<Vec<f64>> {
+    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>> {
         let features = self.model.features(frames, size)?;
         let count = frames.len() / (size.0 * size.1 * 3);
         let rows: Vec<&[f32]> = features.chunks_exact(features.len() / count).collect();

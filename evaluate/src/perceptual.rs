@@ -8,13 +8,16 @@ use anyhow::{Result, ensure};
 use crate::measure::WindowScores;
 use crate::world::Video;
 
+/// Positions of two frames that are compared.
+pub type Pair = (usize, usize);
+
 /// A distance between frames of the same size: 0 of equal ones, and larger the more different they look.
 pub trait FrameDistance {
-    /// Of each pair of frames, by their positions among `frames` `[n, h, w, 3]`; `size` is (height, width).
+    /// Of each pair among `frames` `[n, h, w, 3]`; `size` is (height, width).
     ///
     /// # Errors
     /// When the frames do not fit.
-    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[(usize, usize)]) -> Result<Vec<f64>>;
+    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>>;
 }
 
 /// What is compared: the same windows, as they were, from tokens, and continued from their prompts.
@@ -24,9 +27,6 @@ pub struct Seen<'a> {
     pub reconstructed: &'a Video,
     pub inferred: &'a Video,
 }
-
-/// A list of scores, and the pairs of frames that it is of.
-type Compared<'a> = (&'a mut Vec<f64>, Vec<(usize, usize)>);
 
 impl Seen<'_> {
     /// Fills the lists of window `b`, whose first `prompt` frames were given.
@@ -44,7 +44,7 @@ impl Seen<'_> {
         let (count, generated) = (real.frames, prompt..real.frames);
         // Each frame once: the real ones, the reconstructed ones, and the generated ones.
         let frames = [real.clip(b), reconstructed.clip(b), &inferred.clip(b)[prompt * real.frame_len()..]].concat();
-        let lists: [Compared<'_>; 4] = [
+        let lists: [(&mut Vec<f64>, Vec<Pair>); 4] = [
             (&mut scores.reconstruction_lpips, (0..count).map(|t| (t, count + t)).collect()),
             (&mut scores.copy_first_lpips, (0..count).map(|t| (t, 0)).collect()),
             (&mut scores.copy_last_lpips, generated.clone().map(|t| (t, prompt - 1)).collect()),
@@ -96,7 +96,7 @@ mod tests {
     fn what_is_no_distance_is_refused() {
         struct Broken(f64);
         impl FrameDistance for Broken {
-            fn distances(&self, _: &[u8], _: (usize, usize), pairs: &[(usize, usize)]) -> Result<Vec<f64>> {
+            fn distances(&self, _: &[u8], _: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>> {
                 Ok(vec![self.0; pairs.len()])
             }
         }

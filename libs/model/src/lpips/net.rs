@@ -1,4 +1,4 @@
-//! The features of `AlexNet` [Krizhevsky 2014, as torchvision has it] after each of its five `ReLU`s.
+//! The features of `AlexNet` [Krizhevsky 2014, as torchvision has it] after each of its five rectifications.
 //!
 //! LPIPS scales the features of a place to length 1, squares their difference, weights each channel, and averages over places. With
 //! the roots of the weights and of the number of places taken into the features, that is the squared Euclidean distance between rows: so a

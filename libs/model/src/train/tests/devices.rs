@@ -34,7 +34,7 @@ impl Task<Ad> for Rows {
         self.stack.clone()
     }
 
-    fn batch(&self, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, ModelError> {
+    fn batch(&self, _part: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, ModelError> {
         let batch: Vec<f32> = (0..GRID.rows() * 16).map(|_| rng.random_range(-1.0..1.0)).collect();
         match self.unreadable {
             Some(unreadable) if batch[0].to_bits() == unreadable => Err(ModelError::Data("this one".into())),
@@ -101,7 +101,7 @@ fn what_goes_wrong_on_several_devices_is_told() {
     let error = run(&task, 3, &config(), &runs.run("three")).err().expect("three devices cannot share four parts");
     assert!(error.to_string().contains("accumulate = 4"), "{error}");
     // The second part of the third step.
-    let batch = task.batch(&mut crate::train::step::stream(0, 1, 9)).unwrap();
+    let batch = task.batch(9, &mut crate::train::step::stream(0, 1, 9)).unwrap();
     let unreadable = Rows { unreadable: Some(batch[0].to_bits()), ..task };
     let error = run(&unreadable, 2, &config(), &runs.run("a")).err().expect("a batch cannot be read");
     assert!(error.to_string().contains("this one"), "{error}");
