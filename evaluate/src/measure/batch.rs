@@ -1,0 +1,204 @@
+//! A few windows that go through the models together: all arms of the comparison, and the scores of each window.
+
+use std::ops::Range;
+
+use anyhow::{Result, bail};
+
+use crate::draws::{random_actions, sampler_seed, shuffled_actions};
+use crate::measure::{HOLD, Measurement, Scene, Settings, Watch, Window, WindowScores};
+use crate::motion::{Motion, lists, motion};
+use crate::perceptual::{FrameDistance, Seen};
+use crate::pixels::{psnr, ssim};
+use crate::world::{Actions, Checked, Tokens, Video};
+
+/// How often each of `codes` codes occurs.
+fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
+    let mut counts = vec![0; codes];
+    for &token in tokens {
+        counts[usize::from(token)] += 1;
+    }
+    counts
+}
+
+/// A few windows that go through the models together.
+pub(super) struct Batch<'a> {
+    pub model: &'a Checked<'a>,
+    pub settings: &'a Settings,
+    pub watch: &'a dyn Watch,
+    /// Position of its first window in the list of all.
+    pub start: usize,
+    pub windows: &'a [Window],
+    pub mean_frame: Option<&'a [u8]>,
+    pub frame_distance: Option<&'a dyn FrameDistance>,
+    pub real: Video,
+}
+
+impl Batch<'_> {
+    /// Adds what is found of them. `None` when stopped on the way.
+    ///
+    /// # Errors
+    /// When the models, or true actions that are asked for, do not fit them.
+    pub fn run(self, found: &mut Measurement) -> Result<Option<()>> {
+        let Batch { model, settings, real, .. } = &self;
+        let tokens = model.encode(real)?;
+        let reconstructed = model.decode(&tokens, real)?;
+        let latent = if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
+        self.watch.advance(real.batch);
+
+        let prompt = tokens.prefix(settings.prompt_frames);
+        let given = settings.prompt_frames - 1;
+        let codes = model.0.num_actions();
+        let Some(inferred) = self.arm(&prompt, &latent)? else { return Ok(None) };
+        self.watch.generated(&inferred)?;
+        let mut random = Vec::new();
+        let mut shuffled = Vec::new();
+        for draw in 0..settings.samples {
+            let actions =
+                self.actions(&latent, |row, window| random_actions(row, given, codes, settings.seed, window, draw));
+            let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
+            random.push(video);
+            let actions =
+                self.actions(&latent, |row, window| shuffled_actions(row, given, settings.seed, window, draw));
+            let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
+            shuffled.push(video);
+        }
+        for b in 0..real.batch {
+            let window = self.start + b;
+            let mut scores = WindowScores {
+                token_counts: counts(tokens.window(b), found.token_counts.len()),
+                ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
+            };
+            if let Some(distance) = self.frame_distance {
+                let seen = Seen { real, reconstructed: &reconstructed, inferred: &inferred };
+                seen.score(b, settings.prompt_frames, distance, &mut scores)?;
+            }
+            let mut held = None;
+            if window < settings.starts {
+                let Some(video) = self.held(&prompt, &latent, b)? else { return Ok(None) };
+                scores.held = lists((0..video.batch).map(|code| self.mean_motion(&video, code)));
+                held = Some(video).filter(|_| window < settings.held);
+            }
+            found.add(scores);
+            if window < settings.scenes {
+                found.scenes.push(Scene {
+                    window,
+                    latent: latent.window(b).to_vec(),
+                    real: real.single(b),
+                    reconstructed: reconstructed.single(b),
+                    inferred: inferred.single(b),
+                    random: random[0].single(b),
+                    held,
+                });
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// What was played in each window.
+    fn true_actions(&self) -> Result<Actions> {
+        let steps = self.real.frames - 1;
+        let mut data = Vec::with_capacity(self.real.batch * steps);
+        for window in self.windows {
+            let Some(truth) = &window.truth else {
+                bail!(
+                    "the dynamics model was trained with true actions, and {} has none, or names them differently: hold out \
+                     recordings with sidecars, or train with [dynamics] actions = \"latent\"",
+                    window.name
+                );
+            };
+            data.extend_from_slice(truth);
+        }
+        let known = self.model.0.num_actions();
+        if let Some(action) = data.iter().find(|action| usize::from(**action) >= known) {
+            bail!("true action {action} is not below the {known} that the dynamics model was trained with");
+        }
+        Ok(Actions { batch: self.real.batch, steps, data })
+    }
+
+    /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).
+    fn actions(&self, latent: &Actions, change: impl Fn(&[u8], usize) -> Vec<u8>) -> Actions {
+        let data = (0..latent.batch).flat_map(|b| change(latent.window(b), self.start + b)).collect();
+        Actions { data, ..*latent }
+    }
+
+    /// One continuation of every window, as pixels. All arms of a batch share one sampler seed.
+    fn arm(&self, prompt: &Tokens, actions: &Actions) -> Result<Option<Video>> {
+        if self.watch.stopped() {
+            return Ok(None);
+        }
+        let tokens = self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
+        let video = self.model.decode(&tokens, &self.real)?;
+        self.watch.advance(self.real.batch);
+        Ok(Some(video))
+    }
+
+    /// Window `b` continued with each latent action held: one clip for each; to the end of the window where the frames are kept, else for
+    /// [`HOLD`] frames.
+    fn held(&self, prompt: &Tokens, latent: &Actions, b: usize) -> Result<Option<Video>> {
+        if self.watch.stopped() {
+            return Ok(None);
+        }
+        let (settings, codes) = (self.settings, self.model.0.num_actions());
+        let given = settings.prompt_frames - 1;
+        let kept = self.start + b < settings.held;
+        let steps = if kept { latent.steps } else { latent.steps.min(given + HOLD) };
+        let mut data = Vec::with_capacity(codes * steps);
+        for code in 0..codes {
+            data.extend_from_slice(&latent.window(b)[..given]);
+            data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), steps - given));
+        }
+        let actions = Actions { batch: codes, steps, data };
+        let seed = sampler_seed(settings.seed, self.start + b);
+        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, seed)?;
+        let video = self.model.decode(&tokens, &self.real)?;
+        self.watch.advance(1);
+        Ok(Some(video))
+    }
+
+    /// What moves a frame, on average, in the first [`HOLD`] generated frames of clip `b`.
+    fn mean_motion(&self, video: &Video, b: usize) -> Motion {
+        let first = self.settings.prompt_frames;
+        let last = video.frames.min(first + HOLD);
+        Motion::mean((first..last).map(|t| motion(video.frame(b, t - 1), video.frame(b, t), video.height, video.width)))
+    }
+
+    fn score(
+        &self,
+        b: usize,
+        latent: &Actions,
+        reconstructed: &Video,
+        inferred: &Video,
+        random: &[Video],
+        shuffled: &[Video],
+    ) -> WindowScores {
+        let real = &self.real;
+        let prompt = self.settings.prompt_frames;
+        let (all, generated) = (0..real.frames, prompt..real.frames);
+        let each = |frames: Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
+        let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
+        let similarity = |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
+        let mean =
+            |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
+        WindowScores {
+            latent: latent.window(b).to_vec(),
+            reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),
+            reconstruction_ssim: each(all.clone(), &|t| similarity(reconstructed.frame(b, t), t)),
+            copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),
+            copy_first_ssim: each(all, &|t| similarity(real.frame(b, 0), t)),
+            copy_last_psnr: each(generated.clone(), &|t| psnr(real.frame(b, t), real.frame(b, prompt - 1))),
+            copy_last_ssim: each(generated.clone(), &|t| similarity(real.frame(b, prompt - 1), t)),
+            mean_frame_psnr: self
+                .mean_frame
+                .map_or_else(Vec::new, |frame| each(generated.clone(), &|t| psnr(real.frame(b, t), frame))),
+            inferred_psnr: each(generated.clone(), &|t| against(inferred, t)),
+            inferred_ssim: each(generated.clone(), &|t| similarity(inferred.frame(b, t), t)),
+            random_psnr: each(generated.clone(), &|t| mean(random, t)),
+            shuffled_psnr: each(generated, &|t| mean(shuffled, t)),
+            moved: lists(
+                (1..real.frames).map(|t| motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)),
+            ),
+            // The rest is added by whoever asks.
+            ..WindowScores::default()
+        }
+    }
+}
