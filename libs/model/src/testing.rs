@@ -219,7 +219,7 @@ pub fn fit<T: Task<Ad>>(
     for step in 0..steps {
         let loss = task.loss(&model, batch(), &mut rng(step as u64), &FlexDevice);
         last = values(&loss);
-        let grads = GradientsParams::from_grads(loss.value.backward(), &model);
+        let grads = GradientsParams::from_grads(crate::train::alone(|| loss.value.backward()), &model);
         model = optimizer.step(lr, model, grads);
         model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64));
     }
@@ -254,7 +254,7 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
         }
     }
     let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).value;
-    let grads = GradientsParams::from_grads(loss.backward(), model);
+    let grads = GradientsParams::from_grads(crate::train::alone(|| loss.backward()), model);
     let mut visitor = Largest { grads, path: Vec::new(), found: Vec::new() };
     model.visit(&mut visitor);
     let top = visitor.found.iter().fold(0f32, |top, (_, grad)| top.max(*grad));

@@ -204,7 +204,7 @@ fn gradients_reach_every_parameter() {
 
         // And every action's own row, the start among them; and the mask's.
         let loss = <Fit as Task<Ad>>::loss(&task, &model, task.draw(0, &mut rng(7)), &mut rng(0), &FlexDevice).value;
-        let grads = loss.backward();
+        let grads = crate::train::alone(|| loss.backward());
         let rows = |grad: Tensor<Flex, 2>| grad.abs().sum_dim(1).into_data().to_vec::<f32>().unwrap();
         let actions = rows(model.actions.val().grad(&grads).unwrap());
         assert!(actions.iter().all(|sum| *sum > 0.0), "{mode:?}: {actions:?}");

@@ -55,26 +55,26 @@ fn gradients_equal_burns_own() {
     let (qkv, grad) = (random([rows, 3 * d]), random([rows, d]));
     let input = Tensor::<Ad, 2>::from_inner(qkv).require_grad();
     let weight = Tensor::<Ad, 2>::from_inner(grad);
-    let ours = (attend(input.clone(), shape) * weight.clone()).sum().backward();
+    let ours = crate::train::alone(|| (attend(input.clone(), shape) * weight.clone()).sum().backward());
     let theirs: Tensor<Ad, 2> = tensor(compose::attend::<Ad>(primitive(input.clone()), shape));
-    let theirs = (theirs * weight).sum().backward();
+    let theirs = crate::train::alone(|| (theirs * weight).sum().backward());
     close("attention", input.grad(&ours).unwrap(), input.grad(&theirs).unwrap());
 
     let x = Tensor::<Ad, 2>::from_inner(random([300, 24])).require_grad();
     let gamma = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
     let beta = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
     let weight = Tensor::<Ad, 2>::from_inner(random([300, 24]));
-    let ours = (norm(x.clone(), gamma.clone(), beta.clone()) * weight.clone()).sum().backward();
+    let ours = crate::train::alone(|| (norm(x.clone(), gamma.clone(), beta.clone()) * weight.clone()).sum().backward());
     let theirs: Tensor<Ad, 2> =
         tensor(compose::norm::<Ad>(primitive(x.clone()), primitive(gamma.clone()), primitive(beta.clone())));
-    let theirs = (theirs * weight.clone()).sum().backward();
+    let theirs = crate::train::alone(|| (theirs * weight.clone()).sum().backward());
     close("layer norm x", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
     let sums = 1.0 / 300.0;
     close("gamma", gamma.grad(&ours).unwrap() * sums, gamma.grad(&theirs).unwrap() * sums);
     close("beta", beta.grad(&ours).unwrap() * sums, beta.grad(&theirs).unwrap() * sums);
 
-    let ours = (gelu(x.clone()) * weight.clone()).sum().backward();
-    let theirs = (burn::tensor::activation::gelu(x.clone()) * weight).sum().backward();
+    let ours = crate::train::alone(|| (gelu(x.clone()) * weight.clone()).sum().backward());
+    let theirs = crate::train::alone(|| (burn::tensor::activation::gelu(x.clone()) * weight).sum().backward());
     close("gelu", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
 }
 
@@ -128,9 +128,9 @@ fn neighbourhoods_hand_gradients_back() {
     for (shape, c) in neighbourhoods() {
         let x = Tensor::<Ad, 2>::from_inner(random([shape.pictures * shape.height * shape.width, c])).require_grad();
         let weight = Tensor::<Ad, 2>::from_inner(random(around(x.clone(), shape).dims()));
-        let ours = (around(x.clone(), shape) * weight.clone()).sum().backward();
+        let ours = crate::train::alone(|| (around(x.clone(), shape) * weight.clone()).sum().backward());
         let theirs: Tensor<Ad, 2> = tensor(compose::around::<Ad>(primitive(x.clone()), shape));
-        let theirs = (theirs * weight.clone()).sum().backward();
+        let theirs = crate::train::alone(|| (theirs * weight.clone()).sum().backward());
         close(&format!("{shape:?}"), x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
         let composed = tensor(compose::around_backward::<Flex>(primitive(weight.inner()), shape));
         close(&format!("composed {shape:?}"), x.grad(&ours).unwrap(), composed);

@@ -27,7 +27,9 @@ fn attention_is_pytorchs() {
         let x = fixture.tensor::<4>("x").require_grad();
         let out = attention.forward(x.clone().reshape([grid.rows(), 12]), grid, axis);
         fixture.agrees("out", out.clone().inner());
-        let grads = (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 12])).sum().backward();
+        let grads = crate::train::alone(|| {
+            (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 12])).sum().backward()
+        });
         fixture.agrees("grad_x", x.grad(&grads).unwrap());
         fixture.gradients_agree(&attention, GradientsParams::from_grads(grads, &attention), zero);
     }
@@ -42,7 +44,8 @@ fn a_stack_is_pytorchs() {
     let x = fixture.tensor::<4>("x").require_grad();
     let out = stack.forward(x.clone().reshape([grid.rows(), 8]), grid);
     fixture.agrees("out", out.clone().inner());
-    let grads = (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 8])).sum().backward();
+    let grads =
+        crate::train::alone(|| (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 8])).sum().backward());
     fixture.agrees("grad_x", x.grad(&grads).unwrap());
     let shifts = ["blocks.0.space", "blocks.0.time", "blocks.1.space", "blocks.1.time"]
         .map(|attention| format!("{attention}.key_norm.bias"));
@@ -77,7 +80,8 @@ fn quantizers_are_pytorchs() {
         if config.centre {
             assert_eq!(codes(quantizer.quantize(x.clone(), false).codes), fixture.integers("codes_by_running_mean"));
         }
-        let grads = ((out.embedded * fixture.tensor::<2>("cotangent")).mean() + loss).backward();
+        let grads =
+            crate::train::alone(|| ((out.embedded * fixture.tensor::<2>("cotangent")).mean() + loss).backward());
         fixture.agrees("grad_x", x.grad(&grads).unwrap());
         fixture.gradients_agree(&quantizer, GradientsParams::from_grads(grads, &quantizer), zero);
     }

@@ -4,6 +4,7 @@
 //! Guarantee: what a step computes depends on the configuration, the data and the step's number only (each step has its own
 //! windows and random streams), so a run that was stopped and resumed equals one that was not.
 
+mod alone;
 mod average;
 mod checkpoint;
 mod clip;
@@ -17,6 +18,8 @@ mod readers;
 mod saver;
 mod step;
 
+#[cfg(test)]
+pub(crate) use alone::alone;
 pub(crate) use checkpoint::load_model;
 pub use checkpoint::{latest_step, newest_weights};
 pub use config::{Schedule, TrainConfig};

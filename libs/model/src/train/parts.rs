@@ -15,6 +15,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
 use super::TrainConfig;
+use super::alone::alone;
 use super::pace::{Pace, Phase};
 use super::readers::Readers;
 use super::step::{Loss, Task, stream};
@@ -108,16 +109,20 @@ fn in_turn<B: AutodiffBackend, T: Task<B>>(
     loop {
         let batch = next(pace)?;
         let mut rng = stream(config.seed, 2, part);
-        let Loss { value, metrics, aux } =
-            pace.timed(Phase::Forward, || task.loss(&config.precision.rounded(model), batch, &mut rng, device));
-        let share = value / config.accumulate as f64;
-        let loss = match before {
-            Some(before) => before + share.clone().inner(),
-            None => share.clone().inner(),
-        };
-        pace.timed(Phase::Backward, || {
-            sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+        let (loss, metrics, aux) = alone(|| {
+            let Loss { value, metrics, aux } =
+                pace.timed(Phase::Forward, || task.loss(&config.precision.rounded(model), batch, &mut rng, device));
+            let share = value / config.accumulate as f64;
+            let loss = share.clone().inner();
+            pace.timed(Phase::Backward, || {
+                sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+            });
+            (loss, metrics, aux)
         });
+        let loss = match before {
+            Some(before) => before + loss,
+            None => loss,
+        };
         part += 1;
         if part == run.end {
             return Ok(Parts { grads: sum.grads(), loss, metrics, aux });

@@ -39,9 +39,10 @@ fn a_run_in_bf16_goes_as_one_in_f32_and_keeps_f32() {
         let (exact, exact_run) = go_on(Precision::F32, "f32");
         let (rounded, rounded_run) = go_on(Precision::Bf16, "bf16");
 
-        // The second step begins from the same weights: its losses differ by rounding alone, and by that they do.
+        // The second step begins from the same weights: its losses differ by rounding alone, which may not reach their last digit.
         let off = (rounded[1].1 / exact[1].1 - 1.0).abs();
-        assert!(off > 0.0 && off < 0.02, "{name}: {} in bf16, {} in f32", rounded[1].1, exact[1].1);
+        assert!(off < 0.02, "{name}: {} in bf16, {} in f32", rounded[1].1, exact[1].1);
+        assert!(rounded[2..] != exact[2..], "{name}: nothing is rounded");
         assert!(end(&exact) < 0.97 * exact[0].1, "{name} does not learn: {exact:?}");
         let off = (end(&rounded) / end(&exact) - 1.0).abs();
         assert!(off < 0.05, "{name}: {} in bf16, {} in f32", end(&rounded), end(&exact));
