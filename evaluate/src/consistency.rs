@@ -12,9 +12,10 @@
 
 use rand::seq::SliceRandom;
 
-use crate::bootstrap::{Bootstrap, Interval, quantile};
+use crate::bootstrap::{Bootstrap, quantile};
 use crate::draws::{Purpose, stream};
 use crate::motion::Motion;
+use crate::report::Consistency;
 
 /// Numbers of an effect.
 const PARTS: usize = 4;
@@ -26,16 +27,6 @@ pub struct Start {
     pub group: usize,
     /// One for each latent action.
     pub effects: Vec<Motion>,
-}
-
-/// How much the same an action's effect is from everywhere.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Consistency {
-    pub value: f64,
-    pub ci95: Option<Interval>,
-    /// Mean, and 95th percentile, with actions exchanged.
-    pub shuffled: f64,
-    pub shuffled_p95: f64,
 }
 
 /// Measures consistency; `None` of fewer than two starts. `draws` is the number of shuffles and of bootstrap draws.
@@ -64,8 +55,8 @@ pub fn consistency(starts: &[Start], draws: usize, seed: u64) -> Option<Consiste
         .collect();
     shuffled.sort_by(f64::total_cmp);
     Some(Consistency {
-        value,
-        ci95: ci95.map(|[low, high]| [low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)]),
+        explained: value,
+        explained_ci95: ci95.map(|[low, high]| [low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)]),
         shuffled: shuffled.iter().sum::<f64>() / shuffled.len() as f64,
         shuffled_p95: quantile(&shuffled, 0.95),
     })
@@ -124,9 +115,9 @@ mod tests {
     #[test]
     fn an_action_that_always_does_the_same_is_consistent_whatever_else_moves() {
         let found = measured(&effects(16, |start, action| [action as f32 + start as f32, -(start as f32)]));
-        assert!((found.value - 1.0).abs() < 1e-6, "{found:?}");
+        assert!((found.explained - 1.0).abs() < 1e-6, "{found:?}");
         assert!(found.shuffled < 0.2 && found.shuffled_p95 < 0.5, "{found:?}");
-        assert!(found.ci95.unwrap()[0] > found.shuffled_p95);
+        assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);
     }
 
     /// Catches: actions whose effects depend on the place alone taken for consistent; a chance level that is not theirs.
@@ -137,7 +128,7 @@ mod tests {
             [hash, 0.0]
         };
         let found = measured(&effects(40, scrambled));
-        assert!(found.value < 2.0 * found.shuffled_p95 && found.value < 0.2, "{found:?}");
+        assert!(found.explained < 2.0 * found.shuffled_p95 && found.explained < 0.2, "{found:?}");
         assert!((found.shuffled - 1.0 / 40.0).abs() < 0.02, "{found:?}");
     }
 
@@ -145,7 +136,7 @@ mod tests {
     #[test]
     fn actions_without_effect_have_no_consistency() {
         let found = measured(&effects(8, |start, _| [start as f32, 1.0]));
-        assert_eq!((found.value, found.shuffled), (0.0, 0.0));
+        assert_eq!((found.explained, found.shuffled), (0.0, 0.0));
         assert_eq!(consistency(&[], 10, 0), None);
     }
 }

@@ -191,6 +191,35 @@ impl WorldModel for FakeWorld {
     }
 }
 
+/// The world, but for its rollouts.
+pub struct Otherwise<F>(pub FakeWorld, pub F);
+
+impl<F: Fn(&FakeWorld, &Tokens, &Actions, u64) -> Result<Tokens>> WorldModel for Otherwise<F> {
+    fn codebook_size(&self) -> usize {
+        self.0.codebook_size()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.0.num_actions()
+    }
+
+    fn encode(&self, video: &Video) -> Result<Tokens> {
+        self.0.encode(video)
+    }
+
+    fn decode(&self, tokens: &Tokens) -> Result<Video> {
+        self.0.decode(tokens)
+    }
+
+    fn infer_actions(&self, video: &Video) -> Result<Actions> {
+        self.0.infer_actions(video)
+    }
+
+    fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
+        self.1(&self.0, prompt, actions, seed)
+    }
+}
+
 /// `sources` recordings of `windows` windows each, played by held random actions, each recording in one theme.
 pub fn footage(sources: usize, windows: usize) -> (Vec<Window>, Vec<Video>) {
     (0..sources * windows).map(|index| play(index / windows, index % windows)).unzip()

@@ -124,25 +124,15 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
             ],
             true,
         ),
-        rollout_chart: curves(
+        rollout_chart: generated(
             "PSNR of generated frames",
             "dB",
-            &[
-                series("generated", &report.rollout.psnr_db),
-                series("copy of the last given frame", &report.rollout.psnr_copy_last_db),
-                series("reconstruction", &report.rollout.psnr_reconstruction_db),
-            ],
-            false,
+            [&report.rollout.psnr_db, &report.rollout.psnr_copy_last_db, &report.rollout.psnr_reconstruction_db],
         ),
-        ssim_chart: curves(
+        ssim_chart: generated(
             "SSIM of generated frames",
             "SSIM",
-            &[
-                series("generated", &report.rollout.ssim),
-                series("copy of the last given frame", &report.rollout.ssim_copy_last),
-                series("reconstruction", &report.rollout.ssim_reconstruction),
-            ],
-            false,
+            [&report.rollout.ssim, &report.rollout.ssim_copy_last, &report.rollout.ssim_reconstruction],
         ),
         lpips: report.lpips_weights.as_ref().map(|of| lpips_view(report, of)),
         effects: report.effects.as_ref().map(effects_view),
@@ -178,20 +168,20 @@ fn latent_names(report: &Report) -> Vec<String> {
         .collect()
 }
 
+/// What rollouts score, between what costs nothing and what cannot be better.
+fn generated(title: &str, unit: &str, [generated, copy, reconstruction]: [&[Point]; 3]) -> String {
+    let names = [("generated", generated), ("copy of the last given frame", copy), ("reconstruction", reconstruction)];
+    curves(title, unit, &names.map(|(name, points)| Series { name, points }), false)
+}
+
 fn lpips_view<'a>(report: &Report, of: &'a LpipsWeights) -> LpipsView<'a> {
-    let series = |name, points| Series { name, points };
     let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
     LpipsView {
         of,
-        chart: curves(
+        chart: generated(
             "LPIPS of generated frames",
             "LPIPS",
-            &[
-                series("generated", &rollout.lpips),
-                series("copy of the last given frame", &rollout.lpips_copy_last),
-                series("reconstruction", &rollout.lpips_reconstruction),
-            ],
-            false,
+            [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction],
         ),
         reconstruction: tokenizer.lpips.map_or_else(String::new, |mean| with_interval(mean, tokenizer.lpips_ci95)),
         copy: tokenizer
@@ -216,12 +206,11 @@ fn effects_view(of: &Effects) -> EffectsView<'_> {
 /// Frames a second, in words; empty where an old report does not know.
 fn speed(report: &Report) -> String {
     let Some(speed) = &report.speed else { return String::new() };
-    let frames = |value: f64| three_digits(value);
     format!(
         "{} frames a second on {}; {} with {} worlds at once",
-        frames(speed.frames_per_second),
+        three_digits(speed.frames_per_second),
         speed.device,
-        frames(speed.batch_frames_per_second),
+        three_digits(speed.batch_frames_per_second),
         speed.batch
     )
 }

@@ -229,7 +229,7 @@ pub struct Moves {
 }
 
 /// Whether held actions do the same from every start.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Consistency {
     /// Share of what moves differently from start to start that the action alone explains.
     pub explained: f64,

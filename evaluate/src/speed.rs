@@ -74,35 +74,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::fake::{FRAMES, FakeWorld, Flaw, Quiet, SETTINGS, footage};
+    use crate::fake::{FRAMES, FakeWorld, Flaw, Otherwise, Quiet, SETTINGS, footage};
     use crate::world::Tokens;
-
-    /// A world that takes 4 ms for each frame of each row, and 200 ms more the first time.
-    struct Slow(FakeWorld, Cell<bool>);
-
-    impl WorldModel for Slow {
-        fn codebook_size(&self) -> usize {
-            self.0.codebook_size()
-        }
-        fn num_actions(&self) -> usize {
-            self.0.num_actions()
-        }
-        fn encode(&self, video: &Video) -> Result<Tokens> {
-            self.0.encode(video)
-        }
-        fn decode(&self, tokens: &Tokens) -> Result<Video> {
-            self.0.decode(tokens)
-        }
-        fn infer_actions(&self, video: &Video) -> Result<Actions> {
-            self.0.infer_actions(video)
-        }
-        fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
-            let warm_up = if self.1.replace(true) { 0 } else { 200 };
-            let frames = actions.steps + 1 - prompt.frames;
-            sleep(Duration::from_millis(4 * (frames * prompt.batch) as u64 + warm_up));
-            self.0.rollout(prompt, actions, seed)
-        }
-    }
 
     /// Catches: frames of the prompt counted as generated, frames of a batch counted once, the first run's warm-up counted.
     #[test]
@@ -111,7 +84,14 @@ mod tests {
         let load = |i: usize| Ok(videos[i].clone());
         let material = Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
         let settings = Settings { prompt_frames: FRAMES / 2, ..SETTINGS };
-        let slow = Slow(FakeWorld(Flaw::None), Cell::new(false));
+        // It takes 4 ms for each frame of each row, and 200 ms more the first time.
+        let warm = Cell::new(false);
+        let slow = Otherwise(FakeWorld(Flaw::None), |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
+            let warm_up = if warm.replace(true) { 0 } else { 200 };
+            let frames = actions.steps + 1 - prompt.frames;
+            sleep(Duration::from_millis(4 * (frames * prompt.batch) as u64 + warm_up));
+            world.rollout(prompt, actions, seed)
+        });
         let found = speed(&slow, &material, &settings, "cpu", &Quiet).unwrap().unwrap();
         assert_eq!((found.device.as_str(), found.batch), ("cpu", settings.batch));
         // 250 at most; other work on the machine only makes it less.

@@ -5,7 +5,9 @@ use std::cell::Cell;
 
 use anyhow::Result;
 
-use crate::fake::{ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, MeanDifference, Quiet, SETTINGS, distance, footage};
+use crate::fake::{
+    ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, MeanDifference, Otherwise, Quiet, SETTINGS, distance, footage,
+};
 use crate::measure::{Material, Measurement, Settings, Watch, Window, measure};
 use crate::perceptual::FrameDistance;
 use crate::pixels::PSNR_CAP_DB;
@@ -194,31 +196,13 @@ fn progress_ends_at_the_announced_amount_of_work() {
 
 #[test]
 fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
-    struct Mismatched(FakeWorld);
-    impl WorldModel for Mismatched {
-        fn codebook_size(&self) -> usize {
-            self.0.codebook_size()
-        }
-        fn num_actions(&self) -> usize {
-            self.0.num_actions()
-        }
-        fn encode(&self, video: &Video) -> Result<Tokens> {
-            self.0.encode(video)
-        }
-        fn decode(&self, tokens: &Tokens) -> Result<Video> {
-            self.0.decode(tokens)
-        }
-        fn infer_actions(&self, video: &Video) -> Result<Actions> {
-            self.0.infer_actions(video)
-        }
-        fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
-            let mut tokens = self.0.rollout(prompt, actions, seed)?;
-            *tokens.data.last_mut().unwrap() = 64;
-            Ok(tokens)
-        }
-    }
+    let mismatched = Otherwise(FakeWorld(Flaw::None), |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
+        let mut tokens = world.rollout(prompt, actions, seed)?;
+        *tokens.data.last_mut().unwrap() = 64;
+        Ok(tokens)
+    });
     let (windows, videos) = footage(1, 1);
-    let failed = measured(&Mismatched(FakeWorld(Flaw::None)), &windows, &videos, &SETTINGS, &Quiet);
+    let failed = measured(&mismatched, &windows, &videos, &SETTINGS, &Quiet);
     let message = format!("{:#}", failed.unwrap_err());
     assert!(message.contains("token 64") && message.contains("do not belong together"), "{message}");
 }

@@ -5,7 +5,7 @@ use crate::bootstrap::GroupedMean;
 use crate::consistency::{Start, consistency};
 use crate::measure::HOLD;
 use crate::motion::{Motion, from_lists};
-use crate::report::{ActionEffect, Consistency, Effects, Moves};
+use crate::report::{ActionEffect, Effects, Moves};
 use crate::summary::{Names, Summary};
 
 impl Summary<'_> {
@@ -35,17 +35,11 @@ impl Summary<'_> {
             .map(|(scores, &group)| Start { group, effects: from_lists(&scores.held).collect() })
             .filter(|start| !start.effects.is_empty())
             .collect();
-        let found = consistency(&starts, self.bootstrap.draws(), seed);
         Effects {
             starts: starts.len(),
             hold_frames: HOLD.min(self.found.frames.saturating_sub(1)),
             actions,
-            consistency: found.map(|found| Consistency {
-                explained: found.value,
-                explained_ci95: found.ci95,
-                shuffled: found.shuffled,
-                shuffled_p95: found.shuffled_p95,
-            }),
+            consistency: consistency(&starts, self.bootstrap.draws(), seed),
         }
     }
 

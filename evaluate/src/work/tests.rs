@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::*;
 use crate::distance::Groups;
-use crate::fake::{CODES, CountingEncoder, FRAMES, FakeWorld, Flaw, footage};
+use crate::fake::{CountingEncoder, FRAMES, FakeWorld, Flaw, Otherwise, footage};
 use crate::parts::discard;
 use crate::report::Lineage;
 use crate::summary::{Names, Origin, summarise};
@@ -19,39 +19,6 @@ const SETTINGS: Settings =
 const BATCHES: [usize; 5] = [3 + 5, 3 + 2, 3, 3, 3];
 /// Rollouts of all, and those that only tell the speed.
 const ALL: usize = 22 + speed::WORK;
-
-/// An imperfect world that counts its rollouts, and asks to stop at one of them.
-struct Counted {
-    world: FakeWorld,
-    rollouts: Cell<usize>,
-    stop: Stop,
-    at: usize,
-}
-
-impl WorldModel for Counted {
-    fn codebook_size(&self) -> usize {
-        self.world.codebook_size()
-    }
-    fn num_actions(&self) -> usize {
-        CODES
-    }
-    fn encode(&self, video: &Video) -> Result<Tokens> {
-        self.world.encode(video)
-    }
-    fn decode(&self, tokens: &Tokens) -> Result<Video> {
-        self.world.decode(tokens)
-    }
-    fn infer_actions(&self, video: &Video) -> Result<Actions> {
-        self.world.infer_actions(video)
-    }
-    fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
-        self.rollouts.set(self.rollouts.get() + 1);
-        if self.rollouts.get() == self.at {
-            self.stop.request();
-        }
-        self.world.rollout(prompt, actions, seed)
-    }
-}
 
 /// A dataset, and its only report.
 struct Place {
@@ -76,7 +43,15 @@ impl Place {
     /// Works until rollout `at`; `None` when stopped there, else the report and the rows. How many rollouts it took.
     fn work(&self, settings: &Settings, at: usize) -> (Option<(String, Vec<MeasuredWindow>)>, usize) {
         let stop = Stop::manual();
-        let model = Counted { world: FakeWorld(Flaw::Imperfect), rollouts: Cell::new(0), stop: stop.clone(), at };
+        let rollouts = Cell::new(0);
+        let counted = |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
+            rollouts.set(rollouts.get() + 1);
+            if rollouts.get() == at {
+                stop.request();
+            }
+            world.rollout(prompt, actions, seed)
+        };
+        let model = Otherwise(FakeWorld(Flaw::Imperfect), counted);
         let stamp = Stamp { report: "k".into(), dynamics: "d".into(), prompt_frames: settings.prompt_frames };
         let work = Work {
             model: &model,
@@ -111,7 +86,7 @@ impl Place {
             let report = summarise(&found, &self.windows, &Names::default(), settings, origin).to_json().unwrap();
             (report + &scenes, rows)
         });
-        (finished, model.rollouts.get())
+        (finished, rollouts.get())
     }
 }
 
