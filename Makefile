@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install test test-slow lint bench-ingest bench-train reference
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install test test-slow test-device lint bench-ingest bench-train reference
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -86,6 +86,9 @@ test: setup-tests ## Build and run all tests
 test-slow: setup-tests ## Run the tests that take minutes: 2,000 mutated videos, 10,000 known files
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
 
+test-device: setup ## Compare what a device computes with the CPU: make test-device FEATURES=cuda DEVICE=cuda
+	GENIE_DEVICE=$(or $(DEVICE),cpu) $(CARGO) test --release --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --test device -- --nocapture
+
 lint: setup ## Check formatting and lints, of what is for NVIDIA GPUs, too
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
@@ -101,5 +104,5 @@ reference: ## Compute again, in PyTorch, what the models' tests compare with
 	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
 	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" -B tests/reference/fixtures.py
 
-bench-train: build ## Measure a training step of each model and encoding, and the same in PyTorch where there is one (GENIE_PYTHON=)
-	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$(realpath "$$PIPELINE")" $(if $(DEVICE),--device $(DEVICE))
+bench-train: build ## Measure a training step of each model and encoding, and the same in PyTorch where there is one (GENIE_PYTHON=, SIZE=64x64)
+	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$(realpath "$$PIPELINE")" $(if $(DEVICE),--device $(DEVICE)) $(if $(SIZE),--size $(SIZE))

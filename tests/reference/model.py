@@ -13,14 +13,15 @@ from torch import nn
 class Attention(nn.Module):
     """x -> W_o attention(norm(x)) over the last axis but one, pre-normalised; QK-norm is layer norm a head [Henry et al. 2020]."""
 
-    def __init__(self, d, heads, qk_norm):
+    def __init__(self, d, heads, qk_norm, head_dim=0):
         super().__init__()
         self.heads = heads
+        width = head_dim or d // heads
         self.norm = nn.LayerNorm(d)
-        self.qkv = nn.Linear(d, 3 * d)
-        self.query_norm = nn.LayerNorm(d // heads) if qk_norm else nn.Identity()
-        self.key_norm = nn.LayerNorm(d // heads) if qk_norm else nn.Identity()
-        self.output = nn.Linear(d, d)
+        self.qkv = nn.Linear(d, 3 * heads * width)
+        self.query_norm = nn.LayerNorm(width) if qk_norm else nn.Identity()
+        self.key_norm = nn.LayerNorm(width) if qk_norm else nn.Identity()
+        self.output = nn.Linear(heads * width, d)
 
     def forward(self, x, causal):
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(-2, -3) for part in self.qkv(self.norm(x)).chunk(3, -1))
@@ -31,10 +32,10 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Spatial attention, causal temporal attention, one feed-forward layer, each with a residual [Genie, section 2.1]."""
 
-    def __init__(self, d, heads, ffn_mult, qk_norm, temporal):
+    def __init__(self, d, heads, ffn_mult, qk_norm, temporal, head_dim):
         super().__init__()
-        self.space = Attention(d, heads, qk_norm)
-        self.time = Attention(d, heads, qk_norm) if temporal else None
+        self.space = Attention(d, heads, qk_norm, head_dim)
+        self.time = Attention(d, heads, qk_norm, head_dim) if temporal else None
         self.norm = nn.LayerNorm(d)
         self.up = nn.Linear(d, d * ffn_mult)
         self.down = nn.Linear(d * ffn_mult, d)
@@ -49,9 +50,9 @@ class Block(nn.Module):
 class Stack(nn.Module):
     """ST-blocks and a final layer norm."""
 
-    def __init__(self, layers, d, heads, ffn_mult=2, qk_norm=False, temporal=True):
+    def __init__(self, layers, d, heads, ffn_mult=2, qk_norm=False, temporal=True, head_dim=0):
         super().__init__()
-        self.blocks = nn.ModuleList(Block(d, heads, ffn_mult, qk_norm, temporal) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(d, heads, ffn_mult, qk_norm, temporal, head_dim) for _ in range(layers))
         self.norm = nn.LayerNorm(d)
         self.temporal = temporal
 

@@ -19,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::ModelError;
 use crate::clips::{ClipNet, Extractor};
 use crate::device::{Device, on_device};
+use crate::host;
 use crate::i3d::I3dPreset;
 
 /// What frames are resized to.
@@ -46,7 +47,7 @@ struct Built<B: Backend> {
 }
 
 impl<B: Backend> Extractor for Built<B> {
-    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32> {
+    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Result<Vec<f32>, ModelError> {
         let layer = |x: Tensor<B, 5>, filters: &Tensor<B, 5>, stride| {
             relu(conv3d(x, filters.clone(), None, ConvOptions::new(stride, [0; 3], [1; 3], 1)))
         };
@@ -57,8 +58,7 @@ impl<B: Backend> Extractor for Built<B> {
         let clips = Tensor::from_data(TensorData::new(clips, [b, 3, t, SIDE, SIDE]), &self.device);
         let first = layer(clips, &self.first, FIRST_STRIDE);
         let second = layer(first.clone(), &self.second, SECOND_STRIDE);
-        let features = Tensor::cat(vec![strength(&first), strength(&second)], 1);
-        features.into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
+        host::floats(Tensor::cat(vec![strength(&first), strength(&second)], 1))
     }
 }
 

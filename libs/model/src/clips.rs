@@ -7,7 +7,7 @@ use crate::i3d::{I3dPreset, prepare};
 /// A network on some backend.
 pub(crate) trait Extractor: Send {
     /// Prepared clips `[b, 3, t, side, side]` to features, one row after the other.
-    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32>;
+    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Result<Vec<f32>, ModelError>;
 }
 
 /// A network, and what it takes.
@@ -38,10 +38,10 @@ impl ClipNet {
         }
         FrameSize { height, width, patch: 1, channels: RGB }.windows(frames, t)?;
         let clip = t * height * width * 3;
-        let features = frames.chunks(self.batch * clip).flat_map(|chunk| {
+        let features = frames.chunks(self.batch * clip).map(|chunk| {
             let b = chunk.len() / clip;
             self.extractor.features(prepare(self.preset, chunk, [b, t, height, width], self.side), b, t)
         });
-        Ok(features.collect())
+        Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
     }
 }

@@ -19,6 +19,18 @@ pub enum Device {
     Cuda(cuda::Gpus),
 }
 
+impl Device {
+    /// Bytes that Burn's allocator holds of the first GPU's memory for the calling thread, in use or kept for what comes: it gives nothing back that is used
+    /// in every step, so this is the most that steps need. None on the CPU.
+    pub fn reserved(self) -> Option<u64> {
+        match self {
+            Self::Cpu => None,
+            #[cfg(feature = "cuda")]
+            Self::Cuda(gpus) => gpus.reserved(),
+        }
+    }
+}
+
 impl FromStr for Device {
     type Err = ModelError;
 

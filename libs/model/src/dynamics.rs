@@ -18,6 +18,7 @@ use crate::ModelError;
 use crate::data::TokenWindows;
 use crate::device::{Device, on_device, on_devices};
 use crate::estimate::estimate_dynamics;
+use crate::host;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, Past, Positions, Stack, StackConfig, apply, fan_in, indices, linear};
 use crate::sampler::{self, Predictor, SamplerConfig};
@@ -374,14 +375,18 @@ impl<B: Kernels> Predictor for Loaded<B> {
         self.vocabulary.codes as u16
     }
 
-    fn next(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> (Vec<f32>, History<B>) {
+    fn next(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        history: &History<B>,
+    ) -> Result<(Vec<f32>, History<B>), ModelError> {
         let (hidden, longer) = self.step(tokens, actions, history);
-        let logits = apply(&self.net.logits, hidden);
-        (logits.into_data().convert::<f32>().to_vec().expect("converted to f32 just now"), longer)
+        Ok((host::floats(apply(&self.net.logits, hidden))?, longer))
     }
 
-    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> History<B> {
-        self.step(tokens, actions, history).1
+    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> Result<History<B>, ModelError> {
+        Ok(self.step(tokens, actions, history).1)
     }
 }
 

@@ -41,6 +41,12 @@ pub enum ModelError {
          train it again with a lower learning rate"
     )]
     NotFinite(&'static str),
+    /// A device failed at what it was asked for.
+    #[error(
+        "the device failed. A GPU that is out of memory needs smaller parts of a step (`accumulate` in [….train]), or a smaller `batch` in [evaluate]. It \
+         says: {0}"
+    )]
+    Failed(String),
     /// The loss is no number any more.
     #[error(
         "the loss is {loss} at step {step}: training has diverged. The last good checkpoint is kept; lower the learning rate or \

@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::host;
 use crate::layers::Grid;
 
 /// The pixels a model was made for.
@@ -110,7 +111,7 @@ impl FrameSize {
     /// When a value is no finite number: it would be black.
     pub(crate) fn to_bytes<B: Backend>(self, frames: Tensor<B, 5>) -> Result<Vec<u8>, ModelError> {
         let ((high, wide), c) = (self.padded(), self.channels);
-        let values: Vec<f32> = frames.into_data().convert::<f32>().to_vec().expect("converted to f32 just now");
+        let values = host::floats(frames)?;
         if !values.iter().all(|value| value.is_finite()) {
             return Err(ModelError::NotFinite("what the tokenizer draws"));
         }

@@ -22,6 +22,7 @@ use crate::data::{Video, Windows};
 use crate::device::{Device, on_device, on_devices};
 use crate::estimate::estimate_lam;
 use crate::frames::FrameSize;
+use crate::host;
 use crate::kernels::Kernels;
 use crate::layers::{
     ConvolutionsConfig, Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig,
@@ -358,7 +359,7 @@ where
         Loss { value: loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
     }
 
-    fn logged(&self, (_, codes): &Self::Aux) -> Vec<(&'static str, f32)> {
+    fn logged(&self, (_, codes): &Self::Aux) -> Result<Vec<(&'static str, f32)>, ModelError> {
         usage(codes, self.config.quantizer.size())
     }
 
@@ -368,9 +369,9 @@ where
         (projected, codes): Self::Aux,
         step: usize,
         rng: &mut ChaCha8Rng,
-    ) -> Net<B> {
-        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng);
-        model
+    ) -> Result<Net<B>, ModelError> {
+        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng)?;
+        Ok(model)
     }
 }
 
@@ -399,7 +400,7 @@ pub fn train_lam(
 }
 
 trait Labeller: Send {
-    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Vec<u8>;
+    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError>;
 }
 
 struct Loaded<B: Backend> {
@@ -410,10 +411,10 @@ struct Loaded<B: Backend> {
 }
 
 impl<B: Kernels> Labeller for Loaded<B> {
-    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Vec<u8> {
+    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
         let patches = patchify(self.size.to_tensor::<B>(frames, b, t, &self.device), self.size.patch);
         let codes = self.net.encode(&self.config, patches, self.size.grid(b, t), false).codes;
-        codes.into_data().iter::<i64>().map(|code| code as u8).collect()
+        Ok(host::codes(codes)?.into_iter().map(|code| code as u8).collect())
     }
 }
 
@@ -453,7 +454,7 @@ impl Lam {
             )));
         }
         let b = self.size.windows(frames, t)?;
-        Ok(self.labeller.actions(frames, b, t))
+        self.labeller.actions(frames, b, t)
     }
 
     /// The number of latent actions.

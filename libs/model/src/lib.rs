@@ -28,6 +28,7 @@ mod dynamics;
 mod error;
 mod estimate;
 mod frames;
+mod host;
 mod i3d;
 mod kernels;
 mod lam;

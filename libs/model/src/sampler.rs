@@ -85,18 +85,29 @@ pub trait Predictor {
     fn mask_token(&self) -> u16;
 
     /// Logits `[b*s, k]` of the frame with tokens `[b*s]` that is led to by `actions` `[b]` (none before frame 0), and the cache with it added.
-    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> (Vec<f32>, Self::Past);
+    ///
+    /// # Errors
+    /// If the device has failed.
+    fn next(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        past: &Self::Past,
+    ) -> Result<(Vec<f32>, Self::Past), ModelError>;
 
     /// The cache with a finished frame added.
-    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> Self::Past {
-        self.next(tokens, actions, past).1
+    ///
+    /// # Errors
+    /// Those of [`Predictor::next`].
+    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> Result<Self::Past, ModelError> {
+        Ok(self.next(tokens, actions, past)?.1)
     }
 }
 
 /// Rolls `b` prompts `[b, p, s]` out with actions `[b, t-1]`: tokens `[b, t, s]`.
 ///
 /// # Errors
-/// When a logit is no finite number: it would be sampled from all the same.
+/// When a logit is no finite number: it would be sampled from all the same. If the device has failed.
 pub fn rollout<P: Predictor>(
     model: &P,
     s: usize,
@@ -117,7 +128,7 @@ pub fn rollout<P: Predictor>(
     for frame in 0..frames {
         if frame - first == model.window() {
             first = frame - (model.window() / 2).max(1);
-            past = recall(model, &out, (frames, s), first..frame, led);
+            past = recall(model, &out, (frames, s), first..frame, led)?;
         }
         let tokens = if frame < given {
             (0..b).flat_map(|i| prompt[(i * given + frame) * s..][..s].iter().copied()).collect()
@@ -125,7 +136,7 @@ pub fn rollout<P: Predictor>(
             fill(model, s, &led(frame), &past, config, seed, frame)?
         };
         if frame + 1 < frames {
-            past = model.extend(&tokens, &led(frame), &past);
+            past = model.extend(&tokens, &led(frame), &past)?;
         }
         for (i, tokens) in tokens.chunks_exact(s).enumerate() {
             out[(i * frames + frame) * s..][..s].copy_from_slice(tokens);
@@ -141,14 +152,14 @@ fn recall<P: Predictor>(
     (frames, s): (usize, usize),
     range: std::ops::Range<usize>,
     led: impl Fn(usize) -> Vec<Option<u8>>,
-) -> P::Past {
+) -> Result<P::Past, ModelError> {
     let mut past = model.start();
     for frame in range.clone() {
         let tokens: Vec<u16> = out.chunks_exact(frames * s).flat_map(|one| &one[frame * s..][..s]).copied().collect();
         let led = if frame == range.start { vec![None; tokens.len() / s] } else { led(frame) };
-        past = model.extend(&tokens, &led, &past);
+        past = model.extend(&tokens, &led, &past)?;
     }
-    past
+    Ok(past)
 }
 
 /// One frame `[b*s]` by iterative unmasking.
@@ -163,7 +174,7 @@ fn fill<P: Predictor>(
 ) -> Result<Vec<u16>, ModelError> {
     let mut tokens = vec![model.mask_token(); actions.len() * s];
     for step in 0..config.steps {
-        let (logits, _) = model.next(&tokens, actions, past);
+        let (logits, _) = model.next(&tokens, actions, past)?;
         if !logits.iter().all(|logit| logit.is_finite()) {
             return Err(ModelError::NotFinite("what the dynamics model predicts"));
         }

@@ -191,10 +191,16 @@ impl<T: Task<Ad>> Task<Ad> for Spy<'_, T, T::Model> {
         self.task.loss(model, batch, rng, device)
     }
 
-    fn after_step(&self, model: T::Model, aux: T::Aux, step: usize, rng: &mut ChaCha8Rng) -> T::Model {
-        let model = self.task.after_step(model, aux, step, rng);
+    fn after_step(
+        &self,
+        model: T::Model,
+        aux: T::Aux,
+        step: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<T::Model, ModelError> {
+        let model = self.task.after_step(model, aux, step, rng)?;
         *self.last.lock().unwrap() = Some(model.clone());
-        model
+        Ok(model)
     }
 }
 
@@ -221,7 +227,7 @@ pub fn fit<T: Task<Ad>>(
         last = values(&loss);
         let grads = GradientsParams::from_grads(crate::train::alone(|| loss.value.backward()), &model);
         model = optimizer.step(lr, model, grads);
-        model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64));
+        model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64)).unwrap();
     }
     (model, last)
 }

@@ -15,6 +15,7 @@ use crate::data::{Video, Windows};
 use crate::device::{Device, on_device, on_devices};
 use crate::estimate::estimate_tokenizer;
 use crate::frames::{FrameSize, RGB};
+use crate::host;
 use crate::kernels::Kernels;
 use crate::layers::{
     Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, apply, change_weights, fan_in, indices,
@@ -184,7 +185,7 @@ where
         Loss { value: loss, metrics: vec![("psnr_db", psnr)], aux: (coded.projected, coded.codes) }
     }
 
-    fn logged(&self, (_, codes): &Self::Aux) -> Vec<(&'static str, f32)> {
+    fn logged(&self, (_, codes): &Self::Aux) -> Result<Vec<(&'static str, f32)>, ModelError> {
         usage(codes, self.config.quantizer.size())
     }
 
@@ -194,9 +195,9 @@ where
         (projected, codes): Self::Aux,
         step: usize,
         rng: &mut ChaCha8Rng,
-    ) -> Net<B> {
-        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng);
-        model
+    ) -> Result<Net<B>, ModelError> {
+        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng)?;
+        Ok(model)
     }
 }
 
@@ -234,10 +235,10 @@ pub fn train_tokenizer(
 }
 
 trait Coder: Send {
-    fn encode(&self, frames: &[u8], b: usize) -> Vec<u16>;
+    fn encode(&self, frames: &[u8], b: usize) -> Result<Vec<u16>, ModelError>;
     fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError>;
     /// Embedded codes `[codes, width]`.
-    fn codebook(&self, codes: usize) -> Vec<f32>;
+    fn codebook(&self, codes: usize) -> Result<Vec<f32>, ModelError>;
 }
 
 struct Loaded<B: Backend> {
@@ -248,10 +249,10 @@ struct Loaded<B: Backend> {
 }
 
 impl<B: Kernels> Coder for Loaded<B> {
-    fn encode(&self, frames: &[u8], b: usize) -> Vec<u16> {
+    fn encode(&self, frames: &[u8], b: usize) -> Result<Vec<u16>, ModelError> {
         let patches = patchify(self.size.to_tensor::<B>(frames, b, self.frames, &self.device), self.size.patch);
         let codes = self.net.encode(patches, self.size, b, self.frames, false).codes;
-        codes.into_data().iter::<i64>().map(|code| code as u16).collect()
+        Ok(host::codes(codes)?.into_iter().map(|code| code as u16).collect())
     }
 
     fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
@@ -261,9 +262,8 @@ impl<B: Kernels> Coder for Loaded<B> {
         self.size.to_bytes(unpatchify(rows, b, t, high, wide, self.size.patch))
     }
 
-    fn codebook(&self, codes: usize) -> Vec<f32> {
-        let all = self.net.quantizer.embed(indices::<B>(0..codes as i64, &self.device));
-        all.into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
+    fn codebook(&self, codes: usize) -> Result<Vec<f32>, ModelError> {
+        host::floats(self.net.quantizer.embed(indices::<B>(0..codes as i64, &self.device)))
     }
 }
 
@@ -300,7 +300,7 @@ impl Tokenizer {
     /// If the bytes are not whole windows of this tokenizer's frame size.
     pub fn encode(&self, frames: &[u8]) -> Result<Vec<u16>, ModelError> {
         let b = self.size.windows(frames, self.frames)?;
-        Ok(self.coder.encode(frames, b))
+        self.coder.encode(frames, b)
     }
 
     /// Frames `[b, t, h, w, 3]` of tokens `[b, t, rows*columns]`, where t is at most [`Tokenizer::frames`].
@@ -329,7 +329,7 @@ impl Tokenizer {
         self.check_tokens(tokens)?;
         let width = self.code_width;
         let byte = |value: &f32| ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8;
-        let codes: Vec<u8> = self.coder.codebook(self.codes).iter().map(byte).collect();
+        let codes: Vec<u8> = self.coder.codebook(self.codes)?.iter().map(byte).collect();
         Ok(tokens.iter().flat_map(|token| &codes[usize::from(*token) * width..][..width]).copied().collect())
     }
 

@@ -1,26 +1,29 @@
-//! `make bench-train`: how long a training step of each model of a config takes here, what it is spent on, how fast frames are encoded, and how long the same
-//! takes in PyTorch (eager and compiled), in one run on this machine.
+//! `make bench-train`: how long a training step of each model of a config takes here, what it is spent on and how much memory it takes, how fast frames are
+//! encoded, and the same of PyTorch (eager and compiled), in one run on this machine.
 //!
-//! Data are random: what a step costs does not depend on them. Ours and PyTorch take turns, three rounds; medians of medians are compared. PyTorch's data
-//! are in memory before its clock starts, ours are drawn and read beside the steps, as in training.
+//! Data are random: what a step costs does not depend on them. Ours and PyTorch take turns, three rounds, each in a process of its own; medians are compared.
+//! PyTorch's data are in memory before its clock starts, ours are drawn and read beside the steps, as in training. Memory is the most at once: on a GPU what
+//! the allocator holds, else the resident set of the process.
 //!
 //! stdout is the report, in Markdown; stderr says what is going on. Without PyTorch (`GENIE_PYTHON`, else `python3`) its columns are left empty.
 
 #![allow(clippy::cast_precision_loss, reason = "for people: no count here needs more than 52 bits")]
 
+mod answers;
 mod data;
-mod encode;
+mod ours;
 mod peer;
 
-use anyhow::{Context as _, Result};
-use camino::{Utf8Path, Utf8PathBuf};
-use clap::Parser;
-use genie_model::{Device, StepReport, TrainConfig, Video, Watch, train_dynamics, train_lam, train_tokenizer};
+use anyhow::{Context as _, Result, ensure};
+use camino::Utf8Path;
+use clap::{Parser, ValueEnum};
+use genie_model::{Device, DynamicsConfig, LamConfig, TokenizerConfig, TrainConfig, Video as _};
 use genie_stage::config::{ConfigArgs, load};
-use genie_training::Sections;
+use genie_training::{Sections, pixels_at_once};
 
-use data::{Noise, windows};
-use peer::{Peer, Task};
+use answers::Answers;
+use data::Noise;
+use peer::{Peer, Task, Variant};
 
 // As in the binaries: without it a step takes a quarter longer.
 #[global_allocator]
@@ -34,124 +37,160 @@ struct Cli {
     /// Size of frames in pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "32x32")]
     size: String,
-    /// Where ours runs: cpu or cuda[:n,…]
+    /// Where ours and PyTorch's run: cpu or cuda[:n,…], of which PyTorch takes the first
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Steps, and batches that are encoded, a round that are measured, after a few that are not
     #[arg(long, default_value_t = 30)]
     steps: usize,
+    /// What to measure
+    #[arg(long, value_delimiter = ',', default_value = "tokenizer,lam,dynamics,encode")]
+    what: Vec<Kind>,
+    /// Measure ours of this, in this process, and print what a table is made of
+    #[arg(long, hide = true)]
+    only: Option<Kind>,
     /// What cargo gives to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Steps before the clock counts.
-const WARM: usize = 5;
-const ROUNDS: usize = 3;
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A training step of the tokenizer.
+    Tokenizer,
+    /// Of the latent action model.
+    Lam,
+    /// Of the dynamics model.
+    Dynamics,
+    /// The tokens of a batch of windows.
+    Encode,
+}
 
-/// Keeps the reports of the steps after the first few.
-#[derive(Default)]
-struct Reports(Vec<StepReport>);
-
-impl Watch for Reports {
-    fn report(&mut self, report: &StepReport) {
-        if report.step > WARM {
-            self.0.push(report.clone());
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tokenizer => "tokenizer",
+            Self::Lam => "lam",
+            Self::Dynamics => "dynamics",
+            Self::Encode => "encode",
         }
     }
+}
 
-    fn stop(&mut self) -> bool {
-        false
+/// Steps before the clock counts.
+const WARM: usize = 5;
+/// Steps between two looks at the clock, at a loss, and so at the device.
+const RUN: usize = 5;
+const ROUNDS: usize = 3;
+
+/// The models of a config, and what they are trained on here.
+struct Plan {
+    tokenizer: TokenizerConfig,
+    lam: LamConfig,
+    dynamics: DynamicsConfig,
+    video: Noise,
+    device: Device,
+    /// Steps a round.
+    steps: usize,
+}
+
+impl Plan {
+    fn of(cli: &Cli) -> Result<Self> {
+        let sections = Sections::read(&load(&cli.config)?)?;
+        let (width, height) = cli.size.split_once('x').context("--size is written 32x32")?;
+        ensure!(cli.steps > 0 && cli.steps.is_multiple_of(RUN), "--steps is a multiple of {RUN}");
+        let mut plan = Self {
+            tokenizer: sections.tokenizer.0,
+            lam: sections.lam.0,
+            dynamics: sections.dynamics.0,
+            video: Noise { height: height.parse()?, width: width.parse()?, frames: 64, clips: 32 },
+            device: cli.device.parse()?,
+            steps: cli.steps,
+        };
+        for train in [&mut plan.tokenizer.train, &mut plan.lam.train, &mut plan.dynamics.train] {
+            // None is saved but the last.
+            let steps = WARM + cli.steps;
+            *train = TrainConfig { steps, log_every: RUN, checkpoint_every: usize::MAX, ..train.clone() };
+        }
+        Ok(plan)
+    }
+
+    /// Windows that `encode` has at once.
+    fn windows_at_once(&self) -> usize {
+        (pixels_at_once(self.device) / (self.tokenizer.frames * self.video.height * self.video.width)).max(1)
+    }
+
+    fn task(&self, kind: Kind) -> Task {
+        let size = self.video.size();
+        match kind {
+            Kind::Tokenizer => Task::tokenizer(&self.tokenizer, size),
+            Kind::Lam => Task::lam(&self.lam, size),
+            Kind::Dynamics => Task::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size),
+            Kind::Encode => Task::encode(&self.tokenizer, size, self.windows_at_once()),
+        }
     }
 }
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// A config's training options, for so many steps that are all logged and none saved but the last.
-fn short(train: &TrainConfig, steps: usize) -> TrainConfig {
-    TrainConfig { steps: WARM + steps, log_every: 1, checkpoint_every: usize::MAX, ..train.clone() }
-}
-
-type Ours<'a> = Box<dyn Fn(&Utf8Path, &mut dyn Watch) -> Result<()> + 'a>;
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let sections = Sections::read(&load(&cli.config)?)?;
-    let device: Device = cli.device.parse()?;
-    let (width, height) = cli.size.split_once('x').context("--size is written 32x32")?;
-    let video = Noise { height: height.parse()?, width: width.parse()?, frames: 64, clips: 32 };
-    let (mut tokenizer, mut lam, mut dynamics) = (sections.tokenizer.0, sections.lam.0, sections.dynamics.0);
-    for train in [&mut tokenizer.train, &mut lam.train, &mut dynamics.train] {
-        *train = short(train, cli.steps);
+    let plan = Plan::of(&cli)?;
+    if let Some(kind) = cli.only {
+        return ours::answer(kind, &plan);
     }
-    let peer = Peer::find();
-    let tasks = [
-        Task::tokenizer(&tokenizer, video.size()),
-        Task::lam(&lam, video.size()),
-        Task::dynamics(&dynamics, &tokenizer, lam.quantizer.size(), video.size()),
-    ];
-    let tokens = windows(&tokenizer, lam.quantizer.size(), video.size());
-    let (codes, actions) = (tokenizer.quantizer.size(), lam.quantizer.size());
-    let ours: [(&str, Ours<'_>); 3] = [
-        ("tokenizer", Box::new(|run, watch| Ok(train_tokenizer(&tokenizer, &video, run, &device, watch).map(drop)?))),
-        ("lam", Box::new(|run, watch| Ok(train_lam(&lam, &video, run, &device, watch).map(drop)?))),
-        (
-            "dynamics",
-            Box::new(|run, watch| {
-                Ok(train_dynamics(&dynamics, &tokens, codes, actions, run, &device, watch).map(drop)?)
-            }),
-        ),
-    ];
+    let peer = Peer::find(plan.device);
+    let name = cli.config.config.as_deref().and_then(Utf8Path::file_stem).unwrap_or("defaults");
     println!(
-        "| model | ms a step | data, forward, backward, optimizer | tokens/s | GFLOP/s | PyTorch eager | compiled |"
+        "| {name} at {}, {} | a step | data, forward, backward, optimizer | tokens/s | TFLOP/s | MFU | memory | PyTorch eager | compiled |",
+        cli.size, plan.device
     );
-    println!("|---|---|---|---|---|---|---|");
-    for ((name, step), task) in ours.iter().zip(&tasks) {
-        let (mut reports, mut eager, mut compiled) = (Vec::new(), Vec::new(), Vec::new());
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for &kind in &cli.what {
+        let (mut ours, mut eager, mut compiled) = (Answers::default(), Answers::default(), Answers::default());
         for round in 0..ROUNDS {
-            eprintln!("{name}: round {} of {ROUNDS}", round + 1);
-            let scratch = tempfile::tempdir()?;
-            let mut watch = Reports::default();
-            step(&Utf8PathBuf::try_from(scratch.path().join(name))?, &mut watch)?;
-            reports.extend(watch.0);
+            eprintln!("{}: round {} of {ROUNDS}", kind.name(), round + 1);
+            ours.add("ours", ours::measure(kind)?)?;
             if let Some(peer) = &peer {
-                let [one, other] = peer.measure(task, WARM, cli.steps)?;
-                eager.push(one);
-                compiled.push(other);
+                let task = plan.task(kind);
+                eager.add("peer.py", peer.measure(&task, Variant::Eager, cli.steps)?)?;
+                compiled.add("peer.py", peer.measure(&task, Variant::Compiled, cli.steps)?)?;
             }
         }
-        println!("{}", row(name, &reports, median(eager), median(compiled)));
+        let windows = (kind == Kind::Encode).then(|| plan.windows_at_once());
+        println!("{}", row(kind, windows, &ours, [&eager, &compiled]));
     }
-
-    print!("\n{}", encode::table(&tokenizer, &video, device, peer.as_ref(), cli.steps)?);
     Ok(())
 }
 
-/// PyTorch's value, and how much longer ours takes.
-fn beside(ours: f64, theirs: f64, told: &dyn Fn(f64) -> String) -> String {
-    if theirs.is_nan() { "–".to_owned() } else { format!("{}, ours takes {:.2}×", told(theirs), ours / theirs) }
+/// A number for people; a dash for one that is not known.
+fn told(value: f64, how: impl Fn(f64) -> String) -> String {
+    if value.is_nan() { "–".to_owned() } else { how(value) }
 }
 
-fn row(name: &str, reports: &[StepReport], eager: f64, compiled: f64) -> String {
-    let of = |value: &dyn Fn(&StepReport) -> f64| median(reports.iter().map(value).collect());
-    let seconds = of(&|report| report.speed.seconds_per_step);
-    let shares = [
-        of(&|report| report.speed.data_wait_share),
-        of(&|report| report.speed.forward_share),
-        of(&|report| report.speed.backward_share),
-        of(&|report| report.speed.optimizer_share),
-    ];
-    let shares = shares.map(|share| format!("{:.0} %", share * 100.0)).join(", ");
-    let peer = |theirs: f64| beside(seconds, theirs, &|theirs| format!("{:.1} ms", theirs * 1e3));
+fn memory(bytes: f64) -> String {
+    told(bytes, |bytes| format!("{:.0} MB", bytes / 1e6))
+}
+
+/// A row of the report; `windows`, of a batch, where it is of encoding.
+fn row(kind: Kind, windows: Option<usize>, ours: &Answers, peers: [&Answers; 2]) -> String {
+    let seconds = ours.median("seconds");
+    let shares = ["data", "forward", "backward", "optimizer"].map(|phase| ours.median(phase));
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let shares = shares.map(|share| told(share, percent)).join(", ");
+    let (what, tokens) = match windows {
+        None => (kind.name().to_owned(), told(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
+        Some(windows) => (format!("encode, {windows} windows"), format!("{:.0} windows/s", windows as f64 / seconds)),
+    };
+    let [eager, compiled] = peers.map(|peer| {
+        let theirs = peer.median("seconds");
+        let beside = |theirs: f64| format!("{:.1} ms, ours takes {:.2}×", theirs * 1e3, seconds / theirs);
+        told(theirs, |theirs| format!("{}; {}", beside(theirs), memory(peer.median("peak_bytes"))))
+    });
     format!(
-        "| {name} | {:.1} | {shares} | {:.0} | {:.1} | {} | {} |",
+        "| {what} | {:.1} ms | {shares} | {tokens} | {} | {} | {} | {eager} | {compiled} |",
         seconds * 1e3,
-        of(&|report| report.speed.tokens_per_second),
-        of(&|report| report.speed.tflops) * 1e3,
-        peer(eager),
-        peer(compiled)
+        told(ours.median("tflops"), |tflops| format!("{tflops:.3}")),
+        told(ours.median("mfu"), percent),
+        memory(ours.median("peak_bytes")),
     )
 }

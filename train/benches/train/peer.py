@@ -1,11 +1,11 @@
-"""A training step of each model, and encoding, in PyTorch, for `make bench-train`: eager and compiled, on random data of the config's sizes.
+"""A training step of each model, and encoding, in PyTorch, for `make bench-train`: eager or compiled, on random data of the config's sizes.
 
-stdin: one JSON object (see main.rs). stdout: one JSON object a variant, {"variant": "eager", "seconds": median of the steps}.
+stdin: one JSON object (see peer.rs). stdout: a JSON object for each run of steps, {"seconds": mean of a step}, and a last one,
+{"peak_bytes": most memory at once}: what PyTorch's allocator held of a GPU's, or the process's resident set.
 """
 
 import json
 import pathlib
-import statistics
 import sys
 import time
 
@@ -116,7 +116,8 @@ def optimizers(net, kind):
         in_block = []
     known = {id(p) for p in in_block}
     rest = [p for p in net.parameters() if id(p) not in known and p.requires_grad]
-    both = [torch.optim.AdamW(rest, lr=1e-3, betas=(0.9, 0.9), weight_decay=1e-4)]
+    on_gpu = rest[0].is_cuda or None
+    both = [torch.optim.AdamW(rest, lr=1e-3, betas=(0.9, 0.9), weight_decay=1e-4, fused=on_gpu)]
     if in_block:
         both.append(torch.optim.Muon(in_block, lr=1e-2))
     return both
@@ -126,7 +127,10 @@ def training(net, loss, task):
     steps = optimizers(net, task["optimizer"])
 
     def step():
-        loss().backward()
+        for _ in range(task["parts"]):
+            with torch.autocast(task["device"], torch.bfloat16, task["precision"] == "bf16"):
+                part = loss()
+            (part / task["parts"]).backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for optimizer in steps:
             optimizer.step()
@@ -135,32 +139,44 @@ def training(net, loss, task):
     return step
 
 
+def peak(device):
+    if device == "cuda":
+        return torch.cuda.max_memory_reserved()
+    status = pathlib.Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
+
+
 def measure(step, task):
-    times = []
-    for _ in range(task["warm"] + task["steps"]):
-        began = time.perf_counter()
+    wait = torch.cuda.synchronize if task["device"] == "cuda" else lambda: None
+    for _ in range(task["warm"]):
         step()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[task["warm"] :])
+    for _ in range(task["steps"] // task["run"]):
+        wait()
+        began = time.perf_counter()
+        for _ in range(task["run"]):
+            step()
+        wait()
+        print(json.dumps({"seconds": (time.perf_counter() - began) / task["run"]}))
+    print(json.dumps({"peak_bytes": peak(task["device"])}))
 
 
 def main():
     task = json.load(sys.stdin)
     torch.manual_seed(0)
     torch.set_num_threads(task["threads"])
-    for variant in ("eager", "compiled"):
-        made = {"tokenizer": tokenizer, "lam": lam, "dynamics": dynamics, "encode": encode}
-        net, forward = made[task["kind"]](task)
-        with torch.no_grad():
-            for p in net.parameters():
-                p.normal_(0, 0.05)
-        encodes = task["kind"] == "encode"
-        net.train(not encodes)
-        if variant == "compiled":
-            forward = torch.compile(forward)
-        with torch.set_grad_enabled(not encodes):
-            step = forward if encodes else training(net, forward, task)
-            print(json.dumps({"variant": variant, "seconds": measure(step, task)}), flush=True)
+    torch.set_default_device(task["device"])
+    made = {"tokenizer": tokenizer, "lam": lam, "dynamics": dynamics, "encode": encode}
+    net, forward = made[task["kind"]](task)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.normal_(0, 0.05)
+    encodes = task["kind"] == "encode"
+    net.train(not encodes)
+    if task["variant"] == "compiled":
+        forward = torch.compile(forward)
+    with torch.set_grad_enabled(not encodes):
+        measure(forward if encodes else training(net, forward, task), task)
 
 
 main()

@@ -1,43 +1,64 @@
-//! The same in PyTorch: what `peer.py` is asked, and its answer.
+//! The same in PyTorch: what `peer.py` is asked.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use genie_model::{
-    ActionMode, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamPool, LamReader, LamTarget, OptimizerKind,
+    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamPool, LamReader, LamTarget, OptimizerKind,
     QuantizerConfig, QuantizerKind, RGB, StackConfig, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
 
-/// A Python that has PyTorch.
+use crate::{RUN, WARM};
+
+/// A Python that has PyTorch, and where it is to compute.
 pub struct Peer {
     python: String,
+    device: &'static str,
 }
 
 /// What is to be done, in PyTorch's words.
 pub struct Task(Value);
 
+/// How PyTorch runs it.
+#[derive(Clone, Copy)]
+pub enum Variant {
+    /// An operation at a time.
+    Eager,
+    /// By `torch.compile`.
+    Compiled,
+}
+
 impl Peer {
-    /// None, and a word about it, where there is no PyTorch.
-    pub fn find() -> Option<Self> {
+    /// None, and a word about it, where there is no PyTorch, or none for the device.
+    pub fn find(device: Device) -> Option<Self> {
         let python = std::env::var("GENIE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let found = Command::new(&python).args(["-c", "import torch"]).stderr(Stdio::null()).status();
+        let (device, test) = match device {
+            Device::Cpu => ("cpu", "import torch"),
+            #[cfg(feature = "cuda")]
+            Device::Cuda(_) => ("cuda", "import torch; assert torch.cuda.is_available()"),
+        };
+        let found = Command::new(&python).args(["-c", test]).stderr(Stdio::null()).status();
         if found.is_ok_and(|status| status.success()) {
-            return Some(Self { python });
+            return Some(Self { python, device });
         }
-        eprintln!("{python} has no torch: not compared (GENIE_PYTHON names another Python)");
+        eprintln!("{python} has no torch for {device}: not compared (GENIE_PYTHON names another Python)");
         None
     }
 
-    /// Median seconds of a step, or of a batch that is encoded, eager and compiled.
+    /// Does it in a process of its own.
     ///
     /// # Errors
-    /// When Python fails.
-    pub fn measure(&self, task: &Task, warm: usize, steps: usize) -> Result<[f64; 2]> {
+    /// When Python cannot be started.
+    pub fn measure(&self, task: &Task, variant: Variant, steps: usize) -> Result<Output> {
         let mut question = task.0.clone();
-        question["warm"] = json!(warm);
-        question["steps"] = json!(steps);
+        let variant = match variant {
+            Variant::Eager => "eager",
+            Variant::Compiled => "compiled",
+        };
+        (question["variant"], question["device"]) = (json!(variant), json!(self.device));
+        (question["warm"], question["steps"], question["run"]) = (json!(WARM), json!(steps), json!(RUN));
         question["threads"] = json!(std::thread::available_parallelism()?.get());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/train/peer.py");
         let mut child = Command::new(&self.python)
@@ -47,20 +68,21 @@ impl Peer {
             .spawn()
             .context("cannot start Python")?;
         child.stdin.take().context("no stdin")?.write_all(question.to_string().as_bytes())?;
-        let output = child.wait_with_output()?;
-        ensure!(output.status.success(), "peer.py failed: its message is above");
-        let text = String::from_utf8(output.stdout)?;
-        let mut seconds = text.lines().map(|line| -> Result<f64> {
-            serde_json::from_str::<Value>(line)?["seconds"].as_f64().context("peer.py told no seconds")
-        });
-        let mut next = || seconds.next().context("peer.py told too little")?;
-        Ok([next()?, next()?])
+        child.wait_with_output().context("Python")
     }
 }
 
 fn stack(config: &StackConfig) -> Value {
-    let StackConfig { layers, d, heads, ffn_mult, qk_norm, temporal, .. } = *config;
-    json!({ "layers": layers, "d": d, "heads": heads, "ffn_mult": ffn_mult, "qk_norm": qk_norm, "temporal": temporal })
+    let StackConfig { layers, d, heads, head_dim, ffn_mult, qk_norm, temporal } = *config;
+    json!({
+        "layers": layers,
+        "d": d,
+        "heads": heads,
+        "head_dim": head_dim,
+        "ffn_mult": ffn_mult,
+        "qk_norm": qk_norm,
+        "temporal": temporal,
+    })
 }
 
 fn quantizer(config: &QuantizerConfig) -> Value {
@@ -84,23 +106,28 @@ fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Value {
     })
 }
 
-fn optimizer(train: &TrainConfig) -> &'static str {
-    match train.optimizer {
+/// What a step of training is, of `batch` windows a part.
+fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Value {
+    let optimizer = match train.optimizer {
         OptimizerKind::AdamW => "adamw",
         OptimizerKind::Muon => "muon",
-    }
+    };
+    json!({
+        "kind": kind,
+        "batch": batch,
+        "parts": train.accumulate,
+        "optimizer": optimizer,
+        "precision": train.precision,
+        "model": model,
+    })
 }
 
 impl Task {
     /// A tokenizer's.
     pub fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Self {
-        Self(json!({
-            "kind": "tokenizer",
-            "batch": config.windows_a_part() * config.train.accumulate,
-            "span": config.span(),
-            "optimizer": optimizer(&config.train),
-            "model": tokenizer(config, size),
-        }))
+        let mut task = training("tokenizer", &config.train, config.windows_a_part(), &tokenizer(config, size));
+        task["span"] = json!(config.span());
+        Self(task)
     }
 
     /// Encoding of so many windows at once by a tokenizer.
@@ -110,27 +137,25 @@ impl Task {
 
     /// A latent action model's.
     pub fn lam(config: &LamConfig, size: (usize, usize)) -> Self {
-        let convolutions = (config.reads == LamReader::Convolution)
-            .then(|| json!({ "channels": config.convolutions.channels, "strides": config.convolutions.strides }));
-        Self(json!({
-            "kind": "lam",
-            "batch": config.train.batch,
-            "optimizer": optimizer(&config.train),
-            "convolutions": convolutions,
-            "model": {
-                "encoder": stack(&config.encoder),
-                "decoder": stack(&config.decoder),
-                "quantizer": quantizer(&config.quantizer),
-                "frames": config.frames,
-                "size": [size.0, size.1],
-                "patch": config.patch,
-                "pairs": config.sees == LamEncoder::Pairs,
-                "given": config.given(),
-                "change": config.target == LamTarget::Change,
-                "pool": if config.pool == LamPool::Max { "max" } else { "mean" },
-                "changed_pixel_weight": config.changed_pixel_weight,
-            },
-        }))
+        let model = json!({
+            "encoder": stack(&config.encoder),
+            "decoder": stack(&config.decoder),
+            "quantizer": quantizer(&config.quantizer),
+            "frames": config.frames,
+            "size": [size.0, size.1],
+            "patch": config.patch,
+            "pairs": config.sees == LamEncoder::Pairs,
+            "given": config.given(),
+            "change": config.target == LamTarget::Change,
+            "pool": if config.pool == LamPool::Max { "max" } else { "mean" },
+            "changed_pixel_weight": config.changed_pixel_weight,
+        });
+        let mut task = training("lam", &config.train, config.train.part(), &model);
+        let by_convolution = config.reads == LamReader::Convolution;
+        task["convolutions"] = by_convolution
+            .then(|| json!({ "channels": config.convolutions.channels, "strides": config.convolutions.strides }))
+            .into();
+        Self(task)
     }
 
     /// A dynamics model's, over a tokenizer's tokens of frames of `size`.
@@ -141,20 +166,17 @@ impl Task {
         (height, width): (usize, usize),
     ) -> Self {
         let size = FrameSize { height, width, patch: tokenizer.patch, channels: RGB };
-        Self(json!({
-            "kind": "dynamics",
-            "batch": config.train.batch,
-            "optimizer": optimizer(&config.train),
-            "masked": config.masked_share(),
-            "model": {
-                "stack": stack(&config.stack),
-                "frames": tokenizer.frames,
-                "positions": size.positions(),
-                "codes": tokenizer.quantizer.size(),
-                "actions": actions,
-                "prepend": config.action_mode == ActionMode::Prepend,
-                "previous_frame": config.previous_frame,
-            },
-        }))
+        let model = json!({
+            "stack": stack(&config.stack),
+            "frames": tokenizer.frames,
+            "positions": size.positions(),
+            "codes": tokenizer.quantizer.size(),
+            "actions": actions,
+            "prepend": config.action_mode == ActionMode::Prepend,
+            "previous_frame": config.previous_frame,
+        });
+        let mut task = training("dynamics", &config.train, config.train.part(), &model);
+        task["masked"] = json!(config.masked_share());
+        Self(task)
     }
 }

@@ -8,8 +8,11 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
+use burn::backend::cuda::CudaDevice;
+use burn::cubecl::Runtime as _;
 use burn::cubecl::config::cache::CacheConfig;
 use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
+use burn::cubecl::cuda::CudaRuntime;
 use cudarc::driver::CudaContext;
 
 use crate::ModelError;
@@ -56,6 +59,12 @@ impl Gpus {
     /// Their numbers, rising.
     pub fn numbers(self) -> impl Iterator<Item = usize> {
         (0..u64::BITS as usize).filter(move |number| self.0 >> number & 1 == 1)
+    }
+
+    /// Bytes that the allocator holds of the first's memory.
+    pub fn reserved(self) -> Option<u64> {
+        let client = CudaRuntime::client(&CudaDevice::new(self.numbers().next()?));
+        Some(client.memory_usage().ok()?.bytes_reserved)
     }
 }
 

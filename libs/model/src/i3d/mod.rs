@@ -20,6 +20,7 @@ use camino::Utf8Path;
 use crate::ModelError;
 use crate::clips::{ClipNet, Extractor};
 use crate::device::{Device, on_device};
+use crate::host;
 
 use net::Net;
 pub use preprocess::I3dPreset;
@@ -36,9 +37,9 @@ struct Loaded<B: Backend> {
 }
 
 impl<B: Backend> Extractor for Loaded<B> {
-    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Vec<f32> {
+    fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Result<Vec<f32>, ModelError> {
         let clips = Tensor::from_data(TensorData::new(clips, [b, 3, t, SIDE, SIDE]), &self.device);
-        self.net.forward(clips).into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
+        host::floats(self.net.forward(clips))
     }
 }
 

@@ -4,7 +4,7 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Slice, Tensor, s};
 
 use super::{Around, Attend, Axis, EPSILON, primitive, tensor};
 
@@ -116,44 +116,38 @@ pub fn attend_backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, sh
     primitive(Tensor::cat(parts.to_vec(), 1))
 }
 
-/// Which row each place of each neighbourhood is, in order; the row after the last stands for all that is beyond the edge.
-fn members<B: Backend>(shape: Around, device: &B::Device) -> Tensor<B, 1, Int> {
-    let Around { pictures, height, width, side, stride } = shape;
+/// The rows and columns of padded pictures `[pictures, height + 2·reach, width + 2·reach, c]` that neighbourhoods have in the same corner, corner by corner.
+fn corners(shape: Around) -> impl Iterator<Item = [Slice; 4]> {
+    let Around { side, stride, .. } = shape;
     let (rows, columns) = shape.places();
-    let (reach, outside) = (side / 2, pictures * height * width);
-    let mut members = Vec::with_capacity(pictures * rows * columns * side * side);
-    for picture in 0..pictures {
-        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
-            for (down, right) in (0..side).flat_map(|down| (0..side).map(move |right| (down, right))) {
-                let (y, x) = ((row * stride + down).wrapping_sub(reach), (column * stride + right).wrapping_sub(reach));
-                let inside = y < height && x < width;
-                members.push(if inside { (picture * height + y) * width + x } else { outside } as i64);
-            }
-        }
-    }
-    Tensor::from_data(TensorData::from(members.as_slice()), device)
+    let every = move |first: usize, places: usize| {
+        Slice::new(first as isize, Some((first + stride * (places - 1) + 1) as isize), stride as isize)
+    };
+    let all = Slice::full();
+    (0..side * side).map(move |corner| [all, every(corner / side, rows), every(corner % side, columns), all])
 }
 
 pub fn around<B: Backend>(x: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
     let x: Tensor<B, 2> = tensor(x);
-    let (c, device) = (x.dims()[1], x.device());
-    let (rows, columns) = shape.places();
-    let padded = Tensor::cat(vec![x, Tensor::zeros([1, c], &device)], 0);
-    let all = padded.select(0, members::<B>(shape, &device));
-    primitive(all.reshape([shape.pictures * rows * columns, shape.side * shape.side * c]))
+    let Around { pictures, height, width, side, .. } = shape;
+    let (c, reach, (rows, columns)) = (x.dims()[1], side / 2, shape.places());
+    let padded = Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &x.device())
+        .slice_assign(s![.., reach..reach + height, reach..reach + width, ..], x.reshape([pictures, height, width, c]));
+    let parts = corners(shape).map(|corner| padded.clone().slice(corner)).collect();
+    primitive(Tensor::cat(parts, 3).reshape([pictures * rows * columns, side * side * c]))
 }
 
 pub fn around_backward<B: Backend>(grad: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
     let grad: Tensor<B, 2> = tensor(grad);
-    let device = grad.device();
-    let [places, values] = grad.dims();
-    let (members_each, inputs) = (shape.side * shape.side, shape.pictures * shape.height * shape.width);
-    let c = values / members_each;
-    let sums = Tensor::zeros([inputs + 1, c], &device).select_assign(
-        0,
-        members::<B>(shape, &device),
-        grad.reshape([places * members_each, c]),
-        IndexingUpdateOp::Add,
-    );
-    primitive(sums.narrow(0, 0, inputs))
+    let Around { pictures, height, width, side, .. } = shape;
+    let (reach, (rows, columns)) = (side / 2, shape.places());
+    let c = grad.dims()[1] / (side * side);
+    let mut sums = Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &grad.device());
+    let grad = grad.reshape([pictures, rows, columns, side * side * c]);
+    for (corner, part) in corners(shape).zip(grad.split(c, 3)) {
+        let sum = sums.clone().slice(corner) + part;
+        sums = sums.slice_assign(corner, sum);
+    }
+    let inside: Tensor<B, 4> = sums.slice(s![.., reach..reach + height, reach..reach + width, ..]);
+    primitive(inside.reshape([pictures * height * width, c]))
 }

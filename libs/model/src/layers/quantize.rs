@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{apply, fan_in, indices, linear};
 use crate::ModelError;
+use crate::host;
 use crate::kernels::Kernels;
 
 /// How vectors become codes.
@@ -259,15 +260,18 @@ impl<B: Kernels> Quantizer<B> {
 }
 
 /// How many of `size` codes a batch of codes `[n]` uses, and their perplexity, e^entropy: the number of codes in effective use.
-pub fn usage<B: Backend>(codes: &Tensor<B, 1, Int>, size: usize) -> Vec<(&'static str, f32)> {
+///
+/// # Errors
+/// If the device has failed.
+pub fn usage<B: Backend>(codes: &Tensor<B, 1, Int>, size: usize) -> Result<Vec<(&'static str, f32)>, ModelError> {
     let mut counts = vec![0_u32; size];
-    for code in codes.clone().into_data().iter::<i64>() {
-        counts[code as usize] += 1;
+    for code in host::codes(codes.clone())? {
+        counts[code] += 1;
     }
     let total = counts.iter().sum::<u32>() as f32;
     let shares = counts.iter().filter(|count| **count > 0).map(|count| *count as f32 / total);
     let entropy: f32 = shares.clone().map(|share| -share * share.ln()).sum();
-    vec![("codes_used", shares.count() as f32), ("perplexity", entropy.exp())]
+    Ok(vec![("codes_used", shares.count() as f32), ("perplexity", entropy.exp())])
 }
 
 /// Steps between looks for codes that nobody chose.
@@ -282,24 +286,24 @@ pub fn reseed<B: Kernels>(
     step: usize,
     steps: usize,
     rng: &mut ChaCha8Rng,
-) -> Quantizer<B> {
+) -> Result<Quantizer<B>, ModelError> {
     let quantizer = quantizer.with_mean_moved(projected.clone(), 0.05_f32.max(1.0 / step as f32));
-    let Some(size) = quantizer.codebook_size() else { return quantizer };
+    let Some(size) = quantizer.codebook_size() else { return Ok(quantizer) };
     if !step.is_multiple_of(RESEED_EVERY) || step * 3 > steps * 2 {
-        return quantizer;
+        return Ok(quantizer);
     }
     let mut used = vec![false; size];
-    for code in codes.into_data().iter::<i64>() {
-        used[code as usize] = true;
+    for code in host::codes(codes)? {
+        used[code] = true;
     }
     let rows = projected.dims()[0];
     // At most a tenth of the codebook at once, so that living codes are not drowned.
     let dead: Vec<usize> = (0..size).filter(|code| !used[*code]).take(size.div_ceil(10)).collect();
     if dead.is_empty() {
-        return quantizer;
+        return Ok(quantizer);
     }
     let picks: Vec<usize> = dead.iter().map(|_| rng.random_range(0..rows)).collect();
-    quantizer.with_reseeded(projected, &dead, &picks)
+    Ok(quantizer.with_reseeded(projected, &dead, &picks))
 }
 
 #[cfg(test)]
@@ -337,7 +341,7 @@ mod tests {
     fn usage_counts_codes_and_how_evenly_they_are_used() {
         let codes = |values: &[i64]| indices::<Flex>(values.iter().copied(), &burn::backend::flex::FlexDevice);
         let near = |values: &[i64], expected: [f32; 2]| {
-            let found = usage(&codes(values), 8);
+            let found = usage(&codes(values), 8).unwrap();
             assert_eq!(found[0], ("codes_used", expected[0]));
             assert!((found[1].1 - expected[1]).abs() < 1e-4, "{found:?}");
         };

@@ -18,6 +18,7 @@ use camino::Utf8Path;
 use crate::ModelError;
 use crate::device::{Device, on_device};
 use crate::frames::{FrameSize, RGB};
+use crate::host;
 
 use net::{Net, prepare};
 use weights::Weights;
@@ -28,7 +29,7 @@ const BATCH: usize = 32;
 /// The network on some backend.
 trait Features: Send {
     /// Prepared frames `[n, 3, h, w]` to rows of features.
-    fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Vec<f32>;
+    fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, ModelError>;
 }
 
 struct Loaded<B: Backend> {
@@ -37,9 +38,9 @@ struct Loaded<B: Backend> {
 }
 
 impl<B: Backend> Features for Loaded<B> {
-    fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Vec<f32> {
+    fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, ModelError> {
         let frames = Tensor::from_data(TensorData::new(frames, shape), &self.device);
-        self.net.forward(frames).into_data().convert::<f32>().to_vec().expect("converted to f32 just now")
+        host::floats(self.net.forward(frames))
     }
 }
 
@@ -87,11 +88,11 @@ impl Lpips {
         }
         FrameSize { height, width, patch: 1, channels: RGB }.windows(frames, 1)?;
         let frame = height * width * RGB;
-        let features = frames.chunks(BATCH * frame).flat_map(|chunk| {
+        let features = frames.chunks(BATCH * frame).map(|chunk| {
             let shape = [chunk.len() / frame, RGB, height, width];
             self.net.features(prepare(chunk, height * width), shape)
         });
-        Ok(features.collect())
+        Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     /// LPIPS of two frames of the same size, from their rows of features: 0 where they are equal, above otherwise.

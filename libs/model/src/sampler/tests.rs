@@ -40,7 +40,12 @@ impl Predictor for Adds {
         K as u16
     }
 
-    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> (Vec<f32>, Self::Past) {
+    fn next(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        past: &Self::Past,
+    ) -> Result<(Vec<f32>, Self::Past), ModelError> {
         self.asked.borrow_mut().push(tokens.to_vec());
         assert!(past.len() < self.window(), "more frames than its window has");
         let s = tokens.len() / actions.len();
@@ -53,16 +58,16 @@ impl Predictor for Adds {
         }
         let mut longer = past.clone();
         longer.push(tokens.to_vec());
-        (logits, longer)
+        Ok((logits, longer))
     }
 
-    fn extend(&self, tokens: &[u16], _actions: &[Option<u8>], past: &Self::Past) -> Self::Past {
+    fn extend(&self, tokens: &[u16], _actions: &[Option<u8>], past: &Self::Past) -> Result<Self::Past, ModelError> {
         assert!(tokens.iter().all(|token| *token < K as u16), "an unfinished frame was fed back");
         assert!(past.len() < self.window(), "more frames than its window has");
         self.finished.borrow_mut().push(tokens.to_vec());
         let mut longer = past.clone();
         longer.push(tokens.to_vec());
-        longer
+        Ok(longer)
     }
 }
 

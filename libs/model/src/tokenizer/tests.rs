@@ -92,9 +92,9 @@ fn a_windows_tokens_do_not_depend_on_its_batch() {
     for kind in KINDS {
         let (size, loaded) = (size(8), loaded(kind, size(8)));
         let frames = noise(5 * T * size.bytes(), 4);
-        let together = loaded.encode(&frames, 5);
+        let together = loaded.encode(&frames, 5).unwrap();
         let apart: Vec<u16> =
-            frames.chunks_exact(T * size.bytes()).flat_map(|window| loaded.encode(window, 1)).collect();
+            frames.chunks_exact(T * size.bytes()).flat_map(|window| loaded.encode(window, 1).unwrap()).collect();
         assert_eq!(together, apart, "{kind:?}");
         assert_eq!(
             loaded.decode(&together, 5, T).unwrap(),
@@ -154,7 +154,7 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         let tokenizer = Tokenizer::load(&runs.run("a"), &Device::Cpu).unwrap();
         let frames = noise(3 * T * size.bytes(), 6);
         let tokens = tokenizer.encode(&frames).unwrap();
-        assert_eq!(tokens, saved.encode(&frames, 3));
+        assert_eq!(tokens, saved.encode(&frames, 3).unwrap());
         assert_eq!(tokens, tokenizer.encode(&frames).unwrap(), "a second time");
         assert_eq!(tokenizer.decode(&tokens, T).unwrap(), saved.decode(&tokens, 3, T).unwrap());
         assert_eq!((tokenizer.frames(), tokenizer.size(), tokenizer.grid()), (T, (10, 6), (3, 2)));
@@ -236,9 +236,9 @@ fn without_temporal_attention_every_frame_stands_alone() {
     let frames = noise(T * size.bytes(), 3);
     let mut turned = frames.clone();
     turned.rotate_left(size.bytes());
-    let mut tokens = loaded.encode(&frames, 1);
+    let mut tokens = loaded.encode(&frames, 1).unwrap();
     tokens.rotate_left(size.positions());
-    assert_eq!(tokens, loaded.encode(&turned, 1));
+    assert_eq!(tokens, loaded.encode(&turned, 1).unwrap());
 
     // Changes are only seen between neighbours.
     config.changed_pixel_weight = 2.0;

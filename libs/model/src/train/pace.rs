@@ -1,7 +1,8 @@
 //! How fast a run goes, and what its time is spent on: what is told with each logged step.
 //!
-//! Phases are timed on the host. Where the device works by itself (CUDA) they say how long the host took to ask for the work; the step's own time is right
-//! in either case, because a logged step waits for its loss.
+//! A GPU works by itself: that a line was passed says that the work was asked for, not that it was done. So forward, backward and optimizer are timed in the
+//! steps that are logged alone, which wait for the device before them and after each of them (they wait for their loss anyway). The other steps wait for nothing. The time
+//! of a step, and the share of it that is spent waiting for data, are means over all steps since the last report.
 
 use std::time::Instant;
 
@@ -15,11 +16,11 @@ pub struct Speed {
     pub seconds_per_step: f64,
     /// Share of that time spent waiting for data.
     pub data_wait_share: f64,
-    /// Share spent on the loss.
+    /// The loss of a logged step, as a share of that time.
     pub forward_share: f64,
-    /// Share spent on gradients.
+    /// Its gradients, likewise.
     pub backward_share: f64,
-    /// Share spent on changing the weights, and all that follows from that.
+    /// Changing the weights, and all that follows from that, likewise: of the logged step before, where not all are logged.
     pub optimizer_share: f64,
     /// Rows through the model a second ([`Estimate::rows`]).
     pub tokens_per_second: f64,
@@ -45,23 +46,42 @@ pub enum Phase {
 }
 
 /// A stopwatch.
-pub struct Pace {
+pub struct Pace<'a> {
+    /// Waits until the device has done what it was asked for.
+    wait: &'a dyn Fn(),
     since: Instant,
-    /// Seconds in each [`Phase`].
-    spent: [f64; 4],
     steps: u32,
+    /// Whether the present step is one that is logged.
+    logged: bool,
+    /// Seconds in each [`Phase`]: waiting for data in all steps, the rest in the logged one.
+    spent: [f64; 4],
 }
 
-impl Pace {
-    /// Begins now.
-    pub fn new() -> Self {
-        Self { since: Instant::now(), spent: [0.0; 4], steps: 0 }
+impl<'a> Pace<'a> {
+    /// Begins now, with a step that is not logged.
+    pub fn new(wait: &'a dyn Fn()) -> Self {
+        Self { wait, since: Instant::now(), steps: 0, logged: false, spent: [0.0; 4] }
+    }
+
+    /// A step begins. Before one that is logged, the device finishes what earlier steps asked for.
+    pub fn begin(&mut self, logged: bool) {
+        self.logged = logged;
+        if logged {
+            (self.wait)();
+        }
     }
 
     /// Does what belongs to a phase.
     pub fn timed<R>(&mut self, phase: Phase, work: impl FnOnce() -> R) -> R {
+        let data = matches!(phase, Phase::Data);
+        if !(data || self.logged) {
+            return work();
+        }
         let began = Instant::now();
         let result = work();
+        if !data {
+            (self.wait)();
+        }
         self.spent[phase as usize] += began.elapsed().as_secs_f64();
         result
     }
@@ -73,16 +93,18 @@ impl Pace {
 
     /// The speed since the last lap, `done` steps into a run whose steps cost `cost`.
     pub fn lap(&mut self, done: usize, config: &TrainConfig, cost: &Estimate) -> Speed {
-        let Self { since, spent, steps } = std::mem::replace(self, Self::new());
+        let next = Self { logged: self.logged, ..Self::new(self.wait) };
+        let Self { since, spent, steps, .. } = std::mem::replace(self, next);
         let seconds = since.elapsed().as_secs_f64().max(1e-9);
         let step = seconds / f64::from(steps.max(1));
+        let share = |phase: Phase| spent[phase as usize] / step;
         let tflops = cost.flops_per_step / step / 1e12;
         Speed {
             seconds_per_step: step,
             data_wait_share: spent[Phase::Data as usize] / seconds,
-            forward_share: spent[Phase::Forward as usize] / seconds,
-            backward_share: spent[Phase::Backward as usize] / seconds,
-            optimizer_share: spent[Phase::Optimizer as usize] / seconds,
+            forward_share: share(Phase::Forward),
+            backward_share: share(Phase::Backward),
+            optimizer_share: share(Phase::Optimizer),
             tokens_per_second: cost.rows as f64 / step,
             tflops,
             mfu: (config.peak_tflops > 0.0).then(|| tflops / config.peak_tflops),
@@ -93,34 +115,64 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::time::Duration;
 
     use super::*;
 
+    const COST: Estimate =
+        Estimate { rows: 10, flops_per_step: 2e9, parameters: 0, model_bytes: 0, activation_bytes: 0, steps: 0 };
+
     /// Catches: a speed of one step told as that of many, or of all since the beginning; waiting counted as work; a share of the peak a thousandfold off.
     #[test]
     fn laps_are_told_apart() {
-        let cost = Estimate { rows: 10, flops_per_step: 2e9, ..Estimate::default() };
         let config = TrainConfig { steps: 12, peak_tflops: 0.5, ..Default::default() };
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(&|| ());
         std::thread::sleep(Duration::from_millis(50));
         pace.step();
-        pace.lap(1, &config, &cost);
-        for _ in 0..4 {
+        pace.lap(1, &config, &COST);
+        for step in 0..4 {
+            pace.begin(step == 3);
             pace.timed(Phase::Data, || std::thread::sleep(Duration::from_millis(15)));
             pace.timed(Phase::Backward, || std::thread::sleep(Duration::from_millis(5)));
             pace.step();
         }
-        let speed = pace.lap(2, &config, &cost);
+        let speed = pace.lap(2, &config, &COST);
         let step = speed.seconds_per_step;
         assert!((0.02..0.05).contains(&step), "{speed:?}");
         assert!((0.4..0.9).contains(&speed.data_wait_share), "{speed:?}");
-        assert!((0.1..0.6).contains(&speed.backward_share), "{speed:?}");
+        assert!((0.1..0.6).contains(&speed.backward_share), "of one step: {speed:?}");
         assert!((speed.forward_share, speed.optimizer_share) == (0.0, 0.0), "{speed:?}");
         assert!((speed.tokens_per_second * step - 10.0).abs() < 1e-6, "{speed:?}");
         assert!((speed.tflops * step - 2e-3).abs() < 1e-9 && (speed.mfu.unwrap() - speed.tflops / 0.5).abs() < 1e-9);
         assert!((speed.eta_seconds - 10.0 * step).abs() < 1e-9, "{speed:?}");
         let unknown = TrainConfig { peak_tflops: 0.0, ..config };
-        assert_eq!(pace.lap(3, &unknown, &cost).mfu, None);
+        assert_eq!(pace.lap(3, &unknown, &COST).mfu, None);
+    }
+
+    /// Catches: a device that works by itself and whose work is counted where it is waited for next, or not at all; steps that wait though nobody looks; an
+    /// optimizer's time that is lost because it comes after the report.
+    #[test]
+    fn logged_steps_wait_for_the_device() {
+        let asked = Cell::new(0);
+        let device = || std::thread::sleep(Duration::from_millis(asked.take()));
+        let mut pace = Pace::new(&device);
+        for step in 1..=6 {
+            pace.begin(step % 3 == 0);
+            pace.timed(Phase::Forward, || asked.set(asked.get() + 10));
+            pace.timed(Phase::Backward, || asked.set(asked.get() + 30));
+            pace.step();
+            if step % 3 == 0 {
+                assert_eq!(asked.get(), 0, "waited for");
+                let speed = pace.lap(step, &TrainConfig { steps: 6, ..Default::default() }, &COST);
+                assert!(speed.backward_share > 2.0 * speed.forward_share && speed.forward_share > 0.0, "{speed:?}");
+                assert_eq!(speed.optimizer_share > 0.0, step == 6, "{speed:?}");
+            }
+            pace.timed(Phase::Optimizer, || asked.set(asked.get() + 5));
+        }
+        assert_eq!(asked.get(), 0, "the last is logged");
+        pace.begin(false);
+        pace.timed(Phase::Forward, || asked.set(10));
+        assert_eq!(asked.get(), 10, "waited for in a step that is not logged");
     }
 }

@@ -43,14 +43,14 @@ pub fn parts<B: AutodiffBackend, T: Task<B>>(
     step: usize,
     config: &TrainConfig,
     batches: &Readers<T::Batch>,
-    pace: &mut Pace,
+    pace: &mut Pace<'_>,
     devices: &[B::Device],
 ) -> Result<Parts<B, T::Aux>, ModelError> {
     let (first, others) = devices.split_first().expect("something computes");
     let (run, begin) = (config.accumulate / devices.len(), step * config.accumulate);
     // They are taken in order: those of the other devices first.
     let mut ahead = begin..begin + config.accumulate;
-    let mut next = |pace: &mut Pace| {
+    let mut next = |pace: &mut Pace<'_>| {
         let part = ahead.next().expect("each part is taken once");
         pace.timed(Phase::Data, || batches.take(part))
     };
@@ -62,10 +62,10 @@ pub fn parts<B: AutodiffBackend, T: Task<B>>(
             weights::draw(model);
             let copy = model.clone().fork(device);
             away.push(scope.spawn(move || {
-                let mut next = |_: &mut Pace| {
+                let mut next = |_: &mut Pace<'_>| {
                     given.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))
                 };
-                let parts = in_turn(task, &copy, parts, config, &mut next, &mut Pace::new(), device)?;
+                let parts = in_turn(task, &copy, parts, config, &mut next, &mut Pace::new(&|| ()), device)?;
                 Ok((parts.grads, parts.loss))
             }));
             for _ in 0..run {
@@ -99,8 +99,8 @@ fn in_turn<B: AutodiffBackend, T: Task<B>>(
     model: &T::Model,
     run: Range<usize>,
     config: &TrainConfig,
-    next: &mut dyn FnMut(&mut Pace) -> Result<T::Batch, ModelError>,
-    pace: &mut Pace,
+    next: &mut dyn FnMut(&mut Pace<'_>) -> Result<T::Batch, ModelError>,
+    pace: &mut Pace<'_>,
     device: &B::Device,
 ) -> Result<Parts<B, T::Aux>, ModelError> {
     let mut sum = GradientsAccumulator::new();

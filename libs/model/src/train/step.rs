@@ -6,7 +6,7 @@ use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use camino::Utf8Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -24,6 +24,7 @@ use super::parts::{Parts, parts};
 use super::readers::Readers;
 use super::saver::Saver;
 use crate::estimate::Estimate;
+use crate::host::scalar;
 use crate::{ModelError, weights};
 
 /// A loss and what is to be said about it.
@@ -65,13 +66,25 @@ pub trait Task<B: AutodiffBackend>: Sync {
     ) -> Loss<B, Self::Aux>;
 
     /// Values for the log that take waiting for the device: asked for where a step is logged.
-    fn logged(&self, _aux: &Self::Aux) -> Vec<(&'static str, f32)> {
-        Vec::new()
+    ///
+    /// # Errors
+    /// If the device has failed.
+    fn logged(&self, _aux: &Self::Aux) -> Result<Vec<(&'static str, f32)>, ModelError> {
+        Ok(Vec::new())
     }
 
     /// Changes to the model that no gradient makes (running means, dead codes).
-    fn after_step(&self, model: Self::Model, _aux: Self::Aux, _step: usize, _rng: &mut ChaCha8Rng) -> Self::Model {
-        model
+    ///
+    /// # Errors
+    /// If the device has failed.
+    fn after_step(
+        &self,
+        model: Self::Model,
+        _aux: Self::Aux,
+        _step: usize,
+        _rng: &mut ChaCha8Rng,
+    ) -> Result<Self::Model, ModelError> {
+        Ok(model)
     }
 }
 
@@ -119,10 +132,6 @@ pub(super) fn stream(seed: u64, kind: u64, step: usize) -> ChaCha8Rng {
     rng
 }
 
-fn scalar<B: burn::tensor::backend::Backend>(value: Tensor<B, 1>) -> f32 {
-    value.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
-}
-
 /// The model before the first step: fresh, or as imported.
 fn begin<B: AutodiffBackend, T: Task<B>>(
     task: &T,
@@ -135,6 +144,15 @@ fn begin<B: AutodiffBackend, T: Task<B>>(
         weights::import(path, &mut model, description)?;
     }
     Ok(model)
+}
+
+/// A step's values for the log: those that are still on the device, and the task's others.
+fn told<B: Backend>(
+    metrics: Vec<(&'static str, Tensor<B, 1>)>,
+    others: Vec<(&'static str, f32)>,
+) -> Result<Vec<(&'static str, f32)>, ModelError> {
+    let metrics = metrics.into_iter().map(|(name, value)| Ok((name, scalar(value)?)));
+    metrics.chain(others.into_iter().map(Ok)).collect()
 }
 
 /// A loss has exploded when it is more than so many times what it was at first, and one more so many: a loss near 0, or below, may well grow a hundredfold.
@@ -184,7 +202,9 @@ where
         let ahead = start * config.accumulate..config.steps * config.accumulate;
         let batches = Readers::begin(scope, ahead, |part| task.batch(part, &mut stream(config.seed, 1, part)));
         let mut saver = Saver::new(scope);
-        let (mut pace, mut first_loss) = (Pace::new(), None);
+        // What the device failed of is told where its results are asked for.
+        let wait = || drop(B::sync(device));
+        let (mut pace, mut first_loss) = (Pace::new(&wait), None);
         for step in start..config.steps {
             if watch.stop() {
                 saver.wait()?;
@@ -195,22 +215,23 @@ where
                 }
                 return Ok(Outcome::Stopped(step));
             }
+            let done = step + 1;
+            let logged = done % config.log_every == 0 || done == config.steps || step == 0;
+            pace.begin(logged);
             let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, devices)?;
             let (grads, norm) = pace.timed(Phase::Optimizer, || clip_norm::<B, _>(&model, grads, config.clip_norm));
             let lr = config.lr_at(step);
-            let done = step + 1;
             pace.step();
 
             // The one place that waits for the device: not every step.
-            if done % config.log_every == 0 || done == config.steps || step == 0 {
-                let metrics = metrics.into_iter().map(|(name, value)| (name, scalar(value)));
+            if logged {
                 let report = StepReport {
                     step: done,
                     steps: config.steps,
-                    loss: scalar(loss),
+                    loss: scalar(loss)?,
                     lr,
-                    grad_norm: norm.map_or(0.0, scalar),
-                    metrics: metrics.chain(task.logged(&aux)).collect(),
+                    grad_norm: norm.map_or(Ok(0.0), scalar)?,
+                    metrics: told(metrics, task.logged(&aux)?)?,
                     speed: pace.lap(done, config, cost),
                 };
                 let limit = EXPLODED * (1.0 + first_loss.get_or_insert(report.loss).abs());
@@ -224,12 +245,12 @@ where
 
             model = pace.timed(Phase::Optimizer, || {
                 let model = optimizer.step(lr, model, grads);
-                let model = task.after_step(model, aux, done, &mut stream(config.seed, 3, step));
+                let model = task.after_step(model, aux, done, &mut stream(config.seed, 3, step))?;
                 if let Some(average) = &mut average {
                     average.update(&model, step);
                 }
-                model
-            });
+                Ok::<_, ModelError>(model)
+            })?;
             if done % config.checkpoint_every == 0 || done == config.steps {
                 let average = average.as_ref().map(|average| average.model.clone());
                 let snapshot = Snapshot::of(&model, average, &optimizer, description);

@@ -26,10 +26,10 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
             (frames_of(&whole, 2, V.frames), frames_of(&data.tokens, 2, V.frames), frames_of(&led, 2, V.frames));
         let mut past = loaded.start();
         for t in 0..V.frames {
-            let (cached, longer) = loaded.next(&tokens[t], &led[t], &past);
+            let (cached, longer) = loaded.next(&tokens[t], &led[t], &past).unwrap();
             let off = cached.iter().zip(&whole[t]).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
             assert!(off < 1e-5, "{mode:?}: frame {t} is off by {off}");
-            past = if t % 2 == 0 { loaded.extend(&tokens[t], &led[t], &past) } else { longer };
+            past = if t % 2 == 0 { loaded.extend(&tokens[t], &led[t], &past).unwrap() } else { longer };
         }
     }
 }
@@ -195,7 +195,7 @@ impl Predictor for Uncached {
         self.0.mask_token()
     }
 
-    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Frames) -> (Vec<f32>, Frames) {
+    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Frames) -> Result<(Vec<f32>, Frames), ModelError> {
         let Vocabulary { positions: s, actions: none, .. } = self.0.vocabulary;
         let b = actions.len();
         let (mut before, mut led) = past.clone();
@@ -208,7 +208,7 @@ impl Predictor for Uncached {
         let grid = Grid { b, t: led[0].len(), s };
         if grid.t == 1 {
             // Nothing to cache yet; and training windows, which `forward` is for, have more.
-            return (self.0.next(tokens, actions, &self.0.start()).0, (before, led));
+            return Ok((self.0.next(tokens, actions, &self.0.start())?.0, (before, led)));
         }
         let row =
             |tokens: &[Vec<u16>]| indices::<Flex>(tokens.iter().flatten().map(|token| i64::from(*token)), &FlexDevice);
@@ -216,7 +216,7 @@ impl Predictor for Uncached {
         let hidden = self.0.net.forward(row(&before), row(&before), indices::<Flex>(actions, &FlexDevice), grid);
         let d = hidden.dims()[1];
         let last = hidden.reshape([b, grid.t, s * d]).narrow(1, grid.t - 1, 1).reshape([b * s, d]);
-        (self.0.net.logits.forward(last).into_data().to_vec().unwrap(), (before, led))
+        Ok((host::floats(self.0.net.logits.forward(last))?, (before, led)))
     }
 }
 
@@ -254,8 +254,8 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
         let (mut short, mut long) = (cached.start(), uncached.start());
         for (frame, tokens) in prompt.chunks_exact(s).enumerate() {
             let led = [frame.checked_sub(1).map(|before| actions[before])];
-            short = cached.extend(tokens, &led, &short);
-            long = uncached.extend(tokens, &led, &long);
+            short = cached.extend(tokens, &led, &short).unwrap();
+            long = uncached.extend(tokens, &led, &long).unwrap();
         }
         let masked = vec![cached.mask_token(); s];
         let led = [actions.last().copied()];
@@ -267,9 +267,9 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
         // In turns, and the least of each: what else the machine does is in neither.
         let (mut fast, mut slow) = (Vec::new(), Vec::new());
         for _ in 0..7 {
-            let (took, with) = time(&|| cached.next(&masked, &led, &short).0);
+            let (took, with) = time(&|| cached.next(&masked, &led, &short).unwrap().0);
             fast.push(took);
-            let (took, without) = time(&|| uncached.next(&masked, &led, &long).0);
+            let (took, without) = time(&|| uncached.next(&masked, &led, &long).unwrap().0);
             slow.push(took);
             let off = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(off < 1e-5, "{mode:?}: off by {off}");

@@ -48,8 +48,8 @@ impl Task<Ad> for Rows {
         Loss { value: (y.clone() * y).mean(), metrics: Vec::new(), aux: batch }
     }
 
-    fn logged(&self, aux: &Vec<f32>) -> Vec<(&'static str, f32)> {
-        vec![("first", aux[0])]
+    fn logged(&self, aux: &Vec<f32>) -> Result<Vec<(&'static str, f32)>, ModelError> {
+        Ok(vec![("first", aux[0])])
     }
 }
 
