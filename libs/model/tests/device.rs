@@ -7,7 +7,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    ActionMode, ConvolutionsConfig, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder, LamEncoder, LamPool,
+    ActionMode, ClipEncoder, ConvolutionsConfig, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder, LamEncoder, LamPool,
     LamReader, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig, QuantizerKind, SamplerConfig,
     SourceError, StackConfig, StepReport, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video,
     Watch, train_dynamics, train_lam, train_tokenizer,
@@ -258,4 +258,18 @@ fn dynamics() {
         eprintln!("{what}: {same} of the rollouts' tokens are the same");
         assert!(same >= 0.9, "{what}: {cpu:?}\n{other:?}");
     }
+}
+
+/// Catches: convolutions over time and place that a device computes otherwise: distances between real and generated clips would be of something else.
+#[test]
+fn features_of_clips() {
+    let (clips, t) = (3, ClipEncoder::FEWEST_FRAMES + 3);
+    let frames = frames(clips, t);
+    let [cpu, other] = [Device::Cpu, device()]
+        .map(|device| ClipEncoder::new(&device).features(&frames, t, (SIDE, SIDE)).expect("it has features"));
+    assert_eq!(cpu.len(), clips * ClipEncoder::FEATURES);
+    let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0_f32, |most, value| most.max(value.abs()));
+    let off = largest(&mut cpu.iter().zip(&other).map(|(a, b)| a - b)) / largest(&mut cpu.iter().copied());
+    eprintln!("features are off by {off:.1e} of the largest");
+    assert!(off < 0.01, "{off}");
 }

@@ -138,7 +138,7 @@ fn main() -> Result<()> {
     if let Some(kind) = cli.only {
         return ours::answer(kind, &plan);
     }
-    let peer = Peer::find(plan.device);
+    let peer = Peer::find(plan.device)?;
     let name = cli.config.config.as_deref().and_then(Utf8Path::file_stem).unwrap_or("defaults");
     println!(
         "| {name} at {}, {} | a step | data, forward, backward, optimizer | tokens/s | TFLOP/s | MFU | memory | PyTorch eager | compiled |",

@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "tests/reference"))
-import model  # noqa: E402
+import model  # tests/reference/model.py, which is put beside this file
 
 # What the fixtures need is in the way of a compiler, and costs time.
 model.apart = lambda margins: None

@@ -9,13 +9,19 @@ use genie_model::{
     QuantizerConfig, QuantizerKind, RGB, StackConfig, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{RUN, WARM};
+
+/// What Python runs, and the models that it imports. They are in this program, which is carried to GPUs without the checkout.
+const SCRIPTS: [(&str, &str); 2] =
+    [("peer.py", include_str!("peer.py")), ("model.py", include_str!("../../../tests/reference/model.py"))];
 
 /// A Python that has PyTorch, and where it is to compute.
 pub struct Peer {
     python: String,
     device: &'static str,
+    scripts: TempDir,
 }
 
 /// What is to be done, in PyTorch's words.
@@ -32,7 +38,10 @@ pub enum Variant {
 
 impl Peer {
     /// None, and a word about it, where there is no PyTorch, or none for the device.
-    pub fn find(device: Device) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When the scripts cannot be written.
+    pub fn find(device: Device) -> Result<Option<Self>> {
         let python = std::env::var("GENIE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let (device, test) = match device {
             Device::Cpu => ("cpu", "import torch"),
@@ -41,10 +50,14 @@ impl Peer {
         };
         let found = Command::new(&python).args(["-c", test]).stderr(Stdio::null()).status();
         if found.is_ok_and(|status| status.success()) {
-            return Some(Self { python, device });
+            let scripts = tempfile::tempdir()?;
+            for (name, text) in SCRIPTS {
+                std::fs::write(scripts.path().join(name), text)?;
+            }
+            return Ok(Some(Self { python, device, scripts }));
         }
         eprintln!("{python} has no torch for {device}: not compared (GENIE_PYTHON names another Python)");
-        None
+        Ok(None)
     }
 
     /// Does it in a process of its own.
@@ -60,9 +73,9 @@ impl Peer {
         (question["variant"], question["device"]) = (json!(variant), json!(self.device));
         (question["warm"], question["steps"], question["run"]) = (json!(WARM), json!(steps), json!(RUN));
         question["threads"] = json!(std::thread::available_parallelism()?.get());
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/train/peer.py");
         let mut child = Command::new(&self.python)
-            .args(["-B", script])
+            .arg("-B")
+            .arg(self.scripts.path().join(SCRIPTS[0].0))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
