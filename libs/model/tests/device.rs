@@ -7,10 +7,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    ActionMode, ClipEncoder, ConvolutionsConfig, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder, LamEncoder, LamPool,
-    LamReader, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig, QuantizerKind, SamplerConfig,
-    SourceError, StackConfig, StepReport, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video,
-    Watch, train_dynamics, train_lam, train_tokenizer,
+    ActionMode, ClipEncoder, ConvolutionsConfig, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder,
+    LamEncoder, LamPool, LamReader, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig, QuantizerKind,
+    SamplerConfig, SourceError, StackConfig, StepReport, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig,
+    UnmaskOrder, Video, Watch, train_dynamics, train_lam, train_tokenizer,
 };
 
 const SIDE: usize = 16;

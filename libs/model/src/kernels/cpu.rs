@@ -9,7 +9,7 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{TensorData, TensorMetadata};
 use rayon::prelude::*;
 
-use super::simd::{self, Left, Loop, exp, matmul, normal, padded};
+use super::simd::{self, Left, Loop, exp, largest, matmul, normal, padded, sum};
 use super::{Around, Attend, Axis, EPSILON, Kernels, around, compose};
 use crate::Precision;
 
@@ -147,19 +147,9 @@ struct NormForward<'a> {
 #[inline(always)]
 fn moments(row: &[f32]) -> (f32, f32) {
     let n = row.len() as f32;
-    let mean = sum(row.iter().copied()) / n;
-    let variance = sum(row.iter().map(|x| (x - mean) * (x - mean))) / n;
+    let mean = sum([row], |[x]| x) / n;
+    let variance = sum([row], |[x]| (x - mean) * (x - mean)) / n;
     (mean, 1.0 / (variance + EPSILON).sqrt())
-}
-
-/// A sum in 16 lanes, so that it vectorises.
-#[inline(always)]
-fn sum(values: impl ExactSizeIterator<Item = f32>) -> f32 {
-    let mut lanes = [0f32; 16];
-    for (i, value) in values.enumerate() {
-        lanes[i % 16] += value;
-    }
-    lanes.iter().sum()
 }
 
 impl Loop for NormForward<'_> {
@@ -198,8 +188,8 @@ impl Loop for NormBackward<'_> {
                 dgamma[i] += grad[i] * normal;
                 dbeta[i] += grad[i];
             }
-            let scaled = sum(grad.iter().zip(self.gamma).map(|(g, w)| g * w)) / d as f32;
-            let along = sum(grad.iter().zip(self.gamma).zip(dx.iter()).map(|((g, w), n)| g * w * n)) / d as f32;
+            let scaled = sum([grad, self.gamma], |[g, w]| g * w) / d as f32;
+            let along = sum([grad, self.gamma, dx], |[g, w, n]| g * w * n) / d as f32;
             for i in 0..d {
                 dx[i] = (grad[i] * self.gamma[i] - scaled - dx[i] * along) * inverse;
             }
@@ -342,11 +332,11 @@ fn softmax<const FMA: bool>(scores: &mut [f32], m: usize, n: usize, scale: f32, 
         let seen = if causal { n - m + i + 1 } else { n };
         let (row, hidden) = row.split_at_mut(seen);
         hidden.fill(0.0);
-        let top = row.iter().fold(f32::NEG_INFINITY, |top, x| if *x > top { *x } else { top });
+        let top = largest(row);
         for x in row.iter_mut() {
             *x = exp::<FMA>((*x - top) * scale);
         }
-        let inverse = 1.0 / sum(row.iter().copied());
+        let inverse = 1.0 / sum([row], |[x]| x);
         for x in row {
             *x *= inverse;
         }
@@ -425,7 +415,7 @@ impl InHead for BackwardPass<'_> {
             let slope = room(slope, n * long);
             matmul::<FMA>(Left { data: grad, row: wide, column: 1 }, transposed, slope, n, dh, long);
             for (slope, weights) in slope.chunks_exact_mut(long).zip(weights.chunks_exact(long)) {
-                let mean = sum(slope.iter().zip(weights).map(|(slope, weight)| slope * weight));
+                let mean = sum([slope, weights], |[slope, weight]| slope * weight);
                 for (slope, weight) in slope.iter_mut().zip(weights) {
                     *slope = (*slope - mean) * weight * scale;
                 }

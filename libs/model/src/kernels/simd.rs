@@ -64,6 +64,42 @@ pub fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
     (phi, gauss * 0.398_942_3)
 }
 
+/// Entries that are taken together, each by a lane of its own.
+const LANES: usize = 16;
+
+/// Takes rows of the same length `LANES` entries at a time into as many lanes, and what is left into the first of them. A loop over all entries that counts its lanes
+/// (`i % 16`) means the same and is not vectorised.
+#[inline(always)]
+fn fold<const K: usize>(rows: [&[f32]; K], start: f32, mut into: impl FnMut(&mut f32, [f32; K])) -> [f32; LANES] {
+    let mut lanes = [start; LANES];
+    let whole = rows[0].len() / LANES * LANES;
+    for from in (0..whole).step_by(LANES) {
+        let parts: [&[f32; LANES]; K] =
+            rows.map(|row| row[from..from + LANES].try_into().expect("a slice of that length"));
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            into(lane, parts.map(|part| part[l]));
+        }
+    }
+    for (lane, i) in lanes.iter_mut().zip(whole..rows[0].len()) {
+        into(lane, rows.map(|row| row[i]));
+    }
+    lanes
+}
+
+/// The sum of what `value` makes of the entries of rows of the same length.
+#[inline(always)]
+pub fn sum<const K: usize>(rows: [&[f32]; K], value: impl Fn([f32; K]) -> f32) -> f32 {
+    fold(rows, 0.0, |lane, entries| *lane += value(entries)).iter().sum()
+}
+
+/// The largest entry; -∞ of none.
+#[inline(always)]
+pub fn largest(row: &[f32]) -> f32 {
+    let larger = |top: f32, x: f32| if x > top { x } else { top };
+    let lanes = fold([row], f32::NEG_INFINITY, |lane, [x]| *lane = larger(*lane, x));
+    lanes.into_iter().fold(f32::NEG_INFINITY, larger)
+}
+
 const ROWS: usize = 6;
 /// Columns are padded to a multiple of this.
 pub const COLUMNS: usize = 16;
