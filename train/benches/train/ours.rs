@@ -33,12 +33,18 @@ pub fn measure(kind: Kind) -> Result<Output> {
 pub fn answer(kind: Kind, plan: &Plan) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let run = Utf8PathBuf::try_from(scratch.path().join("run"))?;
-    if kind == Kind::Encode {
-        encode(plan, &run)?
-    } else {
-        step(kind, plan, &run)?
+    let Plan { tokenizer, lam, dynamics, video, device, .. } = plan;
+    match kind {
+        Kind::Tokenizer => drop(train_tokenizer(tokenizer, video, &run, device, &mut Print)?),
+        Kind::Lam => drop(train_lam(lam, video, &run, device, &mut Print)?),
+        Kind::Dynamics => {
+            let (codes, actions) = (tokenizer.quantizer.size(), lam.quantizer.size());
+            let tokens = windows(tokenizer, actions, video.size());
+            train_dynamics(dynamics, &tokens, codes, actions, &run, device, &mut Print)?;
+        }
+        Kind::Encode => encode(plan, &run)?,
     }
-    let peak = plan.device.reserved().or_else(resident);
+    let peak = device.reserved().or_else(resident);
     println!("{}", json!({ "peak_bytes": peak }));
     Ok(())
 }
@@ -78,20 +84,6 @@ impl Watch for Print {
     }
 }
 
-fn step(kind: Kind, plan: &Plan, run: &Utf8Path) -> Result<()> {
-    let Plan { tokenizer, lam, dynamics, video, device, .. } = plan;
-    match kind {
-        Kind::Tokenizer => train_tokenizer(tokenizer, video, run, device, &mut Print)?,
-        Kind::Lam => train_lam(lam, video, run, device, &mut Print)?,
-        Kind::Dynamics | Kind::Encode => {
-            let (codes, actions) = (tokenizer.quantizer.size(), lam.quantizer.size());
-            let tokens = windows(tokenizer, actions, video.size());
-            train_dynamics(dynamics, &tokens, codes, actions, run, device, &mut Print)?
-        }
-    };
-    Ok(())
-}
-
 /// Encodes as `genie-tokenize encode` asks it of the model, by one that was hardly trained. Reading and writing are not in it: they go on beside it.
 fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
     let Plan { tokenizer: config, video, device, .. } = plan;
@@ -113,8 +105,10 @@ fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
+/// By one window, which takes less memory than encoding.
 fn hardly_trained(config: &TokenizerConfig, video: &Noise, device: Device, run: &Utf8Path) -> Result<Tokenizer> {
-    let short = TokenizerConfig { train: TrainConfig { steps: 1, ..config.train.clone() }, ..config.clone() };
+    let train = TrainConfig { steps: 1, batch: 1, accumulate: 1, ..config.train.clone() };
+    let short = TokenizerConfig { train, ..config.clone() };
     train_tokenizer(&short, video, run, &device, &mut Print)?;
     Ok(Tokenizer::load(run, &device)?)
 }
