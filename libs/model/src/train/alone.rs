@@ -32,33 +32,31 @@ mod tests {
         Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([side, side]).detach().require_grad()
     }
 
-    /// The size of a gradient of a few layers that share a weight, which may have been in a backward pass before.
-    fn gradient(weight: &Tensor<Ad, 2>, layers: usize) -> f32 {
+    /// The size of the gradient of a sum, by way of `cat`.
+    fn gradient(weight: &Tensor<Ad, 2>) -> f32 {
         alone(|| {
-            let mut x = Tensor::cat(vec![weight.clone() * 1.0, weight.clone() * 2.0], 0);
-            for _ in 0..layers {
-                x = x.matmul(weight.clone()).tanh();
-            }
-            weight.grad(&x.sum().backward()).expect("it has one").abs().sum().into_scalar()
+            let twice = Tensor::cat(vec![weight.clone() * 1.0, weight.clone() * 2.0], 0);
+            weight.grad(&twice.sum().backward()).map_or(0.0, |gradient| gradient.abs().sum().into_scalar())
         })
     }
 
-    /// Catches: gradients that go missing beside another thread's backward passes: without the turns, 4 or 5 of these 100 (two cores, Burn 0.21).
+    /// Catches: gradients that go missing beside another thread's backward passes (without the turns nearly all of these 300: two cores, Burn 0.21).
     #[test]
     fn another_threads_backward_pass_takes_nothing_away() {
-        let (large, done) = (weight(256), AtomicBool::new(false));
-        let right = gradient(&large, 20);
+        let (large, done) = (weight(512), AtomicBool::new(false));
+        let right = gradient(&large);
         let found: Vec<f32> = thread::scope(|scope| {
             scope.spawn(|| {
                 let small = weight(4);
                 while !done.load(Ordering::Relaxed) {
-                    gradient(&small, 3);
+                    gradient(&small);
                 }
             });
-            let found = (0..100).map(|_| gradient(&large, 20)).collect();
+            let found = (0..300).map(|_| gradient(&large)).collect();
             done.store(true, Ordering::Relaxed);
             found
         });
-        assert!(found.iter().all(|size| *size == right), "{right} alone, {found:?} beside others");
+        let wrong = found.iter().filter(|size| **size != right).count();
+        assert_eq!(wrong, 0, "of {} gradients, of size {right} alone", found.len());
     }
 }
