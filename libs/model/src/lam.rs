@@ -414,7 +414,7 @@ impl<B: Kernels> Labeller for Loaded<B> {
     fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
         let patches = patchify(self.size.to_tensor::<B>(frames, b, t, &self.device), self.size.patch);
         let codes = self.net.encode(&self.config, patches, self.size.grid(b, t), false).codes;
-        Ok(host::codes(codes)?.into_iter().map(|code| code as u8).collect())
+        host::codes(codes)
     }
 }
 

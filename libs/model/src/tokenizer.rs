@@ -252,7 +252,7 @@ impl<B: Kernels> Coder for Loaded<B> {
     fn encode(&self, frames: &[u8], b: usize) -> Result<Vec<u16>, ModelError> {
         let patches = patchify(self.size.to_tensor::<B>(frames, b, self.frames, &self.device), self.size.patch);
         let codes = self.net.encode(patches, self.size, b, self.frames, false).codes;
-        Ok(host::codes(codes)?.into_iter().map(|code| code as u16).collect())
+        host::codes(codes)
     }
 
     fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {

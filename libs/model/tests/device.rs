@@ -3,14 +3,14 @@
 //!
 //! Training starts from weights that the CPU wrote, since each backend draws its own first ones.
 
-#![allow(clippy::float_cmp, clippy::cast_precision_loss, reason = "counts of a test")]
+#![allow(clippy::cast_precision_loss, reason = "counts of a test")]
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    ActionMode, ClipEncoder, ConvolutionsConfig, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder,
-    LamEncoder, LamPool, LamReader, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig, QuantizerKind,
-    SamplerConfig, SourceError, StackConfig, StepReport, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig,
-    UnmaskOrder, Video, Watch, train_dynamics, train_lam, train_tokenizer,
+    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder, LamEncoder, LamPool,
+    LamReader, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig, QuantizerKind, SamplerConfig,
+    SourceError, StackConfig, StepReport, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video,
+    Watch, train_dynamics, train_lam, train_tokenizer,
 };
 
 const SIDE: usize = 16;
@@ -193,7 +193,6 @@ fn latent_actions() {
     let demo = LamConfig {
         reads: LamReader::Convolution,
         frames: 3,
-        convolutions: ConvolutionsConfig::default(),
         decoder: StackConfig { temporal: false, ..STACK },
         ..LamConfig::default()
     };

@@ -68,13 +68,9 @@ enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Tokenizer => "tokenizer",
-            Self::Lam => "lam",
-            Self::Dynamics => "dynamics",
-            Self::Encode => "encode",
-        }
+    /// As on the command line.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -178,7 +174,7 @@ fn row(kind: Kind, windows: Option<usize>, ours: &Answers, peers: [&Answers; 2])
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let shares = shares.map(|share| told(share, percent)).join(", ");
     let (what, tokens) = match windows {
-        None => (kind.name().to_owned(), told(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
+        None => (kind.name(), told(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
         Some(windows) => (format!("encode, {windows} windows"), format!("{:.0} windows/s", windows as f64 / seconds)),
     };
     let [eager, compiled] = peers.map(|peer| {

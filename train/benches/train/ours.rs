@@ -22,7 +22,7 @@ use crate::{Kind, Plan, RUN, WARM};
 /// When it cannot be started.
 pub fn measure(kind: Kind) -> Result<Output> {
     let mut again = Command::new(env::current_exe()?);
-    again.args(env::args_os().skip(1)).args(["--only", kind.name()]).stdout(Stdio::piped());
+    again.args(env::args_os().skip(1)).arg("--only").arg(kind.name()).stdout(Stdio::piped());
     again.spawn()?.wait_with_output().context("the measuring process")
 }
 

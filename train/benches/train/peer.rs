@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
 use genie_model::{
-    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamPool, LamReader, LamTarget, OptimizerKind,
-    QuantizerConfig, QuantizerKind, RGB, StackConfig, TokenizerConfig, TrainConfig,
+    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamReader, LamTarget, QuantizerConfig,
+    QuantizerKind, RGB, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -85,19 +85,6 @@ impl Peer {
     }
 }
 
-fn stack(config: &StackConfig) -> Value {
-    let StackConfig { layers, d, heads, head_dim, ffn_mult, qk_norm, temporal } = *config;
-    json!({
-        "layers": layers,
-        "d": d,
-        "heads": heads,
-        "head_dim": head_dim,
-        "ffn_mult": ffn_mult,
-        "qk_norm": qk_norm,
-        "temporal": temporal,
-    })
-}
-
 fn quantizer(config: &QuantizerConfig) -> Value {
     let mut value = json!({ "commitment": config.commitment, "usage": config.usage, "centre": config.centre });
     match config.kind {
@@ -107,29 +94,26 @@ fn quantizer(config: &QuantizerConfig) -> Value {
     value
 }
 
+/// What a model of frames is, by its section `config`: a tokenizer, or latent actions, which adds to it.
+fn model(config: &Value, coded: &QuantizerConfig, size: (usize, usize)) -> Value {
+    let mut model = json!({ "quantizer": quantizer(coded), "size": [size.0, size.1] });
+    for key in ["encoder", "decoder", "frames", "patch", "changed_pixel_weight"] {
+        model[key] = config[key].clone();
+    }
+    model
+}
+
 fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Value {
-    json!({
-        "encoder": stack(&config.encoder),
-        "decoder": stack(&config.decoder),
-        "quantizer": quantizer(&config.quantizer),
-        "frames": config.frames,
-        "size": [size.0, size.1],
-        "patch": config.patch,
-        "changed_pixel_weight": config.changed_pixel_weight,
-    })
+    model(&json!(config), &config.quantizer, size)
 }
 
 /// What a step of training is, of `batch` windows a part.
 fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Value {
-    let optimizer = match train.optimizer {
-        OptimizerKind::AdamW => "adamw",
-        OptimizerKind::Muon => "muon",
-    };
     json!({
         "kind": kind,
         "batch": batch,
         "parts": train.accumulate,
-        "optimizer": optimizer,
+        "optimizer": train.optimizer,
         "precision": train.precision,
         "model": model,
     })
@@ -150,24 +134,13 @@ impl Task {
 
     /// A latent action model's.
     pub fn lam(config: &LamConfig, size: (usize, usize)) -> Self {
-        let model = json!({
-            "encoder": stack(&config.encoder),
-            "decoder": stack(&config.decoder),
-            "quantizer": quantizer(&config.quantizer),
-            "frames": config.frames,
-            "size": [size.0, size.1],
-            "patch": config.patch,
-            "pairs": config.sees == LamEncoder::Pairs,
-            "given": config.given(),
-            "change": config.target == LamTarget::Change,
-            "pool": if config.pool == LamPool::Max { "max" } else { "mean" },
-            "changed_pixel_weight": config.changed_pixel_weight,
-        });
+        let mut model = model(&json!(config), &config.quantizer, size);
+        model["pool"] = json!(config.pool);
+        model["given"] = json!(config.given());
+        model["pairs"] = json!(config.sees == LamEncoder::Pairs);
+        model["change"] = json!(config.target == LamTarget::Change);
         let mut task = training("lam", &config.train, config.train.part(), &model);
-        let by_convolution = config.reads == LamReader::Convolution;
-        task["convolutions"] = by_convolution
-            .then(|| json!({ "channels": config.convolutions.channels, "strides": config.convolutions.strides }))
-            .into();
+        task["convolutions"] = json!((config.reads == LamReader::Convolution).then_some(&config.convolutions));
         Self(task)
     }
 
@@ -180,7 +153,7 @@ impl Task {
     ) -> Self {
         let size = FrameSize { height, width, patch: tokenizer.patch, channels: RGB };
         let model = json!({
-            "stack": stack(&config.stack),
+            "stack": config.stack,
             "frames": tokenizer.frames,
             "positions": size.positions(),
             "codes": tokenizer.quantizer.size(),

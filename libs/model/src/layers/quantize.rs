@@ -265,7 +265,7 @@ impl<B: Kernels> Quantizer<B> {
 /// If the device has failed.
 pub fn usage<B: Backend>(codes: &Tensor<B, 1, Int>, size: usize) -> Result<Vec<(&'static str, f32)>, ModelError> {
     let mut counts = vec![0_u32; size];
-    for code in host::codes(codes.clone())? {
+    for code in host::codes::<B, usize>(codes.clone())? {
         counts[code] += 1;
     }
     let total = counts.iter().sum::<u32>() as f32;
@@ -293,7 +293,7 @@ pub fn reseed<B: Kernels>(
         return Ok(quantizer);
     }
     let mut used = vec![false; size];
-    for code in host::codes(codes)? {
+    for code in host::codes::<B, usize>(codes)? {
         used[code] = true;
     }
     let rows = projected.dims()[0];

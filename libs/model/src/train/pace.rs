@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::TrainConfig;
+use crate::ModelError;
 use crate::estimate::Estimate;
 
 /// The speed of the steps since the last report.
@@ -48,7 +49,7 @@ pub enum Phase {
 /// A stopwatch.
 pub struct Pace<'a> {
     /// Waits until the device has done what it was asked for.
-    wait: &'a dyn Fn(),
+    wait: &'a dyn Fn() -> Result<(), ModelError>,
     since: Instant,
     steps: u32,
     /// Whether the present step is one that is logged.
@@ -59,31 +60,35 @@ pub struct Pace<'a> {
 
 impl<'a> Pace<'a> {
     /// Begins now, with a step that is not logged.
-    pub fn new(wait: &'a dyn Fn()) -> Self {
+    pub fn new(wait: &'a dyn Fn() -> Result<(), ModelError>) -> Self {
         Self { wait, since: Instant::now(), steps: 0, logged: false, spent: [0.0; 4] }
     }
 
     /// A step begins. Before one that is logged, the device finishes what earlier steps asked for.
-    pub fn begin(&mut self, logged: bool) {
+    ///
+    /// # Errors
+    /// If the device has failed.
+    pub fn begin(&mut self, logged: bool) -> Result<(), ModelError> {
         self.logged = logged;
-        if logged {
-            (self.wait)();
-        }
+        if logged { (self.wait)() } else { Ok(()) }
     }
 
     /// Does what belongs to a phase.
-    pub fn timed<R>(&mut self, phase: Phase, work: impl FnOnce() -> R) -> R {
+    ///
+    /// # Errors
+    /// Those of the work; if the device has failed.
+    pub fn timed<R>(&mut self, phase: Phase, work: impl FnOnce() -> Result<R, ModelError>) -> Result<R, ModelError> {
         let data = matches!(phase, Phase::Data);
         if !(data || self.logged) {
             return work();
         }
         let began = Instant::now();
-        let result = work();
+        let result = work()?;
         if !data {
-            (self.wait)();
+            (self.wait)()?;
         }
         self.spent[phase as usize] += began.elapsed().as_secs_f64();
-        result
+        Ok(result)
     }
 
     /// Another step was made.
@@ -123,18 +128,26 @@ mod tests {
     const COST: Estimate =
         Estimate { rows: 10, flops_per_step: 2e9, parameters: 0, model_bytes: 0, activation_bytes: 0, steps: 0 };
 
+    fn timed(pace: &mut Pace<'_>, phase: Phase, work: impl FnOnce()) {
+        let work = || {
+            work();
+            Ok(())
+        };
+        pace.timed(phase, work).unwrap();
+    }
+
     /// Catches: a speed of one step told as that of many, or of all since the beginning; waiting counted as work; a share of the peak a thousandfold off.
     #[test]
     fn laps_are_told_apart() {
         let config = TrainConfig { steps: 12, peak_tflops: 0.5, ..Default::default() };
-        let mut pace = Pace::new(&|| ());
+        let mut pace = Pace::new(&|| Ok(()));
         std::thread::sleep(Duration::from_millis(50));
         pace.step();
         pace.lap(1, &config, &COST);
         for step in 0..4 {
-            pace.begin(step == 3);
-            pace.timed(Phase::Data, || std::thread::sleep(Duration::from_millis(15)));
-            pace.timed(Phase::Backward, || std::thread::sleep(Duration::from_millis(5)));
+            pace.begin(step == 3).unwrap();
+            timed(&mut pace, Phase::Data, || std::thread::sleep(Duration::from_millis(15)));
+            timed(&mut pace, Phase::Backward, || std::thread::sleep(Duration::from_millis(5)));
             pace.step();
         }
         let speed = pace.lap(2, &config, &COST);
@@ -155,12 +168,15 @@ mod tests {
     #[test]
     fn logged_steps_wait_for_the_device() {
         let asked = Cell::new(0);
-        let device = || std::thread::sleep(Duration::from_millis(asked.take()));
+        let device = || {
+            std::thread::sleep(Duration::from_millis(asked.take()));
+            Ok(())
+        };
         let mut pace = Pace::new(&device);
         for step in 1..=6 {
-            pace.begin(step % 3 == 0);
-            pace.timed(Phase::Forward, || asked.set(asked.get() + 10));
-            pace.timed(Phase::Backward, || asked.set(asked.get() + 30));
+            pace.begin(step % 3 == 0).unwrap();
+            timed(&mut pace, Phase::Forward, || asked.set(asked.get() + 10));
+            timed(&mut pace, Phase::Backward, || asked.set(asked.get() + 30));
             pace.step();
             if step % 3 == 0 {
                 assert_eq!(asked.get(), 0, "waited for");
@@ -168,11 +184,21 @@ mod tests {
                 assert!(speed.backward_share > 2.0 * speed.forward_share && speed.forward_share > 0.0, "{speed:?}");
                 assert_eq!(speed.optimizer_share > 0.0, step == 6, "{speed:?}");
             }
-            pace.timed(Phase::Optimizer, || asked.set(asked.get() + 5));
+            timed(&mut pace, Phase::Optimizer, || asked.set(asked.get() + 5));
         }
         assert_eq!(asked.get(), 0, "the last is logged");
-        pace.begin(false);
-        pace.timed(Phase::Forward, || asked.set(10));
+        pace.begin(false).unwrap();
+        timed(&mut pace, Phase::Forward, || asked.set(10));
         assert_eq!(asked.get(), 10, "waited for in a step that is not logged");
+    }
+
+    /// Catches: a device whose failure is swallowed by who waits for it, so that training goes on with what is in its memory.
+    #[test]
+    fn a_device_that_fails_is_told() {
+        let device = || Err(ModelError::Failed("out of memory".into()));
+        let mut pace = Pace::new(&device);
+        assert!(pace.begin(false).is_ok() && pace.timed(Phase::Forward, || Ok(())).is_ok(), "not waited for");
+        assert!(pace.begin(true).is_err());
+        assert!(matches!(pace.timed(Phase::Optimizer, || Ok(())), Err(ModelError::Failed(_))));
     }
 }

@@ -65,7 +65,7 @@ pub fn parts<B: AutodiffBackend, T: Task<B>>(
                 let mut next = |_: &mut Pace<'_>| {
                     given.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))
                 };
-                let parts = in_turn(task, &copy, parts, config, &mut next, &mut Pace::new(&|| ()), device)?;
+                let parts = in_turn(task, &copy, parts, config, &mut next, &mut Pace::new(&|| Ok(())), device)?;
                 Ok((parts.grads, parts.loss))
             }));
             for _ in 0..run {
@@ -110,15 +110,16 @@ fn in_turn<B: AutodiffBackend, T: Task<B>>(
         let batch = next(pace)?;
         let mut rng = stream(config.seed, 2, part);
         let (loss, metrics, aux) = alone(|| {
-            let Loss { value, metrics, aux } =
-                pace.timed(Phase::Forward, || task.loss(&config.precision.rounded(model), batch, &mut rng, device));
+            let Loss { value, metrics, aux } = pace
+                .timed(Phase::Forward, || Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device)))?;
             let share = value / config.accumulate as f64;
             let loss = share.clone().inner();
             pace.timed(Phase::Backward, || {
                 sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
-            });
-            (loss, metrics, aux)
-        });
+                Ok(())
+            })?;
+            Ok::<_, ModelError>((loss, metrics, aux))
+        })?;
         let loss = match before {
             Some(before) => before + loss,
             None => loss,

@@ -24,7 +24,7 @@ use super::parts::{Parts, parts};
 use super::readers::Readers;
 use super::saver::Saver;
 use crate::estimate::Estimate;
-use crate::host::scalar;
+use crate::host::{scalar, wait};
 use crate::{ModelError, weights};
 
 /// A loss and what is to be said about it.
@@ -202,8 +202,7 @@ where
         let ahead = start * config.accumulate..config.steps * config.accumulate;
         let batches = Readers::begin(scope, ahead, |part| task.batch(part, &mut stream(config.seed, 1, part)));
         let mut saver = Saver::new(scope);
-        // What the device failed of is told where its results are asked for.
-        let wait = || drop(B::sync(device));
+        let wait = || wait::<B>(device);
         let (mut pace, mut first_loss) = (Pace::new(&wait), None);
         for step in start..config.steps {
             if watch.stop() {
@@ -217,9 +216,10 @@ where
             }
             let done = step + 1;
             let logged = done % config.log_every == 0 || done == config.steps || step == 0;
-            pace.begin(logged);
+            pace.begin(logged)?;
             let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, devices)?;
-            let (grads, norm) = pace.timed(Phase::Optimizer, || clip_norm::<B, _>(&model, grads, config.clip_norm));
+            let (grads, norm) =
+                pace.timed(Phase::Optimizer, || Ok(clip_norm::<B, _>(&model, grads, config.clip_norm)))?;
             let lr = config.lr_at(step);
             pace.step();
 
@@ -249,7 +249,7 @@ where
                 if let Some(average) = &mut average {
                     average.update(&model, step);
                 }
-                Ok::<_, ModelError>(model)
+                Ok(model)
             })?;
             if done % config.checkpoint_every == 0 || done == config.steps {
                 let average = average.as_ref().map(|average| average.model.clone());
