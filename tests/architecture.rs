@@ -25,20 +25,35 @@ impl Workspace {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
         // For this host only: the build has downloaded what that needs, so that no network is needed here.
         let host = format!("--filter-platform={}", host());
-        let json = cargo(&["metadata", "--format-version=1", "--locked", "--manifest-path", manifest, &host]);
+        let json = cargo(&[
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--manifest-path",
+            manifest,
+            &host,
+        ]);
         let metadata: Value = serde_json::from_str(&json).expect("metadata is JSON");
         let by_id = |list: &Value| -> BTreeMap<String, Value> {
-            list.as_array().expect("a list").iter().map(|item| (text(&item["id"]).to_owned(), item.clone())).collect()
+            list.as_array()
+                .expect("a list")
+                .iter()
+                .map(|item| (text(&item["id"]).to_owned(), item.clone()))
+                .collect()
         };
-        let (packages, nodes) = (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
+        let (packages, nodes) =
+            (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
         let root = Utf8PathBuf::from(text(&metadata["workspace_root"]));
         let place = |id: &Value| {
             let manifest = Utf8Path::new(text(&packages[text(id)]["manifest_path"]));
-            let directory =
-                manifest.parent().and_then(|dir| dir.strip_prefix(&root).ok()).expect("a member's directory");
+            let directory = manifest
+                .parent()
+                .and_then(|dir| dir.strip_prefix(&root).ok())
+                .expect("a member's directory");
             (directory.to_string(), text(id).to_owned())
         };
-        let rooms = metadata["workspace_members"].as_array().expect("members").iter().map(place).collect();
+        let rooms =
+            metadata["workspace_members"].as_array().expect("members").iter().map(place).collect();
         Self { root, packages, nodes, rooms }
     }
 
@@ -66,9 +81,14 @@ impl Workspace {
 
     /// The rooms that a room's manifest names, in tests too.
     fn uses(&self, room: &str) -> BTreeSet<&str> {
-        let names: BTreeMap<&str, &str> = self.rooms.iter().map(|(room, id)| (self.name(id), room.as_str())).collect();
-        let dependencies = self.packages[&self.rooms[room]]["dependencies"].as_array().expect("a list");
-        dependencies.iter().filter_map(|dependency| names.get(text(&dependency["name"])).copied()).collect()
+        let names: BTreeMap<&str, &str> =
+            self.rooms.iter().map(|(room, id)| (self.name(id), room.as_str())).collect();
+        let dependencies =
+            self.packages[&self.rooms[room]]["dependencies"].as_array().expect("a list");
+        dependencies
+            .iter()
+            .filter_map(|dependency| names.get(text(&dependency["name"])).copied())
+            .collect()
     }
 
     /// Every source file of ours, from the root.
@@ -95,15 +115,25 @@ impl Workspace {
 /// The cargo that runs this test, which has no lock that this one would wait for.
 fn cargo(words: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output =
-        Command::new(&cargo).args(words).output().unwrap_or_else(|error| panic!("{}: {error}", cargo.display()));
-    assert!(output.status.success(), "cargo {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&cargo)
+        .args(words)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", cargo.display()));
+    assert!(
+        output.status.success(),
+        "cargo {words:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("cargo prints UTF-8")
 }
 
 fn host() -> String {
     let version = cargo(&["-vV"]);
-    version.lines().find_map(|line| line.strip_prefix("host: ")).expect("cargo names its host").to_owned()
+    version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .expect("cargo names its host")
+        .to_owned()
 }
 
 #[track_caller]
@@ -115,7 +145,9 @@ fn text(value: &Value) -> &str {
 fn allowed(workspace: &Workspace) -> BTreeMap<String, BTreeSet<String>> {
     let libraries: BTreeSet<String> =
         workspace.rooms.keys().filter(|room| room.starts_with("libs/")).cloned().collect();
-    let quoted = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let quoted = |cell: &str| -> Vec<String> {
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
     let row = |line: &str| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let [_, room, _, uses, _] = cells[..] else { return None };
@@ -149,10 +181,14 @@ fn rooms_use_only_what_the_page_allows() {
         "ARCHITECTURE.md's table and the workspace's members"
     );
     for (room, may) in &allowed {
-        let forbidden: Vec<_> = workspace.uses(room).into_iter().filter(|used| !may.contains(*used)).collect();
+        let forbidden: Vec<_> =
+            workspace.uses(room).into_iter().filter(|used| !may.contains(*used)).collect();
         assert!(forbidden.is_empty(), "{room} uses {forbidden:?}; ARCHITECTURE.md allows {may:?}");
         // Whatever the page says.
-        assert!(!room.starts_with("libs/") || may.iter().all(|used| used.starts_with("libs/")), "{room} uses a stage");
+        assert!(
+            !room.starts_with("libs/") || may.iter().all(|used| used.starts_with("libs/")),
+            "{room} uses a stage"
+        );
     }
 }
 
@@ -161,7 +197,8 @@ fn rooms_use_only_what_the_page_allows() {
 fn only_ingest_reaches_ffmpeg() {
     let workspace = Workspace::read();
     for room in workspace.rooms.keys() {
-        let reached: Vec<_> = workspace.reach(room).into_iter().filter(|name| name.contains("ffmpeg")).collect();
+        let reached: Vec<_> =
+            workspace.reach(room).into_iter().filter(|name| name.contains("ffmpeg")).collect();
         if room == "ingest" {
             assert_eq!(reached, ["ffmpeg-next", "ffmpeg-sys-next"], "the graph is read rightly");
         } else {
@@ -179,7 +216,10 @@ fn only_ingest_links_ffmpeg() {
             return;
         };
         let sections = String::from_utf8_lossy(&output.stdout);
-        assert!(sections.contains("libc.so"), "readelf of {name} shows what is linked:\n{sections}");
+        assert!(
+            sections.contains("libc.so"),
+            "readelf of {name} shows what is linked:\n{sections}"
+        );
         for library in ["libav", "libsw", "libpostproc"] {
             assert!(!sections.contains(library), "{name} links {library}*:\n{sections}");
         }
@@ -243,7 +283,10 @@ fn a_stage_is_a_thin_main_over_a_library() {
         let main = workspace.read_file(&Utf8Path::new(room).join("src/main.rs"));
         let lines = main.lines().filter(|line| !line.trim().is_empty()).count();
         assert!(lines <= 10, "{room}/src/main.rs has {lines} lines");
-        assert!(main.contains("genie_stage::main!("), "{room}/src/main.rs does not leave by the common exit codes");
+        assert!(
+            main.contains("genie_stage::main!("),
+            "{room}/src/main.rs does not leave by the common exit codes"
+        );
         assert!(workspace.root.join(room).join("src/lib.rs").is_file(), "{room} has no library");
     }
 }

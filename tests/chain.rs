@@ -34,7 +34,11 @@ fn from_nothing_to_a_report() {
     check_report(&report);
     assert_eq!(report["lineage"]["dynamics"], after.key("train dynamics"));
     let place = after.dir("evaluate run");
-    assert!(ended.stdout.contains(&format!("{place}/report.html")), "no report named in\n{}", ended.stdout);
+    assert!(
+        ended.stdout.contains(&format!("{place}/report.html")),
+        "no report named in\n{}",
+        ended.stdout
+    );
     check_page(&fs::read_to_string(dataset.path(place).join("report.html")).expect("a page"));
     check_windows(&dataset, &report);
 }
@@ -46,9 +50,18 @@ fn check_windows(dataset: &Dataset, report: &Value) {
          from windows group by 1, 2",
     );
     let [row] = &rows[..] else { panic!("one report, one model: {rows:?}") };
-    assert_eq!((&row["report"], &row["dynamics"]), (&report["lineage"]["evaluate"], &report["lineage"]["dynamics"]));
-    assert_eq!((&row["windows"], &row["pairs"]), (&report["counts"]["windows"], &report["counts"]["action_pairs"]));
-    assert!((number(&row["gain"]) - number(&report["delta_psnr_db"][3]["mean"])).abs() < 1e-9, "{row}");
+    assert_eq!(
+        (&row["report"], &row["dynamics"]),
+        (&report["lineage"]["evaluate"], &report["lineage"]["dynamics"])
+    );
+    assert_eq!(
+        (&row["windows"], &row["pairs"]),
+        (&report["counts"]["windows"], &report["counts"]["action_pairs"])
+    );
+    assert!(
+        (number(&row["gain"]) - number(&report["delta_psnr_db"][3]["mean"])).abs() < 1e-9,
+        "{row}"
+    );
 }
 
 /// Every key that the issue names, and what each must be.
@@ -57,13 +70,20 @@ fn check_report(report: &Value) {
         assert!(number(&report.pointer(key).cloned().unwrap_or_default()) > 0.0, "{key}");
     }
     for (key, most) in [("/tokenizer/codes_used", 16), ("/lam/codes_used", 8)] {
-        let used = report.pointer(key).and_then(Value::as_u64).unwrap_or_else(|| panic!("{key} is no count"));
+        let used = report
+            .pointer(key)
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("{key} is no count"));
         assert!((1..=most).contains(&used), "{key} is {used}");
     }
     for key in ["delta_psnr_db", "delta_psnr_time_shuffled_db"] {
         let points = report[key].as_array().unwrap_or_else(|| panic!("{key} is no list"));
         let t: Vec<u64> = points.iter().filter_map(|point| point["t"].as_u64()).collect();
-        assert_eq!(t, (1..8).collect::<Vec<_>>(), "{key}: a window of 8 frames, the first of which is given");
+        assert_eq!(
+            t,
+            (1..8).collect::<Vec<_>>(),
+            "{key}: a window of 8 frames, the first of which is given"
+        );
         for point in points {
             // The dataset holds out several episodes, so there is an interval.
             let [lo, hi] = [&point["ci95"][0], &point["ci95"][1]].map(number);
@@ -100,7 +120,10 @@ fn weights_that_cannot_be_used_are_an_error() {
     fs::write(dataset.path("weights.pt"), "not yet looked at").expect("a file");
     with("weights.pt").expect(1).says("windows have 8 frames, and I3D needs at least 9");
     dataset.stage("evaluate", "run", &["--lpips", "nowhere.pt"]).expect(1).says("nowhere.pt");
-    dataset.stage("evaluate", "run", &["--lpips", "weights.pt"]).expect(1).says("cannot use the weights of LPIPS");
+    dataset
+        .stage("evaluate", "run", &["--lpips", "weights.pt"])
+        .expect(1)
+        .says("cannot use the weights of LPIPS");
     fs::remove_file(dataset.path("weights.pt")).expect("the file");
     assert_eq!(different(&files, &dataset.files()), [""; 0]);
 }
@@ -114,7 +137,9 @@ fn number(value: &Value) -> f64 {
 fn check_page(page: &str) {
     let mut pictures = 0;
     for attribute in ["src=", "href=", "srcset=", "url("] {
-        for (_, rest) in page.match_indices(attribute).map(|(at, _)| page.split_at(at + attribute.len())) {
+        for (_, rest) in
+            page.match_indices(attribute).map(|(at, _)| page.split_at(at + attribute.len()))
+        {
             let target = rest.trim_start_matches(['"', '\'']);
             assert!(
                 target.starts_with("data:") || target.starts_with('#'),
@@ -137,7 +162,11 @@ fn a_second_run_does_nothing() {
     let files = dataset.files();
     let started = Instant::now();
     dataset.pipeline(&[]).expect(0).says("nothing to do: everything is up to date");
-    assert!(started.elapsed() < Duration::from_secs(5), "it took {:?} to find nothing to do", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "it took {:?} to find nothing to do",
+        started.elapsed()
+    );
     assert_eq!(different(&files, &dataset.files()), [""; 0]);
 }
 
@@ -159,7 +188,10 @@ fn the_config_beside_an_output_finds_it_again() {
         let config = format!("{}/config.toml", steps.dir(name));
         assert!(dataset.path(&config).is_file(), "{name} has no {config}");
         let (stage, subcommand) = name.split_once(' ').expect("stage and subcommand");
-        let found = dataset.run(&format!("genie-{stage}"), &["status", "--json", "--config", &config]).expect(0).json();
+        let found = dataset
+            .run(&format!("genie-{stage}"), &["status", "--json", "--config", &config])
+            .expect(0)
+            .json();
         let rows = found.as_array().expect("a list of steps");
         let row = rows.iter().find(|row| row["step"] == subcommand).expect("the step");
         // (What ingest needs of the config says neither where sample videos are nor how they were made.)
@@ -189,7 +221,8 @@ fn another_dynamics_model_leaves_the_rest_alone() {
     assert_eq!(moved, ["evaluate run", "train dynamics"]);
     let touched = different(&files, &dataset.files());
     let places = ["evaluate run", "train dynamics"].map(|step| format!("{}/", new.dir(step)));
-    let elsewhere: Vec<_> = touched.iter().filter(|file| !places.iter().any(|place| file.starts_with(place))).collect();
+    let elsewhere: Vec<_> =
+        touched.iter().filter(|file| !places.iter().any(|place| file.starts_with(place))).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
     assert_eq!(dataset.report(&changed)["lineage"]["dynamics"], new.key("train dynamics"));
 
@@ -199,7 +232,14 @@ fn another_dynamics_model_leaves_the_rest_alone() {
     dataset.pipeline(&[]).expect(0);
     let again = dataset.report(&[]);
     assert_eq!(again["lineage"], old_report["lineage"]);
-    for key in ["tokenizer", "lam", "rollout", "delta_psnr_db", "delta_psnr_time_shuffled_db", "action_agreement"] {
+    for key in [
+        "tokenizer",
+        "lam",
+        "rollout",
+        "delta_psnr_db",
+        "delta_psnr_time_shuffled_db",
+        "action_agreement",
+    ] {
         assert_eq!(again[key], old_report[key], "{key}");
     }
 }
@@ -215,8 +255,14 @@ fn a_changed_key_makes_what_follows_due() {
     };
     let downstream = ["evaluate run", "train dynamics"];
     assert_eq!(due("evaluate.steps=3"), ["evaluate run"]);
-    assert_eq!(due("lam.changed_pixel_weight=2.0"), ["evaluate run", "train dynamics", "train label", "train lam"]);
-    assert_eq!(due("tokenizer.patch=8"), ["evaluate run", "tokenize encode", "tokenize fit", "train dynamics"]);
+    assert_eq!(
+        due("lam.changed_pixel_weight=2.0"),
+        ["evaluate run", "train dynamics", "train label", "train lam"]
+    );
+    assert_eq!(
+        due("tokenizer.patch=8"),
+        ["evaluate run", "tokenize encode", "tokenize fit", "train dynamics"]
+    );
     assert_eq!(due("dynamics.train.seed=1"), downstream);
     // Neither where it was computed nor how often it was told is part of what was learnt.
     assert_eq!(due("lam.train.log_every=1"), [""; 0]);
@@ -256,6 +302,14 @@ fn dynamics_can_be_diagnosed_with_true_actions() {
     assert_eq!(moved, ["evaluate run", "train dynamics"]);
     dataset.pipeline(&words).expect(0);
     let report = dataset.report(&words);
-    assert!((number(&report["action_agreement"]["nmi"]) - 1.0).abs() < 1e-9, "{}", report["action_agreement"]);
-    assert!(report["warnings"].to_string().contains("actions that were played"), "{}", report["warnings"]);
+    assert!(
+        (number(&report["action_agreement"]["nmi"]) - 1.0).abs() < 1e-9,
+        "{}",
+        report["action_agreement"]
+    );
+    assert!(
+        report["warnings"].to_string().contains("actions that were played"),
+        "{}",
+        report["warnings"]
+    );
 }

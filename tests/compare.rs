@@ -23,7 +23,8 @@ fn compare(dataset: &Dataset, words: &[&str]) -> Ended {
 /// A metric's cells.
 fn cells(compared: &Value, metric: &str) -> Vec<Value> {
     let lines = compared["metrics"].as_array().expect("a list of metrics");
-    let line = lines.iter().find(|line| line["metric"] == metric).unwrap_or_else(|| panic!("no {metric}"));
+    let line =
+        lines.iter().find(|line| line["metric"] == metric).unwrap_or_else(|| panic!("no {metric}"));
     line["cells"].as_array().expect("a cell a report").clone()
 }
 
@@ -45,19 +46,34 @@ fn two_models_side_by_side() {
     assert_eq!(compared["warnings"], json!([]), "measured in the same way");
     assert_eq!(compared["reports"][1]["lineage"]["dynamics"], after["lineage"]["dynamics"]);
     let [a, b] = &cells(&compared, "psnr_4")[..] else { panic!("two reports") };
-    assert_eq!([&a["value"], &b["value"]], [&before, &after].map(|report| &report["rollout"]["psnr_db"][3]["mean"]));
+    assert_eq!(
+        [&a["value"], &b["value"]],
+        [&before, &after].map(|report| &report["rollout"]["psnr_db"][3]["mean"])
+    );
     let change = number(&b["value"]) - number(&a["value"]);
     assert!((number(&b["change"]) - change).abs() < 1e-12 && a["change"].is_null());
-    assert!(number(&b["change_ci95"][0]) <= change && change <= number(&b["change_ci95"][1]), "{b}");
-    assert!(cells(&compared, "clip_distance")[1]["change"].is_f64(), "of the same encoder and as many clips");
+    assert!(
+        number(&b["change_ci95"][0]) <= change && change <= number(&b["change_ci95"][1]),
+        "{b}"
+    );
+    assert!(
+        cells(&compared, "clip_distance")[1]["change"].is_f64(),
+        "of the same encoder and as many clips"
+    );
 
     let text = compare(&dataset, &[&first, &second]).expect(0).stdout;
-    assert!(text.contains("B − A") && text.contains("\ndelta_psnr_4 ") && !text.contains("\ndelta_psnr_5 "), "{text}");
+    assert!(
+        text.contains("B − A")
+            && text.contains("\ndelta_psnr_4 ")
+            && !text.contains("\ndelta_psnr_5 "),
+        "{text}"
+    );
 
     // One of the two is below the middle.
     assert!(change.abs() > 1e-9, "two models that paint the same");
     let bound = format!("psnr_4 < {}", number(&a["value"]) + change / 2.0);
-    let judged = |reports: &[&str]| compare(&dataset, &[reports, &["--fail-if", &bound]].concat()).code;
+    let judged =
+        |reports: &[&str]| compare(&dataset, &[reports, &["--fail-if", &bound]].concat()).code;
     let expected = if change < 0.0 { [Some(1), Some(0)] } else { [Some(0), Some(1)] };
     assert_eq!([judged(&[&first, &second]), judged(&[&second, &first])], expected, "{bound}");
     assert_eq!([judged(&[&second]), judged(&[&first])], expected);
@@ -65,7 +81,9 @@ fn two_models_side_by_side() {
         .expect(1)
         .says("failed: change in psnr_4");
     let passed =
-        compare(&dataset, &[&first, &second, "--json", "--fail-if", "change in psnr_4 > 1e9"]).expect(0).json();
+        compare(&dataset, &[&first, &second, "--json", "--fail-if", "change in psnr_4 > 1e9"])
+            .expect(0)
+            .json();
     assert_eq!(passed["gates"][0]["failed"], false);
     assert!((number(&passed["gates"][0]["value"]) - change).abs() < 1e-12);
 }
@@ -83,7 +101,9 @@ fn a_gate_that_cannot_be_asked_does_not_pass() {
     gate("delta_psnr_4 < one").expect(64).says("`one` is no number");
     gate("change in delta_psnr_4 < 0").expect(64).says("name two");
     compare(&dataset, &[]).expect(64);
-    compare(&dataset, &["nowhere", "--fail-if", "nmi < 0"]).expect(1).says("there is no report nowhere");
+    compare(&dataset, &["nowhere", "--fail-if", "nmi < 0"])
+        .expect(1)
+        .says("there is no report nowhere");
     // By its key, under the root of the config.
     let key = report.rsplit('/').next().expect("a key");
     dataset.stage("evaluate", "compare", &[key, "--fail-if", "tokenizer_psnr < 0"]).expect(0);
@@ -102,20 +122,33 @@ fn what_does_not_compare_is_said() {
         .says("the sampler's steps (2 and 3)")
         .says("do not compare by clip_distance: other numbers of real clips (6 and 5)")
         .stdout;
-    assert!(text.contains("B − A has no intervals: other windows: of 6 and 5, 5 are the same"), "{text}");
-    compare(&dataset, &[&report, &other, "--fail-if", "change in clip_distance > 1e9"]).expect(1).says("cannot tell");
+    assert!(
+        text.contains("B − A has no intervals: other windows: of 6 and 5, 5 are the same"),
+        "{text}"
+    );
+    compare(&dataset, &[&report, &other, "--fail-if", "change in clip_distance > 1e9"])
+        .expect(1)
+        .says("cannot tell");
 
     let file = |name: &str| dataset.path(&report).join(name);
-    let mut old: Value = serde_json::from_slice(&fs::read(file("report.json")).expect("a report")).expect("JSON");
+    let mut old: Value =
+        serde_json::from_slice(&fs::read(file("report.json")).expect("a report")).expect("JSON");
     old["schema_version"] = 1.into();
     old.as_object_mut().expect("an object").remove("distances");
     old["action_agreement"] = Value::Null;
     fs::write(dataset.path("old.json"), old.to_string()).expect("a file");
-    let compared = compare(&dataset, &["old.json", &report, "--json"]).expect(0).says("version of the report").json();
+    let compared = compare(&dataset, &["old.json", &report, "--json"])
+        .expect(0)
+        .says("version of the report")
+        .json();
     let cell = &cells(&compared, "psnr_4")[1];
     assert!(cell["change"] == 0.0 && cell["change_ci95"].is_null(), "{cell}");
     assert!(cell["note"].as_str().is_some_and(|note| note.contains("windows.parquet")), "{cell}");
-    assert!(cells(&compared, "nmi")[1]["note"].as_str().is_some_and(|note| note.contains("A has no nmi")));
+    assert!(
+        cells(&compared, "nmi")[1]["note"]
+            .as_str()
+            .is_some_and(|note| note.contains("A has no nmi"))
+    );
     compare(&dataset, &[&report, "old.json", "--fail-if", "nmi < 0"])
         .expect(1)
         .says("no held-out recording has true actions");

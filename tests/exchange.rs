@@ -6,8 +6,11 @@ use camino::Utf8Path;
 use genie_shards::{read_actions, read_tokens};
 use genie_tests::Dataset;
 
-const MODELS: [(&str, &[&str]); 3] =
-    [("tokenizer", &["tokenize"]), ("lam", &["train", "lam"]), ("dynamics", &["train", "dynamics"])];
+const MODELS: [(&str, &[&str]); 3] = [
+    ("tokenizer", &["tokenize"]),
+    ("lam", &["train", "lam"]),
+    ("dynamics", &["train", "dynamics"]),
+];
 
 /// Exports all three models of a config to `directory`.
 fn export(dataset: &Dataset, directory: &str, words: &[&str]) {
@@ -28,7 +31,10 @@ fn tensors(file: &Utf8Path) -> Vec<u8> {
 /// The words that make a config start from the files in `directory`, and train no further.
 fn importing(directory: &str) -> Vec<String> {
     let of = |(model, _)| {
-        [format!("{model}.train.import={directory}/{model}.safetensors"), format!("{model}.train.steps=0")]
+        [
+            format!("{model}.train.import={directory}/{model}.safetensors"),
+            format!("{model}.train.steps=0"),
+        ]
     };
     MODELS.into_iter().flat_map(of).flat_map(|set| ["--set".into(), set]).collect()
 }
@@ -52,16 +58,32 @@ fn exported_models_are_imported_to_the_last_bit() {
 
     let (old, new) = (dataset.status(&[]), dataset.status(&words));
     let place = |key: &str| dataset.path(key);
-    for step in ["tokenize fit", "tokenize encode", "train lam", "train label", "train dynamics", "evaluate run"] {
+    for step in [
+        "tokenize fit",
+        "tokenize encode",
+        "train lam",
+        "train label",
+        "train dynamics",
+        "evaluate run",
+    ] {
         assert_ne!(old.dir(step), new.dir(step), "{step}");
         assert_eq!((old.state(step), new.state(step)), ("done", "done"), "{step}");
     }
-    let tokens = [&old, &new].map(|steps| read_tokens(&place(steps.dir("tokenize encode"))).expect("tokens"));
+    let tokens = [&old, &new]
+        .map(|steps| read_tokens(&place(steps.dir("tokenize encode"))).expect("tokens"));
     assert!(!tokens[0].is_empty() && tokens[0] == tokens[1], "other tokens");
-    let actions = [&old, &new].map(|steps| read_actions(&place(steps.dir("train label"))).expect("actions"));
+    let actions =
+        [&old, &new].map(|steps| read_actions(&place(steps.dir("train label"))).expect("actions"));
     assert!(!actions[0].is_empty() && actions[0] == actions[1], "other actions");
     let (was, is) = (dataset.report(&[]), dataset.report(&words));
-    for key in ["tokenizer", "lam", "rollout", "delta_psnr_db", "delta_psnr_time_shuffled_db", "action_agreement"] {
+    for key in [
+        "tokenizer",
+        "lam",
+        "rollout",
+        "delta_psnr_db",
+        "delta_psnr_time_shuffled_db",
+        "action_agreement",
+    ] {
         assert_eq!(was[key], is[key], "{key}");
     }
 
@@ -70,10 +92,15 @@ fn exported_models_are_imported_to_the_last_bit() {
     let moved = importing("moved");
     let moved: Vec<&str> = moved.iter().map(String::as_str).collect();
     dataset.pipeline(&moved).expect(0).says("nothing to do");
-    fs::copy(dataset.path("again/lam.safetensors"), dataset.path("moved/lam.safetensors")).expect("another file");
+    fs::copy(dataset.path("again/lam.safetensors"), dataset.path("moved/lam.safetensors"))
+        .expect("another file");
     let due = dataset.status(&moved);
     assert_eq!((due.state("tokenize fit"), due.state("train lam")), ("done", "missing"));
-    dataset.stage("train", "lam", &words).expect(1).says("[tokenizer.train] import").says("out/tokenizer.safetensors");
+    dataset
+        .stage("train", "lam", &words)
+        .expect(1)
+        .says("[tokenizer.train] import")
+        .says("out/tokenizer.safetensors");
 }
 
 /// Would catch: a file that is lost to a second export; an export of nothing; a model imported as another, or with another shape, that leaves half a
@@ -95,7 +122,10 @@ fn mistakes_are_named_and_change_nothing() {
     dataset.stage("tokenize", "export", &["b.safetensors", "--overwrite"]).expect(0);
     assert!(tensors(&dataset.path("a.safetensors")) == tensors(&dataset.path("b.safetensors")));
 
-    dataset.stage("tokenize", "fit", &["--set", "tokenizer.train.steps=0"]).expect(64).says("import");
+    dataset
+        .stage("tokenize", "fit", &["--set", "tokenizer.train.steps=0"])
+        .expect(64)
+        .says("import");
     let wide = ["--set", "tokenizer.train.import=a.safetensors", "--set", "tokenizer.encoder.d=24"];
     dataset.stage("tokenize", "fit", &wide).expect(1).says("encoder.d is 16 there and 24 here");
     let lam = ["--set", "lam.train.import=a.safetensors", "--set", "lam.train.steps=0"];

@@ -4,7 +4,8 @@ use std::fs;
 
 use genie_tests::Dataset;
 
-const BINARIES: [&str; 5] = ["genie", "genie-ingest", "genie-tokenize", "genie-train", "genie-evaluate"];
+const BINARIES: [&str; 5] =
+    ["genie", "genie-ingest", "genie-tokenize", "genie-train", "genie-evaluate"];
 
 /// Would catch: a typing error that is silently ignored, so that hours of training run with the default; a message that
 /// leaves the user to search; the code of another trouble.
@@ -13,12 +14,19 @@ fn an_unknown_key_names_the_nearest() {
     let dataset = Dataset::new();
     let flag = ["--set", "dynamics.stack.layrs=3"];
     dataset.pipeline(&flag).expect(64).says(flag[1]).says("did you mean `stack.layers`?");
-    dataset.stage("train", "lam", &["--set", "lam.trian.steps=3"]).expect(64).says("did you mean `train.steps`?");
+    dataset
+        .stage("train", "lam", &["--set", "lam.trian.steps=3"])
+        .expect(64)
+        .says("did you mean `train.steps`?");
     dataset.stage("evaluate", "run", &["--set", "evaluat.steps=3"]).expect(64).says("[evaluate]");
 
     let config = dataset.path("wrong.toml");
     fs::write(&config, "[data]\nroot = 'root'\n\n[ingest]\nwidht = 32\n").expect("a config file");
-    dataset.run("genie", &["run", "wrong.toml"]).expect(64).says("wrong.toml:5").says("did you mean `width`?");
+    dataset
+        .run("genie", &["run", "wrong.toml"])
+        .expect(64)
+        .says("wrong.toml:5")
+        .says("did you mean `width`?");
     assert!(!dataset.path("root").exists(), "nothing is started with a wrong config");
 }
 
@@ -33,7 +41,10 @@ fn an_impossible_value_is_refused_before_anything_starts() {
         "ingest.width=0",
         "tokenizer.quantizer.levels=[1]",
     ] {
-        dataset.pipeline(&["--set", set]).expect(64).says(&set[..set.find('.').expect("a section")]);
+        dataset
+            .pipeline(&["--set", set])
+            .expect(64)
+            .says(&set[..set.find('.').expect("a section")]);
     }
     dataset.run("genie", &["run", "nowhere.toml"]).expect(64).says("nowhere.toml");
     assert!(!dataset.path("root").exists());
@@ -65,7 +76,9 @@ fn no_videos() {
 #[test]
 fn a_step_out_of_order_says_what_comes_first() {
     let dataset = Dataset::new();
-    for (stage, step) in [("tokenize", "fit"), ("tokenize", "encode"), ("train", "lam"), ("evaluate", "run")] {
+    for (stage, step) in
+        [("tokenize", "fit"), ("tokenize", "encode"), ("train", "lam"), ("evaluate", "run")]
+    {
         dataset.stage(stage, step, &[]).expect(1).says("run `genie-ingest run`");
     }
     dataset.pipeline(&["--stage", "ingest"]).expect(0);
@@ -80,5 +93,8 @@ fn a_step_out_of_order_says_what_comes_first() {
 fn a_wrong_query_fails() {
     let dataset = Dataset::new();
     dataset.pipeline(&["--stage", "ingest"]).expect(0);
-    dataset.stage("ingest", "sql", &["select nothing_of_the_kind from clips"]).expect(1).says("nothing_of_the_kind");
+    dataset
+        .stage("ingest", "sql", &["select nothing_of_the_kind from clips"])
+        .expect(1)
+        .says("nothing_of_the_kind");
 }

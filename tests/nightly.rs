@@ -26,8 +26,14 @@ fn installed() -> (Dataset, Utf8PathBuf) {
 /// A command as the machine of this test has it.
 fn local(command: &str, dataset: &Dataset, config: &Utf8Path) -> String {
     command
-        .replace("/usr/local/bin/genie-ingest", binary("genie-ingest").to_str().expect("a UTF-8 name"))
-        .replace("/usr/local/bin/genie ", &format!("{} ", binary("genie").to_str().expect("a UTF-8 name")))
+        .replace(
+            "/usr/local/bin/genie-ingest",
+            binary("genie-ingest").to_str().expect("a UTF-8 name"),
+        )
+        .replace(
+            "/usr/local/bin/genie ",
+            &format!("{} ", binary("genie").to_str().expect("a UTF-8 name")),
+        )
         .replace("/etc/genie/ingest.toml", config.as_str())
         .replace("/var/lib/genie", dataset.path("").as_str())
 }
@@ -41,18 +47,28 @@ fn shell(command: &str) -> std::process::Output {
 fn the_commands_do_the_work() {
     let (dataset, config) = installed();
     let service = nightly("genie-ingest.service");
-    let start = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
+    let start =
+        service.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
     let first = shell(&local(start, &dataset, &config));
     assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
 
     let crontab = nightly("crontab");
-    let line = crontab.lines().find(|line| !line.is_empty() && !line.starts_with('#')).expect("a line");
+    let line =
+        crontab.lines().find(|line| !line.is_empty() && !line.starts_with('#')).expect("a line");
     let fields: Vec<&str> = line.splitn(6, ' ').collect();
     assert!(!line.contains('%'), "cron would end the line there");
     let again = shell(&local(fields[5], &dataset, &config));
     assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
-    assert!(again.stdout.is_empty(), "cron would send mail: {}", String::from_utf8_lossy(&again.stdout));
-    assert!(again.stderr.is_empty(), "cron would send mail: {}", String::from_utf8_lossy(&again.stderr));
+    assert!(
+        again.stdout.is_empty(),
+        "cron would send mail: {}",
+        String::from_utf8_lossy(&again.stdout)
+    );
+    assert!(
+        again.stderr.is_empty(),
+        "cron would send mail: {}",
+        String::from_utf8_lossy(&again.stderr)
+    );
 
     fs::write(dataset.path("videos/bad.mp4"), "no video").expect("a file");
     let told = shell(&local(fields[5], &dataset, &config));
@@ -67,7 +83,8 @@ fn the_commands_do_the_work() {
 fn the_commands_encode_and_label() {
     let (dataset, _) = installed();
     let models = include_str!("tiny.toml");
-    let models = &models[models.find("[tokenizer]").expect("sections")..models.find("[dynamics").expect("sections")];
+    let models = &models[models.find("[tokenizer]").expect("sections")
+        ..models.find("[dynamics").expect("sections")];
     let config = dataset.path("retokenize.toml");
     fs::write(&config, nightly("retokenize.toml") + models).expect("a config");
     for (stage, step) in [("ingest", "run"), ("tokenize", "fit"), ("train", "lam")] {
@@ -76,23 +93,31 @@ fn the_commands_encode_and_label() {
     dataset.stage("ingest", "sample", &["--out", "videos", "--episodes", "4"]).expect(0);
     let local = |command: &str| {
         let here = command.replace("/etc/genie/retokenize.toml", config.as_str());
-        let here =
-            here.replace("/usr/local/bin", binary("genie").parent().and_then(|dir| dir.to_str()).expect("a place"));
+        let here = here.replace(
+            "/usr/local/bin",
+            binary("genie").parent().and_then(|dir| dir.to_str()).expect("a place"),
+        );
         shell(&here.replace("/var/lib/genie", dataset.path("").as_str()))
     };
     let service = nightly("genie-retokenize.service");
-    let first = local(service.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command"));
+    let first =
+        local(service.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command"));
     let said = String::from_utf8_lossy(&first.stderr);
     assert_eq!(first.status.code(), Some(0), "{said}");
     assert!(said.contains("tokens: ") && said.contains("labels: "), "{said}");
 
     let crontab = nightly("crontab");
-    let lines: Vec<&str> = crontab.lines().filter(|line| line.contains("retokenize.toml")).collect();
+    let lines: Vec<&str> =
+        crontab.lines().filter(|line| line.contains("retokenize.toml")).collect();
     assert_eq!(lines.len(), 3);
     for line in lines {
         let again = local(line.splitn(6, ' ').nth(5).expect("a command"));
         let said = [&again.stdout[..], &again.stderr].concat();
-        assert_eq!((again.status.code(), String::from_utf8_lossy(&said)), (Some(0), "".into()), "{line}");
+        assert_eq!(
+            (again.status.code(), String::from_utf8_lossy(&said)),
+            (Some(0), "".into()),
+            "{line}"
+        );
     }
 }
 
@@ -101,7 +126,12 @@ fn the_commands_encode_and_label() {
 fn systemd_knows_every_setting() {
     let (dataset, config) = installed();
     let mut units = Vec::new();
-    for name in ["genie-ingest.service", "genie-ingest.timer", "genie-retokenize.service", "genie-retokenize.timer"] {
+    for name in [
+        "genie-ingest.service",
+        "genie-ingest.timer",
+        "genie-retokenize.service",
+        "genie-retokenize.timer",
+    ] {
         let path = dataset.path(name);
         // Its user and its place need not exist here.
         let unit = local(&nightly(name), &dataset, &config).replace("User=genie", "User=root");
@@ -113,7 +143,9 @@ fn systemd_knows_every_setting() {
         return;
     };
     let said = String::from_utf8_lossy(&output.stderr);
-    let ours: Vec<&str> =
-        said.lines().filter(|line| line.contains("genie-") && !line.contains("Failed to load")).collect();
+    let ours: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("genie-") && !line.contains("Failed to load"))
+        .collect();
     assert!(output.status.success() && ours.is_empty(), "{said}");
 }

@@ -13,7 +13,8 @@ fn recorded(count: usize) -> Dataset {
     let episodes = count.to_string();
     dataset.stage("ingest", "sample", &["--out", "videos", "--episodes", &episodes]).expect(0);
     for number in 0..count {
-        fs::remove_file(dataset.path(format!("videos/episode-{number:05}.actions.csv"))).expect("a sidecar");
+        fs::remove_file(dataset.path(format!("videos/episode-{number:05}.actions.csv")))
+            .expect("a sidecar");
     }
     dataset
 }
@@ -29,7 +30,9 @@ fn without_true_actions_there_is_a_report_without_agreement() {
     assert!(report["tokenizer"]["psnr_db"].is_f64() && report["delta_psnr_db"][3]["mean"].is_f64());
     assert_eq!(dataset.status(&OWN).all("done").len(), 7, "no step records the built-in game");
     assert!(!dataset.path("own/videos").exists());
-    let page = fs::read_to_string(dataset.path(dataset.status(&OWN).dir("evaluate run")).join("report.html"));
+    let page = fs::read_to_string(
+        dataset.path(dataset.status(&OWN).dir("evaluate run")).join("report.html"),
+    );
     assert!(page.is_ok_and(|page| page.contains("</html>")));
 }
 
@@ -47,16 +50,23 @@ fn a_bad_video_is_rejected_and_the_run_goes_on() {
     fs::write(video("notes.txt"), "not meant as a video").expect("a file");
 
     dataset.pipeline(&OWN).expect(2).says("some videos were rejected");
-    assert!(dataset.report(&OWN)["tokenizer"]["psnr_db"].is_f64(), "the report is made of the rest");
+    assert!(
+        dataset.report(&OWN)["tokenizer"]["psnr_db"].is_f64(),
+        "the report is made of the rest"
+    );
     let query = |query: &str| {
-        let rows =
-            dataset.stage("ingest", "sql", &["--format", "json", "--set", "data.root=own", query]).expect(0).json();
+        let rows = dataset
+            .stage("ingest", "sql", &["--format", "json", "--set", "data.root=own", query])
+            .expect(0)
+            .json();
         rows.as_array().expect("rows").clone()
     };
-    let rows =
-        query("select source_path, reason, clips_kept from sources where reason is not null order by source_path");
+    let rows = query(
+        "select source_path, reason, clips_kept from sources where reason is not null order by source_path",
+    );
     let field = |row: &Value, field: &str| row[field].as_str().expect("text").to_owned();
-    let rejects: Vec<_> = rows.iter().map(|row| (field(row, "source_path"), field(row, "reason"))).collect();
+    let rejects: Vec<_> =
+        rows.iter().map(|row| (field(row, "source_path"), field(row, "reason"))).collect();
     let expected = [
         ("videos/cut-off.mp4", "unreadable"),
         ("videos/empty.mkv", "empty_file"),
@@ -75,16 +85,23 @@ fn a_bad_video_is_rejected_and_the_run_goes_on() {
 #[test]
 fn a_new_video_is_added_to_the_old_ones() {
     let dataset = recorded(6);
-    let ingest = |words: &[&str]| dataset.pipeline(&[&OWN[..], &["--stage", "ingest"], words].concat()).expect(0);
+    let ingest = |words: &[&str]| {
+        dataset.pipeline(&[&OWN[..], &["--stage", "ingest"], words].concat()).expect(0)
+    };
     let query = "select distinct source_id, split from clips order by source_id";
-    let splits =
-        || dataset.stage("ingest", "sql", &["--format", "json", "--set", "data.root=own", query]).expect(0).json();
+    let splits = || {
+        dataset
+            .stage("ingest", "sql", &["--format", "json", "--set", "data.root=own", query])
+            .expect(0)
+            .json()
+    };
     ingest(&[]);
     let before = splits().as_array().expect("rows").clone();
     assert_eq!(dataset.status(&OWN).state("ingest run"), "done");
 
     dataset.stage("ingest", "sample", &["--out", "more", "--episodes", "9"]).expect(0);
-    fs::rename(dataset.path("more/episode-00008.mp4"), dataset.path("videos/new.mp4")).expect("a new video");
+    fs::rename(dataset.path("more/episode-00008.mp4"), dataset.path("videos/new.mp4"))
+        .expect("a new video");
     assert_eq!(dataset.status(&OWN).state("ingest run"), "partial");
     ingest(&[]).says("7 sources with 14 clips (2 new)");
     let after = splits().as_array().expect("rows").clone();

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 fn pipelines() -> Vec<Utf8PathBuf> {
     let room = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
-    let files = room.read_dir_utf8().expect("the pipelines").map(|entry| entry.expect("a file").path().to_owned());
+    let files = room
+        .read_dir_utf8()
+        .expect("the pipelines")
+        .map(|entry| entry.expect("a file").path().to_owned());
     let mut files: Vec<_> = files.filter(|path| path.extension() == Some("toml")).collect();
     files.retain(|path| path.file_name() != Some("Cargo.toml"));
     files.sort();
@@ -23,7 +26,10 @@ fn every_preset_can_be_asked_what_it_costs() {
     assert!(files.len() >= 11, "{files:?}");
     let dataset = Dataset::new();
     for file in files {
-        let said = dataset.run("genie", &["run", file.as_str(), "--root", "root", "--dry-run"]).expect(0).stdout;
+        let said = dataset
+            .run("genie", &["run", file.as_str(), "--root", "root", "--dry-run"])
+            .expect(0)
+            .stdout;
         for line in ["parameters", "together", "FLOPs a step", "time on one such device"] {
             assert!(said.contains(line), "{file}:\n{said}");
         }
@@ -68,10 +74,17 @@ fn costs_follow_config_and_hardware() {
     ];
     for (size, name) in named {
         // A feed-forward layer of one width and one of two differ by what one width has.
-        let with =
-            |mult: &str| number(&ask(size, &["--set", &format!("dynamics.stack.ffn_mult={mult}")])[2], "parameters");
+        let with = |mult: &str| {
+            number(
+                &ask(size, &["--set", &format!("dynamics.stack.ffn_mult={mult}")])[2],
+                "parameters",
+            )
+        };
         let without = 2.0 * with("1") - with("2");
-        assert!((0.85..1.1).contains(&(without / name)), "{size}: {without} without feed-forward layers");
+        assert!(
+            (0.85..1.1).contains(&(without / name)),
+            "{size}: {without} without feed-forward layers"
+        );
     }
 }
 

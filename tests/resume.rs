@@ -7,8 +7,14 @@ use genie_tests::Dataset;
 use serde_json::Value;
 
 /// Long enough to be stopped in the middle; some seconds.
-const LONG: [&str; 6] =
-    ["--set", "lam.train.steps=400", "--set", "lam.train.log_every=1", "--set", "lam.train.checkpoint_every=25"];
+const LONG: [&str; 6] = [
+    "--set",
+    "lam.train.steps=400",
+    "--set",
+    "lam.train.log_every=1",
+    "--set",
+    "lam.train.checkpoint_every=25",
+];
 
 fn ingested() -> Dataset {
     let dataset = Dataset::new().on_one_thread();
@@ -25,14 +31,21 @@ fn logged(run: &Utf8Path) -> Vec<u64> {
     let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
     // The last line may be in the middle of being written.
     let whole = log.rfind('\n').map_or("", |end| &log[..end]);
-    let step =
-        |line: &str| serde_json::from_str::<Value>(line).expect("a line of JSON")["step"].as_u64().expect("a step");
+    let step = |line: &str| {
+        serde_json::from_str::<Value>(line).expect("a line of JSON")["step"]
+            .as_u64()
+            .expect("a step")
+    };
     whole.lines().map(step).collect()
 }
 
 fn checkpoints(run: &Utf8Path) -> Vec<u64> {
-    let names = run.read_dir_utf8().expect("a run").map(|entry| entry.expect("an entry").file_name().to_owned());
-    let mut steps: Vec<u64> = names.filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
+    let names = run
+        .read_dir_utf8()
+        .expect("a run")
+        .map(|entry| entry.expect("an entry").file_name().to_owned());
+    let mut steps: Vec<u64> =
+        names.filter_map(|name| name.strip_prefix("step-")?.parse().ok()).collect();
     steps.sort_unstable();
     steps
 }
@@ -57,14 +70,24 @@ fn stopped_and_resumed_is_as_never_stopped() {
     training.until(|| logged(&run).len() > 30);
     training.stop("TERM").expect(143).says("goes on from there");
     let stopped_at = *checkpoints(&run).last().expect("a checkpoint");
-    assert_eq!(logged(&run).last(), Some(&stopped_at), "the checkpoint is of the last step, not of an earlier one");
+    assert_eq!(
+        logged(&run).last(),
+        Some(&stopped_at),
+        "the checkpoint is of the last step, not of an earlier one"
+    );
     assert_eq!(dataset.status(&LONG).state("train lam"), "partial");
     dataset.stage("train", "label", &LONG).expect(1).says("not trained yet");
 
-    dataset.stage("train", "lam", &LONG).expect(0).says(&format!("going on after step {stopped_at} of 400"));
+    dataset
+        .stage("train", "lam", &LONG)
+        .expect(0)
+        .says(&format!("going on after step {stopped_at} of 400"));
     assert_eq!(dataset.status(&LONG).state("train lam"), "done");
     assert_eq!(logged(&run), all);
-    assert!(weights(&run) == never_stopped, "other weights than those of the run that was never stopped");
+    assert!(
+        weights(&run) == never_stopped,
+        "other weights than those of the run that was never stopped"
+    );
 }
 
 /// Would catch: a run that was killed (out of memory, power) leaving what the next takes for a checkpoint, or not starting
@@ -87,9 +110,15 @@ fn killed_and_resumed_is_as_never_stopped() {
     fs::create_dir(&torn).expect("a directory");
     fs::write(torn.join("model.safetensors"), b"half").expect("a file");
 
-    dataset.stage("train", "lam", &LONG).expect(0).says(&format!("going on after step {whole} of 400"));
+    dataset
+        .stage("train", "lam", &LONG)
+        .expect(0)
+        .says(&format!("going on after step {whole} of 400"));
     assert_eq!(logged(&run), (1..=400).collect::<Vec<_>>());
-    assert!(weights(&run) == never_stopped, "other weights than those of the run that was never killed");
+    assert!(
+        weights(&run) == never_stopped,
+        "other weights than those of the run that was never killed"
+    );
 }
 
 /// Would catch: two cron jobs writing one directory; a lock that outlives its holder; a message that does not say who.
@@ -118,7 +147,11 @@ fn the_pipeline_stops_and_goes_on() {
     pipeline.stop("TERM").expect(143).says("the same command goes on from there");
     let steps = dataset.status(&LONG);
     assert_eq!((steps.state("tokenize encode"), steps.state("train lam")), ("done", "partial"));
-    dataset.pipeline(&LONG).expect(0).says("[3/8] tokenize fit: up to date").says("going on after step");
+    dataset
+        .pipeline(&LONG)
+        .expect(0)
+        .says("[3/8] tokenize fit: up to date")
+        .says("going on after step");
     assert_eq!(dataset.status(&LONG).all("done").len(), 8);
 }
 
@@ -127,20 +160,25 @@ fn the_pipeline_stops_and_goes_on() {
 #[test]
 fn an_evaluation_goes_on() {
     // Batches of one window, so that there are some to be killed between; all but the first two are kept.
-    let words = ["evaluate.windows=12", "evaluate.batch=1", "evaluate.samples=4", "evaluate.steps=8"];
+    let words =
+        ["evaluate.windows=12", "evaluate.batch=1", "evaluate.samples=4", "evaluate.steps=8"];
     let words = words.map(|word| ["--set", word]).concat();
     let dataset = Dataset::new().on_one_thread();
     dataset.pipeline(&words).expect(0);
     let report = dataset.path(dataset.status(&words).dir("evaluate run"));
     let made = |name: &str| fs::read_to_string(report.join(name)).expect("a part of the report");
     // When it was made, and how fast the machine was then, is all that may differ.
-    let differs = |line: &&str| line.contains("\"created\"") || line.contains("frames_per_second\"");
-    let undated = |json: String| json.lines().filter(|line| !differs(line)).collect::<Vec<_>>().join("\n");
+    let differs =
+        |line: &&str| line.contains("\"created\"") || line.contains("frames_per_second\"");
+    let undated =
+        |json: String| json.lines().filter(|line| !differs(line)).collect::<Vec<_>>().join("\n");
     let whole = (undated(made("report.json")), made("manifest.json"));
     fs::remove_dir_all(&report).expect("the finished report");
 
-    let parts =
-        || fs::read_to_string(report.join("parts/manifest.json")).map_or(0, |json| json.matches("\"file\"").count());
+    let parts = || {
+        fs::read_to_string(report.join("parts/manifest.json"))
+            .map_or(0, |json| json.matches("\"file\"").count())
+    };
     let mut killed = dataset.start_stage("evaluate", "run", &words);
     killed.until(|| parts() > 0);
     assert_eq!(killed.stop("KILL").code, None);
@@ -148,7 +186,11 @@ fn an_evaluation_goes_on() {
     let mut stopped = dataset.start_stage("evaluate", "run", &words);
     let before = parts();
     stopped.until(|| parts() > before);
-    stopped.stop("TERM").expect(143).says("of 12 windows are measured already").says("goes on from there");
+    stopped
+        .stop("TERM")
+        .expect(143)
+        .says("of 12 windows are measured already")
+        .says("goes on from there");
 
     dataset.stage("evaluate", "run", &words).expect(0).says("of 12 windows are measured already");
     assert_eq!((undated(made("report.json")), made("manifest.json")), whole);

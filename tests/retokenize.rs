@@ -10,13 +10,21 @@ use genie_tests::{Dataset, Steps};
 use serde_json::Value;
 
 const VIDEOS: [&str; 2] = ["--set", "data.videos=[\"videos\"]"];
-const PINNED: [&str; 6] =
-    ["--set", "data.videos=[\"videos\"]", "--set", "pinned.tokenizer=newest", "--set", "pinned.lam=newest"];
+const PINNED: [&str; 6] = [
+    "--set",
+    "data.videos=[\"videos\"]",
+    "--set",
+    "pinned.tokenizer=newest",
+    "--set",
+    "pinned.lam=newest",
+];
 
 /// Puts recordings of the game, made from `seed`, among the videos.
 fn record(dataset: &Dataset, seed: &str, episodes: &str) {
     let place = format!("made-{seed}");
-    dataset.stage("ingest", "sample", &["--out", &place, "--seed", seed, "--episodes", episodes]).expect(0);
+    dataset
+        .stage("ingest", "sample", &["--out", &place, "--seed", seed, "--episodes", episodes])
+        .expect(0);
     fs::create_dir_all(dataset.path("videos")).expect("a directory");
     for entry in dataset.path(&place).read_dir_utf8().expect("recordings") {
         let path = entry.expect("a recording").into_path();
@@ -40,7 +48,8 @@ fn retokenize(dataset: &Dataset) -> genie_tests::Ended {
 }
 
 fn runs(dataset: &Dataset, place: &str) -> Vec<Value> {
-    let text = fs::read_to_string(dataset.path("root").join(place).join("runs.jsonl")).expect("a diary");
+    let text =
+        fs::read_to_string(dataset.path("root").join(place).join("runs.jsonl")).expect("a diary");
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
@@ -53,7 +62,11 @@ fn shards(dir: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
 
 fn count(dataset: &Dataset, query: &str) -> u64 {
     let rows = dataset.sql(query);
-    rows[0].as_object().and_then(|row| row.values().next()).and_then(Value::as_u64).expect("a number")
+    rows[0]
+        .as_object()
+        .and_then(|row| row.values().next())
+        .and_then(Value::as_u64)
+        .expect("a number")
 }
 
 /// Would catch: new clips that mean a new tokenizer, and so everything encoded anew; a night that works on what has its tokens; a clip left
@@ -65,23 +78,39 @@ fn a_night_adds_only_what_is_new() {
     let (before, files) = (dataset.status(&PINNED), dataset.files());
     let started = Instant::now();
     retokenize(&dataset).expect(0).says("nothing to do: everything is up to date");
-    assert!(started.elapsed() < Duration::from_secs(2), "it took {:?} to find nothing to do", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "it took {:?} to find nothing to do",
+        started.elapsed()
+    );
     assert!(dataset.files() == files, "a night without work writes");
     let had = count(&dataset, "select count(*) from clips where kept and frames >= 8");
 
     record(&dataset, "2", "3");
     assert_eq!(dataset.status(&VIDEOS).state("ingest run"), "partial");
     let key = before.key("tokenize fit").to_owned();
-    retokenize(&dataset).expect(0).says(&format!("by tokenizer {key}")).says(&format!("{had} clips had theirs"));
+    retokenize(&dataset)
+        .expect(0)
+        .says(&format!("by tokenizer {key}"))
+        .says(&format!("{had} clips had theirs"));
     let new = count(&dataset, "select count(*) from clips where kept and frames >= 8") - had;
     assert!(new > 0);
-    for (place, model, step) in [("tokens", "tokenizer", "tokenize fit"), ("actions", "lam", "train lam")] {
+    for (place, model, step) in
+        [("tokens", "tokenizer", "tokenize fit"), ("actions", "lam", "train lam")]
+    {
         let run = &runs(&dataset, place)[1];
-        assert_eq!((&run["clips"], &run["skipped"], &run["failed"]), (&new.into(), &had.into(), &0.into()), "{run}");
+        assert_eq!(
+            (&run["clips"], &run["skipped"], &run["failed"]),
+            (&new.into(), &had.into(), &0.into()),
+            "{run}"
+        );
         assert_eq!((&run[model], &run["ended"]), (&before.key(step).into(), &"done".into()));
         let windows = count(&dataset, &format!("select count(*) from {place}"));
         assert_eq!(windows, count(&dataset, "select sum(frames / 8) from clips where kept"));
-        assert_eq!(windows, runs(&dataset, place).iter().filter_map(|run| run["windows"].as_u64()).sum::<u64>());
+        assert_eq!(
+            windows,
+            runs(&dataset, place).iter().filter_map(|run| run["windows"].as_u64()).sum::<u64>()
+        );
     }
 
     let after = dataset.status(&PINNED);
@@ -89,7 +118,11 @@ fn a_night_adds_only_what_is_new() {
     same("tokenize fit");
     same("train lam");
     assert_eq!((after.state("tokenize encode"), after.state("train label")), ("done", "done"));
-    assert_ne!(after.key("train dynamics"), before.key("train dynamics"), "it would train on other clips");
+    assert_ne!(
+        after.key("train dynamics"),
+        before.key("train dynamics"),
+        "it would train on other clips"
+    );
     dataset.pipeline(&PINNED).expect(0).says("[2/7] tokenize fit: up to date");
     let report = dataset.report(&PINNED);
     for (model, step) in [("tokenizer", "tokenize fit"), ("lam", "train lam")] {
@@ -98,9 +131,11 @@ fn a_night_adds_only_what_is_new() {
     // Without a pin, the chain is what it was: models of the very clips that there are.
     let fresh = dataset.status(&VIDEOS);
     assert_ne!(fresh.key("tokenize fit"), before.key("tokenize fit"));
-    let shown = dataset.run("genie", &[&["status", "tiny.toml"], &VIDEOS[..]].concat()).expect(0).stdout;
+    let shown =
+        dataset.run("genie", &[&["status", "tiny.toml"], &VIDEOS[..]].concat()).expect(0).stdout;
     assert!(shown.contains(&format!("which keeps {key}")), "nobody would know of the pin: {shown}");
-    let shown = dataset.run("genie", &[&["status", "tiny.toml"], &PINNED[..]].concat()).expect(0).stdout;
+    let shown =
+        dataset.run("genie", &[&["status", "tiny.toml"], &PINNED[..]].concat()).expect(0).stdout;
     assert!(shown.contains("last runs"), "{shown}");
 }
 
@@ -125,11 +160,17 @@ fn a_pin_that_does_not_fit_is_refused() {
 fn a_tokenizer_that_does_not_fit_the_clips_is_refused() {
     let dataset = trained();
     record(&dataset, "2", "1");
-    dataset.stage("ingest", "run", &[&VIDEOS[..], &["--set", "ingest.width=48"]].concat()).expect(0);
+    dataset
+        .stage("ingest", "run", &[&VIDEOS[..], &["--set", "ingest.width=48"]].concat())
+        .expect(0);
     let files = |steps: &Steps| shards(&dataset.path(steps.dir("tokenize encode")));
     let steps = dataset.status(&PINNED);
     let before = files(&steps);
-    dataset.stage("tokenize", "encode", &PINNED).expect(1).says("takes 32×32 pixels").says(steps.key("tokenize fit"));
+    dataset
+        .stage("tokenize", "encode", &PINNED)
+        .expect(1)
+        .says("takes 32×32 pixels")
+        .says(steps.key("tokenize fit"));
     assert!(files(&steps) == before);
     assert_eq!(runs(&dataset, "tokens")[1]["ended"], "failed");
 }
@@ -154,7 +195,9 @@ fn killed_and_stopped_is_as_never_stopped() {
     assert_eq!(never_stopped.len(), 2, "a full shard, and the rest");
 
     let mut stopped = 0;
-    for (round, signals) in [["KILL", "KILL"], ["TERM", "KILL"], ["TERM", "TERM"]].into_iter().enumerate() {
+    for (round, signals) in
+        [["KILL", "KILL"], ["TERM", "KILL"], ["TERM", "TERM"]].into_iter().enumerate()
+    {
         fs::remove_dir_all(&dir).expect("the tokens");
         for (signal, part) in signals.into_iter().zip([3, 4]) {
             let mut encoding = dataset.start_stage("tokenize", "encode", &MANY);
@@ -171,10 +214,18 @@ fn killed_and_stopped_is_as_never_stopped() {
             shards(&dir) == never_stopped,
             "other shards than those of the run that was never stopped: round {round}"
         );
-        dataset.stage("tokenize", "gc", &[&["--keep", "1", "--older-than", "0"], &MANY[..]].concat()).expect(0);
-        let left = dir.read_dir_utf8().expect("tokens").filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
-        let strays: Vec<_> =
-            left.filter(|name| name.contains("tmp") || Utf8Path::new(name).extension() == Some("parquet")).collect();
+        dataset
+            .stage("tokenize", "gc", &[&["--keep", "1", "--older-than", "0"], &MANY[..]].concat())
+            .expect(0);
+        let left = dir
+            .read_dir_utf8()
+            .expect("tokens")
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
+        let strays: Vec<_> = left
+            .filter(|name| {
+                name.contains("tmp") || Utf8Path::new(name).extension() == Some("parquet")
+            })
+            .collect();
         assert_eq!(strays.len(), never_stopped.len(), "{strays:?}");
     }
     assert!(stopped > 1, "they were all too late");
@@ -195,7 +246,11 @@ fn a_damaged_clip_does_not_cost_the_others() {
     let place = bytes.len() / 3;
     bytes[place] ^= 1;
     fs::write(&file, bytes).expect("a damaged shard");
-    dataset.stage("tokenize", "encode", &VIDEOS).expect(1).says("clip ").says("genie-ingest verify");
+    dataset
+        .stage("tokenize", "encode", &VIDEOS)
+        .expect(1)
+        .says("clip ")
+        .says("genie-ingest verify");
     let run = &runs(&dataset, "tokens")[0];
     assert_eq!((&run["failed"], &run["ended"]), (&1.into(), &"failed".into()));
     assert!(run["clips"].as_u64() > Some(5), "{run}");
@@ -219,10 +274,19 @@ fn another_run_at_it_is_75() {
     let mut encoding = dataset.start_stage("tokenize", "encode", &MANY);
     encoding.until(|| fs::read_to_string(&lock).is_ok_and(|holder| !holder.is_empty()));
     assert!(encoding.signal("STOP"), "it ended too early");
-    dataset.run("genie", &[&["retokenize", "tiny.toml"], &MANY[..]].concat()).expect(75).says("locked by another run");
-    dataset.stage("tokenize", "gc", &[&["--keep", "0"], &MANY[..]].concat()).expect(0).says("left alone");
+    dataset
+        .run("genie", &[&["retokenize", "tiny.toml"], &MANY[..]].concat())
+        .expect(75)
+        .says("locked by another run");
+    dataset
+        .stage("tokenize", "gc", &[&["--keep", "0"], &MANY[..]].concat())
+        .expect(0)
+        .says("left alone");
     encoding.stop("KILL");
-    assert!(fs::read_to_string(&lock).is_ok_and(|holder| !holder.is_empty()), "a killed run leaves its name");
+    assert!(
+        fs::read_to_string(&lock).is_ok_and(|holder| !holder.is_empty()),
+        "a killed run leaves its name"
+    );
     dataset.run("genie", &[&["retokenize", "tiny.toml"], &MANY[..]].concat()).expect(0);
 }
 
@@ -232,8 +296,11 @@ fn old_tokens_can_be_dropped() {
     let dataset = trained();
     let other = [&VIDEOS[..], &["--set", "tokenizer.patch=8"]].concat();
     dataset.pipeline(&[&other[..], &["--stage", "tokenize"]].concat()).expect(0);
-    let [old, new] = [&VIDEOS[..], &other].map(|words| dataset.path(dataset.status(words).dir("tokenize encode")));
-    let gc = |words: &[&str], more: &[&str]| dataset.stage("tokenize", "gc", &[more, words].concat()).expect(0).stdout;
+    let [old, new] = [&VIDEOS[..], &other]
+        .map(|words| dataset.path(dataset.status(words).dir("tokenize encode")));
+    let gc = |words: &[&str], more: &[&str]| {
+        dataset.stage("tokenize", "gc", &[more, words].concat()).expect(0).stdout
+    };
     assert_eq!(gc(&VIDEOS, &["--keep", "2"]), "");
     // The current one is the older one, under this config.
     let listed = gc(&VIDEOS, &["--keep", "1", "--dry-run"]);

@@ -17,7 +17,8 @@ fn models_are_trained_on_the_clips_that_are_selected() {
     let dataset = Dataset::new();
     dataset.pipeline(&[]).expect(0);
     let all = dataset.status(&[]);
-    let rows = dataset.sql("select clip_id, motion from clips where kept and split = 'train' order by motion");
+    let rows = dataset
+        .sql("select clip_id, motion from clips where kept and split = 'train' order by motion");
     let motion = |row: usize| rows[row]["motion"].as_f64().expect("a number");
     assert!(rows.len() >= 4, "{rows:?}");
     // The number halfway, so that both sides have clips and no clip is on the edge.
@@ -36,11 +37,15 @@ fn models_are_trained_on_the_clips_that_are_selected() {
     // Without any model: of the windows that are measured on alone.
     let copied = |words: &[&str]| {
         let report = dataset.report(words);
-        (report["counts"].clone(), report["tokenizer"]["psnr_baseline_db"].as_f64().expect("a number"))
+        (
+            report["counts"].clone(),
+            report["tokenizer"]["psnr_baseline_db"].as_f64().expect("a number"),
+        )
     };
     assert_eq!(copied(&moving), copied(&[]), "reports are on the same clips");
     assert_eq!(keys(&dataset.status(&[])), keys(&all), "without it all is as before");
-    let told = dataset.run("genie", &["status", "tiny.toml", moving[0], moving[1]]).expect(0).stdout;
+    let told =
+        dataset.run("genie", &["status", "tiny.toml", moving[0], moving[1]]).expect(0).stdout;
     assert!(told.contains("trained on clips where motion > "), "{told}");
 
     // The same clips in other words: nothing to do.
@@ -61,7 +66,12 @@ fn a_wrong_expression_is_refused_before_anything_starts() {
     let dataset = Dataset::new();
     for wrong in ["moton > 0.1", "motion >", "motion", "motion > 0.1; drop table clips"] {
         let set = format!("data.where={wrong}");
-        dataset.pipeline(&["--set", &set]).expect(64).says("[data] where").says(wrong).says("static_share");
+        dataset
+            .pipeline(&["--set", &set])
+            .expect(64)
+            .says("[data] where")
+            .says(wrong)
+            .says("static_share");
     }
     assert!(!dataset.path("root").exists(), "nothing is started");
 
@@ -71,5 +81,7 @@ fn a_wrong_expression_is_refused_before_anything_starts() {
         let ended = dataset.stage(stage, step, &["--set", "data.where=motion > 2"]).expect(1);
         ended.says(&format!("none of the {clips} clips")).says("genie-ingest sql");
     }
-    assert!(fs::exists(dataset.path("root/clips")).unwrap() && !dataset.path("root/models").exists());
+    assert!(
+        fs::exists(dataset.path("root/clips")).unwrap() && !dataset.path("root/models").exists()
+    );
 }

@@ -16,30 +16,44 @@ fn a_token_shard_read_back_is_direct_tokenization() {
     let dataset = Dataset::new();
     dataset.pipeline(&["--stage", "ingest", "--stage", "tokenize"]).expect(0);
     let steps = dataset.status(&[]);
-    let tokenizer = Tokenizer::load(&dataset.path(steps.dir("tokenize fit")), &Device::Cpu).expect("the tokenizer");
+    let tokenizer = Tokenizer::load(&dataset.path(steps.dir("tokenize fit")), &Device::Cpu)
+        .expect("the tokenizer");
     let clips = ClipStore::open(&dataset.path("root"), None).expect("clips");
     let windows = read_tokens(&dataset.path(steps.dir("tokenize encode"))).expect("tokens");
 
-    let places: Vec<_> = windows.iter().map(|window| (window.clip_id.clone(), window.first_frame as usize)).collect();
+    let places: Vec<_> = windows
+        .iter()
+        .map(|window| (window.clip_id.clone(), window.first_frame as usize))
+        .collect();
     assert_eq!(places, expected_places(&clips));
     let mut codes = [false; 16];
     for window in &windows {
         let clip = clips.position(&window.clip_id).expect("its clip");
         let frames = clips.window(clip, window.first_frame as usize, WINDOW).expect("its frames");
         let direct = tokenizer.encode(&frames.data).expect("its tokens");
-        assert!(window.tokens == direct, "clip {} from frame {}", window.clip_id, window.first_frame);
+        assert!(
+            window.tokens == direct,
+            "clip {} from frame {}",
+            window.clip_id,
+            window.first_frame
+        );
         assert_eq!((window.t, window.h, window.w), (8, 8, 8));
         assert_eq!(window.split, clips.clips()[clip].split);
         window.tokens.iter().for_each(|token| codes[usize::from(*token)] = true);
     }
-    assert!(codes.iter().filter(|used| **used).count() > 1, "one token everywhere would equal anything");
+    assert!(
+        codes.iter().filter(|used| **used).count() > 1,
+        "one token everywhere would equal anything"
+    );
 }
 
 /// Every whole window of every clip, by clip, then frame.
 fn expected_places(clips: &ClipStore) -> Vec<(String, usize)> {
     let windows = |clip: &genie_shards::ClipMeta| {
         let id = clip.clip_id.clone();
-        windows_of(clip.frame_count(), WINDOW).map(move |first| (id.clone(), first)).collect::<Vec<_>>()
+        windows_of(clip.frame_count(), WINDOW)
+            .map(move |first| (id.clone(), first))
+            .collect::<Vec<_>>()
     };
     let mut places: Vec<_> = clips.clips().iter().flat_map(windows).collect();
     places.sort();
@@ -55,11 +69,15 @@ fn an_action_shard_read_back_is_direct_labelling() {
     dataset.stage("train", "lam", &[]).expect(0);
     dataset.stage("train", "label", &[]).expect(0);
     let steps = dataset.status(&[]);
-    let lam = Lam::load(&dataset.path(steps.dir("train lam")), &Device::Cpu).expect("the latent action model");
+    let lam = Lam::load(&dataset.path(steps.dir("train lam")), &Device::Cpu)
+        .expect("the latent action model");
     let clips = ClipStore::open(&dataset.path("root"), None).expect("clips");
     let windows = read_actions(&dataset.path(steps.dir("train label"))).expect("latent actions");
 
-    let places: Vec<_> = windows.iter().map(|window| (window.clip_id.clone(), window.first_frame as usize)).collect();
+    let places: Vec<_> = windows
+        .iter()
+        .map(|window| (window.clip_id.clone(), window.first_frame as usize))
+        .collect();
     assert_eq!(places, expected_places(&clips));
     for window in &windows {
         let clip = clips.position(&window.clip_id).expect("its clip");
@@ -87,7 +105,11 @@ fn no_source_is_in_both_splits() {
     }
     assert!(splits.values().all(|splits| splits.len() == 1), "{splits:?}");
     let held_out = splits.values().filter(|splits| splits[0] == Split::HeldOut).count();
-    assert!((1..splits.len()).contains(&held_out), "{held_out} of {} sources are held out", splits.len());
+    assert!(
+        (1..splits.len()).contains(&held_out),
+        "{held_out} of {} sources are held out",
+        splits.len()
+    );
 
     let steps = dataset.status(&[]);
     for window in read_tokens(&dataset.path(steps.dir("tokenize encode"))).expect("tokens") {
@@ -99,7 +121,8 @@ fn no_source_is_in_both_splits() {
     // What the catalog says to those who ask it is the same.
     let both = "select source_id from clips group by source_id having count(distinct split) > 1";
     assert!(dataset.sql(both).is_empty());
-    let asked = dataset.sql("select count(distinct source_id) as n from clips where split = 'held_out'");
+    let asked =
+        dataset.sql("select count(distinct source_id) as n from clips where split = 'held_out'");
     assert_eq!(asked[0]["n"], held_out);
     let measured = dataset.report(&[])["counts"]["sources"].as_u64().expect("a count");
     assert!((2..=held_out as u64).contains(&measured), "{measured} of {held_out}");

@@ -42,7 +42,13 @@ pub struct Agreement {
 
 /// Measures agreement; `None` without any pair. `draws` is the number of shuffles and of bootstrap draws.
 #[must_use]
-pub fn agreement(windows: &[Pairs], latents: usize, truths: usize, draws: usize, seed: u64) -> Option<Agreement> {
+pub fn agreement(
+    windows: &[Pairs],
+    latents: usize,
+    truths: usize,
+    draws: usize,
+    seed: u64,
+) -> Option<Agreement> {
     let by_group = ByGroup::new(windows, latents, truths)?;
     let groups = by_group.groups();
     let confusion = weighted(&by_group.tables, &vec![1; groups]);
@@ -118,7 +124,13 @@ fn weighted(tables: &[Table], multiplicity: &[u32]) -> Table {
 }
 
 /// Sorted NMIs of `draws` shuffles (at least one).
-fn shuffled_nmi(windows: &[Pairs], latents: usize, truths: usize, draws: usize, seed: u64) -> Vec<f64> {
+fn shuffled_nmi(
+    windows: &[Pairs],
+    latents: usize,
+    truths: usize,
+    draws: usize,
+    seed: u64,
+) -> Vec<f64> {
     let mut rng = stream(seed, Purpose::TruthShuffle, 0);
     let mut order: Vec<usize> = (0..windows.len()).collect();
     let mut values: Vec<f64> = (0..draws.max(1))
@@ -139,7 +151,12 @@ fn shuffled_nmi(windows: &[Pairs], latents: usize, truths: usize, draws: usize, 
 }
 
 /// For each group: (hits, pairs), with names learnt on all other groups.
-fn cross_fitted_hits(windows: &[Pairs], groups: usize, latents: usize, truths: usize) -> Vec<(u64, u64)> {
+fn cross_fitted_hits(
+    windows: &[Pairs],
+    groups: usize,
+    latents: usize,
+    truths: usize,
+) -> Vec<(u64, u64)> {
     // With one group there is no other: leave out a window at a time instead.
     let fold = |index: usize, window: &Pairs| if groups > 1 { window.group } else { index };
     let folds = if groups > 1 { groups } else { windows.len() };
@@ -174,11 +191,18 @@ mod tests {
     use super::*;
 
     /// Windows of keys that are held for `hold` frames; the latent is a function of (truth, an independent held key).
-    fn windows(count: usize, hold: usize, salt: usize, latent: impl Fn(u8, u8) -> u8) -> Vec<Pairs> {
+    fn windows(
+        count: usize,
+        hold: usize,
+        salt: usize,
+        latent: impl Fn(u8, u8) -> u8,
+    ) -> Vec<Pairs> {
         let mut rng = stream(1, Purpose::Windows, salt);
         let mut keys_down = || -> Vec<u8> {
-            let keys: Vec<u8> =
-                (0..16 + hold).map(|_| rng.random_range(0..4)).flat_map(|action| vec![action; hold]).collect();
+            let keys: Vec<u8> = (0..16 + hold)
+                .map(|_| rng.random_range(0..4))
+                .flat_map(|action| vec![action; hold])
+                .collect();
             keys[rng.random_range(0..hold)..][..15].to_vec()
         };
         (0..count)
@@ -206,7 +230,8 @@ mod tests {
         // agreement.
         let passed = (0..100)
             .filter(|&salt| {
-                let found = agreement(&windows(24, 7, salt, |_, other| other), 4, 4, 100, 0).unwrap();
+                let found =
+                    agreement(&windows(24, 7, salt, |_, other| other), 4, 4, 100, 0).unwrap();
                 found.nmi > found.nmi_shuffled_p95
             })
             .count();

@@ -34,7 +34,8 @@ pub fn rows(effects: &Effects) -> Vec<EffectRow> {
         action: action.action,
         name: name(action),
         share: (action.share * 100.0).round() as u32,
-        arrows: [&action.recorded, &action.held].map(|moves| moves.as_ref().map(|moves| arrows(moves, longest))),
+        arrows: [&action.recorded, &action.held]
+            .map(|moves| moves.as_ref().map(|moves| arrows(moves, longest))),
     };
     effects.actions.iter().map(row).collect()
 }
@@ -45,7 +46,8 @@ fn name(action: &ActionEffect) -> String {
         let share = share.map_or_else(String::new, |share| format!(" {:.0}\u{a0}%", share * 100.0));
         name.as_ref().map(|name| format!("{name}{share}"))
     };
-    let movement = action.movement.as_ref().filter(|movement| action.name.as_ref() != Some(movement)).cloned();
+    let movement =
+        action.movement.as_ref().filter(|movement| action.name.as_ref() != Some(movement)).cloned();
     let names = [said(&action.name, action.name_share), said(&movement, action.movement_share)];
     names.into_iter().flatten().collect::<Vec<_>>().join(", moves ")
 }
@@ -84,7 +86,9 @@ fn arrow(class: &str, motion: [f64; 2], longest: f64) -> String {
     let [x, y] = motion.map(|part| part / longest * (middle - 4.0));
     let (tip_x, tip_y) = (middle + x, middle + y);
     let (along_x, along_y) = (x / length([x, y]), y / length([x, y]));
-    let head = |side: f64| (tip_x - 6.0 * along_x - side * 4.0 * along_y, tip_y - 6.0 * along_y + side * 4.0 * along_x);
+    let head = |side: f64| {
+        (tip_x - 6.0 * along_x - side * 4.0 * along_y, tip_y - 6.0 * along_y + side * 4.0 * along_x)
+    };
     let ((ax, ay), (bx, by)) = (head(1.0), head(-1.0));
     let _ = write!(
         svg,
@@ -106,7 +110,10 @@ mod tests {
         };
         assert_eq!(tip([2.0, 0.0]), "40.0 22.0");
         assert_eq!(tip([0.0, -1.0]), "22.0 13.0");
-        assert!(arrow("s0", [0.01, 0.0], 2.0).contains("circle") && arrow("s0", [0.0, 0.0], 0.0).contains("circle"));
+        assert!(
+            arrow("s0", [0.01, 0.0], 2.0).contains("circle")
+                && arrow("s0", [0.0, 0.0], 0.0).contains("circle")
+        );
         assert_eq!(said([1.26, -0.04]), "+1.3, −0.0");
     }
 }

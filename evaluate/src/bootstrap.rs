@@ -64,8 +64,12 @@ impl Bootstrap {
         if self.groups < 2 || !estimate.is_finite() {
             return None;
         }
-        let mut draws: Vec<f64> =
-            self.multiplicities.iter().map(|draw| statistic(draw)).filter(|v| v.is_finite()).collect();
+        let mut draws: Vec<f64> = self
+            .multiplicities
+            .iter()
+            .map(|draw| statistic(draw))
+            .filter(|v| v.is_finite())
+            .collect();
         if draws.is_empty() {
             return None;
         }
@@ -134,7 +138,8 @@ fn expanded_tail(n: usize) -> f64 {
 
 /// The 97.5 % quantile of Student's t: a table for few degrees of freedom, Cornish-Fisher beyond (error below 1e-3).
 pub(crate) fn student_975(df: usize) -> f64 {
-    const TABLE: [f64; 10] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+    const TABLE: [f64; 10] =
+        [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
     if let Some(&t) = TABLE.get(df - 1) {
         return t;
     }
@@ -147,8 +152,10 @@ pub(crate) fn student_975(df: usize) -> f64 {
 /// Φ, by Abramowitz & Stegun 26.2.17 (absolute error below 7.5e-8).
 fn normal_cdf(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
-    let poly =
-        t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let poly = t
+        * (0.319_381_530
+            + t * (-0.356_563_782
+                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     let upper = (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt() * poly;
     if x < 0.0 { upper } else { 1.0 - upper }
 }
@@ -158,7 +165,9 @@ mod tests {
     use super::*;
 
     fn ci(values: &[(usize, f64)], groups: usize) -> Interval {
-        GroupedMean::new(groups, values.iter().copied()).interval(&Bootstrap::new(groups, 1000, 0)).unwrap()
+        GroupedMean::new(groups, values.iter().copied())
+            .interval(&Bootstrap::new(groups, 1000, 0))
+            .unwrap()
     }
 
     #[test]
@@ -174,7 +183,10 @@ mod tests {
     #[test]
     fn one_group_has_no_interval() {
         // [mean, mean] would read as certainty.
-        assert_eq!(GroupedMean::new(1, [(0, 1.0), (0, 5.0)]).interval(&Bootstrap::new(1, 100, 0)), None);
+        assert_eq!(
+            GroupedMean::new(1, [(0, 1.0), (0, 5.0)]).interval(&Bootstrap::new(1, 100, 0)),
+            None
+        );
     }
 
     #[test]
@@ -184,7 +196,8 @@ mod tests {
         let trials = 400;
         let covered = (0..trials)
             .filter(|_| {
-                let values: Vec<(usize, f64)> = (0..10).map(|g| (g, rng.random_range(0.0..1.0))).collect();
+                let values: Vec<(usize, f64)> =
+                    (0..10).map(|g| (g, rng.random_range(0.0..1.0))).collect();
                 let [lo, hi] = ci(&values, 10);
                 lo <= 0.5 && 0.5 <= hi
             })

@@ -49,8 +49,8 @@ impl Zoom {
         match self {
             Zoom::In(factor) => [0, 1, 2].map(|c| at(x / factor, y / factor, c)),
             Zoom::Out(factor) => [0, 1, 2].map(|c| {
-                let square =
-                    (0..factor * factor).map(|i| usize::from(at(x * factor + i % factor, y * factor + i / factor, c)));
+                let square = (0..factor * factor)
+                    .map(|i| usize::from(at(x * factor + i % factor, y * factor + i / factor, c)));
                 u8::try_from(square.sum::<usize>() / (factor * factor)).unwrap_or(u8::MAX)
             }),
         }
@@ -159,7 +159,8 @@ pub fn data_uri(png: &[u8]) -> String {
     let mut uri = String::with_capacity(22 + png.len().div_ceil(3) * 4);
     uri.push_str("data:image/png;base64,");
     for chunk in png.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        let word = chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte))
+            << (8 * (3 - chunk.len()));
         for digit in 0..4 {
             let index = (word >> (18 - 6 * digit)) as usize & 63;
             uri.push(if digit <= chunk.len() { char::from(DIGITS[index]) } else { '=' });
@@ -175,7 +176,9 @@ mod tests {
     #[test]
     fn base64_has_its_test_vectors() {
         // RFC 4648 §10: wrong padding breaks every picture whose length is not a multiple of 3.
-        for (plain, coded) in [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (plain, coded) in
+            [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(data_uri(plain.as_bytes()), format!("data:image/png;base64,{coded}"));
         }
     }
@@ -206,7 +209,8 @@ mod tests {
         // A wrong frame count makes browsers show a still picture.
         let shade = |value: u8| vec![value; 12];
         let frames: Vec<Vec<u8>> = (0..5).map(|i| shade(i * 50)).collect();
-        let canvases: Vec<Canvas> = frames.iter().map(|f| grid(&[vec![f]], 2, 2, Zoom::In(1), 0)).collect();
+        let canvases: Vec<Canvas> =
+            frames.iter().map(|f| grid(&[vec![f]], 2, 2, Zoom::In(1), 0)).collect();
         let bytes = animate(&canvases, 10.0).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         assert_eq!(reader.info().animation_control().unwrap().num_frames, 5);

@@ -51,12 +51,17 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
             HEIGHT - BOTTOM + 16.0
         );
     }
-    let _ = write!(svg, r#"<text class="axis" x="{LEFT}" y="{}">{unit} by frame t</text>"#, HEIGHT - 4.0);
+    let _ = write!(
+        svg,
+        r#"<text class="axis" x="{LEFT}" y="{}">{unit} by frame t</text>"#,
+        HEIGHT - 4.0
+    );
     for (number, one) in series.iter().enumerate() {
         svg.push_str(&band(one.points, number, &x, &y));
     }
     for (number, one) in series.iter().enumerate() {
-        let line: Vec<String> = one.points.iter().map(|p| format!("{:.1},{:.1}", x(p.t), y(p.mean))).collect();
+        let line: Vec<String> =
+            one.points.iter().map(|p| format!("{:.1},{:.1}", x(p.t), y(p.mean))).collect();
         let _ = write!(svg, r#"<polyline class="line s{number}" points="{}"/>"#, line.join(" "));
         for p in one.points {
             let _ = write!(
@@ -74,8 +79,14 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
 }
 
 /// The band between the bounds of the intervals; nothing where there are none.
-fn band(points: &[Point], number: usize, x: &dyn Fn(usize) -> f64, y: &dyn Fn(f64) -> f64) -> String {
-    let bound = |which: usize, p: &Point| p.ci95.map(|ci| format!("{:.1},{:.1}", x(p.t), y(ci[which])));
+fn band(
+    points: &[Point],
+    number: usize,
+    x: &dyn Fn(usize) -> f64,
+    y: &dyn Fn(f64) -> f64,
+) -> String {
+    let bound =
+        |which: usize, p: &Point| p.ci95.map(|ci| format!("{:.1},{:.1}", x(p.t), y(ci[which])));
     let upper = points.iter().filter_map(|p| bound(1, p));
     let lower = points.iter().rev().filter_map(|p| bound(0, p));
     let outline: Vec<String> = upper.chain(lower).collect();
@@ -134,8 +145,17 @@ pub fn bars(title: &str, shares: &[f64]) -> String {
 
 /// A line across the chart at height `y`, named at the axis.
 fn level(svg: &mut String, class: &str, y: f64, name: &str) {
-    let _ = write!(svg, r#"<line class="{class}" x1="{LEFT}" x2="{}" y1="{y:.1}" y2="{y:.1}"/>"#, WIDTH - RIGHT);
-    let _ = write!(svg, r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{name}</text>"#, LEFT - 6.0, y + 4.0);
+    let _ = write!(
+        svg,
+        r#"<line class="{class}" x1="{LEFT}" x2="{}" y1="{y:.1}" y2="{y:.1}"/>"#,
+        WIDTH - RIGHT
+    );
+    let _ = write!(
+        svg,
+        r#"<text class="axis" text-anchor="end" x="{}" y="{:.1}">{name}</text>"#,
+        LEFT - 6.0,
+        y + 4.0
+    );
 }
 
 fn open(title: &str, height: f64) -> String {
@@ -147,8 +167,11 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     let span = (high - low).max(1e-3);
     let rough = span / 4.0;
     let magnitude = 10_f64.powf(rough.log10().floor());
-    let step =
-        [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * magnitude).into_iter().find(|step| *step >= rough).unwrap_or(rough);
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+        .map(|m| m * magnitude)
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(rough);
     let (first, last) = ((low / step).floor() as i64, (high / step).ceil() as i64);
     (first..=last.max(first + 1)).map(|i| i as f64 * step).collect()
 }

@@ -156,6 +156,11 @@ impl EvaluateConfig {
     /// What the numbers depend on: not where they were computed, and not where weights lie.
     #[must_use]
     pub fn keyed(&self) -> EvaluateConfig {
-        EvaluateConfig { device: String::new(), i3d: Utf8PathBuf::new(), lpips: Utf8PathBuf::new(), ..self.clone() }
+        EvaluateConfig {
+            device: String::new(),
+            i3d: Utf8PathBuf::new(),
+            lpips: Utf8PathBuf::new(),
+            ..self.clone()
+        }
     }
 }

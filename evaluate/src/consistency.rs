@@ -36,7 +36,8 @@ pub fn consistency(starts: &[Start], draws: usize, seed: u64) -> Option<Consiste
         return None;
     }
     let groups = starts.iter().map(|start| start.group + 1).max()?;
-    let mut centred: Vec<Vec<[f64; PARTS]>> = starts.iter().map(|start| of_its_own(&start.effects)).collect();
+    let mut centred: Vec<Vec<[f64; PARTS]>> =
+        starts.iter().map(|start| of_its_own(&start.effects)).collect();
     let by_group = |draw: &[u32]| {
         let weights: Vec<f64> = starts.iter().map(|start| f64::from(draw[start.group])).collect();
         explained(&centred, &weights)
@@ -106,15 +107,19 @@ mod tests {
     }
 
     fn measured(effects: &[Vec<Motion>]) -> Consistency {
-        let starts: Vec<Start> =
-            effects.iter().enumerate().map(|(i, effects)| Start { group: i / 2, effects: effects.clone() }).collect();
+        let starts: Vec<Start> = effects
+            .iter()
+            .enumerate()
+            .map(|(i, effects)| Start { group: i / 2, effects: effects.clone() })
+            .collect();
         consistency(&starts, 300, 0).unwrap()
     }
 
     /// Catches: consistency below one of actions that do the same from everywhere, because something else moves as well.
     #[test]
     fn an_action_that_always_does_the_same_is_consistent_whatever_else_moves() {
-        let found = measured(&effects(16, |start, action| [action as f32 + start as f32, -(start as f32)]));
+        let found =
+            measured(&effects(16, |start, action| [action as f32 + start as f32, -(start as f32)]));
         assert!((found.explained - 1.0).abs() < 1e-6, "{found:?}");
         assert!(found.shuffled < 0.2 && found.shuffled_p95 < 0.5, "{found:?}");
         assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);

@@ -40,7 +40,14 @@ pub fn sampler_seed(seed: u64, index: usize) -> u64 {
 /// `draw`-th sequence of uniformly random latent actions for window `window`. The first `given` entries, which lead to
 /// frames that are given and not generated, stay as inferred.
 #[must_use]
-pub fn random_actions(inferred: &[u8], given: usize, codes: usize, seed: u64, window: usize, draw: usize) -> Vec<u8> {
+pub fn random_actions(
+    inferred: &[u8],
+    given: usize,
+    codes: usize,
+    seed: u64,
+    window: usize,
+    draw: usize,
+) -> Vec<u8> {
     let mut rng = stream(seed, Purpose::RandomActions, window << 8 | draw);
     let mut actions = inferred.to_vec();
     actions[given..]
@@ -51,7 +58,13 @@ pub fn random_actions(inferred: &[u8], given: usize, codes: usize, seed: u64, wi
 
 /// `draw`-th shuffle in time of a window's own latent actions, but for the first `given`.
 #[must_use]
-pub fn shuffled_actions(inferred: &[u8], given: usize, seed: u64, window: usize, draw: usize) -> Vec<u8> {
+pub fn shuffled_actions(
+    inferred: &[u8],
+    given: usize,
+    seed: u64,
+    window: usize,
+    draw: usize,
+) -> Vec<u8> {
     let mut rng = stream(seed, Purpose::TimeShuffle, window << 8 | draw);
     let mut actions = inferred.to_vec();
     actions[given..].shuffle(&mut rng);

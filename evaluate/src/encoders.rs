@@ -66,7 +66,8 @@ pub fn choose(
 /// # Errors
 /// When it cannot be read.
 pub fn content_hash(key: &str, path: &Utf8Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read the weights, [evaluate] {key} = {path}"))?;
+    let bytes = fs::read(path)
+        .with_context(|| format!("cannot read the weights, [evaluate] {key} = {path}"))?;
     Ok(blake3::hash(&bytes).to_hex()[..DIGITS].to_owned())
 }
 
@@ -111,7 +112,8 @@ struct WithI3d {
 impl WithI3d {
     fn load(path: &Utf8Path, preset: I3dPreset, device: Device) -> Result<WithI3d> {
         let hash = content_hash("i3d", path)?;
-        let model = I3d::load(path, preset, &device).context("cannot use the weights of I3D, [evaluate] i3d")?;
+        let model = I3d::load(path, preset, &device)
+            .context("cannot use the weights of I3D, [evaluate] i3d")?;
         let altered = model.altered();
         let warning = altered.first().map(|first| {
             format!(
@@ -134,7 +136,11 @@ fn i3d_encoder(genuine: bool, weights: &str, preset: I3dPreset) -> Encoder {
             other => format!("{called} ({other})"),
         },
         comparable: genuine,
-        identity: if genuine { "i3d-kinetics-400/1".to_owned() } else { format!("I3D, weights {weights}") },
+        identity: if genuine {
+            "i3d-kinetics-400/1".to_owned()
+        } else {
+            format!("I3D, weights {weights}")
+        },
         preset: Some(preset.to_string()),
         divisor: if preset == I3dPreset::Styleganv { Divisor::Biased } else { Divisor::Unbiased },
         dimension: I3d::FEATURES,
@@ -163,7 +169,9 @@ mod tests {
         let genuine = i3d_encoder(true, "0123", I3dPreset::Default);
         assert_eq!((genuine.name.as_str(), genuine.comparable), ("FVD", true));
         let other = i3d_encoder(false, "0123", I3dPreset::Default);
-        assert!(!other.name.contains("FVD") && !other.comparable && other.identity.contains("0123"));
+        assert!(
+            !other.name.contains("FVD") && !other.comparable && other.identity.contains("0123")
+        );
         let preset = i3d_encoder(true, "0123", I3dPreset::Styleganv);
         assert_eq!((preset.name.as_str(), preset.divisor), ("FVD (styleganv)", Divisor::Biased));
         let own = Own::new(Device::Cpu);
@@ -172,7 +180,9 @@ mod tests {
 
     /// All clips changed byte by byte: `change` gets (t, value, what the value is the frame before, its position).
     fn changed(clips: &Video, change: impl Fn(usize, &Video, usize) -> u8) -> Video {
-        let data = (0..clips.data.len()).map(|at| change(at / clips.frame_len() % clips.frames, clips, at)).collect();
+        let data = (0..clips.data.len())
+            .map(|at| change(at / clips.frame_len() % clips.frames, clips, at))
+            .collect();
         Video { data, ..*clips }
     }
 
@@ -201,15 +211,20 @@ mod tests {
         };
         let real = moments(&clips);
         let distance = |worse: &Video| frechet(&real, &moments(worse), Divisor::Unbiased);
-        let noise = |at: usize, most: usize| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % (2 * most + 1);
+        let noise = |at: usize, most: usize| {
+            (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % (2 * most + 1)
+        };
         let noisy = |most: usize| {
             changed(&clips, |_, clips, at| {
                 (usize::from(clips.data[at]) + noise(at, most)).saturating_sub(most).min(255) as u8
             })
         };
         let blurry = |reach: usize| changed(&clips, |_, clips, at| blurred(clips, at, reach));
-        let stopped =
-            |from: usize| changed(&clips, |t, clips, at| clips.data[at - t.saturating_sub(from) * clips.frame_len()]);
+        let stopped = |from: usize| {
+            changed(&clips, |t, clips, at| {
+                clips.data[at - t.saturating_sub(from) * clips.frame_len()]
+            })
+        };
         let rising = |what: &str, worse: [Video; 3]| {
             let distances = worse.map(|worse| distance(&worse));
             assert!(distances[0] > 1e-3, "{what}: {distances:?}");

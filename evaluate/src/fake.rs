@@ -31,8 +31,16 @@ const THEMES: [[[u8; 3]; 2]; 4] = [
 const COLOUR: [u8; 3] = [220, 60, 50];
 
 /// As tests measure, unless they say otherwise.
-pub const SETTINGS: Settings =
-    Settings { prompt_frames: 1, samples: 2, batch: 5, seed: 0, scenes: 2, held: 1, starts: 12, true_actions: false };
+pub const SETTINGS: Settings = Settings {
+    prompt_frames: 1,
+    samples: 2,
+    batch: 5,
+    seed: 0,
+    scenes: 2,
+    held: 1,
+    starts: 12,
+    true_actions: false,
+};
 
 /// What is wrong with the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,7 +104,8 @@ impl State {
         let (left, bottom) = (usize::from(self.x), 24 - usize::from(self.y));
         let pixel = |i: usize| {
             let (y, x) = (i / SIZE, i % SIZE);
-            let player = (left..left + PLAYER).contains(&x) && (bottom - PLAYER..bottom).contains(&y);
+            let player =
+                (left..left + PLAYER).contains(&x) && (bottom - PLAYER..bottom).contains(&y);
             if player {
                 COLOUR
             } else if y >= 24 {
@@ -109,9 +118,19 @@ impl State {
     }
 
     fn of_frame(frame: &[u8]) -> Result<State> {
-        let theme = THEMES.iter().position(|theme| theme[0][..] == frame[..3]).context("a sky of no known theme")?;
-        let first = frame.chunks(3).position(|pixel| pixel == COLOUR).context("a frame without the player")?;
-        let state = State { theme: theme as u16, x: (first % SIZE) as u16, y: (24 - PLAYER - first / SIZE) as u16 };
+        let theme = THEMES
+            .iter()
+            .position(|theme| theme[0][..] == frame[..3])
+            .context("a sky of no known theme")?;
+        let first = frame
+            .chunks(3)
+            .position(|pixel| pixel == COLOUR)
+            .context("a frame without the player")?;
+        let state = State {
+            theme: theme as u16,
+            x: (first % SIZE) as u16,
+            y: (24 - PLAYER - first / SIZE) as u16,
+        };
         Ok(state)
     }
 }
@@ -127,12 +146,16 @@ impl WorldModel for FakeWorld {
 
     fn encode(&self, video: &Video) -> Result<Tokens> {
         let frames = video.data.chunks(video.frame_len());
-        let data = frames.map(|frame| Ok(State::of_frame(frame)?.tokens())).collect::<Result<Vec<_>>>()?.concat();
+        let data = frames
+            .map(|frame| Ok(State::of_frame(frame)?.tokens()))
+            .collect::<Result<Vec<_>>>()?
+            .concat();
         Ok(Tokens { batch: video.batch, frames: video.frames, per_frame: 4, data })
     }
 
     fn decode(&self, tokens: &Tokens) -> Result<Video> {
-        let mut data: Vec<u8> = tokens.data.chunks(4).flat_map(|t| State::of_tokens(t).paint()).collect();
+        let mut data: Vec<u8> =
+            tokens.data.chunks(4).flat_map(|t| State::of_tokens(t).paint()).collect();
         if self.0 == Flaw::Imperfect {
             let mut noise = stream(5, Purpose::Sampler, 0);
             for value in &mut data {
@@ -148,7 +171,8 @@ impl WorldModel for FakeWorld {
         let mut data = Vec::new();
         for b in 0..video.batch {
             let states: Vec<State> = tokens.window(b).chunks(4).map(State::of_tokens).collect();
-            let mut actions: Vec<u8> = states.windows(2).map(|pair| pair[0].latent_to(pair[1])).collect();
+            let mut actions: Vec<u8> =
+                states.windows(2).map(|pair| pair[0].latent_to(pair[1])).collect();
             match self.0 {
                 Flaw::ThemeOnly => actions.fill(states[0].theme as u8),
                 Flaw::LateLabels => actions.rotate_right(1),

@@ -34,7 +34,13 @@ impl Footage {
     ///
     /// # Errors
     /// When the clips cannot be read, none is held out, or none fits.
-    pub fn open(root: &Utf8Path, size: (usize, usize), frames: usize, count: usize, seed: u64) -> Result<Footage> {
+    pub fn open(
+        root: &Utf8Path,
+        size: (usize, usize),
+        frames: usize,
+        count: usize,
+        seed: u64,
+    ) -> Result<Footage> {
         let store = ClipStore::open(root, Split::HeldOut).context("cannot read the clips")?;
         if store.is_empty() {
             bail!(
@@ -55,29 +61,46 @@ impl Footage {
         let mut warnings = Vec::new();
         let left_out = store.clips().iter().filter(|clip| size_of(clip) != size).count();
         if left_out > 0 {
-            warnings.push(format!("{left_out} held-out clips are not {}×{} pixels and were left out.", size.1, size.0));
+            warnings.push(format!(
+                "{left_out} held-out clips are not {}×{} pixels and were left out.",
+                size.1, size.0
+            ));
         }
         let clips = store.clips();
-        let actions =
-            commonest(clips, |clip| clip.actions.is_some(), |clip| &clip.action_names, "actions", &mut warnings);
-        let effects =
-            commonest(clips, |clip| clip.effects.is_some(), |clip| &clip.effect_names, "effects", &mut warnings);
+        let actions = commonest(
+            clips,
+            |clip| clip.actions.is_some(),
+            |clip| &clip.action_names,
+            "actions",
+            &mut warnings,
+        );
+        let effects = commonest(
+            clips,
+            |clip| clip.effects.is_some(),
+            |clip| &clip.effect_names,
+            "effects",
+            &mut warnings,
+        );
         let window = |choice: &Choice| {
             let clip = &clips[choice.clip];
-            let between =
-                |labels: &Option<Vec<u8>>| labels.as_ref().map(|l| l[choice.first..choice.first + frames - 1].to_vec());
+            let between = |labels: &Option<Vec<u8>>| {
+                labels.as_ref().map(|l| l[choice.first..choice.first + frames - 1].to_vec())
+            };
             Window {
                 source: clip.source_id.clone(),
                 name: file_name(&clip.source_path),
                 clip_id: clip.clip_id.clone(),
                 first: choice.first,
-                truth: between(&clip.actions).filter(|_| agree(actions.as_deref(), clip.action_names.as_deref())),
-                effects: between(&clip.effects).filter(|_| agree(effects.as_deref(), clip.effect_names.as_deref())),
+                truth: between(&clip.actions)
+                    .filter(|_| agree(actions.as_deref(), clip.action_names.as_deref())),
+                effects: between(&clip.effects)
+                    .filter(|_| agree(effects.as_deref(), clip.effect_names.as_deref())),
             }
         };
         let windows = choices.iter().map(window).collect();
         let fps = clips[choices[0].clip].fps;
-        let names = Names { actions: actions.unwrap_or_default(), effects: effects.unwrap_or_default() };
+        let names =
+            Names { actions: actions.unwrap_or_default(), effects: effects.unwrap_or_default() };
         Ok(Footage { store, choices, frames, windows, names, fps, warnings })
     }
 
@@ -87,7 +110,8 @@ impl Footage {
     /// # Errors
     /// When the clips cannot be read.
     pub fn mean_frame(&self, root: &Utf8Path, seed: u64) -> Result<Option<Vec<u8>>> {
-        let store = ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
+        let store =
+            ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
         let size = size_of(&self.store.clips()[self.choices[0].clip]);
         let choices = choose(&candidates(&store, size, self.frames), MEANT, seed);
         let mut sums = vec![0_u64; size.0 * size.1 * 3];
@@ -106,16 +130,27 @@ impl Footage {
     pub fn load(&self, index: usize) -> Result<Video> {
         let Choice { clip, first } = self.choices[index];
         let frames = self.store.window(clip, first, self.frames)?;
-        Ok(Video { batch: 1, frames: frames.t, height: frames.height, width: frames.width, data: frames.data })
+        Ok(Video {
+            batch: 1,
+            frames: frames.t,
+            height: frames.height,
+            width: frames.width,
+            data: frames.data,
+        })
     }
 }
 
 /// The clips that windows of `frames` frames of (height, width) `size` can be taken from.
 fn candidates(store: &ClipStore, size: (usize, usize), frames: usize) -> Vec<Candidate> {
     let firsts = |clip: &ClipMeta| {
-        if size_of(clip) == size { windows_of(clip.frame_count(), frames).collect() } else { Vec::new() }
+        if size_of(clip) == size {
+            windows_of(clip.frame_count(), frames).collect()
+        } else {
+            Vec::new()
+        }
     };
-    let candidate = |clip: &ClipMeta| Candidate { source: clip.source_id.clone(), firsts: firsts(clip) };
+    let candidate =
+        |clip: &ClipMeta| Candidate { source: clip.source_id.clone(), firsts: firsts(clip) };
     store.clips().iter().map(candidate).collect()
 }
 
@@ -176,7 +211,8 @@ mod tests {
         let byte = |t: usize| u8::try_from(t).unwrap();
         // The odd one numbers other keys; the short one never saw the last.
         let key = if source == "odd" { "button" } else { "key" };
-        let names = (0..if source == "short" { 3 } else { 5 }).map(|n| format!("{key} {n}")).collect();
+        let names =
+            (0..if source == "short" { 3 } else { 5 }).map(|n| format!("{key} {n}")).collect();
         let data = (0..frames).flat_map(|t| vec![byte(t); height * SIZE * 3]).collect();
         let meta = ClipMeta {
             clip_id: format!("{source}-clip"),
@@ -213,9 +249,13 @@ mod tests {
         let message = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).err().unwrap().to_string();
         assert!(message.contains("held out") && message.contains("[data] held_out"), "{message}");
 
-        let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE), clip("b", Split::HeldOut, 17, SIZE)]);
+        let (_dir, root) =
+            published(&[clip("a", Split::Train, 32, SIZE), clip("b", Split::HeldOut, 17, SIZE)]);
         let footage = Footage::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
-        assert_eq!(footage.windows.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["b.mp4", "b.mp4"]);
+        assert_eq!(
+            footage.windows.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(),
+            ["b.mp4", "b.mp4"]
+        );
     }
 
     /// Catches: a baseline that has seen what is measured, or is of clips of another size; a black picture where nothing is trained on.
@@ -223,7 +263,8 @@ mod tests {
     fn the_mean_frame_is_of_training_footage_alone() {
         let grey = |source: &str, split, height, level: u8| {
             let mut clip = clip(source, split, 16, height);
-            clip.frames = Frames::new(16, height, SIZE, vec![level; 16 * height * SIZE * 3]).unwrap();
+            clip.frames =
+                Frames::new(16, height, SIZE, vec![level; 16 * height * SIZE * 3]).unwrap();
             clip
         };
         let mut clips = vec![
@@ -271,7 +312,10 @@ mod tests {
         let footage = Footage::open(&root, (SIZE, SIZE), 16, 10, 0).unwrap();
         let labelled: Vec<(&str, bool)> =
             footage.windows.iter().map(|w| (w.name.as_str(), w.truth.is_some())).collect();
-        assert_eq!(labelled, [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false), ("short.mp4", true)]);
+        assert_eq!(
+            labelled,
+            [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false), ("short.mp4", true)]
+        );
         assert_eq!(footage.names.actions.len(), 5);
         assert_eq!(footage.warnings.len(), 2, "{:?}", footage.warnings);
         let message = Footage::open(&root, (9, 9), 16, 10, 0).err().unwrap().to_string();

@@ -127,12 +127,20 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
         rollout_chart: generated(
             "PSNR of generated frames",
             "dB",
-            [&report.rollout.psnr_db, &report.rollout.psnr_copy_last_db, &report.rollout.psnr_reconstruction_db],
+            [
+                &report.rollout.psnr_db,
+                &report.rollout.psnr_copy_last_db,
+                &report.rollout.psnr_reconstruction_db,
+            ],
         ),
         ssim_chart: generated(
             "SSIM of generated frames",
             "SSIM",
-            [&report.rollout.ssim, &report.rollout.ssim_copy_last, &report.rollout.ssim_reconstruction],
+            [
+                &report.rollout.ssim,
+                &report.rollout.ssim_copy_last,
+                &report.rollout.ssim_reconstruction,
+            ],
         ),
         lpips: report.lpips_weights.as_ref().map(|of| lpips_view(report, of)),
         effects: report.effects.as_ref().map(effects_view),
@@ -153,24 +161,39 @@ fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'a> {
         animation: data_uri(&picture.animation),
         film: data_uri(&picture.film),
     };
-    let held = scene.held.as_ref().map(|picture| PictureView { labels: names.to_vec(), ..view(picture) });
-    SceneView { caption: &scene.caption, latent: &scene.latent, compare: view(&scene.compare), held }
+    let held =
+        scene.held.as_ref().map(|picture| PictureView { labels: names.to_vec(), ..view(picture) });
+    SceneView {
+        caption: &scene.caption,
+        latent: &scene.latent,
+        compare: view(&scene.compare),
+        held,
+    }
 }
 
 /// Each latent action's number and, where truth is known and it has a clear majority, what it mostly goes with.
 fn latent_names(report: &Report) -> Vec<String> {
     let actions = report.effects.as_ref().map_or(&[][..], |effects| &effects.actions);
     (0..report.lam.codebook_size)
-        .map(|code| match actions.get(code).and_then(|action| action.name.as_ref().or(action.movement.as_ref())) {
-            Some(name) => format!("{code} ({name})"),
-            None => code.to_string(),
+        .map(|code| {
+            match actions
+                .get(code)
+                .and_then(|action| action.name.as_ref().or(action.movement.as_ref()))
+            {
+                Some(name) => format!("{code} ({name})"),
+                None => code.to_string(),
+            }
         })
         .collect()
 }
 
 /// What rollouts score, between what costs nothing and what cannot be better.
 fn generated(title: &str, unit: &str, [generated, copy, reconstruction]: [&[Point]; 3]) -> String {
-    let names = [("generated", generated), ("copy of the last given frame", copy), ("reconstruction", reconstruction)];
+    let names = [
+        ("generated", generated),
+        ("copy of the last given frame", copy),
+        ("reconstruction", reconstruction),
+    ];
     curves(title, unit, &names.map(|(name, points)| Series { name, points }), false)
 }
 
@@ -183,7 +206,9 @@ fn lpips_view<'a>(report: &Report, of: &'a LpipsWeights) -> LpipsView<'a> {
             "LPIPS",
             [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction],
         ),
-        reconstruction: tokenizer.lpips.map_or_else(String::new, |mean| with_interval(mean, tokenizer.lpips_ci95)),
+        reconstruction: tokenizer
+            .lpips
+            .map_or_else(String::new, |mean| with_interval(mean, tokenizer.lpips_ci95)),
         copy: tokenizer
             .lpips_baseline
             .map_or_else(String::new, |mean| with_interval(mean, tokenizer.lpips_baseline_ci95)),
@@ -218,7 +243,10 @@ fn speed(report: &Report) -> String {
 fn heats(report: &Report) -> Vec<Heat<'_>> {
     let Some(agreement) = &report.action_agreement else { return Vec::new() };
     let keys = heat("Latent action and true action", &agreement.confusion);
-    let effects = agreement.effect_confusion.as_ref().map(|table| heat("Latent action and true movement", table));
+    let effects = agreement
+        .effect_confusion
+        .as_ref()
+        .map(|table| heat("Latent action and true movement", table));
     [Some(keys), effects].into_iter().flatten().collect()
 }
 
@@ -240,18 +268,27 @@ fn distance_view(of: &Distance) -> DistanceView<'_> {
         .collect();
     let many = of.frechet_infinity.map_or_else(|| "too few to tell".to_owned(), three_digits);
     rows.push(Fact { name: "as clips get many", value: many, percent: None });
-    rows.push(Fact { name: "kernel distance", value: with_interval(of.kernel, of.kernel_ci95), percent: None });
+    rows.push(Fact {
+        name: "kernel distance",
+        value: with_interval(of.kernel, of.kernel_ci95),
+        percent: None,
+    });
     DistanceView { title: distance_title(of), of, rows }
 }
 
 fn heat<'a>(title: &'static str, table: &'a Confusion) -> Heat<'a> {
     let row = |(latent, counts): (usize, &Vec<u64>)| {
         let total: u64 = counts.iter().sum();
-        let percent = |count: u64| if total == 0 { 0 } else { (count as f64 / total as f64 * 100.0).round() as u32 };
+        let percent = |count: u64| {
+            if total == 0 { 0 } else { (count as f64 / total as f64 * 100.0).round() as u32 }
+        };
         HeatRow {
             latent,
             total,
-            cells: counts.iter().map(|&count| HeatCell { percent: percent(count), count }).collect(),
+            cells: counts
+                .iter()
+                .map(|&count| HeatCell { percent: percent(count), count })
+                .collect(),
         }
     };
     Heat { title, names: &table.names, rows: table.counts.iter().enumerate().map(row).collect() }

@@ -35,7 +35,10 @@ impl Table {
 
     /// Adds `weight` times another table of the same shape.
     pub fn add(&mut self, other: &Table, weight: u32) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += u64::from(weight) * count);
+        self.counts
+            .iter_mut()
+            .zip(&other.counts)
+            .for_each(|(sum, count)| *sum += u64::from(weight) * count);
     }
 
     /// The rows, each a list of counts.
@@ -46,7 +49,9 @@ impl Table {
     /// How often each column label occurs.
     #[must_use]
     pub fn column_sums(&self) -> Vec<u64> {
-        (0..self.columns).map(|column| self.counts.iter().skip(column).step_by(self.columns).sum()).collect()
+        (0..self.columns)
+            .map(|column| self.counts.iter().skip(column).step_by(self.columns).sum())
+            .collect()
     }
 
     /// Number of pairs.
@@ -61,7 +66,8 @@ impl Table {
         if self.total() == 0 {
             return f64::NAN;
         }
-        let row_sums: Vec<u64> = self.counts.chunks(self.columns).map(|row| row.iter().sum()).collect();
+        let row_sums: Vec<u64> =
+            self.counts.chunks(self.columns).map(|row| row.iter().sum()).collect();
         let (h_rows, h_columns) = (entropy(&row_sums), entropy(&self.column_sums()));
         if h_rows == 0.0 || h_columns == 0.0 {
             return 0.0;
@@ -85,7 +91,12 @@ impl Table {
 #[must_use]
 pub fn entropy(counts: &[u64]) -> f64 {
     let total = counts.iter().sum::<u64>() as f64;
-    counts.iter().filter(|&&count| count > 0).map(|&count| count as f64 / total).map(|p| -p * p.ln()).sum()
+    counts
+        .iter()
+        .filter(|&&count| count > 0)
+        .map(|&count| count as f64 / total)
+        .map(|p| -p * p.ln())
+        .sum()
 }
 
 /// How many labels are in effective use: e to the entropy. All used equally: their number; only one: 1; nothing

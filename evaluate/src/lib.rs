@@ -112,7 +112,9 @@ pub fn run() -> Result<Exit> {
     let sections = || run::Sections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
         Command::Run => return run::run(&sections()?),
-        Command::Compare(args) => return compare::run(&args, &config.section::<DataConfig>()?.root),
+        Command::Compare(args) => {
+            return compare::run(&args, &config.section::<DataConfig>()?.root);
+        }
         Command::Config => print!("{}", sections()?.resolved()),
         Command::Status { json } => status::print(&[sections()?.status()?], json)?,
     }

@@ -30,7 +30,8 @@ impl WithLpips {
              [evaluate] lpips out"
         );
         let hash = content_hash("lpips", path)?;
-        let model = Lpips::load(path, &device).context("cannot use the weights of LPIPS, [evaluate] lpips")?;
+        let model = Lpips::load(path, &device)
+            .context("cannot use the weights of LPIPS, [evaluate] lpips")?;
         let weights = weights(model.published(), hash);
         Ok(WithLpips { model, weights })
     }
@@ -80,7 +81,8 @@ mod tests {
     /// Catches: an hour of measuring that ends in an error about the size of frames.
     #[test]
     fn small_frames_are_refused_before_anything_else() {
-        let error = WithLpips::load("nowhere.pt".into(), (64, 30), Device::Cpu).err().unwrap().to_string();
+        let error =
+            WithLpips::load("nowhere.pt".into(), (64, 30), Device::Cpu).err().unwrap().to_string();
         assert!(error.contains("30×64") && error.contains("at least 31"), "{error}");
     }
 
@@ -92,14 +94,20 @@ mod tests {
     #[test]
     #[ignore = "needs genuine weights, in GENIE_LPIPS, and the authors' pictures, in GENIE_LPIPS_IMAGES"]
     fn known_distances_with_genuine_weights() {
-        let given = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} names a file or directory"));
+        let given = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| panic!("{name} names a file or directory"))
+        };
         let (weights, directory) = (given("GENIE_LPIPS"), given("GENIE_LPIPS_IMAGES"));
         let picture = |name: &str| {
             let file = File::open(Utf8Path::new(&directory).join(name)).unwrap();
             let mut reader = png::Decoder::new(BufReader::new(file)).read_info().unwrap();
             let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
             let info = reader.next_frame(&mut bytes).unwrap();
-            assert_eq!((info.width, info.height, info.color_type), (64, 64, png::ColorType::Rgb), "{name}");
+            assert_eq!(
+                (info.width, info.height, info.color_type),
+                (64, 64, png::ColorType::Rgb),
+                "{name}"
+            );
             bytes
         };
         let frames = ["ex_ref.png", "ex_p0.png", "ex_p1.png"].map(picture).concat();

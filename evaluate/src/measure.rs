@@ -206,7 +206,16 @@ pub fn measure(
         let Range { start, end } = range;
         let real = load_batch(windows, start..end, load)?;
         let windows = &windows[start..end];
-        let batch = Batch { model: &model, settings, watch, start, windows, mean_frame, frame_distance, real };
+        let batch = Batch {
+            model: &model,
+            settings,
+            watch,
+            start,
+            windows,
+            mean_frame,
+            frame_distance,
+            real,
+        };
         if batch.run(&mut found)?.is_none() {
             return Ok(None);
         }
@@ -226,7 +235,8 @@ pub(crate) fn load_batch(
     let mut batch = load(range.start)?;
     for index in range.skip(1) {
         let next = load(index)?;
-        let (got, expected) = ((next.frames, next.height, next.width), (batch.frames, batch.height, batch.width));
+        let (got, expected) =
+            ((next.frames, next.height, next.width), (batch.frames, batch.height, batch.width));
         ensure!(
             got == expected,
             "clip {} has windows of (frames, height, width) = {got:?}, others of {expected:?}: ingest them at one size",

@@ -84,7 +84,10 @@ pub fn from_lists(lists: &Motions) -> impl Iterator<Item = Motion> + '_ {
 #[must_use]
 pub fn motion(before: &[u8], after: &[u8], height: usize, width: usize) -> Motion {
     let expected = height * width * 3;
-    assert!(before.len() == expected && after.len() == expected, "motion of frames that are not {width}×{height}");
+    assert!(
+        before.len() == expected && after.len() == expected,
+        "motion of frames that are not {width}×{height}"
+    );
     if before == after {
         return Motion::default();
     }
@@ -92,10 +95,14 @@ pub fn motion(before: &[u8], after: &[u8], height: usize, width: usize) -> Motio
     let half = (height.max(width) / BLOCKS).clamp(SMALLEST, LARGEST) / 2;
     let search = Search { before: plane(before), after: plane(after), height, width, half };
     let shifts = search.shifts();
-    let changes: Vec<Vec<Option<u32>>> = shifts.iter().map(|&shift| search.changes(shift)).collect();
+    let changes: Vec<Vec<Option<u32>>> =
+        shifts.iter().map(|&shift| search.changes(shift)).collect();
     let area = (4 * half * half) as u32;
     let scroll = scroll(&changes, area);
-    Motion { scroll: shifts[scroll].map(|by| by as f32), figure: figure(&changes, &shifts, scroll, area) }
+    Motion {
+        scroll: shifts[scroll].map(|by| by as f32),
+        figure: figure(&changes, &shifts, scroll, area),
+    }
 }
 
 /// Two luma planes, in cells of `half` pixels a side, four of which are a block.
@@ -111,7 +118,8 @@ impl Search {
     /// All translations, the smallest first: none is the first.
     fn shifts(&self) -> Vec<[isize; 2]> {
         let reach = (self.height.max(self.width) / 8).max(1).cast_signed();
-        let mut shifts: Vec<_> = (-reach..=reach).flat_map(|y| (-reach..=reach).map(move |x| [x, y])).collect();
+        let mut shifts: Vec<_> =
+            (-reach..=reach).flat_map(|y| (-reach..=reach).map(move |x| [x, y])).collect();
         shifts.sort_by_key(|[x, y]| x * x + y * y);
         shifts
     }
@@ -119,11 +127,14 @@ impl Search {
     /// How much every block differs from what it was under a translation, in levels, summed; none where it came from outside.
     fn changes(&self, [dx, dy]: [isize; 2]) -> Vec<Option<u32>> {
         let (rows, columns) = (self.height / self.half, self.width / self.half);
-        let cells: Vec<Vec<Option<u32>>> = (0..rows).map(|row| self.cells(row, columns, [dx, dy])).collect();
+        let cells: Vec<Vec<Option<u32>>> =
+            (0..rows).map(|row| self.cells(row, columns, [dx, dy])).collect();
         let most = CAP * (4 * self.half * self.half) as u32;
         let blocks = cells.windows(2).flat_map(|pair| {
             let sides = pair[0].windows(2).zip(pair[1].windows(2));
-            sides.map(|(above, below)| Some((above[0]? + above[1]? + below[0]? + below[1]?).min(most)))
+            sides.map(|(above, below)| {
+                Some((above[0]? + above[1]? + below[0]? + below[1]?).min(most))
+            })
         });
         blocks.collect()
     }
@@ -141,7 +152,8 @@ impl Search {
                 return vec![None; columns];
             };
             let now = &self.after[y * self.width..][inside.clone()];
-            let then = &self.before[then * self.width..][inside.start.wrapping_add_signed(-dx)..][..inside.len()];
+            let then = &self.before[then * self.width..][inside.start.wrapping_add_signed(-dx)..]
+                [..inside.len()];
             for ((sum, &a), &b) in sums[inside.clone()].iter_mut().zip(now).zip(then) {
                 *sum += u16::from(a.abs_diff(b));
             }
@@ -182,15 +194,25 @@ fn scroll(changes: &[Vec<Option<u32>>], area: u32) -> usize {
 }
 
 /// The motion, against the scroll, of what the scroll does not explain.
-fn figure(changes: &[Vec<Option<u32>>], shifts: &[[isize; 2]], scroll: usize, area: u32) -> [f32; 2] {
+fn figure(
+    changes: &[Vec<Option<u32>>],
+    shifts: &[[isize; 2]],
+    scroll: usize,
+    area: u32,
+) -> [f32; 2] {
     let vote = |block: usize| {
         let left = changes[scroll][block].filter(|&left| left > FIGURE * area)?;
-        let known = changes.iter().enumerate().filter_map(|(shift, blocks)| Some((blocks[block]?, shift)));
+        let known =
+            changes.iter().enumerate().filter_map(|(shift, blocks)| Some((blocks[block]?, shift)));
         let (least, own) = known.min_by_key(|&(value, _)| value)?;
         Some((own, left - least))
     };
     let votes: Vec<(usize, u32)> = (0..changes[scroll].len()).filter_map(vote).collect();
-    [0, 1].map(|axis| median(votes.iter().map(|&(own, weight)| (shifts[own][axis] - shifts[scroll][axis], weight))))
+    [0, 1].map(|axis| {
+        median(
+            votes.iter().map(|&(own, weight)| (shifts[own][axis] - shifts[scroll][axis], weight)),
+        )
+    })
 }
 
 /// The weighted median; zero of nothing.
@@ -255,7 +277,11 @@ mod tests {
     #[test]
     fn noise_does_not_move() {
         let before = scene(3, 20, 30);
-        let after: Vec<u8> = before.iter().enumerate().map(|(i, &v)| v.saturating_add((i * 7919 % 5) as u8)).collect();
+        let after: Vec<u8> = before
+            .iter()
+            .enumerate()
+            .map(|(i, &v)| v.saturating_add((i * 7919 % 5) as u8))
+            .collect();
         assert_eq!(motion(&before, &after, SIDE, SIDE), Motion::default());
         assert_eq!(motion(&before, &before, SIDE, SIDE), Motion::default());
     }

@@ -47,7 +47,8 @@ impl Parts {
                     && row.features.len() == features
                     && *row == stamp.row(window, &row.scores, row.features.clone())
             };
-            let is_batch = |rows: &Vec<_>| rows.len() == windows.len() && windows.iter().zip(rows).all(is);
+            let is_batch =
+                |rows: &Vec<_>| rows.len() == windows.len() && windows.iter().zip(rows).all(is);
             if let Some(at) = left.iter().position(is_batch) {
                 found.insert(batch.start, left.swap_remove(at));
             }
@@ -73,7 +74,8 @@ impl Parts {
     /// When they cannot be written.
     pub fn keep(&self, first: usize, rows: &[MeasuredWindow]) -> Result<()> {
         let name = format!("{first:08}");
-        publish_measured_part(&self.dir, &name, rows).context("cannot keep what was measured so far")
+        publish_measured_part(&self.dir, &name, rows)
+            .context("cannot keep what was measured so far")
     }
 }
 
@@ -84,14 +86,18 @@ impl Parts {
 pub fn discard(report: &Utf8Path) -> Result<()> {
     let dir = report.join(NAME);
     match fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context(format!("cannot remove {dir}")),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).context(format!("cannot remove {dir}"))
+        }
         _ => Ok(()),
     }
 }
 
 /// The rows of each part that can be read.
 fn read(dir: &Utf8Path) -> Vec<Vec<MeasuredWindow>> {
-    let damaged = |error: genie_shards::Error| tracing::warn!("evaluate: {error}; what was in it is measured again");
+    let damaged = |error: genie_shards::Error| {
+        tracing::warn!("evaluate: {error}; what was in it is measured again")
+    };
     let manifest = Manifest::load(dir).unwrap_or_else(|error| {
         damaged(error);
         // Nothing could be added to it. What cannot be removed either will say so then.

@@ -43,7 +43,9 @@ impl Seen<'_> {
         let Seen { real, reconstructed, inferred } = self;
         let (count, generated) = (real.frames, prompt..real.frames);
         // Each frame once: the real ones, the reconstructed ones, and the generated ones.
-        let frames = [real.clip(b), reconstructed.clip(b), &inferred.clip(b)[prompt * real.frame_len()..]].concat();
+        let frames =
+            [real.clip(b), reconstructed.clip(b), &inferred.clip(b)[prompt * real.frame_len()..]]
+                .concat();
         let lists: [(&mut Vec<f64>, Vec<Pair>); 4] = [
             (&mut scores.reconstruction_lpips, (0..count).map(|t| (t, count + t)).collect()),
             (&mut scores.copy_first_lpips, (0..count).map(|t| (t, 0)).collect()),
@@ -53,7 +55,8 @@ impl Seen<'_> {
         let pairs: Vec<_> = lists.iter().flat_map(|(_, pairs)| pairs).copied().collect();
         let found = distance.distances(&frames, (real.height, real.width), &pairs)?;
         ensure!(
-            found.len() == pairs.len() && found.iter().all(|distance| distance.is_finite() && *distance >= 0.0),
+            found.len() == pairs.len()
+                && found.iter().all(|distance| distance.is_finite() && *distance >= 0.0),
             "a distance between frames is no finite number from 0 on: the weights of its network do not belong together"
         );
         let mut found = found.into_iter();
@@ -71,7 +74,10 @@ mod tests {
 
     /// Grey frames of 2 × 1 pixels, two clips.
     fn greys(level: impl Fn(usize, usize) -> u8) -> Video {
-        let data = (0..2).flat_map(|b| (0..5).map(move |t| (b, t))).flat_map(|(b, t)| [level(b, t); 6]).collect();
+        let data = (0..2)
+            .flat_map(|b| (0..5).map(move |t| (b, t)))
+            .flat_map(|(b, t)| [level(b, t); 6])
+            .collect();
         Video { batch: 2, frames: 5, height: 1, width: 2, data }
     }
 
@@ -103,7 +109,10 @@ mod tests {
         let video = greys(|_, _| 0);
         let seen = Seen { real: &video, reconstructed: &video, inferred: &video };
         for value in [f64::NAN, f64::INFINITY, -0.5] {
-            assert!(seen.score(0, 1, &Broken(value), &mut WindowScores::default()).is_err(), "{value}");
+            assert!(
+                seen.score(0, 1, &Broken(value), &mut WindowScores::default()).is_err(),
+                "{value}"
+            );
         }
     }
 }

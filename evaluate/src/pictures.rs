@@ -45,7 +45,12 @@ pub struct ScenePictures {
 ///
 /// # Errors
 /// When a picture cannot be written as PNG.
-pub fn draw(scenes: &[Scene], windows: &[Window], prompt_frames: usize, fps: f64) -> Result<Vec<ScenePictures>> {
+pub fn draw(
+    scenes: &[Scene],
+    windows: &[Window],
+    prompt_frames: usize,
+    fps: f64,
+) -> Result<Vec<ScenePictures>> {
     scenes
         .iter()
         .enumerate()
@@ -63,10 +68,15 @@ fn draw_scene(
     let window = &windows[scene.window];
     let compared = [&scene.real, &scene.reconstructed, &scene.inferred, &scene.random];
     let size = Size { height: scene.real.height, width: scene.real.width, prompt_frames, fps };
-    let clip =
-        |frames: &'_ crate::world::Video, b: usize| (0..frames.frames).map(|t| frames.frame(b, t).to_vec()).collect();
+    let clip = |frames: &'_ crate::world::Video, b: usize| {
+        (0..frames.frames).map(|t| frames.frame(b, t).to_vec()).collect()
+    };
     let clips: Vec<Vec<Vec<u8>>> = compared.iter().map(|video| clip(video, 0)).collect();
-    let compare = size.picture(format!("scene-{number:02}-compare"), COMPARED.map(str::to_owned).to_vec(), &clips)?;
+    let compare = size.picture(
+        format!("scene-{number:02}-compare"),
+        COMPARED.map(str::to_owned).to_vec(),
+        &clips,
+    )?;
     let held = scene.held.as_ref().map(|video| {
         let clips: Vec<Vec<Vec<u8>>> = (0..video.batch).map(|b| clip(video, b)).collect();
         let labels = (0..video.batch).map(|code| code.to_string()).collect();
@@ -98,7 +108,12 @@ struct Size {
 }
 
 impl Size {
-    fn picture(&self, name: String, labels: Vec<String>, clips: &[Vec<Vec<u8>>]) -> Result<Picture> {
+    fn picture(
+        &self,
+        name: String,
+        labels: Vec<String>,
+        clips: &[Vec<Vec<u8>>],
+    ) -> Result<Picture> {
         let frames = clips.first().map_or(0, Vec::len);
         let moving: Vec<Canvas> = (0..frames)
             .map(|t| {
@@ -110,14 +125,19 @@ impl Size {
         let rows: Vec<Vec<&[u8]>> =
             clips.iter().map(|clip| shown.iter().map(|&t| clip[t].as_slice()).collect()).collect();
         let given = shown.iter().filter(|&&t| t < self.prompt_frames).count();
-        let film = grid(&rows, self.height, self.width, Zoom::to_width(self.width, FILM_CELL), given);
+        let film =
+            grid(&rows, self.height, self.width, Zoom::to_width(self.width, FILM_CELL), given);
         Ok(Picture { name, labels, animation: animate(&moving, self.fps)?, film: film.to_png()? })
     }
 }
 
 /// At most `most` of `0..count`, evenly spaced, the first and the last among them.
 fn evenly_spaced(count: usize, most: usize) -> Vec<usize> {
-    if count <= most { (0..count).collect() } else { (0..most).map(|i| i * (count - 1) / (most - 1)).collect() }
+    if count <= most {
+        (0..count).collect()
+    } else {
+        (0..most).map(|i| i * (count - 1) / (most - 1)).collect()
+    }
 }
 
 #[cfg(test)]

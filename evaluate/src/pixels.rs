@@ -23,7 +23,12 @@ const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
 /// When the lengths differ or are zero.
 #[must_use]
 pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
-    assert!(a.len() == b.len() && !a.is_empty(), "PSNR of frames of {} and {} bytes", a.len(), b.len());
+    assert!(
+        a.len() == b.len() && !a.is_empty(),
+        "PSNR of frames of {} and {} bytes",
+        a.len(),
+        b.len()
+    );
     let squares: u64 = a.iter().zip(b).map(|(&x, &y)| u64::from(x.abs_diff(y)).pow(2)).sum();
     let mse = (squares as f64 / a.len() as f64).max(ROUNDING_NOISE);
     10.0 * (255.0 * 255.0 / mse).log10()
@@ -44,12 +49,14 @@ pub fn ssim(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
     let product = |p: &[f64], q: &[f64]| p.iter().zip(q).map(|(u, v)| u * v).collect::<Vec<_>>();
     let blurred = |plane: &[f64]| blur(plane, height, width, &kernel);
     let (mean_x, mean_y) = (blurred(&x), blurred(&y));
-    let (xx, yy, xy) = (blurred(&product(&x, &x)), blurred(&product(&y, &y)), blurred(&product(&x, &y)));
+    let (xx, yy, xy) =
+        (blurred(&product(&x, &x)), blurred(&product(&y, &y)), blurred(&product(&x, &y)));
     let total: f64 = (0..mean_x.len())
         .map(|i| {
             let (mx, my) = (mean_x[i], mean_y[i]);
             let (var_x, var_y, cov) = (xx[i] - mx * mx, yy[i] - my * my, xy[i] - mx * my);
-            ((2.0 * mx * my + C1) * (2.0 * cov + C2)) / ((mx * mx + my * my + C1) * (var_x + var_y + C2))
+            ((2.0 * mx * my + C1) * (2.0 * cov + C2))
+                / ((mx * mx + my * my + C1) * (var_x + var_y + C2))
         })
         .sum();
     total / mean_x.len() as f64
@@ -57,14 +64,17 @@ pub fn ssim(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
 
 /// BT.601 luma of an RGB frame.
 pub(crate) fn luma(rgb: &[u8]) -> Vec<f64> {
-    rgb.chunks_exact(3).map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2])).collect()
+    rgb.chunks_exact(3)
+        .map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2]))
+        .collect()
 }
 
 /// Weights of a Gaussian of [`SIGMA`] over the largest odd size within `at_most`, summing to 1.
 fn gaussian(at_most: usize) -> Vec<f64> {
     let size = if at_most % 2 == 1 { at_most } else { at_most - 1 };
     let centre = (size / 2) as f64;
-    let weights: Vec<f64> = (0..size).map(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
+    let weights: Vec<f64> =
+        (0..size).map(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|w| w / sum).collect()
 }
@@ -74,7 +84,10 @@ fn blur(plane: &[f64], height: usize, width: usize, kernel: &[f64]) -> Vec<f64> 
     let (out_height, out_width) = (height + 1 - kernel.len(), width + 1 - kernel.len());
     let mut rows = Vec::with_capacity(height * out_width);
     for row in plane.chunks_exact(width) {
-        rows.extend(row.windows(kernel.len()).map(|w| w.iter().zip(kernel).map(|(p, k)| p * k).sum::<f64>()));
+        rows.extend(
+            row.windows(kernel.len())
+                .map(|w| w.iter().zip(kernel).map(|(p, k)| p * k).sum::<f64>()),
+        );
     }
     let mut out = vec![0.0; out_height * out_width];
     for (y, line) in out.chunks_exact_mut(out_width).enumerate() {
@@ -92,7 +105,9 @@ mod tests {
 
     /// A fixed pattern that no symmetry hides: `width`×`height`×3.
     fn pattern(height: usize, width: usize, salt: usize) -> Vec<u8> {
-        (0..height * width * 3).map(|i| u8::try_from((i * i * 7 + i * 13 + salt * (i % 5)) % 256).unwrap()).collect()
+        (0..height * width * 3)
+            .map(|i| u8::try_from((i * i * 7 + i * 13 + salt * (i % 5)) % 256).unwrap())
+            .collect()
     }
 
     #[test]

@@ -362,7 +362,9 @@ fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
                 || headline_of_truth;
             (!may_be_absent).then(|| path.to_owned())
         }
-        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| not_finite(item, &format!("{path}[{i}]"))),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(i, item)| not_finite(item, &format!("{path}[{i}]")))
+        }
         Value::Object(map) => map.iter().find_map(|(key, item)| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             if path == "lineage.config" { None } else { not_finite(item, &path) }

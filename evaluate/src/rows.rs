@@ -17,7 +17,12 @@ pub struct Stamp {
 impl Stamp {
     /// The row of a window: its scores, and the features of its generated clip.
     #[must_use]
-    pub fn row(&self, window: &Window, scores: &WindowScores, features: Vec<f32>) -> MeasuredWindow {
+    pub fn row(
+        &self,
+        window: &Window,
+        scores: &WindowScores,
+        features: Vec<f32>,
+    ) -> MeasuredWindow {
         let frames = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         MeasuredWindow {
             report: self.report.clone(),

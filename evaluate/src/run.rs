@@ -82,7 +82,8 @@ impl Sections {
     }
 
     fn clips_hash(&self) -> Result<String> {
-        let manifest = Manifest::load(self.root()).context("cannot read the manifest of the clips")?;
+        let manifest =
+            Manifest::load(self.root()).context("cannot read the manifest of the clips")?;
         Ok(manifest.table_hash(tables::CLIPS))
     }
 
@@ -146,14 +147,17 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let _lock = Lock::acquire(root.join("reports/.lock"))?;
     let stop = Stop::install();
     let model = Trained::load(&models, evaluate.sampler(), device)?;
-    let footage = Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
+    let footage =
+        Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
     let settings = evaluate.settings(model.takes_true_actions());
     let windows = footage.windows.len();
     tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
 
     let mut notes = footage.warnings.clone();
-    let comparison = encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
-    let lpips = evaluate.lpips().map(|path| WithLpips::load(path, model.size(), device)).transpose()?;
+    let comparison =
+        encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
+    let lpips =
+        evaluate.lpips().map(|path| WithLpips::load(path, model.size(), device)).transpose()?;
     notes.extend(lpips.as_ref().and_then(WithLpips::warning));
     let mean_frame = footage.mean_frame(root, settings.seed)?;
     let work = Work {
@@ -220,7 +224,9 @@ fn write(
     step.create()?;
     step.write_config(&sections.resolved())?;
     let folder: Utf8PathBuf = step.path().join("pictures");
-    for picture in pictures.iter().flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten() {
+    for picture in
+        pictures.iter().flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten()
+    {
         atomic::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
         atomic::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
     }
@@ -237,6 +243,12 @@ fn tell(report: &Report) {
         tracing::warn!("{warning}");
     }
     for card in crate::verdict::cards(report) {
-        tracing::info!("  {:<40} {:>12}   ({}; baseline: {})", card.title, card.value, card.interval, card.baseline);
+        tracing::info!(
+            "  {:<40} {:>12}   ({}; baseline: {})",
+            card.title,
+            card.value,
+            card.interval,
+            card.baseline
+        );
     }
 }

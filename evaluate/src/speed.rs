@@ -52,7 +52,12 @@ pub fn speed(
 }
 
 /// Seconds to generate the rest of every window.
-fn timed(model: &Checked<'_>, real: &Video, settings: &Settings, watch: &dyn Watch) -> Result<Option<f64>> {
+fn timed(
+    model: &Checked<'_>,
+    real: &Video,
+    settings: &Settings,
+    watch: &dyn Watch,
+) -> Result<Option<f64>> {
     if watch.stopped() {
         return Ok(None);
     }
@@ -82,16 +87,20 @@ mod tests {
     fn frames_a_second_are_of_generated_frames() {
         let (windows, videos) = footage(2, 4);
         let load = |i: usize| Ok(videos[i].clone());
-        let material = Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
+        let material =
+            Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
         let settings = Settings { prompt_frames: FRAMES / 2, ..SETTINGS };
         // It takes 4 ms for each frame of each row, and 200 ms more the first time.
         let warm = Cell::new(false);
-        let slow = Otherwise(FakeWorld(Flaw::None), |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
-            let warm_up = if warm.replace(true) { 0 } else { 200 };
-            let frames = actions.steps + 1 - prompt.frames;
-            sleep(Duration::from_millis(4 * (frames * prompt.batch) as u64 + warm_up));
-            world.rollout(prompt, actions, seed)
-        });
+        let slow = Otherwise(
+            FakeWorld(Flaw::None),
+            |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
+                let warm_up = if warm.replace(true) { 0 } else { 200 };
+                let frames = actions.steps + 1 - prompt.frames;
+                sleep(Duration::from_millis(4 * (frames * prompt.batch) as u64 + warm_up));
+                world.rollout(prompt, actions, seed)
+            },
+        );
         let found = speed(&slow, &material, &settings, "cpu", &Quiet).unwrap().unwrap();
         assert_eq!((found.device.as_str(), found.batch), ("cpu", settings.batch));
         // 250 at most; other work on the machine only makes it less.

@@ -12,8 +12,8 @@ use crate::bootstrap::{Bootstrap, GroupedMean, numbered};
 use crate::information::{perplexity, used};
 use crate::measure::{Measurement, Settings, Window, WindowScores};
 use crate::report::{
-    ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, LpipsWeights, Point, Report, Rollout,
-    SCHEMA_VERSION, Speed, Tokenizer,
+    ActionAgreement, Confusion, Counts, Distance, Headline, Lam, Lineage, LpipsWeights, Point,
+    Report, Rollout, SCHEMA_VERSION, Speed, Tokenizer,
 };
 
 /// The paper's frame for its headline ΔPSNR.
@@ -58,11 +58,28 @@ pub fn summarise(
     let prompt = settings.prompt_frames;
 
     let delta_psnr_db = summary.curve(prompt, |s, i| s.inferred_psnr[i] - s.random_psnr[i]);
-    let delta_psnr_time_shuffled_db = summary.curve(prompt, |s, i| s.inferred_psnr[i] - s.shuffled_psnr[i]);
+    let delta_psnr_time_shuffled_db =
+        summary.curve(prompt, |s, i| s.inferred_psnr[i] - s.shuffled_psnr[i]);
     let tokenizer = summary.tokenizer();
     let draws = origin.bootstrap_draws;
-    let keys = agree(found, windows, &grouping, &names.actions, |w| w.truth.as_ref(), draws, settings.seed);
-    let effects = agree(found, windows, &grouping, &names.effects, |w| w.effects.as_ref(), draws, settings.seed);
+    let keys = agree(
+        found,
+        windows,
+        &grouping,
+        &names.actions,
+        |w| w.truth.as_ref(),
+        draws,
+        settings.seed,
+    );
+    let effects = agree(
+        found,
+        windows,
+        &grouping,
+        &names.effects,
+        |w| w.effects.as_ref(),
+        draws,
+        settings.seed,
+    );
     let counts = Counts {
         sources: windows.iter().map(|w| &w.source).collect::<BTreeSet<_>>().len(),
         clips: windows.iter().map(|w| &w.clip_id).collect::<BTreeSet<_>>().len(),
@@ -96,7 +113,8 @@ pub fn summarise(
             ssim_reconstruction: summary.curve(prompt, |s, i| s.reconstruction_ssim[prompt + i]),
             lpips: summary.curve_if_any(prompt, |s| &s.inferred_lpips),
             lpips_copy_last: summary.curve_if_any(prompt, |s| &s.copy_last_lpips),
-            lpips_reconstruction: summary.curve_if_any(prompt, |s| s.reconstruction_lpips.get(prompt..).unwrap_or(&[])),
+            lpips_reconstruction: summary
+                .curve_if_any(prompt, |s| s.reconstruction_lpips.get(prompt..).unwrap_or(&[])),
         },
         tokenizer,
         delta_psnr_db,
@@ -136,7 +154,12 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn mean(&self, value: impl Fn(&WindowScores) -> f64) -> GroupedMean {
-        let values = self.found.scores.iter().zip(&self.grouping.group).map(|(scores, &group)| (group, value(scores)));
+        let values = self
+            .found
+            .scores
+            .iter()
+            .zip(&self.grouping.group)
+            .map(|(scores, &group)| (group, value(scores)));
         GroupedMean::new(self.grouping.count, values)
     }
 
@@ -161,7 +184,8 @@ impl Summary<'_> {
         let over_frames = |list: &[f64]| list[1..].iter().sum::<f64>() / (list.len() - 1) as f64;
         let psnr = self.mean(|s| over_frames(&s.reconstruction_psnr));
         let psnr_baseline = self.mean(|s| over_frames(&s.copy_first_psnr));
-        let gain = self.mean(|s| over_frames(&s.reconstruction_psnr) - over_frames(&s.copy_first_psnr));
+        let gain =
+            self.mean(|s| over_frames(&s.reconstruction_psnr) - over_frames(&s.copy_first_psnr));
         let ssim = self.mean(|s| over_frames(&s.reconstruction_ssim));
         let ssim_baseline = self.mean(|s| over_frames(&s.copy_first_ssim));
         let measured = self.found.scores.iter().all(|s| !s.reconstruction_lpips.is_empty());
@@ -219,18 +243,24 @@ fn agree<'a>(
         let group = *numbers.entry(group).or_insert(next);
         pairs.push(Pairs { group, latent: scores.latent.clone(), truth: truth.clone() });
     }
-    let highest = pairs.iter().flat_map(|p| &p.truth).max().map_or(0, |&label| usize::from(label) + 1);
+    let highest =
+        pairs.iter().flat_map(|p| &p.truth).max().map_or(0, |&label| usize::from(label) + 1);
     agreement(&pairs, found.action_counts.len(), highest.max(names.len()), draws, seed)
 }
 
 fn confusion(found: &Agreement, names: &[String]) -> Confusion {
     let counts = found.confusion.rows();
     let columns = counts.first().map_or(0, Vec::len);
-    let name = |label: usize| names.get(label).cloned().unwrap_or_else(|| format!("action {label}"));
+    let name =
+        |label: usize| names.get(label).cloned().unwrap_or_else(|| format!("action {label}"));
     Confusion { names: (0..columns).map(name).collect(), counts }
 }
 
-fn action_agreement(keys: &Agreement, effect: Option<&Agreement>, names: &Names) -> ActionAgreement {
+fn action_agreement(
+    keys: &Agreement,
+    effect: Option<&Agreement>,
+    names: &Names,
+) -> ActionAgreement {
     ActionAgreement {
         nmi: keys.nmi,
         nmi_ci95: keys.nmi_ci95,
@@ -252,7 +282,12 @@ fn action_agreement(keys: &Agreement, effect: Option<&Agreement>, names: &Names)
 }
 
 /// The paper's t = 4, or the nearest generated frame where the windows have no such one.
-fn headline(random: &[Point], shuffled: &[Point], tokenizer: &Tokenizer, keys: Option<&Agreement>) -> Headline {
+fn headline(
+    random: &[Point],
+    shuffled: &[Point],
+    tokenizer: &Tokenizer,
+    keys: Option<&Agreement>,
+) -> Headline {
     let nearest = (0..random.len()).min_by_key(|&i| random[i].t.abs_diff(HEADLINE_T)).unwrap_or(0);
     let (random, shuffled) = (&random[nearest], &shuffled[nearest]);
     Headline {
@@ -277,15 +312,19 @@ fn warn(counts: &Counts) -> Vec<String> {
         ));
     }
     if counts.bootstrap_groups < 2 {
-        warnings.push("All windows come from one clip: no confidence interval can be given.".to_owned());
+        warnings.push(
+            "All windows come from one clip: no confidence interval can be given.".to_owned(),
+        );
     } else if counts.bootstrap_unit == "clip" {
         warnings.push(
             "All windows come from one recording: the intervals say how much its clips differ, nothing about other recordings."
                 .to_owned(),
         );
     } else if counts.bootstrap_groups < FEW_GROUPS {
-        warnings
-            .push(format!("Only {} recordings are held out: take the intervals as rough.", counts.bootstrap_groups));
+        warnings.push(format!(
+            "Only {} recordings are held out: take the intervals as rough.",
+            counts.bootstrap_groups
+        ));
     }
     warnings
 }

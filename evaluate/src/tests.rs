@@ -6,7 +6,8 @@ use std::cell::Cell;
 use anyhow::Result;
 
 use crate::fake::{
-    ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, MeanDifference, Otherwise, Quiet, SETTINGS, distance, footage,
+    ACTION_NAMES, CODES, FRAMES, FakeWorld, Flaw, MeanDifference, Otherwise, Quiet, SETTINGS,
+    distance, footage,
 };
 use crate::measure::{Material, Measurement, Settings, Watch, Window, measure};
 use crate::perceptual::FrameDistance;
@@ -27,7 +28,12 @@ fn origin() -> Origin {
         windows_asked: 64,
         bootstrap_draws: 300,
         distances: vec![distance()],
-        speed: Some(Speed { device: "cpu".into(), frames_per_second: 12.5, batch: 16, batch_frames_per_second: 80.0 }),
+        speed: Some(Speed {
+            device: "cpu".into(),
+            frames_per_second: 12.5,
+            batch: 16,
+            batch_frames_per_second: 80.0,
+        }),
         lpips_weights: None,
         warnings: Vec::new(),
     }
@@ -60,7 +66,11 @@ fn measured_by(
 
 /// Weights that may be called LPIPS.
 fn lpips_weights() -> LpipsWeights {
-    LpipsWeights { name: "LPIPS (alex)".into(), hash: "0123456789abcdef".into(), published_layers: true }
+    LpipsWeights {
+        name: "LPIPS (alex)".into(),
+        hash: "0123456789abcdef".into(),
+        published_layers: true,
+    }
 }
 
 fn report_with(flaw: Flaw, settings: &Settings) -> Report {
@@ -106,7 +116,13 @@ fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
 fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {
     // Arms with noise of their own would make it a random number around zero.
     let report = report(Flaw::ActionBlind);
-    assert!(report.delta_psnr_db.iter().chain(&report.delta_psnr_time_shuffled_db).all(|p| p.mean == 0.0));
+    assert!(
+        report
+            .delta_psnr_db
+            .iter()
+            .chain(&report.delta_psnr_time_shuffled_db)
+            .all(|p| p.mean == 0.0)
+    );
 }
 
 #[test]
@@ -128,10 +144,19 @@ fn labels_a_frame_late_cost_agreement() {
 fn a_latent_that_encodes_only_the_theme_is_exposed() {
     // The trap of the paper's metric: high ΔPSNR without control. The two other numbers must say so.
     let report = report(Flaw::ThemeOnly);
-    assert!(report.headline.delta_psnr_db > 3.0, "the trap is set: {}", report.headline.delta_psnr_db);
+    assert!(
+        report.headline.delta_psnr_db > 3.0,
+        "the trap is set: {}",
+        report.headline.delta_psnr_db
+    );
     assert!(report.headline.delta_psnr_time_shuffled_db.abs() < 1e-9);
     let agreement = report.action_agreement.unwrap();
-    assert!(agreement.nmi_ci95.unwrap()[0] < agreement.nmi_shuffled_p95, "{} {:?}", agreement.nmi, agreement.nmi_ci95);
+    assert!(
+        agreement.nmi_ci95.unwrap()[0] < agreement.nmi_shuffled_p95,
+        "{} {:?}",
+        agreement.nmi,
+        agreement.nmi_ci95
+    );
 }
 
 #[test]
@@ -140,7 +165,9 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
     let scores = |batch| {
         let (windows, videos) = footage(3, 3);
         let settings = Settings { batch, ..SETTINGS };
-        let found = measured(&FakeWorld(Flaw::Late), &windows, &videos, &settings, &Quiet).unwrap().unwrap();
+        let found = measured(&FakeWorld(Flaw::Late), &windows, &videos, &settings, &Quiet)
+            .unwrap()
+            .unwrap();
         format!("{:?}", found.scores)
     };
     assert_eq!(scores(1), scores(4));
@@ -149,7 +176,8 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
 #[test]
 fn every_held_action_is_its_own_clip_from_the_same_start() {
     let (windows, videos) = footage(2, 2);
-    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
+    let found =
+        measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
     assert_eq!(found.scenes.len(), 2);
     assert!(found.scenes[1].held.is_none());
     let held = found.scenes[0].held.as_ref().unwrap();
@@ -173,7 +201,9 @@ fn a_stop_request_ends_the_measurement_without_a_result() {
         }
     }
     let (windows, videos) = footage(3, 4);
-    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &After(Cell::new(0))).unwrap();
+    let found =
+        measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &After(Cell::new(0)))
+            .unwrap();
     assert!(found.is_none());
 }
 
@@ -196,15 +226,21 @@ fn progress_ends_at_the_announced_amount_of_work() {
 
 #[test]
 fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
-    let mismatched = Otherwise(FakeWorld(Flaw::None), |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
-        let mut tokens = world.rollout(prompt, actions, seed)?;
-        *tokens.data.last_mut().unwrap() = 64;
-        Ok(tokens)
-    });
+    let mismatched = Otherwise(
+        FakeWorld(Flaw::None),
+        |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
+            let mut tokens = world.rollout(prompt, actions, seed)?;
+            *tokens.data.last_mut().unwrap() = 64;
+            Ok(tokens)
+        },
+    );
     let (windows, videos) = footage(1, 1);
     let failed = measured(&mismatched, &windows, &videos, &SETTINGS, &Quiet);
     let message = format!("{:#}", failed.unwrap_err());
-    assert!(message.contains("token 64") && message.contains("do not belong together"), "{message}");
+    assert!(
+        message.contains("token 64") && message.contains("do not belong together"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -213,8 +249,10 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     for window in &mut windows {
         (window.truth, window.effects) = (None, None);
     }
-    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
-    let json = summarise(&found, &windows, &Names::default(), &SETTINGS, origin()).to_json().unwrap();
+    let found =
+        measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
+    let json =
+        summarise(&found, &windows, &Names::default(), &SETTINGS, origin()).to_json().unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(value["action_agreement"].is_null());
     assert!(value["delta_psnr_db"][0]["ci95"][1].is_f64());
@@ -233,7 +271,8 @@ fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
 /// Catches: a report of an older version that cannot be read any more, because a key was added without a default.
 #[test]
 fn reports_of_schema_1_are_still_read() {
-    let mut old: serde_json::Value = serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
+    let mut old: serde_json::Value =
+        serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
     old["schema_version"] = 1.into();
     for key in ["distances", "effects", "speed", "lpips_weights"] {
         old.as_object_mut().unwrap().remove(key).unwrap();
@@ -283,7 +322,10 @@ fn what_actions_do_is_seen_in_recordings_and_when_held() {
 fn rollouts_have_their_baselines() {
     let rollout = report(Flaw::Imperfect).rollout;
     let at = |points: &[crate::report::Point]| points[3].mean;
-    assert!(at(&rollout.psnr_mean_frame_db) < at(&rollout.psnr_copy_last_db), "grey is far from everything");
+    assert!(
+        at(&rollout.psnr_mean_frame_db) < at(&rollout.psnr_copy_last_db),
+        "grey is far from everything"
+    );
     assert!(at(&rollout.psnr_db) < at(&rollout.psnr_reconstruction_db));
     assert!(at(&rollout.ssim) < 1.0 && at(&rollout.ssim) < at(&rollout.ssim_reconstruction));
     assert!(at(&rollout.ssim_copy_last) < at(&report(Flaw::None).rollout.ssim));
@@ -293,14 +335,17 @@ fn rollouts_have_their_baselines() {
 /// frame on; means of the tokenizer over the frame that the baseline has for free.
 #[test]
 fn lpips_is_there_with_weights_and_not_without() {
-    let without: serde_json::Value = serde_json::from_str(&report(Flaw::Late).to_json().unwrap()).unwrap();
+    let without: serde_json::Value =
+        serde_json::from_str(&report(Flaw::Late).to_json().unwrap()).unwrap();
     assert!(without["lpips_weights"].is_null() && without["tokenizer"]["lpips"].is_null());
     assert_eq!(without["rollout"]["lpips"], serde_json::json!([]));
 
     let (windows, videos) = footage(6, 2);
     let settings = Settings { prompt_frames: 3, ..SETTINGS };
     let model = FakeWorld(Flaw::Late);
-    let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet).unwrap().unwrap();
+    let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet)
+        .unwrap()
+        .unwrap();
     let origin = Origin { lpips_weights: Some(lpips_weights()), ..origin() };
     let report = summarise(&found, &windows, &names(), &settings, origin);
     let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
@@ -332,9 +377,13 @@ fn only_what_may_be_absent_is_null() {
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = footage(1, 12);
-    let found = measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
+    let found =
+        measured(&FakeWorld(Flaw::None), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
     let report = summarise(&found, &windows, &names(), &SETTINGS, origin());
-    assert_eq!((report.counts.bootstrap_unit.as_str(), report.counts.bootstrap_groups), ("clip", 3));
+    assert_eq!(
+        (report.counts.bootstrap_unit.as_str(), report.counts.bootstrap_groups),
+        ("clip", 3)
+    );
     assert!(report.warnings.iter().any(|w| w.contains("one recording")));
 }
 
@@ -349,7 +398,9 @@ fn fixture_report() {
     let settings = Settings { scenes: 3, held: 2, ..SETTINGS };
     let (windows, videos) = footage(6, 4);
     let model = FakeWorld(Flaw::Imperfect);
-    let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet).unwrap().unwrap();
+    let found = measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &Quiet)
+        .unwrap()
+        .unwrap();
     let mut origin = Origin { lpips_weights: Some(lpips_weights()), ..origin() };
     origin.lineage = Lineage {
         data: "0f".repeat(32),
@@ -364,17 +415,24 @@ fn fixture_report() {
     let report = summarise(&found, &windows, &names(), &settings, origin);
     let pictures = crate::pictures::draw(&found.scenes, &windows, 1, 10.0).unwrap();
     std::fs::write(directory.join("report.json"), report.to_json().unwrap()).unwrap();
-    std::fs::write(directory.join("report.html"), crate::html::render(&report, &pictures).unwrap()).unwrap();
+    std::fs::write(directory.join("report.html"), crate::html::render(&report, &pictures).unwrap())
+        .unwrap();
 }
 
 #[test]
 fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     // A report is mailed around: a single link to a script, font or picture breaks it where there is no network.
     let (windows, videos) = footage(6, 4);
-    let found = measured(&FakeWorld(Flaw::Imperfect), &windows, &videos, &SETTINGS, &Quiet).unwrap().unwrap();
+    let found = measured(&FakeWorld(Flaw::Imperfect), &windows, &videos, &SETTINGS, &Quiet)
+        .unwrap()
+        .unwrap();
     let names = Names { actions: vec!["<left>".into(), "a & b".into()], effects: Vec::new() };
     let report = summarise(&found, &windows, &names, &SETTINGS, origin());
-    let page = crate::html::render(&report, &crate::pictures::draw(&found.scenes, &windows, 1, 10.0).unwrap()).unwrap();
+    let page = crate::html::render(
+        &report,
+        &crate::pictures::draw(&found.scenes, &windows, 1, 10.0).unwrap(),
+    )
+    .unwrap();
     for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {
         assert!(!page.contains(outside), "{outside} in the page");
     }
@@ -384,15 +442,20 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
         "two scenes, one of them with held actions"
     );
     let actions = &report.effects.as_ref().unwrap().actions;
-    let arrows = actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten().count();
+    let arrows =
+        actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten().count();
     assert_eq!(page.matches("<svg viewBox").count(), 4, "three kinds of curves, and bars");
     assert_eq!(page.matches("<svg class=\"arrows\"").count(), arrows);
     assert!(arrows > CODES);
     assert!(page.contains("12.5 frames a second on cpu; 80.0 with 16 worlds at once"));
-    let without_pictures: String = page.split('"').filter(|part| !part.starts_with("data:")).collect();
+    let without_pictures: String =
+        page.split('"').filter(|part| !part.starts_with("data:")).collect();
     assert!(!without_pictures.contains("NaN"));
     assert!(page.contains("Clip distance 01234567 (not FVD)") && !page.contains(">FVD<"));
-    assert!(page.contains("&#60;left&#62;") && !page.contains("<left>"), "names from sidecars must be escaped");
+    assert!(
+        page.contains("&#60;left&#62;") && !page.contains("<left>"),
+        "names from sidecars must be escaped"
+    );
 }
 
 /// Would catch: rollouts of a model that was trained with true actions led by latent ones, whose numbers mean other things; a window without true
@@ -401,7 +464,8 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
 fn a_model_of_true_actions_is_led_by_them() {
     let (mut windows, videos) = footage(12, 4);
     let settings = Settings { true_actions: true, ..SETTINGS };
-    let run = |windows: &[_]| measured(&FakeWorld(Flaw::LateLabels), windows, &videos, &settings, &Quiet);
+    let run =
+        |windows: &[_]| measured(&FakeWorld(Flaw::LateLabels), windows, &videos, &settings, &Quiet);
     let found = run(&windows).unwrap().unwrap();
     for (scores, window) in found.scores.iter().zip(&windows) {
         assert_eq!(Some(&scores.latent), window.truth.as_ref());

@@ -21,12 +21,15 @@ impl Trained {
     /// # Errors
     /// When one is missing, damaged, or does not fit the others.
     pub fn load(models: &Chain, sampler: SamplerConfig, device: Device) -> Result<Trained> {
-        let tokenizer = Tokenizer::load(models.tokenizer.path(), &device).context("cannot load the tokenizer")?;
+        let tokenizer = Tokenizer::load(models.tokenizer.path(), &device)
+            .context("cannot load the tokenizer")?;
         let labeller = Labeller::load(models, &device)?;
-        let dynamics = Dynamics::load(models.dynamics.path(), &device).context("cannot load the dynamics model")?;
+        let dynamics = Dynamics::load(models.dynamics.path(), &device)
+            .context("cannot load the dynamics model")?;
         let (rows, columns) = tokenizer.grid();
         ensure!(
-            (dynamics.positions(), dynamics.codebook_size()) == (rows * columns, tokenizer.codebook_size()),
+            (dynamics.positions(), dynamics.codebook_size())
+                == (rows * columns, tokenizer.codebook_size()),
             "dynamics {} was trained on {} tokens a frame of {} codes, but tokenizer {} makes {} of {}: they do not belong together",
             models.dynamics.key(),
             dynamics.positions(),
@@ -36,7 +39,8 @@ impl Trained {
             tokenizer.codebook_size(),
         );
         ensure!(
-            dynamics.actions() == ActionSource::True || dynamics.num_actions() == labeller.num_actions(),
+            dynamics.actions() == ActionSource::True
+                || dynamics.num_actions() == labeller.num_actions(),
             "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
             models.dynamics.key(),
             dynamics.num_actions(),
@@ -92,7 +96,18 @@ impl WorldModel for Trained {
     }
 
     fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
-        let data = self.dynamics.rollout(&prompt.data, &actions.data, prompt.batch, &self.sampler, seed)?;
-        Ok(Tokens { batch: prompt.batch, frames: actions.steps + 1, per_frame: prompt.per_frame, data })
+        let data = self.dynamics.rollout(
+            &prompt.data,
+            &actions.data,
+            prompt.batch,
+            &self.sampler,
+            seed,
+        )?;
+        Ok(Tokens {
+            batch: prompt.batch,
+            frames: actions.steps + 1,
+            per_frame: prompt.per_frame,
+            data,
+        })
     }
 }

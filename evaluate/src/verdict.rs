@@ -54,9 +54,11 @@ pub fn cards(report: &Report) -> Vec<Card> {
 }
 
 fn control(h: &Headline) -> [Card; 2] {
-    let (random, timing) = (above(h.delta_psnr_db_ci95, 0.0), above(h.delta_psnr_time_shuffled_db_ci95, 0.0));
+    let (random, timing) =
+        (above(h.delta_psnr_db_ci95, 0.0), above(h.delta_psnr_time_shuffled_db_ci95, 0.0));
     // Control shows in both numbers: timing alone may be chance.
-    let shuffled = if timing == Mood::Good && random != Mood::Good { Mood::Unclear } else { timing };
+    let shuffled =
+        if timing == Mood::Good && random != Mood::Good { Mood::Unclear } else { timing };
     [
         Card {
             title: format!("ΔPSNR at t = {}, random actions", h.t),
@@ -82,8 +84,12 @@ fn control(h: &Headline) -> [Card; 2] {
                 (Mood::Good, Mood::Good) => {
                     "It matters when an action happens: this is control, not a label of the clip."
                 }
-                (Mood::Good, _) => "Timing matters, yet random actions do about as well: weak evidence of control.",
-                (_, Mood::Good) => "Actions may only say what the clip looks like, not what happens in it.",
+                (Mood::Good, _) => {
+                    "Timing matters, yet random actions do about as well: weak evidence of control."
+                }
+                (_, Mood::Good) => {
+                    "Actions may only say what the clip looks like, not what happens in it."
+                }
                 _ => "The interval holds zero, or lies below: no proof of control.",
             },
             meaning: "The same, against the clip's own actions in another order. Actions that merely encode the level's look score \
@@ -95,11 +101,25 @@ fn control(h: &Headline) -> [Card; 2] {
 fn agreements(agreement: &ActionAgreement) -> Vec<Card> {
     let a = agreement;
     let mut cards = vec![
-        nmi("Agreement with the true action (NMI)", a.nmi, a.nmi_ci95, a.nmi_shuffled, a.nmi_shuffled_p95),
+        nmi(
+            "Agreement with the true action (NMI)",
+            a.nmi,
+            a.nmi_ci95,
+            a.nmi_shuffled,
+            a.nmi_shuffled_p95,
+        ),
         accuracy("True action named right", a.accuracy, a.accuracy_ci95, a.accuracy_baseline),
     ];
-    if let (Some(value), Some(mean), Some(p95)) = (a.effect_nmi, a.effect_nmi_shuffled, a.effect_nmi_shuffled_p95) {
-        cards.push(nmi("Agreement with the true movement (NMI)", value, a.effect_nmi_ci95, mean, p95));
+    if let (Some(value), Some(mean), Some(p95)) =
+        (a.effect_nmi, a.effect_nmi_shuffled, a.effect_nmi_shuffled_p95)
+    {
+        cards.push(nmi(
+            "Agreement with the true movement (NMI)",
+            value,
+            a.effect_nmi_ci95,
+            mean,
+            p95,
+        ));
     }
     if let (Some(value), Some(baseline)) = (a.effect_accuracy, a.effect_accuracy_baseline) {
         cards.push(accuracy("True movement named right", value, a.effect_accuracy_ci95, baseline));
@@ -127,13 +147,17 @@ fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64) -> 
 
 /// Held actions must do more alike, from everywhere, than actions exchanged at random.
 fn consistency(c: &Consistency) -> Card {
-    let mood = if c.explained <= c.shuffled_p95 { Mood::Bad } else { above(c.explained_ci95, c.shuffled_p95) };
+    let mood = if c.explained <= c.shuffled_p95 {
+        Mood::Bad
+    } else {
+        above(c.explained_ci95, c.shuffled_p95)
+    };
     Card {
         title: "Same action, same effect".into(),
         value: percent(c.explained),
-        interval: c
-            .explained_ci95
-            .map_or_else(no_interval, |[lo, hi]| format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))),
+        interval: c.explained_ci95.map_or_else(no_interval, |[lo, hi]| {
+            format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))
+        }),
         baseline: format!(
             "actions exchanged {}, at most {} in 95 of 100",
             percent(c.shuffled),
@@ -155,7 +179,9 @@ fn accuracy(title: &str, value: f64, ci95: Option<Interval>, baseline: f64) -> C
     Card {
         title: title.into(),
         value: percent(value),
-        interval: ci95.map_or_else(no_interval, |[lo, hi]| format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))),
+        interval: ci95.map_or_else(no_interval, |[lo, hi]| {
+            format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))
+        }),
         baseline: format!("always the commonest {}", percent(baseline)),
         mood,
         verdict: match mood {
@@ -190,9 +216,15 @@ fn distance(d: &Distance) -> Card {
         ),
         mood,
         verdict: match mood {
-            Mood::Good => "Generated clips are about as close to real ones as real ones are to each other.",
-            Mood::Unclear => "Generated clips differ from real ones, less than clips that stand still do.",
-            Mood::Bad => "Real clips that stand still are closer to real ones than generated clips are.",
+            Mood::Good => {
+                "Generated clips are about as close to real ones as real ones are to each other."
+            }
+            Mood::Unclear => {
+                "Generated clips differ from real ones, less than clips that stand still do."
+            }
+            Mood::Bad => {
+                "Real clips that stand still are closer to real ones than generated clips are."
+            }
         },
         meaning: if d.comparable_with_fvd {
             "How far generated clips are from real ones as a whole, by features of I3D; 0 is no difference. It grows as clips \
@@ -231,7 +263,8 @@ fn tokenizer(t: &Tokenizer) -> [Card; 3] {
         _ if t.psnr_gain_db <= 0.0 => Mood::Bad,
         _ => Mood::Unclear,
     };
-    let similar = if t.ssim <= t.ssim_baseline { Mood::Bad } else { above(t.ssim_ci95, t.ssim_baseline) };
+    let similar =
+        if t.ssim <= t.ssim_baseline { Mood::Bad } else { above(t.ssim_ci95, t.ssim_baseline) };
     let usage = usage(t.codes_used, t.codebook_size, t.perplexity);
     [
         Card {
@@ -327,7 +360,9 @@ fn percent(value: f64) -> String {
 }
 
 fn interval(ci95: Option<Interval>, digits: usize) -> String {
-    ci95.map_or_else(no_interval, |[lo, hi]| format!("95\u{a0}%: {lo:.digits$} to {hi:.digits$}").replace('-', "−"))
+    ci95.map_or_else(no_interval, |[lo, hi]| {
+        format!("95\u{a0}%: {lo:.digits$} to {hi:.digits$}").replace('-', "−")
+    })
 }
 
 fn no_interval() -> String {
@@ -354,7 +389,11 @@ mod tests {
     /// Catches: praise for clips that are far from real ones, or for a distance that a still picture would beat.
     #[test]
     fn a_distance_is_judged_by_its_floor_and_by_standing_still() {
-        let with = |frechet: f64, half_generated: f64| Distance { frechet, half_generated, ..crate::fake::distance() };
+        let with = |frechet: f64, half_generated: f64| Distance {
+            frechet,
+            half_generated,
+            ..crate::fake::distance()
+        };
         assert_eq!(distance(&with(3.0, 3.5)).mood, Mood::Good);
         assert_eq!(distance(&with(8.0, 9.0)).mood, Mood::Unclear);
         let bad = distance(&with(25.0, 26.0));

@@ -32,7 +32,8 @@ pub struct Choice {
 pub fn choose(candidates: &[Candidate], count: usize, seed: u64) -> Vec<Choice> {
     let mut sources: BTreeMap<&str, Vec<Vec<Choice>>> = BTreeMap::new();
     for (clip, candidate) in candidates.iter().enumerate() {
-        let mut windows: Vec<Choice> = candidate.firsts.iter().map(|&first| Choice { clip, first }).collect();
+        let mut windows: Vec<Choice> =
+            candidate.firsts.iter().map(|&first| Choice { clip, first }).collect();
         windows.shuffle(&mut stream(seed, Purpose::Windows, clip));
         sources.entry(&candidate.source).or_default().push(windows);
     }
@@ -45,7 +46,9 @@ pub fn choose(candidates: &[Candidate], count: usize, seed: u64) -> Vec<Choice> 
 /// The first of each list, then the second of each, and so on until all are empty.
 fn in_turn(lists: &[Vec<Choice>]) -> Vec<Choice> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
-    (0..longest).flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank)).copied()).collect()
+    (0..longest)
+        .flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank)).copied())
+        .collect()
 }
 
 #[cfg(test)]
@@ -57,7 +60,13 @@ mod tests {
             source: source.into(),
             firsts: (0..windows).map(|w| w * 16).collect(),
         };
-        vec![clip("long", 10), clip("long", 10), clip("long", 10), clip("short", 10), clip("tiny", 1)]
+        vec![
+            clip("long", 10),
+            clip("long", 10),
+            clip("long", 10),
+            clip("short", 10),
+            clip("tiny", 1),
+        ]
     }
 
     #[test]

@@ -74,15 +74,21 @@ impl Work<'_> {
         if !kept.is_empty() {
             let count: usize = kept.iter().map(Range::len).sum();
             tracing::info!("evaluate: {count} of {} windows are measured already", windows.len());
-            progress.found(kept.into_iter().map(|batch| settings.work(batch)).sum::<usize>() as u64);
+            progress
+                .found(kept.into_iter().map(|batch| settings.work(batch)).sum::<usize>() as u64);
         }
         let watch = Measuring { work: self, progress, gathering, parts };
         let &Work { load, mean_frame, frame_distance, .. } = self;
         let material = Material { windows, load, mean_frame, frame_distance };
-        let Some(found) = measure(self.model, &material, settings, &watch)? else { return Ok(None) };
+        let Some(found) = measure(self.model, &material, settings, &watch)? else {
+            return Ok(None);
+        };
         watch.progress.finish();
-        let timing = Reading { progress: Progress::new("speed", speed::WORK as u64), stop: self.stop };
-        let Some(speed) = speed(self.model, &material, settings, self.device, &timing)? else { return Ok(None) };
+        let timing =
+            Reading { progress: Progress::new("speed", speed::WORK as u64), stop: self.stop };
+        let Some(speed) = speed(self.model, &material, settings, self.device, &timing)? else {
+            return Ok(None);
+        };
         timing.progress.finish();
         let rows = watch.rows(0, &found.scores);
         let draws = Draws { bootstrap: self.bootstrap, seed: settings.seed };
@@ -130,7 +136,9 @@ struct Measuring<'a> {
 impl Measuring<'_> {
     /// The rows of the windows from position `first` on, whose clips were generated.
     fn rows(&self, first: usize, scores: &[WindowScores]) -> Vec<MeasuredWindow> {
-        let features = |index| self.gathering.as_ref().map_or_else(Vec::new, |gathering| gathering.features(index));
+        let features = |index| {
+            self.gathering.as_ref().map_or_else(Vec::new, |gathering| gathering.features(index))
+        };
         let windows = self.work.windows.iter().enumerate().skip(first);
         windows
             .zip(scores)

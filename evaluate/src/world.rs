@@ -67,7 +67,10 @@ impl Tokens {
     /// The first `frames` frames of every window.
     #[must_use]
     pub fn prefix(&self, frames: usize) -> Tokens {
-        let data = (0..self.batch).flat_map(|b| &self.window(b)[..frames * self.per_frame]).copied().collect();
+        let data = (0..self.batch)
+            .flat_map(|b| &self.window(b)[..frames * self.per_frame])
+            .copied()
+            .collect();
         Tokens { batch: self.batch, frames, per_frame: self.per_frame, data }
     }
 
@@ -176,7 +179,10 @@ impl Checked<'_> {
     /// # Errors
     /// The model's own, or an answer that does not fit the question.
     pub fn infer_actions(&self, video: &Video) -> Result<Actions> {
-        let actions = self.0.infer_actions(video).context("the latent action model could not read a window")?;
+        let actions = self
+            .0
+            .infer_actions(video)
+            .context("the latent action model could not read a window")?;
         ensure!(
             actions.batch == video.batch
                 && actions.steps + 1 == video.frames
@@ -199,9 +205,14 @@ impl Checked<'_> {
     /// # Errors
     /// The model's own, or an answer that does not fit the question.
     pub fn rollout(&self, prompt: &Tokens, actions: &Actions, seed: u64) -> Result<Tokens> {
-        let tokens = self.0.rollout(prompt, actions, seed).context("the dynamics model could not continue a window")?;
+        let tokens = self
+            .0
+            .rollout(prompt, actions, seed)
+            .context("the dynamics model could not continue a window")?;
         ensure!(
-            tokens.batch == prompt.batch && tokens.frames == actions.steps + 1 && tokens.per_frame == prompt.per_frame,
+            tokens.batch == prompt.batch
+                && tokens.frames == actions.steps + 1
+                && tokens.per_frame == prompt.per_frame,
             "the dynamics model returned {}×{}×{} tokens, expected {}×{}×{}: it was trained for another tokenizer; \
              train it on this tokenizer's tokens",
             tokens.batch,

@@ -18,8 +18,19 @@ use std::path::{Path, PathBuf};
 use crate::effect;
 
 /// Columns that are neither actions nor keys.
-const OTHER_COLUMNS: [&str; 11] =
-    ["frame", "time_s", "time", "reward", "done", "level_seed", "dx", "dy", "effect", "effect_name", "action_name"];
+const OTHER_COLUMNS: [&str; 11] = [
+    "frame",
+    "time_s",
+    "time",
+    "reward",
+    "done",
+    "level_seed",
+    "dx",
+    "dy",
+    "effect",
+    "effect_name",
+    "action_name",
+];
 const MAX_KEYS: usize = 8;
 /// What an empty set of keys is called.
 const NO_KEYS: &str = "noop";
@@ -76,7 +87,8 @@ impl Sidecar {
     /// The class of the displacement between two sampled frames.
     pub fn effect(&self, rows: &Range<usize>) -> Option<u8> {
         let moves = self.moves.as_ref()?;
-        let rows = rows.start.min(moves.len())..rows.end.clamp(rows.start.min(moves.len()), moves.len());
+        let rows =
+            rows.start.min(moves.len())..rows.end.clamp(rows.start.min(moves.len()), moves.len());
         let (dx, dy) = moves[rows].iter().fold((0.0, 0.0), |(x, y), (dx, dy)| (x + dx, y + dy));
         Some(effect::class(dx, dy))
     }
@@ -130,7 +142,10 @@ impl<'a> Table<'a> {
         for (expected, (line, row)) in self.rows.iter().enumerate() {
             let cell = row.get(column).unwrap_or("");
             if cell.parse() != Ok(expected) {
-                return Err(self.error(*line, format!("frame is `{cell}`, but this is the row of frame {expected}")));
+                return Err(self.error(
+                    *line,
+                    format!("frame is `{cell}`, but this is the row of frame {expected}"),
+                ));
             }
         }
         Ok(())
@@ -146,13 +161,15 @@ impl<'a> Table<'a> {
                 actions.push(actions.last().copied().unwrap_or(0));
                 continue;
             }
-            let action: u8 = cell
-                .parse()
-                .map_err(|_| self.error(*line, format!("action is `{cell}`, not a number from 0 to 255")))?;
+            let action: u8 = cell.parse().map_err(|_| {
+                self.error(*line, format!("action is `{cell}`, not a number from 0 to 255"))
+            })?;
             for missing in names.len()..=usize::from(action) {
                 names.push(missing.to_string());
             }
-            if let Some(name) = name_column.and_then(|column| row.get(column)).filter(|name| !name.is_empty()) {
+            if let Some(name) =
+                name_column.and_then(|column| row.get(column)).filter(|name| !name.is_empty())
+            {
                 name.clone_into(&mut names[usize::from(action)]);
             }
             actions.push(action);
@@ -179,7 +196,12 @@ impl<'a> Table<'a> {
         }
         keys.sort_by_key(|(name, _)| *name);
         let actions = (0..self.rows.len())
-            .map(|row| keys.iter().enumerate().map(|(bit, (_, pressed))| u8::from(pressed[row]) << bit).sum())
+            .map(|row| {
+                keys.iter()
+                    .enumerate()
+                    .map(|(bit, (_, pressed))| u8::from(pressed[row]) << bit)
+                    .sum()
+            })
             .collect();
         let names = (0..1_usize << keys.len())
             .map(|set| {
@@ -219,9 +241,14 @@ impl<'a> Table<'a> {
                 return Ok(0.0);
             }
             let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
-            number.ok_or_else(|| self.error(line, format!("{} is `{cell}`, not a number", self.header[column])))
+            number.ok_or_else(|| {
+                self.error(line, format!("{} is `{cell}`, not a number", self.header[column]))
+            })
         };
-        self.rows.iter().map(|(line, row)| Ok((number(*line, row, dx)?, number(*line, row, dy)?))).collect()
+        self.rows
+            .iter()
+            .map(|(line, row)| Ok((number(*line, row, dx)?, number(*line, row, dy)?)))
+            .collect()
     }
 
     fn column(&self, name: &str) -> Option<usize> {
@@ -238,7 +265,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Sidecar, String> {
-        Sidecar::parse(Path::new("x.actions.csv"), text.as_bytes()).map_err(|error| error.to_string())
+        Sidecar::parse(Path::new("x.actions.csv"), text.as_bytes())
+            .map_err(|error| error.to_string())
     }
 
     /// Would catch a name that sticks to the wrong number, and a last row that stops the reader.
@@ -254,10 +282,13 @@ mod tests {
     /// Would catch numbers that depend on the order of columns: two files of one game would disagree.
     #[test]
     fn keys_are_numbered_by_name() {
-        let one = parse("frame,time_s,Left,Right,space\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n").unwrap();
-        let other = parse("frame,time_s,space,Right,Left\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n").unwrap();
+        let one = parse("frame,time_s,Left,Right,space\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n")
+            .unwrap();
+        let other = parse("frame,time_s,space,Right,Left\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n")
+            .unwrap();
         assert_eq!(one, other);
-        let names: Vec<&str> = one.actions.iter().map(|&action| one.names[usize::from(action)].as_str()).collect();
+        let names: Vec<&str> =
+            one.actions.iter().map(|&action| one.names[usize::from(action)].as_str()).collect();
         assert_eq!(names, ["Left+space", "Right", "noop"]);
     }
 
@@ -287,7 +318,10 @@ mod tests {
             ("frame,action\n0,\u{fffd}\n", "line 2: action is"),
         ] {
             let error = parse(text).unwrap_err();
-            assert!(error.contains("x.actions.csv") && error.contains(expected), "{text:?}: {error}");
+            assert!(
+                error.contains("x.actions.csv") && error.contains(expected),
+                "{text:?}: {error}"
+            );
         }
         let binary = Table::read(Path::new("x"), &b"frame,action\n0,\xff\xfe\n"[..]);
         assert!(binary.is_err());

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{CLIPS_FORMAT, ClipRow, Error, Manifest, SourceRow, read_clip_rows, read_sources, tables};
+use genie_shards::{
+    CLIPS_FORMAT, ClipRow, Error, Manifest, SourceRow, read_clip_rows, read_sources, tables,
+};
 use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 use serde_json::json;
@@ -36,7 +38,10 @@ pub fn config_key(data: &DataConfig, config: &IngestConfig) -> Key {
         "min_frames": config.min_frames,
         "held_out": data.held_out,
     });
-    Key::builder("ingest", CODE_FORMAT).config(&decides).input("clips_format", CLIPS_FORMAT).finish()
+    Key::builder("ingest", CODE_FORMAT)
+        .config(&decides)
+        .input("clips_format", CLIPS_FORMAT)
+        .finish()
 }
 
 /// The work key of a source: the config's, and of its sidecar if it has one.
@@ -97,15 +102,22 @@ impl Catalogue {
     /// The content of a file that has not been written to since it was read.
     pub fn content(&self, path: &str, stamp: Stamp) -> Option<&str> {
         let same = |row: &&SourceRow| {
-            !row.source_id.is_empty() && (Stamp { bytes: row.bytes, modified_ns: row.modified_ns }) == stamp
+            !row.source_id.is_empty()
+                && (Stamp { bytes: row.bytes, modified_ns: row.modified_ns }) == stamp
         };
         self.of_path(path).find(same).map(|row| row.source_id.as_str())
     }
 
     /// Sources whose rows are not to stay: made with another config, or (where the very file was found again) with another
     /// sidecar, or judged by other words with another outcome.
-    pub fn outdated(&self, config_key: &Key, sources: &[Source], rules: &MetadataRules) -> HashSet<String> {
-        let other_config = |row: &&SourceRow| row.ingest_key.split('-').next() != Some(config_key.as_str());
+    pub fn outdated(
+        &self,
+        config_key: &Key,
+        sources: &[Source],
+        rules: &MetadataRules,
+    ) -> HashSet<String> {
+        let other_config =
+            |row: &&SourceRow| row.ingest_key.split('-').next() != Some(config_key.as_str());
         let mut outdated: HashSet<String> =
             self.rows.iter().filter(other_config).map(|row| row.source_id.clone()).collect();
         for source in sources {
@@ -123,17 +135,22 @@ impl Catalogue {
 
     /// Sources that were rejected for one of these reasons.
     pub fn rejected_for(&self, reasons: &[Reason]) -> impl Iterator<Item = String> {
-        let is_one = |row: &&SourceRow| reasons.iter().any(|reason| row.reason.as_deref() == Some(reason.code()));
+        let is_one = |row: &&SourceRow| {
+            reasons.iter().any(|reason| row.reason.as_deref() == Some(reason.code()))
+        };
         self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
     }
 
     /// The rows as they are to stay, given the files that were found: with today's stamps, keys and, where a file was moved, path;
     /// and without what was said of a path before there was a usable file. `None` where that changes nothing.
     pub fn freshened(&self, sources: &[Source]) -> Option<Vec<SourceRow>> {
-        let found: HashMap<String, &Source> = sources.iter().map(|source| (source.shown_path(), source)).collect();
+        let found: HashMap<String, &Source> =
+            sources.iter().map(|source| (source.shown_path(), source)).collect();
         let elsewhere: HashMap<&str, &Source> = sources
             .iter()
-            .filter(|source| !source.id.is_empty() && self.row_of(&source.shown_path(), &source.id).is_none())
+            .filter(|source| {
+                !source.id.is_empty() && self.row_of(&source.shown_path(), &source.id).is_none()
+            })
             .map(|source| (source.id.as_str(), source))
             .collect();
         let mut rows = self.rows.clone();
@@ -147,8 +164,10 @@ impl Catalogue {
                 (row.bytes, row.modified_ns) = (source.stamp.bytes, source.stamp.modified_ns);
                 row.metadata_key.clone_from(&source.metadata_key);
             }
-            let outlived = row.source_id.is_empty() || row.reason.as_deref() == Some(Reason::Changed.code());
-            let still = source.reject.as_ref().map(|reject| source.rejected(source.row(), reject).reason);
+            let outlived =
+                row.source_id.is_empty() || row.reason.as_deref() == Some(Reason::Changed.code());
+            let still =
+                source.reject.as_ref().map(|reject| source.rejected(source.row(), reject).reason);
             !outlived || still == Some(row.reason.clone())
         });
         (rows != self.rows).then_some(rows)

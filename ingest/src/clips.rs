@@ -73,8 +73,10 @@ impl<'a> Cutter<'a> {
 
     /// The last clips; `native_frames` is how many frames the source has.
     pub fn finish(mut self, native_frames: usize) -> Vec<Cut> {
-        let labels: Vec<bool> = self.shots.take().map(|shots| shots.finish().collect()).unwrap_or_default();
-        let mut cuts: Vec<Cut> = labels.into_iter().filter_map(|begins_shot| self.place(begins_shot)).collect();
+        let labels: Vec<bool> =
+            self.shots.take().map(|shots| shots.finish().collect()).unwrap_or_default();
+        let mut cuts: Vec<Cut> =
+            labels.into_iter().filter_map(|begins_shot| self.place(begins_shot)).collect();
         cuts.extend(self.cut(native_frames));
         cuts
     }
@@ -97,7 +99,8 @@ impl<'a> Cutter<'a> {
         let (first, last) = (kept.first()?.pts, kept.last()?.pts);
         let config = self.config;
         let ends = kept.iter().skip(1).map(|frame| frame.native).chain([next_native]);
-        let rows: Vec<_> = kept.iter().zip(ends).map(|(frame, end)| frame.native..end.max(frame.native)).collect();
+        let rows: Vec<_> =
+            kept.iter().zip(ends).map(|(frame, end)| frame.native..end.max(frame.native)).collect();
         let frames = Frames {
             t: kept.len(),
             height: config.height as usize,
@@ -139,7 +142,8 @@ impl<'a> Cutter<'a> {
             color_range: track.colour.range.clone(),
             color_transfer: track.colour.transfer.clone(),
             rotation: track.rotation,
-            corrupt_frames: u32::try_from(kept.iter().filter(|frame| frame.corrupt).count()).unwrap_or(u32::MAX),
+            corrupt_frames: u32::try_from(kept.iter().filter(|frame| frame.corrupt).count())
+                .unwrap_or(u32::MAX),
             actions: sidecar.map(|sidecar| rows.iter().map(|rows| sidecar.action(rows)).collect()),
             action_names: sidecar.map(|sidecar| sidecar.names.clone()),
             effect_names: effects.is_some().then(|| effect::NAMES.map(str::to_owned).to_vec()),
@@ -160,10 +164,17 @@ fn clip_id(
     native: Option<usize>,
     config: &IngestConfig,
 ) -> String {
-    let (aspect, crop) = (config.aspect.name(), track.crop.map(|crop| (crop.x, crop.y, crop.width, crop.height)));
+    let (aspect, crop) =
+        (config.aspect.name(), track.crop.map(|crop| (crop.x, crop.y, crop.width, crop.height)));
     let turned = format!("rotate {} mirror {}", track.rotation, track.mirrored);
-    let transform = format!("rgb24 {aspect} {crop:?} {}x{} fps {} {turned}", config.width, config.height, config.fps);
-    let name = format!("{source_id} stream {} frame {native:?} pts {start} {end} {transform}", track.stream);
+    let transform = format!(
+        "rgb24 {aspect} {crop:?} {}x{} fps {} {turned}",
+        config.width, config.height, config.fps
+    );
+    let name = format!(
+        "{source_id} stream {} frame {native:?} pts {start} {end} {transform}",
+        track.stream
+    );
     let mut id = blake3::hash(name.as_bytes()).to_hex().to_string();
     id.truncate(32);
     id

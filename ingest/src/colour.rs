@@ -119,7 +119,8 @@ impl Conversion {
             _ if frame.height >= 720 => SWS_BT709,
             _ => SWS_BT601,
         };
-        let full_by_format = pixel_format_name(frame.pixel_format).is_some_and(|name| name.starts_with("yuvj"));
+        let full_by_format =
+            pixel_format_name(frame.pixel_format).is_some_and(|name| name.starts_with("yuvj"));
         Self {
             sws_matrix,
             full_range: frame.range == 2 || full_by_format,
@@ -162,7 +163,9 @@ mod tests {
     /// Would catch HDR that is shown as if it were SDR, and SDR in BT.2020 that is darkened.
     #[test]
     fn only_hdr_is_mapped() {
-        let hdr = |transfer, primaries| Conversion::of(&Properties { transfer, primaries, ..frame(2160, 9, 1) }).hdr;
+        let hdr = |transfer, primaries| {
+            Conversion::of(&Properties { transfer, primaries, ..frame(2160, 9, 1) }).hdr
+        };
         assert_eq!(hdr(PQ, 9), Some(Hdr { transfer: HdrTransfer::Pq, wide: true }));
         assert_eq!(hdr(HLG, 1), Some(Hdr { transfer: HdrTransfer::Hlg, wide: false }));
         assert_eq!(hdr(14, 9), None);

@@ -137,7 +137,14 @@ impl Default for MetadataRules {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         Self {
             title_any: Vec::new(),
-            text_any: words(&["speedrun", "playthrough", "walkthrough", "longplay", "gameplay", "let's play"]),
+            text_any: words(&[
+                "speedrun",
+                "playthrough",
+                "walkthrough",
+                "longplay",
+                "gameplay",
+                "let's play",
+            ]),
             title_none: words(&["movie", "unboxing", "trailer", "reaction", "review"]),
         }
     }
@@ -166,7 +173,9 @@ impl Section for IngestConfig {
         }
         let DecoderLimits { memory_mb, silence_s, total_s } = self.decoder;
         if memory_mb < 256 || silence_s == 0 || total_s == 0 {
-            return Err("decoder: memory_mb is at least 256, silence_s and total_s are at least 1".into());
+            return Err(
+                "decoder: memory_mb is at least 256, silence_s and total_s are at least 1".into()
+            );
         }
         if !(self.clip_seconds > 0.0 && self.clip_frames() >= self.min_frames as usize) {
             return Err(format!(
@@ -180,7 +189,11 @@ impl Section for IngestConfig {
 
 impl IngestConfig {
     /// Frames of a whole clip.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; checked to be positive")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates; checked to be positive"
+    )]
     pub fn clip_frames(&self) -> usize {
         (self.clip_seconds * self.fps).round() as usize
     }

@@ -32,7 +32,11 @@ impl Copies {
                 && distance(&known.fingerprint, &clip.scores.fingerprint) <= NEAR
                 && known.source_id != clip.source_id
         };
-        self.known.par_iter().with_min_len(4096).find_first(same).map(|known| known.clip_id.as_str())
+        self.known
+            .par_iter()
+            .with_min_len(4096)
+            .find_first(same)
+            .map(|known| known.clip_id.as_str())
     }
 
     /// Notes a clip that is no copy.

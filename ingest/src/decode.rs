@@ -126,12 +126,21 @@ impl From<Stopped> for Failure {
 pub fn init(remarks: bool) {
     // It fails in no version that this builds against, and nothing here depends on it.
     let _ = ffmpeg::init();
-    ffmpeg::util::log::set_level(if remarks { ffmpeg::log::Level::Verbose } else { ffmpeg::log::Level::Quiet });
+    ffmpeg::util::log::set_level(if remarks {
+        ffmpeg::log::Level::Verbose
+    } else {
+        ffmpeg::log::Level::Quiet
+    });
 }
 
 /// Decodes a video, with so many of FFmpeg's threads, and tells `sink` of each sampled frame. What comes out of a sound file does
 /// not depend on the threads; of a damaged one it may, and then the summary says that it is damaged.
-pub fn decode(path: &Path, config: &IngestConfig, threads: usize, sink: &mut Sink<'_>) -> Result<Summary, Failure> {
+pub fn decode(
+    path: &Path,
+    config: &IngestConfig,
+    threads: usize,
+    sink: &mut Sink<'_>,
+) -> Result<Summary, Failure> {
     let mut edges = Edges::Look;
     loop {
         match sample(path, config, threads, edges, sink) {
@@ -157,7 +166,11 @@ fn sample(
 }
 
 /// What is left of borders after a look at the video's key frames.
-fn lasting(path: &Path, mut borders: Borders, sink: &mut Sink<'_>) -> Result<Option<Rectangle>, Failure> {
+fn lasting(
+    path: &Path,
+    mut borders: Borders,
+    sink: &mut Sink<'_>,
+) -> Result<Option<Rectangle>, Failure> {
     let mut source = Source::open(path, 1)?;
     every_frame(&mut source, &mut KeyFrames { borders: &mut borders, sink })?;
     Ok(borders.crop())

@@ -19,9 +19,9 @@ use crate::reject::{Reason, Reject};
 
 /// Endings of video files. `m4a` is here because it is an MP4 like others, and whether it has pictures is not in its name.
 const ENDINGS: [&str; 38] = [
-    "mp4", "m4v", "m4a", "mov", "qt", "mkv", "webm", "avi", "divx", "flv", "f4v", "mpg", "mpeg", "m1v", "m2v", "vob",
-    "ts", "m2ts", "mts", "3gp", "3g2", "wmv", "asf", "ogv", "ogg", "gif", "apng", "h263", "h264", "264", "h265", "265",
-    "hevc", "ivf", "obu", "y4m", "mxf", "nut",
+    "mp4", "m4v", "m4a", "mov", "qt", "mkv", "webm", "avi", "divx", "flv", "f4v", "mpg", "mpeg",
+    "m1v", "m2v", "vob", "ts", "m2ts", "mts", "3gp", "3g2", "wmv", "asf", "ogv", "ogg", "gif",
+    "apng", "h263", "h264", "264", "h265", "265", "hevc", "ivf", "obu", "y4m", "mxf", "nut",
 ];
 /// How deep lists may name lists.
 const MAX_LISTS: u32 = 8;
@@ -62,8 +62,9 @@ impl Search {
         } else if let Some(list) = entry.as_bytes().strip_prefix(b"@") {
             self.list(&base.join(OsStr::from_bytes(list)), lists)?;
         } else if let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '['])) {
-            let matches = glob::glob(pattern)
-                .with_context(|| format!("data.videos: `{pattern}` is neither a file nor a valid glob pattern"))?;
+            let matches = glob::glob(pattern).with_context(|| {
+                format!("data.videos: `{pattern}` is neither a file nor a valid glob pattern")
+            })?;
             // A directory that may not be read matches nothing.
             for path in matches.filter_map(Result::ok).filter(|path| !is_hidden(path)) {
                 self.path(&path, false);
@@ -76,9 +77,13 @@ impl Search {
 
     fn list(&mut self, list: &Path, lists: u32) -> Result<()> {
         if lists >= MAX_LISTS {
-            bail!("data.videos: {} is a list of lists of lists …: does it name itself?", list.display());
+            bail!(
+                "data.videos: {} is a list of lists of lists …: does it name itself?",
+                list.display()
+            );
         }
-        let text = fs::read(list).with_context(|| format!("data.videos: cannot read the list {}", list.display()))?;
+        let text = fs::read(list)
+            .with_context(|| format!("data.videos: cannot read the list {}", list.display()))?;
         let base = list.parent().unwrap_or(Path::new("")).to_owned();
         for line in text.split(|&byte| byte == b'\n') {
             let line = line.trim_ascii();
@@ -196,7 +201,10 @@ mod tests {
         let found = discover(&entries).unwrap();
         let name = |found: &Found| {
             let path = found.path.strip_prefix(place.path()).unwrap().display().to_string();
-            found.reject.as_ref().map_or(path.clone(), |reject| format!("{path}: {}", reject.reason.code()))
+            found
+                .reject
+                .as_ref()
+                .map_or(path.clone(), |reject| format!("{path}: {}", reject.reason.code()))
         };
         found.iter().map(name).collect()
     }
@@ -204,8 +212,16 @@ mod tests {
     /// Would catch sidecars, hidden files and text taken for videos, and an order that depends on the file system.
     #[test]
     fn a_directory_is_searched() {
-        let files =
-            ["b/z.MP4", "b/a.webm", "a.mkv", "a.actions.csv", ".hidden.mp4", ".git/x.mp4", "noend", "b/readme.txt"];
+        let files = [
+            "b/z.MP4",
+            "b/a.webm",
+            "a.mkv",
+            "a.actions.csv",
+            ".hidden.mp4",
+            ".git/x.mp4",
+            "noend",
+            "b/readme.txt",
+        ];
         assert_eq!(find(&files, &[""], |_| ()), ["a.mkv", "b/a.webm", "b/z.MP4", "noend"]);
     }
 
@@ -226,7 +242,9 @@ mod tests {
         let files = ["a[1].mp4", "a1.mp4", "b.mp4", "sub/c.dat", "list.txt"];
         assert_eq!(find(&files, &["a[1].mp4"], |_| ()), ["a[1].mp4"]);
         assert_eq!(find(&files, &["a*"], |_| ()), ["a1.mp4", "a[1].mp4"]);
-        let list = |place: &Path| fs::write(place.join("list.txt"), "# mine\nb.mp4\n\nsub/c.dat\ngone.mp4\n").unwrap();
+        let list = |place: &Path| {
+            fs::write(place.join("list.txt"), "# mine\nb.mp4\n\nsub/c.dat\ngone.mp4\n").unwrap()
+        };
         assert_eq!(find(&files, &["@list.txt"], list), ["b.mp4", "gone.mp4: missing", "sub/c.dat"]);
     }
 }

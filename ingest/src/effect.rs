@@ -8,7 +8,8 @@
 const STILL: f64 = 0.5;
 
 /// Names of the classes: index = class.
-pub const NAMES: [&str; 9] = ["left+up", "left", "left+down", "up", "none", "down", "right+up", "right", "right+down"];
+pub const NAMES: [&str; 9] =
+    ["left+up", "left", "left+down", "up", "none", "down", "right+up", "right", "right+down"];
 
 /// The class of a displacement: `dx` grows to the right, `dy` downwards.
 pub fn class(dx: f64, dy: f64) -> u8 {

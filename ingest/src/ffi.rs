@@ -16,9 +16,9 @@ use std::path::Path;
 use std::ptr;
 
 use ffmpeg_next::ffi::{
-    AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize, av_pix_fmt_desc_get,
-    avformat_close_input, avformat_find_stream_info, avformat_open_input, sws_freeContext, sws_getCoefficients,
-    sws_getContext, sws_scale, sws_setColorspaceDetails,
+    AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize,
+    av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info, avformat_open_input,
+    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
 };
 use ffmpeg_next::packet::Ref as _;
 use ffmpeg_next::software::scaling::Flags;
@@ -50,7 +50,12 @@ pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {
     unsafe {
         let mut context = ptr::null_mut();
         let mut raw_options = options.disown();
-        let opened = avformat_open_input(&raw mut context, url.as_ptr(), ptr::null_mut(), &raw mut raw_options);
+        let opened = avformat_open_input(
+            &raw mut context,
+            url.as_ptr(),
+            ptr::null_mut(),
+            &raw mut raw_options,
+        );
         drop(Dictionary::own(raw_options));
         if opened < 0 {
             return Err(Error::from(opened));
@@ -77,7 +82,11 @@ pub fn container_matrix(stream: &Stream<'_>) -> i32 {
     // parameters; null is checked for all the same. The enum is a C int in memory and is read as such.
     unsafe {
         let parameters = (*stream.as_ptr()).codecpar;
-        if parameters.is_null() { 2 } else { (&raw const (*parameters).color_space).cast::<c_int>().read() }
+        if parameters.is_null() {
+            2
+        } else {
+            (&raw const (*parameters).color_space).cast::<c_int>().read()
+        }
     }
 }
 
@@ -190,7 +199,11 @@ impl Scaler {
         let shrinks = part.width >= out_width && part.lines >= out_height;
         let kernel = if shrinks { Flags::AREA } else { Flags::BICUBIC };
         let flags = kernel | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT;
-        let out = if view.deep { AVPixelFormat::AV_PIX_FMT_RGB48LE } else { AVPixelFormat::AV_PIX_FMT_RGB24 };
+        let out = if view.deep {
+            AVPixelFormat::AV_PIX_FMT_RGB48LE
+        } else {
+            AVPixelFormat::AV_PIX_FMT_RGB24
+        };
         // SAFETY: sizes are positive, formats are valid enum values, and the null pointers mean "no filters, no parameters".
         // The context is checked for null before use. The coefficient table is a static array of libswscale.
         unsafe {
@@ -211,7 +224,16 @@ impl Scaler {
             }
             let table = sws_getCoefficients(view.sws_matrix);
             // It fails only for formats that have no matrix (RGB to RGB), where there is nothing to set.
-            sws_setColorspaceDetails(context, table, c_int::from(view.full_range), table, 1, 0, 1 << 16, 1 << 16);
+            sws_setColorspaceDetails(
+                context,
+                table,
+                c_int::from(view.full_range),
+                table,
+                1,
+                0,
+                1 << 16,
+                1 << 16,
+            );
             Some(Self { context, view, part, width, height })
         }
     }
@@ -220,8 +242,8 @@ impl Scaler {
     /// swscale fails.
     pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
         let (found, source) = (properties(frame), self.view.frame);
-        let same =
-            (found.width, found.height, found.pixel_format) == (source.width, source.height, source.pixel_format);
+        let same = (found.width, found.height, found.pixel_format)
+            == (source.width, source.height, source.pixel_format);
         // SAFETY: only reads a pointer field of an allocated frame.
         if !same || unsafe { (*frame.as_ptr()).data[0].is_null() } {
             return None;
@@ -246,7 +268,8 @@ impl Scaler {
                 data[plane] = (*raw).data[plane].cast_const();
                 linesize[plane] = (*raw).linesize[plane];
                 if !data[plane].is_null() && (down, across) != (0, 0) {
-                    data[plane] = data[plane].offset(down as isize * linesize[plane] as isize + across);
+                    data[plane] =
+                        data[plane].offset(down as isize * linesize[plane] as isize + across);
                 }
                 linesize[plane] *= doubled;
             }

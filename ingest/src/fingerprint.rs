@@ -69,7 +69,8 @@ pub fn distance(a: &[u8], b: &[u8]) -> u32 {
         }
         different * 1000 / either.max(1)
     };
-    let ((edges_a, changes_a), (edges_b, changes_b)) = (a.split_at(EIGHTHS * 16), b.split_at(EIGHTHS * 16));
+    let ((edges_a, changes_a), (edges_b, changes_b)) =
+        (a.split_at(EIGHTHS * 16), b.split_at(EIGHTHS * 16));
     u32::midpoint(share(edges_a, edges_b), share(changes_a, changes_b))
 }
 
@@ -158,7 +159,8 @@ mod tests {
         let figure = plain(160, 90, [250, 240, 30]);
         let single_screen = |at: fn(usize) -> usize| {
             let figure = figure.clone();
-            of((0..80).map(move |i| world(1, 160, 90, 0, 0).over(&figure, at(i)..at(i) + 16, 30..60)))
+            of((0..80)
+                .map(move |i| world(1, 160, 90, 0, 0).over(&figure, at(i)..at(i) + 16, 30..60)))
         };
         assert!(between(single_screen(|i| i), single_screen(|i| 140 - i)) > NEAR);
     }

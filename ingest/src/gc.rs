@@ -22,11 +22,14 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let _lock = pipeline::lock(root)?;
-    let Collected { files, bytes, young } = collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
+    let Collected { files, bytes, young } =
+        collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
     for path in &files {
         println!("{path}");
     }
     let (how, count) = (if dry_run { "would remove" } else { "removed" }, files.len());
-    tracing::info!("gc: {how} {count} files of {bytes} bytes that nothing names; {young} more are too young");
+    tracing::info!(
+        "gc: {how} {count} files of {bytes} bytes that nothing names; {young} more are too young"
+    );
     Ok(Exit::Done)
 }

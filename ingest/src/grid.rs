@@ -117,7 +117,10 @@ mod tests {
         for (index, &time) in times.iter().enumerate() {
             let end = times[index.saturating_sub(1)].saturating_add(duration);
             let ticks = grid.advance(time, end);
-            shown.extend(std::iter::repeat_n(index.wrapping_sub(1), usize::try_from(ticks).unwrap()));
+            shown.extend(std::iter::repeat_n(
+                index.wrapping_sub(1),
+                usize::try_from(ticks).unwrap(),
+            ));
         }
         let ticks = grid.finish(end);
         shown.extend(std::iter::repeat_n(times.len() - 1, usize::try_from(ticks).unwrap()));

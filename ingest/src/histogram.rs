@@ -11,7 +11,9 @@ const WIDTH: usize = 50;
 
 /// The histogram of a column, or any number that SQL makes of the columns, over all clips: kept ones full, others light.
 pub fn histogram(root: &Utf8Path, score: &str) -> Result<String> {
-    let query = format!("select cast({score} as double) as score, kept from clips where {score} is not null");
+    let query = format!(
+        "select cast({score} as double) as score, kept from clips where {score} is not null"
+    );
     let values = Catalog::open(root)?.numbers_and_flags(&query)?;
     if values.iter().any(|(value, _)| !value.is_finite()) {
         bail!("`{score}` is not a finite number for every clip");
@@ -29,7 +31,11 @@ fn draw(score: &str, values: &[(f64, bool)]) -> String {
     let width = (most - least) / BINS as f64;
     let mut bins = [[0_usize; 2]; BINS];
     for &(value, kept) in values {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to the number of bins")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to the number of bins"
+        )]
         let bin = if width > 0.0 { ((value - least) / width) as usize } else { 0 };
         bins[bin.min(BINS - 1)][usize::from(kept)] += 1;
     }
@@ -39,7 +45,8 @@ fn draw(score: &str, values: &[(f64, bool)]) -> String {
         // At least one mark for what is there.
         let marks = |count: usize| (count * WIDTH).div_ceil(tallest);
         let bar = "█".repeat(marks(*full)) + &"░".repeat(marks(*light));
-        let _ = writeln!(text, "  {:>10.4}  {:>7}  {bar}", least + width * number as f64, light + full);
+        let _ =
+            writeln!(text, "  {:>10.4}  {:>7}  {bar}", least + width * number as f64, light + full);
     }
     let _ = writeln!(text, "  {most:>10.4}");
     text
@@ -55,7 +62,10 @@ mod tests {
         let mut values: Vec<(f64, bool)> = (0..1000).map(|n| (f64::from(n), n >= 500)).collect();
         values.push((999.0, true));
         let text = draw("motion", &values);
-        let counts: usize = text.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok()).sum();
+        let counts: usize = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok())
+            .sum();
         assert_eq!(counts, 1001);
         assert_eq!(text.lines().count(), 1 + 1 + BINS + 1);
         let one = draw("motion", &[(0.5, false)]);

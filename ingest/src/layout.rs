@@ -7,8 +7,8 @@
 use std::ffi::c_int;
 
 use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
-    AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB,
+    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM,
+    AV_PIX_FMT_FLAG_FLOAT, AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +41,11 @@ impl Component {
     pub fn level(&self, row: &[u8], index: usize) -> u8 {
         let at = index * self.step + self.offset;
         let byte = |at: usize| u32::from(row.get(at).copied().unwrap_or(0));
-        let word = if self.depth + self.shift > 8 { byte(at) | byte(at + 1) << 8 } else { byte(at) };
+        let word =
+            if self.depth + self.shift > 8 { byte(at) | byte(at + 1) << 8 } else { byte(at) };
         let sample = (word >> self.shift) & ((1 << self.depth) - 1);
-        let eight = if self.depth > 8 { sample >> (self.depth - 8) } else { sample << (8 - self.depth) };
+        let eight =
+            if self.depth > 8 { sample >> (self.depth - 8) } else { sample << (8 - self.depth) };
         u8::try_from(eight).unwrap_or(u8::MAX)
     }
 }
@@ -70,7 +72,9 @@ impl Layout {
                 step: usize::try_from(component.step).ok()?,
                 offset: usize::try_from(component.offset).ok()?,
                 shift: u32::try_from(component.shift).ok()?,
-                depth: u32::try_from(component.depth).ok().filter(|depth| (1..=16).contains(depth))?,
+                depth: u32::try_from(component.depth)
+                    .ok()
+                    .filter(|depth| (1..=16).contains(depth))?,
             })
         });
         let mut components = components.collect::<Option<Vec<_>>>()?;
@@ -147,19 +151,30 @@ impl Part {
             return Some(whole);
         }
         let layout = Layout::of(view.frame.pixel_format)?;
-        let (share_x, share_y) = (layout.chroma.0, layout.chroma.1 * if view.field.is_some() { 2 } else { 1 });
-        let within = crop.x.checked_add(crop.width)? <= width && crop.y.checked_add(crop.height)? <= height;
-        if !within || !crop.x.is_multiple_of(share_x) || !crop.y.is_multiple_of(share_y) || crop.width == 0 {
+        let (share_x, share_y) =
+            (layout.chroma.0, layout.chroma.1 * if view.field.is_some() { 2 } else { 1 });
+        let within =
+            crop.x.checked_add(crop.width)? <= width && crop.y.checked_add(crop.height)? <= height;
+        if !within
+            || !crop.x.is_multiple_of(share_x)
+            || !crop.y.is_multiple_of(share_y)
+            || crop.width == 0
+        {
             return None;
         }
         // An odd last line of chroma has no partner in the other field.
-        let lines = if view.field.is_some() { crop.height / share_y * layout.chroma.1 } else { crop.height };
+        let lines = if view.field.is_some() {
+            crop.height / share_y * layout.chroma.1
+        } else {
+            crop.height
+        };
         let mut starts = [(0, 0); 4];
         // Backwards: of the components of one plane the first counts (in `yuyv422` luma, whose steps are whole pixels).
         for component in layout.components.iter().rev() {
             let (columns, rows) = layout.sharing(component.plane);
             let second = u32::from(view.field == Some(Field::Bottom));
-            let across = isize::try_from(crop.x / columns).ok()? * isize::try_from(component.step).ok()?;
+            let across =
+                isize::try_from(crop.x / columns).ok()? * isize::try_from(component.step).ok()?;
             starts[component.plane] = (i32::try_from(crop.y / rows + second).ok()?, across);
         }
         (lines > 0).then_some(Self {
@@ -177,9 +192,21 @@ mod tests {
     use super::*;
 
     /// Size and starts of what is read of a frame of 64×38 pixels.
-    fn part(format: AVPixelFormat, crop: Option<Rectangle>, field: Option<Field>) -> Option<([c_int; 2], Starts)> {
+    fn part(
+        format: AVPixelFormat,
+        crop: Option<Rectangle>,
+        field: Option<Field>,
+    ) -> Option<([c_int; 2], Starts)> {
         let pixel_format = format as i32;
-        let frame = Properties { width: 64, height: 38, pixel_format, matrix: 2, range: 0, transfer: 2, primaries: 2 };
+        let frame = Properties {
+            width: 64,
+            height: 38,
+            pixel_format,
+            matrix: 2,
+            range: 0,
+            transfer: 2,
+            primaries: 2,
+        };
         let view = View { frame, crop, field, sws_matrix: 5, full_range: false, deep: false };
         Part::of(&view).map(|part| ([part.width, part.lines], part.starts))
     }
@@ -189,13 +216,25 @@ mod tests {
     fn crops_start_at_the_same_place_in_every_plane() {
         let crop = Some(Rectangle { x: 8, y: 4, width: 32, height: 20 });
         let (size, none) = ([32, 20], (0, 0));
-        assert_eq!(part(AV_PIX_FMT_YUV420P, crop, None), Some((size, [(4, 8), (2, 4), (2, 4), none])));
-        assert_eq!(part(AV_PIX_FMT_YUV422P10LE, crop, None), Some((size, [(4, 16), (4, 8), (4, 8), none])));
+        assert_eq!(
+            part(AV_PIX_FMT_YUV420P, crop, None),
+            Some((size, [(4, 8), (2, 4), (2, 4), none]))
+        );
+        assert_eq!(
+            part(AV_PIX_FMT_YUV422P10LE, crop, None),
+            Some((size, [(4, 16), (4, 8), (4, 8), none]))
+        );
         assert_eq!(part(AV_PIX_FMT_NV12, crop, None), Some((size, [(4, 8), (2, 8), none, none])));
         assert_eq!(part(AV_PIX_FMT_YUYV422, crop, None), Some((size, [(4, 16), none, none, none])));
         assert_eq!(part(AV_PIX_FMT_RGB24, crop, None), Some((size, [(4, 24), none, none, none])));
-        assert_eq!(part(AV_PIX_FMT_YUV420P, Some(Rectangle { x: 0, y: 20, width: 64, height: 20 }), None), None);
-        assert_eq!(part(AV_PIX_FMT_YUV420P, Some(Rectangle { x: 1, y: 0, width: 20, height: 20 }), None), None);
+        assert_eq!(
+            part(AV_PIX_FMT_YUV420P, Some(Rectangle { x: 0, y: 20, width: 64, height: 20 }), None),
+            None
+        );
+        assert_eq!(
+            part(AV_PIX_FMT_YUV420P, Some(Rectangle { x: 1, y: 0, width: 20, height: 20 }), None),
+            None
+        );
         assert_eq!(part(AV_PIX_FMT_PAL8, crop, None), None);
     }
 

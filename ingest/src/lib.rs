@@ -19,7 +19,10 @@
 //! | videos of our own | [`sample`]: a small game with true actions |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
-#![allow(clippy::cast_precision_loss, reason = "for people and thresholds: no count here needs more than 52 bits")]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "for people and thresholds: no count here needs more than 52 bits"
+)]
 
 mod actions;
 mod catalogue;

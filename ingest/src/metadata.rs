@@ -57,11 +57,16 @@ impl MetadataRules {
             return reject(format!("its title has `{word}` (metadata.title_none)"));
         }
         if !self.title_any.is_empty() && found(&self.title_any, &[&title]).is_none() {
-            return reject(format!("its title has none of: {} (metadata.title_any)", self.title_any.join(", ")));
+            return reject(format!(
+                "its title has none of: {} (metadata.title_any)",
+                self.title_any.join(", ")
+            ));
         }
         if !self.text_any.is_empty() && found(&self.text_any, &[&title, &text]).is_none() {
             let list = self.text_any.join(", ");
-            return reject(format!("neither title nor description has one of: {list} (metadata.text_any)"));
+            return reject(format!(
+                "neither title nor description has one of: {list} (metadata.text_any)"
+            ));
         }
         None
     }
@@ -79,7 +84,8 @@ mod tests {
     use super::*;
 
     fn verdict(title: &str, description: &str) -> Option<String> {
-        let info = Info { title: Some(title.to_owned()), description: Some(description.to_owned()) };
+        let info =
+            Info { title: Some(title.to_owned()), description: Some(description.to_owned()) };
         MetadataRules::default().judge(&info).map(|reject| reject.detail)
     }
 
@@ -91,13 +97,18 @@ mod tests {
         assert_eq!(verdict("Let's-play Super Jumper", ""), None);
         assert!(verdict("Super Jumper", "watched by speedrunners").unwrap().contains("text_any"));
         assert!(verdict("Super Jumper Movie gameplay", "").unwrap().contains("`movie`"));
-        assert_eq!(verdict("Moviemaker's gameplay", "not a movie"), None, "the title, and whole words");
+        assert_eq!(
+            verdict("Moviemaker's gameplay", "not a movie"),
+            None,
+            "the title, and whole words"
+        );
     }
 
     /// Would catch an empty list that rejects everything.
     #[test]
     fn an_empty_list_is_no_rule() {
-        let none = MetadataRules { title_any: Vec::new(), text_any: Vec::new(), title_none: Vec::new() };
+        let none =
+            MetadataRules { title_any: Vec::new(), text_any: Vec::new(), title_none: Vec::new() };
         assert!(none.judge(&Info::default()).is_none());
         assert!(MetadataRules::default().judge(&Info::default()).is_some());
     }

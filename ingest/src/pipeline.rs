@@ -55,7 +55,12 @@ pub fn lock(root: &Utf8Path) -> Result<Lock> {
 
 /// Ingests what `data.videos` names (the sample videos of the root, if it names nothing), and tries again what was rejected for
 /// the reasons in `retry`.
-pub fn run(data: &DataConfig, config: &IngestConfig, retry: &[Reason], stop: &Stop) -> Result<Exit> {
+pub fn run(
+    data: &DataConfig,
+    config: &IngestConfig,
+    retry: &[Reason],
+    stop: &Stop,
+) -> Result<Exit> {
     let judge = Judge::new(config)?;
     let entries = videos(data);
     let found = discover(&entries)?;
@@ -66,16 +71,23 @@ pub fn run(data: &DataConfig, config: &IngestConfig, retry: &[Reason], stop: &St
     let _lock = lock(root)?;
     let begun = Instant::now();
     let key = config_key(data, config);
-    let threads = if config.threads == 0 { rayon::current_num_threads() } else { config.threads as usize };
+    let threads =
+        if config.threads == 0 { rayon::current_num_threads() } else { config.threads as usize };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let settler = Settler::new(data, config, &judge);
 
     let mut catalogue = Catalogue::load(root)?;
-    let sources = pool.install(|| source::identify(found, &key, &config.metadata, &catalogue, stop))?;
+    let sources =
+        pool.install(|| source::identify(found, &key, &config.metadata, &catalogue, stop))?;
     let mut outdated = catalogue.outdated(&key, &sources, &config.metadata);
     outdated.extend(catalogue.rejected_for(retry));
     let widened = settler.widened()?;
-    outdated.extend(sources.iter().filter(|source| widened.contains(&source.id)).map(|source| source.id.clone()));
+    outdated.extend(
+        sources
+            .iter()
+            .filter(|source| widened.contains(&source.id))
+            .map(|source| source.id.clone()),
+    );
     if !outdated.is_empty() {
         drop_sources(root, &outdated)?;
         catalogue = Catalogue::load(root)?;
@@ -89,7 +101,10 @@ pub fn run(data: &DataConfig, config: &IngestConfig, retry: &[Reason], stop: &St
     let mut tally = Tally::new(&sources);
     let work = plan(sources, &catalogue, &config.metadata);
     if !work.is_empty() {
-        atomic::write(root.join("clips/config.toml"), Resolved::new().with(data).with(config).to_string())?;
+        atomic::write(
+            root.join("clips/config.toml"),
+            Resolved::new().with(data).with(config).to_string(),
+        )?;
         publish_rows(root, &key, &work.rows)?;
         pool.install(|| ingest_all(&work.new, data, &Ingest { config, judge: &judge, stop }))?;
     }
@@ -104,7 +119,11 @@ pub fn run(data: &DataConfig, config: &IngestConfig, retry: &[Reason], stop: &St
 
 /// The entries to search: the user's, or the sample videos.
 pub fn videos(data: &DataConfig) -> Vec<String> {
-    if data.videos.is_empty() { vec![data.root.join("videos").to_string()] } else { data.videos.clone() }
+    if data.videos.is_empty() {
+        vec![data.root.join("videos").to_string()]
+    } else {
+        data.videos.clone()
+    }
 }
 
 fn publish_rows(root: &Utf8Path, key: &Key, rows: &[SourceRow]) -> Result<()> {
@@ -144,7 +163,8 @@ fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<
                 return;
             }
             counted = number + 1;
-            let so_far = clips.fetch_add(row.clips_kept as usize, Ordering::Relaxed) + row.clips_kept as usize;
+            let so_far = clips.fetch_add(row.clips_kept as usize, Ordering::Relaxed)
+                + row.clips_kept as usize;
             progress.set_message(format!("{so_far} clips"));
             progress.inc(1);
             tally::tell(row);
@@ -152,7 +172,14 @@ fn ingest_all(new: &[Source], data: &DataConfig, ingest: &Ingest<'_>) -> Result<
         let mut threads = decoder_threads;
         let writer = loop {
             let begun = ShardWriter::new(root, &group_name(group));
-            match ingest_group(group, data.held_out, ingest, (threads, &mut worker), begun, &mut count)? {
+            match ingest_group(
+                group,
+                data.held_out,
+                ingest,
+                (threads, &mut worker),
+                begun,
+                &mut count,
+            )? {
                 Some(writer) => break writer,
                 None => threads = 1,
             }
@@ -179,7 +206,8 @@ fn ingest_group(
     worker.set_decoder_threads(threads);
     for (number, source) in group.iter().enumerate() {
         ingest.stop.check()?;
-        let (row, damaged) = ingest.one(source, split_of(&source.id, held_out), worker, &mut writer)?;
+        let (row, damaged) =
+            ingest.one(source, split_of(&source.id, held_out), worker, &mut writer)?;
         if threads > 1 && damaged {
             return Ok(None);
         }

@@ -73,8 +73,13 @@ impl Reason {
 
     /// Whether nothing is wrong with the file, it is only not wanted: that does not make the exit code 2.
     pub fn is_harmless(code: &str) -> bool {
-        const HARMLESS: [Reason; 5] =
-            [Reason::Duplicate, Reason::NotAVideo, Reason::Metadata, Reason::Filtered, Reason::NearDuplicate];
+        const HARMLESS: [Reason; 5] = [
+            Reason::Duplicate,
+            Reason::NotAVideo,
+            Reason::Metadata,
+            Reason::Filtered,
+            Reason::NearDuplicate,
+        ];
         HARMLESS.iter().any(|reason| reason.code() == code)
     }
 

@@ -29,7 +29,12 @@ pub struct Run {
 }
 
 /// Notes a run that decoded `new`.
-pub fn record(root: &Utf8Path, new: &[Source], catalogue: &Catalogue, took: Duration) -> Result<()> {
+pub fn record(
+    root: &Utf8Path,
+    new: &[Source],
+    catalogue: &Catalogue,
+    took: Duration,
+) -> Result<()> {
     let rows = || new.iter().filter_map(|source| catalogue.decided(&source.id));
     let run = Run {
         ended: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
@@ -39,9 +44,13 @@ pub fn record(root: &Utf8Path, new: &[Source], catalogue: &Catalogue, took: Dura
         video_seconds: rows().filter_map(|row| row.duration_s).sum(),
     };
     let path = root.join(FILE);
-    let mut file =
-        File::options().create(true).append(true).open(&path).with_context(|| format!("cannot open {path}"))?;
-    writeln!(file, "{}", serde_json::to_string(&run)?).with_context(|| format!("cannot write {path}"))
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {path}"))?;
+    writeln!(file, "{}", serde_json::to_string(&run)?)
+        .with_context(|| format!("cannot write {path}"))
 }
 
 /// All runs that are noted. A line that a killed run left half is skipped.

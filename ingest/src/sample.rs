@@ -78,15 +78,18 @@ pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
 
 /// Episodes of an earlier configuration must not stay among this one's. Only what an earlier run says it made is touched.
 fn remove_earlier(step: &StepDir, config: &SampleConfig) -> Result<()> {
-    let Some(record) = step.record().filter(|record| record.step == "sample") else { return Ok(()) };
+    let Some(record) = step.record().filter(|record| record.step == "sample") else {
+        return Ok(());
+    };
     let earlier = record.summary["episodes"].as_u64().unwrap_or(0);
     for number in u64::from(config.episodes)..earlier {
         for suffix in ["mp4", "actions.csv"] {
             let path = step.path().join(format!("episode-{number:05}.{suffix}"));
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error)
-                        .with_context(|| format!("cannot remove {path}, an episode of an earlier configuration"));
+                    return Err(error).with_context(|| {
+                        format!("cannot remove {path}, an episode of an earlier configuration")
+                    });
                 }
                 _ => {}
             }
@@ -111,7 +114,9 @@ fn write_episode(out: &Utf8Path, config: &SampleConfig, number: u32) -> Result<(
     video.finish()?;
     // The sidecar first: a video without one would be ingested without actions.
     atomic::write(out.join(format!("episode-{number:05}.actions.csv")), sidecar)?;
-    fs::File::open(&draft).and_then(|file| file.sync_all()).with_context(|| format!("cannot flush {draft}"))?;
+    fs::File::open(&draft)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("cannot flush {draft}"))?;
     fs::rename(&draft, &path).with_context(|| format!("cannot rename {draft} to {path}"))?;
     Ok(())
 }
@@ -138,7 +143,8 @@ fn play(config: &SampleConfig, number: u32, mut show: impl FnMut(&[u8])) -> Stri
         let effect = effect::class(f64::from(dx), f64::from(dy));
         let (name, effect_name) = (action.name(), effect::NAMES[usize::from(effect)]);
         // Writing to a string cannot fail.
-        let _ = writeln!(sidecar, "{frame},{},{name},{dx},{dy},{effect},{effect_name}", action as u8);
+        let _ =
+            writeln!(sidecar, "{frame},{},{name},{dx},{dy},{effect},{effect_name}", action as u8);
     }
     sidecar
 }

@@ -101,9 +101,15 @@ mod tests {
     #[test]
     fn plain_clips_are_known_by_their_tone() {
         let black = scores((0..16).map(|_| plain(160, 90, [3, 3, 3])));
-        assert_eq!((black.black_share, black.white_share, black.contrast, black.static_share), (1.0, 0.0, 0.0, 1.0));
+        assert_eq!(
+            (black.black_share, black.white_share, black.contrast, black.static_share),
+            (1.0, 0.0, 0.0, 1.0)
+        );
         let white = scores((0..16).map(|_| plain(160, 90, [250, 250, 250])));
-        assert_eq!((white.black_share, white.white_share, white.contrast, white.noise), (0.0, 1.0, 0.0, 0.0));
+        assert_eq!(
+            (white.black_share, white.white_share, white.contrast, white.noise),
+            (0.0, 1.0, 0.0, 0.0)
+        );
         let red = scores((0..16).map(|_| plain(160, 90, [255, 0, 0])));
         assert_eq!((red.black_share, red.contrast, red.saturation), (0.0, 0.0, 1.0));
     }
@@ -116,14 +122,19 @@ mod tests {
             let step = width.cast_signed() / 16;
             let s = scores((0..32).map(|i| world(1, width, height, i * step, i * step / 2)));
             assert!(s.scroll > 0.7, "{width}×{height}: {s:?}");
-            assert!(s.overlay_share < 0.02 && s.noise < 0.3 && s.zoom < 0.1 && s.static_share == 0.0, "{s:?}");
+            assert!(
+                s.overlay_share < 0.02 && s.noise < 0.3 && s.zoom < 0.1 && s.static_share == 0.0,
+                "{s:?}"
+            );
         }
     }
 
     /// Would catch a banner that hides the scrolling behind it, and one that is not seen as staying put.
     #[test]
     fn what_stays_put_before_a_scrolling_world_is_overlay() {
-        let s = scores((0..32).map(|i| world(1, 160, 90, i * 6, 0).over(&noise(9, 160, 90), 0..160, 0..30)));
+        let s = scores(
+            (0..32).map(|i| world(1, 160, 90, i * 6, 0).over(&noise(9, 160, 90), 0..160, 0..30)),
+        );
         assert_near(s.overlay_share, 0.33, 0.06);
         assert!(s.scroll > 0.5, "{s:?}");
     }
@@ -133,7 +144,9 @@ mod tests {
     #[test]
     fn a_figure_before_a_still_screen_does_not_scroll() {
         let figure = plain(160, 90, [250, 240, 30]);
-        let s = scores((0..32).map(|i| world(1, 160, 90, 0, 0).over(&figure, i * 4..i * 4 + 10, 40..54)));
+        let s = scores(
+            (0..32).map(|i| world(1, 160, 90, 0, 0).over(&figure, i * 4..i * 4 + 10, 40..54)),
+        );
         assert_eq!((s.scroll, s.overlay_share, s.static_share), (0.0, 0.0, 0.0));
         assert!(s.motion_block > 4.0 * s.motion, "{s:?}");
     }
@@ -163,7 +176,8 @@ mod tests {
     #[test]
     fn repeated_frames_are_static_and_a_moving_figure_is_not() {
         let grain = |i: u64| {
-            world(1, 160, 90, 0, 0).dimmed(|p, at| p.saturating_add(u8::try_from((at as u64 + i) % 2).unwrap()))
+            world(1, 160, 90, 0, 0)
+                .dimmed(|p, at| p.saturating_add(u8::try_from((at as u64 + i) % 2).unwrap()))
         };
         assert_near(scores((0..16).map(grain)).static_share, 1.0, 1e-6);
         let half = scores((0..21).map(|i| world(1, 160, 90, (i / 2) * 4, 0)));
@@ -185,9 +199,19 @@ mod tests {
         for (width, height) in [(1, 1), (2, 7), (7, 2), (16, 16), (81, 3), (321, 181), (640, 9)] {
             for count in [0, 1, 2, 9, 17] {
                 let s = scores((0..count).map(|i| noise(i, width, height)));
-                let all = [s.motion, s.motion_block, s.static_share, s.black_share, s.white_share, s.contrast];
+                let all = [
+                    s.motion,
+                    s.motion_block,
+                    s.static_share,
+                    s.black_share,
+                    s.white_share,
+                    s.contrast,
+                ];
                 let more = [s.saturation, s.sharpness, s.scroll, s.overlay_share, s.noise, s.zoom];
-                assert!(all.iter().chain(&more).all(|score| (0.0..=1.0).contains(score)), "{width}×{height}: {s:?}");
+                assert!(
+                    all.iter().chain(&more).all(|score| (0.0..=1.0).contains(score)),
+                    "{width}×{height}: {s:?}"
+                );
             }
         }
     }

@@ -33,7 +33,8 @@ pub struct Settler<'a> {
 
 impl<'a> Settler<'a> {
     pub fn new(data: &'a DataConfig, config: &IngestConfig, judge: &'a Judge) -> Self {
-        let rules = serde_json::json!({ "keep": config.keep, "near_duplicates": config.near_duplicates });
+        let rules =
+            serde_json::json!({ "keep": config.keep, "near_duplicates": config.near_duplicates });
         let key = Key::builder("settle", CODE_FORMAT).config(&rules).finish();
         Self { root: &data.root, held_out: data.held_out, judge, key }
     }
@@ -88,9 +89,12 @@ fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
     for row in clips {
         by_source.entry(&row.meta.source_id).or_default().push(row);
     }
-    for row in sources.iter_mut().filter(|row| row.reason.as_deref() != Some(Reason::Duplicate.code())) {
+    for row in
+        sources.iter_mut().filter(|row| row.reason.as_deref() != Some(Reason::Duplicate.code()))
+    {
         let Some(clips) = by_source.get(row.source_id.as_str()) else { continue };
-        row.clips_kept = u32::try_from(clips.iter().filter(|clip| clip.kept).count()).unwrap_or(u32::MAX);
+        row.clips_kept =
+            u32::try_from(clips.iter().filter(|clip| clip.kept).count()).unwrap_or(u32::MAX);
         if row.clips_kept > 0 {
             (row.status, row.reason) = (Status::Accepted, None);
             continue;
@@ -110,7 +114,9 @@ fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
         };
         row.status = Status::Rejected;
         if row.reason.as_deref() != Some(reason) || reason != short {
-            let words = reasons.iter().map(|(reason, count)| format!("{count} of {} clips: {reason}", clips.len()));
+            let words = reasons
+                .iter()
+                .map(|(reason, count)| format!("{count} of {} clips: {reason}", clips.len()));
             row.detail = Some(words.collect::<Vec<_>>().join("; "));
             row.reason = Some(reason.to_owned());
         }
@@ -137,15 +143,23 @@ mod tests {
     /// Would catch a source that says `accepted` with no clips, or `rejected` with some; and reasons that depend on the order.
     #[test]
     fn a_source_says_what_its_clips_say() {
-        let kept = concluded(&[clip("a", true, None), clip("a", false, Some("motion > 0.1")), clip("b", false, None)]);
+        let kept = concluded(&[
+            clip("a", true, None),
+            clip("a", false, Some("motion > 0.1")),
+            clip("b", false, None),
+        ]);
         assert_eq!((kept.status, kept.clips_kept, kept.reason), (Status::Accepted, 1, None));
         let reason = |clips: &[ClipRow]| concluded(clips).reason.unwrap();
         assert_eq!(reason(&[clip("a", false, Some("too_short"))]), "too_short");
         assert_eq!(
-            reason(&[clip("a", false, Some("near_duplicate")), clip("a", false, Some("too_short"))]),
+            reason(&[
+                clip("a", false, Some("near_duplicate")),
+                clip("a", false, Some("too_short"))
+            ]),
             "near_duplicate"
         );
-        let mixed = [clip("a", false, Some("near_duplicate")), clip("a", false, Some("motion > 0.1"))];
+        let mixed =
+            [clip("a", false, Some("near_duplicate")), clip("a", false, Some("motion > 0.1"))];
         assert_eq!(reason(&mixed), "filtered");
         assert!(concluded(&mixed).detail.unwrap().contains("1 of 2 clips: motion > 0.1"));
     }

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{
-    Clip, ClipRow, ClipShardWriter, Entry, Frames, Manifest, SourceRow, Split, rewrite_shard, tables, write_clip_rows,
-    write_sources,
+    Clip, ClipRow, ClipShardWriter, Entry, Frames, Manifest, SourceRow, Split, rewrite_shard,
+    tables, write_clip_rows, write_sources,
 };
 
 /// All that ingest publishes in a dataset root's manifest.
@@ -56,9 +56,10 @@ impl ShardWriter {
         if row.kept {
             let shard = match self.shard.take() {
                 Some(shard) => shard,
-                None => {
-                    ClipShardWriter::create(&self.root.join("clips"), &format!("{}-{}", self.name, self.shards.len()))?
-                }
+                None => ClipShardWriter::create(
+                    &self.root.join("clips"),
+                    &format!("{}-{}", self.name, self.shards.len()),
+                )?,
             };
             let shard = self.shard.insert(shard);
             shard.push(&Clip { meta: row.meta.clone(), frames })?;
@@ -100,8 +101,11 @@ impl ShardWriter {
 
 /// Shards that hold, of the clips in `shards`, those that `clips` says are kept, in the rows' splits.
 pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
-    let splits: HashMap<&str, Split> =
-        clips.iter().filter(|row| row.kept).map(|row| (row.meta.clip_id.as_str(), row.meta.split)).collect();
+    let splits: HashMap<&str, Split> = clips
+        .iter()
+        .filter(|row| row.kept)
+        .map(|row| (row.meta.clip_id.as_str(), row.meta.split))
+        .collect();
     let mut kept = Vec::new();
     for entry in shards {
         kept.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
@@ -118,7 +122,8 @@ impl Files {
         sources: &[SourceRow],
         clips: &[ClipRow],
     ) -> Result<Self> {
-        let sources = (!sources.is_empty()).then(|| write_sources(root, name, sources)).transpose()?;
+        let sources =
+            (!sources.is_empty()).then(|| write_sources(root, name, sources)).transpose()?;
         let clips = (!clips.is_empty()).then(|| write_clip_rows(root, name, clips)).transpose()?;
         Ok(Self { shards, sources, clips })
     }

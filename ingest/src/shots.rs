@@ -104,7 +104,8 @@ impl ShotDetector {
     fn cut(&self) -> bool {
         let [before, last, now, next, after] = [-2, -1, 0, 1, 2].map(|offset| self.change(offset));
         let boundary = if self.boundary.1 < SLOWEST { self.boundary.0 } else { 0.0 };
-        let around = self.moves.into_iter().chain([boundary, before, last, after]).fold(0.0, f32::max);
+        let around =
+            self.moves.into_iter().chain([boundary, before, last, after]).fold(0.0, f32::max);
         let outstanding = |change: f32, around: f32| change >= LEAST.max(TIMES * around);
         if outstanding(now, around.max(next)) {
             return true;
@@ -175,7 +176,10 @@ mod tests {
     /// Would catch fast scrolling, a jump of the camera after scrolling, or a fast fall taken for a cut.
     #[test]
     fn fast_scrolling_is_no_cut() {
-        assert_eq!(shots((0_isize..40).map(|i| world(1, 160, 90, (i % 20 - 10).abs() * 24, i / 20 * 16))), [0]);
+        assert_eq!(
+            shots((0_isize..40).map(|i| world(1, 160, 90, (i % 20 - 10).abs() * 24, i / 20 * 16))),
+            [0]
+        );
         assert_eq!(shots((0..40).map(|i| world(1, 64, 64, i / 10 * 10, i * 8))), [0]);
     }
 
@@ -208,9 +212,11 @@ mod tests {
     /// Would catch a clip that spans a fade through black or white, and a fade that is cut at every frame.
     #[test]
     fn a_fade_makes_the_plain_stretch_a_shot() {
-        let level = |i: usize| if i < 24 { 20_usize.saturating_sub(i) } else { (i - 24).min(16) }.min(16);
+        let level =
+            |i: usize| if i < 24 { 20_usize.saturating_sub(i) } else { (i - 24).min(16) }.min(16);
         for plain in [0, 255] {
-            let fade = |i: usize| play(u64::from(i >= 24), i).dimmed(|p, _| mix(plain, p, level(i)));
+            let fade =
+                |i: usize| play(u64::from(i >= 24), i).dimmed(|p, _| mix(plain, p, level(i)));
             let found = shots((0..60).map(fade));
             assert_eq!(found.len(), 3, "{found:?}");
             assert!((18..=20).contains(&found[1]) && (25..=28).contains(&found[2]), "{found:?}");

@@ -23,7 +23,8 @@ pub fn split_of(source_id: &str, held_out: f64) -> Split {
 /// The sources that move, so that both splits have clips; none where both have, or where there is one source only.
 pub fn balanced(clips: &[ClipRow], held_out: f64) -> Option<(String, Split)> {
     let kept = clips.iter().filter(|row| row.kept);
-    let sources: BTreeMap<&str, Split> = kept.map(|row| (row.meta.source_id.as_str(), row.meta.split)).collect();
+    let sources: BTreeMap<&str, Split> =
+        kept.map(|row| (row.meta.source_id.as_str(), row.meta.split)).collect();
     let is_empty = |split| !sources.values().any(|&of| of == split);
     let (id, split) = if held_out > 0.0 && is_empty(Split::HeldOut) {
         (sources.keys().next()?, Split::HeldOut)
@@ -58,7 +59,10 @@ mod tests {
     fn held(ids: &[String], wanted: f64) -> usize {
         let mut clips = clips(ids, wanted);
         if let Some((id, split)) = balanced(&clips, wanted) {
-            clips.iter_mut().filter(|row| row.meta.source_id == id).for_each(|row| row.meta.split = split);
+            clips
+                .iter_mut()
+                .filter(|row| row.meta.source_id == id)
+                .for_each(|row| row.meta.split = split);
         }
         clips.iter().filter(|row| row.meta.split == Split::HeldOut).count()
     }

@@ -18,8 +18,16 @@ pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
     let (sources, clips) = (read_sources(root)?, read_clip_rows(root)?);
     let mut page = String::new();
     overview(&mut page, root, &sources, &clips)?;
-    reasons(&mut page, "sources that are not used", sources.iter().filter_map(|row| row.reason.as_deref()));
-    reasons(&mut page, "clips that are not kept", clips.iter().filter_map(|row| row.reason.as_deref()));
+    reasons(
+        &mut page,
+        "sources that are not used",
+        sources.iter().filter_map(|row| row.reason.as_deref()),
+    );
+    reasons(
+        &mut page,
+        "clips that are not kept",
+        clips.iter().filter_map(|row| row.reason.as_deref()),
+    );
     for score in scores {
         page += &histogram(root, score)?;
     }
@@ -27,26 +35,40 @@ pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn overview(page: &mut String, root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
+fn overview(
+    page: &mut String,
+    root: &Utf8Path,
+    sources: &[SourceRow],
+    clips: &[ClipRow],
+) -> Result<()> {
     let seconds = |seconds: f64| human(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    let length = |row: &ClipRow| row.meta.frame_count() as f64 / row.meta.fps.max(f64::MIN_POSITIVE);
+    let length =
+        |row: &ClipRow| row.meta.frame_count() as f64 / row.meta.fps.max(f64::MIN_POSITIVE);
     let decoded: f64 = sources.iter().filter_map(|row| row.duration_s).sum();
     let kept: f64 = clips.iter().filter(|row| row.kept).map(length).sum();
     let share = if decoded > 0.0 { 100.0 * kept / decoded } else { 0.0 };
     let used = sources.iter().filter(|row| row.clips_kept > 0).count();
     let frames: usize = clips.iter().filter(|row| row.kept).map(|row| row.meta.frame_count()).sum();
     let read: u64 = sources.iter().map(|row| row.bytes).sum();
-    let stored: u64 = Manifest::load(root)?.table(tables::CLIPS).iter().map(|entry| entry.bytes).sum();
+    let stored: u64 =
+        Manifest::load(root)?.table(tables::CLIPS).iter().map(|entry| entry.bytes).sum();
     writeln!(page, "{root}")?;
     writeln!(page, "  sources    {} found, {used} used", sources.len())?;
-    writeln!(page, "  video      {} decoded, {} kept ({share:.0} %)", seconds(decoded), seconds(kept))?;
+    writeln!(
+        page,
+        "  video      {} decoded, {} kept ({share:.0} %)",
+        seconds(decoded),
+        seconds(kept)
+    )?;
     let kept_clips = clips.iter().filter(|row| row.kept).count();
     writeln!(page, "  clips      {} cut, {kept_clips} kept, of {frames} frames", clips.len())?;
     writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
     let runs = runs::all(root);
     if let Some(last) = runs.last() {
         let speed = |video: f64, took: f64| video / took.max(1e-3);
-        let (video, took) = runs.iter().fold((0.0, 0.0), |sum, run| (sum.0 + run.video_seconds, sum.1 + run.seconds));
+        let (video, took) = runs
+            .iter()
+            .fold((0.0, 0.0), |sum, run| (sum.0 + run.video_seconds, sum.1 + run.seconds));
         writeln!(
             page,
             "  speed      {:.0} s of video a second, {} a second in the last of {} runs ({} files); {:.0} s over all",
@@ -99,9 +121,13 @@ mod tests {
     /// Would catch "1000 MB", and a unit too far.
     #[test]
     fn bytes_have_units() {
-        for (count, words) in
-            [(0.0, "0 B"), (999.0, "999 B"), (1500.0, "1.5 kB"), (999_999.0, "1.0 MB"), (123_456_789.0, "123 MB")]
-        {
+        for (count, words) in [
+            (0.0, "0 B"),
+            (999.0, "999 B"),
+            (1500.0, "1.5 kB"),
+            (999_999.0, "1.0 MB"),
+            (123_456_789.0, "123 MB"),
+        ] {
             assert_eq!(bytes(count), words);
         }
     }

@@ -13,7 +13,11 @@ use crate::verdict::Judge;
 use crate::{pipeline, sample};
 
 /// The steps: `sample` only where the sample videos are what is ingested.
-pub fn steps(data: &DataConfig, sample_config: &SampleConfig, config: &IngestConfig) -> Result<Vec<StepStatus>> {
+pub fn steps(
+    data: &DataConfig,
+    sample_config: &SampleConfig,
+    config: &IngestConfig,
+) -> Result<Vec<StepStatus>> {
     let mut steps = Vec::new();
     let mut waits_for = String::new();
     if data.videos.is_empty() {
@@ -60,9 +64,13 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         _ => State::Partial,
     };
     status.needs = match status.state {
-        State::Waiting => format!("videos: there are none in {}", pipeline::videos(data).join(", ")),
+        State::Waiting => {
+            format!("videos: there are none in {}", pipeline::videos(data).join(", "))
+        }
         State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
-        State::Partial if !settled => "another verdict on its clips: run genie-ingest run".to_owned(),
+        State::Partial if !settled => {
+            "another verdict on its clips: run genie-ingest run".to_owned()
+        }
         State::Partial => "a video that can be used: there are none among those given".to_owned(),
         State::Done | State::Missing => String::new(),
     };

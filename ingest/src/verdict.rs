@@ -24,7 +24,8 @@ impl Judge {
     /// With a config's rules. An expression that cannot judge clips is wrong usage.
     pub fn new(config: &IngestConfig) -> Result<Self> {
         let keep = Condition::parse(&config.keep).map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+            let cause = std::error::Error::source(&error)
+                .map_or(String::new(), |cause| format!(": {cause}"));
             Usage(format!("ingest.keep: {error}{cause}"))
         })?;
         Ok(Self { keep, near_duplicates: config.near_duplicates })
@@ -64,14 +65,23 @@ impl Judge {
 
     /// Takes the copies out of the wanted clips, the better one of two staying.
     fn mark_copies(clips: &mut [ClipRow], wanted: &mut Vec<usize>, sources: &[SourceRow]) {
-        let sources: HashMap<&str, &SourceRow> = sources.iter().map(|row| (row.source_id.as_str(), row)).collect();
+        let sources: HashMap<&str, &SourceRow> =
+            sources.iter().map(|row| (row.source_id.as_str(), row)).collect();
         let quality = |index: &usize| {
             let clip = &clips[*index].meta;
             let source = sources.get(clip.source_id.as_str());
-            let pixels = source.map_or(0, |row| u64::from(row.width.unwrap_or(0)) * u64::from(row.height.unwrap_or(0)));
+            let pixels = source.map_or(0, |row| {
+                u64::from(row.width.unwrap_or(0)) * u64::from(row.height.unwrap_or(0))
+            });
             let bytes = source.map_or(0, |row| row.bytes);
             // True actions are worth more than pixels; names decide between equals.
-            (clip.actions.is_none(), u64::MAX - pixels, u64::MAX - bytes, &clip.source_id, clip.start_pts)
+            (
+                clip.actions.is_none(),
+                u64::MAX - pixels,
+                u64::MAX - bytes,
+                &clip.source_id,
+                clip.start_pts,
+            )
         };
         wanted.sort_by(|a, b| quality(a).cmp(&quality(b)));
         let mut copies = Copies::default();

@@ -43,7 +43,10 @@ pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
     }
     let Found { problems, damaged, present, files, bytes } = found;
     if problems.is_empty() {
-        tracing::info!("verify: {files} files with {} clips, {bytes} bytes, are as they were written", present.len());
+        tracing::info!(
+            "verify: {files} files with {} clips, {bytes} bytes, are as they were written",
+            present.len()
+        );
         return Ok(Exit::Done);
     }
     tracing::error!("verify: {} problems in {files} files", problems.len());
@@ -64,7 +67,8 @@ pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
 
 fn check(root: &Utf8Path, stop: &Stop) -> Result<Found> {
     let directories = directories(root)?;
-    let manifests: Vec<Manifest> = directories.iter().map(|dir| Manifest::load(dir)).collect::<Result<_, _>>()?;
+    let manifests: Vec<Manifest> =
+        directories.iter().map(|dir| Manifest::load(dir)).collect::<Result<_, _>>()?;
     let files = manifests.iter().flat_map(Manifest::entries).count();
     let mut found = Found { files, ..Found::default() };
     let progress = Progress::new("verify", files as u64);
@@ -113,16 +117,24 @@ fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
 /// Where the catalog and the shards say different things.
 fn disagreements(root: &Utf8Path, present: &HashSet<String>) -> Result<Vec<String>> {
     let rows = read_clip_rows(root)?;
-    let kept: HashSet<&String> = rows.iter().filter(|row| row.kept).map(|row| &row.meta.clip_id).collect();
-    let lost = kept.iter().filter(|id| !present.contains(**id)).map(|id| format!("clip {id}: kept, but in no shard"));
-    let stray = present.iter().filter(|id| !kept.contains(id)).map(|id| format!("clip {id}: in a shard, but not kept"));
+    let kept: HashSet<&String> =
+        rows.iter().filter(|row| row.kept).map(|row| &row.meta.clip_id).collect();
+    let lost = kept
+        .iter()
+        .filter(|id| !present.contains(**id))
+        .map(|id| format!("clip {id}: kept, but in no shard"));
+    let stray = present
+        .iter()
+        .filter(|id| !kept.contains(id))
+        .map(|id| format!("clip {id}: in a shard, but not kept"));
     let mut problems: Vec<String> = lost.chain(stray).collect();
     problems.sort();
     Ok(problems)
 }
 
 fn told(error: &Error) -> String {
-    let cause = std::error::Error::source(error).map_or(String::new(), |cause| format!(": {cause}"));
+    let cause =
+        std::error::Error::source(error).map_or(String::new(), |cause| format!(": {cause}"));
     format!("{error}{cause}")
 }
 

@@ -76,30 +76,36 @@ impl Worker {
         sink: &mut Sink<'_>,
     ) -> Result<Summary, Failure> {
         let mut running = self.take(config)?;
-        let request =
-            serde_json::to_string(&Request::new(path, config, self.decoder_threads)).map_err(anyhow::Error::from)?;
-        let given_up = match writeln!(running.requests, "{request}").and_then(|()| running.requests.flush()) {
-            Ok(()) => match running.listen(config, stop, sink)? {
-                Ok(end) => {
-                    self.running = Some(running);
-                    return end.map_err(Failure::Reject);
-                }
-                Err(given_up) => given_up,
-            },
-            Err(_) => GivenUp::Died,
-        };
+        let request = serde_json::to_string(&Request::new(path, config, self.decoder_threads))
+            .map_err(anyhow::Error::from)?;
+        let given_up =
+            match writeln!(running.requests, "{request}").and_then(|()| running.requests.flush()) {
+                Ok(()) => match running.listen(config, stop, sink)? {
+                    Ok(end) => {
+                        self.running = Some(running);
+                        return end.map_err(Failure::Reject);
+                    }
+                    Err(given_up) => given_up,
+                },
+                Err(_) => GivenUp::Died,
+            };
         let patience = if matches!(given_up, GivenUp::Died) { GOING } else { Duration::ZERO };
         let status = running.end(patience).context("cannot end a decoder process")?;
         // A signal to everybody may have met the decoder first, before it knew to leave signals to us.
         stop.check()?;
         let reject = match given_up {
-            GivenUp::Silent(time) => {
-                Reject::new(Reason::Timeout, format!("the decoder was silent for {} s", time.as_secs()))
-            }
-            GivenUp::TooLong(time) => {
-                Reject::new(Reason::Timeout, format!("decoding took more than {} s", time.as_secs()))
-            }
-            GivenUp::Died => Reject::new(Reason::DecoderCrashed, format!("the decoder process ended with {status}")),
+            GivenUp::Silent(time) => Reject::new(
+                Reason::Timeout,
+                format!("the decoder was silent for {} s", time.as_secs()),
+            ),
+            GivenUp::TooLong(time) => Reject::new(
+                Reason::Timeout,
+                format!("decoding took more than {} s", time.as_secs()),
+            ),
+            GivenUp::Died => Reject::new(
+                Reason::DecoderCrashed,
+                format!("the decoder process ended with {status}"),
+            ),
         };
         Err(Failure::Reject(reject))
     }

@@ -15,7 +15,8 @@ use rand_chacha::ChaCha8Rng;
 use support::{Place, code};
 
 /// What the decoders of the tests may use.
-const LIMITS: [&str; 3] = ["ingest.decoder.memory_mb=1024", "ingest.decoder.silence_s=10", "ingest.decoder.total_s=60"];
+const LIMITS: [&str; 3] =
+    ["ingest.decoder.memory_mb=1024", "ingest.decoder.silence_s=10", "ingest.decoder.total_s=60"];
 /// Resident memory of the supervisor and of one decoder, in MiB.
 const SUPERVISOR_MB: u64 = 400;
 const DECODER_MB: u64 = 1024;
@@ -47,7 +48,8 @@ fn fuzz(count: usize, seed: u64) {
     let videos = format!("data.videos=[\"{videos}\"]");
     let settings = [&[videos.as_str(), "ingest.threads=2"][..], &LIMITS].concat();
     let begun = Instant::now();
-    let mut run = place.command(&settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut run =
+        place.command(&settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (mut supervisor, mut decoder) = (0, 0);
     let status = loop {
         supervisor = supervisor.max(resident_mb(run.id()));
@@ -60,7 +62,11 @@ fn fuzz(count: usize, seed: u64) {
     };
     assert!(matches!(status.code(), Some(0 | 2)), "{status}");
     let rows = place.sql("select count(distinct source_path) from sources");
-    assert_eq!(rows, format!("count(DISTINCT sources.source_path)\n{count}\n"), "every file has its row");
+    assert_eq!(
+        rows,
+        format!("count(DISTINCT sources.source_path)\n{count}\n"),
+        "every file has its row"
+    );
     let reasons =
         place.sql("select coalesce(reason, 'used') as reason, count(*) as n from sources group by 1 order by n desc");
     eprintln!(
@@ -73,7 +79,10 @@ fn fuzz(count: usize, seed: u64) {
         let rows = place.sql(&format!("select count(*) as n from sources where {condition}"));
         rows.lines().nth(1).unwrap().parse().unwrap()
     };
-    assert!(counted("reason is null or reason in ('too_short', 'near_duplicate', 'filtered')") > count / 3);
+    assert!(
+        counted("reason is null or reason in ('too_short', 'near_duplicate', 'filtered')")
+            > count / 3
+    );
     assert!(counted("reason in ('decoder_crashed', 'timeout')") <= 1 + count / 100);
     assert!(supervisor < SUPERVISOR_MB && decoder < DECODER_MB, "{supervisor} and {decoder} MiB");
     assert_eq!(code(&place.start(&["verify"])), 0);
@@ -116,7 +125,10 @@ fn originals(place: &Place) -> Vec<(String, Vec<u8>)> {
 
 fn transcoded(from: &Utf8Path, codec: &[&str], to: &Utf8PathBuf) -> bool {
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "quiet", "-nostdin", "-y", "-i", from.as_str(), "-t", "2", "-an"]).args(codec).arg(to);
+    ffmpeg
+        .args(["-v", "quiet", "-nostdin", "-y", "-i", from.as_str(), "-t", "2", "-an"])
+        .args(codec)
+        .arg(to);
     ffmpeg.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
@@ -155,5 +167,6 @@ fn mutant(bytes: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
 fn resident_mb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kb| kb >> 10)
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .map_or(0, |kb| kb >> 10)
 }

@@ -22,7 +22,9 @@ fn meddled(place: &Place, settings: &[&str], signal: &str) -> Output {
     let run = place.command(&settings).stderr(Stdio::piped()).spawn().unwrap();
     let long = place.path("short/long.mp4");
     let decoder = support::wait_for(Duration::from_secs(20), || {
-        support::children(run.id()).into_iter().find(|&child| support::has_open(child, long.as_std_path()))
+        support::children(run.id())
+            .into_iter()
+            .find(|&child| support::has_open(child, long.as_std_path()))
     });
     assert!(Command::new("kill").args([signal, &decoder.to_string()]).status().unwrap().success());
     run.wait_with_output().unwrap()
@@ -67,7 +69,12 @@ fn a_decoder_that_hangs_costs_one_row() {
 fn a_decoder_that_is_slow_costs_one_row() {
     let place = Place::new();
     place.sample(1, 240, 1);
-    let output = place.run(&["ingest.decoder.total_s=1", "ingest.fps=60", "ingest.width=320", "ingest.height=320"]);
+    let output = place.run(&[
+        "ingest.decoder.total_s=1",
+        "ingest.fps=60",
+        "ingest.width=320",
+        "ingest.height=320",
+    ]);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
     assert!(place.sql("select reason from sources").contains("timeout"));
     assert!(place.clips(None).is_empty());
@@ -82,7 +89,9 @@ fn a_file_that_changes_while_it_is_read() {
     let whole = fs::read(&video).unwrap();
     let run = place.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
     support::wait_for(Duration::from_secs(20), || {
-        support::children(run.id()).into_iter().find(|&child| support::has_open(child, video.as_std_path()))
+        support::children(run.id())
+            .into_iter()
+            .find(|&child| support::has_open(child, video.as_std_path()))
     });
     let mut longer = whole.clone();
     longer.extend_from_slice(b"\0\0\0\x08free");
@@ -93,7 +102,10 @@ fn a_file_that_changes_while_it_is_read() {
     assert!(place.clips(None).is_empty());
     let again = place.run(&[]);
     assert_eq!(code(&again), 0, "{}", stderr(&again));
-    assert_eq!(place.sql("select status, count(*) from sources group by status"), "status,count(*)\naccepted,1\n");
+    assert_eq!(
+        place.sql("select status, count(*) from sources group by status"),
+        "status,count(*)\naccepted,1\n"
+    );
 }
 
 /// Would catch an endless walk, a read that waits for ever at a pipe, and names that break a row, a line or a shell.
@@ -146,7 +158,11 @@ fn a_file_without_permission() {
 fn memory_is_limited() {
     let place = Place::with_samples(1);
     // A Y4M header that promises frames of 5 GB, in a file of 100 bytes; and one of 288 MB, which is there (sparsely).
-    fs::write(place.path("videos/huge.y4m"), "YUV4MPEG2 W65535 H53000 F30:1 C420\nFRAME\n0123456789").unwrap();
+    fs::write(
+        place.path("videos/huge.y4m"),
+        "YUV4MPEG2 W65535 H53000 F30:1 C420\nFRAME\n0123456789",
+    )
+    .unwrap();
     let large = fs::File::create(place.path("videos/large.y4m")).unwrap();
     std::io::Write::write_all(&mut &large, b"YUV4MPEG2 W16000 H12000 F30:1 C420\nFRAME\n").unwrap();
     large.set_len(300 << 20).unwrap();
@@ -158,9 +174,15 @@ fn memory_is_limited() {
     };
     let limited = reasons(&["ingest.decoder.memory_mb=256"]);
     assert!(limited.contains("episode-00000.mp4,\n"), "{limited}");
-    assert!(!limited.contains("huge.y4m,\n") && !limited.contains("huge.y4m,decoder_crashed"), "{limited}");
+    assert!(
+        !limited.contains("huge.y4m,\n") && !limited.contains("huge.y4m,decoder_crashed"),
+        "{limited}"
+    );
     assert!(!limited.contains("large.y4m,too_short"), "decoded with too little memory: {limited}");
     fs::remove_dir_all(place.root()).unwrap();
     let unlimited = reasons(&["ingest.decoder.memory_mb=4096"]);
-    assert!(unlimited.contains("large.y4m,too_short"), "with enough memory it is decoded: {unlimited}");
+    assert!(
+        unlimited.contains("large.y4m,too_short"),
+        "with enough memory it is decoded: {unlimited}"
+    );
 }

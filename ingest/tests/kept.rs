@@ -22,26 +22,42 @@ fn another_verdict_decodes_only_what_it_must() {
     place.sample(2, 5, 9);
     for number in 0..2 {
         let name = format!("episode-{number:05}.mp4");
-        fs::rename(place.path("videos").join(&name), place.path("three").join(format!("long-{name}"))).unwrap();
+        fs::rename(
+            place.path("videos").join(&name),
+            place.path("three").join(format!("long-{name}")),
+        )
+        .unwrap();
     }
     let videos = format!("data.videos=[\"{}\"]", place.path("three"));
     let run = |keep: &str| place.run(&[&videos, &format!("ingest.keep={keep}")]);
 
     let first = run("frames <= 30 and motion >= 0");
-    assert_eq!((code(&first), decoded(&first), place.clips(None).len()), (0, 8, 6), "{}", stderr(&first));
-    let reasons = place.sql("select kept, reason, count(*) from clips group by kept, reason order by kept");
+    assert_eq!(
+        (code(&first), decoded(&first), place.clips(None).len()),
+        (0, 8, 6),
+        "{}",
+        stderr(&first)
+    );
+    let reasons =
+        place.sql("select kept, reason, count(*) from clips group by kept, reason order by kept");
     assert_eq!(reasons, "kept,reason,count(*)\nfalse,frames <= 30,2\ntrue,,6\n");
     assert_eq!(
         place.sql("select reason, detail from sources where reason is not null limit 1"),
         "reason,detail\nfiltered,1 of 1 clips: frames <= 30\n"
     );
     assert!(
-        place.sql("select min(motion), min(sharpness) from clips where not kept").lines().count() == 2,
+        place.sql("select min(motion), min(sharpness) from clips where not kept").lines().count()
+            == 2,
         "scored all the same"
     );
 
     let narrower = run("motion > 2 and frames <= 30");
-    assert_eq!((code(&narrower), decoded(&narrower), place.clips(None).len()), (0, 0, 0), "{}", stderr(&narrower));
+    assert_eq!(
+        (code(&narrower), decoded(&narrower), place.clips(None).len()),
+        (0, 0, 0),
+        "{}",
+        stderr(&narrower)
+    );
     let wider = run("frames <= 30");
     assert_eq!((decoded(&wider), place.clips(None).len()), (6, 6), "{}", stderr(&wider));
     let widest = run("");
@@ -62,7 +78,8 @@ fn a_verdict_that_cannot_be_passed_is_wrong_usage() {
     let output = place.run(&["ingest.keep=moton > 0.1"]);
     assert_eq!(code(&output), 64);
     assert!(
-        stderr(&output).contains("ingest.keep") && stderr(&output).contains("Did you mean 'motion'"),
+        stderr(&output).contains("ingest.keep")
+            && stderr(&output).contains("Did you mean 'motion'"),
         "{}",
         stderr(&output)
     );
@@ -75,7 +92,8 @@ fn words_beside_a_video() {
     let place = Place::with_samples(4);
     let info = |number: u32, title: &str, description: &str| {
         let text = serde_json::json!({ "id": "x", "title": title, "description": description, "formats": [] });
-        fs::write(place.path(&format!("videos/episode-{number:05}.info.json")), text.to_string()).unwrap();
+        fs::write(place.path(&format!("videos/episode-{number:05}.info.json")), text.to_string())
+            .unwrap();
     };
     info(0, "Jumper speedrun", "");
     info(1, "Jumper: the MOVIE, full playthrough", "");
@@ -86,9 +104,14 @@ fn words_beside_a_video() {
         (decoded(&output), place.clips(None).len())
     };
     assert_eq!(run(&[]), (2, 2));
-    let details = place.sql("select detail from sources where reason = 'metadata' order by source_path");
+    let details =
+        place.sql("select detail from sources where reason = 'metadata' order by source_path");
     assert!(details.contains("`movie`") && details.contains("speedrun, playthrough"), "{details}");
-    assert_eq!(run(&["ingest.metadata.title_none=[\"unboxing\"]"]), (1, 3), "one more, and nobody else again");
+    assert_eq!(
+        run(&["ingest.metadata.title_none=[\"unboxing\"]"]),
+        (1, 3),
+        "one more, and nobody else again"
+    );
     assert_eq!(run(&["ingest.metadata.title_none=[]", "ingest.metadata.text_any=[]"]), (1, 4));
     assert_eq!(run(&[]), (0, 2), "and back, without decoding");
     fs::remove_file(place.path("videos/episode-00002.info.json")).unwrap();

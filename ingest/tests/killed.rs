@@ -38,13 +38,23 @@ fn killed_at_any_moment_a_rerun_gives_the_same() {
         fs::remove_dir_all(place.root()).unwrap();
         // Twice in a row now and then: the rerun may be killed as well.
         for _ in 0..=(round % 3 / 2) {
-            let mut run = place.command(&SETTINGS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut run = place
+                .command(&SETTINGS)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
             std::thread::sleep(whole.mul_f64(random.random_range(0.0..1.1)));
             let _ = run.kill();
             interrupted += u32::from(run.wait().unwrap().code().is_none());
         }
         let verified = place.start(&["verify"]);
-        assert_eq!(code(&verified), 0, "round {round}: what is visible is whole: {}", stderr(&verified));
+        assert_eq!(
+            code(&verified),
+            0,
+            "round {round}: what is visible is whole: {}",
+            stderr(&verified)
+        );
         let rerun = place.run(&SETTINGS);
         assert_eq!(code(&rerun), 2, "round {round}: {}", stderr(&rerun));
         assert!(place.state() == expected, "round {round}");
@@ -67,7 +77,9 @@ fn no_decoder_outlives_its_run() {
         let run = place.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
         let limit = Duration::from_secs(20);
         let decoder = support::wait_for(limit, || support::children(run.id()).first().copied());
-        assert!(Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap().success()
+        );
         let output = run.wait_with_output().unwrap();
         assert_eq!(code(&output), ends, "{signal}: {}", stderr(&output));
         let is_gone = || !Path::new(&format!("/proc/{decoder}/exe")).exists();
@@ -87,8 +99,13 @@ fn a_full_disk_is_said_and_nothing_half_is_visible() {
     fs::remove_dir_all(place.root()).unwrap();
     fs::create_dir(place.root()).unwrap();
     let mount = |options: &str| {
-        let words = ["-t", "tmpfs", "-o", options, "tmpfs", place.root().as_str()].map(str::to_owned);
-        Command::new("mount").args(words).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        let words =
+            ["-t", "tmpfs", "-o", options, "tmpfs", place.root().as_str()].map(str::to_owned);
+        Command::new("mount")
+            .args(words)
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
     };
     if !mount("size=100k") {
         eprintln!("no right to mount a small disk here: not tested");

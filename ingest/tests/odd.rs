@@ -40,7 +40,8 @@ const NOT_KEPT: [(&str, &str); 21] = [
 /// Clips of the files that are cut: frames of each.
 const CUT: [(&str, &[u32]); 2] = [("scene_cuts_2s.mp4", &[20; 10]), ("fade_in_out.mp4", &[94])];
 /// Copies, by their looks, of one recording; the best of them comes first.
-const COPIES: [&str; 4] = ["dup_720p.mp4", "dup_vp9_480p.webm", "dup_crf35_240p.mp4", "ok_reference.mp4"];
+const COPIES: [&str; 4] =
+    ["dup_720p.mp4", "dup_vp9_480p.webm", "dup_crf35_240p.mp4", "ok_reference.mp4"];
 
 fn odd() -> Option<Utf8PathBuf> {
     let odd = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/videos/odd");
@@ -52,7 +53,10 @@ fn odd() -> Option<Utf8PathBuf> {
 }
 
 /// A run over some of the odd files, at the paper's size; returns by file name what became of it: status, reason, warning.
-fn ingested(videos: &[Utf8PathBuf], settings: &[&str]) -> (Place, BTreeMap<String, (String, String, bool)>) {
+fn ingested(
+    videos: &[Utf8PathBuf],
+    settings: &[&str],
+) -> (Place, BTreeMap<String, (String, String, bool)>) {
     let place = Place::new();
     let videos = format!("data.videos={}", serde_json::to_string(videos).unwrap());
     let size = ["ingest.width=160", "ingest.height=90", videos.as_str()];
@@ -60,9 +64,11 @@ fn ingested(videos: &[Utf8PathBuf], settings: &[&str]) -> (Place, BTreeMap<Strin
     assert!([0, 2].contains(&code(&output)), "{}", stderr(&output));
     let rows = place.start(&["sql", "select * from sources", "--format", "json"]).stdout;
     let rows: serde_json::Value = serde_json::from_slice(&rows).unwrap();
-    let clips = place.start(&["sql", "select source_path, reason from clips", "--format", "json"]).stdout;
+    let clips =
+        place.start(&["sql", "select source_path, reason from clips", "--format", "json"]).stdout;
     let clips: serde_json::Value = serde_json::from_slice(&clips).unwrap();
-    let text = |row: &serde_json::Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let text =
+        |row: &serde_json::Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let reason_of = |row: &serde_json::Value| match text(row, "reason").as_str() {
         "filtered" => {
             let mut clips = clips.as_array().unwrap().iter();
@@ -86,7 +92,8 @@ fn ingested(videos: &[Utf8PathBuf], settings: &[&str]) -> (Place, BTreeMap<Strin
 fn every_odd_file_comes_out_as_expected() {
     let Some(odd) = odd() else { return };
     let (place, became) = ingested(std::slice::from_ref(&odd), &["ingest.near_duplicates=false"]);
-    let not_kept: BTreeMap<&str, &str> = NOT_KEPT.into_iter().filter(|(_, reason)| !reason.is_empty()).collect();
+    let not_kept: BTreeMap<&str, &str> =
+        NOT_KEPT.into_iter().filter(|(_, reason)| !reason.is_empty()).collect();
     let mut expected = csv::Reader::from_path(odd.join("EXPECTED.csv")).unwrap();
     let mut problems = Vec::new();
     let mut files = 0;
@@ -99,7 +106,8 @@ fn every_odd_file_comes_out_as_expected() {
             continue;
         };
         let kept = !not_kept.contains_key(name);
-        let as_planned = (status == "accepted") == kept && reason == not_kept.get(name).copied().unwrap_or_default();
+        let as_planned = (status == "accepted") == kept
+            && reason == not_kept.get(name).copied().unwrap_or_default();
         // Bytes that are there twice are expected to be accepted, and once they are.
         let as_expected = match policy {
             "reject" | "filter" => !kept || NOT_KEPT.contains(&(name, "")),
@@ -111,7 +119,8 @@ fn every_odd_file_comes_out_as_expected() {
     }
     assert!(problems.is_empty(), "{problems:#?}");
     assert_eq!((files, became.len()), (59, 59));
-    let warned: Vec<&str> = became.iter().filter(|(_, (.., warned))| *warned).map(|(name, _)| name.as_str()).collect();
+    let warned: Vec<&str> =
+        became.iter().filter(|(_, (.., warned))| *warned).map(|(name, _)| name.as_str()).collect();
     // What is expected "with a warning", but for cuts, which are no matter; and the GIF, whose format has an alpha channel.
     let notable = [
         "alpha_qtrle.mov",
@@ -127,7 +136,8 @@ fn every_odd_file_comes_out_as_expected() {
         let clips = place.clips(None).into_iter().filter(|clip| clip.source_path.ends_with(name));
         let mut found: Vec<_> = clips.map(|clip| (clip.start_pts, clip.frame_pts.len())).collect();
         found.sort_unstable();
-        let found: Vec<u32> = found.into_iter().map(|(_, frames)| u32::try_from(frames).unwrap()).collect();
+        let found: Vec<u32> =
+            found.into_iter().map(|(_, frames)| u32::try_from(frames).unwrap()).collect();
         assert_eq!(found, lengths, "{name}");
     }
     let crops =
@@ -152,6 +162,7 @@ fn of_copies_the_best_is_kept() {
         assert_eq!(became[*copy].1, "near_duplicate", "{copy}");
     }
     assert_eq!(place.clips(None).len(), 2);
-    let original = place.sql("select count(distinct duplicate_of) from clips where reason = 'near_duplicate'");
+    let original =
+        place.sql("select count(distinct duplicate_of) from clips where reason = 'near_duplicate'");
     assert!(original.ends_with("\n1\n"), "{original}");
 }

@@ -34,11 +34,18 @@ struct Reference {
 }
 
 /// Of a picture that is larger than ours, of standard definition and without tags.
-const PLAIN: Reference =
-    Reference { before: "", after: "", size: (WIDTH, HEIGHT), kernel: "area", matrix: "bt601", range: "tv" };
+const PLAIN: Reference = Reference {
+    before: "",
+    after: "",
+    size: (WIDTH, HEIGHT),
+    kernel: "area",
+    matrix: "bt601",
+    range: "tv",
+};
 
 fn ffmpeg_is_here() -> bool {
-    let here = Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
+    let here =
+        Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
     if !here {
         eprintln!("no ffmpeg here: not compared");
     }
@@ -60,8 +67,10 @@ fn reference(path: &str, with: Reference) -> Vec<u8> {
     let Reference { before, after, size: (width, height), kernel, matrix, range } = with;
     let scale = format!("scale={width}:{height}:flags={kernel}+accurate_rnd+full_chroma_int");
     let colour = format!("in_color_matrix={matrix}:in_range={range}");
-    let filter = format!("setpts=PTS-STARTPTS,fps=10:round=up,{before}{scale}:{colour},format=rgb24{after}");
-    let words = ["-noautorotate", "-i", path, "-map", "0:V:0", "-vf", &filter, "-fps_mode", "passthrough"];
+    let filter =
+        format!("setpts=PTS-STARTPTS,fps=10:round=up,{before}{scale}:{colour},format=rgb24{after}");
+    let words =
+        ["-noautorotate", "-i", path, "-map", "0:V:0", "-vf", &filter, "-fps_mode", "passthrough"];
     ffmpeg(&[&words[..], &["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]].concat(), &[])
 }
 
@@ -133,7 +142,8 @@ fn difference(ours: &[u8], theirs: &[u8]) -> Option<String> {
     if ours.len() != theirs.len() || ours.is_empty() {
         return Some(format!("{} frames instead of {}", ours.len() / size, theirs.len() / size));
     }
-    let frame = ours.chunks(size).zip(theirs.chunks(size)).position(|(ours, theirs)| ours != theirs)?;
+    let frame =
+        ours.chunks(size).zip(theirs.chunks(size)).position(|(ours, theirs)| ours != theirs)?;
     let most = ours.iter().zip(theirs).map(|(ours, theirs)| ours.abs_diff(*theirs)).max();
     Some(format!("frame {frame} is the first that differs, by up to {most:?} levels in all"))
 }
@@ -152,12 +162,20 @@ fn frames_are_those_on_the_screen() {
     let mut all = Comparison::new();
     let thirty = source("30", "2.3");
     all.add("plain.mp4", &format!("{thirty} {X264}"), PLAIN);
-    all.add("reordered.mp4", &format!("{thirty} -c:v libx264 -preset ultrafast -bf 8 -b_strategy 0 -g 90"), PLAIN);
+    all.add(
+        "reordered.mp4",
+        &format!("{thirty} -c:v libx264 -preset ultrafast -bf 8 -b_strategy 0 -g 90"),
+        PLAIN,
+    );
     let dropped = "-vf select='gt(mod(n,7),1)*not(between(t,0.5,1.5))' -fps_mode vfr";
     all.add("gap.mkv", &format!("{thirty} {dropped} {X264}"), PLAIN);
     all.add("gap.mp4", &format!("{thirty} {dropped} {X264}"), PLAIN);
     all.add("late.ts", &format!("{thirty} -output_ts_offset 7.77 {X264}"), PLAIN);
-    all.add("early.ts", &format!("{thirty} -output_ts_offset -3.3 -avoid_negative_ts disabled {X264}"), PLAIN);
+    all.add(
+        "early.ts",
+        &format!("{thirty} -output_ts_offset -3.3 -avoid_negative_ts disabled {X264}"),
+        PLAIN,
+    );
     all.add("ntsc.mkv", &format!("{} -c:v ffv1", source("30000/1001", "2")), PLAIN);
     all.add("film.mp4", &format!("{} {X264}", source("24000/1001", "2.1")), PLAIN);
     all.add("slow.mp4", &format!("{} {X264}", source("4", "2")), PLAIN);
@@ -178,7 +196,8 @@ fn frames_are_those_on_the_screen() {
     let boxed = all.expected.last().unwrap().1.clone();
     all.expected.push(("raw.h264".to_owned(), boxed));
     // Copied from the middle of a group: an edit list skips what is only there to be decoded.
-    let whole = all.make("whole.mp4", &format!("{thirty} -c:v libx264 -preset ultrafast -bf 2 -g 90"));
+    let whole =
+        all.make("whole.mp4", &format!("{thirty} -c:v libx264 -preset ultrafast -bf 2 -g 90"));
     all.add("edited.mp4", &format!("-ss 1.13 -i {whole} -c copy"), PLAIN);
     all.assert_equal(&[]);
 }
@@ -218,30 +237,43 @@ fn pictures_are_upright_whole_and_without_borders() {
         set_matrix(&path, matrix);
         all.expected.push((name.to_owned(), reference(path.as_str(), with)));
     }
-    let small = |size: &str, format: &str| format!("-f lavfi -i testsrc2={size}:r=10:d=1 -pix_fmt {format} {X264}");
+    let small = |size: &str, format: &str| {
+        format!("-f lavfi -i testsrc2={size}:r=10:d=1 -pix_fmt {format} {X264}")
+    };
     all.add("odd.mkv", &small("197x101", "yuv444p"), PLAIN);
-    all.add("odd.mp4", "-f lavfi -i testsrc2=197x101:r=10:d=1 -pix_fmt yuv420p -c:v mpeg4 -q:v 2", PLAIN);
+    all.add(
+        "odd.mp4",
+        "-f lavfi -i testsrc2=197x101:r=10:d=1 -pix_fmt yuv420p -c:v mpeg4 -q:v 2",
+        PLAIN,
+    );
     all.add("small.mp4", &small("64x64", "yuv420p"), Reference { kernel: "bicubic", ..PLAIN });
     all.add("narrow.mp4", &small("64x200", "yuv420p"), Reference { kernel: "bicubic", ..PLAIN });
 
     let woven = "-vf interlace=lowpass=0:scan=";
     let fast = source("50", "2");
     let mpeg2 = "-c:v mpeg2video -q:v 2 -flags +ildct+ilme -r 25";
-    let (top, bottom) = (Reference { before: "field=top,", ..PLAIN }, Reference { before: "field=bottom,", ..PLAIN });
+    let (top, bottom) = (
+        Reference { before: "field=top,", ..PLAIN },
+        Reference { before: "field=bottom,", ..PLAIN },
+    );
     all.add("top.ts", &format!("{fast} {woven}tff {mpeg2} -top 1"), top);
     all.add("bottom.ts", &format!("{fast} {woven}bff {mpeg2} -top 0"), bottom);
     all.add("top.mp4", &format!("{fast} {woven}tff {X264} -x264-params tff=1"), top);
     all.add("bottom.mp4", &format!("{fast} {woven}bff {X264} -x264-params bff=1"), bottom);
 
     let barred = |bars: &str, format: &str| {
-        format!("-f lavfi -i mandelbrot=s=256x144:r=10 -t 1.5 -vf format=gbrp,{bars} {X264} -pix_fmt {format}")
+        format!(
+            "-f lavfi -i mandelbrot=s=256x144:r=10 -t 1.5 -vf format=gbrp,{bars} {X264} -pix_fmt {format}"
+        )
     };
     let cropped = |before| Reference { before, ..PLAIN };
     all.add("letterbox.mp4", &barred("pad=256:192:0:24", "yuv420p"), cropped("crop=256:144:0:24,"));
     all.add("pillarbox.mp4", &barred("pad=320:144:33:0", "yuv444p"), cropped("crop=256:144:33:0,"));
     // A border that is gone after 7 seconds is none.
     let leaving = "drawbox=0:0:256:24:black:fill:enable='lt(t,7)',drawbox=0:120:256:24:black:fill:enable='lt(t,7)'";
-    let leaving = format!("-f lavfi -i mandelbrot=s=256x144:r=10 -t 8 -vf {leaving} {X264} -g 10 -pix_fmt yuv420p");
+    let leaving = format!(
+        "-f lavfi -i mandelbrot=s=256x144:r=10 -t 8 -vf {leaving} {X264} -g 10 -pix_fmt yuv420p"
+    );
     all.add("leaving.mp4", &leaving, PLAIN);
 
     let parts = ["256x144", "320x200"].map(|size| {
@@ -250,8 +282,11 @@ fn pictures_are_upright_whole_and_without_borders() {
         ffmpeg(&words.split(' ').chain([path.as_str()]).collect::<Vec<_>>(), &[]);
         path
     });
-    fs::write(all.place.path("videos/grows.h264"), parts.each_ref().map(|part| fs::read(part).unwrap()).concat())
-        .unwrap();
+    fs::write(
+        all.place.path("videos/grows.h264"),
+        parts.each_ref().map(|part| fs::read(part).unwrap()).concat(),
+    )
+    .unwrap();
     let expected = parts.each_ref().map(|part| reference(part.as_str(), PLAIN)).concat();
     all.expected.push(("grows.h264".to_owned(), expected));
     all.assert_equal(&[]);
@@ -322,15 +357,21 @@ fn bars(red: f64, blue: f64, full: bool, depth: u32, shares: (usize, usize)) -> 
         let (luma, chroma) = if full {
             (luma / 255.0 * most, chroma.map(|chroma| chroma / 255.0 * most))
         } else {
-            ((luma * 219.0 / 255.0 + 16.0) * unit, chroma.map(|chroma| chroma * 224.0 / 255.0 * unit))
+            (
+                (luma * 219.0 / 255.0 + 16.0) * unit,
+                chroma.map(|chroma| chroma * 224.0 / 255.0 * unit),
+            )
         };
-        [luma, chroma[0] + 128.0 * unit, chroma[1] + 128.0 * unit].map(|value| value.clamp(0.0, most))
+        [luma, chroma[0] + 128.0 * unit, chroma[1] + 128.0 * unit]
+            .map(|value| value.clamp(0.0, most))
     });
     let mut raw = Vec::new();
     for (plane, (across, down)) in [(1, 1), shares, shares].into_iter().enumerate() {
         for _ in 0..height / down {
             for x in 0..width / across {
-                raw.extend_from_slice(&sample(planes[x * across / 16][plane])[..if depth > 8 { 2 } else { 1 }]);
+                raw.extend_from_slice(
+                    &sample(planes[x * across / 16][plane])[..if depth > 8 { 2 } else { 1 }],
+                );
             }
         }
     }
@@ -345,7 +386,8 @@ fn colour_bars_keep_their_colours() {
     }
     let mut all = Comparison::new();
     // Coefficients of H.273, table 4.
-    let matrices = [("bt709", 0.2126, 0.0722), ("smpte170m", 0.299, 0.114), ("bt2020nc", 0.2627, 0.0593)];
+    let matrices =
+        [("bt709", 0.2126, 0.0722), ("smpte170m", 0.299, 0.114), ("bt2020nc", 0.2627, 0.0593)];
     let formats = [("yuv420p", 8, (2, 2)), ("yuv444p", 8, (1, 1)), ("yuv422p10le", 10, (2, 1))];
     for (matrix, red, blue) in matrices {
         for range in ["tv", "pc"] {
@@ -353,9 +395,14 @@ fn colour_bars_keep_their_colours() {
                 let name = format!("{matrix}-{range}-{format}.mkv");
                 let path = all.place.path("videos").join(&name);
                 let tags = format!("-colorspace {matrix} -color_range {range}");
-                let words = format!("-f rawvideo -pix_fmt {format} {tags} -s 256x144 -r 10 -i - {X264} {tags} {path}");
+                let words = format!(
+                    "-f rawvideo -pix_fmt {format} {tags} -s 256x144 -r 10 -i - {X264} {tags} {path}"
+                );
                 let picture = bars(red, blue, range == "pc", depth, shares);
-                ffmpeg(&words.split(' ').collect::<Vec<_>>(), &[picture.as_slice(), &picture].concat());
+                ffmpeg(
+                    &words.split(' ').collect::<Vec<_>>(),
+                    &[picture.as_slice(), &picture].concat(),
+                );
                 let theirs = match matrix {
                     "smpte170m" => "bt601",
                     "bt2020nc" => "bt2020",
@@ -381,7 +428,14 @@ fn colour_bars_keep_their_colours() {
             for (found, nominal) in frames[at..at + 3].iter().zip(nominal) {
                 let off = (f64::from(*found) - nominal).abs();
                 if off > worst.0 {
-                    worst = (off, format!("{name}, bar {bar}: {:?} instead of {:?}", &frames[at..at + 3], BARS[bar]));
+                    worst = (
+                        off,
+                        format!(
+                            "{name}, bar {bar}: {:?} instead of {:?}",
+                            &frames[at..at + 3],
+                            BARS[bar]
+                        ),
+                    );
                 }
             }
         }
@@ -414,7 +468,8 @@ fn hdr_looks_like_the_sdr_it_was_made_of() {
     let all = Comparison::new();
     let path = all.place.path("videos/pq.mkv");
     let tags = "-colorspace bt2020nc -color_range tv -color_primaries bt2020 -color_trc smpte2084";
-    let words = format!("-f rawvideo -pix_fmt yuv444p10le -s 256x144 -r 10 -i - {X264} {tags} {path}");
+    let words =
+        format!("-f rawvideo -pix_fmt yuv444p10le -s 256x144 -r 10 -i - {X264} {tags} {path}");
     ffmpeg(&words.split(' ').collect::<Vec<_>>(), &[picture.as_slice(), &picture].concat());
     let frames = &all.frames(&[])["pq.mkv"];
     for (bar, grey) in greys.iter().enumerate() {

@@ -23,7 +23,11 @@ fn player(clip: &Clip, frame: usize) -> (f64, f64) {
             count += 1.0;
         }
     }
-    assert!(count > 150.0, "frame {frame} of {} shows {count} pixels of the player", clip.source_path);
+    assert!(
+        count > 150.0,
+        "frame {frame} of {} shows {count} pixels of the player",
+        clip.source_path
+    );
     (x / count, y / count)
 }
 
@@ -33,30 +37,46 @@ fn player(clip: &Clip, frame: usize) -> (f64, f64) {
 fn actions_are_aligned_with_frames() {
     let place = Place::new();
     place.sample(3, 12, 1);
-    assert_eq!(code(&place.run(&["ingest.width=128", "ingest.height=128", "ingest.clip_seconds=5"])), 0);
+    assert_eq!(
+        code(&place.run(&["ingest.width=128", "ingest.height=128", "ingest.clip_seconds=5"])),
+        0
+    );
     let clips = place.clips(None);
     assert_eq!(clips.len(), 9, "12 seconds are clips of 5, 5 and 2");
     let mut seen = HashSet::new();
     for clip in &clips {
         let (actions, effects) = (clip.actions.as_ref().unwrap(), clip.effects.as_ref().unwrap());
-        let (names, effect_names) = (clip.action_names.as_ref().unwrap(), clip.effect_names.as_ref().unwrap());
+        let (names, effect_names) =
+            (clip.action_names.as_ref().unwrap(), clip.effect_names.as_ref().unwrap());
         assert_eq!(actions.len(), clip.frame_count());
         for frame in 0..clip.frame_count() - 1 {
             let (before, after) = (player(clip, frame), player(clip, frame + 1));
             // The eye changes sides: the middle of the red moves by half a pixel without the player.
-            let third = |distance: f64| if distance < -1.5 { -1 } else { i32::from(distance > 1.5) };
+            let third =
+                |distance: f64| if distance < -1.5 { -1 } else { i32::from(distance > 1.5) };
             let (right, down) = (third(after.0 - before.0), third(after.1 - before.1));
             let effect = effect_names[usize::from(effects[frame])].as_str();
             let action = names[usize::from(actions[frame])].as_str();
             let context = format!("{} frame {frame}: {action}, {effect}", clip.source_path);
-            assert_eq!(right, i32::from(effect.contains("right")) - i32::from(effect.contains("left")), "{context}");
-            assert_eq!(down, i32::from(effect.contains("down")) - i32::from(effect.contains("up")), "{context}");
+            assert_eq!(
+                right,
+                i32::from(effect.contains("right")) - i32::from(effect.contains("left")),
+                "{context}"
+            );
+            assert_eq!(
+                down,
+                i32::from(effect.contains("down")) - i32::from(effect.contains("up")),
+                "{context}"
+            );
             if down == 0 && right != 0 {
                 seen.insert((action.to_owned(), right));
             }
         }
     }
-    assert!(seen.contains(&("right".to_owned(), 1)) && seen.contains(&("left".to_owned(), -1)), "{seen:?}");
+    assert!(
+        seen.contains(&("right".to_owned(), 1)) && seen.contains(&("left".to_owned(), -1)),
+        "{seen:?}"
+    );
 }
 
 /// Would catch a dataset on which nothing can be measured, and a source in both splits.
@@ -64,7 +84,9 @@ fn actions_are_aligned_with_frames() {
 fn both_splits_exist_and_no_source_is_in_both() {
     let place = Place::with_samples(4);
     place.run(&["data.held_out=0.0001", "ingest.clip_seconds=1.6"]);
-    let sources = |split| place.clips(split).iter().map(|clip| clip.source_id.clone()).collect::<HashSet<_>>();
+    let sources = |split| {
+        place.clips(split).iter().map(|clip| clip.source_id.clone()).collect::<HashSet<_>>()
+    };
     let (train, held_out) = (sources(Split::Train), sources(Split::HeldOut));
     assert_eq!((train.len(), held_out.len()), (3, 1));
     assert!(train.is_disjoint(&held_out));
@@ -81,7 +103,8 @@ fn what_cannot_be_used_is_a_row_with_a_reason() {
     fs::write(videos.join("empty.mp4"), "").unwrap();
     fs::write(videos.join("again.mp4"), &whole).unwrap();
     fs::write(videos.join("README"), "no video, and nobody said so").unwrap();
-    let playlist = format!("#EXTM3U\n#EXTINF:3,\nfile:{videos}/episode-00001.mp4\n#EXT-X-ENDLIST\n");
+    let playlist =
+        format!("#EXTM3U\n#EXTINF:3,\nfile:{videos}/episode-00001.mp4\n#EXT-X-ENDLIST\n");
     fs::write(videos.join("playlist.mp4"), playlist).unwrap();
     let script = "ffconcat version 1.0\nfile episode-00001.mp4\n";
     fs::write(videos.join("script.mp4"), script).unwrap();
@@ -91,8 +114,11 @@ fn what_cannot_be_used_is_a_row_with_a_reason() {
 
     let output = place.run(&[]);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
-    let reasons = place.sql("select source_path, reason from sources where status = 'rejected' order by source_path");
-    let reasons: Vec<&str> = reasons.lines().skip(1).map(|line| line.rsplit('/').next().unwrap()).collect();
+    let reasons = place.sql(
+        "select source_path, reason from sources where status = 'rejected' order by source_path",
+    );
+    let reasons: Vec<&str> =
+        reasons.lines().skip(1).map(|line| line.rsplit('/').next().unwrap()).collect();
     let expected = [
         "README,not_a_video",
         // Of the copies the one without a sidecar is the duplicate.
@@ -122,15 +148,19 @@ fn the_same_bytes_on_any_number_of_threads() {
     let one = place.path("one");
     let many = place.path("many");
     for (root, threads) in [(&one, 1), (&many, 8)] {
-        let output = place.run(&[&format!("data.root={root}"), &format!("ingest.threads={threads}")]);
+        let output =
+            place.run(&[&format!("data.root={root}"), &format!("ingest.threads={threads}")]);
         assert_eq!(code(&output), 0, "{}", stderr(&output));
     }
     let relative = |root: &camino::Utf8Path| {
         let all = contents(root).into_iter();
-        let named = all.map(|(path, bytes)| (path.strip_prefix(root.as_str()).unwrap().to_owned(), bytes));
+        let named =
+            all.map(|(path, bytes)| (path.strip_prefix(root.as_str()).unwrap().to_owned(), bytes));
         // The config names root and threads; the diary tells how long it took.
         let of_run = ["config.toml", "ingest.lock", "runs.jsonl"];
-        named.filter(|(path, _)| !of_run.iter().any(|name| path.ends_with(name))).collect::<Vec<_>>()
+        named
+            .filter(|(path, _)| !of_run.iter().any(|name| path.ends_with(name)))
+            .collect::<Vec<_>>()
     };
     assert!(relative(&one).len() > 6, "more than one group");
     assert!(relative(&one) == relative(&many));
@@ -141,10 +171,12 @@ fn the_same_bytes_on_any_number_of_threads() {
 fn another_config_replaces_and_new_files_are_added() {
     let place = Place::with_samples(3);
     assert_eq!(code(&place.run(&[])), 0);
-    let first: HashSet<String> = place.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
+    let first: HashSet<String> =
+        place.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
     place.sample(5, 3, 1);
     assert!(stderr(&place.run(&[])).contains("5 clips (2 new)"));
-    let second: HashSet<String> = place.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
+    let second: HashSet<String> =
+        place.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
     assert!(first.is_subset(&second) && second.len() == 5);
     assert_eq!(code(&place.run(&["ingest.width=64"])), 0);
     let third = place.clips(None);
@@ -171,7 +203,11 @@ fn a_changed_sidecar_is_read_again() {
     for (old, new) in before.iter().zip(&after) {
         if new.source_path.contains("episode-00001") {
             assert!(new.actions.as_ref().unwrap().iter().all(|&action| action == 9));
-            assert_eq!((new.split, &new.clip_id), (old.split, &old.clip_id), "a source keeps its split");
+            assert_eq!(
+                (new.split, &new.clip_id),
+                (old.split, &old.clip_id),
+                "a source keeps its split"
+            );
             assert!(new.effects.is_none());
         } else {
             assert_eq!(old, new, "the others stay");
@@ -181,7 +217,11 @@ fn a_changed_sidecar_is_read_again() {
     fs::write(&sidecar, "frame,action\n0,1\n1,up\n").unwrap();
     let output = place.run(&[]);
     assert_eq!(code(&output), 0, "a bad sidecar is no reject");
-    assert!(stderr(&output).contains("episode-00001.actions.csv, line 3: action is `up`"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("episode-00001.actions.csv, line 3: action is `up`"),
+        "{}",
+        stderr(&output)
+    );
     let clips = place.clips(None);
     assert_eq!(clips.len(), 3);
     assert_eq!(clips.iter().filter(|clip| clip.actions.is_none()).count(), 1);
@@ -228,12 +268,16 @@ fn size_and_time_only_save_reading() {
     let place = Place::with_samples(3);
     place.run(&[]);
     let modified = |number: u32| {
-        let row = format!("select modified_ns from sources where source_path like '%episode-{number:05}%'");
+        let row = format!(
+            "select modified_ns from sources where source_path like '%episode-{number:05}%'"
+        );
         place.sql(&row)
     };
-    let (video, other) = (place.path("videos/episode-00000.mp4"), place.path("videos/episode-00001.mp4"));
+    let (video, other) =
+        (place.path("videos/episode-00000.mp4"), place.path("videos/episode-00001.mp4"));
     let before = modified(0);
-    let later = fs::metadata(&video).unwrap().modified().unwrap() + std::time::Duration::from_mins(1);
+    let later =
+        fs::metadata(&video).unwrap().modified().unwrap() + std::time::Duration::from_mins(1);
     fs::File::options().write(true).open(&video).unwrap().set_modified(later).unwrap();
     let touched = place.run(&[]);
     assert!(stderr(&touched).contains("up to date"), "{}", stderr(&touched));
@@ -241,10 +285,17 @@ fn size_and_time_only_save_reading() {
 
     let elsewhere = place.path("videos/elsewhere.mp4");
     fs::rename(place.path("videos/episode-00002.mp4"), &elsewhere).unwrap();
-    fs::rename(place.path("videos/episode-00002.actions.csv"), place.path("videos/elsewhere.actions.csv")).unwrap();
+    fs::rename(
+        place.path("videos/episode-00002.actions.csv"),
+        place.path("videos/elsewhere.actions.csv"),
+    )
+    .unwrap();
     let moved = place.run(&[]);
     assert!(stderr(&moved).contains("up to date: 3 sources"), "{}", stderr(&moved));
-    assert_eq!(place.sql("select count(*) from sources where source_path like '%elsewhere%'"), "count(*)\n1\n");
+    assert_eq!(
+        place.sql("select count(*) from sources where source_path like '%elsewhere%'"),
+        "count(*)\n1\n"
+    );
 
     // The same size, another time, one bit of the last frame.
     let mut bytes = fs::read(&other).unwrap();

@@ -7,8 +7,13 @@ use std::fs;
 use support::{Place, code, contents, stderr};
 
 fn videos(place: &Place) -> Vec<(String, Vec<u8>)> {
-    let file = |(path, bytes): (String, Vec<u8>)| (path.rsplit('/').next().unwrap().to_owned(), bytes);
-    contents(&place.path("videos")).into_iter().map(file).filter(|(name, _)| name.starts_with("episode")).collect()
+    let file =
+        |(path, bytes): (String, Vec<u8>)| (path.rsplit('/').next().unwrap().to_owned(), bytes);
+    contents(&place.path("videos"))
+        .into_iter()
+        .map(file)
+        .filter(|(name, _)| name.starts_with("episode"))
+        .collect()
 }
 
 /// Would catch time stamps, thread counts or addresses in the videos: experiments would not repeat.
@@ -29,7 +34,15 @@ fn a_second_run_does_nothing() {
     let path = place.path("videos/episode-00000.mp4");
     let before = fs::metadata(&path).unwrap().modified().unwrap();
     let out = place.path("videos");
-    let again = place.start(&["sample", "--out", out.as_str(), "--episodes", "2", "--set", "sample.seconds=3"]);
+    let again = place.start(&[
+        "sample",
+        "--out",
+        out.as_str(),
+        "--episodes",
+        "2",
+        "--set",
+        "sample.seconds=3",
+    ]);
     assert_eq!(code(&again), 0);
     assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
     assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
@@ -49,9 +62,11 @@ fn another_configuration_leaves_no_episode_of_the_first() {
 #[test]
 fn wrong_settings_are_wrong_usage() {
     let place = Place::new();
-    for words in
-        [["sample", "--set", "sample.themes=7"], ["sample", "--episodes", "0"], ["sample", "--set", "sample.episode=7"]]
-    {
+    for words in [
+        ["sample", "--set", "sample.themes=7"],
+        ["sample", "--episodes", "0"],
+        ["sample", "--set", "sample.episode=7"],
+    ] {
         let output = place.start(&words);
         assert_eq!(code(&output), 64, "{words:?}: {}", stderr(&output));
     }

@@ -18,8 +18,10 @@ fn a_flipped_bit_is_named_and_made_again() {
     let expected = place.state();
     let sound = place.start(&["verify"]);
     assert_eq!((code(&sound), stdout(&sound)), (0, String::new()), "{}", stderr(&sound));
-    let shards: Vec<_> =
-        contents(&place.path("root/clips")).into_iter().filter(|(path, _)| path.ends_with(".parquet")).collect();
+    let shards: Vec<_> = contents(&place.path("root/clips"))
+        .into_iter()
+        .filter(|(path, _)| path.ends_with(".parquet"))
+        .collect();
     assert_eq!(shards.len(), 2);
     let (path, mut bytes) = shards[1].clone();
     let middle = bytes.len() / 2;
@@ -28,7 +30,11 @@ fn a_flipped_bit_is_named_and_made_again() {
 
     let damaged = place.start(&["verify"]);
     assert_eq!(code(&damaged), 1);
-    assert!(stdout(&damaged).contains(&path) && stdout(&damaged).contains("clip "), "{}", stdout(&damaged));
+    assert!(
+        stdout(&damaged).contains(&path) && stdout(&damaged).contains("clip "),
+        "{}",
+        stdout(&damaged)
+    );
     assert_eq!(code(&place.start(&["verify", "--forget"])), 1, "it was damaged");
     assert_eq!(code(&place.start(&["verify"])), 0, "what is left is whole");
     let remade = place.run(&[]);

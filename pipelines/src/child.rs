@@ -63,7 +63,11 @@ fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
 
 /// Sends a signal, by the shell's built-in `kill`: the standard library cannot, and this workspace denies `unsafe`.
 fn send(signal: &str, process: u32) {
-    let sent = Command::new("sh").arg("-c").arg(format!("kill -s {signal} {process}")).stderr(Stdio::null()).status();
+    let sent = Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -s {signal} {process}"))
+        .stderr(Stdio::null())
+        .status();
     if let Err(error) = sent {
         tracing::warn!("cannot pass SIG{signal} on to process {process}: {error}");
     }

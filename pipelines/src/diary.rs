@@ -17,7 +17,8 @@ const LAST: usize = 3;
 pub fn last(root: &Utf8Path) -> Vec<Value> {
     let of = |name: &str| {
         let text = fs::read_to_string(root.join(name).join("runs.jsonl")).unwrap_or_default();
-        let runs: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let runs: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         runs[runs.len().saturating_sub(LAST)..].to_vec()
     };
     DIARIES.iter().flat_map(|name| of(name)).collect()
@@ -71,8 +72,16 @@ mod tests {
         let lines = (0..5).map(line).collect::<Vec<_>>().join("\n") + "\n{\"step\":\"tok";
         fs::write(root.join("tokens/runs.jsonl"), lines).unwrap();
         let runs = last(root);
-        assert_eq!(runs.iter().map(|run| run["clips"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(
+            runs.iter().map(|run| run["clips"].as_u64().unwrap()).collect::<Vec<_>>(),
+            [2, 3, 4]
+        );
         let text = table(&runs);
-        assert!(text.contains("2026-11-25 02:17:04   tokens  done           4       60       40.0       0"), "{text}");
+        assert!(
+            text.contains(
+                "2026-11-25 02:17:04   tokens  done           4       60       40.0       0"
+            ),
+            "{text}"
+        );
     }
 }

@@ -20,7 +20,8 @@ pub fn run(tools: &Tools, args: &ConfigArgs, hardware: &[String]) -> anyhow::Res
     };
     let size = frame_size(&resolved).context("`genie-ingest config` names no width and height")?;
     let size = format!("--size={size}");
-    let words: Vec<&str> = ["dry-run", &size].into_iter().chain(hardware.iter().map(String::as_str)).collect();
+    let words: Vec<&str> =
+        ["dry-run", &size].into_iter().chain(hardware.iter().map(String::as_str)).collect();
     match tools.ask(Stage::Train, &words, args, Stdio::inherit()) {
         Ok(text) => write!(io::stdout(), "{text}")?,
         Err(error) => return tools::explained(error),

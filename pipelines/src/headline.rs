@@ -26,7 +26,8 @@ impl Headline {
     pub fn read(dir: &Utf8Path) -> anyhow::Result<Self> {
         let path = dir.join("report.json");
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let report = serde_json::from_str(&text).with_context(|| format!("{path} is not valid JSON"))?;
+        let report =
+            serde_json::from_str(&text).with_context(|| format!("{path} is not valid JSON"))?;
         Ok(Self { dir: dir.to_owned(), report })
     }
 
@@ -41,7 +42,12 @@ impl Headline {
 
     /// The entry for [`HEADLINE_T`] in a list of `{t, mean, ci95: [lo, hi]}`, as "+1.20 dB [0.80, 1.60]".
     fn delta(&self, list: &str) -> Option<String> {
-        let entry = self.report.get(list)?.as_array()?.iter().find(|entry| entry["t"].as_u64() == Some(HEADLINE_T))?;
+        let entry = self
+            .report
+            .get(list)?
+            .as_array()?
+            .iter()
+            .find(|entry| entry["t"].as_u64() == Some(HEADLINE_T))?;
         let mut text = format!("{:+.2} dB", entry["mean"].as_f64()?);
         if let (Some(low), Some(high)) = (entry["ci95"][0].as_f64(), entry["ci95"][1].as_f64()) {
             let _ = write!(text, " [{low:.2}, {high:.2}]");
@@ -89,7 +95,11 @@ impl Headline {
 
 impl std::fmt::Display for Headline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let rows = [("tokenizer", self.tokenizer()), ("actions", self.actions()), ("control", self.control())];
+        let rows = [
+            ("tokenizer", self.tokenizer()),
+            ("actions", self.actions()),
+            ("control", self.control()),
+        ];
         for (name, text) in rows {
             if let Some(text) = text {
                 writeln!(f, "{name:<10} {text}")?;
@@ -113,8 +123,7 @@ mod tests {
     /// Would catch: numbers read from the wrong key, or from another t.
     #[test]
     fn every_number_is_beside_its_baseline() {
-        let list =
-            |mean: f64| json!([{"t": 1, "mean": 9.0, "ci95": [8.0, 10.0]}, {"t": 4, "mean": mean, "ci95": [0.5, 2.0]}]);
+        let list = |mean: f64| json!([{"t": 1, "mean": 9.0, "ci95": [8.0, 10.0]}, {"t": 4, "mean": mean, "ci95": [0.5, 2.0]}]);
         let text = shown(json!({
             "tokenizer": {"psnr_db": 24.13, "psnr_baseline_db": 18.0, "codes_used": 312},
             "lam": {"codes_used": 5},

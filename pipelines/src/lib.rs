@@ -140,10 +140,16 @@ pub fn run() -> anyhow::Result<Exit> {
             dry_run::run(&Tools::beside_this_one()?, &pipeline.args(), &hardware.to_words())
         }
         Command::Run { pipeline, stage, .. } => {
-            runner::run(&Tools::beside_this_one()?, &pipeline.args(), |data| steps::of_stages(data, &stage))
+            runner::run(&Tools::beside_this_one()?, &pipeline.args(), |data| {
+                steps::of_stages(data, &stage)
+            })
         }
-        Command::Retokenize { pipeline } => retokenize::run(&Tools::beside_this_one()?, &pipeline.args()),
-        Command::Status { pipeline, json } => status::print(&Tools::beside_this_one()?, &pipeline.args(), json),
+        Command::Retokenize { pipeline } => {
+            retokenize::run(&Tools::beside_this_one()?, &pipeline.args())
+        }
+        Command::Status { pipeline, json } => {
+            status::print(&Tools::beside_this_one()?, &pipeline.args(), json)
+        }
         Command::Config { pipeline } => {
             let args = pipeline.args();
             let loaded = config::load(&args)?;

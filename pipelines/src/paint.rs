@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal};
 use std::sync::LazyLock;
 
-static COLOURS: LazyLock<bool> = LazyLock::new(|| io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+static COLOURS: LazyLock<bool> =
+    LazyLock::new(|| io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
 
 /// For headings, on stderr.
 #[must_use]

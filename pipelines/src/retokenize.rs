@@ -19,7 +19,9 @@ pub fn run(tools: &Tools, args: &ConfigArgs) -> anyhow::Result<Exit> {
         Err(error) => return tools::explained(error),
     };
     let mut args = args.clone();
-    args.set.extend(["tokenizer", "lam"].into_iter().filter(|model| !is_pinned(&resolved, model)).map(newest));
+    args.set.extend(
+        ["tokenizer", "lam"].into_iter().filter(|model| !is_pinned(&resolved, model)).map(newest),
+    );
     runner::run(tools, &args, steps::retokenize)
 }
 

@@ -22,7 +22,11 @@ use crate::steps::{Stage, Step};
 use crate::tools::{self, Tools};
 
 /// Runs the `steps` for the config's data and prints the result. With `--quiet`, only what went wrong is said, by the steps as well.
-pub fn run(tools: &Tools, args: &ConfigArgs, steps: impl FnOnce(&DataConfig) -> Vec<Step>) -> anyhow::Result<Exit> {
+pub fn run(
+    tools: &Tools,
+    args: &ConfigArgs,
+    steps: impl FnOnce(&DataConfig) -> Vec<Step>,
+) -> anyhow::Result<Exit> {
     let config = config::load(args)?;
     if let Err(error) = tools.resolve(&config, args) {
         return tools::explained(error);
@@ -30,8 +34,15 @@ pub fn run(tools: &Tools, args: &ConfigArgs, steps: impl FnOnce(&DataConfig) -> 
     let data: DataConfig = config.section()?;
     let steps = steps(&data);
     print_plan(args, &data, &steps);
-    Run { tools, args, stop: Stop::install_for_parent(), started: Instant::now(), rejects: false, worked: false }
-        .all(&steps)
+    Run {
+        tools,
+        args,
+        stop: Stop::install_for_parent(),
+        started: Instant::now(),
+        rejects: false,
+        worked: false,
+    }
+    .all(&steps)
 }
 
 /// One run of the pipeline, and what it remembers from step to step.
@@ -119,7 +130,10 @@ impl Run<'_> {
             Headline::read(Utf8Path::new(report))?.print()?;
         }
         if self.rejects {
-            say(&format!("some videos were rejected; to list them:\n  {}", self.how_to_list_rejects()));
+            say(&format!(
+                "some videos were rejected; to list them:\n  {}",
+                self.how_to_list_rejects()
+            ));
             return Ok(Exit::Rejects);
         }
         Ok(Exit::Done)
@@ -130,7 +144,8 @@ impl Run<'_> {
         let binary = self.tools.dir().join(Stage::Ingest.binary());
         let query = "SELECT source_path, reason, detail FROM sources WHERE reason IS NOT NULL";
         let words = [binary.into_string(), "sql".to_owned(), query.to_owned()];
-        let words: Vec<_> = words.iter().chain(&self.args.to_words()).map(|word| quoted(word)).collect();
+        let words: Vec<_> =
+            words.iter().chain(&self.args.to_words()).map(|word| quoted(word)).collect();
         words.join(" ")
     }
 }
@@ -138,7 +153,11 @@ impl Run<'_> {
 /// `word` as a shell reads it back.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn print_plan(args: &ConfigArgs, data: &DataConfig, steps: &[Step]) {
@@ -171,7 +190,10 @@ fn failure(place: &str, code: u8, took: Duration) -> String {
     let took = human(took);
     match code {
         130 | 143 => {
-            format!("{} stopped after {took}; what is done is kept: the same command goes on from there", bold(place))
+            format!(
+                "{} stopped after {took}; what is done is kept: the same command goes on from there",
+                bold(place)
+            )
         }
         exit::LOCKED => format!("{} locked by another run", bold(place)),
         137 => format!(

@@ -73,7 +73,11 @@ fn table(rows: &[Row]) -> String {
 
 /// Which clips models are trained on, where that is not all.
 fn selection(expression: &str) -> String {
-    if expression.trim().is_empty() { String::new() } else { format!("trained on clips where {expression}\n") }
+    if expression.trim().is_empty() {
+        String::new()
+    } else {
+        format!("trained on clips where {expression}\n")
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +90,13 @@ mod tests {
     fn the_table_says_what_is_needed() {
         let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| Row {
             stage,
-            status: StepStatus { step: step.into(), key: key.into(), dir: dir.into(), state, needs: needs.into() },
+            status: StepStatus {
+                step: step.into(),
+                key: key.into(),
+                dir: dir.into(),
+                state,
+                needs: needs.into(),
+            },
         };
         let key = "0123456789abcdef";
         let text = table(&[

@@ -81,14 +81,20 @@ pub fn for_data(data: &DataConfig) -> Vec<Step> {
 /// Those of `only`; all, if it is empty.
 #[must_use]
 pub fn of_stages(data: &DataConfig, only: &[Stage]) -> Vec<Step> {
-    for_data(data).into_iter().filter(|step| only.is_empty() || only.contains(&step.stage)).collect()
+    for_data(data)
+        .into_iter()
+        .filter(|step| only.is_empty() || only.contains(&step.stage))
+        .collect()
 }
 
 /// The steps that a night has: no training.
 #[must_use]
 pub fn retokenize(data: &DataConfig) -> Vec<Step> {
     let nightly = |step: &Step| {
-        matches!(step.name().as_str(), "ingest sample" | "ingest run" | "tokenize encode" | "train label")
+        matches!(
+            step.name().as_str(),
+            "ingest sample" | "ingest run" | "tokenize encode" | "train label"
+        )
     };
     for_data(data).into_iter().filter(nightly).collect()
 }
@@ -101,7 +107,8 @@ mod tests {
     /// videos.
     #[test]
     fn the_order() {
-        let names = |data: &DataConfig| -> Vec<String> { for_data(data).iter().map(Step::name).collect() };
+        let names =
+            |data: &DataConfig| -> Vec<String> { for_data(data).iter().map(Step::name).collect() };
         let mut data = DataConfig::default();
         assert_eq!(
             names(&data),

@@ -47,8 +47,11 @@ impl Tools {
 
     /// All binaries must be there before anything starts: not after an hour of training.
     pub fn check(&self) -> anyhow::Result<()> {
-        let missing: Vec<_> =
-            Stage::ALL.iter().map(|stage| stage.binary()).filter(|binary| !self.0.join(binary).is_file()).collect();
+        let missing: Vec<_> = Stage::ALL
+            .iter()
+            .map(|stage| stage.binary())
+            .filter(|binary| !self.0.join(binary).is_file())
+            .collect();
         anyhow::ensure!(
             missing.is_empty(),
             "{} not found in {}, beside this binary: build everything with `make build` \
@@ -80,22 +83,34 @@ impl Tools {
         let mut all = Table::new();
         for stage in Stage::ALL {
             let text = self.ask(stage, &["config"], args, Stdio::inherit())?;
-            let sections: Table =
-                text.parse().with_context(|| format!("`{} config` printed no valid TOML", stage.binary()))?;
+            let sections: Table = text
+                .parse()
+                .with_context(|| format!("`{} config` printed no valid TOML", stage.binary()))?;
             all.extend(sections);
         }
         Ok(all)
     }
 
     /// What `stage` says about its steps; what it says when it cannot goes to `stderr`.
-    pub fn status(&self, stage: Stage, args: &ConfigArgs, stderr: Stdio) -> anyhow::Result<Vec<StepStatus>> {
+    pub fn status(
+        &self,
+        stage: Stage,
+        args: &ConfigArgs,
+        stderr: Stdio,
+    ) -> anyhow::Result<Vec<StepStatus>> {
         let text = self.ask(stage, &["status", "--json"], args, stderr)?;
         serde_json::from_str(&text)
             .with_context(|| format!("`{} status --json` printed something else", stage.binary()))
     }
 
     /// The stdout of a subcommand.
-    pub fn ask(&self, stage: Stage, words: &[&str], args: &ConfigArgs, stderr: Stdio) -> anyhow::Result<String> {
+    pub fn ask(
+        &self,
+        stage: Stage,
+        words: &[&str],
+        args: &ConfigArgs,
+        stderr: Stdio,
+    ) -> anyhow::Result<String> {
         let output = self
             .command(stage)
             .args(words)

@@ -45,13 +45,18 @@ impl Dataset {
 
     /// `name` in the directory that the binaries run in.
     pub fn path(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
-        let dir = Utf8Path::from_path(self.dir.path()).expect("a temporary directory with a UTF-8 name");
+        let dir =
+            Utf8Path::from_path(self.dir.path()).expect("a temporary directory with a UTF-8 name");
         dir.join(name.as_ref())
     }
 
     fn command(&self, name: &str, words: &[&str]) -> Command {
         let mut command = Command::new(binary(name));
-        command.args(words).current_dir(self.dir.path()).env_remove("RUST_LOG").env_remove("RAYON_NUM_THREADS");
+        command
+            .args(words)
+            .current_dir(self.dir.path())
+            .env_remove("RUST_LOG")
+            .env_remove("RAYON_NUM_THREADS");
         if self.single_thread {
             command.env("RAYON_NUM_THREADS", "1");
         }
@@ -84,7 +89,10 @@ impl Dataset {
     }
 
     fn stage_command(&self, stage: &str, subcommand: &str, words: &[&str]) -> Command {
-        self.command(&format!("genie-{stage}"), &[&[subcommand, "--config", CONFIG], words].concat())
+        self.command(
+            &format!("genie-{stage}"),
+            &[&[subcommand, "--config", CONFIG], words].concat(),
+        )
     }
 
     /// The catalog's answer to a query.
@@ -95,9 +103,15 @@ impl Dataset {
 
     /// What `genie status` says.
     pub fn status(&self, words: &[&str]) -> Steps {
-        let rows = self.run("genie", &[&["status", CONFIG, "--json"], words].concat()).expect(0).json();
+        let rows =
+            self.run("genie", &[&["status", CONFIG, "--json"], words].concat()).expect(0).json();
         let rows = rows.as_array().expect("a list of steps").iter();
-        Steps(rows.map(|row| (format!("{} {}", text(&row["stage"]), text(&row["step"])), row.clone())).collect())
+        Steps(
+            rows.map(|row| {
+                (format!("{} {}", text(&row["stage"]), text(&row["step"])), row.clone())
+            })
+            .collect(),
+        )
     }
 
     /// The report of the config with more words.
@@ -113,10 +127,16 @@ impl Dataset {
         for entry in WalkDir::new(self.dir.path()) {
             let entry = entry.expect("a readable directory");
             let path = Utf8Path::from_path(entry.path()).expect("a UTF-8 name");
-            if entry.file_type().is_file() && path.extension() != Some("lock") && path.file_name() != Some(".lock") {
+            if entry.file_type().is_file()
+                && path.extension() != Some("lock")
+                && path.file_name() != Some(".lock")
+            {
                 let written = entry.metadata().expect("a file").modified().expect("its time");
                 let name = path.strip_prefix(self.dir.path()).expect("a file in it").to_owned();
-                files.insert(name, (written, blake3::hash(&fs::read(path).expect("a readable file"))));
+                files.insert(
+                    name,
+                    (written, blake3::hash(&fs::read(path).expect("a readable file"))),
+                );
             }
         }
         files
@@ -155,7 +175,11 @@ impl Steps {
 
     /// The steps in each state, in alphabetical order.
     pub fn all(&self, state: &str) -> Vec<&str> {
-        self.0.iter().filter(|(_, row)| row["state"] == state).map(|(name, _)| name.as_str()).collect()
+        self.0
+            .iter()
+            .filter(|(_, row)| row["state"] == state)
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 }
 

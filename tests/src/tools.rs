@@ -34,39 +34,61 @@ pub struct Ended {
     command: String,
 }
 
-#[allow(clippy::return_self_not_must_use, reason = "most checks of an end are the end of a statement")]
+#[allow(
+    clippy::return_self_not_must_use,
+    reason = "most checks of an end are the end of a statement"
+)]
 impl Ended {
     fn of(command: String, output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
-        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr), command }
+        Self {
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            command,
+        }
     }
 
     /// Checks the exit code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "exit code of {}\n{}{}", self.command, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "exit code of {}\n{}{}",
+            self.command,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     /// Checks that people are told `words`.
     #[track_caller]
     pub fn says(self, words: &str) -> Self {
-        assert!(self.stderr.contains(words), "{} does not say {words:?}:\n{}", self.command, self.stderr);
+        assert!(
+            self.stderr.contains(words),
+            "{} does not say {words:?}:\n{}",
+            self.command,
+            self.stderr
+        );
         self
     }
 
     /// stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{} printed no JSON ({error}):\n{}", self.command, self.stdout))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{} printed no JSON ({error}):\n{}", self.command, self.stdout)
+        })
     }
 }
 
 /// Runs a command to its end.
 pub(crate) fn run(mut command: Command) -> Ended {
     let shown = format!("{command:?}");
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{shown}: {error}"));
+    let output =
+        command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{shown}: {error}"));
     Ended::of(shown, &output)
 }
 
@@ -79,7 +101,8 @@ pub struct Background {
 impl Background {
     pub(crate) fn start(mut command: Command) -> Self {
         let shown = format!("{command:?}");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         Self { child: Some(child.unwrap_or_else(|error| panic!("{shown}: {error}"))), shown }
     }
 
@@ -88,7 +111,10 @@ impl Background {
     pub fn until(&mut self, ready: impl Fn() -> bool) {
         let started = Instant::now();
         while !ready() {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("it can be waited for"));
+            let ended = self
+                .child
+                .as_mut()
+                .and_then(|child| child.try_wait().expect("it can be waited for"));
             assert!(ended.is_none(), "{} ended too early: {ended:?}", self.shown);
             assert!(started.elapsed() < PATIENCE, "{} is not ready after {PATIENCE:?}", self.shown);
             sleep(Duration::from_millis(2));
@@ -105,14 +131,19 @@ impl Background {
     pub fn signal(&self, signal: &str) -> bool {
         let child = self.child.as_ref().expect("it is waited for once");
         // The standard library sends only SIGKILL; every shell can send any.
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -s {signal} {}", child.id())).status();
+        let sent =
+            Command::new("sh").arg("-c").arg(format!("kill -s {signal} {}", child.id())).status();
         sent.is_ok_and(|status: ExitStatus| status.success())
     }
 
     /// Waits for the end.
     pub fn wait(mut self) -> Ended {
-        let output =
-            self.child.take().expect("it is waited for once").wait_with_output().expect("it can be waited for");
+        let output = self
+            .child
+            .take()
+            .expect("it is waited for once")
+            .wait_with_output()
+            .expect("it can be waited for");
         Ended::of(std::mem::take(&mut self.shown), &output)
     }
 }

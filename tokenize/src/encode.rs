@@ -18,7 +18,11 @@ use genie_training::{Chain, Sections, WindowModel, fill};
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
 pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
     fill(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
-        Ok(Encoder { tokenizer: Tokenizer::load(chain.tokenizer.path(), &device)?, sections, chain })
+        Ok(Encoder {
+            tokenizer: Tokenizer::load(chain.tokenizer.path(), &device)?,
+            sections,
+            chain,
+        })
     })
 }
 
@@ -28,7 +32,11 @@ pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit
 /// When the catalog cannot be read.
 pub fn lacking(sections: &Sections, chain: &Chain, frames: usize) -> Result<Vec<String>> {
     let catalog = Catalog::open(&sections.data.root)?;
-    Ok(catalog.clips_without_tokens(chain.tokenizer.key().as_str(), None, u32::try_from(frames)?)?)
+    Ok(catalog.clips_without_tokens(
+        chain.tokenizer.key().as_str(),
+        None,
+        u32::try_from(frames)?,
+    )?)
 }
 
 struct Encoder<'a> {

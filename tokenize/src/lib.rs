@@ -9,7 +9,9 @@ use genie_model::{Device, train_tokenizer};
 use genie_shards::TokenWindow;
 use genie_stage::Exit;
 use genie_stage::status::{self, State, StepStatus};
-use genie_training::{Chain, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage, gc, verify};
+use genie_training::{
+    Chain, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage, gc, verify,
+};
 
 /// Trains the video tokenizer and turns clips into tokens.
 #[derive(Parser, Debug)]
@@ -49,14 +51,19 @@ enum Command {
 /// As the message says; the exit code goes by `genie_stage::exit`.
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = cli.args.sections()?.judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+    let sections = cli
+        .args
+        .sections()?
+        .judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Fit => fit_tokenizer(&sections),
         Command::Encode => {
             let chain = Chain::existing(&sections)?;
             encode::encode(&sections, &chain, sections.tokenizer.0.device.parse()?)
         }
-        Command::Export(to) => export(&Chain::existing(&sections)?.tokenizer, "tokenizer", "genie-tokenize fit", &to),
+        Command::Export(to) => {
+            export(&Chain::existing(&sections)?.tokenizer, "tokenizer", "genie-tokenize fit", &to)
+        }
         Command::Verify(args) => verify::<TokenWindow>(&sections.data.root, &args),
         Command::Gc(args) => gc::<TokenWindow>(&sections.data.root, &current(&sections)?, &args),
         Command::Config => {
@@ -74,10 +81,16 @@ fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
     let chain = Chain::to_train(sections)?;
     let config = &sections.tokenizer.0;
     let device: Device = config.device.parse()?;
-    let fitted = fit(&chain.tokenizer, &sections.resolved(), "tokenizer", config.train.steps, |dir, watch| {
-        let clips = footage(&chain)?;
-        Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
-    })?;
+    let fitted = fit(
+        &chain.tokenizer,
+        &sections.resolved(),
+        "tokenizer",
+        config.train.steps,
+        |dir, watch| {
+            let clips = footage(&chain)?;
+            Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
+        },
+    )?;
     Ok(fitted.into())
 }
 
@@ -89,13 +102,17 @@ fn current(sections: &Sections) -> Result<Vec<String>> {
 
 fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus>> {
     let Some(chain) = chain else {
-        return Ok(["fit", "encode"].map(|step| StepStatus::waiting(step, "genie-ingest run")).into());
+        return Ok(["fit", "encode"]
+            .map(|step| StepStatus::waiting(step, "genie-ingest run"))
+            .into());
     };
     let mut fit = chain.tokenizer.status("fit");
     if let (State::Missing, Some(newest)) = (fit.state, sections.newest_tokenizer()?) {
-        fit.needs = format!("genie-tokenize fit; or [pinned] tokenizer = \"newest\", which keeps {newest}");
+        fit.needs =
+            format!("genie-tokenize fit; or [pinned] tokenizer = \"newest\", which keeps {newest}");
     }
-    let mut encode = chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
+    let mut encode =
+        chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
     if encode.state == State::Partial {
         let clips = encode::lacking(sections, chain, sections.tokenizer.0.frames)?.len();
         encode.needs = format!("tokens of {clips} clips: run genie-tokenize encode");

@@ -7,7 +7,9 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use anyhow::{Result, ensure};
-use genie_model::{Estimate, FrameSize, LamInput, RGB, estimate_dynamics, estimate_lam, estimate_tokenizer};
+use genie_model::{
+    Estimate, FrameSize, LamInput, RGB, estimate_dynamics, estimate_lam, estimate_tokenizer,
+};
 use genie_stage::Exit;
 use genie_stage::exit::Usage;
 use genie_training::Sections;
@@ -55,7 +57,8 @@ impl FromStr for Pixels {
 /// # Errors
 /// When no model can be built from the config, or stdout is closed.
 pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
-    let possible = args.mfu > 0.0 && args.mfu <= 1.0 && args.tflops > 0.0 && args.tflops.is_finite();
+    let possible =
+        args.mfu > 0.0 && args.mfu <= 1.0 && args.tflops > 0.0 && args.tflops.is_finite();
     ensure!(possible, Usage("--mfu is a share above 0 and at most 1, --tflops above 0".into()));
     let out = &mut io::stdout().lock();
     let models = models(sections, args.size)?;
@@ -90,7 +93,10 @@ pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
 
 const DAY: f64 = 24.0 * 3600.0;
 
-fn models(sections: &Sections, Pixels { width, height }: Pixels) -> Result<[(&'static str, Estimate); 3]> {
+fn models(
+    sections: &Sections,
+    Pixels { width, height }: Pixels,
+) -> Result<[(&'static str, Estimate); 3]> {
     let (tokenizer, lam) = (&sections.tokenizer.0, &sections.lam.0);
     let size = (height, width);
     let pixels = FrameSize { height, width, patch: tokenizer.patch, channels: RGB };
@@ -103,7 +109,10 @@ fn models(sections: &Sections, Pixels { width, height }: Pixels) -> Result<[(&'s
     Ok([
         ("tokenizer", estimate_tokenizer(tokenizer, size)?),
         ("lam", estimate_lam(lam, seen, channels)?),
-        ("dynamics", estimate_dynamics(&sections.dynamics.0, (tokenizer.frames, tokens), codes, actions)?),
+        (
+            "dynamics",
+            estimate_dynamics(&sections.dynamics.0, (tokenizer.frames, tokens), codes, actions)?,
+        ),
     ])
 }
 
@@ -166,7 +175,10 @@ mod tests {
     /// Catches: units that are off by a thousand, or by sixty.
     #[test]
     fn quantities_are_told_in_units_that_fit() {
-        assert_eq!([count(8.0), count(12_000.0), count(41.3e6), count(10.1e9)], ["8", "12 k", "41.3 M", "10.10 G"]);
+        assert_eq!(
+            [count(8.0), count(12_000.0), count(41.3e6), count(10.1e9)],
+            ["8", "12 k", "41.3 M", "10.10 G"]
+        );
         assert_eq!([bytes(640_000), bytes(80_000_000_000)], ["0.6 MB", "80.0 GB"]);
         assert_eq!(
             [time(59.0), time(90.0), time(5400.0), time(129_600.0)],

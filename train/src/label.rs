@@ -1,6 +1,9 @@
 //! Latent actions of every window of every clip that lacks them, beside the true ones where a sidecar had them.
 
-#![allow(clippy::cast_possible_truncation, reason = "a clip's frames are counted in 32 bits on disk")]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "a clip's frames are counted in 32 bits on disk"
+)]
 
 use anyhow::Result;
 use genie_catalog::Catalog;
@@ -55,7 +58,9 @@ impl WindowModel for Labels<'_> {
         let codes = self.labeller.actions(frames, self.frames())?;
         let window = |((clip, first), codes): (&(&ClipMeta, usize), &[u8])| {
             // Entry t of a window leads from its frame t to t+1; the clip's last entry leads nowhere and is never taken.
-            let within = |list: &Option<Vec<u8>>| list.as_ref().map(|list| list[*first..first + steps].to_vec());
+            let within = |list: &Option<Vec<u8>>| {
+                list.as_ref().map(|list| list[*first..first + steps].to_vec())
+            };
             ActionWindow {
                 clip_id: clip.clip_id.clone(),
                 split: clip.split,

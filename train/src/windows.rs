@@ -26,7 +26,9 @@ impl Labels {
         for clip in store.clips() {
             let Some(actions) = &clip.actions else { continue };
             highest = highest.max(actions.iter().max());
-            let Some(merged) = merge_names(&names, clip.action_names.as_deref().unwrap_or_default()) else {
+            let Some(merged) =
+                merge_names(&names, clip.action_names.as_deref().unwrap_or_default())
+            else {
                 bail!(
                     "[dynamics] actions = \"true\", and {} names its actions otherwise than {before}: ingest them into [data] roots of \
                      their own",
@@ -77,7 +79,8 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
         }
         let place = (&window.clip_id, window.first_frame);
         while labels.next_if(|label| (&label.clip_id, label.first_frame) < place).is_some() {}
-        let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place) else {
+        let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place)
+        else {
             bail!(
                 "the window of clip {} at frame {} has tokens but no latent actions: run `genie-train label` again",
                 place.0,
@@ -94,7 +97,11 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
             (data.frames, data.positions, data.columns) = shape;
         }
         if (data.frames, data.positions, data.columns) != shape || led.len() + 1 != data.frames {
-            bail!("the windows of {} and {} are of several shapes", chain.tokens.path(), chain.actions.path());
+            bail!(
+                "the windows of {} and {} are of several shapes",
+                chain.tokens.path(),
+                chain.actions.path()
+            );
         }
         data.tokens.extend(window.tokens);
         data.actions.extend(led);
@@ -109,8 +116,8 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
 mod tests {
     use camino::Utf8PathBuf;
     use genie_shards::{
-        Clip, ClipMeta, ClipRow, ClipShardWriter, Frames, Manifest, Split, TokenWindow, tables, write_actions,
-        write_clip_rows, write_tokens,
+        Clip, ClipMeta, ClipRow, ClipShardWriter, Frames, Manifest, Split, TokenWindow, tables,
+        write_actions, write_clip_rows, write_tokens,
     };
     use genie_stage::config::{ConfigArgs, load};
     use genie_training::Sections;
@@ -144,17 +151,27 @@ mod tests {
     /// Adds a window of the clip's tokens.
     fn encode(chain: &Chain, id: &str, split: Split, token: u16) {
         let (t, h, w) = (2, 1, 1);
-        let window =
-            TokenWindow { clip_id: id.into(), split, t, h, w, tokens: vec![token; 2], ..TokenWindow::default() };
+        let window = TokenWindow {
+            clip_id: id.into(),
+            split,
+            t,
+            h,
+            w,
+            tokens: vec![token; 2],
+            ..TokenWindow::default()
+        };
         let entry = write_tokens(chain.tokens.path(), "tokenizer", "tokens", &[window]).unwrap();
-        Manifest::commit(chain.tokens.path(), |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
+        Manifest::commit(chain.tokens.path(), |manifest| manifest.add(tables::TOKENS, entry))
+            .unwrap();
     }
 
     /// Adds the window's label.
     fn label(chain: &Chain, id: &str, split: Split) {
-        let window = ActionWindow { clip_id: id.into(), split, codes: vec![0], ..ActionWindow::default() };
+        let window =
+            ActionWindow { clip_id: id.into(), split, codes: vec![0], ..ActionWindow::default() };
         let entry = write_actions(chain.actions.path(), "lam", "actions", &[window]).unwrap();
-        Manifest::commit(chain.actions.path(), |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
+        Manifest::commit(chain.actions.path(), |manifest| manifest.add(tables::ACTIONS, entry))
+            .unwrap();
     }
 
     /// Would catch: a training that fails, or learns from half of the new clips, because a night encodes and does not yet label them while it
@@ -163,9 +180,10 @@ mod tests {
     fn a_training_sees_the_clips_of_its_chain() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let sections =
-            Sections::read(&load(&ConfigArgs { config: None, set: vec![format!("data.root={root}")] }).unwrap())
-                .unwrap();
+        let sections = Sections::read(
+            &load(&ConfigArgs { config: None, set: vec![format!("data.root={root}")] }).unwrap(),
+        )
+        .unwrap();
         publish(&root, "old", Split::Train);
         publish(&root, "moved", Split::HeldOut);
         let chain = Chain::existing(&sections).unwrap();

@@ -36,7 +36,8 @@ pub fn between(a: &Side, b: &Side) -> Vec<String> {
     let differs = |(pointer, what): &(&str, &str)| {
         let (first, second) = (a.words(pointer), b.words(pointer));
         let told = !first.is_empty() && !second.is_empty();
-        (told && first != second).then(|| format!("{what} ({} and {})", short(&first), short(&second)))
+        (told && first != second)
+            .then(|| format!("{what} ({} and {})", short(&first), short(&second)))
     };
     let found: Vec<String> = SAME.iter().filter_map(differs).collect();
     if found.is_empty() {
@@ -53,8 +54,9 @@ pub fn between(a: &Side, b: &Side) -> Vec<String> {
 #[must_use]
 pub fn of_distances(name: Name, a: &Value, b: &Value) -> Option<String> {
     let (a, b) = (name.distance(a)?, name.distance(b)?);
-    let differs =
-        |(key, what): &(&str, &str)| (a[key] != b[key]).then(|| format!("other {what} ({} and {})", a[key], b[key]));
+    let differs = |(key, what): &(&str, &str)| {
+        (a[key] != b[key]).then(|| format!("other {what} ({} and {})", a[key], b[key]))
+    };
     SAME_DISTANCE.iter().find_map(differs)
 }
 

@@ -55,9 +55,11 @@ impl FromStr for Gate {
 
     fn from_str(text: &str) -> Result<Gate, String> {
         let shape = "write `metric < number` or `change in metric < number`, with <, <=, > or >=";
-        let found =
-            COMPARISONS.into_iter().find_map(|comparison| Some((comparison, text.split_once(comparison.sign)?)));
-        let (comparison, (left, right)) = found.ok_or_else(|| format!("nothing is compared in it: {shape}"))?;
+        let found = COMPARISONS
+            .into_iter()
+            .find_map(|comparison| Some((comparison, text.split_once(comparison.sign)?)));
+        let (comparison, (left, right)) =
+            found.ok_or_else(|| format!("nothing is compared in it: {shape}"))?;
         let bound = right.trim().parse().ok().filter(|bound: &f64| bound.is_finite());
         let bound = bound.ok_or_else(|| format!("`{}` is no number: {shape}", right.trim()))?;
         let words = left.split_whitespace().collect::<Vec<_>>().join(" ");

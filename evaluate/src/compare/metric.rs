@@ -130,7 +130,13 @@ pub const METRICS: &[Metric] = {
             2,
             FRAMES,
         ),
-        metric("psnr", Curve("/rollout/psnr_db"), MeanAt(|s, i| s.inferred_psnr.get(i).copied()), 2, FRAMES),
+        metric(
+            "psnr",
+            Curve("/rollout/psnr_db"),
+            MeanAt(|s, i| s.inferred_psnr.get(i).copied()),
+            2,
+            FRAMES,
+        ),
         metric(
             "psnr_copy_last",
             Curve("/rollout/psnr_copy_last_db"),
@@ -138,17 +144,47 @@ pub const METRICS: &[Metric] = {
             2,
             FRAMES,
         ),
-        metric("ssim", Curve("/rollout/ssim"), MeanAt(|s, i| s.inferred_ssim.get(i).copied()), 3, SCHEMA_3),
-        metric("lpips", Curve("/rollout/lpips"), MeanAt(|s, i| s.inferred_lpips.get(i).copied()), 3, LPIPS),
+        metric(
+            "ssim",
+            Curve("/rollout/ssim"),
+            MeanAt(|s, i| s.inferred_ssim.get(i).copied()),
+            3,
+            SCHEMA_3,
+        ),
+        metric(
+            "lpips",
+            Curve("/rollout/lpips"),
+            MeanAt(|s, i| s.inferred_lpips.get(i).copied()),
+            3,
+            LPIPS,
+        ),
         metric("consistency", Number("/effects/consistency/explained"), No, 3, SCHEMA_3),
         metric("nmi", Number("/action_agreement/nmi"), Nmi(truth), 3, TRUTH),
         metric("nmi_shuffled", Number("/action_agreement/nmi_shuffled"), No, 3, TRUTH),
         metric("accuracy", Number("/action_agreement/accuracy"), Accuracy(truth), 3, TRUTH),
         metric("accuracy_baseline", Number("/action_agreement/accuracy_baseline"), No, 3, TRUTH),
         metric("effect_nmi", Number("/action_agreement/effect_nmi"), Nmi(effects), 3, EFFECTS),
-        metric("effect_nmi_shuffled", Number("/action_agreement/effect_nmi_shuffled"), No, 3, EFFECTS),
-        metric("effect_accuracy", Number("/action_agreement/effect_accuracy"), Accuracy(effects), 3, EFFECTS),
-        metric("effect_accuracy_baseline", Number("/action_agreement/effect_accuracy_baseline"), No, 3, EFFECTS),
+        metric(
+            "effect_nmi_shuffled",
+            Number("/action_agreement/effect_nmi_shuffled"),
+            No,
+            3,
+            EFFECTS,
+        ),
+        metric(
+            "effect_accuracy",
+            Number("/action_agreement/effect_accuracy"),
+            Accuracy(effects),
+            3,
+            EFFECTS,
+        ),
+        metric(
+            "effect_accuracy_baseline",
+            Number("/action_agreement/effect_accuracy_baseline"),
+            No,
+            3,
+            EFFECTS,
+        ),
         metric("fvd", Distance(is_fvd, "frechet"), No, 1, FVD),
         metric("kvd", Distance(is_fvd, "kernel"), No, 3, FVD),
         metric("i3d_distance", Distance(is_other_i3d, "frechet"), No, 1, I3D),
@@ -168,14 +204,38 @@ pub const METRICS: &[Metric] = {
             2,
             ALWAYS,
         ),
-        metric("tokenizer_ssim", Number("/tokenizer/ssim"), Mean(|s| over_frames(&s.reconstruction_ssim)), 3, ALWAYS),
-        metric("tokenizer_lpips", Number("/tokenizer/lpips"), Mean(|s| over_frames(&s.reconstruction_lpips)), 3, LPIPS),
+        metric(
+            "tokenizer_ssim",
+            Number("/tokenizer/ssim"),
+            Mean(|s| over_frames(&s.reconstruction_ssim)),
+            3,
+            ALWAYS,
+        ),
+        metric(
+            "tokenizer_lpips",
+            Number("/tokenizer/lpips"),
+            Mean(|s| over_frames(&s.reconstruction_lpips)),
+            3,
+            LPIPS,
+        ),
         metric("tokenizer_codes_used", Number("/tokenizer/codes_used"), No, 0, ALWAYS),
-        metric("tokenizer_perplexity", Number("/tokenizer/perplexity"), Perplexity(tokens), 1, ALWAYS),
+        metric(
+            "tokenizer_perplexity",
+            Number("/tokenizer/perplexity"),
+            Perplexity(tokens),
+            1,
+            ALWAYS,
+        ),
         metric("lam_codes_used", Number("/lam/codes_used"), No, 0, ALWAYS),
         metric("lam_perplexity", Number("/lam/perplexity"), Perplexity(actions), 1, ALWAYS),
         metric("frames_per_second", Number("/speed/frames_per_second"), No, 1, SCHEMA_3),
-        metric("batch_frames_per_second", Number("/speed/batch_frames_per_second"), No, 1, SCHEMA_3),
+        metric(
+            "batch_frames_per_second",
+            Number("/speed/batch_frames_per_second"),
+            No,
+            1,
+            SCHEMA_3,
+        ),
     ]
 };
 
@@ -216,14 +276,18 @@ impl Name {
             return Ok(Name { metric, t: None });
         }
         let (stem, t) = text.rsplit_once('_').unwrap_or_default();
-        if let (Some(metric), Ok(t)) = (METRICS.iter().find(|metric| metric.name == stem && curve(metric)), t.parse()) {
+        if let (Some(metric), Ok(t)) =
+            (METRICS.iter().find(|metric| metric.name == stem && curve(metric)), t.parse())
+        {
             return Ok(Name { metric, t: Some(t) });
         }
         // Of a curve the nearest is at the frame that was asked for, or the paper's.
         let t: usize = text.rsplit('_').next().and_then(|end| end.parse().ok()).unwrap_or(4);
         let known: Vec<String> = METRICS
             .iter()
-            .map(|metric| if curve(metric) { format!("{}_{t}", metric.name) } else { metric.name.to_owned() })
+            .map(|metric| {
+                if curve(metric) { format!("{}_{t}", metric.name) } else { metric.name.to_owned() }
+            })
             .collect();
         Err(match nearest(text, known.iter().map(String::as_str)) {
             Some(near) => format!("there is no metric `{text}`; did you mean `{near}`?"),
@@ -235,10 +299,14 @@ impl Name {
     #[must_use]
     pub fn value(self, report: &Value) -> Option<(f64, Option<Interval>)> {
         let (value, interval) = match self.metric.place {
-            Place::Number(pointer) => (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95"))),
+            Place::Number(pointer) => {
+                (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95")))
+            }
             Place::Curve(pointer) => {
                 let points = report.pointer(pointer)?.as_array()?;
-                let point = points.iter().find(|point| point["t"].as_u64().map(|t| t as usize) == self.t)?;
+                let point = points
+                    .iter()
+                    .find(|point| point["t"].as_u64().map(|t| t as usize) == self.t)?;
                 (&point["mean"], Some(&point["ci95"]))
             }
             Place::Distance(_, key) => {
@@ -262,17 +330,25 @@ impl Name {
 #[must_use]
 pub fn names(reports: &[&Value]) -> Vec<Name> {
     let frames = |pointer| {
-        let points = reports.iter().filter_map(|report| report.pointer(pointer)?.as_array()).flatten();
-        let mut frames: Vec<usize> = points.filter_map(|point| Some(point["t"].as_u64()? as usize)).collect();
+        let points =
+            reports.iter().filter_map(|report| report.pointer(pointer)?.as_array()).flatten();
+        let mut frames: Vec<usize> =
+            points.filter_map(|point| Some(point["t"].as_u64()? as usize)).collect();
         frames.sort_unstable();
         frames.dedup();
         frames
     };
     let of = |metric: &'static Metric| match metric.place {
-        Place::Curve(pointer) => frames(pointer).into_iter().map(|t| Name { metric, t: Some(t) }).collect(),
+        Place::Curve(pointer) => {
+            frames(pointer).into_iter().map(|t| Name { metric, t: Some(t) }).collect()
+        }
         _ => vec![Name { metric, t: None }],
     };
-    METRICS.iter().flat_map(of).filter(|name| reports.iter().any(|report| name.value(report).is_some())).collect()
+    METRICS
+        .iter()
+        .flat_map(of)
+        .filter(|name| reports.iter().any(|report| name.value(report).is_some()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -282,7 +358,14 @@ mod tests {
     /// Catches: a curve without its frame, or a number with one, taken for a metric; a slip of the fingers that is not helped.
     #[test]
     fn names_are_known_or_helped() {
-        for name in ["delta_psnr_4", "delta_psnr_time_shuffled_15", "psnr_1", "psnr_copy_last_2", "fvd", "effect_nmi"] {
+        for name in [
+            "delta_psnr_4",
+            "delta_psnr_time_shuffled_15",
+            "psnr_1",
+            "psnr_copy_last_2",
+            "fvd",
+            "effect_nmi",
+        ] {
             assert_eq!(Name::parse(name).unwrap().to_string(), name);
         }
         for (wrong, near) in [
@@ -296,7 +379,9 @@ mod tests {
             let message = Name::parse(wrong).unwrap_err();
             assert!(message.contains("did you mean") && message.contains(near), "{message}");
         }
-        assert!(Name::parse("quality").unwrap_err().contains("clip_distance, clip_kernel_distance"));
+        assert!(
+            Name::parse("quality").unwrap_err().contains("clip_distance, clip_kernel_distance")
+        );
     }
 
     /// Catches: two names of which one shadows the other (`psnr_copy_last` is no frame of `psnr`); a name twice.

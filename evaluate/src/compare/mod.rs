@@ -52,7 +52,10 @@ fn help() -> String {
         Place::Curve(_) => format!("{}_T", metric.name),
         _ => metric.name.to_owned(),
     };
-    format!("Metrics, where T is a frame's number: {}", METRICS.iter().map(of).collect::<Vec<_>>().join(", "))
+    format!(
+        "Metrics, where T is a frame's number: {}",
+        METRICS.iter().map(of).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Compares; the exit says whether a gate was failed.
@@ -61,7 +64,10 @@ fn help() -> String {
 /// When a report cannot be read.
 pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
     if let (1, Some(gate)) = (args.reports.len(), args.fail_if.iter().find(|gate| gate.change)) {
-        return Err(Usage(format!("`{gate}` compares with the first report, and there is only one: name two")).into());
+        return Err(Usage(format!(
+            "`{gate}` compares with the first report, and there is only one: name two"
+        ))
+        .into());
     }
     let sides: Vec<Side> = args
         .reports
@@ -118,9 +124,11 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn of<'a>(gate: &'a Gate, table: &Table<'_>, last: &str) -> Asked<'a> {
-        let Cell { value, ci95, change, change_ci95, note } = table.line(gate.name).cells.pop().unwrap_or_default();
+        let Cell { value, ci95, change, change_ci95, note } =
+            table.line(gate.name).cells.pop().unwrap_or_default();
         let (value, ci95) = if gate.change { (change, change_ci95) } else { (value, ci95) };
-        let interval = ci95.map_or_else(String::new, |[low, high]| format!(" (95 %: {low:.4} to {high:.4})"));
+        let interval =
+            ci95.map_or_else(String::new, |[low, high]| format!(" (95 %: {low:.4} to {high:.4})"));
         let words = match value {
             Some(value) => format!("{last} has {value:.4}{interval}"),
             None => format!("{last} cannot tell: {}", note.unwrap_or_default()),
@@ -159,9 +167,13 @@ fn warnings(sides: &[Side], lines: &[Line]) -> Vec<String> {
     let mut warnings = Vec::new();
     for other in others {
         warnings.extend(differences::between(first, other));
-        let why = |line: &Line| differences::of_distances(line.metric, &first.report, &other.report);
+        let why =
+            |line: &Line| differences::of_distances(line.metric, &first.report, &other.report);
         for (line, why) in lines.iter().filter_map(|line| Some((line, why(line)?))) {
-            warnings.push(format!("{} and {} do not compare by {}: {why}", first.letter, other.letter, line.metric));
+            warnings.push(format!(
+                "{} and {} do not compare by {}: {why}",
+                first.letter, other.letter, line.metric
+            ));
         }
     }
     warnings

@@ -49,14 +49,18 @@ impl<'a> Paired<'a> {
     pub fn interval(&self, name: Name, difference: f64) -> Result<Interval, String> {
         let rows: Vec<_> = match name.metric.per_window {
             PerWindow::No => return Err("no interval is worked out for such numbers".to_owned()),
-            PerWindow::Nmi(truth) | PerWindow::Accuracy(truth) => {
-                self.rows.iter().filter(|pair| pair.iter().all(|row| truth(row).is_some())).copied().collect()
-            }
+            PerWindow::Nmi(truth) | PerWindow::Accuracy(truth) => self
+                .rows
+                .iter()
+                .filter(|pair| pair.iter().all(|row| truth(row).is_some()))
+                .copied()
+                .collect(),
             _ => self.rows.clone(),
         };
         let (groups, group) = grouped(&rows);
         let side = |side: usize| {
-            let windows: Vec<_> = rows.iter().map(|pair| pair[side]).zip(group.iter().copied()).collect();
+            let windows: Vec<_> =
+                rows.iter().map(|pair| pair[side]).zip(group.iter().copied()).collect();
             statistic(name, &windows, groups).ok_or("a window lacks it")
         };
         let (first, second) = (side(0)?, side(1)?);
@@ -82,12 +86,16 @@ fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) ->
     match name.metric.per_window {
         PerWindow::No => None,
         PerWindow::Mean(value) => {
-            let mean = GroupedMean::new(groups, windows.iter().map(|(row, group)| (*group, value(&row.scores))));
+            let mean = GroupedMean::new(
+                groups,
+                windows.iter().map(|(row, group)| (*group, value(&row.scores))),
+            );
             Some(Box::new(move |draw| mean.weighted(draw)))
         }
         PerWindow::MeanAt(value) => {
             let at = |row: &MeasuredWindow| name.t?.checked_sub(row.prompt_frames as usize);
-            let values = windows.iter().map(|(row, group)| Some((*group, value(&row.scores, at(row)?)?)));
+            let values =
+                windows.iter().map(|(row, group)| Some((*group, value(&row.scores, at(row)?)?)));
             let mean = GroupedMean::new(groups, values.collect::<Option<Vec<_>>>()?);
             Some(Box::new(move |draw| mean.weighted(draw)))
         }
@@ -98,7 +106,9 @@ fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) ->
             }
             Some(Box::new(move |draw| {
                 let mut total = Vec::new();
-                sums.iter().zip(draw).for_each(|(counts, &times)| add(&mut total, counts, u64::from(times)));
+                sums.iter()
+                    .zip(draw)
+                    .for_each(|(counts, &times)| add(&mut total, counts, u64::from(times)));
                 perplexity(&total)
             }))
         }
@@ -113,12 +123,17 @@ fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) ->
     }
 }
 
-fn by_group(windows: &[(&MeasuredWindow, usize)], truth: fn(&MeasuredWindow) -> Option<&Vec<u8>>) -> Option<ByGroup> {
-    let pairs = windows
-        .iter()
-        .map(|&(row, group)| Some(Pairs { group, latent: row.scores.latent.clone(), truth: truth(row)?.clone() }));
+fn by_group(
+    windows: &[(&MeasuredWindow, usize)],
+    truth: fn(&MeasuredWindow) -> Option<&Vec<u8>>,
+) -> Option<ByGroup> {
+    let pairs = windows.iter().map(|&(row, group)| {
+        Some(Pairs { group, latent: row.scores.latent.clone(), truth: truth(row)?.clone() })
+    });
     let pairs: Vec<Pairs> = pairs.collect::<Option<_>>()?;
-    let codes = |lists: &dyn Fn(&Pairs) -> Option<u8>| pairs.iter().filter_map(lists).max().map_or(0, usize::from) + 1;
+    let codes = |lists: &dyn Fn(&Pairs) -> Option<u8>| {
+        pairs.iter().filter_map(lists).max().map_or(0, usize::from) + 1
+    };
     let latents = codes(&|pairs| pairs.latent.iter().max().copied());
     let truths = codes(&|pairs| pairs.truth.iter().max().copied());
     ByGroup::new(&pairs, latents, truths)

@@ -30,7 +30,8 @@ impl Side {
     pub fn open(number: usize, named: &str, root: &Utf8Path) -> Result<Side> {
         let path = find(named, root)?;
         let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
-        let report: Value = serde_json::from_slice(&text).with_context(|| format!("{path} is no report"))?;
+        let report: Value =
+            serde_json::from_slice(&text).with_context(|| format!("{path} is no report"))?;
         match report["schema_version"].as_u64() {
             Some(version) if version <= u64::from(SCHEMA_VERSION) => {}
             Some(later) => bail!(
@@ -67,10 +68,14 @@ fn find(named: &str, root: &Utf8Path) -> Result<Utf8PathBuf> {
             return Ok(dir.join(FILE));
         }
         if dir.is_dir() {
-            bail!("{dir} holds no report.json: is it a report, and is it finished? (genie-evaluate run finishes it)");
+            bail!(
+                "{dir} holds no report.json: is it a report, and is it finished? (genie-evaluate run finishes it)"
+            );
         }
     }
-    bail!("there is no report {named}: name its directory, its report.json, or its key under {root}/reports")
+    bail!(
+        "there is no report {named}: name its directory, its report.json, or its key under {root}/reports"
+    )
 }
 
 fn windows(dir: &Utf8Path) -> Result<BTreeMap<(String, u32), MeasuredWindow>, String> {

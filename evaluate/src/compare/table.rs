@@ -63,7 +63,10 @@ impl<'a> Table<'a> {
     /// One metric.
     #[must_use]
     pub fn line(&self, metric: Name) -> Line {
-        Line { metric, cells: (0..self.sides.len()).map(|number| self.cell(metric, number)).collect() }
+        Line {
+            metric,
+            cells: (0..self.sides.len()).map(|number| self.cell(metric, number)).collect(),
+        }
     }
 
     fn cell(&self, name: Name, number: usize) -> Cell {

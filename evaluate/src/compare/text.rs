@@ -46,18 +46,28 @@ pub fn render(sides: &[Side], table: &Table<'_>, lines: &[Line]) -> String {
 fn rows(sides: &[Side], lines: &[Line]) -> Vec<Vec<String>> {
     let mut header = vec![String::new(), sides[0].letter.clone()];
     for side in &sides[1..] {
-        header.extend([side.letter.clone(), format!("{} − {}", side.letter, sides[0].letter), "95 %".to_owned()]);
+        header.extend([
+            side.letter.clone(),
+            format!("{} − {}", side.letter, sides[0].letter),
+            "95 %".to_owned(),
+        ]);
     }
     if sides.len() == 1 {
         header.push("95 %".to_owned());
     }
     let row = |line: &Line| {
         let metric = line.metric.metric;
-        let plain = |value: Option<f64>| value.map_or(NONE.to_owned(), |value| number(metric, value, ""));
-        let signed = |value: Option<f64>| value.map_or(NONE.to_owned(), |value| number(metric, value, "+"));
+        let plain =
+            |value: Option<f64>| value.map_or(NONE.to_owned(), |value| number(metric, value, ""));
+        let signed =
+            |value: Option<f64>| value.map_or(NONE.to_owned(), |value| number(metric, value, "+"));
         let mut row = vec![line.metric.to_string(), plain(line.cells[0].value)];
         for cell in &line.cells[1..] {
-            row.extend([plain(cell.value), signed(cell.change), interval(metric, cell.change_ci95, "+")]);
+            row.extend([
+                plain(cell.value),
+                signed(cell.change),
+                interval(metric, cell.change_ci95, "+"),
+            ]);
         }
         if sides.len() == 1 {
             row.push(interval(metric, line.cells[0].ci95, ""));
@@ -88,7 +98,8 @@ fn interval(metric: &Metric, interval: Option<Interval>, plus: &str) -> String {
 
 /// Columns under each other: the first to the left, the others to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut text = String::new();
     for row in rows {
@@ -105,7 +116,9 @@ fn aligned(rows: &[Vec<String>]) -> String {
 fn notes(lines: &[Line], number: usize, known: Option<&str>) -> BTreeMap<String, Vec<String>> {
     let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in lines {
-        if let Some(note) = line.cells[number].note.as_ref().filter(|note| Some(note.as_str()) != known) {
+        if let Some(note) =
+            line.cells[number].note.as_ref().filter(|note| Some(note.as_str()) != known)
+        {
             notes.entry(note.clone()).or_default().push(line.metric.to_string());
         }
     }
@@ -120,7 +133,9 @@ mod tests {
     /// Catches: a difference of nothing with a sign, as if it were one; a minus that is left out or doubled; digits of counts.
     #[test]
     fn numbers_have_their_signs_and_digits() {
-        let of = |name: &str, value: f64, plus: &str| number(Name::parse(name).unwrap().metric, value, plus);
+        let of = |name: &str, value: f64, plus: &str| {
+            number(Name::parse(name).unwrap().metric, value, plus)
+        };
         assert_eq!(
             [of("psnr_4", 20.125, ""), of("psnr_4", -0.5, "+"), of("psnr_4", 0.5, "+")],
             ["20.12", "−0.50", "+0.50"]

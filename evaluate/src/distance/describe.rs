@@ -2,7 +2,9 @@
 
 use crate::bootstrap::numbered;
 use crate::distance::encoder::Encoder;
-use crate::distance::{Features, KernelSums, MIN_CLIPS, MIN_GROUPS, Moments, RealFeatures, Resampler, frechet};
+use crate::distance::{
+    Features, KernelSums, MIN_CLIPS, MIN_GROUPS, Moments, RealFeatures, Resampler, frechet,
+};
 use crate::measure::Window;
 use crate::report;
 
@@ -57,13 +59,20 @@ pub fn describe(
     groups: &Groups,
     draws: Draws,
 ) -> report::Distance {
-    let clips =
-        Resampler { real: &real.real, generated, group: &groups.group, divisor: encoder.divisor, seed: draws.seed };
+    let clips = Resampler {
+        real: &real.real,
+        generated,
+        group: &groups.group,
+        divisor: encoder.divisor,
+        seed: draws.seed,
+    };
     let halves = clips.halves();
     let kernel = KernelSums::new(&real.real, generated, &groups.group);
     let probed = real.frozen.len();
     let first = Moments::of(encoder.dimension, real.real.rows().take(probed));
-    let probe = |changed: &Features| frechet(&first, &Moments::of(encoder.dimension, changed.rows()), encoder.divisor);
+    let probe = |changed: &Features| {
+        frechet(&first, &Moments::of(encoder.dimension, changed.rows()), encoder.divisor)
+    };
     report::Distance {
         name: encoder.name.clone(),
         comparable_with_fvd: encoder.comparable,
@@ -127,7 +136,9 @@ mod tests {
         let groups = Groups::of(&windows).unwrap();
         assert_eq!((groups.unit, groups.count), ("source", 5));
         assert_eq!(groups.group, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
-        let unit = |sources, each| Groups::of(&footage(sources, each).0).map(|groups| (groups.unit, groups.count));
+        let unit = |sources, each| {
+            Groups::of(&footage(sources, each).0).map(|groups| (groups.unit, groups.count))
+        };
         assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows a clip");
         assert_eq!(unit(1, 8), Ok(("window", 8)));
         assert!(unit(1, 3).unwrap_err().contains("at least 4"));
@@ -150,12 +161,22 @@ mod tests {
             dimension: 6,
         };
         let generated = simulated(1, 48, 6, 1.0);
-        let found = describe(&encoder, &sets, &generated, &groups, Draws { bootstrap: 100, seed: 0 });
-        assert_eq!((found.real_clips, found.generated_clips, found.probe_clips, found.groups), (48, 48, 20, 12));
+        let found =
+            describe(&encoder, &sets, &generated, &groups, Draws { bootstrap: 100, seed: 0 });
+        assert_eq!(
+            (found.real_clips, found.generated_clips, found.probe_clips, found.groups),
+            (48, 48, 20, 12)
+        );
         assert!(found.probe_shuffled < 1e-9, "the very same clips: {}", found.probe_shuffled);
-        assert!((found.probe_frozen / 54.0 - 1.0).abs() < 0.1, "six means that are 3 apart: {}", found.probe_frozen);
         assert!(
-            (found.frechet / 6.0 - 1.0).abs() < 0.2 && found.half_floor < 1.0 && found.half_generated > 4.0,
+            (found.probe_frozen / 54.0 - 1.0).abs() < 0.1,
+            "six means that are 3 apart: {}",
+            found.probe_frozen
+        );
+        assert!(
+            (found.frechet / 6.0 - 1.0).abs() < 0.2
+                && found.half_floor < 1.0
+                && found.half_generated > 4.0,
             "{found:?}"
         );
         assert!(found.kernel_ci95.unwrap()[0] > 0.0);

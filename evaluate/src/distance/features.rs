@@ -54,6 +54,10 @@ impl Features {
 
     /// As a matrix of one clip a column.
     pub(super) fn columns(&self) -> DMatrix<f64> {
-        DMatrix::from_iterator(self.dimension, self.len(), self.data.iter().map(|&value| f64::from(value)))
+        DMatrix::from_iterator(
+            self.dimension,
+            self.len(),
+            self.data.iter().map(|&value| f64::from(value)),
+        )
     }
 }

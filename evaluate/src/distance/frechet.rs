@@ -19,7 +19,8 @@ pub fn frechet(a: &Moments, b: &Moments, divisor: Divisor) -> f64 {
     let root = square_root(&of_a);
     let eigenvalues = symmetric(&(&root * of_b * &root)).symmetric_eigenvalues();
     let least = negligible(eigenvalues.as_slice());
-    let cross: f64 = eigenvalues.iter().filter(|&&value| value > least).map(|value| value.sqrt()).sum();
+    let cross: f64 =
+        eigenvalues.iter().filter(|&&value| value > least).map(|value| value.sqrt()).sum();
     (means + traces - 2.0 * cross).max(0.0)
 }
 
@@ -82,7 +83,11 @@ mod tests {
         let side = |s: f32| Moments::of(2, [[s, 0.0], [-s, 0.0]].iter().map(<[f32; 2]>::as_slice));
         let across = Moments::of(2, [[0.0, 1.0], [0.0, -1.0]].iter().map(<[f32; 2]>::as_slice));
         let root = 2.0_f64.sqrt();
-        assert!((frechet(&side(1.0), &side(3.0), Divisor::Unbiased) - (3.0 * root - root).powi(2)).abs() < 1e-12);
+        assert!(
+            (frechet(&side(1.0), &side(3.0), Divisor::Unbiased) - (3.0 * root - root).powi(2))
+                .abs()
+                < 1e-12
+        );
         assert!((frechet(&side(1.0), &across, Divisor::Unbiased) - 4.0).abs() < 1e-12);
     }
 }

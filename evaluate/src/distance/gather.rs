@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use crate::distance::{Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of};
+use crate::distance::{
+    Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of,
+};
 use crate::measure::Watch;
 use crate::report;
 use crate::world::Video;
@@ -42,7 +44,8 @@ impl Gathering {
     /// # Errors
     /// When they cannot be encoded.
     pub fn add(&self, generated: &Video) -> Result<()> {
-        for (encoder, features) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut()) {
+        for (encoder, features) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
+        {
             features.extend(features_of(encoder.as_ref(), generated)?);
         }
         Ok(())
@@ -57,7 +60,8 @@ impl Gathering {
     /// Takes [`Self::features`] of the next clip from an earlier run.
     pub fn take(&self, features: &[f32]) {
         let mut rest = features;
-        for (encoder, generated) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut()) {
+        for (encoder, generated) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
+        {
             let (own, others) = rest.split_at(encoder.encoder().dimension);
             generated.extend_from_slice(own);
             rest = others;
@@ -82,7 +86,13 @@ impl Gathering {
         let all = self.encoders.iter().zip(sides);
         all.map(|(encoder, (real, generated))| {
             let encoder = encoder.encoder();
-            describe(encoder, real, &Features::new(encoder.dimension, generated), &self.groups, draws)
+            describe(
+                encoder,
+                real,
+                &Features::new(encoder.dimension, generated),
+                &self.groups,
+                draws,
+            )
         })
         .collect()
     }

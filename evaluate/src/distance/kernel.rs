@@ -35,8 +35,14 @@ impl KernelSums {
     pub fn new(a: &Features, b: &Features, group: &[usize]) -> KernelSums {
         let groups = group.iter().max().map_or(0, |last| last + 1).min(MOST_GROUPS);
         let group: Vec<usize> = group.iter().map(|group| group % MOST_GROUPS).collect();
-        let sums = |left: &Features, right: &Features, itself| pair_sums(left, right, &group, groups, itself);
-        KernelSums { groups, within: [sums(a, a, false), sums(b, b, false)], between: sums(a, b, true) }
+        let sums = |left: &Features, right: &Features, itself| {
+            pair_sums(left, right, &group, groups, itself)
+        };
+        KernelSums {
+            groups,
+            within: [sums(a, a, false), sums(b, b, false)],
+            between: sums(a, b, true),
+        }
     }
 
     /// The distance, which may be below zero.
@@ -48,13 +54,19 @@ impl KernelSums {
     /// Its interval over draws of whole groups.
     #[must_use]
     pub fn interval(&self, draws: usize, seed: u64) -> Option<Interval> {
-        Bootstrap::new(self.groups, draws, seed).interval(self.distance(), |draw| self.weighted(draw))
+        Bootstrap::new(self.groups, draws, seed)
+            .interval(self.distance(), |draw| self.weighted(draw))
     }
 
     /// The distance where each group counts as often as it was drawn.
     fn weighted(&self, multiplicity: &[u32]) -> f64 {
-        let weights = nalgebra::DVector::from_iterator(self.groups, multiplicity.iter().map(|&times| f64::from(times)));
-        let mean = |sums: &PairSums| weights.dot(&(&sums.values * &weights)) / weights.dot(&(&sums.counts * &weights));
+        let weights = nalgebra::DVector::from_iterator(
+            self.groups,
+            multiplicity.iter().map(|&times| f64::from(times)),
+        );
+        let mean = |sums: &PairSums| {
+            weights.dot(&(&sums.values * &weights)) / weights.dot(&(&sums.counts * &weights))
+        };
         let [a, b] = &self.within;
         mean(a) + mean(b) - 2.0 * mean(&self.between)
     }
@@ -62,7 +74,8 @@ impl KernelSums {
 
 /// Sums of the kernel over pairs of clips of `a` and `b`; `itself` says whether clip i of one is paired with clip i of the other.
 fn pair_sums(a: &Features, b: &Features, group: &[usize], groups: usize, itself: bool) -> PairSums {
-    let mut sums = PairSums { values: DMatrix::zeros(groups, groups), counts: DMatrix::zeros(groups, groups) };
+    let mut sums =
+        PairSums { values: DMatrix::zeros(groups, groups), counts: DMatrix::zeros(groups, groups) };
     let (left, right) = (a.columns(), b.columns());
     for start in (0..a.len()).step_by(BLOCK) {
         let columns = BLOCK.min(a.len() - start);
@@ -91,7 +104,12 @@ mod tests {
             let [a, b] = case.features();
             let group: Vec<usize> = (0..a.len().max(b.len())).map(|i| i % 5).collect();
             let found = KernelSums::new(&a, &b, &group).distance();
-            assert!((found / case.kernel - 1.0).abs() < 1e-9, "{}: {found} is not {}", case.name, case.kernel);
+            assert!(
+                (found / case.kernel - 1.0).abs() < 1e-9,
+                "{}: {found} is not {}",
+                case.name,
+                case.kernel
+            );
         }
     }
 

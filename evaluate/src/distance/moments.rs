@@ -30,7 +30,11 @@ impl Moments {
     /// Of nothing yet.
     #[must_use]
     pub fn new(dimension: usize) -> Moments {
-        Moments { count: 0, mean: DVector::zeros(dimension), scatter: DMatrix::zeros(dimension, dimension) }
+        Moments {
+            count: 0,
+            mean: DVector::zeros(dimension),
+            scatter: DMatrix::zeros(dimension, dimension),
+        }
     }
 
     /// Of all `rows`.
@@ -97,15 +101,21 @@ mod tests {
     /// Catches: a merge that forgets the distance between the means of blocks, or loses digits far from zero.
     #[test]
     fn blocks_merge_to_the_moments_of_all_rows() {
-        let rows: Vec<[f32; 2]> =
-            (0..700).map(|i| [1000.0 + i as f32 * 0.5, if i % 2 == 0 { 1.0 } else { -1.0 } * i as f32]).collect();
+        let rows: Vec<[f32; 2]> = (0..700)
+            .map(|i| [1000.0 + i as f32 * 0.5, if i % 2 == 0 { 1.0 } else { -1.0 } * i as f32])
+            .collect();
         let moments = Moments::of(2, rows.iter().map(<[f32; 2]>::as_slice));
         let n = rows.len() as f64;
         let mean = |c: usize| rows.iter().map(|row| f64::from(row[c])).sum::<f64>() / n;
         let (mean_a, mean_b) = (mean(0), mean(1));
-        let cross: f64 = rows.iter().map(|row| (f64::from(row[0]) - mean_a) * (f64::from(row[1]) - mean_b)).sum();
+        let cross: f64 = rows
+            .iter()
+            .map(|row| (f64::from(row[0]) - mean_a) * (f64::from(row[1]) - mean_b))
+            .sum();
         assert_eq!(moments.count(), 700);
-        assert!((moments.mean()[0] - mean_a).abs() < 1e-9 && (moments.mean()[1] - mean_b).abs() < 1e-9);
+        assert!(
+            (moments.mean()[0] - mean_a).abs() < 1e-9 && (moments.mean()[1] - mean_b).abs() < 1e-9
+        );
         let covariance = moments.covariance(Divisor::Unbiased);
         assert!((covariance[(0, 1)] - cross / (n - 1.0)).abs() < 1e-8);
         assert!((covariance[(0, 1)] - covariance[(1, 0)]).abs() < 1e-9);

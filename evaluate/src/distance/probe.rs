@@ -18,7 +18,9 @@ pub fn frozen(clips: &Video) -> Video {
 /// Every clip's frames in a random order. `first` numbers the first clip, so that a clip's order does not depend on its batch.
 #[must_use]
 pub fn shuffled(clips: &Video, first: usize) -> Video {
-    reordered(clips, |clip, order| order.shuffle(&mut stream(0, Purpose::ProbeShuffle, first + clip)))
+    reordered(clips, |clip, order| {
+        order.shuffle(&mut stream(0, Purpose::ProbeShuffle, first + clip))
+    })
 }
 
 fn reordered(clips: &Video, change: impl Fn(usize, &mut [usize])) -> Video {
@@ -45,7 +47,8 @@ mod tests {
         let mixed = shuffled(&clips, 5);
         assert_ne!(mixed, clips);
         for clip in 0..2 {
-            let frames = |video: &Video| (0..8).map(|t| video.frame(clip, t)[0]).collect::<Vec<_>>();
+            let frames =
+                |video: &Video| (0..8).map(|t| video.frame(clip, t)[0]).collect::<Vec<_>>();
             let mut sorted = frames(&mixed);
             sorted.sort_unstable();
             assert_eq!(sorted, frames(&clips));

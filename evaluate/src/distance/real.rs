@@ -48,18 +48,25 @@ impl RealClips<'_> {
     ///
     /// # Errors
     /// When windows cannot be read or encoded, or features not be kept.
-    pub fn features(&self, encoder: &dyn ClipFeatures, watch: &dyn Watch) -> Result<Option<RealFeatures>> {
+    pub fn features(
+        &self,
+        encoder: &dyn ClipFeatures,
+        watch: &dyn Watch,
+    ) -> Result<Option<RealFeatures>> {
         let mut sets: [Vec<f32>; 3] = Default::default();
         for start in (0..self.windows.len()).step_by(CHUNK) {
             let range = start..(start + CHUNK).min(self.windows.len());
             let probes = if start < probe::MOST_CLIPS { sets.len() } else { 1 };
-            let Some(chunk) = self.chunk(encoder, range.clone(), probes, watch)? else { return Ok(None) };
+            let Some(chunk) = self.chunk(encoder, range.clone(), probes, watch)? else {
+                return Ok(None);
+            };
             let length = range.len() * encoder.encoder().dimension;
             for (set, part) in sets.iter_mut().zip(chunk.chunks(length)) {
                 set.extend_from_slice(part);
             }
         }
-        let [real, frozen, shuffled] = sets.map(|set| Features::new(encoder.encoder().dimension, set));
+        let [real, frozen, shuffled] =
+            sets.map(|set| Features::new(encoder.encoder().dimension, set));
         Ok(Some(RealFeatures { real, frozen, shuffled }))
     }
 
@@ -98,8 +105,10 @@ impl RealClips<'_> {
     }
 
     fn path(&self, encoder: &Encoder, range: Range<usize>, sets: usize) -> Utf8PathBuf {
-        let windows: Vec<_> =
-            self.windows[range.clone()].iter().map(|window| (&window.clip_id, window.first)).collect();
+        let windows: Vec<_> = self.windows[range.clone()]
+            .iter()
+            .map(|window| (&window.clip_id, window.first))
+            .collect();
         let key = Key::builder("features", FORMAT)
             .config(&serde_json::json!({
                 "encoder": encoder.identity,
@@ -117,7 +126,9 @@ impl RealClips<'_> {
 /// `length` floats, if the file is there and has just these.
 fn read(path: &Utf8Path, length: usize) -> Option<Vec<f32>> {
     let bytes = fs::read(path).ok().filter(|bytes| bytes.len() == length * 4)?;
-    let floats = bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    let floats = bytes
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
     Some(floats.collect())
 }
 
@@ -135,7 +146,8 @@ mod tests {
         let (windows, videos) = footage(20, 4);
         let load = |i: usize| Ok(videos[i].clone());
         let of = |encoder: &CountingEncoder, count: usize, batch: usize| {
-            let clips = RealClips { windows: &windows[..count], frames: FRAMES, load: &load, batch, root };
+            let clips =
+                RealClips { windows: &windows[..count], frames: FRAMES, load: &load, batch, root };
             clips.features(encoder, &Quiet).unwrap().unwrap()
         };
         let first = CountingEncoder::new("one");
@@ -145,7 +157,10 @@ mod tests {
         let again = CountingEncoder::new("one");
         let kept = of(&again, 80, 5);
         assert_eq!(again.clips(), 0, "everything is kept");
-        assert_eq!((kept.real.data(), kept.shuffled.data()), (found.real.data(), found.shuffled.data()));
+        assert_eq!(
+            (kept.real.data(), kept.shuffled.data()),
+            (found.real.data(), found.shuffled.data())
+        );
         // Of more or fewer windows, whole files are the same.
         let fewer = CountingEncoder::new("one");
         assert_eq!(of(&fewer, 70, 5).real.data(), &found.real.data()[..70 * 3]);

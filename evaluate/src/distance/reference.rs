@@ -18,11 +18,16 @@ pub struct Case {
 
 impl Case {
     pub fn features(&self) -> [Features; 2] {
-        [&self.a, &self.b]
-            .map(|side| Features::new(self.dimension, side.iter().map(|&value| f32::from(value) / 16.0).collect()))
+        [&self.a, &self.b].map(|side| {
+            Features::new(
+                self.dimension,
+                side.iter().map(|&value| f32::from(value) / 16.0).collect(),
+            )
+        })
     }
 }
 
 pub fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("../../../tests/reference/frechet.json")).expect("the fixture is JSON")
+    serde_json::from_str(include_str!("../../../tests/reference/frechet.json"))
+        .expect("the fixture is JSON")
 }

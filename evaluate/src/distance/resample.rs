@@ -65,7 +65,8 @@ impl Resampler<'_> {
         let values: Vec<f64> = (0..bundles).map(without).collect();
         let n = bundles as f64;
         let mean = values.iter().sum::<f64>() / n;
-        let variance = (n - 1.0) / n * values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        let variance =
+            (n - 1.0) / n * values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
         let (estimate, half) = (self.distance(), student_975(bundles - 1) * variance.sqrt());
         Some([estimate - half, estimate + half])
     }
@@ -77,7 +78,8 @@ impl Resampler<'_> {
         let mut halves = Halves { clips: self.real.len() as f64 / 2.0, real: 0.0, generated: 0.0 };
         for halving in 0..HALVINGS {
             let chosen = self.subset(Purpose::Halves, halving, self.groups() / 2);
-            let (first, second) = (|clip: usize| chosen[self.group[clip]], |clip: usize| !chosen[self.group[clip]]);
+            let (first, second) =
+                (|clip: usize| chosen[self.group[clip]], |clip: usize| !chosen[self.group[clip]]);
             halves.real += self.between(self.real, first, self.real, second) / each;
             halves.generated += self.between(self.real, first, self.generated, second) / each;
         }
@@ -99,7 +101,10 @@ impl Resampler<'_> {
                 let chosen = self.subset(Purpose::Subset, size * SUBSETS + number, groups);
                 let kept = |clip: usize| chosen[self.group[clip]];
                 let clips = self.group.iter().filter(|&&group| chosen[group]).count();
-                points.push((1.0 / clips as f64, self.between(self.real, kept, self.generated, kept)));
+                points.push((
+                    1.0 / clips as f64,
+                    self.between(self.real, kept, self.generated, kept),
+                ));
             }
         }
         Some(intercept(&points))
@@ -116,9 +121,18 @@ impl Resampler<'_> {
         chosen
     }
 
-    fn between(&self, a: &Features, of_a: impl Fn(usize) -> bool, b: &Features, of_b: impl Fn(usize) -> bool) -> f64 {
+    fn between(
+        &self,
+        a: &Features,
+        of_a: impl Fn(usize) -> bool,
+        b: &Features,
+        of_b: impl Fn(usize) -> bool,
+    ) -> f64 {
         let moments = |side: &Features, which: &dyn Fn(usize) -> bool| {
-            Moments::of(side.dimension(), (0..side.len()).filter(|&clip| which(clip)).map(|clip| side.row(clip)))
+            Moments::of(
+                side.dimension(),
+                (0..side.len()).filter(|&clip| which(clip)).map(|clip| side.row(clip)),
+            )
         };
         frechet(&moments(a, &of_a), &moments(b, &of_b), self.divisor)
     }
@@ -193,7 +207,8 @@ mod tests {
     /// the value itself.
     #[test]
     fn the_interval_covers_what_other_clips_would_give() {
-        let values: Vec<f64> = (0..60).map(|seed| Sets::new(seed, 80, 0.5).all().distance()).collect();
+        let values: Vec<f64> =
+            (0..60).map(|seed| Sets::new(seed, 80, 0.5).all().distance()).collect();
         let expected = values.iter().sum::<f64>() / values.len() as f64;
         let covers = |seed: &usize| {
             let [low, high] = Sets::new(*seed, 80, 0.5).all().interval().unwrap();

@@ -42,7 +42,8 @@ impl Batch<'_> {
         let Batch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
         let reconstructed = model.decode(&tokens, real)?;
-        let latent = if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
+        let latent =
+            if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
         self.watch.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
@@ -53,12 +54,14 @@ impl Batch<'_> {
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {
-            let actions =
-                self.actions(&latent, |row, window| random_actions(row, given, codes, settings.seed, window, draw));
+            let actions = self.actions(&latent, |row, window| {
+                random_actions(row, given, codes, settings.seed, window, draw)
+            });
             let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
             random.push(video);
-            let actions =
-                self.actions(&latent, |row, window| shuffled_actions(row, given, settings.seed, window, draw));
+            let actions = self.actions(&latent, |row, window| {
+                shuffled_actions(row, given, settings.seed, window, draw)
+            });
             let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
             shuffled.push(video);
         }
@@ -110,14 +113,17 @@ impl Batch<'_> {
         }
         let known = self.model.0.num_actions();
         if let Some(action) = data.iter().find(|action| usize::from(**action) >= known) {
-            bail!("true action {action} is not below the {known} that the dynamics model was trained with");
+            bail!(
+                "true action {action} is not below the {known} that the dynamics model was trained with"
+            );
         }
         Ok(Actions { batch: self.real.batch, steps, data })
     }
 
     /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).
     fn actions(&self, latent: &Actions, change: impl Fn(&[u8], usize) -> Vec<u8>) -> Actions {
-        let data = (0..latent.batch).flat_map(|b| change(latent.window(b), self.start + b)).collect();
+        let data =
+            (0..latent.batch).flat_map(|b| change(latent.window(b), self.start + b)).collect();
         Actions { data, ..*latent }
     }
 
@@ -126,7 +132,8 @@ impl Batch<'_> {
         if self.watch.stopped() {
             return Ok(None);
         }
-        let tokens = self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
+        let tokens =
+            self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
         let video = self.model.decode(&tokens, &self.real)?;
         self.watch.advance(self.real.batch);
         Ok(Some(video))
@@ -159,7 +166,11 @@ impl Batch<'_> {
     fn mean_motion(&self, video: &Video, b: usize) -> Motion {
         let first = self.settings.prompt_frames;
         let last = video.frames.min(first + HOLD);
-        Motion::mean((first..last).map(|t| motion(video.frame(b, t - 1), video.frame(b, t), video.height, video.width)))
+        Motion::mean(
+            (first..last).map(|t| {
+                motion(video.frame(b, t - 1), video.frame(b, t), video.height, video.width)
+            }),
+        )
     }
 
     fn score(
@@ -174,28 +185,36 @@ impl Batch<'_> {
         let real = &self.real;
         let prompt = self.settings.prompt_frames;
         let (all, generated) = (0..real.frames, prompt..real.frames);
-        let each = |frames: Range<usize>, score: &dyn Fn(usize) -> f64| frames.map(score).collect::<Vec<f64>>();
+        let each = |frames: Range<usize>, score: &dyn Fn(usize) -> f64| {
+            frames.map(score).collect::<Vec<f64>>()
+        };
         let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
-        let similarity = |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
-        let mean =
-            |draws: &[Video], t: usize| draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64;
+        let similarity =
+            |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
+        let mean = |draws: &[Video], t: usize| {
+            draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64
+        };
         WindowScores {
             latent: latent.window(b).to_vec(),
             reconstruction_psnr: each(all.clone(), &|t| against(reconstructed, t)),
             reconstruction_ssim: each(all.clone(), &|t| similarity(reconstructed.frame(b, t), t)),
             copy_first_psnr: each(all.clone(), &|t| psnr(real.frame(b, t), real.frame(b, 0))),
             copy_first_ssim: each(all, &|t| similarity(real.frame(b, 0), t)),
-            copy_last_psnr: each(generated.clone(), &|t| psnr(real.frame(b, t), real.frame(b, prompt - 1))),
+            copy_last_psnr: each(generated.clone(), &|t| {
+                psnr(real.frame(b, t), real.frame(b, prompt - 1))
+            }),
             copy_last_ssim: each(generated.clone(), &|t| similarity(real.frame(b, prompt - 1), t)),
-            mean_frame_psnr: self
-                .mean_frame
-                .map_or_else(Vec::new, |frame| each(generated.clone(), &|t| psnr(real.frame(b, t), frame))),
+            mean_frame_psnr: self.mean_frame.map_or_else(Vec::new, |frame| {
+                each(generated.clone(), &|t| psnr(real.frame(b, t), frame))
+            }),
             inferred_psnr: each(generated.clone(), &|t| against(inferred, t)),
             inferred_ssim: each(generated.clone(), &|t| similarity(inferred.frame(b, t), t)),
             random_psnr: each(generated.clone(), &|t| mean(random, t)),
             shuffled_psnr: each(generated, &|t| mean(shuffled, t)),
             moved: lists(
-                (1..real.frames).map(|t| motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)),
+                (1..real.frames).map(|t| {
+                    motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)
+                }),
             ),
             // The rest is added by whoever asks.
             ..WindowScores::default()

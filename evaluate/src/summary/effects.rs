@@ -10,7 +10,12 @@ use crate::summary::{Names, Summary};
 
 impl Summary<'_> {
     /// Of every latent action. `agreements` are those with the true actions and with the true movement.
-    pub(super) fn effects(&self, agreements: [Option<&Agreement>; 2], names: &Names, seed: u64) -> Effects {
+    pub(super) fn effects(
+        &self,
+        agreements: [Option<&Agreement>; 2],
+        names: &Names,
+        seed: u64,
+    ) -> Effects {
         let counts = &self.found.action_counts;
         let total = counts.iter().sum::<u64>().max(1) as f64;
         let [keys, movements] = agreements;
@@ -47,7 +52,11 @@ impl Summary<'_> {
     fn recorded(&self, action: usize) -> Vec<(usize, Motion)> {
         let windows = self.found.scores.iter().zip(&self.grouping.group);
         let pairs = windows.flat_map(|(scores, &group)| {
-            scores.latent.iter().zip(from_lists(&scores.moved)).map(move |(&latent, motion)| (group, latent, motion))
+            scores
+                .latent
+                .iter()
+                .zip(from_lists(&scores.moved))
+                .map(move |(&latent, motion)| (group, latent, motion))
         });
         pairs
             .filter(|(_, latent, _)| usize::from(*latent) == action)
@@ -58,7 +67,9 @@ impl Summary<'_> {
     /// What moves while the action is held, with groups.
     fn held(&self, action: usize) -> Vec<(usize, Motion)> {
         let windows = self.found.scores.iter().zip(&self.grouping.group);
-        windows.filter_map(|(scores, &group)| Some((group, from_lists(&scores.held).nth(action)?))).collect()
+        windows
+            .filter_map(|(scores, &group)| Some((group, from_lists(&scores.held).nth(action)?)))
+            .collect()
     }
 
     /// Means and intervals; none of nothing.
@@ -67,7 +78,8 @@ impl Summary<'_> {
             return None;
         }
         let [scroll_x, scroll_y, figure_x, figure_y] = [0, 1, 2, 3].map(|part| {
-            let values = motions.iter().map(|(group, motion)| (*group, f64::from(motion.parts()[part])));
+            let values =
+                motions.iter().map(|(group, motion)| (*group, f64::from(motion.parts()[part])));
             let mean = GroupedMean::new(self.grouping.count, values);
             (mean.mean(), mean.interval(self.bootstrap))
         });
@@ -86,7 +98,11 @@ impl Summary<'_> {
 }
 
 /// The true action that more than half of a latent action's frames go with, and their share.
-fn majority(agreement: Option<&Agreement>, action: usize, names: &[String]) -> Option<(String, f64)> {
+fn majority(
+    agreement: Option<&Agreement>,
+    action: usize,
+    names: &[String],
+) -> Option<(String, f64)> {
     let rows = agreement?.confusion.rows();
     let counts = rows.get(action)?;
     let (best, &count) = counts.iter().enumerate().max_by_key(|&(_, count)| count)?;

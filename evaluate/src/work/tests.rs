@@ -13,8 +13,16 @@ use crate::report::Lineage;
 use crate::summary::{Names, Origin, summarise};
 use crate::world::{Actions, Tokens};
 
-const SETTINGS: Settings =
-    Settings { prompt_frames: 1, samples: 1, batch: 5, seed: 0, scenes: 2, held: 1, starts: 7, true_actions: false };
+const SETTINGS: Settings = Settings {
+    prompt_frames: 1,
+    samples: 1,
+    batch: 5,
+    seed: 0,
+    scenes: 2,
+    held: 1,
+    starts: 7,
+    true_actions: false,
+};
 /// Rollouts of each batch: of three arms, and of the actions held from seven starts.
 const BATCHES: [usize; 5] = [3 + 5, 3 + 2, 3, 3, 3];
 /// Rollouts of all, and those that only tell the speed.
@@ -41,7 +49,11 @@ impl Place {
     }
 
     /// Works until rollout `at`; `None` when stopped there, else the report and the rows. How many rollouts it took.
-    fn work(&self, settings: &Settings, at: usize) -> (Option<(String, Vec<MeasuredWindow>)>, usize) {
+    fn work(
+        &self,
+        settings: &Settings,
+        at: usize,
+    ) -> (Option<(String, Vec<MeasuredWindow>)>, usize) {
         let stop = Stop::manual();
         let rollouts = Cell::new(0);
         let counted = |world: &FakeWorld, prompt: &Tokens, actions: &Actions, seed| {
@@ -52,7 +64,11 @@ impl Place {
             world.rollout(prompt, actions, seed)
         };
         let model = Otherwise(FakeWorld(Flaw::Imperfect), counted);
-        let stamp = Stamp { report: "k".into(), dynamics: "d".into(), prompt_frames: settings.prompt_frames };
+        let stamp = Stamp {
+            report: "k".into(),
+            dynamics: "d".into(),
+            prompt_frames: settings.prompt_frames,
+        };
         let work = Work {
             model: &model,
             windows: &self.windows,
@@ -69,7 +85,8 @@ impl Place {
             stop: &stop,
         };
         // Two, so that features of one cannot be taken for the other's unseen.
-        let encoders: Encoders = vec![Box::new(CountingEncoder::new("one")), Box::new(CountingEncoder::new("two"))];
+        let encoders: Encoders =
+            vec![Box::new(CountingEncoder::new("one")), Box::new(CountingEncoder::new("two"))];
         let done = work.run(Some((Groups::of(&self.windows).unwrap(), encoders))).unwrap();
         let finished = done.map(|Measured { found, distances, rows, .. }| {
             let scenes = format!("{:?}", found.scenes);
@@ -83,7 +100,9 @@ impl Place {
                 lpips_weights: None,
                 warnings: Vec::new(),
             };
-            let report = summarise(&found, &self.windows, &Names::default(), settings, origin).to_json().unwrap();
+            let report = summarise(&found, &self.windows, &Names::default(), settings, origin)
+                .to_json()
+                .unwrap();
             (report + &scenes, rows)
         });
         (finished, rollouts.get())
@@ -102,7 +121,9 @@ fn stopped_anywhere_it_ends_as_if_never_stopped() {
         assert!(stopped.is_none() && before == at, "{before} rollouts instead of {at}");
         let (resumed, after) = place.work(&SETTINGS, 0);
         assert!(resumed == whole, "another report after a stop at rollout {at}");
-        let done = (0..BATCHES.len()).take_while(|&batch| BATCHES[..=batch].iter().sum::<usize>() <= at).count();
+        let done = (0..BATCHES.len())
+            .take_while(|&batch| BATCHES[..=batch].iter().sum::<usize>() <= at)
+            .count();
         // The first batch has the pictures.
         let kept: usize = BATCHES[..done].iter().skip(1).sum();
         assert_eq!(after, ALL - kept, "after a stop at rollout {at}");
@@ -136,10 +157,17 @@ fn what_is_damaged_is_measured_again() {
             bytes[300] ^= 1;
             fs::write(&parts[2], bytes).unwrap();
         }),
-        ("not named", kept, |parts| fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap()),
+        ("not named", kept, |parts| {
+            fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap()
+        }),
     ];
     for (what, lost, damage) in damages {
-        let files = place.report().join("parts").read_dir_utf8().unwrap().map(|file| file.unwrap().into_path());
+        let files = place
+            .report()
+            .join("parts")
+            .read_dir_utf8()
+            .unwrap()
+            .map(|file| file.unwrap().into_path());
         let mut parts: Vec<_> = files.filter(|file| file.extension() == Some("parquet")).collect();
         parts.sort();
         assert_eq!(parts.len(), 4);
@@ -162,7 +190,11 @@ fn what_is_of_other_windows_is_left_alone() {
     place.videos.swap(12, 23);
     let (other, after) = place.work(&SETTINGS, 0);
     assert!(other != whole);
-    assert_eq!(after, ALL - BATCHES[1] - BATCHES[3], "two of the four that are kept have other windows");
+    assert_eq!(
+        after,
+        ALL - BATCHES[1] - BATCHES[3],
+        "two of the four that are kept have other windows"
+    );
     place.windows[7].truth = None;
     assert_eq!(place.work(&SETTINGS, 0).1, ALL - 3 * 3);
 }

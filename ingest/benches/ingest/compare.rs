@@ -45,8 +45,11 @@ impl Difference {
 
     /// For the table.
     pub fn describe(&self) -> String {
-        let counts =
-            if self.miscounted > 0 { format!("{} files miscounted, ", self.miscounted) } else { String::new() };
+        let counts = if self.miscounted > 0 {
+            format!("{} files miscounted, ", self.miscounted)
+        } else {
+            String::new()
+        };
         if self.most == 0 && self.values > 0 {
             return format!("{counts}equal");
         }

@@ -23,7 +23,12 @@ pub enum Sink {
 }
 
 /// `genie-ingest run` into an empty dataset, as installed: all of it.
-pub fn ours(videos: &Utf8Path, root: &Utf8Path, threads: usize, memory: Memory) -> Result<Measured> {
+pub fn ours(
+    videos: &Utf8Path,
+    root: &Utf8Path,
+    threads: usize,
+    memory: Memory,
+) -> Result<Measured> {
     let settings = [
         format!("data.root={root}"),
         format!("data.videos={}", serde_json::to_string(&[videos.as_str()])?),
@@ -43,7 +48,12 @@ pub fn ours(videos: &Utf8Path, root: &Utf8Path, threads: usize, memory: Memory) 
 }
 
 /// One process of one thread a file, as many at once as there are processors.
-pub fn ffmpeg_files(videos: &Utf8Path, out: &Utf8Path, jobs: usize, sink: Sink) -> Result<Measured> {
+pub fn ffmpeg_files(
+    videos: &Utf8Path,
+    out: &Utf8Path,
+    jobs: usize,
+    sink: Sink,
+) -> Result<Measured> {
     let target = match sink {
         Sink::Files => "\"$2/{}.rgb\"",
         Sink::Nowhere => "/dev/null",
@@ -52,17 +62,35 @@ pub fn ffmpeg_files(videos: &Utf8Path, out: &Utf8Path, jobs: usize, sink: Sink) 
         "cd \"$1\" && ls | xargs -P {jobs} -I {{}} ffmpeg -nostdin -v error -y -threads 1 -filter_threads 1 -i {{}} \
          -vf {FILTER} -an -f rawvideo {target}"
     );
-    run(Command::new("sh").args(["-c", &script, "sh", videos.as_str(), out.as_str()]), Memory::Ignored)
+    run(
+        Command::new("sh").args(["-c", &script, "sh", videos.as_str(), out.as_str()]),
+        Memory::Ignored,
+    )
 }
 
 /// One process with several decoding threads.
-pub fn ffmpeg_file(video: &Utf8Path, out: &Utf8Path, threads: usize, sink: Sink, memory: Memory) -> Result<Measured> {
+pub fn ffmpeg_file(
+    video: &Utf8Path,
+    out: &Utf8Path,
+    threads: usize,
+    sink: Sink,
+    memory: Memory,
+) -> Result<Measured> {
     let target = match sink {
         Sink::Files => raw(out, video),
         Sink::Nowhere => "/dev/null".into(),
     };
     let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-v", "error", "-y", "-threads", &threads.to_string(), "-i", video.as_str()]);
+    command.args([
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-threads",
+        &threads.to_string(),
+        "-i",
+        video.as_str(),
+    ]);
     command.args(["-vf", FILTER, "-an", "-f", "rawvideo", target.as_str()]);
     run(&mut command, memory)
 }

@@ -74,7 +74,9 @@ impl Inputs {
             let path = dir.join(format!("clip-{number:03}.mp4"));
             self.make(&path, |ffmpeg| {
                 self.cut(ffmpeg, number, "640x360");
-                ffmpeg.args(["-frames:v", &(SHORT_SECONDS * FPS).to_string(), "-threads", "1"]).args(ENCODE);
+                ffmpeg
+                    .args(["-frames:v", &(SHORT_SECONDS * FPS).to_string(), "-threads", "1"])
+                    .args(ENCODE);
             })
         })?;
         Ok(dir)
@@ -119,7 +121,14 @@ impl Inputs {
         // Steps of the golden ratio over the first 34 of 45 seconds: seeded by the number, spread evenly, at whole frames.
         let frame = (number as f64 * 0.618_034).fract() * 34.0 * f64::from(FPS);
         let start = format!("{:.6}", frame.floor() / f64::from(FPS));
-        ffmpeg.args(["-ss", &start, "-i", recording.as_str(), "-vf", &format!("scale={}", size.replace('x', ":"))]);
+        ffmpeg.args([
+            "-ss",
+            &start,
+            "-i",
+            recording.as_str(),
+            "-vf",
+            &format!("scale={}", size.replace('x', ":")),
+        ]);
     }
 
     /// Makes a file, unless it is there.
@@ -132,18 +141,28 @@ impl Inputs {
         ffmpeg.args(["-nostdin", "-v", "error", "-y"]);
         arguments(&mut ffmpeg);
         let draft = path.with_extension("draft");
-        let output = ffmpeg.args(["-f", "mp4", draft.as_str()]).output().context("cannot start ffmpeg")?;
+        let output =
+            ffmpeg.args(["-f", "mp4", draft.as_str()]).output().context("cannot start ffmpeg")?;
         if !output.status.success() {
-            bail!("ffmpeg cannot make {path}: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+            bail!(
+                "ffmpeg cannot make {path}: {}",
+                String::from_utf8_lossy(&output.stderr).trim_end()
+            );
         }
         std::fs::rename(&draft, path).with_context(|| format!("cannot put {path} in place"))
     }
 
     /// A list for FFmpeg's concat demuxer.
-    fn list<'a>(&self, name: &str, files: impl Iterator<Item = &'a Utf8PathBuf>) -> Result<Utf8PathBuf> {
+    fn list<'a>(
+        &self,
+        name: &str,
+        files: impl Iterator<Item = &'a Utf8PathBuf>,
+    ) -> Result<Utf8PathBuf> {
         let path = self.dir.join(name);
-        let line = |file: &Utf8PathBuf| format!("file '{}'\n", file.as_str().replace('\'', "'\\''"));
-        std::fs::write(&path, files.map(line).collect::<String>()).with_context(|| format!("cannot write {path}"))?;
+        let line =
+            |file: &Utf8PathBuf| format!("file '{}'\n", file.as_str().replace('\'', "'\\''"));
+        std::fs::write(&path, files.map(line).collect::<String>())
+            .with_context(|| format!("cannot write {path}"))?;
         Ok(path)
     }
 }

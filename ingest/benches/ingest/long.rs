@@ -26,11 +26,20 @@ pub fn measure(bench: &Bench, inputs: &Inputs, goals: &mut Goals) -> Result<()> 
         mine.0.push(run_ours(bench, &long)?);
         theirs.0.push(run_ffmpeg(bench, &long)?);
         let seconds = |runs: &Runs| runs.0.last().map_or(0.0, |run| run.seconds);
-        eprintln!("long file, round {round}: {:.2} s {OURS}, {:.2} s FFmpeg", seconds(&mine), seconds(&theirs));
+        eprintln!(
+            "long file, round {round}: {:.2} s {OURS}, {:.2} s FFmpeg",
+            seconds(&mine),
+            seconds(&theirs)
+        );
     }
     let ratio = theirs.median() / mine.median();
     goals.at_least(format!("long file: {FFMPEG}"), 1.0, ratio);
-    goals.at_most("long file: peak memory above FFmpeg's", MORE_MB, mine.peak_mb() - theirs.peak_mb(), "MB");
+    goals.at_most(
+        "long file: peak memory above FFmpeg's",
+        MORE_MB,
+        mine.peak_mb() - theirs.peak_mb(),
+        "MB",
+    );
 
     let row = |title: &str, seconds: u32, runs: &Runs, ratio: Option<f64>| {
         let mut row = vec![title.to_owned(), seconds.to_string()];
@@ -39,7 +48,10 @@ pub fn measure(bench: &Bench, inputs: &Inputs, goals: &mut Goals) -> Result<()> 
         row.push(format!("{:.0}", runs.peak_mb()));
         row
     };
-    let mut rows = vec![row(OURS, video_seconds, &mine, Some(1.0)), row(FFMPEG, video_seconds, &theirs, Some(ratio))];
+    let mut rows = vec![
+        row(OURS, video_seconds, &mine, Some(1.0)),
+        row(FFMPEG, video_seconds, &theirs, Some(ratio)),
+    ];
     if bench.quick {
         goals.left_out(format!("a file {LONGER} times as long: growth of memory"));
     } else {
@@ -51,11 +63,19 @@ pub fn measure(bench: &Bench, inputs: &Inputs, goals: &mut Goals) -> Result<()> 
         rows.push(row(OURS, video_seconds * LONGER, &mine_longer, Some(1.0)));
         rows.push(row(FFMPEG, video_seconds * LONGER, &theirs_longer, Some(ratio)));
         let growth = (mine_longer.peak_mb() / mine.peak_mb() - 1.0) * 100.0;
-        goals.at_most(format!("a file {LONGER} times as long: growth of memory"), GROWTH_PERCENT, growth, "%");
+        goals.at_most(
+            format!("a file {LONGER} times as long: growth of memory"),
+            GROWTH_PERCENT,
+            growth,
+            "%",
+        );
     }
     println!("### One file of 1280×720, 30 FPS, {} threads\n", bench.jobs);
     println!("Memory: the peak of all processes together. FFmpeg writes to /dev/null.");
-    table(&["contender", "video s", "median s", "min", "max", "CPU s", "ours is faster", "peak MB"], &rows);
+    table(
+        &["contender", "video s", "median s", "min", "max", "CPU s", "ours is faster", "peak MB"],
+        &rows,
+    );
     Ok(())
 }
 

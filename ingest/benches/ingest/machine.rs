@@ -10,10 +10,16 @@ use crate::peers::Peers;
 pub fn describe(bench: &Bench, inputs: &Inputs, peers: &Peers) {
     let kind = if bench.quick { " (quick: a try, not a measurement)" } else { "" };
     println!("## bench-ingest{kind}\n");
-    let processor = value("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into());
-    let memory = value("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    let processor =
+        value("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into());
+    let memory = value("/proc/meminfo", "MemTotal")
+        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let system = system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("Linux").replace('"', "");
+    let system = system
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .unwrap_or("Linux")
+        .replace('"', "");
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!(
         "- Machine: {processor}, {} processors, {:.0} GiB, {system}; load when it began: {}",
@@ -22,7 +28,10 @@ pub fn describe(bench: &Bench, inputs: &Inputs, peers: &Peers) {
         load.split(' ').next().unwrap_or("unknown")
     );
     println!("- Ours: revision {}, {}", revision(), first_line("rustc", "--version"));
-    println!("- {}", first_line("ffmpeg", "-version").split(" Copyright").next().unwrap_or_default());
+    println!(
+        "- {}",
+        first_line("ffmpeg", "-version").split(" Copyright").next().unwrap_or_default()
+    );
     let mut versions: Vec<&str> = peers.ready.iter().map(|peer| peer.versions.as_str()).collect();
     versions.dedup();
     for version in versions {
@@ -43,7 +52,9 @@ fn revision() -> String {
 
 fn first_line(program: &str, argument: &str) -> String {
     let output = Command::new(program).arg(argument).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
     text.lines().next().unwrap_or("unknown version").to_owned()
 }
 

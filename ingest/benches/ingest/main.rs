@@ -101,7 +101,8 @@ fn run(cli: &Cli) -> Result<bool> {
     let inputs = Inputs::new(&cache.join("bench-inputs"))?;
     let wants = |part: Part| cli.parts.contains(&part);
     let peered = wants(Part::Short) || wants(Part::Windows);
-    let mut peers = if peered { Peers::start(&cache.join("bench-venv"), bench.jobs) } else { Peers::default() };
+    let mut peers =
+        if peered { Peers::start(&cache.join("bench-venv"), bench.jobs) } else { Peers::default() };
     machine::describe(&bench, &inputs, &peers);
 
     let mut goals = Goals::default();
@@ -115,7 +116,8 @@ fn run(cli: &Cli) -> Result<bool> {
         windows::measure(&bench, &inputs, &mut peers, &mut goals)?;
     }
     let right = goals.print();
-    std::fs::remove_dir_all(&bench.work).with_context(|| format!("cannot remove {}", bench.work))?;
+    std::fs::remove_dir_all(&bench.work)
+        .with_context(|| format!("cannot remove {}", bench.work))?;
     Ok(right)
 }
 

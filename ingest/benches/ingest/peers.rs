@@ -68,14 +68,20 @@ impl Peers {
 }
 
 impl Peer {
-    fn start(python: &Utf8Path, name: &'static str, title: &'static str, jobs: usize) -> Result<Self> {
+    fn start(
+        python: &Utf8Path,
+        name: &'static str,
+        title: &'static str,
+        jobs: usize,
+    ) -> Result<Self> {
         let script = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers.py");
         let mut command = Command::new(python);
         command.args([script.as_str(), name, &jobs.to_string()]);
         // What it says when it fails is for whoever looks into it; the last line says what it was.
         let log = python.with_file_name(format!("{name}.log"));
         let words = std::fs::File::create(&log).with_context(|| format!("cannot write {log}"))?;
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(words).spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(words).spawn()?;
         let requests = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().context("no stdout")?);
         let mut peer = Self { name, title, versions: String::new(), child, requests, answers };
@@ -85,13 +91,22 @@ impl Peer {
     }
 
     /// Samples videos, as ingest does.
-    pub fn sample(&mut self, videos: &[Utf8PathBuf], out: &Utf8Path, sink: Sink) -> Result<Measured> {
+    pub fn sample(
+        &mut self,
+        videos: &[Utf8PathBuf],
+        out: &Utf8Path,
+        sink: Sink,
+    ) -> Result<Measured> {
         let out = (sink == Sink::Files).then_some(out);
         Ok(self.ask(&json!({ "sample": videos, "out": out }))?.0)
     }
 
     /// Windows of 16 frames of these videos, from these presentation times (in seconds) on.
-    pub fn windows(&mut self, windows: &[(String, f64)], out: Option<&Utf8Path>) -> Result<Measured> {
+    pub fn windows(
+        &mut self,
+        windows: &[(String, f64)],
+        out: Option<&Utf8Path>,
+    ) -> Result<Measured> {
         Ok(self.ask(&json!({ "windows": windows, "out": out }))?.0)
     }
 
@@ -134,11 +149,20 @@ fn environment(venv: &Utf8Path) -> Result<Utf8PathBuf> {
     if !found.is_ok_and(|output| output.status.success()) {
         bail!("there is no python3 of at least 3.10 with venv and pip here");
     }
-    eprintln!("making {venv} (once; several gigabytes, unless pip is told of an index with PyTorch for CPUs)");
+    eprintln!(
+        "making {venv} (once; several gigabytes, unless pip is told of an index with PyTorch for CPUs)"
+    );
     step(Command::new("python3").args(["-m", "venv", "--clear", venv.as_str()]))?;
     let wanted = venv.join("wanted.txt");
     std::fs::write(&wanted, REQUIREMENTS).with_context(|| format!("cannot write {wanted}"))?;
-    step(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement", wanted.as_str()]))?;
+    step(Command::new(&python).args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--requirement",
+        wanted.as_str(),
+    ]))?;
     std::fs::rename(&wanted, &made).with_context(|| format!("cannot write {made}"))?;
     Ok(python)
 }

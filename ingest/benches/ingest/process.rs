@@ -72,7 +72,9 @@ fn watched(child: Child) -> Result<(std::process::Output, u64)> {
 pub fn tree(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
         if let Some(parent) = stat(pid).and_then(|fields| fields.get(1)?.parse().ok()) {
             children.entry(parent).or_default().push(pid);
         }
@@ -111,8 +113,10 @@ pub fn cpu_of(pids: &[u32]) -> f64 {
 
 /// Processor seconds of all children that have ended, and theirs.
 fn cpu_of_children() -> Result<f64> {
-    let fields = stat(std::process::id()).context("cannot read /proc: the benchmark needs Linux")?;
-    let ticks = [13, 14].iter().filter_map(|&field| fields.get(field)?.parse::<u64>().ok()).sum::<u64>();
+    let fields =
+        stat(std::process::id()).context("cannot read /proc: the benchmark needs Linux")?;
+    let ticks =
+        [13, 14].iter().filter_map(|&field| fields.get(field)?.parse::<u64>().ok()).sum::<u64>();
     Ok(ticks as f64 / TICKS)
 }
 

@@ -31,7 +31,9 @@ impl Runs {
 
     /// Median, least and most seconds, and median processor seconds, as cells.
     pub fn cells(&self) -> Vec<String> {
-        [self.median(), self.least(), self.most(), self.cpu()].map(|seconds| format!("{seconds:.2}")).to_vec()
+        [self.median(), self.least(), self.most(), self.cpu()]
+            .map(|seconds| format!("{seconds:.2}"))
+            .to_vec()
     }
 }
 
@@ -65,7 +67,9 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) {
         &widths
             .iter()
             .enumerate()
-            .map(|(column, &width)| if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width - 1)) })
+            .map(|(column, &width)| {
+                if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width - 1)) }
+            })
             .collect::<Vec<_>>(),
     );
     for row in rows {
@@ -89,7 +93,12 @@ impl Goals {
 
     /// A goal of thrift: at most so much.
     pub fn at_most(&mut self, what: impl Into<String>, wanted: f64, found: f64, unit: &str) {
-        self.add(what.into(), format!("≤ {wanted:.0} {unit}"), format!("{found:.1} {unit}"), found <= wanted);
+        self.add(
+            what.into(),
+            format!("≤ {wanted:.0} {unit}"),
+            format!("{found:.1} {unit}"),
+            found <= wanted,
+        );
     }
 
     /// What cannot be measured here.

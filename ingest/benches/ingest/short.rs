@@ -35,7 +35,13 @@ impl Contender<'_> {
         }
     }
 
-    fn run(&mut self, bench: &Bench, dir: &Utf8Path, videos: &[Utf8PathBuf], sink: Sink) -> Result<Measured> {
+    fn run(
+        &mut self,
+        bench: &Bench,
+        dir: &Utf8Path,
+        videos: &[Utf8PathBuf],
+        sink: Sink,
+    ) -> Result<Measured> {
         let out = bench.fresh("out")?;
         match self {
             Self::Ours => ours(dir, &out, bench.jobs, Memory::Ignored),
@@ -57,16 +63,25 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
     for round in 1..=bench.rounds {
         for (contender, runs) in contenders.iter_mut().zip(&mut runs) {
             let measured = contender.run(bench, &dir, &videos, sink)?;
-            eprintln!("short files, round {round}: {:.2} s {}", measured.seconds, contender.title());
+            eprintln!(
+                "short files, round {round}: {:.2} s {}",
+                measured.seconds,
+                contender.title()
+            );
             runs.0.push(measured);
         }
     }
 
     let frames = differences[0].frames;
     let hours = videos.len() as f64 * f64::from(SHORT_SECONDS) / 3600.0;
-    println!("### {} files of 640×360, 30 FPS, {SHORT_SECONDS} s, to {frames} frames of 160×90\n", videos.len());
+    println!(
+        "### {} files of 640×360, 30 FPS, {SHORT_SECONDS} s, to {frames} frames of 160×90\n",
+        videos.len()
+    );
     let whereto = if sink == Sink::Files { "files" } else { "/dev/null, which is the faster" };
-    println!("Ours writes shards, all others raw frames to {whereto}. Pixels: against the FFmpeg program, of 255.");
+    println!(
+        "Ours writes shards, all others raw frames to {whereto}. Pixels: against the FFmpeg program, of 255."
+    );
     let median = runs[0].median();
     let mut rows = Vec::new();
     for ((contender, runs), difference) in contenders.iter().zip(&runs).zip(&differences) {
@@ -77,13 +92,30 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
         row.push(difference.describe());
         rows.push(row);
     }
-    table(&["contender", "median s", "min", "max", "CPU s", "ours is faster", "× real time", "pixels"], &rows);
+    table(
+        &[
+            "contender",
+            "median s",
+            "min",
+            "max",
+            "CPU s",
+            "ours is faster",
+            "× real time",
+            "pixels",
+        ],
+        &rows,
+    );
 
     goals.at_least(format!("short files: {FFMPEG}"), 1.15, runs[1].median() / median);
     for (what, prefix, wanted) in [("torchcodec", "torchcodec", 1.3), ("PyAV", "PyAV", 1.5)] {
-        let of = contenders.iter().zip(&runs).filter(|(contender, _)| contender.title().starts_with(prefix));
+        let of = contenders
+            .iter()
+            .zip(&runs)
+            .filter(|(contender, _)| contender.title().starts_with(prefix));
         match of.map(|(_, runs)| runs.median()).reduce(f64::min) {
-            Some(best) => goals.at_least(format!("short files: {what}, its fastest"), wanted, best / median),
+            Some(best) => {
+                goals.at_least(format!("short files: {what}, its fastest"), wanted, best / median)
+            }
             None => goals.left_out(format!("short files: {what}")),
         }
     }
@@ -109,7 +141,11 @@ fn verify(
             _ => compare::raws(videos, &expected, &out)?,
         };
         let title = contender.title();
-        eprintln!("short files: {title}: {} frames, pixels {}", difference.frames, difference.describe());
+        eprintln!(
+            "short files: {title}: {} frames, pixels {}",
+            difference.frames,
+            difference.describe()
+        );
         let exact = matches!(contender, Contender::Ours | Contender::Ffmpeg);
         if difference.miscounted > 0 || (exact && !difference.is_none()) {
             goals.wrong(format!("{title}, short files: {}", difference.describe()));

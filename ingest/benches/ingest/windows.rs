@@ -89,12 +89,16 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
 fn draw(root: &Utf8Path, count: usize) -> Result<Vec<Window>> {
     let store = ClipStore::open(root, None)?;
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
-    let long: Vec<usize> = (0..store.len()).filter(|&clip| store.clips()[clip].frame_count() >= FRAMES).collect();
+    let long: Vec<usize> =
+        (0..store.len()).filter(|&clip| store.clips()[clip].frame_count() >= FRAMES).collect();
     anyhow::ensure!(!long.is_empty(), "no clip of {FRAMES} frames was ingested");
     Ok((0..count)
         .map(|_| {
             let clip = long[random.random_range(0..long.len())];
-            Window { clip, first: random.random_range(0..=store.clips()[clip].frame_count() - FRAMES) }
+            Window {
+                clip,
+                first: random.random_range(0..=store.clips()[clip].frame_count() - FRAMES),
+            }
         })
         .collect())
 }
@@ -105,7 +109,10 @@ fn places(root: &Utf8Path, windows: &[Window]) -> Result<Vec<(String, f64)>> {
     let place = |window: &Window| {
         let clip = &store.clips()[window.clip];
         let (unit, per) = clip.time_base;
-        (clip.source_path.clone(), clip.frame_pts[window.first] as f64 * f64::from(unit) / f64::from(per))
+        (
+            clip.source_path.clone(),
+            clip.frame_pts[window.first] as f64 * f64::from(unit) / f64::from(per),
+        )
     };
     Ok(windows.iter().map(place).collect())
 }

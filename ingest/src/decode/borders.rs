@@ -48,19 +48,30 @@ impl Borders {
         let found = properties(frame);
         let layout = Layout::of(found.pixel_format)?;
         let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
-        Some(Self { size: (width, height), black: [height, height, width, width], align: layout.chroma, frames: 0 })
+        Some(Self {
+            size: (width, height),
+            black: [height, height, width, width],
+            align: layout.chroma,
+            frames: 0,
+        })
     }
 
     /// Looks at a frame. Damaged, dark and differently sized ones say nothing.
     pub fn look(&mut self, frame: &frame::Video) {
-        let Some(lines) = Lines::of(frame).filter(|lines| (lines.width, lines.height) == self.size) else { return };
+        let Some(lines) = Lines::of(frame).filter(|lines| (lines.width, lines.height) == self.size)
+        else {
+            return;
+        };
         if frame.is_corrupt() || frame.has_decode_errors() || lines.show_nothing() {
             return;
         }
         self.frames += 1;
         // The fields of an interlaced frame have chroma lines of their own.
         let fields = if frame.is_interlaced() { 2 } else { 1 };
-        self.align = (self.align.0.max(lines.layout.chroma.0), self.align.1.max(lines.layout.chroma.1 * fields));
+        self.align = (
+            self.align.0.max(lines.layout.chroma.0),
+            self.align.1.max(lines.layout.chroma.1 * fields),
+        );
         let (width, height) = self.size;
         let [top, bottom, left, right] = &mut self.black;
         *top = run_of_black(*top, |y| lines.row_is_black(y));
@@ -89,7 +100,8 @@ impl Borders {
             if black == 0 { side } else { (side - black) / align * align }
         };
         let (x, y) = (start(pairs[2], self.align.0), start(pairs[0], self.align.1));
-        let (to_x, to_y) = (end(width, pairs[3], self.align.0), end(height, pairs[1], self.align.1));
+        let (to_x, to_y) =
+            (end(width, pairs[3], self.align.0), end(height, pairs[1], self.align.1));
         let left = Rectangle { x, y, width: to_x.checked_sub(x)?, height: to_y.checked_sub(y)? };
         let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
         (area(left.width, left.height) * LEFT >= area(width, height)).then_some(left)
@@ -100,9 +112,14 @@ impl Borders {
         let [top, bottom, left, right] = self.black;
         let pair = |one: u32, other: u32, side: u32| {
             let (thin, thick) = (one.min(other), one.max(other));
-            if thin < side.div_ceil(LEAST) || thin < thick.div_ceil(2) { [0, 0] } else { [one, other] }
+            if thin < side.div_ceil(LEAST) || thin < thick.div_ceil(2) {
+                [0, 0]
+            } else {
+                [one, other]
+            }
         };
-        let ([top, bottom], [left, right]) = (pair(top, bottom, self.size.1), pair(left, right, self.size.0));
+        let ([top, bottom], [left, right]) =
+            (pair(top, bottom, self.size.1), pair(left, right, self.size.0));
         [top, bottom, left, right]
     }
 }
@@ -146,14 +163,18 @@ impl<'a> Lines<'a> {
     /// Brightness and distance from grey of a pixel, in levels of 255. Of RGB the largest says both.
     fn pixel(&self, rows: &[&[u8]; 3], x: u32) -> (u32, u32) {
         let level = |index: usize, x: u32| {
-            self.layout.components.get(index).map(|component| u32::from(component.level(rows[index], x as usize)))
+            self.layout
+                .components
+                .get(index)
+                .map(|component| u32::from(component.level(rows[index], x as usize)))
         };
         if self.layout.rgb {
             return ((0..3).filter_map(|index| level(index, x)).max().unwrap_or(0), 0);
         }
         let luma = level(0, x).unwrap_or(0);
         let bright = if self.limited { luma.saturating_sub(16) * 255 / 219 } else { luma };
-        let chroma = |index| level(index, x / self.layout.chroma.0).map_or(0, |level| level.abs_diff(128));
+        let chroma =
+            |index| level(index, x / self.layout.chroma.0).map_or(0, |level| level.abs_diff(128));
         (bright, chroma(1).max(chroma(2)))
     }
 
@@ -222,7 +243,8 @@ mod tests {
             let data = frame.data_mut(plane);
             for y in 0..rows {
                 for x in 0..u32::try_from(stride).unwrap() {
-                    let inside = (left..width - right).contains(&x) && (top..height - bottom).contains(&y);
+                    let inside =
+                        (left..width - right).contains(&x) && (top..height - bottom).contains(&y);
                     let level = if plane > 0 {
                         128
                     } else if inside {
@@ -268,7 +290,8 @@ mod tests {
     #[test]
     fn every_lit_frame_must_have_them() {
         let size = (200, 100);
-        let mut frames: Vec<_> = (0..10).map(|_| barred(Pixel::YUV420P, size, [20, 20, 0, 0], 90)).collect();
+        let mut frames: Vec<_> =
+            (0..10).map(|_| barred(Pixel::YUV420P, size, [20, 20, 0, 0], 90)).collect();
         frames.push(barred(Pixel::YUV420P, size, [0; 4], 16));
         frames.push(barred(Pixel::YUV420P, size, [40, 40, 80, 80], 90));
         frames.push(barred(Pixel::YUV420P, (100, 100), [0; 4], 90));
@@ -283,7 +306,8 @@ mod tests {
     /// Would catch colour taken for black.
     #[test]
     fn dark_blue_is_no_border() {
-        let mut frames: Vec<_> = (0..10).map(|_| barred(Pixel::YUV444P, (200, 100), [20, 20, 0, 0], 90)).collect();
+        let mut frames: Vec<_> =
+            (0..10).map(|_| barred(Pixel::YUV444P, (200, 100), [20, 20, 0, 0], 90)).collect();
         for frame in &mut frames {
             frame.data_mut(1).fill(150);
         }

@@ -48,7 +48,13 @@ pub struct Converter<'a> {
 
 impl<'a> Converter<'a> {
     pub fn new(config: &'a IngestConfig, presentation: Presentation) -> Self {
-        Self { config, presentation, crop: None, scalers: HashMap::new(), tone_maps: HashMap::new() }
+        Self {
+            config,
+            presentation,
+            crop: None,
+            scalers: HashMap::new(),
+            tone_maps: HashMap::new(),
+        }
     }
 
     /// From now on only `crop` of frames of `size` is shown.
@@ -70,7 +76,8 @@ impl<'a> Converter<'a> {
             deep: conversion.hdr.is_some(),
         };
         let shown = self.shown_size(size);
-        let (width, height) = if self.presentation.orientation.lies() { (shown.1, shown.0) } else { shown };
+        let (width, height) =
+            if self.presentation.orientation.lies() { (shown.1, shown.0) } else { shown };
         if self.scalers.len() >= KINDS {
             self.scalers.clear();
         }
@@ -78,7 +85,8 @@ impl<'a> Converter<'a> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 // The format may have changed to one that cannot be taken apart there.
-                let views = [view, View { field: None, ..view }, View { field: None, crop: None, ..view }];
+                let views =
+                    [view, View { field: None, ..view }, View { field: None, crop: None, ..view }];
                 place.insert(views.into_iter().find_map(|view| Scaler::new(view, width, height))?)
             }
         };
@@ -86,7 +94,12 @@ impl<'a> Converter<'a> {
         if let Some(hdr) = conversion.hdr {
             rgb = self.tone_maps.entry(hdr).or_insert_with(|| ToneMap::new(hdr)).apply(&rgb);
         }
-        Some(self.pad(self.presentation.orientation.apply(rgb, width as usize, height as usize), shown))
+        Some(
+            self.pad(
+                self.presentation.orientation.apply(rgb, width as usize, height as usize),
+                shown,
+            ),
+        )
     }
 
     /// Size at which an upright picture of a native size is shown in the configured one.
@@ -109,9 +122,11 @@ impl<'a> Converter<'a> {
             return rgb;
         }
         let (row, shown_row) = (width as usize * 3, shown_width as usize * 3);
-        let (left, top) = ((width - shown_width) as usize / 2 * 3, (height - shown_height) as usize / 2);
+        let (left, top) =
+            ((width - shown_width) as usize / 2 * 3, (height - shown_height) as usize / 2);
         let mut padded = vec![0; row * height as usize];
-        for (line, shown) in padded.chunks_exact_mut(row).skip(top).zip(rgb.chunks_exact(shown_row)) {
+        for (line, shown) in padded.chunks_exact_mut(row).skip(top).zip(rgb.chunks_exact(shown_row))
+        {
             line[left..left + shown_row].copy_from_slice(shown);
         }
         padded
@@ -119,7 +134,11 @@ impl<'a> Converter<'a> {
 }
 
 /// The largest size of a shape within `whole`, at least a pixel.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and the configured size")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and the configured size"
+)]
 fn fit(wide: f64, high: f64, whole: (u32, u32)) -> (u32, u32) {
     let scale = (f64::from(whole.0) / wide).min(f64::from(whole.1) / high);
     let side = |length: f64, most: u32| (length * scale).round().clamp(1.0, f64::from(most)) as u32;
@@ -150,7 +169,8 @@ mod tests {
         let config = IngestConfig { aspect: Aspect::Pad, ..IngestConfig::default() };
         let shown = |quarters, sample_aspect, size| {
             let orientation = Orientation { mirrored: false, quarters };
-            Converter::new(&config, Presentation { orientation, sample_aspect, matrix: None }).shown_size(size)
+            Converter::new(&config, Presentation { orientation, sample_aspect, matrix: None })
+                .shown_size(size)
         };
         assert_eq!(shown(0, (4, 3), (480, 360)), (160, 90));
         assert_eq!(shown(0, (1, 1), (480, 360)), (120, 90));

@@ -98,7 +98,8 @@ impl<'a> Sampling<'a> {
         let (unit, per) = source.time_base;
         let fps = if source.fps > 0.0 { source.fps } else { 25.0 };
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let nominal = (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
+        let nominal =
+            (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
         let (look, crop) = match edges {
             Edges::Look => ((config.aspect == Aspect::Crop).then(Look::default), None),
             Edges::Known(crop) => (None, crop),
@@ -169,7 +170,8 @@ impl<'a> Sampling<'a> {
 
     pub fn finish(mut self, damage: &Damage, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
         if self.held.is_none() {
-            let detail = format!("not one frame of its {} video could be decoded", self.track.codec);
+            let detail =
+                format!("not one frame of its {} video could be decoded", self.track.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());
         }
         let end = self.end;
@@ -177,7 +179,9 @@ impl<'a> Sampling<'a> {
         self.show(ticks, sink)?;
         self.decide(sink)?;
         let Some(track) = self.known.filter(|_| self.shown > 0) else {
-            return Err(Failure::reject(Reason::NoFrames, self.unconverted.unwrap_or_default()).into());
+            return Err(
+                Failure::reject(Reason::NoFrames, self.unconverted.unwrap_or_default()).into()
+            );
         };
         let unit = f64::from(self.time_base.0) / f64::from(self.time_base.1.max(1));
         Ok(Summary {
@@ -193,7 +197,8 @@ impl<'a> Sampling<'a> {
         let Some(held) = self.held.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
         let Some(rgb) = self.converter.rgb(&held.frame) else {
             let what = properties(&held.frame);
-            self.unconverted.get_or_insert_with(|| format!("frames that cannot be converted to RGB: {what:?}"));
+            self.unconverted
+                .get_or_insert_with(|| format!("frames that cannot be converted to RGB: {what:?}"));
             return Ok(());
         };
         let corrupt = held.frame.is_corrupt() || held.frame.has_decode_errors();
@@ -208,7 +213,11 @@ impl<'a> Sampling<'a> {
         let frame_bytes = shown.rgb.len();
         look.back.push(shown);
         let enough = look.back.len() >= LOOK_FRAMES || look.back.len() * frame_bytes >= LOOK_BYTES;
-        if enough || look.borders.as_ref().is_none_or(Borders::hopeless) { self.decide(sink) } else { Ok(()) }
+        if enough || look.borders.as_ref().is_none_or(Borders::hopeless) {
+            self.decide(sink)
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends looking for borders, one way or the other.
@@ -224,7 +233,12 @@ impl<'a> Sampling<'a> {
         let Some(track) = &self.known else { return Ok(()) };
         self.shown += shown.ticks;
         for _ in 0..shown.ticks {
-            let frame = Sampled { rgb: &shown.rgb, pts: shown.pts, native: shown.native, corrupt: shown.corrupt };
+            let frame = Sampled {
+                rgb: &shown.rgb,
+                pts: shown.pts,
+                native: shown.native,
+                corrupt: shown.corrupt,
+            };
             sink(Event::Frame(track, frame)).map_err(Failure::Fatal)?;
         }
         Ok(())
@@ -234,7 +248,8 @@ impl<'a> Sampling<'a> {
     fn track_of(&mut self, frame: &frame::Video) -> Track {
         let presentation = self.track.presentation;
         let found = presentation.properties(frame);
-        let (width, height) = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
+        let (width, height) =
+            (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
         if let Some(crop) = self.crop {
             self.converter.crop((width, height), crop);
         }
@@ -258,8 +273,11 @@ impl<'a> Sampling<'a> {
 
 /// What is done to pictures like this one that somebody might want to know of.
 fn notes(found: &Properties, frame: &frame::Video) -> Vec<String> {
-    let hdr = Conversion::of(found).hdr.map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
-    let interlaced = frame.is_interlaced().then(|| "of interlaced frames the first field is shown".to_owned());
+    let hdr = Conversion::of(found)
+        .hdr
+        .map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
+    let interlaced =
+        frame.is_interlaced().then(|| "of interlaced frames the first field is shown".to_owned());
     let alpha = has_alpha(found.pixel_format).then(|| "its alpha channel is dropped".to_owned());
     [hdr, interlaced, alpha].into_iter().flatten().collect()
 }

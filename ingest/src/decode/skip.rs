@@ -58,14 +58,18 @@ impl Skips {
         }
         let steady = |pts: &i64| self.latest.is_none_or(|latest| grid.is_steady(latest, *pts));
         let pts = timing.pts.filter(steady);
-        self.trusted = pts.is_some_and(|pts| self.ahead.insert(pts)) && self.ahead.len() <= MAX_AHEAD;
+        self.trusted =
+            pts.is_some_and(|pts| self.ahead.insert(pts)) && self.ahead.len() <= MAX_AHEAD;
         self.latest = self.latest.max(pts);
     }
 
     /// Whether the decoder may leave out a packet that it is given, if nothing refers to it.
     pub fn may_leave_out(&mut self, timing: Timing, grid: &Grid) -> bool {
         let after_first = |pts: &i64| self.shown.is_some_and(|shown| shown < *pts);
-        let Some(pts) = timing.pts.filter(after_first).filter(|_| self.trusted && !timing.hidden) else { return false };
+        let Some(pts) = timing.pts.filter(after_first).filter(|_| self.trusted && !timing.hidden)
+        else {
+            return false;
+        };
         let next = self.ahead.range(pts + 1..).next();
         let unseen = next.is_some_and(|&next| grid.shows(pts, next) == Some(false));
         if unseen {

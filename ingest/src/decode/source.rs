@@ -38,7 +38,8 @@ impl Source {
             return Err(none());
         }
         let unsupported = |error| Failure::reject(Reason::UnsupportedCodec, error);
-        let mut context = codec::Context::from_parameters(stream.parameters()).map_err(unsupported)?;
+        let mut context =
+            codec::Context::from_parameters(stream.parameters()).map_err(unsupported)?;
         let name = context.id().name();
         // A frame a thread: slices would do for fewer files, and each thread costs a frame of delay and of memory only.
         context.set_threading(codec::threading::Config {
@@ -51,13 +52,16 @@ impl Source {
         settings.set_packet_time_base(stream.time_base());
         let orientation = Orientation::of(&stream);
         let container_aspect = sample_aspect(&stream);
-        let rate = [stream.avg_frame_rate(), stream.rate()].into_iter().find(|rate| rate.0 > 0 && rate.1 > 0);
+        let rate = [stream.avg_frame_rate(), stream.rate()]
+            .into_iter()
+            .find(|rate| rate.0 > 0 && rate.1 > 0);
         let (index, time_base) = (stream.index(), stream.time_base());
         let fps = rate.map_or(0.0, f64::from);
         let decoder = settings.video().map_err(unsupported)?;
         let coded_aspect = decoder.aspect_ratio();
         let aspects = [container_aspect, (coded_aspect.0, coded_aspect.1)];
-        let sample_aspect = aspects.into_iter().find(|aspect| aspect.0 > 0 && aspect.1 > 0).unwrap_or((1, 1));
+        let sample_aspect =
+            aspects.into_iter().find(|aspect| aspect.0 > 0 && aspect.1 > 0).unwrap_or((1, 1));
         Ok(Self {
             decoder,
             stream: index,
@@ -101,7 +105,9 @@ impl Source {
                 damage.in_a_row = 0;
                 true
             }
-            Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => false,
+            Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => {
+                false
+            }
             Err(_) => {
                 damage.packet();
                 false
@@ -131,6 +137,9 @@ impl Damage {
         let lost = count(self.count, "packets or frames could not be decoded");
         let damaged = count(frames, "frames are damaged");
         let broke_off = self.broke_off.as_ref().map(|error| format!("reading broke off: {error}"));
-        [lost, damaged, broke_off].into_iter().flatten().reduce(|one, other| format!("{one}; {other}"))
+        [lost, damaged, broke_off]
+            .into_iter()
+            .flatten()
+            .reduce(|one, other| format!("{one}; {other}"))
     }
 }

@@ -46,8 +46,11 @@ impl ToneMap {
     pub fn apply(&self, deep: &[u8]) -> Vec<u8> {
         let mut shown = Vec::with_capacity(deep.len() / 2);
         for pixel in deep.chunks_exact(6) {
-            let code = |at: usize| usize::from(u16::from_le_bytes([pixel[at], pixel[at + 1]]) >> (16 - BITS));
-            let light = [code(0), code(2), code(4)].map(|code| self.light.get(code).copied().unwrap_or(0.0));
+            let code = |at: usize| {
+                usize::from(u16::from_le_bytes([pixel[at], pixel[at + 1]]) >> (16 - BITS))
+            };
+            let light = [code(0), code(2), code(4)]
+                .map(|code| self.light.get(code).copied().unwrap_or(0.0));
             shown.extend(roll_off(self.primaries(self.display(light))).map(encode));
         }
         shown
@@ -67,7 +70,9 @@ impl ToneMap {
         if !self.hdr.wide {
             return light;
         }
-        BT2020_TO_BT709.map(|row| row.iter().zip(light).map(|(factor, channel)| factor * channel).sum::<f32>().max(0.0))
+        BT2020_TO_BT709.map(|row| {
+            row.iter().zip(light).map(|(factor, channel)| factor * channel).sum::<f32>().max(0.0)
+        })
     }
 }
 
@@ -112,7 +117,8 @@ mod tests {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 65535")]
     fn mapped(transfer: HdrTransfer, code: [f32; 3]) -> [u8; 3] {
-        let deep: Vec<u8> = code.iter().flat_map(|code| ((code * 65535.0) as u16).to_le_bytes()).collect();
+        let deep: Vec<u8> =
+            code.iter().flat_map(|code| ((code * 65535.0) as u16).to_le_bytes()).collect();
         ToneMap::new(Hdr { transfer, wide: true }).apply(&deep).try_into().unwrap()
     }
 
@@ -137,7 +143,10 @@ mod tests {
             let levels: Vec<u8> = (0..=20)
                 .map(|step| {
                     let [red, green, blue] = mapped(transfer, [step as f32 / 20.0; 3]);
-                    assert!(red.abs_diff(green) <= 1 && green.abs_diff(blue) <= 1, "{red} {green} {blue}");
+                    assert!(
+                        red.abs_diff(green) <= 1 && green.abs_diff(blue) <= 1,
+                        "{red} {green} {blue}"
+                    );
                     green
                 })
                 .collect();

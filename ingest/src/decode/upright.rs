@@ -23,7 +23,8 @@ impl Orientation {
     /// (ax + cy, bx + dy), with y downwards (ISO/IEC 14496-12, 8.3.2).
     fn from_matrix(matrix: &[u8]) -> Self {
         let number = |index: usize| {
-            let bytes = matrix.get(4 * index..4 * index + 4).and_then(|bytes| bytes.try_into().ok());
+            let bytes =
+                matrix.get(4 * index..4 * index + 4).and_then(|bytes| bytes.try_into().ok());
             i64::from(bytes.map_or(0, i32::from_ne_bytes))
         };
         let (a, b, c, d) = (number(0), number(1), number(3), number(4));
@@ -84,11 +85,13 @@ mod tests {
     /// Would catch a quarter turn the wrong way round, and a mirror on the wrong side of a turn.
     #[test]
     fn pictures_turn_clockwise() {
-        let pixels = |values: &[u8]| values.iter().flat_map(|&value| [value; 3]).collect::<Vec<u8>>();
+        let pixels =
+            |values: &[u8]| values.iter().flat_map(|&value| [value; 3]).collect::<Vec<u8>>();
         // 1 2 3
         // 4 5 6
         let picture = pixels(&[1, 2, 3, 4, 5, 6]);
-        let turn = |mirrored, quarters| Orientation { mirrored, quarters }.apply(picture.clone(), 3, 2);
+        let turn =
+            |mirrored, quarters| Orientation { mirrored, quarters }.apply(picture.clone(), 3, 2);
         assert_eq!(turn(false, 0), picture);
         assert_eq!(turn(false, 1), pixels(&[4, 1, 5, 2, 6, 3]));
         assert_eq!(turn(false, 2), pixels(&[6, 5, 4, 3, 2, 1]));

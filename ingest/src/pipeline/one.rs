@@ -34,7 +34,8 @@ impl Ingest<'_> {
         let mut row = source.row();
         row.has_actions = sidecar.is_some();
         let path = row.source_path.clone();
-        let origin = Origin { source_id: &source.id, source_path: &path, split, sidecar: sidecar.as_ref() };
+        let origin =
+            Origin { source_id: &source.id, source_path: &path, split, sidecar: sidecar.as_ref() };
         let mut cutter = Cutter::new(origin, self.config);
         let (mut kept, mut cut) = (0, 0);
         let mut store = |clip: crate::clips::Cut| {
@@ -58,7 +59,9 @@ impl Ingest<'_> {
                 self.describe(&mut row, &summary)
             }
             Err(Failure::Reject(reject)) => Some(reject),
-            Err(Failure::Fatal(error)) => return Err(error).with_context(|| format!("while ingesting {path}")),
+            Err(Failure::Fatal(error)) => {
+                return Err(error).with_context(|| format!("while ingesting {path}"));
+            }
         };
         if source.has_changed() {
             reject = Some(Reject::new(Reason::Changed, "it was written to while it was read"));
@@ -95,7 +98,10 @@ impl Ingest<'_> {
         let config = self.config;
         let needed = f64::from(config.min_frames) / config.fps;
         (summary.sampled < u64::from(config.min_frames)).then(|| {
-            let detail = format!("{:.2} s of {needed:.2} s: fewer than {} frames", summary.seconds, config.min_frames);
+            let detail = format!(
+                "{:.2} s of {needed:.2} s: fewer than {} frames",
+                summary.seconds, config.min_frames
+            );
             Reject::new(Reason::TooShort, detail)
         })
     }

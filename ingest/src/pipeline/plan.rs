@@ -52,7 +52,11 @@ pub fn plan(sources: Vec<Source>, catalogue: &Catalogue, rules: &MetadataRules) 
             path
         };
         for copy in same {
-            work.reject(&copy, &Reject::new(Reason::Duplicate, format!("the same bytes as {original}")), catalogue);
+            work.reject(
+                &copy,
+                &Reject::new(Reason::Duplicate, format!("the same bytes as {original}")),
+                catalogue,
+            );
         }
     }
     work

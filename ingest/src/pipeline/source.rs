@@ -44,8 +44,15 @@ impl Stamp {
     /// What the file system says of a file now.
     pub fn of(path: &Path) -> io::Result<Self> {
         let found = fs::metadata(path)?;
-        let modified = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        Ok(Self { bytes: found.len(), modified_ns: i64::try_from(modified.as_nanos()).unwrap_or(i64::MAX) })
+        let modified = found
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .unwrap_or_default();
+        Ok(Self {
+            bytes: found.len(),
+            modified_ns: i64::try_from(modified.as_nanos()).unwrap_or(i64::MAX),
+        })
     }
 }
 
@@ -71,7 +78,12 @@ impl Source {
         } else {
             (reject.reason, reject.detail.clone())
         };
-        SourceRow { status: Status::Rejected, reason: Some(reason.code().to_owned()), detail: Some(detail), ..row }
+        SourceRow {
+            status: Status::Rejected,
+            reason: Some(reason.code().to_owned()),
+            detail: Some(detail),
+            ..row
+        }
     }
 
     /// The path as the catalog has it.
@@ -123,7 +135,9 @@ fn identify_one(found: Found, key: &Key, rules: &MetadataRules, catalogue: &Cata
         return source;
     }
     match content(&source.path, catalogue) {
-        Ok((_, Stamp { bytes: 0, .. })) => source.reject = Some(Reject::new(Reason::EmptyFile, "0 bytes")),
+        Ok((_, Stamp { bytes: 0, .. })) => {
+            source.reject = Some(Reject::new(Reason::EmptyFile, "0 bytes"))
+        }
         Ok((id, stamp)) => (source.id, source.stamp) = (id, stamp),
         Err(error) => source.reject = Some(Reject::new(Reason::Unreadable, error)),
     }

@@ -27,7 +27,16 @@ pub struct Tally {
 impl Tally {
     pub fn new(sources: &[Source]) -> Self {
         let asked = sources.iter().map(|source| (source.shown_path(), source.id.clone())).collect();
-        Self { asked, accepted: 0, clips: 0, new_clips: 0, new: 0, filtered: 0, duplicates: 0, rejected: 0 }
+        Self {
+            asked,
+            accepted: 0,
+            clips: 0,
+            new_clips: 0,
+            new: 0,
+            filtered: 0,
+            duplicates: 0,
+            rejected: 0,
+        }
     }
 
     /// Counts by the catalog as it is at the end; `work` is what this run had to do.
@@ -75,7 +84,9 @@ impl Tally {
 pub fn tell(row: &SourceRow) {
     let detail = row.detail.as_deref().unwrap_or("");
     match &row.reason {
-        Some(reason) if Reason::is_harmless(reason) => tracing::debug!("{}: {reason}: {detail}", row.source_path),
+        Some(reason) if Reason::is_harmless(reason) => {
+            tracing::debug!("{}: {reason}: {detail}", row.source_path)
+        }
         Some(reason) => tracing::warn!("{}: {reason}: {detail}", row.source_path),
         None if detail.is_empty() => {}
         None => tracing::warn!("{}: {detail}", row.source_path),

@@ -40,12 +40,16 @@ pub struct VideoWriter {
 impl VideoWriter {
     /// Starts a video of square frames of `side` pixels (an even number) at `fps` frames a second.
     pub fn create(path: &Utf8Path, side: usize, fps: u32) -> Result<Self, EncodeError> {
-        let failed = |what| move |source| EncodeError::Ffmpeg { path: path.to_string(), what, source };
+        let failed =
+            |what| move |source| EncodeError::Ffmpeg { path: path.to_string(), what, source };
         let codec = encoder::find_by_name("libx264").ok_or(EncodeError::NoEncoder)?;
         let mut output = format::output_as(path, "mp4").map_err(failed("create the file"))?;
         let rate = Rational::new(fps as i32, 1);
 
-        let mut settings = codec::Context::new_with_codec(codec).encoder().video().map_err(failed("set up libx264"))?;
+        let mut settings = codec::Context::new_with_codec(codec)
+            .encoder()
+            .video()
+            .map_err(failed("set up libx264"))?;
         settings.set_width(side as u32);
         settings.set_height(side as u32);
         settings.set_format(format::Pixel::YUV420P);
@@ -78,7 +82,9 @@ impl VideoWriter {
         fill_yuv420(&mut self.picture, rgb, self.side);
         self.picture.set_pts(Some(self.frames));
         self.frames += 1;
-        self.encoder.send_frame(&self.picture).map_err(|source| self.failed("encode a frame", source))?;
+        self.encoder
+            .send_frame(&self.picture)
+            .map_err(|source| self.failed("encode a frame", source))?;
         self.drain()
     }
 
@@ -98,9 +104,12 @@ impl VideoWriter {
             }
             packet.set_stream(0);
             packet.set_duration(1);
-            let time_base = self.output.stream(0).map_or(self.rate.invert(), |stream| stream.time_base());
+            let time_base =
+                self.output.stream(0).map_or(self.rate.invert(), |stream| stream.time_base());
             packet.rescale_ts(self.rate.invert(), time_base);
-            packet.write_interleaved(&mut self.output).map_err(|source| self.failed("write a packet", source))?;
+            packet
+                .write_interleaved(&mut self.output)
+                .map_err(|source| self.failed("write a packet", source))?;
         }
     }
 
@@ -132,16 +141,20 @@ fn fill_yuv420(picture: &mut frame::Video, rgb: &[u8], side: usize) {
         for y in 0..side / 2 {
             for x in 0..side / 2 {
                 let mut sum = [0; 3];
-                for corner in
-                    [pixel(2 * x, 2 * y), pixel(2 * x + 1, 2 * y), pixel(2 * x, 2 * y + 1), pixel(2 * x + 1, 2 * y + 1)]
-                {
+                for corner in [
+                    pixel(2 * x, 2 * y),
+                    pixel(2 * x + 1, 2 * y),
+                    pixel(2 * x, 2 * y + 1),
+                    pixel(2 * x + 1, 2 * y + 1),
+                ] {
                     for (total, value) in sum.iter_mut().zip(corner) {
                         *total += value;
                     }
                 }
                 // The offset is added before rounding, so that the division is of a positive number.
                 let offset = 128 * 4 * 65536;
-                let value = sum[0] * weights[0] + sum[1] * weights[1] + sum[2] * weights[2] + offset;
+                let value =
+                    sum[0] * weights[0] + sum[1] * weights[1] + sum[2] * weights[2] + offset;
                 chroma[y * stride + x] = ((value + 2 * 65536) / (4 * 65536)).clamp(0, 255) as u8;
             }
         }

@@ -78,7 +78,8 @@ impl Level {
     }
 
     fn draft(random: &mut impl Rng, columns: usize) -> Self {
-        let mut level = Self { columns, solid: vec![false; ROWS * columns], start: (0, 0), movers: Vec::new() };
+        let mut level =
+            Self { columns, solid: vec![false; ROWS * columns], start: (0, 0), movers: Vec::new() };
         let mut height = random.random_range(1..=2_usize);
         let mut heights = Vec::with_capacity(columns);
         while heights.len() < columns {
@@ -95,7 +96,8 @@ impl Level {
             }
         }
         let start_column = random.random_range(0..columns.min(SCREEN));
-        level.start = (start_column as i32 * TILE, (ROWS - heights[start_column] - 1) as i32 * TILE);
+        level.start =
+            (start_column as i32 * TILE, (ROWS - heights[start_column] - 1) as i32 * TILE);
 
         let platforms = random.random_range(1..=2) * columns.div_ceil(SCREEN);
         for _ in 0..platforms {
@@ -117,13 +119,16 @@ impl Level {
             for _attempt in 0..20 {
                 let vertical = random.random_bool(0.3);
                 let travel_tiles = random.random_range(2..=3_usize);
-                let (wide, high) = if vertical { (2, travel_tiles + 1) } else { (travel_tiles + 2, 1) };
+                let (wide, high) =
+                    if vertical { (2, travel_tiles + 1) } else { (travel_tiles + 2, 1) };
                 let column = random.random_range(0..=self.columns - wide.min(self.columns));
                 let row = random.random_range(2..=ROWS - 1 - high);
                 // The tile above must be free too: the rider.
-                let free =
-                    (row - 1..row + high).all(|r| (column..column + wide).all(|c| !self.is_solid(r as i32, c as i32)));
-                if free && !self.movers.iter().any(|other| (other.x / TILE - column as i32).abs() < 5) {
+                let free = (row - 1..row + high)
+                    .all(|r| (column..column + wide).all(|c| !self.is_solid(r as i32, c as i32)));
+                if free
+                    && !self.movers.iter().any(|other| (other.x / TILE - column as i32).abs() < 5)
+                {
                     let travel = travel_tiles as i32 * TILE;
                     self.movers.push(Mover {
                         x: column as i32 * TILE,
@@ -192,8 +197,11 @@ fn is_playable(level: &Level) -> bool {
         return false;
     }
 
-    let stood: std::collections::HashSet<(i32, i32)> =
-        states.iter().filter(|player| player.grounded).map(|player| (player.y / TILE, player.x / TILE)).collect();
+    let stood: std::collections::HashSet<(i32, i32)> = states
+        .iter()
+        .filter(|player| player.grounded)
+        .map(|player| (player.y / TILE, player.x / TILE))
+        .collect();
     (1..ROWS as i32).all(|row| {
         (0..level.columns as i32).all(|column| {
             let place = level.is_solid(row, column) && !level.is_solid(row - 1, column);
@@ -213,11 +221,13 @@ mod tests {
     #[test]
     fn a_trap_is_not_playable() {
         let trap = Level::from_text(&[
-            "        ", "        ", "        ", "        ", "@       ", "##  ####", "##  ####", "##  ####",
+            "        ", "        ", "        ", "        ", "@       ", "##  ####", "##  ####",
+            "##  ####",
         ]);
         assert!(!is_playable(&trap), "three tiles deep is more than a jump");
         let step = Level::from_text(&[
-            "        ", "        ", "        ", "        ", "        ", "@       ", "##  ####", "##  ####",
+            "        ", "        ", "        ", "        ", "        ", "@       ", "##  ####",
+            "##  ####",
         ]);
         assert!(is_playable(&step));
     }
@@ -227,7 +237,8 @@ mod tests {
     fn levels_follow_the_seed() {
         let level = |seed| Level::generate(&mut ChaCha8Rng::seed_from_u64(seed), SCREEN);
         assert_eq!(level(1), level(1));
-        let distinct: std::collections::HashSet<_> = (0..20).map(|seed| level(seed).solid).collect();
+        let distinct: std::collections::HashSet<_> =
+            (0..20).map(|seed| level(seed).solid).collect();
         assert!(distinct.len() > 15, "only {} of 20 levels differ", distinct.len());
     }
 }

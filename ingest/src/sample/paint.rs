@@ -28,9 +28,19 @@ const EYE: Rgb = [255, 255, 255];
 /// The themes there are; an episode's is chosen among the first few of them.
 pub const THEMES: [Theme; 6] = [
     // meadow
-    Theme { sky: [125, 195, 250], ground: [[125, 85, 50], [110, 72, 40]], top: [70, 170, 60], mover: [250, 220, 80] },
+    Theme {
+        sky: [125, 195, 250],
+        ground: [[125, 85, 50], [110, 72, 40]],
+        top: [70, 170, 60],
+        mover: [250, 220, 80],
+    },
     // night
-    Theme { sky: [22, 24, 58], ground: [[85, 90, 140], [72, 76, 122]], top: [150, 160, 215], mover: [60, 200, 190] },
+    Theme {
+        sky: [22, 24, 58],
+        ground: [[85, 90, 140], [72, 76, 122]],
+        top: [150, 160, 215],
+        mover: [60, 200, 190],
+    },
     // desert
     Theme {
         sky: [250, 228, 160],
@@ -46,9 +56,19 @@ pub const THEMES: [Theme; 6] = [
         mover: [110, 80, 150],
     },
     // cave
-    Theme { sky: [36, 34, 36], ground: [[105, 110, 112], [90, 94, 96]], top: [140, 190, 130], mover: [225, 200, 120] },
+    Theme {
+        sky: [36, 34, 36],
+        ground: [[105, 110, 112], [90, 94, 96]],
+        top: [140, 190, 130],
+        mover: [225, 200, 120],
+    },
     // dusk
-    Theme { sky: [110, 80, 150], ground: [[45, 60, 75], [35, 48, 62]], top: [90, 140, 130], mover: [240, 190, 110] },
+    Theme {
+        sky: [110, 80, 150],
+        ground: [[45, 60, 75], [35, 48, 62]],
+        top: [90, 140, 130],
+        mover: [240, 190, 110],
+    },
 ];
 
 /// Draws the world into a frame of RGB pixels.

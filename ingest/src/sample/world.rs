@@ -38,7 +38,8 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 6] = [Self::Noop, Self::Left, Self::Right, Self::Jump, Self::LeftJump, Self::RightJump];
+    pub const ALL: [Self; 6] =
+        [Self::Noop, Self::Left, Self::Right, Self::Jump, Self::LeftJump, Self::RightJump];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -94,7 +95,15 @@ impl<'a> World<'a> {
     pub fn new(level: &'a Level) -> Self {
         let (x, y) = level.start;
         let player = Player { x, y, speed: 0, grounded: true };
-        Self { level, player, facing: 1, frame: 0, held: Action::Noop, stride: STRIDES[0], ride: None }
+        Self {
+            level,
+            player,
+            facing: 1,
+            frame: 0,
+            held: Action::Noop,
+            stride: STRIDES[0],
+            ride: None,
+        }
     }
 
     /// Goes on by one frame and returns the player's true displacement. `action` is read only at the first frame of a
@@ -115,7 +124,8 @@ impl<'a> World<'a> {
         self.move_platforms();
         self.walk(self.held.direction() * self.stride[phase]);
         self.fall(
-            self.player.speed * (phase as i32 + 1) / TENTH as i32 - self.player.speed * phase as i32 / TENTH as i32,
+            self.player.speed * (phase as i32 + 1) / TENTH as i32
+                - self.player.speed * phase as i32 / TENTH as i32,
         );
         self.player.grounded = self.player.speed >= 0 && self.supported();
         if self.player.grounded {
@@ -187,7 +197,10 @@ impl<'a> World<'a> {
             let on_it = self.player.grounded && feet == y;
             let met = feet <= y && feet > next_y;
             let above = next_y - TILE;
-            if (on_it || met) && overlaps(self.player.x, x, Mover::WIDTH) && !self.blocked(self.player.x, above) {
+            if (on_it || met)
+                && overlaps(self.player.x, x, Mover::WIDTH)
+                && !self.blocked(self.player.x, above)
+            {
                 self.player.y = above;
                 return;
             }
@@ -268,7 +281,8 @@ mod tests {
 
     fn plain() -> Level {
         Level::from_text(&[
-            "        ", "        ", "        ", "        ", "        ", "        ", "   @    ", "########",
+            "        ", "        ", "        ", "        ", "        ", "        ", "   @    ",
+            "########",
         ])
     }
 
@@ -354,7 +368,11 @@ mod tests {
             for tenth in 0..40 {
                 world.tenth(Action::Noop);
                 let (x, y) = world.mover_at(&level.movers[0]);
-                assert_eq!((world.player.x, world.player.y), (x, y - TILE), "tenth {tenth}, vertical {vertical}");
+                assert_eq!(
+                    (world.player.x, world.player.y),
+                    (x, y - TILE),
+                    "tenth {tenth}, vertical {vertical}"
+                );
             }
         }
     }

@@ -29,15 +29,18 @@ impl BlockChanges {
         let mut columns = vec![0_u32; line];
         for band in 0..SIDE {
             columns.fill(0);
-            let bytes = edge(self.height, SIDE, band) * line..edge(self.height, SIDE, band + 1) * line;
+            let bytes =
+                edge(self.height, SIDE, band) * line..edge(self.height, SIDE, band + 1) * line;
             let (before, now) = (&before[bytes.clone()], &now[bytes]);
-            for (before, now) in before.chunks_exact(line.max(1)).zip(now.chunks_exact(line.max(1))) {
+            for (before, now) in before.chunks_exact(line.max(1)).zip(now.chunks_exact(line.max(1)))
+            {
                 for ((sum, &a), &b) in columns.iter_mut().zip(before).zip(now) {
                     *sum += u32::from(a.abs_diff(b));
                 }
             }
             for column in 0..SIDE {
-                let bytes = edge(self.width, SIDE, column) * 3..edge(self.width, SIDE, column + 1) * 3;
+                let bytes =
+                    edge(self.width, SIDE, column) * 3..edge(self.width, SIDE, column + 1) * 3;
                 let sum = columns[bytes].iter().map(|&sum| u64::from(sum)).sum();
                 let block = band * SIDE + column;
                 self.sums[block] += sum;
@@ -55,7 +58,9 @@ impl BlockChanges {
 
     /// The same of the block that changes most.
     pub fn largest(&self) -> f32 {
-        (0..SIDE * SIDE).map(|i| ratio(self.sums[i], self.pairs * self.bytes(i) * 255)).fold(0.0, f32::max)
+        (0..SIDE * SIDE)
+            .map(|i| ratio(self.sums[i], self.pairs * self.bytes(i) * 255))
+            .fold(0.0, f32::max)
     }
 
     fn bytes(&self, block: usize) -> u64 {

@@ -65,7 +65,9 @@ impl Layers {
         self.new += new;
         self.pixels += cells.iter().map(|cell| cell.pixels).sum::<u64>();
         let moving = cells.iter().filter(|cell| cell.moves()).count();
-        if ratio(change - new, change) >= EXPLAINED && ratio(moving as u64, cells.len() as u64) >= AREA {
+        if ratio(change - new, change) >= EXPLAINED
+            && ratio(moving as u64, cells.len() as u64) >= AREA
+        {
             self.scrolling_pairs += 1;
             self.scrolled += change - new;
             for (sum, cell) in self.cells.iter_mut().zip(cells) {
@@ -86,8 +88,10 @@ impl Layers {
                 let part = column * self.side..(column + 1) * self.side;
                 let here = now.fine.row(y, &part, Shift::NONE);
                 let cell = &mut cells[row + column];
-                cell.on_screen += u64::from(absolute_difference(here, before.fine.row(y, &part, Shift::NONE)));
-                cell.in_world += u64::from(absolute_difference(here, before.fine.row(y, &part, shift)));
+                cell.on_screen +=
+                    u64::from(absolute_difference(here, before.fine.row(y, &part, Shift::NONE)));
+                cell.in_world +=
+                    u64::from(absolute_difference(here, before.fine.row(y, &part, shift)));
                 cell.pixels += self.side as u64;
             }
         }

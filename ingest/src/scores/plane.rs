@@ -49,7 +49,8 @@ impl Plane {
 
     /// Levels between the darkest and the brightest pixel.
     pub fn range(&self) -> u8 {
-        let (low, high) = self.fine.data.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
+        let (low, high) =
+            self.fine.data.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
         high.saturating_sub(low)
     }
 
@@ -63,7 +64,8 @@ impl Plane {
         for (row, y) in ys.clone().enumerate() {
             let (now, then) = (self.fine.row(y, &xs, Shift::NONE), before.fine.row(y, &xs, shift));
             for ((sum, now), then) in sums.iter_mut().zip(now.chunks(side)).zip(then.chunks(side)) {
-                *sum += now.iter().zip(then).map(|(&a, &b)| i32::from(a) - i32::from(b)).sum::<i32>();
+                *sum +=
+                    now.iter().zip(then).map(|(&a, &b)| i32::from(a) - i32::from(b)).sum::<i32>();
             }
             if row % side == side - 1 || row + 1 == ys.len() {
                 total += sums.iter().map(|sum| u64::from(sum.unsigned_abs())).sum::<u64>();
@@ -111,7 +113,8 @@ impl Luma {
                     g += u32::from(pixel[1]);
                     b += u32::from(pixel[2]);
                 }
-                u8::try_from((77 * r + 150 * g + 29 * b + 128 * area) / (256 * area)).unwrap_or(u8::MAX)
+                u8::try_from((77 * r + 150 * g + 29 * b + 128 * area) / (256 * area))
+                    .unwrap_or(u8::MAX)
             }));
         }
         Self { width: columns, height: rows, data }
@@ -147,7 +150,8 @@ impl Luma {
 
     /// The pixels of this picture that `shift` brought to columns `xs` of row `y`.
     pub fn row(&self, y: usize, xs: &Range<usize>, shift: Shift) -> &[u8] {
-        let start = y.wrapping_add_signed(-shift.dy) * self.width + xs.start.wrapping_add_signed(-shift.dx);
+        let start =
+            y.wrapping_add_signed(-shift.dy) * self.width + xs.start.wrapping_add_signed(-shift.dx);
         &self.data[start..start + xs.len()]
     }
 
@@ -156,7 +160,9 @@ impl Luma {
         let Some((xs, ys)) = self.overlap(shift) else { return f32::INFINITY };
         let rows = ys.step_by(every);
         let count = rows.len() * xs.len();
-        let row = |y| u64::from(absolute_difference(self.row(y, &xs, Shift::NONE), before.row(y, &xs, shift)));
+        let row = |y| {
+            u64::from(absolute_difference(self.row(y, &xs, Shift::NONE), before.row(y, &xs, shift)))
+        };
         ratio(rows.map(row).sum(), count as u64)
     }
 }

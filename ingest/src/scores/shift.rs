@@ -45,14 +45,22 @@ impl Plane {
     }
 
     /// The translation with the least `fine`, as far as a search from the one with the least `coarse` finds it.
-    fn search(&self, hint: Shift, coarse: impl Fn(Shift) -> f32, fine: impl Fn(Shift) -> f32) -> Shift {
+    fn search(
+        &self,
+        hint: Shift,
+        coarse: impl Fn(Shift) -> f32,
+        fine: impl Fn(Shift) -> f32,
+    ) -> Shift {
         let reach = |side: usize| isize::try_from(side / 4).unwrap_or(0);
         let (reach_x, reach_y) = (reach(self.coarse.width), reach(self.coarse.height));
-        let all = (-reach_y..=reach_y).flat_map(|dy| (-reach_x..=reach_x).map(move |dx| Shift { dx, dy }));
+        let all = (-reach_y..=reach_y)
+            .flat_map(|dy| (-reach_x..=reach_x).map(move |dx| Shift { dx, dy }));
         let coarse = all.map(|shift| (coarse(shift), shift)).min_by(|a, b| a.0.total_cmp(&b.0));
         let scale = isize::try_from(self.factor).unwrap_or(1);
-        let coarse = coarse.map_or(Shift::NONE, |(_, Shift { dx, dy })| Shift { dx: dx * scale, dy: dy * scale });
-        let found = [coarse, hint, Shift::NONE].map(|start| descend(start, (scale / 2).max(1), &fine));
+        let coarse = coarse
+            .map_or(Shift::NONE, |(_, Shift { dx, dy })| Shift { dx: dx * scale, dy: dy * scale });
+        let found =
+            [coarse, hint, Shift::NONE].map(|start| descend(start, (scale / 2).max(1), &fine));
         found.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).map_or(Shift::NONE, |(_, shift)| shift)
     }
 }
@@ -85,8 +93,11 @@ impl Luma {
         let row = |y: usize| {
             let (now, then) = (self.row(y, &xs, Shift::NONE), before.row(y, &xs, shift));
             let changes = &changes[y * self.width..][xs.clone()];
-            let saved =
-                now.iter().zip(then).zip(changes).map(|((&a, &b), &change)| change.saturating_sub(a.abs_diff(b)));
+            let saved = now
+                .iter()
+                .zip(then)
+                .zip(changes)
+                .map(|((&a, &b), &change)| change.saturating_sub(a.abs_diff(b)));
             saved.map(u32::from).sum::<u32>()
         };
         -ratio(ys.step_by(every).map(|y| u64::from(row(y))).sum(), self.data.len() as u64)

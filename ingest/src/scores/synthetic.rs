@@ -38,12 +38,18 @@ impl Picture {
 
     /// Scaled about the centre; above a size of 1 the edges are stretched inwards.
     pub fn scaled(&self, size: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the picture")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the picture"
+        )]
         let source = |i: usize, length: usize| {
             let centre = length as f64 / 2.0;
             ((i as f64 + 0.5 - centre) * size + centre).clamp(0.0, length as f64 - 1.0) as usize
         };
-        Self::from(self.width, self.height, |x, y| self.pixel(source(x, self.width), source(y, self.height)))
+        Self::from(self.width, self.height, |x, y| {
+            self.pixel(source(x, self.width), source(y, self.height))
+        })
     }
 
     /// Every byte changed, given its place.
@@ -67,8 +73,14 @@ impl Picture {
 /// Pictures of one size as a clip.
 pub fn clip(pictures: impl IntoIterator<Item = Picture>) -> Frames {
     let pictures: Vec<Picture> = pictures.into_iter().collect();
-    let (height, width) = pictures.first().map_or((1, 1), |picture| (picture.height, picture.width));
-    Frames { t: pictures.len(), height, width, data: pictures.into_iter().flat_map(|picture| picture.data).collect() }
+    let (height, width) =
+        pictures.first().map_or((1, 1), |picture| (picture.height, picture.width));
+    Frames {
+        t: pictures.len(),
+        height,
+        width,
+        data: pictures.into_iter().flat_map(|picture| picture.data).collect(),
+    }
 }
 
 /// One colour.
@@ -87,10 +99,15 @@ pub fn world(seed: u64, width: usize, height: usize, x: isize, y: isize) -> Pict
     Picture::from(width, height, |column, row| {
         let (x, y) = (column.cast_signed() + x, row.cast_signed() + y);
         let at = |side: isize, salt| {
-            hash(seed ^ salt, x.div_euclid(side).cast_unsigned() as u64, y.div_euclid(side).cast_unsigned() as u64)
+            hash(
+                seed ^ salt,
+                x.div_euclid(side).cast_unsigned() as u64,
+                y.div_euclid(side).cast_unsigned() as u64,
+            )
         };
         let base = at(tile, 0);
-        let grey = if base.is_multiple_of(3) { base / 2 + at((tile / 3).max(1), 77) / 2 } else { base };
+        let grey =
+            if base.is_multiple_of(3) { base / 2 + at((tile / 3).max(1), 77) / 2 } else { base };
         [grey, grey / 2 + 40, 200 - grey / 2]
     })
 }

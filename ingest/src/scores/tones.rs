@@ -86,9 +86,11 @@ fn laplacian(luma: &Luma) -> f64 {
     let (width, height) = (luma.width, luma.height);
     let (mut sum, mut count) = (0_u64, 0_u64);
     for y in 1..height.saturating_sub(1) {
-        let [above, here, below] = [y - 1, y, y + 1].map(|y| &luma.data[y * width..(y + 1) * width]);
+        let [above, here, below] =
+            [y - 1, y, y + 1].map(|y| &luma.data[y * width..(y + 1) * width]);
         for ((sides, above), below) in here.windows(3).zip(&above[1..]).zip(&below[1..]) {
-            let around = i32::from(sides[0]) + i32::from(sides[2]) + i32::from(*above) + i32::from(*below);
+            let around =
+                i32::from(sides[0]) + i32::from(sides[2]) + i32::from(*above) + i32::from(*below);
             sum += u64::from((4 * i32::from(sides[1]) - around).unsigned_abs().pow(2));
         }
         count += width.saturating_sub(2) as u64;

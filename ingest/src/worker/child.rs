@@ -24,7 +24,9 @@ const ALIVE: Duration = Duration::from_secs(1);
 /// Decodes the files that stdin asks for until it ends, with at most `memory_mb` of memory.
 pub fn serve(memory_mb: u64) -> Result<Exit> {
     // What can be written to and is shared with nobody, not address space: allocators reserve more of that than they use.
-    rlimit::Resource::DATA.set(memory_mb << 20, memory_mb << 20).context("cannot limit this process's memory")?;
+    rlimit::Resource::DATA
+        .set(memory_mb << 20, memory_mb << 20)
+        .context("cannot limit this process's memory")?;
     // Signals go to the supervisor, which ends this process by closing its stdin or by SIGKILL.
     let _ = Stop::install_for_parent();
     let (send, requests) = mpsc::channel();
@@ -73,7 +75,10 @@ fn decode_one(request: &Request, out: &mut impl Write) -> Result<Result<Summary,
         Ok(Err(Failure::Reject(reject))) => Ok(Err(reject)),
         Ok(Err(Failure::Fatal(error))) => Err(error),
         Err(panic) => {
-            let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let message = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or(panic.downcast_ref::<&str>().copied());
             let detail = format!("it panicked: {}", message.unwrap_or("no message"));
             Ok(Err(Reject::new(Reason::DecoderCrashed, detail)))
         }

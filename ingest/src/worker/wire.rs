@@ -134,7 +134,8 @@ fn send_json(to: &mut impl Write, kind: u8, value: &impl Serialize) -> io::Resul
 }
 
 fn head(to: &mut impl Write, kind: u8, length: usize) -> io::Result<()> {
-    let length = u32::try_from(length).map_err(|_| broken(format!("a message of {length} bytes")))?;
+    let length =
+        u32::try_from(length).map_err(|_| broken(format!("a message of {length} bytes")))?;
     to.write_all(&[kind])?;
     to.write_all(&length.to_le_bytes())
 }
@@ -157,15 +158,21 @@ mod tests {
     fn messages_arrive_as_they_were_sent() {
         let mut pipe = Vec::new();
         let rgb = [7, 8, 9];
-        send_frame(&mut pipe, &Sampled { rgb: &rgb, pts: -5, native: 70_000, corrupt: true }).unwrap();
+        send_frame(&mut pipe, &Sampled { rgb: &rgb, pts: -5, native: 70_000, corrupt: true })
+            .unwrap();
         send_alive(&mut pipe).unwrap();
         send_end(&mut pipe, &Err(Reject::new(Reason::NoFrames, "none"))).unwrap();
         let mut from = pipe.as_slice();
         let Message::Frame(frame) = receive(&mut from, 3).unwrap() else { panic!("not a frame") };
         let frame = frame.sampled();
-        assert_eq!((frame.rgb, frame.pts, frame.native, frame.corrupt), (&rgb[..], -5, 70_000, true));
+        assert_eq!(
+            (frame.rgb, frame.pts, frame.native, frame.corrupt),
+            (&rgb[..], -5, 70_000, true)
+        );
         assert!(matches!(receive(&mut from, 3).unwrap(), Message::Alive));
-        let Message::Reject(reject) = receive(&mut from, 3).unwrap() else { panic!("not a reject") };
+        let Message::Reject(reject) = receive(&mut from, 3).unwrap() else {
+            panic!("not a reject")
+        };
         assert_eq!(reject, Reject::new(Reason::NoFrames, "none"));
         assert_eq!(receive(&mut from, 3).err().unwrap().kind(), io::ErrorKind::UnexpectedEof);
     }
@@ -174,9 +181,13 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let mut frame = Vec::new();
-        send_frame(&mut frame, &Sampled { rgb: &[1; 6], pts: 0, native: 0, corrupt: false }).unwrap();
+        send_frame(&mut frame, &Sampled { rgb: &[1; 6], pts: 0, native: 0, corrupt: false })
+            .unwrap();
         for nonsense in [frame.as_slice(), b"f\xff\xff\xff\xff", b"x\0\0\0\0", b"t\x02\0\0\0{}"] {
-            assert_eq!(receive(&mut &nonsense[..], 3).err().unwrap().kind(), io::ErrorKind::InvalidData);
+            assert_eq!(
+                receive(&mut &nonsense[..], 3).err().unwrap().kind(),
+                io::ErrorKind::InvalidData
+            );
         }
     }
 }

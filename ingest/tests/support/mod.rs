@@ -47,7 +47,17 @@ impl Place {
         let out = self.path("videos");
         let (episodes, seed) = (episodes.to_string(), seed.to_string());
         let seconds = format!("sample.seconds={seconds}");
-        let words = ["sample", "--out", out.as_str(), "--episodes", &episodes, "--seed", &seed, "--set", &seconds];
+        let words = [
+            "sample",
+            "--out",
+            out.as_str(),
+            "--episodes",
+            &episodes,
+            "--seed",
+            &seed,
+            "--set",
+            &seconds,
+        ];
         assert_eq!(code(&self.start(&words)), 0);
     }
 
@@ -55,7 +65,10 @@ impl Place {
     pub fn run(&self, settings: &[&str]) -> Output {
         // The later setting wins.
         let further = settings.iter().map(|&setting| setting.to_owned());
-        Self::start_with(&["run"], &self.settings.iter().cloned().chain(further).collect::<Vec<_>>())
+        Self::start_with(
+            &["run"],
+            &self.settings.iter().cloned().chain(further).collect::<Vec<_>>(),
+        )
     }
 
     pub fn start(&self, words: &[&str]) -> Output {
@@ -65,7 +78,10 @@ impl Place {
     /// `genie-ingest run` with further settings, not started yet.
     pub fn command(&self, settings: &[&str]) -> Command {
         let further = settings.iter().map(|&setting| setting.to_owned());
-        Self::command_with(&["run"], &self.settings.iter().cloned().chain(further).collect::<Vec<_>>())
+        Self::command_with(
+            &["run"],
+            &self.settings.iter().cloned().chain(further).collect::<Vec<_>>(),
+        )
     }
 
     fn start_with(words: &[&str], settings: &[String]) -> Output {
@@ -89,7 +105,11 @@ impl Place {
 
     /// Everything that a run decides: the catalog's rows, and the frames of every clip.
     pub fn state(&self) -> (Vec<SourceRow>, Vec<ClipRow>, Vec<Clip>) {
-        (read_sources(&self.root()).unwrap(), read_clip_rows(&self.root()).unwrap(), self.clips(None))
+        (
+            read_sources(&self.root()).unwrap(),
+            read_clip_rows(&self.root()).unwrap(),
+            self.clips(None),
+        )
     }
 
     /// All published clips.
@@ -130,7 +150,9 @@ pub fn children(parent: u32) -> Vec<u32> {
         let after = stat.rsplit(") ").next().unwrap_or_default();
         after.split(' ').nth(1) == Some(parent.to_string().as_str())
     };
-    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     pids.filter(is_child).collect()
 }
 

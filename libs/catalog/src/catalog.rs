@@ -71,17 +71,30 @@ impl Catalog {
         for batch in self.sql(sql)? {
             let columns = (batch.num_columns() == 2).then(|| (batch.column(0), batch.column(1)));
             let typed = columns.and_then(|(number, flag)| {
-                Some((number.as_any().downcast_ref::<Float64Array>()?, flag.as_any().downcast_ref::<BooleanArray>()?))
+                Some((
+                    number.as_any().downcast_ref::<Float64Array>()?,
+                    flag.as_any().downcast_ref::<BooleanArray>()?,
+                ))
             });
-            let (numbers, flags) = typed.ok_or_else(|| failed("not a number and a flag".to_owned()))?;
-            rows.extend(numbers.iter().zip(flags).filter_map(|(number, flag)| Some((number?, flag?))));
+            let (numbers, flags) =
+                typed.ok_or_else(|| failed("not a number and a flag".to_owned()))?;
+            rows.extend(
+                numbers.iter().zip(flags).filter_map(|(number, flag)| Some((number?, flag?))),
+            );
         }
         Ok(rows)
     }
 
     /// A query with values for its `$name` parameters.
-    pub(crate) fn sql_with(&self, sql: &str, parameters: Vec<(&str, ScalarValue)>) -> Result<Vec<RecordBatch>> {
-        let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    pub(crate) fn sql_with(
+        &self,
+        sql: &str,
+        parameters: Vec<(&str, ScalarValue)>,
+    ) -> Result<Vec<RecordBatch>> {
+        let reading = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         let rows = async {
             let mut query = self.context.sql_with_options(sql, reading).await?;
             if !parameters.is_empty() {
@@ -94,7 +107,10 @@ impl Catalog {
             }
             Ok(batches)
         };
-        let failed = |source: DataFusionError| Error::Query { sql: sql.to_owned(), source: Box::new(source) };
+        let failed = |source: DataFusionError| Error::Query {
+            sql: sql.to_owned(),
+            source: Box::new(source),
+        };
         self.runtime.block_on(rows).map_err(failed)
     }
 }

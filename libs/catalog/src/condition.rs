@@ -43,7 +43,12 @@ impl Condition {
         let schema = columns(&[ClipRow::default()])?.schema();
         let wrong = |source| Error::Condition {
             expression: sql.to_owned(),
-            columns: schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", "),
+            columns: schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
             source: Box::new(source),
         };
         if sql.trim().is_empty() {
@@ -91,14 +96,20 @@ fn columns(rows: &[ClipRow]) -> Result<RecordBatch> {
 }
 
 /// The parts of an expression, compiled for a schema.
-fn compile(sql: &str, schema: &SchemaRef) -> DataFusionResult<Vec<(String, Arc<dyn PhysicalExpr>)>> {
+fn compile(
+    sql: &str,
+    schema: &SchemaRef,
+) -> DataFusionResult<Vec<(String, Arc<dyn PhysicalExpr>)>> {
     let context = SessionContext::new();
     let columns = DFSchema::try_from(schema.as_ref().clone())?;
     let part = |sql: String| {
-        let part = context.create_physical_expr(context.parse_sql_expr(&sql, &columns)?, &columns)?;
+        let part =
+            context.create_physical_expr(context.parse_sql_expr(&sql, &columns)?, &columns)?;
         match part.data_type(schema)? {
             DataType::Boolean => Ok((sql, part)),
-            other => Err(DataFusionError::Plan(format!("`{sql}` is of type {other}, not true or false"))),
+            other => {
+                Err(DataFusionError::Plan(format!("`{sql}` is of type {other}, not true or false")))
+            }
         }
     };
     conjuncts(sql)?.into_iter().map(part).collect()
@@ -113,7 +124,9 @@ fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
     let (mut parts, mut waiting) = (Vec::new(), vec![whole]);
     while let Some(expression) = waiting.pop() {
         match expression {
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => waiting.extend([*right, *left]),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                waiting.extend([*right, *left])
+            }
             Expr::Nested(inner) => waiting.push(*inner),
             other => parts.push(other.to_string()),
         }
@@ -124,7 +137,11 @@ fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
 fn evaluate(part: &dyn PhysicalExpr, batch: &RecordBatch) -> DataFusionResult<BooleanArray> {
     let values = part.evaluate(batch)?.into_array(batch.num_rows())?;
     let holds = values.as_any().downcast_ref::<BooleanArray>().cloned();
-    holds.ok_or_else(|| DataFusionError::Execution("an expression gave something else than true or false".to_owned()))
+    holds.ok_or_else(|| {
+        DataFusionError::Execution(
+            "an expression gave something else than true or false".to_owned(),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -135,7 +152,8 @@ mod tests {
 
     fn clip(motion: f32, static_share: f32) -> ClipRow {
         let scores = Scores { motion, static_share, ..Scores::default() };
-        let meta = ClipMeta { clip_id: "a".into(), frame_pts: vec![0; 40], scores, ..ClipMeta::default() };
+        let meta =
+            ClipMeta { clip_id: "a".into(), frame_pts: vec![0; 40], scores, ..ClipMeta::default() };
         ClipRow { meta, ..ClipRow::default() }
     }
 
@@ -158,15 +176,27 @@ mod tests {
     fn an_or_is_one_part() {
         let rows = [clip(0.5, 0.95), clip(0.0, 0.95)];
         let sql = "motion > 0.01 or static_share < 0.9";
-        assert_eq!(failures(sql, &rows), [None, Some("motion > 0.01 OR static_share < 0.9".to_owned())]);
+        assert_eq!(
+            failures(sql, &rows),
+            [None, Some("motion > 0.01 OR static_share < 0.9".to_owned())]
+        );
         assert_eq!(failures("", &rows), [None, None], "no expression holds for everything");
     }
 
     // Bug: a misspelt column keeps, or drops, everything without a word; a number is taken for true.
     #[test]
     fn what_cannot_be_judged_is_an_error_that_helps() {
-        for wrong in ["moton > 0.1", "motion >", "motion", "motion > 0.1; drop table clips", "max(motion) > 0.1"] {
-            let error = Condition::parse(wrong).err().unwrap_or_else(|| panic!("`{wrong}` was taken")).to_string();
+        for wrong in [
+            "moton > 0.1",
+            "motion >",
+            "motion",
+            "motion > 0.1; drop table clips",
+            "max(motion) > 0.1",
+        ] {
+            let error = Condition::parse(wrong)
+                .err()
+                .unwrap_or_else(|| panic!("`{wrong}` was taken"))
+                .to_string();
             assert!(error.contains(wrong) && error.contains("static_share"), "{error}");
         }
     }

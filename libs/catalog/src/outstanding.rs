@@ -15,7 +15,12 @@ impl Catalog {
     ///
     /// # Errors
     /// When a file of the catalog or the tokens cannot be read.
-    pub fn clips_without_tokens(&self, tokenizer: &str, split: Option<Split>, window: u32) -> Result<Vec<String>> {
+    pub fn clips_without_tokens(
+        &self,
+        tokenizer: &str,
+        split: Option<Split>,
+        window: u32,
+    ) -> Result<Vec<String>> {
         self.clips_without("tokens", "tokenizer", tokenizer, split, window)
     }
 
@@ -23,7 +28,12 @@ impl Catalog {
     ///
     /// # Errors
     /// When a file of the catalog or the actions cannot be read.
-    pub fn clips_without_actions(&self, lam: &str, split: Option<Split>, window: u32) -> Result<Vec<String>> {
+    pub fn clips_without_actions(
+        &self,
+        lam: &str,
+        split: Option<Split>,
+        window: u32,
+    ) -> Result<Vec<String>> {
         self.clips_without("actions", "lam", lam, split, window)
     }
 
@@ -38,7 +48,8 @@ impl Catalog {
         if window == 0 {
             return Ok(Vec::new());
         }
-        let in_split = split.map_or_else(String::new, |split| format!("AND clips.split = '{split}'"));
+        let in_split =
+            split.map_or_else(String::new, |split| format!("AND clips.split = '{split}'"));
         let sql = format!(
             "SELECT DISTINCT clips.clip_id, clips.source_id, clips.start_pts
              FROM clips LEFT ANTI JOIN (
@@ -49,7 +60,9 @@ impl Catalog {
              ORDER BY clips.source_id, clips.start_pts, clips.clip_id"
         );
         let batches = self.sql_with(&sql, vec![("model", ScalarValue::from(model))])?;
-        let ids = batches.iter().filter_map(|batch| batch.column(0).as_any().downcast_ref::<StringArray>());
+        let ids = batches
+            .iter()
+            .filter_map(|batch| batch.column(0).as_any().downcast_ref::<StringArray>());
         Ok(ids.flat_map(|ids| ids.iter().flatten().map(str::to_owned)).collect())
     }
 }

@@ -67,7 +67,8 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<String> {
         Format::Csv => csv(batches)?,
         Format::Json => json(batches)?,
     };
-    String::from_utf8(bytes).map_err(|error| Error::Print(ArrowError::ExternalError(Box::new(error))))
+    String::from_utf8(bytes)
+        .map_err(|error| Error::Print(ArrowError::ExternalError(Box::new(error))))
 }
 
 fn csv(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
@@ -79,7 +80,8 @@ fn csv(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
 }
 
 fn json(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
+    let mut writer =
+        WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
     for batch in batches {
         writer.write(batch)?;
     }
@@ -92,17 +94,19 @@ fn json(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
 /// The batch with its lists as text: CSV has no lists, and a query should not fail for that.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let options = FormatOptions::default();
-    let flatten = |(field, array): (&Arc<Field>, &ArrayRef)| -> Result<(Field, ArrayRef), ArrowError> {
-        if !array.data_type().is_nested() {
-            return Ok((field.as_ref().clone(), array.clone()));
-        }
-        let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
-        let value = |row| array.is_valid(row).then(|| formatter.value(row).to_string());
-        let text: StringArray = (0..array.len()).map(value).collect();
-        Ok((Field::new(field.name(), text.data_type().clone(), true), Arc::new(text)))
-    };
+    let flatten =
+        |(field, array): (&Arc<Field>, &ArrayRef)| -> Result<(Field, ArrayRef), ArrowError> {
+            if !array.data_type().is_nested() {
+                return Ok((field.as_ref().clone(), array.clone()));
+            }
+            let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
+            let value = |row| array.is_valid(row).then(|| formatter.value(row).to_string());
+            let text: StringArray = (0..array.len()).map(value).collect();
+            Ok((Field::new(field.name(), text.data_type().clone(), true), Arc::new(text)))
+        };
     let schema = batch.schema();
-    let columns: Vec<_> = schema.fields().iter().zip(batch.columns()).map(flatten).collect::<Result<_, _>>()?;
+    let columns: Vec<_> =
+        schema.fields().iter().zip(batch.columns()).map(flatten).collect::<Result<_, _>>()?;
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
@@ -117,10 +121,14 @@ mod tests {
     use super::*;
 
     fn batch() -> RecordBatch {
-        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1), Some(2)]), None]);
+        let lists =
+            ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1), Some(2)]), None]);
         let numbers = Int32Array::from(vec![Some(7), None]);
-        RecordBatch::try_from_iter([("n", Arc::new(numbers) as ArrayRef), ("list", Arc::new(lists) as ArrayRef)])
-            .unwrap()
+        RecordBatch::try_from_iter([
+            ("n", Arc::new(numbers) as ArrayRef),
+            ("list", Arc::new(lists) as ArrayRef),
+        ])
+        .unwrap()
     }
 
     // Bug: CSV refuses list columns, so that a query works in one format and fails in another.

@@ -28,13 +28,25 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
         ("sources", tables::SOURCES, files(tables::SOURCES)),
         ("clips", tables::CLIP_ROWS, files(tables::CLIP_ROWS)),
         ("tokens", tables::TOKENS, files_below(&root.join("tokens"), tables::TOKENS, |_| true)?),
-        ("actions", tables::ACTIONS, files_below(&root.join("actions"), tables::ACTIONS, |_| true)?),
-        ("windows", tables::WINDOWS, files_below(&root.join("reports"), tables::WINDOWS, finished)?),
+        (
+            "actions",
+            tables::ACTIONS,
+            files_below(&root.join("actions"), tables::ACTIONS, |_| true)?,
+        ),
+        (
+            "windows",
+            tables::WINDOWS,
+            files_below(&root.join("reports"), tables::WINDOWS, finished)?,
+        ),
     ];
     for (name, table, files) in tables {
         provider(table, &files)
             .and_then(|provider| context.register_table(name, provider))
-            .map_err(|source| Error::Register { root: root.to_owned(), table: name, source: Box::new(source) })?;
+            .map_err(|source| Error::Register {
+                root: root.to_owned(),
+                table: name,
+                source: Box::new(source),
+            })?;
     }
     Ok(())
 }
@@ -45,7 +57,11 @@ fn finished(dir: &Utf8Path) -> bool {
 }
 
 /// Files of one table over all those directories below `dir` that count, by the manifest of each.
-fn files_below(dir: &Utf8Path, table: &str, counts: fn(&Utf8Path) -> bool) -> Result<Vec<Utf8PathBuf>> {
+fn files_below(
+    dir: &Utf8Path,
+    table: &str,
+    counts: fn(&Utf8Path) -> bool,
+) -> Result<Vec<Utf8PathBuf>> {
     let failed = |source| Error::List { path: dir.to_owned(), source };
     let items = match dir.read_dir_utf8() {
         Ok(items) => items,
@@ -66,14 +82,17 @@ fn files_below(dir: &Utf8Path, table: &str, counts: fn(&Utf8Path) -> bool) -> Re
 }
 
 fn provider(table: &str, files: &[Utf8PathBuf]) -> DataFusionResult<Arc<dyn TableProvider>> {
-    let schema =
-        narrow_schema(table).ok_or_else(|| DataFusionError::Internal(format!("no schema of the table {table}")))?;
+    let schema = narrow_schema(table)
+        .ok_or_else(|| DataFusionError::Internal(format!("no schema of the table {table}")))?;
     if files.is_empty() {
         return Ok(Arc::new(EmptyTable::new(schema)));
     }
     let urls = files.iter().map(|file| url(file)).collect::<DataFusionResult<_>>()?;
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
+    let options =
+        ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(options)
+        .with_schema(schema);
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
@@ -83,7 +102,9 @@ fn url(file: &Utf8Path) -> DataFusionResult<ListingTableUrl> {
     let mut url = "file://".to_owned();
     for &byte in absolute.as_os_str().as_encoded_bytes() {
         match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => url.push(char::from(byte)),
+            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                url.push(char::from(byte))
+            }
             other => url.extend(['%', hex(other >> 4), hex(other & 15)]),
         }
     }

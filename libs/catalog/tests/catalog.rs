@@ -5,8 +5,9 @@ use std::{fs, time::Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_catalog::{Catalog, Format, render};
 use genie_shards::{
-    ActionWindow, ClipMeta, ClipRow, Manifest, MeasuredWindow, SourceRow, Split, Status, TokenWindow, WindowScores,
-    publish_measured, tables, write_actions, write_clip_rows, write_sources, write_tokens,
+    ActionWindow, ClipMeta, ClipRow, Manifest, MeasuredWindow, SourceRow, Split, Status,
+    TokenWindow, WindowScores, publish_measured, tables, write_actions, write_clip_rows,
+    write_sources, write_tokens,
 };
 
 fn root() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -44,7 +45,9 @@ fn publish_tokens(root: &Utf8Path, tokenizer: &str, name: &str, windows: &[(&str
         tokens: vec![3; 16],
     };
     let dir = root.join("tokens").join(tokenizer);
-    let entry = write_tokens(&dir, tokenizer, name, &windows.iter().map(window).collect::<Vec<_>>()).unwrap();
+    let entry =
+        write_tokens(&dir, tokenizer, name, &windows.iter().map(window).collect::<Vec<_>>())
+            .unwrap();
     Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
 }
 
@@ -73,8 +76,13 @@ fn only_what_a_manifest_names_is_seen() {
     publish_clips(&root, "one", &[clip("a", 20, Split::Train, true)]);
     write_clip_rows(&root, "unnamed", &[clip("b", 20, Split::Train, true)]).unwrap();
     let dir = root.join("tokens/k1");
-    write_tokens(&dir, "k1", "unnamed", &[TokenWindow { t: 1, h: 1, w: 1, tokens: vec![1], ..Default::default() }])
-        .unwrap();
+    write_tokens(
+        &dir,
+        "k1",
+        "unnamed",
+        &[TokenWindow { t: 1, h: 1, w: 1, tokens: vec![1], ..Default::default() }],
+    )
+    .unwrap();
     let catalog = Catalog::open(&root).unwrap();
     assert_eq!(csv(&catalog, "SELECT clip_id FROM clips"), "clip_id\na\n");
     assert_eq!(csv(&catalog, "SELECT count(*) AS n FROM tokens"), "n\n0\n");
@@ -90,15 +98,27 @@ fn every_table_answers() {
         reason: Some("unreadable".into()),
         ..Default::default()
     };
-    let accepted =
-        SourceRow { source_path: "good.mp4".into(), duration_s: Some(2.5), clips_kept: 1, ..Default::default() };
+    let accepted = SourceRow {
+        source_path: "good.mp4".into(),
+        duration_s: Some(2.5),
+        clips_kept: 1,
+        ..Default::default()
+    };
     let sources = write_sources(&root, "one", &[rejected, accepted]).unwrap();
     Manifest::commit(&root, |manifest| manifest.add(tables::SOURCES, sources)).unwrap();
-    publish_clips(&root, "one", &[clip("a", 20, Split::HeldOut, true), clip("b", 3, Split::Train, false)]);
+    publish_clips(
+        &root,
+        "one",
+        &[clip("a", 20, Split::HeldOut, true), clip("b", 3, Split::Train, false)],
+    );
     publish_tokens(&root, "k1", "one", &[("a", 0)]);
     publish_tokens(&root, "k2", "one", &[("a", 0), ("a", 16)]);
-    let actions =
-        ActionWindow { clip_id: "a".into(), codes: vec![5, 5, 1], truth: Some(vec![0, 0, 2]), ..Default::default() };
+    let actions = ActionWindow {
+        clip_id: "a".into(),
+        codes: vec![5, 5, 1],
+        truth: Some(vec![0, 0, 2]),
+        ..Default::default()
+    };
     let dir = root.join("actions/l1");
     let entry = write_actions(&dir, "l1", "one", &[actions]).unwrap();
     Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
@@ -120,7 +140,8 @@ fn every_table_answers() {
         ),
     ];
     for (sql, expected) in cases {
-        let (_header, rows) = csv(&catalog, sql).split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let (_header, rows) =
+            csv(&catalog, sql).split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert_eq!(rows, expected, "{sql}");
     }
     assert_eq!(
@@ -170,8 +191,16 @@ fn windows_are_those_of_finished_reports() {
 fn outstanding_work_is_what_lacks_windows() {
     let (_dir, root) = root();
     let train = |id, frames| clip(id, frames, Split::Train, true);
-    publish_clips(&root, "one", &[train("done", 40), train("half", 40), train("none", 16), train("short", 15)]);
-    publish_clips(&root, "two", &[clip("held", 16, Split::HeldOut, true), clip("rejected", 40, Split::Train, false)]);
+    publish_clips(
+        &root,
+        "one",
+        &[train("done", 40), train("half", 40), train("none", 16), train("short", 15)],
+    );
+    publish_clips(
+        &root,
+        "two",
+        &[clip("held", 16, Split::HeldOut, true), clip("rejected", 40, Split::Train, false)],
+    );
     publish_tokens(&root, "k1", "one", &[("done", 0), ("half", 16)]);
     publish_tokens(&root, "k1", "two", &[("done", 16), ("half", 16)]);
     publish_tokens(&root, "k2", "one", &[("none", 0)]);
@@ -180,7 +209,11 @@ fn outstanding_work_is_what_lacks_windows() {
     assert_eq!(without("k1", None), ["half", "held", "none"]);
     assert_eq!(without("k1", Some(Split::Train)), ["half", "none"]);
     assert_eq!(without("k2", Some(Split::HeldOut)), ["held"]);
-    assert_eq!(without("k1' OR '1' = '1", Some(Split::Train)).len(), 3, "a key is a value, not SQL");
+    assert_eq!(
+        without("k1' OR '1' = '1", Some(Split::Train)).len(),
+        3,
+        "a key is a value, not SQL"
+    );
     assert_eq!(catalog.clips_without_actions("l1", None, 16).unwrap().len(), 4);
 }
 
@@ -191,7 +224,12 @@ fn queries_cannot_write() {
     publish_clips(&root, "one", &[clip("a", 20, Split::Train, true)]);
     let catalog = Catalog::open(&root).unwrap();
     let copy = format!("COPY (SELECT 1) TO '{root}/out.parquet'");
-    for sql in ["INSERT INTO clips SELECT * FROM clips", "DROP TABLE clips", "CREATE TABLE x AS SELECT 1", &copy] {
+    for sql in [
+        "INSERT INTO clips SELECT * FROM clips",
+        "DROP TABLE clips",
+        "CREATE TABLE x AS SELECT 1",
+        &copy,
+    ] {
         assert!(catalog.sql(sql).is_err(), "{sql}");
     }
     assert!(!root.join("out.parquet").exists());
@@ -215,7 +253,11 @@ fn any_directory_name_will_do() {
 fn opening_is_fast() {
     let (_dir, root) = root();
     for shard in 0..50 {
-        publish_clips(&root, &format!("s{shard}"), &[clip(&format!("c{shard}"), 20, Split::Train, true)]);
+        publish_clips(
+            &root,
+            &format!("s{shard}"),
+            &[clip(&format!("c{shard}"), 20, Split::Train, true)],
+        );
     }
     let start = Instant::now();
     let catalog = Catalog::open(&root).unwrap();

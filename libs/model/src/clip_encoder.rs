@@ -53,7 +53,9 @@ impl<B: Backend> Extractor for Built<B> {
         };
         let strength = |x: &Tensor<B, 5>| {
             let [b, c, ..] = x.dims();
-            (x.clone().reshape([b as i32, c as i32, -1]).mean_dim(2).reshape([b, c]) + FAINT).div_scalar(TYPICAL).log()
+            (x.clone().reshape([b as i32, c as i32, -1]).mean_dim(2).reshape([b, c]) + FAINT)
+                .div_scalar(TYPICAL)
+                .log()
         };
         let clips = Tensor::from_data(TensorData::new(clips, [b, 3, t, SIDE, SIDE]), &self.device);
         let first = layer(clips, &self.first, FIRST_STRIDE);
@@ -79,7 +81,9 @@ impl ClipEncoder {
     pub fn new(device: &Device) -> Self {
         let (first, second) = filters();
         let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{SIDE} {FIRST_STRIDE:?} {SECOND_STRIDE:?} {FAINT} {TYPICAL}").as_bytes());
+        hasher.update(
+            format!("{SIDE} {FIRST_STRIDE:?} {SECOND_STRIDE:?} {FAINT} {TYPICAL}").as_bytes(),
+        );
         first.iter().chain(&second).for_each(|value| {
             hasher.update(&value.to_le_bytes());
         });
@@ -92,8 +96,12 @@ impl ClipEncoder {
                 device,
             })
         });
-        let (name, preset, fewest_frames) = ("the clip encoder", I3dPreset::Default, Self::FEWEST_FRAMES);
-        Self { net: ClipNet { extractor, name, preset, side: SIDE, fewest_frames, batch: BATCH }, hash }
+        let (name, preset, fewest_frames) =
+            ("the clip encoder", I3dPreset::Default, Self::FEWEST_FRAMES);
+        Self {
+            net: ClipNet { extractor, name, preset, side: SIDE, fewest_frames, batch: BATCH },
+            hash,
+        }
     }
 
     /// Names what is computed: the first 16 digits of a hash of all filters.
@@ -106,7 +114,12 @@ impl ClipEncoder {
     ///
     /// # Errors
     /// If the bytes are no whole clips, or those are shorter than [`ClipEncoder::FEWEST_FRAMES`].
-    pub fn features(&self, frames: &[u8], t: usize, size: (usize, usize)) -> Result<Vec<f32>, ModelError> {
+    pub fn features(
+        &self,
+        frames: &[u8],
+        t: usize,
+        size: (usize, usize),
+    ) -> Result<Vec<f32>, ModelError> {
         self.net.features(frames, t, size)
     }
 }
@@ -114,7 +127,8 @@ impl ClipEncoder {
 /// The filters of both layers, each of length 1.
 fn filters() -> (Vec<f32>, Vec<f32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
-    let mut random = |count: usize| -> Vec<f64> { (0..count).map(|_| rng.random_range(-1.0..1.0)).collect() };
+    let mut random =
+        |count: usize| -> Vec<f64> { (0..count).map(|_| rng.random_range(-1.0..1.0)).collect() };
     let [_, colours, times, rows, columns] = FIRST;
     let (place, size) = (rows * columns, colours * times * rows * columns);
     let mut first = random(FILTERS * size);
@@ -172,7 +186,9 @@ mod tests {
                 [40, 70, 100]
             }
         };
-        (0..T * SIZE * SIZE).flat_map(|i| pixel(i / (SIZE * SIZE), i / SIZE % SIZE, i % SIZE)).collect()
+        (0..T * SIZE * SIZE)
+            .flat_map(|i| pixel(i / (SIZE * SIZE), i / SIZE % SIZE, i % SIZE))
+            .collect()
     }
 
     fn features(clip: &[u8]) -> Vec<f32> {
@@ -196,10 +212,15 @@ mod tests {
         let still = features(&clip(|_| 4, true));
         let jumping = features(&clip(|t| t * 5 % T, true));
         assert!(
-            still[..CHANGE].iter().all(|&strength| (f64::from(strength) - (FAINT / TYPICAL).ln()).abs() < 1e-3),
+            still[..CHANGE]
+                .iter()
+                .all(|&strength| (f64::from(strength) - (FAINT / TYPICAL).ln()).abs() < 1e-3),
             "{still:?}"
         );
-        assert!(apart(&moving, &still) > 1.0 && apart(&moving, &jumping) > 0.3, "{moving:?}\n{jumping:?}");
+        assert!(
+            apart(&moving, &still) > 1.0 && apart(&moving, &jumping) > 0.3,
+            "{moving:?}\n{jumping:?}"
+        );
     }
 
     /// Catches: features that only see motion.
@@ -212,11 +233,18 @@ mod tests {
     #[test]
     fn a_batch_is_its_clips() {
         let clips = [clip(|t| t, true), clip(|_| 4, true), clip(|t| 12 - t, false)];
-        let together = ClipEncoder::new(&Device::Cpu).features(&clips.concat(), T, (SIZE, SIZE)).unwrap();
+        let together =
+            ClipEncoder::new(&Device::Cpu).features(&clips.concat(), T, (SIZE, SIZE)).unwrap();
         for (clip, found) in clips.iter().zip(together.chunks(ClipEncoder::FEATURES)) {
             assert!(apart(&features(clip), found) < 1e-5);
         }
         let encoder = ClipEncoder::new(&Device::Cpu);
-        assert!(encoder.features(&[0; 4 * 12], 4, (2, 2)).unwrap_err().to_string().contains("at least 5"));
+        assert!(
+            encoder
+                .features(&[0; 4 * 12], 4, (2, 2))
+                .unwrap_err()
+                .to_string()
+                .contains("at least 5")
+        );
     }
 }

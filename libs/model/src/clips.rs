@@ -28,7 +28,12 @@ impl ClipNet {
     ///
     /// # Errors
     /// If the bytes are no whole clips, or those are too short.
-    pub fn features(&self, frames: &[u8], t: usize, size: (usize, usize)) -> Result<Vec<f32>, ModelError> {
+    pub fn features(
+        &self,
+        frames: &[u8],
+        t: usize,
+        size: (usize, usize),
+    ) -> Result<Vec<f32>, ModelError> {
         let (height, width) = size;
         if t < self.fewest_frames {
             return Err(ModelError::Data(format!(
@@ -40,7 +45,11 @@ impl ClipNet {
         let clip = t * height * width * 3;
         let features = frames.chunks(self.batch * clip).map(|chunk| {
             let b = chunk.len() / clip;
-            self.extractor.features(prepare(self.preset, chunk, [b, t, height, width], self.side), b, t)
+            self.extractor.features(
+                prepare(self.preset, chunk, [b, t, height, width], self.side),
+                b,
+                t,
+            )
         });
         Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
     }

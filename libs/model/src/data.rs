@@ -28,7 +28,13 @@ pub trait Video: Sync {
     ///
     /// # Errors
     /// Whatever the storage reports.
-    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError>;
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError>;
 }
 
 /// All windows of `len` frames of all clips, wherever they begin, in a shuffled order.
@@ -68,7 +74,9 @@ impl<'a> Windows<'a> {
         for pick in Shuffle::new(all, seed).part(part, count) {
             let at = self.ends.partition_point(|(_, end)| *end <= pick);
             let before = if at == 0 { 0 } else { self.ends[at - 1].1 };
-            self.video.read(self.ends[at].0, pick - before, self.len, &mut bytes).map_err(ModelError::Source)?;
+            self.video
+                .read(self.ends[at].0, pick - before, self.len, &mut bytes)
+                .map_err(ModelError::Source)?;
         }
         Ok(bytes)
     }
@@ -109,12 +117,19 @@ impl TokenWindows {
             );
         }
         if self.columns == 0 || !self.positions.is_multiple_of(self.columns) {
-            return wrong(format!("{} tokens a frame are not rows of {}", self.positions, self.columns));
+            return wrong(format!(
+                "{} tokens a frame are not rows of {}",
+                self.positions, self.columns
+            ));
         }
         let (windows, steps) = (self.len(), self.frames - 1);
-        if self.tokens.len() != windows * self.frames * self.positions || self.actions.len() != windows * steps {
+        if self.tokens.len() != windows * self.frames * self.positions
+            || self.actions.len() != windows * steps
+        {
             let (tokens, actions) = (self.tokens.len(), self.actions.len());
-            return wrong(format!("{windows} windows do not have {tokens} tokens and {actions} actions"));
+            return wrong(format!(
+                "{windows} windows do not have {tokens} tokens and {actions} actions"
+            ));
         }
         if let Some(token) = self.tokens.iter().find(|token| usize::from(**token) >= codes) {
             return wrong(format!(
@@ -143,7 +158,8 @@ mod tests {
     fn an_epoch_sees_every_window_of_every_clip_once_and_none_crosses_a_clip() {
         // Every frame is one pixel that says which clip and frame it is.
         let clip = |(clip, frames)| (0..frames).flat_map(|frame| [clip, frame, 0]).collect();
-        let video = Clips { size: (1, 1), clips: [(0, 5), (1, 2), (2, 3), (3, 7)].map(clip).to_vec() };
+        let video =
+            Clips { size: (1, 1), clips: [(0, 5), (1, 2), (2, 3), (3, 7)].map(clip).to_vec() };
         let windows = Windows::new(&video, 3).unwrap();
         // Nine windows in parts of four: four epochs are nine parts.
         let parts: Vec<Vec<u8>> = (0..9).map(|part| windows.part(part, 4, 1).unwrap()).collect();
@@ -163,7 +179,10 @@ mod tests {
             seen.sort_unstable();
             seen.dedup();
             assert_eq!(seen.len(), 9, "epoch {number}");
-            assert!(number == 0 || *epoch != epochs[number - 1], "epoch {number} is as the one before");
+            assert!(
+                number == 0 || *epoch != epochs[number - 1],
+                "epoch {number} is as the one before"
+            );
         }
         assert!(Windows::new(&video, 8).is_err(), "no clip is that long");
     }

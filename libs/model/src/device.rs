@@ -38,7 +38,9 @@ impl FromStr for Device {
         match name.split_once(':').unwrap_or((name, "0")) {
             ("cpu", "0") => Ok(Self::Cpu),
             ("cuda", numbers) => cuda(numbers, name),
-            _ => Err(ModelError::Device(format!("no device is named `{name}`: use cpu or cuda[:n,…]"))),
+            _ => Err(ModelError::Device(format!(
+                "no device is named `{name}`: use cpu or cuda[:n,…]"
+            ))),
         }
     }
 }
@@ -78,7 +80,8 @@ macro_rules! on_devices {
             $crate::Device::Cuda(gpus) => {
                 type $B = burn::backend::Cuda<f32>;
                 $crate::device::cuda::keep_tuning();
-                let $devices: Vec<_> = gpus.numbers().map(burn::backend::cuda::CudaDevice::new).collect();
+                let $devices: Vec<_> =
+                    gpus.numbers().map(burn::backend::cuda::CudaDevice::new).collect();
                 $body
             }
         }

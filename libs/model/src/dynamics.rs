@@ -78,7 +78,15 @@ impl Default for DynamicsConfig {
             device: "cpu".into(),
             actions: ActionSource::Latent,
             action_mode: ActionMode::Prepend,
-            stack: StackConfig { layers: 4, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true },
+            stack: StackConfig {
+                layers: 4,
+                d: 128,
+                heads: 4,
+                head_dim: 0,
+                ffn_mult: 4,
+                qk_norm: true,
+                temporal: true,
+            },
             previous_frame: true,
             min_mask_rate: 0.5,
             masked_frames: 1.0,
@@ -113,7 +121,9 @@ impl DynamicsConfig {
         self.train.check("dynamics")?;
         let shares = [self.min_mask_rate, self.masked_frames];
         if !shares.iter().all(|share| (0.0..=1.0).contains(share)) || self.masked_frames == 0.0 {
-            return Err(ModelError::Config("[dynamics] min_mask_rate and masked_frames are shares from 0 to 1".into()));
+            return Err(ModelError::Config(
+                "[dynamics] min_mask_rate and masked_frames are shares from 0 to 1".into(),
+            ));
         }
         if !self.stack.temporal {
             return Err(ModelError::Config(
@@ -207,7 +217,8 @@ impl<B: Kernels> Net<B> {
         let frames = clean.reshape([grid.b, grid.t, grid.s]);
         let mask = self.tokens.dims()[0] as i64 - 1;
         let start = frames.clone().narrow(1, 0, 1).zeros_like() + mask;
-        let before = Tensor::cat(vec![start, frames.narrow(1, 0, grid.t - 1)], 1).reshape([grid.rows()]);
+        let before =
+            Tensor::cat(vec![start, frames.narrow(1, 0, grid.t - 1)], 1).reshape([grid.rows()]);
         let (x, grid) = self.embed(tokens, before, actions, grid, 0);
         self.token_rows(self.stack.forward(x, grid), grid)
     }
@@ -235,7 +246,11 @@ struct Fit<'a> {
 
 impl Fit<'_> {
     fn grid(&self) -> Grid {
-        Grid { b: self.config.train.part(), t: self.vocabulary.frames, s: self.vocabulary.positions }
+        Grid {
+            b: self.config.train.part(),
+            t: self.vocabulary.frames,
+            s: self.vocabulary.positions,
+        }
     }
 
     /// The windows of a part, masked by chance.
@@ -265,7 +280,11 @@ impl Fit<'_> {
                         batch.masked.push(batch.inputs.len() as i64);
                         batch.targets.push(token);
                         let changed = tokens[at] != tokens[at - s];
-                        batch.weights.push(if changed { self.config.changed_token_weight as f32 } else { 1.0 });
+                        batch.weights.push(if changed {
+                            self.config.changed_token_weight as f32
+                        } else {
+                            1.0
+                        });
                         batch.inputs.push(self.vocabulary.codes as i64);
                     } else {
                         batch.inputs.push(token);
@@ -298,7 +317,13 @@ where
         }
     }
 
-    fn loss(&self, model: &Net<B>, batch: Batch, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, ()> {
+    fn loss(
+        &self,
+        model: &Net<B>,
+        batch: Batch,
+        _rng: &mut ChaCha8Rng,
+        device: &B::Device,
+    ) -> Loss<B, ()> {
         let inputs = indices::<B>(batch.inputs.into_iter(), device);
         let clean = indices::<B>(batch.clean.into_iter(), device);
         let actions = indices::<B>(batch.actions.into_iter(), device);
@@ -308,7 +333,8 @@ where
 
         let hidden = model.forward(inputs, clean, actions, self.grid()).select(0, masked);
         let logits = log_softmax(apply(&model.logits, hidden), 1);
-        let surprise: Tensor<B, 1> = logits.gather(1, targets.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg();
+        let surprise: Tensor<B, 1> =
+            logits.gather(1, targets.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg();
         let loss = (surprise.clone() * weights.clone()).sum() / weights.clone().sum();
 
         let changed = weights.clone().greater_elem(1.0).float().inner();
@@ -343,7 +369,15 @@ pub fn train_dynamics(
     let description = Description { config: config.clone(), vocabulary };
     let cost = estimate_dynamics(config, (frames, positions), codes, actions)?;
     on_devices!(device, |B, devices| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &devices, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(
+            &task,
+            &config.train,
+            &description,
+            &cost,
+            run,
+            &devices,
+            watch,
+        )
     })
 }
 
@@ -385,20 +419,36 @@ impl<B: Kernels> Predictor for Loaded<B> {
         Ok((host::floats(apply(&self.net.logits, hidden))?, longer))
     }
 
-    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> Result<History<B>, ModelError> {
+    fn extend(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        history: &History<B>,
+    ) -> Result<History<B>, ModelError> {
         Ok(self.step(tokens, actions, history).1)
     }
 }
 
 impl<B: Kernels> Loaded<B> {
     /// Hidden rows `[b*s, d]` of one more frame, and the history with it.
-    fn step(&self, tokens: &[u16], actions: &[Option<u8>], history: &History<B>) -> (Tensor<B, 2>, History<B>) {
+    fn step(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        history: &History<B>,
+    ) -> (Tensor<B, 2>, History<B>) {
         let grid = Grid { b: actions.len(), t: 1, s: self.vocabulary.positions };
         let none = self.vocabulary.actions as i64;
-        let row = |tokens: &[u16]| indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
-        let before =
-            if history.last.is_empty() { row(&vec![self.mask_token(); tokens.len()]) } else { row(&history.last) };
-        let led = indices::<B>(actions.iter().map(|action| action.map_or(none, i64::from)), &self.device);
+        let row = |tokens: &[u16]| {
+            indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device)
+        };
+        let before = if history.last.is_empty() {
+            row(&vec![self.mask_token(); tokens.len()])
+        } else {
+            row(&history.last)
+        };
+        let led =
+            indices::<B>(actions.iter().map(|action| action.map_or(none, i64::from)), &self.device);
         let (x, grid) = self.net.embed(row(tokens), before, led, grid, history.past.frames());
         let (hidden, past) = self.net.stack.next_frame(x, grid.b, &history.past);
         (self.net.token_rows(hidden, grid), History { past, last: tokens.to_vec() })
@@ -473,7 +523,11 @@ impl Dynamics {
         config.check()?;
         let wrong = |what: String| Err(ModelError::Data(what));
         let s = self.vocabulary.positions;
-        if b == 0 || !prompt.len().is_multiple_of(b * s) || !actions.len().is_multiple_of(b) || prompt.is_empty() {
+        if b == 0
+            || !prompt.len().is_multiple_of(b * s)
+            || !actions.len().is_multiple_of(b)
+            || prompt.is_empty()
+        {
             return wrong(format!(
                 "{} prompt tokens and {} actions are not {b} rollouts of {s}-token frames",
                 prompt.len(),
@@ -486,10 +540,14 @@ impl Dynamics {
                 "a prompt of {given} frames is longer than the {frames} frames that the actions lead to"
             ));
         }
-        if let Some(action) = actions.iter().find(|action| usize::from(**action) >= self.vocabulary.actions) {
+        if let Some(action) =
+            actions.iter().find(|action| usize::from(**action) >= self.vocabulary.actions)
+        {
             return wrong(format!("action {action} is not below {}", self.vocabulary.actions));
         }
-        if let Some(token) = prompt.iter().find(|token| usize::from(**token) >= self.vocabulary.codes) {
+        if let Some(token) =
+            prompt.iter().find(|token| usize::from(**token) >= self.vocabulary.codes)
+        {
             return wrong(format!(
                 "token {token} is not below {}: the tokens are of another tokenizer",
                 self.vocabulary.codes

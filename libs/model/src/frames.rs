@@ -66,7 +66,9 @@ impl FrameSize {
     /// If the patch or a side is zero.
     pub fn check(self, section: &str) -> Result<(), ModelError> {
         if self.patch == 0 || self.height == 0 || self.width == 0 || self.channels == 0 {
-            return Err(ModelError::Config(format!("[{section}] patch and frame size must be at least 1: {self:?}")));
+            return Err(ModelError::Config(format!(
+                "[{section}] patch and frame size must be at least 1: {self:?}"
+            )));
         }
         Ok(())
     }
@@ -89,7 +91,13 @@ impl FrameSize {
     }
 
     /// Bytes `[b, t, h, w, c]` as floats `[b, t, padded h, padded w, c]` in `[0, 1]`.
-    pub(crate) fn to_tensor<B: Backend>(self, bytes: &[u8], b: usize, t: usize, device: &B::Device) -> Tensor<B, 5> {
+    pub(crate) fn to_tensor<B: Backend>(
+        self,
+        bytes: &[u8],
+        b: usize,
+        t: usize,
+        device: &B::Device,
+    ) -> Tensor<B, 5> {
         let ((high, wide), c) = (self.padded(), self.channels);
         let mut values = Vec::with_capacity(b * t * high * wide * c);
         for frame in bytes.chunks_exact(self.bytes()) {
@@ -118,7 +126,11 @@ impl FrameSize {
         let mut bytes = Vec::with_capacity(values.len());
         for frame in values.chunks_exact(high * wide * c) {
             for row in frame.chunks_exact(wide * c).take(self.height) {
-                bytes.extend(row[..self.width * c].iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8));
+                bytes.extend(
+                    row[..self.width * c]
+                        .iter()
+                        .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8),
+                );
             }
         }
         Ok(bytes)

@@ -25,8 +25,8 @@ use crate::frames::FrameSize;
 use crate::host;
 use crate::kernels::Kernels;
 use crate::layers::{
-    ConvolutionsConfig, Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind, Stack, StackConfig,
-    apply, change_weights, fan_in, linear, patchify, reseed, usage,
+    ConvolutionsConfig, Grid, Positions, Quantized, Quantizer, QuantizerConfig, QuantizerKind,
+    Stack, StackConfig, apply, change_weights, fan_in, linear, patchify, reseed, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 use motion::Motion;
@@ -131,8 +131,15 @@ pub struct LamConfig {
 
 impl Default for LamConfig {
     fn default() -> Self {
-        let stack =
-            StackConfig { layers: 2, d: 64, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: false };
+        let stack = StackConfig {
+            layers: 2,
+            d: 64,
+            heads: 4,
+            head_dim: 0,
+            ffn_mult: 4,
+            qk_norm: false,
+            temporal: false,
+        };
         Self {
             device: "cpu".into(),
             frames: 4,
@@ -181,19 +188,29 @@ impl LamConfig {
             return wrong("frames must be at least 2 and patch at least 1");
         }
         if self.sees == LamEncoder::Frames && !self.encoder.temporal {
-            return wrong("an encoder that sees single frames needs encoder.temporal = true to see motion");
+            return wrong(
+                "an encoder that sees single frames needs encoder.temporal = true to see motion",
+            );
         }
         if (self.history == LamDecoder::History) != self.decoder.temporal {
-            return wrong("history = \"history\" needs decoder.temporal = true, the others need it false");
+            return wrong(
+                "history = \"history\" needs decoder.temporal = true, the others need it false",
+            );
         }
         if self.history == LamDecoder::LastTwo && self.frames < 3 {
             return wrong("history = \"last_two\" needs windows of at least 3 frames");
         }
-        if self.reads == LamReader::Convolution && (self.sees != LamEncoder::Pairs || self.encoder.temporal) {
-            return wrong("reads = \"convolution\" needs sees = \"pairs\" and encoder.temporal = false");
+        if self.reads == LamReader::Convolution
+            && (self.sees != LamEncoder::Pairs || self.encoder.temporal)
+        {
+            return wrong(
+                "reads = \"convolution\" needs sees = \"pairs\" and encoder.temporal = false",
+            );
         }
         if self.history == LamDecoder::LastTwo && self.encoder.temporal {
-            return wrong("history = \"last_two\" is for an encoder of pairs, with encoder.temporal = false");
+            return wrong(
+                "history = \"last_two\" is for an encoder of pairs, with encoder.temporal = false",
+            );
         }
         Ok(())
     }
@@ -222,7 +239,8 @@ impl LamConfig {
         };
         Net {
             embed: attends.then(|| linear(seen, encoder, fan_in(seen), device)),
-            encoder_positions: attends.then(|| self.encoder.positions(self.frames, 0, size.patches(), device)),
+            encoder_positions: attends
+                .then(|| self.encoder.positions(self.frames, 0, size.patches(), device)),
             encoder: attends.then(|| self.encoder.init(device)),
             motion: (!attends).then(|| Motion::new(&self.convolutions, size, device)),
             quantizer: self.quantizer.init(encoder, device),
@@ -252,15 +270,25 @@ pub(crate) struct Net<B: Backend> {
 /// Frames `first .. first + len` of patch rows `[b*t*s, v]`.
 fn frames_of<B: Backend>(rows: Tensor<B, 2>, grid: Grid, first: usize, len: usize) -> Tensor<B, 2> {
     let v = rows.dims()[1];
-    rows.reshape([grid.b, grid.t, grid.s * v]).narrow(1, first, len).reshape([grid.b * len * grid.s, v])
+    rows.reshape([grid.b, grid.t, grid.s * v])
+        .narrow(1, first, len)
+        .reshape([grid.b * len * grid.s, v])
 }
 
 impl<B: Kernels> Net<B> {
     /// Patch rows `[b*t*s, values]` to actions `[b*(t-1)]`.
-    fn encode(&self, config: &LamConfig, patches: Tensor<B, 2>, grid: Grid, training: bool) -> Quantized<B> {
+    fn encode(
+        &self,
+        config: &LamConfig,
+        patches: Tensor<B, 2>,
+        grid: Grid,
+        training: bool,
+    ) -> Quantized<B> {
         let x = match &self.motion {
             Some(motion) => motion.forward(patches, grid),
-            None => self.attend(config, patches, grid).expect("an encoder without convolutions attends"),
+            None => {
+                self.attend(config, patches, grid).expect("an encoder without convolutions attends")
+            }
         };
         let pooled = match config.pool {
             LamPool::Mean => x.mean_dim(1),
@@ -270,7 +298,12 @@ impl<B: Kernels> Net<B> {
     }
 
     /// Patch rows to what attention finds at each position of each step, `[b*(t-1), s, d]`.
-    fn attend(&self, config: &LamConfig, patches: Tensor<B, 2>, grid: Grid) -> Option<Tensor<B, 3>> {
+    fn attend(
+        &self,
+        config: &LamConfig,
+        patches: Tensor<B, 2>,
+        grid: Grid,
+    ) -> Option<Tensor<B, 3>> {
         let (embed, positions, encoder) =
             (self.embed.as_ref()?, self.encoder_positions.as_ref()?, self.encoder.as_ref()?);
         let steps = Grid { t: grid.t - 1, ..grid };
@@ -292,10 +325,17 @@ impl<B: Kernels> Net<B> {
 
     /// Predicted patch rows of frames n+1..t from those of all but the last, where the decoder is given n frames, and the embedded actions that lead
     /// to them `[b*(t-n), width]`. `grid` is that of `frames`.
-    fn decode(&self, config: &LamConfig, frames: &Tensor<B, 2>, actions: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
+    fn decode(
+        &self,
+        config: &LamConfig,
+        frames: &Tensor<B, 2>,
+        actions: Tensor<B, 2>,
+        grid: Grid,
+    ) -> Tensor<B, 2> {
         let given = config.given();
         let steps = Grid { t: grid.t + 1 - given, ..grid };
-        let seen: Vec<_> = (0..given).map(|first| frames_of(frames.clone(), grid, first, steps.t)).collect();
+        let seen: Vec<_> =
+            (0..given).map(|first| frames_of(frames.clone(), grid, first, steps.t)).collect();
         let before = seen[given - 1].clone();
         let x = self.decoder_positions.add(apply(&self.start, Tensor::cat(seen, 1)), steps, 0);
         let d = x.dims()[1];
@@ -331,7 +371,13 @@ where
         self.windows.part(part, self.config.train.part(), self.config.train.seed)
     }
 
-    fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
+    fn loss(
+        &self,
+        model: &Net<B>,
+        batch: Vec<u8>,
+        _rng: &mut ChaCha8Rng,
+        device: &B::Device,
+    ) -> Loss<B, Self::Aux> {
         let (b, t) = (self.config.train.part(), self.config.frames);
         let grid = self.size.grid(b, t);
         let given = self.config.given();
@@ -341,9 +387,11 @@ where
         let after = frames_of(patches.clone(), grid, given, t - given);
         // Frames between which there is something to predict.
         let seen = Grid { t: t + 1 - given, ..grid };
-        let actions = model.encode(self.config, frames_of(patches, grid, given - 1, seen.t), seen, true);
+        let actions =
+            model.encode(self.config, frames_of(patches, grid, given - 1, seen.t), seen, true);
         let known_grid = Grid { t: t - 1, ..grid };
-        let difference = model.decode(self.config, &known, actions.embedded, known_grid) - after.clone();
+        let difference =
+            model.decode(self.config, &known, actions.embedded, known_grid) - after.clone();
         let square = difference.clone() * difference;
         let change = before - after;
         let weights = change_weights(change.clone(), self.config.changed_pixel_weight);
@@ -351,12 +399,17 @@ where
 
         // How much better than copying the last frame, in dB, by the weighted error that is trained on.
         let copy = (change.clone() * change * weights.clone()).mean() / weights.mean();
-        let gain = (copy.inner().log() - fit.clone().inner().log()).mul_scalar(10.0 / std::f64::consts::LN_10);
+        let gain = (copy.inner().log() - fit.clone().inner().log())
+            .mul_scalar(10.0 / std::f64::consts::LN_10);
         let loss = match actions.loss {
             Some(extra) => fit + extra,
             None => fit,
         };
-        Loss { value: loss, metrics: vec![("gain_over_copy_db", gain)], aux: (actions.projected, actions.codes) }
+        Loss {
+            value: loss,
+            metrics: vec![("gain_over_copy_db", gain)],
+            aux: (actions.projected, actions.codes),
+        }
     }
 
     fn logged(&self, (_, codes): &Self::Aux) -> Result<Vec<(&'static str, f32)>, ModelError> {
@@ -370,7 +423,8 @@ where
         step: usize,
         rng: &mut ChaCha8Rng,
     ) -> Result<Net<B>, ModelError> {
-        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng)?;
+        model.quantizer =
+            reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng)?;
         Ok(model)
     }
 }
@@ -395,7 +449,15 @@ pub fn train_lam(
     let description = Description { config: config.clone(), size };
     let cost = estimate_lam(config, video.size(), video.channels())?;
     on_devices!(device, |B, devices| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &devices, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(
+            &task,
+            &config.train,
+            &description,
+            &cost,
+            run,
+            &devices,
+            watch,
+        )
     })
 }
 
@@ -412,7 +474,8 @@ struct Loaded<B: Backend> {
 
 impl<B: Kernels> Labeller for Loaded<B> {
     fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
-        let patches = patchify(self.size.to_tensor::<B>(frames, b, t, &self.device), self.size.patch);
+        let patches =
+            patchify(self.size.to_tensor::<B>(frames, b, t, &self.device), self.size.patch);
         let codes = self.net.encode(&self.config, patches, self.size.grid(b, t), false).codes;
         host::codes(codes)
     }

@@ -52,13 +52,18 @@ pub use error::ModelError;
 pub use estimate::{Estimate, estimate_dynamics, estimate_lam, estimate_tokenizer};
 pub use frames::{FrameSize, RGB};
 pub use i3d::{I3d, I3dPreset};
-pub use lam::{Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam};
+pub use lam::{
+    Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam,
+};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use lpips::Lpips;
 pub use precision::Precision;
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
-pub use train::{OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step, newest_weights};
+pub use train::{
+    OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step,
+    newest_weights,
+};
 
 /// Version of what the models compute and how checkpoints look.
 pub const MODEL_FORMAT: u32 = 3;

@@ -38,7 +38,11 @@ impl Precision {
     }
 
     /// The product of f32 tensors, in f32; its factors are rounded, and it is.
-    pub(crate) fn matmul<B: Backend, const D: usize>(self, a: Tensor<B, D>, b: Tensor<B, D>) -> Tensor<B, D> {
+    pub(crate) fn matmul<B: Backend, const D: usize>(
+        self,
+        a: Tensor<B, D>,
+        b: Tensor<B, D>,
+    ) -> Tensor<B, D> {
         a.cast(self.numbers()).matmul(b.cast(self.numbers())).cast(FloatDType::F32)
     }
 
@@ -48,7 +52,9 @@ impl Precision {
             return Cow::Borrowed(model);
         }
         weights::draw(model);
-        Cow::Owned(model.clone().map(&mut Matrices { containers: Vec::new(), numbers: self.numbers() }))
+        Cow::Owned(
+            model.clone().map(&mut Matrices { containers: Vec::new(), numbers: self.numbers() }),
+        )
     }
 }
 
@@ -68,7 +74,8 @@ impl<B: Backend> ModuleMapper<B> for Matrices {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
-        let matrix = D == 2 && self.containers.last().is_some_and(|container| container == "Struct:Linear");
+        let matrix =
+            D == 2 && self.containers.last().is_some_and(|container| container == "Struct:Linear");
         if matrix { param.map(|weight| weight.cast(self.numbers)) } else { param }
     }
 }

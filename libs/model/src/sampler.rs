@@ -45,7 +45,13 @@ pub struct SamplerConfig {
 
 impl Default for SamplerConfig {
     fn default() -> Self {
-        Self { steps: 25, temperature: 1.0, order: UnmaskOrder::Confidence, noise: 1.0, entropy: 0.5 }
+        Self {
+            steps: 25,
+            temperature: 1.0,
+            order: UnmaskOrder::Confidence,
+            noise: 1.0,
+            entropy: 0.5,
+        }
     }
 }
 
@@ -54,9 +60,12 @@ impl SamplerConfig {
     /// If there are no steps or the temperature is negative.
     pub fn check(&self) -> Result<(), ModelError> {
         let positive = |value: f32| value >= 0.0 && value.is_finite();
-        if self.steps == 0 || ![self.temperature, self.noise, self.entropy].into_iter().all(positive) {
+        if self.steps == 0
+            || ![self.temperature, self.noise, self.entropy].into_iter().all(positive)
+        {
             return Err(ModelError::Config(
-                "sampler steps must be at least 1, temperature, noise and entropy at least 0".into(),
+                "sampler steps must be at least 1, temperature, noise and entropy at least 0"
+                    .into(),
             ));
         }
         Ok(())
@@ -65,7 +74,8 @@ impl SamplerConfig {
     /// Tokens of `s` still masked after step `step` of the schedule: ⌊s · cos(π/2 · (step+1)/steps)⌋, and fewer at every step.
     fn masked_after(&self, step: usize, s: usize) -> usize {
         let done = (step + 1) as f64 / self.steps as f64;
-        let cosine = (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;
+        let cosine =
+            (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;
         if step + 1 == self.steps { 0 } else { cosine.min(s.saturating_sub(step + 1)) }
     }
 }
@@ -99,7 +109,12 @@ pub trait Predictor {
     ///
     /// # Errors
     /// Those of [`Predictor::next`].
-    fn extend(&self, tokens: &[u16], actions: &[Option<u8>], past: &Self::Past) -> Result<Self::Past, ModelError> {
+    fn extend(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        past: &Self::Past,
+    ) -> Result<Self::Past, ModelError> {
         Ok(self.next(tokens, actions, past)?.1)
     }
 }
@@ -119,7 +134,9 @@ pub fn rollout<P: Predictor>(
 ) -> Result<Vec<u16>, ModelError> {
     let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
     let led = |frame: usize| -> Vec<Option<u8>> {
-        (0..b).map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before])).collect()
+        (0..b)
+            .map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before]))
+            .collect()
     };
     let mut out = vec![0; b * frames * s];
     let mut past = model.start();
@@ -155,7 +172,8 @@ fn recall<P: Predictor>(
 ) -> Result<P::Past, ModelError> {
     let mut past = model.start();
     for frame in range.clone() {
-        let tokens: Vec<u16> = out.chunks_exact(frames * s).flat_map(|one| &one[frame * s..][..s]).copied().collect();
+        let tokens: Vec<u16> =
+            out.chunks_exact(frames * s).flat_map(|one| &one[frame * s..][..s]).copied().collect();
         let led = if frame == range.start { vec![None; tokens.len() / s] } else { led(frame) };
         past = model.extend(&tokens, &led, &past)?;
     }
@@ -180,11 +198,13 @@ fn fill<P: Predictor>(
         }
         let k = logits.len() / tokens.len();
         let (keep, mask) = (config.masked_after(step, s), model.mask_token());
-        tokens.par_chunks_mut(s).zip(logits.par_chunks(s * k)).enumerate().for_each(|(i, (tokens, logits))| {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(((i as u64) << 32) | ((frame as u64) << 16) | step as u64);
-            unmask(tokens, logits, mask, keep, config, step, &mut rng);
-        });
+        tokens.par_chunks_mut(s).zip(logits.par_chunks(s * k)).enumerate().for_each(
+            |(i, (tokens, logits))| {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(((i as u64) << 32) | ((frame as u64) << 16) | step as u64);
+                unmask(tokens, logits, mask, keep, config, step, &mut rng);
+            },
+        );
         if !tokens.contains(&mask) {
             break;
         }

@@ -93,7 +93,8 @@ mod tests {
         let whole = [epoch(items, seed, 0), epoch(items, seed, 1), epoch(items, seed, 2)].concat();
         for count in [1, 3, 4, 7, 15, 30] {
             let order = Shuffle::new(items, seed);
-            let parts: Vec<usize> = (0..30 / count).flat_map(|part| order.part(part, count)).collect();
+            let parts: Vec<usize> =
+                (0..30 / count).flat_map(|part| order.part(part, count)).collect();
             assert_eq!(parts, whole[..parts.len()], "parts of {count}");
         }
     }
@@ -103,17 +104,24 @@ mod tests {
     #[test]
     fn orders_differ_and_neighbours_part() {
         let items = 10_000;
-        let orders = [epoch(items, 0, 0), epoch(items, 0, 1), epoch(items, 1, 0), epoch(items, 1, 1)];
+        let orders =
+            [epoch(items, 0, 0), epoch(items, 0, 1), epoch(items, 1, 0), epoch(items, 1, 1)];
         for (i, a) in orders.iter().enumerate() {
             let near = |a: usize, b: usize| a.abs_diff(b) <= 100;
             let stay = a.iter().enumerate().filter(|(place, item)| near(*place, **item)).count();
             let beside = a.windows(2).filter(|pair| near(pair[0], pair[1])).count();
             for b in &orders[..i] {
                 let alike = a.iter().zip(b).filter(|(a, b)| near(**a, **b)).count();
-                assert!((100..300).contains(&alike), "{alike} of {items} alike in two orders, and chance is 200");
+                assert!(
+                    (100..300).contains(&alike),
+                    "{alike} of {items} alike in two orders, and chance is 200"
+                );
             }
             assert!((100..300).contains(&stay), "{stay} of {items} stay, and chance is 200");
-            assert!((100..300).contains(&beside), "{beside} of {items} neighbours stay together, and chance is 200");
+            assert!(
+                (100..300).contains(&beside),
+                "{beside} of {items} neighbours stay together, and chance is 200"
+            );
         }
     }
 
@@ -128,7 +136,10 @@ mod tests {
                 order.iter().enumerate().for_each(|(place, item)| counts[place][*item] += 1);
                 orders.insert(order);
             }
-            assert!(counts.iter().flatten().all(|count| (850..1150).contains(count)), "{items}: {counts:?}");
+            assert!(
+                counts.iter().flatten().all(|count| (850..1150).contains(count)),
+                "{items}: {counts:?}"
+            );
             let all: usize = (1..=items.min(5)).product();
             assert!(orders.len() >= all, "{} orders of {items} items", orders.len());
         }

@@ -23,7 +23,8 @@ pub(crate) struct Values {
 pub(crate) fn read(path: &Utf8Path) -> Result<BTreeMap<String, Values>, ModelError> {
     let wrong = |error: &dyn std::fmt::Display| ModelError::checkpoint(path, error);
     if path.extension() == Some("safetensors") {
-        let mut store = SafetensorsStore::from_file(path.as_std_path()).map_indices_contiguous(false);
+        let mut store =
+            SafetensorsStore::from_file(path.as_std_path()).map_indices_contiguous(false);
         let tensors = store.get_all_snapshots().map_err(|error| wrong(&error))?;
         return floats(tensors).map_err(|error| wrong(&error));
     }
@@ -47,7 +48,10 @@ fn floats<'a>(
         }
         let data = tensor.to_data().map_err(|error| format!("{name} cannot be read: {error}"))?;
         let shape = data.shape.to_vec();
-        let data = data.convert::<f32>().to_vec().map_err(|error| format!("{name} cannot be read: {error:?}"))?;
+        let data = data
+            .convert::<f32>()
+            .to_vec()
+            .map_err(|error| format!("{name} cannot be read: {error:?}"))?;
         // `DataParallel` puts its own name before all others.
         let name = name.strip_prefix("module.").unwrap_or(name);
         values.insert(name.to_owned(), Values { shape, data });

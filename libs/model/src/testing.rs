@@ -80,7 +80,13 @@ impl Video for Clips {
         self.size
     }
 
-    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError> {
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
         let frame = self.size.0 * self.size.1 * 3;
         to.extend_from_slice(&self.clips[clip][first * frame..(first + len) * frame]);
         Ok(())
@@ -89,7 +95,12 @@ impl Video for Clips {
 
 /// A clip of a bright square, half as wide as the frame, on a dark ground that moves by one of `motions` (rows,
 /// columns) at every step and comes back on the other side, and which motion each step had.
-pub fn moving_square(side: usize, frames: usize, motions: &[(usize, usize)], seed: u64) -> (Vec<u8>, Vec<usize>) {
+pub fn moving_square(
+    side: usize,
+    frames: usize,
+    motions: &[(usize, usize)],
+    seed: u64,
+) -> (Vec<u8>, Vec<usize>) {
     let mut rng = rng(seed);
     let (mut y, mut x) = (rng.random_range(0..side), rng.random_range(0..side));
     let (mut bytes, mut steps) = (vec![30; frames * side * side * 3], Vec::new());
@@ -168,8 +179,16 @@ impl<'a, T: Task<Ad>> Spy<'a, T, T::Model> {
         C: Serialize + DeserializeOwned + Sync,
         <T::Model as AutodiffModule<Ad>>::InnerModule: ModuleSnapshot<Flex>,
     {
-        train::<Ad, _>(self, config, description, &Estimate::default(), run, &[FlexDevice], &mut Quiet::default())
-            .unwrap();
+        train::<Ad, _>(
+            self,
+            config,
+            description,
+            &Estimate::default(),
+            run,
+            &[FlexDevice],
+            &mut Quiet::default(),
+        )
+        .unwrap();
         self.last.lock().unwrap().clone().expect("a step was made")
     }
 }
@@ -187,7 +206,13 @@ impl<T: Task<Ad>> Task<Ad> for Spy<'_, T, T::Model> {
         self.task.batch(part, rng)
     }
 
-    fn loss(&self, model: &T::Model, batch: T::Batch, rng: &mut ChaCha8Rng, device: &FlexDevice) -> Loss<Ad, T::Aux> {
+    fn loss(
+        &self,
+        model: &T::Model,
+        batch: T::Batch,
+        rng: &mut ChaCha8Rng,
+        device: &FlexDevice,
+    ) -> Loss<Ad, T::Aux> {
         self.task.loss(model, batch, rng, device)
     }
 
@@ -220,12 +245,14 @@ pub fn fit<T: Task<Ad>>(
     lr: f64,
     mut batch: impl FnMut() -> T::Batch,
 ) -> (T::Model, Values) {
-    let mut optimizer = AdamWConfig::new().with_beta_2(0.95).with_epsilon(1e-8).with_weight_decay(0.0).init();
+    let mut optimizer =
+        AdamWConfig::new().with_beta_2(0.95).with_epsilon(1e-8).with_weight_decay(0.0).init();
     let mut last = Values::new();
     for step in 0..steps {
         let loss = task.loss(&model, batch(), &mut rng(step as u64), &FlexDevice);
         last = values(&loss);
-        let grads = GradientsParams::from_grads(crate::train::alone(|| loss.value.backward()), &model);
+        let grads =
+            GradientsParams::from_grads(crate::train::alone(|| loss.value.backward()), &model);
         model = optimizer.step(lr, model, grads);
         model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64)).unwrap();
     }
@@ -256,7 +283,10 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
 
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
             let grad = self.grads.get::<Flex, D>(param.id);
-            self.found.push((self.path.join("."), grad.map_or(0.0, |grad| grad.abs().max().into_scalar())));
+            self.found.push((
+                self.path.join("."),
+                grad.map_or(0.0, |grad| grad.abs().max().into_scalar()),
+            ));
         }
     }
     let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).value;
@@ -265,7 +295,12 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
     model.visit(&mut visitor);
     let top = visitor.found.iter().fold(0f32, |top, (_, grad)| top.max(*grad));
     assert!(top > 0.0 && top.is_finite(), "no gradient at all: {top}");
-    visitor.found.into_iter().filter(|(_, grad)| *grad <= 1e-6 * top).map(|(path, _)| path).collect()
+    visitor
+        .found
+        .into_iter()
+        .filter(|(_, grad)| *grad <= 1e-6 * top)
+        .map(|(path, _)| path)
+        .collect()
 }
 
 /// Values `[b, t, ..]` by frame, with floats as bits, so that "equal" is exact.
@@ -278,19 +313,40 @@ pub fn by_frame<const D: usize>(values: Tensor<Flex, D>, b: usize, t: usize) -> 
 pub fn frames_of<V: Copy>(values: &[V], b: usize, t: usize) -> Vec<Vec<V>> {
     let n = values.len() / (b * t);
     assert_eq!(values.len(), b * t * n);
-    (0..t).map(|frame| (0..b).flat_map(|i| values[(i * t + frame) * n..][..n].to_vec()).collect()).collect()
+    (0..t)
+        .map(|frame| (0..b).flat_map(|i| values[(i * t + frame) * n..][..n].to_vec()).collect())
+        .collect()
 }
 
 /// Asserts that the frames before `first` do not differ, by a single bit.
-pub fn assert_same_before<V: PartialEq + Debug>(first: usize, before: &[Vec<V>], after: &[Vec<V>], what: &str) {
+pub fn assert_same_before<V: PartialEq + Debug>(
+    first: usize,
+    before: &[Vec<V>],
+    after: &[Vec<V>],
+    what: &str,
+) {
     assert_eq!(before.len(), after.len(), "{what}");
-    let differing: Vec<usize> = (0..first).filter(|frame| before[*frame] != after[*frame]).collect();
-    assert!(differing.is_empty(), "{what}: frames {differing:?} differ, and {first} should be the first");
+    let differing: Vec<usize> =
+        (0..first).filter(|frame| before[*frame] != after[*frame]).collect();
+    assert!(
+        differing.is_empty(),
+        "{what}: frames {differing:?} differ, and {first} should be the first"
+    );
 }
 
 /// Asserts that frame `first` differs and that the frames before it do not, by a single bit.
-pub fn assert_differs_from<V: PartialEq + Debug>(first: usize, before: &[Vec<V>], after: &[Vec<V>], what: &str) {
+pub fn assert_differs_from<V: PartialEq + Debug>(
+    first: usize,
+    before: &[Vec<V>],
+    after: &[Vec<V>],
+    what: &str,
+) {
     assert_eq!(before.len(), after.len(), "{what}");
-    let differing: Vec<usize> = (0..before.len()).filter(|frame| before[*frame] != after[*frame]).collect();
-    assert_eq!(differing.first(), Some(&first), "{what}: frames {differing:?} differ, {first} should be the first");
+    let differing: Vec<usize> =
+        (0..before.len()).filter(|frame| before[*frame] != after[*frame]).collect();
+    assert_eq!(
+        differing.first(),
+        Some(&first),
+        "{what}: frames {differing:?} differ, {first} should be the first"
+    );
 }

@@ -18,8 +18,8 @@ use crate::frames::{FrameSize, RGB};
 use crate::host;
 use crate::kernels::Kernels;
 use crate::layers::{
-    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, apply, change_weights, fan_in, indices,
-    linear, patchify, reseed, unpatchify, usage,
+    Positions, Quantized, Quantizer, QuantizerConfig, Stack, StackConfig, apply, change_weights,
+    fan_in, indices, linear, patchify, reseed, unpatchify, usage,
 };
 use crate::train::{self, Loss, Outcome, Task, TrainConfig, Watch};
 
@@ -47,8 +47,15 @@ pub struct TokenizerConfig {
 
 impl Default for TokenizerConfig {
     fn default() -> Self {
-        let stack =
-            StackConfig { layers: 2, d: 128, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: true };
+        let stack = StackConfig {
+            layers: 2,
+            d: 128,
+            heads: 4,
+            head_dim: 0,
+            ffn_mult: 4,
+            qk_norm: false,
+            temporal: true,
+        };
         Self {
             device: "cpu".into(),
             frames: 16,
@@ -80,7 +87,9 @@ impl TokenizerConfig {
         self.quantizer.check("tokenizer", usize::from(u16::MAX))?;
         self.train.check("tokenizer")?;
         if self.frames < 2 || self.patch == 0 {
-            return Err(ModelError::Config("[tokenizer] frames must be at least 2 and patch at least 1".into()));
+            return Err(ModelError::Config(
+                "[tokenizer] frames must be at least 2 and patch at least 1".into(),
+            ));
         }
         Ok(())
     }
@@ -88,7 +97,8 @@ impl TokenizerConfig {
     /// Frames that are drawn together in training. Where no frame sees another they are drawn one by one: sixteen frames of sixteen clips say
     /// more than sixteen of one.
     pub fn span(&self) -> usize {
-        let alone = !self.encoder.temporal && !self.decoder.temporal && self.changed_pixel_weight == 1.0;
+        let alone =
+            !self.encoder.temporal && !self.decoder.temporal && self.changed_pixel_weight == 1.0;
         if alone { 1 } else { self.frames }
     }
 
@@ -127,7 +137,14 @@ pub(crate) struct Net<B: Backend> {
 
 impl<B: Kernels> Net<B> {
     /// Patch rows `[b*t*s, values]` to codes.
-    fn encode(&self, patches: Tensor<B, 2>, size: FrameSize, b: usize, t: usize, training: bool) -> Quantized<B> {
+    fn encode(
+        &self,
+        patches: Tensor<B, 2>,
+        size: FrameSize,
+        b: usize,
+        t: usize,
+        training: bool,
+    ) -> Quantized<B> {
         let grid = size.grid(b, t);
         let x = self.encoder_positions.add(apply(&self.embed, patches), grid, 0);
         self.quantizer.quantize(self.encoder.forward(x, grid), training)
@@ -163,7 +180,13 @@ where
         self.windows.part(part, self.config.windows_a_part(), self.config.train.seed)
     }
 
-    fn loss(&self, model: &Net<B>, batch: Vec<u8>, _rng: &mut ChaCha8Rng, device: &B::Device) -> Loss<B, Self::Aux> {
+    fn loss(
+        &self,
+        model: &Net<B>,
+        batch: Vec<u8>,
+        _rng: &mut ChaCha8Rng,
+        device: &B::Device,
+    ) -> Loss<B, Self::Aux> {
         let (b, t) = (self.config.windows_a_part(), self.config.span());
         let frames = self.size.to_tensor::<B>(&batch, b, t, device);
         let patches = patchify(frames, self.size.patch);
@@ -196,18 +219,25 @@ where
         step: usize,
         rng: &mut ChaCha8Rng,
     ) -> Result<Net<B>, ModelError> {
-        model.quantizer = reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng)?;
+        model.quantizer =
+            reseed(model.quantizer, projected, codes, step, self.config.train.steps, rng)?;
         Ok(model)
     }
 }
 
 /// Weights `[rows, values]` with mean 1: `weight` to 1 for values that changed since the frame before.
-fn changed_weight<B: Backend>(patches: Tensor<B, 2>, b: usize, t: usize, weight: f64) -> Tensor<B, 2> {
+fn changed_weight<B: Backend>(
+    patches: Tensor<B, 2>,
+    b: usize,
+    t: usize,
+    weight: f64,
+) -> Tensor<B, 2> {
     let [rows, values] = patches.dims();
     let by_frame = patches.detach().reshape([b, t, rows / (b * t) * values]);
     let change = by_frame.clone().narrow(1, 1, t - 1) - by_frame.clone().narrow(1, 0, t - 1);
     let first = by_frame.narrow(1, 0, 1).zeros_like();
-    let weights = change_weights(Tensor::cat(vec![first, change], 1), weight).reshape([rows, values]);
+    let weights =
+        change_weights(Tensor::cat(vec![first, change], 1), weight).reshape([rows, values]);
     weights.clone() / weights.mean().unsqueeze()
 }
 
@@ -230,7 +260,15 @@ pub fn train_tokenizer(
     let description = Description { config: config.clone(), size };
     let cost = estimate_tokenizer(config, video.size())?;
     on_devices!(device, |B, devices| {
-        train::train::<burn::backend::Autodiff<B>, _>(&task, &config.train, &description, &cost, run, &devices, watch)
+        train::train::<burn::backend::Autodiff<B>, _>(
+            &task,
+            &config.train,
+            &description,
+            &cost,
+            run,
+            &devices,
+            watch,
+        )
     })
 }
 
@@ -250,7 +288,10 @@ struct Loaded<B: Backend> {
 
 impl<B: Kernels> Coder for Loaded<B> {
     fn encode(&self, frames: &[u8], b: usize) -> Result<Vec<u16>, ModelError> {
-        let patches = patchify(self.size.to_tensor::<B>(frames, b, self.frames, &self.device), self.size.patch);
+        let patches = patchify(
+            self.size.to_tensor::<B>(frames, b, self.frames, &self.device),
+            self.size.patch,
+        );
         let codes = self.net.encode(patches, self.size, b, self.frames, false).codes;
         host::codes(codes)
     }
@@ -330,12 +371,19 @@ impl Tokenizer {
         let width = self.code_width;
         let byte = |value: &f32| ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8;
         let codes: Vec<u8> = self.coder.codebook(self.codes)?.iter().map(byte).collect();
-        Ok(tokens.iter().flat_map(|token| &codes[usize::from(*token) * width..][..width]).copied().collect())
+        Ok(tokens
+            .iter()
+            .flat_map(|token| &codes[usize::from(*token) * width..][..width])
+            .copied()
+            .collect())
     }
 
     fn check_tokens(&self, tokens: &[u16]) -> Result<(), ModelError> {
         match tokens.iter().find(|token| usize::from(**token) >= self.codes) {
-            Some(token) => Err(ModelError::Data(format!("token {token} is not below the codebook's {}", self.codes))),
+            Some(token) => Err(ModelError::Data(format!(
+                "token {token} is not below the codebook's {}",
+                self.codes
+            ))),
             None => Ok(()),
         }
     }

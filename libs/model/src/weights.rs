@@ -9,7 +9,8 @@ use std::io::{self, Read as _};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::{
-    BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore as _, PyTorchToBurnAdapter, SafetensorsStore, TensorSnapshot,
+    BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore as _, PyTorchToBurnAdapter, SafetensorsStore,
+    TensorSnapshot,
 };
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor};
@@ -62,13 +63,17 @@ pub fn write<B: Backend, M: Module<B>>(
 /// Reads a model's weights.
 pub fn read<B: Backend, M: Module<B>>(path: &Utf8Path, model: &mut M) -> Result<(), ModelError> {
     let wrong = |what: String| ModelError::checkpoint(path, what);
-    let mut store = SafetensorsStore::from_file(path.as_std_path()).with_from_adapter(PyTorchToBurnAdapter);
+    let mut store =
+        SafetensorsStore::from_file(path.as_std_path()).with_from_adapter(PyTorchToBurnAdapter);
     let found = store.get_all_snapshots().map_err(|error| wrong(error.to_string()))?;
     let mut expected = Shapes::default();
     model.visit(&mut expected);
     let faults = faults(&expected.found, found);
     if !faults.is_empty() {
-        return Err(wrong(format!("these are not the weights of this model: {}", faults.join("; "))));
+        return Err(wrong(format!(
+            "these are not the weights of this model: {}",
+            faults.join("; ")
+        )));
     }
     model.load_from(&mut store).map(drop).map_err(|error| wrong(error.to_string()))
 }
@@ -89,8 +94,10 @@ pub fn import<B: Backend, M: Module<B>, C: Serialize + DeserializeOwned>(
             ));
         }
         // By way of the type, so that a key that was not there yet has its default.
-        let theirs = serde_json::from_value::<C>(theirs).map(|theirs| serde_json::to_value(theirs).expect("as above"));
-        let theirs = theirs.map_err(|error| ModelError::checkpoint(path, format!("its description: {error}")))?;
+        let theirs = serde_json::from_value::<C>(theirs)
+            .map(|theirs| serde_json::to_value(theirs).expect("as above"));
+        let theirs = theirs
+            .map_err(|error| ModelError::checkpoint(path, format!("its description: {error}")))?;
         let mut differences = Vec::new();
         compare("", &theirs, &ours, &mut differences);
         if !differences.is_empty() {
@@ -115,13 +122,15 @@ pub fn not_finite<B: Backend, M: Module<B>>(model: &M) -> Vec<String> {
 /// What the file says of its model.
 pub fn description<C: DeserializeOwned>(path: &Utf8Path) -> Result<Option<C>, ModelError> {
     let Some(card) = card(path)? else { return Ok(None) };
-    let card: Card<C> = serde_json::from_value(card).map_err(|error| ModelError::checkpoint(path, error))?;
+    let card: Card<C> =
+        serde_json::from_value(card).map_err(|error| ModelError::checkpoint(path, error))?;
     Ok(Some(card.description))
 }
 
 fn card(path: &Utf8Path) -> Result<Option<Value>, ModelError> {
     let header = header(path).map_err(ModelError::io(path))?;
-    let Some(card) = header.get("__metadata__").and_then(|metadata| metadata.get(KEY)?.as_str()) else {
+    let Some(card) = header.get("__metadata__").and_then(|metadata| metadata.get(KEY)?.as_str())
+    else {
         return Ok(None);
     };
     serde_json::from_str(card).map(Some).map_err(|error| ModelError::checkpoint(path, error))
@@ -193,7 +202,10 @@ impl<B: Backend> ModuleVisitor<B> for Shapes {
 }
 
 /// What is wrong with the tensors found in a file.
-fn faults(expected: &BTreeMap<String, Vec<usize>>, found: &BTreeMap<String, TensorSnapshot>) -> Vec<String> {
+fn faults(
+    expected: &BTreeMap<String, Vec<usize>>,
+    found: &BTreeMap<String, TensorSnapshot>,
+) -> Vec<String> {
     let missing: Vec<_> = expected.keys().filter(|name| !found.contains_key(*name)).collect();
     let extra: Vec<_> = found.keys().filter(|name| !expected.contains_key(*name)).collect();
     let mut faults = Vec::new();
@@ -205,7 +217,11 @@ fn faults(expected: &BTreeMap<String, Vec<usize>>, found: &BTreeMap<String, Tens
     for (name, shape) in expected {
         let Some(there) = found.get(name) else { continue };
         if there.shape.as_slice() != shape || there.dtype != DType::F32 {
-            faults.push(format!("{name} is {:?} {:?} and must be F32 {shape:?}", there.dtype, there.shape.as_slice()));
+            faults.push(format!(
+                "{name} is {:?} {:?} and must be F32 {shape:?}",
+                there.dtype,
+                there.shape.as_slice()
+            ));
         }
     }
     if faults.len() > 6 {

@@ -7,10 +7,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder, LamEncoder, LamPool,
-    LamReader, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig, QuantizerKind, SamplerConfig,
-    SourceError, StackConfig, StepReport, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video,
-    Watch, train_dynamics, train_lam, train_tokenizer,
+    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder,
+    LamEncoder, LamPool, LamReader, LamTarget, ModelError, OptimizerKind, Precision,
+    QuantizerConfig, QuantizerKind, SamplerConfig, SourceError, StackConfig, StepReport,
+    TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video, Watch,
+    train_dynamics, train_lam, train_tokenizer,
 };
 
 const SIDE: usize = 16;
@@ -22,12 +23,14 @@ struct Squares;
 
 impl Squares {
     fn frame(clip: usize, t: usize) -> impl Iterator<Item = u8> {
-        let (left, top) = ((clip * 5 + t * (1 + clip % 3)) % (SIDE - 4), (clip * 3 + t) % (SIDE - 4));
+        let (left, top) =
+            ((clip * 5 + t * (1 + clip % 3)) % (SIDE - 4), (clip * 3 + t) % (SIDE - 4));
         (0..PIXELS).map(move |value| {
             let (x, y, channel) = (value / 3 % SIDE, value / 3 / SIDE, value % 3);
             let inside = (left..left + 4).contains(&x) && (top..top + 4).contains(&y);
             let shade = (clip * 37 + x * 5 + y * 3 + channel * 40) % 120;
-            u8::try_from(if inside { 130 + (channel * 50 + clip * 20) % 120 } else { shade }).unwrap_or(u8::MAX)
+            u8::try_from(if inside { 130 + (channel * 50 + clip * 20) % 120 } else { shade })
+                .unwrap_or(u8::MAX)
         })
     }
 }
@@ -45,7 +48,13 @@ impl Video for Squares {
         (SIDE, SIDE)
     }
 
-    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError> {
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
         to.extend((first..first + len).flat_map(|t| Self::frame(clip, t)));
         Ok(())
     }
@@ -65,11 +74,19 @@ impl Watch for Log {
 }
 
 fn device() -> Device {
-    std::env::var("GENIE_DEVICE").map_or(Device::Cpu, |name| name.parse().unwrap_or_else(|error| panic!("{error}")))
+    std::env::var("GENIE_DEVICE")
+        .map_or(Device::Cpu, |name| name.parse().unwrap_or_else(|error| panic!("{error}")))
 }
 
-const STACK: StackConfig =
-    StackConfig { layers: 2, d: 32, heads: 2, head_dim: 0, ffn_mult: 4, qk_norm: false, temporal: true };
+const STACK: StackConfig = StackConfig {
+    layers: 2,
+    d: 32,
+    heads: 2,
+    head_dim: 0,
+    ffn_mult: 4,
+    qk_norm: false,
+    temporal: true,
+};
 
 fn train(optimizer: OptimizerKind, precision: Precision) -> TrainConfig {
     TrainConfig {
@@ -103,7 +120,8 @@ fn same_steps(
     let root = Utf8PathBuf::try_from(scratch.path().to_owned()).expect("a path in UTF-8");
     let run = |name: &str, config: &TrainConfig, device: &Device| {
         let mut log = Log::default();
-        model(config, &root.join(name), device, &mut log).unwrap_or_else(|error| panic!("{what} on {device}: {error}"));
+        model(config, &root.join(name), device, &mut log)
+            .unwrap_or_else(|error| panic!("{what} on {device}: {error}"));
         log.0
     };
     run("first", config, &Device::Cpu);
@@ -117,9 +135,16 @@ fn same_steps(
             "{what} step {}: loss {:.6}, apart {loss:.1e}; norm {:.6}, apart {norm:.1e}",
             cpu.step, cpu.loss, cpu.grad_norm
         );
-        assert!(loss <= tolerance && norm <= 3.0 * tolerance, "{what}, step {}: {cpu:?}\n{other:?}", cpu.step);
+        assert!(
+            loss <= tolerance && norm <= 3.0 * tolerance,
+            "{what}, step {}: {cpu:?}\n{other:?}",
+            cpu.step
+        );
         for ((name, cpu), (_, other)) in cpu.metrics.iter().zip(&other.metrics) {
-            assert!((cpu - other).abs() <= 10.0 * tolerance * cpu.abs().max(1.0), "{what}: {name} {cpu} {other}");
+            assert!(
+                (cpu - other).abs() <= 10.0 * tolerance * cpu.abs().max(1.0),
+                "{what}: {name} {cpu} {other}"
+            );
         }
     }
     (scratch, root.join("cpu"))
@@ -148,28 +173,43 @@ fn tokenizer(quantizer: QuantizerConfig, train: TrainConfig) -> TokenizerConfig 
 }
 
 fn fsq() -> QuantizerConfig {
-    QuantizerConfig { kind: QuantizerKind::Fsq, levels: vec![4, 4, 4], ..QuantizerConfig::default() }
+    QuantizerConfig {
+        kind: QuantizerKind::Fsq,
+        levels: vec![4, 4, 4],
+        ..QuantizerConfig::default()
+    }
 }
 
 /// Catches: an operation that a device lacks or computes otherwise, in training, encoding and decoding; integers read back as wide as the CPU's; a checkpoint
 /// that one device writes and the other cannot read.
 #[test]
 fn tokenizers() {
-    let vq = QuantizerConfig { kind: QuantizerKind::Vq, codes: 32, latent: 8, ..QuantizerConfig::default() };
-    for (what, quantizer, optimizer) in [("fsq", fsq(), OptimizerKind::Muon), ("vq", vq, OptimizerKind::AdamW)] {
+    let vq = QuantizerConfig {
+        kind: QuantizerKind::Vq,
+        codes: 32,
+        latent: 8,
+        ..QuantizerConfig::default()
+    };
+    for (what, quantizer, optimizer) in
+        [("fsq", fsq(), OptimizerKind::Muon), ("vq", vq, OptimizerKind::AdamW)]
+    {
         let config = tokenizer(quantizer, train(optimizer, Precision::F32));
         let (_scratch, run) = same_steps(what, &config.train, 0.01, |train, run, device, log| {
             let config = TokenizerConfig { train: train.clone(), ..config.clone() };
             train_tokenizer(&config, &Squares, run, device, log).map(drop)
         });
-        let [cpu, other] = [Device::Cpu, device()].map(|device| Tokenizer::load(&run, &device).expect("it loads"));
+        let [cpu, other] =
+            [Device::Cpu, device()].map(|device| Tokenizer::load(&run, &device).expect("it loads"));
         let frames = frames(4, FRAMES);
-        let (tokens, others) = (cpu.encode(&frames).expect("encodes"), other.encode(&frames).expect("encodes"));
+        let (tokens, others) =
+            (cpu.encode(&frames).expect("encodes"), other.encode(&frames).expect("encodes"));
         let same = agreement(&tokens, &others);
         eprintln!("{what}: {same} of the tokens are the same");
         assert!(same >= 0.97, "{what}: {same}");
-        let (pixels, others) =
-            (cpu.decode(&tokens, FRAMES).expect("decodes"), other.decode(&tokens, FRAMES).expect("decodes"));
+        let (pixels, others) = (
+            cpu.decode(&tokens, FRAMES).expect("decodes"),
+            other.decode(&tokens, FRAMES).expect("decodes"),
+        );
         let far = pixels.iter().zip(&others).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(far <= Some(3), "{what}: pixels differ by {far:?}");
     }
@@ -187,7 +227,12 @@ fn latent_actions() {
         changed_pixel_weight: 1.0,
         encoder: STACK,
         decoder: STACK,
-        quantizer: QuantizerConfig { kind: QuantizerKind::Vq, codes: 6, latent: 8, ..QuantizerConfig::default() },
+        quantizer: QuantizerConfig {
+            kind: QuantizerKind::Vq,
+            codes: 6,
+            latent: 8,
+            ..QuantizerConfig::default()
+        },
         ..LamConfig::default()
     };
     let demo = LamConfig {
@@ -199,9 +244,17 @@ fn latent_actions() {
     for (what, config) in [("paper", paper), ("convolution", demo)] {
         let trained = train(OptimizerKind::AdamW, Precision::F32);
         let (_scratch, run) = same_steps(what, &trained, 0.01, |train, run, device, log| {
-            train_lam(&LamConfig { train: train.clone(), ..config.clone() }, &Squares, run, device, log).map(drop)
+            train_lam(
+                &LamConfig { train: train.clone(), ..config.clone() },
+                &Squares,
+                run,
+                device,
+                log,
+            )
+            .map(drop)
         });
-        let [cpu, other] = [Device::Cpu, device()].map(|device| Lam::load(&run, &device).expect("it loads"));
+        let [cpu, other] =
+            [Device::Cpu, device()].map(|device| Lam::load(&run, &device).expect("it loads"));
         let frames = frames(8, FRAMES);
         let [cpu, other] = [cpu, other].map(|lam| lam.actions(&frames, FRAMES).expect("labels"));
         assert!(agreement(&cpu, &other) >= 0.9, "{what}: {cpu:?} {other:?}");
@@ -211,15 +264,19 @@ fn latent_actions() {
 fn windows() -> TokenWindows {
     let (positions, columns, n) = (16, 4, 16);
     // A token that moves along, and what it leaves.
-    let token = |window: usize, t: usize, place: usize| match (window * 5 + t * (1 + window % 2)) % positions {
+    let token = |window: usize, t: usize, place: usize| match (window * 5 + t * (1 + window % 2))
+        % positions
+    {
         at if at == place => 7,
         _ => u16::try_from((window + place) % 3).unwrap_or_default(),
     };
-    let all =
-        (0..n).flat_map(|window| (0..FRAMES).flat_map(move |t| (0..positions).map(move |place| (window, t, place))));
+    let all = (0..n).flat_map(|window| {
+        (0..FRAMES).flat_map(move |t| (0..positions).map(move |place| (window, t, place)))
+    });
     let tokens = all.map(|(window, t, place)| token(window, t, place)).collect();
-    let actions =
-        (0..n * (FRAMES - 1)).map(|entry| u8::try_from(entry / (FRAMES - 1) % 2).unwrap_or_default()).collect();
+    let actions = (0..n * (FRAMES - 1))
+        .map(|entry| u8::try_from(entry / (FRAMES - 1) % 2).unwrap_or_default())
+        .collect();
     TokenWindows { frames: FRAMES, positions, columns, tokens, actions }
 }
 
@@ -239,16 +296,23 @@ fn dynamics() {
     ];
     let data = windows();
     for (what, config, tolerance) in forms {
-        let (_scratch, run) = same_steps(what, &config.train, tolerance, |train, run, device, log| {
-            let config = DynamicsConfig { train: train.clone(), ..config.clone() };
-            train_dynamics(&config, &data, 8, 2, run, device, log).map(drop)
-        });
-        let sampler =
-            SamplerConfig { steps: 3, temperature: 0.0, order: UnmaskOrder::Greedy, ..SamplerConfig::default() };
+        let (_scratch, run) =
+            same_steps(what, &config.train, tolerance, |train, run, device, log| {
+                let config = DynamicsConfig { train: train.clone(), ..config.clone() };
+                train_dynamics(&config, &data, 8, 2, run, device, log).map(drop)
+            });
+        let sampler = SamplerConfig {
+            steps: 3,
+            temperature: 0.0,
+            order: UnmaskOrder::Greedy,
+            ..SamplerConfig::default()
+        };
         let (window, b) = (FRAMES * data.positions, 3);
-        let prompt: Vec<u16> = (0..b).flat_map(|i| data.tokens[i * window..][..data.positions].to_vec()).collect();
+        let prompt: Vec<u16> =
+            (0..b).flat_map(|i| data.tokens[i * window..][..data.positions].to_vec()).collect();
         // Beyond the model's window, so that the cache is filled anew.
-        let actions: Vec<u8> = (0..b * (FRAMES + 1)).map(|entry| u8::from(entry % 3 == 0)).collect();
+        let actions: Vec<u8> =
+            (0..b * (FRAMES + 1)).map(|entry| u8::from(entry % 3 == 0)).collect();
         let [cpu, other] = [Device::Cpu, device()].map(|device| {
             let model = Dynamics::load(&run, &device).expect("it loads");
             model.rollout(&prompt, &actions, b, &sampler, 1).expect("goes on")
@@ -264,11 +328,15 @@ fn dynamics() {
 fn features_of_clips() {
     let (clips, t) = (3, ClipEncoder::FEWEST_FRAMES + 3);
     let frames = frames(clips, t);
-    let [cpu, other] = [Device::Cpu, device()]
-        .map(|device| ClipEncoder::new(&device).features(&frames, t, (SIDE, SIDE)).expect("it has features"));
+    let [cpu, other] = [Device::Cpu, device()].map(|device| {
+        ClipEncoder::new(&device).features(&frames, t, (SIDE, SIDE)).expect("it has features")
+    });
     assert_eq!(cpu.len(), clips * ClipEncoder::FEATURES);
-    let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0_f32, |most, value| most.max(value.abs()));
-    let off = largest(&mut cpu.iter().zip(&other).map(|(a, b)| a - b)) / largest(&mut cpu.iter().copied());
+    let largest = |values: &mut dyn Iterator<Item = f32>| {
+        values.fold(0.0_f32, |most, value| most.max(value.abs()))
+    };
+    let off = largest(&mut cpu.iter().zip(&other).map(|(a, b)| a - b))
+        / largest(&mut cpu.iter().copied());
     eprintln!("features are off by {off:.1e} of the largest");
     assert!(off < 0.01, "{off}");
 }

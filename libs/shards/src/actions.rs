@@ -46,7 +46,12 @@ pub(crate) struct ActionRow {
 ///
 /// # Errors
 /// When there are no windows, a window's lists differ in length, or the file cannot be written.
-pub fn write_actions(dir: &Utf8Path, lam: &str, name: &str, windows: &[ActionWindow]) -> Result<Entry> {
+pub fn write_actions(
+    dir: &Utf8Path,
+    lam: &str,
+    name: &str,
+    windows: &[ActionWindow],
+) -> Result<Entry> {
     let row = |window: &ActionWindow| ActionRow { window: window.clone(), lam: lam.to_owned() };
     table::write(dir, name, &windows.iter().map(row).collect::<Vec<_>>())
 }
@@ -81,7 +86,8 @@ impl Row for ActionRow {
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
         let windows = || rows.iter().map(|row| &row.window);
         for window in windows() {
-            let (count, given) = (window.codes.len(), [("truth", &window.truth), ("effects", &window.effects)]);
+            let (count, given) =
+                (window.codes.len(), [("truth", &window.truth), ("effects", &window.effects)]);
             for (field, list) in given {
                 if let Some(list) = list.as_ref().filter(|list| list.len() != count) {
                     let problem = format!("{} entries beside {count} codes", list.len());
@@ -94,11 +100,23 @@ impl Row for ActionRow {
         Ok(vec![
             ("clip_id", strings(windows().map(|window| window.clip_id.as_str()).collect()), false),
             ("split", strings(windows().map(|window| window.split.as_str()).collect()), false),
-            ("first_frame", Arc::new(UInt32Array::from_iter_values(windows().map(|window| window.first_frame))), false),
+            (
+                "first_frame",
+                Arc::new(UInt32Array::from_iter_values(windows().map(|window| window.first_frame))),
+                false,
+            ),
             ("lam", strings(rows.iter().map(|row| row.lam.as_str()).collect()), false),
-            ("codes", lists::<UInt8Type>(windows().map(|window| Some(window.codes.as_slice()))), false),
+            (
+                "codes",
+                lists::<UInt8Type>(windows().map(|window| Some(window.codes.as_slice()))),
+                false,
+            ),
             ("truth", lists::<UInt8Type>(windows().map(|window| window.truth.as_deref())), true),
-            ("effects", lists::<UInt8Type>(windows().map(|window| window.effects.as_deref())), true),
+            (
+                "effects",
+                lists::<UInt8Type>(windows().map(|window| window.effects.as_deref())),
+                true,
+            ),
             ("window_blake3", Arc::new(StringArray::from(hashes)), false),
         ])
     }
@@ -123,7 +141,12 @@ impl Row for ActionRow {
             };
             if hash(&window) != hashes.value(i) {
                 let clip_id = window.clip_id;
-                return Err(Error::Hash { path: path.to_owned(), row: first_row + i, clip_id, what: "action window" });
+                return Err(Error::Hash {
+                    path: path.to_owned(),
+                    row: first_row + i,
+                    clip_id,
+                    what: "action window",
+                });
             }
             Ok(Self { window, lam: lam.value(i).to_owned() })
         };

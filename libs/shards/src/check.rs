@@ -49,7 +49,10 @@ mod tests {
         let clips = ["a", "b", "c"].map(|source| testing::clip(source, 0, 5));
         let published = testing::publish(&root, "one", &clips);
         let (ids, problems) = check_shard(&root, &published.entry);
-        assert_eq!((ids, problems.len()), (clips.iter().map(|clip| clip.clip_id.clone()).collect(), 0));
+        assert_eq!(
+            (ids, problems.len()),
+            (clips.iter().map(|clip| clip.clip_id.clone()).collect(), 0)
+        );
 
         // Noise does not compress: the second clip's frames lie in the file as they are.
         let mut bytes = fs::read(&published.path).unwrap();
@@ -59,7 +62,9 @@ mod tests {
         fs::write(&published.path, bytes).unwrap();
         let problems = check_shard(&root, &published.entry).1;
         assert_eq!(problems.len(), 2, "the file, and the clip: {problems:?}");
-        assert!(matches!(&problems[1], Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id));
+        assert!(
+            matches!(&problems[1], Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id)
+        );
 
         fs::remove_file(&published.path).unwrap();
         assert!(!check_shard(&root, &published.entry).1.is_empty());

@@ -8,7 +8,19 @@ use std::ops::Deref;
 use crate::{Frames, Scores, error::Error};
 
 /// Which side of the train/held-out divide a source is on. Decided once, at ingest, by source content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     #[default]
@@ -96,7 +108,9 @@ impl ClipMeta {
     /// What a row must hold to be readable later.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let count = self.frame_count();
-        let fail = |field, problem: String| Err(Error::Clip { clip_id: self.clip_id.clone(), field, problem });
+        let fail = |field, problem: String| {
+            Err(Error::Clip { clip_id: self.clip_id.clone(), field, problem })
+        };
         if self.clip_id.is_empty() {
             return fail("clip_id", "is empty".to_owned());
         }
@@ -140,13 +154,16 @@ impl Clip {
     /// Whether the row is whole and its frames are the ones it speaks of.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.meta.check()?;
-        let (t, height, width) = (self.meta.frame_count(), self.meta.height as usize, self.meta.width as usize);
+        let (t, height, width) =
+            (self.meta.frame_count(), self.meta.height as usize, self.meta.width as usize);
         let frames = &self.frames;
         if (frames.t, frames.height, frames.width) == (t, height, width) {
             return Ok(());
         }
-        let problem =
-            format!("{}×{}×{} frames for a row of {t}×{height}×{width}", frames.t, frames.height, frames.width);
+        let problem = format!(
+            "{}×{}×{} frames for a row of {t}×{height}×{width}",
+            frames.t, frames.height, frames.width
+        );
         Err(Error::Clip { clip_id: self.clip_id.clone(), field: "frames", problem })
     }
 }

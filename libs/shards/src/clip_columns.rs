@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder, UInt32Array},
+    array::{
+        Array, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder,
+        UInt32Array,
+    },
     datatypes::{Int64Type, UInt8Type},
 };
 
@@ -18,10 +21,12 @@ use crate::{
 /// Columns of clips, in the order of the schema.
 pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
     let strings = |get: fn(&ClipMeta) -> &str| {
-        Arc::new(StringArray::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
+        Arc::new(StringArray::from_iter_values(clips.iter().map(|clip| get(clip))))
+            as Arc<dyn Array>
     };
     let u32s = |get: fn(&ClipMeta) -> u32| {
-        Arc::new(UInt32Array::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
+        Arc::new(UInt32Array::from_iter_values(clips.iter().map(|clip| get(clip))))
+            as Arc<dyn Array>
     };
     let i32s = |get: fn(&ClipMeta) -> i32| {
         Arc::new(Int32Array::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
@@ -29,7 +34,9 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
     let i64s = |get: fn(&ClipMeta) -> i64| {
         Arc::new(Int64Array::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
     };
-    let bytes = |get: fn(&ClipMeta) -> Option<&[u8]>| lists::<UInt8Type>(clips.iter().map(|clip| get(clip)));
+    let bytes = |get: fn(&ClipMeta) -> Option<&[u8]>| {
+        lists::<UInt8Type>(clips.iter().map(|clip| get(clip)))
+    };
     let pts = lists::<Int64Type>(clips.iter().map(|clip| Some(clip.frame_pts.as_slice())));
     let mut columns: NamedColumns = vec![
         ("clip_id", strings(|clip| &clip.clip_id), false),
@@ -66,14 +73,16 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
     let u32s = |field| columns.required::<UInt32Array>(field);
     let i32s = |field| columns.required::<Int32Array>(field);
     let i64s = |field| columns.required::<Int64Array>(field);
-    let (clip_id, source_id, source_path) = (string("clip_id")?, string("source_id")?, string("source_path")?);
+    let (clip_id, source_id, source_path) =
+        (string("clip_id")?, string("source_id")?, string("source_path")?);
     let splits = columns.splits()?;
     let (stream, start_pts, end_pts) = (u32s("stream")?, i64s("start_pts")?, i64s("end_pts")?);
     let (numerator, denominator) = (i32s("time_base_num")?, i32s("time_base_den")?);
     let frame_pts = columns.required_lists::<Int64Type>("frame_pts")?;
     let fps = columns.required::<Float64Array>("fps")?;
     let (width, height) = (u32s("width")?, u32s("height")?);
-    let (matrix, range, transfer) = (string("color_matrix")?, string("color_range")?, string("color_transfer")?);
+    let (matrix, range, transfer) =
+        (string("color_matrix")?, string("color_range")?, string("color_transfer")?);
     let (rotation, corrupt_frames) = (i32s("rotation")?, u32s("corrupt_frames")?);
     let mut actions = columns.lists::<UInt8Type>("actions")?.into_iter();
     let mut action_names = columns.string_lists("action_names")?.into_iter();

@@ -81,8 +81,9 @@ impl Row for ClipRow {
         };
         columns.push(("has_actions", flags(&has_actions), false));
         columns.push(("kept", flags(&|row| Some(row.kept)), false));
-        let texts =
-            |get: fn(&Self) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>;
+        let texts = |get: fn(&Self) -> Option<&str>| {
+            Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>
+        };
         columns.push(("reason", texts(|row| row.reason.as_deref()), true));
         columns.push(("duplicate_of", texts(|row| row.duplicate_of.as_deref()), true));
         Ok(columns)
@@ -92,7 +93,8 @@ impl Row for ClipRow {
         let kept = columns.required::<BooleanArray>("kept")?;
         let text = |field| columns.optional::<StringArray>(field);
         let (reason, duplicate_of) = (text("reason")?, text("duplicate_of")?);
-        let owned = |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
+        let owned =
+            |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
         let metas = clip_columns::read(columns)?.into_iter().enumerate();
         let row = |(i, meta)| Self {
             meta,

@@ -39,7 +39,9 @@ const LEVEL: i32 = 3;
 pub enum CodecError {
     #[error("{bytes} bytes cannot be {t} frames of {height}×{width}×3")]
     Shape { t: usize, height: usize, width: usize, bytes: usize },
-    #[error("{t} frames of {height}×{width}: no frames, or more than {MAX_BYTES} bytes of them; cut shorter clips")]
+    #[error(
+        "{t} frames of {height}×{width}: no frames, or more than {MAX_BYTES} bytes of them; cut shorter clips"
+    )]
     Size { t: usize, height: usize, width: usize },
     #[error("the payload is not `{NAME}`")]
     Magic,
@@ -73,10 +75,14 @@ pub fn encode(frames: &Frames) -> Result<Vec<u8>, CodecError> {
     let frame_bytes = bounded_frame_bytes(shape)?;
     let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
     compressor.include_contentsize(true)?;
-    let chunks: Vec<Vec<u8>> =
-        frames.data.chunks(CHUNK_FRAMES * frame_bytes).map(|raw| compressor.compress(raw)).collect::<Result<_, _>>()?;
+    let chunks: Vec<Vec<u8>> = frames
+        .data
+        .chunks(CHUNK_FRAMES * frame_bytes)
+        .map(|raw| compressor.compress(raw))
+        .collect::<Result<_, _>>()?;
 
-    let mut payload = Vec::with_capacity(HEAD + chunks.iter().map(|chunk| 4 + chunk.len()).sum::<usize>());
+    let mut payload =
+        Vec::with_capacity(HEAD + chunks.iter().map(|chunk| 4 + chunk.len()).sum::<usize>());
     payload.extend_from_slice(MAGIC);
     payload.extend_from_slice(&VERSION.to_le_bytes());
     payload.extend_from_slice(&to_u16(CHUNK_FRAMES).to_le_bytes());
@@ -103,7 +109,8 @@ pub fn shape(payload: &[u8]) -> Result<Shape, CodecError> {
     if version != VERSION || usize::from(u16::from_le_bytes([head[10], head[11]])) != CHUNK_FRAMES {
         return Err(CodecError::Version(version));
     }
-    let shape = Shape { t: read_u32(head, 12), height: read_u32(head, 16), width: read_u32(head, 20) };
+    let shape =
+        Shape { t: read_u32(head, 12), height: read_u32(head, 16), width: read_u32(head, 20) };
     bounded_frame_bytes(shape)?;
     Ok(shape)
 }
@@ -131,7 +138,9 @@ pub fn decode_range(payload: &[u8], first: usize, len: usize) -> Result<Frames, 
     let mut data = vec![0; len * frame_bytes];
     let mut scratch = Vec::new();
     let mut rest = data.as_mut_slice();
-    for (number, &chunk) in chunks.iter().enumerate().take(end.div_ceil(CHUNK_FRAMES)).skip(first / CHUNK_FRAMES) {
+    for (number, &chunk) in
+        chunks.iter().enumerate().take(end.div_ceil(CHUNK_FRAMES)).skip(first / CHUNK_FRAMES)
+    {
         let start = number * CHUNK_FRAMES;
         let stop = shape.t.min(start + CHUNK_FRAMES);
         let (from, to) = (first.max(start), end.min(stop));
@@ -143,7 +152,9 @@ pub fn decode_range(payload: &[u8], first: usize, len: usize) -> Result<Frames, 
         } else {
             scratch.resize(raw_bytes, 0);
             decompress(&mut decompressor, chunk, &mut scratch, number)?;
-            wanted.copy_from_slice(&scratch[(from - start) * frame_bytes..(to - start) * frame_bytes]);
+            wanted.copy_from_slice(
+                &scratch[(from - start) * frame_bytes..(to - start) * frame_bytes],
+            );
         }
     }
     Ok(Frames { t: len, height: shape.height, width: shape.width, data })

@@ -30,8 +30,11 @@ pub fn collect(files: Vec<Utf8PathBuf>, age: Duration, dry_run: bool) -> Result<
     for path in files {
         let found = fs::metadata(&path).map_err(Error::io(&path, "look at"))?;
         // A time in the future is a clock that was set: young.
-        let lain =
-            found.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default();
+        let lain = found
+            .modified()
+            .ok()
+            .and_then(|time| SystemTime::now().duration_since(time).ok())
+            .unwrap_or_default();
         if lain < age {
             collected.young += 1;
             continue;

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, RecordBatch, StringArray,
+};
 use camino::Utf8Path;
 
 use crate::{
@@ -14,7 +16,9 @@ use crate::{
 };
 
 /// A column of lists of numbers, null where there is none.
-pub(crate) fn lists<'a, T: ArrowPrimitiveType>(lists: impl Iterator<Item = Option<&'a [T::Native]>>) -> ArrayRef
+pub(crate) fn lists<'a, T: ArrowPrimitiveType>(
+    lists: impl Iterator<Item = Option<&'a [T::Native]>>,
+) -> ArrayRef
 where
     T::Native: 'a,
 {
@@ -40,7 +44,10 @@ impl<'a> Columns<'a> {
 
     /// A column that may hold nulls.
     pub(crate) fn optional<T: Array + 'static>(&self, field: &str) -> Result<&'a T> {
-        let column = self.batch.column_by_name(field).ok_or_else(|| self.error(field, "is missing".to_owned()))?;
+        let column = self
+            .batch
+            .column_by_name(field)
+            .ok_or_else(|| self.error(field, "is missing".to_owned()))?;
         let typed = column.as_any().downcast_ref::<T>();
         typed.ok_or_else(|| self.error(field, format!("has type {}", column.data_type())))
     }
@@ -58,26 +65,36 @@ impl<'a> Columns<'a> {
     pub(crate) fn splits(&self) -> Result<Vec<Split>> {
         let parse = |name: Option<&str>| {
             let name = name.unwrap_or_default();
-            Split::parse(name).ok_or_else(|| self.error("split", format!("`{name}` is neither train nor held_out")))
+            Split::parse(name).ok_or_else(|| {
+                self.error("split", format!("`{name}` is neither train nor held_out"))
+            })
         };
         self.required::<StringArray>("split")?.iter().map(parse).collect()
     }
 
     /// Lists of numbers, null where there is none.
-    pub(crate) fn lists<T: ArrowPrimitiveType>(&self, field: &str) -> Result<Vec<Option<Vec<T::Native>>>> {
+    pub(crate) fn lists<T: ArrowPrimitiveType>(
+        &self,
+        field: &str,
+    ) -> Result<Vec<Option<Vec<T::Native>>>> {
         let list = |values: Option<ArrayRef>| {
             let Some(values) = values else {
                 return Ok(None);
             };
             let numbers = values.as_primitive_opt::<T>();
-            let numbers = numbers.ok_or_else(|| self.error(field, format!("holds lists of {}", values.data_type())))?;
+            let numbers = numbers.ok_or_else(|| {
+                self.error(field, format!("holds lists of {}", values.data_type()))
+            })?;
             Ok(Some(numbers.values().to_vec()))
         };
         self.optional::<ListArray>(field)?.iter().map(list).collect()
     }
 
     /// Lists of numbers in a column without nulls.
-    pub(crate) fn required_lists<T: ArrowPrimitiveType>(&self, field: &str) -> Result<Vec<Vec<T::Native>>> {
+    pub(crate) fn required_lists<T: ArrowPrimitiveType>(
+        &self,
+        field: &str,
+    ) -> Result<Vec<Vec<T::Native>>> {
         self.required::<ListArray>(field)?;
         Ok(self.lists::<T>(field)?.into_iter().flatten().collect())
     }
@@ -89,7 +106,9 @@ impl<'a> Columns<'a> {
                 return Ok(None);
             };
             let names = values.as_any().downcast_ref::<StringArray>();
-            let names = names.ok_or_else(|| self.error(field, format!("holds lists of {}", values.data_type())))?;
+            let names = names.ok_or_else(|| {
+                self.error(field, format!("holds lists of {}", values.data_type()))
+            })?;
             Ok(Some(names.iter().map(|name| name.unwrap_or_default().to_owned()).collect()))
         };
         self.optional::<ListArray>(field)?.iter().map(list).collect()

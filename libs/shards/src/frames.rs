@@ -44,11 +44,18 @@ impl Frames {
 
     /// Whether the sizes and the data agree.
     pub(crate) fn check(&self) -> Result<(), CodecError> {
-        let expected = [self.t, self.height, self.width, 3].iter().try_fold(1_usize, |size, &n| size.checked_mul(n));
+        let expected = [self.t, self.height, self.width, 3]
+            .iter()
+            .try_fold(1_usize, |size, &n| size.checked_mul(n));
         if expected == Some(self.data.len()) {
             return Ok(());
         }
-        Err(CodecError::Shape { t: self.t, height: self.height, width: self.width, bytes: self.data.len() })
+        Err(CodecError::Shape {
+            t: self.t,
+            height: self.height,
+            width: self.width,
+            bytes: self.data.len(),
+        })
     }
 }
 

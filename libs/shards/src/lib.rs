@@ -45,7 +45,9 @@ pub use collect::{Collected, collect};
 pub use error::{Error, Result};
 pub use frames::Frames;
 pub use manifest::{Entry, Manifest, tables};
-pub use measured::{MeasuredWindow, Motions, WindowScores, publish_measured, publish_measured_part, read_measured};
+pub use measured::{
+    MeasuredWindow, Motions, WindowScores, publish_measured, publish_measured_part, read_measured,
+};
 pub use rewrite::rewrite_shard;
 pub use scores::Scores;
 pub use sources::{SourceRow, Status, read_sources, write_sources};

@@ -116,9 +116,12 @@ impl Manifest {
         let path = dir.join(FILE);
         new.check_paths(&path)?;
         new.check_new_files(dir, &old)?;
-        let text = serde_json::to_vec_pretty(&new).map_err(|source| Error::Json { path: path.clone(), source })?;
+        let text = serde_json::to_vec_pretty(&new)
+            .map_err(|source| Error::Json { path: path.clone(), source })?;
         let mut file = temporary(dir, FILE)?;
-        file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(Error::io(&path, "write its draft"))?;
+        file.write_all(&text)
+            .and_then(|()| file.as_file().sync_all())
+            .map_err(Error::io(&path, "write its draft"))?;
         file.persist(&path).map_err(|error| Error::io(&path, "replace")(error.error))?;
         sync_dir(dir)?;
         Ok(new)
@@ -164,7 +167,9 @@ impl Manifest {
 
     /// All published files, each with its table.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.tables.iter().flat_map(|(table, entries)| entries.iter().map(move |entry| (table.as_str(), entry)))
+        self.tables
+            .iter()
+            .flat_map(|(table, entries)| entries.iter().map(move |entry| (table.as_str(), entry)))
     }
 
     /// Files in a directory and some directories below it that no table names: drafts of killed runs, and what was replaced. To be
@@ -173,9 +178,11 @@ impl Manifest {
     /// # Errors
     /// When one of the directories exists and cannot be listed.
     pub fn unnamed(&self, dir: &Utf8Path, below: &[&str]) -> Result<Vec<Utf8PathBuf>> {
-        let named: HashSet<Utf8PathBuf> = self.entries().map(|(_, entry)| dir.join(&entry.file)).collect();
+        let named: HashSet<Utf8PathBuf> =
+            self.entries().map(|(_, entry)| dir.join(&entry.file)).collect();
         let ours = |path: &Utf8Path| {
-            let draft = path.file_name().is_some_and(|name| name.starts_with('.') && name.contains("tmp"));
+            let draft =
+                path.file_name().is_some_and(|name| name.starts_with('.') && name.contains("tmp"));
             draft || path.extension() == Some("parquet")
         };
         let mut unnamed = Vec::new();
@@ -195,7 +202,9 @@ impl Manifest {
     }
 
     fn lines<'a>(&'a self, table: &'a str) -> impl Iterator<Item = String> + 'a {
-        self.table(table).iter().map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
+        self.table(table)
+            .iter()
+            .map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
     }
 
     /// One form for one content, so that a commit that changes nothing writes nothing.
@@ -209,13 +218,19 @@ impl Manifest {
     /// A manifest may be copied from elsewhere: it must not name files outside its directory.
     fn check_paths(&self, path: &Utf8Path) -> Result<()> {
         let inside = |file: &str| {
-            !file.is_empty() && Utf8Path::new(file).components().all(|part| matches!(part, Utf8Component::Normal(_)))
+            !file.is_empty()
+                && Utf8Path::new(file)
+                    .components()
+                    .all(|part| matches!(part, Utf8Component::Normal(_)))
         };
         match self.tables.values().flatten().find(|entry| !inside(&entry.file)) {
             None => Ok(()),
             Some(entry) => Err(Error::Damaged {
                 path: path.to_owned(),
-                problem: format!("names `{}`, which is not a file below its own directory", entry.file),
+                problem: format!(
+                    "names `{}`, which is not a file below its own directory",
+                    entry.file
+                ),
             }),
         }
     }
@@ -224,8 +239,8 @@ impl Manifest {
         for (table, entries) in &self.tables {
             for entry in entries.iter().filter(|entry| !old.table(table).contains(entry)) {
                 let path = dir.join(&entry.file);
-                let found =
-                    fs::metadata(&path).map_err(Error::io(&path, "find this file, which was to be published"))?;
+                let found = fs::metadata(&path)
+                    .map_err(Error::io(&path, "find this file, which was to be published"))?;
                 if found.len() != entry.bytes {
                     let problem = format!("{} bytes, its entry says {}", found.len(), entry.bytes);
                     return Err(Error::Damaged { path, problem });

@@ -177,9 +177,12 @@ impl Row for MeasuredWindow {
     const HIDDEN: &'static [&'static str] = &["token_counts", "features"];
 
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
-        let strings =
-            |get: fn(&Self) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(get))) as ArrayRef;
-        let u32s = |get: fn(&Self) -> u32| Arc::new(UInt32Array::from_iter_values(rows.iter().map(get))) as ArrayRef;
+        let strings = |get: fn(&Self) -> &str| {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(get))) as ArrayRef
+        };
+        let u32s = |get: fn(&Self) -> u32| {
+            Arc::new(UInt32Array::from_iter_values(rows.iter().map(get))) as ArrayRef
+        };
         let bytes = |get: fn(&Self) -> Option<&[u8]>| lists::<UInt8Type>(rows.iter().map(get));
         let mut columns: NamedColumns = vec![
             ("report", strings(|row| &row.report), false),
@@ -194,21 +197,24 @@ impl Row for MeasuredWindow {
             ("effects", bytes(|row| row.effects.as_deref()), true),
         ];
         // Null is for SQL over files of before a score was thought of; here none is.
-        columns.extend(
-            CURVES.iter().map(|(name, get, _)| {
-                (*name, lists::<Float64Type>(rows.iter().map(|row| Some(get(&row.scores)))), true)
-            }),
-        );
+        columns.extend(CURVES.iter().map(|(name, get, _)| {
+            (*name, lists::<Float64Type>(rows.iter().map(|row| Some(get(&row.scores)))), true)
+        }));
         let counts = rows.iter().map(|row| Some(row.scores.token_counts.as_slice()));
         columns.push(("token_counts", lists::<UInt32Type>(counts), false));
-        columns.push(("features", lists::<Float32Type>(rows.iter().map(|row| Some(row.features.as_slice()))), false));
+        columns.push((
+            "features",
+            lists::<Float32Type>(rows.iter().map(|row| Some(row.features.as_slice()))),
+            false,
+        ));
         Ok(columns)
     }
 
     fn read(columns: Columns<'_>, _path: &Utf8Path, _first_row: usize) -> Result<Vec<Self>> {
         let string = |field| columns.required::<StringArray>(field);
         let (report, dynamics) = (string("report")?, string("dynamics")?);
-        let (source_id, source, clip_id) = (string("source_id")?, string("source")?, string("clip_id")?);
+        let (source_id, source, clip_id) =
+            (string("source_id")?, string("source")?, string("clip_id")?);
         let first_frame = columns.required::<UInt32Array>("first_frame")?;
         let prompt_frames = columns.required::<UInt32Array>("prompt_frames")?;
         let mut truth = columns.lists::<UInt8Type>("truth")?.into_iter();
@@ -237,10 +243,16 @@ fn scores(columns: Columns<'_>) -> Result<Vec<WindowScores>> {
     let latent = columns.required_lists::<UInt8Type>("latent")?;
     let counts = columns.required_lists::<UInt32Type>("token_counts")?;
     let both = latent.into_iter().zip(counts);
-    let mut scores: Vec<WindowScores> =
-        both.map(|(latent, token_counts)| WindowScores { latent, token_counts, ..WindowScores::default() }).collect();
+    let mut scores: Vec<WindowScores> = both
+        .map(|(latent, token_counts)| WindowScores {
+            latent,
+            token_counts,
+            ..WindowScores::default()
+        })
+        .collect();
     for (name, _, place) in CURVES {
-        for (scores, values) in scores.iter_mut().zip(columns.required_lists::<Float64Type>(name)?) {
+        for (scores, values) in scores.iter_mut().zip(columns.required_lists::<Float64Type>(name)?)
+        {
             *place(scores) = values;
         }
     }
@@ -255,7 +267,11 @@ mod tests {
     use crate::testing;
 
     fn window(clip: &str, truth: Option<Vec<u8>>) -> MeasuredWindow {
-        let mut scores = WindowScores { latent: vec![7, 0, 3], token_counts: vec![0, 9, 70_000], ..Default::default() };
+        let mut scores = WindowScores {
+            latent: vec![7, 0, 3],
+            token_counts: vec![0, 9, 70_000],
+            ..Default::default()
+        };
         // Each list its own, with numbers that text would round.
         for (number, (_, _, place)) in (1_u8..).zip(CURVES) {
             *place(&mut scores) = vec![1.0 / f64::from(number), -0.0, f64::from(number).sqrt()];
@@ -277,7 +293,11 @@ mod tests {
 
     fn read(dir: &Utf8Path) -> Vec<MeasuredWindow> {
         let manifest = Manifest::load(dir).unwrap();
-        manifest.table(tables::WINDOWS).iter().flat_map(|entry| read_measured(dir, entry).unwrap()).collect()
+        manifest
+            .table(tables::WINDOWS)
+            .iter()
+            .flat_map(|entry| read_measured(dir, entry).unwrap())
+            .collect()
     }
 
     /// Catches: a score that is written into another's column or left out, numbers that are rounded, truth that nobody knew coming back as an

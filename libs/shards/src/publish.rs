@@ -38,7 +38,13 @@ impl Draft {
         }
         create_dir(dir)?;
         let file = temporary(dir, stem)?;
-        Ok(Self { dir: dir.to_owned(), stem: stem.to_owned(), file, hasher: blake3::Hasher::new(), bytes: 0 })
+        Ok(Self {
+            dir: dir.to_owned(),
+            stem: stem.to_owned(),
+            file,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        })
     }
 
     /// Makes the file visible under its final name and returns its entry, with `file` relative to its directory.
@@ -48,7 +54,11 @@ impl Draft {
     }
 
     /// The same under a name that is a function of its content's hash, or of nothing; what was there is replaced.
-    pub(crate) fn publish_as(mut self, name: impl FnOnce(&str) -> String, rows: u64) -> Result<Entry> {
+    pub(crate) fn publish_as(
+        mut self,
+        name: impl FnOnce(&str) -> String,
+        rows: u64,
+    ) -> Result<Entry> {
         let temporary = utf8(self.file.path())?;
         self.file.flush().map_err(Error::io(&temporary, "write"))?;
         self.file.as_file().sync_all().map_err(Error::io(&temporary, "fsync"))?;
@@ -56,7 +66,9 @@ impl Draft {
         read_back(&temporary, &written, rows)?;
         let name = name(&written);
         let path = self.dir.join(&name);
-        self.file.persist(&path).map_err(|error| Error::io(&path, "rename its draft to it")(error.error))?;
+        self.file
+            .persist(&path)
+            .map_err(|error| Error::io(&path, "rename its draft to it")(error.error))?;
         sync_dir(&self.dir)?;
         Ok(Entry { file: name, rows, bytes: self.bytes, blake3: written.to_string() })
     }

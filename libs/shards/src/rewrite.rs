@@ -31,14 +31,20 @@ const ROWS: usize = 8;
 ///
 /// # Errors
 /// When the shard cannot be read or is damaged, or the copy cannot be written.
-pub fn rewrite_shard(root: &Utf8Path, entry: &Entry, split: impl Fn(&str) -> Option<Split>) -> Result<Option<Entry>> {
+pub fn rewrite_shard(
+    root: &Utf8Path,
+    entry: &Entry,
+    split: impl Fn(&str) -> Option<Split>,
+) -> Result<Option<Entry>> {
     let path = root.join(&entry.file);
     if is_same(root, entry, &split)? {
         return Ok(Some(entry.clone()));
     }
     let (file, metadata) = table::open(&path, entry, KIND, CLIPS_FORMAT)?;
     let (dir, name) = (path.parent().unwrap_or(root), stem(&path));
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(ROWS).build();
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+        .with_batch_size(ROWS)
+        .build();
     let mut writer: Option<ArrowWriter<Draft>> = None;
     let mut rows = 0;
     for batch in reader.map_err(Error::parquet(&path))? {
@@ -61,7 +67,10 @@ pub fn rewrite_shard(root: &Utf8Path, entry: &Entry, split: impl Fn(&str) -> Opt
     }
     let Some(writer) = writer else { return Ok(None) };
     let copy = writer.into_inner().map_err(Error::parquet(&path))?.publish(rows)?;
-    let file = entry.file.rsplit_once('/').map_or(copy.file.clone(), |(dir, _)| format!("{dir}/{}", copy.file));
+    let file = entry
+        .file
+        .rsplit_once('/')
+        .map_or(copy.file.clone(), |(dir, _)| format!("{dir}/{}", copy.file));
     Ok(Some(Entry { file, ..copy }))
 }
 
@@ -72,10 +81,15 @@ fn is_same(root: &Utf8Path, entry: &Entry, split: &impl Fn(&str) -> Option<Split
 }
 
 /// The rows of a batch that stay, in their splits.
-fn chosen(path: &Utf8Path, batch: &RecordBatch, split: &impl Fn(&str) -> Option<Split>) -> Result<RecordBatch> {
+fn chosen(
+    path: &Utf8Path,
+    batch: &RecordBatch,
+    split: &impl Fn(&str) -> Option<Split>,
+) -> Result<RecordBatch> {
     let ids = Columns::new(path, batch).required::<StringArray>("clip_id")?;
     let splits: Vec<Option<Split>> = ids.iter().map(|id| split(id.unwrap_or_default())).collect();
-    let names: StringArray = splits.iter().map(|split| Some(split.unwrap_or_default().as_str())).collect();
+    let names: StringArray =
+        splits.iter().map(|split| Some(split.unwrap_or_default().as_str())).collect();
     let schema = batch.schema();
     let column = |(field, old): (&Arc<arrow::datatypes::Field>, &ArrayRef)| -> ArrayRef {
         if field.name() == "split" { Arc::new(names.clone()) } else { old.clone() }
@@ -120,6 +134,10 @@ mod tests {
             assert_eq!(read.split, split(&clip.clip_id).unwrap());
         }
         assert!(rewrite_shard(&root, &old, |_| None).unwrap().is_none());
-        assert_eq!(rewrite_shard(&root, &old, |_| Some(Split::Train)).unwrap(), Some(old), "nothing to do");
+        assert_eq!(
+            rewrite_shard(&root, &old, |_| Some(Split::Train)).unwrap(),
+            Some(old),
+            "nothing to do"
+        );
     }
 }

@@ -88,7 +88,8 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         (*name, Arc::new(values) as Arc<dyn Array>, false)
     };
     let mut columns: NamedColumns = COLUMNS.iter().map(column).collect();
-    let fingerprints = BinaryArray::from_iter_values(clips.iter().map(|clip| &clip.scores.fingerprint));
+    let fingerprints =
+        BinaryArray::from_iter_values(clips.iter().map(|clip| &clip.scores.fingerprint));
     columns.push((FINGERPRINT, Arc::new(fingerprints), false));
     columns
 }
@@ -98,10 +99,15 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<Scores>> {
     let fingerprints = columns.required::<BinaryArray>(FINGERPRINT)?;
     let mut scores: Vec<Scores> = fingerprints
         .iter()
-        .map(|bytes| Scores { fingerprint: bytes.unwrap_or_default().to_vec(), ..Scores::default() })
+        .map(|bytes| Scores {
+            fingerprint: bytes.unwrap_or_default().to_vec(),
+            ..Scores::default()
+        })
         .collect();
     for (name, _, place) in COLUMNS {
-        for (scores, &value) in scores.iter_mut().zip(columns.required::<Float32Array>(name)?.values()) {
+        for (scores, &value) in
+            scores.iter_mut().zip(columns.required::<Float32Array>(name)?.values())
+        {
             *place(scores) = value;
         }
     }

@@ -6,7 +6,9 @@ use arrow::array::{LargeBinaryArray, StringArray};
 use camino::{Utf8Path, Utf8PathBuf};
 use parquet::arrow::{
     ProjectionMask,
-    arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector},
+    arrow_reader::{
+        ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    },
 };
 
 use crate::{
@@ -44,29 +46,34 @@ impl Shard {
         let (row_group, row_in_group) = self.locate(row)?;
         let file = File::open(path).map_err(Error::io(path, "open this published file"))?;
         let one = RowSelection::from(vec![RowSelector::skip(row_in_group), RowSelector::select(1)]);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_projection(self.mask(|name| name == PAYLOAD))
-            .with_row_groups(vec![row_group])
-            .with_row_selection(one)
-            .with_batch_size(1)
-            .build();
-        let batch = reader.map_err(Error::parquet(path))?.next().transpose().map_err(Error::arrow(path))?;
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_projection(self.mask(|name| name == PAYLOAD))
+                .with_row_groups(vec![row_group])
+                .with_row_selection(one)
+                .with_batch_size(1)
+                .build();
+        let batch =
+            reader.map_err(Error::parquet(path))?.next().transpose().map_err(Error::arrow(path))?;
         let batch = batch.filter(|batch| batch.num_rows() == 1).ok_or_else(|| self.no_row(row))?;
         Ok(Columns::new(path, &batch).required::<LargeBinaryArray>(PAYLOAD)?.value(0).into())
     }
 
     fn clips(&self, file: File) -> Result<Vec<(ClipMeta, String)>> {
         let path = &self.path;
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_projection(self.mask(|name| name != PAYLOAD))
-            .build();
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_projection(self.mask(|name| name != PAYLOAD))
+                .build();
         let mut clips = Vec::new();
         for batch in reader.map_err(Error::parquet(path))? {
             let batch = batch.map_err(Error::arrow(path))?;
             let columns = Columns::new(path, &batch);
             let codecs = columns.required::<StringArray>(CODEC)?;
             if let Some(other) = codecs.iter().flatten().find(|&name| name != codec::NAME) {
-                return Err(columns.error(CODEC, format!("`{other}` is not known, only `{}`", codec::NAME)));
+                return Err(
+                    columns.error(CODEC, format!("`{other}` is not known, only `{}`", codec::NAME))
+                );
             }
             let hashes = columns.required::<StringArray>(PAYLOAD_HASH)?;
             let metas = clip_columns::read(columns)?.into_iter().enumerate();

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    Array, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array, UInt64Array,
+};
 use camino::Utf8Path;
 
 use crate::{
@@ -84,7 +86,11 @@ pub fn read_sources(root: &Utf8Path) -> Result<Vec<SourceRow>> {
         rows.extend(table::read::<SourceRow>(root, entry)?);
     }
     rows.sort_by(|a, b| {
-        (&a.source_path, &a.source_id, &a.ingest_key).cmp(&(&b.source_path, &b.source_id, &b.ingest_key))
+        (&a.source_path, &a.source_id, &a.ingest_key).cmp(&(
+            &b.source_path,
+            &b.source_id,
+            &b.ingest_key,
+        ))
     });
     Ok(rows)
 }
@@ -94,18 +100,29 @@ impl Row for SourceRow {
     const FORMAT: u32 = CATALOG_FORMAT;
 
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
-        let strings =
-            |get: fn(&Self) -> Option<&str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>;
-        let u32s =
-            |get: fn(&Self) -> Option<u32>| Arc::new(rows.iter().map(get).collect::<UInt32Array>()) as Arc<dyn Array>;
-        let f64s =
-            |get: fn(&Self) -> Option<f64>| Arc::new(rows.iter().map(get).collect::<Float64Array>()) as Arc<dyn Array>;
+        let strings = |get: fn(&Self) -> Option<&str>| {
+            Arc::new(rows.iter().map(get).collect::<StringArray>()) as Arc<dyn Array>
+        };
+        let u32s = |get: fn(&Self) -> Option<u32>| {
+            Arc::new(rows.iter().map(get).collect::<UInt32Array>()) as Arc<dyn Array>
+        };
+        let f64s = |get: fn(&Self) -> Option<f64>| {
+            Arc::new(rows.iter().map(get).collect::<Float64Array>()) as Arc<dyn Array>
+        };
         let has_actions: BooleanArray = rows.iter().map(|row| Some(row.has_actions)).collect();
         Ok(vec![
             ("source_id", strings(|row| Some(&row.source_id)), false),
             ("source_path", strings(|row| Some(&row.source_path)), false),
-            ("bytes", Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.bytes))), false),
-            ("modified_ns", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.modified_ns))), false),
+            (
+                "bytes",
+                Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.bytes))),
+                false,
+            ),
+            (
+                "modified_ns",
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.modified_ns))),
+                false,
+            ),
             ("status", strings(|row| Some(row.status.as_str())), false),
             ("reason", strings(|row| row.reason.as_deref()), true),
             ("detail", strings(|row| row.detail.as_deref()), true),
@@ -130,13 +147,16 @@ impl Row for SourceRow {
         let bytes = columns.required::<UInt64Array>("bytes")?;
         let modified_ns = columns.required::<Int64Array>("modified_ns")?;
         let status = string("status")?;
-        let (reason, detail, codec, crop) = (text("reason")?, text("detail")?, text("codec")?, text("crop")?);
+        let (reason, detail, codec, crop) =
+            (text("reason")?, text("detail")?, text("codec")?, text("crop")?);
         let duration = columns.optional::<Float64Array>("duration_s")?;
         let clips_kept = columns.required::<UInt32Array>("clips_kept")?;
-        let (width, height) = (columns.optional::<UInt32Array>("width")?, columns.optional::<UInt32Array>("height")?);
+        let (width, height) =
+            (columns.optional::<UInt32Array>("width")?, columns.optional::<UInt32Array>("height")?);
         let fps = columns.optional::<Float64Array>("fps")?;
         let has_actions = columns.required::<BooleanArray>("has_actions")?;
-        let owned = |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
+        let owned =
+            |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
         let row = |i| {
             Ok(Self {
                 source_id: source_id.value(i).to_owned(),
@@ -163,6 +183,9 @@ impl Row for SourceRow {
 }
 
 fn parse_status(columns: Columns<'_>, name: &str) -> Result<Status> {
-    let known = [Status::Accepted, Status::Rejected].into_iter().find(|status| status.as_str() == name);
-    known.ok_or_else(|| columns.error("status", format!("`{name}` is neither accepted nor rejected")))
+    let known =
+        [Status::Accepted, Status::Rejected].into_iter().find(|status| status.as_str() == name);
+    known.ok_or_else(|| {
+        columns.error("status", format!("`{name}` is neither accepted nor rejected"))
+    })
 }

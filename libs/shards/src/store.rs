@@ -48,12 +48,16 @@ impl ClipStore {
     pub fn open(root: &Utf8Path, split: impl Into<Option<Split>>) -> Result<Self> {
         let split = split.into();
         let manifest = Manifest::load(root)?;
-        let opened: Vec<_> =
-            manifest.table(tables::CLIPS).par_iter().map(|entry| Shard::open(root, entry)).collect::<Result<_>>()?;
+        let opened: Vec<_> = manifest
+            .table(tables::CLIPS)
+            .par_iter()
+            .map(|entry| Shard::open(root, entry))
+            .collect::<Result<_>>()?;
         let (mut shards, mut rows) = (Vec::new(), Vec::new());
         for (number, (shard, clips)) in opened.into_iter().enumerate() {
             shards.push(shard);
-            let place = |(row, (clip, payload_hash))| (clip, Place { shard: number, row, payload_hash });
+            let place =
+                |(row, (clip, payload_hash))| (clip, Place { shard: number, row, payload_hash });
             rows.extend(clips.into_iter().enumerate().map(place));
         }
         rows.retain(|(clip, _)| split.is_none_or(|split| clip.split == split));
@@ -165,9 +169,17 @@ impl ClipStore {
             return Err(Error::Hash { path, row: place.row, clip_id, what: "payload" });
         }
         let shape = codec::shape(&payload).map_err(|source| self.payload_error(i, source))?;
-        if (shape.t, shape.height, shape.width) != (clip.frame_count(), clip.height as usize, clip.width as usize) {
-            let problem = format!("the payload holds {}×{}×{} frames", shape.t, shape.height, shape.width);
-            return Err(Error::Value { path: shard.path.clone(), row: place.row, field: "payload", problem });
+        if (shape.t, shape.height, shape.width)
+            != (clip.frame_count(), clip.height as usize, clip.width as usize)
+        {
+            let problem =
+                format!("the payload holds {}×{}×{} frames", shape.t, shape.height, shape.width);
+            return Err(Error::Value {
+                path: shard.path.clone(),
+                row: place.row,
+                field: "payload",
+                problem,
+            });
         }
         cache().put(i, payload.clone());
         Ok(payload)

@@ -58,8 +58,9 @@ pub(crate) trait Row: Sized {
 
 /// A batch of named columns.
 pub(crate) fn batch(path: &Utf8Path, columns: NamedColumns) -> Result<RecordBatch> {
-    let field =
-        |(name, array, nullable): &(&str, ArrayRef, bool)| Field::new(*name, array.data_type().clone(), *nullable);
+    let field = |(name, array, nullable): &(&str, ArrayRef, bool)| {
+        Field::new(*name, array.data_type().clone(), *nullable)
+    };
     let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
     let arrays = columns.into_iter().map(|(_, array, _)| array).collect();
     RecordBatch::try_new(Arc::new(schema), arrays).map_err(Error::arrow(path))
@@ -67,12 +68,12 @@ pub(crate) fn batch(path: &Utf8Path, columns: NamedColumns) -> Result<RecordBatc
 
 /// Properties that all our files share: zstd and the format version.
 pub(crate) fn properties(kind: &str, format: u32) -> WriterPropertiesBuilder {
-    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).set_key_value_metadata(Some(
-        vec![
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_key_value_metadata(Some(vec![
             KeyValue::new("genie.table".to_owned(), kind.to_owned()),
             KeyValue::new(FORMAT_KEY.to_owned(), format.to_string()),
-        ],
-    ))
+        ]))
 }
 
 /// Writes rows to a new file `dir/<stem>-<hash>.parquet` and publishes it; naming it in a manifest is the caller's.
@@ -94,7 +95,8 @@ fn draft<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<Draft> {
     let batch = batch(&path, R::columns(rows)?)?;
     let properties = properties(R::KIND, R::FORMAT).build();
     let draft = Draft::create(dir, stem)?;
-    let mut writer = ArrowWriter::try_new(draft, batch.schema(), Some(properties)).map_err(Error::parquet(&path))?;
+    let mut writer = ArrowWriter::try_new(draft, batch.schema(), Some(properties))
+        .map_err(Error::parquet(&path))?;
     writer.write(&batch).map_err(Error::parquet(&path))?;
     writer.into_inner().map_err(Error::parquet(&path))
 }
@@ -125,7 +127,9 @@ pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
     }
     Err(Error::Damaged {
         path,
-        problem: "its content is not what was published: it is damaged; restore it or make it again".to_owned(),
+        problem:
+            "its content is not what was published: it is damaged; restore it or make it again"
+                .to_owned(),
     })
 }
 
@@ -139,14 +143,18 @@ pub(crate) fn open(
     let file = File::open(path).map_err(Error::io(path, "open this published file"))?;
     let bytes = file.metadata().map_err(Error::io(path, "read the size"))?.len();
     if bytes != entry.bytes {
-        let problem = format!("{bytes} bytes, but {} were published: it was cut or replaced", entry.bytes);
+        let problem =
+            format!("{bytes} bytes, but {} were published: it was cut or replaced", entry.bytes);
         return Err(Error::Damaged { path: path.to_owned(), problem });
     }
     let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(Error::parquet(path))?;
     let values = metadata.metadata().file_metadata().key_value_metadata();
-    let values: HashMap<&str, &str> =
-        values.into_iter().flatten().filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?))).collect();
+    let values: HashMap<&str, &str> = values
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
+        .collect();
     if values.get("genie.table") != Some(&kind) {
         let problem = format!("not a file of {kind}, by its metadata");
         return Err(Error::Damaged { path: path.to_owned(), problem });
@@ -158,7 +166,10 @@ pub(crate) fn open(
             Err(Error::Older { path: path.to_owned(), what: kind, found, known })
         }
         Some(found) => Err(Error::Newer { path: path.to_owned(), what: kind, found, known }),
-        None => Err(Error::Damaged { path: path.to_owned(), problem: "no format version in its metadata".to_owned() }),
+        None => Err(Error::Damaged {
+            path: path.to_owned(),
+            problem: "no format version in its metadata".to_owned(),
+        }),
     }
 }
 
@@ -170,7 +181,11 @@ pub fn narrow_schema(table: &str) -> Option<SchemaRef> {
     fn of<R: Row + Default>() -> Option<SchemaRef> {
         let columns = R::columns(&[R::default()]).ok()?;
         let schema = batch(Utf8Path::new(R::KIND), columns).ok()?.schema();
-        let shown = schema.fields().iter().filter(|field| !R::HIDDEN.contains(&field.name().as_str())).cloned();
+        let shown = schema
+            .fields()
+            .iter()
+            .filter(|field| !R::HIDDEN.contains(&field.name().as_str()))
+            .cloned();
         Some(Arc::new(Schema::new(shown.collect::<Vec<_>>())))
     }
     match table {

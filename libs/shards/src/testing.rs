@@ -16,7 +16,8 @@ pub(crate) fn root() -> (TempDir, Utf8PathBuf) {
 pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
     // Sources in the order of their names, so that tests can say what comes first.
     let source_id = source.repeat(64 / source.len());
-    let clip_id = blake3::hash(format!("{source} {start_pts}").as_bytes()).to_hex()[..32].to_owned();
+    let clip_id =
+        blake3::hash(format!("{source} {start_pts}").as_bytes()).to_hex()[..32].to_owned();
     let mut data = vec![0; frames * 6 * 8 * 3];
     blake3::Hasher::new().update(clip_id.as_bytes()).finalize_xof().fill(&mut data);
     let steps = 0..i64::try_from(frames).unwrap();
@@ -42,7 +43,12 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
         action_names: Some(vec!["stay".to_owned(), "left".to_owned(), "right".to_owned()]),
         effects: None,
         effect_names: None,
-        scores: Scores { motion: 0.25, letterbox: 0.5, fingerprint: vec![1, 2, 3], ..Scores::default() },
+        scores: Scores {
+            motion: 0.25,
+            letterbox: 0.5,
+            fingerprint: vec![1, 2, 3],
+            ..Scores::default()
+        },
     };
     Clip { meta, frames: Frames { t: frames, height: 6, width: 8, data } }
 }

@@ -43,8 +43,14 @@ pub(crate) struct TokenRow {
 ///
 /// # Errors
 /// When there are no windows, they are not all of one shape, or the file cannot be written.
-pub fn write_tokens(dir: &Utf8Path, tokenizer: &str, name: &str, windows: &[TokenWindow]) -> Result<Entry> {
-    let row = |window: &TokenWindow| TokenRow { window: window.clone(), tokenizer: tokenizer.to_owned() };
+pub fn write_tokens(
+    dir: &Utf8Path,
+    tokenizer: &str,
+    name: &str,
+    windows: &[TokenWindow],
+) -> Result<Entry> {
+    let row =
+        |window: &TokenWindow| TokenRow { window: window.clone(), tokenizer: tokenizer.to_owned() };
     table::write(dir, name, &windows.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -89,16 +95,27 @@ impl Row for TokenRow {
         for window in windows() {
             let TokenWindow { t, h, w, .. } = *window;
             if (t, h, w) != shape || window.tokens.len() != window.count() {
-                let problem = format!("{} tokens for {t}×{h}×{w}, in a shard of {shape:?}", window.tokens.len());
-                return Err(Error::Clip { clip_id: window.clip_id.clone(), field: "tokens", problem });
+                let problem = format!(
+                    "{} tokens for {t}×{h}×{w}, in a shard of {shape:?}",
+                    window.tokens.len()
+                );
+                return Err(Error::Clip {
+                    clip_id: window.clip_id.clone(),
+                    field: "tokens",
+                    problem,
+                });
             }
-            let bytes: Vec<u8> = window.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+            let bytes: Vec<u8> =
+                window.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
             hashes.push(hash(window, &bytes));
             blobs.push(bytes);
         }
         let width = i32::try_from(blobs.first().map_or(0, Vec::len)).unwrap_or(i32::MAX);
-        let blobs = FixedSizeBinaryArray::try_from_sparse_iter_with_size(blobs.into_iter().map(Some), width)
-            .map_err(Error::arrow(Utf8Path::new("tokens")))?;
+        let blobs = FixedSizeBinaryArray::try_from_sparse_iter_with_size(
+            blobs.into_iter().map(Some),
+            width,
+        )
+        .map_err(Error::arrow(Utf8Path::new("tokens")))?;
         let strings = |values: Vec<&str>| Arc::new(StringArray::from(values)) as Arc<dyn Array>;
         let u16s = |get: fn(&TokenWindow) -> u16| {
             Arc::new(UInt16Array::from_iter_values(windows().map(get))) as Arc<dyn Array>
@@ -106,7 +123,11 @@ impl Row for TokenRow {
         Ok(vec![
             ("clip_id", strings(windows().map(|window| window.clip_id.as_str()).collect()), false),
             ("split", strings(windows().map(|window| window.split.as_str()).collect()), false),
-            ("first_frame", Arc::new(UInt32Array::from_iter_values(windows().map(|window| window.first_frame))), false),
+            (
+                "first_frame",
+                Arc::new(UInt32Array::from_iter_values(windows().map(|window| window.first_frame))),
+                false,
+            ),
             ("tokenizer", strings(rows.iter().map(|row| row.tokenizer.as_str()).collect()), false),
             ("t", u16s(|window| window.t), false),
             ("h", u16s(|window| window.h), false),
@@ -134,11 +155,19 @@ impl Row for TokenRow {
                 t: t.value(i),
                 h: h.value(i),
                 w: w.value(i),
-                tokens: bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect(),
+                tokens: bytes
+                    .chunks_exact(2)
+                    .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+                    .collect(),
             };
             if hash(&window, bytes) != hashes.value(i) || window.count() != window.tokens.len() {
                 let clip_id = window.clip_id;
-                return Err(Error::Hash { path: path.to_owned(), row: first_row + i, clip_id, what: "token window" });
+                return Err(Error::Hash {
+                    path: path.to_owned(),
+                    row: first_row + i,
+                    clip_id,
+                    what: "token window",
+                });
             }
             Ok(Self { window, tokenizer: tokenizer.value(i).to_owned() })
         };

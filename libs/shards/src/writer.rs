@@ -59,7 +59,8 @@ impl ClipShardWriter {
         let path = dir.join(name);
         let schema = table::batch(&path, columns(&ClipMeta::default(), &[]))?.schema();
         let draft = Draft::create(dir, name)?;
-        let writer = ArrowWriter::try_new(draft, schema, Some(properties())).map_err(Error::parquet(&path))?;
+        let writer = ArrowWriter::try_new(draft, schema, Some(properties()))
+            .map_err(Error::parquet(&path))?;
         Ok(Self { dir: dir.to_owned(), path, writer, rows: 0 })
     }
 
@@ -110,7 +111,10 @@ impl ClipShardWriter {
         let entry = draft.publish(self.rows)?;
         let path = self.dir.join(&entry.file);
         // Relative to the dataset root, whose manifest names it.
-        let file = self.dir.file_name().map_or_else(|| entry.file.clone(), |dir| format!("{dir}/{}", entry.file));
+        let file = self
+            .dir
+            .file_name()
+            .map_or_else(|| entry.file.clone(), |dir| format!("{dir}/{}", entry.file));
         Ok(Published { path, entry: Entry { file, ..entry } })
     }
 }

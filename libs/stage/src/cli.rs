@@ -69,7 +69,8 @@ mod tests {
     /// Would catch: `--set a=1 run --set b=2` running without a=1 and saying nothing.
     #[test]
     fn overrides_count_on_either_side_of_the_subcommand() {
-        let args = ["x", "--set", "a=1", "run", "--set=b=2", "here", "--set", "c=3"].map(OsString::from);
+        let args =
+            ["x", "--set", "a=1", "run", "--set=b=2", "here", "--set", "c=3"].map(OsString::from);
         let parsed = Overridden::try_parse_from(overrides_last(args.into_iter())).unwrap();
         assert_eq!(parsed.set, ["a=1", "b=2", "c=3"]);
         let Command::Run { path } = parsed.command;

@@ -135,7 +135,10 @@ mod tests {
     use super::*;
 
     fn builder() -> KeyBuilder {
-        Key::builder("lam", 1).config(&json!({"steps": 10, "width": 64})).input("clips", "abc").input("splits", "def")
+        Key::builder("lam", 1)
+            .config(&json!({"steps": 10, "width": 64}))
+            .input("clips", "abc")
+            .input("splits", "def")
     }
 
     /// Would catch: any change to how keys are made, which would silently redo everybody's work.

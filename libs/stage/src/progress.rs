@@ -181,8 +181,10 @@ fn bar(label: &str, pace: &Arc<Pace>) -> ProgressBar {
         // A bar that cannot be drawn is no reason to stop.
         let _ = pace.left().map_or(Ok(()), |left| write!(text, "{} left", human(left)));
     };
-    let template = format!("{{prefix}} {} {time} {{wide_msg:.dim}}", shape(bar.length().unwrap_or(0)));
-    let bar = BARS.add(bar.with_style(style(&template).with_key("left", left)).with_prefix(label.to_owned()));
+    let template =
+        format!("{{prefix}} {} {time} {{wide_msg:.dim}}", shape(bar.length().unwrap_or(0)));
+    let bar = BARS
+        .add(bar.with_style(style(&template).with_key("left", left)).with_prefix(label.to_owned()));
     bar.enable_steady_tick(REDRAW);
     bar
 }
@@ -193,7 +195,9 @@ fn shape(total: u64) -> &'static str {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates of this file are valid").progress_chars("━╸─")
+    ProgressStyle::with_template(template)
+        .expect("the templates of this file are valid")
+        .progress_chars("━╸─")
 }
 
 /// A worker's panic while it held a message is no reason for the others to panic too.
@@ -211,7 +215,13 @@ mod tests {
 
     fn viewed_as(view: View, total: u64) -> Progress {
         let pace = Arc::new(Pace::new(total));
-        Progress { label: "fit".into(), pace, message: Mutex::default(), finished: AtomicBool::new(false), view }
+        Progress {
+            label: "fit".into(),
+            pace,
+            message: Mutex::default(),
+            finished: AtomicBool::new(false),
+            view,
+        }
     }
 
     /// Would catch: a division by zero before the first unit, or "left" after the last.

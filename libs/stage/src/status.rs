@@ -51,7 +51,13 @@ impl StepStatus {
     /// A step that has no key yet, because what it works on is not there: `needs` is the command that makes it.
     #[must_use]
     pub fn waiting(step: &str, needs: &str) -> Self {
-        Self { step: step.into(), key: String::new(), dir: String::new(), state: State::Waiting, needs: needs.into() }
+        Self {
+            step: step.into(),
+            key: String::new(),
+            dir: String::new(),
+            state: State::Waiting,
+            needs: needs.into(),
+        }
     }
 
     /// This step, waiting for `needs` unless that is `done`. The first thing that is missing is what it waits for.
@@ -102,7 +108,8 @@ mod tests {
         };
         let json = r#"{"step":"fit","key":"0123456789abcdef","dir":"data/demo/models/tokenizer/0123456789abcdef","state":"partial","needs":""}"#;
         assert_eq!(serde_json::to_string(&step).unwrap(), json);
-        let short: StepStatus = serde_json::from_str(r#"{"step":"lam","state":"waiting"}"#).unwrap();
+        let short: StepStatus =
+            serde_json::from_str(r#"{"step":"lam","state":"waiting"}"#).unwrap();
         assert_eq!(short.state, State::Waiting);
     }
 }

@@ -203,7 +203,8 @@ mod tests {
     fn the_record_tells_the_lineage() {
         let (_dir, path) = temporary();
         StepDir::open(&path, &key(8), "lam").finish(json!({"loss": 0.5})).unwrap();
-        let json: Value = serde_json::from_str(&fs::read_to_string(path.join("step.json")).unwrap()).unwrap();
+        let json: Value =
+            serde_json::from_str(&fs::read_to_string(path.join("step.json")).unwrap()).unwrap();
         let fields: Vec<_> = json.as_object().unwrap().keys().collect();
         assert_eq!(
             fields,
@@ -232,10 +233,15 @@ mod tests {
         StepDir::open(&path, &key(8), "lam").finish(Value::Null).unwrap();
         let record = read_record(&path).unwrap();
         let found = |step, format, width| {
-            record.key_of(Key::builder(step, format).config(&json!({ "width": width }))).map(|key| key.to_string())
+            record
+                .key_of(Key::builder(step, format).config(&json!({ "width": width })))
+                .map(|key| key.to_string())
         };
         assert_eq!(found("lam", 1, 8), Some(key(8).to_string()));
-        assert_eq!([found("lam", 2, 8), found("lam", 1, 16), found("tokenizer", 1, 8)], [None, None, None]);
+        assert_eq!(
+            [found("lam", 2, 8), found("lam", 1, 16), found("tokenizer", 1, 8)],
+            [None, None, None]
+        );
     }
 
     /// Would catch: a damaged step.json ending the run instead of the step being done again.

@@ -111,7 +111,9 @@ impl Sections {
 
     /// Runs every model on `device` instead of where the config says.
     pub fn run_on(&mut self, device: &str) {
-        for place in [&mut self.tokenizer.0.device, &mut self.lam.0.device, &mut self.dynamics.0.device] {
+        for place in
+            [&mut self.tokenizer.0.device, &mut self.lam.0.device, &mut self.dynamics.0.device]
+        {
             device.clone_into(place);
         }
     }
@@ -119,7 +121,12 @@ impl Sections {
     /// As TOML.
     #[must_use]
     pub fn resolved(&self) -> Resolved {
-        Resolved::new().with(&self.data).with(&self.pinned).with(&self.tokenizer).with(&self.lam).with(&self.dynamics)
+        Resolved::new()
+            .with(&self.data)
+            .with(&self.pinned)
+            .with(&self.tokenizer)
+            .with(&self.lam)
+            .with(&self.dynamics)
     }
 }
 
@@ -163,7 +170,11 @@ impl Chain {
         let chain = Self::existing(sections)?;
         if let Some(selection) = &chain.selection {
             selection.check()?;
-            tracing::info!("[data] where selects {} of {} clips to train on", selection.selected, selection.of);
+            tracing::info!(
+                "[data] where selects {} of {} clips to train on",
+                selection.selected,
+                selection.of
+            );
         }
         Ok(chain)
     }
@@ -196,7 +207,10 @@ impl Chain {
             None => trained_on(work.begin()?).finish(),
         };
         let tokens_of = |clips: &str| {
-            Key::builder("tokens", TOKENS_FORMAT).input("tokenizer", &tokenizer).input("clips", clips).finish()
+            Key::builder("tokens", TOKENS_FORMAT)
+                .input("tokenizer", &tokenizer)
+                .input("clips", clips)
+                .finish()
         };
         let work = sections.lam_work(Some(&tokenizer));
         let lam = match (work.pinned(&sections.pinned.lam)?, sections.lam.0.input) {
@@ -208,20 +222,33 @@ impl Chain {
             }
         };
         let actions_of = |clips: &str| {
-            Key::builder("actions", ACTIONS_FORMAT).config(&window).input("lam", &lam).input("clips", clips).finish()
+            Key::builder("actions", ACTIONS_FORMAT)
+                .config(&window)
+                .input("lam", &lam)
+                .input("clips", clips)
+                .finish()
         };
-        let dynamics = Work::new(root, "dynamics", &sections.dynamics.keyed(), &sections.dynamics.0.train)
-            .begin()?
-            .input("tokenizer", &tokenizer)
-            .input("lam", &lam)
-            .input("tokens", tokens_of(seen))
-            .input("actions", actions_of(seen))
-            .finish();
+        let dynamics =
+            Work::new(root, "dynamics", &sections.dynamics.keyed(), &sections.dynamics.0.train)
+                .begin()?
+                .input("tokenizer", &tokenizer)
+                .input("lam", &lam)
+                .input("tokens", tokens_of(seen))
+                .input("actions", actions_of(seen))
+                .finish();
 
         let model = |kind: &str, key: &Key| StepDir::open(directory(root, kind, key), key, kind);
         Ok(Some(Self {
-            tokens: StepDir::open(root.join("tokens").join(tokenizer.as_str()), &tokens_of(&clips), "tokens"),
-            actions: StepDir::open(root.join("actions").join(lam.as_str()), &actions_of(&clips), "actions"),
+            tokens: StepDir::open(
+                root.join("tokens").join(tokenizer.as_str()),
+                &tokens_of(&clips),
+                "tokens",
+            ),
+            actions: StepDir::open(
+                root.join("actions").join(lam.as_str()),
+                &actions_of(&clips),
+                "actions",
+            ),
             tokenizer: model("tokenizer", &tokenizer),
             lam: model("lam", &lam),
             dynamics: model("dynamics", &dynamics),

@@ -19,8 +19,9 @@ pub struct Clips {
 /// When there are none, or they are of several sizes.
 pub fn footage(chain: &Chain) -> Result<Clips> {
     let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
-    let store =
-        ClipStore::open(root, split).context("cannot read the clips")?.only(|clip| clips.contains(&clip.clip_id));
+    let store = ClipStore::open(root, split)
+        .context("cannot read the clips")?
+        .only(|clip| clips.contains(&clip.clip_id));
     let Some(first) = store.clips().first() else {
         bail!(
             "there are no clips of the split `{split}` under {root}: run `genie-ingest run` on more than one video (see [data] held_out)"
@@ -61,7 +62,13 @@ impl Video for Clips {
         (self.height, self.width)
     }
 
-    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError> {
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
         to.extend_from_slice(&self.store.window(clip, first, len)?.data);
         Ok(())
     }

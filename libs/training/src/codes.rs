@@ -46,7 +46,11 @@ impl CodeVideo {
         let pictures = tokenizer.draw_codes(&codes)?;
         let channels = tokenizer.code_width();
         if let Some(token) = tokens.iter().find(|token| usize::from(**token) >= codes.len()) {
-            bail!("{} holds token {token}, and the tokenizer has {} codes", chain.tokens.path(), codes.len());
+            bail!(
+                "{} holds token {token}, and the tokenizer has {} codes",
+                chain.tokens.path(),
+                codes.len()
+            );
         }
         Ok(Self { rows, columns, frames, tokens, pictures, channels })
     }
@@ -73,10 +77,18 @@ impl Video for CodeVideo {
         self.channels
     }
 
-    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError> {
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
         let s = self.positions();
         for token in &self.tokens[(clip * self.frames + first) * s..][..len * s] {
-            to.extend_from_slice(&self.pictures[usize::from(*token) * self.channels..][..self.channels]);
+            to.extend_from_slice(
+                &self.pictures[usize::from(*token) * self.channels..][..self.channels],
+            );
         }
         Ok(())
     }

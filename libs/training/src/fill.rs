@@ -103,7 +103,9 @@ pub fn fill<M: WindowModel>(
         return Ok(Exit::Failed(FAILED));
     }
     let windows = Manifest::load(step.path())?.rows(M::Window::TABLE);
-    step.finish(json!({ "windows": windows, "windows_added": run.windows, "clips_added": run.clips }))?;
+    step.finish(
+        json!({ "windows": windows, "windows_added": run.windows, "clips_added": run.clips }),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -121,9 +123,11 @@ fn filled<M: WindowModel>(
     check_size(maker, model, &store)?;
     step.write_config(&sections.resolved())?;
     let clips: Vec<usize> = maker.lacking()?.iter().filter_map(|id| store.position(id)).collect();
-    let windows = |clip: usize| windows_of(store.clips()[clip].frame_count(), maker.frames()).count();
+    let windows =
+        |clip: usize| windows_of(store.clips()[clip].frame_count(), maker.frames()).count();
     run.skipped = (0..store.len()).filter(|clip| windows(*clip) > 0).count() - clips.len();
-    let progress = Progress::new(M::Window::NAME, clips.iter().map(|clip| windows(*clip) as u64).sum());
+    let progress =
+        Progress::new(M::Window::NAME, clips.iter().map(|clip| windows(*clip) as u64).sum());
     let publisher = Publisher::<M::Window>::take_up(step.path(), model.key().as_str())?;
     let pixels = maker.frames() * maker.size().0 * maker.size().1;
     let work = Outstanding {

@@ -60,7 +60,8 @@ pub fn fit(
     step.create()?;
     let _lock = Lock::acquire(step.path().join(".lock"))?;
     step.write_config(config)?;
-    let mut bar = Bar { progress: Progress::new(label, steps as u64), stop: stop.clone(), last: None };
+    let mut bar =
+        Bar { progress: Progress::new(label, steps as u64), stop: stop.clone(), last: None };
     if let Some(done) = latest_step(step.path()) {
         tracing::info!("{label}: going on after step {done} of {steps}");
         bar.progress.set(done as u64);
@@ -82,7 +83,9 @@ pub fn fit(
             Ok(Fitted::Done)
         }
         Outcome::Stopped(done) => {
-            tracing::info!("{label}: stopped after step {done} of {steps}; the same command goes on from there");
+            tracing::info!(
+                "{label}: stopped after step {done} of {steps}; the same command goes on from there"
+            );
             Ok(Fitted::Stopped(stop.exit_code()))
         }
     }

@@ -39,7 +39,12 @@ pub fn gc<W: Made>(root: &Utf8Path, current: &[String], args: &GcArgs) -> Result
         let is_current = current.iter().any(|key| dir.file_name() == Some(key));
         let record = read_record(&dir);
         // What is not finished may be somebody's work: it counts as the newest.
-        found.push((is_current, record.is_none(), record.map(|record| record.lineage.finished), dir));
+        found.push((
+            is_current,
+            record.is_none(),
+            record.map(|record| record.lineage.finished),
+            dir,
+        ));
     }
     found.sort();
     found.reverse();

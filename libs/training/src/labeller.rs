@@ -17,11 +17,13 @@ impl Labeller {
     /// # Errors
     /// When a model is missing or damaged, or the two do not fit each other.
     pub fn load(chain: &Chain, device: &Device) -> Result<Self> {
-        let lam = Lam::load(chain.lam.path(), device).context("cannot load the latent action model")?;
+        let lam =
+            Lam::load(chain.lam.path(), device).context("cannot load the latent action model")?;
         let tokenizer = match lam.input() {
             LamInput::Pixels => None,
             LamInput::Tokens => {
-                let tokenizer = Tokenizer::load(chain.tokenizer.path(), device).context("cannot load the tokenizer")?;
+                let tokenizer = Tokenizer::load(chain.tokenizer.path(), device)
+                    .context("cannot load the tokenizer")?;
                 ensure!(
                     (lam.size(), lam.channels()) == (tokenizer.grid(), tokenizer.code_width()),
                     "latent action model {} was trained on the tokens of another tokenizer than {}",

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{
-    ActionWindow, Entry, TokenWindow, read_action_shard, read_token_shard, tables, write_actions, write_tokens,
+    ActionWindow, Entry, TokenWindow, read_action_shard, read_token_shard, tables, write_actions,
+    write_tokens,
 };
 
 /// A kind of window.
@@ -93,7 +94,8 @@ pub(crate) fn directories<W: Made>(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let mut found: Vec<Utf8PathBuf> = items.map(|item| Ok(item?.into_path())).collect::<Result<_>>()?;
+    let mut found: Vec<Utf8PathBuf> =
+        items.map(|item| Ok(item?.into_path())).collect::<Result<_>>()?;
     found.retain(|path| path.is_dir());
     found.sort();
     Ok(found)

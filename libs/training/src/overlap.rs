@@ -57,7 +57,10 @@ impl Outstanding<'_> {
         thread::scope(|scope| {
             scope.spawn(move || {
                 // The model's side going away is the end.
-                let _ = self.batches(M::Window::SHARD).into_iter().try_for_each(|clips| read.send(self.read(clips)));
+                let _ = self
+                    .batches(M::Window::SHARD)
+                    .into_iter()
+                    .try_for_each(|clips| read.send(self.read(clips)));
             });
             let writer = scope.spawn(move || -> Result<()> {
                 for windows in windows {
@@ -91,13 +94,20 @@ impl Outstanding<'_> {
         })
     }
 
-    fn make_batch<M: WindowModel>(&self, maker: &M, batch: &Batch, progress: &Progress) -> Result<Vec<M::Window>> {
+    fn make_batch<M: WindowModel>(
+        &self,
+        maker: &M,
+        batch: &Batch,
+        progress: &Progress,
+    ) -> Result<Vec<M::Window>> {
         let firsts: Vec<(&ClipMeta, usize)> =
             batch.firsts.iter().map(|(clip, first)| (&self.store.clips()[*clip], *first)).collect();
         let bytes = batch.pixels.len() / firsts.len().max(1);
         let mut windows = Vec::with_capacity(firsts.len());
         // A batch is more than goes through at once by what its last clip has too many.
-        for (firsts, pixels) in firsts.chunks(self.at_once).zip(batch.pixels.chunks(self.at_once * bytes.max(1))) {
+        for (firsts, pixels) in
+            firsts.chunks(self.at_once).zip(batch.pixels.chunks(self.at_once * bytes.max(1)))
+        {
             windows.extend(maker.make(firsts, pixels)?);
             progress.inc(firsts.len() as u64);
         }
@@ -140,7 +150,11 @@ impl Outstanding<'_> {
                 }
                 Err(error) => {
                     batch.failed += 1;
-                    tracing::error!("clip {}: {:#}", self.store.clips()[*clip].clip_id, anyhow::Error::from(error));
+                    tracing::error!(
+                        "clip {}: {:#}",
+                        self.store.clips()[*clip].clip_id,
+                        anyhow::Error::from(error)
+                    );
                 }
             }
         }

@@ -58,8 +58,19 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub fn new(root: &'a Utf8Path, kind: &'static str, config: &impl Serialize, train: &'a TrainConfig) -> Self {
-        Self { root, kind, key: Key::builder(kind, TRAINING_FORMAT).config(config), train, tokenizer: None }
+    pub fn new(
+        root: &'a Utf8Path,
+        kind: &'static str,
+        config: &impl Serialize,
+        train: &'a TrainConfig,
+    ) -> Self {
+        Self {
+            root,
+            kind,
+            key: Key::builder(kind, TRAINING_FORMAT).config(config),
+            train,
+            tokenizer: None,
+        }
     }
 
     /// The content of the file that its weights are from, if they are from one.
@@ -122,17 +133,22 @@ impl<'a> Work<'a> {
         for item in items {
             let path = item.with_context(|| format!("cannot list {dir}"))?.into_path();
             let record = read_record(&path).filter(|record| path.file_name() == Some(&record.key));
-            found.extend(
-                record.and_then(|record| Some((record.lineage.finished, self.key_of(&record, import.as_deref())?))),
-            );
+            found.extend(record.and_then(|record| {
+                Some((record.lineage.finished, self.key_of(&record, import.as_deref())?))
+            }));
         }
-        Ok(found.into_iter().max_by(|(a, x), (b, y)| (a, x.as_str()).cmp(&(b, y.as_str()))).map(|(_, key)| key))
+        Ok(found
+            .into_iter()
+            .max_by(|(a, x), (b, y)| (a, x.as_str()).cmp(&(b, y.as_str())))
+            .map(|(_, key)| key))
     }
 
     /// The key of a model's record, if it is of this work and of the same imported weights.
     fn key_of(&self, record: &Record, import: Option<&str>) -> Option<Key> {
         let input = |name: &str| record.inputs.get(name).and_then(|value| value.as_str());
-        if self.tokenizer.is_some_and(|key| input("tokenizer") != Some(key.as_str())) || input("import") != import {
+        if self.tokenizer.is_some_and(|key| input("tokenizer") != Some(key.as_str()))
+            || input("import") != import
+        {
             return None;
         }
         record.key_of(self.key.clone())

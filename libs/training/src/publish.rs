@@ -32,8 +32,9 @@ impl<W: Made> Publisher<W> {
         };
         for entry in Manifest::load(dir)?.table(W::TABLE) {
             if entry.rows < W::SHARD as u64 {
-                let windows = W::read(dir, entry)
-                    .with_context(|| format!("cannot go on with the last shard: run {} --forget", W::VERIFY))?;
+                let windows = W::read(dir, entry).with_context(|| {
+                    format!("cannot go on with the last shard: run {} --forget", W::VERIFY)
+                })?;
                 publisher.windows.extend(windows);
                 publisher.replaces.push(entry.file.clone());
             }

@@ -107,8 +107,11 @@ impl Run {
         let dir = root.join(place);
         create_dir_all(&dir).with_context(|| format!("cannot create {dir}"))?;
         let path = dir.join(FILE);
-        let mut file =
-            File::options().create(true).append(true).open(&path).with_context(|| format!("cannot open {path}"))?;
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {path}"))?;
         // One write, so that the lines of two runs at once do not mix.
         let line = serde_json::to_string(self)? + "\n";
         file.write_all(line.as_bytes()).with_context(|| format!("cannot write {path}"))

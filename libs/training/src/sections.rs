@@ -47,8 +47,14 @@ section!(
 );
 
 fn keyed(train: &TrainConfig) -> TrainConfig {
-    let told =
-        TrainConfig { log_every: 1, checkpoint_every: 1, keep: 1, keep_every: 0, peak_tflops: 0.0, ..train.clone() };
+    let told = TrainConfig {
+        log_every: 1,
+        checkpoint_every: 1,
+        keep: 1,
+        keep_every: 0,
+        peak_tflops: 0.0,
+        ..train.clone()
+    };
     // An imported file is an input, which the chain knows by its content.
     TrainConfig { import: Utf8PathBuf::new(), ..told }
 }

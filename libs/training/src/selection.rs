@@ -57,7 +57,8 @@ impl Where {
     pub fn check(&self) -> Result<()> {
         match self.judge {
             Some(judge) if !self.expression.is_empty() => {
-                judge(&self.expression, &[]).map_err(|error| Usage(format!("[data] where: {error:#}")))?;
+                judge(&self.expression, &[])
+                    .map_err(|error| Usage(format!("[data] where: {error:#}")))?;
             }
             _ => {}
         }
@@ -77,11 +78,14 @@ impl Where {
                 self.expression
             ),
         };
-        let mut rows = clip_rows_of(root, manifest).context("cannot read the catalog of the clips")?;
+        let mut rows =
+            clip_rows_of(root, manifest).context("cannot read the catalog of the clips")?;
         rows.retain(|row| row.kept && row.meta.split == Split::Train);
         let of = rows.len();
         if let Some(judge) = judge {
-            let mut holds = judge(&self.expression, &rows).context("cannot select clips by [data] where")?.into_iter();
+            let mut holds = judge(&self.expression, &rows)
+                .context("cannot select clips by [data] where")?
+                .into_iter();
             rows.retain(|_| holds.next() == Some(true));
         }
         Ok((rows, of))
@@ -96,7 +100,8 @@ impl Where {
             return Ok(None);
         }
         let path = self.note(root);
-        let known = fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
+        let known =
+            fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
         let rows = manifest.table_hash(tables::CLIP_ROWS);
         let known = known.filter(|known| known.r#where == self.expression && known.rows == rows);
         if self.judge.is_none() && known.is_some() {
@@ -113,7 +118,8 @@ impl Where {
 
     /// Where it is noted: one file an expression, so that nights do not pile up.
     fn note(&self, root: &Utf8Path) -> Utf8PathBuf {
-        let key = Key::builder("where", FORMAT).config(&json!({ "where": self.expression })).finish();
+        let key =
+            Key::builder("where", FORMAT).config(&json!({ "where": self.expression })).finish();
         root.join("selections").join(format!("{key}.json"))
     }
 }
@@ -133,7 +139,9 @@ impl Selection {
 }
 
 fn hash(rows: &[ClipRow]) -> String {
-    let line = |row: &ClipRow| json!([row.meta.clip_id, row.meta.actions, row.meta.action_names]).to_string();
+    let line = |row: &ClipRow| {
+        json!([row.meta.clip_id, row.meta.actions, row.meta.action_names]).to_string()
+    };
     let mut lines: Vec<String> = rows.iter().map(line).collect();
     lines.sort_unstable();
     lines.dedup();
@@ -150,7 +158,10 @@ mod tests {
 
     /// Knows two expressions: `moving`, and `not still`, which says the same.
     fn judge(expression: &str, clips: &[ClipRow]) -> Result<Vec<bool>> {
-        ensure!(["moving", "not still"].contains(&expression), "no column {expression}: motion, noise");
+        ensure!(
+            ["moving", "not still"].contains(&expression),
+            "no column {expression}: motion, noise"
+        );
         Ok(clips.iter().map(|clip| clip.meta.scores.motion > 0.5).collect())
     }
 
@@ -192,13 +203,17 @@ mod tests {
     fn keys(sections: &Sections) -> ([String; 3], [String; 2]) {
         let chain = Chain::existing(sections).unwrap();
         let key = |step: &genie_stage::step::StepDir| step.key().to_string();
-        ([&chain.tokenizer, &chain.lam, &chain.dynamics].map(key), [&chain.tokens, &chain.actions].map(key))
+        (
+            [&chain.tokenizer, &chain.lam, &chain.dynamics].map(key),
+            [&chain.tokens, &chain.actions].map(key),
+        )
     }
 
     fn clips() -> Vec<ClipRow> {
         let mut dropped = clip("dropped", Split::Train, 0.9);
         dropped.kept = false;
-        let (moving, held_out) = (clip("moving", Split::Train, 0.9), clip("held out", Split::HeldOut, 0.9));
+        let (moving, held_out) =
+            (clip("moving", Split::Train, 0.9), clip("held out", Split::HeldOut, 0.9));
         vec![moving, clip("still", Split::Train, 0.1), held_out, dropped]
     }
 
@@ -211,8 +226,12 @@ mod tests {
         publish(root, "first", &clips());
         let select = |expression: &str| sections(root, expression).judging(judge).unwrap();
         let chosen = |expression: &str| {
-            let mut clips: Vec<_> =
-                Chain::to_train(&select(expression)).unwrap().clips().unwrap().into_iter().collect();
+            let mut clips: Vec<_> = Chain::to_train(&select(expression))
+                .unwrap()
+                .clips()
+                .unwrap()
+                .into_iter()
+                .collect();
             clips.sort();
             clips
         };
@@ -226,7 +245,8 @@ mod tests {
         publish(
             root,
             "second",
-            &[clips(), vec![clip("another", Split::Train, 0.2), clip("new", Split::HeldOut, 0.9)]].concat(),
+            &[clips(), vec![clip("another", Split::Train, 0.2), clip("new", Split::HeldOut, 0.9)]]
+                .concat(),
         );
         let (same, more) = keys(&select("moving"));
         assert!(same == models && more[0] != made[0] && more[1] != made[1], "{more:?} {made:?}");
@@ -243,8 +263,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         publish(root, "first", &clips());
-        let unknown =
-            |expression: &str| Chain::existing(&sections(root, expression)).err().map(|error| error.to_string());
+        let unknown = |expression: &str| {
+            Chain::existing(&sections(root, expression)).err().map(|error| error.to_string())
+        };
         assert!(unknown("moving").unwrap().contains("run `genie-tokenize fit`"));
         let judged = keys(&sections(root, "moving").judging(judge).unwrap());
         assert_eq!(keys(&sections(root, "moving")), judged);
@@ -260,13 +281,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         publish(root, "first", &clips()[1..]);
-        let error = Chain::to_train(&sections(root, "moving").judging(judge).unwrap()).unwrap_err().to_string();
+        let error = Chain::to_train(&sections(root, "moving").judging(judge).unwrap())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`moving`") && error.contains("none of the 1 clips"), "{error}");
         // What is of all clips can go on.
         Chain::existing(&sections(root, "moving").judging(judge).unwrap()).unwrap();
 
         let error = sections(root, "moton").judging(judge).unwrap_err();
         assert_eq!(genie_stage::exit::code_of(&error), genie_stage::exit::USAGE);
-        assert!(error.to_string().contains("[data] where") && error.to_string().contains("motion, noise"), "{error}");
+        assert!(
+            error.to_string().contains("[data] where")
+                && error.to_string().contains("motion, noise"),
+            "{error}"
+        );
     }
 }

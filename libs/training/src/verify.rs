@@ -47,8 +47,10 @@ pub fn verify<W: Made>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
             match W::read(dir, entry) {
                 Ok(read) => {
                     windows += read.len();
-                    let twice =
-                        read.iter().map(Made::place).find(|(clip, first)| !seen.insert((clip.to_string(), *first)));
+                    let twice = read
+                        .iter()
+                        .map(Made::place)
+                        .find(|(clip, first)| !seen.insert((clip.to_string(), *first)));
                     if let Some((clip, first)) = twice {
                         println!(
                             "{}: the window of clip {clip} at frame {first} is published twice",
@@ -93,6 +95,8 @@ fn forget<W: Made>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()> {
     if record.exists() {
         fs::remove_file(&record).with_context(|| format!("cannot remove {record}"))?;
     }
-    Manifest::commit(dir, |manifest| manifest.retain(W::TABLE, |entry| !files.contains(&entry.file)))?;
+    Manifest::commit(dir, |manifest| {
+        manifest.retain(W::TABLE, |entry| !files.contains(&entry.file))
+    })?;
     Ok(())
 }

@@ -148,7 +148,8 @@ fn a_wrong_config_is_told_before_anything_starts() {
 fn says_whether_there_was_anything_to_do() {
     let fake = Fake::new("");
     let done = |steps: &[&str]| {
-        let rows: Vec<_> = steps.iter().map(|step| json!({"step": step, "state": "done"})).collect();
+        let rows: Vec<_> =
+            steps.iter().map(|step| json!({"step": step, "state": "done"})).collect();
         serde_json::to_string(&rows).unwrap()
     };
     fs::write(fake.dir.join("ingest.status"), done(&["sample", "run"])).unwrap();
@@ -194,7 +195,11 @@ fn a_stop_between_steps_ends_the_run() {
 #[test]
 fn quotes_what_a_shell_would_take_apart() {
     let odd = r#"--set=data.videos=["it's here"]"#;
-    let echoed = std::process::Command::new("sh").arg("-c").arg(format!("printf %s {}", quoted(odd))).output().unwrap();
+    let echoed = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("printf %s {}", quoted(odd)))
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8(echoed.stdout).unwrap(), odd);
     assert_eq!(quoted("--config=pipelines/demo.toml"), "--config=pipelines/demo.toml");
 }

@@ -37,18 +37,29 @@ impl Video for Noise {
         (self.height, self.width)
     }
 
-    fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), SourceError> {
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
         let frame = self.height * self.width * RGB;
         let start = (clip * self.frames + first) * frame;
         to.extend(
-            (start..start + len * frame).flat_map(|index| number(index as u64).to_le_bytes().into_iter().take(1)),
+            (start..start + len * frame)
+                .flat_map(|index| number(index as u64).to_le_bytes().into_iter().take(1)),
         );
         Ok(())
     }
 }
 
 /// Windows as a tokenizer and a latent action model would have made them.
-pub fn windows(tokenizer: &TokenizerConfig, actions: usize, (height, width): (usize, usize)) -> TokenWindows {
+pub fn windows(
+    tokenizer: &TokenizerConfig,
+    actions: usize,
+    (height, width): (usize, usize),
+) -> TokenWindows {
     const WINDOWS: usize = 64;
     let size = FrameSize { height, width, patch: tokenizer.patch, channels: RGB };
     let (frames, positions) = (tokenizer.frames, size.positions());
@@ -58,7 +69,11 @@ pub fn windows(tokenizer: &TokenizerConfig, actions: usize, (height, width): (us
         frames,
         positions,
         columns: size.patches().1,
-        tokens: (0..WINDOWS * frames * positions).map(|index| narrow(below(index, codes))).collect(),
-        actions: (0..WINDOWS * (frames - 1)).map(|index| narrow(below(index, actions)).to_le_bytes()[0]).collect(),
+        tokens: (0..WINDOWS * frames * positions)
+            .map(|index| narrow(below(index, codes)))
+            .collect(),
+        actions: (0..WINDOWS * (frames - 1))
+            .map(|index| narrow(below(index, actions)).to_le_bytes()[0])
+            .collect(),
     }
 }

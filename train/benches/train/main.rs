@@ -107,14 +107,21 @@ impl Plan {
         for train in [&mut plan.tokenizer.train, &mut plan.lam.train, &mut plan.dynamics.train] {
             // None is saved but the last.
             let steps = WARM + cli.steps;
-            *train = TrainConfig { steps, log_every: RUN, checkpoint_every: usize::MAX, ..train.clone() };
+            *train = TrainConfig {
+                steps,
+                log_every: RUN,
+                checkpoint_every: usize::MAX,
+                ..train.clone()
+            };
         }
         Ok(plan)
     }
 
     /// Windows that `encode` has at once.
     fn windows_at_once(&self) -> usize {
-        (pixels_at_once(self.device) / (self.tokenizer.frames * self.video.height * self.video.width)).max(1)
+        (pixels_at_once(self.device)
+            / (self.tokenizer.frames * self.video.height * self.video.width))
+            .max(1)
     }
 
     fn task(&self, kind: Kind) -> Task {
@@ -122,7 +129,9 @@ impl Plan {
         match kind {
             Kind::Tokenizer => Task::tokenizer(&self.tokenizer, size),
             Kind::Lam => Task::lam(&self.lam, size),
-            Kind::Dynamics => Task::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size),
+            Kind::Dynamics => {
+                Task::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size)
+            }
             Kind::Encode => Task::encode(&self.tokenizer, size, self.windows_at_once()),
         }
     }
@@ -142,7 +151,8 @@ fn main() -> Result<()> {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for &kind in &cli.what {
-        let (mut ours, mut eager, mut compiled) = (Answers::default(), Answers::default(), Answers::default());
+        let (mut ours, mut eager, mut compiled) =
+            (Answers::default(), Answers::default(), Answers::default());
         for round in 0..ROUNDS {
             eprintln!("{}: round {} of {ROUNDS}", kind.name(), round + 1);
             ours.add("ours", ours::measure(kind)?)?;
@@ -175,11 +185,15 @@ fn row(kind: Kind, windows: Option<usize>, ours: &Answers, peers: [&Answers; 2])
     let shares = shares.map(|share| told(share, percent)).join(", ");
     let (what, tokens) = match windows {
         None => (kind.name(), told(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
-        Some(windows) => (format!("encode, {windows} windows"), format!("{:.0} windows/s", windows as f64 / seconds)),
+        Some(windows) => (
+            format!("encode, {windows} windows"),
+            format!("{:.0} windows/s", windows as f64 / seconds),
+        ),
     };
     let [eager, compiled] = peers.map(|peer| {
         let theirs = peer.median("seconds");
-        let beside = |theirs: f64| format!("{:.1} ms, ours takes {:.2}×", theirs * 1e3, seconds / theirs);
+        let beside =
+            |theirs: f64| format!("{:.1} ms, ours takes {:.2}×", theirs * 1e3, seconds / theirs);
         told(theirs, |theirs| format!("{}; {}", beside(theirs), memory(peer.median("peak_bytes"))))
     });
     format!(

@@ -8,8 +8,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    Device, StepReport, Tokenizer, TokenizerConfig, TrainConfig, Video, Watch, train_dynamics, train_lam,
-    train_tokenizer,
+    Device, StepReport, Tokenizer, TokenizerConfig, TrainConfig, Video, Watch, train_dynamics,
+    train_lam, train_tokenizer,
 };
 use serde_json::json;
 
@@ -89,7 +89,9 @@ fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
     let Plan { tokenizer: config, video, device, .. } = plan;
     let mut frames = Vec::new();
     for window in 0..plan.windows_at_once() {
-        video.read(window % video.clips, 0, config.frames, &mut frames).map_err(anyhow::Error::from_boxed)?;
+        video
+            .read(window % video.clips, 0, config.frames, &mut frames)
+            .map_err(anyhow::Error::from_boxed)?;
     }
     let tokenizer = hardly_trained(config, video, *device, run)?;
     for _ in 0..WARM {
@@ -106,7 +108,12 @@ fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
 }
 
 /// By one window, which takes less memory than encoding.
-fn hardly_trained(config: &TokenizerConfig, video: &Noise, device: Device, run: &Utf8Path) -> Result<Tokenizer> {
+fn hardly_trained(
+    config: &TokenizerConfig,
+    video: &Noise,
+    device: Device,
+    run: &Utf8Path,
+) -> Result<Tokenizer> {
     let train = TrainConfig { steps: 1, batch: 1, accumulate: 1, ..config.train.clone() };
     let short = TokenizerConfig { train, ..config.clone() };
     train_tokenizer(&short, video, run, &device, &mut Print)?;

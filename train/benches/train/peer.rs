@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
 use genie_model::{
-    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamReader, LamTarget, QuantizerConfig,
-    QuantizerKind, RGB, TokenizerConfig, TrainConfig,
+    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamReader, LamTarget,
+    QuantizerConfig, QuantizerKind, RGB, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,8 +14,10 @@ use tempfile::TempDir;
 use crate::{RUN, WARM};
 
 /// What Python runs, and the models that it imports. They are in this program, which is carried to GPUs without the checkout.
-const SCRIPTS: [(&str, &str); 2] =
-    [("peer.py", include_str!("peer.py")), ("model.py", include_str!("../../../tests/reference/model.py"))];
+const SCRIPTS: [(&str, &str); 2] = [
+    ("peer.py", include_str!("peer.py")),
+    ("model.py", include_str!("../../../tests/reference/model.py")),
+];
 
 /// A Python that has PyTorch, and where it is to compute.
 pub struct Peer {
@@ -56,7 +58,9 @@ impl Peer {
             }
             return Ok(Some(Self { python, device, scripts }));
         }
-        eprintln!("{python} has no torch for {device}: not compared (GENIE_PYTHON names another Python)");
+        eprintln!(
+            "{python} has no torch for {device}: not compared (GENIE_PYTHON names another Python)"
+        );
         Ok(None)
     }
 
@@ -71,7 +75,8 @@ impl Peer {
             Variant::Compiled => "compiled",
         };
         (question["variant"], question["device"]) = (json!(variant), json!(self.device));
-        (question["warm"], question["steps"], question["run"]) = (json!(WARM), json!(steps), json!(RUN));
+        (question["warm"], question["steps"], question["run"]) =
+            (json!(WARM), json!(steps), json!(RUN));
         question["threads"] = json!(std::thread::available_parallelism()?.get());
         let mut child = Command::new(&self.python)
             .arg("-B")
@@ -86,9 +91,12 @@ impl Peer {
 }
 
 fn quantizer(config: &QuantizerConfig) -> Value {
-    let mut value = json!({ "commitment": config.commitment, "usage": config.usage, "centre": config.centre });
+    let mut value =
+        json!({ "commitment": config.commitment, "usage": config.usage, "centre": config.centre });
     match config.kind {
-        QuantizerKind::Vq => (value["codes"], value["latent"]) = (json!(config.codes), json!(config.latent)),
+        QuantizerKind::Vq => {
+            (value["codes"], value["latent"]) = (json!(config.codes), json!(config.latent))
+        }
         QuantizerKind::Fsq => value["levels"] = json!(config.levels),
     }
     value
@@ -122,7 +130,8 @@ fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Val
 impl Task {
     /// A tokenizer's.
     pub fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Self {
-        let mut task = training("tokenizer", &config.train, config.windows_a_part(), &tokenizer(config, size));
+        let mut task =
+            training("tokenizer", &config.train, config.windows_a_part(), &tokenizer(config, size));
         task["span"] = json!(config.span());
         Self(task)
     }
@@ -140,7 +149,8 @@ impl Task {
         model["pairs"] = json!(config.sees == LamEncoder::Pairs);
         model["change"] = json!(config.target == LamTarget::Change);
         let mut task = training("lam", &config.train, config.train.part(), &model);
-        task["convolutions"] = json!((config.reads == LamReader::Convolution).then_some(&config.convolutions));
+        task["convolutions"] =
+            json!((config.reads == LamReader::Convolution).then_some(&config.convolutions));
         Self(task)
     }
 

@@ -14,14 +14,26 @@ type Windows = BTreeMap<(String, u32), MeasuredWindow>;
 
 /// The report of a model, and its rows.
 fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows) {
-    let settings =
-        Settings { prompt_frames, samples: 1, batch: 8, seed: 0, scenes: 0, held: 0, starts: 8, true_actions: false };
+    let settings = Settings {
+        prompt_frames,
+        samples: 1,
+        batch: 8,
+        seed: 0,
+        scenes: 0,
+        held: 0,
+        starts: 8,
+        true_actions: false,
+    };
     let (windows, videos) = footage(sources, 4);
     let load = |index: usize| Ok(videos[index].clone());
-    let material = Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
+    let material =
+        Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
     let found = measure(&FakeWorld(flaw), &material, &settings, &Quiet).unwrap().unwrap();
     let stamp = Stamp { report: "r".into(), dynamics: "d".into(), prompt_frames };
-    let rows = windows.iter().zip(&found.scores).map(|(window, scores)| stamp.row(window, scores, Vec::new()));
+    let rows = windows
+        .iter()
+        .zip(&found.scores)
+        .map(|(window, scores)| stamp.row(window, scores, Vec::new()));
     let rows = rows.map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect();
     let actions = ACTION_NAMES.map(str::to_owned).to_vec();
     let origin = Origin {
@@ -34,7 +46,13 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
         lpips_weights: None,
         warnings: Vec::new(),
     };
-    let report = summarise(&found, &windows, &Names { effects: actions.clone(), actions }, &settings, origin);
+    let report = summarise(
+        &found,
+        &windows,
+        &Names { effects: actions.clone(), actions },
+        &settings,
+        origin,
+    );
     (serde_json::from_str(&report.to_json().unwrap()).unwrap(), rows)
 }
 
@@ -46,7 +64,8 @@ fn difference(name: Name, a: &Value, b: &Value) -> f64 {
 /// around the difference, a difference the wrong way round.
 #[test]
 fn what_windows_say_is_what_reports_say() {
-    let ((good, good_rows), (bad, bad_rows)) = (measured(Flaw::None, 10, 1), measured(Flaw::Imperfect, 10, 1));
+    let ((good, good_rows), (bad, bad_rows)) =
+        (measured(Flaw::None, 10, 1), measured(Flaw::Imperfect, 10, 1));
     let paired = Paired::new(&good_rows, &bad_rows, 200).unwrap();
     let mut compared = 0;
     for name in names(&[&good, &bad]) {
@@ -55,14 +74,20 @@ fn what_windows_say_is_what_reports_say() {
             (PerWindow::No, found) => assert!(found.is_err()),
             (_, found) => {
                 let [low, high] = found.unwrap_or_else(|why| panic!("{name}: {why}"));
-                assert!(low <= difference && difference <= high, "{name}: {difference} in [{low}, {high}]");
+                assert!(
+                    low <= difference && difference <= high,
+                    "{name}: {difference} in [{low}, {high}]"
+                );
                 compared += 1;
             }
         }
     }
     assert!(compared > 4 * 15, "{compared}");
     let [_, high] = paired
-        .interval(Name::parse("psnr_4").unwrap(), difference(Name::parse("psnr_4").unwrap(), &good, &bad))
+        .interval(
+            Name::parse("psnr_4").unwrap(),
+            difference(Name::parse("psnr_4").unwrap(), &good, &bad),
+        )
         .unwrap();
     assert!(high < -5.0, "the flawed one is clearly worse: at best {high}");
 }
@@ -90,7 +115,8 @@ fn what_is_the_same_in_every_window_is_sure() {
 /// Catches: frames of rollouts counted from the first generated one, so that t = 4 of two prompts are different frames.
 #[test]
 fn frames_are_counted_from_the_window_s_first() {
-    let ((short, short_rows), (long, long_rows)) = (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 4, 3));
+    let ((short, short_rows), (long, long_rows)) =
+        (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 4, 3));
     let paired = Paired::new(&short_rows, &long_rows, 50).unwrap();
     let name = Name::parse("psnr_5").unwrap();
     assert!(paired.interval(name, difference(name, &short, &long)).is_ok());
@@ -100,13 +126,21 @@ fn frames_are_counted_from_the_window_s_first() {
 /// Catches: an interval that is made up where the windows are others, or are not those that the report is of.
 #[test]
 fn without_pairs_there_is_no_interval() {
-    let ((report, rows), (fewer, fewer_rows)) = (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 3, 1));
+    let ((report, rows), (fewer, fewer_rows)) =
+        (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 3, 1));
     let why = Paired::new(&rows, &fewer_rows, 50).err().unwrap();
     assert!(why.contains("of 16 and 12, 12 are the same"), "{why}");
     let paired = Paired::new(&rows, &rows, 50).unwrap();
     let name = Name::parse("delta_psnr_4").unwrap();
     assert_eq!(paired.interval(name, 0.0), Ok([0.0, 0.0]));
-    assert!(paired.interval(name, difference(name, &fewer, &report) + 0.1).unwrap_err().contains("do not give"));
+    assert!(
+        paired
+            .interval(name, difference(name, &fewer, &report) + 0.1)
+            .unwrap_err()
+            .contains("do not give")
+    );
     let one = measured(Flaw::Late, 1, 1).1;
-    assert!(Paired::new(&one, &one, 50).unwrap().interval(name, 0.0).unwrap_err().contains("one clip"));
+    assert!(
+        Paired::new(&one, &one, 50).unwrap().interval(name, 0.0).unwrap_err().contains("one clip")
+    );
 }

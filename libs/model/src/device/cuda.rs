@@ -48,10 +48,16 @@ impl Gpus {
 
     fn parse(numbers: &str, name: &str) -> Result<Self, ModelError> {
         let wrong = || {
-            ModelError::Device(format!("`{name}`: after `cuda:` come GPUs' numbers from 0, each once, as in cuda:0,1"))
+            ModelError::Device(format!(
+                "`{name}`: after `cuda:` come GPUs' numbers from 0, each once, as in cuda:0,1"
+            ))
         };
         numbers.split(',').try_fold(Self(0), |Self(all), number| {
-            let bit = number.parse().ok().and_then(|number| 1u64.checked_shl(number)).ok_or_else(wrong)?;
+            let bit = number
+                .parse()
+                .ok()
+                .and_then(|number| 1u64.checked_shl(number))
+                .ok_or_else(wrong)?;
             if all & bit == 0 { Ok(Self(all | bit)) } else { Err(wrong()) }
         })
     }
@@ -99,16 +105,22 @@ fn count(name: &str) -> Result<usize, ModelError> {
 fn there(number: usize, count: usize, name: &str) -> Result<(), ModelError> {
     match count {
         _ if number < count => Ok(()),
-        0 => Err(ModelError::Device(format!("{name}: the driver shows no GPU (is CUDA_VISIBLE_DEVICES set?)"))),
+        0 => Err(ModelError::Device(format!(
+            "{name}: the driver shows no GPU (is CUDA_VISIBLE_DEVICES set?)"
+        ))),
         1 => Err(ModelError::Device(format!("{name}: there is one GPU here, cuda:0"))),
-        _ => Err(ModelError::Device(format!("{name}: there are {count} GPUs here, cuda:0 to cuda:{}", count - 1))),
+        _ => Err(ModelError::Device(format!(
+            "{name}: there are {count} GPUs here, cuda:0 to cuda:{}",
+            count - 1
+        ))),
     }
 }
 
 /// Whether CUDA's headers are where they will be looked for: the first place that exists.
 fn compiles(configured: Option<OsString>) -> bool {
-    let place =
-        configured.map(PathBuf::from).or_else(|| PLACES.map(PathBuf::from).into_iter().find(|place| place.exists()));
+    let place = configured
+        .map(PathBuf::from)
+        .or_else(|| PLACES.map(PathBuf::from).into_iter().find(|place| place.exists()));
     place.is_some_and(|place| place.join(HEADER).exists())
 }
 
@@ -128,7 +140,8 @@ pub fn keep_tuning() {
 fn tuning(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let cache = variable("XDG_CACHE_HOME").and_then(absolute);
-    let cache = cache.or_else(|| variable("HOME").and_then(absolute).map(|home| home.join(".cache")));
+    let cache =
+        cache.or_else(|| variable("HOME").and_then(absolute).map(|home| home.join(".cache")));
     Some(cache?.join("genie/cubecl"))
 }
 
@@ -141,9 +154,13 @@ mod tests {
     fn what_is_not_there_is_said() {
         if !DRIVERS.iter().any(|device| Path::new(device).exists()) {
             let error = Gpus::find("0", "cuda").unwrap_err().to_string();
-            assert!(error.contains("no NVIDIA driver is loaded") && error.contains("or use cpu"), "{error}");
+            assert!(
+                error.contains("no NVIDIA driver is loaded") && error.contains("or use cpu"),
+                "{error}"
+            );
         }
-        let there = |number, count| there(number, count, "cuda:n").map_err(|error| error.to_string());
+        let there =
+            |number, count| there(number, count, "cuda:n").map_err(|error| error.to_string());
         assert!(there(0, 1).is_ok() && there(1, 2).is_ok());
         assert!(there(7, 2).unwrap_err().contains("cuda:0 to cuda:1"));
         assert!(there(1, 1).unwrap_err().contains("one GPU here, cuda:0"));
@@ -157,7 +174,10 @@ mod tests {
         let parse = |numbers| Gpus::parse(numbers, "cuda").map_err(|error| error.to_string());
         assert_eq!(parse("0").unwrap().numbers().collect::<Vec<_>>(), [0]);
         let two = parse("3,1").unwrap();
-        assert_eq!((two.numbers().collect::<Vec<_>>(), two.to_string()), (vec![1, 3], "1,3".to_owned()));
+        assert_eq!(
+            (two.numbers().collect::<Vec<_>>(), two.to_string()),
+            (vec![1, 3], "1,3".to_owned())
+        );
         for wrong in ["x", "", "0,", "0,0", "-1", "64", "70000"] {
             assert!(parse(wrong).unwrap_err().contains("as in cuda:0,1"), "{wrong}");
         }
@@ -167,12 +187,17 @@ mod tests {
     #[test]
     fn tuning_is_kept_below_the_users_cache() {
         let with = |set: &[(&str, &str)]| {
-            tuning(|name| set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into()))
+            tuning(|name| {
+                set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
+            })
         };
         let home = ("HOME", "/home/a");
         assert_eq!(with(&[home]), Some("/home/a/.cache/genie/cubecl".into()));
         assert_eq!(with(&[home, ("XDG_CACHE_HOME", "/cache")]), Some("/cache/genie/cubecl".into()));
-        assert_eq!(with(&[home, ("XDG_CACHE_HOME", "")]), Some("/home/a/.cache/genie/cubecl".into()));
+        assert_eq!(
+            with(&[home, ("XDG_CACHE_HOME", "")]),
+            Some("/home/a/.cache/genie/cubecl".into())
+        );
         assert_eq!(with(&[]), None);
         keep_tuning();
         keep_tuning();

@@ -10,20 +10,33 @@ use burn::module::AutodiffModule;
 
 use super::*;
 use crate::testing::{
-    Ad, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, measure, noise, rng, seeded,
+    Ad, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, measure, noise,
+    rng, seeded,
 };
 
 /// How a frame is told its action, and whether it sees the frame before at the input.
 type Mode = (ActionMode, bool);
-const MODES: [Mode; 4] =
-    [(ActionMode::Prepend, true), (ActionMode::Prepend, false), (ActionMode::Add, true), (ActionMode::Add, false)];
+const MODES: [Mode; 4] = [
+    (ActionMode::Prepend, true),
+    (ActionMode::Prepend, false),
+    (ActionMode::Add, true),
+    (ActionMode::Add, false),
+];
 const V: Vocabulary = Vocabulary { frames: 5, positions: 4, columns: 2, codes: 32, actions: 3 };
 
 fn config((action_mode, previous_frame): Mode) -> DynamicsConfig {
     DynamicsConfig {
         action_mode,
         previous_frame,
-        stack: StackConfig { layers: 2, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: true, temporal: true },
+        stack: StackConfig {
+            layers: 2,
+            d: 32,
+            heads: 2,
+            head_dim: 0,
+            ffn_mult: 2,
+            qk_norm: true,
+            temporal: true,
+        },
         min_mask_rate: 0.5,
         masked_frames: 1.0,
         changed_token_weight: 1.0,
@@ -42,8 +55,14 @@ fn windows(n: usize, v: Vocabulary, seed: u64) -> TokenWindows {
         frames: v.frames,
         positions: v.positions,
         columns: v.columns,
-        tokens: below(v.codes, n * v.frames * v.positions, seed).into_iter().map(|token| token as u16).collect(),
-        actions: below(v.actions, n * (v.frames - 1), seed + 1).into_iter().map(|action| action as u8).collect(),
+        tokens: below(v.codes, n * v.frames * v.positions, seed)
+            .into_iter()
+            .map(|token| token as u16)
+            .collect(),
+        actions: below(v.actions, n * (v.frames - 1), seed + 1)
+            .into_iter()
+            .map(|action| action as u8)
+            .collect(),
     }
 }
 
@@ -52,9 +71,19 @@ fn net(mode: Mode) -> Net<Flex> {
 }
 
 /// Logits of two windows, whose frames see the frames before them as they are in `clean`.
-fn logits_beside(net: &Net<Flex>, tokens: &[i64], clean: &[i64], actions: &[i64]) -> Tensor<Flex, 2> {
+fn logits_beside(
+    net: &Net<Flex>,
+    tokens: &[i64],
+    clean: &[i64],
+    actions: &[i64],
+) -> Tensor<Flex, 2> {
     let row = |values: &[i64]| indices::<Flex>(values.iter().copied(), &FlexDevice);
-    net.logits.forward(net.forward(row(tokens), row(clean), row(actions), Grid { b: 2, t: V.frames, s: V.positions }))
+    net.logits.forward(net.forward(
+        row(tokens),
+        row(clean),
+        row(actions),
+        Grid { b: 2, t: V.frames, s: V.positions },
+    ))
 }
 
 /// Logits of two windows, nothing masked.
@@ -65,7 +94,8 @@ fn logits(net: &Net<Flex>, tokens: &[i64], actions: &[i64]) -> Tensor<Flex, 2> {
 /// Two windows of random tokens, the actions that lead to their frames, and the tokens with those of frame `changed`
 /// replaced.
 fn two_windows(changed: usize) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
-    let (tokens, actions) = (below(V.codes, 2 * V.frames * V.positions, 1), below(V.actions, 2 * V.frames, 2));
+    let (tokens, actions) =
+        (below(V.codes, 2 * V.frames * V.positions, 1), below(V.actions, 2 * V.frames, 2));
     let mut other = tokens.clone();
     for window in other.chunks_exact_mut(V.frames * V.positions) {
         for token in &mut window[changed * V.positions..(changed + 1) * V.positions] {
@@ -78,7 +108,9 @@ fn two_windows(changed: usize) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
 /// Catches: attention that looks ahead in time: perfect in training, worthless when generating.
 #[test]
 fn a_changed_frame_leaves_earlier_logits_bit_identical() {
-    for (mode, changed) in MODES.into_iter().flat_map(|mode| (0..V.frames).map(move |frame| (mode, frame))) {
+    for (mode, changed) in
+        MODES.into_iter().flat_map(|mode| (0..V.frames).map(move |frame| (mode, frame)))
+    {
         let net = net(mode);
         let (tokens, actions, other) = two_windows(changed);
         let before = by_frame(logits(&net, &tokens, &actions), 2, V.frames);
@@ -91,14 +123,24 @@ fn a_changed_frame_leaves_earlier_logits_bit_identical() {
 /// learned. The true tokens of frame t may be seen from frame t+1 on.
 #[test]
 fn true_tokens_are_seen_from_the_next_frame_on() {
-    for (mode, changed) in MODES.into_iter().flat_map(|mode| (0..V.frames).map(move |frame| (mode, frame))) {
+    for (mode, changed) in
+        MODES.into_iter().flat_map(|mode| (0..V.frames).map(move |frame| (mode, frame)))
+    {
         let net = net(mode);
         let (tokens, actions, other) = two_windows(changed);
         let before = by_frame(logits_beside(&net, &tokens, &tokens, &actions), 2, V.frames);
         let after = by_frame(logits_beside(&net, &tokens, &other, &actions), 2, V.frames);
         let seen = mode.1 && changed + 1 < V.frames;
-        assert_same_before(if seen { changed + 1 } else { V.frames }, &before, &after, &format!("{mode:?}"));
-        assert!(!seen || before[changed + 1] != after[changed + 1], "{mode:?}: frame {changed} is not seen at all");
+        assert_same_before(
+            if seen { changed + 1 } else { V.frames },
+            &before,
+            &after,
+            &format!("{mode:?}"),
+        );
+        assert!(
+            !seen || before[changed + 1] != after[changed + 1],
+            "{mode:?}: frame {changed} is not seen at all"
+        );
     }
 }
 
@@ -120,7 +162,12 @@ fn the_action_from_t_on_changes_frame_t_plus_1_first() {
         for t in 0..V.frames - 1 {
             let mut after = before.clone();
             after.actions[t] = (after.actions[t] + 1) % V.actions as u8;
-            assert_differs_from(t + 1, &run(&before), &run(&after), &format!("{mode:?}, action {t}"));
+            assert_differs_from(
+                t + 1,
+                &run(&before),
+                &run(&after),
+                &format!("{mode:?}, action {t}"),
+            );
         }
     }
 }
@@ -156,9 +203,16 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
             (sum, weights, plain) = (sum + weight * surprise, weights + weight, plain + surprise);
         }
         let values = measure(&task, &model, batch);
-        assert!((values["loss"] - sum / weights).abs() < 1e-4, "{mode:?}: {values:?}, by hand {}", sum / weights);
+        assert!(
+            (values["loss"] - sum / weights).abs() < 1e-4,
+            "{mode:?}: {values:?}, by hand {}",
+            sum / weights
+        );
         let mean = plain / task.draw(0, &mut rng(9)).masked.len() as f32;
-        assert!((values["cross_entropy"] - mean).abs() < 1e-4, "{mode:?}: {values:?}, by hand {mean}");
+        assert!(
+            (values["cross_entropy"] - mean).abs() < 1e-4,
+            "{mode:?}: {values:?}, by hand {mean}"
+        );
     }
 }
 
@@ -203,11 +257,22 @@ fn gradients_reach_every_parameter() {
         assert_eq!(dead, [""; 0], "{mode:?}");
 
         // And every action's own row, the start among them; and the mask's.
-        let loss = <Fit as Task<Ad>>::loss(&task, &model, task.draw(0, &mut rng(7)), &mut rng(0), &FlexDevice).value;
+        let loss = <Fit as Task<Ad>>::loss(
+            &task,
+            &model,
+            task.draw(0, &mut rng(7)),
+            &mut rng(0),
+            &FlexDevice,
+        )
+        .value;
         let grads = crate::train::alone(|| loss.backward());
-        let rows = |grad: Tensor<Flex, 2>| grad.abs().sum_dim(1).into_data().to_vec::<f32>().unwrap();
+        let rows =
+            |grad: Tensor<Flex, 2>| grad.abs().sum_dim(1).into_data().to_vec::<f32>().unwrap();
         let actions = rows(model.actions.val().grad(&grads).unwrap());
         assert!(actions.iter().all(|sum| *sum > 0.0), "{mode:?}: {actions:?}");
-        assert!(rows(model.tokens.val().grad(&grads).unwrap())[V.codes] > 0.0, "{mode:?}: the mask token");
+        assert!(
+            rows(model.tokens.val().grad(&grads).unwrap())[V.codes] > 0.0,
+            "{mode:?}: the mask token"
+        );
     }
 }

@@ -12,7 +12,10 @@ use crate::tokenizer::TokenizerConfig;
 ///
 /// # Errors
 /// If no model can be built from the config.
-pub fn estimate_tokenizer(config: &TokenizerConfig, (height, width): (usize, usize)) -> Result<Estimate, ModelError> {
+pub fn estimate_tokenizer(
+    config: &TokenizerConfig,
+    (height, width): (usize, usize),
+) -> Result<Estimate, ModelError> {
     config.check()?;
     let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     size.check("tokenizer")?;
@@ -45,7 +48,8 @@ pub fn estimate_lam(
     config.check()?;
     let size = FrameSize { height, width, patch: config.patch, channels };
     size.check("lam")?;
-    let (values, positions, given, b) = (size.patch_values(), size.positions(), config.given(), config.train.part());
+    let (values, positions, given, b) =
+        (size.patch_values(), size.positions(), config.given(), config.train.part());
     // Frames that are predicted, and the pairs that lead to them.
     let steps = config.frames - given;
     let pairs = Grid { b, t: steps, s: positions };

@@ -1,7 +1,9 @@
 //! The layers' costs, added up in the order in which a forward pass meets them.
 
 use crate::kernels::Axis;
-use crate::layers::{ConvolutionsConfig, Grid, NEIGHBOURHOOD, QuantizerConfig, QuantizerKind, StackConfig};
+use crate::layers::{
+    ConvolutionsConfig, Grid, NEIGHBOURHOOD, QuantizerConfig, QuantizerKind, StackConfig,
+};
 
 /// Sums over a forward pass.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,7 +104,9 @@ impl Tally {
         channels: usize,
     ) {
         let inputs = std::iter::once(&channels).chain(&config.channels);
-        for (index, ((inputs, outputs), stride)) in inputs.zip(&config.channels).zip(&config.strides).enumerate() {
+        for (index, ((inputs, outputs), stride)) in
+            inputs.zip(&config.channels).zip(&config.strides).enumerate()
+        {
             (height, width) = (height.div_ceil(*stride), width.div_ceil(*stride));
             let places = pictures * height * width;
             self.linear(places, NEIGHBOURHOOD * inputs, *outputs);

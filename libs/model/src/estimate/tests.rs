@@ -9,16 +9,30 @@ use crate::dynamics::Vocabulary;
 use crate::frames::RGB;
 use crate::layers::{QuantizerConfig, QuantizerKind, StackConfig};
 use crate::{
-    ActionMode, DynamicsConfig, FrameSize, LamConfig, LamDecoder, LamEncoder, LamReader, LamTarget, TokenizerConfig,
+    ActionMode, DynamicsConfig, FrameSize, LamConfig, LamDecoder, LamEncoder, LamReader, LamTarget,
+    TokenizerConfig,
 };
 
 fn stack(temporal: bool) -> StackConfig {
-    StackConfig { layers: 2, d: 24, heads: 2, head_dim: 8, ffn_mult: 3, qk_norm: temporal, temporal }
+    StackConfig {
+        layers: 2,
+        d: 24,
+        heads: 2,
+        head_dim: 8,
+        ffn_mult: 3,
+        qk_norm: temporal,
+        temporal,
+    }
 }
 
 fn quantizers() -> [QuantizerConfig; 2] {
     let vq = QuantizerConfig { codes: 10, latent: 5, ..Default::default() };
-    let fsq = QuantizerConfig { kind: QuantizerKind::Fsq, levels: vec![2, 3], centre: true, ..Default::default() };
+    let fsq = QuantizerConfig {
+        kind: QuantizerKind::Fsq,
+        levels: vec![2, 3],
+        centre: true,
+        ..Default::default()
+    };
     [vq, fsq]
 }
 
@@ -29,10 +43,20 @@ fn parameters_are_those_of_the_modules() {
     let pixels = |patch| FrameSize { height: size.0, width: size.1, patch, channels: RGB };
     for quantizer in quantizers() {
         for temporal in [false, true] {
-            let (encoder, decoder) = (stack(temporal), StackConfig { layers: 1, ..stack(!temporal) });
-            let config = TokenizerConfig { encoder, decoder, quantizer: quantizer.clone(), ..Default::default() };
+            let (encoder, decoder) =
+                (stack(temporal), StackConfig { layers: 1, ..stack(!temporal) });
+            let config = TokenizerConfig {
+                encoder,
+                decoder,
+                quantizer: quantizer.clone(),
+                ..Default::default()
+            };
             let net = config.init::<Flex>(pixels(config.patch), &FlexDevice);
-            assert_eq!(estimate_tokenizer(&config, size).unwrap().parameters, net.num_params() as u64, "{config:?}");
+            assert_eq!(
+                estimate_tokenizer(&config, size).unwrap().parameters,
+                net.num_params() as u64,
+                "{config:?}"
+            );
         }
         let works = LamConfig {
             encoder: stack(false),
@@ -51,11 +75,20 @@ fn parameters_are_those_of_the_modules() {
         let convolution = LamConfig { reads: LamReader::Convolution, ..works.clone() };
         for config in [works, paper, convolution] {
             let net = config.init::<Flex>(pixels(config.patch), &FlexDevice);
-            assert_eq!(estimate_lam(&config, size, RGB).unwrap().parameters, net.num_params() as u64, "{config:?}");
+            assert_eq!(
+                estimate_lam(&config, size, RGB).unwrap().parameters,
+                net.num_params() as u64,
+                "{config:?}"
+            );
         }
     }
     for (action_mode, previous_frame) in [(ActionMode::Prepend, true), (ActionMode::Add, false)] {
-        let config = DynamicsConfig { action_mode, previous_frame, stack: stack(true), ..Default::default() };
+        let config = DynamicsConfig {
+            action_mode,
+            previous_frame,
+            stack: stack(true),
+            ..Default::default()
+        };
         let vocabulary = Vocabulary { frames: 5, positions: 12, columns: 4, codes: 10, actions: 6 };
         let net = config.init::<Flex>(vocabulary, &FlexDevice);
         let estimate = estimate_dynamics(&config, (5, 12), 10, 6).unwrap();
@@ -71,7 +104,15 @@ fn operations_follow_the_rule_of_thumb() {
     let config = |layers| DynamicsConfig {
         action_mode: ActionMode::Add,
         previous_frame: false,
-        stack: StackConfig { layers, d: 2048, heads: 16, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true },
+        stack: StackConfig {
+            layers,
+            d: 2048,
+            heads: 16,
+            head_dim: 0,
+            ffn_mult: 4,
+            qk_norm: true,
+            temporal: true,
+        },
         ..Default::default()
     };
     let step = |layers, frames, positions| {

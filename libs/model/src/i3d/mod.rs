@@ -82,7 +82,12 @@ impl I3d {
     ///
     /// # Errors
     /// If the bytes are no whole clips, or those are shorter than [`I3d::FEWEST_FRAMES`].
-    pub fn features(&self, frames: &[u8], t: usize, size: (usize, usize)) -> Result<Vec<f32>, ModelError> {
+    pub fn features(
+        &self,
+        frames: &[u8],
+        t: usize,
+        size: (usize, usize),
+    ) -> Result<Vec<f32>, ModelError> {
         self.net.features(frames, t, size)
     }
 }

@@ -49,20 +49,34 @@ impl<B: Backend> Unit<B> {
         let [st, sh, sw] = self.stride;
         let pads = [same(t, kt, st), same(h, kh, sh), same(w, kw, sw)];
         let even = pads.iter().all(|(before, behind)| before == behind);
-        let (x, padding) =
-            if even { (x, pads.map(|pad| pad.0)) } else { (x.pad(pads, PadMode::Constant(0.0)), [0; 3]) };
+        let (x, padding) = if even {
+            (x, pads.map(|pad| pad.0))
+        } else {
+            (x.pad(pads, PadMode::Constant(0.0)), [0; 3])
+        };
         let options = ConvOptions::new(self.stride, padding, [1; 3], 1);
         relu(conv3d(x, self.weight.clone(), Some(self.bias.clone()), options))
     }
 }
 
 /// The maximum over windows of `kernel` = [time, space], with "same" padding.
-fn max_pool<B: Backend>(x: Tensor<B, 5>, [kt, ks]: [usize; 2], [st, ss]: [usize; 2]) -> Tensor<B, 5> {
+fn max_pool<B: Backend>(
+    x: Tensor<B, 5>,
+    [kt, ks]: [usize; 2],
+    [st, ss]: [usize; 2],
+) -> Tensor<B, 5> {
     let [b, c, t, h, w] = x.dims();
     let pads = [same(t, kt, st), same(h, ks, ss), same(w, ks, ss)];
     let x = x.pad(pads, PadMode::Constant(0.0));
     let [.., padded_t, padded_h, padded_w] = x.dims();
-    let x = max_pool2d(x.reshape([b, c * padded_t, padded_h, padded_w]), [ks, ks], [ss, ss], [0, 0], [1, 1], false);
+    let x = max_pool2d(
+        x.reshape([b, c * padded_t, padded_h, padded_w]),
+        [ks, ks],
+        [ss, ss],
+        [0, 0],
+        [1, 1],
+        false,
+    );
     let [.., h, w] = x.dims();
     let x = max_pool2d(x.reshape([b, c, padded_t, h * w]), [kt, 1], [st, 1], [0, 0], [1, 1], false);
     let [_, _, t, _] = x.dims();
@@ -90,7 +104,10 @@ impl<B: Backend> Net<B> {
         };
         let single = |name, stride| Stage::Unit(unit(name, stride));
         let mixed = |name: &str| {
-            Stage::Mixed(["b0", "b1a", "b1b", "b2a", "b2b", "b3b"].map(|part| unit(&format!("{name}.{part}"), 1)))
+            Stage::Mixed(
+                ["b0", "b1a", "b1b", "b2a", "b2b", "b3b"]
+                    .map(|part| unit(&format!("{name}.{part}"), 1)),
+            )
         };
         let max = |kernel, stride| Stage::Max { kernel, stride };
         let stages = vec![
@@ -112,7 +129,10 @@ impl<B: Backend> Net<B> {
             mixed("Mixed_5c"),
         ];
         let head = weights.get("logits.conv3d.weight");
-        let logits = Tensor::<B, 2>::from_data(TensorData::new(head.to_vec(), [LOGITS, head.len() / LOGITS]), device);
+        let logits = Tensor::<B, 2>::from_data(
+            TensorData::new(head.to_vec(), [LOGITS, head.len() / LOGITS]),
+            device,
+        );
         let bias = TensorData::new(weights.get("logits.conv3d.bias").to_vec(), [1, LOGITS]);
         Self { stages, logits: logits.transpose(), bias: Tensor::from_data(bias, device) }
     }
@@ -134,7 +154,10 @@ impl<B: Backend> Net<B> {
 }
 
 /// An inception block: four branches side by side.
-fn mixed<B: Backend>([b0, b1a, b1b, b2a, b2b, b3b]: &[Unit<B>; 6], x: Tensor<B, 5>) -> Tensor<B, 5> {
+fn mixed<B: Backend>(
+    [b0, b1a, b1b, b2a, b2b, b3b]: &[Unit<B>; 6],
+    x: Tensor<B, 5>,
+) -> Tensor<B, 5> {
     let branches = vec![
         b0.forward(x.clone()),
         b1b.forward(b1a.forward(x.clone())),

@@ -73,7 +73,8 @@ struct Tap {
 fn taps(old: usize, new: usize, side: usize, half_pixel: bool) -> Vec<Tap> {
     let (scale, skipped) = (old as f64 / new as f64, (new - side) / 2);
     let tap = |i: usize| {
-        let at = if half_pixel { ((i as f64 + 0.5) * scale - 0.5).max(0.0) } else { i as f64 * scale };
+        let at =
+            if half_pixel { ((i as f64 + 0.5) * scale - 0.5).max(0.0) } else { i as f64 * scale };
         let low = (at.floor() as usize).min(old - 1);
         Tap { low, high: (low + 1).min(old - 1), share: at - low as f64 }
     };
@@ -81,7 +82,12 @@ fn taps(old: usize, new: usize, side: usize, half_pixel: bool) -> Vec<Tap> {
 }
 
 /// Bytes `[b, t, h, w, 3]` as floats `[b, 3, t, side, side]`.
-pub(crate) fn prepare(preset: I3dPreset, bytes: &[u8], [b, t, height, width]: [usize; 4], side: usize) -> Vec<f32> {
+pub(crate) fn prepare(
+    preset: I3dPreset,
+    bytes: &[u8],
+    [b, t, height, width]: [usize; 4],
+    side: usize,
+) -> Vec<f32> {
     let half_pixel = preset != I3dPreset::Tf1Legacy;
     let [new_height, new_width] = preset.target(height, width, side);
     let rows = taps(height, new_height, side, half_pixel);
@@ -94,8 +100,10 @@ pub(crate) fn prepare(preset: I3dPreset, bytes: &[u8], [b, t, height, width]: [u
         let pixel = |y: usize, x: usize| f64::from(source[(y * width + x) * 3 + channel]);
         for (row, values) in rows.iter().zip(values.chunks_exact_mut(side)) {
             for (column, value) in columns.iter().zip(values) {
-                let across =
-                    |y: usize| pixel(y, column.low) * (1.0 - column.share) + pixel(y, column.high) * column.share;
+                let across = |y: usize| {
+                    pixel(y, column.low) * (1.0 - column.share)
+                        + pixel(y, column.high) * column.share
+                };
                 let level = across(row.low) * (1.0 - row.share) + across(row.high) * row.share;
                 *value = ((level / 127.5 - 1.0) * half_range) as f32;
             }

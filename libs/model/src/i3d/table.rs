@@ -20,19 +20,30 @@ pub(super) struct Param {
 
 /// All of them. (`PyTorch`'s count of batches seen is not used by anything, and left out.)
 pub(super) fn params() -> Vec<Param> {
-    TABLE.lines().filter(|line| !line.starts_with('#') && !line.contains("num_batches_tracked")).map(parse).collect()
+    TABLE
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains("num_batches_tracked"))
+        .map(parse)
+        .collect()
 }
 
 fn parse(line: &'static str) -> Param {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let value = |key: &str| fields.iter().find_map(|field| field.strip_prefix(key)).expect("a complete line");
-    let shape = fields[1].trim_matches(['[', ']']).split(',').map(|side| side.parse().expect("a number")).collect();
+    let value = |key: &str| {
+        fields.iter().find_map(|field| field.strip_prefix(key)).expect("a complete line")
+    };
+    let shape = fields[1]
+        .trim_matches(['[', ']'])
+        .split(',')
+        .map(|side| side.parse().expect("a number"))
+        .collect();
     let checksum = Some(value("masked_crc32c=")).filter(|sum| *sum != "-");
     Param {
         name: fields[0],
         hassony2: value("hassony2="),
         shape,
-        checksum: checksum.map(|sum| u32::from_str_radix(sum, 16).expect("eight hexadecimal digits")),
+        checksum: checksum
+            .map(|sum| u32::from_str_radix(sum, 16).expect("eight hexadecimal digits")),
     }
 }
 

@@ -30,7 +30,10 @@ fn made_up(name: &str, shape: &[usize]) -> Values {
 }
 
 fn made_up_weights() -> BTreeMap<String, Values> {
-    params().into_iter().map(|param| (param.name.to_owned(), made_up(param.name, &param.shape))).collect()
+    params()
+        .into_iter()
+        .map(|param| (param.name.to_owned(), made_up(param.name, &param.shape)))
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -44,8 +47,11 @@ struct Reference {
 
 /// |found − expected| / |expected|, over all logits.
 fn error(found: &[f32], expected: &[f64]) -> f64 {
-    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
-    let apart = square(&mut found.iter().zip(expected).map(|(&found, &expected)| f64::from(found) - expected));
+    let square =
+        |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+    let apart = square(
+        &mut found.iter().zip(expected).map(|(&found, &expected)| f64::from(found) - expected),
+    );
     (apart / square(&mut expected.iter().copied())).sqrt()
 }
 
@@ -59,11 +65,16 @@ fn logits_are_those_of_the_reference() {
     let dir = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(dir.path()).unwrap().join("hassony2.safetensors");
     let ours = made_up_weights();
-    let theirs = params().iter().map(|param| (param.hassony2.to_owned(), ours[param.name].clone())).collect();
+    let theirs = params()
+        .iter()
+        .map(|param| (param.hassony2.to_owned(), ours[param.name].clone()))
+        .collect();
     write_safetensors(&path, &theirs);
     for (preset, logits) in &expected.logits {
         let i3d = match preset {
-            I3dPreset::Videogpt => I3d::new(Weights::name(ours.clone()).unwrap(), *preset, Device::Cpu),
+            I3dPreset::Videogpt => {
+                I3d::new(Weights::name(ours.clone()).unwrap(), *preset, Device::Cpu)
+            }
             _ => I3d::load(&path, *preset, &Device::Cpu).unwrap(),
         };
         let found = i3d.features(&frames, expected.frames, size).unwrap();
@@ -93,8 +104,18 @@ fn frames_are_resized_as_pytorch_and_tensorflow_do() {
         let bytes = made_up_bytes("resize", dims.iter().product::<usize>() * 3);
         let found = prepare(case.preset, &bytes, dims, case.side);
         assert_eq!(found.len(), case.values.len());
-        let worst = found.iter().zip(&case.values).map(|(&a, &b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
-        assert!(worst < 1e-6, "{:?} from {}×{}: {worst:e} off", case.preset, case.height, case.width);
+        let worst = found
+            .iter()
+            .zip(&case.values)
+            .map(|(&a, &b)| (f64::from(a) - b).abs())
+            .fold(0.0, f64::max);
+        assert!(
+            worst < 1e-6,
+            "{:?} from {}×{}: {worst:e} off",
+            case.preset,
+            case.height,
+            case.width
+        );
     }
 }
 
@@ -112,10 +133,15 @@ fn checksums_are_tensorflows() {
 /// Weights that a table made for them calls genuine.
 fn genuine() -> (Vec<Param>, BTreeMap<String, Values>) {
     let mut tensors = made_up_weights();
-    tensors.iter_mut().filter(|(name, _)| name.ends_with("bn.weight")).for_each(|(_, values)| values.data.fill(1.0));
+    tensors
+        .iter_mut()
+        .filter(|(name, _)| name.ends_with("bn.weight"))
+        .for_each(|(_, values)| values.data.fill(1.0));
     let sum = |param: &Param| checksum(&tensors[param.name].data, &param.shape);
-    let params =
-        params().into_iter().map(|param| Param { checksum: param.checksum.map(|_| sum(&param)), ..param }).collect();
+    let params = params()
+        .into_iter()
+        .map(|param| Param { checksum: param.checksum.map(|_| sum(&param)), ..param })
+        .collect();
     (params, tensors)
 }
 
@@ -124,7 +150,9 @@ fn genuine() -> (Vec<Param>, BTreeMap<String, Values>) {
 fn every_tensor_is_checked() {
     let (params, tensors) = genuine();
     assert_eq!(Weights::among(&params, tensors.clone()).unwrap().altered, [""; 0]);
-    for name in ["Mixed_4d.b2b.conv3d.weight", "Mixed_5c.b0.bn.running_var", "Conv3d_2b_1x1.bn.weight"] {
+    for name in
+        ["Mixed_4d.b2b.conv3d.weight", "Mixed_5c.b0.bn.running_var", "Conv3d_2b_1x1.bn.weight"]
+    {
         let mut altered = tensors.clone();
         let value = altered.get_mut(name).unwrap().data.last_mut().unwrap();
         *value += 1e-6;
@@ -138,7 +166,8 @@ fn genuine_weights_are_known_by_what_is_in_them() {
     let (params, tensors) = genuine();
     let scale = |name: &str| name.ends_with("bn.weight");
     let nameless = tensors.iter().filter(|(name, _)| !scale(name)).enumerate();
-    let nameless = nameless.map(|(number, (_, values))| (format!("layer{number}"), values.clone())).collect();
+    let nameless =
+        nameless.map(|(number, (_, values))| (format!("layer{number}"), values.clone())).collect();
     let found = Weights::among(&params, nameless).unwrap();
     assert_eq!(found.altered, [""; 0]);
     for (name, values) in &tensors {

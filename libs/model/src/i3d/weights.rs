@@ -30,13 +30,19 @@ impl Weights {
     }
 
     /// The same by another table.
-    pub(super) fn among(params: &[Param], mut tensors: BTreeMap<String, Values>) -> Result<Self, String> {
-        let known = |name: fn(&Param) -> &str| params.iter().filter(|param| tensors.contains_key(name(param))).count();
-        let spelling: fn(&Param) -> &str = if known(|param| param.hassony2) > known(|param| param.name) {
-            |param| param.hassony2
-        } else {
-            |param| param.name
+    pub(super) fn among(
+        params: &[Param],
+        mut tensors: BTreeMap<String, Values>,
+    ) -> Result<Self, String> {
+        let known = |name: fn(&Param) -> &str| {
+            params.iter().filter(|param| tensors.contains_key(name(param))).count()
         };
+        let spelling: fn(&Param) -> &str =
+            if known(|param| param.hassony2) > known(|param| param.name) {
+                |param| param.hassony2
+            } else {
+                |param| param.name
+            };
         let mut named = BTreeMap::new();
         if known(spelling) == 0 {
             named = recognised(params, &tensors);
@@ -71,7 +77,11 @@ impl Weights {
             Some(sum) => checksum(&named[param.name].data, &param.shape) == sum,
             None => named[param.name].data.iter().all(|&value| value == 1.0),
         };
-        let altered = params.iter().filter(|param| !genuine(param)).map(|param| param.name.to_owned()).collect();
+        let altered = params
+            .iter()
+            .filter(|param| !genuine(param))
+            .map(|param| param.name.to_owned())
+            .collect();
         Ok(Self { tensors: named, altered })
     }
 
@@ -82,9 +92,11 @@ impl Weights {
     /// The kernel `[out, in, t, h, w]` and the bias `[out]` of unit `name`, with its batch normalisation folded in.
     pub(super) fn folded(&self, name: &str, epsilon: f64) -> (Vec<f32>, Vec<f32>, [usize; 5]) {
         let kernel = &self.tensors[&format!("{name}.conv3d.weight")];
-        let shape: [usize; 5] = kernel.shape.as_slice().try_into().expect("the table's kernels have five sides");
+        let shape: [usize; 5] =
+            kernel.shape.as_slice().try_into().expect("the table's kernels have five sides");
         let part = |part: &str| self.get(&format!("{name}.bn.{part}"));
-        let [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(part);
+        let [scale, shift, mean, variance] =
+            ["weight", "bias", "running_mean", "running_var"].map(part);
         let factors: Vec<f64> = scale
             .iter()
             .zip(variance)
@@ -94,7 +106,9 @@ impl Weights {
             .data
             .chunks_exact(kernel.data.len() / shape[0])
             .zip(&factors)
-            .flat_map(|(values, factor)| values.iter().map(move |&value| (f64::from(value) * factor) as f32))
+            .flat_map(|(values, factor)| {
+                values.iter().map(move |&value| (f64::from(value) * factor) as f32)
+            })
             .collect();
         let bias = factors
             .iter()
@@ -113,7 +127,10 @@ fn recognised(params: &[Param], tensors: &BTreeMap<String, Values>) -> BTreeMap<
         .iter()
         .filter_map(|param| Some((param.name.to_owned(), (*sums.get(&param.checksum?)?).clone())))
         .collect();
-    let ones = |param: &Param| Values { shape: param.shape.clone(), data: vec![1.0; param.shape.iter().product()] };
+    let ones = |param: &Param| Values {
+        shape: param.shape.clone(),
+        data: vec![1.0; param.shape.iter().product()],
+    };
     let scales = params.iter().filter(|param| param.checksum.is_none() && !found.is_empty());
     let scales: Vec<_> = scales.map(|param| (param.name.to_owned(), ones(param))).collect();
     found.into_iter().chain(scales).collect()

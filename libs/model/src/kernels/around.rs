@@ -52,14 +52,19 @@ pub fn backward(grad: &[f32], shape: Around, c: usize) -> Vec<f32> {
     let (rows, columns) = shape.places();
     let (picture, each) = (shape.height * shape.width * c, shape.side * shape.side * c);
     let mut sums = vec![0.0; shape.pictures * picture];
-    sums.par_chunks_mut(picture).zip(grad.par_chunks(rows * columns * each)).for_each(|(sums, grad)| {
-        for ((row, column), grad) in places(shape).zip(grad.chunks_exact(each)) {
-            for run in runs(shape, row, column) {
-                let len = run.len * c;
-                let from = &grad[run.neighbourhood * c..][..len];
-                sums[run.picture * c..][..len].iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+    sums.par_chunks_mut(picture).zip(grad.par_chunks(rows * columns * each)).for_each(
+        |(sums, grad)| {
+            for ((row, column), grad) in places(shape).zip(grad.chunks_exact(each)) {
+                for run in runs(shape, row, column) {
+                    let len = run.len * c;
+                    let from = &grad[run.neighbourhood * c..][..len];
+                    sums[run.picture * c..][..len]
+                        .iter_mut()
+                        .zip(from)
+                        .for_each(|(sum, value)| *sum += value);
+                }
             }
-        }
-    });
+        },
+    );
     sums
 }

@@ -15,7 +15,12 @@ struct Norm;
 impl<B: Kernels> Backward<B, 3> for Norm {
     type State = (FloatTensor<B>, FloatTensor<B>);
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
         let grad = grads.consume::<B>(&ops.node);
         let (x, gamma) = ops.state;
         let (dx, dgamma, dbeta) = B::norm_backward(x, gamma, grad);
@@ -33,7 +38,12 @@ struct Gelu;
 impl<B: Kernels> Backward<B, 1> for Gelu {
     type State = FloatTensor<B>;
 
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
         let x = ops.state;
         unary::<B, _>(ops.parents, ops.node, grads, |grad| B::gelu_grad(x, grad));
     }
@@ -45,7 +55,12 @@ struct Attention;
 impl<B: Kernels> Backward<B, 1> for Attention {
     type State = (FloatTensor<B>, Attend);
 
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
         let (qkv, shape) = ops.state;
         unary::<B, _>(ops.parents, ops.node, grads, |grad| B::attend_backward(qkv, grad, shape));
     }
@@ -57,14 +72,23 @@ struct Neighbourhoods;
 impl<B: Kernels> Backward<B, 1> for Neighbourhoods {
     type State = Around;
 
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
         let shape = ops.state;
         unary::<B, _>(ops.parents, ops.node, grads, |grad| B::around_backward(grad, shape));
     }
 }
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
-    fn norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         let output = B::norm(x.primitive.clone(), gamma.primitive.clone(), beta.primitive);
         match Norm.prepare::<C>([x.node, gamma.node, beta.node]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((x.primitive, gamma.primitive), output),

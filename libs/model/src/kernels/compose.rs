@@ -16,7 +16,11 @@ fn normalise<B: Backend>(x: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
     (centred * inverse.clone(), inverse)
 }
 
-pub fn norm<B: Backend>(x: FloatTensor<B>, gamma: FloatTensor<B>, beta: FloatTensor<B>) -> FloatTensor<B> {
+pub fn norm<B: Backend>(
+    x: FloatTensor<B>,
+    gamma: FloatTensor<B>,
+    beta: FloatTensor<B>,
+) -> FloatTensor<B> {
     let (normal, _) = normalise::<B>(tensor(x));
     let gamma: Tensor<B, 1> = tensor(gamma);
     let beta: Tensor<B, 1> = tensor(beta);
@@ -34,7 +38,10 @@ pub fn norm_backward<B: Backend>(
     let dbeta: Tensor<B, 1> = grad.clone().sum_dim(0).squeeze_dim(0);
     let dgamma: Tensor<B, 1> = (grad.clone() * normal.clone()).sum_dim(0).squeeze_dim(0);
     let scaled = grad * gamma.unsqueeze();
-    let dx = (scaled.clone() - scaled.clone().mean_dim(1) - normal.clone() * (scaled * normal).mean_dim(1)) * inverse;
+    let dx = (scaled.clone()
+        - scaled.clone().mean_dim(1)
+        - normal.clone() * (scaled * normal).mean_dim(1))
+        * inverse;
     (primitive(dx), primitive(dgamma), primitive(dbeta))
 }
 
@@ -67,7 +74,8 @@ fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, shape: Attend) -> Tenso
     let [_, _, queries, dh] = q.dims();
     let keys = k.dims()[2];
     let device = q.device();
-    let mut scores = shape.precision.matmul(q, k.swap_dims(2, 3)).mul_scalar(1.0 / (dh as f32).sqrt());
+    let mut scores =
+        shape.precision.matmul(q, k.swap_dims(2, 3)).mul_scalar(1.0 / (dh as f32).sqrt());
     if shape.causal() {
         let hidden: Tensor<B, 2, Bool> =
             Tensor::<B, 2, Bool>::tril_mask([queries, keys], (keys - queries) as i64, &device);
@@ -89,20 +97,38 @@ pub fn attend<B: Backend>(qkv: FloatTensor<B>, shape: Attend) -> FloatTensor<B> 
         Axis::Space => {
             let out = pack_rows(matmul(weights(q, k, shape), v), shape, shape.t);
             let d = out.dims()[1];
-            let kept = out.reshape([shape.b, shape.t, shape.s, d]).narrow(1, shape.t - shape.queries, shape.queries);
+            let kept = out.reshape([shape.b, shape.t, shape.s, d]).narrow(
+                1,
+                shape.t - shape.queries,
+                shape.queries,
+            );
             primitive(kept.reshape([shape.b * shape.queries * shape.s, d]))
         }
     }
 }
 
-pub fn attend_backward<B: Backend>(qkv: FloatTensor<B>, grad: FloatTensor<B>, shape: Attend) -> FloatTensor<B> {
+pub fn attend_backward<B: Backend>(
+    qkv: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    shape: Attend,
+) -> FloatTensor<B> {
     let grad: Tensor<B, 2> = tensor(grad);
     let Attend { b, t, s, heads, axis, .. } = shape;
     let d = grad.dims()[1];
     let dh = d / heads;
     let grad: Tensor<B, 4> = match axis {
-        Axis::Space => grad.reshape([b, t, s, heads, dh]).permute([0, 1, 3, 2, 4]).reshape([b * t, heads, s, dh]),
-        Axis::Time => grad.reshape([b, t, s, heads, dh]).permute([0, 2, 3, 1, 4]).reshape([b * s, heads, t, dh]),
+        Axis::Space => grad.reshape([b, t, s, heads, dh]).permute([0, 1, 3, 2, 4]).reshape([
+            b * t,
+            heads,
+            s,
+            dh,
+        ]),
+        Axis::Time => grad.reshape([b, t, s, heads, dh]).permute([0, 2, 3, 1, 4]).reshape([
+            b * s,
+            heads,
+            t,
+            dh,
+        ]),
     };
     let [q, k, v] = unpack::<B>(tensor(qkv), shape);
     let matmul = |a, b| shape.precision.matmul(a, b);
@@ -121,10 +147,15 @@ fn corners(shape: Around) -> impl Iterator<Item = [Slice; 4]> {
     let Around { side, stride, .. } = shape;
     let (rows, columns) = shape.places();
     let every = move |first: usize, places: usize| {
-        Slice::new(first as isize, Some((first + stride * (places - 1) + 1) as isize), stride as isize)
+        Slice::new(
+            first as isize,
+            Some((first + stride * (places - 1) + 1) as isize),
+            stride as isize,
+        )
     };
     let all = Slice::full();
-    (0..side * side).map(move |corner| [all, every(corner / side, rows), every(corner % side, columns), all])
+    (0..side * side)
+        .map(move |corner| [all, every(corner / side, rows), every(corner % side, columns), all])
 }
 
 pub fn around<B: Backend>(x: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
@@ -132,7 +163,10 @@ pub fn around<B: Backend>(x: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
     let Around { pictures, height, width, side, .. } = shape;
     let (c, reach, (rows, columns)) = (x.dims()[1], side / 2, shape.places());
     let padded = Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &x.device())
-        .slice_assign(s![.., reach..reach + height, reach..reach + width, ..], x.reshape([pictures, height, width, c]));
+        .slice_assign(
+            s![.., reach..reach + height, reach..reach + width, ..],
+            x.reshape([pictures, height, width, c]),
+        );
     let parts = corners(shape).map(|corner| padded.clone().slice(corner)).collect();
     primitive(Tensor::cat(parts, 3).reshape([pictures * rows * columns, side * side * c]))
 }
@@ -142,7 +176,8 @@ pub fn around_backward<B: Backend>(grad: FloatTensor<B>, shape: Around) -> Float
     let Around { pictures, height, width, side, .. } = shape;
     let (reach, (rows, columns)) = (side / 2, shape.places());
     let c = grad.dims()[1] / (side * side);
-    let mut sums = Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &grad.device());
+    let mut sums =
+        Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &grad.device());
     let grad = grad.reshape([pictures, rows, columns, side * side * c]);
     for (corner, part) in corners(shape).zip(grad.split(c, 3)) {
         let sum = sums.clone().slice(corner) + part;

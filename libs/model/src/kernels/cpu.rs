@@ -34,14 +34,20 @@ fn output(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> FlexTensor {
 }
 
 impl Kernels for Flex {
-    fn norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         let shape = x.shape();
         let d = shape[1];
         let (x, gamma, beta) = (Values::new(x), Values::new(gamma), Values::new(beta));
         let mut y = vec![0.0; shape[0] * d];
-        y.par_chunks_mut(CHUNK_ROWS * d).zip(x.slice().par_chunks(CHUNK_ROWS * d)).for_each(|(y, x)| {
-            simd::run(NormForward { x, gamma: gamma.slice(), beta: beta.slice(), y });
-        });
+        y.par_chunks_mut(CHUNK_ROWS * d).zip(x.slice().par_chunks(CHUNK_ROWS * d)).for_each(
+            |(y, x)| {
+                simd::run(NormForward { x, gamma: gamma.slice(), beta: beta.slice(), y });
+            },
+        );
         output(y, [shape[0], d])
     }
 
@@ -79,7 +85,9 @@ impl Kernels for Flex {
         let shape = x.shape();
         let x = Values::new(x);
         let mut y = vec![0.0; x.slice().len()];
-        y.par_chunks_mut(1 << 15).zip(x.slice().par_chunks(1 << 15)).for_each(|(y, x)| simd::run(Gelu { x, y }));
+        y.par_chunks_mut(1 << 15)
+            .zip(x.slice().par_chunks(1 << 15))
+            .for_each(|(y, x)| simd::run(Gelu { x, y }));
         output(y, shape.to_vec())
     }
 
@@ -108,7 +116,11 @@ impl Kernels for Flex {
         output(out, [shape.b * shape.queries * shape.s, d])
     }
 
-    fn attend_backward(qkv: FloatTensor<Self>, grad: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
+    fn attend_backward(
+        qkv: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        shape: Attend,
+    ) -> FloatTensor<Self> {
         if shape.precision != Precision::F32 {
             return compose::attend_backward::<Self>(qkv, grad, shape);
         }
@@ -116,7 +128,14 @@ impl Kernels for Flex {
         let (qkv, grad) = (Values::new(qkv), Values::new(grad));
         let mut out = vec![0.0; qkv.slice().len()];
         for_sequences(&mut out, shape, shape.t, 3 * d, |out, sequence| {
-            let task = BackwardPass { qkv: qkv.slice(), grad: grad.slice(), out, sequence, d, heads: shape.heads };
+            let task = BackwardPass {
+                qkv: qkv.slice(),
+                grad: grad.slice(),
+                out,
+                sequence,
+                d,
+                heads: shape.heads,
+            };
             SCRATCH.with_borrow_mut(|scratch| simd::run(InScratch { task, scratch }));
         });
         output(out, [shape.b * shape.t * shape.s, 3 * d])
@@ -132,7 +151,10 @@ impl Kernels for Flex {
 
     fn around_backward(grad: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
         let c = grad.shape()[1] / (shape.side * shape.side);
-        output(around::backward(Values::new(grad).slice(), shape, c), [shape.pictures * shape.height * shape.width, c])
+        output(
+            around::backward(Values::new(grad).slice(), shape, c),
+            [shape.pictures * shape.height * shape.width, c],
+        )
     }
 }
 
@@ -179,7 +201,9 @@ impl Loop for NormBackward<'_> {
     fn run<const FMA: bool>(self) {
         let d = self.gamma.len();
         let (dgamma, dbeta) = self.sums.split_at_mut(d);
-        for ((x, grad), dx) in self.x.chunks_exact(d).zip(self.grad.chunks_exact(d)).zip(self.dx.chunks_exact_mut(d)) {
+        for ((x, grad), dx) in
+            self.x.chunks_exact(d).zip(self.grad.chunks_exact(d)).zip(self.dx.chunks_exact_mut(d))
+        {
             let (mean, inverse) = moments(x);
             // dx holds the normalised row until it is overwritten.
             for i in 0..d {
@@ -240,7 +264,13 @@ struct Sequence {
 }
 
 /// Calls `f` for every sequence with the chunk of `out` that holds its rows, in parallel over frames (space) or clips (time).
-fn for_sequences(out: &mut [f32], shape: Attend, frames: usize, width: usize, f: impl Fn(&mut [f32], Sequence) + Sync) {
+fn for_sequences(
+    out: &mut [f32],
+    shape: Attend,
+    frames: usize,
+    width: usize,
+    f: impl Fn(&mut [f32], Sequence) + Sync,
+) {
     let Attend { t, s, axis, .. } = shape;
     match axis {
         Axis::Space => out.par_chunks_mut(s * width).enumerate().for_each(|(g, chunk)| {
@@ -248,12 +278,24 @@ fn for_sequences(out: &mut [f32], shape: Attend, frames: usize, width: usize, f:
             let first = (g / frames * t + frame) * s;
             f(chunk, Sequence { first, out: 0, stride: 1, length: s, queries: s, causal: false });
         }),
-        Axis::Time => out.par_chunks_mut(frames * s * width).enumerate().for_each(|(clip, chunk)| {
-            for position in 0..s {
-                let first = clip * t * s + position;
-                f(chunk, Sequence { first, out: position, stride: s, length: t, queries: frames, causal: true });
-            }
-        }),
+        Axis::Time => {
+            out.par_chunks_mut(frames * s * width).enumerate().for_each(|(clip, chunk)| {
+                for position in 0..s {
+                    let first = clip * t * s + position;
+                    f(
+                        chunk,
+                        Sequence {
+                            first,
+                            out: position,
+                            stride: s,
+                            length: t,
+                            queries: frames,
+                            causal: true,
+                        },
+                    );
+                }
+            })
+        }
     }
 }
 
@@ -413,7 +455,14 @@ impl InHead for BackwardPass<'_> {
             softmax::<FMA>(weights, n, n, scale, causal);
             transpose(v, transposed, n, dh);
             let slope = room(slope, n * long);
-            matmul::<FMA>(Left { data: grad, row: wide, column: 1 }, transposed, slope, n, dh, long);
+            matmul::<FMA>(
+                Left { data: grad, row: wide, column: 1 },
+                transposed,
+                slope,
+                n,
+                dh,
+                long,
+            );
             for (slope, weights) in slope.chunks_exact_mut(long).zip(weights.chunks_exact(long)) {
                 let mean = sum([slope, weights], |[slope, weight]| slope * weight);
                 for (slope, weight) in slope.iter_mut().zip(weights) {

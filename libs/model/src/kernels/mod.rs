@@ -88,7 +88,11 @@ pub(crate) const EPSILON: f32 = 1e-5;
 /// The fused operations. The defaults are the composed ones; a backend overrides what it does better.
 pub trait Kernels: Backend {
     /// Layer norm over the last dimension of `x` `[n, d]`, scaled by `gamma` `[d]` and shifted by `beta` `[d]`.
-    fn norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         compose::norm::<Self>(x, gamma, beta)
     }
 
@@ -117,7 +121,11 @@ pub trait Kernels: Backend {
     }
 
     /// Gradient of [`Kernels::attend`] with respect to `qkv`, for `shape.queries == shape.t`.
-    fn attend_backward(qkv: FloatTensor<Self>, grad: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
+    fn attend_backward(
+        qkv: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        shape: Attend,
+    ) -> FloatTensor<Self> {
         compose::attend_backward::<Self>(qkv, grad, shape)
     }
 
@@ -157,13 +165,21 @@ pub fn gelu<B: Kernels>(x: Tensor<B, 2>) -> Tensor<B, 2> {
 pub fn attend<B: Kernels>(qkv: Tensor<B, 2>, shape: Attend) -> Tensor<B, 2> {
     let [rows, packed] = qkv.dims();
     assert_eq!(rows, shape.b * shape.t * shape.s, "attention rows do not match {shape:?}");
-    assert_eq!(packed % (3 * shape.heads), 0, "attention width {packed} is not 3 × heads × head dim");
+    assert_eq!(
+        packed % (3 * shape.heads),
+        0,
+        "attention width {packed} is not 3 × heads × head dim"
+    );
     tensor(B::attend(primitive(qkv), shape))
 }
 
 /// Neighbourhoods of rows `[pictures*height*width, c]`, in order of rows and columns; see [`Kernels::around`].
 pub fn around<B: Kernels>(x: Tensor<B, 2>, shape: Around) -> Tensor<B, 2> {
-    assert_eq!(x.dims()[0], shape.pictures * shape.height * shape.width, "rows do not match {shape:?}");
+    assert_eq!(
+        x.dims()[0],
+        shape.pictures * shape.height * shape.width,
+        "rows do not match {shape:?}"
+    );
     assert!(shape.side % 2 == 1, "{shape:?} has no middle");
     tensor(B::around(primitive(x), shape))
 }

@@ -70,7 +70,11 @@ const LANES: usize = 16;
 /// Takes rows of the same length `LANES` entries at a time into as many lanes, and what is left into the first of them. A loop over all entries that counts its lanes
 /// (`i % 16`) means the same and is not vectorised.
 #[inline(always)]
-fn fold<const K: usize>(rows: [&[f32]; K], start: f32, mut into: impl FnMut(&mut f32, [f32; K])) -> [f32; LANES] {
+fn fold<const K: usize>(
+    rows: [&[f32]; K],
+    start: f32,
+    mut into: impl FnMut(&mut f32, [f32; K]),
+) -> [f32; LANES] {
     let mut lanes = [start; LANES];
     let whole = rows[0].len() / LANES * LANES;
     for from in (0..whole).step_by(LANES) {
@@ -119,7 +123,14 @@ pub struct Left<'a> {
 
 /// `c = a · b`: `a` is `[m, k]`; `b` `[k, n]` and `c` `[m, n]` are row-major and contiguous with n a multiple of [`COLUMNS`].
 #[inline(always)]
-pub fn matmul<const FMA: bool>(a: Left<'_>, b: &[f32], c: &mut [f32], m: usize, k: usize, n: usize) {
+pub fn matmul<const FMA: bool>(
+    a: Left<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    m: usize,
+    k: usize,
+    n: usize,
+) {
     let mut i = 0;
     while i + ROWS <= m {
         tile_row::<FMA, ROWS>(a, b, c, i, k, n);
@@ -132,12 +143,20 @@ pub fn matmul<const FMA: bool>(a: Left<'_>, b: &[f32], c: &mut [f32], m: usize, 
 }
 
 #[inline(always)]
-fn tile_row<const FMA: bool, const R: usize>(a: Left<'_>, b: &[f32], c: &mut [f32], i: usize, k: usize, n: usize) {
+fn tile_row<const FMA: bool, const R: usize>(
+    a: Left<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    i: usize,
+    k: usize,
+    n: usize,
+) {
     let mut j = 0;
     while j < n {
         let mut sums = [[0f32; COLUMNS]; R];
         for kk in 0..k {
-            let row: &[f32; COLUMNS] = b[kk * n + j..][..COLUMNS].try_into().expect("a slice of that length");
+            let row: &[f32; COLUMNS] =
+                b[kk * n + j..][..COLUMNS].try_into().expect("a slice of that length");
             for (r, sum) in sums.iter_mut().enumerate() {
                 let factor = a.data[(i + r) * a.row + kk * a.column];
                 for (total, value) in sum.iter_mut().zip(row) {

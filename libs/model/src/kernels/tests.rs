@@ -3,7 +3,9 @@
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Distribution, Tensor};
 
-use super::{Around, Attend, Axis, Kernels, around, attend, compose, gelu, norm, primitive, simd, tensor};
+use super::{
+    Around, Attend, Axis, Kernels, around, attend, compose, gelu, norm, primitive, simd, tensor,
+};
 use crate::Precision;
 
 type Ad = Autodiff<Flex>;
@@ -19,7 +21,15 @@ fn close<const D: usize>(what: &str, a: Tensor<Flex, D>, b: Tensor<Flex, D>) {
 }
 
 fn shapes() -> Vec<(Attend, usize)> {
-    let shape = |b, t, s, heads, axis| Attend { b, t, s, heads, axis, queries: t, precision: Precision::F32 };
+    let shape = |b, t, s, heads, axis| Attend {
+        b,
+        t,
+        s,
+        heads,
+        axis,
+        queries: t,
+        precision: Precision::F32,
+    };
     vec![
         (shape(2, 3, 5, 2, Axis::Space), 16),
         (shape(2, 5, 3, 2, Axis::Time), 16),
@@ -55,7 +65,8 @@ fn gradients_equal_burns_own() {
     let (qkv, grad) = (random([rows, 3 * d]), random([rows, d]));
     let input = Tensor::<Ad, 2>::from_inner(qkv).require_grad();
     let weight = Tensor::<Ad, 2>::from_inner(grad);
-    let ours = crate::train::alone(|| (attend(input.clone(), shape) * weight.clone()).sum().backward());
+    let ours =
+        crate::train::alone(|| (attend(input.clone(), shape) * weight.clone()).sum().backward());
     let theirs: Tensor<Ad, 2> = tensor(compose::attend::<Ad>(primitive(input.clone()), shape));
     let theirs = crate::train::alone(|| (theirs * weight).sum().backward());
     close("attention", input.grad(&ours).unwrap(), input.grad(&theirs).unwrap());
@@ -64,9 +75,14 @@ fn gradients_equal_burns_own() {
     let gamma = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
     let beta = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
     let weight = Tensor::<Ad, 2>::from_inner(random([300, 24]));
-    let ours = crate::train::alone(|| (norm(x.clone(), gamma.clone(), beta.clone()) * weight.clone()).sum().backward());
-    let theirs: Tensor<Ad, 2> =
-        tensor(compose::norm::<Ad>(primitive(x.clone()), primitive(gamma.clone()), primitive(beta.clone())));
+    let ours = crate::train::alone(|| {
+        (norm(x.clone(), gamma.clone(), beta.clone()) * weight.clone()).sum().backward()
+    });
+    let theirs: Tensor<Ad, 2> = tensor(compose::norm::<Ad>(
+        primitive(x.clone()),
+        primitive(gamma.clone()),
+        primitive(beta.clone()),
+    ));
     let theirs = crate::train::alone(|| (theirs * weight.clone()).sum().backward());
     close("layer norm x", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
     let sums = 1.0 / 300.0;
@@ -74,7 +90,9 @@ fn gradients_equal_burns_own() {
     close("beta", beta.grad(&ours).unwrap() * sums, beta.grad(&theirs).unwrap() * sums);
 
     let ours = crate::train::alone(|| (gelu(x.clone()) * weight.clone()).sum().backward());
-    let theirs = crate::train::alone(|| (burn::tensor::activation::gelu(x.clone()) * weight).sum().backward());
+    let theirs = crate::train::alone(|| {
+        (burn::tensor::activation::gelu(x.clone()) * weight).sum().backward()
+    });
     close("gelu", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
 }
 
@@ -84,10 +102,16 @@ fn the_last_frames_alone_ask_the_same() {
     for (shape, d) in shapes() {
         let qkv = random_rows(shape, d);
         let all = attend(qkv.clone(), shape).reshape([shape.b, shape.t, shape.s * d]);
-        let last = attend(qkv.clone(), Attend { queries: 1, ..shape }).reshape([shape.b, 1, shape.s * d]);
+        let last =
+            attend(qkv.clone(), Attend { queries: 1, ..shape }).reshape([shape.b, 1, shape.s * d]);
         close("last frame", all.clone().narrow(1, shape.t - 1, 1), last);
-        let composed: Tensor<Flex, 2> = tensor(compose::attend::<Flex>(primitive(qkv), Attend { queries: 2, ..shape }));
-        close("last two", all.narrow(1, shape.t - 2, 2), composed.reshape([shape.b, 2, shape.s * d]));
+        let composed: Tensor<Flex, 2> =
+            tensor(compose::attend::<Flex>(primitive(qkv), Attend { queries: 2, ..shape }));
+        close(
+            "last two",
+            all.narrow(1, shape.t - 2, 2),
+            composed.reshape([shape.b, 2, shape.s * d]),
+        );
     }
 }
 
@@ -97,8 +121,14 @@ fn random_rows(shape: Attend, d: usize) -> Tensor<Flex, 2> {
 
 /// Pictures that strides divide and that they do not, and one that is smaller than a neighbourhood.
 fn neighbourhoods() -> [(Around, usize); 4] {
-    let shape = |pictures, height, width, side, stride| Around { pictures, height, width, side, stride };
-    [(shape(2, 6, 4, 3, 1), 5), (shape(2, 7, 5, 3, 2), 3), (shape(1, 2, 2, 5, 1), 2), (shape(3, 4, 4, 1, 3), 1)]
+    let shape =
+        |pictures, height, width, side, stride| Around { pictures, height, width, side, stride };
+    [
+        (shape(2, 6, 4, 3, 1), 5),
+        (shape(2, 7, 5, 3, 2), 3),
+        (shape(1, 2, 2, 5, 1), 2),
+        (shape(3, 4, 4, 1, 3), 1),
+    ]
 }
 
 /// Catches: a neighbourhood that wraps around the edge or reaches into the next picture, and rows taken for columns.
@@ -126,9 +156,12 @@ fn neighbourhoods_are_what_convolutions_see() {
 #[test]
 fn neighbourhoods_hand_gradients_back() {
     for (shape, c) in neighbourhoods() {
-        let x = Tensor::<Ad, 2>::from_inner(random([shape.pictures * shape.height * shape.width, c])).require_grad();
+        let x =
+            Tensor::<Ad, 2>::from_inner(random([shape.pictures * shape.height * shape.width, c]))
+                .require_grad();
         let weight = Tensor::<Ad, 2>::from_inner(random(around(x.clone(), shape).dims()));
-        let ours = crate::train::alone(|| (around(x.clone(), shape) * weight.clone()).sum().backward());
+        let ours =
+            crate::train::alone(|| (around(x.clone(), shape) * weight.clone()).sum().backward());
         let theirs: Tensor<Ad, 2> = tensor(compose::around::<Ad>(primitive(x.clone()), shape));
         let theirs = crate::train::alone(|| (theirs * weight.clone()).sum().backward());
         close(&format!("{shape:?}"), x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
@@ -144,7 +177,14 @@ fn sums_and_maxima_are_of_all_entries() {
         let row: Vec<f32> = (0..n).map(|i| ((i * 7 + 3) % 11) as f32 - 20.0).collect();
         let other: Vec<f32> = (0..n).map(|i| (i % 5) as f32).collect();
         // Small whole numbers: any order of sums is exact.
-        assert_eq!(simd::sum([&row, &other], |[a, b]| a * b), row.iter().zip(&other).map(|(a, b)| a * b).sum::<f32>());
-        assert_eq!(simd::largest(&row), row.iter().copied().fold(f32::NEG_INFINITY, f32::max), "{n}");
+        assert_eq!(
+            simd::sum([&row, &other], |[a, b]| a * b),
+            row.iter().zip(&other).map(|(a, b)| a * b).sum::<f32>()
+        );
+        assert_eq!(
+            simd::largest(&row),
+            row.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+            "{n}"
+        );
     }
 }

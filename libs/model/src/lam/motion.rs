@@ -29,9 +29,16 @@ impl<B: Kernels> Motion<B> {
     pub fn forward(&self, patches: Tensor<B, 2>, grid: Grid) -> Tensor<B, 3> {
         let (Grid { b, t, .. }, c) = (grid, self.size.channels);
         let (height, width) = self.size.padded();
-        let pixels = unpatchify(patches, b, t, height, width, self.size.patch).reshape([b * t * height * width, c]);
+        let pixels = unpatchify(patches, b, t, height, width, self.size.patch)
+            .reshape([b * t * height * width, c]);
         let frames = Grid { b, t, s: height * width };
-        let (before, after) = (frames_of(pixels.clone(), frames, 0, t - 1), frames_of(pixels, frames, 1, t - 1));
-        self.convolutions.forward(Tensor::cat(vec![before, after], 1).reshape([b * (t - 1), height, width, 2 * c]))
+        let (before, after) =
+            (frames_of(pixels.clone(), frames, 0, t - 1), frames_of(pixels, frames, 1, t - 1));
+        self.convolutions.forward(Tensor::cat(vec![before, after], 1).reshape([
+            b * (t - 1),
+            height,
+            width,
+            2 * c,
+        ]))
     }
 }

@@ -9,8 +9,8 @@ use burn::module::AutodiffModule;
 use super::*;
 use crate::frames::RGB;
 use crate::testing::{
-    Ad, Clips, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure, moving_square, noise, rng,
-    seeded,
+    Ad, Clips, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure,
+    moving_square, noise, rng, seeded,
 };
 
 const T: usize = 5;
@@ -18,7 +18,15 @@ const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4, channels: RGB
 
 /// What works: frame pairs, a decoder of the last two frames, the change, a finite scalar quantizer.
 fn works() -> LamConfig {
-    let stack = StackConfig { layers: 1, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: false };
+    let stack = StackConfig {
+        layers: 1,
+        d: 32,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 2,
+        qk_norm: false,
+        temporal: false,
+    };
     LamConfig {
         frames: T,
         encoder: stack.clone(),
@@ -32,7 +40,8 @@ fn works() -> LamConfig {
 fn paper() -> LamConfig {
     let mut config = works();
     (config.encoder.temporal, config.decoder.temporal) = (true, true);
-    (config.sees, config.history, config.target) = (LamEncoder::Frames, LamDecoder::History, LamTarget::Frame);
+    (config.sees, config.history, config.target) =
+        (LamEncoder::Frames, LamDecoder::History, LamTarget::Frame);
     config.changed_pixel_weight = 1.0;
     config.quantizer = QuantizerConfig { kind: QuantizerKind::Vq, codes: 8, ..Default::default() };
     config
@@ -88,7 +97,11 @@ fn action_t_depends_on_frames_up_to_t_plus_1_only() {
     for (name, config) in variants() {
         let net = net(&config);
         let vectors = |frames: &[u8]| {
-            by_frame(net.encode(&config, patches(frames, 2), SIZE.grid(2, T), false).projected, 2, T - 1)
+            by_frame(
+                net.encode(&config, patches(frames, 2), SIZE.grid(2, T), false).projected,
+                2,
+                T - 1,
+            )
         };
         let frames = noise(2 * T * SIZE.bytes(), 1);
         let before = vectors(&frames);
@@ -128,10 +141,16 @@ fn a_prediction_sees_no_frame_but_those_before() {
             let after = predict(&with_frame_changed(&frames, changed));
             assert_differs_from((changed + 1).saturating_sub(given), &before, &after, name);
             if config.history != LamDecoder::History {
-                assert!((changed + 1..T - given).all(|step| before[step] == after[step]), "{name} looks further back");
+                assert!(
+                    (changed + 1..T - given).all(|step| before[step] == after[step]),
+                    "{name} looks further back"
+                );
             }
         }
-        assert!(before == predict(&with_frame_changed(&frames, T - 1)), "{name}: the last frame is only predicted");
+        assert!(
+            before == predict(&with_frame_changed(&frames, T - 1)),
+            "{name}: the last frame is only predicted"
+        );
     }
 }
 
@@ -141,7 +160,8 @@ fn an_action_changes_the_prediction_that_it_leads_to() {
     for (name, mut config) in variants() {
         config.target = LamTarget::Frame;
         let (net, steps, given) = (net(&config), SIZE.grid(2, T - 1), config.given());
-        let before_rows = frames_of(patches(&noise(2 * T * SIZE.bytes(), 3), 2), SIZE.grid(2, T), 0, T - 1);
+        let before_rows =
+            frames_of(patches(&noise(2 * T * SIZE.bytes(), 3), 2), SIZE.grid(2, T), 0, T - 1);
         let width = config.quantizer.width();
         let predict = |action: Tensor<Flex, 3>| {
             let actions = action.reshape([2 * (T - given), width]);
@@ -183,7 +203,8 @@ fn gradients_reach_every_parameter() {
         let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, T).unwrap() };
         let model = seeded(3, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
         let mut parts = 0..;
-        let mut batch = || <Fit as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(0)).unwrap();
+        let mut batch =
+            || <Fit as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(0)).unwrap();
         let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
         let last_shift = match config.reads {
             LamReader::Attention => "encoder.norm.bias",
@@ -201,7 +222,8 @@ fn gradients_reach_every_parameter() {
 /// without gradient. A square that moves right or down must get codes of which each means one motion.
 #[test]
 fn two_motions_get_codes_of_their_own() {
-    for (name, config, steps) in [("attention", works(), 700), ("convolution", convolution(), 250)] {
+    for (name, config, steps) in [("attention", works(), 700), ("convolution", convolution(), 250)]
+    {
         codes_of_two_motions(name, LamConfig { frames: 3, ..config }, steps);
     }
 }
@@ -246,8 +268,10 @@ fn by_convolution_a_motion_is_the_same_everywhere() {
         let frames: Vec<u8> = places
             .into_iter()
             .flat_map(|(row, column)| {
-                let spot =
-                    move |i: usize| (row..row + 2).contains(&(i / 72)) && (column..column + 2).contains(&(i % 72 / 3));
+                let spot = move |i: usize| {
+                    (row..row + 2).contains(&(i / 72))
+                        && (column..column + 2).contains(&(i % 72 / 3))
+                };
                 (0..16 * 72).map(move |i| if spot(i) { 200 - 50 * (i % 3) as u8 } else { 30 })
             })
             .collect();
@@ -272,9 +296,17 @@ fn the_running_mean_is_that_of_the_vectors() {
     let frames = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
     let codes = |model: &Net<Ad>, training| {
         let rows = patches(&frames, 2);
-        by_frame(model.valid().encode(&config, rows, SIZE.grid(2, T), training).codes.float(), 2, T - 1)
+        by_frame(
+            model.valid().encode(&config, rows, SIZE.grid(2, T), training).codes.float(),
+            2,
+            T - 1,
+        )
     };
-    assert_ne!(codes(&model, false), codes(&model, true), "the vectors' mean is not 0, where the running mean begins");
+    assert_ne!(
+        codes(&model, false),
+        codes(&model, true),
+        "the vectors' mean is not 0, where the running mean begins"
+    );
     let aux = <Fit as Task<Ad>>::loss(&task, &model, frames.clone(), &mut rng(0), &FlexDevice).aux;
     let model = <Fit as Task<Ad>>::after_step(&task, model, aux, 1, &mut rng(0)).unwrap();
     assert_eq!(codes(&model, false), codes(&model, true));
@@ -290,7 +322,8 @@ fn labels_are_those_of_the_saved_model_whatever_the_batch() {
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let description = Description { config: config.clone(), size: SIZE };
         let trained = spy.train(&config.train, &description, &runs.run("a"));
-        let saved = Loaded { net: trained.valid(), config: config.clone(), size: SIZE, device: FlexDevice };
+        let saved =
+            Loaded { net: trained.valid(), config: config.clone(), size: SIZE, device: FlexDevice };
         let lam = Lam::load(&runs.run("a"), &Device::Cpu).unwrap();
 
         let frames = noise(6 * T * SIZE.bytes(), 7);
@@ -298,11 +331,17 @@ fn labels_are_those_of_the_saved_model_whatever_the_batch() {
         assert_eq!(labels.len(), 6 * (T - 1));
         assert_eq!(labels, saved.actions(&frames, 6, T).unwrap(), "{name}");
         assert_eq!(labels, lam.actions(&frames, T).unwrap(), "{name}, a second time");
-        let apart: Vec<u8> =
-            frames.chunks_exact(T * SIZE.bytes()).flat_map(|window| lam.actions(window, T).unwrap()).collect();
+        let apart: Vec<u8> = frames
+            .chunks_exact(T * SIZE.bytes())
+            .flat_map(|window| lam.actions(window, T).unwrap())
+            .collect();
         assert_eq!(labels, apart, "{name}, one window at a time");
         assert!(labels.iter().all(|label| usize::from(*label) < lam.num_actions()));
-        assert_eq!(lam.actions(&frames, 6 * T).is_ok(), !config.encoder.temporal, "{name}: longer than its positions");
+        assert_eq!(
+            lam.actions(&frames, 6 * T).is_ok(),
+            !config.encoder.temporal,
+            "{name}: longer than its positions"
+        );
     }
 }
 
@@ -323,7 +362,10 @@ fn options_that_cannot_work_are_refused() {
     assert!(short.check().is_err(), "two frames to see and none to predict");
     let mut shifted = works();
     shifted.encoder.temporal = true;
-    assert!(shifted.check().is_err(), "its pairs would stand elsewhere in training than when labelling");
+    assert!(
+        shifted.check().is_err(),
+        "its pairs would stand elsewhere in training than when labelling"
+    );
     let mut still = convolution();
     (still.sees, still.encoder.temporal, still.frames) = (LamEncoder::Frames, true, 3);
     assert!(still.check().is_err(), "convolutions over single frames show no motion");

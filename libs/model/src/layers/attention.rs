@@ -44,7 +44,8 @@ impl<B: Kernels> Attention<B> {
         let [rows, packed] = qkv.dims();
         let inner = packed / 3;
         let per_head = |part: Tensor<B, 2>, norm: &Norm<B>| {
-            norm.forward(part.reshape([rows * self.heads, inner / self.heads])).reshape([rows, inner])
+            norm.forward(part.reshape([rows * self.heads, inner / self.heads]))
+                .reshape([rows, inner])
         };
         let query = per_head(qkv.clone().narrow(1, 0, inner), query_norm);
         let key = per_head(qkv.clone().narrow(1, inner, inner), key_norm);
@@ -54,7 +55,8 @@ impl<B: Kernels> Attention<B> {
     /// Attention of packed rows; only the last `queries` frames of the grid ask. `[b*t*s, 3·inner]` to `[b*queries*s, d]`.
     pub fn mix(&self, qkv: Tensor<B, 2>, grid: Grid, axis: Axis, queries: usize) -> Tensor<B, 2> {
         let precision = Precision::of(&self.output.weight.val());
-        let shape = Attend { b: grid.b, t: grid.t, s: grid.s, heads: self.heads, axis, queries, precision };
+        let shape =
+            Attend { b: grid.b, t: grid.t, s: grid.s, heads: self.heads, axis, queries, precision };
         apply(&self.output, attend(qkv, shape))
     }
 

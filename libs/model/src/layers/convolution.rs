@@ -37,7 +37,10 @@ impl ConvolutionsConfig {
     /// If there is not one stride for each number of channels, or anything is zero.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
         let Self { channels, strides } = self;
-        if channels.is_empty() || channels.len() != strides.len() || channels.iter().chain(strides).any(|n| *n == 0) {
+        if channels.is_empty()
+            || channels.len() != strides.len()
+            || channels.iter().chain(strides).any(|n| *n == 0)
+        {
             return Err(ModelError::Config(format!(
                 "[{section}] channels and strides must be lists of equal length, of numbers of at least 1: {self:?}"
             )));
@@ -55,9 +58,15 @@ impl ConvolutionsConfig {
 
     /// Convolutions of pictures of `channels` values a pixel.
     pub fn init<B: Backend>(&self, channels: usize, device: &B::Device) -> Convolutions<B> {
-        let inputs = std::iter::once(&channels).chain(&self.channels).map(|channels| NEIGHBOURHOOD * channels);
-        let layer = |(inputs, outputs): (usize, &usize)| linear(inputs, *outputs, fan_in(inputs), device);
-        Convolutions { layers: inputs.zip(&self.channels).map(layer).collect(), strides: self.strides.clone() }
+        let inputs = std::iter::once(&channels)
+            .chain(&self.channels)
+            .map(|channels| NEIGHBOURHOOD * channels);
+        let layer =
+            |(inputs, outputs): (usize, &usize)| linear(inputs, *outputs, fan_in(inputs), device);
+        Convolutions {
+            layers: inputs.zip(&self.channels).map(layer).collect(),
+            strides: self.strides.clone(),
+        }
     }
 }
 
@@ -105,11 +114,14 @@ mod tests {
         let spot = Tensor::<Flex, 4>::random([1, 2, 2, 3], Distribution::Default, &FlexDevice);
         let seen = |row: usize, column: usize| {
             let pixels = Tensor::zeros([1, 16, 16, 3], &FlexDevice);
-            let pixels = pixels.slice_assign([0..1, row..row + 2, column..column + 2, 0..3], spot.clone());
+            let pixels =
+                pixels.slice_assign([0..1, row..row + 2, column..column + 2, 0..3], spot.clone());
             convolutions.forward(pixels).reshape([8, 8, config.width()])
         };
         let (here, there) = (seen(4, 4), seen(8, 6));
-        let around = |x: Tensor<Flex, 3>, row: usize, column: usize| x.slice([row..row + 4, column..column + 4]);
+        let around = |x: Tensor<Flex, 3>, row: usize, column: usize| {
+            x.slice([row..row + 4, column..column + 4])
+        };
         assert_eq!(around(here.clone(), 1, 1).into_data(), around(there.clone(), 3, 2).into_data());
         assert!((here - there).abs().max().into_scalar() > 0.01, "the spot is not seen at all");
     }
@@ -118,9 +130,13 @@ mod tests {
     #[test]
     fn every_convolution_has_a_stride() {
         let check = |channels: &[usize], strides: &[usize]| {
-            ConvolutionsConfig { channels: channels.to_vec(), strides: strides.to_vec() }.check("lam").is_ok()
+            ConvolutionsConfig { channels: channels.to_vec(), strides: strides.to_vec() }
+                .check("lam")
+                .is_ok()
         };
         assert!(check(&[8, 8], &[1, 2]));
-        assert!(!check(&[8, 8], &[1]) && !check(&[], &[]) && !check(&[8], &[0]) && !check(&[0], &[1]));
+        assert!(
+            !check(&[8, 8], &[1]) && !check(&[], &[]) && !check(&[8], &[0]) && !check(&[0], &[1])
+        );
     }
 }

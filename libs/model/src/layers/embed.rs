@@ -27,7 +27,9 @@ pub fn unpatchify<B: Backend>(
     patch: usize,
 ) -> Tensor<B, 5> {
     let c = rows.dims()[1] / (patch * patch);
-    rows.reshape([b * t, h / patch, w / patch, patch, patch * c]).swap_dims(2, 3).reshape([b, t, h, w, c])
+    rows.reshape([b * t, h / patch, w / patch, patch, patch * c])
+        .swap_dims(2, 3)
+        .reshape([b, t, h, w, c])
 }
 
 /// Learned embeddings of position and of frame, added once at the start of a stack.
@@ -43,7 +45,13 @@ impl<B: Backend> Positions<B> {
     ///
     /// Places begin as sinusoids of row and column, so that "one to the left" is the same rotation everywhere: attention to neighbours, all that
     /// motion needs, is learned once and not for every place again.
-    pub fn new(t: usize, lead: usize, (rows, columns): (usize, usize), d: usize, device: &B::Device) -> Self {
+    pub fn new(
+        t: usize,
+        lead: usize,
+        (rows, columns): (usize, usize),
+        d: usize,
+        device: &B::Device,
+    ) -> Self {
         let mut places = vec![0.0; lead * d];
         for row in 0..rows {
             for column in 0..columns {
@@ -97,7 +105,9 @@ mod tests {
     #[test]
     fn patches_hold_squares_and_come_back() {
         let device = burn::backend::flex::FlexDevice;
-        let frames = Tensor::<Flex, 1, Int>::arange(0..2 * 8 * 4 * 3, &device).float().reshape([1, 2, 8, 4, 3]);
+        let frames = Tensor::<Flex, 1, Int>::arange(0..2 * 8 * 4 * 3, &device)
+            .float()
+            .reshape([1, 2, 8, 4, 3]);
         let patches = patchify(frames.clone(), 4);
         assert_eq!(patches.dims(), [4, 48]);
         let second = patches.clone().slice([1..2, 0..3]).into_data().to_vec::<f32>().unwrap();
@@ -114,10 +124,17 @@ mod tests {
             sinusoids(a.0, a.1, 64).zip(sinusoids(b.0, b.1, 64)).map(|(a, b)| a * b).sum()
         };
         for place in [(0, 0), (3, 5), (6, 2)] {
-            assert!(near(&[product(place, (place.0, place.1 + 1))], &[product((1, 1), (1, 2))]), "right of {place:?}");
-            assert!(near(&[product(place, (place.0 + 1, place.1))], &[product((1, 1), (2, 1))]), "below {place:?}");
+            assert!(
+                near(&[product(place, (place.0, place.1 + 1))], &[product((1, 1), (1, 2))]),
+                "right of {place:?}"
+            );
+            assert!(
+                near(&[product(place, (place.0 + 1, place.1))], &[product((1, 1), (2, 1))]),
+                "below {place:?}"
+            );
         }
-        let places: Vec<Vec<f32>> = (0..40 * 23).map(|i| sinusoids(i / 40, i % 40, 18).collect()).collect();
+        let places: Vec<Vec<f32>> =
+            (0..40 * 23).map(|i| sinusoids(i / 40, i % 40, 18).collect()).collect();
         assert!(places.iter().all(|place| place.len() == 18));
         for (i, place) in places.iter().enumerate() {
             assert!(places[..i].iter().all(|other| !near(place, other)), "place {i} is another's");

@@ -49,7 +49,10 @@ pub struct Norm<B: Backend> {
 impl<B: Kernels> Norm<B> {
     /// The identity after normalisation.
     pub fn new(d: usize, device: &B::Device) -> Self {
-        Self { weight: Initializer::Ones.init([d], device), bias: Initializer::Zeros.init([d], device) }
+        Self {
+            weight: Initializer::Ones.init([d], device),
+            bias: Initializer::Zeros.init([d], device),
+        }
     }
 
     /// `[n, d]` to `[n, d]`.
@@ -59,9 +62,15 @@ impl<B: Kernels> Norm<B> {
 }
 
 /// A linear layer with GPT-2's initialisation: N(0, `std`²) weights, zero bias.
-pub fn linear<B: Backend>(inputs: usize, outputs: usize, std: f64, device: &B::Device) -> Linear<B> {
-    let mut layer: Linear<B> =
-        LinearConfig::new(inputs, outputs).with_initializer(Initializer::Normal { mean: 0.0, std }).init(device);
+pub fn linear<B: Backend>(
+    inputs: usize,
+    outputs: usize,
+    std: f64,
+    device: &B::Device,
+) -> Linear<B> {
+    let mut layer: Linear<B> = LinearConfig::new(inputs, outputs)
+        .with_initializer(Initializer::Normal { mean: 0.0, std })
+        .init(device);
     layer.bias = Some(Initializer::Zeros.init([outputs], device));
     layer
 }
@@ -72,7 +81,8 @@ pub fn apply<B: Backend>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
     match Precision::of(&weight) {
         Precision::F32 => layer.forward(x),
         lower @ Precision::Bf16 => {
-            let product = module::linear(x.cast(lower.numbers()), weight, None).cast(FloatDType::F32);
+            let product =
+                module::linear(x.cast(lower.numbers()), weight, None).cast(FloatDType::F32);
             match &layer.bias {
                 Some(bias) => product + bias.val().unsqueeze(),
                 None => product,
@@ -87,7 +97,10 @@ pub fn fan_in(inputs: usize) -> f64 {
 }
 
 /// Numbers from the host as an index tensor `[n]`.
-pub fn indices<B: Backend>(values: impl Iterator<Item = i64>, device: &B::Device) -> Tensor<B, 1, Int> {
+pub fn indices<B: Backend>(
+    values: impl Iterator<Item = i64>,
+    device: &B::Device,
+) -> Tensor<B, 1, Int> {
     let values: Vec<i64> = values.collect();
     Tensor::from_data(TensorData::from(values.as_slice()), device)
 }
@@ -96,7 +109,10 @@ pub fn indices<B: Backend>(values: impl Iterator<Item = i64>, device: &B::Device
 const CHANGED: f64 = 0.02;
 
 /// Weights of the pixels of a change between frames: `weight` where it is one, else 1.
-pub fn change_weights<B: Backend, const D: usize>(change: Tensor<B, D>, weight: f64) -> Tensor<B, D> {
+pub fn change_weights<B: Backend, const D: usize>(
+    change: Tensor<B, D>,
+    weight: f64,
+) -> Tensor<B, D> {
     change.abs().greater_elem(CHANGED).float() * (weight - 1.0) + 1.0
 }
 

@@ -22,7 +22,15 @@ fn attention_is_pytorchs() {
         ("attention_qk_norm", true, Axis::Time, &["key_norm.bias"]),
     ] {
         let fixture = Fixture::read(name);
-        let config = StackConfig { layers: 1, d: 12, heads: 3, head_dim: 0, ffn_mult: 1, qk_norm, temporal: false };
+        let config = StackConfig {
+            layers: 1,
+            d: 12,
+            heads: 3,
+            head_dim: 0,
+            ffn_mult: 1,
+            qk_norm,
+            temporal: false,
+        };
         let attention = fixture.load(Attention::<Ad>::new(&config, &DEVICE));
         let x = fixture.tensor::<4>("x").require_grad();
         let out = attention.forward(x.clone().reshape([grid.rows(), 12]), grid, axis);
@@ -39,17 +47,30 @@ fn attention_is_pytorchs() {
 #[test]
 fn a_stack_is_pytorchs() {
     let (fixture, grid) = (Fixture::read("stack"), Grid { b: 2, t: 4, s: 5 });
-    let config = StackConfig { layers: 2, d: 8, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: true, temporal: true };
+    let config = StackConfig {
+        layers: 2,
+        d: 8,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 2,
+        qk_norm: true,
+        temporal: true,
+    };
     let stack = fixture.load(config.init::<Ad>(&DEVICE));
     let x = fixture.tensor::<4>("x").require_grad();
     let out = stack.forward(x.clone().reshape([grid.rows(), 8]), grid);
     fixture.agrees("out", out.clone().inner());
-    let grads =
-        crate::train::alone(|| (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 8])).sum().backward());
+    let grads = crate::train::alone(|| {
+        (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 8])).sum().backward()
+    });
     fixture.agrees("grad_x", x.grad(&grads).unwrap());
     let shifts = ["blocks.0.space", "blocks.0.time", "blocks.1.space", "blocks.1.time"]
         .map(|attention| format!("{attention}.key_norm.bias"));
-    fixture.gradients_agree(&stack, GradientsParams::from_grads(grads, &stack), &shifts.each_ref().map(String::as_str));
+    fixture.gradients_agree(
+        &stack,
+        GradientsParams::from_grads(grads, &stack),
+        &shifts.each_ref().map(String::as_str),
+    );
 }
 
 /// Catches: codes by distance instead of by cosine; a codebook without gradient, or with that of the commitment; β on the wrong half of the
@@ -57,8 +78,14 @@ fn a_stack_is_pytorchs() {
 /// codebook; levels rounded or numbered otherwise; centring on the running mean in training, or on the batch's own afterwards.
 #[test]
 fn quantizers_are_pytorchs() {
-    let vq = QuantizerConfig { kind: QuantizerKind::Vq, codes: 16, latent: 4, ..Default::default() };
-    let fsq = QuantizerConfig { kind: QuantizerKind::Fsq, levels: vec![4, 3, 2], usage: 0.3, ..Default::default() };
+    let vq =
+        QuantizerConfig { kind: QuantizerKind::Vq, codes: 16, latent: 4, ..Default::default() };
+    let fsq = QuantizerConfig {
+        kind: QuantizerKind::Fsq,
+        levels: vec![4, 3, 2],
+        usage: 0.3,
+        ..Default::default()
+    };
     for (name, config, zero) in [
         ("vq", QuantizerConfig { usage: 0.3, ..vq.clone() }, &[][..]),
         ("vq_plain", vq, &[]),
@@ -78,10 +105,14 @@ fn quantizers_are_pytorchs() {
         let loss = out.loss.expect("usage or codebook");
         fixture.agrees("loss", loss.clone().inner());
         if config.centre {
-            assert_eq!(codes(quantizer.quantize(x.clone(), false).codes), fixture.integers("codes_by_running_mean"));
+            assert_eq!(
+                codes(quantizer.quantize(x.clone(), false).codes),
+                fixture.integers("codes_by_running_mean")
+            );
         }
-        let grads =
-            crate::train::alone(|| ((out.embedded * fixture.tensor::<2>("cotangent")).mean() + loss).backward());
+        let grads = crate::train::alone(|| {
+            ((out.embedded * fixture.tensor::<2>("cotangent")).mean() + loss).backward()
+        });
         fixture.agrees("grad_x", x.grad(&grads).unwrap());
         fixture.gradients_agree(&quantizer, GradientsParams::from_grads(grads, &quantizer), zero);
     }

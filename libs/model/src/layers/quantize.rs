@@ -84,11 +84,20 @@ impl QuantizerConfig {
     /// If there are fewer than two codes, or more than fit into `limit`.
     pub fn check(&self, section: &str, limit: usize) -> Result<(), ModelError> {
         let wrong = |what: String| Err(ModelError::Config(format!("[{section}.quantizer] {what}")));
-        if self.kind == QuantizerKind::Fsq && (self.levels.is_empty() || self.levels.iter().any(|level| *level < 2)) {
-            return wrong(format!("levels must be a list of numbers of at least 2, not {:?}", self.levels));
+        if self.kind == QuantizerKind::Fsq
+            && (self.levels.is_empty() || self.levels.iter().any(|level| *level < 2))
+        {
+            return wrong(format!(
+                "levels must be a list of numbers of at least 2, not {:?}",
+                self.levels
+            ));
         }
         if self.width() == 0 || self.size() < 2 || self.size() > limit {
-            return wrong(format!("{} codes of width {}: 2 to {limit} codes are possible", self.size(), self.width()));
+            return wrong(format!(
+                "{} codes of width {}: 2 to {limit} codes are possible",
+                self.size(),
+                self.width()
+            ));
         }
         Ok(())
     }
@@ -99,8 +108,11 @@ impl QuantizerConfig {
         let spread = Initializer::Normal { mean: 0.0, std: 1.0 };
         Quantizer {
             project: linear(d, width, fan_in(d), device),
-            codebook: (self.kind == QuantizerKind::Vq).then(|| spread.init([self.codes, width], device)),
-            mean: self.centre.then(|| Initializer::Zeros.init::<B, 1, _>([width], device).set_require_grad(false)),
+            codebook: (self.kind == QuantizerKind::Vq)
+                .then(|| spread.init([self.codes, width], device)),
+            mean: self.centre.then(|| {
+                Initializer::Zeros.init::<B, 1, _>([width], device).set_require_grad(false)
+            }),
             levels: self.levels.clone(),
             commitment: self.commitment,
             usage: self.usage,
@@ -188,7 +200,9 @@ impl<B: Kernels> Quantizer<B> {
 
     fn round(&self, x: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 1, Int>, Option<Tensor<B, 1>>) {
         let device = x.device();
-        let row = |values: Vec<f32>| Tensor::<B, 1>::from_floats(values.as_slice(), &device).unsqueeze::<2>();
+        let row = |values: Vec<f32>| {
+            Tensor::<B, 1>::from_floats(values.as_slice(), &device).unsqueeze::<2>()
+        };
         let top = row(self.levels.iter().map(|level| (level - 1) as f32).collect());
         let squashed = sigmoid(x) * top.clone();
         let digits = squashed.clone().detach().round();
@@ -204,7 +218,8 @@ impl<B: Kernels> Quantizer<B> {
         let n = digits.dims()[0];
         let device = digits.device();
         let shares = self.levels.iter().enumerate().map(|(dimension, levels)| {
-            let levels = Tensor::<B, 1, Int>::arange(0..*levels as i64, &device).float().unsqueeze::<2>();
+            let levels =
+                Tensor::<B, 1, Int>::arange(0..*levels as i64, &device).float().unsqueeze::<2>();
             let away = digits.clone().narrow(1, dimension, 1) - levels;
             softmax(away.clone() * away * -SHARPNESS, 1)
         });
@@ -215,7 +230,10 @@ impl<B: Kernels> Quantizer<B> {
     }
 
     fn bases(&self) -> Vec<usize> {
-        self.levels.iter().scan(1, |base, level| Some(std::mem::replace(base, *base * level))).collect()
+        self.levels
+            .iter()
+            .scan(1, |base, level| Some(std::mem::replace(base, *base * level)))
+            .collect()
     }
 
     /// Codes `[n]` as embedded vectors `[n, width]`: what [`Quantizer::quantize`] embedded them as.
@@ -245,13 +263,22 @@ impl<B: Kernels> Quantizer<B> {
     }
 
     /// This quantizer with the codes named in `dead` replaced by rows of `projected` named in `rows` (`vq` only).
-    pub fn with_reseeded(mut self, projected: Tensor<B, 2>, dead: &[usize], rows: &[usize]) -> Self {
-        let index = |values: &[usize]| indices::<B>(values.iter().map(|value| *value as i64), &projected.device());
+    pub fn with_reseeded(
+        mut self,
+        projected: Tensor<B, 2>,
+        dead: &[usize],
+        rows: &[usize],
+    ) -> Self {
+        let index = |values: &[usize]| {
+            indices::<B>(values.iter().map(|value| *value as i64), &projected.device())
+        };
         let (dead, rows) = (index(dead), index(rows));
         self.codebook = self.codebook.map(|codebook| {
             codebook.map(|old| {
-                let fresh = unit(projected.select(0, rows)) - old.clone().detach().select(0, dead.clone());
-                let moved = old.detach().select_assign(0, dead, fresh, burn::tensor::IndexingUpdateOp::Add);
+                let fresh =
+                    unit(projected.select(0, rows)) - old.clone().detach().select(0, dead.clone());
+                let moved =
+                    old.detach().select_assign(0, dead, fresh, burn::tensor::IndexingUpdateOp::Add);
                 moved.detach().require_grad()
             })
         });
@@ -263,7 +290,10 @@ impl<B: Kernels> Quantizer<B> {
 ///
 /// # Errors
 /// If the device has failed.
-pub fn usage<B: Backend>(codes: &Tensor<B, 1, Int>, size: usize) -> Result<Vec<(&'static str, f32)>, ModelError> {
+pub fn usage<B: Backend>(
+    codes: &Tensor<B, 1, Int>,
+    size: usize,
+) -> Result<Vec<(&'static str, f32)>, ModelError> {
     let mut counts = vec![0_u32; size];
     for code in host::codes::<B, usize>(codes.clone())? {
         counts[code] += 1;
@@ -316,7 +346,13 @@ mod tests {
     type Ad = Autodiff<Flex>;
 
     fn quantizer(kind: QuantizerKind) -> (Quantizer<Ad>, Tensor<Ad, 2>, QuantizerConfig) {
-        let config = QuantizerConfig { kind, codes: 16, latent: 4, levels: vec![4, 3, 2], ..Default::default() };
+        let config = QuantizerConfig {
+            kind,
+            codes: 16,
+            latent: 4,
+            levels: vec![4, 3, 2],
+            ..Default::default()
+        };
         let device = burn::backend::flex::FlexDevice;
         let rows = Tensor::random([200, 8], Distribution::Normal(0.0, 3.0), &device).require_grad();
         (config.init(8, &device), rows, config)
@@ -332,14 +368,19 @@ mod tests {
             assert!(off < 1e-5, "{kind:?} is off by {off}");
             let codes: Vec<i64> = out.codes.into_data().convert::<i64>().to_vec().unwrap();
             assert!(codes.iter().all(|code| (0..config.size() as i64).contains(code)));
-            assert!(codes.iter().collect::<std::collections::HashSet<_>>().len() > 8, "{kind:?} uses few codes");
+            assert!(
+                codes.iter().collect::<std::collections::HashSet<_>>().len() > 8,
+                "{kind:?} uses few codes"
+            );
         }
     }
 
     /// Catches: unused codes counted, an entropy in bits, a perplexity that is an entropy.
     #[test]
     fn usage_counts_codes_and_how_evenly_they_are_used() {
-        let codes = |values: &[i64]| indices::<Flex>(values.iter().copied(), &burn::backend::flex::FlexDevice);
+        let codes = |values: &[i64]| {
+            indices::<Flex>(values.iter().copied(), &burn::backend::flex::FlexDevice)
+        };
         let near = |values: &[i64], expected: [f32; 2]| {
             let found = usage(&codes(values), 8).unwrap();
             assert_eq!(found[0], ("codes_used", expected[0]));
@@ -358,7 +399,11 @@ mod tests {
             let (quantizer, rows, _) = quantizer(kind);
             let out = quantizer.quantize(rows.clone(), true);
             let mut loss = (out.embedded.clone() * out.embedded).sum();
-            let weight = Tensor::random([200, quantizer.levels.len().max(1)], Distribution::Default, &rows.device());
+            let weight = Tensor::random(
+                [200, quantizer.levels.len().max(1)],
+                Distribution::Default,
+                &rows.device(),
+            );
             if kind == QuantizerKind::Fsq {
                 loss = (quantizer.quantize(rows.clone(), true).embedded * weight).sum();
             }
@@ -368,7 +413,10 @@ mod tests {
             let grads = crate::train::alone(|| loss.backward());
             assert!(rows.grad(&grads).unwrap().abs().sum().into_scalar() > 0.0, "{kind:?} encoder");
             if let Some(codebook) = &quantizer.codebook {
-                assert!(codebook.val().grad(&grads).unwrap().abs().sum().into_scalar() > 0.0, "codebook");
+                assert!(
+                    codebook.val().grad(&grads).unwrap().abs().sum().into_scalar() > 0.0,
+                    "codebook"
+                );
             }
         }
     }
@@ -379,7 +427,8 @@ mod tests {
         let (quantizer, rows, _) = quantizer(QuantizerKind::Vq);
         let out = quantizer.quantize(rows, true);
         let before = quantizer.codebook.as_ref().unwrap().val();
-        let after = quantizer.with_reseeded(out.projected.clone(), &[3], &[7]).codebook.unwrap().val();
+        let after =
+            quantizer.with_reseeded(out.projected.clone(), &[3], &[7]).codebook.unwrap().val();
         let off = |a: Tensor<Ad, 2>, b: Tensor<Ad, 2>| (a - b).abs().max().into_scalar();
         assert!(off(after.clone().narrow(0, 3, 1), unit(out.projected.narrow(0, 7, 1))) < 1e-5);
         assert!(off(after.narrow(0, 4, 12), before.narrow(0, 4, 12)) < 1e-7);
@@ -398,7 +447,8 @@ mod tests {
         // Codes count their first digit fastest, shares their last.
         let digits = |code: i64| (code % 4, code / 4 % 3, code / 12);
         let sharpest: Vec<i64> = shares.argmax(1).into_data().iter::<i64>().collect();
-        let codes: Vec<i64> = quantizer.quantize(rows, false).codes.into_data().iter::<i64>().collect();
+        let codes: Vec<i64> =
+            quantizer.quantize(rows, false).codes.into_data().iter::<i64>().collect();
         for (share, code) in sharpest.into_iter().zip(codes) {
             let (first, second, third) = digits(code);
             assert_eq!(share, (first * 3 + second) * 2 + third);
@@ -411,12 +461,20 @@ mod tests {
         for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
             let (mut quantizer, rows, config) = quantizer(kind);
             let even = Tensor::<Ad, 2>::full([1, 24], 1.0 / 24.0, &rows.device());
-            assert!((unevenness(even).into_scalar() + 24.0_f32.ln()).abs() < 1e-4, "even use is the least there is");
+            assert!(
+                (unevenness(even).into_scalar() + 24.0_f32.ln()).abs() < 1e-4,
+                "even use is the least there is"
+            );
             quantizer.usage = 1.0;
             // Nearly one point, far from the middle.
             let mut rows = (rows * 0.05 + 1.0).detach();
             let used = |rows: &Tensor<Ad, 2>| {
-                let codes = quantizer.quantize(rows.clone(), true).codes.into_data().iter::<i64>().collect::<Vec<_>>();
+                let codes = quantizer
+                    .quantize(rows.clone(), true)
+                    .codes
+                    .into_data()
+                    .iter::<i64>()
+                    .collect::<Vec<_>>();
                 codes.into_iter().collect::<std::collections::HashSet<_>>().len()
             };
             let before = used(&rows);
@@ -424,17 +482,22 @@ mod tests {
             plain.usage = 0.0;
             for _ in 0..300 {
                 rows = rows.require_grad();
-                let reward =
-                    match (quantizer.quantize(rows.clone(), true).loss, plain.quantize(rows.clone(), true).loss) {
-                        (Some(with), Some(without)) => with - without,
-                        (Some(with), None) => with,
-                        _ => panic!("{kind:?} has no usage loss"),
-                    };
+                let reward = match (
+                    quantizer.quantize(rows.clone(), true).loss,
+                    plain.quantize(rows.clone(), true).loss,
+                ) {
+                    (Some(with), Some(without)) => with - without,
+                    (Some(with), None) => with,
+                    _ => panic!("{kind:?} has no usage loss"),
+                };
                 let step = rows.grad(&crate::train::alone(|| reward.backward())).unwrap() * 20.0;
                 rows = Tensor::from_inner(rows.inner() - step);
             }
             let after = used(&rows);
-            assert!(after > 2 * before && after > config.size() / 3, "{kind:?}: {before} codes, then {after}");
+            assert!(
+                after > 2 * before && after > config.size() / 3,
+                "{kind:?}: {before} codes, then {after}"
+            );
         }
     }
 }

@@ -80,7 +80,10 @@ impl StackConfig {
     /// # Panics
     /// Where [`StackConfig::check`] fails.
     pub fn init<B: Kernels>(&self, device: &B::Device) -> Stack<B> {
-        Stack { blocks: (0..self.layers).map(|_| Block::new(self, device)).collect(), norm: Norm::new(self.d, device) }
+        Stack {
+            blocks: (0..self.layers).map(|_| Block::new(self, device)).collect(),
+            norm: Norm::new(self.d, device),
+        }
     }
 }
 
@@ -157,7 +160,12 @@ impl<B: Kernels> Stack<B> {
     }
 
     /// One more frame `[b*s, d]` after those in `past`. Returns its output and `past` with the frame added.
-    pub fn next_frame(&self, mut x: Tensor<B, 2>, b: usize, past: &Past<B>) -> (Tensor<B, 2>, Past<B>) {
+    pub fn next_frame(
+        &self,
+        mut x: Tensor<B, 2>,
+        b: usize,
+        past: &Past<B>,
+    ) -> (Tensor<B, 2>, Past<B>) {
         let s = x.dims()[0] / b;
         let frame = Grid { b, t: 1, s };
         let t = past.frames() + 1;
@@ -190,12 +198,23 @@ mod tests {
 
     /// Heads wider than the stack, as in some of the paper's sizes.
     fn stack() -> (Stack<Flex>, Tensor<Flex, 2>, Grid) {
-        let config =
-            StackConfig { layers: 2, d: 16, heads: 2, head_dim: 12, ffn_mult: 2, qk_norm: true, temporal: true };
+        let config = StackConfig {
+            layers: 2,
+            d: 16,
+            heads: 2,
+            head_dim: 12,
+            ffn_mult: 2,
+            qk_norm: true,
+            temporal: true,
+        };
         config.check("stack").unwrap();
         let grid = Grid { b: 2, t: 5, s: 3 };
         let device = burn::backend::flex::FlexDevice;
-        (config.init(&device), Tensor::random([grid.rows(), 16], Distribution::Default, &device), grid)
+        (
+            config.init(&device),
+            Tensor::random([grid.rows(), 16], Distribution::Default, &device),
+            grid,
+        )
     }
 
     /// Catches: temporal attention that looks ahead, or a norm over the frame axis.
@@ -209,7 +228,8 @@ mod tests {
         let before = stack.forward(x, grid).reshape([2, 5, 48]);
         let after = stack.forward(changed.reshape([30, 16]), grid).reshape([2, 5, 48]);
         let same = |range: std::ops::Range<usize>| {
-            let (a, b) = (before.clone().slice([0..2, range.clone()]), after.clone().slice([0..2, range]));
+            let (a, b) =
+                (before.clone().slice([0..2, range.clone()]), after.clone().slice([0..2, range]));
             a.into_data() == b.into_data()
         };
         assert!(same(0..frame), "an earlier frame changed");
@@ -226,7 +246,8 @@ mod tests {
             let frame = x.clone().reshape([2, 5, 48]).narrow(1, t, 1).reshape([6, 16]);
             let (out, longer) = stack.next_frame(frame, 2, &past);
             past = longer;
-            let off = (out.reshape([2, 1, 48]) - whole.clone().narrow(1, t, 1)).abs().max().into_scalar();
+            let off =
+                (out.reshape([2, 1, 48]) - whole.clone().narrow(1, t, 1)).abs().max().into_scalar();
             assert!(off < 1e-5, "frame {t} is off by {off}");
         }
     }

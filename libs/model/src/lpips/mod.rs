@@ -63,8 +63,10 @@ impl Lpips {
     }
 
     fn new(weights: &Weights, device: Device) -> Self {
-        let net: Box<dyn Features> =
-            on_device!(&device, |B, device| Box::new(Loaded::<B> { net: Net::new(weights, &device), device }));
+        let net: Box<dyn Features> = on_device!(&device, |B, device| Box::new(Loaded::<B> {
+            net: Net::new(weights, &device),
+            device
+        }));
         Self { net, published: weights.published }
     }
 

@@ -69,9 +69,12 @@ pub(super) struct Net<B: Backend>(Vec<Unit<B>>);
 impl<B: Backend> Net<B> {
     /// From the user's weights.
     pub(super) fn new(weights: &Weights, device: &B::Device) -> Self {
-        let tensor = |data: Vec<f32>, shape: [usize; 4]| Tensor::from_data(TensorData::new(data, shape), device);
+        let tensor = |data: Vec<f32>, shape: [usize; 4]| {
+            Tensor::from_data(TensorData::new(data, shape), device)
+        };
         let unit = |layer: &'static Layer| {
-            let [weight, bias, judged] = layer.tensors().map(|(name, _)| weights.get(&name).to_vec());
+            let [weight, bias, judged] =
+                layer.tensors().map(|(name, _)| weights.get(&name).to_vec());
             let (out, kernel) = (layer.outputs, layer.kernel);
             let root = judged.iter().map(|&weight| f64::from(weight).sqrt() as f32).collect();
             Unit {

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::weights::LAYERS;
 use super::*;
 use crate::state_dict::Values;
-use crate::testing::{made_up_bytes, moving_square, noise, reference_json, uniform, write_safetensors};
+use crate::testing::{
+    made_up_bytes, moving_square, noise, reference_json, uniform, write_safetensors,
+};
 
 fn made_up(name: &str, shape: &[usize]) -> Values {
     let fan_in: usize = shape[1..].iter().product();
@@ -74,14 +76,14 @@ fn distances_are_as_distances_are() {
     let (still, _) = moving_square(SIDE, 1, &[], 3);
     let noise = noise(still.len(), 1);
     let noisy = |strength: usize| {
-        let mixed = still
-            .iter()
-            .zip(&noise)
-            .map(|(&byte, &noise)| ((usize::from(byte) * (20 - strength) + usize::from(noise) * strength) / 20) as u8);
+        let mixed = still.iter().zip(&noise).map(|(&byte, &noise)| {
+            ((usize::from(byte) * (20 - strength) + usize::from(noise) * strength) / 20) as u8
+        });
         mixed.collect::<Vec<u8>>()
     };
     // The frame again and again between ever noisier ones: 0, 1, 0, 2, 0, 3, …
-    let frames: Vec<u8> = (1..=20).flat_map(|strength| [still.clone(), noisy(strength)]).flatten().collect();
+    let frames: Vec<u8> =
+        (1..=20).flat_map(|strength| [still.clone(), noisy(strength)]).flatten().collect();
     assert!(frames.len() / still.len() > BATCH);
     let lpips = lpips();
     let found = distances(&lpips, &frames, (SIDE, SIDE));
@@ -104,9 +106,13 @@ fn refused(change: impl FnOnce(&mut BTreeMap<String, Values>)) -> String {
 #[test]
 fn a_file_that_is_not_lpips_is_refused() {
     let error = refused(|tensors| tensors.retain(|name, _| name.starts_with("lin")));
-    assert!(error.contains("10 of the 15 tensors") && error.contains("net.slice1.0.weight"), "{error}");
+    assert!(
+        error.contains("10 of the 15 tensors") && error.contains("net.slice1.0.weight"),
+        "{error}"
+    );
     assert!(error.contains("torch.save"), "{error}");
-    let error = refused(|tensors| tensors.get_mut("net.slice4.8.bias").unwrap().shape = vec![1, 256]);
+    let error =
+        refused(|tensors| tensors.get_mut("net.slice4.8.bias").unwrap().shape = vec![1, 256]);
     assert!(error.contains("net.slice4.8.bias is [1, 256], but [256]"), "{error}");
     for (network, its) in [("squeeze", "lin6.model.1.weight"), ("vgg", "net.slice1.2.weight")] {
         let error = refused(|tensors| drop(tensors.insert(its.into(), made_up(its, &[1, 1]))));
@@ -117,8 +123,11 @@ fn a_file_that_is_not_lpips_is_refused() {
 /// Catches: a damaged file whose numbers go into a report, negative weights whose root is none.
 #[test]
 fn values_that_lpips_cannot_have_are_refused() {
-    let spoilt = |name: &str, value: f32| refused(|tensors| tensors.get_mut(name).unwrap().data[7] = value);
-    for (name, value) in [("net.slice5.10.weight", f32::NAN), ("lin0.model.1.weight", f32::INFINITY)] {
+    let spoilt =
+        |name: &str, value: f32| refused(|tensors| tensors.get_mut(name).unwrap().data[7] = value);
+    for (name, value) in
+        [("net.slice5.10.weight", f32::NAN), ("lin0.model.1.weight", f32::INFINITY)]
+    {
         let error = spoilt(name, value);
         assert!(error.contains(name) && error.contains("no finite number"), "{error}");
     }

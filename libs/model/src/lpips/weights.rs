@@ -31,8 +31,23 @@ pub(super) struct Layer {
 /// All of them.
 pub(super) static LAYERS: [Layer; 5] = {
     /// Those after the first.
-    const fn layer(name: &'static str, [inputs, outputs]: [usize; 2], kernel: usize, pooled: bool, sum: u32) -> Layer {
-        Layer { name, inputs, outputs, kernel, stride: 1, padding: kernel / 2, pooled, published: sum }
+    const fn layer(
+        name: &'static str,
+        [inputs, outputs]: [usize; 2],
+        kernel: usize,
+        pooled: bool,
+        sum: u32,
+    ) -> Layer {
+        Layer {
+            name,
+            inputs,
+            outputs,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            pooled,
+            published: sum,
+        }
     }
     [
         Layer { stride: 4, padding: 2, ..layer("net.slice1.0", [3, 64], 11, false, 0xc2b4_4d16) },
@@ -87,8 +102,11 @@ impl Weights {
                 check(&name, &values, &shape)?;
                 named.insert(name, values);
             }
-            published &= named.get(&judged.0).is_some_and(|values| checksum(values) == layer.published);
-            if let Some(weight) = named.get(&judged.0).and_then(|values| values.data.iter().find(|value| **value < 0.0))
+            published &=
+                named.get(&judged.0).is_some_and(|values| checksum(values) == layer.published);
+            if let Some(weight) = named
+                .get(&judged.0)
+                .and_then(|values| values.data.iter().find(|value| **value < 0.0))
             {
                 return Err(format!(
                     "{} has {weight} in it, and LPIPS has no channels that count less than nothing: these are not its weights",
@@ -119,12 +137,15 @@ fn other_network(tensors: &BTreeMap<String, Values>) -> Option<&'static str> {
 
 fn check(name: &str, values: &Values, shape: &[usize]) -> Result<(), String> {
     if values.shape != shape {
-        return Err(format!("{name} is {:?}, but {shape:?} in LPIPS (alex): these are not its weights", values.shape));
+        return Err(format!(
+            "{name} is {:?}, but {shape:?} in LPIPS (alex): these are not its weights",
+            values.shape
+        ));
     }
     match values.data.iter().find(|value| !value.is_finite()) {
-        Some(value) => {
-            Err(format!("{name} has {value} in it, which is no finite number: the file is damaged, write it again"))
-        }
+        Some(value) => Err(format!(
+            "{name} has {value} in it, which is no finite number: the file is damaged, write it again"
+        )),
         None => Ok(()),
     }
 }

@@ -14,7 +14,15 @@ use crate::testing::{Ad, noise, seeded};
 const ROUNDING: f64 = 1.0 / 256.0;
 
 fn stack() -> Stack<Ad> {
-    let config = StackConfig { layers: 2, d: 32, heads: 2, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true };
+    let config = StackConfig {
+        layers: 2,
+        d: 32,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 4,
+        qk_norm: true,
+        temporal: true,
+    };
     seeded(3, || config.init(&FlexDevice))
 }
 
@@ -56,11 +64,14 @@ fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
     let (mut matrices, mut others) = (0, 0);
     for ((path, numbers, values), (_, before, exact)) in rounded.iter().zip(&Weights::of(&stack)) {
         assert_eq!(*before, DType::F32, "{path}");
-        let matrix = ["qkv.weight", "output.weight", "up.weight", "down.weight"].iter().any(|end| path.ends_with(end));
+        let matrix = ["qkv.weight", "output.weight", "up.weight", "down.weight"]
+            .iter()
+            .any(|end| path.ends_with(end));
         if matrix {
             matrices += 1;
             assert_eq!(*numbers, DType::BF16, "{path}");
-            let off = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= ROUNDING * f64::from(b.abs());
+            let off =
+                |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= ROUNDING * f64::from(b.abs());
             assert!(values != exact && values.iter().zip(exact).all(off), "{path}");
         } else {
             others += 1;
@@ -73,7 +84,15 @@ fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
 /// Catches: a copy of weights that are not drawn yet, which would have drawn its own: a step on another model than the one it moves.
 #[test]
 fn weights_are_drawn_once() {
-    let config = StackConfig { layers: 1, d: 16, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
+    let config = StackConfig {
+        layers: 1,
+        d: 16,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 2,
+        qk_norm: false,
+        temporal: true,
+    };
     let stack: Stack<Ad> = config.init(&FlexDevice);
     let rounded = Weights::of(&Precision::Bf16.rounded(&stack));
     for ((path, _, a), (_, _, b)) in rounded.iter().zip(&Weights::of(&stack)) {
@@ -92,7 +111,8 @@ fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
         }
     }
     let grid = Grid { b: 2, t: 4, s: 9 };
-    let values: Vec<f32> = noise(grid.rows() * 32, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
+    let values: Vec<f32> =
+        noise(grid.rows() * 32, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
     let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([grid.rows(), 32]);
     let y = precision.rounded(stack).forward(x.clone(), grid);
     assert_eq!(y.dtype(), DType::F32);
@@ -109,8 +129,11 @@ fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
 fn a_gradient_is_f32s_but_for_the_rounding() {
     let stack = stack();
     let (exact, rounded) = (gradient(&stack, Precision::F32), gradient(&stack, Precision::Bf16));
-    let length = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
-    let off = length(&mut exact.iter().zip(&rounded).map(|(a, b)| a - b)) / length(&mut exact.iter().copied());
+    let length = |values: &mut dyn Iterator<Item = f64>| {
+        values.map(|value| value * value).sum::<f64>().sqrt()
+    };
+    let off = length(&mut exact.iter().zip(&rounded).map(|(a, b)| a - b))
+        / length(&mut exact.iter().copied());
     let bound = ROUNDING * 60f64.sqrt();
     assert!(off < bound && off > ROUNDING / 4.0, "off by {off}, bound {bound}");
 }

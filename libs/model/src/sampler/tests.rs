@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use super::*;
 
 const K: usize = 8;
-const ORDERS: [UnmaskOrder; 3] = [UnmaskOrder::Random, UnmaskOrder::Confidence, UnmaskOrder::Greedy];
+const ORDERS: [UnmaskOrder; 3] =
+    [UnmaskOrder::Random, UnmaskOrder::Confidence, UnmaskOrder::Greedy];
 
 /// A model that tells from the last frame and the action: token = last token of this position + action (mod k), or what
 /// `logits` says. Keeps what it was asked.
@@ -53,7 +54,11 @@ impl Predictor for Adds {
         for (row, logits) in logits.chunks_exact_mut(K).enumerate() {
             let last = past.last().map_or(0, |frame| usize::from(frame[row]));
             let action = actions[row / s].map_or(0, usize::from);
-            assert_eq!(actions[row / s].is_none(), past.is_empty(), "no action leads to frame 0, one to every other");
+            assert_eq!(
+                actions[row / s].is_none(),
+                past.is_empty(),
+                "no action leads to frame 0, one to every other"
+            );
             logits[(last + action) % K] = self.sure[row % s];
         }
         let mut longer = past.clone();
@@ -61,7 +66,12 @@ impl Predictor for Adds {
         Ok((logits, longer))
     }
 
-    fn extend(&self, tokens: &[u16], _actions: &[Option<u8>], past: &Self::Past) -> Result<Self::Past, ModelError> {
+    fn extend(
+        &self,
+        tokens: &[u16],
+        _actions: &[Option<u8>],
+        past: &Self::Past,
+    ) -> Result<Self::Past, ModelError> {
         assert!(tokens.iter().all(|token| *token < K as u16), "an unfinished frame was fed back");
         assert!(past.len() < self.window(), "more frames than its window has");
         self.finished.borrow_mut().push(tokens.to_vec());
@@ -90,7 +100,10 @@ fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
             assert_eq!(masked(&seen[0]), s);
             assert_eq!(masked(seen.last().unwrap()), 0, "{order:?}, {s} tokens in {steps} steps");
             for pair in seen.windows(2) {
-                assert!(masked(&pair[1]) < masked(&pair[0]), "{order:?}, {s} tokens in {steps} steps: nothing was set");
+                assert!(
+                    masked(&pair[1]) < masked(&pair[0]),
+                    "{order:?}, {s} tokens in {steps} steps: nothing was set"
+                );
                 assert!(
                     pair[0].iter().zip(&pair[1]).all(|(a, b)| *a == K as u16 || a == b),
                     "a token that was set changed"
@@ -115,7 +128,8 @@ fn temperature_0_takes_the_likeliest() {
     for order in ORDERS {
         let config = SamplerConfig { temperature: 0.0, order, ..Default::default() };
         let model = Adds::of(16);
-        let tokens = fill(&model, 16, &[Some(3), Some(5)], &vec![vec![1; 32]], &config, 7, 1).unwrap();
+        let tokens =
+            fill(&model, 16, &[Some(3), Some(5)], &vec![vec![1; 32]], &config, 7, 1).unwrap();
         assert_eq!(tokens, [[4; 16], [6; 16]].concat(), "{order:?}");
     }
     for seed in 0..200 {
@@ -139,15 +153,25 @@ fn draws_follow_the_softmax_at_every_temperature() {
             counts[usize::from(token)] += 1;
             let total: f32 = logits.iter().map(|x| (x / temperature).exp()).sum();
             let expected = logits[usize::from(token)] / temperature - total.ln();
-            assert!((log_probability - expected).abs() < 1e-4, "sureness {log_probability} is not {expected}");
+            assert!(
+                (log_probability - expected).abs() < 1e-4,
+                "sureness {log_probability} is not {expected}"
+            );
         }
         let total: f64 = logits.iter().map(|x| f64::from(x / temperature).exp()).sum();
         for (x, count) in logits.iter().zip(counts) {
-            let (p, share) = (f64::from(x / temperature).exp() / total, f64::from(count) / f64::from(n));
+            let (p, share) =
+                (f64::from(x / temperature).exp() / total, f64::from(count) / f64::from(n));
             let spread = (p * (1.0 - p) / f64::from(n)).sqrt();
-            assert!((share - p).abs() <= 5.0 * spread + 1e-4, "at {temperature}: drawn {share}, softmax says {p}");
+            assert!(
+                (share - p).abs() <= 5.0 * spread + 1e-4,
+                "at {temperature}: drawn {share}, softmax says {p}"
+            );
         }
-        let shares = counts.into_iter().filter(|count| *count > 0).map(|count| f64::from(count) / f64::from(n));
+        let shares = counts
+            .into_iter()
+            .filter(|count| *count > 0)
+            .map(|count| f64::from(count) / f64::from(n));
         let entropy: f64 = shares.map(|p| -p * p.ln()).sum();
         assert!(entropy > last, "entropy at {temperature} is {entropy}, below it {last}");
         last = entropy;
@@ -160,14 +184,19 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
     let s = 32;
     let set_first = |order, noise| {
         let model = Adds::of(s);
-        let config = SamplerConfig { order, noise, temperature: 0.0, steps: 2, ..Default::default() };
+        let config =
+            SamplerConfig { order, noise, temperature: 0.0, steps: 2, ..Default::default() };
         fill(&model, s, &[None], &Vec::new(), &config, 3, 0).unwrap();
         let second = model.asked.borrow()[1].clone();
         (0..s).filter(|position| second[*position] != K as u16).collect::<Vec<_>>()
     };
     let surest: Vec<usize> = (s - 10..s).collect();
     assert_eq!(set_first(UnmaskOrder::Greedy, 1.0), surest);
-    assert_eq!(set_first(UnmaskOrder::Confidence, 0.0), surest, "without noise confidence is greedy");
+    assert_eq!(
+        set_first(UnmaskOrder::Confidence, 0.0),
+        surest,
+        "without noise confidence is greedy"
+    );
     assert_ne!(set_first(UnmaskOrder::Random, 1.0), surest);
     assert_ne!(set_first(UnmaskOrder::Confidence, 50.0), surest, "noise changes the order");
 }
@@ -204,11 +233,16 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
             );
             for t in given..frames {
                 let action = u16::from(actions[row * (frames - 1) + t - 1]);
-                let expected: Vec<u16> = frame(t - 1).iter().map(|token| (token + action) % K as u16).collect();
+                let expected: Vec<u16> =
+                    frame(t - 1).iter().map(|token| (token + action) % K as u16).collect();
                 assert_eq!(frame(t), expected, "row {row}, frame {t} after a prompt of {given}");
             }
         }
-        assert_eq!(model.finished.borrow().len(), frames - 1, "every frame but the last is fed back, once");
+        assert_eq!(
+            model.finished.borrow().len(),
+            frames - 1,
+            "every frame but the last is fed back, once"
+        );
     }
 }
 
@@ -232,7 +266,8 @@ fn a_row_does_not_depend_on_its_neighbours() {
     let row = |out: &[u16], row: usize| out[row * frames * s..][..frames * s].to_vec();
     let roll = |prompts: &[u16], actions: &[u8]| {
         let prompt: Vec<u16> = prompts.iter().flat_map(|token| vec![*token; s]).collect();
-        let actions: Vec<u8> = actions.iter().flat_map(|action| vec![*action; frames - 1]).collect();
+        let actions: Vec<u8> =
+            actions.iter().flat_map(|action| vec![*action; frames - 1]).collect();
         rollout(&Adds::of(s), s, &prompt, &actions, prompts.len(), &config, 5).unwrap()
     };
     let (a, b) = (roll(&[1, 2, 3], &[1, 1, 1]), roll(&[1, 7, 3], &[1, 4, 1]));
@@ -264,7 +299,9 @@ fn a_rollout_goes_on_past_the_window() {
     let actions: Vec<u8> = (0..b * (frames - 1)).map(|i| (i * i % 5) as u8).collect();
     let prompt: Vec<u16> = (0..b * 2 * s).map(|i| (i % K) as u16).collect();
     let config = SamplerConfig { temperature: 0.0, steps: 2, ..Default::default() };
-    let out = |window: usize| rollout(&Adds { window, ..Adds::of(s) }, s, &prompt, &actions, b, &config, 1).unwrap();
+    let out = |window: usize| {
+        rollout(&Adds { window, ..Adds::of(s) }, s, &prompt, &actions, b, &config, 1).unwrap()
+    };
     let unbounded = out(0);
     for window in [2, 3, 4, 16, 22, 23, 24] {
         assert_eq!(out(window), unbounded, "a window of {window} frames");
@@ -275,7 +312,9 @@ fn a_rollout_goes_on_past_the_window() {
 #[test]
 fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     let near = |a: f32, b: f32| (a - b).abs() < 1e-5;
-    assert!(near(entropy(&[1.0; 8], 0.7), 8_f32.ln()) && near(entropy(&[0.0, 40.0, 0.0], 1.0), 0.0));
+    assert!(
+        near(entropy(&[1.0; 8], 0.7), 8_f32.ln()) && near(entropy(&[0.0, 40.0, 0.0], 1.0), 0.0)
+    );
     assert!(near(entropy(&[0.0, 3_f32.ln()], 1.0), 0.562_335), "of 1/4 and 3/4");
     assert!(entropy(&[0.0, 1.0], 0.3) < entropy(&[0.0, 1.0], 1.0));
 
@@ -283,7 +322,12 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     // Half of the positions are as good as sure, the others between all tokens alike.
     let sure: Vec<f32> = (0..s).map(|i| if i % 2 == 0 { 60.0 } else { 0.0 }).collect();
     let steps = |bound: f32, steps: usize| {
-        let config = SamplerConfig { steps, order: UnmaskOrder::Entropy, entropy: bound, ..Default::default() };
+        let config = SamplerConfig {
+            steps,
+            order: UnmaskOrder::Entropy,
+            entropy: bound,
+            ..Default::default()
+        };
         let model = Adds { sure: sure.clone(), ..Adds::default() };
         let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0).unwrap();
         assert_eq!(masked(&last), 0);

@@ -25,11 +25,19 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn read(name: &str) -> Self {
-        let directory =
-            Utf8PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/fixtures")).join(name);
-        let mut store = SafetensorsStore::from_file(directory.join("values.safetensors").as_std_path());
-        let snapshots = store.get_all_snapshots().unwrap_or_else(|error| panic!("{directory}: {error}"));
-        let values = snapshots.iter().map(|(name, snapshot)| (name.clone(), snapshot.to_data().unwrap())).collect();
+        let directory = Utf8PathBuf::from(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/reference/fixtures"
+        ))
+        .join(name);
+        let mut store =
+            SafetensorsStore::from_file(directory.join("values.safetensors").as_std_path());
+        let snapshots =
+            store.get_all_snapshots().unwrap_or_else(|error| panic!("{directory}: {error}"));
+        let values = snapshots
+            .iter()
+            .map(|(name, snapshot)| (name.clone(), snapshot.to_data().unwrap()))
+            .collect();
         Self { directory, values }
     }
 
@@ -74,17 +82,34 @@ impl Fixture {
     fn values_agree(&self, name: &str, ours: &[f32]) {
         let theirs = self.floats(name);
         assert_eq!(ours.len(), theirs.len(), "{name}");
-        let (off, largest) = (size(ours.iter().zip(&theirs).map(|(a, b)| a - b)), size(theirs.iter().copied()));
-        assert!(off <= TOLERANCE * largest, "{}: {name} is off by {off}, of {largest}", self.directory);
+        let (off, largest) =
+            (size(ours.iter().zip(&theirs).map(|(a, b)| a - b)), size(theirs.iter().copied()));
+        assert!(
+            off <= TOLERANCE * largest,
+            "{}: {name} is off by {off}, of {largest}",
+            self.directory
+        );
     }
 
     /// Asserts that the gradient in every parameter is the fixture's, and that those in `zero` and no others are zero by the equations.
     #[track_caller]
-    pub fn gradients_agree<M: Module<Ad>>(&self, module: &M, grads: GradientsParams, zero: &[&str]) {
-        let mut ours = Gradients { grads, path: Vec::new(), containers: Vec::new(), found: BTreeMap::new() };
+    pub fn gradients_agree<M: Module<Ad>>(
+        &self,
+        module: &M,
+        grads: GradientsParams,
+        zero: &[&str],
+    ) {
+        let mut ours =
+            Gradients { grads, path: Vec::new(), containers: Vec::new(), found: BTreeMap::new() };
         module.visit(&mut ours);
-        let names: Vec<&str> = self.values.keys().filter_map(|name| name.strip_prefix("grad.")).collect();
-        assert_eq!(ours.found.keys().collect::<Vec<_>>(), names, "{}: what has a gradient", self.directory);
+        let names: Vec<&str> =
+            self.values.keys().filter_map(|name| name.strip_prefix("grad.")).collect();
+        assert_eq!(
+            ours.found.keys().collect::<Vec<_>>(),
+            names,
+            "{}: what has a gradient",
+            self.directory
+        );
         let theirs = |name: &str| size(self.floats(&format!("grad.{name}")).into_iter());
         let largest = names.iter().map(|name| theirs(name)).fold(0.0, f32::max);
         assert!(largest > 1e-3, "{}: a fixture without gradients says nothing", self.directory);
@@ -92,7 +117,11 @@ impl Fixture {
         for (name, ours) in ours.found {
             if theirs(&name) == 0.0 {
                 let left = size(ours.into_iter());
-                assert!(left < 1e-5 * largest, "{}: the gradient in {name} is {left}, of {largest}", self.directory);
+                assert!(
+                    left < 1e-5 * largest,
+                    "{}: the gradient in {name} is {left}, of {largest}",
+                    self.directory
+                );
                 none.push(name);
             } else {
                 self.values_agree(&format!("grad.{name}"), &ours);

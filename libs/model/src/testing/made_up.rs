@@ -20,9 +20,9 @@ pub fn reference_json<T: DeserializeOwned>(name: &str) -> T {
 
 /// 24-bit numbers in [-1, 1): splitmix64 of FNV-1a of the name, and the position.
 pub fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
-    let seed = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| {
+        (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     (1..=count as u64).map(move |position| {
         let z = seed.wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -48,5 +48,9 @@ pub fn write_safetensors(path: &Utf8Path, tensors: &BTreeMap<String, Values>) {
             .unwrap();
     }
     header.push('}');
-    std::fs::write(path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes].concat()).unwrap();
+    std::fs::write(
+        path,
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes].concat(),
+    )
+    .unwrap();
 }

@@ -9,15 +9,23 @@ use burn::module::AutodiffModule;
 use super::*;
 use crate::layers::QuantizerKind;
 use crate::testing::{
-    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, frames_of,
-    moving_square, noise, rng, seeded,
+    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_same_before, by_frame,
+    dead_parameters, fit, frames_of, moving_square, noise, rng, seeded,
 };
 
 const T: usize = 4;
 const KINDS: [QuantizerKind; 2] = [QuantizerKind::Vq, QuantizerKind::Fsq];
 
 fn config(kind: QuantizerKind) -> TokenizerConfig {
-    let stack = StackConfig { layers: 1, d: 32, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
+    let stack = StackConfig {
+        layers: 1,
+        d: 32,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 2,
+        qk_norm: false,
+        temporal: true,
+    };
     TokenizerConfig {
         frames: T,
         encoder: stack.clone(),
@@ -54,7 +62,9 @@ fn windows_with_a_changed_frame(size: FrameSize, changed: usize) -> (Vec<u8>, Ve
 /// that tell its future.
 #[test]
 fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
-    for (kind, changed) in KINDS.into_iter().flat_map(|kind| (0..T).map(move |changed| (kind, changed))) {
+    for (kind, changed) in
+        KINDS.into_iter().flat_map(|kind| (0..T).map(move |changed| (kind, changed)))
+    {
         let (size, net) = (size(8), net(kind, size(8)));
         let run = |frames: &[u8]| {
             let patches = patchify(size.to_tensor::<Flex>(frames, 2, T, &FlexDevice), size.patch);
@@ -77,7 +87,8 @@ fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
 #[test]
 fn earlier_frames_decode_alike_whatever_follows() {
     let (size, loaded) = (size(8), loaded(QuantizerKind::Vq, size(8)));
-    let tokens: Vec<u16> = noise(T * size.positions(), 3).into_iter().map(|byte| u16::from(byte) % 64).collect();
+    let tokens: Vec<u16> =
+        noise(T * size.positions(), 3).into_iter().map(|byte| u16::from(byte) % 64).collect();
     let whole = loaded.decode(&tokens, 1, T).unwrap();
     for t in 1..T {
         let part = loaded.decode(&tokens[..t * size.positions()], 1, t).unwrap();
@@ -93,8 +104,10 @@ fn a_windows_tokens_do_not_depend_on_its_batch() {
         let (size, loaded) = (size(8), loaded(kind, size(8)));
         let frames = noise(5 * T * size.bytes(), 4);
         let together = loaded.encode(&frames, 5).unwrap();
-        let apart: Vec<u16> =
-            frames.chunks_exact(T * size.bytes()).flat_map(|window| loaded.encode(window, 1).unwrap()).collect();
+        let apart: Vec<u16> = frames
+            .chunks_exact(T * size.bytes())
+            .flat_map(|window| loaded.encode(window, 1).unwrap())
+            .collect();
         assert_eq!(together, apart, "{kind:?}");
         assert_eq!(
             loaded.decode(&together, 5, T).unwrap(),
@@ -116,7 +129,8 @@ fn one_window_is_learned_by_heart() {
         config.train.batch = 1;
         config.train.steps = 300;
         let video = Clips { size: (16, 16), clips: vec![bytes.clone()] };
-        let task = Fit { config: &config, size: size(16), windows: Windows::new(&video, T).unwrap() };
+        let task =
+            Fit { config: &config, size: size(16), windows: Windows::new(&video, T).unwrap() };
         let model = seeded(2, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
         let (_, values) = fit(&task, model, config.train.steps, 3e-3, || bytes.clone());
         assert!(values["psnr_db"] > 28.0, "{kind:?} reaches {values:?} only");
@@ -130,7 +144,8 @@ fn gradients_reach_every_parameter() {
     for kind in KINDS {
         let config = config(kind);
         let video = Clips::noise((16, 16), &[T, T + 3]);
-        let task = Fit { config: &config, size: size(16), windows: Windows::new(&video, T).unwrap() };
+        let task =
+            Fit { config: &config, size: size(16), windows: Windows::new(&video, T).unwrap() };
         let model = seeded(3, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
         let batch = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
         assert_eq!(dead_parameters(&task, &model, batch), [""; 0], "{kind:?}");
@@ -168,7 +183,8 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         let few = tokenizer.draw_codes(&[5, 0, 5]).unwrap();
         assert_eq!(
             few,
-            [&pictures[5 * width..6 * width], &pictures[..width], &pictures[5 * width..6 * width]].concat()
+            [&pictures[5 * width..6 * width], &pictures[..width], &pictures[5 * width..6 * width]]
+                .concat()
         );
     }
 }
@@ -178,11 +194,18 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
 fn what_does_not_fit_is_refused() {
     let size = size(8);
     let loaded = loaded(QuantizerKind::Vq, size);
-    let tokenizer = Tokenizer { coder: Box::new(loaded), size, frames: T, codes: 64, code_width: 8 };
+    let tokenizer =
+        Tokenizer { coder: Box::new(loaded), size, frames: T, codes: 64, code_width: 8 };
     assert!(tokenizer.encode(&noise(T * size.bytes() - 1, 1)).is_err());
     assert!(tokenizer.decode(&vec![63; T * size.positions()], T).is_ok());
-    assert!(tokenizer.decode(&vec![64; T * size.positions()], T).is_err(), "a token beyond the codebook");
-    assert!(tokenizer.decode(&vec![0; (T + 1) * size.positions()], T + 1).is_err(), "a window too long");
+    assert!(
+        tokenizer.decode(&vec![64; T * size.positions()], T).is_err(),
+        "a token beyond the codebook"
+    );
+    assert!(
+        tokenizer.decode(&vec![0; (T + 1) * size.positions()], T + 1).is_err(),
+        "a window too long"
+    );
     assert!(tokenizer.decode(&[0; 3], 1).is_err(), "a part of a frame");
     assert!(tokenizer.draw_codes(&[64]).is_err(), "a token beyond the codebook");
 }
@@ -225,11 +248,13 @@ fn without_temporal_attention_every_frame_stands_alone() {
     let video = Clips { size: (8, 8), clips };
     let task = Fit { config: &config, size, windows: Windows::new(&video, config.span()).unwrap() };
     let batch = <Fit as Task<Ad>>::batch(&task, 0, &mut rng(1)).unwrap();
-    let greys: std::collections::BTreeSet<u8> = batch.chunks_exact(size.bytes()).map(|frame| frame[0]).collect();
+    let greys: std::collections::BTreeSet<u8> =
+        batch.chunks_exact(size.bytes()).map(|frame| frame[0]).collect();
     assert_eq!(batch.len(), config.train.batch * T * size.bytes());
     assert!(greys.len() > config.train.batch, "frames of {} clips only", greys.len());
     let model = seeded(1, || <Fit as Task<Ad>>::init(&task, &FlexDevice));
-    let (model, _) = fit(&task, model, 20, 3e-3, || <Fit as Task<Ad>>::batch(&task, 0, &mut rng(2)).unwrap());
+    let (model, _) =
+        fit(&task, model, 20, 3e-3, || <Fit as Task<Ad>>::batch(&task, 0, &mut rng(2)).unwrap());
     assert!(dead_parameters(&task, &model, batch).is_empty());
 
     let loaded = Loaded { net: model.valid(), size, frames: T, device: FlexDevice };

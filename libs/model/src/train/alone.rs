@@ -28,15 +28,21 @@ mod tests {
     use crate::testing::Ad;
 
     fn weight(side: usize) -> Tensor<Ad, 2> {
-        let values: Vec<f32> = (0..side * side).map(|i| (i * 7 % 13) as f32 / (13 * side) as f32).collect();
-        Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([side, side]).detach().require_grad()
+        let values: Vec<f32> =
+            (0..side * side).map(|i| (i * 7 % 13) as f32 / (13 * side) as f32).collect();
+        Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice)
+            .reshape([side, side])
+            .detach()
+            .require_grad()
     }
 
     /// The size of the gradient of a sum, by way of `cat`.
     fn gradient(weight: &Tensor<Ad, 2>) -> f32 {
         alone(|| {
             let twice = Tensor::cat(vec![weight.clone() * 1.0, weight.clone() * 2.0], 0);
-            weight.grad(&twice.sum().backward()).map_or(0.0, |gradient| gradient.abs().sum().into_scalar())
+            weight
+                .grad(&twice.sum().backward())
+                .map_or(0.0, |gradient| gradient.abs().sum().into_scalar())
         })
     }
 

@@ -76,7 +76,10 @@ mod tests {
 
     fn values(layer: &Linear<Flex>) -> (f32, f32) {
         let first = |data: burn::tensor::TensorData| data.iter::<f32>().next().unwrap();
-        (first(layer.weight.val().into_data()), first(layer.bias.as_ref().unwrap().val().into_data()))
+        (
+            first(layer.weight.val().into_data()),
+            first(layer.bias.as_ref().unwrap().val().into_data()),
+        )
     }
 
     /// Catches: an average that is the last step, never moves, mixes up parameters, or keeps the initial weights for thousands of steps.
@@ -89,6 +92,9 @@ mod tests {
         assert!((weight - 0.9).abs() < 1e-6 && (bias + 0.9).abs() < 1e-6, "{weight} {bias}");
         average.update::<Ad, _>(&filled(2.0), 10_000);
         let (weight, bias) = values(&average.model);
-        assert!((weight - (0.9 * 0.9 + 0.1 * 2.0)).abs() < 1e-6 && (weight + bias).abs() < 1e-6, "{weight} {bias}");
+        assert!(
+            (weight - (0.9 * 0.9 + 0.1 * 2.0)).abs() < 1e-6 && (weight + bias).abs() < 1e-6,
+            "{weight} {bias}"
+        );
     }
 }

@@ -63,7 +63,9 @@ fn directory(run: &Utf8Path, step: usize) -> Utf8PathBuf {
 /// BLAKE3 of a file.
 pub fn hash(path: &Utf8Path) -> Result<String, ModelError> {
     let mut hasher = blake3::Hasher::new();
-    fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop)).map_err(ModelError::io(path))?;
+    fs::File::open(path)
+        .and_then(|file| hasher.update_reader(file).map(drop))
+        .map_err(ModelError::io(path))?;
     Ok(hasher.finalize().to_hex().to_string())
 }
 
@@ -101,14 +103,25 @@ pub struct Snapshot<'a, A, O, C> {
 
 impl<'a, A, O, C> Snapshot<'a, A, O, C> {
     /// Of a model as it is now.
-    pub fn of<B: AutodiffBackend, M>(model: &M, average: Option<A>, optimizer: &O, description: &'a C) -> Self
+    pub fn of<B: AutodiffBackend, M>(
+        model: &M,
+        average: Option<A>,
+        optimizer: &O,
+        description: &'a C,
+    ) -> Self
     where
         M: AutodiffModule<B, InnerModule = A>,
         O: Optimizer<M, B>,
     {
         let mut ids = Ids(Vec::new());
         model.visit(&mut ids);
-        Self { model: model.valid(), parameters: ids.0, average, optimizer: optimizer.clone(), description }
+        Self {
+            model: model.valid(),
+            parameters: ids.0,
+            average,
+            optimizer: optimizer.clone(),
+            description,
+        }
     }
 }
 
@@ -153,7 +166,9 @@ where
         .into_iter()
         .chain(average.as_ref().map(|_| AVERAGE))
         .map(|name| {
-            fs::File::open(at(name)).and_then(|file| file.sync_all()).map_err(ModelError::io(at(name)))?;
+            fs::File::open(at(name))
+                .and_then(|file| file.sync_all())
+                .map_err(ModelError::io(at(name)))?;
             Ok((name.to_owned(), hash(&at(name))?))
         })
         .collect::<Result<_, ModelError>>()?;
@@ -169,7 +184,8 @@ where
 
     let steps = steps(run);
     let forever = |step: &&usize| config.keep_every > 0 && step.is_multiple_of(config.keep_every);
-    for old in steps[..steps.len().saturating_sub(config.keep)].iter().filter(|step| !forever(step)) {
+    for old in steps[..steps.len().saturating_sub(config.keep)].iter().filter(|step| !forever(step))
+    {
         let path = directory(run, *old);
         fs::remove_dir_all(&path).map_err(ModelError::io(&path))?;
     }
@@ -179,7 +195,8 @@ where
 fn read_state(path: &Utf8Path, files: &[&str]) -> Result<State, ModelError> {
     let state_path = path.join(STATE);
     let bytes = fs::read(&state_path).map_err(ModelError::io(&state_path))?;
-    let state: State = serde_json::from_slice(&bytes).map_err(|error| ModelError::checkpoint(&state_path, error))?;
+    let state: State = serde_json::from_slice(&bytes)
+        .map_err(|error| ModelError::checkpoint(&state_path, error))?;
     if state.format != FORMAT {
         return Err(ModelError::checkpoint(
             path,
@@ -224,10 +241,12 @@ where
     B: Backend,
     M: Module<B> + ModuleSnapshot<B>,
 {
-    let (_, path) = newest_weights(run)?
-        .ok_or_else(|| ModelError::checkpoint(run, "holds no complete checkpoint: train the model first"))?;
-    let config = weights::description(&path)?
-        .ok_or_else(|| ModelError::checkpoint(&path, "does not say what it is: it was not written by this program"))?;
+    let (_, path) = newest_weights(run)?.ok_or_else(|| {
+        ModelError::checkpoint(run, "holds no complete checkpoint: train the model first")
+    })?;
+    let config = weights::description(&path)?.ok_or_else(|| {
+        ModelError::checkpoint(&path, "does not say what it is: it was not written by this program")
+    })?;
     let mut model = build(&config)?;
     weights::read(&path, &mut model)?;
     Ok((config, model))

@@ -123,11 +123,14 @@ impl TrainConfig {
         let warm = ((step + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
         let rest = match self.schedule {
             Schedule::Constant => self.lr,
-            Schedule::Wsd => fallen(1.0 - (self.steps as f64 - step as f64) / (self.decay * self.steps as f64)),
+            Schedule::Wsd => {
+                fallen(1.0 - (self.steps as f64 - step as f64) / (self.decay * self.steps as f64))
+            }
             Schedule::Cosine => {
                 let length = self.steps.saturating_sub(self.warmup).max(1) as f64;
                 let done = (step.saturating_sub(self.warmup) as f64 / length).min(1.0);
-                self.final_lr + 0.5 * (self.lr - self.final_lr) * (1.0 + (std::f64::consts::PI * done).cos())
+                self.final_lr
+                    + 0.5 * (self.lr - self.final_lr) * (1.0 + (std::f64::consts::PI * done).cos())
             }
         };
         warm * rest
@@ -175,7 +178,8 @@ mod tests {
     /// Catches: a schedule that jumps at the end of the warm-up or never reaches its end.
     #[test]
     fn the_rate_rises_then_falls_to_the_end() {
-        let config = TrainConfig { steps: 100, warmup: 10, lr: 1.0, final_lr: 0.1, ..Default::default() };
+        let config =
+            TrainConfig { steps: 100, warmup: 10, lr: 1.0, final_lr: 0.1, ..Default::default() };
         assert!((config.lr_at(0) - 0.1).abs() < 1e-12);
         assert!((config.lr_at(9) - 1.0).abs() < 1e-12);
         assert!((config.lr_at(10) - 1.0).abs() < 1e-12);

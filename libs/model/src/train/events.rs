@@ -31,7 +31,12 @@ impl Events {
     }
 
     /// Named values at a step, `seconds` after 1970.
-    pub fn scalars(&mut self, seconds: f64, step: u64, values: &[(&str, f32)]) -> Result<(), ModelError> {
+    pub fn scalars(
+        &mut self,
+        seconds: f64,
+        step: u64,
+        values: &[(&str, f32)],
+    ) -> Result<(), ModelError> {
         self.record(&event(seconds, step, &Content::Scalars(values)))
     }
 

@@ -28,11 +28,16 @@ impl MetricsLog {
             Err(error) => return Err(ModelError::io(path)(error)),
         };
         let parsed = |line: &str| serde_json::from_str::<Value>(line).ok();
-        let old = |value: &Value| value["step"].as_u64().is_some_and(|logged| logged <= step as u64);
-        let kept: Vec<(&str, Value)> =
-            before.split_inclusive('\n').filter_map(|line| Some((line, parsed(line).filter(old)?))).collect();
-        fs::write(&path, kept.iter().map(|(line, _)| *line).collect::<String>()).map_err(ModelError::io(&path))?;
-        let mut events = Events::create(run, kept.first().map_or_else(now, |(_, value)| seconds(value)))?;
+        let old =
+            |value: &Value| value["step"].as_u64().is_some_and(|logged| logged <= step as u64);
+        let kept: Vec<(&str, Value)> = before
+            .split_inclusive('\n')
+            .filter_map(|line| Some((line, parsed(line).filter(old)?)))
+            .collect();
+        fs::write(&path, kept.iter().map(|(line, _)| *line).collect::<String>())
+            .map_err(ModelError::io(&path))?;
+        let mut events =
+            Events::create(run, kept.first().map_or_else(now, |(_, value)| seconds(value)))?;
         for (_, value) in &kept {
             tell(&mut events, value)?;
         }
@@ -78,7 +83,11 @@ fn seconds(line: &Value) -> f64 {
 
 /// A line's numbers as events.
 fn tell(events: &mut Events, line: &Value) -> Result<(), ModelError> {
-    let numbers = line.as_object().into_iter().flatten().filter(|(name, _)| !["step", "time"].contains(&name.as_str()));
+    let numbers = line
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !["step", "time"].contains(&name.as_str()));
     let values: Vec<(&str, f32)> =
         numbers.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()? as f32))).collect();
     events.scalars(seconds(line), line["step"].as_u64().unwrap_or_default(), &values)

@@ -4,7 +4,8 @@
 use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{
-    AdamW, AdamWConfig, AdjustLrFn, GradientsParams, LearningRate, MultiGradientsParams, Muon, MuonConfig, Optimizer,
+    AdamW, AdamWConfig, AdjustLrFn, GradientsParams, LearningRate, MultiGradientsParams, Muon,
+    MuonConfig, Optimizer,
 };
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
@@ -40,7 +41,11 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Both<M, B> {
             .with_weight_decay(config.weight_decay)
             .init();
         let muon = || MuonConfig::new().with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW).init();
-        Self { adamw, muon: (config.optimizer == OptimizerKind::Muon).then(muon), ratio: config.matrix_lr / config.lr }
+        Self {
+            adamw,
+            muon: (config.optimizer == OptimizerKind::Muon).then(muon),
+            ratio: config.matrix_lr / config.lr,
+        }
     }
 }
 
@@ -68,7 +73,10 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimizer<M, B> for Both<M, B> {
     }
 
     fn step_multi(&mut self, lr: LearningRate, module: M, grads: MultiGradientsParams) -> M {
-        assert!(self.muon.is_none(), "gradients of several devices are added up before they come here");
+        assert!(
+            self.muon.is_none(),
+            "gradients of several devices are added up before they come here"
+        );
         self.adamw.step_multi(lr, module, grads)
     }
 
@@ -125,16 +133,33 @@ mod tests {
     fn muon_moves_the_blocks_matrices_and_adamw_the_rest() {
         // Rows enough that every gradient has full rank.
         let grid = Grid { b: 8, t: 4, s: 5 };
-        let shape =
-            StackConfig { layers: 1, d: 16, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
-        let values: Vec<f32> =
-            noise(grid.rows() * 16, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
+        let shape = StackConfig {
+            layers: 1,
+            d: 16,
+            heads: 2,
+            head_dim: 0,
+            ffn_mult: 2,
+            qk_norm: false,
+            temporal: true,
+        };
+        let values: Vec<f32> = noise(grid.rows() * 16, 1)
+            .into_iter()
+            .map(|byte| f32::from(byte) / 128.0 - 1.0)
+            .collect();
         let step = |optimizer, size: f32| {
-            let config = TrainConfig { optimizer, lr: 1e-3, matrix_lr: 0.1, weight_decay: 0.0, ..Default::default() };
+            let config = TrainConfig {
+                optimizer,
+                lr: 1e-3,
+                matrix_lr: 0.1,
+                weight_decay: 0.0,
+                ..Default::default()
+            };
             let stack: Stack<Ad> = seeded(1, || shape.init(&FlexDevice));
-            let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([grid.rows(), 16]);
+            let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice)
+                .reshape([grid.rows(), 16]);
             let loss = (stack.forward(x.clone(), grid) * x * size).sum();
-            let grads = GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &stack);
+            let grads =
+                GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &stack);
             let after = Both::new(&config).step(1e-3, stack.clone(), grads);
             moves(&stack, &after)
         };
@@ -144,14 +169,29 @@ mod tests {
         let mut matrices = 0;
         for ((muon, adamw), larger) in muon.iter().zip(&adamw).zip(&larger) {
             if muon.dimensions == 1 {
-                assert!((muon.length - adamw.length).abs() < 1e-6, "{}: {} {}", muon.name, muon.length, adamw.length);
+                assert!(
+                    (muon.length - adamw.length).abs() < 1e-6,
+                    "{}: {} {}",
+                    muon.name,
+                    muon.length,
+                    adamw.length
+                );
                 continue;
             }
             matrices += 1;
             // 0.2 · √(larger side) · √(smaller side) · rate, if the singular values were exactly 1; Newton and Schulz leave them near it.
             let expected = 0.2 * (muon.sides.0 as f32 * muon.sides.1 as f32).sqrt() * 0.1;
-            assert!((0.6..1.25).contains(&(muon.length / expected)), "{}: {} of {expected}", muon.name, muon.length);
-            assert!((larger.length / muon.length - 1.0).abs() < 0.02, "{}: a larger gradient, another step", muon.name);
+            assert!(
+                (0.6..1.25).contains(&(muon.length / expected)),
+                "{}: {} of {expected}",
+                muon.name,
+                muon.length
+            );
+            assert!(
+                (larger.length / muon.length - 1.0).abs() < 0.02,
+                "{}: a larger gradient, another step",
+                muon.name
+            );
         }
         assert_eq!(matrices, 6, "two attentions of two, and two of the feed-forward layer");
     }
@@ -190,7 +230,12 @@ mod tests {
                 name,
                 dimensions: shape.len(),
                 sides: (shape[0], *shape.last().unwrap()),
-                length: before.iter().zip(&after).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt(),
+                length: before
+                    .iter()
+                    .zip(&after)
+                    .map(|(a, b)| (a - b) * (a - b))
+                    .sum::<f32>()
+                    .sqrt(),
             })
             .collect()
     }

@@ -77,7 +77,11 @@ impl<'a> Pace<'a> {
     ///
     /// # Errors
     /// Those of the work; if the device has failed.
-    pub fn timed<R>(&mut self, phase: Phase, work: impl FnOnce() -> Result<R, ModelError>) -> Result<R, ModelError> {
+    pub fn timed<R>(
+        &mut self,
+        phase: Phase,
+        work: impl FnOnce() -> Result<R, ModelError>,
+    ) -> Result<R, ModelError> {
         let data = matches!(phase, Phase::Data);
         if !(data || self.logged) {
             return work();
@@ -125,8 +129,14 @@ mod tests {
 
     use super::*;
 
-    const COST: Estimate =
-        Estimate { rows: 10, flops_per_step: 2e9, parameters: 0, model_bytes: 0, activation_bytes: 0, steps: 0 };
+    const COST: Estimate = Estimate {
+        rows: 10,
+        flops_per_step: 2e9,
+        parameters: 0,
+        model_bytes: 0,
+        activation_bytes: 0,
+        steps: 0,
+    };
 
     fn timed(pace: &mut Pace<'_>, phase: Phase, work: impl FnOnce()) {
         let work = || {
@@ -157,7 +167,10 @@ mod tests {
         assert!((0.1..0.6).contains(&speed.backward_share), "of one step: {speed:?}");
         assert!((speed.forward_share, speed.optimizer_share) == (0.0, 0.0), "{speed:?}");
         assert!((speed.tokens_per_second * step - 10.0).abs() < 1e-6, "{speed:?}");
-        assert!((speed.tflops * step - 2e-3).abs() < 1e-9 && (speed.mfu.unwrap() - speed.tflops / 0.5).abs() < 1e-9);
+        assert!(
+            (speed.tflops * step - 2e-3).abs() < 1e-9
+                && (speed.mfu.unwrap() - speed.tflops / 0.5).abs() < 1e-9
+        );
         assert!((speed.eta_seconds - 10.0 * step).abs() < 1e-9, "{speed:?}");
         let unknown = TrainConfig { peak_tflops: 0.0, ..config };
         assert_eq!(pace.lap(3, &unknown, &COST).mfu, None);
@@ -181,7 +194,10 @@ mod tests {
             if step % 3 == 0 {
                 assert_eq!(asked.get(), 0, "waited for");
                 let speed = pace.lap(step, &TrainConfig { steps: 6, ..Default::default() }, &COST);
-                assert!(speed.backward_share > 2.0 * speed.forward_share && speed.forward_share > 0.0, "{speed:?}");
+                assert!(
+                    speed.backward_share > 2.0 * speed.forward_share && speed.forward_share > 0.0,
+                    "{speed:?}"
+                );
                 assert_eq!(speed.optimizer_share > 0.0, step == 6, "{speed:?}");
             }
             timed(&mut pace, Phase::Optimizer, || asked.set(asked.get() + 5));
@@ -197,7 +213,10 @@ mod tests {
     fn a_device_that_fails_is_told() {
         let device = || Err(ModelError::Failed("out of memory".into()));
         let mut pace = Pace::new(&device);
-        assert!(pace.begin(false).is_ok() && pace.timed(Phase::Forward, || Ok(())).is_ok(), "not waited for");
+        assert!(
+            pace.begin(false).is_ok() && pace.timed(Phase::Forward, || Ok(())).is_ok(),
+            "not waited for"
+        );
         assert!(pace.begin(true).is_err());
         assert!(matches!(pace.timed(Phase::Optimizer, || Ok(())), Err(ModelError::Failed(_))));
     }

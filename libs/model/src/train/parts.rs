@@ -63,9 +63,19 @@ pub fn parts<B: AutodiffBackend, T: Task<B>>(
             let copy = model.clone().fork(device);
             away.push(scope.spawn(move || {
                 let mut next = |_: &mut Pace<'_>| {
-                    given.recv().map_err(|_| ModelError::Data("the reader of training data ended early".into()))
+                    given.recv().map_err(|_| {
+                        ModelError::Data("the reader of training data ended early".into())
+                    })
                 };
-                let parts = in_turn(task, &copy, parts, config, &mut next, &mut Pace::new(&|| Ok(())), device)?;
+                let parts = in_turn(
+                    task,
+                    &copy,
+                    parts,
+                    config,
+                    &mut next,
+                    &mut Pace::new(&|| Ok(())),
+                    device,
+                )?;
                 Ok((parts.grads, parts.loss))
             }));
             for _ in 0..run {
@@ -110,8 +120,9 @@ fn in_turn<B: AutodiffBackend, T: Task<B>>(
         let batch = next(pace)?;
         let mut rng = stream(config.seed, 2, part);
         let (loss, metrics, aux) = alone(|| {
-            let Loss { value, metrics, aux } = pace
-                .timed(Phase::Forward, || Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device)))?;
+            let Loss { value, metrics, aux } = pace.timed(Phase::Forward, || {
+                Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device))
+            })?;
             let share = value / config.accumulate as f64;
             let loss = share.clone().inner();
             pace.timed(Phase::Backward, || {

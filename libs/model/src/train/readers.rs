@@ -49,7 +49,9 @@ impl<T: Send> Readers<T> {
     /// That of reading it.
     pub fn take(&self, part: usize) -> Result<T, ModelError> {
         let batch = self.queues[part % THREADS].recv();
-        batch.unwrap_or_else(|_| Err(ModelError::Data("a reader of training data ended early".into())))
+        batch.unwrap_or_else(|_| {
+            Err(ModelError::Data("a reader of training data ended early".into()))
+        })
     }
 }
 
@@ -92,12 +94,17 @@ mod tests {
     #[test]
     fn an_error_comes_in_its_turn_and_ends_it() {
         scope(|scope| {
-            let read = |part| if part == 6 { Err(ModelError::Data("part 6 is gone".into())) } else { Ok(part) };
+            let read = |part| {
+                if part == 6 { Err(ModelError::Data("part 6 is gone".into())) } else { Ok(part) }
+            };
             let readers = Readers::begin(scope, 0..1000, read);
             for part in 0..6 {
                 assert_eq!(readers.take(part).unwrap(), part);
             }
-            assert_eq!(readers.take(6).unwrap_err().to_string(), ModelError::Data("part 6 is gone".into()).to_string());
+            assert_eq!(
+                readers.take(6).unwrap_err().to_string(),
+                ModelError::Data("part 6 is gone".into()).to_string()
+            );
         });
     }
 }

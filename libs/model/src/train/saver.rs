@@ -21,7 +21,10 @@ impl<'scope, 'env> Saver<'scope, 'env> {
     ///
     /// # Errors
     /// Those of what was begun before.
-    pub fn begin(&mut self, write: impl FnOnce() -> Result<(), ModelError> + Send + 'scope) -> Result<(), ModelError> {
+    pub fn begin(
+        &mut self,
+        write: impl FnOnce() -> Result<(), ModelError> + Send + 'scope,
+    ) -> Result<(), ModelError> {
         self.wait()?;
         self.pending = Some(self.scope.spawn(write));
         Ok(())
@@ -33,7 +36,9 @@ impl<'scope, 'env> Saver<'scope, 'env> {
     /// Those of writing.
     pub fn wait(&mut self) -> Result<(), ModelError> {
         match self.pending.take() {
-            Some(pending) => pending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Some(pending) => {
+                pending.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
             None => Ok(()),
         }
     }

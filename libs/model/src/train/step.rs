@@ -186,11 +186,14 @@ where
     let saved = latest_step(run);
     let Progress { mut model, average, mut optimizer } = match saved {
         Some(step) => checkpoint::resume(run, step, task.init(device), Both::new(config), device)?,
-        None => {
-            Progress { model: begin(task, config, description, device)?, average: None, optimizer: Both::new(config) }
-        }
+        None => Progress {
+            model: begin(task, config, description, device)?,
+            average: None,
+            optimizer: Both::new(config),
+        },
     };
-    let mut average = (config.ema > 0.0).then(|| Average::new(average.unwrap_or_else(|| model.valid()), config.ema));
+    let mut average = (config.ema > 0.0)
+        .then(|| Average::new(average.unwrap_or_else(|| model.valid()), config.ema));
     let start = saved.unwrap_or(0);
     let mut log = MetricsLog::open(run, start)?;
     if config.steps == 0 && saved.is_none() {
@@ -200,7 +203,9 @@ where
 
     thread::scope(|scope| {
         let ahead = start * config.accumulate..config.steps * config.accumulate;
-        let batches = Readers::begin(scope, ahead, |part| task.batch(part, &mut stream(config.seed, 1, part)));
+        let batches = Readers::begin(scope, ahead, |part| {
+            task.batch(part, &mut stream(config.seed, 1, part))
+        });
         let mut saver = Saver::new(scope);
         let wait = || wait::<B>(device);
         let (mut pace, mut first_loss) = (Pace::new(&wait), None);
@@ -217,9 +222,11 @@ where
             let done = step + 1;
             let logged = done % config.log_every == 0 || done == config.steps || step == 0;
             pace.begin(logged)?;
-            let Parts { grads, loss, metrics, aux } = parts(task, &model, step, config, &batches, &mut pace, devices)?;
-            let (grads, norm) =
-                pace.timed(Phase::Optimizer, || Ok(clip_norm::<B, _>(&model, grads, config.clip_norm)))?;
+            let Parts { grads, loss, metrics, aux } =
+                parts(task, &model, step, config, &batches, &mut pace, devices)?;
+            let (grads, norm) = pace.timed(Phase::Optimizer, || {
+                Ok(clip_norm::<B, _>(&model, grads, config.clip_norm))
+            })?;
             let lr = config.lr_at(step);
             pace.step();
 
@@ -235,7 +242,8 @@ where
                     speed: pace.lap(done, config, cost),
                 };
                 let limit = EXPLODED * (1.0 + first_loss.get_or_insert(report.loss).abs());
-                if !report.loss.is_finite() || !report.grad_norm.is_finite() || report.loss > limit {
+                if !report.loss.is_finite() || !report.grad_norm.is_finite() || report.loss > limit
+                {
                     saver.wait()?;
                     return Err(ModelError::Diverged { step: done, loss: report.loss });
                 }
@@ -254,7 +262,9 @@ where
             if done % config.checkpoint_every == 0 || done == config.steps {
                 let average = average.as_ref().map(|average| average.model.clone());
                 let snapshot = Snapshot::of(&model, average, &optimizer, description);
-                saver.begin(move || checkpoint::save::<B, T::Model, _, _>(run, done, &snapshot, config))?;
+                saver.begin(move || {
+                    checkpoint::save::<B, T::Model, _, _>(run, done, &snapshot, config)
+                })?;
             }
         }
         saver.wait()?;

@@ -19,8 +19,8 @@ use super::{OptimizerKind, Outcome, TrainConfig, Watch, latest_step};
 use crate::layers::Grid;
 use crate::testing::{Ad, Clips, Quiet, Runs, noise, seeded};
 use crate::{
-    Device, DynamicsConfig, LamConfig, ModelError, QuantizerConfig, QuantizerKind, StackConfig, TokenWindows,
-    TokenizerConfig, Video, train_dynamics, train_lam, train_tokenizer,
+    Device, DynamicsConfig, LamConfig, ModelError, QuantizerConfig, QuantizerKind, StackConfig,
+    TokenWindows, TokenizerConfig, Video, train_dynamics, train_lam, train_tokenizer,
 };
 
 fn stack(temporal: bool) -> StackConfig {
@@ -39,21 +39,45 @@ fn tokenizer_config(train: &TrainConfig) -> TokenizerConfig {
     }
 }
 
-fn tokenizer(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
-    train_tokenizer(&tokenizer_config(train), &Clips::noise((8, 8), &[5, 9]), run, &Device::Cpu, watch)
+fn tokenizer(
+    train: &TrainConfig,
+    run: &Utf8Path,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, ModelError> {
+    train_tokenizer(
+        &tokenizer_config(train),
+        &Clips::noise((8, 8), &[5, 9]),
+        run,
+        &Device::Cpu,
+        watch,
+    )
 }
 
 fn lam(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
-    let config = LamConfig { encoder: stack(false), decoder: stack(false), train: train.clone(), ..Default::default() };
+    let config = LamConfig {
+        encoder: stack(false),
+        decoder: stack(false),
+        train: train.clone(),
+        ..Default::default()
+    };
     assert!(config.quantizer.centre && config.quantizer.kind == QuantizerKind::Fsq);
     train_lam(&config, &Clips::noise((8, 8), &[5, 9]), run, &Device::Cpu, watch)
 }
 
-fn dynamics(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
+fn dynamics(
+    train: &TrainConfig,
+    run: &Utf8Path,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, ModelError> {
     let config = DynamicsConfig {
         stack: StackConfig { qk_norm: true, ..stack(true) },
         // The one that has all there is to keep: two optimizers' state, an average, steps in parts.
-        train: TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.9, accumulate: 2, ..train.clone() },
+        train: TrainConfig {
+            optimizer: OptimizerKind::Muon,
+            ema: 0.9,
+            accumulate: 2,
+            ..train.clone()
+        },
         ..Default::default()
     };
     let small = |len, bound| noise(len, 1).into_iter().map(move |byte| byte % bound);
@@ -71,7 +95,14 @@ type Train = fn(&TrainConfig, &Utf8Path, &mut dyn Watch) -> Result<Outcome, Mode
 const MODELS: [(&str, Train); 3] = [("tokenizer", tokenizer), ("lam", lam), ("dynamics", dynamics)];
 
 fn steps(steps: usize) -> TrainConfig {
-    TrainConfig { steps, batch: 2, warmup: 5, log_every: 5, checkpoint_every: 1000, ..Default::default() }
+    TrainConfig {
+        steps,
+        batch: 2,
+        warmup: 5,
+        log_every: 5,
+        checkpoint_every: 1000,
+        ..Default::default()
+    }
 }
 
 fn copy(from: &Utf8Path, to: &Utf8Path) {
@@ -87,7 +118,8 @@ fn copy(from: &Utf8Path, to: &Utf8Path) {
 }
 
 fn weights(run: &Utf8Path) -> Vec<u8> {
-    fs::read(run.join(format!("step-{}", latest_step(run).unwrap())).join("model.safetensors")).unwrap()
+    fs::read(run.join(format!("step-{}", latest_step(run).unwrap())).join("model.safetensors"))
+        .unwrap()
 }
 
 fn logged(run: &Utf8Path) -> Vec<(u64, f64)> {
@@ -110,17 +142,27 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
         let (config, runs) = (steps(50), Runs::new());
         // All go on from one first step, since initial weights are drawn from a stream that other tests draw from, too.
         let first = runs.run("first");
-        assert_eq!(train(&config, &first, &mut Quiet::stopping_after(1)).unwrap(), Outcome::Stopped(1));
+        assert_eq!(
+            train(&config, &first, &mut Quiet::stopping_after(1)).unwrap(),
+            Outcome::Stopped(1)
+        );
         let (whole, parts, alone) = (runs.run("whole"), runs.run("parts"), runs.run("alone"));
         for run in [&whole, &parts, &alone] {
             copy(&first, run);
         }
         assert_eq!(train(&config, &whole, &mut Quiet::default()).unwrap(), Outcome::Finished);
         for (stop, at) in [(16, 17), (8, 25)] {
-            assert_eq!(train(&config, &parts, &mut Quiet::stopping_after(stop)).unwrap(), Outcome::Stopped(at));
+            assert_eq!(
+                train(&config, &parts, &mut Quiet::stopping_after(stop)).unwrap(),
+                Outcome::Stopped(at)
+            );
         }
-        in_threads(3, || assert_eq!(train(&config, &parts, &mut Quiet::default()).unwrap(), Outcome::Finished));
-        in_threads(1, || assert_eq!(train(&config, &alone, &mut Quiet::default()).unwrap(), Outcome::Finished));
+        in_threads(3, || {
+            assert_eq!(train(&config, &parts, &mut Quiet::default()).unwrap(), Outcome::Finished)
+        });
+        in_threads(1, || {
+            assert_eq!(train(&config, &alone, &mut Quiet::default()).unwrap(), Outcome::Finished)
+        });
 
         assert_eq!(latest_step(&whole), Some(50));
         assert!(weights(&whole) != weights(&first), "{name} did not train");
@@ -128,7 +170,10 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
         assert!(weights(&whole) == weights(&parts), "{name}: stopped and resumed is otherwise");
         assert_eq!(logged(&whole), logged(&parts), "{name}: the log has each step once");
         // A finished run has nothing to do.
-        assert_eq!(train(&config, &whole, &mut Quiet::stopping_after(0)).unwrap(), Outcome::Finished);
+        assert_eq!(
+            train(&config, &whole, &mut Quiet::stopping_after(0)).unwrap(),
+            Outcome::Finished
+        );
     }
 }
 
@@ -138,11 +183,22 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
 #[test]
 fn gradients_do_not_depend_on_the_number_of_threads() {
     let grid = Grid { b: 8, t: 16, s: 16 };
-    let config = StackConfig { layers: 1, d: 64, heads: 4, head_dim: 0, ffn_mult: 4, qk_norm: true, temporal: true };
+    let config = StackConfig {
+        layers: 1,
+        d: 64,
+        heads: 4,
+        head_dim: 0,
+        ffn_mult: 4,
+        qk_norm: true,
+        temporal: true,
+    };
     let stack = seeded(1, || config.init::<Ad>(&FlexDevice));
-    let values: Vec<f32> = noise(grid.rows() * 64, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
+    let values: Vec<f32> =
+        noise(grid.rows() * 64, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
     let gradient = || {
-        let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([grid.rows(), 64]).require_grad();
+        let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice)
+            .reshape([grid.rows(), 64])
+            .require_grad();
         let y = stack.forward(x.clone(), grid);
         let grads = crate::train::alone(|| (y.clone() * y * x.clone()).sum().backward());
         let weights = GradientsParams::from_grads(grads, &stack);
@@ -164,7 +220,8 @@ struct Gradients {
 
 impl ModuleVisitor<Ad> for Gradients {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
-        let grad: Vec<f32> = self.grads.get::<Flex, D>(param.id).unwrap().into_data().to_vec().unwrap();
+        let grad: Vec<f32> =
+            self.grads.get::<Flex, D>(param.id).unwrap().into_data().to_vec().unwrap();
         self.values.extend(grad.into_iter().map(f32::to_bits));
     }
 }
@@ -172,7 +229,8 @@ impl ModuleVisitor<Ad> for Gradients {
 /// Catches: lines of steps that were logged but are computed again after a kill, twice in the log.
 #[test]
 fn a_killed_runs_log_goes_on_from_its_checkpoint() {
-    let (config, runs) = (TrainConfig { log_every: 1, checkpoint_every: 4, ..steps(6) }, Runs::new());
+    let (config, runs) =
+        (TrainConfig { log_every: 1, checkpoint_every: 4, ..steps(6) }, Runs::new());
     let run = runs.run("a");
     dynamics(&config, &run, &mut Quiet::default()).unwrap();
     let whole = logged(&run);
@@ -207,11 +265,13 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
         assert!(matches!(error, ModelError::Diverged { step: 6..=8, .. }), "{name}: {error}");
         let values: Vec<u8> = weights(&run);
         let header = u64::from_le_bytes(values[..8].try_into().unwrap()) as usize;
-        let finite =
-            values[8 + header..].chunks_exact(4).all(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).is_finite());
+        let finite = values[8 + header..]
+            .chunks_exact(4)
+            .all(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).is_finite());
         assert!(finite, "{name}: a checkpoint holds what is no number");
         // And nor when asked to stop.
-        let (latest, stopped) = (latest_step(&run), TrainConfig { checkpoint_every: 1000, ..unlogged });
+        let (latest, stopped) =
+            (latest_step(&run), TrainConfig { checkpoint_every: 1000, ..unlogged });
         assert!(train(&stopped, &run, &mut Quiet::stopping_after(2)).is_err(), "{name}");
         assert_eq!(latest_step(&run), latest, "{name}");
     }
@@ -231,13 +291,27 @@ fn an_unreadable_clip_ends_the_run_with_its_error() {
         fn size(&self) -> (usize, usize) {
             self.0.size()
         }
-        fn read(&self, clip: usize, first: usize, len: usize, to: &mut Vec<u8>) -> Result<(), crate::SourceError> {
+        fn read(
+            &self,
+            clip: usize,
+            first: usize,
+            len: usize,
+            to: &mut Vec<u8>,
+        ) -> Result<(), crate::SourceError> {
             if clip == 1 { Err("clip 1 is gone".into()) } else { self.0.read(clip, first, len, to) }
         }
     }
     let (runs, video) = (Runs::new(), Unreadable(Clips::noise((8, 8), &[5, 5])));
-    let result =
-        train_tokenizer(&tokenizer_config(&steps(500)), &video, &runs.run("a"), &Device::Cpu, &mut Quiet::default());
+    let result = train_tokenizer(
+        &tokenizer_config(&steps(500)),
+        &video,
+        &runs.run("a"),
+        &Device::Cpu,
+        &mut Quiet::default(),
+    );
     let error = result.unwrap_err();
-    assert!(matches!(&error, ModelError::Source(source) if source.to_string() == "clip 1 is gone"), "{error}");
+    assert!(
+        matches!(&error, ModelError::Source(source) if source.to_string() == "clip 1 is gone"),
+        "{error}"
+    );
 }

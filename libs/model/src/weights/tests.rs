@@ -10,8 +10,9 @@ use serde_json::json;
 use super::*;
 use crate::testing::{Clips, Quiet, Runs};
 use crate::{
-    Device, DynamicsConfig, LamConfig, LamDecoder, LamEncoder, LamReader, Outcome, QuantizerConfig, StackConfig,
-    TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, newest_weights, train_dynamics, train_lam, train_tokenizer,
+    Device, DynamicsConfig, LamConfig, LamDecoder, LamEncoder, LamReader, Outcome, QuantizerConfig,
+    StackConfig, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, newest_weights,
+    train_dynamics, train_lam, train_tokenizer,
 };
 
 fn stack(temporal: bool) -> StackConfig {
@@ -44,7 +45,11 @@ fn exported(runs: &Runs) -> Utf8PathBuf {
 }
 
 /// Trains with the file imported, for `steps` more steps.
-fn import(change: impl FnOnce(&mut TokenizerConfig), file: &Utf8Path, runs: &Runs) -> Result<Outcome, ModelError> {
+fn import(
+    change: impl FnOnce(&mut TokenizerConfig),
+    file: &Utf8Path,
+    runs: &Runs,
+) -> Result<Outcome, ModelError> {
     let mut config = config();
     (config.train.import, config.train.steps) = (file.to_owned(), 0);
     change(&mut config);
@@ -80,10 +85,15 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
         let mut watch = Quiet { after: stop, ..Quiet::default() };
         train_tokenizer(&config, &video(), &runs.run("tuned"), &Device::Cpu, &mut watch).unwrap();
         let bytes = tensors(&newest_weights(&runs.run("tuned")).unwrap().unwrap().1);
-        bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect::<Vec<_>>()
+        bytes
+            .chunks_exact(4)
+            .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+            .collect::<Vec<_>>()
     };
-    let before: Vec<f32> =
-        tensors(&file).chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    let before: Vec<f32> = tensors(&file)
+        .chunks_exact(4)
+        .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+        .collect();
     let tuned = longer(5, Some(3));
     assert!(before.iter().zip(&tuned).all(|(a, b)| (a - b).abs() < 1e-4) && before != tuned);
     fs::remove_file(&file).unwrap();
@@ -103,7 +113,11 @@ fn what_does_not_fit_is_refused_by_name() {
         assert!(newest_weights(&runs.run("ours")).unwrap().is_none(), "something was written");
     };
     // The description says it before the tensors do.
-    refused(&|config| config.encoder.heads = 4, &file, &["config.encoder.heads is 2 there and 4 here"]);
+    refused(
+        &|config| config.encoder.heads = 4,
+        &file,
+        &["config.encoder.heads is 2 there and 4 here"],
+    );
     refused(&|config| config.encoder.layers = 2, &file, &["layers"]);
     // What only training asks is no difference.
     import(|config| config.changed_pixel_weight = 3.0, &file, &runs).unwrap();
@@ -116,7 +130,11 @@ fn what_does_not_fit_is_refused_by_name() {
     fs::remove_dir_all(runs.run("ours")).unwrap();
     let lack = "the file lacks encoder.blocks.1.down.bias, encoder.blocks.1.down.weight";
     refused(&|config| config.encoder.layers = 2, &bare, &[lack]);
-    refused(&|config| config.decoder.temporal = false, &bare, &["the model lacks decoder.blocks.0.time.norm.bias"]);
+    refused(
+        &|config| config.decoder.temporal = false,
+        &bare,
+        &["the model lacks decoder.blocks.0.time.norm.bias"],
+    );
     let shape = "quantizer.codebook is F32 [16, 4] and must be F32 [32, 4]";
     refused(&|config| config.quantizer.codes = 32, &bare, &[shape]);
     let rows = "encoder.blocks.0.up.weight is F32 [16, 8] and must be F32 [24, 8]";
@@ -136,7 +154,12 @@ fn what_does_not_fit_is_refused_by_name() {
     });
     refused(&|_| (), &odd, &["pixels.bias is F16 [48] and must be F32 [48]"]);
 
-    let lam = LamConfig { encoder: stack(false), decoder: stack(false), train: config().train, ..Default::default() };
+    let lam = LamConfig {
+        encoder: stack(false),
+        decoder: stack(false),
+        train: config().train,
+        ..Default::default()
+    };
     train_lam(&lam, &video(), &runs.run("lam"), &Device::Cpu, &mut Quiet::default()).unwrap();
     let lam = newest_weights(&runs.run("lam")).unwrap().unwrap().1;
     refused(&|_| (), &lam, &["holds \"lam\"", "wanted is \"tokenizer\""]);
@@ -152,13 +175,18 @@ fn what_does_not_fit_is_refused_by_name() {
 /// Writes a file's tensors, changed, without the description, as another program would.
 fn strip(from: &Utf8Path, to: &Utf8Path, change: impl Fn(&str, &mut TensorData)) {
     let (mut header, mut bytes) = (Map::new(), Vec::new());
-    for (name, snapshot) in SafetensorsStore::from_file(from.as_std_path()).get_all_snapshots().unwrap() {
+    for (name, snapshot) in
+        SafetensorsStore::from_file(from.as_std_path()).get_all_snapshots().unwrap()
+    {
         let (mut data, first) = (snapshot.to_data().unwrap(), bytes.len());
         change(name, &mut data);
         bytes.extend_from_slice(data.as_bytes());
         let dtype = format!("{:?}", data.dtype);
         let offsets = [first, bytes.len()];
-        header.insert(name.clone(), json!({ "dtype": dtype, "shape": data.shape.to_vec(), "data_offsets": offsets }));
+        header.insert(
+            name.clone(),
+            json!({ "dtype": dtype, "shape": data.shape.to_vec(), "data_offsets": offsets }),
+        );
     }
     let header = serde_json::to_vec(&header).unwrap();
     fs::write(to, [&(header.len() as u64).to_le_bytes()[..], &header, &bytes].concat()).unwrap();
@@ -175,7 +203,11 @@ fn documented(table: &str) -> BTreeSet<(String, usize)> {
         let (name, weight, bias) = (cells[1], cells[2], cells[3]);
         let rank = |shape: &str| shape.split(',').count();
         if let Some(prefix) = name.strip_suffix('…') {
-            tensors.extend(documented("stack").into_iter().map(|(name, rank)| (format!("{prefix}{name}"), rank)));
+            tensors.extend(
+                documented("stack")
+                    .into_iter()
+                    .map(|(name, rank)| (format!("{prefix}{name}"), rank)),
+            );
         } else if bias == "–" {
             tensors.insert((name.to_owned(), rank(weight)));
         } else {
@@ -192,8 +224,12 @@ fn saved(run: &Utf8Path) -> BTreeSet<(String, usize)> {
     let mut store = SafetensorsStore::from_file(file.as_std_path());
     let tensors = store.get_all_snapshots().unwrap().iter();
     let number = |part: &str| part.parse::<usize>().is_ok();
-    let layer =
-        |name: &str| name.split('.').map(|part| if number(part) { "N" } else { part }).collect::<Vec<_>>().join(".");
+    let layer = |name: &str| {
+        name.split('.')
+            .map(|part| if number(part) { "N" } else { part })
+            .collect::<Vec<_>>()
+            .join(".")
+    };
     tensors.map(|(name, snapshot)| (layer(name), snapshot.shape.len())).collect()
 }
 
@@ -203,8 +239,12 @@ fn the_page_knows_every_tensor() {
     let runs = Runs::new();
     let full = StackConfig { qk_norm: true, ..stack(true) };
     let quantizer = QuantizerConfig { centre: true, codes: 8, latent: 4, ..Default::default() };
-    let tokenizer =
-        TokenizerConfig { encoder: full.clone(), decoder: full.clone(), quantizer: quantizer.clone(), ..config() };
+    let tokenizer = TokenizerConfig {
+        encoder: full.clone(),
+        decoder: full.clone(),
+        quantizer: quantizer.clone(),
+        ..config()
+    };
     train(&tokenizer, &runs.run("tokenizer")).unwrap();
     let lam = LamConfig {
         encoder: full.clone(),
@@ -216,12 +256,38 @@ fn the_page_knows_every_tensor() {
         ..Default::default()
     };
     train_lam(&lam, &video(), &runs.run("lam"), &Device::Cpu, &mut Quiet::default()).unwrap();
-    let convolution =
-        LamConfig { sees: LamEncoder::Pairs, reads: LamReader::Convolution, encoder: stack(false), ..lam.clone() };
-    train_lam(&convolution, &video(), &runs.run("convolution"), &Device::Cpu, &mut Quiet::default()).unwrap();
+    let convolution = LamConfig {
+        sees: LamEncoder::Pairs,
+        reads: LamReader::Convolution,
+        encoder: stack(false),
+        ..lam.clone()
+    };
+    train_lam(
+        &convolution,
+        &video(),
+        &runs.run("convolution"),
+        &Device::Cpu,
+        &mut Quiet::default(),
+    )
+    .unwrap();
     let dynamics = DynamicsConfig { stack: full, train: config().train, ..Default::default() };
-    let data = TokenWindows { frames: 2, positions: 2, columns: 2, tokens: vec![0, 1, 2, 3], actions: vec![0] };
-    train_dynamics(&dynamics, &data, 4, 2, &runs.run("dynamics"), &Device::Cpu, &mut Quiet::default()).unwrap();
+    let data = TokenWindows {
+        frames: 2,
+        positions: 2,
+        columns: 2,
+        tokens: vec![0, 1, 2, 3],
+        actions: vec![0],
+    };
+    train_dynamics(
+        &dynamics,
+        &data,
+        4,
+        2,
+        &runs.run("dynamics"),
+        &Device::Cpu,
+        &mut Quiet::default(),
+    )
+    .unwrap();
     for model in ["tokenizer", "dynamics"] {
         assert_eq!(documented(model), saved(&runs.run(model)), "{model}");
     }

@@ -9,7 +9,8 @@ fn frames(t: usize, height: usize, width: usize, seed: u64) -> Frames {
     let mut state = seed | 1;
     let mut data = Vec::with_capacity(t * height * width * 3);
     while data.len() < t * height * width * 3 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let [value, run, ..] = (state >> 32).to_le_bytes();
         data.extend(std::iter::repeat_n(value, 1 + usize::from(run % 16)));
     }

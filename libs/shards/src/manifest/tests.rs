@@ -13,10 +13,13 @@ fn entry(root: &Utf8Path, file: &str, content: &str) -> Entry {
 #[test]
 fn concurrent_commits_lose_nothing() {
     let (_dir, root) = testing::root();
-    let entries: Vec<Entry> = (0..16).map(|i| entry(&root, &format!("{i}.parquet"), &i.to_string())).collect();
+    let entries: Vec<Entry> =
+        (0..16).map(|i| entry(&root, &format!("{i}.parquet"), &i.to_string())).collect();
     std::thread::scope(|scope| {
         for entry in &entries {
-            scope.spawn(|| Manifest::commit(&root, |manifest| manifest.add("tokens", entry.clone())).unwrap());
+            scope.spawn(|| {
+                Manifest::commit(&root, |manifest| manifest.add("tokens", entry.clone())).unwrap()
+            });
         }
     });
     assert_eq!(Manifest::load(&root).unwrap().rows("tokens"), 16);
@@ -47,7 +50,8 @@ fn a_damaged_manifest_is_not_an_empty_one() {
 #[test]
 fn what_is_named_must_exist() {
     let (_dir, root) = testing::root();
-    let missing = Entry { file: "missing.parquet".to_owned(), rows: 1, bytes: 1, blake3: String::new() };
+    let missing =
+        Entry { file: "missing.parquet".to_owned(), rows: 1, bytes: 1, blake3: String::new() };
     assert!(Manifest::commit(&root, |manifest| manifest.add("clips", missing)).is_err());
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
 }
@@ -57,8 +61,9 @@ fn what_is_named_must_exist() {
 fn names_outside_the_directory_are_refused() {
     let (_dir, root) = testing::root();
     for file in ["../secret", "/etc/passwd", ""] {
-        let text =
-            format!(r#"{{"format":1,"tables":{{"clips":[{{"file":"{file}","rows":1,"bytes":1,"blake3":""}}]}}}}"#);
+        let text = format!(
+            r#"{{"format":1,"tables":{{"clips":[{{"file":"{file}","rows":1,"bytes":1,"blake3":""}}]}}}}"#
+        );
         fs::write(root.join(FILE), text).unwrap();
         assert!(matches!(Manifest::load(&root), Err(Error::Damaged { .. })), "{file}");
     }

@@ -52,7 +52,10 @@ fn where_some_are_left_out_the_others_keep_their_frames() {
     let store = ClipStore::open(&root, None).unwrap().only(|clip| clip.clip_id != *left_out);
     assert_eq!((store.len(), store.position(left_out)), (2, None));
     assert_eq!(store.position(&clips[2].meta.clip_id), Some(1));
-    assert_eq!((store.read(0).unwrap(), store.read(1).unwrap()), (clips[0].clone(), clips[2].clone()));
+    assert_eq!(
+        (store.read(0).unwrap(), store.read(1).unwrap()),
+        (clips[0].clone(), clips[2].clone())
+    );
 }
 
 // Bug: order by file, so that another number of workers trains another model.
@@ -107,7 +110,13 @@ fn the_same_clip_in_two_shards_is_one() {
     let (_dir, root) = testing::root();
     let clip = testing::clip("a", 0, 2);
     let other = testing::clip("b", 0, 2);
-    commit(&root, vec![publish(&root, "one", std::slice::from_ref(&clip)), publish(&root, "two", &[clip, other])]);
+    commit(
+        &root,
+        vec![
+            publish(&root, "one", std::slice::from_ref(&clip)),
+            publish(&root, "two", &[clip, other]),
+        ],
+    );
     let store = ClipStore::open(&root, None).unwrap();
     let ids: HashSet<_> = store.clips().iter().map(|clip| &clip.clip_id).collect();
     assert_eq!((store.len(), ids.len()), (2, 2));
@@ -125,14 +134,20 @@ fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
 
     let payload = codec::encode(&clips[1].frames).unwrap();
     let bytes = fs::read(&path).unwrap();
-    let at = bytes.windows(payload.len()).position(|window| window == payload).expect("payloads lie there as they are");
+    let at = bytes
+        .windows(payload.len())
+        .position(|window| window == payload)
+        .expect("payloads lie there as they are");
     let mut file = fs::File::options().write(true).open(&path).unwrap();
     file.seek(SeekFrom::Start((at + payload.len() / 2) as u64)).unwrap();
     file.write_all(&[bytes[at + payload.len() / 2] ^ 1]).unwrap();
 
     let store = ClipStore::open(&root, None).unwrap();
     let error = store.window(1, 0, 16).unwrap_err();
-    assert!(matches!(&error, Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id), "{error}");
+    assert!(
+        matches!(&error, Error::Hash { row: 1, clip_id, .. } if *clip_id == clips[1].clip_id),
+        "{error}"
+    );
     assert!(error.to_string().contains(path.as_str()), "{error}");
     assert!(store.frames(0).is_ok() && store.frames(2).is_ok());
 }
@@ -145,10 +160,12 @@ fn a_row_is_read_without_its_neighbours() {
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
     commit(&root, vec![entry]);
-    let payloads: Vec<Vec<u8>> = clips.iter().map(|clip| codec::encode(&clip.frames).unwrap()).collect();
+    let payloads: Vec<Vec<u8>> =
+        clips.iter().map(|clip| codec::encode(&clip.frames).unwrap()).collect();
     let mut bytes = fs::read(&path).unwrap();
-    let place =
-        |bytes: &[u8], payload: &[u8]| bytes.windows(payload.len()).position(|window| window == payload).unwrap();
+    let place = |bytes: &[u8], payload: &[u8]| {
+        bytes.windows(payload.len()).position(|window| window == payload).unwrap()
+    };
     let (first, wanted) = (place(&bytes, &payloads[0]), place(&bytes, &payloads[3]));
     // A page header and the value's length (4 bytes) lie before each payload: spare those of row 3.
     bytes[first..wanted - 64].fill(0xff);
@@ -168,7 +185,9 @@ fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
     let clips: Vec<Clip> = (0..8).map(|i| testing::clip("a", i * 100, 20)).collect();
     commit(&root, vec![publish(&root, "one", &clips)]);
     let store = ClipStore::open(&root, None).unwrap().with_cache_bytes(2000);
-    (0..64_usize).into_par_iter().for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
+    (0..64_usize)
+        .into_par_iter()
+        .for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
 }
 
 // Bug: a shard that was cut off or replaced after publishing is half read.

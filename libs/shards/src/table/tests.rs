@@ -4,13 +4,21 @@ use std::fs;
 
 use super::*;
 use crate::{
-    ActionWindow, Manifest, Split, Status, TokenWindow, read_actions, read_clip_rows, read_sources, read_tokens,
-    testing, write_actions, write_clip_rows, write_sources, write_tokens,
+    ActionWindow, Manifest, Split, Status, TokenWindow, read_actions, read_clip_rows, read_sources,
+    read_tokens, testing, write_actions, write_clip_rows, write_sources, write_tokens,
 };
 
 fn token_window(clip: &str, first_frame: u32, seed: u16) -> TokenWindow {
     let tokens = (0..2 * 3 * 4).map(|i| seed.wrapping_add(i * 31)).collect();
-    TokenWindow { clip_id: clip.to_owned(), split: Split::HeldOut, first_frame, t: 2, h: 3, w: 4, tokens }
+    TokenWindow {
+        clip_id: clip.to_owned(),
+        split: Split::HeldOut,
+        first_frame,
+        t: 2,
+        h: 3,
+        w: 4,
+        tokens,
+    }
 }
 
 fn commit(dir: &Utf8Path, table: &str, entries: &[Entry]) {
@@ -26,7 +34,8 @@ fn commit(dir: &Utf8Path, table: &str, entries: &[Entry]) {
 #[test]
 fn token_windows_come_back_in_order_of_clip_and_time() {
     let (_dir, root) = testing::root();
-    let windows = [token_window("a", 0, 1000), token_window("a", 16, 7), token_window("b", 0, 65_000)];
+    let windows =
+        [token_window("a", 0, 1000), token_window("a", 16, 7), token_window("b", 0, 65_000)];
     let one = write_tokens(&root, "k1", "one", &[windows[2].clone(), windows[1].clone()]).unwrap();
     let two = write_tokens(&root, "k1", "two", &windows[..1]).unwrap();
     assert!(read_tokens(&root).unwrap().is_empty(), "nothing is named yet");
@@ -66,9 +75,12 @@ fn a_flipped_bit_in_a_token_file_is_found() {
 fn a_window_hash_covers_whose_tokens_they_are() {
     let path = Utf8Path::new("x.parquet");
     let (dir, root) = testing::root();
-    let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0), token_window("b", 0, 9)]).unwrap();
+    let entry =
+        write_tokens(&root, "k1", "one", &[token_window("a", 0, 0), token_window("b", 0, 9)])
+            .unwrap();
     let (file, metadata) = open(&root.join(&entry.file), &entry, "tokens", 1).unwrap();
-    let mut reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).build().unwrap();
+    let mut reader =
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).build().unwrap();
     let batch = reader.next().unwrap().unwrap();
     let swapped = arrow::array::StringArray::from(vec!["b", "a"]);
     let mut columns = batch.columns().to_vec();
@@ -127,7 +139,10 @@ fn catalog_rows_come_back_as_they_were() {
     };
     let sources = write_sources(&root, "r1", &[bad.clone(), good.clone()]).unwrap();
     let clips = write_clip_rows(&root, "r1", &[rejected.clone(), kept.clone()]).unwrap();
-    assert!(sources.file.starts_with("catalog/sources-r1-") && clips.file.starts_with("catalog/clips-r1-"));
+    assert!(
+        sources.file.starts_with("catalog/sources-r1-")
+            && clips.file.starts_with("catalog/clips-r1-")
+    );
     commit(&root, tables::SOURCES, &[sources]);
     commit(&root, tables::CLIP_ROWS, &[clips]);
     assert_eq!(read_sources(&root).unwrap(), [good, bad]);
@@ -141,7 +156,10 @@ fn other_kinds_and_later_versions_are_refused() {
     let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0)]).unwrap();
     let path = root.join(&entry.file);
     assert!(matches!(open(&path, &entry, "actions", 1), Err(Error::Damaged { .. })));
-    assert!(matches!(open(&path, &entry, "tokens", 0), Err(Error::Newer { found: 1, known: 0, .. })));
+    assert!(matches!(
+        open(&path, &entry, "tokens", 0),
+        Err(Error::Newer { found: 1, known: 0, .. })
+    ));
     commit(&root, tables::ACTIONS, &[entry]);
     assert!(read_actions(&root).is_err());
 }
@@ -153,7 +171,10 @@ fn sql_sees_no_blobs() {
         let schema: SchemaRef = narrow_schema(table).unwrap();
         schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names(tables::TOKENS), ["clip_id", "split", "first_frame", "tokenizer", "t", "h", "w"]);
+    assert_eq!(
+        names(tables::TOKENS),
+        ["clip_id", "split", "first_frame", "tokenizer", "t", "h", "w"]
+    );
     assert!(!names(tables::CLIP_ROWS).contains(&"frame_pts".to_owned()));
     assert!(names(tables::CLIP_ROWS).contains(&"reason".to_owned()));
     assert!(narrow_schema("payloads").is_none());

@@ -21,8 +21,12 @@ fn each_payload_has_a_page_of_its_own() {
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let metadata = ArrowReaderMetadata::load(&file, options).unwrap().metadata().clone();
     let group = metadata.row_group(0);
-    let (index, column) =
-        group.columns().iter().enumerate().find(|(_, column)| column.column_path().string() == PAYLOAD).unwrap();
+    let (index, column) = group
+        .columns()
+        .iter()
+        .enumerate()
+        .find(|(_, column)| column.column_path().string() == PAYLOAD)
+        .unwrap();
     assert_eq!(column.compression(), Compression::UNCOMPRESSED);
     assert!(column.dictionary_page_offset().is_none() && column.statistics().is_none());
     let pages = metadata.offset_index().unwrap()[0][index].page_locations();
@@ -66,7 +70,10 @@ fn an_unpublished_shard_is_nothing() {
     assert_eq!(visible(), 0);
     drop(writer);
     assert_eq!(clips.read_dir_utf8().unwrap().count(), 0);
-    assert!(matches!(ClipShardWriter::create(&clips, "two").unwrap().publish(), Err(Error::Empty { .. })));
+    assert!(matches!(
+        ClipShardWriter::create(&clips, "two").unwrap().publish(),
+        Err(Error::Empty { .. })
+    ));
 }
 
 // Bug: a repeated run replaces or duplicates published files. The same clips are the same file.
@@ -92,7 +99,10 @@ fn rows_that_disagree_with_themselves_are_refused() {
     let mut clip = testing::clip("a", 0, 3);
     clip.meta.actions = Some(vec![0, 1]);
     let error = writer.push(&clip).unwrap_err();
-    assert!(error.to_string().contains("actions") && error.to_string().contains(&clip.clip_id), "{error}");
+    assert!(
+        error.to_string().contains("actions") && error.to_string().contains(&clip.clip_id),
+        "{error}"
+    );
     let mut clip = testing::clip("a", 0, 3);
     clip.meta.width = 9;
     assert!(writer.push(&clip).is_err());

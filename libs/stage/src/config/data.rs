@@ -32,7 +32,10 @@ impl Section for DataConfig {
             return Err("root is empty: name a directory".into());
         }
         if !(0.0..1.0).contains(&self.held_out) {
-            return Err(format!("held_out is {}: it is a fraction, at least 0 and below 1", self.held_out));
+            return Err(format!(
+                "held_out is {}: it is a fraction, at least 0 and below 1",
+                self.held_out
+            ));
         }
         Ok(())
     }

@@ -32,13 +32,17 @@ impl ConfigFile {
         let mut next = Some(path.to_owned());
         while let Some(path) = next.take() {
             if files.len() == DEEPEST {
-                let message = format!("{DEEPEST} files extend each other one after the other: is it a circle?");
+                let message = format!(
+                    "{DEEPEST} files extend each other one after the other: is it a circle?"
+                );
                 return Err(files[DEEPEST - 1].extends_error(message));
             }
             let text = match fs::read_to_string(&path) {
                 Ok(text) => text,
                 Err(source) => match files.last() {
-                    Some(file) => return Err(file.extends_error(format!("cannot read {path}: {source}"))),
+                    Some(file) => {
+                        return Err(file.extends_error(format!("cannot read {path}: {source}")));
+                    }
                     None => return Err(ConfigError::Read { path, source }),
                 },
             };
@@ -63,7 +67,11 @@ impl ConfigFile {
                 let beside = path.parent().unwrap_or(Utf8Path::new(""));
                 file.extends = Some(beside.join(base));
             }
-            Some(_) => return Err(file.extends_error("write the path of another config file, as a string".to_owned())),
+            Some(_) => {
+                return Err(file.extends_error(
+                    "write the path of another config file, as a string".to_owned(),
+                ));
+            }
         }
         Ok(file)
     }
@@ -82,7 +90,8 @@ impl ConfigFile {
     /// Where the key at `keys` stands; as deep as the file goes.
     pub(super) fn origin(&self, keys: &[&str]) -> Origin {
         // Parsed again, with positions: only ever for an error message.
-        let start = DeTable::parse(&self.text).map_or(0, |document| offset_of(document.get_ref(), keys).unwrap_or(0));
+        let start = DeTable::parse(&self.text)
+            .map_or(0, |document| offset_of(document.get_ref(), keys).unwrap_or(0));
         let line = 1 + self.text[..start].matches('\n').count();
         Origin::File { path: self.path.clone(), line }
     }
@@ -114,8 +123,12 @@ pub(super) struct Override {
 
 impl Override {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let wrong = |reason: &str| ConfigError::Override { text: text.to_owned(), reason: reason.to_owned() };
-        let (path, words) = text.split_once('=').ok_or_else(|| wrong("write it as section.key=value"))?;
+        let wrong = |reason: &str| ConfigError::Override {
+            text: text.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let (path, words) =
+            text.split_once('=').ok_or_else(|| wrong("write it as section.key=value"))?;
         let mut keys = path.split('.').map(|key| key.trim().to_owned());
         let section = keys.next().unwrap_or_default();
         let keys: Vec<_> = keys.collect();
@@ -135,9 +148,10 @@ impl Override {
     /// The value to put where `default` stands: `--set data.root=2024` means the directory "2024", not a number.
     pub(super) fn value_for(&self, default: Option<&Value>) -> Value {
         match (default, &self.value) {
-            (Some(Value::String(_)), Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)) => {
-                Value::String(self.words.clone())
-            }
+            (
+                Some(Value::String(_)),
+                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_),
+            ) => Value::String(self.words.clone()),
             _ => self.value.clone(),
         }
     }
@@ -151,11 +165,14 @@ impl Override {
 fn value_of(words: &str) -> Result<Value, String> {
     let document: Result<Table, _> = format!("value = {words}").parse();
     match document {
-        Ok(mut table) if table.len() == 1 => Ok(table.remove("value").unwrap_or_else(|| Value::String(words.into()))),
-        // What begins like a list, a table or a quoted string and is none is a typing error, not a bare word.
-        Err(error) if words.starts_with(['[', '{', '"', '\'']) => {
-            Err(format!("the value is not valid TOML ({}); mind that the shell takes quotes away", error.message()))
+        Ok(mut table) if table.len() == 1 => {
+            Ok(table.remove("value").unwrap_or_else(|| Value::String(words.into())))
         }
+        // What begins like a list, a table or a quoted string and is none is a typing error, not a bare word.
+        Err(error) if words.starts_with(['[', '{', '"', '\'']) => Err(format!(
+            "the value is not valid TOML ({}); mind that the shell takes quotes away",
+            error.message()
+        )),
         // The former are words with a line break in them that TOML takes for another key.
         Ok(_) | Err(_) => Ok(Value::String(words.to_owned())),
     }
@@ -177,7 +194,10 @@ mod tests {
         assert_eq!(value("lam.on=true"), Value::Boolean(true));
         assert_eq!(value("data.root=my data/x=1"), Value::String("my data/x=1".into()));
         assert_eq!(value("data.root=\"quoted\""), Value::String("quoted".into()));
-        assert_eq!(value(r#"data.videos=["a b", "it's"]"#), Value::Array(vec!["a b".into(), "it's".into()]));
+        assert_eq!(
+            value(r#"data.videos=["a b", "it's"]"#),
+            Value::Array(vec!["a b".into(), "it's".into()])
+        );
         assert_eq!(value("data.root="), Value::String(String::new()));
     }
 

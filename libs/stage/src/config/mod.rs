@@ -23,7 +23,8 @@ pub use section::{Config, Section};
 pub use suggest::nearest;
 
 /// Every section there is. A stage reads some; all are known to all, so that one file serves the whole pipeline.
-pub const SECTIONS: [&str; 8] = ["data", "sample", "ingest", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];
+pub const SECTIONS: [&str; 8] =
+    ["data", "sample", "ingest", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];
 
 /// The flags of every command that reads the config, to flatten into its parser.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -51,7 +52,9 @@ impl ConfigArgs {
 
 /// Reads the file and the overrides, and checks what can be checked before a section's type is known.
 pub fn load(args: &ConfigArgs) -> Result<Config, ConfigError> {
-    let files = args.config.as_deref().map(layers::ConfigFile::read).transpose()?.unwrap_or_default();
-    let overrides = args.set.iter().map(|text| layers::Override::parse(text)).collect::<Result<_, _>>()?;
+    let files =
+        args.config.as_deref().map(layers::ConfigFile::read).transpose()?.unwrap_or_default();
+    let overrides =
+        args.set.iter().map(|text| layers::Override::parse(text)).collect::<Result<_, _>>()?;
     Config::new(files, overrides)
 }

@@ -33,8 +33,12 @@ pub struct Config {
 }
 
 impl Config {
-    pub(super) fn new(files: Vec<ConfigFile>, overrides: Vec<Override>) -> Result<Self, ConfigError> {
-        let config = Self { files: Arc::new(files), overrides: Arc::new(overrides), known: Arc::default() };
+    pub(super) fn new(
+        files: Vec<ConfigFile>,
+        overrides: Vec<Override>,
+    ) -> Result<Self, ConfigError> {
+        let config =
+            Self { files: Arc::new(files), overrides: Arc::new(overrides), known: Arc::default() };
         config.learn::<DataConfig>();
         config.check_sections()?;
         Ok(config)
@@ -124,9 +128,11 @@ impl Config {
         }
         for set in self.overrides.iter().filter(|set| set.section == section) {
             let default = lookup(defaults, &set.keys);
-            insert(&mut wanted, &set.keys, set.value_for(default)).map_err(|key| ConfigError::Override {
-                text: set.text.clone(),
-                reason: format!("`{key}` is a value and has no keys inside"),
+            insert(&mut wanted, &set.keys, set.value_for(default)).map_err(|key| {
+                ConfigError::Override {
+                    text: set.text.clone(),
+                    reason: format!("`{key}` is a value and has no keys inside"),
+                }
             })?;
         }
         Ok(wanted)
@@ -154,7 +160,12 @@ impl Config {
         Err(ConfigError::UnknownKeys(keys.collect()))
     }
 
-    fn value_error(&self, section: &str, path: &serde_path_to_error::Path, error: &toml::de::Error) -> ConfigError {
+    fn value_error(
+        &self,
+        section: &str,
+        path: &serde_path_to_error::Path,
+        error: &toml::de::Error,
+    ) -> ConfigError {
         let keys: Vec<&str> = path
             .iter()
             .map_while(|segment| match segment {
@@ -180,7 +191,9 @@ impl Config {
     /// Where the value at `keys` was written: the last flag that sets it, or something around or inside it; else the
     /// last file that has it.
     fn origin(&self, section: &str, keys: &[&str]) -> Origin {
-        let touches = |set: &&Override| set.section == section && set.keys.iter().zip(keys).all(|(a, b)| a == b);
+        let touches = |set: &&Override| {
+            set.section == section && set.keys.iter().zip(keys).all(|(a, b)| a == b)
+        };
         if let Some(set) = self.overrides.iter().rev().find(touches) {
             return set.origin();
         }
@@ -195,7 +208,11 @@ fn known_section(name: &str, origin: impl FnOnce() -> Origin) -> Result<(), Conf
     if SECTIONS.contains(&name) {
         return Ok(());
     }
-    Err(ConfigError::UnknownSection { name: name.to_owned(), origin: origin(), hint: section_hint(name) })
+    Err(ConfigError::UnknownSection {
+        name: name.to_owned(),
+        origin: origin(),
+        hint: section_hint(name),
+    })
 }
 
 fn section_hint(name: &str) -> String {

@@ -22,7 +22,11 @@ fn similarity(name: &str, candidate: &str) -> f64 {
     let word_of = |short: &str, long: &str| short.len() > 2 && long.split('_').any(|w| w == short);
     let spelled = strsim::jaro_winkler(name, candidate);
     let one_slip = name.len() > 2 && strsim::damerau_levenshtein(name, candidate) == 1;
-    if one_slip || word_of(name, candidate) || word_of(candidate, name) { spelled.max(0.9) } else { spelled }
+    if one_slip || word_of(name, candidate) || word_of(candidate, name) {
+        spelled.max(0.9)
+    } else {
+        spelled
+    }
 }
 
 fn normal(name: &str) -> String {

@@ -24,7 +24,13 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(total: u64) -> Self {
         let now = Instant::now();
-        Self { total, started: now, done: AtomicU64::new(0), found: AtomicU64::new(0), advanced: Mutex::new(now) }
+        Self {
+            total,
+            started: now,
+            done: AtomicU64::new(0),
+            found: AtomicU64::new(0),
+            advanced: Mutex::new(now),
+        }
     }
 
     pub(super) fn done(&self) -> u64 {
@@ -57,7 +63,8 @@ impl Pace {
             return None;
         }
         let advanced = *lock(&self.advanced);
-        let left = (advanced - self.started).as_secs_f64() / counted(here) * counted(self.total - done);
+        let left =
+            (advanced - self.started).as_secs_f64() / counted(here) * counted(self.total - done);
         Some(Duration::from_secs_f64(left).saturating_sub(advanced.elapsed()))
     }
 }

@@ -34,13 +34,22 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig) -> Batch {
 #[test]
 fn the_dynamics_model_is_pytorchs() {
     let shifts = ["stack.blocks.0.space.key_norm.bias", "stack.blocks.0.time.key_norm.bias"];
-    for (name, action_mode, full, zero) in
-        [("dynamics_prepend", ActionMode::Prepend, true, &shifts[..]), ("dynamics_add", ActionMode::Add, false, &[])]
-    {
+    for (name, action_mode, full, zero) in [
+        ("dynamics_prepend", ActionMode::Prepend, true, &shifts[..]),
+        ("dynamics_add", ActionMode::Add, false, &[]),
+    ] {
         let config = DynamicsConfig {
             action_mode,
             previous_frame: full,
-            stack: StackConfig { layers: 1, d: 8, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: full, temporal: true },
+            stack: StackConfig {
+                layers: 1,
+                d: 8,
+                heads: 2,
+                head_dim: 0,
+                ffn_mult: 2,
+                qk_norm: full,
+                temporal: true,
+            },
             changed_token_weight: 5.0,
             train: TrainConfig { batch: 2, ..Default::default() },
             ..Default::default()
@@ -54,7 +63,14 @@ fn the_dynamics_model_is_pytorchs() {
             [inputs, clean, actions].map(|values| indices::<Ad>(values.into_iter(), &FlexDevice));
         let logits = model.logits.forward(model.forward(inputs, clean, actions, task.grid()));
         fixture.agrees("logits", logits.inner());
-        let loss = <Fit as Task<Ad>>::loss(&task, &model, batch(&fixture, &config), &mut rng(0), &FlexDevice).value;
+        let loss = <Fit as Task<Ad>>::loss(
+            &task,
+            &model,
+            batch(&fixture, &config),
+            &mut rng(0),
+            &FlexDevice,
+        )
+        .value;
         fixture.agrees("loss", loss.clone().inner());
         fixture.gradients_agree(
             &model,

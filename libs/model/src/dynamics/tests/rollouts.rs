@@ -20,16 +20,24 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
             .chunks_exact(V.frames - 1)
             .flat_map(|row| std::iter::once(None).chain(row.iter().copied().map(Some)))
             .collect();
-        let actions: Vec<i64> = led.iter().map(|action| action.map_or(V.actions as i64, i64::from)).collect();
+        let actions: Vec<i64> =
+            led.iter().map(|action| action.map_or(V.actions as i64, i64::from)).collect();
         let whole: Vec<f32> = logits(&loaded.net, &tokens, &actions).into_data().to_vec().unwrap();
-        let (whole, tokens, led) =
-            (frames_of(&whole, 2, V.frames), frames_of(&data.tokens, 2, V.frames), frames_of(&led, 2, V.frames));
+        let (whole, tokens, led) = (
+            frames_of(&whole, 2, V.frames),
+            frames_of(&data.tokens, 2, V.frames),
+            frames_of(&led, 2, V.frames),
+        );
         let mut past = loaded.start();
         for t in 0..V.frames {
             let (cached, longer) = loaded.next(&tokens[t], &led[t], &past).unwrap();
             let off = cached.iter().zip(&whole[t]).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
             assert!(off < 1e-5, "{mode:?}: frame {t} is off by {off}");
-            past = if t % 2 == 0 { loaded.extend(&tokens[t], &led[t], &past).unwrap() } else { longer };
+            past = if t % 2 == 0 {
+                loaded.extend(&tokens[t], &led[t], &past).unwrap()
+            } else {
+                longer
+            };
         }
     }
 }
@@ -37,7 +45,10 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
 /// A model with a temperature at which what it says decides, and chance too.
 fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.02, ..Default::default() };
-    (Dynamics { roller: Box::new(loaded(mode)), vocabulary: V, actions: ActionSource::Latent }, config)
+    (
+        Dynamics { roller: Box::new(loaded(mode)), vocabulary: V, actions: ActionSource::Latent },
+        config,
+    )
 }
 
 /// Catches: actions off by one frame between training and generating, or in both; an action that has no effect. In
@@ -70,8 +81,14 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
         for changed in 0..V.frames - 1 {
             actions[changed] = (actions[changed] + 1) % V.actions as u8;
             let out = roller.rollout(prompt, &actions, 1, &greedy, 1).unwrap();
-            let expected = actions.iter().flat_map(|action| (0..V.positions).map(|position| shown(*action, position)));
-            assert_eq!(out[V.positions..], expected.collect::<Vec<_>>(), "{mode:?}: {actions:?}, {values:?}");
+            let expected = actions
+                .iter()
+                .flat_map(|action| (0..V.positions).map(|position| shown(*action, position)));
+            assert_eq!(
+                out[V.positions..],
+                expected.collect::<Vec<_>>(),
+                "{mode:?}: {actions:?}, {values:?}"
+            );
         }
     }
 }
@@ -83,9 +100,14 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     for mode in MODES {
         let (model, config) = dynamics(mode);
         let (data, window) = (windows(3, V, 15), V.frames * V.positions);
-        let prompt: Vec<u16> =
-            data.tokens.chunks_exact(window).flat_map(|tokens| tokens[..2 * V.positions].to_vec()).collect();
-        let roll = |prompt: &[u16], actions: &[u8], seed| model.rollout(prompt, actions, 3, &config, seed).unwrap();
+        let prompt: Vec<u16> = data
+            .tokens
+            .chunks_exact(window)
+            .flat_map(|tokens| tokens[..2 * V.positions].to_vec())
+            .collect();
+        let roll = |prompt: &[u16], actions: &[u8], seed| {
+            model.rollout(prompt, actions, 3, &config, seed).unwrap()
+        };
         let out = roll(&prompt, &data.actions, 1);
         assert_eq!(out, roll(&prompt, &data.actions, 1));
         assert_ne!(out, roll(&prompt, &data.actions, 2));
@@ -95,7 +117,10 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
                 prompt[row * 2 * V.positions..][..2 * V.positions],
                 "the prompt is kept"
             );
-            assert!(tokens.iter().all(|token| usize::from(*token) < V.codes), "a token stayed masked");
+            assert!(
+                tokens.iter().all(|token| usize::from(*token) < V.codes),
+                "a token stayed masked"
+            );
         }
         let (mut other_prompt, mut other_actions) = (prompt.clone(), data.actions.clone());
         other_prompt[2 * V.positions] = (other_prompt[2 * V.positions] + 1) % V.codes as u16;
@@ -113,17 +138,27 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
 fn a_rollout_past_the_window_goes_on_from_its_later_half() {
     for mode in MODES {
         let (model, _) = dynamics(mode);
-        let greedy = SamplerConfig { temperature: 0.0, steps: 3, order: UnmaskOrder::Greedy, ..Default::default() };
+        let greedy = SamplerConfig {
+            temperature: 0.0,
+            steps: 3,
+            order: UnmaskOrder::Greedy,
+            ..Default::default()
+        };
         let (t, s) = (V.frames, V.positions);
         let prompt = &windows(1, V, 18).tokens[..s];
         let actions: Vec<u8> = (0..3 * t).map(|i| (i * i % V.actions) as u8).collect();
-        let roll = |prompt: &[u16], actions: &[u8]| model.rollout(prompt, actions, 1, &greedy, 0).unwrap();
+        let roll =
+            |prompt: &[u16], actions: &[u8]| model.rollout(prompt, actions, 1, &greedy, 0).unwrap();
         let long = roll(prompt, &actions);
         assert_eq!(long.len(), (3 * t + 1) * s);
         assert_eq!(long[..t * s], roll(prompt, &actions[..t - 1]));
         let (first, kept) = (t - t / 2, t / 2);
         let later = roll(&long[first * s..t * s], &actions[first..first + t - 1]);
-        assert_eq!(long[first * s..(first + t) * s], later, "{mode:?}: {kept} frames are seen again");
+        assert_eq!(
+            long[first * s..(first + t) * s],
+            later,
+            "{mode:?}: {kept} frames are seen again"
+        );
     }
 }
 
@@ -163,14 +198,19 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         let trained = spy.train(&config.train, &description, &runs.run("a"));
         let saved = Loaded { net: trained.valid(), vocabulary: V, device: FlexDevice };
         let model = Dynamics::load(&runs.run("a"), &Device::Cpu).unwrap();
-        let (prompt, sampler) =
-            (&data.tokens[..V.positions], SamplerConfig { temperature: 0.01, ..Default::default() });
+        let (prompt, sampler) = (
+            &data.tokens[..V.positions],
+            SamplerConfig { temperature: 0.01, ..Default::default() },
+        );
         let actions = &data.actions[..V.frames - 1];
         assert_eq!(
             model.rollout(prompt, actions, 1, &sampler, 1).unwrap(),
             saved.rollout(prompt, actions, 1, &sampler, 1).unwrap()
         );
-        assert_eq!((model.frames(), model.positions(), model.codebook_size(), model.num_actions()), (5, 4, 32, 3));
+        assert_eq!(
+            (model.frames(), model.positions(), model.codebook_size(), model.num_actions()),
+            (5, 4, 32, 3)
+        );
     }
 }
 
@@ -195,7 +235,12 @@ impl Predictor for Uncached {
         self.0.mask_token()
     }
 
-    fn next(&self, tokens: &[u16], actions: &[Option<u8>], past: &Frames) -> Result<(Vec<f32>, Frames), ModelError> {
+    fn next(
+        &self,
+        tokens: &[u16],
+        actions: &[Option<u8>],
+        past: &Frames,
+    ) -> Result<(Vec<f32>, Frames), ModelError> {
         let Vocabulary { positions: s, actions: none, .. } = self.0.vocabulary;
         let b = actions.len();
         let (mut before, mut led) = past.clone();
@@ -210,10 +255,16 @@ impl Predictor for Uncached {
             // Nothing to cache yet; and training windows, which `forward` is for, have more.
             return Ok((self.0.next(tokens, actions, &self.0.start())?.0, (before, led)));
         }
-        let row =
-            |tokens: &[Vec<u16>]| indices::<Flex>(tokens.iter().flatten().map(|token| i64::from(*token)), &FlexDevice);
+        let row = |tokens: &[Vec<u16>]| {
+            indices::<Flex>(tokens.iter().flatten().map(|token| i64::from(*token)), &FlexDevice)
+        };
         let actions = led.iter().flatten().map(|action| action.map_or(none as i64, i64::from));
-        let hidden = self.0.net.forward(row(&before), row(&before), indices::<Flex>(actions, &FlexDevice), grid);
+        let hidden = self.0.net.forward(
+            row(&before),
+            row(&before),
+            indices::<Flex>(actions, &FlexDevice),
+            grid,
+        );
         let d = hidden.dims()[1];
         let last = hidden.reshape([b, grid.t, s * d]).narrow(1, grid.t - 1, 1).reshape([b * s, d]);
         Ok((host::floats(self.0.net.logits.forward(last))?, (before, led)))
@@ -239,12 +290,21 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
                 },
                 ..config(mode)
             };
-            Loaded { net: seeded(9, || config.init::<Flex>(size, &FlexDevice)), vocabulary: size, device: FlexDevice }
+            Loaded {
+                net: seeded(9, || config.init::<Flex>(size, &FlexDevice)),
+                vocabulary: size,
+                device: FlexDevice,
+            }
         };
         let (cached, uncached) = (model(), Uncached(model()));
         let data = windows(1, size, 20);
         let (s, actions) = (size.positions, &data.actions[..size.frames - 1]);
-        let sampler = SamplerConfig { steps: 4, temperature: 0.0, order: UnmaskOrder::Greedy, ..Default::default() };
+        let sampler = SamplerConfig {
+            steps: 4,
+            temperature: 0.0,
+            order: UnmaskOrder::Greedy,
+            ..Default::default()
+        };
         let prompt = &data.tokens[..(size.frames - 1) * s];
         assert_eq!(
             sampler::rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap(),
@@ -274,7 +334,8 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
             let off = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(off < 1e-5, "{mode:?}: off by {off}");
         }
-        let ratio = slow.iter().min().unwrap().as_secs_f64() / fast.iter().min().unwrap().as_secs_f64();
+        let ratio =
+            slow.iter().min().unwrap().as_secs_f64() / fast.iter().min().unwrap().as_secs_f64();
         eprintln!("{mode:?}: a step on a cache is {ratio:.1} times as fast");
         assert!(ratio >= 4.0, "{mode:?}: a step on a cache is only {ratio} times as fast");
     }

@@ -10,7 +10,15 @@ const SIZE: FrameSize = FrameSize { height: 4, width: 6, patch: 2, channels: RGB
 
 /// The paper's model, and the default in all that is not size.
 fn models() -> [(&'static str, LamConfig, &'static [&'static str]); 2] {
-    let encoder = StackConfig { layers: 1, d: 8, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: false };
+    let encoder = StackConfig {
+        layers: 1,
+        d: 8,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 2,
+        qk_norm: false,
+        temporal: false,
+    };
     let default = LamConfig {
         patch: SIZE.patch,
         decoder: StackConfig { d: 12, heads: 3, ..encoder.clone() },
@@ -32,7 +40,10 @@ fn models() -> [(&'static str, LamConfig, &'static [&'static str]); 2] {
         ..default.clone()
     };
     // Centring takes away what all vectors share.
-    [("lam_paper", paper, &[]), ("lam_default", default, &["encoder.norm.bias", "quantizer.project.bias"])]
+    [
+        ("lam_paper", paper, &[]),
+        ("lam_default", default, &["encoder.norm.bias", "quantizer.project.bias"]),
+    ]
 }
 
 /// Catches: actions one frame off; a decoder that is shown the frame that it predicts, or the two it is given in the other order; a change added
@@ -45,13 +56,18 @@ fn the_latent_action_model_is_pytorchs() {
         let fixture = Fixture::read(name);
         let frames = fixture.bytes("frames");
         let video = Clips { size: (SIZE.height, SIZE.width), clips: vec![frames.clone()] };
-        let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, config.frames).unwrap() };
+        let task = Fit {
+            config: &config,
+            size: SIZE,
+            windows: Windows::new(&video, config.frames).unwrap(),
+        };
         let model = fixture.load(<Fit as Task<Ad>>::init(&task, &FlexDevice));
 
         let (grid, first) = (SIZE.grid(3, 4), config.given() - 1);
         let patches = patchify(SIZE.to_tensor::<Ad>(&frames, 3, 4, &FlexDevice), SIZE.patch);
         let seen = Grid { t: 4 - first, ..grid };
-        let coded = model.encode(&config, frames_of(patches.clone(), grid, first, seen.t), seen, true);
+        let coded =
+            model.encode(&config, frames_of(patches.clone(), grid, first, seen.t), seen, true);
         let codes: Vec<i64> = coded.codes.into_data().iter::<i64>().collect();
         assert_eq!(codes, fixture.integers("codes"), "{name}");
         let known = frames_of(patches, grid, 0, 3);

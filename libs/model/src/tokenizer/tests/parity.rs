@@ -10,7 +10,15 @@ const SIZE: FrameSize = FrameSize { height: 4, width: 6, patch: 2, channels: RGB
 
 /// The fixtures' models: the sizes are those of tests/reference/fixtures.py.
 fn models() -> [(&'static str, TokenizerConfig); 2] {
-    let encoder = StackConfig { layers: 1, d: 8, heads: 2, head_dim: 0, ffn_mult: 2, qk_norm: false, temporal: true };
+    let encoder = StackConfig {
+        layers: 1,
+        d: 8,
+        heads: 2,
+        head_dim: 0,
+        ffn_mult: 2,
+        qk_norm: false,
+        temporal: true,
+    };
     let vq = TokenizerConfig {
         frames: 3,
         patch: SIZE.patch,
@@ -20,8 +28,12 @@ fn models() -> [(&'static str, TokenizerConfig); 2] {
         train: TrainConfig { batch: 2, ..Default::default() },
         ..Default::default()
     };
-    let quantizer =
-        QuantizerConfig { kind: QuantizerKind::Fsq, levels: vec![4, 3, 2], usage: 0.3, ..Default::default() };
+    let quantizer = QuantizerConfig {
+        kind: QuantizerKind::Fsq,
+        levels: vec![4, 3, 2],
+        usage: 0.3,
+        ..Default::default()
+    };
     let fsq = TokenizerConfig { quantizer, changed_pixel_weight: 4.0, ..vq.clone() };
     [("tokenizer_vq", vq), ("tokenizer_fsq", fsq)]
 }
@@ -35,7 +47,11 @@ fn the_tokenizer_is_pytorchs() {
         let fixture = Fixture::read(name);
         let frames = fixture.bytes("frames");
         let video = Clips { size: (SIZE.height, SIZE.width), clips: vec![frames.clone()] };
-        let task = Fit { config: &config, size: SIZE, windows: Windows::new(&video, config.span()).unwrap() };
+        let task = Fit {
+            config: &config,
+            size: SIZE,
+            windows: Windows::new(&video, config.span()).unwrap(),
+        };
         let model = fixture.load(<Fit as Task<Ad>>::init(&task, &FlexDevice));
         let patches = patchify(SIZE.to_tensor::<Ad>(&frames, 2, 3, &FlexDevice), SIZE.patch);
         let coded = model.encode(patches, SIZE, 2, 3, true);
@@ -66,6 +82,10 @@ fn weights_of_pytorch_are_imported_as_they_are() {
         let tokenizer = Tokenizer::load(&run, &Device::Cpu).unwrap();
         let tokens = tokenizer.encode(&frames).unwrap();
         let theirs = fixture.integers("codes");
-        assert_eq!(tokens.iter().map(|token| i64::from(*token)).collect::<Vec<_>>(), theirs, "{name}");
+        assert_eq!(
+            tokens.iter().map(|token| i64::from(*token)).collect::<Vec<_>>(),
+            theirs,
+            "{name}"
+        );
     }
 }

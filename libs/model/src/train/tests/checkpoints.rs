@@ -8,7 +8,12 @@ use crate::{Dynamics, Tokenizer};
 fn the_last_checkpoints_are_kept() {
     let runs = Runs::new();
     let run = runs.run("a");
-    dynamics(&TrainConfig { checkpoint_every: 2, keep: 2, ..steps(11) }, &run, &mut Quiet::default()).unwrap();
+    dynamics(
+        &TrainConfig { checkpoint_every: 2, keep: 2, ..steps(11) },
+        &run,
+        &mut Quiet::default(),
+    )
+    .unwrap();
     let mut names: Vec<String> =
         run.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
     names.sort();
@@ -21,7 +26,10 @@ fn a_half_written_checkpoint_does_not_count() {
     let runs = Runs::new();
     let run = runs.run("a");
     assert_eq!(latest_step(&run), None);
-    assert_eq!(dynamics(&steps(4), &run, &mut Quiet::stopping_after(0)).unwrap(), Outcome::Stopped(0));
+    assert_eq!(
+        dynamics(&steps(4), &run, &mut Quiet::stopping_after(0)).unwrap(),
+        Outcome::Stopped(0)
+    );
     assert_eq!(latest_step(&run), None, "nothing was done, so nothing is saved");
     dynamics(&steps(4), &run, &mut Quiet::stopping_after(2)).unwrap();
     for partial in ["step-3", "step-4", ".step-4.partial"] {
@@ -57,7 +65,9 @@ fn damage_is_refused_by_the_files_name() {
         // Without it the directory would be no checkpoint.
         ("state.json", &[empty]),
     ];
-    for (file, damage) in damages.iter().flat_map(|(file, damages)| damages.iter().map(move |damage| (*file, damage))) {
+    for (file, damage) in
+        damages.iter().flat_map(|(file, damages)| damages.iter().map(move |damage| (*file, damage)))
+    {
         let run = runs.run("bad");
         copy(&good, &run);
         damage(&run.join("step-2").join(file));
@@ -80,13 +90,25 @@ fn another_models_checkpoint_is_refused() {
     tokenizer(&steps(2), &run, &mut Quiet::default()).unwrap();
     let mut other = tokenizer_config(&steps(4));
     other.encoder.d = 32;
-    let error =
-        train_tokenizer(&other, &Clips::noise((8, 8), &[5]), &run, &Device::Cpu, &mut Quiet::default()).unwrap_err();
+    let error = train_tokenizer(
+        &other,
+        &Clips::noise((8, 8), &[5]),
+        &run,
+        &Device::Cpu,
+        &mut Quiet::default(),
+    )
+    .unwrap_err();
     assert!(matches!(&error, ModelError::Checkpoint { .. }), "{error}");
     other = tokenizer_config(&steps(4));
     other.encoder.layers = 2;
-    let error =
-        train_tokenizer(&other, &Clips::noise((8, 8), &[5]), &run, &Device::Cpu, &mut Quiet::default()).unwrap_err();
+    let error = train_tokenizer(
+        &other,
+        &Clips::noise((8, 8), &[5]),
+        &run,
+        &Device::Cpu,
+        &mut Quiet::default(),
+    )
+    .unwrap_err();
     assert!(matches!(&error, ModelError::Checkpoint { .. }), "{error}");
     assert!(Dynamics::load(&run, &Device::Cpu).is_err(), "a tokenizer is no dynamics model");
     assert!(Tokenizer::load(&runs.run("none"), &Device::Cpu).is_err());

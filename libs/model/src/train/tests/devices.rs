@@ -37,13 +37,22 @@ impl Task<Ad> for Rows {
     fn batch(&self, _part: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, ModelError> {
         let batch: Vec<f32> = (0..GRID.rows() * 16).map(|_| rng.random_range(-1.0..1.0)).collect();
         match self.unreadable {
-            Some(unreadable) if batch[0].to_bits() == unreadable => Err(ModelError::Data("this one".into())),
+            Some(unreadable) if batch[0].to_bits() == unreadable => {
+                Err(ModelError::Data("this one".into()))
+            }
             _ => Ok(batch),
         }
     }
 
-    fn loss(&self, model: &Stack<Ad>, batch: Vec<f32>, rng: &mut ChaCha8Rng, _: &FlexDevice) -> Loss<Ad, Vec<f32>> {
-        let x = Tensor::<Ad, 1>::from_floats(batch.as_slice(), &FlexDevice).reshape([GRID.rows(), 16]);
+    fn loss(
+        &self,
+        model: &Stack<Ad>,
+        batch: Vec<f32>,
+        rng: &mut ChaCha8Rng,
+        _: &FlexDevice,
+    ) -> Loss<Ad, Vec<f32>> {
+        let x =
+            Tensor::<Ad, 1>::from_floats(batch.as_slice(), &FlexDevice).reshape([GRID.rows(), 16]);
         let y = model.forward(x.clone(), GRID) - x * rng.random_range(0.0..1.0f32);
         Loss { value: (y.clone() * y).mean(), metrics: Vec::new(), aux: batch }
     }
@@ -54,7 +63,12 @@ impl Task<Ad> for Rows {
 }
 
 /// A run of four parts a step on so many devices.
-fn run(task: &Rows, devices: usize, config: &TrainConfig, run: &Utf8Path) -> Result<Quiet, ModelError> {
+fn run(
+    task: &Rows,
+    devices: usize,
+    config: &TrainConfig,
+    run: &Utf8Path,
+) -> Result<Quiet, ModelError> {
     let description = BTreeMap::from([("model".to_owned(), "rows".to_owned())]);
     let mut watch = Quiet::default();
     let devices = vec![FlexDevice; devices];
@@ -63,7 +77,14 @@ fn run(task: &Rows, devices: usize, config: &TrainConfig, run: &Utf8Path) -> Res
 }
 
 fn config() -> TrainConfig {
-    let config = TrainConfig { log_every: 1, warmup: 1, batch: 8, accumulate: 4, clip_norm: 0.1, ..steps(6) };
+    let config = TrainConfig {
+        log_every: 1,
+        warmup: 1,
+        batch: 8,
+        accumulate: 4,
+        clip_norm: 0.1,
+        ..steps(6)
+    };
     TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.5, ..config }
 }
 
@@ -81,7 +102,12 @@ fn devices_that_share_a_step_compute_the_same() {
             for (one, several) in one.reports.iter().zip(&several.reports) {
                 let off = |a: f32, b: f32| (a / b - 1.0).abs();
                 let step = one.step;
-                assert!(off(one.loss, several.loss) < 1e-5, "step {step}: {} {}", one.loss, several.loss);
+                assert!(
+                    off(one.loss, several.loss) < 1e-5,
+                    "step {step}: {} {}",
+                    one.loss,
+                    several.loss
+                );
                 assert!(off(one.grad_norm, several.grad_norm) < 1e-4, "step {step}");
                 assert_eq!(one.metrics, several.metrics, "step {step}: what the last part leaves");
             }
@@ -98,11 +124,14 @@ fn devices_that_share_a_step_compute_the_same() {
 #[test]
 fn what_goes_wrong_on_several_devices_is_told() {
     let (runs, task) = (Runs::new(), Rows::new());
-    let error = run(&task, 3, &config(), &runs.run("three")).err().expect("three devices cannot share four parts");
+    let error = run(&task, 3, &config(), &runs.run("three"))
+        .err()
+        .expect("three devices cannot share four parts");
     assert!(error.to_string().contains("accumulate = 4"), "{error}");
     // The second part of the third step.
     let batch = task.batch(9, &mut crate::train::step::stream(0, 1, 9)).unwrap();
     let unreadable = Rows { unreadable: Some(batch[0].to_bits()), ..task };
-    let error = run(&unreadable, 2, &config(), &runs.run("a")).err().expect("a batch cannot be read");
+    let error =
+        run(&unreadable, 2, &config(), &runs.run("a")).err().expect("a batch cannot be read");
     assert!(error.to_string().contains("this one"), "{error}");
 }

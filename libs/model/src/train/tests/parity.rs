@@ -19,20 +19,29 @@ fn clipping_and_adamw_are_pytorchs() {
     for (name, weight_decay, clip) in [("adamw", 1e-4, 1e-4), ("adamw_decay", 0.3, 1e9)] {
         let fixture = Fixture::read(name);
         let config = TrainConfig { weight_decay, clip_norm: clip, ..Default::default() };
-        assert_eq!((config.beta_1, config.beta_2, config.optimizer), (0.9, 0.9, OptimizerKind::AdamW), "the paper's");
+        assert_eq!(
+            (config.beta_1, config.beta_2, config.optimizer),
+            (0.9, 0.9, OptimizerKind::AdamW),
+            "the paper's"
+        );
         let mut model = fixture.load(LinearConfig::new(6, 4).init::<Ad>(&FlexDevice));
         let mut optimizer = Both::new(&config);
         for step in 0..3 {
             let at = |what: &str| format!("{what}{step}");
-            let (x, cotangent) = (fixture.tensor::<2>(&at("x")), fixture.tensor::<2>(&at("cotangent")));
+            let (x, cotangent) =
+                (fixture.tensor::<2>(&at("x")), fixture.tensor::<2>(&at("cotangent")));
             let loss = (model.forward(x).tanh() * cotangent).sum();
-            let grads = GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &model);
+            let grads =
+                GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &model);
             let (grads, norm) = clip_norm::<Ad, _>(&model, grads, config.clip_norm);
             fixture.agrees(&at("norm"), norm.unwrap());
             let before = model.clone();
             model = optimizer.step(0.01, model, grads);
             let bias = |model: &Linear<Ad>| model.bias.as_ref().unwrap().val().inner();
-            fixture.agrees(&at("weight_move"), (model.weight.val() - before.weight.val()).transpose().inner());
+            fixture.agrees(
+                &at("weight_move"),
+                (model.weight.val() - before.weight.val()).transpose().inner(),
+            );
             fixture.agrees(&at("bias_move"), bias(&model) - bias(&before));
         }
     }

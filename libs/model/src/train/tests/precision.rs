@@ -33,7 +33,8 @@ fn a_run_in_bf16_goes_as_one_in_f32_and_keeps_f32() {
         let go_on = |precision, name: &str| {
             let run = runs.run(name);
             copy(&first, &run);
-            train(&TrainConfig { precision, ..config.clone() }, &run, &mut Quiet::default()).unwrap();
+            train(&TrainConfig { precision, ..config.clone() }, &run, &mut Quiet::default())
+                .unwrap();
             (logged(&run), run)
         };
         let (exact, exact_run) = go_on(Precision::F32, "f32");
@@ -48,7 +49,10 @@ fn a_run_in_bf16_goes_as_one_in_f32_and_keeps_f32() {
         assert!(off < 0.05, "{name}: {} in bf16, {} in f32", end(&rounded), end(&exact));
 
         let ((numbers, moments), (_, exact_moments)) = (kept(&rounded_run), kept(&exact_run));
-        assert!(numbers.len() > 10 && numbers.iter().all(|numbers| numbers == "F32"), "{name}: {numbers:?}");
+        assert!(
+            numbers.len() > 10 && numbers.iter().all(|numbers| numbers == "F32"),
+            "{name}: {numbers:?}"
+        );
         assert_eq!(moments, exact_moments, "{name}");
     }
 }

@@ -32,7 +32,13 @@ impl Task<Ad> for Toy {
         Ok(rng.random_range(0.5..1.5))
     }
 
-    fn loss(&self, model: &Number<Ad>, x: f32, _rng: &mut ChaCha8Rng, _device: &FlexDevice) -> Loss<Ad, ()> {
+    fn loss(
+        &self,
+        model: &Number<Ad>,
+        x: f32,
+        _rng: &mut ChaCha8Rng,
+        _device: &FlexDevice,
+    ) -> Loss<Ad, ()> {
         let w = model.w.val();
         Loss { value: w.clone() * w * x, metrics: Vec::new(), aux: () }
     }
@@ -44,8 +50,15 @@ fn description() -> BTreeMap<String, String> {
 
 fn run(config: &TrainConfig, runs: &Runs, name: &str) -> (Result<Outcome, ModelError>, Quiet) {
     let mut watch = Quiet::default();
-    let outcome =
-        train::<Ad, _>(&Toy, config, &description(), &Estimate::default(), &runs.run(name), &[FlexDevice], &mut watch);
+    let outcome = train::<Ad, _>(
+        &Toy,
+        config,
+        &description(),
+        &Estimate::default(),
+        &runs.run(name),
+        &[FlexDevice],
+        &mut watch,
+    );
     (outcome, watch)
 }
 
@@ -63,12 +76,16 @@ fn a_step_in_parts_has_their_mean_gradient() {
         (watch.reports[0].loss, watch.reports[0].grad_norm)
     };
     // At w = 1 the loss is x and its gradient 2x. The first three parts are the first three steps of a run without parts.
-    let x: Vec<f32> =
-        (0..3).map(|part| Toy.batch(part, &mut crate::train::step::stream(0, 1, part)).unwrap()).collect();
+    let x: Vec<f32> = (0..3)
+        .map(|part| Toy.batch(part, &mut crate::train::step::stream(0, 1, part)).unwrap())
+        .collect();
     assert!(x[0] != x[1] && x[1] != x[2]);
     let mean = x.iter().sum::<f32>() / 3.0;
     let (loss, norm) = first(3, "parts");
-    assert!((loss - mean).abs() < 1e-6 && (norm - 2.0 * mean).abs() < 1e-6, "{loss} {norm}, not {mean}");
+    assert!(
+        (loss - mean).abs() < 1e-6 && (norm - 2.0 * mean).abs() < 1e-6,
+        "{loss} {norm}, not {mean}"
+    );
     let (loss, norm) = first(1, "whole");
     assert!((loss - x[0]).abs() < 1e-6 && (norm - 2.0 * x[0]).abs() < 1e-6, "{loss} {norm}");
 }
@@ -94,8 +111,12 @@ fn every_so_many_steps_are_kept_for_good() {
     let runs = Runs::new();
     let config = TrainConfig { checkpoint_every: 1, keep: 1, keep_every: 4, ..config(11) };
     run(&config, &runs, "a").0.unwrap();
-    let mut kept: Vec<String> =
-        runs.run("a").read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+    let mut kept: Vec<String> = runs
+        .run("a")
+        .read_dir_utf8()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_owned())
+        .collect();
     kept.retain(|name| name.starts_with("step-"));
     kept.sort();
     assert_eq!(kept, ["step-11", "step-4", "step-8"]);
@@ -109,19 +130,31 @@ fn the_average_is_saved_resumed_and_used() {
     run(&config, &runs, "whole").0.unwrap();
     let part = TrainConfig { checkpoint_every: 5, ..config.clone() };
     let mut watch = Quiet::stopping_after(7);
-    train::<Ad, _>(&Toy, &part, &description(), &Estimate::default(), &runs.run("parts"), &[FlexDevice], &mut watch)
-        .unwrap();
+    train::<Ad, _>(
+        &Toy,
+        &part,
+        &description(),
+        &Estimate::default(),
+        &runs.run("parts"),
+        &[FlexDevice],
+        &mut watch,
+    )
+    .unwrap();
     run(&config, &runs, "parts").0.unwrap();
     let file = |run: &str, name: &str| fs::read(runs.run(run).join("step-12").join(name)).unwrap();
     for name in ["average.safetensors", "model.safetensors"] {
         assert!(file("whole", name) == file("parts", name), "{name}");
     }
-    let used = crate::train::load_model::<BTreeMap<String, String>, Flex, _>(&runs.run("whole"), |_| {
-        Ok(Number { w: Param::from_tensor(Tensor::<Flex, 1>::zeros([1], &FlexDevice)) })
-    });
+    let used =
+        crate::train::load_model::<BTreeMap<String, String>, Flex, _>(&runs.run("whole"), |_| {
+            Ok(Number { w: Param::from_tensor(Tensor::<Flex, 1>::zeros([1], &FlexDevice)) })
+        });
     let used = used.unwrap().1.w.val().into_scalar();
-    let last = f32::from_le_bytes(file("whole", "model.safetensors").last_chunk::<4>().copied().unwrap());
-    let average = f32::from_le_bytes(file("whole", "average.safetensors").last_chunk::<4>().copied().unwrap());
+    let last =
+        f32::from_le_bytes(file("whole", "model.safetensors").last_chunk::<4>().copied().unwrap());
+    let average = f32::from_le_bytes(
+        file("whole", "average.safetensors").last_chunk::<4>().copied().unwrap(),
+    );
     assert!(
         used == average && average > last,
         "w falls, and its average lags: used {used}, average {average}, last {last}"
@@ -133,7 +166,11 @@ fn the_average_is_saved_resumed_and_used() {
 fn what_goes_wrong_in_the_background_ends_the_run() {
     let runs = Runs::new();
     fs::create_dir_all(runs.run("a")).unwrap();
-    fs::write(runs.run("a").join(".step-2.partial"), "in the way: a file where a directory belongs").unwrap();
+    fs::write(
+        runs.run("a").join(".step-2.partial"),
+        "in the way: a file where a directory belongs",
+    )
+    .unwrap();
     let error = run(&TrainConfig { checkpoint_every: 2, ..config(4) }, &runs, "a").0.unwrap_err();
     assert!(error.to_string().contains("step-2"), "{error}");
 }

@@ -187,7 +187,8 @@ fn unreadable_files_are_named() {
 /// Would catch: a child process getting another config than its parent was given.
 #[test]
 fn words_reproduce_the_flags() {
-    let args = ConfigArgs { config: Some("a b.toml".into()), set: vec!["data.videos=[\"x y\"]".into()] };
+    let args =
+        ConfigArgs { config: Some("a b.toml".into()), set: vec!["data.videos=[\"x y\"]".into()] };
     assert_eq!(args.to_words(), ["--config=a b.toml", "--set=data.videos=[\"x y\"]"]);
 }
 
@@ -200,7 +201,10 @@ fn a_file_extends_another() {
     let write = |name: &str, text: &str| std::fs::write(path(name), text).unwrap();
     std::fs::create_dir(path("sizes")).unwrap();
     write("base.toml", "[lam]\nsteps = 5\ndecoder = 'x'\nlayers = [3]\n[lam.deep]\nwidth = 1\n");
-    write("sizes/large.toml", "extends = '../base.toml'\n[lam]\nlayers = [7]\n[lam.deep]\nwidth = 2\n");
+    write(
+        "sizes/large.toml",
+        "extends = '../base.toml'\n[lam]\nlayers = [7]\n[lam.deep]\nwidth = 2\n",
+    );
     let read = |name: &str, set: &[&str]| -> Result<Lam, ConfigError> {
         let set = set.iter().map(ToString::to_string).collect();
         load(&ConfigArgs { config: Some(path(name)), set })?.section()
@@ -215,9 +219,11 @@ fn a_file_extends_another() {
     let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
     assert!(error.contains("base.toml:2: lam.steps"), "{error}");
 
-    for (base, told) in
-        [("extends = 'base.toml'", "circle"), ("extends = 'none.toml'", "none.toml"), ("extends = 3", "a string")]
-    {
+    for (base, told) in [
+        ("extends = 'base.toml'", "circle"),
+        ("extends = 'none.toml'", "none.toml"),
+        ("extends = 3", "a string"),
+    ] {
         write("base.toml", base);
         let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
         assert!(error.contains("base.toml:1: extends") && error.contains(told), "{error}");
