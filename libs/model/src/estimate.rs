@@ -26,8 +26,8 @@ pub struct Estimate {
     pub parameters: u64,
     /// Bytes of the weights, the gradients and the optimizer's moments.
     pub model_bytes: u64,
-    /// Bytes that the forward pass of a micro-batch keeps, and the largest gradient of the backward
-    /// pass.
+    /// Bytes that the forward pass of a micro-batch keeps, and the backward pass's largest
+    /// gradient.
     pub activation_bytes: u64,
     /// Rows per training step: positions times frames times windows.
     ///

@@ -125,12 +125,11 @@ impl Tokenizer {
         Ok(Self { description, coder })
     }
 
-    /// Encodes windows of frames `[batch, time, height, width, 3]` as tokens `[batch, time,
-    /// space]`.
+    /// Encodes windows of frames as tokens `[batch, time, space]`.
     ///
-    /// `time` is [`Tokenizer::frames`] and `space` is rows times columns of the
-    /// [`Tokenizer::grid`]. Fails if the bytes are not whole windows of this tokenizer's frame
-    /// size.
+    /// The frames are `[batch, time, height, width, 3]`. `time` is [`Tokenizer::frames`], and
+    /// `space` is rows times columns of the [`Tokenizer::grid`]. Fails if the bytes are not whole
+    /// windows of this tokenizer's frame size.
     pub fn encode(&self, frames: &[u8]) -> Result<Vec<u16>, ModelError> {
         let b = self.description.size.windows(frames, self.frames())?;
         self.coder.encode(frames, b)

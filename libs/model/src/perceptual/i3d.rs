@@ -78,11 +78,10 @@ impl I3d {
         &self.altered
     }
 
-    /// Features `[batch, 400]` of clips `[batch, t, height, width, 3]`, where `size` is (height,
-    /// width).
+    /// Features `[batch, 400]` of clips `[batch, t, height, width, 3]`.
     ///
-    /// Fails if the bytes are not whole clips, or if the clips have fewer than
-    /// [`I3d::FEWEST_FRAMES`] frames.
+    /// `size` is (height, width). Fails if the bytes are not whole clips, or if the clips have
+    /// fewer than [`I3d::FEWEST_FRAMES`] frames.
     pub fn features(
         &self,
         frames: &[u8],

@@ -25,8 +25,9 @@ use crate::host;
 use net::{LpipsNet, prepare};
 use weights::LpipsWeights;
 
-/// Frames that the network computes at once. At 224 × 224, the largest layers take 1.5 MB per
-/// frame.
+/// Frames that the network computes at once.
+///
+/// At 224 × 224, the largest layers take 1.5 MB per frame.
 const BATCH: usize = 32;
 
 /// The network on some backend.

@@ -1,8 +1,7 @@
-//! What PyTorch computes from the same weights and inputs: fixtures of
-//! `tests/reference/fixtures.py`.
+//! PyTorch's results for the same weights and inputs: the fixtures of `fixtures.py`.
 //!
-//! Two tensors agree if their largest absolute difference is at most 1e-4 of the largest absolute
-//! value.
+//! `tests/reference/fixtures.py` writes them. Two tensors agree if their largest absolute
+//! difference is at most 1e-4 of the largest absolute value.
 
 use std::collections::BTreeMap;
 

@@ -198,7 +198,7 @@ fn training_starts_at_copying_the_last_frame() {
         let batch = <LamTask as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
         let values = measure(&task, &model, batch);
         assert!(values["gain_over_copy_db"].abs() < 1e-4, "{values:?}");
-        assert!(values["loss"] > 0.01, "noise does not stand still: {values:?}");
+        assert!(values["loss"] > 0.01, "noise changes in every frame: {values:?}");
     }
 }
 
@@ -320,7 +320,7 @@ fn the_running_mean_is_that_of_the_vectors() {
     assert_ne!(
         codes(&model, false),
         codes(&model, true),
-        "the vectors' mean is not 0, where the running mean begins"
+        "the running mean starts at 0, which is not the vectors' mean"
     );
     let aux =
         <LamTask as Task<Ad>>::loss(&task, &model, frames.clone(), &mut rng(0), &FlexDevice).aux;
@@ -376,15 +376,15 @@ fn options_that_cannot_work_are_refused() {
     assert!(forgetful.check().is_err(), "history needs temporal attention");
     let mut peeking = works();
     peeking.decoder.temporal = true;
-    assert!(peeking.check().is_err(), "the last frames alone need none");
+    assert!(peeking.check().is_err(), "a decoder of the last frames needs no temporal attention");
     let mut short = works();
     short.frames = 2;
-    assert!(short.check().is_err(), "two frames to see and none to predict");
+    assert!(short.check().is_err(), "the decoder sees two frames, so none is left to predict");
     let mut shifted = works();
     shifted.encoder.temporal = true;
     assert!(
         shifted.check().is_err(),
-        "its pairs would stand elsewhere in training than when labelling"
+        "training and labelling would give its pairs different positions in time"
     );
     let mut still = convolution();
     (still.sees, still.encoder.temporal, still.frames) = (LamSees::Frames, true, 3);

@@ -216,7 +216,7 @@ fn what_does_not_fit_is_refused() {
         tokenizer.decode(&vec![0; (T + 1) * size.positions()], T + 1).is_err(),
         "a window too long"
     );
-    assert!(tokenizer.decode(&[0; 3], 1).is_err(), "a part of a frame");
+    assert!(tokenizer.decode(&[0; 3], 1).is_err(), "an incomplete frame");
     assert!(tokenizer.draw_codes(&[64]).is_err(), "a token beyond the codebook");
 }
 

@@ -1,8 +1,8 @@
 //! Inflated Inception v1 [Carreira & Zisserman 2017], the network of I3D.
 //!
-//! It is the graph of `i3d-kinetics-400/1`, which published FVD comes from: TensorFlow's "same"
-//! padding (an odd zero goes behind), batch normalisation with moving averages, and 400 logits
-//! before the softmax, averaged over time.
+//! It is the graph of `i3d-kinetics-400/1`, which published FVD comes from. Its padding is
+//! TensorFlow's "same": if the number of zeros is odd, one more goes behind than before. Batch
+//! normalisation uses moving averages. The 400 logits, before the softmax, are averaged over time.
 //!
 //! The network is for inference only, so batch normalisation is folded into the convolutions. Burn
 //! has no asymmetric padding and no three-dimensional pooling. So tensors are padded first where

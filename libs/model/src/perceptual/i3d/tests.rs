@@ -1,4 +1,4 @@
-//! Compares I3D with `tests/reference/i3d.py`, a separate implementation, and reads common files.
+//! Compares I3D with `tests/reference/i3d.py`, a separate implementation.
 
 use std::collections::BTreeMap;
 

@@ -91,8 +91,9 @@ impl I3dWeights {
         &self.tensors[name].data
     }
 
-    /// The kernel `[out, in, t, h, w]` and the bias `[out]` of a unit, with batch normalisation
-    /// folded in.
+    /// The kernel `[out, in, t, h, w]` and the bias `[out]` of a unit.
+    ///
+    /// Its batch normalisation is folded into both.
     pub(super) fn folded(&self, name: &str, epsilon: f64) -> (Vec<f32>, Vec<f32>, [usize; 5]) {
         let kernel = &self.tensors[&format!("{name}.conv3d.weight")];
         let shape: [usize; 5] =

@@ -1,5 +1,4 @@
-//! Compares LPIPS with `tests/reference/lpips.py`, a separate implementation, and reads common
-//! files.
+//! Compares LPIPS with `tests/reference/lpips.py`, a separate implementation.
 
 use std::collections::BTreeMap;
 

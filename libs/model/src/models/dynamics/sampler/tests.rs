@@ -157,7 +157,7 @@ fn draws_follow_the_softmax_at_every_temperature() {
             let expected = logits[usize::from(token)] / temperature - total.ln();
             assert!(
                 (log_probability - expected).abs() < 1e-4,
-                "sureness {log_probability} is not {expected}"
+                "confidence {log_probability} is not {expected}"
             );
         }
         let total: f64 = logits.iter().map(|x| f64::from(x / temperature).exp()).sum();
@@ -343,5 +343,5 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     assert_eq!(steps(each, 25), [12, 5, 4, 3, 2, 1], "the sure ones and one more, then one by one");
     assert_eq!(steps(2.0 * each, 25), [12, 4, 2]);
     assert_eq!(steps(1e-6, 25), [12, 6, 5, 4, 3, 2, 1], "at least one a step");
-    assert_eq!(steps(each, 3), [12, 5, 4], "the last step sets what is left");
+    assert_eq!(steps(each, 3), [12, 5, 4], "the last step sets all that are left");
 }

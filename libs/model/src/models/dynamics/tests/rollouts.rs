@@ -175,7 +175,7 @@ fn what_does_not_fit_is_refused() {
     assert!(roll(&[0; 12], &[0; 1], 1).is_err(), "a prompt longer than the rollout");
     assert!(roll(&[0; 4], &[3; 4], 1).is_err(), "an action beyond the last");
     assert!(roll(&[32; 4], &[0; 4], 1).is_err(), "the mask token as a prompt");
-    assert!(roll(&[0; 5], &[0; 4], 1).is_err(), "part of a frame");
+    assert!(roll(&[0; 5], &[0; 4], 1).is_err(), "an incomplete frame");
     assert!(roll(&[], &[0; 4], 1).is_err(), "no prompt");
     assert!(roll(&[0; 4], &[0; 4], 0).is_err(), "no rollouts");
 
@@ -188,7 +188,7 @@ fn what_does_not_fit_is_refused() {
     assert!(long.check(V.codes, V.actions).is_err(), "an action too many");
     let mut short = data;
     short.tokens.pop();
-    assert!(short.check(V.codes, V.actions).is_err(), "part of a window");
+    assert!(short.check(V.codes, V.actions).is_err(), "an incomplete window");
 }
 
 /// Catches: weights that a checkpoint leaves out; a model rebuilt in another mode than it was
@@ -223,8 +223,9 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
 /// A predictor without a cache: every step computes all frames so far.
 struct Uncached(Loaded<Flex, DynamicsDescription>);
 
-/// The frames so far: tokens `[batch][time*space]`, and the actions that lead to them
-/// `[batch][time]`.
+/// The frames so far, and the actions that lead to them.
+///
+/// The tokens are `[batch][time*space]`, the actions `[batch][time]`.
 type Frames = (Vec<Vec<u16>>, Vec<Vec<Option<u8>>>);
 
 impl Predictor for Uncached {
