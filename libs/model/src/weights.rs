@@ -6,21 +6,22 @@
 //! Guarantee: a model reads a file completely or not at all. The file must have every tensor of the
 //! model, by name, shape and type, and no other tensor.
 
-use std::collections::BTreeMap;
+mod tensors;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::store::{
     BurnToPyTorchAdapter, ModuleSnapshot, ModuleStore as _, PyTorchToBurnAdapter, SafetensorsStore,
-    TensorSnapshot,
 };
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Tensor};
 use camino::Utf8Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+pub use tensors::{draw, not_finite};
+use tensors::{faults, some_of};
 
 use crate::error::ModelError;
 use crate::format::MODEL_FORMAT;
@@ -58,12 +59,12 @@ pub fn write<B: Backend, M: Module<B>>(
     model: &M,
     description: &impl Serialize,
 ) -> Result<(), ModelError> {
-    let card = Metadata { format: MODEL_FORMAT, description };
-    let card = serde_json::to_string(&card).expect("a description is plain data");
+    let metadata = Metadata { format: MODEL_FORMAT, description };
+    let json = serde_json::to_string(&metadata).expect("a description is plain data");
     // Burn writes its own metadata in a random order. With a single entry there is no order.
     let mut store = SafetensorsStore::from_file(path.as_std_path())
         .clear_metadata()
-        .metadata(KEY, card)
+        .metadata(KEY, json)
         .with_to_adapter(BurnToPyTorchAdapter);
     model.save_into(&mut store).map_err(|error| ModelError::checkpoint(path, error))
 }
@@ -74,9 +75,7 @@ pub fn read<B: Backend, M: Module<B>>(path: &Utf8Path, model: &mut M) -> Result<
     let mut store =
         SafetensorsStore::from_file(path.as_std_path()).with_from_adapter(PyTorchToBurnAdapter);
     let found = store.get_all_snapshots().map_err(|error| wrong(error.to_string()))?;
-    let mut expected = Shapes::default();
-    model.visit(&mut expected);
-    let faults = faults(&expected.found, found);
+    let faults = faults(model, found);
     if !faults.is_empty() {
         return Err(wrong(format!("the weights do not fit the model: {}", faults.join("; "))));
     }
@@ -93,7 +92,7 @@ pub fn import<B: Backend, M: Module<B>, C: Serialize + DeserializeOwned>(
     ours: &C,
 ) -> Result<(), ModelError> {
     let wrong = |what: String| Err(ModelError::checkpoint(path, what));
-    if let Some(theirs) = card(path)? {
+    if let Some(theirs) = metadata(path)? {
         let ours = serde_json::to_value(ours).expect("a description is plain data");
         if theirs["format"] != MODEL_FORMAT || theirs["model"] != ours["model"] {
             return wrong(format!(
@@ -124,28 +123,22 @@ pub fn import<B: Backend, M: Module<B>, C: Serialize + DeserializeOwned>(
     Ok(())
 }
 
-/// The names of the parameters that have a value that is not finite.
-pub fn not_finite<B: Backend, M: Module<B>>(model: &M) -> Vec<String> {
-    let mut odd = NotFinite::default();
-    model.visit(&mut odd);
-    odd.found
-}
-
 /// The description of the model that a file stores, if it stores one.
 pub fn description<C: DeserializeOwned>(path: &Utf8Path) -> Result<Option<C>, ModelError> {
-    let Some(card) = card(path)? else { return Ok(None) };
-    let card: Metadata<C> =
-        serde_json::from_value(card).map_err(|error| ModelError::checkpoint(path, error))?;
-    Ok(Some(card.description))
+    let Some(metadata) = metadata(path)? else { return Ok(None) };
+    let metadata: Metadata<C> =
+        serde_json::from_value(metadata).map_err(|error| ModelError::checkpoint(path, error))?;
+    Ok(Some(metadata.description))
 }
 
-fn card(path: &Utf8Path) -> Result<Option<Value>, ModelError> {
+/// The JSON that a file's metadata has under [`KEY`].
+fn metadata(path: &Utf8Path) -> Result<Option<Value>, ModelError> {
     let header = header(path).map_err(ModelError::io(path))?;
-    let Some(card) = header.get("__metadata__").and_then(|metadata| metadata.get(KEY)?.as_str())
+    let Some(json) = header.get("__metadata__").and_then(|metadata| metadata.get(KEY)?.as_str())
     else {
         return Ok(None);
     };
-    serde_json::from_str(card).map(Some).map_err(|error| ModelError::checkpoint(path, error))
+    serde_json::from_str(json).map(Some).map_err(|error| ModelError::checkpoint(path, error))
 }
 
 /// Reads the JSON header of a safetensors file, which follows the header's length.
@@ -171,112 +164,6 @@ fn compare(path: &str, theirs: &Value, ours: &Value, differences: &mut Vec<Strin
         }
         _ if theirs == ours => (),
         _ => differences.push(format!("{path} is {theirs} in the file and {ours} in the config")),
-    }
-}
-
-/// Initialises all weights that are not initialised yet.
-///
-/// Burn initialises a weight when it is first read. Without this, each copy of a model would get
-/// its own random weights.
-pub fn draw<B: Backend>(model: &impl Module<B>) {
-    struct Read;
-    impl<B: Backend> ModuleVisitor<B> for Read {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            param.val();
-        }
-    }
-    model.visit(&mut Read);
-}
-
-/// Collects the shape that each tensor of a model has in a file. It initialises no weight.
-#[derive(Default)]
-struct Shapes {
-    path: Vec<String>,
-    containers: Vec<String>,
-    found: BTreeMap<String, Vec<usize>>,
-}
-
-impl<B: Backend> ModuleVisitor<B> for Shapes {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.push(name.to_owned());
-        self.containers.push(container.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-        self.containers.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        let mut shape = param.lazy_shape().to_vec();
-        // The adapters transpose the weight of a linear layer.
-        if D == 2 && self.containers.last().is_some_and(|container| container == "Struct:Linear") {
-            shape.reverse();
-        }
-        self.found.insert(self.path.join("."), shape);
-    }
-}
-
-/// The differences between a model's tensors and a file's tensors.
-fn faults(
-    expected: &BTreeMap<String, Vec<usize>>,
-    found: &BTreeMap<String, TensorSnapshot>,
-) -> Vec<String> {
-    let missing: Vec<_> = expected.keys().filter(|name| !found.contains_key(*name)).collect();
-    let extra: Vec<_> = found.keys().filter(|name| !expected.contains_key(*name)).collect();
-    let mut faults = Vec::new();
-    for (what, names) in [("the file lacks", missing), ("the model does not have", extra)] {
-        if !names.is_empty() {
-            faults.push(format!("{what} {}", some_of(&names)));
-        }
-    }
-    for (name, shape) in expected {
-        let Some(there) = found.get(name) else { continue };
-        if there.shape.as_slice() != shape || there.dtype != DType::F32 {
-            faults.push(format!(
-                "{name} is {:?} {:?} and must be F32 {shape:?}",
-                there.dtype,
-                there.shape.as_slice()
-            ));
-        }
-    }
-    if faults.len() > 6 {
-        let more = faults.len() - 5;
-        faults.truncate(5);
-        faults.push(format!("and {more} more faults"));
-    }
-    faults
-}
-
-/// The first five names, and the number of the others.
-fn some_of(names: &[impl AsRef<str>]) -> String {
-    let shown: Vec<&str> = names.iter().take(5).map(AsRef::as_ref).collect();
-    match names.len().saturating_sub(shown.len()) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// Collects the names of parameters that have a value that is not finite.
-#[derive(Default)]
-struct NotFinite {
-    path: Vec<String>,
-    found: Vec<String>,
-}
-
-impl<B: Backend> ModuleVisitor<B> for NotFinite {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        if !param.val().into_data().iter::<f32>().all(f32::is_finite) {
-            self.found.push(self.path.join("."));
-        }
     }
 }
 

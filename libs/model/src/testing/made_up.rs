@@ -46,11 +46,8 @@ pub fn write_safetensors(path: &Utf8Path, tensors: &BTreeMap<String, TensorValue
         bytes.extend(values.data.iter().flat_map(|value| value.to_le_bytes()));
         let separator = if header.is_empty() { '{' } else { ',' };
         let (shape, end) = (&values.shape, bytes.len());
-        write!(
-            header,
-            r#"{separator}"{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#
-        )
-        .unwrap();
+        write!(header, r#"{separator}"{name}":{{"dtype":"F32","shape":{shape:?},"#).unwrap();
+        write!(header, r#""data_offsets":[{start},{end}]}}"#).unwrap();
     }
     header.push('}');
     std::fs::write(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData};
 use camino::Utf8PathBuf;
 use serde_json::json;
 

@@ -219,9 +219,9 @@ fn clips_that_do_not_fit_are_refused() {
 #[ignore = "needs the genuine weights, in GENIE_I3D"]
 fn known_value_with_genuine_weights() {
     // `GENIE_I3D=weights.pt cargo test --release --lib known_value -- --ignored` runs this test.
-    // The paper's TensorFlow code gives an FVD of 151.39 between eight black and eight white clips of
-    // 30 frames of 64 × 64. All clips of a side are equal, so this is the squared distance of their
-    // features.
+    // The paper's TensorFlow code gives an FVD of 151.39 between eight black and eight white clips
+    // of 30 frames of 64 × 64. All clips of a side are equal, so this is the squared distance of
+    // their features.
     let path = std::env::var("GENIE_I3D").expect("GENIE_I3D names a file of weights");
     let i3d = I3d::load(Utf8Path::new(&path), I3dPreset::Default, &Device::Cpu).unwrap();
     assert_eq!(i3d.altered(), [""; 0]);
