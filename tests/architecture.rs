@@ -52,7 +52,8 @@ fn crates_use_only_what_the_page_allows() {
     let members: BTreeSet<&String> = workspace.crates().collect();
     assert_eq!(listed, members, "ARCHITECTURE.md's table and the workspace's members");
     for (folder, may) in &allowed {
-        let uses = workspace.uses(folder).into_iter();
+        // Every crate depends on `libs/features`, which contains no code.
+        let uses = workspace.uses(folder).into_iter().filter(|used| *used != "libs/features");
         let forbidden: Vec<_> = uses.filter(|used| !may.contains(*used)).collect();
         assert!(forbidden.is_empty(), "{folder} uses {forbidden:?}; the page allows {may:?}");
         // The page cannot allow this.
@@ -128,6 +129,21 @@ fn one_file_may_be_unsafe() {
         assert!(lints, "{folder}/Cargo.toml lacks the workspace's lints");
     }
     assert!(workspace.read_file("Cargo.toml".into()).contains("unsafe_code = \"deny\""));
+}
+
+/// Catches: `cargo test -p genie-ingest` that compiles hundreds of dependencies a second time, because
+/// one crate alone selects fewer features of them than the workspace does.
+#[test]
+fn one_crate_selects_the_features_of_the_workspace() {
+    let workspace = Workspace::read();
+    let whole = workspace.features(&["--workspace"]);
+    assert!(whole.len() > 300, "only {} dependencies found", whole.len());
+    for folder in workspace.crates() {
+        let alone = workspace.features(&["--package", workspace.package(folder)]);
+        let other: Vec<_> = alone.difference(&whole).collect();
+        let advice = "add what the workspace selects to libs/features/Cargo.toml";
+        assert!(other.is_empty(), "{folder} alone selects other features ({advice}): {other:#?}");
+    }
 }
 
 /// Catches: logic in a `main.rs`, where no test and no other program can reach it.

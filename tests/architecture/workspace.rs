@@ -55,6 +55,23 @@ impl Workspace {
         self.crates.keys()
     }
 
+    /// The package name of the crate in a folder.
+    pub fn package(&self, folder: &str) -> &str {
+        self.name(&self.crates[folder])
+    }
+
+    /// Every dependency of the selected crates, each with the features that Cargo selects for it.
+    pub fn features(&self, selection: &[&str]) -> BTreeSet<String> {
+        let manifest = self.root.join("Cargo.toml");
+        let mut words = vec!["tree", "--locked", "--prefix=none", "--format={p} with {f}"];
+        words.extend(["--edges=normal,build,dev", "--manifest-path", manifest.as_str()]);
+        words.extend(selection);
+        let tree = cargo(&words);
+        // `(*)` marks a dependency whose own dependencies were listed before.
+        let lines = tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned());
+        lines.filter(|line| !line.contains(self.root.as_str())).collect()
+    }
+
     fn name(&self, id: &str) -> &str {
         text(&self.packages[id]["name"])
     }
