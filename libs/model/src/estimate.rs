@@ -6,11 +6,9 @@
 //! appendix B]. Memory is what has to be held at once: 32-bit weights, gradients and moments, and what each operation keeps for
 //! its backward pass; buffers that an allocator keeps aside come on top.
 
-mod models;
 mod tally;
 
-pub use models::{estimate_dynamics, estimate_lam, estimate_tokenizer};
-use tally::Tally;
+pub use tally::CostTally;
 
 use crate::train::{OptimizerKind, TrainConfig};
 
@@ -36,7 +34,7 @@ pub struct Estimate {
 
 impl Estimate {
     /// `tally` is of one part of a step ([`TrainConfig::part`]), and so are its `rows`.
-    fn of(tally: &Tally, train: &TrainConfig, rows: usize) -> Self {
+    pub(crate) fn of(tally: &CostTally, train: &TrainConfig, rows: usize) -> Self {
         let moments = match train.optimizer {
             OptimizerKind::AdamW => 2 * tally.parameters,
             // One for what Muon moves, two for the rest.
@@ -67,6 +65,3 @@ impl Estimate {
         self.flops() / (peak * mfu)
     }
 }
-
-#[cfg(test)]
-mod tests;

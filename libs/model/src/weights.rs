@@ -19,7 +19,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{MODEL_FORMAT, ModelError};
+use crate::error::ModelError;
+use crate::format::MODEL_FORMAT;
 
 /// Where in the file's metadata the description is.
 const KEY: &str = "genie";
@@ -37,7 +38,7 @@ const OF_TRAINING: [&str; 8] = [
 ];
 
 #[derive(Serialize, Deserialize)]
-struct Card<C> {
+struct Metadata<C> {
     /// [`MODEL_FORMAT`]: what the weights mean.
     format: u32,
     #[serde(flatten)]
@@ -50,7 +51,7 @@ pub fn write<B: Backend, M: Module<B>>(
     model: &M,
     description: &impl Serialize,
 ) -> Result<(), ModelError> {
-    let card = Card { format: MODEL_FORMAT, description };
+    let card = Metadata { format: MODEL_FORMAT, description };
     let card = serde_json::to_string(&card).expect("a description is plain data");
     // Burn's own metadata come in a random order; one entry has none.
     let mut store = SafetensorsStore::from_file(path.as_std_path())
@@ -122,7 +123,7 @@ pub fn not_finite<B: Backend, M: Module<B>>(model: &M) -> Vec<String> {
 /// What the file says of its model.
 pub fn description<C: DeserializeOwned>(path: &Utf8Path) -> Result<Option<C>, ModelError> {
     let Some(card) = card(path)? else { return Ok(None) };
-    let card: Card<C> =
+    let card: Metadata<C> =
         serde_json::from_value(card).map_err(|error| ModelError::checkpoint(path, error))?;
     Ok(Some(card.description))
 }

@@ -7,11 +7,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder,
-    LamEncoder, LamPool, LamReader, LamTarget, ModelError, OptimizerKind, Precision,
-    QuantizerConfig, QuantizerKind, SamplerConfig, SourceError, StackConfig, StepReport,
-    TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video, Watch,
-    train_dynamics, train_lam, train_tokenizer,
+    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamHistory, LamPool,
+    LamReads, LamSees, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig,
+    QuantizerKind, SamplerConfig, SourceError, StackConfig, StepReport, TokenWindows, Tokenizer,
+    TokenizerConfig, TrainConfig, UnmaskOrder, Video, Watch, train_dynamics, train_lam,
+    train_tokenizer,
 };
 
 const SIDE: usize = 16;
@@ -220,9 +220,9 @@ fn tokenizers() {
 fn latent_actions() {
     let paper = LamConfig {
         frames: FRAMES,
-        sees: LamEncoder::Frames,
+        sees: LamSees::Frames,
         pool: LamPool::Mean,
-        history: LamDecoder::History,
+        history: LamHistory::History,
         target: LamTarget::Frame,
         changed_pixel_weight: 1.0,
         encoder: STACK,
@@ -236,7 +236,7 @@ fn latent_actions() {
         ..LamConfig::default()
     };
     let demo = LamConfig {
-        reads: LamReader::Convolution,
+        reads: LamReads::Convolution,
         frames: 3,
         decoder: StackConfig { temporal: false, ..STACK },
         ..LamConfig::default()

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
 use genie_model::{
-    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamReader, LamTarget,
+    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamReads, LamSees, LamTarget,
     QuantizerConfig, QuantizerKind, RGB, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
@@ -130,8 +130,12 @@ fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Val
 impl Task {
     /// A tokenizer's.
     pub fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Self {
-        let mut task =
-            training("tokenizer", &config.train, config.windows_a_part(), &tokenizer(config, size));
+        let mut task = training(
+            "tokenizer",
+            &config.train,
+            config.windows_per_micro_batch(),
+            &tokenizer(config, size),
+        );
         task["span"] = json!(config.span());
         Self(task)
     }
@@ -146,11 +150,11 @@ impl Task {
         let mut model = model(&json!(config), &config.quantizer, size);
         model["pool"] = json!(config.pool);
         model["given"] = json!(config.given());
-        model["pairs"] = json!(config.sees == LamEncoder::Pairs);
+        model["pairs"] = json!(config.sees == LamSees::Pairs);
         model["change"] = json!(config.target == LamTarget::Change);
         let mut task = training("lam", &config.train, config.train.part(), &model);
         task["convolutions"] =
-            json!((config.reads == LamReader::Convolution).then_some(&config.convolutions));
+            json!((config.reads == LamReads::Convolution).then_some(&config.convolutions));
         Self(task)
     }
 

@@ -7,7 +7,7 @@ use crate::layers::{
 
 /// Sums over a forward pass.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct CostTally {
     /// Values in parameters.
     pub parameters: u64,
     /// Of those, in matrices of the transformers' blocks: what Muon moves.
@@ -20,7 +20,7 @@ pub struct Tally {
     pub widest: u64,
 }
 
-impl Tally {
+impl CostTally {
     fn keep(&mut self, rows: usize, width: usize) {
         let values = rows as u64 * width as u64;
         self.kept += values;

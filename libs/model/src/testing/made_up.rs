@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 
-use crate::state_dict::Values;
+use crate::perceptual::TensorValues;
 
 /// A file that a script in `tests/reference` wrote.
 pub fn reference(name: &str) -> Utf8PathBuf {
@@ -37,7 +37,7 @@ pub fn made_up_bytes(name: &str, bytes: usize) -> Vec<u8> {
 }
 
 /// A file of safetensors, as short as can be.
-pub fn write_safetensors(path: &Utf8Path, tensors: &BTreeMap<String, Values>) {
+pub fn write_safetensors(path: &Utf8Path, tensors: &BTreeMap<String, TensorValues>) {
     let (mut header, mut bytes) = (String::new(), Vec::new());
     for (name, values) in tensors {
         let start = bytes.len();

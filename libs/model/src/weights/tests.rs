@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::testing::{Clips, Quiet, Runs};
 use crate::{
-    Device, DynamicsConfig, LamConfig, LamDecoder, LamEncoder, LamReader, Outcome, QuantizerConfig,
+    Device, DynamicsConfig, LamConfig, LamHistory, LamReads, LamSees, Outcome, QuantizerConfig,
     StackConfig, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, newest_weights,
     train_dynamics, train_lam, train_tokenizer,
 };
@@ -249,16 +249,16 @@ fn the_page_knows_every_tensor() {
     let lam = LamConfig {
         encoder: full.clone(),
         decoder: full.clone(),
-        sees: LamEncoder::Frames,
-        history: LamDecoder::History,
+        sees: LamSees::Frames,
+        history: LamHistory::History,
         quantizer,
         train: config().train,
         ..Default::default()
     };
     train_lam(&lam, &video(), &runs.run("lam"), &Device::Cpu, &mut Quiet::default()).unwrap();
     let convolution = LamConfig {
-        sees: LamEncoder::Pairs,
-        reads: LamReader::Convolution,
+        sees: LamSees::Pairs,
+        reads: LamReads::Convolution,
         encoder: stack(false),
         ..lam.clone()
     };
