@@ -129,7 +129,7 @@ pub fn description<C: DeserializeOwned>(path: &Utf8Path) -> Result<Option<C>, Mo
 }
 
 fn card(path: &Utf8Path) -> Result<Option<Value>, ModelError> {
-    let header = header(path).map_err(ModelError::io(path))?;
+    let header = header(path).map_err(ModelError::io("read the header of", path))?;
     let Some(card) = header.get("__metadata__").and_then(|metadata| metadata.get(KEY)?.as_str())
     else {
         return Ok(None);

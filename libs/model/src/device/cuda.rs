@@ -99,13 +99,11 @@ fn count(name: &str) -> Result<usize, ModelError> {
         Ok(Err(error)) => {
             wrong(format!("the NVIDIA driver reports {error}; does `nvidia-smi` work?"))
         }
-        Err(_) => {
-            wrong(
-                "the NVIDIA driver's library (libcuda.so.1) cannot be loaded; a container needs \
+        Err(_) => wrong(
+            "the NVIDIA driver's library (libcuda.so.1) cannot be loaded; a container needs \
                  it, too"
-                    .into(),
-            )
-        }
+                .into(),
+        ),
     }
 }
 

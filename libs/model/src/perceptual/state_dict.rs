@@ -28,7 +28,7 @@ pub(crate) fn read(path: &Utf8Path) -> Result<BTreeMap<String, TensorValues>, Mo
         let tensors = store.get_all_snapshots().map_err(|error| wrong(&error))?;
         return floats(tensors).map_err(|error| wrong(&error));
     }
-    if is_torchscript(path).map_err(ModelError::io(path))? {
+    if is_torchscript(path).map_err(ModelError::io("read", path))? {
         return Err(wrong(&format!(
             "is a TorchScript program, and only its weights are needed: `python -c \"import torch; \
              torch.save(torch.jit.load('{path}', map_location='cpu').state_dict(), 'state_dict.pt')\"` writes them to a file that can be given here"
