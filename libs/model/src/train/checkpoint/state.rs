@@ -22,8 +22,8 @@ pub struct State {
     pub step: usize,
     /// First logged loss of the run, which the divergence limit comes from.
     ///
-    /// Checkpoints of version 0.1.0 and before may lack it. A run that resumes from one takes its
-    /// next logged loss in place of it.
+    /// Checkpoints of older programs lack it. A run that resumes from one of them takes its next
+    /// logged loss instead.
     #[serde(default)]
     pub first_loss: Option<f32>,
     /// Burn's identifier of each parameter, in visiting order: the key of the optimizer's moments.
