@@ -32,12 +32,12 @@
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     clippy::cast_lossless,
-    reason = "counts of pixels, tokens and codes are below 2^31; Burn has i64 indices and f32 values"
+    reason = "pixels, tokens and codes are fewer than 2^31; Burn's indices are i64, its values f32"
 )]
 #![allow(
     clippy::many_single_char_names,
     clippy::similar_names,
-    reason = "b, t, s, d, k and dq, dk, dv are the paper's and the field's names"
+    reason = "b, t, s, d, k and dq, dk, dv are usual names in papers"
 )]
 #![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
 

@@ -1,4 +1,4 @@
-//! The three models of the paper: the video tokenizer, the latent action model (LAM) and the dynamics model.
+//! The paper's three models: the video tokenizer, the LAM and the dynamics model.
 //!
 //! Each model has the same files:
 //!

@@ -145,7 +145,7 @@ impl FrameSize {
         let ((high, wide), c) = (self.padded(), self.channels);
         let values = host::floats(frames)?;
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(ModelError::NotFinite("what the tokenizer draws"));
+            return Err(ModelError::NotFinite("the output of the tokenizer"));
         }
         let mut bytes = Vec::with_capacity(values.len());
         for frame in values.chunks_exact(high * wide * c) {
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: padding that shifts pixels or is not cropped again.
+    /// Catches: padding that shifts pixels or is not cropped.
     #[test]
     fn odd_sizes_come_back_unchanged() {
         for channels in [RGB, 4] {
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// Catches: a diverged tokenizer whose pictures are black, and whose reports are numbers.
+    /// Catches: a diverged tokenizer that returns black frames, so that a report measures them.
     #[test]
     fn what_is_no_number_is_no_picture() {
         let size = FrameSize { height: 2, width: 2, patch: 2, channels: RGB };

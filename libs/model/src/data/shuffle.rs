@@ -1,30 +1,34 @@
-//! The order in which training visits its windows: each of them once an epoch, every epoch in another order, without end.
+//! The order in which training sees its windows: each window once per epoch, epoch after epoch.
 //!
-//! No list is kept or saved: which window stands at a place is computed from the seed and the place, by a permutation of each epoch's own. So a run that
-//! goes on needs to know nothing but its step, and a billion windows take no more memory than one. The permutation is a Feistel network [Luby and
-//! Rackoff 1988] on the pairs of numbers below √n, walked on where it leaves 0..n [Black and Rogaway 2002].
+//! Every epoch has another order. The program keeps and saves no list: it computes the window from
+//! the seed and the position in the order. A resumed run therefore needs only its step, and a
+//! billion windows need no more memory than one. The order of an epoch is a permutation by a
+//! Feistel network [Luby and Rackoff 1988] on the pairs of numbers below √n. A result outside 0..n
+//! goes through the network again [Black and Rogaway 2002].
 
-/// Rounds of the network: four mix well, and these cost nothing beside reading a window.
+/// Rounds of the network. Four mix well; eight still cost little compared with reading a window.
 const ROUNDS: u64 = 8;
 
-/// An endless sequence of items: epoch after epoch, and in each every item once.
+/// An endless sequence of items, epoch after epoch. Each epoch has every item once.
 #[derive(Clone, Copy, Debug)]
 pub struct Shuffle {
     items: u64,
-    /// The smallest number whose square is not below `items`.
+    /// The smallest number whose square is at least `items`.
     side: u64,
     seed: u64,
 }
 
 impl Shuffle {
-    /// Of at least one item, in the seed's order.
+    /// A sequence of at least one item.
     pub fn new(items: usize, seed: u64) -> Self {
         let items = items as u64;
         let root = items.isqrt();
         Self { items, side: root + u64::from(root * root < items), seed }
     }
 
-    /// The sequence's `count` items of part `part`, where it is cut into parts that long. A part runs on from one epoch into the next.
+    /// The items of the batch `index`, if the sequence is cut into batches of `count` items.
+    ///
+    /// A batch can cross from one epoch into the next.
     pub fn batch(self, index: usize, count: usize) -> impl Iterator<Item = usize> {
         let first = index as u64 * count as u64;
         (first..first + count as u64).map(move |place| self.at(place))
@@ -33,14 +37,15 @@ impl Shuffle {
     fn at(self, place: u64) -> usize {
         let epoch = mix(mix(self.seed).wrapping_add(place / self.items));
         let mut item = self.permuted(place % self.items, epoch);
-        // What lies beyond belongs to no place's item: going on from there comes back, and no two come back to the same.
+        // Cycle walking: the permutation of 0..side², repeated, always returns below `items`. Two
+        // different items never reach the same item.
         while item >= self.items {
             item = self.permuted(item, epoch);
         }
         item as usize
     }
 
-    /// A permutation of the numbers below `side`²: each round can be undone, whatever is added.
+    /// A permutation of the numbers below `side`². Each round can be inverted, whatever it adds.
     fn permuted(self, item: u64, key: u64) -> u64 {
         let (mut left, mut right) = (item / self.side, item % self.side);
         for round in 0..ROUNDS {
@@ -51,7 +56,9 @@ impl Shuffle {
     }
 }
 
-/// A number in which every bit depends on every bit of `x` [`SplitMix64`, Steele et al. 2014].
+/// Mixes a number so that every bit of the result depends on every bit of `x`.
+///
+/// This is `SplitMix64` [Steele et al. 2014].
 fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -70,7 +77,8 @@ mod tests {
         Shuffle::new(items, seed).batch(epoch, items).collect()
     }
 
-    /// Catches: windows that an epoch leaves out or visits twice, at sizes beside a square or a power of two above all.
+    /// Catches: items that an epoch leaves out or sees twice, above all when the number of items is
+    /// next to a square or a power of two.
     #[test]
     fn an_epoch_has_every_item_once() {
         let near = |n: usize| [n - 1, n, n + 1];
@@ -85,22 +93,22 @@ mod tests {
         }
     }
 
-    /// Catches: a part at an epoch's end that is short, is filled up from its own epoch, or skips the beginning of the next; a batch size that
-    /// changes the order.
+    /// Catches: a batch at an epoch's end that is short, repeats items of its own epoch or skips
+    /// the start of the next one; an order that depends on the batch size.
     #[test]
-    fn parts_run_on_from_one_epoch_into_the_next() {
+    fn batches_cross_from_one_epoch_into_the_next() {
         let (items, seed) = (10, 3);
         let whole = [epoch(items, seed, 0), epoch(items, seed, 1), epoch(items, seed, 2)].concat();
         for count in [1, 3, 4, 7, 15, 30] {
             let order = Shuffle::new(items, seed);
-            let parts: Vec<usize> =
-                (0..30 / count).flat_map(|part| order.batch(part, count)).collect();
-            assert_eq!(parts, whole[..parts.len()], "parts of {count}");
+            let items: Vec<usize> =
+                (0..30 / count).flat_map(|index| order.batch(index, count)).collect();
+            assert_eq!(items, whole[..items.len()], "batches of {count}");
         }
     }
 
-    /// Catches: every epoch, or every seed, in the same order; items that keep their neighbours or stay near their places, so that a batch is
-    /// of one clip.
+    /// Catches: the same order in every epoch or for every seed; items that keep their neighbours
+    /// or stay near their places, so that a batch comes from one clip.
     #[test]
     fn orders_differ_and_neighbours_part() {
         let items = 10_000;
@@ -114,18 +122,21 @@ mod tests {
                 let alike = a.iter().zip(b).filter(|(a, b)| near(**a, **b)).count();
                 assert!(
                     (100..300).contains(&alike),
-                    "{alike} of {items} alike in two orders, and chance is 200"
+                    "{alike} of {items} are near each other in two orders; chance is 200"
                 );
             }
-            assert!((100..300).contains(&stay), "{stay} of {items} stay, and chance is 200");
+            assert!(
+                (100..300).contains(&stay),
+                "{stay} of {items} stay near their places; chance is 200"
+            );
             assert!(
                 (100..300).contains(&beside),
-                "{beside} of {items} neighbours stay together, and chance is 200"
+                "{beside} of {items} neighbours stay together; chance is 200"
             );
         }
     }
 
-    /// Catches: few items that always come in a few of their orders, so that some stand at an epoch's beginning all the time.
+    /// Catches: few items that come in only a few of their possible orders.
     #[test]
     fn over_many_epochs_every_item_is_everywhere() {
         for items in [2, 3, 4, 5, 9] {
@@ -145,7 +156,7 @@ mod tests {
         }
     }
 
-    /// Catches: an overflow, or a walk that does not end, at sizes that no test can go through.
+    /// Catches: an overflow or an endless loop with more items than a test can visit.
     #[test]
     fn large_sets_are_no_harder() {
         let items = 3_000_000_000;

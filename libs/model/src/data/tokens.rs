@@ -23,22 +23,24 @@ impl TokenWindows {
         self.actions.len() / (self.frames - 1).max(1)
     }
 
-    /// Whether there are none.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Fails if the lengths do not fit each other, or if a token or an action is out of range.
     pub(crate) fn check(&self, codes: usize, actions: usize) -> Result<(), ModelError> {
         let wrong = |what: String| Err(ModelError::Data(what));
         if self.frames < 2 || self.is_empty() {
             return wrong(
-                "there are no token windows to train on: run `genie-tokenize encode` and `genie-train label` first"
+                "there are no token windows to train on: run `genie-tokenize encode` and \
+                 `genie-train label` first"
                     .into(),
             );
         }
         if self.columns == 0 || !self.positions.is_multiple_of(self.columns) {
             return wrong(format!(
-                "{} tokens a frame are not rows of {}",
+                "{} tokens per frame are not whole rows of {}: encode the windows again",
                 self.positions, self.columns
             ));
         }
@@ -48,17 +50,20 @@ impl TokenWindows {
         {
             let (tokens, actions) = (self.tokens.len(), self.actions.len());
             return wrong(format!(
-                "{windows} windows do not have {tokens} tokens and {actions} actions"
+                "{tokens} tokens and {actions} actions are not {windows} whole windows: encode and \
+                 label the windows again"
             ));
         }
         if let Some(token) = self.tokens.iter().find(|token| usize::from(**token) >= codes) {
             return wrong(format!(
-                "token {token} is not below the tokenizer's {codes} codes: the token shards are of another tokenizer"
+                "token {token} is outside the codebook of {codes} codes: the token shards are of \
+                 another tokenizer"
             ));
         }
         if let Some(action) = self.actions.iter().find(|action| usize::from(**action) >= actions) {
             return wrong(format!(
-                "action {action} is not below {actions}: the labels are of another latent action model"
+                "action {action} is not one of the {actions} actions: the labels are of another \
+                 latent action model"
             ));
         }
         Ok(())

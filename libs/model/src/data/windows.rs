@@ -56,19 +56,19 @@ mod tests {
     use super::*;
     use crate::testing::Clips;
 
-    /// Catches: a window that runs over the end of a clip into the next, and windows (the first and the last of a clip
-    /// above all) that an epoch leaves out or sees twice, where parts run on over its end.
+    /// Catches: a window that crosses from one clip to the next; a window (such as a clip's first
+    /// or last) that an epoch leaves out or sees twice, at the end of an epoch too.
     #[test]
     fn an_epoch_sees_every_window_of_every_clip_once_and_none_crosses_a_clip() {
-        // Every frame is one pixel that says which clip and frame it is.
+        // Every frame is one pixel, which shows its clip and its number.
         let clip = |(clip, frames)| (0..frames).flat_map(|frame| [clip, frame, 0]).collect();
         let video =
             Clips { size: (1, 1), clips: [(0, 5), (1, 2), (2, 3), (3, 7)].map(clip).to_vec() };
         let windows = TrainingWindows::new(&video, 3, 1).unwrap();
-        // Nine windows in parts of four: four epochs are nine parts.
-        let parts: Vec<Vec<u8>> = (0..9).map(|part| windows.read(part, 4).unwrap()).collect();
+        // Nine windows in micro-batches of four: four epochs are nine micro-batches.
+        let batches: Vec<Vec<u8>> = (0..9).map(|index| windows.read(index, 4).unwrap()).collect();
         let mut counts = BTreeMap::new();
-        for window in parts.iter().flat_map(|part| part.chunks_exact(9)).take(9) {
+        for window in batches.iter().flat_map(|batch| batch.chunks_exact(9)).take(9) {
             let (clip, first) = (window[0], window[1]);
             assert_eq!(window, [clip, first, 0, clip, first + 1, 0, clip, first + 2, 0]);
             *counts.entry((clip, first)).or_insert(0) += 1;
@@ -76,7 +76,8 @@ mod tests {
         let all: Vec<(u8, u8)> = counts.keys().copied().collect();
         assert_eq!(all, [(0, 0), (0, 1), (0, 2), (2, 0), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)]);
         assert!(counts.values().all(|count| *count == 1), "{counts:?}");
-        let epochs: Vec<Vec<u8>> = parts.concat().chunks_exact(9 * 9).map(<[u8]>::to_vec).collect();
+        let epochs: Vec<Vec<u8>> =
+            batches.concat().chunks_exact(9 * 9).map(<[u8]>::to_vec).collect();
         assert_eq!(epochs.len(), 4);
         for (number, epoch) in epochs.iter().enumerate() {
             let mut seen: Vec<&[u8]> = epoch.chunks_exact(9).collect();
@@ -85,7 +86,7 @@ mod tests {
             assert_eq!(seen.len(), 9, "epoch {number}");
             assert!(
                 number == 0 || *epoch != epochs[number - 1],
-                "epoch {number} is as the one before"
+                "epoch {number} has the previous epoch's order"
             );
         }
         assert!(TrainingWindows::new(&video, 8, 1).is_err(), "no clip is that long");

@@ -17,8 +17,7 @@ mod task;
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
-pub use config::{ActionMode, ActionSource, DynamicsConfig};
-use config::{DynamicsDescription, Vocabulary};
+pub use config::{ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, Vocabulary};
 pub use cost::estimate_dynamics;
 use network::DynamicsNet;
 use rollout::Roller;
@@ -113,9 +112,9 @@ impl Dynamics {
     /// to frame t+1. The result is tokens `[b, t, space]`, and its first p frames are the prompt.
     /// The same seed gives the same rollout.
     ///
-    /// If t exceeds [`Dynamics::frames`], the model sees between half a window and a whole window of
-    /// the last frames. Fails if the shapes do not fit each other or the model, or if a logit is not
-    /// finite.
+    /// If t exceeds [`Dynamics::frames`], the model sees between half a window and a whole window
+    /// of the last frames. Fails if the shapes do not fit each other or the model, or if a logit is
+    /// not finite.
     pub fn rollout(
         &self,
         prompt: &[u16],

@@ -26,8 +26,9 @@ mod task;
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
-use config::LamDescription;
-pub use config::{LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget};
+pub use config::{
+    LamConfig, LamDescription, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget,
+};
 pub use cost::estimate_lam;
 use network::LamNet;
 use task::LamTask;

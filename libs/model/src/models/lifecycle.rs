@@ -1,8 +1,7 @@
 //! Training and loading, once for all three models.
 
 use burn::backend::Autodiff;
-use burn::module::{AutodiffModule, Module};
-use burn::store::ModuleSnapshot;
+use burn::module::Module;
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 use serde::Serialize;
@@ -17,11 +16,11 @@ use crate::train::{self, Outcome, Task, TrainConfig, TrainingObserver};
 /// What a checkpoint stores about its model: enough to check, build, train and load it.
 pub trait Description: Serialize + DeserializeOwned + Sync + Sized {
     /// The network.
-    type Net<B: Kernels>: Module<B> + ModuleSnapshot<B>;
+    type Net<B: Kernels>: Module<B>;
     /// The training data.
     type Data<'a>;
     /// The training task.
-    type Task<'a, B>: Task<B, Model: AutodiffModule<B, InnerModule: ModuleSnapshot<B::InnerBackend>>>
+    type Task<'a, B>: Task<B>
     where
         Self: 'a,
         B: AutodiffBackend + Kernels,

@@ -1,4 +1,4 @@
-//! Estimates against the real modules.
+//! Compares the estimated costs with the real modules.
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
@@ -39,7 +39,8 @@ fn quantizers() -> [QuantizerConfig; 2] {
     [vq, fsq]
 }
 
-/// Catches: a layer that is counted twice or not at all, so that a dry run promises a model that does not fit. Odd frame sizes, so that padding counts.
+/// Catches: a layer that is counted twice or not at all, so that a dry run promises a model that
+/// does not fit (the frame sizes are odd, so padding counts).
 #[test]
 fn parameters_are_those_of_the_modules() {
     let size = (9, 14);
@@ -103,9 +104,8 @@ fn parameters_are_those_of_the_modules() {
     }
 }
 
-/// Catches: operations of a wrong order: rows, layers or attention forgotten, a forward pass counted as a step. For a model much wider than its windows are long, a
-/// step is 6 operations a parameter and row [Kaplan et al. 2020, §2.1]; each doubling of what attention sees adds 12 · rows · inner a layer for
-/// every position more.
+/// Catches: an estimate of operations that leaves out rows, layers or attention, or that counts
+/// only the forward pass.
 #[test]
 fn operations_follow_the_rule_of_thumb() {
     let config = |layers| DynamicsConfig {
@@ -126,6 +126,8 @@ fn operations_follow_the_rule_of_thumb() {
         let estimate = estimate_dynamics(&config(layers), (frames, positions), 2, 2).unwrap();
         (estimate.flops_per_step, estimate.parameters as f64, estimate.rows as f64)
     };
+    // If a model is much wider than its windows are long, a step takes 6 operations per parameter
+    // and row [Kaplan et al. 2020, §2.1].
     let (flops, parameters, rows) = step(8, 4, 4);
     let ratio = flops / (6.0 * parameters * rows);
     assert!((0.98..1.02).contains(&ratio), "{ratio}");
@@ -134,11 +136,12 @@ fn operations_follow_the_rule_of_thumb() {
         let (more, _, _) = step(2, 4, positions);
         (more - flops) / rows
     };
+    // Each position more that attention sees adds 12 · rows · inner operations per layer.
     let added = attention(1004) - attention(4);
     assert!((added / (12.0 * 1000.0 * 2048.0) - 1.0).abs() < 1e-9, "{added}");
 }
 
-/// Catches: an optimizer's moments forgotten or counted twice, hours for days.
+/// Catches: an optimizer's moments that are left out or counted twice; hours in place of days.
 #[test]
 fn memory_and_time_of_a_known_model() {
     let mut config = DynamicsConfig { stack: stack(true), ..Default::default() };
@@ -147,7 +150,7 @@ fn memory_and_time_of_a_known_model() {
     assert_eq!(adamw.model_bytes, 16 * adamw.parameters);
     config.train.optimizer = OptimizerKind::Muon;
     let muon = estimate_dynamics(&config, (4, 4), 10, 6).unwrap();
-    // Two blocks of two attentions and a feed-forward layer, d 24, inner 16, hidden 72.
+    // Two blocks of two attention layers and a feed-forward layer: d 24, inner 16, hidden 72.
     let matrices = 2 * (2 * 4 * 24 * 16 + 2 * 24 * 72);
     assert_eq!(adamw.model_bytes - muon.model_bytes, 4 * matrices);
     let seconds = adamw.seconds(1e12, 0.5);

@@ -11,8 +11,7 @@ mod task;
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
-pub use config::TokenizerConfig;
-use config::TokenizerDescription;
+pub use config::{TokenizerConfig, TokenizerDescription};
 pub use cost::estimate_tokenizer;
 use network::TokenizerNet;
 use task::TokenizerTask;
@@ -126,10 +125,11 @@ impl Tokenizer {
         Ok(Self { description, coder })
     }
 
-    /// Encodes windows of frames `[batch, time, height, width, 3]` as tokens `[batch, time, space]`.
+    /// Encodes windows of frames as tokens `[batch, time, space]`.
     ///
-    /// `time` is [`Tokenizer::frames`] and `space` is rows times columns of the [`Tokenizer::grid`].
-    /// Fails if the bytes are not whole windows of this tokenizer's frame size.
+    /// The frames are `[batch, time, height, width, 3]`. `time` is [`Tokenizer::frames`], and
+    /// `space` is rows times columns of the [`Tokenizer::grid`]. Fails if the bytes are not whole
+    /// windows of this tokenizer's frame size.
     pub fn encode(&self, frames: &[u8]) -> Result<Vec<u16>, ModelError> {
         let b = self.description.size.windows(frames, self.frames())?;
         self.coder.encode(frames, b)
@@ -137,8 +137,8 @@ impl Tokenizer {
 
     /// Decodes tokens `[batch, t, space]` to frames `[batch, t, height, width, 3]`.
     ///
-    /// `t` is at most [`Tokenizer::frames`]. Fails if the tokens are not whole windows of `t` frames
-    /// or not in this codebook, or if a pixel is not a finite number.
+    /// `t` is at most [`Tokenizer::frames`]. Fails if the tokens are not whole windows of `t`
+    /// frames or not in this codebook, or if a pixel is not a finite number.
     pub fn decode(&self, tokens: &[u16], t: usize) -> Result<Vec<u8>, ModelError> {
         let window = t * self.description.size.positions();
         if t == 0 || t > self.frames() || !tokens.len().is_multiple_of(window) {

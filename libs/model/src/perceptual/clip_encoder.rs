@@ -1,12 +1,15 @@
-//! A small clip encoder of the project's own, for distances between sets of clips where nobody has the weights of I3D.
+//! A small clip encoder, for distances between sets of clips if the user has no weights of I3D.
 //!
-//! Nothing in it is trained, least of all on what is measured: filters are random and fixed by a seed. Networks with random weights
-//! are known to be usable in Fréchet-type distances; what they lack is a person's sense of what matters. Two layers of convolutions over
-//! time and space; a clip's features are how strongly each filter of both answers on average, as a logarithm, so that faint motion
-//! counts beside strong edges. Half of the first layer's filters see nothing but change (their sum over time is zero), most of the
-//! others nothing but edges, two of them colour.
+//! Nothing in it is trained. Its filters are random and fixed by a seed. Networks with random
+//! weights work in Fréchet-type distances, but they do not know what matters to a person.
 //!
-//! Distances are in units of these features and compare only with distances of an encoder with the same [`ClipEncoder::hash`].
+//! The encoder has two layers of convolutions over time and space. A feature is the mean response
+//! of one filter over a clip, as a logarithm, so that faint motion counts beside strong edges. Half
+//! of the filters of the first layer respond only to change: their sum over time is zero. Six more
+//! respond only to edges, and two also to colour.
+//!
+//! A distance has the unit of these features. It compares only with distances of an encoder that
+//! has the same [`ClipEncoder::hash`].
 
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
@@ -22,31 +25,33 @@ use crate::device::{Device, on_device};
 use crate::error::ModelError;
 use crate::host;
 
-/// What frames are resized to.
+/// Side that frames are resized to, in pixels.
 const SIDE: usize = 64;
-/// Filters of each layer.
+/// Filters per layer.
 const FILTERS: usize = 16;
-/// Of the first layer: filters that see only change, and filters that see only edges; the rest sees all.
+/// Filters of the first layer that respond only to change.
 const CHANGE: usize = 8;
+/// Filters of the first layer that respond only to edges.
 const EDGES: usize = 6;
 const FIRST: [usize; 5] = [FILTERS, 3, 3, 5, 5];
 const FIRST_STRIDE: [usize; 3] = [1, 2, 2];
 const SECOND: [usize; 5] = [FILTERS, FILTERS, 3, 3, 3];
 const SECOND_STRIDE: [usize; 3] = [2, 2, 2];
-/// Answers below this count as none; and an answer like this makes a feature of about 0.
+/// Responses far below this make no difference to a feature.
 const FAINT: f64 = 0.01;
+/// A response of about this size gives a feature of about 0.
 const TYPICAL: f64 = 0.1;
 const SEED: u64 = 1;
-/// Clips that go through at once.
+/// Clips that the network computes at once.
 const BATCH: usize = 16;
 
-struct Built<B: Backend> {
+struct ClipEncoderExtractor<B: Backend> {
     first: Tensor<B, 5>,
     second: Tensor<B, 5>,
     device: B::Device,
 }
 
-impl<B: Backend> Extractor for Built<B> {
+impl<B: Backend> Extractor for ClipEncoderExtractor<B> {
     fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Result<Vec<f32>, ModelError> {
         let layer = |x: Tensor<B, 5>, filters: &Tensor<B, 5>, stride| {
             relu(conv3d(x, filters.clone(), None, ConvOptions::new(stride, [0; 3], [1; 3], 1)))
@@ -64,19 +69,19 @@ impl<B: Backend> Extractor for Built<B> {
     }
 }
 
-/// The encoder, on a device.
+/// The encoder on a device.
 pub struct ClipEncoder {
     net: ClipNet,
     hash: String,
 }
 
 impl ClipEncoder {
-    /// Numbers a clip.
+    /// Features per clip.
     pub const FEATURES: usize = 2 * FILTERS;
-    /// Frames that a clip must have: three for the first layer, and three of what that gives for the second.
+    /// Fewest frames of a clip: the two layers need at least this many.
     pub const FEWEST_FRAMES: usize = 5;
 
-    /// Builds it.
+    /// Builds the encoder.
     #[must_use]
     pub fn new(device: &Device) -> Self {
         let (first, second) = filters();
@@ -90,7 +95,7 @@ impl ClipEncoder {
         let mut hash = hasher.finalize().to_hex().to_string();
         hash.truncate(16);
         let extractor: Box<dyn Extractor> = on_device!(device, |B, device| {
-            Box::new(Built::<B> {
+            Box::new(ClipEncoderExtractor::<B> {
                 first: Tensor::from_data(TensorData::new(first, FIRST), &device),
                 second: Tensor::from_data(TensorData::new(second, SECOND), &device),
                 device,
@@ -104,16 +109,16 @@ impl ClipEncoder {
         }
     }
 
-    /// Names what is computed: the first 16 digits of a hash of all filters.
+    /// Identifies the encoder: the first 16 hex digits of a hash of all filters.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// Features `[b, FEATURES]` of clips `[b, t, h, w, 3]`, where `size` is (height, width).
+    /// Features `[batch, FEATURES]` of clips `[batch, t, height, width, 3]`.
     ///
-    /// # Errors
-    /// If the bytes are no whole clips, or those are shorter than [`ClipEncoder::FEWEST_FRAMES`].
+    /// `size` is (height, width). Fails if the bytes are not whole clips, or if the clips have
+    /// fewer than [`ClipEncoder::FEWEST_FRAMES`] frames.
     pub fn features(
         &self,
         frames: &[u8],
@@ -149,7 +154,7 @@ fn filters() -> (Vec<f32>, Vec<f32>) {
     (of_length_one(&first, FILTERS), of_length_one(&second, FILTERS))
 }
 
-/// Takes the mean away.
+/// Subtracts the mean.
 fn centre<'a>(values: impl Iterator<Item = &'a mut f64>) {
     let values: Vec<_> = values.collect();
     let mean = values.iter().map(|value| **value).sum::<f64>() / values.len() as f64;
@@ -174,7 +179,7 @@ mod tests {
     const T: usize = 9;
     const SIZE: usize = 24;
 
-    /// A bright square on a dark, striped ground; at frame t it is at `place(t)`.
+    /// A bright square on a dark, striped ground. At frame t its left side is at `place(t)`.
     fn clip(place: impl Fn(usize) -> usize, sharp: bool) -> Vec<u8> {
         let pixel = |t: usize, y: usize, x: usize| {
             let (left, top) = (place(t), 8);
@@ -199,13 +204,15 @@ mod tests {
         a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
     }
 
-    /// Catches: an encoder that changed while reports still name the old one, or that differs from run to run.
+    /// Catches: an encoder that changed while reports still name the old one; an encoder that
+    /// differs from run to run.
     #[test]
     fn it_is_the_encoder_that_reports_name() {
         assert_eq!(ClipEncoder::new(&Device::Cpu).hash(), "53cab17ff40bd1a9");
     }
 
-    /// Catches: features of single frames, which a film out of order would not change; filters for change that see a still picture.
+    /// Catches: features of single frames, which do not depend on the order of frames; filters for
+    /// change that respond to a still picture.
     #[test]
     fn it_sees_motion() {
         let moving = features(&clip(|t| t, true));
@@ -223,13 +230,13 @@ mod tests {
         );
     }
 
-    /// Catches: features that only see motion.
+    /// Catches: features that respond to motion only.
     #[test]
     fn it_sees_detail() {
         assert!(apart(&features(&clip(|t| t, true)), &features(&clip(|t| t, false))) > 0.3);
     }
 
-    /// Catches: clips of a batch that are mixed up, and a panic where clips are too short.
+    /// Catches: clips that are mixed up within a batch; a panic if clips are too short.
     #[test]
     fn a_batch_is_its_clips() {
         let clips = [clip(|t| t, true), clip(|_| 4, true), clip(|t| 12 - t, false)];

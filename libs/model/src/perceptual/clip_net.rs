@@ -1,4 +1,4 @@
-//! Networks that make features of clips: what they have in common.
+//! What I3D and the clip encoder have in common: they compute features of clips.
 
 use super::preprocess::{I3dPreset, prepare};
 use crate::data::{FrameSize, RGB};
@@ -6,28 +6,27 @@ use crate::error::ModelError;
 
 /// A network on some backend.
 pub(crate) trait Extractor: Send {
-    /// Prepared clips `[b, 3, t, side, side]` to features, one row after the other.
+    /// Features of prepared clips `[batch, 3, t, side, side]`, one row per clip.
     fn features(&self, clips: Vec<f32>, b: usize, t: usize) -> Result<Vec<f32>, ModelError>;
 }
 
-/// A network, and what it takes.
+/// A network and its input.
 pub(crate) struct ClipNet {
     pub extractor: Box<dyn Extractor>,
-    /// For messages.
+    /// The network's name in messages.
     pub name: &'static str,
     pub preset: I3dPreset,
-    /// What frames are resized to.
+    /// Side that frames are resized to, in pixels.
     pub side: usize,
     pub fewest_frames: usize,
-    /// Clips that go through at once.
+    /// Clips that the network computes at once.
     pub batch: usize,
 }
 
 impl ClipNet {
-    /// Features of clips `[b, t, h, w, 3]`, where `size` is (height, width).
+    /// Features of clips `[batch, t, height, width, 3]`, where `size` is (height, width).
     ///
-    /// # Errors
-    /// If the bytes are no whole clips, or those are too short.
+    /// Fails if the bytes are not whole clips, or if the clips are too short.
     pub fn features(
         &self,
         frames: &[u8],

@@ -1,10 +1,10 @@
-//! I3D: the features that FVD is defined on, from weights that the user has.
+//! I3D: the features that FVD is defined on, from weights that the user provides.
 //!
-//! | file | what is in it |
+//! | file | contents |
 //! |---|---|
-//! | `preprocess` | bytes to what the network takes, as the code bases that people compare with do it |
 //! | `net` | the network |
-//! | `weights`, `table` | reading a file of weights; whether they are the genuine ones |
+//! | `weights` | reading a file of weights |
+//! | `table` | the names, shapes and checksums of the genuine weights |
 
 mod net;
 mod table;
@@ -25,7 +25,7 @@ use super::preprocess::{I3dPreset, SIDE};
 use net::I3dNet;
 use weights::I3dWeights;
 
-/// Clips that go through the network at once: their first layer takes 26 MB each.
+/// Clips that the network computes at once. Its first layer takes 26 MB per clip.
 const BATCH: usize = 4;
 
 struct I3dExtractor<B: Backend> {
@@ -40,22 +40,21 @@ impl<B: Backend> Extractor for I3dExtractor<B> {
     }
 }
 
-/// I3D for Kinetics-400, with somebody's weights.
+/// I3D for Kinetics-400, with weights that the user provides.
 pub struct I3d {
     net: ClipNet,
     altered: Vec<String>,
 }
 
 impl I3d {
-    /// Numbers a clip: the logits of the 400 classes.
+    /// Features per clip: the logits of the 400 classes.
     pub const FEATURES: usize = net::LOGITS;
-    /// Frames that a clip must have.
+    /// Fewest frames of a clip.
     pub const FEWEST_FRAMES: usize = net::FEWEST_FRAMES;
 
-    /// Loads weights from a `PyTorch` state dict (`.pt`, `.pth`, …) or `.safetensors`.
+    /// Loads weights from a PyTorch state dict (`.pt`, `.pth`, …) or `.safetensors`.
     ///
-    /// # Errors
-    /// If the file cannot be read, is a `TorchScript` program, or lacks tensors of I3D.
+    /// Fails if the file cannot be read, is a TorchScript program, or lacks tensors of I3D.
     pub fn load(path: &Utf8Path, preset: I3dPreset, device: &Device) -> Result<Self, ModelError> {
         Ok(Self::new(I3dWeights::load(path)?, preset, *device))
     }
@@ -72,16 +71,17 @@ impl I3d {
         Self { net, altered: weights.altered }
     }
 
-    /// The tensors that are not those of the genuine I3D, by which FVD is defined. Distances on these features may be called FVD only
-    /// if there are none.
+    /// The names of the tensors that differ from the genuine I3D, which defines FVD.
+    ///
+    /// A distance on these features may be called FVD only if this is empty.
     pub fn altered(&self) -> &[String] {
         &self.altered
     }
 
-    /// Features `[b, 400]` of clips `[b, t, h, w, 3]`, where `size` is (height, width).
+    /// Features `[batch, 400]` of clips `[batch, t, height, width, 3]`.
     ///
-    /// # Errors
-    /// If the bytes are no whole clips, or those are shorter than [`I3d::FEWEST_FRAMES`].
+    /// `size` is (height, width). Fails if the bytes are not whole clips, or if the clips have
+    /// fewer than [`I3d::FEWEST_FRAMES`] frames.
     pub fn features(
         &self,
         frames: &[u8],

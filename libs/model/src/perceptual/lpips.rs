@@ -1,10 +1,12 @@
-//! LPIPS: how different two frames look, by features of `AlexNet` that were weighted by people's judgements [Zhang et al. 2018,
-//! version 0.1, "LPIPS (alex)"], from weights that the user has.
+//! LPIPS: how different two frames look, from weights that the user provides.
 //!
-//! | file | what is in it |
+//! It weights features of AlexNet by people's judgements [Zhang et al. 2018, version 0.1, "LPIPS
+//! (alex)"].
+//!
+//! | file | contents |
 //! |---|---|
 //! | `net` | the network |
-//! | `weights` | reading a file of weights; whether its last layers are the published ones |
+//! | `weights` | reading a file of weights; the checksums of the published ones |
 
 mod net;
 #[cfg(test)]
@@ -23,12 +25,14 @@ use crate::host;
 use net::{LpipsNet, prepare};
 use weights::LpipsWeights;
 
-/// Frames that go through the network at once: at 224 × 224 the largest layers take 1.5 MB each.
+/// Frames that the network computes at once.
+///
+/// At 224 × 224, the largest layers take 1.5 MB per frame.
 const BATCH: usize = 32;
 
 /// The network on some backend.
 trait Features: Send {
-    /// Prepared frames `[n, 3, h, w]` to rows of features.
+    /// Features of prepared frames `[n, 3, h, w]`, one row per frame.
     fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, ModelError>;
 }
 
@@ -44,20 +48,20 @@ impl<B: Backend> Features for LpipsExtractor<B> {
     }
 }
 
-/// LPIPS with somebody's weights.
+/// LPIPS with weights that the user provides.
 pub struct Lpips {
     net: Box<dyn Features>,
     published: bool,
 }
 
 impl Lpips {
-    /// Pixels that the shorter side of a frame must have: fewer leave nothing for the deeper layers.
+    /// Fewest pixels of a frame's shorter side. The deeper layers need this many.
     pub const SMALLEST_SIDE: usize = net::SMALLEST_SIDE;
 
-    /// Loads weights from a `PyTorch` state dict (`.pt`, `.pth`, …) or `.safetensors`.
+    /// Loads weights from a PyTorch state dict (`.pt`, `.pth`, …) or `.safetensors`.
     ///
-    /// # Errors
-    /// If the file cannot be read, lacks tensors of LPIPS (alex), or has values in them that LPIPS cannot have.
+    /// Fails if the file cannot be read, lacks tensors of LPIPS (alex), or has values that LPIPS
+    /// cannot have.
     pub fn load(path: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
         Ok(Self::new(&LpipsWeights::load(path)?, *device))
     }
@@ -71,21 +75,24 @@ impl Lpips {
         Self { net, published: weights.published }
     }
 
-    /// Whether the weights of features are those that version 0.1 was published with. Of `AlexNet` below them nothing is known.
+    /// Whether the weights of the features are the published ones of version 0.1.
+    ///
+    /// AlexNet's own weights cannot be checked: they have no published checksums.
     #[must_use]
     pub fn published(&self) -> bool {
         self.published
     }
 
-    /// Features of frames `[n, h, w, 3]`, where `size` is (height, width): a row for each, for [`Lpips::distance`].
+    /// Features of frames `[n, height, width, 3]`, one row per frame, for [`Lpips::distance`].
     ///
-    /// # Errors
-    /// If the bytes are no whole frames, or those are smaller than [`Lpips::SMALLEST_SIDE`].
+    /// `size` is (height, width). Fails if the bytes are not whole frames, or if the frames are
+    /// smaller than [`Lpips::SMALLEST_SIDE`].
     pub fn features(&self, frames: &[u8], size: (usize, usize)) -> Result<Vec<f32>, ModelError> {
         let (height, width) = size;
         if height.min(width) < Self::SMALLEST_SIDE {
             return Err(ModelError::Data(format!(
-                "frames of {width}×{height} pixels are too small for LPIPS: both sides need at least {}",
+                "frames of {width}×{height} pixels are too small for LPIPS: both sides need at \
+                 least {}",
                 Self::SMALLEST_SIDE
             )));
         }
@@ -98,7 +105,7 @@ impl Lpips {
         Ok(features.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    /// LPIPS of two frames of the same size, from their rows of features: 0 where they are equal, above otherwise.
+    /// LPIPS of two frames of the same size, from their features. It is 0 if the frames are equal.
     #[must_use]
     pub fn distance(a: &[f32], b: &[f32]) -> f64 {
         a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()

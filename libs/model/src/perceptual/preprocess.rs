@@ -1,30 +1,35 @@
-//! Frames as I3D takes them: `[b, 3, t, 224, 224]` floats from bytes `[b, t, h, w, 3]` of any size.
+//! Frames as I3D takes them: floats `[batch, 3, t, 224, 224]` from bytes of any frame size.
 //!
-//! Published FVD numbers differ by how frames are resized more than many models differ from each other, so the ways of the
-//! code bases that people compare with are presets. All of them are bilinear without antialiasing.
+//! Published FVD differs more by how frames are resized than between many models. So there is a
+//! preset for each code base that people compare with. All presets are bilinear without
+//! antialiasing.
 
 use std::fmt;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Side of the frames that I3D was trained on; its head averages over 7 × 7 cells of 32 pixels.
+/// Side of the frames that I3D was trained on. Its head averages over 7 × 7 cells of 32 pixels.
 pub const SIDE: usize = 224;
 
-/// Whose way of computing FVD.
+/// The code base whose FVD is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum I3dPreset {
-    /// Half-pixel coordinates, stretched to 224 × 224, −1 to 1, unbiased covariance.
+    /// Half-pixel coordinates, stretched to 224 × 224, from −1 to 1, unbiased covariance.
     #[default]
     Default,
-    /// The FVD paper's `TensorFlow` 1 code: pixel i is taken from i · (old/new), without the half pixel, which shifts frames by up
-    /// to half a source pixel to the top left. Otherwise as the default.
+    /// The FVD paper's TensorFlow 1 code.
+    ///
+    /// Pixel i comes from position i · (old/new), without the half pixel. This shifts frames by up
+    /// to half a source pixel to the top left. Otherwise it is the default.
     Tf1Legacy,
-    /// StyleGAN-V: frames as by default; its covariance is divided by n and not n − 1.
+    /// StyleGAN-V: the default's frames, but the covariance is divided by n instead of n − 1.
     Styleganv,
-    /// `VideoGPT`: the shorter side to 224, then the centre cut out, −0.5 to 0.5, and an ε of 1e-5 in I3D's batch normalisation
-    /// (the genuine one is 1e-3).
+    /// `VideoGPT`: the shorter side becomes 224, and the centre is cut out.
+    ///
+    /// Values are from −0.5 to 0.5, and I3D's batch normalisation has an ε of 1e-5 (the genuine one
+    /// is 1e-3).
     Videogpt,
 }
 
@@ -40,36 +45,36 @@ impl fmt::Display for I3dPreset {
 }
 
 impl I3dPreset {
-    /// Of I3D's batch normalisation.
+    /// The ε of I3D's batch normalisation.
     pub(crate) fn epsilon(self) -> f64 {
         if self == Self::Videogpt { 1e-5 } else { 1e-3 }
     }
 
-    /// What the values of a byte become, from 0 to 255: from −half to half.
+    /// Bytes from 0 to 255 become floats from minus this value to this value.
     fn half_range(self) -> f64 {
         if self == Self::Videogpt { 0.5 } else { 1.0 }
     }
 
-    /// Of the resized frame's height and width.
+    /// Height and width of the resized frame.
     fn target(self, height: usize, width: usize, side: usize) -> [usize; 2] {
         if self != Self::Videogpt {
             return [side, side];
         }
-        // In this order, because 224/h · h can be a little more than 224, which is then rounded up.
+        // The order matters: 224/h · h can be slightly more than 224, which is then rounded up.
         let scale = side as f64 / height.min(width) as f64;
         let longer = |length: usize| (length as f64 * scale).ceil() as usize;
         if height < width { [side, longer(width)] } else { [longer(height), side] }
     }
 }
 
-/// Where the values of one output row or column come from: two source positions, and how much of the second.
+/// The source of one output row or column: two source positions, and the share of the second.
 struct Tap {
     low: usize,
     high: usize,
     share: f64,
 }
 
-/// Taps of `side` positions out of the middle of `new` that `old` are resized to.
+/// Taps of the `side` middle positions, if `old` positions are resized to `new`.
 fn taps(old: usize, new: usize, side: usize, half_pixel: bool) -> Vec<Tap> {
     let (scale, skipped) = (old as f64 / new as f64, (new - side) / 2);
     let tap = |i: usize| {
@@ -81,7 +86,7 @@ fn taps(old: usize, new: usize, side: usize, half_pixel: bool) -> Vec<Tap> {
     (skipped..skipped + side).map(tap).collect()
 }
 
-/// Bytes `[b, t, h, w, 3]` as floats `[b, 3, t, side, side]`.
+/// Converts bytes `[batch, t, height, width, 3]` to floats `[batch, 3, t, side, side]`.
 pub(crate) fn prepare(
     preset: I3dPreset,
     bytes: &[u8],

@@ -1,6 +1,6 @@
-//! Networks from elsewhere: files of weights as people have them, a state dict of `PyTorch` (`torch.save`) or safetensors.
+//! Reads files of weights that other programs wrote: PyTorch state dicts and safetensors.
 //!
-//! Which tensors a network needs, and what may be in them, is the network's own business.
+//! The network decides which tensors it needs and which values they may have.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,7 +19,7 @@ pub(crate) struct TensorValues {
     pub data: Vec<f32>,
 }
 
-/// The tensors of a file that are floats, by its names.
+/// Reads the float tensors of a file, by name.
 pub(crate) fn read(path: &Utf8Path) -> Result<BTreeMap<String, TensorValues>, ModelError> {
     let wrong = |error: &dyn std::fmt::Display| ModelError::checkpoint(path, error);
     if path.extension() == Some("safetensors") {
@@ -30,8 +30,10 @@ pub(crate) fn read(path: &Utf8Path) -> Result<BTreeMap<String, TensorValues>, Mo
     }
     if is_torchscript(path).map_err(ModelError::io("read", path))? {
         return Err(wrong(&format!(
-            "is a TorchScript program, and only its weights are needed: `python -c \"import torch; \
-             torch.save(torch.jit.load('{path}', map_location='cpu').state_dict(), 'state_dict.pt')\"` writes them to a file that can be given here"
+            "the file is a TorchScript program, but only its weights are needed: give a file that \
+             `python -c \"import torch; \
+             torch.save(torch.jit.load('{path}', map_location='cpu').state_dict(), \
+             'state_dict.pt')\"` writes"
         )));
     }
     let reader = PytorchReader::new(path.as_std_path()).map_err(|error| wrong(&error))?;
@@ -52,14 +54,14 @@ fn floats<'a>(
             .convert::<f32>()
             .to_vec()
             .map_err(|error| format!("{name} cannot be read: {error:?}"))?;
-        // `DataParallel` puts its own name before all others.
+        // `DataParallel` prefixes all names.
         let name = name.strip_prefix("module.").unwrap_or(name);
         values.insert(name.to_owned(), TensorValues { shape, data });
     }
     Ok(values)
 }
 
-/// Whether the file is a zip archive with the constants of a `TorchScript` program. Names are at an archive's end.
+/// Whether the file is a zip archive with a TorchScript program. An archive's names are at its end.
 fn is_torchscript(path: &Utf8Path) -> std::io::Result<bool> {
     const MARK: &[u8] = b"constants.pkl";
     let mut file = File::open(path)?;
@@ -79,8 +81,8 @@ mod tests {
     use super::*;
     use crate::testing::reference;
 
-    /// Catches: names that are renumbered on reading (`branch_3.1` has no `branch_3.0`), integers read as weights, halves misread,
-    /// the prefix of `DataParallel`.
+    /// Catches: names that are renumbered (`branch_3.1` exists without `branch_3.0`); integers that
+    /// are read as weights; 16-bit floats that are misread; the prefix of `DataParallel`.
     #[test]
     fn a_pytorch_file_is_read_as_it_is() {
         let tensors = read(&reference("state_dict.pt")).unwrap();
@@ -91,7 +93,7 @@ mod tests {
         assert_eq!(tensors["mixed_3b.branch_3.1.conv3d.weight"], kernel);
     }
 
-    /// Catches: a tensor that two names share being lost, as the package `lpips` writes its last layers.
+    /// Catches: a tensor with two names that is lost, as in the last layers of the package `lpips`.
     #[test]
     fn numbers_under_two_names_are_read_under_both() {
         let tensors = read(&reference("tied.pt")).unwrap();
@@ -100,7 +102,7 @@ mod tests {
         assert_eq!(tensors["lins.0.model.1.weight"], weight);
     }
 
-    /// Catches: a `TorchScript` program that fails with a riddle about pickles.
+    /// Catches: a TorchScript program whose error message speaks of pickles.
     #[test]
     fn a_torchscript_program_is_refused_with_the_way_out() {
         let path = reference("torchscript.pt");

@@ -21,6 +21,12 @@ pub struct DynamicsNet<B: Backend> {
     prepend: bool,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// The number of positions that the networks of this thread have computed.
+    pub static COMPUTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl<B: Kernels> DynamicsNet<B> {
     /// A network with random weights.
     pub fn new(config: &DynamicsConfig, vocabulary: Vocabulary, device: &B::Device) -> Self {
@@ -66,6 +72,8 @@ impl<B: Kernels> DynamicsNet<B> {
         } else {
             ((tokens + actions).reshape([grid.rows(), d]), grid)
         };
+        #[cfg(test)]
+        COMPUTED.set(COMPUTED.get() + grid.rows());
         (self.positions.add(rows, grid, first), grid)
     }
 

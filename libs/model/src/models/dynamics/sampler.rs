@@ -1,8 +1,8 @@
 //! The MaskGIT sampler [Genie §2.3; Chang et al. 2022].
 //!
-//! All tokens of a new frame are masked at first. The sampler sets them over several steps: the most
-//! confident tokens first, as many as a cosine schedule says. Earlier frames are cached, so a step
-//! computes one frame.
+//! All tokens of a new frame are masked at first. The sampler sets them over several steps: the
+//! most confident tokens first, as many as a cosine schedule says. Earlier frames are cached, so a
+//! step computes one frame.
 //!
 //! Guarantees:
 //!
@@ -41,8 +41,8 @@ pub trait Predictor {
 
     /// Logits `[batch*space, codes]` of a frame, and the cache with this frame.
     ///
-    /// `tokens` are the frame's tokens `[batch*space]`, and `actions` `[batch]` lead to it. No action
-    /// leads to frame 0. Fails if the device fails.
+    /// `tokens` are the frame's tokens `[batch*space]`, and `actions` `[batch]` lead to it. No
+    /// action leads to frame 0. Fails if the device fails.
     fn next(
         &self,
         tokens: &[u16],
@@ -135,7 +135,7 @@ fn fill<P: Predictor>(
     for step in 0..config.steps {
         let (logits, _) = model.next(&tokens, actions, past)?;
         if !logits.iter().all(|logit| logit.is_finite()) {
-            return Err(ModelError::NotFinite("what the dynamics model predicts"));
+            return Err(ModelError::NotFinite("the output of the dynamics model"));
         }
         let k = logits.len() / tokens.len();
         let (keep, mask) = (config.masked_after(step, s), model.mask_token());

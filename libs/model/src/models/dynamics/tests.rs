@@ -19,7 +19,7 @@ use crate::testing::{
 };
 use crate::train::Task;
 
-/// How a frame is told its action, and whether it sees the frame before at the input.
+/// The action mode, and whether the input has the previous frame's tokens.
 type Mode = (ActionMode, bool);
 const MODES: [Mode; 4] = [
     (ActionMode::Prepend, true),
@@ -79,7 +79,7 @@ fn net(mode: Mode) -> DynamicsNet<Flex> {
     seeded(1, || DynamicsNet::new(&config(mode), V, &FlexDevice))
 }
 
-/// Logits of two windows, whose frames see the frames before them as they are in `clean`.
+/// Logits of two windows whose frames get the previous frames' tokens from `clean`.
 fn logits_beside(
     net: &DynamicsNet<Flex>,
     tokens: &[i64],
@@ -95,13 +95,14 @@ fn logits_beside(
     ))
 }
 
-/// Logits of two windows, nothing masked.
+/// Logits of two windows without masked tokens.
 fn logits(net: &DynamicsNet<Flex>, tokens: &[i64], actions: &[i64]) -> Tensor<Flex, 2> {
     logits_beside(net, tokens, tokens, actions)
 }
 
-/// Two windows of random tokens, the actions that lead to their frames, and the tokens with those of frame `changed`
-/// replaced.
+/// Two windows of random tokens, the actions that lead to their frames, and a changed copy.
+///
+/// In the copy, the tokens of frame `changed` are different.
 fn two_windows(changed: usize) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
     let (tokens, actions) =
         (below(V.codes, 2 * V.frames * V.positions, 1), below(V.actions, 2 * V.frames, 2));
@@ -114,7 +115,8 @@ fn two_windows(changed: usize) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
     (tokens, actions, other)
 }
 
-/// Catches: attention that looks ahead in time: perfect in training, worthless when generating.
+/// Catches: attention that looks ahead in time, which is perfect in training and worthless in a
+/// rollout.
 #[test]
 fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     for (mode, changed) in
@@ -128,8 +130,8 @@ fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     }
 }
 
-/// Catches: a frame that is shown its own true tokens, beside its masks: cross-entropy falls to 0 and nothing is
-/// learned. The true tokens of frame t may be seen from frame t+1 on.
+/// Catches: a frame that sees its own true tokens beside its masks, so that the cross-entropy falls
+/// to 0 and nothing is learned (the true tokens of frame t may be seen from frame t+1 on).
 #[test]
 fn true_tokens_are_seen_from_the_next_frame_on() {
     for (mode, changed) in
@@ -153,8 +155,8 @@ fn true_tokens_are_seen_from_the_next_frame_on() {
     }
 }
 
-/// Catches: the classic: actions off by one frame. The action between frames t and t+1 must change what is said of
-/// frame t+1, and nothing of frame t.
+/// Catches: actions that are off by one frame (the action between frames t and t+1 must change the
+/// prediction of frame t+1, and not that of frame t).
 #[test]
 fn the_action_from_t_on_changes_frame_t_plus_1_first() {
     for mode in MODES {
@@ -165,7 +167,7 @@ fn the_action_from_t_on_changes_frame_t_plus_1_first() {
         let run = |data: &TokenWindows| {
             let description = describe(&config, V);
             let batch = DynamicsTask::new(&description, data).unwrap().draw(0, &mut rng(0));
-            // As the batch has the actions; the tokens unmasked.
+            // The batch's actions, and tokens without masks.
             let tokens: Vec<i64> = data.tokens.iter().map(|token| i64::from(*token)).collect();
             by_frame(logits(&net, &tokens.repeat(2), &batch.actions.repeat(2)), 2, V.frames)
         };
@@ -182,15 +184,16 @@ fn the_action_from_t_on_changes_frame_t_plus_1_first() {
     }
 }
 
-/// Catches: a loss over tokens that are not masked (which the model can copy), rows gathered in another order than
-/// their targets, weights that change the scale or fall on tokens that stayed as they were.
+/// Catches: a loss over tokens that are not masked, which the model can copy; rows in another order
+/// than their targets; weights that change the loss's scale or belong to tokens that did not
+/// change.
 #[test]
 fn the_loss_is_the_weighted_mean_over_masked_tokens() {
     for mode in MODES {
         let mut config = config(mode);
         config.changed_token_weight = 4.0;
         let mut data = windows(2, V, 8);
-        // Half the tokens stay from frame to frame, so that weights differ.
+        // Half of the tokens do not change from frame to frame, so that the weights differ.
         for row in V.positions..data.tokens.len() {
             if row % 2 == 0 && row % (V.frames * V.positions) >= V.positions {
                 data.tokens[row] = data.tokens[row - V.positions];
@@ -199,7 +202,7 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
         let description = describe(&config, V);
         let task = DynamicsTask::new(&description, &data).unwrap();
         let model = seeded(2, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
-        // A little training, so that the logits differ enough to tell rows apart.
+        // After some training the logits differ enough to tell the rows apart.
         let (model, _) = fit(&task, model, 30, 3e-3, || task.draw(0, &mut rng(9)));
         let batch = task.draw(0, &mut rng(9));
         let said = logits_beside(&model.valid(), &batch.inputs, &batch.clean, &batch.actions);
@@ -227,7 +230,7 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
     }
 }
 
-/// Catches: a model that begins with opinions (logits too large), or a cross-entropy that is not one.
+/// Catches: an untrained model whose logits are too large; a cross-entropy that is not one.
 #[test]
 fn an_untrained_model_knows_nothing() {
     for mode in MODES {
@@ -241,8 +244,8 @@ fn an_untrained_model_knows_nothing() {
     }
 }
 
-/// Catches: a model that cannot learn at all: targets that do not belong to the inputs, a gradient that is cut, masked
-/// rows that are not read.
+/// Catches: a model that cannot learn: targets that do not belong to the inputs, a gradient that
+/// does not flow, masked rows that are not read.
 #[test]
 fn one_batch_is_learned_by_heart() {
     for mode in MODES {
@@ -255,9 +258,8 @@ fn one_batch_is_learned_by_heart() {
     }
 }
 
-/// Catches: a parameter that training never touches: an action embedding that no gradient reaches, a mask token that is
-/// never used.
-/// Not reached by design: the shift of the keys' norm, since softmax does not feel a constant that all keys share.
+/// Catches: a parameter that training never changes, such as an action's embedding without a
+/// gradient or a mask token without use.
 #[test]
 fn gradients_reach_every_parameter() {
     for mode in MODES {
@@ -267,10 +269,12 @@ fn gradients_reach_every_parameter() {
         let model = seeded(5, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         let (model, _) = fit(&task, model, 5, 3e-3, || task.draw(0, &mut rng(6)));
         let mut dead = dead_parameters(&task, &model, task.draw(0, &mut rng(7)));
+        // The softmax does not change when all keys share a constant.
         dead.retain(|name| !name.ends_with("key_norm.bias"));
         assert_eq!(dead, [""; 0], "{mode:?}");
 
-        // And every action's own row, the start among them; and the mask's.
+        // Every action's own row has a gradient, and so have the rows of "no action" and of the
+        // mask token.
         let loss = <DynamicsTask as Task<Ad>>::loss(
             &task,
             &model,

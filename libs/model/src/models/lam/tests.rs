@@ -21,7 +21,7 @@ use crate::train::Task;
 const T: usize = 5;
 const SIZE: FrameSize = FrameSize { height: 8, width: 8, patch: 4, channels: RGB };
 
-/// What works: frame pairs, a decoder of the last two frames, the change, a finite scalar quantizer.
+/// The recipe that works: pairs, a decoder of two frames that predicts the change, `fsq`.
 fn works() -> LamConfig {
     let stack = StackConfig {
         layers: 1,
@@ -41,7 +41,7 @@ fn works() -> LamConfig {
     }
 }
 
-/// The paper: frames one by one, history by temporal attention on both sides, whole frames, a learned codebook.
+/// The paper: single frames, temporal attention on both sides, whole frames, a learned codebook.
 fn paper() -> LamConfig {
     let mut config = works();
     (config.encoder.temporal, config.decoder.temporal) = (true, true);
@@ -52,17 +52,17 @@ fn paper() -> LamConfig {
     config
 }
 
-/// Frame pairs with history on both sides.
+/// Frame pairs, with temporal attention on both sides.
 fn pairs_with_history() -> LamConfig {
     LamConfig { sees: LamSees::Pairs, ..paper() }
 }
 
-/// A decoder that is not shown how things move already; pooled by the mean.
+/// A decoder of the last frame only, and the mean over all positions.
 fn last_frame() -> LamConfig {
     LamConfig { history: LamHistory::LastFrame, pool: LamPool::Mean, ..works() }
 }
 
-/// An encoder by convolution.
+/// An encoder that reads by convolution.
 fn convolution() -> LamConfig {
     let convolutions = ConvolutionsConfig { channels: vec![8, 16], strides: vec![1, 2] };
     LamConfig { reads: LamReads::Convolution, convolutions, ..works() }
@@ -99,8 +99,8 @@ fn with_frame_changed(frames: &[u8], frame: usize) -> Vec<u8> {
     changed
 }
 
-/// Catches: an encoder that looks beyond `x_{t+1}`, and the off-by-one that labels action t with the motion of another
-/// step.
+/// Catches: an encoder that sees frames after `x_{t+1}`; an off-by-one error that labels action t
+/// with the motion of another step.
 #[test]
 fn action_t_depends_on_frames_up_to_t_plus_1_only() {
     for (name, config) in variants() {
@@ -130,8 +130,8 @@ fn action_t_depends_on_frames_up_to_t_plus_1_only() {
     }
 }
 
-/// Catches: a decoder that sees the frame it must predict (it would learn to copy it and ignore the action), or later
-/// ones.
+/// Catches: a decoder that sees the frame that it must predict, or later frames (it would copy the
+/// frame and ignore the action).
 #[test]
 fn a_prediction_sees_no_frame_but_those_before() {
     for (name, mut config) in variants() {
@@ -163,7 +163,7 @@ fn a_prediction_sees_no_frame_but_those_before() {
     }
 }
 
-/// Catches: an action that is added to the wrong frame, or to none: the decoder that ignores its action.
+/// Catches: an action that is added to the wrong frame or to none.
 #[test]
 fn an_action_changes_the_prediction_that_it_leads_to() {
     for (name, mut config) in variants() {
@@ -186,8 +186,8 @@ fn an_action_changes_the_prediction_that_it_leads_to() {
     }
 }
 
-/// Catches: a loss that compares with another frame than `x_{t+1}`, or gives the decoder that: before any training a
-/// model of the change must be exactly as good as copying the last frame, neither better nor worse.
+/// Catches: a loss against another frame than `x_{t+1}`; a decoder that sees `x_{t+1}` (an
+/// untrained model of the change must be exactly as good as copying the last frame).
 #[test]
 fn training_starts_at_copying_the_last_frame() {
     for config in [works(), last_frame()] {
@@ -198,14 +198,11 @@ fn training_starts_at_copying_the_last_frame() {
         let batch = <LamTask as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
         let values = measure(&task, &model, batch);
         assert!(values["gain_over_copy_db"].abs() < 1e-4, "{values:?}");
-        assert!(values["loss"] > 0.01, "noise does not stand still: {values:?}");
+        assert!(values["loss"] > 0.01, "noise changes in every frame: {values:?}");
     }
 }
 
-/// Catches: a parameter that training never touches.
-/// Not reached by design: the running mean of a centring quantizer (followed, not learned), and its projection's bias
-/// and the shift that ends what is before it, which centring cancels. At the very first step a model of the change learns
-/// through its zero-initialised output layer only, so it is looked at after a few.
+/// Catches: a parameter that training never changes.
 #[test]
 fn gradients_reach_every_parameter() {
     for (name, config) in variants() {
@@ -216,7 +213,10 @@ fn gradients_reach_every_parameter() {
         let mut parts = 0..;
         let mut batch =
             || <LamTask as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(0)).unwrap();
+        // At the first step a model of the change learns through its output layer only.
         let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
+        // Centring cancels all that is constant: the bias of the projection, and the last shift
+        // before it. The running mean follows the vectors and has no gradient.
         let last_shift = match config.reads {
             LamReads::Attention => "encoder.norm.bias",
             LamReads::Convolution => "motion.convolutions.layers.1.bias",
@@ -229,8 +229,8 @@ fn gradients_reach_every_parameter() {
     }
 }
 
-/// Catches: the failure this model is known for: codes that say nothing, from a decoder that ignores them or an encoder
-/// without gradient. A square that moves right or down must get codes of which each means one motion.
+/// Catches: codes without meaning, from a decoder that ignores them or an encoder without a
+/// gradient (a square that moves right or down must get codes that each mean one motion).
 #[test]
 fn two_motions_get_codes_of_their_own() {
     for (name, config, steps) in [("attention", works(), 700), ("convolution", convolution(), 250)]
@@ -269,14 +269,14 @@ fn codes_of_two_motions(name: &str, mut config: LamConfig, steps: usize) {
     );
 }
 
-/// Catches: a motion that gets another code elsewhere in the picture (the decoder may undo that, but nobody else can), frames of other pairs
-/// laid upon each other, and an encoder that sees what is there and not what moved.
+/// Catches: a motion whose code depends on its position in the frame; pairs of the wrong frames; an
+/// encoder that sees what a frame shows instead of what moves.
 #[test]
 fn by_convolution_a_motion_is_the_same_everywhere() {
     let config = LamConfig { frames: 3, ..convolution() };
     let size = FrameSize { height: 16, width: 24, patch: 4, channels: RGB };
     let net = seeded(6, || LamNet::<Flex>::new(&config, size, &FlexDevice));
-    // A spot of 2 × 2 pixels of a colour of its own, at one place a frame.
+    // A spot of 2×2 pixels in its own colour, at one position per frame.
     let vectors = |places: [(usize, usize); 3]| -> Vec<Vec<u32>> {
         let frames: Vec<u8> = places
             .into_iter()
@@ -297,11 +297,12 @@ fn by_convolution_a_motion_is_the_same_everywhere() {
     assert_ne!(here[0], vectors([(4, 6), (4, 4), (6, 4)])[0], "right is not left");
 }
 
-/// Catches: a running mean that does not follow the vectors, so that labels are centred elsewhere than the codes were
-/// trained. The first step takes the batch's mean whole: labelling that batch must then give the codes of training.
+/// Catches: a running mean that does not follow the vectors, so that labelling centres them
+/// differently than training (the first step sets it to the batch's mean; labelling this batch must
+/// then give the codes of training).
 #[test]
 fn the_running_mean_is_that_of_the_vectors() {
-    // One that is trained on every pair of a window, as it labels.
+    // This model trains on every pair of a window, as labelling does.
     let config = last_frame();
     let video = Clips::noise((8, 8), &[T + 3]);
     let description = describe(&config, SIZE);
@@ -319,7 +320,7 @@ fn the_running_mean_is_that_of_the_vectors() {
     assert_ne!(
         codes(&model, false),
         codes(&model, true),
-        "the vectors' mean is not 0, where the running mean begins"
+        "the running mean starts at 0, which is not the vectors' mean"
     );
     let aux =
         <LamTask as Task<Ad>>::loss(&task, &model, frames.clone(), &mut rng(0), &FlexDevice).aux;
@@ -327,8 +328,9 @@ fn the_running_mean_is_that_of_the_vectors() {
     assert_eq!(codes(&model, false), codes(&model, true));
 }
 
-/// Catches: labels that depend on the batch (a centring quantizer that uses the batch's mean when labelling, where a
-/// window alone would always get the same code), on chance, or on weights that the checkpoint left out.
+/// Catches: labels that depend on the batch, on chance, or on weights that the checkpoint leaves
+/// out (a centring quantizer that used the batch's mean in labelling would give a single window
+/// always the same code).
 #[test]
 fn labels_are_those_of_the_saved_model_whatever_the_batch() {
     for (name, config) in variants() {
@@ -363,7 +365,7 @@ fn labels_are_those_of_the_saved_model_whatever_the_batch() {
     }
 }
 
-/// Catches: options that contradict each other and train nothing useful.
+/// Catches: options that contradict each other, so that nothing useful is learned.
 #[test]
 fn options_that_cannot_work_are_refused() {
     let mut blind = works();
@@ -374,15 +376,15 @@ fn options_that_cannot_work_are_refused() {
     assert!(forgetful.check().is_err(), "history needs temporal attention");
     let mut peeking = works();
     peeking.decoder.temporal = true;
-    assert!(peeking.check().is_err(), "the last frames alone need none");
+    assert!(peeking.check().is_err(), "a decoder of the last frames needs no temporal attention");
     let mut short = works();
     short.frames = 2;
-    assert!(short.check().is_err(), "two frames to see and none to predict");
+    assert!(short.check().is_err(), "the decoder sees two frames, so none is left to predict");
     let mut shifted = works();
     shifted.encoder.temporal = true;
     assert!(
         shifted.check().is_err(),
-        "its pairs would stand elsewhere in training than when labelling"
+        "training and labelling would give its pairs different positions in time"
     );
     let mut still = convolution();
     (still.sees, still.encoder.temporal, still.frames) = (LamSees::Frames, true, 3);

@@ -1,4 +1,4 @@
-//! The `[tokenizer]` section of the config, and the description that a tokenizer's checkpoint stores.
+//! The `[tokenizer]` section of the config, and the description that a checkpoint stores.
 
 use serde::{Deserialize, Serialize};
 

@@ -57,7 +57,7 @@ fn loaded(kind: QuantizerKind, size: FrameSize) -> Loaded<Flex, TokenizerDescrip
     Loaded { net: net(kind, size), description, device: FlexDevice }
 }
 
-/// Two windows of noise, and the same with frame `changed` of both replaced.
+/// Two windows of noise, and a copy in which frame `changed` of both is different.
 fn windows_with_a_changed_frame(size: FrameSize, changed: usize) -> (Vec<u8>, Vec<u8>) {
     let before = noise(2 * T * size.bytes(), 1);
     let mut after = before.clone();
@@ -67,8 +67,8 @@ fn windows_with_a_changed_frame(size: FrameSize, changed: usize) -> (Vec<u8>, Ve
     (before, after)
 }
 
-/// Catches: an encoder or decoder that looks ahead in time, a norm or a quantizer that mixes frames, tokens of a window
-/// that tell its future.
+/// Catches: an encoder or decoder that looks ahead in time; a norm or a quantizer that mixes
+/// frames.
 #[test]
 fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
     for (kind, changed) in
@@ -85,14 +85,14 @@ fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
         let (before, after) = windows_with_a_changed_frame(size, changed);
         let (before, after) = (run(&before), run(&after));
         assert_differs_from(changed, &before.1, &after.1, "vectors");
-        // Whether a code changes is chance.
+        // A changed vector may still have the same code.
         assert_same_before(changed, &before.0, &after.0, "codes");
         assert_same_before(changed, &before.2, &after.2, "pixels");
     }
 }
 
-/// Catches: a decoder that looks ahead where the encoder does not, and positions in time that depend on the window's
-/// length: generated windows are decoded before they are full.
+/// Catches: a decoder that looks ahead in time; positions in time that depend on the window's
+/// length (generated windows are decoded before they are full).
 #[test]
 fn earlier_frames_decode_alike_whatever_follows() {
     let (size, loaded) = (size(8), loaded(QuantizerKind::Vq, size(8)));
@@ -105,8 +105,7 @@ fn earlier_frames_decode_alike_whatever_follows() {
     }
 }
 
-/// Catches: anything that couples the windows of a batch (a norm over the batch, rows in the wrong order), which makes
-/// tokens depend on how the work was cut up.
+/// Catches: tokens that depend on the batch, by a norm over the batch or rows in the wrong order.
 #[test]
 fn a_windows_tokens_do_not_depend_on_its_batch() {
     for kind in KINDS {
@@ -128,8 +127,8 @@ fn a_windows_tokens_do_not_depend_on_its_batch() {
     }
 }
 
-/// Catches: a quantizer that passes no gradient, a decoder that ignores the codes, a loss over the wrong pixels: none
-/// can come near the window.
+/// Catches: a quantizer without a gradient, a decoder that ignores the codes, or a loss over the
+/// wrong pixels: none of them can reproduce a window.
 #[test]
 fn one_window_is_learned_by_heart() {
     for kind in KINDS {
@@ -146,8 +145,8 @@ fn one_window_is_learned_by_heart() {
     }
 }
 
-/// Catches: a parameter that training never touches: a codebook or positions without gradient, a layer left out of the
-/// forward pass.
+/// Catches: a parameter that training never changes, such as a codebook without a gradient or a
+/// layer that the forward pass leaves out.
 #[test]
 fn gradients_reach_every_parameter() {
     for kind in KINDS {
@@ -161,7 +160,8 @@ fn gradients_reach_every_parameter() {
     }
 }
 
-/// Catches: weights or a running mean that a checkpoint leaves out, a window coded by another model than was trained.
+/// Catches: weights or a running mean that a checkpoint leaves out; a window that is encoded by
+/// another model than the trained one.
 #[test]
 fn a_loaded_tokenizer_is_the_one_that_was_saved() {
     for (kind, centre) in [(QuantizerKind::Vq, false), (QuantizerKind::Fsq, true)] {
@@ -184,7 +184,7 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         assert_eq!(tokenizer.decode(&tokens, T).unwrap(), saved.decode(&tokens, 3, T).unwrap());
         assert_eq!((tokenizer.frames(), tokenizer.size(), tokenizer.grid()), (T, (10, 6), (3, 2)));
 
-        // Tokens as pictures of codes: in their order, and no two alike.
+        // Drawn codes come in the order of their tokens, and no two are alike.
         let width = tokenizer.code_width();
         let codes: Vec<u16> = (0..tokenizer.codebook_size() as u16).collect();
         let pictures = tokenizer.draw_codes(&codes).unwrap();
@@ -199,7 +199,7 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
     }
 }
 
-/// Catches: a panic, or an answer, where the input is not the model's.
+/// Catches: a panic or an answer where the input does not fit the model.
 #[test]
 fn what_does_not_fit_is_refused() {
     let size = size(8);
@@ -216,12 +216,12 @@ fn what_does_not_fit_is_refused() {
         tokenizer.decode(&vec![0; (T + 1) * size.positions()], T + 1).is_err(),
         "a window too long"
     );
-    assert!(tokenizer.decode(&[0; 3], 1).is_err(), "a part of a frame");
+    assert!(tokenizer.decode(&[0; 3], 1).is_err(), "an incomplete frame");
     assert!(tokenizer.draw_codes(&[64]).is_err(), "a token beyond the codebook");
 }
 
-/// Catches: a codebook so large that the dynamics model's mask token, the number after the last code, does not fit a
-/// token.
+/// Catches: a codebook so large that the dynamics model's mask token, the number after the last
+/// code, does not fit a token.
 #[test]
 fn the_mask_token_fits_a_token() {
     let mut config = config(QuantizerKind::Vq);
@@ -231,8 +231,8 @@ fn the_mask_token_fits_a_token() {
     assert!(config.check().is_err());
 }
 
-/// Catches: weights that change the loss's scale, that weigh what stands still, or that count frame 0 (which nothing
-/// precedes) as changed.
+/// Catches: weights that change the loss's scale, that favour pixels that did not change, or that
+/// treat frame 0 as changed (no frame precedes it).
 #[test]
 fn changed_pixels_weigh_more_and_all_weigh_one_on_average() {
     let frames = [0.5, 0.5, 0.5, 0.9, 0.5, 0.9];
@@ -247,14 +247,15 @@ fn changed_pixels_weigh_more_and_all_weigh_one_on_average() {
     }
 }
 
-/// Catches: a model without temporal attention that is trained on runs of alike frames, a batch of another size than configured, and tokens that
-/// depend on where in a window a frame stands although training never saw any place but the first.
+/// Catches: a model without temporal attention that trains on runs of similar frames; a micro-batch
+/// of another size than configured; tokens that depend on a frame's place in its window, although
+/// training uses only the first place.
 #[test]
 fn without_temporal_attention_every_frame_stands_alone() {
     let mut config = config(QuantizerKind::Fsq);
     (config.encoder.temporal, config.decoder.temporal) = (false, false);
     let size = size(8);
-    // Clips of one grey each, so that a frame says which it is of.
+    // Each clip has one shade of grey, so a frame shows which clip it comes from.
     let clips = (0..200).map(|grey| vec![grey; 40 * size.bytes()]).collect();
     let video = Clips { size: (8, 8), clips };
     let description = describe(&config, size);
@@ -279,7 +280,7 @@ fn without_temporal_attention_every_frame_stands_alone() {
     tokens.rotate_left(size.positions());
     assert_eq!(tokens, loaded.encode(&turned, 1).unwrap());
 
-    // Changes are only seen between neighbours.
+    // A change needs two neighbouring frames.
     config.changed_pixel_weight = 2.0;
     assert_eq!(config.span(), T);
 }

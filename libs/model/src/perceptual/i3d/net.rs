@@ -1,11 +1,14 @@
-//! Inflated Inception v1 [Carreira & Zisserman 2017], the graph of `i3d-kinetics-400/1`, from which published FVD comes: "same"
-//! padding as `TensorFlow` pads (the odd one behind), batch normalisation with its moving averages, 400 logits before the softmax,
-//! averaged over time.
+//! Inflated Inception v1 [Carreira & Zisserman 2017], the network of I3D.
 //!
-//! For inference only: batch normalisation is folded into the convolutions. Burn has no asymmetric padding and no pooling in three
-//! dimensions, so tensors are padded first where it is uneven, and the maximum is taken over space and then over time, which is the
-//! same. Padding with zeros before a maximum is what `TensorFlow`'s padding that does not count comes to, because all values are
-//! behind a ReLU.
+//! It is the graph of `i3d-kinetics-400/1`, which published FVD comes from. Its padding is
+//! TensorFlow's "same": if the number of zeros is odd, one more goes behind than before. Batch
+//! normalisation uses moving averages. The 400 logits, before the softmax, are averaged over time.
+//!
+//! The network is for inference only, so batch normalisation is folded into the convolutions. Burn
+//! has no asymmetric padding and no three-dimensional pooling. So tensors are padded first where
+//! the padding is uneven, and the maximum is taken over space and then over time, which is the
+//! same. TensorFlow's maximum ignores the padding. Zeros have the same effect here, because all
+//! values come from a ReLU.
 
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
@@ -15,12 +18,12 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::weights::I3dWeights;
 
-/// Logits of one clip.
+/// Logits per clip.
 pub const LOGITS: usize = 400;
-/// Fewer frames leave nothing for the head, which averages over two steps of eight frames.
+/// Fewest frames of a clip. The head averages over two steps of eight frames.
 pub const FEWEST_FRAMES: usize = 9;
 
-/// What follows a convolution: (kernel, stride) of a maximum, over (time, space); or an inception block; in order.
+/// A stage of the network.
 enum Stage<B: Backend> {
     Unit(ConvUnit<B>),
     Max { kernel: [usize; 2], stride: [usize; 2] },
@@ -36,14 +39,16 @@ struct ConvUnit<B: Backend> {
     stride: [usize; 3],
 }
 
-/// Zeros before and behind, so that a window of `kernel` at every `stride`-th position covers all `length`.
+/// Zeros before and behind a side of `length`.
+///
+/// With them, a window of `kernel` at every `stride`-th position covers the whole side.
 fn same(length: usize, kernel: usize, stride: usize) -> (usize, usize) {
     let missing = ((length.div_ceil(stride) - 1) * stride + kernel).saturating_sub(length);
     (missing / 2, missing - missing / 2)
 }
 
 impl<B: Backend> ConvUnit<B> {
-    /// `[b, in, t, h, w]` to `[b, out, t / stride, …]`.
+    /// Computes `[batch, out, t / stride, …]` from `[batch, in, t, h, w]`.
     fn forward(&self, x: Tensor<B, 5>) -> Tensor<B, 5> {
         let ([.., t, h, w], [.., kt, kh, kw]) = (x.dims(), self.weight.dims());
         let [st, sh, sw] = self.stride;
@@ -59,7 +64,7 @@ impl<B: Backend> ConvUnit<B> {
     }
 }
 
-/// The maximum over windows of `kernel` = [time, space], with "same" padding.
+/// The maximum over windows of `[time, space]`, with "same" padding.
 fn max_pool<B: Backend>(
     x: Tensor<B, 5>,
     [kt, ks]: [usize; 2],
@@ -92,7 +97,7 @@ pub(super) struct I3dNet<B: Backend> {
 }
 
 impl<B: Backend> I3dNet<B> {
-    /// From the user's weights.
+    /// Builds the network from the user's weights.
     pub(super) fn new(weights: &I3dWeights, epsilon: f64, device: &B::Device) -> Self {
         let unit = |name: &str, stride: usize| {
             let (weight, bias, shape) = weights.folded(name, epsilon);
@@ -137,15 +142,15 @@ impl<B: Backend> I3dNet<B> {
         Self { stages, logits: logits.transpose(), bias: Tensor::from_data(bias, device) }
     }
 
-    /// Clips `[b, 3, t, 224, 224]` to logits `[b, 400]`.
+    /// Logits `[batch, 400]` of clips `[batch, 3, t, 224, 224]`.
     pub(super) fn forward(&self, clips: Tensor<B, 5>) -> Tensor<B, 2> {
         let cells = self.stages.iter().fold(clips, |x, stage| match stage {
             Stage::Unit(unit) => unit.forward(x),
             Stage::Max { kernel, stride } => max_pool(x, *kernel, *stride),
             Stage::Mixed(units) => mixed(units, x),
         });
-        // The head: 2 × 7 × 7 averages at every step, 400 logits of each, then their mean over time. All of it is linear, so the
-        // means are taken first.
+        // The head averages 2 × 7 × 7 values at every step, computes 400 logits of each, and
+        // averages them over time. All of this is linear, so the means are taken first.
         let [b, c, t, h, w] = cells.dims();
         let steps = cells.reshape([b, c, t, h * w]).mean_dim(3).reshape([b, c, t]);
         let pairs = (steps.clone().narrow(2, 0, t - 1) + steps.narrow(2, 1, t - 1)) * 0.5;
@@ -153,7 +158,7 @@ impl<B: Backend> I3dNet<B> {
     }
 }
 
-/// An inception block: four branches side by side.
+/// An inception block: four parallel branches.
 fn mixed<B: Backend>(
     [b0, b1a, b1b, b2a, b2b, b3b]: &[ConvUnit<B>; 6],
     x: Tensor<B, 5>,

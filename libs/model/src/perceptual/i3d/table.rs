@@ -1,24 +1,28 @@
-//! The tensors of the genuine I3D: names in both spellings, shapes, and checksums of what is in them.
+//! The tensors of the genuine I3D: names in both spellings, shapes and checksums.
 //!
-//! `params.txt` lists the weights of `i3d-kinetics-400/1` (which are `rgb_scratch` of the paper's authors). Its checksums are those of the
-//! `TensorFlow` checkpoint: masked CRC32C of the little-endian floats in `TensorFlow`'s order, kernels as `[t, h, w, in, out]`.
-//! A file whose tensors all have these sums holds these weights, wherever it comes from and whatever it is called.
+//! `params.txt` lists the weights of `i3d-kinetics-400/1`, which are `rgb_scratch` of the paper's
+//! authors. The checksums are those of the TensorFlow checkpoint: masked CRC32C of the
+//! little-endian floats in TensorFlow's order, with kernels as `[t, h, w, in, out]`. A file whose
+//! tensors all have these checksums has these weights, whatever its name and origin.
 
 const TABLE: &str = include_str!("params.txt");
 
 /// A tensor that the network needs.
 #[derive(Debug, PartialEq)]
 pub(super) struct Param {
-    /// As in piergiaj's pytorch-i3d, which `VideoGPT` and TATS use.
+    /// The name in piergiaj's pytorch-i3d, which VideoGPT and TATS use.
     pub name: &'static str,
-    /// As in hassony2's `kinetics_i3d_pytorch`.
+    /// The name in hassony2's `kinetics_i3d_pytorch`.
     pub hassony2: &'static str,
     pub shape: Vec<usize>,
-    /// What must be in it; `None` for the scale of batch normalisation, which `TensorFlow` does not have: all ones.
+    /// The checksum of the genuine values.
+    ///
+    /// It is `None` for the scale of a batch normalisation, which TensorFlow does not have: it must
+    /// be 1.
     pub checksum: Option<u32>,
 }
 
-/// All of them. (`PyTorch`'s count of batches seen is not used by anything, and left out.)
+/// All tensors. PyTorch's count of seen batches is left out, because nothing uses it.
 pub(super) fn params() -> Vec<Param> {
     TABLE
         .lines()
@@ -47,7 +51,7 @@ fn parse(line: &'static str) -> Param {
     }
 }
 
-/// The checksum of a tensor as it stands in the table; `values` are in `PyTorch`'s order, kernels `[out, in, t, h, w]`.
+/// The checksum of a tensor in PyTorch's order, with kernels as `[out, in, t, h, w]`.
 pub(super) fn checksum(values: &[f32], shape: &[usize]) -> u32 {
     let inner: usize = shape.iter().skip(2).product();
     let outer: usize = shape.iter().take(2).product();
@@ -64,6 +68,6 @@ pub(super) fn checksum(values: &[f32], shape: &[usize]) -> u32 {
     } else {
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     }
-    // TensorFlow masks its sums, so that a sum over data that holds sums is still one.
+    // TensorFlow masks its checksums, because data can contain checksums itself.
     crc32c::crc32c(&bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -1,4 +1,4 @@
-//! Against `tests/reference/i3d.py`, which writes the network down on its own, and on files as people have them.
+//! Compares I3D with `tests/reference/i3d.py`, a separate implementation.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ struct Reference {
     checksums: BTreeMap<String, u32>,
 }
 
-/// |found − expected| / |expected|, over all logits.
+/// The relative error |found − expected| / |expected| over all logits.
 fn error(found: &[f32], expected: &[f64]) -> f64 {
     let square =
         |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
@@ -55,8 +55,9 @@ fn error(found: &[f32], expected: &[f64]) -> f64 {
     (apart / square(&mut expected.iter().copied())).sqrt()
 }
 
-/// Catches: any difference from the graph (padding, pooling, ε, the order of branches, the head), a kernel read in another order, a
-/// name of hassony2 given to another tensor, made-up weights that pass as genuine.
+/// Catches: any difference from the graph (padding, pooling, ε, the order of branches, the head); a
+/// kernel in another order; a hassony2 name on the wrong tensor; generated weights that count as
+/// genuine.
 #[test]
 fn logits_are_those_of_the_reference() {
     let expected: Reference = reference_json("i3d.json");
@@ -95,8 +96,8 @@ struct Resized {
     values: Vec<f64>,
 }
 
-/// Catches: a half pixel too much or too little, rows for columns, a crop off the centre, another range of values, channels or frames
-/// in another order.
+/// Catches: a half pixel too much or too little, rows and columns that are swapped, a crop that is
+/// not central, another range of values, channels or frames in another order.
 #[test]
 fn frames_are_resized_as_pytorch_and_tensorflow_do() {
     for case in reference_json::<Vec<Resized>>("resize.json") {
@@ -119,8 +120,8 @@ fn frames_are_resized_as_pytorch_and_tensorflow_do() {
     }
 }
 
-/// Catches: a checksum over `PyTorch`'s order, of big-endian numbers, without `TensorFlow`'s mask, or of the other CRC-32: genuine
-/// weights would never be known as such.
+/// Catches: a checksum in PyTorch's order, of big-endian numbers, without TensorFlow's mask, or of
+/// another CRC-32, so that genuine weights are not recognised.
 #[test]
 fn checksums_are_tensorflows() {
     for (name, expected) in reference_json::<Reference>("i3d.json").checksums {
@@ -145,7 +146,8 @@ fn genuine() -> (Vec<Param>, BTreeMap<String, TensorValues>) {
     (params, tensors)
 }
 
-/// Catches: an altered weight, or a scale that is not one, that passes for genuine; genuine weights that do not.
+/// Catches: an altered weight, or a scale that is not 1, that counts as genuine; genuine weights
+/// that do not.
 #[test]
 fn every_tensor_is_checked() {
     let (params, tensors) = genuine();
@@ -160,7 +162,7 @@ fn every_tensor_is_checked() {
     }
 }
 
-/// Catches: genuine weights that are refused because somebody named them otherwise, or whose tensors are mixed up.
+/// Catches: genuine weights that are refused because of their names, or whose tensors are mixed up.
 #[test]
 fn genuine_weights_are_known_by_what_is_in_them() {
     let (params, tensors) = genuine();
@@ -175,7 +177,7 @@ fn genuine_weights_are_known_by_what_is_in_them() {
     }
 }
 
-/// Catches: a table that lost a line, and with it a tensor that nobody checks.
+/// Catches: a table without one of its lines, so that nothing checks that tensor.
 #[test]
 fn the_table_is_whole() {
     let params = params();
@@ -185,7 +187,8 @@ fn the_table_is_whole() {
     assert_eq!(numbers, 12_711_881 - 57, "without the counts of batches");
 }
 
-/// Catches: a network that is run with a tensor missing or of another model, and a message that does not say which or what to give.
+/// Catches: a network that runs without a tensor or with another model's tensor; a message that
+/// does not say which tensor or what to provide.
 #[test]
 fn a_file_that_is_not_i3d_is_refused() {
     let one: BTreeMap<_, _> = made_up_weights().into_iter().take(1).collect();
@@ -201,7 +204,7 @@ fn a_file_that_is_not_i3d_is_refused() {
     assert!(error.contains("logits.conv3d.bias is [600], but [400]"), "{error}");
 }
 
-/// Catches: a panic where a user gives clips that are too short, or of another size.
+/// Catches: a panic if clips are too short or of another size.
 #[test]
 fn clips_that_do_not_fit_are_refused() {
     let i3d =
@@ -211,14 +214,14 @@ fn clips_that_do_not_fit_are_refused() {
     assert!(i3d.features(&[0; 9 * 12 + 1], 9, (2, 2)).is_err());
 }
 
-/// With the genuine weights: `GENIE_I3D=weights.pt cargo test --release --lib known_value -- --ignored`. Eight black clips of 30
-/// frames of 64 × 64 against eight white ones have an FVD of 151.39 by the paper's TensorFlow code; as all clips of a side are alike, that is the squared distance
-/// of their features.
-///
-/// Catches: what made-up weights cannot: a checksum table that does not fit the weights people have.
+/// Catches: a table of checksums that does not fit the genuine weights.
 #[test]
 #[ignore = "needs the genuine weights, in GENIE_I3D"]
 fn known_value_with_genuine_weights() {
+    // `GENIE_I3D=weights.pt cargo test --release --lib known_value -- --ignored` runs this test.
+    // The paper's TensorFlow code gives an FVD of 151.39 between eight black and eight white clips
+    // of 30 frames of 64 × 64. All clips of a side are equal, so this is the squared distance of
+    // their features.
     let path = std::env::var("GENIE_I3D").expect("GENIE_I3D names a file of weights");
     let i3d = I3d::load(Utf8Path::new(&path), I3dPreset::Default, &Device::Cpu).unwrap();
     assert_eq!(i3d.altered(), [""; 0]);

@@ -1,7 +1,8 @@
-//! The user's weights: read, named, and compared with the genuine ones.
+//! The user's weights of I3D: reading, naming, comparison with the genuine ones.
 //!
-//! A file has the names of either common port; where its names are others, tensors are recognised by their checksums. Which values
-//! a file must have is known (`table.rs`), so that a number is only ever called FVD when it came from the weights that FVD is defined by.
+//! A file has the names of one of the common ports. If it has other names, the tensors are
+//! recognised by their checksums. `table.rs` has the genuine checksums, so that a number is called
+//! FVD only if it comes from the weights that define FVD.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::perceptual::state_dict::{TensorValues, read};
 /// All tensors of the network by the table's names.
 pub(super) struct I3dWeights {
     tensors: BTreeMap<String, TensorValues>,
-    /// Those that are not what the genuine weights are.
+    /// The names of the tensors that differ from the genuine ones.
     pub altered: Vec<String>,
 }
 
@@ -24,12 +25,12 @@ impl I3dWeights {
         Self::name(read(path)?).map_err(|what| ModelError::checkpoint(path, what))
     }
 
-    /// Finds every tensor of the network among `tensors`, or says why not.
+    /// Finds every tensor of the network among `tensors`.
     pub(super) fn name(tensors: BTreeMap<String, TensorValues>) -> Result<Self, String> {
         Self::among(&params(), tensors)
     }
 
-    /// The same by another table.
+    /// The same with another table.
     pub(super) fn among(
         params: &[Param],
         mut tensors: BTreeMap<String, TensorValues>,
@@ -67,8 +68,9 @@ impl I3dWeights {
         }
         if let Some(first) = missing.first() {
             return Err(format!(
-                "{} of the {} tensors of I3D are not in it, the first is {first}: it must be a state dict of InceptionI3d (400 classes) \
-                 with the names of piergiaj's pytorch-i3d (VideoGPT, TATS) or of hassony2's kinetics_i3d_pytorch",
+                "{} of the {} tensors of I3D are missing, the first is {first}: give a state dict \
+                 of InceptionI3d (400 classes) with the names of piergiaj's pytorch-i3d (VideoGPT, \
+                 TATS) or of hassony2's kinetics_i3d_pytorch",
                 missing.len(),
                 params.len(),
             ));
@@ -89,7 +91,9 @@ impl I3dWeights {
         &self.tensors[name].data
     }
 
-    /// The kernel `[out, in, t, h, w]` and the bias `[out]` of unit `name`, with its batch normalisation folded in.
+    /// The kernel `[out, in, t, h, w]` and the bias `[out]` of a unit.
+    ///
+    /// Its batch normalisation is folded into both.
     pub(super) fn folded(&self, name: &str, epsilon: f64) -> (Vec<f32>, Vec<f32>, [usize; 5]) {
         let kernel = &self.tensors[&format!("{name}.conv3d.weight")];
         let shape: [usize; 5] =
@@ -119,7 +123,9 @@ impl I3dWeights {
     }
 }
 
-/// The genuine tensors among some of unknown names. What no checksum tells apart, the scales, is what it must be.
+/// Finds the genuine tensors among tensors with unknown names.
+///
+/// Scales have no checksum. They become 1, which is their genuine value.
 fn recognised(
     params: &[Param],
     tensors: &BTreeMap<String, TensorValues>,

@@ -1,8 +1,9 @@
-//! The features of `AlexNet` [Krizhevsky 2014, as torchvision has it] after each of its five rectifications.
+//! The features of AlexNet [Krizhevsky 2014, as in torchvision] after each of its five ReLUs.
 //!
-//! LPIPS scales the features of a place to length 1, squares their difference, weights each channel, and averages over places. With
-//! the roots of the weights and of the number of places taken into the features, that is the squared Euclidean distance between rows: so a
-//! frame goes through the network once, whatever it is compared with.
+//! LPIPS scales the features of each position to length 1, squares their differences, weights the
+//! channels, and averages over positions. Here the features already contain the square roots of the
+//! weights and of the number of positions. LPIPS is then the squared Euclidean distance between two
+//! rows of features, so a frame goes through the network only once, whatever it is compared with.
 
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
@@ -12,17 +13,17 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::weights::{LAYERS, Layer, LpipsWeights};
 
-/// Less leaves nothing for the second pooling.
+/// Fewest pixels of a side: with fewer, the second pooling has no input.
 pub const SMALLEST_SIDE: usize = 31;
 
-/// What is subtracted from each colour, which goes from −1 to 1, and what it is then divided by.
+/// What is subtracted from each colour, which is from −1 to 1, and what the result is divided by.
 const SHIFT: [f64; 3] = [-0.030, -0.088, -0.188];
 const SCALE: [f64; 3] = [0.458, 0.448, 0.450];
 
-/// Added to the length of features before they are divided by it.
+/// Added to the length of the features before the division by it.
 const EPSILON: f64 = 1e-10;
 
-/// Bytes `[n, h, w, 3]` as floats `[n, 3, h, w]`, where a frame has `pixels`.
+/// Bytes `[n, h, w, 3]` as floats `[n, 3, h, w]`, where a frame has `pixels` pixels.
 pub fn prepare(frames: &[u8], pixels: usize) -> Vec<f32> {
     let mut values = Vec::with_capacity(frames.len());
     for frame in frames.chunks_exact(pixels * 3) {
@@ -34,19 +35,19 @@ pub fn prepare(frames: &[u8], pixels: usize) -> Vec<f32> {
     values
 }
 
-/// A convolution with a ReLU, and how much its features count.
+/// A convolution with a ReLU, and the weights of its features.
 struct WeightedLayer<B: Backend> {
     layer: &'static Layer,
     /// `[out, in, k, k]`.
     weight: Tensor<B, 4>,
     /// `[out]`.
     bias: Tensor<B, 1>,
-    /// Roots of the channels' weights, `[1, out, 1, 1]`.
+    /// Square roots of the channels' weights, `[1, out, 1, 1]`.
     root: Tensor<B, 4>,
 }
 
 impl<B: Backend> WeightedLayer<B> {
-    /// `[n, in, h, w]` to `[n, out, h', w']`.
+    /// Computes `[n, out, h', w']` from `[n, in, h, w]`.
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let Layer { pooled, stride, padding, .. } = *self.layer;
         let x = if pooled { max_pool2d(x, [3, 3], [2, 2], [0, 0], [1, 1], false) } else { x };
@@ -67,7 +68,7 @@ impl<B: Backend> WeightedLayer<B> {
 pub(super) struct LpipsNet<B: Backend>(Vec<WeightedLayer<B>>);
 
 impl<B: Backend> LpipsNet<B> {
-    /// From the user's weights.
+    /// Builds the network from the user's weights.
     pub(super) fn new(weights: &LpipsWeights, device: &B::Device) -> Self {
         let tensor = |data: Vec<f32>, shape: [usize; 4]| {
             Tensor::from_data(TensorData::new(data, shape), device)
@@ -87,7 +88,7 @@ impl<B: Backend> LpipsNet<B> {
         Self(LAYERS.iter().map(unit).collect())
     }
 
-    /// Frames `[n, 3, h, w]` to rows of features.
+    /// Rows of features of frames `[n, 3, h, w]`.
     pub(super) fn forward(&self, frames: Tensor<B, 4>) -> Tensor<B, 2> {
         let mut x = frames;
         let mut rows = Vec::with_capacity(self.0.len());

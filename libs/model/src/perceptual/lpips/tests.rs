@@ -1,4 +1,4 @@
-//! Against `tests/reference/lpips.py`, which writes the network down on its own, and on files as people have them.
+//! Compares LPIPS with `tests/reference/lpips.py`, a separate implementation.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn lpips() -> Lpips {
     Lpips::new(&LpipsWeights::among(made_up_weights()).unwrap(), Device::Cpu)
 }
 
-/// Of each two neighbours among frames of `size`.
+/// The distances between neighbours among frames of `size`.
 fn distances(lpips: &Lpips, frames: &[u8], size: (usize, usize)) -> Vec<f64> {
     let features = lpips.features(frames, size).unwrap();
     let count = frames.len() / (size.0 * size.1 * 3);
@@ -48,15 +48,16 @@ struct Case {
     distance: f64,
 }
 
-/// Catches: any difference from the definition (what bytes become, padding, pooling, where features are taken, ε, sums for means, a
-/// channel's weight at another), a kernel read in another order, a smallest size that the network does not take.
+/// Catches: any difference from the definition (input range, padding, pooling, which layers give
+/// features, ε, sums in place of means, a weight on another channel); a kernel in another order; a
+/// smallest size that the network cannot compute.
 #[test]
 fn distances_are_those_of_the_reference() {
     let dir = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(dir.path().join("lpips.safetensors")).unwrap();
     write_safetensors(&path, &made_up_weights());
     let lpips = Lpips::load(&path, &Device::Cpu).unwrap();
-    assert!(!lpips.published(), "these were made up");
+    assert!(!lpips.published(), "these are generated weights");
     for Case { height, width, share, distance } in reference_json::<Vec<Case>>("lpips.json") {
         let bytes = height * width * 3;
         let (one, other) = (made_up_bytes("one", bytes), made_up_bytes("other", bytes));
@@ -68,8 +69,8 @@ fn distances_are_those_of_the_reference() {
     }
 }
 
-/// Catches: frames that are mixed up where there are more than go through the network at once; a distance that is not 0 of equal frames,
-/// or not the same both ways; one that does not grow with what is wrong.
+/// Catches: frames that are mixed up when the network needs several passes; a distance that is not
+/// 0 for equal frames or not symmetric; a distance that does not grow with the noise.
 #[test]
 fn distances_are_as_distances_are() {
     const SIDE: usize = 40;
@@ -81,28 +82,29 @@ fn distances_are_as_distances_are() {
         });
         mixed.collect::<Vec<u8>>()
     };
-    // The frame again and again between ever noisier ones: 0, 1, 0, 2, 0, 3, …
+    // The frame alternates with copies of growing noise: 0, 1, 0, 2, 0, 3, …
     let frames: Vec<u8> =
         (1..=20).flat_map(|strength| [still.clone(), noisy(strength)]).flatten().collect();
     assert!(frames.len() / still.len() > BATCH);
     let lpips = lpips();
     let found = distances(&lpips, &frames, (SIDE, SIDE));
     for (strength, pair) in (1..).zip(found.chunks_exact(2)) {
-        assert_eq!(pair[0], pair[1], "there and back");
+        assert_eq!(pair[0], pair[1], "the order of the frames");
         let more = found[strength * 2];
         assert!(0.0 < pair[0] && pair[0] < more, "noise of {strength}: {} then {more}", pair[0]);
     }
     assert_eq!(distances(&lpips, &still.repeat(2), (SIDE, SIDE)), [0.0]);
 }
 
-/// Why a file with these tensors is refused.
+/// The message with which a file with these tensors is refused.
 fn refused(change: impl FnOnce(&mut BTreeMap<String, TensorValues>)) -> String {
     let mut tensors = made_up_weights();
     change(&mut tensors);
     LpipsWeights::among(tensors).err().expect("not LPIPS (alex)")
 }
 
-/// Catches: a network that is run with a tensor missing or of another network, and a message that does not say which or what to give.
+/// Catches: a network that runs without a tensor or with another network's tensor; a message that
+/// does not say which tensor or what to provide.
 #[test]
 fn a_file_that_is_not_lpips_is_refused() {
     let error = refused(|tensors| tensors.retain(|name, _| name.starts_with("lin")));
@@ -120,7 +122,7 @@ fn a_file_that_is_not_lpips_is_refused() {
     }
 }
 
-/// Catches: a damaged file whose numbers go into a report, negative weights whose root is none.
+/// Catches: a damaged file whose numbers go into a report; negative weights, which have no root.
 #[test]
 fn values_that_lpips_cannot_have_are_refused() {
     let spoilt =
@@ -129,13 +131,13 @@ fn values_that_lpips_cannot_have_are_refused() {
         [("net.slice5.10.weight", f32::NAN), ("lin0.model.1.weight", f32::INFINITY)]
     {
         let error = spoilt(name, value);
-        assert!(error.contains(name) && error.contains("no finite number"), "{error}");
+        assert!(error.contains(name) && error.contains("not a finite number"), "{error}");
     }
     let error = spoilt("lin3.model.1.weight", -0.25);
     assert!(error.contains("lin3.model.1.weight") && error.contains("-0.25"), "{error}");
 }
 
-/// Catches: a panic where clips are smaller than the network takes.
+/// Catches: a panic if frames are smaller than the network needs.
 #[test]
 fn frames_that_do_not_fit_are_refused() {
     let error = lpips().features(&[0; 30 * 64 * 3], (30, 64)).unwrap_err().to_string();

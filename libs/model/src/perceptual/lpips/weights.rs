@@ -1,7 +1,8 @@
-//! The user's weights: read, checked, and their last layers compared with the published ones.
+//! The user's weights of LPIPS: reading, checks, comparison with the published ones.
 //!
-//! The weights of the channels, which make LPIPS of `AlexNet`, are published in the authors' repository, and so are their checksums
-//! here. Of `AlexNet` itself torchvision publishes a hash of a file, which says nothing of tensors: those are taken as they come.
+//! The authors' repository publishes the weights of the channels, which turn AlexNet into LPIPS.
+//! Their checksums are here. For AlexNet itself torchvision publishes only the hash of a file,
+//! which says nothing about single tensors, so those are not checked.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +11,28 @@ use camino::Utf8Path;
 use crate::error::ModelError;
 use crate::perceptual::state_dict::{TensorValues, read};
 
-/// How a file is written, for messages.
-const WRITE: &str = "python -c \"import lpips, torch; torch.save(lpips.LPIPS(net='alex').state_dict(), 'lpips.pt')\"";
+/// The command that writes a file of weights, for messages.
+const WRITE: &str = "python -c \"import lpips, torch; \
+                     torch.save(lpips.LPIPS(net='alex').state_dict(), 'lpips.pt')\"";
 
 /// One of the network's five layers.
 pub(super) struct Layer {
-    /// Of its convolution.
+    /// The name of its convolution.
     name: &'static str,
     pub inputs: usize,
     pub outputs: usize,
     pub kernel: usize,
     pub stride: usize,
     pub padding: usize,
-    /// Whether a maximum over 3 × 3 at every second place comes before it.
+    /// Whether a maximum over 3 × 3 at every second position comes before it.
     pub pooled: bool,
-    /// CRC32C of the weights of its channels, little-endian floats, as version 0.1 was published.
+    /// The CRC32C of its channels' weights as little-endian floats, as published with version 0.1.
     published: u32,
 }
 
-/// All of them.
+/// The five layers.
 pub(super) static LAYERS: [Layer; 5] = {
-    /// Those after the first.
+    /// A layer after the first.
     const fn layer(
         name: &'static str,
         [inputs, outputs]: [usize; 2],
@@ -59,7 +61,7 @@ pub(super) static LAYERS: [Layer; 5] = {
 };
 
 impl Layer {
-    /// Names and shapes of its convolution's kernel and bias, and of the weights of its channels.
+    /// Names and shapes: the convolution's kernel, its bias, and the weights of the channels.
     pub(super) fn tensors(&'static self) -> [(String, Vec<usize>); 3] {
         let Self { name, inputs, outputs, kernel, .. } = *self;
         let number = LAYERS.iter().take_while(|layer| layer.name != name).count();
@@ -84,11 +86,12 @@ impl LpipsWeights {
         Self::among(read(path)?).map_err(|what| ModelError::checkpoint(path, what))
     }
 
-    /// Finds every tensor of the network among `tensors`, or says why not.
+    /// Finds every tensor of the network among `tensors`.
     pub(super) fn among(mut tensors: BTreeMap<String, TensorValues>) -> Result<Self, String> {
         if let Some(other) = other_network(&tensors) {
             return Err(format!(
-                "these are the weights of LPIPS ({other}), and LPIPS (alex) is measured: {WRITE} writes them"
+                "these are the weights of LPIPS ({other}), but LPIPS (alex) is needed: give a file \
+                 that `{WRITE}` writes"
             ));
         }
         let (mut named, mut missing, mut published) = (BTreeMap::new(), Vec::new(), true);
@@ -109,14 +112,16 @@ impl LpipsWeights {
                 .and_then(|values| values.data.iter().find(|value| **value < 0.0))
             {
                 return Err(format!(
-                    "{} has {weight} in it, and LPIPS has no channels that count less than nothing: these are not its weights",
+                    "{} contains {weight}, but LPIPS has no negative weights: give a file that \
+                     `{WRITE}` writes",
                     judged.0
                 ));
             }
         }
         match missing.first() {
             Some(first) => Err(format!(
-                "{} of the {} tensors of LPIPS (alex) are not in it, the first is {first}: {WRITE} writes all of them",
+                "{} of the {} tensors of LPIPS (alex) are missing, the first is {first}: give a \
+                 file that `{WRITE}` writes",
                 missing.len(),
                 missing.len() + named.len(),
             )),
@@ -129,7 +134,7 @@ impl LpipsWeights {
     }
 }
 
-/// Which of the package's other networks this is of, by names that only that one has.
+/// Which other network of the package the tensors belong to, by names that only this network has.
 fn other_network(tensors: &BTreeMap<String, TensorValues>) -> Option<&'static str> {
     let others = [("squeeze", "lin6.model.1.weight"), ("vgg", "net.slice1.2.weight")];
     others.into_iter().find(|(_, name)| tensors.contains_key(*name)).map(|(other, _)| other)
@@ -144,7 +149,8 @@ fn check(name: &str, values: &TensorValues, shape: &[usize]) -> Result<(), Strin
     }
     match values.data.iter().find(|value| !value.is_finite()) {
         Some(value) => Err(format!(
-            "{name} has {value} in it, which is no finite number: the file is damaged, write it again"
+            "{name} contains {value}, which is not a finite number: the file is damaged, write it \
+             again"
         )),
         None => Ok(()),
     }

@@ -10,7 +10,9 @@ use crate::error::ModelError;
 pub enum UnmaskOrder {
     /// Random tokens.
     Random,
-    /// Tokens sampled with the highest probability, plus Gumbel noise that falls to 0 over the steps.
+    /// Tokens sampled with the highest probability, with noise.
+    ///
+    /// The noise is Gumbel noise that falls to 0 over the steps.
     Confidence,
     /// Tokens sampled with the highest probability.
     Greedy,

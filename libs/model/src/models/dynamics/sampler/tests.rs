@@ -1,4 +1,4 @@
-//! The sampler, over a model whose answers are known.
+//! The sampler with a model whose predictions are known.
 
 use std::cell::RefCell;
 
@@ -9,15 +9,16 @@ const K: usize = 8;
 const ORDERS: [UnmaskOrder; 3] =
     [UnmaskOrder::Random, UnmaskOrder::Confidence, UnmaskOrder::Greedy];
 
-/// A model that tells from the last frame and the action: token = last token of this position + action (mod k), or what
-/// `logits` says. Keeps what it was asked.
+/// A model that adds the action to the last frame's token, modulo [`K`], at every position.
+///
+/// It records the tokens that it is asked about.
 #[derive(Default)]
 struct Adds {
-    /// How much surer than of others it is of its token, at each position.
+    /// At each position, how much larger the logit of its own token is than those of the others.
     sure: Vec<f32>,
     asked: RefCell<Vec<Vec<u16>>>,
     finished: RefCell<Vec<Vec<u16>>>,
-    /// Frames that it can see; 0 is any number.
+    /// The most frames that it can see. 0 means any number.
     window: usize,
 }
 
@@ -86,8 +87,8 @@ fn masked(tokens: &[u16]) -> usize {
     tokens.iter().filter(|token| **token == K as u16).count()
 }
 
-/// Catches: a schedule that stalls (steps that set nothing), leaves tokens masked at the end, or masks tokens again
-/// that were set.
+/// Catches: a schedule with steps that set nothing, that leaves tokens masked at the end, or that
+/// masks tokens again.
 #[test]
 fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
     for order in ORDERS {
@@ -114,8 +115,8 @@ fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
     }
 }
 
-/// Catches: a cosine schedule upside down: few tokens are to be set at first, while little is known, and most at the
-/// end.
+/// Catches: a cosine schedule upside down (the first steps must set few tokens, the last ones
+/// most).
 #[test]
 fn the_schedule_begins_slowly() {
     let config = SamplerConfig { steps: 8, ..Default::default() };
@@ -123,7 +124,7 @@ fn the_schedule_begins_slowly() {
     assert_eq!(left, [980, 923, 831, 707, 555, 382, 195, 0]);
 }
 
-/// Catches: a temperature that has no effect at 0 (sampling goes on), or on the way there.
+/// Catches: a temperature of 0 that still samples; a temperature near 0 that behaves differently.
 #[test]
 fn temperature_0_takes_the_likeliest() {
     for order in ORDERS {
@@ -139,8 +140,8 @@ fn temperature_0_takes_the_likeliest() {
     }
 }
 
-/// Catches: a temperature that divides probabilities or noise instead of the logits, works the wrong way round, or not
-/// at all; and a sampler whose draws are not the model's distribution.
+/// Catches: a temperature that divides probabilities or noise instead of the logits, works the
+/// wrong way round or has no effect; samples that do not follow the model's distribution.
 #[test]
 fn draws_follow_the_softmax_at_every_temperature() {
     let logits = [2.0, 1.0, 0.0, -1.0, -30.0];
@@ -156,7 +157,7 @@ fn draws_follow_the_softmax_at_every_temperature() {
             let expected = logits[usize::from(token)] / temperature - total.ln();
             assert!(
                 (log_probability - expected).abs() < 1e-4,
-                "sureness {log_probability} is not {expected}"
+                "confidence {log_probability} is not {expected}"
             );
         }
         let total: f64 = logits.iter().map(|x| f64::from(x / temperature).exp()).sum();
@@ -179,7 +180,8 @@ fn draws_follow_the_softmax_at_every_temperature() {
     }
 }
 
-/// Catches: tokens sorted the wrong way, so that the least sure are set first, and an order option that does nothing.
+/// Catches: tokens in the wrong order, so that the least confident ones are set first; an order
+/// option without effect.
 #[test]
 fn greedy_sets_the_surest_first_and_random_does_not() {
     let s = 32;
@@ -202,7 +204,8 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
     assert_ne!(set_first(UnmaskOrder::Confidence, 50.0), surest, "noise changes the order");
 }
 
-/// Catches: tokens sampled from logits that are no numbers: the rollouts of a diverged model would be measured as if it had meant them.
+/// Catches: tokens sampled from logits that are not finite (a diverged model's rollouts would be
+/// measured like any other).
 #[test]
 fn logits_that_are_no_numbers_end_a_rollout() {
     for odd in [f32::NAN, f32::NEG_INFINITY] {
@@ -213,8 +216,8 @@ fn logits_that_are_no_numbers_end_a_rollout() {
     }
 }
 
-/// Catches: the classic: actions off by one frame; and frames that are generated but never fed back to the model. Every
-/// frame must be the one before plus its own action, from prompts of any length on.
+/// Catches: actions that are off by one frame; generated frames that never go back into the model
+/// (every frame must be the previous one plus its own action, after prompts of any length).
 #[test]
 fn each_frame_follows_from_the_one_before_and_its_own_action() {
     let (s, frames, b) = (3, 6, 2);
@@ -247,7 +250,7 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
     }
 }
 
-/// Catches: random numbers from anywhere but the seed (threads, time), and a seed that is not used.
+/// Catches: random numbers that depend on threads or time; a seed without effect.
 #[test]
 fn the_seed_decides() {
     let config = SamplerConfig { temperature: 4.0, ..Default::default() };
@@ -258,8 +261,8 @@ fn the_seed_decides() {
     assert_eq!(roll(1), one_thread.install(|| roll(1)));
 }
 
-/// Catches: a random stream shared by the rows of a batch, so that one rollout changes when another is asked for beside
-/// it; rows or frames that all draw the same numbers.
+/// Catches: a random stream that the rows of a batch share, so that one rollout changes with its
+/// neighbours; rows or frames that all draw the same numbers.
 #[test]
 fn a_row_does_not_depend_on_its_neighbours() {
     let (s, frames) = (20, 4);
@@ -282,7 +285,7 @@ fn a_row_does_not_depend_on_its_neighbours() {
     assert_ne!(same[s..2 * s], same[2 * s..3 * s], "frames draw different numbers");
 }
 
-/// Catches: options that would loop for ever or divide by nothing.
+/// Catches: options that would loop for ever or divide by zero.
 #[test]
 fn options_without_sense_are_refused() {
     let wrong = |config: SamplerConfig| assert!(config.check().is_err(), "{config:?}");
@@ -293,7 +296,8 @@ fn options_without_sense_are_refused() {
     SamplerConfig::default().check().unwrap();
 }
 
-/// Catches: a rollout that ends, or forgets what was, or shifts its actions, where the model's window is full.
+/// Catches: a rollout that ends, loses frames or shifts its actions when the model's window is
+/// full.
 #[test]
 fn a_rollout_goes_on_past_the_window() {
     let (s, b, frames) = (3, 2, 23);
@@ -309,7 +313,8 @@ fn a_rollout_goes_on_past_the_window() {
     }
 }
 
-/// Catches: an entropy that is none; a bound that is not kept, or that sets nothing; tokens left masked where the steps end.
+/// Catches: a wrong entropy; a bound that is exceeded, or that sets nothing; tokens that stay
+/// masked after the last step.
 #[test]
 fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     let near = |a: f32, b: f32| (a - b).abs() < 1e-5;
@@ -320,7 +325,7 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     assert!(entropy(&[0.0, 1.0], 0.3) < entropy(&[0.0, 1.0], 1.0));
 
     let s = 12;
-    // Half of the positions are as good as sure, the others between all tokens alike.
+    // Half of the positions are nearly certain. At the others all tokens are equally probable.
     let sure: Vec<f32> = (0..s).map(|i| if i % 2 == 0 { 60.0 } else { 0.0 }).collect();
     let steps = |bound: f32, steps: usize| {
         let config = SamplerConfig {
@@ -338,5 +343,5 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     assert_eq!(steps(each, 25), [12, 5, 4, 3, 2, 1], "the sure ones and one more, then one by one");
     assert_eq!(steps(2.0 * each, 25), [12, 4, 2]);
     assert_eq!(steps(1e-6, 25), [12, 6, 5, 4, 3, 2, 1], "at least one a step");
-    assert_eq!(steps(each, 3), [12, 5, 4], "the last step sets what is left");
+    assert_eq!(steps(each, 3), [12, 5, 4], "the last step sets all that are left");
 }

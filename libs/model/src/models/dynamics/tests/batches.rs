@@ -1,9 +1,9 @@
-//! What training batches are made of.
+//! The contents of training batches.
 
 use super::super::task::MaskedBatch;
 use super::*;
 
-/// A vocabulary with so many positions that shares are sharp.
+/// A vocabulary with enough positions that the measured shares are close to the configured ones.
 const WIDE: Vocabulary =
     Vocabulary { frames: 4, positions: 500, columns: 25, codes: 100, actions: 3 };
 
@@ -16,7 +16,7 @@ fn draw(change: impl FnOnce(&mut DynamicsConfig), data: &TokenWindows) -> Masked
     DynamicsTask::new(&description, data).unwrap().draw(0, &mut rng(1))
 }
 
-/// Shares of masked tokens `[b][t]`.
+/// Shares of masked tokens `[batch][time]`.
 fn shares(batch: &MaskedBatch) -> Vec<Vec<f64>> {
     let frame = |tokens: &[i64]| {
         tokens.iter().filter(|token| **token == WIDE.codes as i64).count() as f64
@@ -26,11 +26,11 @@ fn shares(batch: &MaskedBatch) -> Vec<Vec<f64>> {
     windows.map(|window| window.chunks_exact(WIDE.positions).map(frame).collect()).collect()
 }
 
-/// Catches: targets that are all zero, shifted by a frame or still visible in the input; a masked first frame; actions
-/// of another window.
+/// Catches: targets that are all zero, shifted by a frame or still visible in the input; a masked
+/// first frame; actions of another window.
 #[test]
 fn targets_are_the_true_tokens_at_exactly_the_masked_places() {
-    // One window, so that it is known which was drawn.
+    // There is only one window, so the test knows which one was drawn.
     let data = windows(1, WIDE, 5);
     let batch = draw(|_| (), &data);
     let window = WIDE.frames * WIDE.positions;
@@ -59,7 +59,8 @@ fn targets_are_the_true_tokens_at_exactly_the_masked_places() {
     }
 }
 
-/// Catches: a mask rate outside its range, the same for all windows, or drawn anew for every frame.
+/// Catches: a mask rate outside its range, the same for all windows, or drawn separately for each
+/// frame.
 #[test]
 fn mask_rates_are_spread_over_their_range() {
     let data = windows(3, WIDE, 6);
@@ -90,7 +91,7 @@ fn mask_rates_are_spread_over_their_range() {
     );
 }
 
-/// Catches: `masked_frames` that is ignored, or that masks part of what should be clean history.
+/// Catches: `masked_frames` that is ignored, or that masks a part of a frame that should be clean.
 #[test]
 fn only_a_share_of_frames_is_masked_where_asked() {
     let data = windows(3, WIDE, 7);

@@ -1,4 +1,4 @@
-//! The dynamics model against PyTorch's (tests/reference): logits, loss, the gradient in every weight.
+//! Compares the dynamics model with PyTorch's (`tests/reference`): logits, loss, all gradients.
 
 use burn::optim::GradientsParams;
 
@@ -8,7 +8,7 @@ use crate::testing::Fixture;
 
 const V: Vocabulary = Vocabulary { frames: 4, positions: 6, columns: 3, codes: 10, actions: 3 };
 
-/// The fixture's tokens, masked where it says, as [`DynamicsTask::draw`] would have drawn them.
+/// The fixture's tokens and masks, as [`DynamicsTask::draw`] would return them.
 fn batch(fixture: &Fixture, config: &DynamicsConfig) -> MaskedBatch {
     let (clean, masked) = (fixture.integers("tokens"), fixture.integers("masked"));
     let rows: Vec<usize> = (0..clean.len()).filter(|row| masked[*row] == 1).collect();
@@ -29,9 +29,10 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig) -> MaskedBatch {
     }
 }
 
-/// Catches: an action that conditions another frame than the one it leads to; its row taken for a token's; the frame before shown masked, or one off;
-/// the mask's or the start's embedding taken from another row; logits read at the position beside; a loss over tokens that are not masked, or
-/// divided by their number instead of by their weights.
+/// Catches: an action that conditions another frame than the one it leads to; an action's row that
+/// is taken for a token's; a previous frame that is masked or the wrong one; an embedding of the
+/// mask or of "no action" from another row; logits of a neighbouring position; a loss over tokens
+/// that are not masked, or divided by their number instead of by their weights.
 #[test]
 fn the_dynamics_model_is_pytorchs() {
     let shifts = ["stack.blocks.0.space.key_norm.bias", "stack.blocks.0.time.key_norm.bias"];

@@ -1,6 +1,7 @@
-//! The cache, rollouts and loading.
+//! The cache, rollouts and loading of the dynamics model.
 
-use super::super::sampler::Predictor;
+use super::super::network::COMPUTED;
+use super::super::sampler::{Predictor, rollout};
 use super::*;
 use crate::host;
 use crate::testing::{Runs, Spy, frames_of};
@@ -43,7 +44,7 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
     }
 }
 
-/// A model with a temperature at which what it says decides, and chance too.
+/// A model and a temperature at which both the logits and the seed decide.
 fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.02, ..Default::default() };
     (
@@ -52,9 +53,9 @@ fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     )
 }
 
-/// Catches: actions off by one frame between training and generating, or in both; an action that has no effect. In
-/// windows whose every frame shows the action that led to it, a trained model must show the action asked for, in the
-/// frame it leads to and in no other.
+/// Catches: actions that are off by one frame in training, in a rollout or in both; an action
+/// without effect (a model is trained on windows whose every frame shows the action that led to it;
+/// its rollout must show each action in the frame that it leads to, and in no other).
 #[test]
 fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
     for mode in MODES {
@@ -96,8 +97,8 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
     }
 }
 
-/// Catches: rollouts that depend on their neighbours in the batch, on chance beyond the seed, or that alter their
-/// prompt.
+/// Catches: rollouts that depend on their neighbours in the batch, or on chance beside the seed; a
+/// rollout that changes its prompt.
 #[test]
 fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     for mode in MODES {
@@ -135,8 +136,8 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     }
 }
 
-/// Catches: a longer rollout that is another one from its start, or that goes on from other frames, or with other actions, than the
-/// later half of the window that was full.
+/// Catches: a rollout past the window that differs from a short one at its start, or that continues
+/// with other frames or actions than those of the full window's later half.
 #[test]
 fn a_rollout_past_the_window_goes_on_from_its_later_half() {
     for mode in MODES {
@@ -165,7 +166,7 @@ fn a_rollout_past_the_window_goes_on_from_its_later_half() {
     }
 }
 
-/// Catches: a panic, or a rollout, where the input is not the model's.
+/// Catches: a panic or a rollout where the input does not fit the model.
 #[test]
 fn what_does_not_fit_is_refused() {
     let (model, config) = dynamics(MODES[0]);
@@ -174,7 +175,7 @@ fn what_does_not_fit_is_refused() {
     assert!(roll(&[0; 12], &[0; 1], 1).is_err(), "a prompt longer than the rollout");
     assert!(roll(&[0; 4], &[3; 4], 1).is_err(), "an action beyond the last");
     assert!(roll(&[32; 4], &[0; 4], 1).is_err(), "the mask token as a prompt");
-    assert!(roll(&[0; 5], &[0; 4], 1).is_err(), "part of a frame");
+    assert!(roll(&[0; 5], &[0; 4], 1).is_err(), "an incomplete frame");
     assert!(roll(&[], &[0; 4], 1).is_err(), "no prompt");
     assert!(roll(&[0; 4], &[0; 4], 0).is_err(), "no rollouts");
 
@@ -187,10 +188,11 @@ fn what_does_not_fit_is_refused() {
     assert!(long.check(V.codes, V.actions).is_err(), "an action too many");
     let mut short = data;
     short.tokens.pop();
-    assert!(short.check(V.codes, V.actions).is_err(), "part of a window");
+    assert!(short.check(V.codes, V.actions).is_err(), "an incomplete window");
 }
 
-/// Catches: weights that a checkpoint leaves out, or a model rebuilt in another mode than it was trained in.
+/// Catches: weights that a checkpoint leaves out; a model rebuilt in another mode than it was
+/// trained in.
 #[test]
 fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
     for mode in MODES {
@@ -218,10 +220,12 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
     }
 }
 
-/// The sampler's model without a cache: every frame so far goes through the whole transformer again, at every step.
+/// A predictor without a cache: every step computes all frames so far.
 struct Uncached(Loaded<Flex, DynamicsDescription>);
 
-/// Frames so far, tokens `[b][t·s]` and the actions that lead to them `[b][t]`.
+/// The frames so far, and the actions that lead to them.
+///
+/// The tokens are `[batch][time*space]`, the actions `[batch][time]`.
 type Frames = (Vec<Vec<u16>>, Vec<Vec<Option<u8>>>);
 
 impl Predictor for Uncached {
@@ -256,7 +260,8 @@ impl Predictor for Uncached {
         }
         let grid = Grid { b, t: led[0].len(), s };
         if grid.t == 1 {
-            // Nothing to cache yet; and training windows, which `forward` is for, have more.
+            // `forward` needs at least two frames. There is nothing to cache before the second
+            // frame.
             return Ok((self.0.next(tokens, actions, &self.0.start())?.0, (before, led)));
         }
         let row = |tokens: &[Vec<u16>]| {
@@ -275,46 +280,56 @@ impl Predictor for Uncached {
     }
 }
 
-/// Catches: a cache that is there and not used: at the window's last frame a step must cost a fraction of what it costs without. And
-/// one that changes what is sampled.
+/// What `compute` returns, and the number of positions that it computes.
+fn counted<R>(compute: impl FnOnce() -> R) -> (R, usize) {
+    let before = COMPUTED.get();
+    let result = compute();
+    (result, COMPUTED.get() - before)
+}
+
+/// Catches: a cache that exists but is not used, so that a step computes earlier frames again; a
+/// cache that changes what is sampled.
 #[test]
 fn the_cache_saves_most_of_the_work_and_changes_nothing() {
     let size = Vocabulary { frames: 16, positions: 64, columns: 8, codes: 64, actions: 3 };
     for mode in [MODES[0], MODES[2]] {
-        let model = || {
-            let config = DynamicsConfig {
-                stack: StackConfig {
-                    layers: 3,
-                    d: 64,
-                    heads: 4,
-                    head_dim: 0,
-                    ffn_mult: 4,
-                    qk_norm: false,
-                    temporal: true,
-                },
-                ..config(mode)
-            };
-            Loaded {
-                net: seeded(9, || DynamicsNet::new(&config, size, &FlexDevice)),
-                description: describe(&config, size),
-                device: FlexDevice,
-            }
+        let config = DynamicsConfig {
+            stack: StackConfig {
+                layers: 3,
+                d: 64,
+                heads: 4,
+                head_dim: 0,
+                ffn_mult: 4,
+                qk_norm: false,
+                temporal: true,
+            },
+            ..config(mode)
+        };
+        let model = || Loaded {
+            net: seeded(9, || DynamicsNet::new(&config, size, &FlexDevice)),
+            description: describe(&config, size),
+            device: FlexDevice,
         };
         let (cached, uncached) = (model(), Uncached(model()));
         let data = windows(1, size, 20);
-        let (s, actions) = (size.positions, &data.actions[..size.frames - 1]);
+        let (t, s, actions) = (size.frames, size.positions, &data.actions[..size.frames - 1]);
         let sampler = SamplerConfig {
             steps: 4,
             temperature: 0.0,
             order: UnmaskOrder::Greedy,
             ..Default::default()
         };
-        let prompt = &data.tokens[..(size.frames - 1) * s];
-        assert_eq!(
-            sampler::rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap(),
-            sampler::rollout(&uncached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap(),
-            "{mode:?}"
-        );
+        let prompt = &data.tokens[..(t - 1) * s];
+        let (with, fast) =
+            counted(|| rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap());
+        let (without, slow) =
+            counted(|| rollout(&uncached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap());
+        assert_eq!(with, without, "{mode:?}");
+        // Every frame but the prompt takes all steps, and every frame but the last is cached.
+        let frame = s + config.lead();
+        assert_eq!(fast, (t - 1) * (sampler.steps + 1) * frame, "{mode:?}");
+        assert!(slow >= 4 * fast, "{mode:?}: {slow} positions without a cache, {fast} with it");
+
         let (mut short, mut long) = (cached.start(), uncached.start());
         for (frame, tokens) in prompt.chunks_exact(s).enumerate() {
             let led = [frame.checked_sub(1).map(|before| actions[before])];
@@ -323,24 +338,10 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
         }
         let masked = vec![cached.mask_token(); s];
         let led = [actions.last().copied()];
-        let time = |step: &dyn Fn() -> Vec<f32>| {
-            let started = std::time::Instant::now();
-            let logits = step();
-            (started.elapsed(), logits)
-        };
-        // In turns, and the least of each: what else the machine does is in neither.
-        let (mut fast, mut slow) = (Vec::new(), Vec::new());
-        for _ in 0..7 {
-            let (took, with) = time(&|| cached.next(&masked, &led, &short).unwrap().0);
-            fast.push(took);
-            let (took, without) = time(&|| uncached.next(&masked, &led, &long).unwrap().0);
-            slow.push(took);
-            let off = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(off < 1e-5, "{mode:?}: off by {off}");
-        }
-        let ratio =
-            slow.iter().min().unwrap().as_secs_f64() / fast.iter().min().unwrap().as_secs_f64();
-        eprintln!("{mode:?}: a step on a cache is {ratio:.1} times as fast");
-        assert!(ratio >= 4.0, "{mode:?}: a step on a cache is only {ratio} times as fast");
+        let (with, fast) = counted(|| cached.next(&masked, &led, &short).unwrap().0);
+        let (without, slow) = counted(|| uncached.next(&masked, &led, &long).unwrap().0);
+        assert_eq!((fast, slow), (frame, t * frame), "{mode:?}: positions per step");
+        let off = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off < 1e-5, "{mode:?}: off by {off}");
     }
 }

@@ -1,4 +1,4 @@
-//! The latent action model against PyTorch's (tests/reference): codes, predictions, loss, the gradient in every weight.
+//! Compares the LAM with PyTorch's (`tests/reference`): codes, predictions, loss, all gradients.
 
 use burn::optim::GradientsParams;
 
@@ -8,7 +8,7 @@ use crate::testing::Fixture;
 
 const SIZE: FrameSize = FrameSize { height: 4, width: 6, patch: 2, channels: RGB };
 
-/// The paper's model, and the default in all that is not size.
+/// The paper's model, and the default model in smaller sizes.
 fn models() -> [(&'static str, LamConfig, &'static [&'static str]); 2] {
     let encoder = StackConfig {
         layers: 1,
@@ -39,16 +39,17 @@ fn models() -> [(&'static str, LamConfig, &'static [&'static str]); 2] {
         quantizer: QuantizerConfig { codes: 6, latent: 4, ..Default::default() },
         ..default.clone()
     };
-    // Centring takes away what all vectors share.
+    // Centring removes what all vectors share, so these parameters have no gradient.
     [
         ("lam_paper", paper, &[]),
         ("lam_default", default, &["encoder.norm.bias", "quantizer.project.bias"]),
     ]
 }
 
-/// Catches: actions one frame off; a decoder that is shown the frame that it predicts, or the two it is given in the other order; a change added
-/// to another frame than the last; weights of another step's change; the mean where the largest is meant; a gradient that does not reach
-/// the encoder through the action.
+/// Catches: actions that are off by one frame; a decoder that sees the frame that it predicts, or
+/// its two frames in the wrong order; a change that is added to another frame than the last;
+/// weights of another step's change; the mean instead of the maximum; a gradient that does not
+/// reach the encoder through the action.
 #[test]
 fn the_latent_action_model_is_pytorchs() {
     for (name, config, zero) in models() {

@@ -1,4 +1,6 @@
-//! The tokenizer against PyTorch's (tests/reference): codes, pixels, loss, the gradient in every weight; and PyTorch's weights by `import`.
+//! Compares the tokenizer with PyTorch's (`tests/reference`): codes, pixels, loss, all gradients.
+//!
+//! It also imports PyTorch's weights.
 
 use burn::optim::GradientsParams;
 
@@ -8,7 +10,7 @@ use crate::testing::Fixture;
 
 const SIZE: FrameSize = FrameSize { height: 4, width: 6, patch: 2, channels: RGB };
 
-/// The fixtures' models: the sizes are those of tests/reference/fixtures.py.
+/// The fixtures' models, in the sizes of `tests/reference/fixtures.py`.
 fn models() -> [(&'static str, TokenizerConfig); 2] {
     let encoder = StackConfig {
         layers: 1,
@@ -38,9 +40,10 @@ fn models() -> [(&'static str, TokenizerConfig); 2] {
     [("tokenizer_vq", vq), ("tokenizer_fsq", fsq)]
 }
 
-/// Catches: patches whose rows, columns or colours are ordered otherwise; positions of space or time given to other rows, or the decoder's
-/// to the encoder; pixels weighed by another frame's change, or weights that do not average out; a loss without the quantizer's part; a gradient
-/// that the codes cut.
+/// Catches: patches with rows, columns or colours in another order; positions of space or time that
+/// belong to other rows; positions of the decoder in the encoder; pixels weighed by another frame's
+/// change, or weights whose mean is not 1; a loss without the quantizer's term; a gradient that
+/// stops at the codes.
 #[test]
 fn the_tokenizer_is_pytorchs() {
     for (name, config) in models() {
@@ -70,8 +73,9 @@ fn the_tokenizer_is_pytorchs() {
     }
 }
 
-/// Catches: names or layouts that are not those of the documented table, so that a file of PyTorch's cannot be imported, or is and means
-/// something else; an import that training moves although no step was asked for.
+/// Catches: names or layouts that differ from the documented table, so that a file of PyTorch's
+/// cannot be imported or gets another meaning; an import that training changes although `steps` is
+/// 0.
 #[test]
 fn weights_of_pytorch_are_imported_as_they_are() {
     for (name, mut config) in models() {
