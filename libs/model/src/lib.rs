@@ -75,6 +75,6 @@ pub use models::tokenizer::{Tokenizer, TokenizerConfig, estimate_tokenizer, trai
 pub use perceptual::{ClipEncoder, I3d, I3dPreset, Lpips};
 pub use precision::Precision;
 pub use train::{
-    OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step,
-    newest_weights,
+    OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, TrainingObserver,
+    latest_step, newest_weights,
 };

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use crate::data::{SourceError, Video};
 use crate::estimate::Estimate;
-use crate::train::{Loss, StepReport, Task, TrainConfig, Watch, train};
+use crate::train::{Loss, StepReport, Task, TrainConfig, TrainingObserver, train};
 use crate::{ModelError, weights};
 
 pub use fixture::Fixture;
@@ -139,12 +139,12 @@ impl Quiet {
     }
 }
 
-impl Watch for Quiet {
+impl TrainingObserver for Quiet {
     fn report(&mut self, report: &StepReport) {
         self.reports.push(report.clone());
     }
 
-    fn stop(&mut self) -> bool {
+    fn should_stop(&mut self) -> bool {
         match &mut self.after {
             Some(0) => true,
             Some(left) => {
@@ -258,8 +258,10 @@ pub fn fit<T: Task<Ad>>(
     for step in 0..steps {
         let loss = task.loss(&model, batch(), &mut rng(step as u64), &FlexDevice);
         last = values(&loss);
-        let grads =
-            GradientsParams::from_grads(crate::train::alone(|| loss.value.backward()), &model);
+        let grads = GradientsParams::from_grads(
+            crate::train::with_autodiff_lock(|| loss.value.backward()),
+            &model,
+        );
         model = optimizer.step(lr, model, grads);
         model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64)).unwrap();
     }
@@ -298,7 +300,8 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
         }
     }
     let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).value;
-    let grads = GradientsParams::from_grads(crate::train::alone(|| loss.backward()), model);
+    let grads =
+        GradientsParams::from_grads(crate::train::with_autodiff_lock(|| loss.backward()), model);
     let mut visitor = Largest { grads, path: Vec::new(), found: Vec::new() };
     model.visit(&mut visitor);
     let top = visitor.found.iter().fold(0f32, |top, (_, grad)| top.max(*grad));

@@ -133,7 +133,7 @@ pub fn description<C: DeserializeOwned>(path: &Utf8Path) -> Result<Option<C>, Mo
 
 /// The JSON that a file's metadata has under [`KEY`].
 fn metadata(path: &Utf8Path) -> Result<Option<Value>, ModelError> {
-    let header = header(path).map_err(ModelError::io(path))?;
+    let header = header(path).map_err(ModelError::io("read the header of", path))?;
     let Some(json) = header.get("__metadata__").and_then(|metadata| metadata.get(KEY)?.as_str())
     else {
         return Ok(None);

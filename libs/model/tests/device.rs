@@ -13,7 +13,7 @@ use genie_model::{
     ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamHistory, LamPool,
     LamReads, LamSees, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig,
     QuantizerKind, SamplerConfig, SourceError, StackConfig, StepReport, TokenWindows, Tokenizer,
-    TokenizerConfig, TrainConfig, UnmaskOrder, Video, Watch, train_dynamics, train_lam,
+    TokenizerConfig, TrainConfig, TrainingObserver, UnmaskOrder, Video, train_dynamics, train_lam,
     train_tokenizer,
 };
 
@@ -66,12 +66,12 @@ impl Video for Squares {
 #[derive(Default)]
 struct Log(Vec<StepReport>);
 
-impl Watch for Log {
+impl TrainingObserver for Log {
     fn report(&mut self, report: &StepReport) {
         self.0.push(report.clone());
     }
 
-    fn stop(&mut self) -> bool {
+    fn should_stop(&mut self) -> bool {
         false
     }
 }

@@ -30,7 +30,7 @@ use crate::error::ModelError;
 use crate::estimate::Estimate;
 use crate::kernels::Kernels;
 use crate::models::lifecycle::{self, Description, Loaded};
-use crate::train::{Outcome, TrainConfig, Watch};
+use crate::train::{Outcome, TrainConfig, TrainingObserver};
 
 /// Trains a dynamics model in the directory `run`, or resumes its training there.
 ///
@@ -43,12 +43,12 @@ pub fn train_dynamics(
     actions: usize,
     run: &Utf8Path,
     device: &Device,
-    watch: &mut dyn Watch,
+    observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     let TokenWindows { frames, positions, columns, .. } = *data;
     let vocabulary = Vocabulary { frames, positions, columns, codes, actions };
     let description = DynamicsDescription { config: config.clone(), vocabulary };
-    lifecycle::train(&description, data, run, device, watch)
+    lifecycle::train(&description, data, run, device, observer)
 }
 
 impl Description for DynamicsDescription {

@@ -40,7 +40,7 @@ use crate::estimate::Estimate;
 use crate::host;
 use crate::kernels::Kernels;
 use crate::models::lifecycle::{self, Description, Loaded};
-use crate::train::{Outcome, TrainConfig, Watch};
+use crate::train::{Outcome, TrainConfig, TrainingObserver};
 
 /// Trains a latent action model in the directory `run`, or resumes its training there.
 ///
@@ -51,12 +51,12 @@ pub fn train_lam(
     video: &dyn Video,
     run: &Utf8Path,
     device: &Device,
-    watch: &mut dyn Watch,
+    observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
     let description = LamDescription { config: config.clone(), size };
-    lifecycle::train(&description, video, run, device, watch)
+    lifecycle::train(&description, video, run, device, observer)
 }
 
 impl Description for LamDescription {

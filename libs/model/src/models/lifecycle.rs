@@ -11,7 +11,7 @@ use crate::device::{Device, on_device, on_devices};
 use crate::error::ModelError;
 use crate::estimate::Estimate;
 use crate::kernels::Kernels;
-use crate::train::{self, Outcome, Task, TrainConfig, Watch};
+use crate::train::{self, Outcome, Task, TrainConfig, TrainingObserver};
 
 /// What a checkpoint stores about its model: enough to check, build, train and load it.
 pub trait Description: Serialize + DeserializeOwned + Sync + Sized {
@@ -65,14 +65,14 @@ pub fn train<'a, D: Description>(
     data: D::Data<'a>,
     run: &Utf8Path,
     device: &Device,
-    watch: &mut dyn Watch,
+    observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     description.check()?;
     let cost = description.cost()?;
     on_devices!(device, |B, devices| {
         let task = description.task::<Autodiff<B>>(data)?;
         let config = description.train_config();
-        train::train::<Autodiff<B>, _>(&task, config, description, &cost, run, &devices, watch)
+        train::train::<Autodiff<B>, _>(&task, config, description, &cost, run, &devices, observer)
     })
 }
 

@@ -24,7 +24,7 @@ use crate::host;
 use crate::kernels::Kernels;
 use crate::layers::indices;
 use crate::models::lifecycle::{self, Description, Loaded};
-use crate::train::{Outcome, TrainConfig, Watch};
+use crate::train::{Outcome, TrainConfig, TrainingObserver};
 
 /// Trains a tokenizer in the directory `run`, or resumes its training there.
 ///
@@ -34,12 +34,12 @@ pub fn train_tokenizer(
     video: &dyn Video,
     run: &Utf8Path,
     device: &Device,
-    watch: &mut dyn Watch,
+    observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     let description = TokenizerDescription { config: config.clone(), size };
-    lifecycle::train(&description, video, run, device, watch)
+    lifecycle::train(&description, video, run, device, observer)
 }
 
 impl Description for TokenizerDescription {

@@ -28,7 +28,7 @@ pub(crate) fn read(path: &Utf8Path) -> Result<BTreeMap<String, TensorValues>, Mo
         let tensors = store.get_all_snapshots().map_err(|error| wrong(&error))?;
         return floats(tensors).map_err(|error| wrong(&error));
     }
-    if is_torchscript(path).map_err(ModelError::io(path))? {
+    if is_torchscript(path).map_err(ModelError::io("read", path))? {
         return Err(wrong(&format!(
             "the file is a TorchScript program, but only its weights are needed: give a file that \
              `python -c \"import torch; \

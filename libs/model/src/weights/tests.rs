@@ -83,8 +83,9 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     let longer = |steps, stop| {
         let mut config = config();
         (config.train.import, config.train.steps, config.train.lr) = (file.clone(), steps, 1e-9);
-        let mut watch = Quiet { after: stop, ..Quiet::default() };
-        train_tokenizer(&config, &video(), &runs.run("tuned"), &Device::Cpu, &mut watch).unwrap();
+        let mut observer = Quiet { after: stop, ..Quiet::default() };
+        train_tokenizer(&config, &video(), &runs.run("tuned"), &Device::Cpu, &mut observer)
+            .unwrap();
         let bytes = tensors(&newest_weights(&runs.run("tuned")).unwrap().unwrap().1);
         bytes
             .chunks_exact(4)

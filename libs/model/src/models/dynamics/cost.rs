@@ -16,7 +16,7 @@ pub fn estimate_dynamics(
     actions: usize,
 ) -> Result<Estimate, ModelError> {
     config.check()?;
-    let (d, b, lead) = (config.stack.d, config.train.part(), config.lead());
+    let (d, b, lead) = (config.stack.d, config.train.micro_batch(), config.lead());
     let grid = Grid { b, t: frames, s: positions + lead };
     let mut tally = CostTally::default();
     tally.table(codes + 1, d);

@@ -52,7 +52,7 @@ impl<'a> DynamicsTask<'a> {
     /// The grid of a micro-batch's tokens.
     pub fn grid(&self) -> Grid {
         let DynamicsDescription { config, vocabulary } = self.description;
-        Grid { b: config.train.part(), t: vocabulary.frames, s: vocabulary.positions }
+        Grid { b: config.train.micro_batch(), t: vocabulary.frames, s: vocabulary.positions }
     }
 
     /// The micro-batch `index`, with tokens masked at random.

@@ -282,7 +282,7 @@ fn gradients_reach_every_parameter() {
             &FlexDevice,
         )
         .value;
-        let grads = crate::train::alone(|| loss.backward());
+        let grads = crate::train::with_autodiff_lock(|| loss.backward());
         let rows =
             |grad: Tensor<Flex, 2>| grad.abs().sum_dim(1).into_data().to_vec::<f32>().unwrap();
         let actions = rows(model.actions.val().grad(&grads).unwrap());

@@ -19,7 +19,7 @@ pub fn estimate_lam(
     let size = FrameSize { height, width, patch: config.patch, channels };
     size.check("lam")?;
     let (values, positions, given, b) =
-        (size.patch_values(), size.positions(), config.given(), config.train.part());
+        (size.patch_values(), size.positions(), config.given(), config.train.micro_batch());
     // One action per predicted frame.
     let steps = config.frames - given;
     let pairs = Grid { b, t: steps, s: positions };

@@ -43,7 +43,7 @@ where
     }
 
     fn batch(&self, index: usize, _rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
-        self.windows.read(index, self.description.config.train.part())
+        self.windows.read(index, self.description.config.train.micro_batch())
     }
 
     fn loss(
@@ -54,7 +54,7 @@ where
         device: &B::Device,
     ) -> Loss<B, Self::Aux> {
         let LamDescription { config, size } = self.description;
-        let (b, t, given) = (config.train.part(), config.frames, config.given());
+        let (b, t, given) = (config.train.micro_batch(), config.frames, config.given());
         let grid = size.grid(b, t);
         let patches = size.to_patches::<B>(&frames, b, t, device);
         let frames = |first, len| frames_of(patches.clone(), grid, first, len);

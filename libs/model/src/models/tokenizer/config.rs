@@ -84,7 +84,7 @@ impl TokenizerConfig {
     ///
     /// They have as many frames together as [`TrainConfig::part`] windows of `frames` frames.
     pub fn windows_per_micro_batch(&self) -> usize {
-        self.train.part() * self.frames / self.span()
+        self.train.micro_batch() * self.frames / self.span()
     }
 }
 

@@ -77,7 +77,10 @@ fn the_latent_action_model_is_pytorchs() {
         fixture.agrees("loss", loss.clone().inner());
         fixture.gradients_agree(
             &model,
-            GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &model),
+            GradientsParams::from_grads(
+                crate::train::with_autodiff_lock(|| loss.backward()),
+                &model,
+            ),
             zero,
         );
     }

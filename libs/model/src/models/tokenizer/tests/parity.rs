@@ -64,7 +64,10 @@ fn the_tokenizer_is_pytorchs() {
         fixture.agrees("loss", loss.clone().inner());
         fixture.gradients_agree(
             &model,
-            GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &model),
+            GradientsParams::from_grads(
+                crate::train::with_autodiff_lock(|| loss.backward()),
+                &model,
+            ),
             &[],
         );
     }

@@ -1,40 +1,44 @@
-//! An exponential moving average of the weights [Polyak and Juditsky 1992]: smoother than the last step's, and what is then used of a trained
-//! model. Training itself goes on from the weights as they are.
+//! An exponential moving average (EMA) of the weights [Polyak and Juditsky 1992].
+//!
+//! It is smoother than the weights of the last training step. If one is kept, it is the model that
+//! is used after training. Training itself continues from the last weights.
 
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-/// The averaged model.
+/// A model whose weights are a moving average.
 #[derive(Clone, Debug)]
-pub struct Average<M> {
-    /// The weights' average so far.
+pub struct Ema<M> {
+    /// The model with the averaged weights.
     pub model: M,
     decay: f64,
 }
 
-impl<M> Average<M> {
-    /// Begins at `model`; each update keeps `decay` (0 to 1) of what was.
+impl<M> Ema<M> {
+    /// Starts at `model`; each update keeps the share `decay` (0 to 1) of the average.
     pub fn new(model: M, decay: f64) -> Self {
         Self { model, decay }
     }
 
-    /// Moves towards `model` after `step` steps. Early averages forget faster, so that initial weights are soon gone.
+    /// Moves the average towards `model` after training step `step`, counted from 0.
+    ///
+    /// Early updates keep less, so that the initial weights soon have no influence.
     pub fn update<B, T>(&mut self, model: &T, step: usize)
     where
         B: AutodiffBackend,
         T: AutodiffModule<B, InnerModule = M>,
         M: Module<B::InnerBackend>,
     {
-        let mut now = Collect::<B::InnerBackend>(Vec::new());
-        model.valid().visit(&mut now);
+        let mut latest = Collect::<B::InnerBackend>(Vec::new());
+        model.valid().visit(&mut latest);
         let keep = self.decay.min((1 + step) as f64 / (10 + step) as f64);
-        let mut towards = Towards { now: now.0.into_iter(), keep };
-        self.model = self.model.clone().map(&mut towards);
+        let mut blend = Blend { latest: latest.0.into_iter(), keep };
+        self.model = self.model.clone().map(&mut blend);
     }
 }
 
-/// All weights, flat, in visiting order.
+/// Collects all weights, flat, in visiting order.
 struct Collect<B: Backend>(Vec<Tensor<B, 1>>);
 
 impl<B: Backend> ModuleVisitor<B> for Collect<B> {
@@ -43,17 +47,18 @@ impl<B: Backend> ModuleVisitor<B> for Collect<B> {
     }
 }
 
-struct Towards<B: Backend> {
-    now: std::vec::IntoIter<Tensor<B, 1>>,
+/// Averages each weight with the latest one.
+struct Blend<B: Backend> {
+    latest: std::vec::IntoIter<Tensor<B, 1>>,
     keep: f64,
 }
 
-impl<B: Backend> ModuleMapper<B> for Towards<B> {
+impl<B: Backend> ModuleMapper<B> for Blend<B> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
-        let now = self.now.next().expect("both models have the same weights");
+        let latest = self.latest.next().expect("both models have the same weights");
         param.map(|old| {
             let shape = old.shape();
-            old * self.keep + now.reshape(shape) * (1.0 - self.keep)
+            old * self.keep + latest.reshape(shape) * (1.0 - self.keep)
         })
     }
 }
@@ -82,12 +87,13 @@ mod tests {
         )
     }
 
-    /// Catches: an average that is the last step, never moves, mixes up parameters, or keeps the initial weights for thousands of steps.
+    /// Catches: an average that equals the last weights, never moves, confuses parameters, or keeps
+    /// the initial weights for thousands of steps.
     #[test]
     fn the_average_follows_at_its_own_pace() {
-        let mut average = Average::new(filled(0.0).valid(), 0.9);
+        let mut average = Ema::new(filled(0.0).valid(), 0.9);
         average.update::<Ad, _>(&filled(1.0), 0);
-        // A tenth is kept at first.
+        // The first update keeps a tenth.
         let (weight, bias) = values(&average.model);
         assert!((weight - 0.9).abs() < 1e-6 && (bias + 0.9).abs() < 1e-6, "{weight} {bias}");
         average.update::<Ad, _>(&filled(2.0), 10_000);

@@ -1,5 +1,8 @@
-//! Convolutions over the pixels of pictures: the same small network at every place, so that what it says of a motion does not depend on where
-//! that is seen. Activations are rows, as everywhere, one a place, and a convolution is a linear layer over neighbourhoods.
+//! Convolutions over the pixels of images.
+//!
+//! A convolution computes the same function at every position, so a motion has the same features
+//! wherever it is. Activations are rows, one per position. A convolution is a linear layer over
+//! neighbourhoods.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -7,22 +10,24 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{apply, fan_in, linear};
+use super::linear::{apply, fan_in, linear};
 use crate::ModelError;
-use crate::kernels::{Around, Kernels, around, gelu};
+use crate::kernels::{Kernels, UnfoldShape, gelu, unfold};
 
-/// Side of a neighbourhood.
+/// Side of a neighbourhood, in positions.
 const SIDE: usize = 3;
-/// Places that one place sees.
+/// Number of positions in a neighbourhood.
 pub const NEIGHBOURHOOD: usize = SIDE * SIDE;
 
-/// Convolutions one after the other, each over 3×3 places, with GELU between them.
+/// Shape of a sequence of 3×3 convolutions with GELU between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConvolutionsConfig {
-    /// Values a place after each convolution.
+    /// Output channels of each convolution.
     pub channels: Vec<usize>,
-    /// Every how many rows and columns of places each convolution has one. Few places are fast, but motions that begin between them look different.
+    /// Stride of each convolution, in rows and columns.
+    ///
+    /// Larger strides are faster, but the features of a motion then depend on where it begins.
     pub strides: Vec<usize>,
 }
 
@@ -33,8 +38,7 @@ impl Default for ConvolutionsConfig {
 }
 
 impl ConvolutionsConfig {
-    /// # Errors
-    /// If there is not one stride for each number of channels, or anything is zero.
+    /// Checks that each convolution has a stride, and that no number is zero.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
         let Self { channels, strides } = self;
         if channels.is_empty()
@@ -42,21 +46,22 @@ impl ConvolutionsConfig {
             || channels.iter().chain(strides).any(|n| *n == 0)
         {
             return Err(ModelError::Config(format!(
-                "[{section}] channels and strides must be lists of equal length, of numbers of at least 1: {self:?}"
+                "[{section}] channels and strides must be lists of equal length, of numbers of at \
+                 least 1: {self:?}"
             )));
         }
         Ok(())
     }
 
-    /// Values a place in the end.
+    /// Output channels of the last convolution.
     ///
     /// # Panics
-    /// Where [`ConvolutionsConfig::check`] fails.
+    /// If [`ConvolutionsConfig::check`] fails.
     pub fn width(&self) -> usize {
         *self.channels.last().expect("there is at least one convolution")
     }
 
-    /// Convolutions of pictures of `channels` values a pixel.
+    /// Convolutions of images with `channels` values per pixel.
     pub fn init<B: Backend>(&self, channels: usize, device: &B::Device) -> Convolutions<B> {
         let inputs = std::iter::once(&channels)
             .chain(&self.channels)
@@ -70,7 +75,7 @@ impl ConvolutionsConfig {
     }
 }
 
-/// See [`ConvolutionsConfig`].
+/// A sequence of convolutions; see [`ConvolutionsConfig`].
 #[derive(Module, Debug)]
 pub struct Convolutions<B: Backend> {
     layers: Vec<Linear<B>>,
@@ -79,20 +84,20 @@ pub struct Convolutions<B: Backend> {
 }
 
 impl<B: Kernels> Convolutions<B> {
-    /// Pixels `[pictures, height, width, channels]` to places `[pictures, places, width]`.
+    /// Pixels `[images, height, width, channels]` to features `[images, positions, channels]`.
     pub fn forward(&self, pixels: Tensor<B, 4>) -> Tensor<B, 3> {
-        let [pictures, mut height, mut width, channels] = pixels.dims();
-        let mut x = pixels.reshape([pictures * height * width, channels]);
+        let [images, mut height, mut width, channels] = pixels.dims();
+        let mut x = pixels.reshape([images * height * width, channels]);
         for (index, (layer, stride)) in self.layers.iter().zip(&self.strides).enumerate() {
             if index > 0 {
                 x = gelu(x);
             }
-            let shape = Around { pictures, height, width, side: SIDE, stride: *stride };
-            x = apply(layer, around(x, shape));
-            (height, width) = shape.places();
+            let shape = UnfoldShape { images, height, width, side: SIDE, stride: *stride };
+            x = apply(layer, unfold(x, shape));
+            (height, width) = shape.outputs();
         }
         let d = x.dims()[1];
-        x.reshape([pictures, height * width, d])
+        x.reshape([images, height * width, d])
     }
 }
 
@@ -105,10 +110,11 @@ mod tests {
     use super::*;
     use crate::testing::seeded;
 
-    /// Catches: a place that is treated unlike others (by a position, or an edge that reaches inwards), and strides that are not applied: a
-    /// picture moved by one stride must give the same values one place further.
+    /// Catches: features that depend on the position, an edge that reaches inwards, a lost stride.
+    ///
+    /// An image moved by one stride must have the same features, moved by one position.
     #[test]
-    fn what_moves_is_the_same_everywhere() {
+    fn features_of_a_moved_image_are_moved() {
         let config = ConvolutionsConfig { channels: vec![8, 6], strides: vec![1, 2] };
         let convolutions = seeded(1, || config.init::<Flex>(3, &FlexDevice));
         let spot = Tensor::<Flex, 4>::random([1, 2, 2, 3], Distribution::Default, &FlexDevice);
@@ -123,10 +129,10 @@ mod tests {
             x.slice([row..row + 4, column..column + 4])
         };
         assert_eq!(around(here.clone(), 1, 1).into_data(), around(there.clone(), 3, 2).into_data());
-        assert!((here - there).abs().max().into_scalar() > 0.01, "the spot is not seen at all");
+        assert!((here - there).abs().max().into_scalar() > 0.01, "the spot has no effect");
     }
 
-    /// Catches: lists that do not belong together, which would be cut to the shorter one.
+    /// Catches: lists of different lengths, which are cut to the shorter one.
     #[test]
     fn every_convolution_has_a_stride() {
         let check = |channels: &[usize], strides: &[usize]| {

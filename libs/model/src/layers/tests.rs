@@ -1,24 +1,34 @@
-//! The layers against PyTorch's (tests/reference): outputs, and gradients in inputs and in every weight.
+//! Compares the layers with PyTorch's (`tests/reference`).
+//!
+//! The comparison covers outputs, and gradients of inputs and of every weight.
 
 use burn::backend::flex::FlexDevice;
 use burn::optim::GradientsParams;
+use burn::tensor::{Int, Tensor};
 
+use super::attention::Attention;
 use super::*;
 use crate::kernels::Axis;
 use crate::testing::{Ad, Fixture};
 
 const DEVICE: FlexDevice = FlexDevice;
 
-/// Catches: heads or queries, keys and values cut from the packed rows in another order; a scale other than 1/√head dim; a softmax over the
-/// wrong axis, or a mask that is off by one; rows of one frame or position given to another; QK-norm over the width instead of a head, or of
-/// values; a layer norm with another ε or variance; any gradient of the fused kernels that is not the output's.
+/// Catches: a wrong attention layer.
+///
+/// - Heads, queries, keys or values in another order in the packed rows.
+/// - A scale other than 1/√(head width).
+/// - A softmax over the wrong axis, or a mask that is off by one.
+/// - Rows of one frame or position that are given to another.
+/// - QK-norm over the whole width instead of a head, or of the values.
+/// - A layer norm with another ε or variance.
+/// - A gradient of the fused kernels that is not the gradient of their output.
 #[test]
 fn attention_is_pytorchs() {
     let grid = Grid { b: 2, t: 4, s: 5 };
     for (name, qk_norm, axis, zero) in [
         ("attention", false, Axis::Space, &[][..]),
         ("attention_causal", false, Axis::Time, &[]),
-        // Softmax does not feel what all keys share.
+        // A shift of all keys does not change the softmax.
         ("attention_qk_norm", true, Axis::Time, &["key_norm.bias"]),
     ] {
         let fixture = Fixture::read(name);
@@ -31,11 +41,11 @@ fn attention_is_pytorchs() {
             qk_norm,
             temporal: false,
         };
-        let attention = fixture.load(Attention::<Ad>::new(&config, &DEVICE));
+        let attention = fixture.load(Attention::<Ad>::new(config.attention(), &DEVICE));
         let x = fixture.tensor::<4>("x").require_grad();
         let out = attention.forward(x.clone().reshape([grid.rows(), 12]), grid, axis);
         fixture.agrees("out", out.clone().inner());
-        let grads = crate::train::alone(|| {
+        let grads = crate::train::with_autodiff_lock(|| {
             (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 12])).sum().backward()
         });
         fixture.agrees("grad_x", x.grad(&grads).unwrap());
@@ -43,7 +53,8 @@ fn attention_is_pytorchs() {
     }
 }
 
-/// Catches: a residual, a norm or a branch left out, doubled or in another order; post-norm; an approximate GELU; no norm at the end.
+/// Catches: a residual, norm or branch that is missing, doubled or in another order; post-norm; an
+/// approximate GELU; no norm at the end.
 #[test]
 fn a_stack_is_pytorchs() {
     let (fixture, grid) = (Fixture::read("stack"), Grid { b: 2, t: 4, s: 5 });
@@ -60,7 +71,7 @@ fn a_stack_is_pytorchs() {
     let x = fixture.tensor::<4>("x").require_grad();
     let out = stack.forward(x.clone().reshape([grid.rows(), 8]), grid);
     fixture.agrees("out", out.clone().inner());
-    let grads = crate::train::alone(|| {
+    let grads = crate::train::with_autodiff_lock(|| {
         (out * fixture.tensor::<4>("cotangent").reshape([grid.rows(), 8])).sum().backward()
     });
     fixture.agrees("grad_x", x.grad(&grads).unwrap());
@@ -73,9 +84,15 @@ fn a_stack_is_pytorchs() {
     );
 }
 
-/// Catches: codes by distance instead of by cosine; a codebook without gradient, or with that of the commitment; β on the wrong half of the
-/// loss; a straight-through gradient that is scaled, or passes through the codebook; a usage reward of the wrong sign, or that moves the
-/// codebook; levels rounded or numbered otherwise; centring on the running mean in training, or on the batch's own afterwards.
+/// Catches: a wrong quantizer.
+///
+/// - Codes by distance instead of by cosine.
+/// - A codebook without gradient, or with the gradient of the commitment loss.
+/// - β on the wrong half of the loss.
+/// - A straight-through gradient that is scaled, or that passes through the codebook.
+/// - A usage reward of the wrong sign, or one that moves the codebook.
+/// - Levels that are rounded or numbered in another way.
+/// - Centring on the running mean in training, or on the batch's own mean afterwards.
 #[test]
 fn quantizers_are_pytorchs() {
     let vq =
@@ -90,7 +107,7 @@ fn quantizers_are_pytorchs() {
         ("vq", QuantizerConfig { usage: 0.3, ..vq.clone() }, &[][..]),
         ("vq_plain", vq, &[]),
         ("fsq", fsq.clone(), &[]),
-        // What centring takes away.
+        // Centring removes the bias.
         ("fsq_centred", QuantizerConfig { centre: true, ..fsq }, &["project.bias"]),
     ] {
         let fixture = Fixture::read(name);
@@ -100,7 +117,7 @@ fn quantizers_are_pytorchs() {
         fixture.agrees("embedded", out.embedded.clone().inner());
         let codes = |codes: Tensor<Ad, 1, Int>| codes.into_data().iter::<i64>().collect::<Vec<_>>();
         assert_eq!(codes(out.codes.clone()), fixture.integers("codes"), "{name}");
-        // A code alone must be embedded as when it was chosen.
+        // A code must have the same embedding as when it was chosen.
         fixture.agrees("embedded", quantizer.embed(out.codes).inner());
         let loss = out.loss.expect("usage or codebook");
         fixture.agrees("loss", loss.clone().inner());
@@ -110,7 +127,7 @@ fn quantizers_are_pytorchs() {
                 fixture.integers("codes_by_running_mean")
             );
         }
-        let grads = crate::train::alone(|| {
+        let grads = crate::train::with_autodiff_lock(|| {
             ((out.embedded * fixture.tensor::<2>("cotangent")).mean() + loss).backward()
         });
         fixture.agrees("grad_x", x.grad(&grads).unwrap());

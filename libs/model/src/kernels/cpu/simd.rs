@@ -1,12 +1,14 @@
-//! Loops compiled for the vector instructions this machine has, without `unsafe`: `pulp` picks the instruction set at run
-//! time and the compiler vectorises the loop for it. Results do not depend on the number of threads, but may differ in the last
-//! bit between instruction sets (fused multiply-add).
+//! Loops compiled for the vector instructions of this machine, without `unsafe`.
+//!
+//! `pulp` chooses the instruction set at run time, and the compiler vectorises the loop for it.
+//! Results do not depend on the number of threads. They may differ in the last bit between
+//! instruction sets, because of fused multiply-add.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// A loop to run with vector instructions. `run` and what it calls must be `#[inline(always)]`.
+/// A loop for vector instructions; `run` and all that it calls must be `#[inline(always)]`.
 pub trait Loop {
-    /// `FMA`: the machine multiplies and adds in one instruction; see [`madd`].
+    /// Runs the loop; with `FMA` the machine multiplies and adds in one instruction ([`madd`]).
     fn run<const FMA: bool>(self);
 }
 
@@ -26,16 +28,19 @@ pub fn run(task: impl Loop) {
     Arch::new().dispatch(Vectorised(task));
 }
 
-/// `a * b + c`, fused only where that is one instruction (a library call elsewhere).
+/// `a * b + c`, fused only if the machine has an instruction for it (else it is a library call).
 #[inline(always)]
 pub fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// eˣ to 2 ulp for x ≤ 88, 0 below -87 (Cephes' reduction and polynomial; no branches, so loops over it vectorise).
+/// `eˣ` with an error of at most 2 ulp for `x ≤ 88`; 0 below -87.
+///
+/// Reduction and polynomial are those of Cephes. There are no branches, so loops over it vectorise.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
-    const MAGIC: f32 = 12_582_912.0; // 1.5 · 2²³: adding it rounds to an integer held in the low bits
+    // 1.5 · 2²³: adding it rounds to an integer, which is then in the low bits.
+    const MAGIC: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
     let shifted = madd::<FMA>(x, std::f32::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
@@ -50,7 +55,9 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     p * f32::from_bits(exponent)
 }
 
-/// `(Φ(x), φ(x))` of the standard normal: distribution (absolute error under 1e-7, Abramowitz & Stegun 7.1.26) and density.
+/// Distribution and density `(Φ(x), φ(x))` of the standard normal.
+///
+/// The absolute error of `Φ` is below 1e-7 [Abramowitz and Stegun, 7.1.26].
 #[inline(always)]
 pub fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
     let gauss = exp::<FMA>(-0.5 * x * x);
@@ -64,11 +71,13 @@ pub fn normal<const FMA: bool>(x: f32) -> (f32, f32) {
     (phi, gauss * 0.398_942_3)
 }
 
-/// Entries that are taken together, each by a lane of its own.
+/// Number of entries that one iteration takes, each in its own lane.
 const LANES: usize = 16;
 
-/// Takes rows of the same length `LANES` entries at a time into as many lanes, and what is left into the first of them. A loop over all entries that counts its lanes
-/// (`i % 16`) means the same and is not vectorised.
+/// Folds rows of the same length into `LANES` lanes; entry i goes to lane `i % LANES`.
+///
+/// A loop over all entries that computes `i % LANES` has the same result, but the compiler does not
+/// vectorise it.
 #[inline(always)]
 fn fold<const K: usize>(
     rows: [&[f32]; K],
@@ -90,13 +99,13 @@ fn fold<const K: usize>(
     lanes
 }
 
-/// The sum of what `value` makes of the entries of rows of the same length.
+/// The sum of `value` over the entries of rows of the same length.
 #[inline(always)]
 pub fn sum<const K: usize>(rows: [&[f32]; K], value: impl Fn([f32; K]) -> f32) -> f32 {
     fold(rows, 0.0, |lane, entries| *lane += value(entries)).iter().sum()
 }
 
-/// The largest entry; -∞ of none.
+/// The largest entry; -∞ for an empty row.
 #[inline(always)]
 pub fn largest(row: &[f32]) -> f32 {
     let larger = |top: f32, x: f32| if x > top { x } else { top };
@@ -104,8 +113,9 @@ pub fn largest(row: &[f32]) -> f32 {
     lanes.into_iter().fold(f32::NEG_INFINITY, larger)
 }
 
+/// Rows of a tile of [`matmul`].
 const ROWS: usize = 6;
-/// Columns are padded to a multiple of this.
+/// Columns of a tile of [`matmul`]; callers pad columns to a multiple of it.
 pub const COLUMNS: usize = 16;
 
 /// The next multiple of [`COLUMNS`].
@@ -113,7 +123,7 @@ pub fn padded(n: usize) -> usize {
     n.next_multiple_of(COLUMNS)
 }
 
-/// The left operand of [`matmul`]: any strides, so that a transpose needs no copy.
+/// The left factor of [`matmul`], with any strides, so that a transpose needs no copy.
 #[derive(Clone, Copy)]
 pub struct Left<'a> {
     pub data: &'a [f32],
@@ -121,7 +131,9 @@ pub struct Left<'a> {
     pub column: usize,
 }
 
-/// `c = a · b`: `a` is `[m, k]`; `b` `[k, n]` and `c` `[m, n]` are row-major and contiguous with n a multiple of [`COLUMNS`].
+/// `c = a · b` for `a` `[m, k]`, `b` `[k, n]` and `c` `[m, n]`.
+///
+/// `b` and `c` are row-major and contiguous; n is a multiple of [`COLUMNS`].
 #[inline(always)]
 pub fn matmul<const FMA: bool>(
     a: Left<'_>,
@@ -168,5 +180,25 @@ fn tile_row<const FMA: bool, const R: usize>(
             c[(i + r) * n + j..][..COLUMNS].copy_from_slice(sum);
         }
         j += COLUMNS;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: entries at the end of a row that are left out or taken twice.
+    #[test]
+    fn sums_and_maxima_are_of_all_entries() {
+        for n in [0, 1, 15, 16, 17, 31, 32, 50] {
+            let row: Vec<f32> = (0..n).map(|i| ((i * 7 + 3) % 11) as f32 - 20.0).collect();
+            let other: Vec<f32> = (0..n).map(|i| (i % 5) as f32).collect();
+            // Small whole numbers, so that sums are exact in any order.
+            assert_eq!(
+                sum([&row, &other], |[a, b]| a * b),
+                row.iter().zip(&other).map(|(a, b)| a * b).sum::<f32>()
+            );
+            assert_eq!(largest(&row), row.iter().copied().fold(f32::NEG_INFINITY, f32::max), "{n}");
+        }
     }
 }

@@ -1,26 +1,27 @@
-//! Checkpoints written beside the training, one at a time, so that no step waits for a disk. What is written must hold nothing of autodiff (see
-//! [`super::checkpoint::Snapshot`]).
+//! Checkpoints written in the background, one at a time, so that no training step waits for a disk.
 
 use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::ModelError;
 
-/// Writes in the background of a scope.
-pub struct Saver<'scope, 'env> {
+/// Writes checkpoints on another thread of a scope.
+///
+/// The data to write must not belong to autodiff ([`Snapshot`](super::Snapshot)).
+pub struct BackgroundWriter<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     pending: Option<ScopedJoinHandle<'scope, Result<(), ModelError>>>,
 }
 
-impl<'scope, 'env> Saver<'scope, 'env> {
-    /// Nothing to write yet.
+impl<'scope, 'env> BackgroundWriter<'scope, 'env> {
+    /// A writer with nothing to write.
     pub fn new(scope: &'scope Scope<'scope, 'env>) -> Self {
         Self { scope, pending: None }
     }
 
-    /// Begins to write, once what was begun before is written.
+    /// Starts to write, after the previous checkpoint is written.
     ///
     /// # Errors
-    /// Those of what was begun before.
+    /// Errors of the previous checkpoint.
     pub fn begin(
         &mut self,
         write: impl FnOnce() -> Result<(), ModelError> + Send + 'scope,
@@ -30,10 +31,10 @@ impl<'scope, 'env> Saver<'scope, 'env> {
         Ok(())
     }
 
-    /// Waits until all is written.
+    /// Waits until everything is written.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Errors of writing.
     pub fn wait(&mut self) -> Result<(), ModelError> {
         match self.pending.take() {
             Some(pending) => {

@@ -1,17 +1,20 @@
-//! Clipping of the gradient by its norm over all parameters together.
+//! Gradient clipping by the norm over all parameters together.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
-/// Scales gradients so that their common norm is at most `limit`. Returns the scaled gradients and the norm before, `[1]`, still on the device.
-pub fn clip_norm<B: AutodiffBackend, M: Module<B>>(
+/// Scales the gradients so that their global norm is at most `limit`; 0 means no limit.
+///
+/// Returns the gradients, and the norm before clipping, `[1]`, which is still on the device. There
+/// is no norm if the model has no gradient.
+pub fn clip_grad_norm<B: AutodiffBackend, M: Module<B>>(
     model: &M,
     grads: GradientsParams,
     limit: f64,
 ) -> (GradientsParams, Option<Tensor<B::InnerBackend, 1>>) {
-    let mut square = Square::<B> { grads: &grads, sum: None };
+    let mut square = SquaredNorm::<B> { grads: &grads, sum: None };
     model.visit(&mut square);
     let Some(norm) = square.sum.map(Tensor::sqrt) else {
         return (grads, None);
@@ -25,12 +28,13 @@ pub fn clip_norm<B: AutodiffBackend, M: Module<B>>(
     (scale.to, Some(norm))
 }
 
-struct Square<'a, B: AutodiffBackend> {
+/// Sums the squares of all gradients.
+struct SquaredNorm<'a, B: AutodiffBackend> {
     grads: &'a GradientsParams,
     sum: Option<Tensor<B::InnerBackend, 1>>,
 }
 
-impl<B: AutodiffBackend> ModuleVisitor<B> for Square<'_, B> {
+impl<B: AutodiffBackend> ModuleVisitor<B> for SquaredNorm<'_, B> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         let Some(grad) = self.grads.get::<B::InnerBackend, D>(param.id) else { return };
         let square = (grad.clone() * grad).sum();
@@ -41,6 +45,7 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Square<'_, B> {
     }
 }
 
+/// Multiplies all gradients by a factor.
 struct Scale<B: AutodiffBackend> {
     from: GradientsParams,
     to: GradientsParams,

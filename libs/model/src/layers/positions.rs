@@ -1,38 +1,13 @@
-//! Frames to patch rows and back, and learned positions, apart for space and time [Genie §2.1].
+//! Learned position embeddings, separate for space and time [Genie §2.1].
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::Grid;
+use super::grid::Grid;
 
-/// Frames `[b, t, h, w, c]` as non-overlapping patches: rows `[b*t*(h/p)*(w/p), p*p*c]`.
-pub fn patchify<B: Backend>(frames: Tensor<B, 5>, patch: usize) -> Tensor<B, 2> {
-    let [b, t, h, w, c] = frames.dims();
-    let (rows, columns) = (h / patch, w / patch);
-    frames
-        .reshape([b * t, rows, patch, columns, patch * c])
-        .swap_dims(2, 3)
-        .reshape([b * t * rows * columns, patch * patch * c])
-}
-
-/// The inverse of [`patchify`] for frames of height `h` and width `w`.
-pub fn unpatchify<B: Backend>(
-    rows: Tensor<B, 2>,
-    b: usize,
-    t: usize,
-    h: usize,
-    w: usize,
-    patch: usize,
-) -> Tensor<B, 5> {
-    let c = rows.dims()[1] / (patch * patch);
-    rows.reshape([b * t, h / patch, w / patch, patch, patch * c])
-        .swap_dims(2, 3)
-        .reshape([b, t, h, w, c])
-}
-
-/// Learned embeddings of position and of frame, added once at the start of a stack.
+/// Learned embeddings of the position and of the frame, added once at the start of a stack.
 #[derive(Module, Debug)]
 pub struct Positions<B: Backend> {
     space: Param<Tensor<B, 2>>,
@@ -40,11 +15,14 @@ pub struct Positions<B: Backend> {
 }
 
 impl<B: Backend> Positions<B> {
-    /// For up to `t` frames of `lead` positions that have no place in the picture, followed by a picture of `rows × columns`. A table for
-    /// one frame serves every frame alike, which is what a stack without temporal attention needs.
+    /// Embeddings for up to `t` frames of `lead + rows * columns` positions.
     ///
-    /// Places begin as sinusoids of row and column, so that "one to the left" is the same rotation everywhere: attention to neighbours, all that
-    /// motion needs, is learned once and not for every place again.
+    /// The first `lead` positions are not in the image, such as a prepended action. If `t` is 1,
+    /// every frame has the same embedding. A stack without temporal attention needs that.
+    ///
+    /// The initial values of image positions are sinusoids of row and column. "One to the left" is
+    /// then the same rotation everywhere, so attention to a neighbour is learned once, and not
+    /// separately for every position. Motion needs no more than that.
     pub fn new(
         t: usize,
         lead: usize,
@@ -65,7 +43,7 @@ impl<B: Backend> Positions<B> {
         }
     }
 
-    /// Adds positions to rows `[b*t*s, d]` whose first frame is frame `first` of the window.
+    /// Adds the embeddings to rows `[b*t*s, d]`; the first frame is frame `first` of the window.
     pub fn add(&self, rows: Tensor<B, 2>, grid: Grid, first: usize) -> Tensor<B, 2> {
         let ([frames, d], Grid { b, t, s }) = (self.time.dims(), grid);
         let (b, t, first) = if frames == 1 { (b * t, 1, 0) } else { (b, t, first) };
@@ -76,7 +54,10 @@ impl<B: Backend> Positions<B> {
     }
 }
 
-/// A place's `d` values: sine and cosine of its row, then of its column, at wavelengths from 4 to 128 positions.
+/// Initial embedding of an image position: `d` values.
+///
+/// They are the sines and cosines of the row, then those of the column, at wavelengths from 4 to
+/// 128 positions.
 fn sinusoids(row: usize, column: usize, d: usize) -> impl Iterator<Item = f32> {
     const SHORTEST: f32 = 4.0;
     const LONGEST: f32 = 128.0;
@@ -96,27 +77,10 @@ fn sinusoids(row: usize, column: usize, d: usize) -> impl Iterator<Item = f32> {
 
 #[cfg(test)]
 mod tests {
-    use burn::backend::Flex;
-    use burn::tensor::{Int, Tensor};
-
     use super::*;
 
-    /// Catches: a patch whose rows and columns are swapped, which trains but blurs.
-    #[test]
-    fn patches_hold_squares_and_come_back() {
-        let device = burn::backend::flex::FlexDevice;
-        let frames = Tensor::<Flex, 1, Int>::arange(0..2 * 8 * 4 * 3, &device)
-            .float()
-            .reshape([1, 2, 8, 4, 3]);
-        let patches = patchify(frames.clone(), 4);
-        assert_eq!(patches.dims(), [4, 48]);
-        let second = patches.clone().slice([1..2, 0..3]).into_data().to_vec::<f32>().unwrap();
-        assert_eq!(second, [48.0, 49.0, 50.0], "the second patch begins at row 4");
-        unpatchify(patches, 1, 2, 8, 4, 4).into_data().assert_eq(&frames.into_data(), true);
-    }
-
-    /// Catches: rows and columns mixed up, so that neighbours are no rotation apart; a place that two share; a width that is
-    /// no multiple of four.
+    /// Catches: swapped rows and columns; two positions with one embedding; a width that is not a
+    /// multiple of four.
     #[test]
     fn neighbours_are_one_rotation_apart_everywhere() {
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
@@ -137,7 +101,10 @@ mod tests {
             (0..40 * 23).map(|i| sinusoids(i / 40, i % 40, 18).collect()).collect();
         assert!(places.iter().all(|place| place.len() == 18));
         for (i, place) in places.iter().enumerate() {
-            assert!(places[..i].iter().all(|other| !near(place, other)), "place {i} is another's");
+            assert!(
+                places[..i].iter().all(|other| !near(place, other)),
+                "position {i} has the embedding of another"
+            );
         }
     }
 }
