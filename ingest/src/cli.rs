@@ -12,8 +12,9 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig};
+use crate::maintenance::{gc, stats, status as steps, verify};
 use crate::reject::Reason;
-use crate::{decode, gc, pipeline, sample, stats, status as steps, verify, worker};
+use crate::{decode, pipeline, sample, worker};
 
 /// Videos to clip shards
 #[derive(Parser)]

@@ -187,14 +187,48 @@ impl Section for IngestConfig {
     }
 }
 
+/// What the frames of a clip are like.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrameFormat {
+    /// Frames a second.
+    pub fps: f64,
+    /// Pixels.
+    pub width: u32,
+    pub height: u32,
+    pub aspect: Aspect,
+}
+
+/// How sampled frames are cut into clips.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClipFormat {
+    pub frame: FrameFormat,
+    /// Frames of a whole clip.
+    pub clip_frames: usize,
+    /// Frames of the shortest clip.
+    pub min_frames: u32,
+}
+
 impl IngestConfig {
+    pub fn frame_format(&self) -> FrameFormat {
+        let &Self { fps, width, height, aspect, .. } = self;
+        FrameFormat { fps, width, height, aspect }
+    }
+
+    pub fn clip_format(&self) -> ClipFormat {
+        ClipFormat {
+            frame: self.frame_format(),
+            clip_frames: self.clip_frames(),
+            min_frames: self.min_frames,
+        }
+    }
+
     /// Frames of a whole clip.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "saturates; checked to be positive"
     )]
-    pub fn clip_frames(&self) -> usize {
+    fn clip_frames(&self) -> usize {
         (self.clip_seconds * self.fps).round() as usize
     }
 }

@@ -11,11 +11,12 @@
 //!
 //! | step | modules |
 //! |---|---|
-//! | which files, and what is known of them | [`discover`], [`pipeline`] (`source`, `plan`), [`metadata`], [`catalogue`] |
+//! | which files, and what is known of them | [`discover`] |
+//! | a run, from found files to a finalized catalog | [`pipeline`] |
 //! | decoding, in a process of its own | [`worker`], [`decode`], [`grid`], [`colour`], [`layout`], [`ffi`] |
-//! | frames to scored clips | [`clips`], [`shots`], [`scores`], [`fingerprint`], [`actions`], [`effect`] |
-//! | which are kept, published | [`verdict`], [`copies`], [`shard`], [`settle`], [`split`], [`reject`] |
-//! | looking after a dataset | [`status`], [`stats`], [`histogram`], [`runs`], [`verify`], [`gc`] |
+//! | frames to scored clips | [`clips`], [`shots`], [`scores`], [`fingerprint`], [`effect`] |
+//! | which clips are kept, published | [`catalog`], [`reject`] |
+//! | looking after a dataset | [`maintenance`], [`histogram`] |
 //! | videos of our own | [`sample`]: a small game with true actions |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
@@ -24,36 +25,25 @@
     reason = "for people and thresholds: no count here needs more than 52 bits"
 )]
 
-mod actions;
-mod catalogue;
+mod catalog;
 mod cli;
 mod clips;
 mod colour;
 mod config;
-mod copies;
 mod decode;
 mod discover;
 mod effect;
 mod ffi;
 mod fingerprint;
-mod gc;
 mod grid;
 mod histogram;
 mod layout;
-mod metadata;
+mod maintenance;
 mod pipeline;
 mod reject;
-mod runs;
 mod sample;
 mod scores;
-mod settle;
-mod shard;
 mod shots;
-mod split;
-mod stats;
-mod status;
-mod verdict;
-mod verify;
 mod worker;
 
 pub use cli::run;

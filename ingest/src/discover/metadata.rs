@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::stamp::FileStamp;
 use crate::config::MetadataRules;
-use crate::pipeline::Stamp;
 use crate::reject::{Reason, Reject};
 
 /// The part of an `.info.json` that counts.
@@ -26,7 +26,9 @@ fn beside(video: &Path) -> PathBuf {
 
 /// A key of everything that decides what the rules say of a video, without reading the file; empty where there is none.
 pub fn key(video: &Path, rules: &MetadataRules) -> String {
-    let Ok(Stamp { bytes, modified_ns }) = Stamp::of(&beside(video)) else { return String::new() };
+    let Ok(FileStamp { bytes, modified_ns }) = FileStamp::of(&beside(video)) else {
+        return String::new();
+    };
     let name = format!("{bytes} {modified_ns} {rules:?}");
     blake3::hash(name.as_bytes()).to_hex()[..16].to_owned()
 }

@@ -10,8 +10,8 @@ use genie_shards::{ClipRow, Manifest, SourceRow, read_clip_rows, read_sources, t
 use genie_stage::Exit;
 use genie_stage::duration::human;
 
+use crate::catalog::run_history;
 use crate::histogram::histogram;
-use crate::runs;
 
 /// Prints a dataset's figures, and histograms of some of its clips' scores.
 pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
@@ -63,7 +63,7 @@ fn overview(
     let kept_clips = clips.iter().filter(|row| row.kept).count();
     writeln!(page, "  clips      {} cut, {kept_clips} kept, of {frames} frames", clips.len())?;
     writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
-    let runs = runs::all(root);
+    let runs = run_history::all(root);
     if let Some(last) = runs.last() {
         let speed = |video: f64, took: f64| video / took.max(1e-3);
         let (video, took) = runs

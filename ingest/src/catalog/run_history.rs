@@ -10,14 +10,14 @@ use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Catalogue;
-use crate::pipeline::Source;
+use super::source_index::SourceIndex;
+use crate::discover::SourceFile;
 
 const FILE: &str = "catalog/runs.jsonl";
 
 /// One run.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunRecord {
     /// When it ended, in seconds since 1970.
     pub ended: u64,
     /// How long it took.
@@ -31,12 +31,12 @@ pub struct Run {
 /// Notes a run that decoded `new`.
 pub fn record(
     root: &Utf8Path,
-    new: &[Source],
-    catalogue: &Catalogue,
+    new: &[SourceFile],
+    catalog: &SourceIndex,
     took: Duration,
 ) -> Result<()> {
-    let rows = || new.iter().filter_map(|source| catalogue.decided(&source.id));
-    let run = Run {
+    let rows = || new.iter().filter_map(|source| catalog.decided(&source.id));
+    let run = RunRecord {
         ended: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         seconds: took.as_secs_f64(),
         sources: new.len(),
@@ -54,7 +54,7 @@ pub fn record(
 }
 
 /// All runs that are noted. A line that a killed run left half is skipped.
-pub fn all(root: &Utf8Path) -> Vec<Run> {
+pub fn all(root: &Utf8Path) -> Vec<RunRecord> {
     let text = std::fs::read_to_string(root.join(FILE)).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -14,13 +14,11 @@ use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::catalogue::drop_sources;
-use crate::pipeline;
-use crate::shard::TABLES;
+use crate::catalog::{SourceIndex, TABLES, lock};
 
 /// What a check found.
 #[derive(Default)]
-struct Found {
+struct CheckResult {
     /// In words.
     problems: Vec<String>,
     /// Files of the root's manifest that are not as they were written.
@@ -33,7 +31,7 @@ struct Found {
 
 /// Checks a dataset root; with `forget`, takes out what is damaged.
 pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
-    let _lock = forget.then(|| pipeline::lock(root)).transpose()?;
+    let _lock = forget.then(|| lock(root)).transpose()?;
     let mut found = check(root, stop)?;
     if found.problems.is_empty() {
         found.problems = disagreements(root, &found.present)?;
@@ -41,7 +39,7 @@ pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
     for problem in &found.problems {
         println!("{problem}");
     }
-    let Found { problems, damaged, present, files, bytes } = found;
+    let CheckResult { problems, damaged, present, files, bytes } = found;
     if problems.is_empty() {
         tracing::info!(
             "verify: {files} files with {} clips, {bytes} bytes, are as they were written",
@@ -65,12 +63,12 @@ pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
     Ok(Exit::Failed(FAILED))
 }
 
-fn check(root: &Utf8Path, stop: &Stop) -> Result<Found> {
+fn check(root: &Utf8Path, stop: &Stop) -> Result<CheckResult> {
     let directories = directories(root)?;
     let manifests: Vec<Manifest> =
         directories.iter().map(|dir| Manifest::load(dir)).collect::<Result<_, _>>()?;
     let files = manifests.iter().flat_map(Manifest::entries).count();
-    let mut found = Found { files, ..Found::default() };
+    let mut found = CheckResult { files, ..CheckResult::default() };
     let progress = Progress::new("verify", files as u64);
     for (dir, manifest) in directories.iter().zip(&manifests) {
         for (table, entry) in manifest.entries() {
@@ -109,7 +107,7 @@ fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
     let lost = rows.iter().filter(|row| row.kept && !present.contains(&row.meta.clip_id));
     let sources: HashSet<String> = lost.map(|row| row.meta.source_id.clone()).collect();
     if !sources.is_empty() {
-        drop_sources(root, &sources)?;
+        SourceIndex::load(root)?.update(root, &sources, &[])?;
     }
     Ok(sources.len())
 }

@@ -10,25 +10,30 @@ use genie_catalog::Condition;
 use genie_shards::{ClipRow, SourceRow};
 use genie_stage::exit::Usage;
 
-use crate::config::IngestConfig;
-use crate::copies::Copies;
+use super::near_duplicates::Originals;
 use crate::reject::Reason;
 
 /// What judges clips.
-pub struct Judge {
+pub struct KeepRules {
+    expression: String,
     keep: Condition,
     near_duplicates: bool,
 }
 
-impl Judge {
+impl KeepRules {
     /// With a config's rules. An expression that cannot judge clips is wrong usage.
-    pub fn new(config: &IngestConfig) -> Result<Self> {
-        let keep = Condition::parse(&config.keep).map_err(|error| {
+    pub fn new(expression: &str, near_duplicates: bool) -> Result<Self> {
+        let keep = Condition::parse(expression).map_err(|error| {
             let cause = std::error::Error::source(&error)
                 .map_or(String::new(), |cause| format!(": {cause}"));
             Usage(format!("ingest.keep: {error}{cause}"))
         })?;
-        Ok(Self { keep, near_duplicates: config.near_duplicates })
+        Ok(Self { expression: expression.to_owned(), keep, near_duplicates })
+    }
+
+    /// The rules as an input of a work key.
+    pub fn keyed(&self) -> serde_json::Value {
+        serde_json::json!({ "keep": self.expression, "near_duplicates": self.near_duplicates })
     }
 
     /// Why a clip is not kept, by its scores alone.
@@ -38,7 +43,7 @@ impl Judge {
 
     /// Passes the verdict on all clips of a dataset. A clip that `kept` says is there stays or goes; one that is wanted and not
     /// there is [`Reason::Gone`], until its source is decoded again.
-    pub fn judge(&self, clips: &mut [ClipRow], sources: &[SourceRow]) -> Result<()> {
+    pub fn apply(&self, clips: &mut [ClipRow], sources: &[SourceRow]) -> Result<()> {
         let failures = self.keep.failures(clips)?;
         let mut wanted = Vec::new();
         for (index, (row, failure)) in clips.iter_mut().zip(failures).enumerate() {
@@ -84,7 +89,7 @@ impl Judge {
             )
         };
         wanted.sort_by(|a, b| quality(a).cmp(&quality(b)));
-        let mut copies = Copies::default();
+        let mut copies = Originals::default();
         let mut originals = Vec::new();
         for &index in wanted.iter() {
             match copies.original_of(&clips[index].meta) {

@@ -5,12 +5,10 @@ use genie_shards::{Error, Manifest, read_sources, tables};
 use genie_stage::config::DataConfig;
 use genie_stage::status::{State, StepStatus};
 
-use crate::catalogue::config_key;
+use crate::catalog::{Finalizer, KeepRules, config_key};
 use crate::config::{IngestConfig, SampleConfig};
-use crate::discover::discover;
-use crate::settle::Settler;
-use crate::verdict::Judge;
-use crate::{pipeline, sample};
+use crate::discover::{discover, videos};
+use crate::sample;
 
 /// The steps: `sample` only where the sample videos are what is ingested.
 pub fn steps(
@@ -33,7 +31,7 @@ pub fn steps(
 
 /// By paths, not by content: a file that changed under its name is only noticed by the run.
 fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result<StepStatus> {
-    let key = config_key(data, config);
+    let key = config_key(data.held_out, config);
     let mut status = StepStatus {
         step: "run".to_owned(),
         key: key.to_string(),
@@ -51,24 +49,24 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     };
     let ours = rows.iter().filter(|row| row.ingest_key.split('-').next() == Some(key.as_str()));
     let known: std::collections::HashSet<&str> = ours.map(|row| row.source_path.as_str()).collect();
-    let found = discover(&pipeline::videos(data))?;
+    let found = discover(&videos(data))?;
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
     let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
-    let judge = Judge::new(config)?;
-    let settled = Settler::new(data, config, &judge).is_settled()?;
+    let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
+    let finalized = Finalizer::new(&data.root, data.held_out, &rules).is_finalized()?;
     status.state = match (found.is_empty(), new, clips) {
         (true, ..) => State::Waiting,
-        (_, 0, 1..) if settled => State::Done,
+        (_, 0, 1..) if finalized => State::Done,
         _ if known.is_empty() => State::Missing,
         _ => State::Partial,
     };
     status.needs = match status.state {
         State::Waiting => {
-            format!("videos: there are none in {}", pipeline::videos(data).join(", "))
+            format!("videos: there are none in {}", videos(data).join(", "))
         }
         State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
-        State::Partial if !settled => {
+        State::Partial if !finalized => {
             "another verdict on its clips: run genie-ingest run".to_owned()
         }
         State::Partial => "a video that can be used: there are none among those given".to_owned(),

@@ -1,59 +1,20 @@
 //! What is published already: which sources need no work, and which must be done again.
-//!
-//! A source's work key is made of the resolved config (what changes pixels, clips or splits), the clip format's
-//! version and the sidecar's content; with the content of the file it says whether there is anything to do. One dataset
-//! root holds clips of one config: when it changes, what was made with another is dropped and made again. The verdict on clips
-//! (`ingest.keep`) is not part of the key: it is passed again over the scores that are in the catalog ([`crate::settle`]).
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{
-    CLIPS_FORMAT, ClipRow, Error, Manifest, SourceRow, read_clip_rows, read_sources, tables,
-};
-use genie_stage::config::DataConfig;
+use genie_shards::{Error, SourceRow, read_clip_rows, read_sources};
 use genie_stage::key::Key;
-use serde_json::json;
 
-use crate::config::{IngestConfig, MetadataRules};
-use crate::metadata;
-use crate::pipeline::{Source, Stamp};
+use super::publish::{clear, republish};
+use crate::config::MetadataRules;
+use crate::discover::{FileStamp, SourceFile, metadata};
 use crate::reject::Reason;
-use crate::shard::{Files, TABLES, with_kept_only};
-
-/// Version of this stage's code; another number when the same config gives other clips.
-const CODE_FORMAT: u32 = 2;
-
-/// The work key of a config: the head of every source's.
-pub fn config_key(data: &DataConfig, config: &IngestConfig) -> Key {
-    // Not `threads` and `decoder`: they change nothing. Not `keep`: it decides over clips, not what they are. Not the paths: content counts.
-    let decides = json!({
-        "fps": config.fps,
-        "width": config.width,
-        "height": config.height,
-        "aspect": config.aspect,
-        "clip_seconds": config.clip_seconds,
-        "min_frames": config.min_frames,
-        "held_out": data.held_out,
-    });
-    Key::builder("ingest", CODE_FORMAT)
-        .config(&decides)
-        .input("clips_format", CLIPS_FORMAT)
-        .finish()
-}
-
-/// The work key of a source: the config's, and of its sidecar if it has one.
-pub fn source_key(config_key: &Key, sidecar: Option<&[u8]>) -> String {
-    match sidecar {
-        Some(content) => format!("{config_key}-{}", &blake3::hash(content).to_hex()[..16]),
-        None => config_key.to_string(),
-    }
-}
 
 /// The source rows of a dataset root, and what follows from them.
-pub struct Catalogue {
+pub struct SourceIndex {
     rows: Vec<SourceRow>,
     /// Content, path and reason of every row.
     known: HashSet<(String, String, Option<String>)>,
@@ -63,7 +24,7 @@ pub struct Catalogue {
     by_path: HashMap<String, Vec<usize>>,
 }
 
-impl Catalogue {
+impl SourceIndex {
     /// Reads the catalog. One that an older version of this program wrote is forgotten, and so made again.
     pub fn load(root: &Utf8Path) -> Result<Self> {
         let rows = match read_sources(root) {
@@ -74,6 +35,11 @@ impl Catalogue {
             }
             rows => rows.with_context(|| format!("cannot read the catalog in {root}"))?,
         };
+        Ok(Self::new(rows))
+    }
+
+    /// An index of these rows.
+    pub fn new(rows: Vec<SourceRow>) -> Self {
         let known = rows.iter().map(identity).collect();
         let settles = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
         let decided = rows
@@ -86,7 +52,11 @@ impl Catalogue {
         for (n, row) in rows.iter().enumerate() {
             by_path.entry(row.source_path.clone()).or_default().push(n);
         }
-        Ok(Self { rows, known, decided, by_path })
+        Self { rows, known, decided, by_path }
+    }
+
+    pub fn rows(&self) -> &[SourceRow] {
+        &self.rows
     }
 
     /// The row of a content that has been ingested or rejected: there is nothing to do.
@@ -100,10 +70,10 @@ impl Catalogue {
     }
 
     /// The content of a file that has not been written to since it was read.
-    pub fn content(&self, path: &str, stamp: Stamp) -> Option<&str> {
+    pub fn content(&self, path: &str, stamp: FileStamp) -> Option<&str> {
         let same = |row: &&SourceRow| {
             !row.source_id.is_empty()
-                && (Stamp { bytes: row.bytes, modified_ns: row.modified_ns }) == stamp
+                && (FileStamp { bytes: row.bytes, modified_ns: row.modified_ns }) == stamp
         };
         self.of_path(path).find(same).map(|row| row.source_id.as_str())
     }
@@ -113,7 +83,7 @@ impl Catalogue {
     pub fn outdated(
         &self,
         config_key: &Key,
-        sources: &[Source],
+        sources: &[SourceFile],
         rules: &MetadataRules,
     ) -> HashSet<String> {
         let other_config =
@@ -141,12 +111,40 @@ impl Catalogue {
         self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
     }
 
+    /// Drops the outdated sources with their clips, and freshens the rows of the files that were found. Publishes both at once, so that
+    /// no reader sees a mixture; publishes nothing where nothing changes.
+    pub fn update(
+        mut self,
+        root: &Utf8Path,
+        outdated: &HashSet<String>,
+        found: &[SourceFile],
+    ) -> Result<Self> {
+        if !outdated.is_empty() {
+            let before = self.rows.len();
+            self.rows.retain(|row| !outdated.contains(&row.source_id));
+            tracing::info!(
+                "ingest: {} sources are dropped, and made again if they are still there: the config, a sidecar or ingest.keep changed",
+                before - self.rows.len()
+            );
+            self = Self::new(self.rows);
+        }
+        let fresh = self.freshened(found);
+        if outdated.is_empty() && fresh.is_none() {
+            return Ok(self);
+        }
+        let catalog = fresh.map_or(self, Self::new);
+        let mut clips = read_clip_rows(root)?;
+        clips.retain(|row| !outdated.contains(&row.meta.source_id));
+        republish(root, &catalog.rows, &clips)?;
+        Ok(catalog)
+    }
+
     /// The rows as they are to stay, given the files that were found: with today's stamps, keys and, where a file was moved, path;
     /// and without what was said of a path before there was a usable file. `None` where that changes nothing.
-    pub fn freshened(&self, sources: &[Source]) -> Option<Vec<SourceRow>> {
-        let found: HashMap<String, &Source> =
+    fn freshened(&self, sources: &[SourceFile]) -> Option<Vec<SourceRow>> {
+        let found: HashMap<String, &SourceFile> =
             sources.iter().map(|source| (source.shown_path(), source)).collect();
-        let elsewhere: HashMap<&str, &Source> = sources
+        let elsewhere: HashMap<&str, &SourceFile> = sources
             .iter()
             .filter(|source| {
                 !source.id.is_empty() && self.row_of(&source.shown_path(), &source.id).is_none()
@@ -170,7 +168,12 @@ impl Catalogue {
                 source.reject.as_ref().map(|reject| source.rejected(source.row(), reject).reason);
             !outlived || still == Some(row.reason.clone())
         });
-        (rows != self.rows).then_some(rows)
+        if rows == self.rows {
+            return None;
+        }
+        // The order in which the catalog is read.
+        rows.sort_by(|a, b| order(a).cmp(&order(b)));
+        Some(rows)
     }
 
     /// The row that says what became of a file.
@@ -183,47 +186,12 @@ impl Catalogue {
     }
 }
 
-/// Drops sources with their clips, at once, so that no reader sees a mixture.
-pub fn drop_sources(root: &Utf8Path, outdated: &HashSet<String>) -> Result<()> {
-    let stays = |id: &str| !outdated.contains(id);
-    let mut sources = read_sources(root)?;
-    let mut clips = read_clip_rows(root)?;
-    let before = sources.len();
-    sources.retain(|row| stays(&row.source_id));
-    clips.retain(|row| stays(&row.meta.source_id));
-    tracing::info!(
-        "ingest: {} sources are dropped, and made again if they are still there: the config, a sidecar or ingest.keep changed",
-        before - sources.len()
-    );
-    republish(root, &sources, &clips)
-}
-
-/// Publishes other source rows, everything else staying as it is.
-pub fn replace_sources(root: &Utf8Path, sources: &[SourceRow]) -> Result<()> {
-    republish(root, sources, &read_clip_rows(root)?)
-}
-
-/// Publishes a dataset of exactly these rows, in one file a table: its shards hold the kept clips in the rows' splits and no
-/// others. Clips cannot be added this way.
-pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
-    let shards = with_kept_only(root, Manifest::load(root)?.table(tables::CLIPS), clips)?;
-    let files = Files::write(root, "all", shards, sources, clips)?;
-    Manifest::commit(root, |manifest| {
-        clear(manifest);
-        files.add_to(manifest);
-    })?;
-    Ok(())
-}
-
-/// Takes everything that ingest published out of a manifest.
-fn clear(manifest: &mut Manifest) {
-    for table in TABLES {
-        manifest.retain(table, |_| false);
-    }
-}
-
 fn is_duplicate(row: &SourceRow) -> bool {
     row.reason.as_deref() == Some(Reason::Duplicate.code())
+}
+
+fn order(row: &SourceRow) -> (&str, &str, &str) {
+    (&row.source_path, &row.source_id, &row.ingest_key)
 }
 
 fn identity(row: &SourceRow) -> (String, String, Option<String>) {

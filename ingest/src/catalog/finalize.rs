@@ -1,7 +1,7 @@
 //! The end of a run: everything that is a matter of the whole dataset and not of one source.
 //!
-//! From the catalog's rows and the config it decides which clips are kept ([`crate::verdict`]), what that means for their sources,
-//! and, where a split would be empty, which source moves ([`crate::split`]); then publishes that at once, the catalog in one file a table. So
+//! From the catalog's rows and the config it decides which clips are kept ([`super::verdict`]), what that means for their sources,
+//! and, where a split would be empty, which source moves ([`super::split`]); then publishes that at once, the catalog in one file a table. So
 //! the state of a dataset depends on its sources and the config, not on how many runs made it or where they were killed.
 //! What is settled is remembered with the manifest it was settled for: nothing is read again while nothing changes.
 
@@ -11,52 +11,49 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{ClipRow, Manifest, SourceRow, Status, read_clip_rows, read_sources};
 use genie_stage::atomic;
-use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 
-use crate::catalogue::republish;
-use crate::config::IngestConfig;
+use super::publish::republish;
+use super::source_index::SourceIndex;
+use super::split;
+use super::verdict::KeepRules;
 use crate::reject::Reason;
-use crate::split;
-use crate::verdict::Judge;
 
 /// Version of what is decided here.
 const CODE_FORMAT: u32 = 1;
 
 /// The rules of a dataset as a whole.
-pub struct Settler<'a> {
+pub struct Finalizer<'a> {
     root: &'a Utf8Path,
     held_out: f64,
-    judge: &'a Judge,
+    rules: &'a KeepRules,
     key: Key,
 }
 
-impl<'a> Settler<'a> {
-    pub fn new(data: &'a DataConfig, config: &IngestConfig, judge: &'a Judge) -> Self {
-        let rules =
-            serde_json::json!({ "keep": config.keep, "near_duplicates": config.near_duplicates });
-        let key = Key::builder("settle", CODE_FORMAT).config(&rules).finish();
-        Self { root: &data.root, held_out: data.held_out, judge, key }
+impl<'a> Finalizer<'a> {
+    pub fn new(root: &'a Utf8Path, held_out: f64, rules: &'a KeepRules) -> Self {
+        let key = Key::builder("settle", CODE_FORMAT).config(&rules.keyed()).finish();
+        Self { root, held_out, rules, key }
     }
 
     /// Sources of which the verdict now wants clips that were not kept when they were decoded.
-    pub fn widened(&self) -> Result<HashSet<String>> {
-        if self.is_settled()? {
+    pub fn widened(&self, sources: &[SourceRow]) -> Result<HashSet<String>> {
+        if self.is_finalized()? {
             return Ok(HashSet::new());
         }
-        let (mut clips, sources) = (read_clip_rows(self.root)?, read_sources(self.root)?);
-        self.judge.judge(&mut clips, &sources)?;
+        let mut clips = read_clip_rows(self.root)?;
+        self.rules.apply(&mut clips, sources)?;
         let gone = |row: &&ClipRow| row.reason.as_deref() == Some(Reason::Gone.code());
         Ok(clips.iter().filter(gone).map(|row| row.meta.source_id.clone()).collect())
     }
 
-    /// Settles the dataset; `false` if it was settled.
-    pub fn settle(&self) -> Result<bool> {
-        if self.is_settled()? {
-            return Ok(false);
+    /// Finalizes the catalog and returns it; `None` if it was final.
+    pub fn finalize(&self) -> Result<Option<SourceIndex>> {
+        if self.is_finalized()? {
+            return Ok(None);
         }
         let (mut clips, mut sources) = (read_clip_rows(self.root)?, read_sources(self.root)?);
-        self.judge.judge(&mut clips, &sources)?;
+        self.rules.apply(&mut clips, &sources)?;
         if let Some((id, split)) = split::balanced(&clips, self.held_out) {
             for row in clips.iter_mut().filter(|row| row.meta.source_id == id) {
                 row.meta.split = split;
@@ -65,11 +62,11 @@ impl<'a> Settler<'a> {
         conclude(&mut sources, &clips);
         republish(self.root, &sources, &clips)?;
         atomic::write(self.mark(), self.state()?)?;
-        Ok(true)
+        Ok(Some(SourceIndex::new(sources)))
     }
 
     /// Whether the dataset as it is has been settled by these rules.
-    pub fn is_settled(&self) -> Result<bool> {
+    pub fn is_finalized(&self) -> Result<bool> {
         let known = std::fs::read_to_string(self.mark()).unwrap_or_default();
         Ok(known == self.state()?)
     }

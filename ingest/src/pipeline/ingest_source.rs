@@ -4,44 +4,46 @@ use anyhow::{Context as _, Result};
 use genie_shards::{SourceRow, Split};
 use genie_stage::stop::Stop;
 
-use super::source::Source;
-use crate::actions::{self, Sidecar};
-use crate::clips::{Cutter, Origin};
+use crate::catalog::{GroupWriter, KeepRules};
+use crate::clips::{ClipCutter, ClipOrigin, CutClip, Sidecar, parse_sidecar, sidecar_path};
 use crate::config::IngestConfig;
 use crate::decode::{Failure, Summary};
+use crate::discover::SourceFile;
 use crate::reject::{Reason, Reject};
-use crate::shard::ShardWriter;
-use crate::verdict::Judge;
 use crate::worker::Worker;
 
 /// What sources are ingested with.
-pub struct Ingest<'a> {
+pub struct SourceIngester<'a> {
     pub config: &'a IngestConfig,
-    pub judge: &'a Judge,
+    pub rules: &'a KeepRules,
     pub stop: &'a Stop,
 }
 
-impl Ingest<'_> {
+impl SourceIngester<'_> {
     /// Decodes a source into the writer and returns its row, and whether the file is damaged. Only what stops the whole run is an error.
-    pub fn one(
+    pub fn ingest(
         &self,
-        source: &Source,
+        source: &SourceFile,
         split: Split,
         worker: &mut Worker,
-        writer: &mut ShardWriter,
+        writer: &mut GroupWriter,
     ) -> Result<(SourceRow, bool)> {
         let sidecar = sidecar(source);
         let mut row = source.row();
         row.has_actions = sidecar.is_some();
         let path = row.source_path.clone();
-        let origin =
-            Origin { source_id: &source.id, source_path: &path, split, sidecar: sidecar.as_ref() };
-        let mut cutter = Cutter::new(origin, self.config);
+        let origin = ClipOrigin {
+            source_id: &source.id,
+            source_path: &path,
+            split,
+            sidecar: sidecar.as_ref(),
+        };
+        let mut cutter = ClipCutter::new(origin, self.config.clip_format());
         let (mut kept, mut cut) = (0, 0);
-        let mut store = |clip: crate::clips::Cut| {
+        let mut store = |clip: CutClip| {
             let mut row = clip.row;
             if row.reason.is_none() {
-                row.reason = self.judge.failure(&row)?;
+                row.reason = self.rules.failure(&row)?;
             }
             row.kept = row.reason.is_none();
             kept += u32::from(row.kept);
@@ -107,9 +109,9 @@ impl Ingest<'_> {
     }
 }
 
-fn sidecar(source: &Source) -> Option<Sidecar> {
+fn sidecar(source: &SourceFile) -> Option<Sidecar> {
     let content = source.sidecar.as_deref()?;
-    match Sidecar::parse(&actions::beside(&source.path), content) {
+    match parse_sidecar(&sidecar_path(&source.path), content) {
         Ok(sidecar) => Some(sidecar),
         Err(problem) => {
             tracing::warn!("{problem}; the video is ingested without actions");
@@ -119,13 +121,13 @@ fn sidecar(source: &Source) -> Option<Sidecar> {
 }
 
 /// A sidecar of another length than the video is probably another video's.
-fn compare_lengths(source: &Source, sidecar: Option<&Sidecar>, summary: &Summary) {
+fn compare_lengths(source: &SourceFile, sidecar: Option<&Sidecar>, summary: &Summary) {
     let Some(sidecar) = sidecar else { return };
     let (rows, frames) = (sidecar.frames(), summary.native_frames);
     if rows.abs_diff(frames) > 2 + frames / 50 {
         tracing::warn!(
             "{} has {rows} rows but the video has {frames} frames: are they of the same recording?",
-            actions::beside(&source.path).display()
+            sidecar_path(&source.path).display()
         );
     }
 }

@@ -1,4 +1,4 @@
-//! True actions: reading a sidecar and resampling it to a clip's frames.
+//! Reading a sidecar of true actions.
 //!
 //! `NAME.actions.csv` beside `NAME.mp4` has one row a native frame, in presentation order, numbered by its column
 //! `frame` from 0. Row t is what was pressed so that its effect is first visible in frame t+1. Two kinds:
@@ -12,10 +12,9 @@
 //! become effect classes ([`crate::effect`]). Known columns of other meaning are skipped. An empty action (a last row has none)
 //! means "as before".
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::effect;
+use super::sidecar::Sidecar;
 
 /// Columns that are neither actions nor keys.
 const OTHER_COLUMNS: [&str; 11] = [
@@ -44,65 +43,25 @@ pub struct SidecarError {
     problem: String,
 }
 
-/// The true actions of a source, by native frame.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sidecar {
-    actions: Vec<u8>,
-    pub names: Vec<String>,
-    /// (dx, dy)
-    moves: Option<Vec<(f64, f64)>>,
-}
-
 /// Where a video's sidecar would be.
-pub fn beside(video: &Path) -> PathBuf {
+pub fn sidecar_path(video: &Path) -> PathBuf {
     video.with_extension("actions.csv")
 }
 
-impl Sidecar {
-    /// Reads a sidecar's content; `path` is for errors.
-    pub fn parse(path: &Path, content: &[u8]) -> Result<Self, SidecarError> {
-        Table::read(path, content)?.sidecar()
-    }
-
-    /// Native frames that have an action.
-    pub fn frames(&self) -> usize {
-        self.actions.len()
-    }
-
-    /// The action between two sampled frames, the first of which is native frame `rows.start` and the second
-    /// `rows.end`: the one held longest, and of equals the earliest. Beyond the last row, that row's.
-    pub fn action(&self, rows: &Range<usize>) -> u8 {
-        let last = self.actions.len() - 1;
-        let start = rows.start.min(last);
-        let end = rows.end.min(self.actions.len()).max(start + 1);
-        let held = &self.actions[start..end];
-        let mut counts = [0_u32; 256];
-        for &action in held {
-            counts[usize::from(action)] += 1;
-        }
-        let most = counts.iter().max().copied().unwrap_or(0);
-        held.iter().copied().find(|&action| counts[usize::from(action)] == most).unwrap_or(held[0])
-    }
-
-    /// The class of the displacement between two sampled frames.
-    pub fn effect(&self, rows: &Range<usize>) -> Option<u8> {
-        let moves = self.moves.as_ref()?;
-        let rows =
-            rows.start.min(moves.len())..rows.end.clamp(rows.start.min(moves.len()), moves.len());
-        let (dx, dy) = moves[rows].iter().fold((0.0, 0.0), |(x, y), (dx, dy)| (x + dx, y + dy));
-        Some(effect::class(dx, dy))
-    }
+/// Reads a sidecar's content; `path` is for errors.
+pub fn parse_sidecar(path: &Path, content: &[u8]) -> Result<Sidecar, SidecarError> {
+    SidecarTable::read(path, content)?.sidecar()
 }
 
 /// A sidecar's cells, by line.
-struct Table<'a> {
+struct SidecarTable<'a> {
     path: &'a Path,
     header: Vec<String>,
     /// Line number in the file, and cells.
     rows: Vec<(u64, csv::StringRecord)>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> SidecarTable<'a> {
     fn read(path: &'a Path, source: impl std::io::Read) -> Result<Self, SidecarError> {
         let broken = |error: csv::Error| SidecarError {
             path: path.to_owned(),
@@ -265,7 +224,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Sidecar, String> {
-        Sidecar::parse(Path::new("x.actions.csv"), text.as_bytes())
+        parse_sidecar(Path::new("x.actions.csv"), text.as_bytes())
             .map_err(|error| error.to_string())
     }
 
@@ -323,30 +282,7 @@ mod tests {
                 "{text:?}: {error}"
             );
         }
-        let binary = Table::read(Path::new("x"), &b"frame,action\n0,\xff\xfe\n"[..]);
+        let binary = SidecarTable::read(Path::new("x"), &b"frame,action\n0,\xff\xfe\n"[..]);
         assert!(binary.is_err());
-    }
-
-    /// Would catch an action of the next interval leaking into this one.
-    #[test]
-    fn the_longest_held_action_wins() {
-        let sidecar = parse("frame,action\n0,1\n1,2\n2,2\n3,4\n4,3\n5,3\n").unwrap();
-        assert_eq!(sidecar.action(&(0..3)), 2);
-        assert_eq!(sidecar.action(&(0..2)), 1, "of equals the earliest");
-        assert_eq!(sidecar.action(&(3..4)), 4);
-        assert_eq!(sidecar.action(&(1..1)), 2, "a repeated frame");
-        assert_eq!(sidecar.action(&(7..9)), 3, "beyond the last row");
-    }
-
-    /// Would catch classes of single frames where the sum is meant: 2 right and 2 left is nowhere.
-    #[test]
-    fn effects_are_of_the_summed_displacement() {
-        let sidecar = parse("frame,action,dx,dy\n0,1,2,0\n1,1,-2,0\n2,1,3,-5\n").unwrap();
-        let name = |rows| effect::NAMES[usize::from(sidecar.effect(&rows).unwrap())];
-        assert_eq!(name(0..2), "none");
-        assert_eq!(name(1..3), "right+up");
-        assert_eq!(name(1..1), "none");
-        assert_eq!(name(5..9), "none");
-        assert_eq!(parse("frame,action\n0,1\n").unwrap().effect(&(0..1)), None);
     }
 }

@@ -3,23 +3,17 @@
 //! Everything is published together, by the one commit that the caller makes; until then nothing is visible, and
 //! what a stopped run leaves is a temporary file.
 
-use std::collections::HashMap;
-
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{
-    Clip, ClipRow, ClipShardWriter, Entry, Frames, Manifest, SourceRow, Split, rewrite_shard,
-    tables, write_clip_rows, write_sources,
-};
+use genie_shards::{Clip, ClipRow, ClipShardWriter, Entry, Frames, SourceRow};
 
-/// All that ingest publishes in a dataset root's manifest.
-pub const TABLES: [&str; 3] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS];
+use super::publish::{NewFiles, with_kept_only};
 
 /// Bytes after which another shard is begun: large enough to read fast, small enough to move about.
 const SHARD_BYTES: usize = 128 << 20;
 
 /// The files of a group, being written.
-pub struct ShardWriter {
+pub struct GroupWriter {
     root: Utf8PathBuf,
     name: String,
     shard: Option<ClipShardWriter>,
@@ -30,14 +24,7 @@ pub struct ShardWriter {
     taken_back: bool,
 }
 
-/// Files that lie in place and wait to be named by the manifest.
-pub struct Files {
-    shards: Vec<Entry>,
-    sources: Option<Entry>,
-    clips: Option<Entry>,
-}
-
-impl ShardWriter {
+impl GroupWriter {
     /// A group of this name in a dataset root.
     pub fn new(root: &Utf8Path, name: &str) -> Self {
         Self {
@@ -83,12 +70,12 @@ impl ShardWriter {
     }
 
     /// Puts all files in place.
-    pub fn publish(mut self) -> Result<Files> {
+    pub fn publish(mut self) -> Result<NewFiles> {
         self.end_shard()?;
         if self.taken_back {
             self.shards = with_kept_only(&self.root, &self.shards, &self.clips)?;
         }
-        Files::write(&self.root, &self.name, self.shards, &self.sources, &self.clips)
+        NewFiles::write(&self.root, &self.name, self.shards, &self.sources, &self.clips)
     }
 
     fn end_shard(&mut self) -> Result<()> {
@@ -96,45 +83,5 @@ impl ShardWriter {
             self.shards.push(shard.publish()?.entry);
         }
         Ok(())
-    }
-}
-
-/// Shards that hold, of the clips in `shards`, those that `clips` says are kept, in the rows' splits.
-pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
-    let splits: HashMap<&str, Split> = clips
-        .iter()
-        .filter(|row| row.kept)
-        .map(|row| (row.meta.clip_id.as_str(), row.meta.split))
-        .collect();
-    let mut kept = Vec::new();
-    for entry in shards {
-        kept.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
-    }
-    Ok(kept)
-}
-
-impl Files {
-    /// Puts catalog rows in place, under a name, beside shards that are.
-    pub fn write(
-        root: &Utf8Path,
-        name: &str,
-        shards: Vec<Entry>,
-        sources: &[SourceRow],
-        clips: &[ClipRow],
-    ) -> Result<Self> {
-        let sources =
-            (!sources.is_empty()).then(|| write_sources(root, name, sources)).transpose()?;
-        let clips = (!clips.is_empty()).then(|| write_clip_rows(root, name, clips)).transpose()?;
-        Ok(Self { shards, sources, clips })
-    }
-
-    /// Names the files in a manifest.
-    pub fn add_to(self, manifest: &mut Manifest) {
-        let clips = self.shards.into_iter().map(|entry| (tables::CLIPS, entry));
-        let sources = self.sources.into_iter().map(|entry| (tables::SOURCES, entry));
-        let rows = self.clips.into_iter().map(|entry| (tables::CLIP_ROWS, entry));
-        for (table, entry) in clips.chain(sources).chain(rows) {
-            manifest.add(table, entry);
-        }
     }
 }

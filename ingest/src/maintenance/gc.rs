@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use genie_shards::{Collected, Manifest, collect};
 use genie_stage::Exit;
 
-use crate::pipeline;
+use crate::catalog::lock;
 
 /// Directories that ingest alone writes.
 const DIRECTORIES: [&str; 2] = ["clips", "catalog"];
@@ -21,7 +21,7 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
         tracing::info!("gc: there is nothing at {root}");
         return Ok(Exit::Done);
     }
-    let _lock = pipeline::lock(root)?;
+    let _lock = lock(root)?;
     let Collected { files, bytes, young } =
         collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
     for path in &files {

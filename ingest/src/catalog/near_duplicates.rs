@@ -10,24 +10,24 @@ use crate::fingerprint::{NEAR, distance};
 
 /// The clips that are no copies of each other.
 #[derive(Default)]
-pub struct Copies {
-    known: Vec<Known>,
+pub struct Originals {
+    known: Vec<Original>,
 }
 
-struct Known {
+struct Original {
     clip_id: String,
     source_id: String,
     frames: usize,
     fingerprint: Vec<u8>,
 }
 
-impl Copies {
+impl Originals {
     /// The first known clip that this one is a copy of.
     pub fn original_of(&self, clip: &ClipMeta) -> Option<&str> {
         if clip.scores.fingerprint.is_empty() {
             return None;
         }
-        let same = |known: &&Known| {
+        let same = |known: &&Original| {
             known.frames.abs_diff(clip.frame_count()) <= 1
                 && distance(&known.fingerprint, &clip.scores.fingerprint) <= NEAR
                 && known.source_id != clip.source_id
@@ -44,7 +44,7 @@ impl Copies {
         if clip.scores.fingerprint.is_empty() {
             return;
         }
-        self.known.push(Known {
+        self.known.push(Original {
             clip_id: clip.clip_id.clone(),
             source_id: clip.source_id.clone(),
             frames: clip.frame_count(),
@@ -82,7 +82,7 @@ mod tests {
     /// looked at.
     #[test]
     fn only_the_same_play_of_another_source_is_a_copy() {
-        let mut copies = Copies::default();
+        let mut copies = Originals::default();
         copies.add(&clip(1, 160, noise(1)));
         copies.add(&clip(2, 160, Vec::new()));
         let mut nearly = noise(1);
@@ -100,7 +100,7 @@ mod tests {
     #[ignore = "a measurement"]
     fn ten_thousand_clips_are_compared_in_seconds() {
         let begun = std::time::Instant::now();
-        let mut copies = Copies::default();
+        let mut copies = Originals::default();
         for source in 0..10_000 {
             let clip = clip(source, 160, noise(source));
             assert!(copies.original_of(&clip).is_none());
