@@ -1,4 +1,11 @@
-//! What ingest has published in a dataset root, and what it publishes.
+//! The rows and shards that ingest publishes in a dataset root.
+//!
+//! | task | modules |
+//! |---|---|
+//! | know what is published, and update it | `source_index`, `keys`, `lock` |
+//! | write and publish | `group_writer`, `publish` |
+//! | choose kept clips and their split | `finalize`, `verdict`, `near_duplicates`, `split` |
+//! | record runs | [`run_history`] |
 
 mod finalize;
 mod group_writer;

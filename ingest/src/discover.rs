@@ -1,4 +1,4 @@
-//! From what `data.videos` names to source files, and what is known of them without decoding.
+//! Finding source files, and reading what is known about them without decoding.
 
 pub mod metadata;
 mod search;

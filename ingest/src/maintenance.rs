@@ -1,4 +1,4 @@
-//! Looking after a dataset: where it stands, what it holds, whether it is sound.
+//! Commands that report on a dataset or repair it.
 
 pub mod gc;
 pub mod stats;

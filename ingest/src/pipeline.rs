@@ -1,15 +1,15 @@
 //! A run of ingest: from the videos that `data.videos` names to published clips.
 //!
 //! 1. Find the files ([`crate::discover`]).
-//! 2. Identify each file by the hash of its content. The catalog already has the hash of a file whose
-//!    path, size and modification time did not change.
+//! 2. Identify each file by the hash of its content. The catalog already has the hash of a file
+//!    whose path, size and modification time did not change.
 //! 3. Drop the sources that must be decoded again, and plan which files to decode.
 //! 4. Decode the planned files in groups. Each group is one shard and one commit, so a stopped or
 //!    killed run keeps the groups that it committed.
 //! 5. Finalize the catalog ([`crate::catalog::Finalizer`]).
 //!
-//! The exit code depends on the sources that the user asks for, not on what is new. The same command on
-//! the same files always ends with the same code.
+//! The exit code depends on the sources that the user asks for, not on what is new. The same
+//! command on the same files always ends with the same code.
 
 mod groups;
 mod identify;
@@ -47,7 +47,10 @@ pub fn run(
     let entries = videos(data);
     let found = discover(&entries)?;
     if found.is_empty() {
-        return Err(anyhow!("no videos in {}: check data.videos", entries.join(", ")));
+        return Err(anyhow!(
+            "no videos in {}: set data.videos to files or directories with videos",
+            entries.join(", ")
+        ));
     }
     let root = data.root.as_path();
     let _lock = lock(root)?;

@@ -1,7 +1,7 @@
-//! Writing a group of sources: their clips in one or more shards, their rows in the catalog.
+//! Writing a group of sources: their clips to shards, and their rows to the catalog.
 //!
-//! Everything is published together, by the one commit that the caller makes; until then nothing is visible, and
-//! what a stopped run leaves is a temporary file.
+//! The caller publishes all files of the group with one commit. Until then no reader sees them. A
+//! stopped run leaves only temporary files and files that no manifest names.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -9,10 +9,10 @@ use genie_shards::{Clip, ClipRow, ClipShardWriter, Entry, Frames, SourceRow};
 
 use super::publish::{NewFiles, with_kept_only};
 
-/// Bytes after which another shard is begun: large enough to read fast, small enough to move about.
+/// Size in bytes at which a new shard starts: large enough to read fast, small enough to copy.
 const SHARD_BYTES: usize = 128 << 20;
 
-/// The files of a group, being written.
+/// Writes the files of one group.
 pub struct GroupWriter {
     root: Utf8PathBuf,
     name: String,
@@ -20,12 +20,12 @@ pub struct GroupWriter {
     shards: Vec<Entry>,
     sources: Vec<SourceRow>,
     clips: Vec<ClipRow>,
-    /// Whether there are clips in the shards that are not to be published after all.
+    /// The shards contain clips that must not be published.
     taken_back: bool,
 }
 
 impl GroupWriter {
-    /// A group of this name in a dataset root.
+    /// Starts a group in a dataset root. `name` becomes part of the file names.
     pub fn new(root: &Utf8Path, name: &str) -> Self {
         Self {
             root: root.to_owned(),
@@ -38,7 +38,7 @@ impl GroupWriter {
         }
     }
 
-    /// Notes a clip, and appends it to the shard if its row says that it is kept.
+    /// Adds a clip's row. If the row says that the clip is kept, also adds its frames to the shard.
     pub fn clip(&mut self, row: ClipRow, frames: Frames) -> Result<()> {
         if row.kept {
             let shard = match self.shard.take() {
@@ -51,34 +51,35 @@ impl GroupWriter {
             let shard = self.shard.insert(shard);
             shard.push(&Clip { meta: row.meta.clone(), frames })?;
             if shard.bytes() >= SHARD_BYTES {
-                self.end_shard()?;
+                self.finish_shard()?;
             }
         }
         self.clips.push(row);
         Ok(())
     }
 
-    /// Takes a source's clips back: what was decoded of it cannot be relied on.
+    /// Removes the clips of a source, because its decoded frames are not reliable.
     pub fn take_back(&mut self, source_id: &str) {
         let before = self.clips.len();
         self.clips.retain(|row| row.meta.source_id != source_id);
         self.taken_back |= self.clips.len() < before;
     }
 
+    /// Adds a source's row.
     pub fn source(&mut self, row: SourceRow) {
         self.sources.push(row);
     }
 
-    /// Puts all files in place.
+    /// Finishes all files. They are visible to readers after [`NewFiles::commit`].
     pub fn publish(mut self) -> Result<NewFiles> {
-        self.end_shard()?;
+        self.finish_shard()?;
         if self.taken_back {
             self.shards = with_kept_only(&self.root, &self.shards, &self.clips)?;
         }
         NewFiles::write(&self.root, &self.name, self.shards, &self.sources, &self.clips)
     }
 
-    fn end_shard(&mut self) -> Result<()> {
+    fn finish_shard(&mut self) -> Result<()> {
         if let Some(shard) = self.shard.take() {
             self.shards.push(shard.publish()?.entry);
         }

@@ -1,9 +1,12 @@
 //! Work keys of ingest: of a config, and of a source.
 //!
-//! A source's work key is made of the resolved config (what changes pixels, clips or splits), the clip format's
-//! version and the sidecar's content; with the content of the file it says whether there is anything to do. One dataset
-//! root holds clips of one config: when it changes, what was made with another is dropped and made again. The verdict on clips
-//! (`ingest.keep`) is not part of the key: it is passed again over the scores that are in the catalog ([`super::finalize`]).
+//! The work key of a source contains the config keys that change pixels, clips or splits, the
+//! version of the clip format, and the content of the sidecar. Ingest has nothing to do for a
+//! source if its work key and the hash of its content are in the catalog.
+//!
+//! A dataset root contains clips of one config. When the config changes, ingest drops the clips of
+//! the old config and decodes their sources again. The key does not contain `ingest.keep`, because
+//! the verdict on clips needs only the scores in the catalog ([`super::finalize`]).
 
 use genie_shards::CLIPS_FORMAT;
 use genie_stage::key::Key;
@@ -11,12 +14,13 @@ use serde_json::json;
 
 use crate::config::IngestConfig;
 
-/// Version of this stage's code; another number when the same config gives other clips.
+/// Version of the code of ingest. It changes when the same config gives other clips.
 const CODE_FORMAT: u32 = 2;
 
-/// The work key of a config: the head of every source's.
+/// The work key of a config. The work key of every source starts with it.
 pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
-    // Not `threads` and `decoder`: they change nothing. Not `keep`: it decides over clips, not what they are. Not the paths: content counts.
+    // `threads` and `decoder` do not change clips. `keep` chooses among clips, but does not change
+    // them. Paths have no effect either, because a source is its content.
     let decides = json!({
         "fps": config.fps,
         "width": config.width,
@@ -32,7 +36,7 @@ pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
         .finish()
 }
 
-/// The work key of a source: the config's, and of its sidecar if it has one.
+/// The work key of a source: the config's key, and the hash of the sidecar if there is one.
 pub fn source_key(config_key: &Key, sidecar: Option<&[u8]>) -> String {
     match sidecar {
         Some(content) => format!("{config_key}-{}", &blake3::hash(content).to_hex()[..16]),

@@ -1,4 +1,4 @@
-//! Publishing catalog rows and shards, by one commit of the manifest.
+//! Writing shards and catalog files, and naming them in the manifest with one commit.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use genie_shards::{
     write_sources,
 };
 
-/// All that ingest publishes in a dataset root's manifest.
+/// The tables of ingest in the manifest of a dataset root.
 pub const TABLES: [&str; 3] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS];
 
-/// NewFiles that lie in place and wait to be named by the manifest.
+/// Written files that the manifest does not name yet.
 pub struct NewFiles {
     shards: Vec<Entry>,
     sources: Option<Entry>,
@@ -20,7 +20,7 @@ pub struct NewFiles {
 }
 
 impl NewFiles {
-    /// Puts catalog rows in place, under a name, beside shards that are.
+    /// Writes catalog rows to files with `name` in their names. `shards` are already written.
     pub fn write(
         root: &Utf8Path,
         name: &str,
@@ -34,7 +34,7 @@ impl NewFiles {
         Ok(Self { shards, sources, clips })
     }
 
-    /// Names the files in the manifest of a dataset root.
+    /// Adds the files to the manifest of a dataset root. This publishes them.
     pub fn commit(self, root: &Utf8Path) -> Result<()> {
         Manifest::commit(root, |manifest| self.add_to(manifest))?;
         Ok(())
@@ -50,8 +50,10 @@ impl NewFiles {
     }
 }
 
-/// Publishes a dataset of exactly these rows, in one file a table: its shards hold the kept clips in the rows' splits and no
-/// others. Clips cannot be added this way.
+/// Publishes a dataset of exactly these rows, with one catalog file per table.
+///
+/// The shards then contain the kept clips in the splits of their rows, and no other clips. This can
+/// remove clips, but not add any.
 pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
     let shards = with_kept_only(root, Manifest::load(root)?.table(tables::CLIPS), clips)?;
     let files = NewFiles::write(root, "all", shards, sources, clips)?;
@@ -62,14 +64,16 @@ pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> R
     Ok(())
 }
 
-/// Takes everything that ingest published out of a manifest.
+/// Removes all files of ingest from a manifest.
 pub fn clear(manifest: &mut Manifest) {
     for table in TABLES {
         manifest.retain(table, |_| false);
     }
 }
 
-/// Shards that hold, of the clips in `shards`, those that `clips` says are kept, in the rows' splits.
+/// Rewrites shards so that they contain only the clips with a kept row, in the split of that row.
+///
+/// Returns the entries of all shards. A shard with nothing to change stays as it is.
 pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
     let splits: HashMap<&str, Split> = clips
         .iter()

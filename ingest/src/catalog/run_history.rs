@@ -1,6 +1,8 @@
-//! The diary of a dataset: one line a run that did something, for `stats` to tell how fast ingest is here.
+//! The run history of a dataset: one line for each run that changed something.
 //!
-//! `catalog/runs.jsonl` says what no row can, since rows must not depend on how fast a machine was. Losing it loses nothing else.
+//! `stats` computes the speed of ingest from it. The file `catalog/runs.jsonl` contains times,
+//! which catalog rows must not contain, because rows do not depend on the speed of a machine.
+//! Nothing else depends on the file.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,17 +20,19 @@ const FILE: &str = "catalog/runs.jsonl";
 /// One run.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// When it ended, in seconds since 1970.
+    /// End of the run, in seconds since 1970.
     pub ended: u64,
-    /// How long it took.
+    /// Duration of the run, in seconds.
     pub seconds: f64,
-    /// What it decoded: files, their bytes, and their length in seconds.
+    /// Number of decoded files.
     pub sources: usize,
+    /// Size of the decoded files.
     pub bytes: u64,
+    /// Length of the decoded videos, in seconds.
     pub video_seconds: f64,
 }
 
-/// Notes a run that decoded `new`.
+/// Appends a run that decoded the sources `new`. `catalog` has their rows.
 pub fn record(
     root: &Utf8Path,
     new: &[SourceFile],
@@ -53,7 +57,7 @@ pub fn record(
         .with_context(|| format!("cannot write {path}"))
 }
 
-/// All runs that are noted. A line that a killed run left half is skipped.
+/// All recorded runs. Skips a line that a killed run did not finish.
 pub fn all(root: &Utf8Path) -> Vec<RunRecord> {
     let text = std::fs::read_to_string(root.join(FILE)).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()

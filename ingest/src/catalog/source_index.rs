@@ -1,4 +1,7 @@
-//! What is published already: which sources need no work, and which must be done again.
+//! The source rows of a dataset root, with indexes by content and by path.
+//!
+//! From them follows which sources need no work, and which ones must be decoded again. A run reads
+//! the rows once, and passes the index along.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -13,19 +16,22 @@ use crate::config::MetadataRules;
 use crate::discover::{FileStamp, SourceFile, metadata};
 use crate::reject::Reason;
 
-/// The source rows of a dataset root, and what follows from them.
+/// The source rows of a dataset root, with indexes.
 pub struct SourceIndex {
     rows: Vec<SourceRow>,
-    /// Content, path and reason of every row.
+    /// Content hash, path and reason of every row.
     known: HashSet<(String, String, Option<String>)>,
-    /// The row that says what became of a content.
+    /// The row that decides about a content, by content hash.
     decided: HashMap<String, usize>,
-    /// Rows of a path.
+    /// The rows of each path.
     by_path: HashMap<String, Vec<usize>>,
 }
 
 impl SourceIndex {
-    /// Reads the catalog. One that an older version of this program wrote is forgotten, and so made again.
+    /// Reads the catalog.
+    ///
+    /// If an older version of the program wrote the catalog, this removes it from the manifest. The
+    /// run then decodes all sources again.
     pub fn load(root: &Utf8Path) -> Result<Self> {
         let rows = match read_sources(root) {
             Err(error @ Error::Older { .. }) => {
@@ -38,14 +44,14 @@ impl SourceIndex {
         Ok(Self::new(rows))
     }
 
-    /// An index of these rows.
+    /// An index of the given rows.
     pub fn new(rows: Vec<SourceRow>) -> Self {
         let known = rows.iter().map(identity).collect();
-        let settles = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
+        let decides = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
         let decided = rows
             .iter()
             .enumerate()
-            .filter(|(_, row)| settles(row))
+            .filter(|(_, row)| decides(row))
             .map(|(n, row)| (row.source_id.clone(), n))
             .collect();
         let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
@@ -55,21 +61,24 @@ impl SourceIndex {
         Self { rows, known, decided, by_path }
     }
 
+    /// All source rows.
     pub fn rows(&self) -> &[SourceRow] {
         &self.rows
     }
 
-    /// The row of a content that has been ingested or rejected: there is nothing to do.
+    /// The row of a content that was ingested or rejected, so that there is nothing to do.
+    ///
+    /// Rows of duplicates do not count.
     pub fn decided(&self, source_id: &str) -> Option<&SourceRow> {
         self.decided.get(source_id).map(|&row| &self.rows[row])
     }
 
-    /// Whether the very row is there.
+    /// Whether there is a row with the same content, path and reason.
     pub fn has_row(&self, row: &SourceRow) -> bool {
         self.known.contains(&identity(row))
     }
 
-    /// The content of a file that has not been written to since it was read.
+    /// The content hash of a file, if its path and stamp are in the catalog.
     pub fn content(&self, path: &str, stamp: FileStamp) -> Option<&str> {
         let same = |row: &&SourceRow| {
             !row.source_id.is_empty()
@@ -78,8 +87,11 @@ impl SourceIndex {
         self.of_path(path).find(same).map(|row| row.source_id.as_str())
     }
 
-    /// Sources whose rows are not to stay: made with another config, or (where the very file was found again) with another
-    /// sidecar, or judged by other words with another outcome.
+    /// The content hashes of sources that must be decoded again.
+    ///
+    /// These are sources that were ingested with another config. If the same file was found again,
+    /// they are also sources whose sidecar changed, or for which the keyword rules now have another
+    /// result.
     pub fn outdated(
         &self,
         config_key: &Key,
@@ -94,16 +106,16 @@ impl SourceIndex {
             let row = self.decided(&source.id).filter(|row| row.source_path == source.shown_path());
             let Some(row) = row else { continue };
             let was_rejected = row.reason.as_deref() == Some(Reason::Metadata.code());
-            let other_words = || row.metadata_key != source.metadata_key;
-            let other_outcome = || metadata::judge(&source.path, rules).is_some() != was_rejected;
-            if row.ingest_key != source.key || (other_words() && other_outcome()) {
+            let other_rules = || row.metadata_key != source.metadata_key;
+            let other_outcome = || metadata::check(&source.path, rules).is_some() != was_rejected;
+            if row.ingest_key != source.key || (other_rules() && other_outcome()) {
                 outdated.insert(row.source_id.clone());
             }
         }
         outdated
     }
 
-    /// Sources that were rejected for one of these reasons.
+    /// The content hashes of sources that were rejected for one of these reasons.
     pub fn rejected_for(&self, reasons: &[Reason]) -> impl Iterator<Item = String> {
         let is_one = |row: &&SourceRow| {
             reasons.iter().any(|reason| row.reason.as_deref() == Some(reason.code()))
@@ -111,8 +123,11 @@ impl SourceIndex {
         self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
     }
 
-    /// Drops the outdated sources with their clips, and freshens the rows of the files that were found. Publishes both at once, so that
-    /// no reader sees a mixture; publishes nothing where nothing changes.
+    /// Drops the outdated sources with their clips, and updates the rows of the files that were
+    /// found.
+    ///
+    /// Publishes both changes with one commit, so that no reader sees only one of them. Publishes
+    /// nothing if nothing changes.
     pub fn update(
         mut self,
         root: &Utf8Path,
@@ -123,12 +138,13 @@ impl SourceIndex {
             let before = self.rows.len();
             self.rows.retain(|row| !outdated.contains(&row.source_id));
             tracing::info!(
-                "ingest: {} sources are dropped, and made again if they are still there: the config, a sidecar or ingest.keep changed",
+                "ingest: dropped {} sources, because the config, a sidecar or ingest.keep changed; \
+                 ingest decodes those again that still exist",
                 before - self.rows.len()
             );
             self = Self::new(self.rows);
         }
-        let fresh = self.freshened(found);
+        let fresh = self.with_found(found);
         if outdated.is_empty() && fresh.is_none() {
             return Ok(self);
         }
@@ -139,9 +155,11 @@ impl SourceIndex {
         Ok(catalog)
     }
 
-    /// The rows as they are to stay, given the files that were found: with today's stamps, keys and, where a file was moved, path;
-    /// and without what was said of a path before there was a usable file. `None` where that changes nothing.
-    fn freshened(&self, sources: &[SourceFile]) -> Option<Vec<SourceRow>> {
+    /// The rows, updated by the files that were found. `None` if nothing changes.
+    ///
+    /// Rows get the current stamp and metadata key, and a file that was moved gets its new path. A
+    /// reject that belonged to a path, not to a content, is removed if it is no longer true.
+    fn with_found(&self, sources: &[SourceFile]) -> Option<Vec<SourceRow>> {
         let found: HashMap<String, &SourceFile> =
             sources.iter().map(|source| (source.shown_path(), source)).collect();
         let elsewhere: HashMap<&str, &SourceFile> = sources
@@ -171,12 +189,12 @@ impl SourceIndex {
         if rows == self.rows {
             return None;
         }
-        // The order in which the catalog is read.
+        // The same order as after reading the catalog.
         rows.sort_by(|a, b| order(a).cmp(&order(b)));
         Some(rows)
     }
 
-    /// The row that says what became of a file.
+    /// The row of a file, by path and content hash.
     pub fn row_of(&self, path: &str, source_id: &str) -> Option<&SourceRow> {
         self.of_path(path).find(|row| row.source_id == source_id)
     }

@@ -1,8 +1,11 @@
 //! Cutting a source's sampled frames into clips.
 //!
-//! A clip never spans two shots ([`crate::shots`]). Within a shot clips are of equal length; what is left at its end is a
-//! shorter clip, or too short and only noted. A clip's last action is what was pressed until the next clip's first frame, so a
-//! clip is finished only when that frame is known.
+//! A clip is always inside one shot ([`crate::shots`]). Within a shot all clips have the same
+//! length, but the last one may be shorter. If that one is too short, it gets a row but no frames
+//! in a shard.
+//!
+//! A clip's last action covers the time until the next clip's first frame. So a clip is complete
+//! only when the next frame is known.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -17,7 +20,7 @@ use crate::reject::Reason;
 use crate::scores::{self, Plane};
 use crate::shots::ShotDetector;
 
-/// What all clips of a source share.
+/// The properties that all clips of a source share.
 pub struct ClipOrigin<'a> {
     pub source_id: &'a str,
     pub source_path: &'a str,
@@ -25,41 +28,43 @@ pub struct ClipOrigin<'a> {
     pub sidecar: Option<&'a Sidecar>,
 }
 
-/// A clip that was cut: scored, and with a reason if it is too short, but not judged yet.
+/// A scored clip before the verdict. Its row has a reason if the clip is too short.
 pub struct CutClip {
     pub row: ClipRow,
     pub frames: Frames,
 }
 
-/// Collects frames until they make a clip.
+/// Collects frames until they form a clip.
 pub struct ClipCutter<'a> {
     origin: ClipOrigin<'a>,
     format: ClipFormat,
     shots: Option<ShotDetector>,
     track: Option<Track>,
-    /// Frames of which it is not known yet whether they begin a shot.
+    /// Frames for which the shot detector has not decided yet whether they start a shot.
     ahead: VecDeque<(Vec<u8>, Plane, FrameInfo)>,
-    /// Frames of the clip that is being collected: their pixels, small pictures and the rest.
+    /// Pixels of the current clip, `[t, h, w, c]`.
     rgb: Vec<u8>,
     planes: Vec<Plane>,
     kept: Vec<FrameInfo>,
 }
 
-/// What is kept of a sampled frame beside its pixels.
+/// The metadata of a sampled frame.
 struct FrameInfo {
     pts: i64,
+    /// Number of the source frame.
     native: usize,
     corrupt: bool,
 }
 
 impl<'a> ClipCutter<'a> {
+    /// A cutter for one source.
     pub fn new(origin: ClipOrigin<'a>, format: ClipFormat) -> Self {
         let shots = Some(ShotDetector::default());
         let (ahead, rgb, planes, kept) = Default::default();
         Self { origin, format, shots, track: None, ahead, rgb, planes, kept }
     }
 
-    /// Takes a frame; returns the clip that is full or at the end of its shot, if one is.
+    /// Adds a frame. Returns a clip if one is full or its shot has ended.
     pub fn push(&mut self, track: &Track, frame: &Sampled<'_>) -> Option<CutClip> {
         if self.track.is_none() {
             self.track = Some(track.clone());
@@ -75,7 +80,7 @@ impl<'a> ClipCutter<'a> {
         self.place(begins_shot)
     }
 
-    /// The last clips; `native_frames` is how many frames the source has.
+    /// Returns the last clips. `native_frames` is the number of frames in the source.
     pub fn finish(mut self, native_frames: usize) -> Vec<CutClip> {
         let labels: Vec<bool> =
             self.shots.take().map(|shots| shots.finish().collect()).unwrap_or_default();
@@ -85,7 +90,8 @@ impl<'a> ClipCutter<'a> {
         cuts
     }
 
-    /// Puts the oldest frame ahead into a clip: the one that is being collected, or a new one.
+    /// Adds the oldest frame in `ahead` to the current clip, or to a new one. Returns a finished
+    /// clip.
     fn place(&mut self, begins_shot: bool) -> Option<CutClip> {
         let (rgb, plane, frame) = self.ahead.pop_front()?;
         let full = self.kept.len() >= self.format.clip_frames;
@@ -96,7 +102,7 @@ impl<'a> ClipCutter<'a> {
         cut
     }
 
-    /// The clip that was collected; `next_native` is the native frame that follows it.
+    /// Ends the current clip. `next_native` is the number of the source frame after it.
     fn cut(&mut self, next_native: usize) -> Option<CutClip> {
         let track = self.track.as_ref()?;
         let kept = std::mem::take(&mut self.kept);
@@ -113,7 +119,7 @@ impl<'a> ClipCutter<'a> {
         };
         let planes = std::mem::take(&mut self.planes);
         let distinct = kept.iter().map(|frame| frame.native).collect::<HashSet<_>>().len();
-        #[expect(clippy::cast_possible_truncation, reason = "a share")]
+        #[expect(clippy::cast_possible_truncation, reason = "a share needs no f64")]
         let scores = Scores {
             distinct_share: (distinct as f64 / kept.len() as f64) as f32,
             letterbox: track.letterbox as f32,
@@ -160,7 +166,9 @@ impl<'a> ClipCutter<'a> {
     }
 }
 
-/// A name made of everything that decides a clip's pixels. Time stamps alone do not: in joined recordings they come twice.
+/// A hash of everything that determines a clip's pixels.
+///
+/// Timestamps alone are not enough: in concatenated recordings they can repeat.
 fn clip_id(
     source_id: &str,
     track: &Track,

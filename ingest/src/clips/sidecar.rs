@@ -1,26 +1,30 @@
-//! True actions, resampled to a clip's frames.
+//! The true actions of a source, resampled to a clip's frames.
 
 use std::ops::Range;
 
 use crate::effect;
 
-/// The true actions of a source, by native frame.
+/// The true actions of a source, one per source frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sidecar {
     pub actions: Vec<u8>,
+    /// Names of the actions, by action number.
     pub names: Vec<String>,
-    /// (dx, dy)
+    /// Displacement `(dx, dy)` of the player to the next frame, in pixels, per source frame.
     pub moves: Option<Vec<(f64, f64)>>,
 }
 
 impl Sidecar {
-    /// Native frames that have an action.
+    /// Number of source frames that have an action.
     pub fn frames(&self) -> usize {
         self.actions.len()
     }
 
-    /// The action between two sampled frames, the first of which is native frame `rows.start` and the second
-    /// `rows.end`: the one held longest, and of equals the earliest. Beyond the last row, that row's.
+    /// The action between two sampled frames, which are the source frames `rows.start` and
+    /// `rows.end`.
+    ///
+    /// It is the action that is held longest. Of equals it is the earliest. After the last row it
+    /// is the action of the last row.
     pub fn action(&self, rows: &Range<usize>) -> u8 {
         let last = self.actions.len() - 1;
         let start = rows.start.min(last);
@@ -34,7 +38,9 @@ impl Sidecar {
         held.iter().copied().find(|&action| counts[usize::from(action)] == most).unwrap_or(held[0])
     }
 
-    /// The class of the displacement between two sampled frames.
+    /// The effect class of the displacement between two sampled frames.
+    ///
+    /// `None` if the sidecar has no displacements.
     pub fn effect(&self, rows: &Range<usize>) -> Option<u8> {
         let moves = self.moves.as_ref()?;
         let rows =
@@ -52,20 +58,20 @@ mod tests {
         Sidecar { actions: actions.to_vec(), names: Vec::new(), moves }
     }
 
-    /// Would catch an action of the next interval leaking into this one.
+    /// Catches: an action of the next interval in this one.
     #[test]
     fn the_longest_held_action_wins() {
         let sidecar = sidecar(&[1, 2, 2, 4, 3, 3], None);
         assert_eq!(sidecar.action(&(0..3)), 2);
-        assert_eq!(sidecar.action(&(0..2)), 1, "of equals the earliest");
+        assert_eq!(sidecar.action(&(0..2)), 1, "the earliest of equals");
         assert_eq!(sidecar.action(&(3..4)), 4);
         assert_eq!(sidecar.action(&(1..1)), 2, "a repeated frame");
-        assert_eq!(sidecar.action(&(7..9)), 3, "beyond the last row");
+        assert_eq!(sidecar.action(&(7..9)), 3, "after the last row");
     }
 
-    /// Would catch classes of single frames where the sum is meant: 2 right and 2 left is nowhere.
+    /// Catches: the class of a single frame instead of the sum. 2 right and 2 left is no movement.
     #[test]
-    fn effects_are_of_the_summed_displacement() {
+    fn effects_come_from_the_summed_displacement() {
         let sidecar = sidecar(&[1, 1, 1], Some(vec![(2.0, 0.0), (-2.0, 0.0), (3.0, -5.0)]));
         let name = |rows| effect::NAMES[usize::from(sidecar.effect(&rows).unwrap())];
         assert_eq!(name(0..2), "none");

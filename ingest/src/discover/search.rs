@@ -1,10 +1,17 @@
 //! Finding the videos that `data.videos` names.
 //!
-//! An entry is a file, a directory (searched to the bottom, symbolic links followed, loops not), a glob, or `@LIST` with one
-//! entry a line (relative to the list; `#` begins a comment). A name that exists is taken as it is, whatever characters are in
-//! it; only then is it a glob. In directories and globs a video is what ends like one; files without an ending are
-//! tried, and not counted as rejects if they are none. Hidden files and directories are skipped. The order is that of
-//! the paths, each file once.
+//! An entry of `data.videos` is one of:
+//! - a file;
+//! - a directory. Ingest searches all its subdirectories and follows symbolic links, but no loops;
+//! - a glob pattern;
+//! - `@LIST`, a text file with one entry per line. Entries are relative to the list. A line that
+//!   starts with `#` is a comment.
+//!
+//! An entry that exists as a path is that path, even if it contains characters of a glob pattern.
+//!
+//! Inside directories and globs a file with a video's extension is a video. A file without an
+//! extension is tried, and is no reject if it is not a video. Hidden files and directories are
+//! skipped. Each file is found once. The result is sorted by path.
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::OsStr;
@@ -18,26 +25,29 @@ use walkdir::WalkDir;
 
 use crate::reject::{Reason, Reject};
 
-/// Endings of video files. `m4a` is here because it is an MP4 like others, and whether it has pictures is not in its name.
-const ENDINGS: [&str; 38] = [
+/// Extensions of video files.
+///
+/// `m4a` is one of them: it is an MP4 file, and its name does not say whether it contains video.
+const EXTENSIONS: [&str; 38] = [
     "mp4", "m4v", "m4a", "mov", "qt", "mkv", "webm", "avi", "divx", "flv", "f4v", "mpg", "mpeg",
     "m1v", "m2v", "vob", "ts", "m2ts", "mts", "3gp", "3g2", "wmv", "asf", "ogv", "ogg", "gif",
     "apng", "h263", "h264", "264", "h265", "265", "hevc", "ivf", "obu", "y4m", "mxf", "nut",
 ];
-/// How deep lists may name lists.
+/// Maximum depth of lists inside lists.
 const MAX_LISTS: u32 = 8;
 
-/// A file to ingest.
+/// A file that an entry names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundFile {
+    /// The path as the entry names it.
     pub path: PathBuf,
-    /// Known to be unusable without a look inside.
+    /// Why ingest cannot use the file, if that is known without opening it.
     pub reject: Option<Reject>,
-    /// Nothing says that it is a video: if it is none, it is not a reject.
+    /// The file has no extension, and only a search found it. If it is no video, it is no reject.
     pub guess: bool,
 }
 
-/// The entries to search: the user's, or the sample videos.
+/// The entries to search: `data.videos`, or the sample videos of the root if it is empty.
 pub fn videos(data: &DataConfig) -> Vec<String> {
     if data.videos.is_empty() {
         vec![data.root.join("videos").to_string()]
@@ -46,7 +56,12 @@ pub fn videos(data: &DataConfig) -> Vec<String> {
     }
 }
 
-/// All files that the entries name.
+/// Finds all files that the entries name, sorted by path.
+///
+/// # Errors
+///
+/// A glob pattern is invalid, a list cannot be read, or lists are nested too deeply. An entry that
+/// names nothing is no error: the file is found with a reject.
 pub fn discover(entries: &[String]) -> Result<Vec<FoundFile>> {
     let mut search = VideoSearch::default();
     for entry in entries {
@@ -59,12 +74,14 @@ pub fn discover(entries: &[String]) -> Result<Vec<FoundFile>> {
 
 #[derive(Default)]
 struct VideoSearch {
-    /// By the path without symbolic links, so that a file reached by two ways is one.
+    /// Files by their path without symbolic links, so that a file with two names is found once.
     found: HashMap<PathBuf, FoundFile>,
 }
 
 impl VideoSearch {
-    /// Takes one entry; relative ones are relative to `base`.
+    /// Adds the files of one entry.
+    ///
+    /// A relative entry is relative to `base`. `lists` is the number of lists that contain it.
     fn entry(&mut self, entry: &OsStr, base: &Path, lists: u32) -> Result<()> {
         let path = base.join(entry);
         if fs::metadata(&path).is_ok() {
@@ -75,7 +92,7 @@ impl VideoSearch {
             let matches = glob::glob(pattern).with_context(|| {
                 format!("data.videos: `{pattern}` is neither a file nor a valid glob pattern")
             })?;
-            // A directory that may not be read matches nothing.
+            // A directory that cannot be read matches nothing.
             for path in matches.filter_map(Result::ok).filter(|path| !is_hidden(path)) {
                 self.path(&path, false);
             }
@@ -88,7 +105,8 @@ impl VideoSearch {
     fn list(&mut self, list: &Path, lists: u32) -> Result<()> {
         if lists >= MAX_LISTS {
             bail!(
-                "data.videos: {} is a list of lists of lists …: does it name itself?",
+                "data.videos: the list {} is inside {MAX_LISTS} other lists: \
+                 check that no list names itself",
                 list.display()
             );
         }
@@ -104,7 +122,9 @@ impl VideoSearch {
         Ok(())
     }
 
-    /// Takes an existing path. `named`: the user gave this very path, so a file is one of theirs whatever its ending.
+    /// Adds the files of an existing path.
+    ///
+    /// `named`: an entry is this path, so a file is added whatever its extension is.
     fn path(&mut self, path: &Path, named: bool) {
         if path.is_dir() {
             self.directory(path);
@@ -122,7 +142,7 @@ impl VideoSearch {
                 Ok(item) if item.file_type().is_dir() => {}
                 Ok(item) => {
                     let regular = item.file_type().is_file();
-                    // Pipes and devices without a video's ending are nobody's videos.
+                    // A pipe or device is only reported if it has a video's extension.
                     if regular || item.path().extension().is_some_and(is_video) {
                         self.path(item.path(), false);
                     }
@@ -135,18 +155,21 @@ impl VideoSearch {
     fn walk_error(&mut self, error: &walkdir::Error) {
         let path = error.path().unwrap_or(Path::new(""));
         if error.loop_ancestor().is_some() {
-            tracing::debug!("{error}: not followed");
+            tracing::debug!("{error}: the link is not followed");
         } else if path.extension().is_some_and(is_video) {
             self.add(path, Some(Reject::new(Reason::Missing, missing(path))), false);
         } else {
-            tracing::warn!("{error}: skipped");
+            tracing::warn!("{error}: the path is skipped");
         }
     }
 
     fn add(&mut self, path: &Path, reject: Option<Reject>, guess: bool) {
         let reject = reject.or_else(|| match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => None,
-            Ok(_) => Some(Reject::new(Reason::NotAFile, "a pipe, device or socket, not a file")),
+            Ok(_) => Some(Reject::new(
+                Reason::NotAFile,
+                "it is a pipe, device or socket, not a regular file",
+            )),
             Err(error) => Some(Reject::new(Reason::Unreadable, error)),
         });
         let found = FoundFile { path: path.to_owned(), reject, guess };
@@ -154,7 +177,7 @@ impl VideoSearch {
             Entry::Vacant(place) => {
                 place.insert(found);
             }
-            // The shortest of several names, whatever order the file system lists them in.
+            // Of several names the shortest wins, so the order in the file system has no effect.
             Entry::Occupied(mut known) if length(&found.path) < length(&known.get().path) => {
                 known.insert(found);
             }
@@ -163,23 +186,27 @@ impl VideoSearch {
     }
 }
 
-/// Order of the names of one file.
+/// Sort key for the names of one file: the shortest name comes first.
 fn length(path: &Path) -> (usize, &Path) {
     (path.components().count(), path)
 }
 
-/// The path without symbolic links; of one that leads nowhere, that of its directory and its name.
+/// The path without symbolic links.
+///
+/// For a link to nothing it is the directory without symbolic links, and the name.
 fn identity(path: &Path) -> PathBuf {
     let of_directory = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
     fs::canonicalize(path).ok().or_else(of_directory).unwrap_or_else(|| path.to_owned())
 }
 
 fn missing(path: &Path) -> &'static str {
-    if path.is_symlink() { "a symbolic link to nothing" } else { "nothing is there" }
+    if path.is_symlink() { "it is a symbolic link to nothing" } else { "the path does not exist" }
 }
 
-fn is_video(ending: &OsStr) -> bool {
-    ending.to_str().is_some_and(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+fn is_video(extension: &OsStr) -> bool {
+    extension
+        .to_str()
+        .is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -192,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory with the given empty files, and the names that `entries` find in it.
+    /// Makes a directory with the given files and returns the names that `entries` find in it.
     fn find(files: &[&str], entries: &[&str], prepare: impl Fn(&Path)) -> Vec<String> {
         let place = tempfile::tempdir().unwrap();
         for file in files {
@@ -219,7 +246,8 @@ mod tests {
         found.iter().map(name).collect()
     }
 
-    /// Would catch sidecars, hidden files and text taken for videos, and an order that depends on the file system.
+    /// Catches: sidecars, hidden files and text files found as videos; an order that depends on the
+    /// file system.
     #[test]
     fn a_directory_is_searched() {
         let files = [
@@ -235,7 +263,7 @@ mod tests {
         assert_eq!(find(&files, &[""], |_| ()), ["a.mkv", "b/a.webm", "b/z.MP4", "noend"]);
     }
 
-    /// Would catch an endless walk, and a file taken twice.
+    /// Catches: an endless search through a link loop; a file that is found twice.
     #[test]
     fn links_are_followed_once() {
         let found = find(&["d/a.mp4"], &["", "d", "d/a.mp4"], |place| {
@@ -246,7 +274,7 @@ mod tests {
         assert_eq!(found, ["d/a.mp4", "dangling.mp4: missing"]);
     }
 
-    /// Would catch a name in brackets taken for a pattern.
+    /// Catches: a name with brackets that is read as a glob pattern.
     #[test]
     fn globs_lists_and_plain_names() {
         let files = ["a[1].mp4", "a1.mp4", "b.mp4", "sub/c.dat", "list.txt"];

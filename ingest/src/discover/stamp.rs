@@ -1,18 +1,21 @@
-//! Size and time of a file, by which it is known again.
+//! Size and modification time of a file.
 
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
-/// Size and time of a file: as long as they stay, so does the content.
+/// Size and modification time of a file.
+///
+/// While they stay the same, ingest assumes that the content stays the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileStamp {
     pub bytes: u64,
+    /// Modification time, in nanoseconds since 1970. It is 0 if the file system does not know it.
     pub modified_ns: i64,
 }
 
 impl FileStamp {
-    /// What the file system says of a file now.
+    /// The current stamp of a file.
     pub fn of(path: &Path) -> io::Result<Self> {
         let found = fs::metadata(path)?;
         let modified = found

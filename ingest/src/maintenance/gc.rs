@@ -1,7 +1,9 @@
-//! `gc`: removing what ingest wrote and no manifest names: drafts of killed runs, and shards and catalog files that were made anew.
+//! `gc`: deleting files of ingest that no manifest names.
 //!
-//! Only under the lock that every writer of these directories holds, and only files that have lain there for a while: a training
-//! that opened the dataset before they were replaced goes on reading them.
+//! These are temporary files of killed runs, and shards and catalog files that a later run
+//! replaced. `gc` takes the lock that every writer of these directories holds. It deletes only
+//! files above a certain age, because a training that opened the dataset before the replacement
+//! still reads them.
 
 use std::time::Duration;
 
@@ -12,13 +14,13 @@ use genie_stage::Exit;
 
 use crate::catalog::lock;
 
-/// Directories that ingest alone writes.
+/// Directories that only ingest writes to.
 const DIRECTORIES: [&str; 2] = ["clips", "catalog"];
 
-/// Removes unnamed files that are older than `age`; with `dry_run`, only lists them.
+/// Deletes unnamed files that are older than `age`. With `dry_run` it only lists them on stdout.
 pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     if !root.is_dir() {
-        tracing::info!("gc: there is nothing at {root}");
+        tracing::info!("gc: {root} does not exist, so there is nothing to delete");
         return Ok(Exit::Done);
     }
     let _lock = lock(root)?;
@@ -27,9 +29,10 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     for path in &files {
         println!("{path}");
     }
-    let (how, count) = (if dry_run { "would remove" } else { "removed" }, files.len());
+    let (how, count) = (if dry_run { "would delete" } else { "deleted" }, files.len());
     tracing::info!(
-        "gc: {how} {count} files of {bytes} bytes that nothing names; {young} more are too young"
+        "gc: {how} {count} files of {bytes} bytes that no manifest names; \
+         {young} more files are too young"
     );
     Ok(Exit::Done)
 }

@@ -1,4 +1,6 @@
-//! `stats`: a dataset on one screen, for people: how much came in, how much was kept, why the rest was not, how fast.
+//! `stats`: the figures of a dataset on one screen.
+//!
+//! It shows how much video came in, how much was kept, why the rest was not, and the speed of runs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +15,7 @@ use genie_stage::duration::human;
 use crate::catalog::run_history;
 use crate::histogram::histogram;
 
-/// Prints a dataset's figures, and histograms of some of its clips' scores.
+/// Prints the figures of a dataset, and a histogram of each of `scores`.
 pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
     let (sources, clips) = (read_sources(root)?, read_clip_rows(root)?);
     let mut page = String::new();
@@ -71,7 +73,8 @@ fn overview(
             .fold((0.0, 0.0), |sum, run| (sum.0 + run.video_seconds, sum.1 + run.seconds));
         writeln!(
             page,
-            "  speed      {:.0} s of video a second, {} a second in the last of {} runs ({} files); {:.0} s over all",
+            "  speed      {:.0} s of video per second and {} per second in the last of {} runs \
+             ({} files); {:.0} s of video per second over all runs",
             speed(last.video_seconds, last.seconds),
             bytes(last.bytes as f64 / last.seconds.max(1e-3)),
             runs.len(),
@@ -98,7 +101,7 @@ fn reasons<'a>(page: &mut String, title: &str, reasons: impl Iterator<Item = &'a
     }
 }
 
-/// Bytes as people say them, of 1000.
+/// A number of bytes with a decimal unit, such as `1.5 kB`.
 fn bytes(count: f64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut number = count;
@@ -118,7 +121,7 @@ fn bytes(count: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Would catch "1000 MB", and a unit too far.
+    /// Catches: `1000 MB` instead of `1.0 GB`; a unit that is too large.
     #[test]
     fn bytes_have_units() {
         for (count, words) in [

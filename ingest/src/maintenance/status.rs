@@ -1,4 +1,4 @@
-//! `status`: where the two steps of this stage stand, without decoding or hashing anything.
+//! `status`: the state of the steps of ingest, found without decoding or hashing.
 
 use anyhow::Result;
 use genie_shards::{Error, Manifest, read_sources, tables};
@@ -10,7 +10,7 @@ use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::{discover, videos};
 use crate::sample;
 
-/// The steps: `sample` only where the sample videos are what is ingested.
+/// The steps `sample` and `run`. `sample` is there only if ingest uses the sample videos.
 pub fn steps(
     data: &DataConfig,
     sample_config: &SampleConfig,
@@ -29,7 +29,9 @@ pub fn steps(
     Ok(steps)
 }
 
-/// By paths, not by content: a file that changed under its name is only noticed by the run.
+/// The state of the step `run`.
+///
+/// It compares paths, not contents. Only a run notices a file whose content changed.
 fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result<StepStatus> {
     let key = config_key(data.held_out, config);
     let mut status = StepStatus {
@@ -43,7 +45,7 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         return Ok(status);
     }
     let rows = match read_sources(&data.root) {
-        // The next run makes everything again.
+        // The next run decodes all sources again.
         Err(Error::Older { .. }) => Vec::new(),
         rows => rows?,
     };
@@ -63,13 +65,13 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     };
     status.needs = match status.state {
         State::Waiting => {
-            format!("videos: there are none in {}", videos(data).join(", "))
+            format!("videos: there are none in {}; set data.videos", videos(data).join(", "))
         }
         State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
         State::Partial if !finalized => {
-            "another verdict on its clips: run genie-ingest run".to_owned()
+            "a new verdict on its clips: run genie-ingest run".to_owned()
         }
-        State::Partial => "a video that can be used: there are none among those given".to_owned(),
+        State::Partial => "usable videos: none of the given files can be used".to_owned(),
         State::Done | State::Missing => String::new(),
     };
     Ok(status)

@@ -1,8 +1,9 @@
 //! Decoding new sources in groups, one group at a time on each thread.
 //!
-//! Sources come in the order of their content hash. Runs of them form groups. A thread takes a group, has it decoded by a process
-//! of its own ([`crate::worker`]), writes its shard and commits it. So memory holds one clip a thread, and neither the number of
-//! threads nor their speed changes the bytes.
+//! The sources are sorted by content hash, and consecutive ones form a group. For each group a
+//! thread uses one decoder process ([`crate::worker`]), writes the shard, and commits it. So each
+//! thread holds one clip in memory. The bytes do not depend on the number of threads or on their
+//! speed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +20,9 @@ use crate::catalog::{GroupWriter, split_of};
 use crate::discover::SourceFile;
 use crate::worker::Worker;
 
-/// Limits of a group: sources, and bytes of their files.
+/// Maximum number of sources in a group.
 const GROUP_SOURCES: usize = 16;
+/// Maximum size of a group's files in bytes. A larger source is a group of its own.
 const GROUP_BYTES: u64 = 64 << 20;
 
 /// Ingests groups of sources into a dataset root.
@@ -31,7 +33,9 @@ pub struct GroupIngester<'a> {
 }
 
 impl GroupIngester<'_> {
-    /// Decodes and publishes all sources. Decoders get several threads where there are fewer groups than threads.
+    /// Decodes and publishes all sources, which must be sorted by content hash.
+    ///
+    /// If there are fewer groups than threads, each decoder gets several threads.
     pub fn ingest_all(&self, new: &[SourceFile]) -> Result<()> {
         if new.is_empty() {
             return Ok(());
@@ -41,7 +45,7 @@ impl GroupIngester<'_> {
         let idle: Mutex<Vec<Worker>> = Mutex::default();
         let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
         let groups = groups(new);
-        // Several are one more, because frames in decoding wait for each other.
+        // One more than the share, because the decoder's threads wait for each other.
         let decoder_threads = match rayon::current_num_threads() / groups.len() {
             0 | 1 => 1,
             several => several + 1,
@@ -50,6 +54,7 @@ impl GroupIngester<'_> {
             let mut worker = idle().pop().unwrap_or_default();
             let mut counted = 0;
             let mut count = |number: usize, row: &SourceRow| {
+                // The first attempt has already counted this source.
                 if number < counted {
                     return;
                 }
@@ -75,8 +80,12 @@ impl GroupIngester<'_> {
         Ok(())
     }
 
-    /// Decodes a group, with so many threads a decoder. `None` if that was more than one and a file is damaged: what a decoder makes
-    /// up for damage may depend on its threads, and bytes must not.
+    /// Decodes a group with `threads` decoder threads.
+    ///
+    /// Returns `None` if a file is damaged and `threads` is above 1. FFmpeg's picture for damaged
+    /// data may depend on the number of threads, but the shards must not. The caller then repeats
+    /// with 1 thread. `count` is called after each source with its number in the group, also in a
+    /// repetition.
     fn ingest(
         &self,
         group: &[SourceFile],
@@ -99,7 +108,7 @@ impl GroupIngester<'_> {
     }
 }
 
-/// Runs of sources in order; where they end depends on the sources alone.
+/// Divides sources into groups of consecutive ones. The result depends only on the sources.
 fn groups(mut sources: &[SourceFile]) -> Vec<&[SourceFile]> {
     let mut groups = Vec::new();
     while !sources.is_empty() {
@@ -116,7 +125,7 @@ fn groups(mut sources: &[SourceFile]) -> Vec<&[SourceFile]> {
     groups
 }
 
-/// A name made of what is in the group.
+/// The name of a group: a hash of its sources and their work keys.
 fn group_name(group: &[SourceFile]) -> String {
     let mut hasher = blake3::Hasher::new();
     for source in group {

@@ -1,4 +1,4 @@
-//! Finding out what each file holds: its content hash and its sidecars.
+//! Identifying found files: their content hashes and their sidecars.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +16,10 @@ use crate::config::MetadataRules;
 use crate::discover::{FileStamp, FoundFile, SourceFile, metadata};
 use crate::reject::{Reason, Reject};
 
-/// Finds out every file's content, by reading it where the catalog does not know it by path, size and time, and its sidecars.
+/// Hashes all found files and reads their sidecars.
+///
+/// A file whose path, size and modification time are in the catalog is not read again. A file that
+/// cannot be read gets a reject. An error means that the user stopped the run.
 pub fn identify(
     found: Vec<FoundFile>,
     key: &Key,
@@ -24,7 +27,7 @@ pub fn identify(
     catalog: &SourceIndex,
     stop: &Stop,
 ) -> Result<Vec<SourceFile>> {
-    let progress = Progress::new("looking at files", found.len() as u64);
+    let progress = Progress::new("reading files", found.len() as u64);
     let sources = found
         .into_par_iter()
         .map(|found| {
@@ -71,16 +74,16 @@ fn identify_one(
     source
 }
 
-/// A file's content hash, and the stamp that it had while it was read.
+/// The content hash of a file, and its stamp before it was read.
 fn content(path: &Path, catalog: &SourceIndex) -> io::Result<(String, FileStamp)> {
     let stamp = FileStamp::of(path)?;
-    // A path that is not UTF-8 shares its catalog name with others.
+    // Several paths that are not UTF-8 can have the same name in the catalog.
     if let Some(known) = path.to_str().and_then(|path| catalog.content(path, stamp)) {
         return Ok((known.to_owned(), stamp));
     }
     let mut file = File::open(path)?;
     let mut hasher = blake3::Hasher::new();
     io::copy(&mut file, &mut hasher)?;
-    // If it was written to meanwhile, the stamp is not the one it will be decoded under.
+    // If the file changed meanwhile, `has_changed` finds another stamp after decoding.
     Ok((hasher.finalize().to_hex().to_string(), stamp))
 }

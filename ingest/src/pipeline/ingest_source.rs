@@ -1,4 +1,4 @@
-//! Ingesting one source: decoding it, cutting it, judging its clips, and saying in its row how that went.
+//! Ingesting one source: decode it, cut clips, apply the rules to them, and fill its catalog row.
 
 use anyhow::{Context as _, Result};
 use genie_shards::{SourceRow, Split};
@@ -12,7 +12,7 @@ use crate::discover::SourceFile;
 use crate::reject::{Reason, Reject};
 use crate::worker::Worker;
 
-/// What sources are ingested with.
+/// Ingests single sources.
 pub struct SourceIngester<'a> {
     pub config: &'a IngestConfig,
     pub rules: &'a KeepRules,
@@ -20,7 +20,10 @@ pub struct SourceIngester<'a> {
 }
 
 impl SourceIngester<'_> {
-    /// Decodes a source into the writer and returns its row, and whether the file is damaged. Only what stops the whole run is an error.
+    /// Decodes a source and adds its clips to the writer.
+    ///
+    /// Returns the source's row, and whether the file is damaged. A problem with the file is a
+    /// reject in the row. An error means that the whole run must stop.
     pub fn ingest(
         &self,
         source: &SourceFile,
@@ -62,16 +65,16 @@ impl SourceIngester<'_> {
             }
             Err(Failure::Reject(reject)) => Some(reject),
             Err(Failure::Fatal(error)) => {
-                return Err(error).with_context(|| format!("while ingesting {path}"));
+                return Err(error).with_context(|| format!("cannot ingest {path}"));
             }
         };
         if source.has_changed() {
-            reject = Some(Reject::new(Reason::Changed, "it was written to while it was read"));
+            reject = Some(Reject::new(Reason::Changed, "the file changed while ingest read it"));
         }
         row.clips_kept = kept;
         if let Some(reject) = reject.take_if(|reject| kept > 0 && !reject.reason.taints()) {
-            // Clips before the damage are good.
-            row.detail = Some(format!("broke off after {kept} clips: {reject}"));
+            // The clips before the damage are good.
+            row.detail = Some(format!("decoding stopped after {kept} clips: {reject}"));
         }
         if let Some(reject) = reject {
             if reject.reason.taints() {
@@ -80,13 +83,14 @@ impl SourceIngester<'_> {
             return Ok((SourceRow { clips_kept: 0, ..source.rejected(row, &reject) }, damaged));
         }
         if kept == 0 && cut > 0 {
-            // What exactly is said when the run is settled, in one way for all sources.
+            // The finalizer writes the details, in the same way for all sources.
             return Ok((source.rejected(row, &Reject::new(Reason::Filtered, "")), damaged));
         }
         Ok((row, damaged))
     }
 
-    /// Notes what decoding found out, and whether the source is too short for any clip.
+    /// Copies the properties of the decoded video to the row. Rejects a source too short for any
+    /// clip.
     fn describe(&self, row: &mut SourceRow, summary: &Summary) -> Option<Reject> {
         row.duration_s = Some(summary.seconds);
         row.codec = Some(summary.track.codec.clone());
@@ -95,13 +99,13 @@ impl SourceIngester<'_> {
         row.fps = Some(summary.track.fps);
         let crop = summary.track.crop;
         row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
-        let said = summary.damage.iter().chain(&summary.track.notes);
-        row.detail = said.cloned().reduce(|one, other| format!("{one}; {other}"));
+        let notes = summary.damage.iter().chain(&summary.track.notes);
+        row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
         let config = self.config;
         let needed = f64::from(config.min_frames) / config.fps;
         (summary.sampled < u64::from(config.min_frames)).then(|| {
             let detail = format!(
-                "{:.2} s of {needed:.2} s: fewer than {} frames",
+                "the video has {:.2} s, but {} frames need {needed:.2} s",
                 summary.seconds, config.min_frames
             );
             Reject::new(Reason::TooShort, detail)
@@ -109,24 +113,26 @@ impl SourceIngester<'_> {
     }
 }
 
+/// The parsed sidecar of a source. If it cannot be read, logs a warning.
 fn sidecar(source: &SourceFile) -> Option<Sidecar> {
     let content = source.sidecar.as_deref()?;
     match parse_sidecar(&sidecar_path(&source.path), content) {
         Ok(sidecar) => Some(sidecar),
         Err(problem) => {
-            tracing::warn!("{problem}; the video is ingested without actions");
+            tracing::warn!("{problem}; ingest uses the video without actions");
             None
         }
     }
 }
 
-/// A sidecar of another length than the video is probably another video's.
+/// Warns if the length of the sidecar and the video differ: they may not belong together.
 fn compare_lengths(source: &SourceFile, sidecar: Option<&Sidecar>, summary: &Summary) {
     let Some(sidecar) = sidecar else { return };
     let (rows, frames) = (sidecar.frames(), summary.native_frames);
     if rows.abs_diff(frames) > 2 + frames / 50 {
         tracing::warn!(
-            "{} has {rows} rows but the video has {frames} frames: are they of the same recording?",
+            "{} has {rows} rows but the video has {frames} frames: \
+             check that both are of the same recording",
             sidecar_path(&source.path).display()
         );
     }

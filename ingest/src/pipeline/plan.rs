@@ -1,4 +1,4 @@
-//! Sorting out the files that were found: what is known, what is the same twice, what is new.
+//! Planning a run: which files are known, which ones are duplicates, and which ones are new.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,17 +11,19 @@ use crate::config::MetadataRules;
 use crate::discover::{SourceFile, metadata};
 use crate::reject::{Reason, Reject};
 
-/// What is to be done.
+/// The work of one run.
 #[derive(Default)]
 pub struct IngestPlan {
-    /// Sources to decode, by content hash.
+    /// Sources to decode, sorted by content hash.
     pub new: Vec<SourceFile>,
-    /// Rows of sources that need no look inside.
+    /// New rows of sources that are rejected without decoding.
     pub rows: Vec<SourceRow>,
 }
 
-/// Of all files of one content one is used: the one that was used before, else one with a sidecar, else the first by path.
-/// The others are duplicates.
+/// Chooses one file for each content, and plans what to do with it. The other files are duplicates.
+///
+/// The chosen file is the one that an earlier run used, else one with a sidecar, else the first by
+/// path.
 pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRules) -> IngestPlan {
     let mut plan = IngestPlan::default();
     let mut contents: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
@@ -34,7 +36,7 @@ pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRul
     }
     for (id, mut same) in contents {
         let original = if let Some(row) = catalog.decided(&id) {
-            // A file that was only moved is no duplicate.
+            // If the earlier file is gone, one of these is the same file at a new path.
             if !Path::new(&row.source_path).exists() {
                 same.remove(0);
             }
@@ -44,7 +46,7 @@ pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRul
             let used = same.iter().position(|source| source.sidecar.is_some()).unwrap_or(0);
             let used = same.remove(used);
             let path = used.shown_path();
-            match metadata::judge(&used.path, rules) {
+            match metadata::check(&used.path, rules) {
                 Some(reject) => plan.reject(&used, &reject, catalog),
                 None => plan.new.push(used),
             }
@@ -53,7 +55,7 @@ pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRul
         for copy in same {
             plan.reject(
                 &copy,
-                &Reject::new(Reason::Duplicate, format!("the same bytes as {original}")),
+                &Reject::new(Reason::Duplicate, format!("it has the same bytes as {original}")),
                 catalog,
             );
         }
@@ -62,11 +64,12 @@ pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRul
 }
 
 impl IngestPlan {
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty() && self.rows.is_empty()
     }
 
-    /// Notes a source that is not decoded, if that is new.
+    /// Adds the row of a rejected source, unless the catalog already has it.
     fn reject(&mut self, source: &SourceFile, reject: &Reject, catalog: &SourceIndex) {
         let row = source.rejected(source.row(), reject);
         if !catalog.has_row(&row) {
