@@ -1,6 +1,6 @@
 //! Cutting a source's sampled frames into clips.
 //!
-//! A clip never spans two shots ([`crate::shots`]). Within a shot clips are of equal length; what is left at its end is a
+//! A clip never spans two shots ([`ShotDetector`]). Within a shot clips are of equal length; what is left at its end is a
 //! shorter clip, or too short and only noted. A clip's last action is what was pressed until the next clip's first frame, so a
 //! clip is finished only when that frame is known.
 
@@ -9,13 +9,11 @@ use std::collections::{HashSet, VecDeque};
 use genie_shards::{ClipMeta, ClipRow, Frames, Scores, Split};
 
 use crate::actions::Sidecar;
+use crate::analysis::{Plane, ShotDetector, fingerprint, scores};
 use crate::config::IngestConfig;
 use crate::decode::{Sampled, Track};
 use crate::effect;
-use crate::fingerprint::fingerprint;
 use crate::reject::Reason;
-use crate::scores::{self, Plane};
-use crate::shots::ShotDetector;
 
 /// What all clips of a source share.
 pub struct Origin<'a> {

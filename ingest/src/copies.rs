@@ -6,7 +6,7 @@
 use genie_shards::ClipMeta;
 use rayon::prelude::*;
 
-use crate::fingerprint::{NEAR, distance};
+use crate::analysis::{NEAR, distance};
 
 /// The clips that are no copies of each other.
 #[derive(Default)]
@@ -58,7 +58,7 @@ mod tests {
     use genie_shards::Scores;
 
     use super::*;
-    use crate::fingerprint::BYTES;
+    use crate::analysis::BYTES;
 
     fn clip(source: usize, frames: usize, fingerprint: Vec<u8>) -> ClipMeta {
         let scores = Scores { fingerprint, ..Scores::default() };

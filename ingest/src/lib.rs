@@ -12,10 +12,10 @@
 //! | step | modules |
 //! |---|---|
 //! | which files, and what is known of them | [`discover`], [`pipeline`] (`source`, `plan`), [`metadata`], [`catalogue`] |
-//! | decoding, in a process of its own | [`worker`], [`decode`], [`grid`], [`colour`], [`layout`], [`ffi`] |
-//! | frames to scored clips | [`clips`], [`shots`], [`scores`], [`fingerprint`], [`actions`], [`effect`] |
+//! | decoding, in a process of its own | [`worker`], [`decode`] |
+//! | frames to scored clips | [`clips`], [`analysis`], [`actions`], [`effect`] |
 //! | which are kept, published | [`verdict`], [`copies`], [`shard`], [`settle`], [`split`], [`reject`] |
-//! | looking after a dataset | [`status`], [`stats`], [`histogram`], [`runs`], [`verify`], [`gc`] |
+//! | looking after a dataset | [`status`], [`stats`], [`runs`], [`verify`], [`gc`] |
 //! | videos of our own | [`sample`]: a small game with true actions |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
@@ -25,30 +25,23 @@
 )]
 
 mod actions;
+mod analysis;
 mod catalogue;
 mod cli;
 mod clips;
-mod colour;
 mod config;
 mod copies;
 mod decode;
 mod discover;
 mod effect;
-mod ffi;
-mod fingerprint;
 mod gc;
-mod grid;
-mod histogram;
-mod layout;
 mod metadata;
 mod pipeline;
 mod reject;
 mod runs;
 mod sample;
-mod scores;
 mod settle;
 mod shard;
-mod shots;
 mod split;
 mod stats;
 mod status;

@@ -1,5 +1,7 @@
 //! `stats`: a dataset on one screen, for people: how much came in, how much was kept, why the rest was not, how fast.
 
+mod histogram;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,8 +12,8 @@ use genie_shards::{ClipRow, Manifest, SourceRow, read_clip_rows, read_sources, t
 use genie_stage::Exit;
 use genie_stage::duration::human;
 
-use crate::histogram::histogram;
 use crate::runs;
+use histogram::histogram;
 
 /// Prints a dataset's figures, and histograms of some of its clips' scores.
 pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
