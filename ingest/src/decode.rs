@@ -1,4 +1,4 @@
-//! Decoding one video to the frames that a [`Grid`](crate::grid::Grid) samples, as RGB of one size.
+//! Decoding one video to the frames that a [`TickClock`](clock::TickClock) samples, as RGB of one size.
 //!
 //! Every frame is decoded that others depend on or that is sampled ([`skip`]); only sampled ones are converted. A damaged packet costs what it
 //! held, not the file. Frames come in presentation order with the time stamps that FFmpeg's players use
@@ -10,116 +10,34 @@
 //! from the start with the crop that is left.
 
 mod borders;
+mod clock;
+mod colour;
 mod convert;
+mod event;
+mod ffi;
+mod input;
+mod layout;
 mod sampling;
 mod skip;
-mod source;
 mod tonemap;
 mod upright;
+mod view;
 
 use std::collections::VecDeque;
 use std::path::Path;
 
 use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
-use genie_stage::stop::Stopped;
-use serde::{Deserialize, Serialize};
 
-use crate::colour::Colour;
 use crate::config::IngestConfig;
-use crate::layout::Rectangle;
-use crate::reject::{Reason, Reject};
 use borders::Borders;
+pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
+use input::{Damage, VideoInput};
 use sampling::{Edges, Halt, Sampling};
-use source::{Damage, Source};
+use view::Rectangle;
 
 /// Packets that are read before they are decoded: what a viewer knows of the time until the next frame.
 const READ_AHEAD: usize = 8;
-
-/// What is known of a video stream once its first frame is decoded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Track {
-    pub stream: u32,
-    pub time_base: (i32, i32),
-    pub codec: String,
-    /// Native size and rate.
-    pub width: u32,
-    pub height: u32,
-    pub fps: f64,
-    pub colour: Colour,
-    /// Degrees clockwise by which the picture was turned, after it was mirrored left to right, if it was.
-    pub rotation: i32,
-    pub mirrored: bool,
-    /// Width by height of a sample.
-    pub sample_aspect: (i32, i32),
-    /// What was left of the native picture (as coded, not turned) without its borders.
-    pub crop: Option<Rectangle>,
-    /// Share of the picture's area that was border, 0 to 1; 0 where nobody looked.
-    pub letterbox: f64,
-    /// What was done to the picture that somebody might want to know of, in words.
-    pub notes: Vec<String>,
-}
-
-/// A frame that a tick of the grid shows.
-pub struct Sampled<'a> {
-    pub rgb: &'a [u8],
-    pub pts: i64,
-    /// Its number among the decoded frames, in presentation order.
-    pub native: usize,
-    pub corrupt: bool,
-}
-
-/// What decoding tells as it goes.
-pub enum Event<'a> {
-    /// A sampled frame.
-    Frame(&'a Track, Sampled<'a>),
-    /// A packet was read: a sign of life where frames are few.
-    Packet,
-}
-
-/// Who is told. Its errors end the run.
-pub type Sink<'a> = dyn FnMut(Event<'_>) -> anyhow::Result<()> + 'a;
-
-/// How decoding ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    pub track: Track,
-    /// Decoded frames.
-    pub native_frames: usize,
-    /// Sampled frames.
-    pub sampled: u64,
-    /// From the first frame's start to the last one's end.
-    pub seconds: f64,
-    /// What went wrong on the way, if anything.
-    pub damage: Option<String>,
-}
-
-/// Why decoding did not end.
-#[derive(Debug)]
-pub enum Failure {
-    /// The file's fault.
-    Reject(Reject),
-    /// Anything else: the run cannot go on.
-    Fatal(anyhow::Error),
-}
-
-impl Failure {
-    fn reject(reason: Reason, detail: impl std::fmt::Display) -> Self {
-        Self::Reject(Reject::new(reason, detail))
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Fatal(error)
-    }
-}
-
-impl From<Stopped> for Failure {
-    fn from(stopped: Stopped) -> Self {
-        Self::Fatal(stopped.into())
-    }
-}
 
 /// Makes FFmpeg ready: with words for its errors, and its own remarks on damaged files to itself unless they are asked
 /// for (what matters of them is in the catalog).
@@ -139,7 +57,7 @@ pub fn decode(
     path: &Path,
     config: &IngestConfig,
     threads: usize,
-    sink: &mut Sink<'_>,
+    sink: &mut EventSink<'_>,
 ) -> Result<Summary, Failure> {
     let mut edges = Edges::Look;
     loop {
@@ -157,11 +75,11 @@ fn sample(
     config: &IngestConfig,
     threads: usize,
     edges: Edges,
-    sink: &mut Sink<'_>,
+    sink: &mut EventSink<'_>,
 ) -> Result<Summary, Halt> {
-    let mut source = Source::open(path, threads)?;
-    let mut sampling = Sampling::new(&source, config, edges);
-    let damage = every_frame(&mut source, &mut Ticks { sampling: &mut sampling, sink })?;
+    let mut input = VideoInput::open(path, threads)?;
+    let mut sampling = Sampling::new(&input, config, edges);
+    let damage = every_frame(&mut input, &mut Ticks { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
 }
 
@@ -169,10 +87,10 @@ fn sample(
 fn lasting(
     path: &Path,
     mut borders: Borders,
-    sink: &mut Sink<'_>,
+    sink: &mut EventSink<'_>,
 ) -> Result<Option<Rectangle>, Failure> {
-    let mut source = Source::open(path, 1)?;
-    every_frame(&mut source, &mut KeyFrames { borders: &mut borders, sink })?;
+    let mut input = VideoInput::open(path, 1)?;
+    every_frame(&mut input, &mut KeyFrames { borders: &mut borders, sink })?;
     Ok(borders.crop())
 }
 
@@ -190,7 +108,7 @@ trait Viewer {
 /// Interested in what is on the screen at the ticks.
 struct Ticks<'a, 'b, 'c> {
     sampling: &'a mut Sampling<'b>,
-    sink: &'a mut Sink<'c>,
+    sink: &'a mut EventSink<'c>,
 }
 
 impl Viewer for Ticks<'_, '_, '_> {
@@ -213,7 +131,7 @@ impl Viewer for Ticks<'_, '_, '_> {
 /// Interested in borders, which last.
 struct KeyFrames<'a, 'c> {
     borders: &'a mut Borders,
-    sink: &'a mut Sink<'c>,
+    sink: &'a mut EventSink<'c>,
 }
 
 impl Viewer for KeyFrames<'_, '_> {
@@ -234,30 +152,30 @@ impl Viewer for KeyFrames<'_, '_> {
 }
 
 /// Shows a viewer every frame that it does not let the decoder leave out, in order of presentation.
-fn every_frame<V: Viewer>(source: &mut Source, viewer: &mut V) -> Result<Damage, V::Error> {
+fn every_frame<V: Viewer>(input: &mut VideoInput, viewer: &mut V) -> Result<Damage, V::Error> {
     let mut damage = Damage::default();
     let mut frame = frame::Video::empty();
     let mut ahead = VecDeque::new();
     loop {
         while ahead.len() <= READ_AHEAD
-            && let Some(packet) = source.next_packet(&mut damage)
+            && let Some(packet) = input.next_packet(&mut damage)
         {
             viewer.read(&packet)?;
             ahead.push_back(packet);
         }
         let Some(packet) = ahead.pop_front() else { break };
-        source.decoder.skip_frame(viewer.leave_out(&packet));
-        if source.decoder.send_packet(&packet).is_err() {
+        input.decoder.skip_frame(viewer.leave_out(&packet));
+        if input.decoder.send_packet(&packet).is_err() {
             damage.packet();
             continue;
         }
-        while source.receive(&mut frame, &mut damage) {
+        while input.receive(&mut frame, &mut damage) {
             viewer.frame(&mut frame)?;
         }
     }
     // An error here means that the decoder has nothing left.
-    let _ = source.decoder.send_eof();
-    while source.receive(&mut frame, &mut damage) {
+    let _ = input.decoder.send_eof();
+    while input.receive(&mut frame, &mut damage) {
         viewer.frame(&mut frame)?;
     }
     Ok(damage)

@@ -17,10 +17,10 @@
 //! |---|---|
 //! | find files and read what is beside them | [`discover`] |
 //! | run ingest, from found files to a finalized catalog | [`pipeline`] |
-//! | decode in a process | [`worker`], [`decode`], [`grid`], [`colour`], [`layout`], [`ffi`] |
-//! | cut and score clips | [`clips`], [`shots`], [`scores`], [`fingerprint`], [`effect`] |
+//! | decode in a separate process | [`worker`], [`decode`] |
+//! | cut and score clips | [`clips`], [`analysis`], [`effect`] |
 //! | choose and publish clips | [`catalog`], [`reject`] |
-//! | maintain a dataset | [`maintenance`], [`histogram`] |
+//! | maintain a dataset | [`maintenance`] |
 //! | make sample videos: a small game with true actions | [`sample`] |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
@@ -29,25 +29,18 @@
     reason = "converted counts are reported or compared with thresholds, and need at most 52 bits"
 )]
 
+mod analysis;
 mod catalog;
 mod cli;
 mod clips;
-mod colour;
 mod config;
 mod decode;
 mod discover;
 mod effect;
-mod ffi;
-mod fingerprint;
-mod grid;
-mod histogram;
-mod layout;
 mod maintenance;
 mod pipeline;
 mod reject;
 mod sample;
-mod scores;
-mod shots;
 mod worker;
 
 pub use cli::run;

@@ -12,7 +12,9 @@
     reason = "coordinates on a screen and in a level: small numbers, negative only left of and above it"
 )]
 
+mod action;
 mod encode;
+mod generate;
 mod level;
 mod paint;
 mod policy;
@@ -37,7 +39,8 @@ use serde_json::json;
 use crate::config::SampleConfig;
 use crate::effect;
 use encode::VideoWriter;
-use level::{Level, SCREEN};
+use generate::generate;
+use level::SCREEN;
 use paint::{SIDE, THEMES, paint};
 use policy::Policy;
 use world::{FPS, TENTH, World};
@@ -125,7 +128,7 @@ fn write_episode(out: &Utf8Path, config: &SampleConfig, number: u32) -> Result<(
 fn play(config: &SampleConfig, number: u32, mut show: impl FnMut(&[u8])) -> String {
     let mut random = episode_random(config.seed, number);
     let theme = &THEMES[random.random_range(0..(config.themes as usize).clamp(1, THEMES.len()))];
-    let level = Level::generate(&mut random, if config.scrolling { WIDE } else { SCREEN });
+    let level = generate(&mut random, if config.scrolling { WIDE } else { SCREEN });
     let mut policy = Policy::new(random);
     let mut world = World::new(&level);
 

@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const GOING: Duration = Duration::from_secs(2);
 
 /// Who takes the frames. Its errors end the run.
-pub type Sink<'a> = dyn FnMut(&Track, &Sampled<'_>) -> anyhow::Result<()> + 'a;
+pub type FrameSink<'a> = dyn FnMut(&Track, &Sampled<'_>) -> anyhow::Result<()> + 'a;
 
 /// A supervisor of one decoder process at a time.
 #[derive(Default)]
@@ -73,7 +73,7 @@ impl Worker {
         path: &Path,
         config: &IngestConfig,
         stop: &Stop,
-        sink: &mut Sink<'_>,
+        sink: &mut FrameSink<'_>,
     ) -> Result<Summary, Failure> {
         let mut running = self.take(config)?;
         let request = serde_json::to_string(&Request::new(path, config, self.decoder_threads))
@@ -158,7 +158,7 @@ impl Running {
         &mut self,
         config: &IngestConfig,
         stop: &Stop,
-        sink: &mut Sink<'_>,
+        sink: &mut FrameSink<'_>,
     ) -> Result<Result<Result<Summary, Reject>, GivenUp>, Failure> {
         let silence = Duration::from_secs(config.decoder.silence_s);
         let total = Duration::from_secs(config.decoder.total_s);

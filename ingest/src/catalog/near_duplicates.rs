@@ -8,7 +8,7 @@
 use genie_shards::ClipMeta;
 use rayon::prelude::*;
 
-use crate::fingerprint::{NEAR, distance};
+use crate::analysis::{NEAR, distance};
 
 /// Clips that are not near-duplicates of each other.
 #[derive(Default)]
@@ -62,7 +62,7 @@ mod tests {
     use genie_shards::Scores;
 
     use super::*;
-    use crate::fingerprint::BYTES;
+    use crate::analysis::BYTES;
 
     fn clip(source: usize, frames: usize, fingerprint: Vec<u8>) -> ClipMeta {
         let scores = Scores { fingerprint, ..Scores::default() };

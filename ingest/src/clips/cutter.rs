@@ -1,6 +1,6 @@
 //! Cutting a source's sampled frames into clips.
 //!
-//! A clip is always inside one shot ([`crate::shots`]). Within a shot all clips have the same
+//! A clip is always inside one shot ([`ShotDetector`]). Within a shot all clips have the same
 //! length, but the last one may be shorter. If that one is too short, it gets a row but no frames
 //! in a shard.
 //!
@@ -12,13 +12,11 @@ use std::collections::{HashSet, VecDeque};
 use genie_shards::{ClipMeta, ClipRow, Frames, Scores, Split};
 
 use super::sidecar::Sidecar;
+use crate::analysis::{Plane, ShotDetector, fingerprint, scores};
 use crate::config::{ClipFormat, FrameFormat};
 use crate::decode::{Sampled, Track};
 use crate::effect;
-use crate::fingerprint::fingerprint;
 use crate::reject::Reason;
-use crate::scores::{self, Plane};
-use crate::shots::ShotDetector;
 
 /// The properties that all clips of a source share.
 pub struct ClipOrigin<'a> {

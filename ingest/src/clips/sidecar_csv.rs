@@ -239,10 +239,11 @@ mod tests {
     /// Catches: a name at the wrong number; an empty last row that fails.
     #[test]
     fn numbered_actions() {
-        let sidecar =
-            parse("frame,action,action_name,reward,done,level_seed\n\
-                   0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n")
-                .unwrap();
+        let sidecar = parse(
+            "frame,action,action_name,reward,done,level_seed\n\
+                   0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n",
+        )
+        .unwrap();
         assert_eq!(sidecar.actions, [2, 0, 0]);
         assert_eq!(sidecar.names, ["LEFT", "1", "RIGHT"]);
     }

@@ -9,9 +9,10 @@ use std::ops::Range;
 
 use ffmpeg_next::frame;
 
-use crate::colour::Conversion;
-use crate::ffi::{properties, row};
-use crate::layout::{Layout, Rectangle};
+use super::colour::Conversion;
+use super::ffi::{self, properties, row};
+use super::layout::Layout;
+use super::view::Rectangle;
 
 /// Mean brightness up to which a line is black, in levels of 255. Captures raise black, and beside the picture an encoder
 /// smears some of it into the bar.
@@ -46,7 +47,7 @@ impl Borders {
     /// For frames of the size and kind of this one. `None` for pixel formats that cannot be looked into.
     pub fn new(frame: &frame::Video) -> Option<Self> {
         let found = properties(frame);
-        let layout = Layout::of(found.pixel_format)?;
+        let layout = ffi::layout(found.pixel_format)?;
         let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         Some(Self {
             size: (width, height),
@@ -149,7 +150,7 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn of(frame: &'a frame::Video) -> Option<Self> {
         let found = properties(frame);
-        let layout = Layout::of(found.pixel_format)?;
+        let layout = ffi::layout(found.pixel_format)?;
         let limited = !layout.rgb && !Conversion::of(&found).full_range;
         let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         let rows = (0..height).map(|y| rows(frame, &layout, y)).collect();

@@ -8,12 +8,12 @@ use std::collections::hash_map::{Entry, HashMap};
 
 use ffmpeg_next::frame;
 
+use super::colour::{Conversion, Hdr};
+use super::ffi::{Scaler, properties};
 use super::tonemap::ToneMap;
 use super::upright::Orientation;
-use crate::colour::{Conversion, Hdr};
+use super::view::{Field, FrameView, Properties, Rectangle};
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Properties, Scaler, properties};
-use crate::layout::{Field, Rectangle, View};
 
 /// Kinds of frame that are remembered: there are a handful in a file, and a hostile one must not hold memory without bound.
 const KINDS: usize = 16;
@@ -42,7 +42,7 @@ pub struct Converter<'a> {
     presentation: Presentation,
     /// What is shown of frames of this native size.
     crop: Option<((u32, u32), Rectangle)>,
-    scalers: HashMap<(View, (u32, u32)), Scaler>,
+    scalers: HashMap<(FrameView, (u32, u32)), Scaler>,
     tone_maps: HashMap<Hdr, ToneMap>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Converter<'a> {
         let found = self.presentation.properties(frame);
         let size = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         let conversion = Conversion::of(&found);
-        let view = View {
+        let view = FrameView {
             frame: found,
             crop: self.crop.filter(|(of, _)| *of == size).map(|(_, crop)| crop),
             field: first_field(frame),
@@ -85,8 +85,11 @@ impl<'a> Converter<'a> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 // The format may have changed to one that cannot be taken apart there.
-                let views =
-                    [view, View { field: None, ..view }, View { field: None, crop: None, ..view }];
+                let views = [
+                    view,
+                    FrameView { field: None, ..view },
+                    FrameView { field: None, crop: None, ..view },
+                ];
                 place.insert(views.into_iter().find_map(|view| Scaler::new(view, width, height))?)
             }
         };

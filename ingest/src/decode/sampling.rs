@@ -3,15 +3,15 @@
 use ffmpeg_next::{Packet, frame};
 
 use super::borders::{Borders, share};
+use super::clock::TickClock;
+use super::colour::{Colour, Conversion};
 use super::convert::{Converter, Presentation};
+use super::event::{Event, EventSink, Failure, Sampled, Summary, Track};
+use super::ffi::{has_alpha, is_hidden, properties};
+use super::input::{Damage, VideoInput};
 use super::skip::{Skips, Timing};
-use super::source::{Damage, Source};
-use super::{Event, Failure, Sampled, Sink, Summary, Track};
-use crate::colour::{Colour, Conversion};
+use super::view::{Properties, Rectangle};
 use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Properties, is_hidden, properties};
-use crate::grid::Grid;
-use crate::layout::{Rectangle, has_alpha};
 use crate::reject::Reason;
 
 /// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
@@ -33,7 +33,7 @@ impl From<Failure> for Halt {
 
 /// From decoded frames to sampled ones.
 pub struct Sampling<'a> {
-    grid: Grid,
+    clock: TickClock,
     time_base: (i32, i32),
     /// Nominal time of a frame, in time-base units.
     nominal: i64,
@@ -94,9 +94,9 @@ pub enum Edges {
 }
 
 impl<'a> Sampling<'a> {
-    pub fn new(source: &Source, config: &'a IngestConfig, edges: Edges) -> Self {
-        let (unit, per) = source.time_base;
-        let fps = if source.fps > 0.0 { source.fps } else { 25.0 };
+    pub fn new(input: &VideoInput, config: &'a IngestConfig, edges: Edges) -> Self {
+        let (unit, per) = input.time_base;
+        let fps = if input.fps > 0.0 { input.fps } else { 25.0 };
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
         let nominal =
             (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
@@ -105,21 +105,21 @@ impl<'a> Sampling<'a> {
             Edges::Known(crop) => (None, crop),
         };
         Self {
-            grid: Grid::new(config.fps, source.time_base),
-            time_base: source.time_base,
+            clock: TickClock::new(config.fps, input.time_base),
+            time_base: input.time_base,
             nominal,
             track: TrackSeed {
-                stream: u32::try_from(source.stream).unwrap_or(u32::MAX),
-                codec: source.codec.clone(),
-                fps: source.fps,
-                presentation: source.presentation,
+                stream: u32::try_from(input.stream).unwrap_or(u32::MAX),
+                codec: input.codec.clone(),
+                fps: input.fps,
+                presentation: input.presentation,
             },
             known: None,
             crop,
             held: None,
-            converter: Converter::new(config, source.presentation),
+            converter: Converter::new(config, input.presentation),
             look,
-            skips: Skips::new(&source.codec),
+            skips: Skips::new(&input.codec),
             end: 0,
             native_frames: 0,
             corrupt: 0,
@@ -130,16 +130,16 @@ impl<'a> Sampling<'a> {
 
     /// A packet was read.
     pub fn read(&mut self, packet: &Packet) {
-        self.skips.read(timing(packet), &self.grid);
+        self.skips.read(timing(packet), &self.clock);
     }
 
     /// A packet is about to be decoded. Whether the decoder may leave it out, if no other frame refers to it.
     pub fn may_leave_out(&mut self, packet: &Packet) -> bool {
-        self.skips.may_leave_out(timing(packet), &self.grid)
+        self.skips.may_leave_out(timing(packet), &self.clock)
     }
 
-    /// A decoded frame arrives; the one before is shown to the sink as often as the grid says. Takes the frame's buffers.
-    pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Halt> {
+    /// A decoded frame arrives; the one before is shown to the sink as often as the clock says. Takes the frame's buffers.
+    pub fn push(&mut self, frame: &mut frame::Video, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let pts = frame.timestamp().or(frame.pts()).unwrap_or(self.end);
         for (pts, duration) in self.skips.frame(frame.pts(), pts) {
             self.advance(pts, duration, sink)?;
@@ -160,22 +160,22 @@ impl<'a> Sampling<'a> {
     }
 
     /// A frame is presented at `pts`, for `duration` if that is known.
-    fn advance(&mut self, pts: i64, duration: i64, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let ticks = self.grid.advance(pts, self.end);
+    fn advance(&mut self, pts: i64, duration: i64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let ticks = self.clock.advance(pts, self.end);
         self.show(ticks, sink)?;
         self.end = pts.saturating_add(if duration > 0 { duration } else { self.nominal });
         self.native_frames += 1;
         Ok(())
     }
 
-    pub fn finish(mut self, damage: &Damage, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
+    pub fn finish(mut self, damage: &Damage, sink: &mut EventSink<'_>) -> Result<Summary, Halt> {
         if self.held.is_none() {
             let detail =
                 format!("not one frame of its {} video could be decoded", self.track.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());
         }
         let end = self.end;
-        let ticks = self.grid.finish(end);
+        let ticks = self.clock.finish(end);
         self.show(ticks, sink)?;
         self.decide(sink)?;
         let Some(track) = self.known.filter(|_| self.shown > 0) else {
@@ -188,12 +188,12 @@ impl<'a> Sampling<'a> {
             track,
             native_frames: self.native_frames,
             sampled: self.shown,
-            seconds: self.grid.elapsed(end) as f64 * unit,
+            seconds: self.clock.elapsed(end) as f64 * unit,
             damage: self.unconverted.or_else(|| damage.describe(self.corrupt)),
         })
     }
 
-    fn show(&mut self, ticks: u64, sink: &mut Sink<'_>) -> Result<(), Halt> {
+    fn show(&mut self, ticks: u64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(held) = self.held.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
         let Some(rgb) = self.converter.rgb(&held.frame) else {
             let what = properties(&held.frame);
@@ -221,7 +221,7 @@ impl<'a> Sampling<'a> {
     }
 
     /// Ends looking for borders, one way or the other.
-    fn decide(&mut self, sink: &mut Sink<'_>) -> Result<(), Halt> {
+    fn decide(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(look) = self.look.take() else { return Ok(()) };
         if let Some(borders) = look.borders.filter(|borders| borders.crop().is_some()) {
             return Err(Halt::Borders(borders));
@@ -229,7 +229,7 @@ impl<'a> Sampling<'a> {
         look.back.iter().try_for_each(|shown| self.give(shown, sink))
     }
 
-    fn give(&mut self, shown: &Shown, sink: &mut Sink<'_>) -> Result<(), Halt> {
+    fn give(&mut self, shown: &Shown, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(track) = &self.known else { return Ok(()) };
         self.shown += shown.ticks;
         for _ in 0..shown.ticks {

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::grid::Grid;
+use super::clock::TickClock;
 
 /// Codecs whose decoders leave out unreferenced frames and nothing else (`AVDISCARD_NONREF`), as `tests/reference.rs` verifies.
 const CODECS: [&str; 4] = ["h264", "hevc", "mpeg1video", "mpeg2video"];
@@ -52,11 +52,11 @@ impl Skips {
     }
 
     /// A packet was read from the file.
-    pub fn read(&mut self, timing: Timing, grid: &Grid) {
+    pub fn read(&mut self, timing: Timing, clock: &TickClock) {
         if !self.trusted || timing.hidden {
             return;
         }
-        let steady = |pts: &i64| self.latest.is_none_or(|latest| grid.is_steady(latest, *pts));
+        let steady = |pts: &i64| self.latest.is_none_or(|latest| clock.is_steady(latest, *pts));
         let pts = timing.pts.filter(steady);
         self.trusted =
             pts.is_some_and(|pts| self.ahead.insert(pts)) && self.ahead.len() <= MAX_AHEAD;
@@ -64,14 +64,14 @@ impl Skips {
     }
 
     /// Whether the decoder may leave out a packet that it is given, if nothing refers to it.
-    pub fn may_leave_out(&mut self, timing: Timing, grid: &Grid) -> bool {
+    pub fn may_leave_out(&mut self, timing: Timing, clock: &TickClock) -> bool {
         let after_first = |pts: &i64| self.shown.is_some_and(|shown| shown < *pts);
         let Some(pts) = timing.pts.filter(after_first).filter(|_| self.trusted && !timing.hidden)
         else {
             return false;
         };
         let next = self.ahead.range(pts + 1..).next();
-        let unseen = next.is_some_and(|&next| grid.shows(pts, next) == Some(false));
+        let unseen = next.is_some_and(|&next| clock.shows(pts, next) == Some(false));
         if unseen {
             self.left_out.insert(pts, timing.duration);
         }
@@ -107,32 +107,32 @@ mod tests {
     /// Runs packets at `times` (in order of decoding, of which those in `references` cannot be left out) through a decoder of one frame's
     /// delay, `ahead` of them read ahead. Returns the frames that came out and those that were left out, in order of presentation.
     fn run(times: &[i64], references: &[i64], ahead: usize) -> (Vec<i64>, Vec<i64>) {
-        let mut grid = Grid::new(10.0, (1, 1000));
+        let mut clock = TickClock::new(10.0, (1, 1000));
         let mut skips = Skips::new("h264");
         let (mut out, mut left_out, mut inside) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut come_out = |pts: i64, skips: &mut Skips, grid: &mut Grid| {
+        let mut come_out = |pts: i64, skips: &mut Skips, clock: &mut TickClock| {
             for (pts, duration) in skips.frame(Some(pts), pts) {
-                grid.advance(pts, pts + duration);
+                clock.advance(pts, pts + duration);
                 left_out.push(pts);
             }
-            grid.advance(pts, pts);
+            clock.advance(pts, pts);
             out.push(pts);
         };
         for (number, &pts) in times.iter().enumerate() {
             let read = if number == 0 { 0..=ahead } else { number + ahead..=number + ahead };
             for &pts in times.get(read).unwrap_or_default() {
-                skips.read(timing(Some(pts)), &grid);
+                skips.read(timing(Some(pts)), &clock);
             }
-            let may = skips.may_leave_out(timing(Some(pts)), &grid);
+            let may = skips.may_leave_out(timing(Some(pts)), &clock);
             if !may || references.contains(&pts) {
                 inside.insert(pts);
             }
             if inside.len() > 1 {
-                come_out(inside.pop_first().unwrap(), &mut skips, &mut grid);
+                come_out(inside.pop_first().unwrap(), &mut skips, &mut clock);
             }
         }
         for pts in inside {
-            come_out(pts, &mut skips, &mut grid);
+            come_out(pts, &mut skips, &mut clock);
         }
         (out, left_out)
     }
@@ -170,22 +170,22 @@ mod tests {
     /// Would catch trust in time stamps that are missing, jump or repeat.
     #[test]
     fn doubtful_time_stamps_end_it() {
-        let mut grid = Grid::new(10.0, (1, 1000));
-        grid.advance(0, 0);
+        let mut clock = TickClock::new(10.0, (1, 1000));
+        clock.advance(0, 0);
         let begun = |codec| {
             let mut skips = Skips::new(codec);
             skips.frame(Some(0), 0);
             for pts in [133, 67, 33] {
-                skips.read(timing(Some(pts)), &grid);
+                skips.read(timing(Some(pts)), &clock);
             }
             skips
         };
-        let may = |skips: &mut Skips| skips.may_leave_out(timing(Some(33)), &grid);
+        let may = |skips: &mut Skips| skips.may_leave_out(timing(Some(33)), &clock);
         assert!(may(&mut begun("h264")));
         assert!(!may(&mut begun("vp9")), "of which nobody knows what its decoder leaves out");
         for doubtful in [None, Some(133), Some(900_000), Some(-5000)] {
             let mut skips = begun("h264");
-            skips.read(timing(doubtful), &grid);
+            skips.read(timing(doubtful), &clock);
             assert!(!may(&mut skips), "{doubtful:?}");
         }
         let mut guessed = begun("h264");

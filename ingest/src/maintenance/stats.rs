@@ -2,6 +2,8 @@
 //!
 //! It shows how much video came in, how much was kept, why the rest was not, and the speed of runs.
 
+mod histogram;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use genie_stage::Exit;
 use genie_stage::duration::human;
 
 use crate::catalog::run_history;
-use crate::histogram::histogram;
+use histogram::histogram;
 
 /// Prints the figures of a dataset, and a histogram of each of `scores`.
 pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {

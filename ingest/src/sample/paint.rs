@@ -74,7 +74,7 @@ pub const THEMES: [Theme; 6] = [
 /// Draws the world into a frame of RGB pixels.
 pub fn paint(world: &World<'_>, theme: &Theme) -> Vec<u8> {
     let camera = camera(world);
-    let mut canvas = Canvas { pixels: theme.sky.repeat(SIDE * SIDE), left: camera };
+    let mut canvas = GameCanvas { pixels: theme.sky.repeat(SIDE * SIDE), left: camera };
     paint_tiles(&mut canvas, world.level, theme);
     for mover in &world.level.movers {
         let (x, y) = world.mover_at(mover);
@@ -93,7 +93,7 @@ fn camera(world: &World<'_>) -> i32 {
     middle.clamp(0, (world.level.width() - SIDE as i32).max(0))
 }
 
-fn paint_tiles(canvas: &mut Canvas, level: &Level, theme: &Theme) {
+fn paint_tiles(canvas: &mut GameCanvas, level: &Level, theme: &Theme) {
     for row in 0..ROWS as i32 {
         for column in 0..level.columns as i32 {
             if level.is_solid(row, column) {
@@ -107,12 +107,12 @@ fn paint_tiles(canvas: &mut Canvas, level: &Level, theme: &Theme) {
     }
 }
 
-struct Canvas {
+struct GameCanvas {
     pixels: Vec<u8>,
     left: i32,
 }
 
-impl Canvas {
+impl GameCanvas {
     /// Fills a rectangle given in pixels of the level; what lies outside the picture is cut off.
     fn fill(&mut self, x: i32, y: i32, width: i32, height: i32, colour: Rgb) {
         let side = SIDE as i32;

@@ -5,7 +5,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::world::Action;
+use super::action::Action;
 
 /// Tenths without moving after which another action is chosen.
 const PATIENCE: u32 = 2;

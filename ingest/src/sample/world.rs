@@ -9,8 +9,7 @@
 //!   (2½ tiles), hangs for a tenth, and falls as it rose, at 16 a tenth at most.
 //! - Tiles are solid from every side. Moving platforms carry, and are solid from above only.
 
-use serde::{Deserialize, Serialize};
-
+use super::action::Action;
 use super::level::{Level, Mover, TILE};
 
 /// Frames of video in a second.
@@ -21,50 +20,10 @@ pub const TENTH: usize = 3;
 /// Pixels walked in each frame of a tenth: 8 together; 4 where there is no room for 8; or none.
 const STRIDES: [[i32; TENTH]; 3] = [[3, 3, 2], [2, 1, 1], [0, 0, 0]];
 /// Positions at the end of a tenth are multiples of this: whole pixels of a 32×32 picture.
-const GRAIN: i32 = 4;
+pub const GRAIN: i32 = 4;
 const JUMP: i32 = -16;
 const GRAVITY: i32 = 4;
 const TERMINAL: i32 = 16;
-
-/// What the player can press. The discriminant is the action's number in the sidecar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Action {
-    Noop = 0,
-    Left = 1,
-    Right = 2,
-    Jump = 3,
-    LeftJump = 4,
-    RightJump = 5,
-}
-
-impl Action {
-    pub const ALL: [Self; 6] =
-        [Self::Noop, Self::Left, Self::Right, Self::Jump, Self::LeftJump, Self::RightJump];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Noop => "noop",
-            Self::Left => "left",
-            Self::Right => "right",
-            Self::Jump => "jump",
-            Self::LeftJump => "left+jump",
-            Self::RightJump => "right+jump",
-        }
-    }
-
-    /// -1 left, 0, 1 right.
-    pub fn direction(self) -> i32 {
-        match self {
-            Self::Left | Self::LeftJump => -1,
-            Self::Right | Self::RightJump => 1,
-            Self::Noop | Self::Jump => 0,
-        }
-    }
-
-    pub fn jumps(self) -> bool {
-        matches!(self, Self::Jump | Self::LeftJump | Self::RightJump)
-    }
-}
 
 /// The player: a box of one tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -324,25 +283,6 @@ mod tests {
         }
         assert_eq!(heights, [16, 28, 36, 40, 40, 36, 28, 16, 0, 0]);
         assert!(world.player.grounded);
-    }
-
-    /// Would catch half pixels at 32×32: a blurred player in every other frame.
-    #[test]
-    fn every_tenth_ends_on_the_grain() {
-        use rand::SeedableRng;
-
-        for seed in 0..20 {
-            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-            let level = Level::generate(&mut random, 8);
-            let mut policy = crate::sample::policy::Policy::new(random);
-            let mut world = World::new(&level);
-            let mut moved = 0;
-            for tenth in 0..600 {
-                moved = world.tenth(policy.next(moved)).0;
-                let place = (world.player.x % GRAIN, world.player.y % GRAIN);
-                assert_eq!(place, (0, 0), "seed {seed}, tenth {tenth}: {:?}", world.player);
-            }
-        }
     }
 
     /// Would catch walking through walls.

@@ -2,17 +2,15 @@
 //! of them a crop or a field is.
 //!
 //! FFmpeg's own descriptors say it, so no format is named here. All of it is arithmetic; the pointers are [`crate::ffi`]'s,
-//! which relies on [`Part::of`] to stay within the frame.
+//! which relies on [`PlaneRegion::of`] to stay within the frame.
 
 use std::ffi::c_int;
 
+use super::view::{Field, FrameView, Rectangle};
 use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM,
-    AV_PIX_FMT_FLAG_FLOAT, AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB,
+    AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
+    AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AVPixFmtDescriptor,
 };
-use serde::{Deserialize, Serialize};
-
-use crate::ffi::{Properties, descriptor};
 
 /// Where the samples of a pixel format are.
 #[derive(Clone, Debug)]
@@ -52,8 +50,7 @@ impl Component {
 
 impl Layout {
     /// `None` for palettes, formats of bits or floats, hardware surfaces and big-endian ones.
-    pub fn of(pixel_format: i32) -> Option<Self> {
-        let descriptor = descriptor(pixel_format)?;
+    pub fn of(descriptor: &AVPixFmtDescriptor) -> Option<Self> {
         let odd = AV_PIX_FMT_FLAG_BAYER
             | AV_PIX_FMT_FLAG_BE
             | AV_PIX_FMT_FLAG_BITSTREAM
@@ -93,56 +90,20 @@ impl Layout {
     }
 }
 
-/// A rectangle of a frame, in pixels as coded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Rectangle {
-    pub x: u32,
-    pub y: u32,
-    pub width: u32,
-    pub height: u32,
-}
-
-/// Whether a pixel format has an alpha channel.
-pub fn has_alpha(pixel_format: i32) -> bool {
-    descriptor(pixel_format).is_some_and(|found| found.flags & AV_PIX_FMT_FLAG_ALPHA as u64 != 0)
-}
-
-/// One of the two pictures that an interlaced frame is woven of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
-    Top,
-    Bottom,
-}
-
-/// What of a frame is to be converted, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct View {
-    pub frame: Properties,
-    /// Corner and size are multiples of the chroma's, and of twice that where a field is taken.
-    pub crop: Option<Rectangle>,
-    pub field: Option<Field>,
-    /// One of swscale's `SWS_CS_…` numbers.
-    pub sws_matrix: i32,
-    /// Black is 0 (and not 16).
-    pub full_range: bool,
-    /// 16 bits a sample, little-endian, instead of 8.
-    pub deep: bool,
-}
-
 /// Of each plane, the first sample that is read: whole rows, and bytes in the row.
 pub type Starts = [(i32, isize); 4];
 
 /// The part of a frame's planes that a view reads.
-pub struct Part {
+pub struct PlaneRegion {
     pub width: c_int,
     /// Lines that are read.
     pub lines: c_int,
     pub starts: Starts,
 }
 
-impl Part {
+impl PlaneRegion {
     /// `None` where the view is not within the frame, or would split samples that pixels share.
-    pub fn of(view: &View) -> Option<Self> {
+    pub fn of(view: &FrameView, layout: Option<&Layout>) -> Option<Self> {
         let (width, height) = (view.frame.width.cast_unsigned(), view.frame.height.cast_unsigned());
         let all = Rectangle { x: 0, y: 0, width, height };
         let crop = view.crop.unwrap_or(all);
@@ -150,7 +111,7 @@ impl Part {
         if crop == all && view.field.is_none() {
             return Some(whole);
         }
-        let layout = Layout::of(view.frame.pixel_format)?;
+        let layout = layout?;
         let (share_x, share_y) =
             (layout.chroma.0, layout.chroma.1 * if view.field.is_some() { 2 } else { 1 });
         let within =
@@ -190,6 +151,8 @@ mod tests {
     use ffmpeg_next::ffi::AVPixelFormat::{self, *};
 
     use super::*;
+    use crate::decode::ffi;
+    use crate::decode::view::Properties;
 
     /// Size and starts of what is read of a frame of 64×38 pixels.
     fn part(
@@ -207,8 +170,9 @@ mod tests {
             transfer: 2,
             primaries: 2,
         };
-        let view = View { frame, crop, field, sws_matrix: 5, full_range: false, deep: false };
-        Part::of(&view).map(|part| ([part.width, part.lines], part.starts))
+        let view = FrameView { frame, crop, field, sws_matrix: 5, full_range: false, deep: false };
+        PlaneRegion::of(&view, ffi::layout(pixel_format).as_ref())
+            .map(|part| ([part.width, part.lines], part.starts))
     }
 
     /// Would catch colours that are shifted against the picture, and reading beyond a frame.

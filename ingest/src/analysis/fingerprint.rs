@@ -11,7 +11,7 @@
 //! pairs of CoinRun and the sample game at 64×64, at least 291; another time in the same level, at least 391. Over
 //! clips of 64 frames: 215 and 251; there a player who stands twice in the same place is near himself.
 
-use crate::scores::Plane;
+use super::plane::Plane;
 
 /// Bytes of a fingerprint.
 pub const BYTES: usize = EIGHTHS * (16 + 8);
@@ -119,14 +119,19 @@ fn ones(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scores::synthetic::{Picture, noise, plain, world};
+    use crate::analysis::synthetic::{TestPicture, noise, plain, world};
 
-    fn of(pictures: impl IntoIterator<Item = Picture>) -> Option<[u8; BYTES]> {
+    fn of(pictures: impl IntoIterator<Item = TestPicture>) -> Option<[u8; BYTES]> {
         fingerprint(&pictures.into_iter().map(|picture| picture.plane()).collect::<Vec<_>>())
     }
 
     /// Play in level `seed`: to the right, and up and down by turns of `turn` frames.
-    fn play(seed: u64, turn: usize, width: usize, height: usize) -> impl Iterator<Item = Picture> {
+    fn play(
+        seed: u64,
+        turn: usize,
+        width: usize,
+        height: usize,
+    ) -> impl Iterator<Item = TestPicture> {
         let scale = move |pixels: usize| (pixels * width / 160).cast_signed();
         (0..80).map(move |i| world(seed, width, height, scale(i * 4), scale(i / turn % 2 * 24)))
     }

@@ -8,7 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ffi::{Properties, pixel_format_name};
+use super::ffi::pixel_format_name;
+use super::view::Properties;
 
 /// FFmpeg's `AVColorSpace` numbers (ITU-T H.273, table 4) and their names.
 const MATRICES: [(i32, &str); 10] = [
@@ -77,7 +78,7 @@ impl Colour {
 /// How a frame's samples become RGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversion {
-    /// For [`crate::layout::View`].
+    /// For [`FrameView`](super::view::FrameView).
     pub sws_matrix: i32,
     pub full_range: bool,
     /// For HDR: what is to be mapped to SDR.

@@ -1,6 +1,6 @@
 //! How dark, bright, plain, fine and colourful the pictures are by themselves.
 
-use super::plane::{Luma, Plane, ratio};
+use crate::analysis::plane::{Luma, Plane, ratio};
 
 /// Luma below which a pixel is black, and above which it is white: what a limited-range or dim black and white come to.
 const BLACK: u8 = 24;

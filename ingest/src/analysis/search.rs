@@ -4,20 +4,10 @@
 //! the best of them, around none and around the last frame's.
 
 use super::plane::{Luma, Plane, ratio};
+use super::shift::Shift;
 
 /// A change in levels below which nothing is searched: less than encoding leaves.
 const NOTHING: f32 = 0.25;
-
-/// A translation, in pixels of the plane: what is now at (x, y) was at (x − `dx`, y − `dy`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Shift {
-    pub dx: isize,
-    pub dy: isize,
-}
-
-impl Shift {
-    pub const NONE: Self = Self { dx: 0, dy: 0 };
-}
 
 impl Plane {
     /// The translation from `before` to this with the least mean absolute difference where the two overlap, and that

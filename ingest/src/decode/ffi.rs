@@ -4,7 +4,7 @@
 //!   containers only.
 //! - [`properties`]: a frame's size, pixel format and colour tags as the plain numbers they are (ffmpeg-next
 //!   transmutes them to Rust enums, which is undefined behaviour for a number that the enum does not have).
-//! - [`descriptor`] and [`row`]: what a pixel format is, and a frame's samples by row, in either direction of rows.
+//! - [`layout`] and [`row`]: what a pixel format is, and a frame's samples by row, in either direction of rows.
 //! - [`Scaler`]: swscale with the picture's own colour matrix and range, for a part or a field of a frame (ffmpeg-next's
 //!   assumes BT.601, takes whole frames and does not see errors).
 //!
@@ -16,15 +16,17 @@ use std::path::Path;
 use std::ptr;
 
 use ffmpeg_next::ffi::{
-    AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize,
-    av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info, avformat_open_input,
-    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
+    AV_PIX_FMT_FLAG_ALPHA, AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext,
+    av_image_get_linesize, av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info,
+    avformat_open_input, sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale,
+    sws_setColorspaceDetails,
 };
 use ffmpeg_next::packet::Ref as _;
 use ffmpeg_next::software::scaling::Flags;
 use ffmpeg_next::{Dictionary, Error, Packet, Stream, format, frame};
 
-use crate::layout::{Layout, Part, View};
+use super::layout::{Layout, PlaneRegion};
+use super::view::{FrameView, Properties};
 
 /// Containers that hold pictures themselves. Playlists and scripts (HLS, DASH, concat, …), which name other files, and
 /// text and devices are not among them.
@@ -96,18 +98,6 @@ pub fn is_hidden(packet: &Packet) -> bool {
     unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
 }
 
-/// What a decoded frame says of itself, as FFmpeg's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Properties {
-    pub width: i32,
-    pub height: i32,
-    pub pixel_format: i32,
-    pub matrix: i32,
-    pub range: i32,
-    pub transfer: i32,
-    pub primaries: i32,
-}
-
 /// Reads a frame's properties.
 pub fn properties(frame: &frame::Video) -> Properties {
     // SAFETY: the frame is allocated for as long as the reference lives. The fields that bindgen types as Rust enums are
@@ -134,10 +124,20 @@ fn pixel_format(number: i32) -> Option<AVPixelFormat> {
 }
 
 /// FFmpeg's description of a pixel format.
-pub fn descriptor(number: i32) -> Option<&'static AVPixFmtDescriptor> {
+fn descriptor(number: i32) -> Option<&'static AVPixFmtDescriptor> {
     let format = pixel_format(number)?;
     // SAFETY: descriptors are static tables of libavutil; null (no such format) becomes `None`.
     unsafe { av_pix_fmt_desc_get(format).as_ref() }
+}
+
+/// Where the samples of a pixel format are.
+pub fn layout(number: i32) -> Option<Layout> {
+    Layout::of(descriptor(number)?)
+}
+
+/// Whether a pixel format has an alpha channel.
+pub fn has_alpha(pixel_format: i32) -> bool {
+    descriptor(pixel_format).is_some_and(|found| found.flags & AV_PIX_FMT_FLAG_ALPHA as u64 != 0)
 }
 
 /// What FFmpeg calls a pixel format.
@@ -178,23 +178,23 @@ pub fn row<'a>(frame: &'a frame::Video, layout: &Layout, plane: usize, y: u32) -
 /// Converts views of one kind to RGB of one size, scaling on the way. Not shared between threads.
 pub struct Scaler {
     context: *mut SwsContext,
-    view: View,
+    view: FrameView,
     /// What of the frame is read.
-    part: Part,
+    part: PlaneRegion,
     width: u32,
     height: u32,
 }
 
 impl Scaler {
     /// A scaler to `width × height`. `None` where swscale cannot read the format or the size is absurd.
-    pub fn new(view: View, width: u32, height: u32) -> Option<Self> {
+    pub fn new(view: FrameView, width: u32, height: u32) -> Option<Self> {
         let source = view.frame;
         let format = pixel_format(source.pixel_format)?;
         let (out_width, out_height) = (c_int::try_from(width).ok()?, c_int::try_from(height).ok()?);
         if source.width <= 0 || source.height <= 0 || out_width == 0 || out_height == 0 {
             return None;
         }
-        let part = Part::of(&view)?;
+        let part = PlaneRegion::of(&view, layout(source.pixel_format).as_ref())?;
         // Area averaging is what shrinking means; it does not enlarge smoothly, so bicubic does that.
         let shrinks = part.width >= out_width && part.lines >= out_height;
         let kernel = if shrinks { Flags::AREA } else { Flags::BICUBIC };
@@ -256,7 +256,7 @@ impl Scaler {
         let strides = [c_int::try_from(stride).ok()?, 0, 0, 0];
         let doubled = if self.view.field.is_some() { 2 } else { 1 };
         // SAFETY: the frame has the size and format the context was made for (checked above), and FFmpeg's decoders
-        // allocate every plane of it. `Part::of` made sure that the rows and columns from `starts` on, in steps of
+        // allocate every plane of it. `PlaneRegion::of` made sure that the rows and columns from `starts` on, in steps of
         // `doubled` rows, lie within the frame. The destination holds `height` rows of `stride` bytes, at least
         // `row` each, in its one plane; all arrays have the four entries that swscale reads.
         let rows = unsafe {

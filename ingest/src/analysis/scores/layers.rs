@@ -5,8 +5,8 @@
 //! one common translation ([`Plane::layer_shift_from`]) has it from, and counts as whichever fits better. What neither
 //! explains is new.
 
-use super::plane::{Plane, absolute_difference, ratio};
-use super::shift::Shift;
+use crate::analysis::plane::{Plane, absolute_difference, ratio};
+use crate::analysis::shift::Shift;
 
 /// A pair of frames scrolls when the translation explains at least so much of the change …
 const EXPLAINED: f32 = 0.3;
@@ -29,7 +29,7 @@ const STAYS: f32 = 0.25;
 
 /// Sums over pairs of frames.
 pub(super) struct Layers {
-    cells: Vec<Cell>,
+    cells: Vec<CellChange>,
     columns: usize,
     side: usize,
     scrolling_pairs: u64,
@@ -41,7 +41,7 @@ pub(super) struct Layers {
 
 /// Absolute differences within a cell.
 #[derive(Clone, Copy, Default)]
-struct Cell {
+struct CellChange {
     on_screen: u64,
     in_world: u64,
     pixels: u64,
@@ -52,7 +52,7 @@ impl Layers {
     pub fn new(plane: &Plane) -> Self {
         let side = plane.cell();
         let (columns, rows) = (plane.fine.width.div_ceil(side), plane.fine.height.div_ceil(side));
-        let cells = vec![Cell::default(); columns * rows];
+        let cells = vec![CellChange::default(); columns * rows];
         Self { cells, columns, side, scrolling_pairs: 0, change: 0, scrolled: 0, new: 0, pixels: 0 }
     }
 
@@ -78,8 +78,8 @@ impl Layers {
         }
     }
 
-    fn compare(&self, before: &Plane, now: &Plane, shift: Shift) -> Vec<Cell> {
-        let mut cells = vec![Cell::default(); self.cells.len()];
+    fn compare(&self, before: &Plane, now: &Plane, shift: Shift) -> Vec<CellChange> {
+        let mut cells = vec![CellChange::default(); self.cells.len()];
         let Some((xs, ys)) = now.fine.overlap(shift) else { return cells };
         for y in ys {
             let row = y / self.side * self.columns;
@@ -117,7 +117,7 @@ impl Layers {
     }
 }
 
-impl Cell {
+impl CellChange {
     fn moves(&self) -> bool {
         let (on_screen, in_world) = self.levels();
         on_screen >= TEXTURE && in_world <= MOVES * on_screen

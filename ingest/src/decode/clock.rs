@@ -18,7 +18,7 @@ pub const MAX_REWIND_SECONDS: i64 = 1;
 
 /// The clock of one source. Feed it presentation times in order of presentation.
 #[derive(Clone, Debug)]
-pub struct Grid {
+pub struct TickClock {
     /// Ticks in a time-base unit: `numerator / denominator`.
     numerator: i128,
     denominator: i128,
@@ -30,7 +30,7 @@ pub struct Grid {
     next_tick: i128,
 }
 
-impl Grid {
+impl TickClock {
     /// A clock of `fps` ticks a second (to a thousandth) for time stamps in units of `time_base` seconds.
     #[expect(clippy::cast_possible_truncation, reason = "a configured rate is at most 1000")]
     pub fn new(fps: f64, time_base: (i32, i32)) -> Self {
@@ -111,18 +111,18 @@ mod tests {
 
     /// Indices of the frames shown by each tick, for frames at `times` and an end.
     fn sampled(fps: f64, time_base: (i32, i32), times: &[i64], end: i64) -> Vec<usize> {
-        let mut grid = Grid::new(fps, time_base);
+        let mut clock = TickClock::new(fps, time_base);
         let duration = i64::from(time_base.1) / i64::from(time_base.0) / 10;
         let mut shown = Vec::new();
         for (index, &time) in times.iter().enumerate() {
             let end = times[index.saturating_sub(1)].saturating_add(duration);
-            let ticks = grid.advance(time, end);
+            let ticks = clock.advance(time, end);
             shown.extend(std::iter::repeat_n(
                 index.wrapping_sub(1),
                 usize::try_from(ticks).unwrap(),
             ));
         }
-        let ticks = grid.finish(end);
+        let ticks = clock.finish(end);
         shown.extend(std::iter::repeat_n(times.len() - 1, usize::try_from(ticks).unwrap()));
         shown
     }
@@ -171,9 +171,9 @@ mod tests {
     fn a_clock_that_starts_again_goes_on() {
         let times = [5000, 5100, 5200, 1400, 1500, 1600, 99_000, 99_100];
         assert_eq!(sampled(10.0, (1, 1000), &times, 99_200), [0, 1, 2, 3, 4, 5, 6, 7]);
-        let mut grid = Grid::new(10.0, (1, 1000));
-        times.windows(2).for_each(|pair| _ = grid.advance(pair[1], pair[0] + 100));
-        assert_eq!(grid.elapsed(99_200), 700, "from the second to the end of the last");
+        let mut clock = TickClock::new(10.0, (1, 1000));
+        times.windows(2).for_each(|pair| _ = clock.advance(pair[1], pair[0] + 100));
+        assert_eq!(clock.elapsed(99_200), 700, "from the second to the end of the last");
     }
 
     /// Would catch a panic or a rewind at time stamps that run backwards.

@@ -7,18 +7,14 @@
 
 mod blocks;
 mod layers;
-pub mod plane;
-pub mod shift;
-#[cfg(test)]
-pub mod synthetic;
 mod tones;
 mod zoom;
 
 use genie_shards::{Frames, Scores};
 
+use super::plane::{Plane, ratio};
 use blocks::BlockChanges;
 use layers::Layers;
-pub use plane::Plane;
 use tones::Tones;
 
 /// Expensive scores are taken from some so many of a clip's frames, evenly spread.
@@ -54,7 +50,7 @@ pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
     Scores {
         motion: blocks.mean(),
         motion_block: blocks.largest(),
-        static_share: plane::ratio(repeated, pairs),
+        static_share: ratio(repeated, pairs),
         black_share: tones.black(),
         white_share: tones.white(),
         contrast: deviation / 127.5,
@@ -81,12 +77,12 @@ fn zoom_share(planes: &[Plane], every: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::synthetic::{Picture, clip, noise, plain, world};
     use super::*;
+    use crate::analysis::synthetic::{TestPicture, clip, noise, plain, world};
 
     const SIZES: [(usize, usize); 3] = [(32, 32), (64, 64), (160, 90)];
 
-    fn scores(pictures: impl IntoIterator<Item = Picture>) -> Scores {
+    fn scores(pictures: impl IntoIterator<Item = TestPicture>) -> Scores {
         let frames = clip(pictures);
         let plane = |i| Plane::of(frames.frame(i).unwrap(), frames.width, frames.height);
         of(&frames, &(0..frames.t).map(plane).collect::<Vec<_>>())

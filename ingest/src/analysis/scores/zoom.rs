@@ -1,8 +1,8 @@
 //! Whether the camera moves into the picture or out of it, which no platformer's does: fractals, rides, first-person
 //! games.
 
-use super::plane::{Luma, Plane, ratio};
-use super::shift::Shift;
+use crate::analysis::plane::{Luma, Plane, ratio};
+use crate::analysis::shift::Shift;
 
 /// The two frames that are compared are so many apart: from one to the next a zoom is too small to see.
 pub(super) const LAG: usize = 8;

@@ -4,17 +4,17 @@ use std::ops::Range;
 
 use genie_shards::Frames;
 
-use super::Plane;
+use super::plane::Plane;
 
 /// An RGB picture.
 #[derive(Clone)]
-pub struct Picture {
+pub struct TestPicture {
     width: usize,
     height: usize,
     data: Vec<u8>,
 }
 
-impl Picture {
+impl TestPicture {
     fn from(width: usize, height: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Self {
         let mut data = Vec::with_capacity(width * height * 3);
         for y in 0..height {
@@ -71,8 +71,8 @@ impl Picture {
 }
 
 /// Pictures of one size as a clip.
-pub fn clip(pictures: impl IntoIterator<Item = Picture>) -> Frames {
-    let pictures: Vec<Picture> = pictures.into_iter().collect();
+pub fn clip(pictures: impl IntoIterator<Item = TestPicture>) -> Frames {
+    let pictures: Vec<TestPicture> = pictures.into_iter().collect();
     let (height, width) =
         pictures.first().map_or((1, 1), |picture| (picture.height, picture.width));
     Frames {
@@ -84,19 +84,19 @@ pub fn clip(pictures: impl IntoIterator<Item = Picture>) -> Frames {
 }
 
 /// One colour.
-pub fn plain(width: usize, height: usize, colour: [u8; 3]) -> Picture {
-    Picture::from(width, height, |_, _| colour)
+pub fn plain(width: usize, height: usize, colour: [u8; 3]) -> TestPicture {
+    TestPicture::from(width, height, |_, _| colour)
 }
 
 /// Grey pixels that have nothing to do with each other.
-pub fn noise(seed: u64, width: usize, height: usize) -> Picture {
-    Picture::from(width, height, |x, y| [hash(seed, x as u64, y as u64); 3])
+pub fn noise(seed: u64, width: usize, height: usize) -> TestPicture {
+    TestPicture::from(width, height, |x, y| [hash(seed, x as u64, y as u64); 3])
 }
 
 /// A level of tiles, a tenth of the picture's width a side, some made of smaller ones, seen from (`x`, `y`).
-pub fn world(seed: u64, width: usize, height: usize, x: isize, y: isize) -> Picture {
+pub fn world(seed: u64, width: usize, height: usize, x: isize, y: isize) -> TestPicture {
     let tile = (width / 10).max(2).cast_signed();
-    Picture::from(width, height, |column, row| {
+    TestPicture::from(width, height, |column, row| {
         let (x, y) = (column.cast_signed() + x, row.cast_signed() + y);
         let at = |side: isize, salt| {
             hash(

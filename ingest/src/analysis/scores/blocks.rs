@@ -1,6 +1,6 @@
 //! How much each block of the picture changes from one frame to the next: in full colour, at the clip's own size.
 
-use super::plane::{edge, ratio};
+use crate::analysis::plane::{edge, ratio};
 
 /// Blocks along each side of the picture.
 const SIDE: usize = 8;

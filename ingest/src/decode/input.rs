@@ -8,17 +8,17 @@ use ffmpeg::format::stream::Disposition;
 use ffmpeg::{Packet, codec, decoder, frame, media};
 use ffmpeg_next as ffmpeg;
 
-use super::Failure;
 use super::convert::Presentation;
+use super::event::Failure;
+use super::ffi::{container_matrix, open_input, sample_aspect};
 use super::upright::Orientation;
-use crate::ffi::{container_matrix, open_input, sample_aspect};
 use crate::reject::Reason;
 
 /// Damaged packets in a row after which the rest of a file is given up.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
 
 /// An open file and the decoder of its best video stream.
-pub struct Source {
+pub struct VideoInput {
     pub input: Input,
     pub decoder: decoder::Video,
     pub stream: usize,
@@ -28,7 +28,7 @@ pub struct Source {
     pub presentation: Presentation,
 }
 
-impl Source {
+impl VideoInput {
     /// Opens a file, to be decoded by so many threads.
     pub fn open(path: &Path, threads: usize) -> Result<Self, Failure> {
         let input = open_input(path).map_err(|error| Failure::reject(Reason::Unreadable, error))?;

@@ -13,8 +13,8 @@
 
 use std::collections::VecDeque;
 
-use crate::scores::plane::Plane;
-use crate::scores::shift::Shift;
+use super::plane::Plane;
+use super::shift::Shift;
 
 /// The least change of a cut, in levels of 255. Between different games a cut comes to 25 and more; between levels of
 /// one, 641 of 647 reach this (CoinRun, 64×64). A quick camera reaches it too, in several frames at once.
@@ -42,7 +42,7 @@ const REACH: usize = 2;
 #[derive(Default)]
 pub struct ShotDetector {
     /// The frames around the one that is answered next: those before it at most [`REACH`].
-    seen: VecDeque<Seen>,
+    seen: VecDeque<FrameChange>,
     /// Place in `seen` of the frame that is answered next.
     next: usize,
     last_shift: Shift,
@@ -52,7 +52,7 @@ pub struct ShotDetector {
     boundary: (f32, usize),
 }
 
-struct Seen {
+struct FrameChange {
     plane: Plane,
     /// From the frame before; 0 for the first.
     change: f32,
@@ -74,7 +74,7 @@ impl ShotDetector {
             limit = if before.plain { PLAIN.1 } else { PLAIN.0 };
         }
         let plain = plane.range() <= limit;
-        self.seen.push_back(Seen { plane, change, plain });
+        self.seen.push_back(FrameChange { plane, change, plain });
         (self.seen.len() > self.next + Self::LOOKAHEAD).then(|| self.answer())
     }
 
@@ -121,7 +121,7 @@ impl ShotDetector {
         }
     }
 
-    fn at(&self, offset: isize) -> Option<&Seen> {
+    fn at(&self, offset: isize) -> Option<&FrameChange> {
         self.seen.get(self.next.checked_add_signed(offset)?)
     }
 
@@ -142,10 +142,10 @@ mod tests {
     use std::cmp::Ordering;
 
     use super::*;
-    use crate::scores::synthetic::{Picture, noise, plain, world};
+    use crate::analysis::synthetic::{TestPicture, noise, plain, world};
 
     /// The frames with which a shot begins.
-    fn shots(pictures: impl IntoIterator<Item = Picture>) -> Vec<usize> {
+    fn shots(pictures: impl IntoIterator<Item = TestPicture>) -> Vec<usize> {
         let mut detector = ShotDetector::default();
         let (mut answers, mut count) = (Vec::new(), 0);
         for picture in pictures {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     /// Frame `i` of play in level `seed`.
-    fn play(seed: u64, i: usize) -> Picture {
+    fn play(seed: u64, i: usize) -> TestPicture {
         world(seed, 160, 90, i.cast_signed() * 5, 0)
     }
 
