@@ -84,7 +84,7 @@ pub fn run(
     let groups = GroupIngester { root, held_out: data.held_out, ingester };
     pool.install(|| groups.ingest_all(&plan.new))?;
 
-    // The catalog is always finalized anew after a plan that is not empty: the manifest changed.
+    // A plan that is not empty changes the manifest, so the catalog is then always finalized.
     if let Some(finalized) = finalizer.finalize()? {
         catalog = finalized;
         run_history::record(root, &plan.new, &catalog, begun.elapsed())?;

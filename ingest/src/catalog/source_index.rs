@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{Error, SourceRow, read_clip_rows, read_sources};
+use genie_shards::{Error, Manifest, SourceRow, read_clip_rows, read_sources};
 use genie_stage::key::Key;
 
 use super::publish::{clear, republish};
