@@ -29,7 +29,7 @@ use std::path::Path;
 use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
 
-use crate::config::IngestConfig;
+use crate::config::FrameFormat;
 use borders::Borders;
 pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
 use input::{Damage, VideoInput};
@@ -55,13 +55,13 @@ pub fn init(remarks: bool) {
 /// not depend on the threads; of a damaged one it may, and then the summary says that it is damaged.
 pub fn decode(
     path: &Path,
-    config: &IngestConfig,
+    format: FrameFormat,
     threads: usize,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Failure> {
     let mut edges = Edges::Look;
     loop {
-        match sample(path, config, threads, edges, sink) {
+        match sample(path, format, threads, edges, sink) {
             Ok(summary) => return Ok(summary),
             Err(Halt::Failure(failure)) => return Err(failure),
             Err(Halt::Borders(found)) => edges = Edges::Known(lasting(path, found, sink)?),
@@ -72,13 +72,13 @@ pub fn decode(
 /// Decodes a video from its start.
 fn sample(
     path: &Path,
-    config: &IngestConfig,
+    format: FrameFormat,
     threads: usize,
     edges: Edges,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Halt> {
     let mut input = VideoInput::open(path, threads)?;
-    let mut sampling = Sampling::new(&input, config, edges);
+    let mut sampling = Sampling::new(&input, format, edges);
     let damage = every_frame(&mut input, &mut Ticks { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
 }
@@ -106,12 +106,12 @@ trait Viewer {
 }
 
 /// Interested in what is on the screen at the ticks.
-struct Ticks<'a, 'b, 'c> {
-    sampling: &'a mut Sampling<'b>,
+struct Ticks<'a, 'c> {
+    sampling: &'a mut Sampling,
     sink: &'a mut EventSink<'c>,
 }
 
-impl Viewer for Ticks<'_, '_, '_> {
+impl Viewer for Ticks<'_, '_> {
     type Error = Halt;
 
     fn read(&mut self, packet: &Packet) -> Result<(), Halt> {

@@ -80,7 +80,12 @@ pub fn run(
     if !plan.rows.is_empty() {
         NewFiles::write(root, &format!("{key}-rows"), Vec::new(), &plan.rows, &[])?.commit(root)?;
     }
-    let ingester = SourceIngester { config, rules: &rules, stop };
+    let ingester = SourceIngester {
+        format: config.clip_format(),
+        limits: &config.decoder,
+        rules: &rules,
+        stop,
+    };
     let groups = GroupIngester { root, held_out: data.held_out, ingester };
     pool.install(|| groups.ingest_all(&plan.new))?;
 

@@ -13,7 +13,7 @@ use super::ffi::{Scaler, properties};
 use super::tonemap::ToneMap;
 use super::upright::Orientation;
 use super::view::{Field, FrameView, Properties, Rectangle};
-use crate::config::{Aspect, IngestConfig};
+use crate::config::{Aspect, FrameFormat};
 
 /// Kinds of frame that are remembered: there are a handful in a file, and a hostile one must not hold memory without bound.
 const KINDS: usize = 16;
@@ -37,8 +37,8 @@ impl Presentation {
 }
 
 /// Converts the frames of one stream.
-pub struct Converter<'a> {
-    config: &'a IngestConfig,
+pub struct Converter {
+    format: FrameFormat,
     presentation: Presentation,
     /// What is shown of frames of this native size.
     crop: Option<((u32, u32), Rectangle)>,
@@ -46,10 +46,10 @@ pub struct Converter<'a> {
     tone_maps: HashMap<Hdr, ToneMap>,
 }
 
-impl<'a> Converter<'a> {
-    pub fn new(config: &'a IngestConfig, presentation: Presentation) -> Self {
+impl Converter {
+    pub fn new(format: FrameFormat, presentation: Presentation) -> Self {
         Self {
-            config,
+            format,
             presentation,
             crop: None,
             scalers: HashMap::new(),
@@ -107,8 +107,8 @@ impl<'a> Converter<'a> {
 
     /// Size at which an upright picture of a native size is shown in the configured one.
     fn shown_size(&self, (width, height): (u32, u32)) -> (u32, u32) {
-        let whole = (self.config.width, self.config.height);
-        if self.config.aspect != Aspect::Pad {
+        let whole = (self.format.width, self.format.height);
+        if self.format.aspect != Aspect::Pad {
             return whole;
         }
         let (across, down) = self.presentation.sample_aspect;
@@ -120,7 +120,7 @@ impl<'a> Converter<'a> {
 
     /// Puts a picture into the middle of the configured size; what is left is black.
     fn pad(&self, rgb: Vec<u8>, (shown_width, shown_height): (u32, u32)) -> Vec<u8> {
-        let (width, height) = (self.config.width, self.config.height);
+        let (width, height) = (self.format.width, self.format.height);
         if (shown_width, shown_height) == (width, height) {
             return rgb;
         }
@@ -156,6 +156,7 @@ fn first_field(frame: &frame::Video) -> Option<Field> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IngestConfig;
 
     /// Would catch a picture squeezed although it was to be padded, and one that is thinner than a pixel.
     #[test]
@@ -169,10 +170,10 @@ mod tests {
     /// Would catch a mobile phone's upright video that is laid on its side before it is padded, or samples whose shape is ignored.
     #[test]
     fn shape_is_that_of_the_upright_picture() {
-        let config = IngestConfig { aspect: Aspect::Pad, ..IngestConfig::default() };
+        let format = FrameFormat { aspect: Aspect::Pad, ..IngestConfig::default().frame_format() };
         let shown = |quarters, sample_aspect, size| {
             let orientation = Orientation { mirrored: false, quarters };
-            Converter::new(&config, Presentation { orientation, sample_aspect, matrix: None })
+            Converter::new(format, Presentation { orientation, sample_aspect, matrix: None })
                 .shown_size(size)
         };
         assert_eq!(shown(0, (4, 3), (480, 360)), (160, 90));

@@ -11,7 +11,7 @@ use super::ffi::{has_alpha, is_hidden, properties};
 use super::input::{Damage, VideoInput};
 use super::skip::{Skips, Timing};
 use super::view::{Properties, Rectangle};
-use crate::config::{Aspect, IngestConfig};
+use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
 
 /// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
@@ -32,7 +32,7 @@ impl From<Failure> for Halt {
 }
 
 /// From decoded frames to sampled ones.
-pub struct Sampling<'a> {
+pub struct Sampling {
     clock: TickClock,
     time_base: (i32, i32),
     /// Nominal time of a frame, in time-base units.
@@ -41,7 +41,7 @@ pub struct Sampling<'a> {
     known: Option<Track>,
     crop: Option<Rectangle>,
     held: Option<Held>,
-    converter: Converter<'a>,
+    converter: Converter,
     look: Option<Look>,
     skips: Skips,
     /// When the last frame ends, decoded or left out.
@@ -93,19 +93,19 @@ pub enum Edges {
     Known(Option<Rectangle>),
 }
 
-impl<'a> Sampling<'a> {
-    pub fn new(input: &VideoInput, config: &'a IngestConfig, edges: Edges) -> Self {
+impl Sampling {
+    pub fn new(input: &VideoInput, format: FrameFormat, edges: Edges) -> Self {
         let (unit, per) = input.time_base;
         let fps = if input.fps > 0.0 { input.fps } else { 25.0 };
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
         let nominal =
             (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
         let (look, crop) = match edges {
-            Edges::Look => ((config.aspect == Aspect::Crop).then(Look::default), None),
+            Edges::Look => ((format.aspect == Aspect::Crop).then(Look::default), None),
             Edges::Known(crop) => (None, crop),
         };
         Self {
-            clock: TickClock::new(config.fps, input.time_base),
+            clock: TickClock::new(format.fps, input.time_base),
             time_base: input.time_base,
             nominal,
             track: TrackSeed {
@@ -117,7 +117,7 @@ impl<'a> Sampling<'a> {
             known: None,
             crop,
             held: None,
-            converter: Converter::new(config, input.presentation),
+            converter: Converter::new(format, input.presentation),
             look,
             skips: Skips::new(&input.codec),
             end: 0,

@@ -6,7 +6,7 @@ use genie_stage::stop::Stop;
 
 use crate::catalog::{GroupWriter, KeepRules};
 use crate::clips::{ClipCutter, ClipOrigin, CutClip, Sidecar, parse_sidecar, sidecar_path};
-use crate::config::IngestConfig;
+use crate::config::{ClipFormat, DecoderLimits};
 use crate::decode::{Failure, Summary};
 use crate::discover::SourceFile;
 use crate::reject::{Reason, Reject};
@@ -14,7 +14,8 @@ use crate::worker::Worker;
 
 /// Ingests single sources.
 pub struct SourceIngester<'a> {
-    pub config: &'a IngestConfig,
+    pub format: ClipFormat,
+    pub limits: &'a DecoderLimits,
     pub rules: &'a KeepRules,
     pub stop: &'a Stop,
 }
@@ -41,7 +42,7 @@ impl SourceIngester<'_> {
             split,
             sidecar: sidecar.as_ref(),
         };
-        let mut cutter = ClipCutter::new(origin, self.config.clip_format());
+        let mut cutter = ClipCutter::new(origin, self.format);
         let (mut kept, mut cut) = (0, 0);
         let mut store = |clip: CutClip| {
             let mut row = clip.row;
@@ -53,9 +54,13 @@ impl SourceIngester<'_> {
             cut += 1;
             writer.clip(row, clip.frames)
         };
-        let decoded = worker.decode(&source.path, self.config, self.stop, &mut |track, frame| {
-            cutter.push(track, frame).into_iter().try_for_each(&mut store)
-        });
+        let decoded = worker.decode(
+            &source.path,
+            self.format.frame,
+            self.limits,
+            self.stop,
+            &mut |track, frame| cutter.push(track, frame).into_iter().try_for_each(&mut store),
+        );
         let damaged = decoded.as_ref().map_or(true, |summary| summary.damage.is_some());
         let mut reject = match decoded {
             Ok(summary) => {
@@ -101,12 +106,12 @@ impl SourceIngester<'_> {
         row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
         let notes = summary.damage.iter().chain(&summary.track.notes);
         row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
-        let config = self.config;
-        let needed = f64::from(config.min_frames) / config.fps;
-        (summary.sampled < u64::from(config.min_frames)).then(|| {
+        let ClipFormat { frame, min_frames, .. } = self.format;
+        let needed = f64::from(min_frames) / frame.fps;
+        (summary.sampled < u64::from(min_frames)).then(|| {
             let detail = format!(
                 "the video has {:.2} s, but {} frames need {needed:.2} s",
-                summary.seconds, config.min_frames
+                summary.seconds, min_frames
             );
             Reject::new(Reason::TooShort, detail)
         })

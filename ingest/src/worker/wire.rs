@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::IngestConfig;
+use crate::config::FrameFormat;
 use crate::decode::{Sampled, Summary, Track};
 use crate::reject::Reject;
 
@@ -32,14 +32,14 @@ const REJECT: u8 = b'r';
 pub struct Request {
     /// A path's bytes: it need not be UTF-8.
     path: Vec<u8>,
-    pub config: IngestConfig,
+    pub format: FrameFormat,
     /// Of FFmpeg's decoder.
     pub threads: usize,
 }
 
 impl Request {
-    pub fn new(path: &Path, config: &IngestConfig, threads: usize) -> Self {
-        Self { path: path.as_os_str().as_bytes().to_vec(), config: config.clone(), threads }
+    pub fn new(path: &Path, format: FrameFormat, threads: usize) -> Self {
+        Self { path: path.as_os_str().as_bytes().to_vec(), format, threads }
     }
 
     pub fn path(&self) -> PathBuf {
