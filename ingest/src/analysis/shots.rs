@@ -54,8 +54,7 @@ pub struct ShotDetector {
     /// Index in `seen` of the next frame to answer.
     next: usize,
     last_shift: Shift,
-    /// The last two changes before the examined frame that are no boundaries and no repeated
-    /// frames.
+    /// The last two changes before the examined frame, without boundaries and repeated frames.
     moves: [f32; 2],
     /// The change at the last boundary, and the number of frames since then.
     boundary: (f32, usize),
@@ -89,8 +88,9 @@ impl ShotDetector {
         (self.seen.len() > self.next + Self::LOOKAHEAD).then(|| self.answer())
     }
 
-    /// Returns the remaining answers: one for each of the last [`Self::LOOKAHEAD`] frames, if
-    /// pushed.
+    /// Returns the remaining answers, for the last [`Self::LOOKAHEAD`] frames.
+    ///
+    /// There are fewer answers if fewer frames were pushed.
     pub fn finish(mut self) -> impl Iterator<Item = bool> {
         std::iter::from_fn(move || (self.next < self.seen.len()).then(|| self.answer()))
     }

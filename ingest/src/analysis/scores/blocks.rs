@@ -22,8 +22,9 @@ impl BlockChanges {
         Self { sums: [0; SIDE * SIDE], pairs: 0, width, height }
     }
 
-    /// Adds a pair of RGB frames `[height, width, 3]`. Returns whether the second repeats the
-    /// first.
+    /// Adds a pair of RGB frames `[height, width, 3]`.
+    ///
+    /// Returns whether the second frame only repeats the first.
     pub fn add(&mut self, before: &[u8], now: &[u8]) -> bool {
         let mut largest = 0.0_f32;
         let line = self.width * 3;

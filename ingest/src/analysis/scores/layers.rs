@@ -8,10 +8,10 @@
 use crate::analysis::plane::{Plane, absolute_difference, ratio};
 use crate::analysis::shift::Shift;
 
-/// A pair of frames scrolls if the translation explains at least this share of the change …
+/// Smallest share of the change that the translation explains in a scrolling pair of frames.
 const EXPLAINED: f32 = 0.3;
 
-/// … and moves at least this share of the picture's cells: more than a figure covers.
+/// Smallest share of the cells that move in a scrolling pair. It is more than a figure covers.
 const AREA: f32 = 0.1;
 
 /// Fewer scrolling pairs than this give no overlay score.
