@@ -1,4 +1,6 @@
-//! What the frames of a clip show: shots, scores and fingerprints, from one small luma picture a frame.
+//! Shots, scores and fingerprints of clips, computed from their frames.
+//!
+//! All three use one small luma picture ([`Plane`]) per frame.
 
 mod fingerprint;
 mod plane;

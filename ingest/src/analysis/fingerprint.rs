@@ -1,41 +1,50 @@
-//! A clip's perceptual hash: the same, but for a few bits, after another encoding, scaling or slight change of colours,
-//! and another one for other play, even in the same level.
+//! A clip's perceptual hash: robust to re-encoding, scaling and small colour changes.
 //!
-//! Two parts, from the small luma picture of each frame, over eighths of the clip: where the picture in the middle of
-//! the eighth gets brighter and where darker from left to right (differences under [`EDGE`] are neither, so that plain
-//! sky is no information rather than chance), and which parts of the picture changed more than others meanwhile. The
-//! first tells levels apart, the second play.
+//! The hash of a re-encoded clip differs in a few bits. Different play has a different hash, even
+//! in the same level.
 //!
-//! The distance is the share of set bits that differ, so that a dark level with three lamps is not near every other.
-//! Measured on 2026-11-25 over clips of 160 frames, in thousandths: re-encodings at most 202; other episodes, of 24 712
-//! pairs of CoinRun and the sample game at 64×64, at least 291; another time in the same level, at least 391. Over
-//! clips of 64 frames: 215 and 251; there a player who stands twice in the same place is near himself.
+//! The hash has two parts, both from the small luma picture of each frame, over eighths of the
+//! clip. The first part has a bit for each place where the picture in the middle of the eighth
+//! becomes brighter from left to right, and another bit where it becomes darker. Differences below
+//! [`EDGE`] set no bit, so plain sky gives no information instead of chance. The second part has a
+//! bit for each cell of the picture that changes more than others during the eighth. The first part
+//! distinguishes levels, the second distinguishes play.
+//!
+//! The distance is the share of set bits that differ. So a dark level with three lamps is not near
+//! every other dark level. Measured on 2026-11-25 over clips of 160 frames, in thousandths:
+//! re-encodings at most 202; other episodes, of 24 712 pairs of CoinRun and the sample game at
+//! 64×64, at least 291; another time in the same level, at least 391. Over clips of 64 frames: 215
+//! and 251. In such short clips, a player who stands twice in the same place has near hashes.
 
 use super::plane::Plane;
 
-/// Bytes of a fingerprint.
+/// Number of bytes of a fingerprint.
 pub const BYTES: usize = EIGHTHS * (16 + 8);
 
-/// Two clips of the same number of frames, give or take one, show the same play up to this [`distance`].
+/// Largest [`distance`] of two clips that show the same play.
+///
+/// The clips must have the same number of frames, or differ by one.
 pub const NEAR: u32 = 235;
 
-/// Clips of fewer frames have none: the first steps in a level look alike whoever plays.
+/// Shorter clips have no fingerprint: the first steps in a level look alike for all players.
 const LEAST_FRAMES: usize = 32;
 
 const EIGHTHS: usize = 8;
 
-/// Parts along each side of the picture.
+/// Cells along each side of the picture.
 const SIDE: usize = 8;
 
-/// The least difference of two neighbouring parts that is an edge, and of two neighbouring frames that is a change; in
-/// 1/256 of a level.
+/// Smallest difference of two neighbouring cells that is an edge, in 1/256 of a level.
 const EDGE: u32 = 2 * 256;
+/// Smallest change of two neighbouring frames that counts, in 1/256 of a level.
 const CHANGE: u32 = 128;
 
-/// A part with fewer set bits cannot tell one clip from another.
+/// A part with fewer set bits cannot distinguish clips.
 const LEAST_BITS: u32 = 24;
 
-/// Of a clip's small pictures; `None` where there is too little to go by: a short clip, a still or a plain one.
+/// Computes the fingerprint of a clip from its small pictures, one per frame.
+///
+/// Returns `None` if there is too little information: the clip is short, still or plain.
 pub fn fingerprint(planes: &[Plane]) -> Option<[u8; BYTES]> {
     if planes.len() < LEAST_FRAMES {
         return None;
@@ -55,8 +64,11 @@ pub fn fingerprint(planes: &[Plane]) -> Option<[u8; BYTES]> {
     enough.then_some(bytes)
 }
 
-/// How different two fingerprints are, 0 to 1000: the share of the bits set in either that are not set in both, the
-/// mean of that of edges and that of changes. What are not fingerprints of this format are as different as can be.
+/// Returns the distance of two fingerprints, 0 to 1000.
+///
+/// Of the bits that are set in either fingerprint, it is the share that is not set in both. The
+/// result is the mean of that share for edges and for changes. Bytes that are not fingerprints of
+/// this format have distance 1000.
 pub fn distance(a: &[u8], b: &[u8]) -> u32 {
     if a.len() != BYTES || b.len() != BYTES {
         return 1000;
@@ -74,7 +86,7 @@ pub fn distance(a: &[u8], b: &[u8]) -> u32 {
     u32::midpoint(share(edges_a, edges_b), share(changes_a, changes_b))
 }
 
-/// Where the mean picture gets brighter to the right, and where darker: a bit for each part.
+/// Returns where the mean picture becomes brighter to the right, and where darker, a bit per cell.
 fn edges_of(planes: &[Plane]) -> (u64, u64) {
     let mut sums = [0_u32; (SIDE + 1) * SIDE];
     for plane in planes {
@@ -93,7 +105,7 @@ fn edges_of(planes: &[Plane]) -> (u64, u64) {
     (brighter, darker)
 }
 
-/// Which parts change more than the mean of all: a bit for each.
+/// Returns which cells change more than the mean of all cells, a bit per cell.
 fn changes_of(planes: &[Plane]) -> u64 {
     let grids: Vec<Vec<u32>> = planes.iter().map(|plane| plane.grid(SIDE, SIDE)).collect();
     let mut sums = [0_u32; SIDE * SIDE];
@@ -107,7 +119,7 @@ fn changes_of(planes: &[Plane]) -> u64 {
     sums.iter().fold(0, |bits, &sum| bits << 1 | u64::from(u64::from(sum) > least))
 }
 
-/// Bytes, eight at a time.
+/// Splits bytes into words of eight bytes.
 fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word))
 }
@@ -125,7 +137,7 @@ mod tests {
         fingerprint(&pictures.into_iter().map(|picture| picture.plane()).collect::<Vec<_>>())
     }
 
-    /// Play in level `seed`: to the right, and up and down by turns of `turn` frames.
+    /// Play in level `seed`: it moves right, and up or down every `turn` frames.
     fn play(
         seed: u64,
         turn: usize,
@@ -140,8 +152,7 @@ mod tests {
         distance(&a.expect("enough to go by"), &b.expect("enough to go by"))
     }
 
-    /// Would catch a hash of pixels rather than of the picture: another size, brightness or a little grain makes
-    /// another clip of it.
+    /// Catches: another size, brightness or a little grain gives a clip a different fingerprint.
     #[test]
     fn a_copy_is_near() {
         let original = of(play(1, 20, 160, 90));
@@ -156,7 +167,7 @@ mod tests {
         assert!(between(original, of(grain)) <= NEAR / 2);
     }
 
-    /// Would catch a hash of the level alone, or of the motion alone.
+    /// Catches: the fingerprint depends on the level alone, or on the motion alone.
     #[test]
     fn another_level_and_other_play_are_not_near() {
         let original = of(play(1, 20, 160, 90));
@@ -170,7 +181,7 @@ mod tests {
         assert!(between(single_screen(|i| i), single_screen(|i| 140 - i)) > NEAR);
     }
 
-    /// Would catch every still, plain or short clip being a copy of every other.
+    /// Catches: all still, plain or short clips count as near-duplicates of each other.
     #[test]
     fn too_little_to_go_by_has_no_fingerprint() {
         assert_eq!(of((0..80).map(|_| plain(160, 90, [0, 0, 0]))), None);
@@ -180,7 +191,7 @@ mod tests {
         assert_eq!(of((0..80).map(|i| noise(i, 1, 1))), None);
     }
 
-    /// Would catch a row of another format that is near to everything.
+    /// Catches: a row of another format is near to every clip.
     #[test]
     fn bytes_that_are_no_fingerprint_are_far() {
         assert_eq!(distance(&[], &[]), 1000);

@@ -1,26 +1,27 @@
-//! The small luma picture from which shots, fingerprints and nearly all scores are taken.
+//! The small luma picture that shots, fingerprints and most scores use.
 //!
-//! A frame is averaged down by a whole factor to at most [`LONGEST`] pixels a side: 160×90 becomes 80×45, 64×64 stays.
-//! That makes the rest cheap and nearly independent of the frames' size and encoding; and being whole numbers up to the
-//! last division, everything is the same on every machine.
+//! A frame is averaged down by a whole factor to at most [`LONGEST`] pixels a side: 160×90 becomes
+//! 80×45, 64×64 stays. So the results are cheap and nearly independent of the frames' size and
+//! encoding. All arithmetic is on integers up to the last division. So the results are the same on
+//! every machine.
 
 use std::ops::Range;
 
 use super::shift::Shift;
 
-/// Pixels of a plane's longer side, at most.
+/// Largest number of pixels of a plane's longer side.
 const LONGEST: usize = 80;
 
-/// Luma of one frame, averaged down, and the same some four times coarser.
+/// Luma of one frame, averaged down, and a copy that is about four times coarser.
 #[derive(Clone)]
 pub struct Plane {
     pub(super) fine: Luma,
     pub(super) coarse: Luma,
-    /// Pixels of `fine` to one of `coarse`, along each side: 1 to 4.
+    /// Pixels of `fine` per pixel of `coarse`, along each side: 1 to 4.
     pub(super) factor: usize,
 }
 
-/// 8-bit luma, row-major.
+/// 8-bit luma, row-major, `[height, width]`.
 #[derive(Clone)]
 pub(super) struct Luma {
     pub width: usize,
@@ -29,7 +30,7 @@ pub(super) struct Luma {
 }
 
 impl Plane {
-    /// Of an RGB frame `[height, width, 3]`.
+    /// Averages an RGB frame `[height, width, 3]` down.
     pub fn of(rgb: &[u8], width: usize, height: usize) -> Self {
         let fine = match width.max(height).div_ceil(LONGEST + 1) {
             0 | 1 => Luma::of::<1>(rgb, width, height, 1),
@@ -42,20 +43,24 @@ impl Plane {
         Self { fine, coarse, factor }
     }
 
-    /// Pixels of `fine` along the side of a cell, the smallest part of the picture that is judged by itself: some four.
+    /// Returns the side of a cell in pixels of `fine`, about four.
+    ///
+    /// A cell is the smallest region that scores consider.
     pub(super) fn cell(&self) -> usize {
         self.factor.max(2)
     }
 
-    /// Levels between the darkest and the brightest pixel.
+    /// Returns the number of levels between the darkest and the brightest pixel.
     pub fn range(&self) -> u8 {
         let (low, high) =
             self.fine.data.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
         high.saturating_sub(low)
     }
 
-    /// Mean absolute difference of the means of cells, after the translation `shift` from `before`, in levels (0 to
-    /// 255). Grain, fine texture and half-pixel motion do not reach it; another picture does.
+    /// Returns the mean absolute difference of cell means to `before`, moved by `shift`.
+    ///
+    /// The unit is levels (0 to 255). Grain, fine texture and half-pixel motion hardly change it. A
+    /// different picture does.
     pub fn cell_difference(&self, before: &Self, shift: Shift) -> f32 {
         let Some((xs, ys)) = self.fine.overlap(shift) else { return 255.0 };
         let side = self.cell();
@@ -75,7 +80,9 @@ impl Plane {
         ratio(total, (xs.len() * ys.len()) as u64)
     }
 
-    /// The mean luma of each part of a grid of `columns` by `rows` over the picture, row-major, in 1/256 of a level.
+    /// Returns the mean luma of each cell of a grid over the picture, in 1/256 of a level.
+    ///
+    /// The grid has `columns` by `rows` cells. The result is row-major.
     pub fn grid(&self, columns: usize, rows: usize) -> Vec<u32> {
         let Luma { width, height, data } = &self.fine;
         let mut means = Vec::with_capacity(columns * rows);
@@ -92,8 +99,9 @@ impl Plane {
 }
 
 impl Luma {
-    /// The weighted sum of red, green and blue (BT.601) over squares of `factor` pixels; of the first `F` pixels a side
-    /// of each.
+    /// Averages the weighted sum of red, green and blue (BT.601) over squares of `factor` pixels.
+    ///
+    /// It uses only the first `F` pixels a side of each square.
     fn of<const F: usize>(rgb: &[u8], width: usize, height: usize, factor: usize) -> Self {
         let (columns, rows) = (width / factor, height / factor);
         let area = u32::try_from(F * F).unwrap_or(1);
@@ -120,7 +128,7 @@ impl Luma {
         Self { width: columns, height: rows, data }
     }
 
-    /// Averaged over squares of `factor` pixels.
+    /// Averages over squares of `factor` pixels.
     fn reduced(&self, factor: usize) -> Self {
         let (width, height) = (self.width / factor, self.height / factor);
         let area = u32::try_from(factor * factor).unwrap_or(1);
@@ -138,7 +146,7 @@ impl Luma {
         Self { width, height, data }
     }
 
-    /// Columns and rows of this picture that were on the screen before the shift too; `None` if there are none.
+    /// Returns the columns and rows that were on the screen before the shift too, if there are any.
     pub fn overlap(&self, shift: Shift) -> Option<(Range<usize>, Range<usize>)> {
         let side = |length: usize, by: isize| {
             let cut = by.unsigned_abs();
@@ -148,14 +156,16 @@ impl Luma {
         Some((side(self.width, shift.dx)?, side(self.height, shift.dy)?))
     }
 
-    /// The pixels of this picture that `shift` brought to columns `xs` of row `y`.
+    /// Returns the pixels that `shift` moved to columns `xs` of row `y`.
     pub fn row(&self, y: usize, xs: &Range<usize>, shift: Shift) -> &[u8] {
         let start =
             y.wrapping_add_signed(-shift.dy) * self.width + xs.start.wrapping_add_signed(-shift.dx);
         &self.data[start..start + xs.len()]
     }
 
-    /// Mean absolute difference to `before` shifted by `shift`, where they overlap, in levels; of every `every`th row.
+    /// Returns the mean absolute difference to `before` moved by `shift`, in levels.
+    ///
+    /// It covers the overlap, on every `every`th row.
     pub fn difference(&self, before: &Self, shift: Shift, every: usize) -> f32 {
         let Some((xs, ys)) = self.overlap(shift) else { return f32::INFINITY };
         let rows = ys.step_by(every);
@@ -167,17 +177,17 @@ impl Luma {
     }
 }
 
-/// Sum of absolute differences.
+/// Returns the sum of absolute differences.
 pub(super) fn absolute_difference(a: &[u8], b: &[u8]) -> u32 {
     a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum()
 }
 
-/// Where part `i` of `parts` begins along a side of `length` pixels.
+/// Returns where part `i` of `parts` begins along a side of `length` pixels.
 pub(super) fn edge(length: usize, parts: usize, i: usize) -> usize {
     i * length / parts
 }
 
-/// `part / whole`, and 0 of nothing.
+/// Returns `part / whole`, or 0 if `whole` is 0.
 #[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
 pub(super) fn ratio(part: u64, whole: u64) -> f32 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64) as f32 }

@@ -1,9 +1,12 @@
-//! What a filter can know of a clip from its pixels.
+//! Scores of a clip that a filter can use, computed from its pixels.
 //!
-//! Most are taken from the small luma picture ([`Plane`]), so they hardly depend on the size of the frames or their
-//! encoding. What is summed is whole numbers, or few enough and in one order: a clip has the same scores on every
-//! machine. None knows what a game is; together they tell recordings of play from black, white, still and noisy ones,
-//! test patterns and zooms. What they cannot tell: a menu before a moving picture, a player who only stands.
+//! Most scores use the small luma picture ([`Plane`]), so they hardly depend on the size or the
+//! encoding of the frames. Sums are of integers, or of a few floats in a fixed order. So a clip has
+//! the same scores on every machine.
+//!
+//! No score recognises a game. Together they distinguish recordings of play from black, white,
+//! still and noisy clips, test patterns and zooms. They cannot detect a menu in front of a moving
+//! picture, or a player who only stands.
 
 mod blocks;
 mod layers;
@@ -17,13 +20,17 @@ use blocks::BlockChanges;
 use layers::Layers;
 use tones::Tones;
 
-/// Expensive scores are taken from some so many of a clip's frames, evenly spread.
+/// Expensive scores use about this many of a clip's frames, evenly spread.
 const SAMPLES: usize = 40;
 
-/// Mean absolute difference of two independent samples of a normal distribution, in standard deviations: 2 / √π.
+/// Mean absolute difference of two independent samples of a normal distribution: 2 / √π.
+///
+/// The unit is standard deviations.
 const UNRELATED: f32 = std::f32::consts::FRAC_2_SQRT_PI;
 
-/// The scores of a clip that are taken from its frames and their small pictures, a plane a frame. A clip of less than two frames has no motion.
+/// Computes a clip's scores from its frames and their small pictures, one plane per frame.
+///
+/// A clip of fewer than two frames has no motion.
 pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
     let Some(first) = planes.first() else { return Scores::default() };
     let mut blocks = BlockChanges::new(frames.width, frames.height);
@@ -64,7 +71,7 @@ pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
     }
 }
 
-/// Over every `every`th pair.
+/// Returns the share of change that a zoom explains, over every `every`th pair of frames.
 fn zoom_share(planes: &[Plane], every: usize) -> f32 {
     let (mut translated, mut zoomed) = (0.0, 0.0);
     for (before, now) in planes.iter().zip(planes.iter().skip(zoom::LAG)).step_by(every) {
@@ -92,8 +99,7 @@ mod tests {
         assert!((score - expected).abs() <= margin, "{score} is not within {margin} of {expected}");
     }
 
-    /// Would catch a black or white share that counts frames of the other, and a plain clip that passes for one with
-    /// contrast.
+    /// Catches: black and white shares count each other's frames, or a plain clip has contrast.
     #[test]
     fn plain_clips_are_known_by_their_tone() {
         let black = scores((0..16).map(|_| plain(160, 90, [3, 3, 3])));
@@ -110,8 +116,7 @@ mod tests {
         assert_eq!((red.black_share, red.contrast, red.saturation), (0.0, 0.0, 1.0));
     }
 
-    /// Would catch a scroll that is lost at another size, or that has the wrong sign along an axis and so explains
-    /// nothing.
+    /// Catches: scrolling is not found at some size, or the shift has the wrong sign along an axis.
     #[test]
     fn a_scrolling_world_scrolls_at_every_size() {
         for (width, height) in SIZES {
@@ -125,7 +130,7 @@ mod tests {
         }
     }
 
-    /// Would catch a banner that hides the scrolling behind it, and one that is not seen as staying put.
+    /// Catches: a banner hides the scrolling behind it, or does not count as overlay.
     #[test]
     fn what_stays_put_before_a_scrolling_world_is_overlay() {
         let s = scores(
@@ -135,8 +140,8 @@ mod tests {
         assert!(s.scroll > 0.5, "{s:?}");
     }
 
-    /// Would catch a single-screen game that is taken for a scrolling one with a large overlay: its only translation is
-    /// the figure's.
+    /// Catches: the figure's motion in a single-screen game counts as scrolling with a large
+    /// overlay.
     #[test]
     fn a_figure_before_a_still_screen_does_not_scroll() {
         let figure = plain(160, 90, [250, 240, 30]);
@@ -147,8 +152,7 @@ mod tests {
         assert!(s.motion_block > 4.0 * s.motion, "{s:?}");
     }
 
-    /// Would catch noise that a search over translations explains away, or that is measured in levels and so depends on
-    /// size.
+    /// Catches: the search explains noise by a translation, or the noise score depends on size.
     #[test]
     fn unrelated_frames_are_noise_at_every_size() {
         for (width, height) in SIZES {
@@ -158,7 +162,7 @@ mod tests {
         }
     }
 
-    /// Would catch a zoom about a corner, or one in the wrong direction only.
+    /// Catches: a zoom about a corner, or in one direction only.
     #[test]
     fn a_zoom_is_known_in_both_directions() {
         let size = |i: u32| 1.02_f64.powi(i.try_into().unwrap());
@@ -167,8 +171,7 @@ mod tests {
         assert!(inwards.zoom > 0.3 && outwards.zoom > 0.3, "{inwards:?} {outwards:?}");
     }
 
-    /// Would catch a pause that counts as motion for the noise of its encoding, and motion that is lost in a large
-    /// picture.
+    /// Catches: encoding noise in a pause counts as motion, or motion is lost in a large picture.
     #[test]
     fn repeated_frames_are_static_and_a_moving_figure_is_not() {
         let grain = |i: u64| {
@@ -180,7 +183,7 @@ mod tests {
         assert_near(half.static_share, 0.5, 1e-6);
     }
 
-    /// Would catch a motion that changed its definition: the mean over all bytes and pairs.
+    /// Catches: motion is no longer the mean over all bytes and pairs.
     #[test]
     fn motion_is_the_mean_difference_of_neighbouring_frames() {
         let s = scores([10, 20, 50].map(|v| plain(33, 17, [v, v, v])));
@@ -188,8 +191,8 @@ mod tests {
         assert_near(s.motion_block, 20.0 / 255.0, 1e-6);
     }
 
-    /// Would catch a panic or a number that is none on what the config allows: sizes down to one pixel, clips of one
-    /// frame.
+    /// Catches: a panic or NaN at sizes down to one pixel and clips of one frame, which the config
+    /// allows.
     #[test]
     fn any_size_and_length_has_scores() {
         for (width, height) in [(1, 1), (2, 7), (7, 2), (16, 16), (81, 3), (321, 181), (640, 9)] {

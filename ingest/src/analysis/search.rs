@@ -1,17 +1,20 @@
-//! The one translation that best explains how a picture came from the one before.
+//! Finds the one translation that best explains the change between two pictures.
 //!
-//! Every translation by up to a quarter of the picture is tried at the coarse scale; then, pixel by pixel, those around
-//! the best of them, around none and around the last frame's.
+//! At the coarse scale it tries every translation of up to a quarter of the picture. Then it tries,
+//! pixel by pixel, the translations around the best coarse one, around none and around the last
+//! frame's.
 
 use super::plane::{Luma, Plane, ratio};
 use super::shift::Shift;
 
-/// A change in levels below which nothing is searched: less than encoding leaves.
+/// Change in levels below which nothing is searched. Encoding leaves more than this.
 const NOTHING: f32 = 0.25;
 
 impl Plane {
-    /// The translation from `before` to this with the least mean absolute difference where the two overlap, and that
-    /// difference in levels (0 to 255). `hint` is tried too: a camera that moves goes on moving.
+    /// Returns the translation from `before` to this plane with the least mean absolute difference.
+    ///
+    /// Also returns that difference where the two overlap, in levels (0 to 255). The search also
+    /// starts from `hint`, because a moving camera continues to move.
     pub fn shift_from(&self, before: &Self, hint: Shift) -> (Shift, f32) {
         let still = self.fine.difference(&before.fine, Shift::NONE, 1);
         if still < NOTHING {
@@ -23,8 +26,10 @@ impl Plane {
         if left < still { (shift, left) } else { (Shift::NONE, still) }
     }
 
-    /// The translation of what moves, where every pixel may also have stayed put: a HUD or a banner does not hide it.
-    /// Where nothing scrolls, it is that of a lone figure, or of chance.
+    /// Returns the translation of the moving layer. Every pixel may also have stayed in place.
+    ///
+    /// So a HUD or a banner does not hide it. If nothing scrolls, the result is the motion of a
+    /// single figure or random.
     pub fn layer_shift_from(&self, before: &Self) -> Shift {
         let (coarse, fine) = (self.coarse.changes(&before.coarse), self.fine.changes(&before.fine));
         if ratio(fine.iter().map(|&change| u64::from(change)).sum(), fine.len() as u64) < NOTHING {
@@ -34,7 +39,7 @@ impl Plane {
         self.search(Shift::NONE, coarse, |shift| self.fine.explained(&before.fine, &fine, shift, 2))
     }
 
-    /// The translation with the least `fine`, as far as a search from the one with the least `coarse` finds it.
+    /// Searches for the translation with the least `fine`, from the one with the least `coarse`.
     fn search(
         &self,
         hint: Shift,
@@ -55,7 +60,7 @@ impl Plane {
     }
 }
 
-/// Looks around `start`, `step` pixels away, and around the best of that, one pixel away.
+/// Searches `step` pixels around `start`, then one pixel around the best result.
 fn descend(start: Shift, step: isize, rate: impl Fn(Shift) -> f32) -> (f32, Shift) {
     let mut best = (rate(start), start);
     for step in [step, 1] {
@@ -72,12 +77,14 @@ fn descend(start: Shift, step: isize, rate: impl Fn(Shift) -> f32) -> (f32, Shif
 }
 
 impl Luma {
-    /// Absolute differences, pixel by pixel.
+    /// Returns the absolute difference of each pixel.
     fn changes(&self, before: &Self) -> Vec<u8> {
         self.data.iter().zip(&before.data).map(|(&a, &b)| a.abs_diff(b)).collect()
     }
 
-    /// Minus the mean change, in levels, that `shift` explains of `changes`, over the pixels of every `every`th row.
+    /// Returns minus the mean change, in levels, that `shift` explains of `changes`.
+    ///
+    /// It covers every `every`th row.
     fn explained(&self, before: &Self, changes: &[u8], shift: Shift, every: usize) -> f32 {
         let Some((xs, ys)) = self.overlap(shift) else { return 0.0 };
         let row = |y: usize| {

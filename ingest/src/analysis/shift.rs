@@ -1,6 +1,6 @@
 //! A translation of the small luma picture.
 
-/// A translation, in pixels of the plane: what is now at (x, y) was at (x − `dx`, y − `dy`).
+/// A translation in pixels of the plane: the pixel at (x, y) was at (x − `dx`, y − `dy`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Shift {
     pub dx: isize,

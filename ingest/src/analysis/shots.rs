@@ -1,13 +1,15 @@
-//! Where one shot of a recording ends and the next begins, so that no clip spans a cut.
+//! Finds where one shot ends and the next begins, so that no clip spans a cut.
 //!
-//! Two rules, on the small luma picture ([`Plane`]) of every sampled frame:
-//! - **Cut.** The change from the frame before, after the best translation of the whole picture is undone and grain is
-//!   averaged away, is at least [`LEAST`] levels and stands out: [`TIMES`] the change at the two frames on either side.
-//!   So neither fast scrolling, nor noise, nor a picture that jumps all the time is cut to pieces. Two such changes in
-//!   a row are a cut when the picture does not come back (a blended frame at the cut) and none when it does (a flash).
-//! - **Fade.** A plain picture of whatever colour, black or white above all, that lasts at least two frames is a shot
-//!   of its own: a boundary where it becomes plain and one where it stops being so. A single plain frame is a boundary
-//!   when what comes after differs from what was before.
+//! Two rules apply to the small luma picture ([`Plane`]) of every sampled frame:
+//! - **Cut.** The change from the previous frame is measured after the best translation of the
+//!   whole picture is undone and grain is averaged away. A cut has a change of at least [`LEAST`]
+//!   levels and at least [`TIMES`] the change at the two frames on either side. So fast scrolling,
+//!   noise, or a picture that jumps all the time does not give many cuts. Two such changes in a row
+//!   are a cut if the picture does not return (a blended frame at the cut), and no cut if it
+//!   returns (a flash).
+//! - **Fade.** A plain picture of any colour, mostly black or white, that lasts at least two frames
+//!   is a shot of its own. One boundary is where it becomes plain, another where it ends. A single
+//!   plain frame is a boundary if the next picture differs from the previous one.
 //!
 //! Cross-fades and wipes are not found. A cut within four frames of another may be missed.
 
@@ -16,55 +18,63 @@ use std::collections::VecDeque;
 use super::plane::Plane;
 use super::shift::Shift;
 
-/// The least change of a cut, in levels of 255. Between different games a cut comes to 25 and more; between levels of
-/// one, 641 of 647 reach this (CoinRun, 64×64). A quick camera reaches it too, in several frames at once.
+/// Smallest change of a cut, in levels of 255.
+///
+/// A cut between different games has 25 levels or more. Of 647 cuts between levels of one game, 641
+/// reach this value (CoinRun, 64×64). A quick camera reaches it too, but in several consecutive
+/// frames.
 const LEAST: f32 = 10.0;
 
-/// How far a cut stands out against the frames around it.
+/// A cut's change is at least this many times the changes around it.
 const TIMES: f32 = 2.5;
 
-/// The most that a repeated frame changes, in levels, for its encoding. Before the frame in question the last two
-/// changes that are more count, however long ago: so in a recording of few frames a second, each shown several times,
-/// not every one is a cut.
+/// Largest change of a repeated frame, in levels, which its encoding causes.
+///
+/// The last two larger changes before the examined frame count, however long ago they were. So a
+/// recording with few frames a second, each shown several times, does not get a cut at every new
+/// frame.
 const REPEATED: f32 = 0.5;
 
-/// Of such a recording, how many times a frame is shown at most: the last boundary counts with them for so long.
+/// Largest number of times that such a recording shows a frame.
+///
+/// The change at the last boundary counts for this many frames.
 const SLOWEST: usize = 4;
 
-/// A picture is plain when no two of its pixels are further apart than this, in levels; a plain one stays so up to the
-/// second.
+/// Largest luma range of a plain picture, in levels. A plain picture stays plain up to the second.
 const PLAIN: (u8, u8) = (24, 32);
 
-/// Frames to either side that an answer depends on.
+/// Number of frames on each side that an answer depends on.
 const REACH: usize = 2;
 
-/// Finds the shots of one stream of equal-sized frames, fed in order.
+/// Finds the shots of one stream of equal-sized frames, given in order.
 #[derive(Default)]
 pub struct ShotDetector {
-    /// The frames around the one that is answered next: those before it at most [`REACH`].
+    /// The frames around the next one to answer; at most [`REACH`] of them come before it.
     seen: VecDeque<FrameChange>,
-    /// Place in `seen` of the frame that is answered next.
+    /// Index in `seen` of the next frame to answer.
     next: usize,
     last_shift: Shift,
-    /// The last two changes before the frame in question that were no boundaries and more than a repeated frame's.
+    /// The last two changes before the examined frame, without boundaries and repeated frames.
     moves: [f32; 2],
-    /// The change at the last boundary, and how many frames ago that was.
+    /// The change at the last boundary, and the number of frames since then.
     boundary: (f32, usize),
 }
 
 struct FrameChange {
     plane: Plane,
-    /// From the frame before; 0 for the first.
+    /// Change from the previous frame; 0 for the first frame.
     change: f32,
     plain: bool,
 }
 
 impl ShotDetector {
-    /// An answer concerns the frame pushed so many frames ago.
+    /// An answer is about the frame that was pushed this many frames ago.
     pub const LOOKAHEAD: usize = REACH;
 
-    /// Takes the next frame. From the third on, answers for the frame [`Self::LOOKAHEAD`] frames back: whether a new
-    /// shot begins with it. The very first frame begins one.
+    /// Takes the next frame. From the third frame on, returns an answer.
+    ///
+    /// The answer is whether a new shot begins with the frame [`Self::LOOKAHEAD`] frames back. The
+    /// first frame begins a shot.
     pub fn push(&mut self, plane: Plane) -> Option<bool> {
         let (mut change, mut limit) = (0.0, PLAIN.0);
         if let Some(before) = self.seen.back() {
@@ -78,8 +88,9 @@ impl ShotDetector {
         (self.seen.len() > self.next + Self::LOOKAHEAD).then(|| self.answer())
     }
 
-    /// The answers that are still owed: one for each of the last [`Self::LOOKAHEAD`] frames, or fewer if fewer were
-    /// pushed.
+    /// Returns the remaining answers, for the last [`Self::LOOKAHEAD`] frames.
+    ///
+    /// There are fewer answers if fewer frames were pushed.
     pub fn finish(mut self) -> impl Iterator<Item = bool> {
         std::iter::from_fn(move || (self.next < self.seen.len()).then(|| self.answer()))
     }
@@ -129,7 +140,7 @@ impl ShotDetector {
         self.at(offset).map_or(0.0, |seen| seen.change)
     }
 
-    /// The change between two frames around the one in question; 0 past the ends.
+    /// Returns the change between two frames around the examined one; 0 beyond the ends.
     fn between(&self, earlier: isize, later: isize) -> f32 {
         let (Some(a), Some(b)) = (self.at(earlier), self.at(later)) else { return 0.0 };
         let (shift, _) = b.plane.shift_from(&a.plane, Shift::NONE);
@@ -144,7 +155,7 @@ mod tests {
     use super::*;
     use crate::analysis::synthetic::{TestPicture, noise, plain, world};
 
-    /// The frames with which a shot begins.
+    /// Returns the frames with which a shot begins.
     fn shots(pictures: impl IntoIterator<Item = TestPicture>) -> Vec<usize> {
         let mut detector = ShotDetector::default();
         let (mut answers, mut count) = (Vec::new(), 0);
@@ -163,8 +174,7 @@ mod tests {
         world(seed, 160, 90, i.cast_signed() * 5, 0)
     }
 
-    /// Would catch a cut that is a frame early or late, or lost among the last frames, for which nothing follows to
-    /// compare with.
+    /// Catches: a cut is one frame early or late, or is lost at the end because no frames follow.
     #[test]
     fn hard_cuts_are_found_where_they_are() {
         assert_eq!(shots((0..60).map(|i| play(i as u64 / 20, i))), [0, 20, 40]);
@@ -173,7 +183,7 @@ mod tests {
         assert_eq!(shots([]), [0_usize; 0]);
     }
 
-    /// Would catch fast scrolling, a jump of the camera after scrolling, or a fast fall taken for a cut.
+    /// Catches: fast scrolling, a camera jump after scrolling, or a fast fall counts as a cut.
     #[test]
     fn fast_scrolling_is_no_cut() {
         assert_eq!(
@@ -183,7 +193,7 @@ mod tests {
         assert_eq!(shots((0..40).map(|i| world(1, 64, 64, i / 10 * 10, i * 8))), [0]);
     }
 
-    /// Would catch an explosion that ends a clip.
+    /// Catches: an explosion ends a clip.
     #[test]
     fn a_flash_is_no_cut() {
         let flash = |i| if i == 20 { plain(160, 90, [255, 255, 255]) } else { play(1, i) };
@@ -192,7 +202,7 @@ mod tests {
         assert_eq!(shots((0..40).map(negative)), [0]);
     }
 
-    /// Would catch a cut that is missed because a change of frame rate blended the two pictures at it.
+    /// Catches: a cut is missed because a frame-rate conversion blended two pictures at the cut.
     #[test]
     fn a_blended_frame_does_not_hide_a_cut() {
         let dark = |i| play(7, i).dimmed(|p, _| p / 4);
@@ -209,7 +219,7 @@ mod tests {
         assert_eq!(shots(frames), [0, 20]);
     }
 
-    /// Would catch a clip that spans a fade through black or white, and a fade that is cut at every frame.
+    /// Catches: a clip spans a fade through black or white, or a fade is cut at every frame.
     #[test]
     fn a_fade_makes_the_plain_stretch_a_shot() {
         let level =
@@ -228,14 +238,14 @@ mod tests {
         u8::try_from(sum / 16).unwrap()
     }
 
-    /// Would catch a rule of a fixed difference, which cuts noise and jumping patterns at every frame.
+    /// Catches: a fixed threshold cuts noise and jumping patterns at every frame.
     #[test]
     fn what_always_changes_is_not_cut_to_pieces() {
         assert_eq!(shots((0..40).map(|i| noise(i, 160, 90))), [0]);
         assert!(shots((0..40).map(|i| play(i, 0))).len() <= 2);
     }
 
-    /// Would catch a slow recording, each of whose frames is shown three times, that is cut wherever something moves.
+    /// Catches: a slow recording that shows each frame three times is cut at every motion.
     #[test]
     fn repeated_frames_do_not_make_motion_stand_out() {
         let figure = plain(160, 90, [250, 240, 30]);

@@ -1,4 +1,4 @@
-//! Pictures for the tests of shots, scores and fingerprints: worlds with a camera, noise, plain colours.
+//! Pictures for the tests of shots, scores and fingerprints: moving worlds, noise, plain colours.
 
 use std::ops::Range;
 
@@ -29,14 +29,14 @@ impl TestPicture {
         self.data.as_chunks().0[y * self.width + x]
     }
 
-    /// This with `other` in the given columns and rows.
+    /// Returns this picture with `other` in the given columns and rows.
     pub fn over(&self, other: &Self, xs: Range<usize>, ys: Range<usize>) -> Self {
         let inside = |x, y| xs.contains(&x) && ys.contains(&y);
         let pixel = |x, y| if inside(x, y) { other.pixel(x, y) } else { self.pixel(x, y) };
         Self::from(self.width, self.height, pixel)
     }
 
-    /// Scaled about the centre; above a size of 1 the edges are stretched inwards.
+    /// Scales the picture about its centre. Above size 1, edge pixels are repeated at the border.
     pub fn scaled(&self, size: f64) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
@@ -52,7 +52,7 @@ impl TestPicture {
         })
     }
 
-    /// Every byte changed, given its place.
+    /// Changes every byte. `change` gets the byte and its position.
     pub fn dimmed(mut self, change: impl Fn(u8, usize) -> u8) -> Self {
         for (at, byte) in self.data.iter_mut().enumerate() {
             *byte = change(*byte, at);
@@ -60,7 +60,7 @@ impl TestPicture {
         self
     }
 
-    /// The byte at a place.
+    /// Returns the byte at a position.
     pub fn at(&self, at: usize) -> u8 {
         self.data[at]
     }
@@ -70,7 +70,7 @@ impl TestPicture {
     }
 }
 
-/// Pictures of one size as a clip.
+/// Makes a clip of pictures of one size.
 pub fn clip(pictures: impl IntoIterator<Item = TestPicture>) -> Frames {
     let pictures: Vec<TestPicture> = pictures.into_iter().collect();
     let (height, width) =
@@ -83,17 +83,19 @@ pub fn clip(pictures: impl IntoIterator<Item = TestPicture>) -> Frames {
     }
 }
 
-/// One colour.
+/// Makes a picture of one colour.
 pub fn plain(width: usize, height: usize, colour: [u8; 3]) -> TestPicture {
     TestPicture::from(width, height, |_, _| colour)
 }
 
-/// Grey pixels that have nothing to do with each other.
+/// Makes a picture of independent random grey pixels.
 pub fn noise(seed: u64, width: usize, height: usize) -> TestPicture {
     TestPicture::from(width, height, |x, y| [hash(seed, x as u64, y as u64); 3])
 }
 
-/// A level of tiles, a tenth of the picture's width a side, some made of smaller ones, seen from (`x`, `y`).
+/// Makes a picture of a tiled level, seen from (`x`, `y`).
+///
+/// A tile is a tenth of the picture's width. Some tiles consist of smaller ones.
 pub fn world(seed: u64, width: usize, height: usize, x: isize, y: isize) -> TestPicture {
     let tile = (width / 10).max(2).cast_signed();
     TestPicture::from(width, height, |column, row| {
@@ -112,7 +114,7 @@ pub fn world(seed: u64, width: usize, height: usize, x: isize, y: isize) -> Test
     })
 }
 
-/// A byte that looks random (the finaliser of `SplitMix64`).
+/// Returns a pseudorandom byte (the finalizer of `SplitMix64`).
 fn hash(seed: u64, x: u64, y: u64) -> u8 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
         ^ x.wrapping_mul(0xD1B5_4A32_D192_ED03)

@@ -1,28 +1,30 @@
 //! Sampling by presentation time: which frame is on the screen at each tick of a regular clock.
 //!
-//! Tick k is at k/fps seconds after the first shown frame, and shows the last frame whose presentation time is not after
-//! it: FFmpeg's `setpts=PTS-STARTPTS,fps=FPS:round=up`, frame for frame. (FFmpeg's own default, `round=near`, looks up to
-//! half a tick into the future; then the frame at a tick could already show the next tick's action.) The last tick is before
-//! the end of the last frame. All arithmetic is exact.
+//! Tick k is k/fps seconds after the first shown frame. It shows the last frame whose presentation
+//! time is not later than the tick. This equals FFmpeg's `setpts=PTS-STARTPTS,fps=FPS:round=up`,
+//! frame for frame. FFmpeg's default is `round=near`, which reads up to half a tick ahead. Then the
+//! frame at a tick could already show the next tick's action. The last tick is before the end of
+//! the last frame. All arithmetic is exact.
 //!
-//! A clip with a gap repeats the frame before it, as a player would. A gap longer than [`MAX_GAP_SECONDS`] is a broken clock and
-//! not a pause: no time stamp makes ingest write a million frames. Time that runs backwards by more than
-//! [`MAX_REWIND_SECONDS`] is another clock, of a recording that was joined to the one before. In both cases the frame comes when the
-//! one before it ends, and the new clock goes on from there.
+//! A gap in a clip repeats the frame before it, as a player does. A gap longer than
+//! [`MAX_GAP_SECONDS`] is a broken clock, not a pause. So no time stamp can make ingest write a
+//! million frames. If time runs backwards by more than [`MAX_REWIND_SECONDS`], a new clock starts:
+//! another recording was joined to the first one. In both cases the frame starts when the previous
+//! frame ends, and the new clock continues from there.
 
-/// Longest pause, in seconds, that is filled with the frame before it.
+/// Longest pause in seconds that is filled with the frame before it.
 pub const MAX_GAP_SECONDS: i64 = 60;
 
-/// Furthest, in seconds, that time may run backwards by mistake.
+/// Largest backward step in seconds that counts as an error in the file, not as a new clock.
 pub const MAX_REWIND_SECONDS: i64 = 1;
 
-/// The clock of one source. Feed it presentation times in order of presentation.
+/// The clock of one source. It takes presentation times in presentation order.
 #[derive(Clone, Debug)]
 pub struct TickClock {
-    /// Ticks in a time-base unit: `numerator / denominator`.
+    /// `numerator / denominator` is the number of ticks in one time-base unit.
     numerator: i128,
     denominator: i128,
-    /// Presentation time of tick 0 by the present clock.
+    /// Presentation time of tick 0 on the current clock.
     start: Option<i64>,
     last: i64,
     max_gap: i64,
@@ -31,7 +33,9 @@ pub struct TickClock {
 }
 
 impl TickClock {
-    /// A clock of `fps` ticks a second (to a thousandth) for time stamps in units of `time_base` seconds.
+    /// Creates a clock of `fps` ticks a second for time stamps in units of `time_base` seconds.
+    ///
+    /// `fps` is rounded to a thousandth.
     #[expect(clippy::cast_possible_truncation, reason = "a configured rate is at most 1000")]
     pub fn new(fps: f64, time_base: (i32, i32)) -> Self {
         let (unit, per) = (i64::from(time_base.0.max(1)), i64::from(time_base.1.max(1)));
@@ -46,8 +50,10 @@ impl TickClock {
         }
     }
 
-    /// A frame presented at `pts` arrives; the one before it would end at `end` (of the first frame, any number). Returns
-    /// how many ticks show the frame BEFORE it.
+    /// Advances to a frame at `pts`. Returns how many ticks show the frame *before* it.
+    ///
+    /// `end` is the time when the previous frame would end. It may be any number for the first
+    /// frame.
     pub fn advance(&mut self, pts: i64, end: i64) -> u64 {
         let first = self.start.is_none();
         let start = *self.start.get_or_insert(pts);
@@ -59,18 +65,18 @@ impl TickClock {
         self.show_until(pts)
     }
 
-    /// Time from tick 0 until `pts`, by the present clock.
+    /// Returns the time from tick 0 to `pts` on the current clock.
     pub fn elapsed(&self, pts: i64) -> i64 {
         pts.saturating_sub(self.start.unwrap_or(pts))
     }
 
-    /// The last frame ends at `pts`. Returns how many more ticks show it.
+    /// Ends the last frame at `pts`. Returns how many more ticks show it.
     pub fn finish(&mut self, pts: i64) -> u64 {
         if self.start.is_none() {
             return 0;
         }
         let end = pts.min(self.last.saturating_add(self.max_gap));
-        // A frame is shown at least once even where the file claims that it lasts no time.
+        // A frame is shown at least once, even if the file says that it lasts no time.
         let shown = self.show_until(end);
         if self.next_tick == 0 {
             self.next_tick = 1;
@@ -79,26 +85,27 @@ impl TickClock {
         shown
     }
 
-    /// Whether a frame that is on the screen from `pts` until `next` would be shown by a tick, by the present clock; `None` before there is
-    /// one.
+    /// Returns whether a tick shows a frame that is on the screen from `pts` until `next`.
+    ///
+    /// Uses the current clock. Returns `None` before there is one.
     pub fn shows(&self, pts: i64, next: i64) -> Option<bool> {
         self.start.map(|start| self.first_tick(start, pts) < self.first_tick(start, next))
     }
 
-    /// Whether time may pass from `before` to `after` by this much with no new clock.
+    /// Returns whether a step from `before` to `after` keeps the current clock.
     pub fn is_steady(&self, before: i64, after: i64) -> bool {
         let passed = after.saturating_sub(before);
         passed <= self.max_gap && passed >= -self.max_rewind
     }
 
-    /// Ticks before `pts` that have not been shown yet.
+    /// Returns the number of ticks before `pts` that are not shown yet.
     fn show_until(&mut self, pts: i64) -> u64 {
         let ticks = (self.first_tick(self.start.unwrap_or(pts), pts) - self.next_tick).max(0);
         self.next_tick += ticks;
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// The first tick that is not before `pts`: a frame right at a tick is shown by it.
+    /// Returns the first tick that is not before `pts`. A frame exactly at a tick is shown by it.
     fn first_tick(&self, start: i64, pts: i64) -> i128 {
         let product = (i128::from(pts) - i128::from(start)) * self.numerator;
         product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0)
@@ -109,7 +116,7 @@ impl TickClock {
 mod tests {
     use super::*;
 
-    /// Indices of the frames shown by each tick, for frames at `times` and an end.
+    /// Returns the index of the frame that each tick shows, for frames at `times` and an end.
     fn sampled(fps: f64, time_base: (i32, i32), times: &[i64], end: i64) -> Vec<usize> {
         let mut clock = TickClock::new(fps, time_base);
         let duration = i64::from(time_base.1) / i64::from(time_base.0) / 10;
@@ -127,23 +134,23 @@ mod tests {
         shown
     }
 
-    /// Would catch an off-by-one that mixes two actions into one interval.
+    /// Catches: an off-by-one error mixes two actions in one interval.
     #[test]
     fn thirty_to_ten_takes_every_third_from_the_first() {
         let times: Vec<i64> = (0..12).map(|frame| frame * 512).collect();
         assert_eq!(sampled(10.0, (1, 15360), &times, 12 * 512), [0, 3, 6, 9]);
     }
 
-    /// Would catch sampling by frame index, which is wrong wherever frames were dropped.
+    /// Catches: frames are sampled by index, which is wrong if frames were dropped.
     #[test]
     fn variable_rate_follows_time() {
-        // Milliseconds: irregular, with a gap of a second.
+        // Irregular times in milliseconds, with a gap of one second.
         let times = [0, 33, 70, 101, 133, 180, 1200, 1230, 1310];
         let shown = sampled(10.0, (1, 1000), &times, 1400);
         assert_eq!(shown, [0, 2, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 7]);
     }
 
-    /// Would catch a clock that starts at zero instead of at the first shown frame.
+    /// Catches: the clock starts at zero instead of at the first shown frame.
     #[test]
     fn the_first_frame_is_tick_zero() {
         for start in [-900, 0, 47_000] {
@@ -152,13 +159,13 @@ mod tests {
         }
     }
 
-    /// Would catch dropped repeats: a slow video shows each frame several times.
+    /// Catches: the repeated frames of a slow video are dropped.
     #[test]
     fn slow_video_repeats_frames() {
         assert_eq!(sampled(10.0, (1, 5), &[0, 1, 2], 3), [0, 0, 1, 1, 2, 2]);
     }
 
-    /// Would catch a file that fills the disk with one frame.
+    /// Catches: a file with a broken time stamp fills the disk with one frame.
     #[test]
     fn a_broken_clock_does_not_repeat_forever() {
         let shown = sampled(10.0, (1, 1000), &[0, 100, i64::MAX / 2, i64::MAX / 2 + 100], i64::MAX);
@@ -166,7 +173,7 @@ mod tests {
         assert_eq!(shown[..4], [0, 1, 2, 3]);
     }
 
-    /// Would catch the second half of a joined recording that is lost, because its times have been before.
+    /// Catches: the second half of a joined recording is lost because its times repeat.
     #[test]
     fn a_clock_that_starts_again_goes_on() {
         let times = [5000, 5100, 5200, 1400, 1500, 1600, 99_000, 99_100];
@@ -176,7 +183,7 @@ mod tests {
         assert_eq!(clock.elapsed(99_200), 700, "from the second to the end of the last");
     }
 
-    /// Would catch a panic or a rewind at time stamps that run backwards.
+    /// Catches: time stamps that run backwards cause a panic or show an earlier frame.
     #[test]
     fn backward_time_stamps_show_the_newest_frame() {
         assert_eq!(sampled(10.0, (1, 1000), &[0, 200, 100, 300], 400), [0, 0, 2, 3]);

@@ -1,10 +1,13 @@
-//! Which matrix and range turn a frame's YUV into RGB, and what its tags are called.
+//! The matrix and range that convert a frame's YUV to RGB, and the names of its colour tags.
 //!
-//! Tags decide: the stream's before the container's, but for VP8, which has none to choose from. Where a file has none:
-//! BT.709 from 720 lines up, else BT.601, as players do, and limited range unless the pixel format says otherwise.
-//! (FFmpeg's scale filter takes BT.601 at every size.) PQ and HLG are tone-mapped (`decode/tonemap.rs`), with BT.2020's
-//! matrix and primaries unless the tags say otherwise. Other transfers and primaries are taken as they are: what a
-//! display would be told to show is what a clip holds.
+//! The tags decide. The stream's tags take precedence over the container's, except for VP8, which
+//! has only one value. A file without tags is treated as players treat it: BT.709 from 720 lines
+//! up, else BT.601, and limited range unless the pixel format implies full range. (FFmpeg's scale
+//! filter uses BT.601 at every size.)
+//!
+//! PQ and HLG are mapped to SDR (`tonemap.rs`), with BT.2020's matrix and primaries unless the tags
+//! name others. Other transfers and primaries are not converted: a clip has the values that a
+//! display would receive.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +27,7 @@ const MATRICES: [(i32, &str); 10] = [
     (10, "bt2020c"),
     (14, "ictcp"),
 ];
-/// H.273, table 3.
+/// FFmpeg's transfer numbers (H.273, table 3) and their names.
 const TRANSFERS: [(i32, &str); 11] = [
     (1, "bt709"),
     (4, "bt470m"),
@@ -39,20 +42,22 @@ const TRANSFERS: [(i32, &str); 11] = [
     (18, "arib-std-b67"),
 ];
 
-/// H.273's numbers of the HDR transfers, and of the primaries of BT.2020.
+/// H.273's number of the PQ transfer.
 const PQ: i32 = 16;
+/// H.273's number of the HLG transfer.
 const HLG: i32 = 18;
+/// H.273's number of BT.2020's primaries.
 const PRIMARIES_BT2020: i32 = 9;
 const UNSPECIFIED: i32 = 2;
 
-/// swscale's numbers for its coefficient tables (`SWS_CS_…`).
+/// swscale's numbers of its coefficient tables (`SWS_CS_…`).
 const SWS_BT709: i32 = 1;
 const SWS_FCC: i32 = 4;
 const SWS_BT601: i32 = 5;
 const SWS_SMPTE240M: i32 = 7;
 const SWS_BT2020: i32 = 9;
 
-/// How a file's tags are written down; `unspecified` where it has none.
+/// Names of a file's colour tags, each `unspecified` if the file has no such tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Colour {
     pub matrix: String,
@@ -78,22 +83,22 @@ impl Colour {
 /// How a frame's samples become RGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversion {
-    /// For [`FrameView`](super::view::FrameView).
+    /// The value of [`FrameView::sws_matrix`](super::view::FrameView::sws_matrix).
     pub sws_matrix: i32,
     pub full_range: bool,
-    /// For HDR: what is to be mapped to SDR.
+    /// Set if the frame is HDR and must be mapped to SDR.
     pub hdr: Option<Hdr>,
 }
 
-/// A high dynamic range.
+/// Kind of a high-dynamic-range frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hdr {
     pub transfer: HdrTransfer,
-    /// The primaries are BT.2020's, and not BT.709's.
+    /// Whether the primaries are BT.2020's, not BT.709's.
     pub wide: bool,
 }
 
-/// BT.2100's two ways to code it.
+/// The two HDR transfers of BT.2100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HdrTransfer {
     /// Perceptual quantization: SMPTE ST 2084.
@@ -143,7 +148,7 @@ mod tests {
         Properties { width, height, pixel_format: 0, matrix, range, transfer: 2, primaries: 2 }
     }
 
-    /// Would catch greens and reds that are off by some 20 levels on every HD file, or on every tagged SD one.
+    /// Catches: greens and reds are about 20 levels off in every HD file or every tagged SD file.
     #[test]
     fn tags_decide_and_size_where_there_is_none() {
         assert_eq!(Conversion::of(&frame(1080, 2, 0)).sws_matrix, SWS_BT709);
@@ -153,7 +158,7 @@ mod tests {
         assert_eq!(Colour::of(&frame(1080, 6, 1)).matrix, "smpte170m");
     }
 
-    /// Would catch washed-out or crushed blacks.
+    /// Catches: blacks are washed out or crushed.
     #[test]
     fn range_follows_tag_and_format() {
         assert!(!Conversion::of(&frame(360, 1, 1)).full_range);
@@ -161,7 +166,7 @@ mod tests {
         assert!(Conversion::of(&frame(360, 1, 2)).full_range);
     }
 
-    /// Would catch HDR that is shown as if it were SDR, and SDR in BT.2020 that is darkened.
+    /// Catches: HDR is treated as SDR, or SDR in BT.2020 is darkened.
     #[test]
     fn only_hdr_is_mapped() {
         let hdr = |transfer, primaries| {

@@ -1,4 +1,4 @@
-//! What decoding tells its caller: tracks, sampled frames, how it ended.
+//! The types that decoding passes to its caller: tracks, sampled frames, results.
 
 use genie_stage::stop::Stopped;
 use serde::{Deserialize, Serialize};
@@ -7,70 +7,72 @@ use super::colour::Colour;
 use super::view::Rectangle;
 use crate::reject::{Reason, Reject};
 
-/// What is known of a video stream once its first frame is decoded.
+/// Properties of a video stream, known once its first frame is decoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     pub stream: u32,
     pub time_base: (i32, i32),
     pub codec: String,
-    /// Native size and rate.
+    /// Native width in pixels.
     pub width: u32,
+    /// Native height in pixels.
     pub height: u32,
+    /// Native frame rate, frames a second; 0 if unknown.
     pub fps: f64,
     pub colour: Colour,
-    /// Degrees clockwise by which the picture was turned, after it was mirrored left to right, if it was.
+    /// Degrees by which the picture was turned clockwise, after mirroring if `mirrored` is true.
     pub rotation: i32,
     pub mirrored: bool,
-    /// Width by height of a sample.
+    /// Width and height of a sample, as a ratio.
     pub sample_aspect: (i32, i32),
-    /// What was left of the native picture (as coded, not turned) without its borders.
+    /// The region of the coded picture inside its borders, before rotation.
     pub crop: Option<Rectangle>,
-    /// Share of the picture's area that was border, 0 to 1; 0 where nobody looked.
+    /// Share of the picture's area that was border, 0 to 1. It is 0 without a border search.
     pub letterbox: f64,
-    /// What was done to the picture that somebody might want to know of, in words.
+    /// Changes to the picture that the user may want to know, in words.
     pub notes: Vec<String>,
 }
 
-/// A frame that a tick of the grid shows.
+/// A frame that a tick of the clock shows.
 pub struct Sampled<'a> {
     pub rgb: &'a [u8],
     pub pts: i64,
-    /// Its number among the decoded frames, in presentation order.
+    /// Index among the decoded frames, in presentation order.
     pub native: usize,
     pub corrupt: bool,
 }
 
-/// What decoding tells as it goes.
+/// An event during decoding.
 pub enum Event<'a> {
     /// A sampled frame.
     Frame(&'a Track, Sampled<'a>),
-    /// A packet was read: a sign of life where frames are few.
+    /// A packet was read. It shows that decoding is running while there are no frames.
     Packet,
 }
 
-/// Who is told. Its errors end the run.
+/// The callback that receives events. If it returns an error, the whole run ends.
 pub type EventSink<'a> = dyn FnMut(Event<'_>) -> anyhow::Result<()> + 'a;
 
-/// How decoding ended.
+/// Result of decoding a whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     pub track: Track,
-    /// Decoded frames.
+    /// Number of decoded frames.
     pub native_frames: usize,
-    /// Sampled frames.
+    /// Number of sampled frames.
     pub sampled: u64,
-    /// From the first frame's start to the last one's end.
+    /// Seconds from the start of the first frame to the end of the last one.
     pub seconds: f64,
-    /// What went wrong on the way, if anything.
+    /// Damage in the file, in words, if there was any.
     pub damage: Option<String>,
 }
 
-/// Why decoding did not end.
+/// Why decoding failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The file's fault.
+    /// The file cannot be used.
     Reject(Reject),
-    /// Anything else: the run cannot go on.
+    /// Any other error. It ends the run.
     Fatal(anyhow::Error),
 }
 

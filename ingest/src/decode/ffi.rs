@@ -1,14 +1,17 @@
-//! The one file with `unsafe`: what ffmpeg-next does not wrap, or wraps in a way we cannot use.
+//! The only file with `unsafe` code: FFmpeg calls that ffmpeg-next lacks or gets wrong.
 //!
-//! - [`open_input`]: opening by any path (ffmpeg-next panics at names that are not UTF-8), local files only, known
-//!   containers only.
-//! - [`properties`]: a frame's size, pixel format and colour tags as the plain numbers they are (ffmpeg-next
-//!   transmutes them to Rust enums, which is undefined behaviour for a number that the enum does not have).
-//! - [`layout`] and [`row`]: what a pixel format is, and a frame's samples by row, in either direction of rows.
-//! - [`Scaler`]: swscale with the picture's own colour matrix and range, for a part or a field of a frame (ffmpeg-next's
-//!   assumes BT.601, takes whole frames and does not see errors).
+//! - [`open_input`] opens any path. It opens local files and known containers only. ffmpeg-next
+//!   panics on a name that is not UTF-8.
+//! - [`properties`] reads a frame's size, pixel format and colour tags as plain numbers.
+//!   ffmpeg-next transmutes them to Rust enums. That is undefined behaviour for a number that the
+//!   enum lacks.
+//! - [`layout`] describes a pixel format. [`row`] reads one row of samples, whether the rows lie
+//!   top-down or bottom-up in memory.
+//! - [`Scaler`] calls swscale with the picture's own colour matrix and range. It can read a crop or
+//!   a field of a frame. ffmpeg-next's scaler assumes BT.601, takes whole frames only and hides
+//!   errors.
 //!
-//! Everything here takes and returns safe values; whoever calls it needs no `unsafe`.
+//! All functions take and return safe values. Their callers need no `unsafe`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_int};
@@ -28,16 +31,18 @@ use ffmpeg_next::{Dictionary, Error, Packet, Stream, format, frame};
 use super::layout::{Layout, PlaneRegion};
 use super::view::{FrameView, Properties};
 
-/// Containers that hold pictures themselves. Playlists and scripts (HLS, DASH, concat, …), which name other files, and
-/// text and devices are not among them.
-const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,obu,ivf,gif,asf,ogg,\
-                          3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
+/// Containers that store pictures themselves.
+///
+/// The list has no text formats, no devices, and no playlists or scripts that name other files
+/// (HLS, DASH, concat, and so on).
+const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,\
+    obu,ivf,gif,asf,ogg,3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
 
-/// Opens a local media file and finds out what streams it has.
+/// Opens a local media file and reads its list of streams.
 pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {
     use std::os::unix::ffi::OsStrExt;
 
-    // With the protocol spelt out, a name such as `http:x` or `concat:a|b` is a name and nothing else.
+    // The explicit protocol makes FFmpeg read `http:x` or `concat:a|b` as a plain file name.
     let mut url = b"file:".to_vec();
     url.extend_from_slice(path.as_os_str().as_bytes());
     let url = CString::new(url).map_err(|_| Error::InvalidData)?;
@@ -45,10 +50,11 @@ pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {
     options.set("protocol_whitelist", "file");
     options.set("format_whitelist", CONTAINERS);
 
-    // SAFETY: `url` is a NUL-terminated string that outlives the calls. `avformat_open_input` allocates the context into
-    // the null `context`, or frees it and leaves null when it fails; `options` is disowned before and owned again
-    // after, so it is freed once. A context that cannot be probed is closed here; otherwise its ownership goes to `Input`,
-    // which closes it.
+    // SAFETY: `url` is a NUL-terminated string that outlives the calls. `avformat_open_input`
+    // allocates the context into the null `context`, or frees it and leaves null when it fails.
+    // `options` is disowned before the call and owned again after it, so it is freed once. A
+    // context that FFmpeg cannot probe is closed here. Otherwise `Input` takes ownership and closes
+    // it.
     unsafe {
         let mut context = ptr::null_mut();
         let mut raw_options = options.disown();
@@ -71,17 +77,20 @@ pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {
     }
 }
 
-/// Width by height of a stream's samples as the container has it; (0, 1) where it says nothing.
+/// Returns a sample's width and height from the container, as a ratio.
+///
+/// The result is (0, 1) if the container has no value.
 pub fn sample_aspect(stream: &Stream<'_>) -> (i32, i32) {
     // SAFETY: the stream belongs to an open input for as long as the reference lives.
     let ratio = unsafe { (*stream.as_ptr()).sample_aspect_ratio };
     (ratio.num, ratio.den)
 }
 
-/// The colour matrix that the container names for a stream, as in [`Properties`].
+/// Returns the colour matrix from the container, with the numbers of [`Properties`].
 pub fn container_matrix(stream: &Stream<'_>) -> i32 {
-    // SAFETY: the stream belongs to an open input for as long as the reference lives, and FFmpeg allocates every stream's
-    // parameters; null is checked for all the same. The enum is a C int in memory and is read as such.
+    // SAFETY: the stream belongs to an open input for as long as the reference lives. FFmpeg
+    // allocates the parameters of every stream; the code still checks for null. The enum is a C int
+    // in memory and is read as one.
     unsafe {
         let parameters = (*stream.as_ptr()).codecpar;
         if parameters.is_null() {
@@ -92,7 +101,9 @@ pub fn container_matrix(stream: &Stream<'_>) -> i32 {
     }
 }
 
-/// Whether a packet is decoded only for the sake of others: an edit list hides it (`AV_PKT_FLAG_DISCARD`).
+/// Returns whether an edit list hides a packet (`AV_PKT_FLAG_DISCARD`).
+///
+/// Such a packet is decoded only because other frames refer to it.
 pub fn is_hidden(packet: &Packet) -> bool {
     // SAFETY: only reads a field of a packet that lives as long as the reference.
     unsafe { (*packet.as_ptr()).flags & AV_PKT_FLAG_DISCARD != 0 }
@@ -100,8 +111,8 @@ pub fn is_hidden(packet: &Packet) -> bool {
 
 /// Reads a frame's properties.
 pub fn properties(frame: &frame::Video) -> Properties {
-    // SAFETY: the frame is allocated for as long as the reference lives. The fields that bindgen types as Rust enums are
-    // C ints in memory and are read as such, so any value is valid.
+    // SAFETY: the frame is allocated for as long as the reference lives. The fields that bindgen
+    // types as Rust enums are C ints in memory. They are read as C ints, so any value is valid.
     unsafe {
         let raw = frame.as_ptr();
         Properties {
@@ -116,34 +127,36 @@ pub fn properties(frame: &frame::Video) -> Properties {
     }
 }
 
-/// The pixel format as bindgen's enum, if it is one this FFmpeg's headers knew.
+/// Returns bindgen's enum value of a pixel format, if the FFmpeg headers define it.
 fn pixel_format(number: i32) -> Option<AVPixelFormat> {
     let known = 0..AVPixelFormat::AV_PIX_FMT_NB as i32;
-    // SAFETY: the enum is `repr(i32)` and FFmpeg numbers its formats 0, 1, 2, … up to AV_PIX_FMT_NB without a hole.
+    // SAFETY: the enum is `repr(i32)`, and FFmpeg numbers its formats 0, 1, 2, … up to
+    // AV_PIX_FMT_NB without a gap.
     known.contains(&number).then(|| unsafe { std::mem::transmute::<i32, AVPixelFormat>(number) })
 }
 
-/// FFmpeg's description of a pixel format.
+/// Returns FFmpeg's description of a pixel format.
 fn descriptor(number: i32) -> Option<&'static AVPixFmtDescriptor> {
     let format = pixel_format(number)?;
-    // SAFETY: descriptors are static tables of libavutil; null (no such format) becomes `None`.
+    // SAFETY: descriptors are static tables of libavutil. Null (no such format) becomes `None`.
     unsafe { av_pix_fmt_desc_get(format).as_ref() }
 }
 
-/// Where the samples of a pixel format are.
+/// Returns where a frame of this pixel format has its samples. See [`Layout::of`].
 pub fn layout(number: i32) -> Option<Layout> {
     Layout::of(descriptor(number)?)
 }
 
-/// Whether a pixel format has an alpha channel.
+/// Returns whether a pixel format has an alpha channel.
 pub fn has_alpha(pixel_format: i32) -> bool {
     descriptor(pixel_format).is_some_and(|found| found.flags & AV_PIX_FMT_FLAG_ALPHA as u64 != 0)
 }
 
-/// What FFmpeg calls a pixel format.
+/// Returns FFmpeg's name of a pixel format.
 pub fn pixel_format_name(number: i32) -> Option<&'static str> {
     let descriptor = descriptor(number)?;
-    // SAFETY: a descriptor's name is a static NUL-terminated string, or null, which is checked for.
+    // SAFETY: a descriptor's name is null or a static NUL-terminated string. The code checks for
+    // null.
     unsafe {
         if descriptor.name.is_null() {
             return None;
@@ -152,7 +165,9 @@ pub fn pixel_format_name(number: i32) -> Option<&'static str> {
     }
 }
 
-/// A row of one plane of a frame, if the frame has it. `layout` is the frame's.
+/// Returns row `y` of one plane of a frame, or `None` if the frame has no such row.
+///
+/// `layout` is the layout of the frame's pixel format.
 pub fn row<'a>(frame: &'a frame::Video, layout: &Layout, plane: usize, y: u32) -> Option<&'a [u8]> {
     let found = properties(frame);
     let format = pixel_format(found.pixel_format)?;
@@ -160,9 +175,10 @@ pub fn row<'a>(frame: &'a frame::Video, layout: &Layout, plane: usize, y: u32) -
     if plane >= 4 || y >= rows {
         return None;
     }
-    // SAFETY: FFmpeg's decoders allocate, for every plane whose pointer is not null, a row for each line of the picture
-    // (divided by what chroma shares; `y` was checked), `linesize` bytes apart in either direction, each of at least
-    // `av_image_get_linesize` bytes. The frame's buffers live as long as the reference to it.
+    // SAFETY: FFmpeg's decoders allocate every plane whose pointer is not null. A plane has one row
+    // for each line of the picture, divided by the chroma subsampling; `y` was checked. Rows are
+    // `linesize` bytes apart in either direction, and each has at least `av_image_get_linesize`
+    // bytes. The frame's buffers live as long as the reference to it.
     unsafe {
         let raw = frame.as_ptr();
         let (start, stride) = ((*raw).data[plane], (*raw).linesize[plane]);
@@ -175,18 +191,20 @@ pub fn row<'a>(frame: &'a frame::Video, layout: &Layout, plane: usize, y: u32) -
     }
 }
 
-/// Converts views of one kind to RGB of one size, scaling on the way. Not shared between threads.
+/// Converts views of one kind to RGB of one size, and scales them. It is not thread-safe.
 pub struct Scaler {
     context: *mut SwsContext,
     view: FrameView,
-    /// What of the frame is read.
+    /// The region of the frame that the scaler reads.
     part: PlaneRegion,
     width: u32,
     height: u32,
 }
 
 impl Scaler {
-    /// A scaler to `width × height`. `None` where swscale cannot read the format or the size is absurd.
+    /// Creates a scaler to `width × height` pixels.
+    ///
+    /// Returns `None` if swscale cannot read the pixel format, or if a size is zero or too large.
     pub fn new(view: FrameView, width: u32, height: u32) -> Option<Self> {
         let source = view.frame;
         let format = pixel_format(source.pixel_format)?;
@@ -195,7 +213,8 @@ impl Scaler {
             return None;
         }
         let part = PlaneRegion::of(&view, layout(source.pixel_format).as_ref())?;
-        // Area averaging is what shrinking means; it does not enlarge smoothly, so bicubic does that.
+        // Area averaging is right for shrinking. It does not enlarge smoothly, so bicubic does
+        // that.
         let shrinks = part.width >= out_width && part.lines >= out_height;
         let kernel = if shrinks { Flags::AREA } else { Flags::BICUBIC };
         let flags = kernel | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT;
@@ -204,8 +223,9 @@ impl Scaler {
         } else {
             AVPixelFormat::AV_PIX_FMT_RGB24
         };
-        // SAFETY: sizes are positive, formats are valid enum values, and the null pointers mean "no filters, no parameters".
-        // The context is checked for null before use. The coefficient table is a static array of libswscale.
+        // SAFETY: sizes are positive, formats are valid enum values, and the null pointers mean "no
+        // filters, no parameters". The context is checked for null before use. The coefficient
+        // table is a static array of libswscale.
         unsafe {
             let context = sws_getContext(
                 part.width,
@@ -223,7 +243,7 @@ impl Scaler {
                 return None;
             }
             let table = sws_getCoefficients(view.sws_matrix);
-            // It fails only for formats that have no matrix (RGB to RGB), where there is nothing to set.
+            // This fails only for formats without a matrix (RGB to RGB). They need no matrix.
             sws_setColorspaceDetails(
                 context,
                 table,
@@ -238,8 +258,9 @@ impl Scaler {
         }
     }
 
-    /// The frame as `height × width × 3` samples, or `None` where the frame is not of the kind this scaler is for, or
-    /// swscale fails.
+    /// Converts a frame to RGB samples, `[height, width, 3]`.
+    ///
+    /// Returns `None` if the frame's size or format differs from the scaler's, or if swscale fails.
     pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
         let (found, source) = (properties(frame), self.view.frame);
         let same = (found.width, found.height, found.pixel_format)
@@ -248,17 +269,18 @@ impl Scaler {
         if !same || unsafe { (*frame.as_ptr()).data[0].is_null() } {
             return None;
         }
-        // swscale writes whole vectors: rows are padded, and cut to size afterwards.
+        // swscale writes whole vectors, so rows are padded first and cut to size afterwards.
         let row = self.width as usize * if self.view.deep { 6 } else { 3 };
         let stride = row.next_multiple_of(64) + 64;
         let mut padded = vec![0_u8; stride * self.height as usize + 64];
         let planes = [padded.as_mut_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut()];
         let strides = [c_int::try_from(stride).ok()?, 0, 0, 0];
         let doubled = if self.view.field.is_some() { 2 } else { 1 };
-        // SAFETY: the frame has the size and format the context was made for (checked above), and FFmpeg's decoders
-        // allocate every plane of it. `PlaneRegion::of` made sure that the rows and columns from `starts` on, in steps of
-        // `doubled` rows, lie within the frame. The destination holds `height` rows of `stride` bytes, at least
-        // `row` each, in its one plane; all arrays have the four entries that swscale reads.
+        // SAFETY: the frame has the size and format that the context was made for (checked above),
+        // and FFmpeg's decoders allocate every plane of it. `PlaneRegion::of` ensures that the rows
+        // and columns from `starts` on, in steps of `doubled` rows, lie within the frame. The
+        // destination has `height` rows of `stride` bytes, at least `row` each, in its one plane.
+        // All arrays have the four entries that swscale reads.
         let rows = unsafe {
             let raw = frame.as_ptr();
             let mut data = [ptr::null::<u8>(); 4];
@@ -296,7 +318,8 @@ impl Scaler {
 
 impl Drop for Scaler {
     fn drop(&mut self) {
-        // SAFETY: the context came from `sws_getContext`, is ours alone and is freed once.
+        // SAFETY: the context came from `sws_getContext`. Only this scaler owns it, and it is freed
+        // once.
         unsafe { sws_freeContext(self.context) }
     }
 }

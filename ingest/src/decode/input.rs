@@ -1,4 +1,4 @@
-//! An open file: its packets, its decoder, and what is wrong with them.
+//! An open video file: its packets, its decoder and its damage.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::ffi::{container_matrix, open_input, sample_aspect};
 use super::upright::Orientation;
 use crate::reject::Reason;
 
-/// Damaged packets in a row after which the rest of a file is given up.
+/// Number of consecutive damaged packets after which the rest of a file is not read.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
 
 /// An open file and the decoder of its best video stream.
@@ -29,10 +29,18 @@ pub struct VideoInput {
 }
 
 impl VideoInput {
-    /// Opens a file, to be decoded by so many threads.
+    /// Opens a file for decoding with `threads` threads.
+    ///
+    /// Rejects a file that FFmpeg cannot read, that has no video stream, or that has no known
+    /// codec.
     pub fn open(path: &Path, threads: usize) -> Result<Self, Failure> {
         let input = open_input(path).map_err(|error| Failure::reject(Reason::Unreadable, error))?;
-        let none = || Failure::reject(Reason::NoVideoStream, "no video stream but cover pictures");
+        let none = || {
+            Failure::reject(
+                Reason::NoVideoStream,
+                "the file has no video stream, or only a cover picture",
+            )
+        };
         let stream = input.streams().best(media::Type::Video).ok_or_else(none)?;
         if stream.disposition().contains(Disposition::ATTACHED_PIC) {
             return Err(none());
@@ -41,12 +49,13 @@ impl VideoInput {
         let mut context =
             codec::Context::from_parameters(stream.parameters()).map_err(unsupported)?;
         let name = context.id().name();
-        // A frame a thread: slices would do for fewer files, and each thread costs a frame of delay and of memory only.
+        // Frame threads work for all files; slice threads work for fewer. Each frame thread costs
+        // one frame of delay and memory.
         context.set_threading(codec::threading::Config {
             count: threads.max(1),
             ..codec::threading::Config::kind(Type::Frame)
         });
-        // VP8 has one value for every file, which its decoder repeats; what somebody wrote beside it tells more.
+        // The VP8 decoder reports the same matrix for every file. The container's value is better.
         let matrix = Some(container_matrix(&stream)).filter(|&matrix| name == "vp8" && matrix != 2);
         let mut settings = context.decoder();
         settings.set_packet_time_base(stream.time_base());
@@ -73,10 +82,11 @@ impl VideoInput {
         })
     }
 
-    /// The next packet of the stream; `None` at its end. (ffmpeg-next's iterator does not tell an error from the end.)
+    /// Returns the next packet of the stream, or `None` at its end.
     ///
-    /// A damaged packet is skipped. An error of the file system ends the stream as if it ended there, and is noted: what
-    /// came before is good.
+    /// A damaged packet is skipped. A file system error ends the stream early and is recorded,
+    /// because the frames before it are good. (ffmpeg-next's iterator does not distinguish an error
+    /// from the end.)
     pub fn next_packet(&mut self, damage: &mut Damage) -> Option<Packet> {
         while damage.in_a_row < MAX_DAMAGED_IN_A_ROW {
             let mut packet = Packet::empty();
@@ -88,17 +98,17 @@ impl VideoInput {
                 Ok(()) => {}
                 Err(ffmpeg::Error::Eof) => return None,
                 Err(ffmpeg::Error::Other { errno }) if errno != ffmpeg::error::EAGAIN => {
-                    damage.broke_off = Some(std::io::Error::from_raw_os_error(errno).to_string());
+                    damage.ended_early = Some(std::io::Error::from_raw_os_error(errno).to_string());
                     return None;
                 }
                 Err(_) => damage.packet(),
             }
         }
-        damage.broke_off = Some(format!("{MAX_DAMAGED_IN_A_ROW} damaged packets in a row"));
+        damage.ended_early = Some(format!("{MAX_DAMAGED_IN_A_ROW} damaged packets in a row"));
         None
     }
 
-    /// Takes the next decoded frame; `false` when the decoder needs another packet.
+    /// Takes the next decoded frame. Returns `false` if the decoder needs another packet.
     pub fn receive(&mut self, frame: &mut frame::Video, damage: &mut Damage) -> bool {
         match self.decoder.receive_frame(frame) {
             Ok(()) => {
@@ -116,13 +126,13 @@ impl VideoInput {
     }
 }
 
-/// Packets and frames that could not be decoded.
+/// Counts packets and frames that could not be decoded.
 #[derive(Default)]
 pub struct Damage {
     pub count: u64,
     in_a_row: u32,
-    /// The error at which reading ended before the end of the file.
-    pub broke_off: Option<String>,
+    /// The error that ended reading before the end of the file.
+    pub ended_early: Option<String>,
 }
 
 impl Damage {
@@ -131,13 +141,16 @@ impl Damage {
         self.in_a_row += 1;
     }
 
-    /// In words, if there was any; `frames` came out, but damaged.
+    /// Describes the damage in words, if there is any.
+    ///
+    /// `frames` is the number of frames that were decoded but are marked as damaged.
     pub fn describe(&self, frames: u64) -> Option<String> {
         let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
         let lost = count(self.count, "packets or frames could not be decoded");
         let damaged = count(frames, "frames are damaged");
-        let broke_off = self.broke_off.as_ref().map(|error| format!("reading broke off: {error}"));
-        [lost, damaged, broke_off]
+        let ended_early =
+            self.ended_early.as_ref().map(|error| format!("reading ended early: {error}"));
+        [lost, damaged, ended_early]
             .into_iter()
             .flatten()
             .reduce(|one, other| format!("{one}; {other}"))

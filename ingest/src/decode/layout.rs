@@ -1,8 +1,8 @@
-//! Where the samples of a frame are, for any pixel format of whole bytes: what a format says of its planes, and which part
-//! of them a crop or a field is.
+//! Positions of a frame's samples in memory, for every pixel format of whole bytes.
 //!
-//! FFmpeg's own descriptors say it, so no format is named here. All of it is arithmetic; the pointers are [`crate::ffi`]'s,
-//! which relies on [`PlaneRegion::of`] to stay within the frame.
+//! FFmpeg's descriptors contain the positions, so this file names no pixel format. All of it is
+//! arithmetic. [`ffi`](super::ffi) has the pointers. It relies on [`PlaneRegion::of`] to stay
+//! within the frame.
 
 use std::ffi::c_int;
 
@@ -12,30 +12,33 @@ use ffmpeg_next::ffi::{
     AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AVPixFmtDescriptor,
 };
 
-/// Where the samples of a pixel format are.
+/// Positions of the samples of one pixel format.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// Red, green and blue, not luma and chroma.
+    /// The components are red, green and blue, not luma and chroma.
     pub rgb: bool,
-    /// Without alpha.
+    /// The components without alpha.
     pub components: Vec<Component>,
-    /// Columns and rows that share one chroma sample.
+    /// Columns and rows of pixels that share one chroma sample.
     pub chroma: (u32, u32),
 }
 
-/// One of a pixel's numbers: where in a row of its plane, and how.
+/// Position and size of one component's samples in the rows of a plane.
 #[derive(Clone, Copy, Debug)]
 pub struct Component {
     pub plane: usize,
-    /// Bytes from one sample to the next, and before the first.
+    /// Bytes from one sample to the next.
     pub step: usize,
+    /// Bytes before the first sample of a row.
     pub offset: usize,
     shift: u32,
     depth: u32,
 }
 
 impl Component {
-    /// Sample `index` of a row of this component's plane, to 8 bits; 0 beyond the row's end.
+    /// Returns sample `index` of a row of this component's plane, scaled to 8 bits.
+    ///
+    /// The result is 0 beyond the row's end.
     pub fn level(&self, row: &[u8], index: usize) -> u8 {
         let at = index * self.step + self.offset;
         let byte = |at: usize| u32::from(row.get(at).copied().unwrap_or(0));
@@ -49,7 +52,10 @@ impl Component {
 }
 
 impl Layout {
-    /// `None` for palettes, formats of bits or floats, hardware surfaces and big-endian ones.
+    /// Reads the layout from FFmpeg's description of a pixel format.
+    ///
+    /// Returns `None` for palettes, bit-packed, float, Bayer and big-endian formats, and for
+    /// hardware surfaces.
     pub fn of(descriptor: &AVPixFmtDescriptor) -> Option<Self> {
         let odd = AV_PIX_FMT_FLAG_BAYER
             | AV_PIX_FMT_FLAG_BE
@@ -75,7 +81,7 @@ impl Layout {
             })
         });
         let mut components = components.collect::<Option<Vec<_>>>()?;
-        // Grey with alpha.
+        // Two components are grey and alpha.
         components.truncate(if components.len() == 2 { 1 } else { 3 });
         Some(Self {
             rgb: has(AV_PIX_FMT_FLAG_RGB),
@@ -84,25 +90,28 @@ impl Layout {
         })
     }
 
-    /// Columns and rows of the picture that share one sample of a plane.
+    /// Returns how many columns and rows of the picture share one sample of a plane.
     pub fn sharing(&self, plane: usize) -> (u32, u32) {
         if self.rgb || plane == 0 || plane == 3 { (1, 1) } else { self.chroma }
     }
 }
 
-/// Of each plane, the first sample that is read: whole rows, and bytes in the row.
+/// The first sample to read of each plane: rows from the top, and bytes from the row's start.
 pub type Starts = [(i32, isize); 4];
 
-/// The part of a frame's planes that a view reads.
+/// The region of a frame's planes that a view reads.
 pub struct PlaneRegion {
     pub width: c_int,
-    /// Lines that are read.
+    /// Number of lines to read.
     pub lines: c_int,
     pub starts: Starts,
 }
 
 impl PlaneRegion {
-    /// `None` where the view is not within the frame, or would split samples that pixels share.
+    /// Computes the region of a view. `layout` is the layout of the frame's pixel format.
+    ///
+    /// Returns `None` if the view is not within the frame, if it would split a chroma sample, or if
+    /// it needs a layout and there is none.
     pub fn of(view: &FrameView, layout: Option<&Layout>) -> Option<Self> {
         let (width, height) = (view.frame.width.cast_unsigned(), view.frame.height.cast_unsigned());
         let all = Rectangle { x: 0, y: 0, width, height };
@@ -130,7 +139,8 @@ impl PlaneRegion {
             crop.height
         };
         let mut starts = [(0, 0); 4];
-        // Backwards: of the components of one plane the first counts (in `yuyv422` luma, whose steps are whole pixels).
+        // If one plane has several components, the first one counts. It is luma in `yuyv422`, where
+        // its step is one pixel. The loop runs backwards so that the first one is written last.
         for component in layout.components.iter().rev() {
             let (columns, rows) = layout.sharing(component.plane);
             let second = u32::from(view.field == Some(Field::Bottom));
@@ -154,7 +164,7 @@ mod tests {
     use crate::decode::ffi;
     use crate::decode::view::Properties;
 
-    /// Size and starts of what is read of a frame of 64×38 pixels.
+    /// Returns the size and the starts of the region that is read from a frame of 64×38 pixels.
     fn part(
         format: AVPixelFormat,
         crop: Option<Rectangle>,
@@ -175,7 +185,7 @@ mod tests {
             .map(|part| ([part.width, part.lines], part.starts))
     }
 
-    /// Would catch colours that are shifted against the picture, and reading beyond a frame.
+    /// Catches: colours are shifted against the picture, or a crop reads beyond the frame.
     #[test]
     fn crops_start_at_the_same_place_in_every_plane() {
         let crop = Some(Rectangle { x: 8, y: 4, width: 32, height: 20 });
@@ -202,10 +212,10 @@ mod tests {
         assert_eq!(part(AV_PIX_FMT_PAL8, crop, None), None);
     }
 
-    /// Would catch a field that reads the line below the frame, where the two have not the same number of chroma lines.
+    /// Catches: a field reads the line below the frame if both fields differ in chroma lines.
     #[test]
     fn fields_are_every_other_line() {
-        // 38 lines have 19 of chroma: 9 for each field, and one that is nobody's.
+        // 38 lines have 19 chroma lines: 9 for each field, and one that belongs to neither.
         let bottom = part(AV_PIX_FMT_YUV420P, None, Some(Field::Bottom));
         assert_eq!(bottom, Some(([64, 18], [(1, 0), (1, 0), (1, 0), (0, 0)])));
         assert_eq!(part(AV_PIX_FMT_YUV444P, None, Some(Field::Top)), Some(([64, 19], [(0, 0); 4])));

@@ -1,8 +1,8 @@
-//! A frame's properties, and what of a frame is to be converted.
+//! Properties of a frame, and the view of a frame that is converted.
 
 use serde::{Deserialize, Serialize};
 
-/// What a decoded frame says of itself, as FFmpeg's numbers.
+/// Properties of a decoded frame, as FFmpeg's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Properties {
     pub width: i32,
@@ -14,7 +14,7 @@ pub struct Properties {
     pub primaries: i32,
 }
 
-/// A rectangle of a frame, in pixels as coded.
+/// A rectangle in a coded frame, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rectangle {
     pub x: u32,
@@ -23,24 +23,27 @@ pub struct Rectangle {
     pub height: u32,
 }
 
-/// One of the two pictures that an interlaced frame is woven of.
+/// One of the two pictures that make up an interlaced frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
     Top,
     Bottom,
 }
 
-/// What of a frame is to be converted, and how.
+/// The region of a frame to convert, and how to convert it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FrameView {
     pub frame: Properties,
-    /// Corner and size are multiples of the chroma's, and of twice that where a field is taken.
+    /// Rectangle to convert; `None` is the whole frame.
+    ///
+    /// Position and size are multiples of the chroma subsampling, and of twice that if `field` is
+    /// set.
     pub crop: Option<Rectangle>,
     pub field: Option<Field>,
     /// One of swscale's `SWS_CS_…` numbers.
     pub sws_matrix: i32,
-    /// Black is 0 (and not 16).
+    /// Black is 0, not 16.
     pub full_range: bool,
-    /// 16 bits a sample, little-endian, instead of 8.
+    /// The output has 16 bits a sample, little-endian, instead of 8 bits.
     pub deep: bool,
 }

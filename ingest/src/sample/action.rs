@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the player can press. The discriminant is the action's number in the sidecar.
+/// An action of the player. The discriminant is the action's number in the sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {
     Noop = 0,
@@ -28,7 +28,7 @@ impl Action {
         }
     }
 
-    /// -1 left, 0, 1 right.
+    /// Returns -1 for left, 1 for right, else 0.
     pub fn direction(self) -> i32 {
         match self {
             Self::Left | Self::LeftJump => -1,

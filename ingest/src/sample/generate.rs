@@ -1,4 +1,4 @@
-//! Random levels of the sample game that can be played.
+//! Generates random levels of the sample game that can be played.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,11 @@ use super::action::Action;
 use super::level::{Level, Mover, ROWS, SCREEN, TILE};
 use super::world::{Player, World};
 
-/// A level of `columns` tiles; the same stream gives the same level.
+/// Generates a level of `columns` tiles. The same random stream gives the same level.
+///
+/// The level is playable: the player can reach every place to stand on, and can return to the start
+/// from there. [`is_playable`] checks that with the game's own physics. So no episode is spent in a
+/// hole.
 pub fn generate(random: &mut impl Rng, columns: usize) -> Level {
     loop {
         let mut level = draft(random, columns);
@@ -25,10 +29,11 @@ fn draft(random: &mut impl Rng, columns: usize) -> Level {
     let mut height = random.random_range(1..=2_usize);
     let mut heights = Vec::with_capacity(columns);
     while heights.len() < columns {
-        // Stretches of at least two tiles: one can fall into every pit, and every step has a landing.
+        // Stretches have at least two tiles: the player can fall into every pit and land on every
+        // step.
         let stretch = random.random_range(2..=4);
         heights.extend(std::iter::repeat_n(height, stretch));
-        // Up by two tiles at most: no higher than a jump.
+        // A step is at most two tiles high, which is less than a jump.
         height = random.random_range(1..=if height == 3 { 2 } else { 3 });
     }
     heights.truncate(columns);
@@ -45,7 +50,8 @@ fn draft(random: &mut impl Rng, columns: usize) -> Level {
         let width = random.random_range(2..=3);
         let column = random.random_range(0..=columns - width);
         let ground = ROWS - heights[column..column + width].iter().max().copied().unwrap_or(1);
-        // Two rows above the ground below: one can walk under it, and jump onto it from beside.
+        // At least two rows above the ground: the player can walk below, and jump onto it from the
+        // side.
         let row = ground.saturating_sub(random.random_range(2..=3)).max(1);
         for column in column..column + width {
             level.set(row, column);
@@ -54,7 +60,7 @@ fn draft(random: &mut impl Rng, columns: usize) -> Level {
     level
 }
 
-/// One moving platform a screen, where there is room for its whole path and for a rider on it.
+/// Places one moving platform per screen, if there is room for its whole path and for a rider.
 fn place_movers(level: &mut Level, random: &mut impl Rng) {
     for _ in 0..level.columns.div_ceil(SCREEN) {
         for _attempt in 0..20 {
@@ -63,7 +69,7 @@ fn place_movers(level: &mut Level, random: &mut impl Rng) {
             let (wide, high) = if vertical { (2, travel_tiles + 1) } else { (travel_tiles + 2, 1) };
             let column = random.random_range(0..=level.columns - wide.min(level.columns));
             let row = random.random_range(2..=ROWS - 1 - high);
-            // The tile above must be free too: the rider.
+            // The tile above must be free for the rider.
             let free = (row - 1..row + high)
                 .all(|r| (column..column + wide).all(|c| !level.is_solid(r as i32, c as i32)));
             if free && !level.movers.iter().any(|other| (other.x / TILE - column as i32).abs() < 5)
@@ -82,8 +88,10 @@ fn place_movers(level: &mut Level, random: &mut impl Rng) {
     }
 }
 
-/// Whether every state that play can reach can also reach the start again, and every tile top with room on it can be
-/// stood on. Moving platforms are left out: what they add is never needed.
+/// Returns whether the player can reach every place to stand on, and the start from every state.
+///
+/// A place to stand on is the top of a tile with a free tile above. The search covers all states
+/// that play can reach. Moving platforms are left out, because no level needs them.
 fn is_playable(level: &Level) -> bool {
     let mut numbers: HashMap<Player, usize> = HashMap::new();
     let mut states = vec![World::new(level).player];
@@ -142,7 +150,7 @@ mod tests {
     use crate::sample::policy::Policy;
     use crate::sample::world::GRAIN;
 
-    /// Would catch a level with a pit that nobody gets out of.
+    /// Catches: a level has a pit that the player cannot leave.
     #[test]
     fn a_trap_is_not_playable() {
         let trap = Level::from_text(&[
@@ -157,7 +165,7 @@ mod tests {
         assert!(is_playable(&step));
     }
 
-    /// Would catch levels that are all alike, or that depend on anything but the seed.
+    /// Catches: all levels are alike, or a level depends on more than the seed.
     #[test]
     fn levels_follow_the_seed() {
         let level = |seed| generate(&mut ChaCha8Rng::seed_from_u64(seed), SCREEN);
@@ -167,7 +175,8 @@ mod tests {
         assert!(distinct.len() > 15, "only {} of 20 levels differ", distinct.len());
     }
 
-    /// Would catch half pixels at 32×32: a blurred player in every other frame.
+    /// Catches: positions are half pixels at 32×32, so that the player is blurred in every second
+    /// frame.
     #[test]
     fn every_tenth_ends_on_the_grain() {
         for seed in 0..20 {

@@ -1,14 +1,14 @@
-//! How much each block of the picture changes from one frame to the next: in full colour, at the clip's own size.
+//! Change of each block of the picture between frames, in full colour at the clip's own size.
 
 use crate::analysis::plane::{edge, ratio};
 
 /// Blocks along each side of the picture.
 const SIDE: usize = 8;
 
-/// A frame in which no block changes by so much on average, in levels of 255, repeats the one before.
+/// A frame is a repeat if every block changes by less than this on average, in levels of 255.
 const STILL: f32 = 2.0;
 
-/// Sums of absolute differences of the bytes of each block, row-major, over some pairs of neighbouring frames.
+/// Sums of absolute differences of the bytes of each block, row-major, over pairs of frames.
 pub(super) struct BlockChanges {
     sums: [u64; SIDE * SIDE],
     pairs: u64,
@@ -17,12 +17,14 @@ pub(super) struct BlockChanges {
 }
 
 impl BlockChanges {
-    /// Of no pair yet.
+    /// Creates the sums without any pair.
     pub fn new(width: usize, height: usize) -> Self {
         Self { sums: [0; SIDE * SIDE], pairs: 0, width, height }
     }
 
-    /// Adds a pair of RGB frames `[height, width, 3]`. Whether the second only repeats the first.
+    /// Adds a pair of RGB frames `[height, width, 3]`.
+    ///
+    /// Returns whether the second frame only repeats the first.
     pub fn add(&mut self, before: &[u8], now: &[u8]) -> bool {
         let mut largest = 0.0_f32;
         let line = self.width * 3;
@@ -51,12 +53,12 @@ impl BlockChanges {
         largest < STILL
     }
 
-    /// Mean absolute difference over the picture, 0 to 1.
+    /// Returns the mean absolute difference over the picture, 0 to 1.
     pub fn mean(&self) -> f32 {
         ratio(self.sums.iter().sum(), self.pairs * (self.width * self.height * 3 * 255) as u64)
     }
 
-    /// The same of the block that changes most.
+    /// Returns the mean absolute difference of the block that changes most, 0 to 1.
     pub fn largest(&self) -> f32 {
         (0..SIDE * SIDE)
             .map(|i| ratio(self.sums[i], self.pairs * self.bytes(i) * 255))

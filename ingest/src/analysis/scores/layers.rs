@@ -1,30 +1,31 @@
-//! The picture as two layers: one that scrolls, and one that stays put on the screen (a HUD, a banner, the frame of a
-//! face camera).
+//! The picture as two layers: one scrolls, one stays in place on the screen.
 //!
-//! Each cell of some 4×4 pixels of the small luma picture is compared with where it was on the screen and with where
-//! one common translation ([`Plane::layer_shift_from`]) has it from, and counts as whichever fits better. What neither
-//! explains is new.
+//! The layer that stays is a HUD, a banner or the frame of a face camera. Each cell of about 4×4
+//! pixels of the small luma picture is compared with its old place on the screen and with its old
+//! place under one common translation ([`Plane::layer_shift_from`]). The better match decides the
+//! cell's layer. Change that neither place explains is new.
 
 use crate::analysis::plane::{Plane, absolute_difference, ratio};
 use crate::analysis::shift::Shift;
 
-/// A pair of frames scrolls when the translation explains at least so much of the change …
+/// Smallest share of the change that the translation explains in a scrolling pair of frames.
 const EXPLAINED: f32 = 0.3;
 
-/// … and brings at least this share of the picture's cells with it: more than a figure covers.
+/// Smallest share of the cells that move in a scrolling pair. It is more than a figure covers.
 const AREA: f32 = 0.1;
 
-/// Fewer scrolling pairs than this do not tell what stays put.
+/// Fewer scrolling pairs than this give no overlay score.
 const LEAST_PAIRS: u64 = 6;
 
-/// A cell says how it moves only where moving and staying differ by so many levels on average: not in a plain sky.
+/// Smallest mean difference, in levels, for which a cell shows how it moves. A plain sky has less.
 const TEXTURE: f32 = 6.0;
 
-/// A cell moves when, from its place in the world, it changes less than this share of its change on the screen.
+/// A moving cell changes along the translation by at most this share of its change on the screen.
 const MOVES: f32 = 0.6;
 
-/// A cell stays put when, over all scrolling pairs, it changes less than this share of what it would have changed had
-/// it scrolled.
+/// A cell stays in place if, over all scrolling pairs, it changes by at most this share.
+///
+/// The share is of the change that scrolling would have caused.
 const STAYS: f32 = 0.25;
 
 /// Sums over pairs of frames.
@@ -48,7 +49,7 @@ struct CellChange {
 }
 
 impl Layers {
-    /// For planes of this one's size.
+    /// Creates the sums for planes of this plane's size.
     pub fn new(plane: &Plane) -> Self {
         let side = plane.cell();
         let (columns, rows) = (plane.fine.width.div_ceil(side), plane.fine.height.div_ceil(side));
@@ -83,7 +84,7 @@ impl Layers {
         let Some((xs, ys)) = now.fine.overlap(shift) else { return cells };
         for y in ys {
             let row = y / self.side * self.columns;
-            // Whole cells only, so that one at the edge is not judged by a sliver.
+            // Only whole cells, so that a few pixels at the edge do not decide for a cell.
             for column in xs.start.div_ceil(self.side)..xs.end / self.side {
                 let part = column * self.side..(column + 1) * self.side;
                 let here = now.fine.row(y, &part, Shift::NONE);
@@ -98,12 +99,14 @@ impl Layers {
         cells
     }
 
-    /// The share of all change that scrolling explains, 0 to 1.
+    /// Returns the share of all change that scrolling explains, 0 to 1.
     pub fn scroll(&self) -> f32 {
         ratio(self.scrolled, self.change)
     }
 
-    /// The share of cells that stay put while the rest scrolls, 0 to 1; 0 where nothing scrolls.
+    /// Returns the share of cells that stay in place while the rest scrolls, 0 to 1.
+    ///
+    /// It is 0 if nothing scrolls.
     pub fn overlay(&self) -> f32 {
         if self.scrolling_pairs < LEAST_PAIRS {
             return 0.0;
@@ -111,7 +114,7 @@ impl Layers {
         ratio(self.cells.iter().filter(|cell| cell.stays()).count() as u64, self.cells.len() as u64)
     }
 
-    /// The mean change that neither staying nor the translation explains, in levels.
+    /// Returns the mean change that neither staying nor the translation explains, in levels.
     pub fn unexplained(&self) -> f32 {
         ratio(self.new, self.pixels)
     }

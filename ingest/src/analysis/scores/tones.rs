@@ -1,12 +1,13 @@
-//! How dark, bright, plain, fine and colourful the pictures are by themselves.
+//! Brightness, contrast, detail and colour of single pictures.
 
 use crate::analysis::plane::{Luma, Plane, ratio};
 
-/// Luma below which a pixel is black, and above which it is white: what a limited-range or dim black and white come to.
+/// Luma below which a pixel is black. It allows for limited-range or dim black.
 const BLACK: u8 = 24;
+/// Luma above which a pixel is white. It allows for limited-range or dim white.
 const WHITE: u8 = 232;
 
-/// Of how many pixels one's colour is looked at.
+/// Only one in this many pixels counts for colour.
 const EVERY: usize = 7;
 
 /// Sums over frames.
@@ -17,8 +18,9 @@ pub(super) struct Tones {
     black: u64,
     white: u64,
     deviation: f64,
-    /// Sums of squares: of the Laplacian, and of the difference from the mean.
+    /// Sum of squares of the Laplacian.
     detail: f64,
+    /// Sum of squares of the difference from the mean.
     variance: f64,
     colour: u64,
     coloured: u64,
@@ -35,7 +37,7 @@ impl Tones {
         self.deviation += variance(&plane.fine).sqrt();
     }
 
-    /// Adds a frame's fine detail and colours, which cost more: not of every frame.
+    /// Adds a frame's fine detail and colours. They cost more, so only some frames are added.
     pub fn add_detail(&mut self, plane: &Plane, rgb: &[u8]) {
         self.detail += laplacian(&plane.fine);
         self.variance += variance(&plane.fine);
@@ -46,29 +48,31 @@ impl Tones {
         }
     }
 
-    /// Share of black pixels.
+    /// Returns the share of black pixels.
     pub fn black(&self) -> f32 {
         ratio(self.black, self.pixels)
     }
 
-    /// Share of white pixels.
+    /// Returns the share of white pixels.
     pub fn white(&self) -> f32 {
         ratio(self.white, self.pixels)
     }
 
-    /// Standard deviation of luma within a frame, averaged over frames, in levels.
+    /// Returns the standard deviation of luma within a frame, averaged over frames, in levels.
     #[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
     pub fn deviation(&self) -> f32 {
         if self.frames == 0 { 0.0 } else { (self.deviation / self.frames as f64) as f32 }
     }
 
-    /// Energy of the Laplacian over 64 times the variance, which it cannot exceed but at the edges.
+    /// Returns the energy of the Laplacian over 64 times the variance.
+    ///
+    /// It can exceed 1 only through the edges, so it is limited to 1.
     #[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
     pub fn sharpness(&self) -> f32 {
         if self.variance < 1.0 { 0.0 } else { (self.detail / self.variance / 64.0).min(1.0) as f32 }
     }
 
-    /// Mean difference between the strongest and the weakest of red, green and blue, 0 to 1.
+    /// Returns the mean difference of the largest and smallest of red, green and blue, 0 to 1.
     pub fn saturation(&self) -> f32 {
         ratio(self.colour, self.coloured * 255)
     }
@@ -81,7 +85,9 @@ fn variance(luma: &Luma) -> f64 {
     (squares as f64 / count - (sum as f64 / count).powi(2)).max(0.0)
 }
 
-/// Mean square of the Laplacian (four times a pixel less its neighbours) away from the edges.
+/// Returns the mean square of the Laplacian, without the pixels at the edges.
+///
+/// The Laplacian is four times a pixel minus its four neighbours.
 fn laplacian(luma: &Luma) -> f64 {
     let (width, height) = (luma.width, luma.height);
     let (mut sum, mut count) = (0_u64, 0_u64);

@@ -1,20 +1,23 @@
-//! Whether the camera moves into the picture or out of it, which no platformer's does: fractals, rides, first-person
-//! games.
+//! Detects a camera that moves into or out of the picture.
+//!
+//! No platformer does that. Fractals, rides and first-person games do.
 
 use crate::analysis::plane::{Luma, Plane, ratio};
 use crate::analysis::shift::Shift;
 
-/// The two frames that are compared are so many apart: from one to the next a zoom is too small to see.
+/// Distance in frames of the two compared frames. A zoom between neighbours is too small to see.
 pub(super) const LAG: usize = 8;
 
-/// Sizes that the earlier picture may have had, in thousandths of the later's.
+/// Sizes that the earlier picture may have had, in thousandths of the later picture's size.
 const SIZES: [i64; 12] = [800, 850, 900, 930, 950, 970, 1030, 1050, 1075, 1110, 1180, 1250];
 
-/// A pair that differs by fewer levels, after translation, says nothing.
+/// A pair that differs by fewer levels after translation does not count.
 const LEAST_CHANGE: f32 = 1.0;
 
-/// What is left of the change between two frames after the best translation, and after the best of that and the zooms
-/// about the centre, in levels.
+/// Returns the remaining change of a pair of frames, in levels.
+///
+/// The first value is after the best translation. The second is after the best of that translation
+/// and the zooms about the centre.
 pub(super) fn left(before: &Plane, now: &Plane) -> (f32, f32) {
     let (_, translated) = now.shift_from(before, Shift::NONE);
     if translated < LEAST_CHANGE {
@@ -24,7 +27,7 @@ pub(super) fn left(before: &Plane, now: &Plane) -> (f32, f32) {
     (translated, zooms.fold(translated, f32::min))
 }
 
-/// Mean absolute difference to `before` scaled about the centre, over every second row.
+/// Returns the mean absolute difference to `before` scaled about the centre, on every second row.
 fn zoomed(before: &Luma, now: &Luma, size: i64) -> f32 {
     let (columns, rows) = (sources(now.width, size), sources(now.height, size));
     let (mut sum, mut count) = (0, 0);
@@ -41,7 +44,7 @@ fn zoomed(before: &Luma, now: &Luma, size: i64) -> f32 {
     ratio(sum, count)
 }
 
-/// For each pixel of a line, the one that it was before; `None` where that was off the screen.
+/// Returns for each pixel of a line its position before the zoom, or `None` if it was off screen.
 fn sources(length: usize, size: i64) -> Vec<Option<usize>> {
     let n = i64::try_from(length).unwrap_or(0);
     let source = |i: i64| {

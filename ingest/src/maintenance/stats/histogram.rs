@@ -1,4 +1,4 @@
-//! A histogram of one of the clips' scores, as text: to see where to put a threshold of `ingest.keep`.
+//! A text histogram of one clip score, to choose a threshold for `ingest.keep`.
 
 use std::fmt::Write as _;
 
@@ -9,20 +9,25 @@ use genie_catalog::Catalog;
 const BINS: usize = 12;
 const WIDTH: usize = 50;
 
-/// The histogram of a column, or any number that SQL makes of the columns, over all clips: kept ones full, others light.
+/// Draws the histogram of a column over all clips: kept clips dark, others light.
+///
+/// `score` may be any SQL expression over the columns that gives a number.
 pub fn histogram(root: &Utf8Path, score: &str) -> Result<String> {
     let query = format!(
         "select cast({score} as double) as score, kept from clips where {score} is not null"
     );
     let values = Catalog::open(root)?.numbers_and_flags(&query)?;
     if values.iter().any(|(value, _)| !value.is_finite()) {
-        bail!("`{score}` is not a finite number for every clip");
+        bail!(
+            "cannot draw a histogram of `{score}`: it is not a finite number for every clip; \
+             use another column or expression"
+        );
     }
     Ok(draw(score, &values))
 }
 
 fn draw(score: &str, values: &[(f64, bool)]) -> String {
-    let mut text = format!("\n{score} of {} clips (█ kept, ░ not)\n", values.len());
+    let mut text = format!("\n{score} of {} clips (█ kept, ░ not kept)\n", values.len());
     let least = values.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min);
     let most = values.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max);
     if values.is_empty() {
@@ -42,7 +47,7 @@ fn draw(score: &str, values: &[(f64, bool)]) -> String {
     let tallest = bins.iter().map(|[light, full]| light + full).max().unwrap_or(0).max(1);
     let used = if width > 0.0 { BINS } else { 1 };
     for (number, [light, full]) in bins.iter().enumerate().take(used) {
-        // At least one mark for what is there.
+        // Every bin with clips gets at least one mark.
         let marks = |count: usize| (count * WIDTH).div_ceil(tallest);
         let bar = "█".repeat(marks(*full)) + &"░".repeat(marks(*light));
         let _ =
@@ -56,7 +61,8 @@ fn draw(score: &str, values: &[(f64, bool)]) -> String {
 mod tests {
     use super::*;
 
-    /// Would catch a largest value that falls out of the last bin, a bin too few to see, and a division by no width.
+    /// Catches: the largest value falls out of the last bin, a bin is missing, or a width of zero
+    /// divides.
     #[test]
     fn every_clip_is_in_a_bin() {
         let mut values: Vec<(f64, bool)> = (0..1000).map(|n| (f64::from(n), n >= 500)).collect();
