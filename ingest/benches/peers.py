@@ -66,7 +66,7 @@ def torchcodec_resize(path):
 
 
 def torchcodec_area(path):
-    """Samples a file; PyTorch scales by area averaging, a few frames at a time, within the cache."""
+    """Samples a file; PyTorch scales by area averaging, in batches that fit the CPU cache."""
     import torch
 
     opened = decoder(path, order="NCHW")
