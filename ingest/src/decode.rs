@@ -107,7 +107,7 @@ trait FrameVisitor {
     /// A packet was read. It is decoded later.
     fn read(&mut self, packet: &Packet) -> Result<(), Self::Error>;
     /// A packet is about to be decoded. Returns which frames the decoder may skip.
-    fn leave_out(&mut self, packet: &Packet) -> Discard;
+    fn discard(&mut self, packet: &Packet) -> Discard;
     /// A frame was decoded.
     fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Self::Error>;
 }
@@ -126,8 +126,8 @@ impl FrameVisitor for TickVisitor<'_, '_> {
         Ok((self.sink)(Event::Packet).map_err(Failure::Fatal)?)
     }
 
-    fn leave_out(&mut self, packet: &Packet) -> Discard {
-        if self.sampling.may_leave_out(packet) { Discard::NonReference } else { Discard::Default }
+    fn discard(&mut self, packet: &Packet) -> Discard {
+        if self.sampling.may_skip(packet) { Discard::NonReference } else { Discard::Default }
     }
 
     fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Halt> {
@@ -148,7 +148,7 @@ impl FrameVisitor for KeyFrameVisitor<'_, '_> {
         Ok((self.sink)(Event::Packet)?)
     }
 
-    fn leave_out(&mut self, _: &Packet) -> Discard {
+    fn discard(&mut self, _: &Packet) -> Discard {
         Discard::NonKey
     }
 
@@ -174,7 +174,7 @@ fn every_frame<V: FrameVisitor>(
             ahead.push_back(packet);
         }
         let Some(packet) = ahead.pop_front() else { break };
-        input.decoder.skip_frame(visitor.leave_out(&packet));
+        input.decoder.skip_frame(visitor.discard(&packet));
         if input.decoder.send_packet(&packet).is_err() {
             damage.packet();
             continue;

@@ -138,7 +138,7 @@ fn traps_in_the_file_system() {
     assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
 }
 
-/// Catches: an unreadable file ends the run. (Root can read every file, so the test skips then.)
+/// Catches: an unreadable file ends the run. Root can read every file, so the test skips then.
 #[test]
 fn a_file_without_permission() {
     use std::os::unix::fs::PermissionsExt as _;

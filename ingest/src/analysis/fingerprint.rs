@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn between(a: Option<[u8; BYTES]>, b: Option<[u8; BYTES]>) -> u32 {
-        distance(&a.expect("enough to go by"), &b.expect("enough to go by"))
+        distance(&a.expect("a fingerprint"), &b.expect("a fingerprint"))
     }
 
     /// Catches: another size, brightness or a little grain gives a clip a different fingerprint.
@@ -183,7 +183,7 @@ mod tests {
 
     /// Catches: all still, plain or short clips count as near-duplicates of each other.
     #[test]
-    fn too_little_to_go_by_has_no_fingerprint() {
+    fn a_clip_with_too_little_information_has_no_fingerprint() {
         assert_eq!(of((0..80).map(|_| plain(160, 90, [0, 0, 0]))), None);
         assert_eq!(of((0..80).map(|_| world(1, 160, 90, 0, 0))), None);
         assert_eq!(of(play(1, 20, 160, 90).take(LEAST_FRAMES - 1)), None);

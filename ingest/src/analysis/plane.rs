@@ -188,7 +188,7 @@ pub(super) fn edge(length: usize, parts: usize, i: usize) -> usize {
 }
 
 /// Returns `part / whole`, or 0 if `whole` is 0.
-#[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
+#[expect(clippy::cast_possible_truncation, reason = "a score needs seven digits")]
 pub(super) fn ratio(part: u64, whole: u64) -> f32 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64) as f32 }
 }

@@ -132,7 +132,7 @@ mod tests {
 
     /// Catches: a banner hides the scrolling behind it, or does not count as overlay.
     #[test]
-    fn what_stays_put_before_a_scrolling_world_is_overlay() {
+    fn a_fixed_layer_before_a_scrolling_world_is_overlay() {
         let s = scores(
             (0..32).map(|i| world(1, 160, 90, i * 6, 0).over(&noise(9, 160, 90), 0..160, 0..30)),
         );

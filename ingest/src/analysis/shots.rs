@@ -240,7 +240,7 @@ mod tests {
 
     /// Catches: a fixed threshold cuts noise and jumping patterns at every frame.
     #[test]
-    fn what_always_changes_is_not_cut_to_pieces() {
+    fn constant_change_is_no_cut() {
         assert_eq!(shots((0..40).map(|i| noise(i, 160, 90))), [0]);
         assert!(shots((0..40).map(|i| play(i, 0))).len() <= 2);
     }

@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(of(Pixel::YUV420P, [10, 10, 20, 20]), rectangle(20, 10, 160, 80));
         assert_eq!(of(Pixel::YUV420P, [1, 1, 3, 3]), None, "thin");
         assert_eq!(of(Pixel::YUV420P, [30, 0, 0, 40]), None, "alone");
-        assert_eq!(of(Pixel::YUV420P, [40, 40, 0, 0]), None, "hardly anything is left");
+        assert_eq!(of(Pixel::YUV420P, [40, 40, 0, 0]), None, "too little is left");
     }
 
     /// Catches: a dark scene of a game counts as letterbox, or a fade or cut hides a letterbox.
@@ -305,12 +305,12 @@ mod tests {
         frames.push(barred(Pixel::YUV420P, size, [0; 4], 16));
         frames.push(barred(Pixel::YUV420P, size, [40, 40, 80, 80], 90));
         frames.push(barred(Pixel::YUV420P, (100, 100), [0; 4], 90));
-        assert!(found(&frames).is_some(), "black, darker and other frames say nothing against it");
+        assert!(found(&frames).is_some(), "dark frames and frames of another size do not count");
         frames.push(barred(Pixel::YUV420P, size, [20, 10, 0, 0], 90));
         assert_eq!(found(&frames), Some(Rectangle { x: 0, y: 20, width: 200, height: 70 }));
         frames.push(barred(Pixel::YUV420P, size, [20, 0, 0, 0], 90));
         assert_eq!(found(&frames), None);
-        assert_eq!(found(&frames[..5]), None, "too few to tell");
+        assert_eq!(found(&frames[..5]), None, "too few frames");
     }
 
     /// Catches: a dark colour counts as black.

@@ -150,7 +150,7 @@ mod tests {
 
     /// Catches: greens and reds are about 20 levels off in every HD file or every tagged SD file.
     #[test]
-    fn tags_decide_and_size_where_there_is_none() {
+    fn tags_decide_before_the_size() {
         assert_eq!(Conversion::of(&frame(1080, 2, 0)).sws_matrix, SWS_BT709);
         assert_eq!(Conversion::of(&frame(360, 2, 0)).sws_matrix, SWS_BT601);
         assert_eq!(Conversion::of(&frame(360, 1, 1)).sws_matrix, SWS_BT709);

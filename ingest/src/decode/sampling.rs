@@ -137,8 +137,8 @@ impl Sampling {
     }
 
     /// Returns whether the decoder may skip a packet, if no other frame refers to it.
-    pub fn may_leave_out(&mut self, packet: &Packet) -> bool {
-        self.skips.may_leave_out(timing(packet), &self.clock)
+    pub fn may_skip(&mut self, packet: &Packet) -> bool {
+        self.skips.may_skip(timing(packet), &self.clock)
     }
 
     /// Takes a decoded frame and its buffers. Passes the previous frame to the sink once per tick.
@@ -200,7 +200,7 @@ impl Sampling {
         let Some(rgb) = self.converter.rgb(&current.frame) else {
             let what = properties(&current.frame);
             self.unconverted
-                .get_or_insert_with(|| format!("frames that cannot be converted to RGB: {what:?}"));
+                .get_or_insert_with(|| format!("some frames cannot be converted to RGB: {what:?}"));
             return Ok(());
         };
         let corrupt = current.frame.is_corrupt() || current.frame.has_decode_errors();
@@ -284,8 +284,8 @@ fn notes(found: &Properties, frame: &frame::Video) -> Vec<String> {
         .hdr
         .map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
     let interlaced =
-        frame.is_interlaced().then(|| "of interlaced frames the first field is shown".to_owned());
-    let alpha = has_alpha(found.pixel_format).then(|| "its alpha channel is dropped".to_owned());
+        frame.is_interlaced().then(|| "interlaced frames: the first field is shown".to_owned());
+    let alpha = has_alpha(found.pixel_format).then(|| "the alpha channel is dropped".to_owned());
     [hdr, interlaced, alpha].into_iter().flatten().collect()
 }
 

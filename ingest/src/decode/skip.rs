@@ -39,7 +39,7 @@ pub struct Skips {
     /// Presentation times of all packets after the last frame that came out.
     ahead: BTreeSet<i64>,
     /// Times and durations of packets that the decoder may have skipped.
-    left_out: BTreeMap<i64, i64>,
+    skipped: BTreeMap<i64, i64>,
     latest: Option<i64>,
     shown: Option<i64>,
 }
@@ -49,7 +49,7 @@ impl Skips {
         Self {
             trusted: CODECS.contains(&codec),
             ahead: BTreeSet::new(),
-            left_out: BTreeMap::new(),
+            skipped: BTreeMap::new(),
             latest: None,
             shown: None,
         }
@@ -68,7 +68,7 @@ impl Skips {
     }
 
     /// Returns whether the decoder may skip a packet, if no other frame refers to it.
-    pub fn may_leave_out(&mut self, timing: Timing, clock: &TickClock) -> bool {
+    pub fn may_skip(&mut self, timing: Timing, clock: &TickClock) -> bool {
         let after_first = |pts: &i64| self.shown.is_some_and(|shown| shown < *pts);
         let Some(pts) = timing.pts.filter(after_first).filter(|_| self.trusted && !timing.hidden)
         else {
@@ -77,7 +77,7 @@ impl Skips {
         let next = self.ahead.range(pts + 1..).next();
         let unseen = next.is_some_and(|&next| clock.shows(pts, next) == Some(false));
         if unseen {
-            self.left_out.insert(pts, timing.duration);
+            self.skipped.insert(pts, timing.duration);
         }
         unseen
     }
@@ -93,9 +93,9 @@ impl Skips {
     pub fn frame(&mut self, pts: Option<i64>, time: i64) -> BTreeMap<i64, i64> {
         self.trusted &= pts == Some(time) && self.shown.is_none_or(|shown| shown < time);
         self.shown = Some(time);
-        let later = self.left_out.split_off(&time);
-        let passed = std::mem::replace(&mut self.left_out, later);
-        self.left_out.remove(&time);
+        let later = self.skipped.split_off(&time);
+        let passed = std::mem::replace(&mut self.skipped, later);
+        self.skipped.remove(&time);
         self.ahead = self.ahead.split_off(&time);
         passed
     }
@@ -116,11 +116,11 @@ mod tests {
     fn run(times: &[i64], references: &[i64], ahead: usize) -> (Vec<i64>, Vec<i64>) {
         let mut clock = TickClock::new(10.0, (1, 1000));
         let mut skips = Skips::new("h264");
-        let (mut out, mut left_out, mut inside) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut out, mut skipped, mut inside) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut come_out = |pts: i64, skips: &mut Skips, clock: &mut TickClock| {
             for (pts, duration) in skips.frame(Some(pts), pts) {
                 clock.advance(pts, pts + duration);
-                left_out.push(pts);
+                skipped.push(pts);
             }
             clock.advance(pts, pts);
             out.push(pts);
@@ -130,7 +130,7 @@ mod tests {
             for &pts in times.get(read).unwrap_or_default() {
                 skips.read(timing(Some(pts)), &clock);
             }
-            let may = skips.may_leave_out(timing(Some(pts)), &clock);
+            let may = skips.may_skip(timing(Some(pts)), &clock);
             if !may || references.contains(&pts) {
                 inside.insert(pts);
             }
@@ -141,21 +141,21 @@ mod tests {
         for pts in inside {
             come_out(pts, &mut skips, &mut clock);
         }
-        (out, left_out)
+        (out, skipped)
     }
 
     /// Catches: a frame that a tick shows is skipped, or no frame is ever skipped.
     #[test]
-    fn only_what_no_tick_shows_is_left_out() {
+    fn only_frames_between_ticks_are_skipped() {
         // 30 FPS, three B-frames between the others; ticks at 0, 100, 200, 300, 400.
         let times = [0, 133, 33, 67, 100, 267, 167, 200, 233, 400, 300, 333, 367];
         for ahead in [0, 4] {
-            let (out, left_out) = run(&times, &[0, 133, 267, 400], ahead);
+            let (out, skipped) = run(&times, &[0, 133, 267, 400], ahead);
             assert!([100, 200, 300].iter().all(|tick| out.contains(tick)), "{out:?}");
-            assert!(left_out.contains(&233) && left_out.contains(&333), "{left_out:?}");
+            assert!(skipped.contains(&233) && skipped.contains(&333), "{skipped:?}");
             // Only reading ahead shows that 200 comes between it and 267.
-            assert_eq!(left_out.contains(&167), ahead > 0, "{left_out:?}");
-            let mut all = [out, left_out].concat();
+            assert_eq!(skipped.contains(&167), ahead > 0, "{skipped:?}");
+            let mut all = [out, skipped].concat();
             all.sort_unstable();
             let mut given = times.to_vec();
             given.sort_unstable();
@@ -176,7 +176,7 @@ mod tests {
 
     /// Catches: time stamps that are missing, jump or repeat are trusted.
     #[test]
-    fn doubtful_time_stamps_end_it() {
+    fn unreliable_time_stamps_end_skipping() {
         let mut clock = TickClock::new(10.0, (1, 1000));
         clock.advance(0, 0);
         let begun = |codec| {
@@ -187,9 +187,9 @@ mod tests {
             }
             skips
         };
-        let may = |skips: &mut Skips| skips.may_leave_out(timing(Some(33)), &clock);
+        let may = |skips: &mut Skips| skips.may_skip(timing(Some(33)), &clock);
         assert!(may(&mut begun("h264")));
-        assert!(!may(&mut begun("vp9")), "of which nobody knows what its decoder leaves out");
+        assert!(!may(&mut begun("vp9")), "what the decoder of this codec skips is not verified");
         for doubtful in [None, Some(133), Some(900_000), Some(-5000)] {
             let mut skips = begun("h264");
             skips.read(timing(doubtful), &clock);

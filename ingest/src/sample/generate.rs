@@ -157,7 +157,7 @@ mod tests {
             "        ", "        ", "        ", "        ", "@       ", "##  ####", "##  ####",
             "##  ####",
         ]);
-        assert!(!is_playable(&trap), "three tiles deep is more than a jump");
+        assert!(!is_playable(&trap), "three tiles are higher than a jump");
         let step = Level::from_text(&[
             "        ", "        ", "        ", "        ", "        ", "@       ", "##  ####",
             "##  ####",

@@ -182,13 +182,13 @@ mod tests {
     /// Catches: a compromised decoder makes the supervisor allocate without limit or misread a
     /// frame.
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_messages_are_rejected() {
         let mut frame = Vec::new();
         send_frame(&mut frame, &Sampled { rgb: &[1; 6], pts: 0, native: 0, corrupt: false })
             .unwrap();
-        for nonsense in [frame.as_slice(), b"f\xff\xff\xff\xff", b"x\0\0\0\0", b"t\x02\0\0\0{}"] {
+        for invalid in [frame.as_slice(), b"f\xff\xff\xff\xff", b"x\0\0\0\0", b"t\x02\0\0\0{}"] {
             assert_eq!(
-                receive(&mut &nonsense[..], 3).err().unwrap().kind(),
+                receive(&mut &invalid[..], 3).err().unwrap().kind(),
                 io::ErrorKind::InvalidData
             );
         }

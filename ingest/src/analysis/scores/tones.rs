@@ -59,7 +59,7 @@ impl Tones {
     }
 
     /// Returns the standard deviation of luma within a frame, averaged over frames, in levels.
-    #[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
+    #[expect(clippy::cast_possible_truncation, reason = "a score needs seven digits")]
     pub fn deviation(&self) -> f32 {
         if self.frames == 0 { 0.0 } else { (self.deviation / self.frames as f64) as f32 }
     }
@@ -67,7 +67,7 @@ impl Tones {
     /// Returns the energy of the Laplacian over 64 times the variance.
     ///
     /// It can exceed 1 only through the edges, so it is limited to 1.
-    #[expect(clippy::cast_possible_truncation, reason = "a score of seven digits")]
+    #[expect(clippy::cast_possible_truncation, reason = "a score needs seven digits")]
     pub fn sharpness(&self) -> f32 {
         if self.variance < 1.0 { 0.0 } else { (self.detail / self.variance / 64.0).min(1.0) as f32 }
     }
