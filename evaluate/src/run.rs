@@ -42,7 +42,7 @@ const STEP: &str = "evaluate";
 
 /// The sections this stage reads: its own, and those that say which models.
 pub struct Sections {
-    models: genie_training::Sections,
+    models: genie_training::ModelSections,
     evaluate: EvaluateConfig,
 }
 
@@ -57,7 +57,7 @@ impl Sections {
         if let Some(device) = device {
             device.clone_into(&mut evaluate.device);
         }
-        Ok(Sections { models: genie_training::Sections::read(config)?, evaluate })
+        Ok(Sections { models: genie_training::ModelSections::read(config)?, evaluate })
     }
 
     /// As TOML.

@@ -30,19 +30,19 @@ pub enum Stdout {
 
 /// How a step ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ChildEnd {
     pub status: ExitStatus,
     /// The last line on stdout that was not empty.
     pub last_line: Option<String>,
 }
 
 /// Runs `command` to its end, passing on to it every signal that `stop` receives meanwhile.
-pub fn run(command: &mut Command, stop: &Stop, stdout: Stdout) -> io::Result<Ended> {
+pub fn run(command: &mut Command, stop: &Stop, stdout: Stdout) -> io::Result<ChildEnd> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let reader = child.stdout.take().map(|pipe| read(pipe, stdout));
     let status = wait(&mut child, stop)?;
     let last_line = reader.and_then(|reader| reader.join().ok()).flatten();
-    Ok(Ended { status, last_line })
+    Ok(ChildEnd { status, last_line })
 }
 
 fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
@@ -103,7 +103,7 @@ pub fn code_of(status: ExitStatus) -> u8 {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, stop: &Stop, stdout: Stdout) -> Ended {
+    fn shell(script: &str, stop: &Stop, stdout: Stdout) -> ChildEnd {
         run(Command::new("sh").arg("-c").arg(script), stop, stdout).unwrap()
     }
 

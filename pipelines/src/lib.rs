@@ -4,27 +4,27 @@
 //! decides by its work key whether there is anything to do, takes its own lock, and draws its own progress. So a step
 //! that is run by hand, by cron or from here is the same step, and killing the pipeline loses nothing.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | [`steps`] | which steps there are, in which order |
-//! | [`tools`] | where the stages' binaries are, and their answers to `config` and `status` |
-//! | [`child`] | one step as a child process: its output, signals, exit code |
-//! | [`runner`] | all steps, one after the other |
-//! | [`dry_run`] | what training would cost |
-//! | [`headline`] | the report's main numbers |
-//! | [`retokenize`] | the steps of a night, with the models that there are |
-//! | [`status`], [`diary`] | the table of what exists and what does not; the last nights |
+//! | `steps` | which steps there are, in which order |
+//! | `tools` | where the stages' binaries are, and their answers to `config` and `status` |
+//! | `child` | one step as a child process: its output, signals, exit code |
+//! | `runner` | runs all steps, one after the other |
+//! | `dry_run` | what training would cost |
+//! | `summary` | the report's main numbers |
+//! | `retokenize` | the steps of a nightly run, with the models that exist |
+//! | `status`, `history` | the table of what exists; the last nightly runs |
 
-pub mod child;
-pub mod diary;
-pub mod dry_run;
-pub mod headline;
-pub mod paint;
-pub mod retokenize;
-pub mod runner;
-pub mod status;
-pub mod steps;
-pub mod tools;
+mod child;
+mod dry_run;
+mod history;
+mod paint;
+mod retokenize;
+mod runner;
+mod status;
+mod steps;
+mod summary;
+mod tools;
 
 use std::io::{self, Write};
 

@@ -15,10 +15,10 @@ use genie_stage::status::State;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, exit};
 
-use crate::child::{self, Ended, Stdout};
-use crate::headline::Headline;
+use crate::child::{self, ChildEnd, Stdout};
 use crate::paint::{bold, dim};
 use crate::steps::{Stage, Step};
+use crate::summary::ReportSummary;
 use crate::tools::{self, Tools};
 
 /// Runs the `steps` for the config's data and prints the result. With `--quiet`, only what went wrong is said, by the steps as well.
@@ -34,7 +34,7 @@ pub fn run(
     let data: DataConfig = config.section()?;
     let steps = steps(&data);
     print_plan(args, &data, &steps);
-    Run {
+    PipelineRun {
         tools,
         args,
         stop: Stop::install_for_parent(),
@@ -46,7 +46,7 @@ pub fn run(
 }
 
 /// One run of the pipeline, and what it remembers from step to step.
-struct Run<'a> {
+struct PipelineRun<'a> {
     tools: &'a Tools,
     args: &'a ConfigArgs,
     stop: Stop,
@@ -57,7 +57,7 @@ struct Run<'a> {
     worked: bool,
 }
 
-impl Run<'_> {
+impl PipelineRun<'_> {
     fn all(mut self, steps: &[Step]) -> anyhow::Result<Exit> {
         let mut report = None;
         for (index, step) in steps.iter().enumerate() {
@@ -82,7 +82,7 @@ impl Run<'_> {
     }
 
     /// Runs one step and shows how it went, but for failure.
-    fn step(&mut self, step: &Step, place: &str) -> anyhow::Result<(Ended, Duration)> {
+    fn step(&mut self, step: &Step, place: &str) -> anyhow::Result<(ChildEnd, Duration)> {
         let up_to_date = self.state(step) == Some(State::Done);
         self.worked |= !up_to_date;
         if !up_to_date {
@@ -127,7 +127,7 @@ impl Run<'_> {
             say(&bold("nothing to do: everything is up to date"));
         }
         if let Some(report) = report {
-            Headline::read(Utf8Path::new(report))?.print()?;
+            ReportSummary::read(Utf8Path::new(report))?.print()?;
         }
         if self.rejects {
             say(&format!(

@@ -9,13 +9,13 @@ use genie_stage::config::{self, ConfigArgs, DataConfig};
 use genie_stage::status::StepStatus;
 use serde::Serialize;
 
-use crate::diary;
+use crate::history;
 use crate::steps::{self, Stage};
 use crate::tools::{self, Tools};
 
 /// A row: a step's status, and whose step it is.
 #[derive(Debug, Serialize)]
-struct Row {
+struct StatusRow {
     stage: &'static str,
     #[serde(flatten)]
     status: StepStatus,
@@ -33,13 +33,13 @@ pub fn print(tools: &Tools, args: &ConfigArgs, json: bool) -> anyhow::Result<Exi
     let text = if json {
         serde_json::to_string_pretty(&rows)? + "\n"
     } else {
-        table(&rows) + &selection(&data.r#where) + &diary::table(&diary::last(&data.root))
+        table(&rows) + &selection(&data.r#where) + &history::table(&history::last(&data.root))
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }
 
-fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<Vec<Row>> {
+fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<Vec<StatusRow>> {
     let planned = steps::for_data(data);
     let mut rows = Vec::new();
     for stage in Stage::ALL {
@@ -49,15 +49,15 @@ fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<V
         rows.extend(
             steps
                 .filter_map(|step| step.find(&statuses))
-                .map(|status| Row { stage: stage.name(), status: status.clone() }),
+                .map(|status| StatusRow { stage: stage.name(), status: status.clone() }),
         );
     }
     Ok(rows)
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[StatusRow]) -> String {
     let mut text = format!("{:<17} {:<8} {:<17} {}\n", "step", "state", "key", "where");
-    for Row { stage, status } in rows {
+    for StatusRow { stage, status } in rows {
         let step = format!("{stage} {}", status.step);
         let place = match (status.dir.as_str(), status.needs.as_str()) {
             (dir, "") => dir.to_owned(),
@@ -88,7 +88,7 @@ mod tests {
     /// Would catch: columns that run into each other, or a waiting step that does not say what for.
     #[test]
     fn the_table_says_what_is_needed() {
-        let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| Row {
+        let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| StatusRow {
             stage,
             status: StepStatus {
                 step: step.into(),

@@ -8,9 +8,10 @@ use genie_catalog::Condition;
 use genie_model::{Device, train_tokenizer};
 use genie_shards::TokenWindow;
 use genie_stage::Exit;
-use genie_stage::status::{self, State, StepStatus};
+use genie_stage::status::{State, StepStatus};
 use genie_training::{
-    Chain, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage, gc, verify,
+    Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TrainingClips, VerifyArgs,
+    export, fit, gc, verify,
 };
 
 /// Trains the video tokenizer and turns clips into tokens.
@@ -35,14 +36,8 @@ enum Command {
     Verify(VerifyArgs),
     /// Drop the tokens of old tokenizers, and what killed runs left
     Gc(GcArgs),
-    /// Print the resolved sections that this stage uses, as TOML
-    Config,
-    /// Say where the steps of this stage stand
-    Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Inspect(Inspect),
 }
 
 /// The binary.
@@ -54,7 +49,7 @@ pub fn run() -> Result<Exit> {
     let sections = cli
         .args
         .sections()?
-        .judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+        .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Fit => fit_tokenizer(&sections),
         Command::Encode => {
@@ -66,18 +61,11 @@ pub fn run() -> Result<Exit> {
         }
         Command::Verify(args) => verify::<TokenWindow>(&sections.data.root, &args),
         Command::Gc(args) => gc::<TokenWindow>(&sections.data.root, &current(&sections)?, &args),
-        Command::Config => {
-            print!("{}", sections.resolved());
-            Ok(Exit::Done)
-        }
-        Command::Status { json } => {
-            status::print(&standing(&sections, Chain::of(&sections)?.as_ref())?, json)?;
-            Ok(Exit::Done)
-        }
+        Command::Inspect(inspect) => inspect.run(&sections.resolved(), || status(&sections)),
     }
 }
 
-fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
+fn fit_tokenizer(sections: &ModelSections) -> Result<Exit> {
     let chain = Chain::to_train(sections)?;
     let config = &sections.tokenizer.0;
     let device: Device = config.device.parse()?;
@@ -87,7 +75,7 @@ fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
         "tokenizer",
         config.train.steps,
         |dir, watch| {
-            let clips = footage(&chain)?;
+            let clips = TrainingClips::open(&chain)?;
             Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
         },
     )?;
@@ -95,13 +83,13 @@ fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
 }
 
 /// Keys of the tokenizers whose tokens are of use under this config: the chain's, and the one that would be pinned as the newest.
-fn current(sections: &Sections) -> Result<Vec<String>> {
+fn current(sections: &ModelSections) -> Result<Vec<String>> {
     let chain = Chain::of(sections)?.map(|chain| chain.tokenizer.key().clone());
     Ok(chain.into_iter().chain(sections.newest_tokenizer()?).map(|key| key.to_string()).collect())
 }
 
-fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus>> {
-    let Some(chain) = chain else {
+fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
+    let Some(chain) = Chain::of(sections)? else {
         return Ok(["fit", "encode"]
             .map(|step| StepStatus::waiting(step, "genie-ingest run"))
             .into());
@@ -114,7 +102,7 @@ fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus
     let mut encode =
         chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
     if encode.state == State::Partial {
-        let clips = encode::lacking(sections, chain, sections.tokenizer.0.frames)?.len();
+        let clips = encode::pending(sections, &chain, sections.tokenizer.0.frames)?.len();
         encode.needs = format!("tokens of {clips} clips: run genie-tokenize encode");
     }
     Ok(vec![fit, encode])

@@ -12,7 +12,7 @@ use genie_model::{
 };
 use genie_stage::Exit;
 use genie_stage::exit::Usage;
-use genie_training::Sections;
+use genie_training::ModelSections;
 use serde_json::json;
 
 /// What it is reckoned with.
@@ -56,7 +56,7 @@ impl FromStr for Pixels {
 ///
 /// # Errors
 /// When no model can be built from the config, or stdout is closed.
-pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
+pub fn dry_run(sections: &ModelSections, args: &Args) -> Result<Exit> {
     let possible =
         args.mfu > 0.0 && args.mfu <= 1.0 && args.tflops > 0.0 && args.tflops.is_finite();
     ensure!(possible, Usage("--mfu is a share above 0 and at most 1, --tflops above 0".into()));
@@ -94,7 +94,7 @@ pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
 const DAY: f64 = 24.0 * 3600.0;
 
 fn models(
-    sections: &Sections,
+    sections: &ModelSections,
     Pixels { width, height }: Pixels,
 ) -> Result<[(&'static str, Estimate); 3]> {
     let (tokenizer, lam) = (&sections.tokenizer.0, &sections.lam.0);

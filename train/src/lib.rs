@@ -11,12 +11,12 @@ use genie_catalog::Condition;
 use genie_model::{ActionSource, Device, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::ActionWindow;
 use genie_stage::Exit;
-use genie_stage::status::{self, State, StepStatus};
+use genie_stage::status::{State, StepStatus};
 use genie_training::{
-    Chain, CodeVideo, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage,
-    gc, verify,
+    Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
+    VerifyArgs, export, fit, gc, verify,
 };
-use windows::Labels;
+use windows::ActionSet;
 
 /// Trains the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
@@ -45,14 +45,8 @@ enum Command {
     /// Write a model's weights, as of its newest checkpoint, to a file for other programs
     #[command(subcommand)]
     Export(Exported),
-    /// Print the resolved sections that this stage uses, as TOML
-    Config,
-    /// Say where the steps of this stage stand
-    Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Inspect(Inspect),
 }
 
 #[derive(Subcommand, Debug)]
@@ -72,7 +66,7 @@ pub fn run() -> Result<Exit> {
     let sections = cli
         .args
         .sections()?
-        .judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+        .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Lam => lam(&sections, &Chain::to_train(&sections)?),
         Command::Label => {
@@ -91,24 +85,17 @@ pub fn run() -> Result<Exit> {
         Command::Verify(args) => verify::<ActionWindow>(&sections.data.root, &args),
         Command::Gc(args) => gc::<ActionWindow>(&sections.data.root, &current(&sections)?, &args),
         Command::DryRun(args) => dry_run::dry_run(&sections, &args),
-        Command::Config => {
-            print!("{}", sections.resolved());
-            Ok(Exit::Done)
-        }
-        Command::Status { json } => {
-            status::print(&standing(&sections, Chain::of(&sections)?.as_ref())?, json)?;
-            Ok(Exit::Done)
-        }
+        Command::Inspect(inspect) => inspect.run(&sections.resolved(), || status(&sections)),
     }
 }
 
 /// Keys of the latent action models whose labels are of use under this config: the chain's, and the one that would be pinned as the newest.
-fn current(sections: &Sections) -> Result<Vec<String>> {
+fn current(sections: &ModelSections) -> Result<Vec<String>> {
     let chain = Chain::of(sections)?.map(|chain| chain.lam.key().clone());
     Ok(chain.into_iter().chain(sections.newest_lam()?).map(|key| key.to_string()).collect())
 }
 
-fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
+fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
     let config = &sections.lam.0;
     let device: Device = config.device.parse()?;
     if config.input == LamInput::Tokens && !chain.tokens.is_done() {
@@ -123,10 +110,10 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
         config.train.steps,
         |dir, watch| {
             let video: Box<dyn Video> = match config.input {
-                LamInput::Pixels => Box::new(footage(chain)?),
+                LamInput::Pixels => Box::new(TrainingClips::open(chain)?),
                 LamInput::Tokens => {
                     let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device)?;
-                    Box::new(CodeVideo::open(chain, &tokenizer)?)
+                    Box::new(TokenVideo::open(chain, &tokenizer)?)
                 }
             };
             Ok(train_lam(config, video.as_ref(), dir, &device, watch)?)
@@ -135,7 +122,7 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
     Ok(fitted.into())
 }
 
-fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
+fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
     for (done, command) in [
         (chain.tokens.is_done(), "genie-tokenize encode"),
         (chain.actions.is_done(), "genie-train label"),
@@ -157,8 +144,8 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
             // The chain's keys say that tokens and labels were made with these very sections.
             let codes = sections.tokenizer.0.quantizer.size();
             let actions = match config.actions {
-                ActionSource::Latent => Labels::Latent(sections.lam.0.quantizer.size()),
-                ActionSource::True => Labels::of_sidecars(&sections.data.root)?,
+                ActionSource::Latent => ActionSet::Latent(sections.lam.0.quantizer.size()),
+                ActionSource::True => ActionSet::of_sidecars(&sections.data.root)?,
             };
             Ok(train_dynamics(
                 config,
@@ -174,8 +161,8 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
     Ok(fitted.into())
 }
 
-fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus>> {
-    let Some(chain) = chain else {
+fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
+    let Some(chain) = Chain::of(sections)? else {
         return Ok(["lam", "label", "dynamics"]
             .map(|step| StepStatus::waiting(step, "genie-ingest run"))
             .into());
@@ -192,7 +179,7 @@ fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus
     if label.state == State::Partial {
         label.needs = format!(
             "labels of {} clips: run genie-train label",
-            label::lacking(sections, chain)?.len()
+            label::pending(sections, &chain)?.len()
         );
     }
     Ok(vec![

@@ -8,14 +8,14 @@ use genie_training::Chain;
 
 /// Which actions lead from frame to frame, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Labels {
+pub enum ActionSet {
     /// The latent action model's.
     Latent(usize),
     /// Those of the recordings' sidecars.
     True(usize),
 }
 
-impl Labels {
+impl ActionSet {
     /// The true actions of the clips under `root`.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Labels {
 ///
 /// # Errors
 /// When a shard cannot be read, windows are of several shapes, or a token window has no label.
-pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
+pub fn read(chain: &Chain, actions: ActionSet) -> Result<TokenWindows> {
     let mut labels = read_actions(chain.actions.path())?.into_iter().peekable();
     let mut data = TokenWindows::default();
     let mut left_out = 0;
@@ -120,7 +120,7 @@ mod tests {
         write_actions, write_clip_rows, write_tokens,
     };
     use genie_stage::config::{ConfigArgs, load};
-    use genie_training::Sections;
+    use genie_training::ModelSections;
 
     use super::*;
 
@@ -180,7 +180,7 @@ mod tests {
     fn a_training_sees_the_clips_of_its_chain() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let sections = Sections::read(
+        let sections = ModelSections::read(
             &load(&ConfigArgs { config: None, set: vec![format!("data.root={root}")] }).unwrap(),
         )
         .unwrap();
@@ -193,6 +193,6 @@ mod tests {
         }
         publish(&root, "new", Split::Train);
         encode(&chain, "new", Split::Train, 10);
-        assert_eq!(read(&chain, Labels::Latent(8)).unwrap().tokens, [7, 7]);
+        assert_eq!(read(&chain, ActionSet::Latent(8)).unwrap().tokens, [7, 7]);
     }
 }

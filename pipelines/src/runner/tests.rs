@@ -155,7 +155,7 @@ fn says_whether_there_was_anything_to_do() {
     fs::write(fake.dir.join("ingest.status"), done(&["sample", "run"])).unwrap();
     let args = ConfigArgs::default();
     let tools = Tools::in_dir(&fake.dir);
-    let mut run = Run {
+    let mut run = PipelineRun {
         tools: &tools,
         args: &args,
         stop: Stop::manual(),
@@ -178,7 +178,7 @@ fn a_stop_between_steps_ends_the_run() {
     let stop = Stop::manual();
     stop.request();
     let args = ConfigArgs::default();
-    let run = Run {
+    let run = PipelineRun {
         tools: &Tools::in_dir(&fake.dir),
         args: &args,
         stop,

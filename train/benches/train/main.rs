@@ -19,7 +19,7 @@ use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
 use genie_model::{Device, DynamicsConfig, LamConfig, TokenizerConfig, TrainConfig, Video as _};
 use genie_stage::config::{ConfigArgs, load};
-use genie_training::{Sections, pixels_at_once};
+use genie_training::{ModelSections, pixels_at_once};
 
 use answers::Answers;
 use data::Noise;
@@ -93,7 +93,7 @@ struct Plan {
 
 impl Plan {
     fn of(cli: &Cli) -> Result<Self> {
-        let sections = Sections::read(&load(&cli.config)?)?;
+        let sections = ModelSections::read(&load(&cli.config)?)?;
         let (width, height) = cli.size.split_once('x').context("--size is written 32x32")?;
         ensure!(cli.steps > 0 && cli.steps.is_multiple_of(RUN), "--steps is a multiple of {RUN}");
         let mut plan = Self {

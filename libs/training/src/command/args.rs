@@ -4,7 +4,7 @@ use anyhow::Result;
 use genie_stage::config::{Config, ConfigArgs, load};
 use genie_stage::log::{self, Verbosity};
 
-use crate::Sections;
+use crate::models::ModelSections;
 
 /// Config, verbosity and device.
 #[derive(clap::Args, Debug)]
@@ -38,8 +38,8 @@ impl ModelArgs {
     ///
     /// # Errors
     /// When the config cannot be read or a value is wrong.
-    pub fn sections(&self) -> Result<Sections> {
-        let mut sections = Sections::read(&self.config()?)?;
+    pub fn sections(&self) -> Result<ModelSections> {
+        let mut sections = ModelSections::read(&self.config()?)?;
         if let Some(device) = self.device() {
             sections.run_on(device);
         }

@@ -8,7 +8,7 @@ use genie_shards::{
 };
 
 /// A kind of window.
-pub trait Made: Sized + Send {
+pub trait StoredWindow: Sized + Send {
     /// Its directories lie in `root/<PLACE>/<model>`, and its diary is `root/<PLACE>/runs.jsonl`.
     const PLACE: &'static str;
     /// What people call the windows.
@@ -40,7 +40,7 @@ pub trait Made: Sized + Send {
     fn read(dir: &Utf8Path, entry: &Entry) -> Result<Vec<Self>>;
 }
 
-impl Made for TokenWindow {
+impl StoredWindow for TokenWindow {
     const PLACE: &'static str = "tokens";
     const NAME: &'static str = "tokens";
     const KIND: &'static str = "tokenizer";
@@ -62,7 +62,7 @@ impl Made for TokenWindow {
     }
 }
 
-impl Made for ActionWindow {
+impl StoredWindow for ActionWindow {
     const PLACE: &'static str = "actions";
     const NAME: &'static str = "labels";
     const KIND: &'static str = "lam";
@@ -88,7 +88,7 @@ impl Made for ActionWindow {
 ///
 /// # Errors
 /// When they cannot be listed.
-pub(crate) fn directories<W: Made>(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
+pub(super) fn directories<W: StoredWindow>(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let items = match root.join(W::PLACE).read_dir_utf8() {
         Ok(items) => items,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -10,125 +10,12 @@ use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::LamInput;
 use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
-use genie_stage::config::{Config, DataConfig, Resolved};
 use genie_stage::key::{Key, KeyBuilder};
 use genie_stage::step::StepDir;
 
-use crate::pinned::{NEWEST, Work};
-use crate::selection::{Judge, Selection, Where};
-use crate::{DynamicsSection, LamSection, PinnedSection, TokenizerSection};
-
-/// The sections that decide about models.
-#[derive(Clone, Debug)]
-pub struct Sections {
-    /// `[data]`.
-    pub data: DataConfig,
-    /// `[pinned]`: keys, or nothing.
-    pub pinned: PinnedSection,
-    /// `[tokenizer]`.
-    pub tokenizer: TokenizerSection,
-    /// `[lam]`.
-    pub lam: LamSection,
-    /// `[dynamics]`.
-    pub dynamics: DynamicsSection,
-    /// Who knows what `[data] where` means, if anybody does here.
-    judge: Option<Judge>,
-}
-
-impl Sections {
-    /// Reads and checks them, and settles which models are pinned.
-    ///
-    /// # Errors
-    /// When a value is wrong, or a model that is pinned by its key is not there.
-    pub fn read(config: &Config) -> Result<Self> {
-        let mut sections = Self {
-            data: config.section()?,
-            pinned: config.section()?,
-            tokenizer: config.section()?,
-            lam: config.section()?,
-            dynamics: config.section()?,
-            judge: None,
-        };
-        let tokenizer = sections.tokenizer_work();
-        let tokenizer = match sections.pinned.tokenizer.as_str() {
-            NEWEST => tokenizer.newest()?,
-            key => tokenizer.pinned(key)?,
-        };
-        let lam = sections.lam_work(tokenizer.as_ref());
-        let lam = match sections.pinned.lam.as_str() {
-            // One that looks at tokens goes with its tokenizer, and without a pinned one that is made from the clips that there are now.
-            NEWEST if sections.lam.0.input == LamInput::Tokens && tokenizer.is_none() => None,
-            NEWEST => lam.newest()?,
-            key => lam.pinned(key)?,
-        };
-        let text = |key: Option<Key>| key.map_or_else(String::new, |key| key.to_string());
-        sections.pinned = PinnedSection { tokenizer: text(tokenizer), lam: text(lam) };
-        Ok(sections)
-    }
-
-    /// Has `judge` say which clips `[data] where` selects, instead of what was noted about that.
-    ///
-    /// # Errors
-    /// When the expression cannot judge clips.
-    pub fn judging(self, judge: Judge) -> Result<Self> {
-        let sections = Self { judge: Some(judge), ..self };
-        sections.selecting().check()?;
-        Ok(sections)
-    }
-
-    fn selecting(&self) -> Where {
-        Where::new(&self.data.r#where, self.judge)
-    }
-
-    fn tokenizer_work(&self) -> Work<'_> {
-        Work::new(&self.data.root, "tokenizer", &self.tokenizer.keyed(), &self.tokenizer.0.train)
-    }
-
-    /// Of `tokenizer`, where it looks at tokens.
-    fn lam_work<'a>(&'a self, tokenizer: Option<&'a Key>) -> Work<'a> {
-        let work = Work::new(&self.data.root, "lam", &self.lam.keyed(), &self.lam.0.train);
-        match self.lam.0.input {
-            LamInput::Pixels => work,
-            LamInput::Tokens => Work { tokenizer, ..work },
-        }
-    }
-
-    /// The tokenizer of this config that was finished last, if there is one.
-    ///
-    /// # Errors
-    /// When the models cannot be listed.
-    pub fn newest_tokenizer(&self) -> Result<Option<Key>> {
-        self.tokenizer_work().newest()
-    }
-
-    /// The latent action model of this config that was finished last, if there is one.
-    ///
-    /// # Errors
-    /// When the models cannot be listed.
-    pub fn newest_lam(&self) -> Result<Option<Key>> {
-        self.lam_work(None).newest()
-    }
-
-    /// Runs every model on `device` instead of where the config says.
-    pub fn run_on(&mut self, device: &str) {
-        for place in
-            [&mut self.tokenizer.0.device, &mut self.lam.0.device, &mut self.dynamics.0.device]
-        {
-            device.clone_into(place);
-        }
-    }
-
-    /// As TOML.
-    #[must_use]
-    pub fn resolved(&self) -> Resolved {
-        Resolved::new()
-            .with(&self.data)
-            .with(&self.pinned)
-            .with(&self.tokenizer)
-            .with(&self.lam)
-            .with(&self.dynamics)
-    }
-}
+use super::sections::ModelSections;
+use super::selection::{Selection, Where};
+use super::spec::ModelSpec;
 
 /// The steps of one config over one set of clips.
 #[derive(Debug)]
@@ -155,7 +42,7 @@ impl Chain {
     ///
     /// # Errors
     /// When there are none or their manifest cannot be read.
-    pub fn existing(sections: &Sections) -> Result<Self> {
+    pub fn existing(sections: &ModelSections) -> Result<Self> {
         let Some(chain) = Self::of(sections)? else {
             bail!("there are no clips under {}: run `genie-ingest run` first", sections.data.root);
         };
@@ -166,7 +53,7 @@ impl Chain {
     ///
     /// # Errors
     /// The same, and when none is selected.
-    pub fn to_train(sections: &Sections) -> Result<Self> {
+    pub fn to_train(sections: &ModelSections) -> Result<Self> {
         let chain = Self::existing(sections)?;
         if let Some(selection) = &chain.selection {
             selection.check()?;
@@ -183,7 +70,7 @@ impl Chain {
     ///
     /// # Errors
     /// When the manifest of the clips, their catalog or a file to import cannot be read; when nobody here knows which clips are selected.
-    pub fn of(sections: &Sections) -> Result<Option<Self>> {
+    pub fn of(sections: &ModelSections) -> Result<Option<Self>> {
         let root = &sections.data.root;
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
         if manifest.table(tables::CLIPS).is_empty() {
@@ -201,10 +88,10 @@ impl Chain {
         let seen = selected.unwrap_or(&clips);
         let window = sections.tokenizer.0.frames;
 
-        let work = sections.tokenizer_work();
-        let tokenizer = match work.pinned(&sections.pinned.tokenizer)? {
+        let spec = sections.tokenizer_spec();
+        let tokenizer = match spec.pinned(&sections.pinned.tokenizer)? {
             Some(pinned) => pinned,
-            None => trained_on(work.begin()?).finish(),
+            None => trained_on(spec.begin()?).finish(),
         };
         let tokens_of = |clips: &str| {
             Key::builder("tokens", TOKENS_FORMAT)
@@ -212,12 +99,12 @@ impl Chain {
                 .input("clips", clips)
                 .finish()
         };
-        let work = sections.lam_work(Some(&tokenizer));
-        let lam = match (work.pinned(&sections.pinned.lam)?, sections.lam.0.input) {
+        let spec = sections.lam_spec(Some(&tokenizer));
+        let lam = match (spec.pinned(&sections.pinned.lam)?, sections.lam.0.input) {
             (Some(pinned), _) => pinned,
-            (None, LamInput::Pixels) => trained_on(work.begin()?).finish(),
+            (None, LamInput::Pixels) => trained_on(spec.begin()?).finish(),
             (None, LamInput::Tokens) => {
-                let of_clips = trained_on(work.begin()?);
+                let of_clips = trained_on(spec.begin()?);
                 of_clips.input("tokenizer", &tokenizer).input("tokens", tokens_of(seen)).finish()
             }
         };
@@ -228,14 +115,18 @@ impl Chain {
                 .input("clips", clips)
                 .finish()
         };
-        let dynamics =
-            Work::new(root, "dynamics", &sections.dynamics.keyed(), &sections.dynamics.0.train)
-                .begin()?
-                .input("tokenizer", &tokenizer)
-                .input("lam", &lam)
-                .input("tokens", tokens_of(seen))
-                .input("actions", actions_of(seen))
-                .finish();
+        let dynamics = ModelSpec::new(
+            root,
+            "dynamics",
+            &sections.dynamics.keyed(),
+            &sections.dynamics.0.train,
+        )
+        .begin()?
+        .input("tokenizer", &tokenizer)
+        .input("lam", &lam)
+        .input("tokens", tokens_of(seen))
+        .input("actions", actions_of(seen))
+        .finish();
 
         let model = |kind: &str, key: &Key| StepDir::open(directory(root, kind, key), key, kind);
         Ok(Some(Self {
@@ -277,3 +168,6 @@ impl Chain {
 fn directory(root: &Utf8Path, kind: &str, key: &Key) -> Utf8PathBuf {
     root.join("models").join(kind).join(key.as_str())
 }
+
+#[cfg(test)]
+mod tests;

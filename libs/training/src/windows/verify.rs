@@ -16,7 +16,7 @@ use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::made::{Made, directories};
+use super::stored::{StoredWindow, directories};
 
 /// The flags of `verify`.
 #[derive(clap::Args, Debug)]
@@ -30,7 +30,7 @@ pub struct VerifyArgs {
 ///
 /// # Errors
 /// When a manifest cannot be read or, to forget, written; or another run is writing what is to be forgotten.
-pub fn verify<W: Made>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
+pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
     let stop = Stop::install();
     let directories = directories::<W>(root)?;
     let mut manifests = Vec::new();
@@ -49,7 +49,7 @@ pub fn verify<W: Made>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
                     windows += read.len();
                     let twice = read
                         .iter()
-                        .map(Made::place)
+                        .map(StoredWindow::place)
                         .find(|(clip, first)| !seen.insert((clip.to_string(), *first)));
                     if let Some((clip, first)) = twice {
                         println!(
@@ -89,7 +89,7 @@ pub fn verify<W: Made>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
 }
 
 /// Takes files out of a directory's manifest, and it is not done any more.
-fn forget<W: Made>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()> {
+fn forget<W: StoredWindow>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()> {
     let _lock = Lock::acquire(dir.join(".lock"))?;
     let record = dir.join("step.json");
     if record.exists() {

@@ -13,7 +13,7 @@ use genie_stage::Exit;
 use genie_stage::lock::{Lock, LockError};
 use genie_stage::step::read_record;
 
-use crate::made::{Made, directories};
+use super::stored::{StoredWindow, directories};
 
 /// The flags of `gc`.
 #[derive(clap::Args, Debug)]
@@ -33,7 +33,7 @@ pub struct GcArgs {
 ///
 /// # Errors
 /// When a directory cannot be read or removed.
-pub fn gc<W: Made>(root: &Utf8Path, current: &[String], args: &GcArgs) -> Result<Exit> {
+pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -> Result<Exit> {
     let mut found = Vec::new();
     for dir in directories::<W>(root)? {
         let is_current = current.iter().any(|key| dir.file_name() == Some(key));

@@ -3,15 +3,15 @@
 use anyhow::{Context, Result, ensure};
 use genie_model::{Device, Lam, LamInput, Tokenizer};
 
-use crate::Chain;
+use super::chain::Chain;
 
 /// The latent action model, with the tokenizer where it looks at tokens.
-pub struct Labeller {
+pub struct ActionLabeller {
     lam: Lam,
     tokenizer: Option<Tokenizer>,
 }
 
-impl Labeller {
+impl ActionLabeller {
     /// Loads the chain's.
     ///
     /// # Errors

@@ -4,10 +4,10 @@ use anyhow::{Context, Result, bail};
 use genie_model::{SourceError, Tokenizer, Video};
 use genie_shards::read_tokens;
 
-use crate::Chain;
+use crate::models::Chain;
 
 /// Windows of tokens. A clip of this video is a window, so nothing runs over a window's end, where tokens begin anew.
-pub struct CodeVideo {
+pub struct TokenVideo {
     rows: usize,
     columns: usize,
     frames: usize,
@@ -18,7 +18,7 @@ pub struct CodeVideo {
     channels: usize,
 }
 
-impl CodeVideo {
+impl TokenVideo {
     /// The chain's token windows to train on, drawn with the codes of its tokenizer.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl CodeVideo {
     }
 }
 
-impl Video for CodeVideo {
+impl Video for TokenVideo {
     fn clips(&self) -> usize {
         self.tokens.len() / (self.frames * self.positions())
     }

@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use serde_json::Value;
 
 /// The diaries of tokens and labels, by the directory that each lies in.
-const DIARIES: [&str; 2] = ["tokens", "actions"];
+const HISTORIES: [&str; 2] = ["tokens", "actions"];
 /// Runs that are shown of each.
 const LAST: usize = 3;
 
@@ -21,7 +21,7 @@ pub fn last(root: &Utf8Path) -> Vec<Value> {
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         runs[runs.len().saturating_sub(LAST)..].to_vec()
     };
-    DIARIES.iter().flat_map(|name| of(name)).collect()
+    HISTORIES.iter().flat_map(|name| of(name)).collect()
 }
 
 /// The same for people: nothing, where there were no runs.

@@ -16,12 +16,12 @@ const HEADLINE_T: u64 = 4;
 
 /// A report and its numbers.
 #[derive(Debug)]
-pub struct Headline {
+pub struct ReportSummary {
     dir: Utf8PathBuf,
     report: Value,
 }
 
-impl Headline {
+impl ReportSummary {
     /// Reads the report in `dir`.
     pub fn read(dir: &Utf8Path) -> anyhow::Result<Self> {
         let path = dir.join("report.json");
@@ -93,7 +93,7 @@ impl Headline {
     }
 }
 
-impl std::fmt::Display for Headline {
+impl std::fmt::Display for ReportSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rows = [
             ("tokenizer", self.tokenizer()),
@@ -117,7 +117,7 @@ mod tests {
 
     fn shown(report: Value) -> String {
         let dir = "data/demo/reports/abc".into();
-        Headline { dir, report }.to_string()
+        ReportSummary { dir, report }.to_string()
     }
 
     /// Would catch: numbers read from the wrong key, or from another t.

@@ -1,13 +1,13 @@
-//! Windows to shards, in the order they come: the part of [`fill`](crate::fill()) that decides where shards begin and end.
+//! Windows to shards, in the order they come: the part of [`fill`](super::pending::write_pending) that decides where shards begin and end.
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::Manifest;
 
-use crate::made::Made;
+use super::stored::StoredWindow;
 
 /// The shard that is being filled, and those it stands for.
-pub(crate) struct Publisher<W> {
+pub(super) struct ShardPublisher<W> {
     dir: Utf8PathBuf,
     model: String,
     windows: Vec<W>,
@@ -17,12 +17,12 @@ pub(crate) struct Publisher<W> {
     is_ahead: bool,
 }
 
-impl<W: Made> Publisher<W> {
+impl<W: StoredWindow> ShardPublisher<W> {
     /// Goes on with the last shard of a model's directory, if that is not full.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn take_up(dir: &Utf8Path, model: &str) -> Result<Self> {
+    pub fn resume(dir: &Utf8Path, model: &str) -> Result<Self> {
         let mut publisher = Self {
             dir: dir.to_owned(),
             model: model.to_owned(),
@@ -43,7 +43,7 @@ impl<W: Made> Publisher<W> {
     }
 
     /// Windows that the shard has.
-    pub fn begun(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.windows.len()
     }
 

@@ -10,14 +10,14 @@ use camino::Utf8Path;
 use genie_stage::lineage::Lineage;
 use serde::{Deserialize, Serialize};
 
-use crate::made::Made;
+use super::stored::StoredWindow;
 
 const FILE: &str = "runs.jsonl";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ended {
+pub enum RunEnd {
     /// All that was outstanding is there.
     Done,
     /// It was asked to stop; the next goes on.
@@ -28,10 +28,10 @@ pub enum Ended {
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct WindowRun {
     /// "tokens" or "labels".
     pub step: String,
-    pub ended: Ended,
+    pub ended: RunEnd,
     /// When it ended, as in `step.json`.
     pub finished: String,
     /// How long it took, with loading the model.
@@ -49,13 +49,13 @@ pub struct Run {
     pub model: BTreeMap<String, String>,
 }
 
-impl Run {
+impl WindowRun {
     /// A run with the model of this key, which has made nothing yet.
     #[must_use]
-    pub fn begin<W: Made>(model: &str) -> Self {
+    pub fn begin<W: StoredWindow>(model: &str) -> Self {
         Self {
             step: W::NAME.to_owned(),
-            ended: Ended::Failed,
+            ended: RunEnd::Failed,
             finished: String::new(),
             seconds: 0.0,
             clips: 0,
@@ -79,7 +79,7 @@ impl Run {
     }
 
     /// Notes clips that it made, with their windows, and others that could not be read.
-    pub fn note(&mut self, clips: usize, windows: usize, failed: usize) {
+    pub fn add(&mut self, clips: usize, windows: usize, failed: usize) {
         self.clips += clips;
         self.windows += windows;
         self.failed += failed;
@@ -87,7 +87,7 @@ impl Run {
 
     /// Notes when it ended and how fast it was.
     #[must_use]
-    pub fn ended(self, ended: Ended, lineage: &Lineage) -> Self {
+    pub fn ended(self, ended: RunEnd, lineage: &Lineage) -> Self {
         #[allow(clippy::cast_precision_loss, reason = "no run makes 2^52 windows")]
         let speed = if lineage.seconds > 0.0 { self.windows as f64 / lineage.seconds } else { 0.0 };
         Self {

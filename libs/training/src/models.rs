@@ -1,0 +1,16 @@
+//! Which model belongs to which config: its sections, its work key, its directory.
+
+mod chain;
+mod config;
+mod labeller;
+mod pinned;
+mod sections;
+mod selection;
+mod spec;
+
+pub use chain::Chain;
+pub use config::{DynamicsSection, LamSection, TokenizerSection};
+pub use labeller::ActionLabeller;
+pub use pinned::PinnedSection;
+pub use sections::ModelSections;
+pub use selection::ClipFilter;
