@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_model::Device;
 use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
-use genie_stage::config::{Config, Resolved};
+use genie_stage::config::{Config, Resolved, Section as _};
 use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
 use genie_stage::lock::Lock;
@@ -18,7 +17,7 @@ use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, atomic};
-use genie_training::Chain;
+use genie_training::{Chain, open_device};
 
 use crate::config::{EvaluateConfig, WeightsArgs};
 use crate::distance::warnings;
@@ -58,6 +57,12 @@ impl Sections {
             device.clone_into(&mut evaluate.device);
         }
         Ok(Sections { models: genie_training::ModelSections::read(config)?, evaluate })
+    }
+
+    /// The section that has a device, with the device's name.
+    #[must_use]
+    pub fn devices(&self) -> [(&'static str, &str); 1] {
+        [(EvaluateConfig::NAME, &self.evaluate.device)]
     }
 
     /// As TOML.
@@ -134,7 +139,7 @@ impl Sections {
 /// written over.
 pub fn run(sections: &Sections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
-    let device: Device = evaluate.device.parse()?;
+    let device = open_device(EvaluateConfig::NAME, &evaluate.device)?;
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {

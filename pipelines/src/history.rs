@@ -1,5 +1,6 @@
-//! The last runs of the nightly steps, from the diaries that they keep below the dataset root: `catalog/runs.jsonl`, `tokens/runs.jsonl` and
-//! `actions/runs.jsonl`, one JSON object a line.
+//! The last runs of `encode` and `label`, from `tokens/runs.jsonl` and `actions/runs.jsonl`.
+//!
+//! Each line of these files is a JSON object that describes one run.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,12 +8,14 @@ use std::fs;
 use camino::Utf8Path;
 use serde_json::Value;
 
-/// The diaries of tokens and labels, by the directory that each lies in.
+/// The directories of the run histories, below the dataset root.
 const HISTORIES: [&str; 2] = ["tokens", "actions"];
-/// Runs that are shown of each.
+/// The number of runs that are shown of each history.
 const LAST: usize = 3;
 
-/// The last runs of each step under `root`, oldest first. A line that a killed run left half is skipped.
+/// Reads the last runs of each step under `root`, oldest first.
+///
+/// A line that a killed run left incomplete is skipped.
 #[must_use]
 pub fn last(root: &Utf8Path) -> Vec<Value> {
     let of = |name: &str| {
@@ -24,7 +27,7 @@ pub fn last(root: &Utf8Path) -> Vec<Value> {
     HISTORIES.iter().flat_map(|name| of(name)).collect()
 }
 
-/// The same for people: nothing, where there were no runs.
+/// The runs as a table; empty if there are no runs.
 #[must_use]
 pub fn table(runs: &[Value]) -> String {
     let mut text = String::new();
@@ -57,7 +60,8 @@ pub fn table(runs: &[Value]) -> String {
 mod tests {
     use super::*;
 
-    /// Would catch: a half-written line hiding all runs; old runs shown instead of the last; a table that names none of what is to be watched.
+    /// Catches: an incomplete line that hides all runs; the first runs shown instead of the last; a
+    /// table without the numbers that an operator monitors.
     #[test]
     fn the_last_runs_are_shown() {
         let dir = tempfile::tempdir().unwrap();
@@ -66,7 +70,10 @@ mod tests {
         fs::create_dir(root.join("tokens")).unwrap();
         let line = |clips: u32| {
             format!(
-                r#"{{"step":"tokens","ended":"done","finished":"2026-11-25T02:17:0{clips}.5Z","seconds":1.5,"clips":{clips},"windows":60,"windows_per_second":40.0,"skipped":1,"failed":0,"tokenizer":"ab"}}"#
+                "{{\"step\":\"tokens\",\"ended\":\"done\",\
+                 \"finished\":\"2026-11-25T02:17:0{clips}.5Z\",\"seconds\":1.5,\
+                 \"clips\":{clips},\"windows\":60,\"windows_per_second\":40.0,\
+                 \"skipped\":1,\"failed\":0,\"tokenizer\":\"ab\"}}"
             )
         };
         let lines = (0..5).map(line).collect::<Vec<_>>().join("\n") + "\n{\"step\":\"tok";

@@ -1,4 +1,5 @@
-//! What exists and what does not: every stage's own answer, in one table, and how the last nights went.
+//! `genie status`: what every stage says about its steps, and the last runs of `encode` and
+//! `label`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -13,7 +14,7 @@ use crate::history;
 use crate::steps::{self, Stage};
 use crate::tools::{self, Tools};
 
-/// A row: a step's status, and whose step it is.
+/// A row of the table: the status of a step, and its stage.
 #[derive(Debug, Serialize)]
 struct StatusRow {
     stage: &'static str,
@@ -44,7 +45,7 @@ fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<V
     let mut rows = Vec::new();
     for stage in Stage::ALL {
         let statuses = tools.status(stage, args, Stdio::inherit())?;
-        // In the order of the pipeline, and only what this pipeline runs.
+        // In the order of the pipeline, and only the steps that this pipeline runs.
         let steps = planned.iter().filter(|step| step.stage == stage);
         rows.extend(
             steps
@@ -71,7 +72,7 @@ fn table(rows: &[StatusRow]) -> String {
     text
 }
 
-/// Which clips models are trained on, where that is not all.
+/// The line that says which clips models are trained on; empty for all clips.
 fn selection(expression: &str) -> String {
     if expression.trim().is_empty() {
         String::new()
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
     use genie_stage::status::State;
 
-    /// Would catch: columns that run into each other, or a waiting step that does not say what for.
+    /// Catches: columns that run into each other; a waiting step without what it waits for.
     #[test]
     fn the_table_says_what_is_needed() {
         let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| StatusRow {

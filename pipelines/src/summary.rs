@@ -1,7 +1,7 @@
-//! The report's main numbers, each beside what it must beat.
+//! The report's main numbers, each beside its baseline.
 //!
-//! Read from `report.json`, whose keys are a contract. A number that is missing or null (no true actions to compare
-//! with, say) is left out: nothing is made up and nothing fails for it.
+//! They are read from `report.json`, whose keys are a contract. A number that is missing or null
+//! (for example because the videos have no true actions) is left out.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,10 +11,10 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
-/// The step ahead at which the paper compares controllability.
-const HEADLINE_T: u64 = 4;
+/// The number of generated frames at which the paper compares controllability.
+const CONTROL_T: u64 = 4;
 
-/// A report and its numbers.
+/// A report, shown by its main numbers.
 #[derive(Debug)]
 pub struct ReportSummary {
     dir: Utf8PathBuf,
@@ -31,7 +31,7 @@ impl ReportSummary {
         Ok(Self { dir: dir.to_owned(), report })
     }
 
-    /// Prints it on stdout.
+    /// Prints the numbers on stdout.
     pub fn print(&self) -> io::Result<()> {
         io::stdout().write_all(self.to_string().as_bytes())
     }
@@ -40,14 +40,16 @@ impl ReportSummary {
         self.report.pointer(pointer)?.as_f64()
     }
 
-    /// The entry for [`HEADLINE_T`] in a list of `{t, mean, ci95: [lo, hi]}`, as "+1.20 dB [0.80, 1.60]".
+    /// The entry for [`CONTROL_T`] in a list of `{t, mean, ci95: [lo, hi]}`.
+    ///
+    /// It is shown as "+1.20 dB [0.80, 1.60]".
     fn delta(&self, list: &str) -> Option<String> {
         let entry = self
             .report
             .get(list)?
             .as_array()?
             .iter()
-            .find(|entry| entry["t"].as_u64() == Some(HEADLINE_T))?;
+            .find(|entry| entry["t"].as_u64() == Some(CONTROL_T))?;
         let mut text = format!("{:+.2} dB", entry["mean"].as_f64()?);
         if let (Some(low), Some(high)) = (entry["ci95"][0].as_f64(), entry["ci95"][1].as_f64()) {
             let _ = write!(text, " [{low:.2}, {high:.2}]");
@@ -85,9 +87,9 @@ impl ReportSummary {
 
     fn control(&self) -> Option<String> {
         let random = self.delta("delta_psnr_db")?;
-        let mut text = format!("ΔPSNR at t = {HEADLINE_T}: {random} over random actions");
+        let mut text = format!("ΔPSNR at t = {CONTROL_T}: {random} over random actions");
         if let Some(shuffled) = self.delta("delta_psnr_time_shuffled_db") {
-            let _ = write!(text, ", {shuffled} over its own in another order");
+            let _ = write!(text, ", {shuffled} over the same actions in another order");
         }
         Some(text)
     }
@@ -120,10 +122,15 @@ mod tests {
         ReportSummary { dir, report }.to_string()
     }
 
-    /// Would catch: numbers read from the wrong key, or from another t.
+    /// Catches: numbers read from the wrong key, or from another t.
     #[test]
     fn every_number_is_beside_its_baseline() {
-        let list = |mean: f64| json!([{"t": 1, "mean": 9.0, "ci95": [8.0, 10.0]}, {"t": 4, "mean": mean, "ci95": [0.5, 2.0]}]);
+        let list = |mean: f64| {
+            json!([
+                {"t": 1, "mean": 9.0, "ci95": [8.0, 10.0]},
+                {"t": 4, "mean": mean, "ci95": [0.5, 2.0]},
+            ])
+        };
         let text = shown(json!({
             "tokenizer": {"psnr_db": 24.13, "psnr_baseline_db": 18.0, "codes_used": 312},
             "lam": {"codes_used": 5},
@@ -134,15 +141,16 @@ mod tests {
         assert_eq!(
             text,
             "tokenizer  PSNR 24.1 dB (repeating the first frame: 18.0 dB), 312 codes used\n\
-             actions    5 codes used, NMI with the true actions 0.310 (shuffled: 0.020), accuracy 62 %\n\
+             actions    5 codes used, NMI with the true actions 0.310 (shuffled: 0.020), \
+             accuracy 62 %\n\
              control    ΔPSNR at t = 4: +1.25 dB [0.50, 2.00] over random actions, \
-             -0.50 dB [0.50, 2.00] over its own in another order\n\
+             -0.50 dB [0.50, 2.00] over the same actions in another order\n\
              numbers    data/demo/reports/abc/report.json\n\
              report     data/demo/reports/abc/report.html\n"
         );
     }
 
-    /// Would catch: a report on videos without true actions ending in an error, or in a number that nobody measured.
+    /// Catches: an error, or a number that was not measured, for a report without true actions.
     #[test]
     fn what_is_null_or_missing_is_left_out() {
         let text = shown(json!({

@@ -1,8 +1,8 @@
-//! Token shards of every clip that lacks them.
+//! `encode`: writes token shards of every clip that lacks tokens.
 
 #![allow(
     clippy::cast_possible_truncation,
-    reason = "frames of a window and tokens of a frame fit their columns: the model was built with them"
+    reason = "the frames of a window and the rows and columns of a frame fit into 16 bits"
 )]
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use genie_shards::{ClipMeta, TokenWindow};
 use genie_stage::Exit;
 use genie_training::{Chain, ModelSections, WindowModel, write_pending};
 
-/// Encodes what is outstanding.
+/// Encodes the clips that lack tokens.
 ///
 /// # Errors
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
@@ -26,7 +26,7 @@ pub fn encode(sections: &ModelSections, chain: &Chain, device: Device) -> Result
     })
 }
 
-/// Ids of the clips that lack tokens of windows of so many frames.
+/// Ids of the clips that lack tokens, for windows of `frames` frames.
 ///
 /// # Errors
 /// When the catalog cannot be read.

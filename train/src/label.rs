@@ -1,8 +1,10 @@
-//! Latent actions of every window of every clip that lacks them, beside the true ones where a sidecar had them.
+//! `label`: writes the latent actions of every clip that lacks them.
+//!
+//! The true actions are written beside the latent ones if a sidecar has them.
 
 #![allow(
     clippy::cast_possible_truncation,
-    reason = "a clip's frames are counted in 32 bits on disk"
+    reason = "the frames of a clip are counted in 32 bits on disk"
 )]
 
 use anyhow::Result;
@@ -12,10 +14,11 @@ use genie_shards::{ActionWindow, ClipMeta};
 use genie_stage::Exit;
 use genie_training::{ActionLabeller, Chain, ModelSections, WindowModel, write_pending};
 
-/// Labels what is outstanding.
+/// Labels the clips that lack latent actions.
 ///
 /// # Errors
-/// When the latent action model is missing or does not fit the clips, or a file cannot be read or written.
+/// When the latent action model is missing or does not fit the clips, or a file cannot be read or
+/// written.
 pub fn label(sections: &ModelSections, chain: &Chain, device: Device) -> Result<Exit> {
     write_pending(sections, device, &chain.actions, &chain.lam, "genie-train lam", || {
         Ok(WindowLabeller { labeller: ActionLabeller::load(chain, &device)?, sections, chain })
@@ -57,7 +60,8 @@ impl WindowModel for WindowLabeller<'_> {
         let steps = self.frames() - 1;
         let codes = self.labeller.actions(frames, self.frames())?;
         let window = |((clip, first), codes): (&(&ClipMeta, usize), &[u8])| {
-            // Entry t of a window leads from its frame t to t+1; the clip's last entry leads nowhere and is never taken.
+            // Entry t is the action from frame t to frame t+1. The clip's last entry has no visible
+            // effect, and no window contains it.
             let within = |list: &Option<Vec<u8>>| {
                 list.as_ref().map(|list| list[*first..first + steps].to_vec())
             };

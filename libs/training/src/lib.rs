@@ -6,9 +6,9 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `models` | which model belongs to which config: sections, work keys, pinned models, selected clips |
+//! | `models` | which model belongs to which config: work keys, pinned models, selected clips |
 //! | `train` | training data, and training a model as a step |
-//! | `windows` | computing and publishing tokens and latent actions of every window; `verify`, `gc` |
+//! | `windows` | tokens and latent actions of every window, as shards; `verify`, `gc` |
 //! | `command` | flags and subcommands that the binaries share |
 
 mod command;
@@ -19,7 +19,7 @@ mod windows;
 pub use command::{ExportArgs, Inspect, ModelArgs, export};
 pub use models::{
     ActionLabeller, Chain, ClipFilter, DynamicsSection, LamSection, ModelSections, PinnedSection,
-    TokenizerSection,
+    TokenizerSection, check_device_name, open_device,
 };
 pub use train::{Fitted, TokenVideo, TrainingClips, fit};
 pub use windows::{

@@ -2,6 +2,7 @@
 
 mod chain;
 mod config;
+mod device;
 mod labeller;
 mod pinned;
 mod sections;
@@ -10,6 +11,7 @@ mod spec;
 
 pub use chain::Chain;
 pub use config::{DynamicsSection, LamSection, TokenizerSection};
+pub use device::{check_device_name, open_device};
 pub use labeller::ActionLabeller;
 pub use pinned::PinnedSection;
 pub use sections::ModelSections;

@@ -1,4 +1,4 @@
-//! A trained model's weights as one file for other programs.
+//! Writes a trained model's weights to one file for other programs.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use genie_model::newest_weights;
 use genie_stage::step::StepDir;
 use genie_stage::{Exit, atomic};
 
-/// Where to, and whether something may be lost by it.
+/// The flags of `export`.
 #[derive(clap::Args, Debug)]
 pub struct ExportArgs {
     /// The safetensors file to write
@@ -18,7 +18,9 @@ pub struct ExportArgs {
     overwrite: bool,
 }
 
-/// Writes the newest checkpoint's weights of `step`, a model that is called `model` and trained by `command`.
+/// Writes the weights of the newest checkpoint of `step`.
+///
+/// Messages call the model `model`, and name `command` as the command that trains it.
 ///
 /// # Errors
 /// When there is no checkpoint, it is damaged, or the file exists or cannot be written.
@@ -27,11 +29,11 @@ pub fn export(step: &StepDir, model: &str, command: &str, to: &ExportArgs) -> Re
         bail!("the {model} of this config has no checkpoint yet: run `{command}`");
     };
     if to.file.exists() && !to.overwrite {
-        bail!("{} exists: name another file, or say --overwrite to replace it", to.file);
+        bail!("{} exists: name another file, or replace it with --overwrite", to.file);
     }
     let bytes = fs::read(&weights).with_context(|| format!("cannot read {weights}"))?;
     atomic::write(&to.file, bytes)?;
-    let unfinished = if step.is_done() { "" } else { ", in the middle of its training" };
+    let unfinished = if step.is_done() { "" } else { " (its training is not finished)" };
     tracing::info!("{}: the {model} {} after step {done}{unfinished}", to.file, step.key());
     Ok(Exit::Done)
 }

@@ -1,8 +1,11 @@
-//! The chain of work keys from clips to dynamics under one config: which directory each model's step belongs in. A key holds the keys of what went
-//! in, so a changed tokenizer gives new tokens and a new dynamics model, and leaves the latent action model alone. A pinned model has the key
-//! that it has, whatever clips there are now; what follows from it goes on as ever.
+//! The work keys from clips to the dynamics model under one config, and the directory of each step.
 //!
-//! Where training is narrowed to a selection of clips, keys of models hold that selection in place of all clips; tokens and labels are of all clips as ever.
+//! A key contains the keys of its inputs. So a changed tokenizer gives new tokens and a new
+//! dynamics model, and does not change the latent action model. A pinned model keeps its key,
+//! whatever clips exist now.
+//!
+//! If `[data] where` selects clips for training, the keys of models contain the selected clips
+//! instead of all clips. Tokens and labels are always of all clips.
 
 use std::collections::HashSet;
 
@@ -14,10 +17,10 @@ use genie_stage::key::{Key, KeyBuilder};
 use genie_stage::step::StepDir;
 
 use super::sections::ModelSections;
-use super::selection::{Selection, Where};
+use super::selection::{ClipSelector, Selection};
 use super::spec::ModelSpec;
 
-/// The steps of one config over one set of clips.
+/// The directories of the steps of one config over one set of clips.
 #[derive(Debug)]
 pub struct Chain {
     /// Training of the tokenizer: `models/tokenizer/<key>`.
@@ -31,17 +34,17 @@ pub struct Chain {
     /// Training of the dynamics model: `models/dynamics/<key>`.
     pub dynamics: StepDir,
     root: Utf8PathBuf,
-    /// What was published when the keys were made.
+    /// The manifest of the clips from which the keys were computed.
     manifest: Manifest,
-    selecting: Where,
+    selector: ClipSelector,
     selection: Option<Selection>,
 }
 
 impl Chain {
-    /// The chain over the clips that are published now.
+    /// The chain over the published clips.
     ///
     /// # Errors
-    /// When there are none or their manifest cannot be read.
+    /// When there are no clips, or as [`Self::of`].
     pub fn existing(sections: &ModelSections) -> Result<Self> {
         let Some(chain) = Self::of(sections)? else {
             bail!("there are no clips under {}: run `genie-ingest run` first", sections.data.root);
@@ -49,10 +52,10 @@ impl Chain {
         Ok(chain)
     }
 
-    /// The same, for training: there are clips to train on.
+    /// The chain over the published clips, for training.
     ///
     /// # Errors
-    /// The same, and when none is selected.
+    /// As [`Self::existing`], and when `[data] where` selects no clip.
     pub fn to_train(sections: &ModelSections) -> Result<Self> {
         let chain = Self::existing(sections)?;
         if let Some(selection) = &chain.selection {
@@ -66,10 +69,11 @@ impl Chain {
         Ok(chain)
     }
 
-    /// The chain over the clips that are published now; none without clips.
+    /// The chain over the published clips; `None` if there are no clips.
     ///
     /// # Errors
-    /// When the manifest of the clips, their catalog or a file to import cannot be read; when nobody here knows which clips are selected.
+    /// When the manifest or the catalog of the clips or an imported file cannot be read; in a
+    /// binary without SQL, when no other binary recorded which clips `[data] where` selects.
     pub fn of(sections: &ModelSections) -> Result<Option<Self>> {
         let root = &sections.data.root;
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
@@ -77,15 +81,15 @@ impl Chain {
             return Ok(None);
         }
         let clips = manifest.table_hash(tables::CLIPS);
-        let selecting = sections.selecting();
-        let selection = selecting.settle(root, &manifest)?;
+        let selector = sections.clip_selector();
+        let selection = selector.resolve(root, &manifest)?;
         let selected = selection.as_ref().map(|selection| selection.hash.as_str());
         let trained_on = |key: KeyBuilder| match selected {
             Some(selected) => key.input("selected", selected),
             None => key.input("clips", &clips),
         };
-        // What training sees of tokens and actions, which are of all clips.
-        let seen = selected.unwrap_or(&clips);
+        // Tokens and actions are of all clips; models are trained on those of the selected clips.
+        let trained = selected.unwrap_or(&clips);
         let window = sections.tokenizer.0.frames;
 
         let spec = sections.tokenizer_spec();
@@ -105,7 +109,7 @@ impl Chain {
             (None, LamInput::Pixels) => trained_on(spec.begin()?).finish(),
             (None, LamInput::Tokens) => {
                 let of_clips = trained_on(spec.begin()?);
-                of_clips.input("tokenizer", &tokenizer).input("tokens", tokens_of(seen)).finish()
+                of_clips.input("tokenizer", &tokenizer).input("tokens", tokens_of(trained)).finish()
             }
         };
         let actions_of = |clips: &str| {
@@ -124,8 +128,8 @@ impl Chain {
         .begin()?
         .input("tokenizer", &tokenizer)
         .input("lam", &lam)
-        .input("tokens", tokens_of(seen))
-        .input("actions", actions_of(seen))
+        .input("tokens", tokens_of(trained))
+        .input("actions", actions_of(trained))
         .finish();
 
         let model = |kind: &str, key: &Key| StepDir::open(directory(root, kind, key), key, kind);
@@ -145,18 +149,21 @@ impl Chain {
             dynamics: model("dynamics", &dynamics),
             root: root.clone(),
             manifest,
-            selecting,
+            selector,
             selection,
         }))
     }
 
-    /// Ids of the clips that models of this chain are trained on: of those that were kept and not held out when the chain was made, the selected ones.
-    /// Directories of tokens and labels hold windows of others, too, also of clips that came since, or that were dropped.
+    /// Ids of the clips that the models of this chain are trained on.
+    ///
+    /// These are the selected clips of those that were kept and not held out when the chain was
+    /// computed. The directories of tokens and labels can also contain windows of other clips: of
+    /// clips that were added later, or that were dropped.
     ///
     /// # Errors
     /// When the catalog cannot be read.
     pub fn clips(&self) -> Result<HashSet<String>> {
-        let (rows, _) = self.selecting.rows(&self.root, &self.manifest)?;
+        let (rows, _) = self.selector.rows(&self.root, &self.manifest)?;
         Ok(rows.into_iter().map(|row| row.meta.clip_id).collect())
     }
 

@@ -1,9 +1,11 @@
-//! The models' config sections.
+//! The config sections `[tokenizer]`, `[lam]` and `[dynamics]`.
 
 use camino::Utf8PathBuf;
 use genie_model::{DynamicsConfig, LamConfig, ModelError, TokenizerConfig, TrainConfig};
 use genie_stage::config::Section;
 use serde::{Deserialize, Serialize};
+
+use super::device::check_device_name;
 
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident, $config:ty, $key:literal) => {
@@ -16,12 +18,16 @@ macro_rules! section {
             const NAME: &'static str = $key;
 
             fn check(&self) -> Result<(), String> {
+                check_device_name(&self.0.device)?;
                 self.0.check().map_err(|error: ModelError| error.to_string())
             }
         }
 
         impl $name {
-            /// What the trained weights depend on: not where they were computed or how often something was written.
+            /// The config that trained weights depend on, for the work key.
+            ///
+            /// The device and the intervals of logs and checkpoints do not change the weights: they
+            /// are reset here.
             #[must_use]
             pub fn keyed(&self) -> Self {
                 let mut config = self.0.clone();
@@ -34,20 +40,20 @@ macro_rules! section {
 }
 
 section!(
-    /// `[tokenizer]`.
+    /// The section `[tokenizer]`.
     TokenizerSection, TokenizerConfig, "tokenizer"
 );
 section!(
-    /// `[lam]`.
+    /// The section `[lam]`.
     LamSection, LamConfig, "lam"
 );
 section!(
-    /// `[dynamics]`.
+    /// The section `[dynamics]`.
     DynamicsSection, DynamicsConfig, "dynamics"
 );
 
 fn keyed(train: &TrainConfig) -> TrainConfig {
-    let told = TrainConfig {
+    let train = TrainConfig {
         log_every: 1,
         checkpoint_every: 1,
         keep: 1,
@@ -55,8 +61,8 @@ fn keyed(train: &TrainConfig) -> TrainConfig {
         peak_tflops: 0.0,
         ..train.clone()
     };
-    // An imported file is an input, which the chain knows by its content.
-    TrainConfig { import: Utf8PathBuf::new(), ..told }
+    // An imported file is an input of the key, by the hash of its content.
+    TrainConfig { import: Utf8PathBuf::new(), ..train }
 }
 
 #[cfg(test)]
@@ -65,7 +71,8 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a model that was trained in bf16 taken for the one in f32, which is another; one that was trained elsewhere taken for another.
+    /// Catches: a model trained in bf16 that has the key of the model trained in f32; a model whose
+    /// key depends on the device.
     #[test]
     fn precision_makes_another_model_and_the_device_does_not() {
         let section = DynamicsSection::default();

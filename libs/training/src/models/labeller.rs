@@ -1,18 +1,18 @@
-//! A trained latent action model as stages use it: frames in, latent actions out, whether it looks at pixels or at tokens.
+//! A trained latent action model that takes frames, whether its input is pixels or tokens.
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{Device, Lam, LamInput, Tokenizer};
 
 use super::chain::Chain;
 
-/// The latent action model, with the tokenizer where it looks at tokens.
+/// A latent action model, with the tokenizer if its input is tokens.
 pub struct ActionLabeller {
     lam: Lam,
     tokenizer: Option<Tokenizer>,
 }
 
 impl ActionLabeller {
-    /// Loads the chain's.
+    /// Loads the latent action model of `chain`, and its tokenizer if it needs one.
     ///
     /// # Errors
     /// When a model is missing or damaged, or the two do not fit each other.
@@ -26,7 +26,8 @@ impl ActionLabeller {
                     .context("cannot load the tokenizer")?;
                 ensure!(
                     (lam.size(), lam.channels()) == (tokenizer.grid(), tokenizer.code_width()),
-                    "latent action model {} was trained on the tokens of another tokenizer than {}",
+                    "latent action model {} was trained on tokens of another tokenizer than {}: \
+                     pin the tokenizer that it was trained with, or train it again",
                     chain.lam.key(),
                     chain.tokenizer.key()
                 );
@@ -36,7 +37,10 @@ impl ActionLabeller {
         Ok(Self { lam, tokenizer })
     }
 
-    /// Latent actions `[b, t-1]` of windows of frames `[b, t, h, w, 3]`: entry t leads from frame t to frame t+1.
+    /// Infers the latent actions `[batch, time - 1]` of frames `[batch, time, height, width, 3]`.
+    ///
+    /// `frames` are RGB bytes. Entry t of a window is the action that leads from frame t to frame
+    /// t+1.
     ///
     /// # Errors
     /// When the frames are not whole windows of the size that the models take.
@@ -44,7 +48,8 @@ impl ActionLabeller {
         let Some(tokenizer) = &self.tokenizer else { return Ok(self.lam.actions(frames, t)?) };
         ensure!(
             t == tokenizer.frames(),
-            "windows of {t} frames cannot be labelled: this latent action model looks at the tokens of windows of {}",
+            "cannot label windows of {t} frames: the tokenizer of this latent action model takes \
+             windows of {} frames",
             tokenizer.frames()
         );
         let codes = tokenizer.draw_codes(&tokenizer.encode(frames)?)?;
@@ -57,7 +62,7 @@ impl ActionLabeller {
         self.lam.num_actions()
     }
 
-    /// Height and width of the frames that it takes, in pixels.
+    /// Height and width of the frames that the model takes, in pixels.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         self.tokenizer.as_ref().map_or(self.lam.size(), Tokenizer::size)

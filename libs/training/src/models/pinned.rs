@@ -1,24 +1,30 @@
-//! Models that are kept though there are new clips: the section `[pinned]`.
+//! The section `[pinned]`: models that stay in use when new clips arrive.
 //!
-//! A model's work key holds the clips that it was trained on, so new clips mean a new model: right for an experiment, and not for a dataset
-//! that grows every night. A pinned model is the one that its key names, whatever clips there are now; everything that follows (tokens,
-//! labels, dynamics, report) is keyed by it and by the clips that there are, as ever.
+//! A model's work key contains the clips that it was trained on, so new clips give a new model.
+//! That is right for an experiment. It is wrong for a dataset that grows every night. A pinned
+//! model is the model with the given key, whatever clips exist now. The keys of all that follows
+//! (tokens, labels, dynamics, report) contain the pinned model and the clips that exist now.
 //!
-//! `"newest"` is settled when the config is read: what runs, and the `config.toml` beside what it makes, know the key.
+//! `"newest"` is replaced by a key when the config is read. So the `config.toml` beside each output
+//! contains the key.
 
 use genie_stage::config::Section;
 use serde::{Deserialize, Serialize};
 
-/// The word for the model of this config that was finished last.
+/// The value that stands for the last finished model of this config.
 pub(super) const NEWEST: &str = "newest";
 
-/// `[pinned]`.
+/// The section `[pinned]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PinnedSection {
-    /// The tokenizer: a key, `newest`, or nothing, for one that is trained on the very clips that there are.
+    /// The tokenizer: the key of a model, `newest`, or empty.
+    ///
+    /// Empty means the model that is trained on the current clips.
     pub tokenizer: String,
-    /// The latent action model, likewise.
+    /// The latent action model: the key of a model, `newest`, or empty.
+    ///
+    /// Empty means the model that is trained on the current clips.
     pub lam: String,
 }
 
@@ -30,7 +36,8 @@ impl Section for PinnedSection {
             let is_key = value.len() == 16 && value.chars().all(|c| c.is_ascii_hexdigit());
             if !(value.is_empty() || value == NEWEST || is_key) {
                 return Err(format!(
-                    "{name} is {value:?}: it is \"newest\", the key of a model (16 hex digits), or empty"
+                    "{name} is {value:?}: write \"newest\", the key of a model (16 hex digits), \
+                     or an empty string"
                 ));
             }
         }

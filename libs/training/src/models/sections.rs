@@ -7,31 +7,31 @@ use genie_stage::key::Key;
 
 use super::config::{DynamicsSection, LamSection, TokenizerSection};
 use super::pinned::{NEWEST, PinnedSection};
-use super::selection::{ClipFilter, Where};
+use super::selection::{ClipFilter, ClipSelector};
 use super::spec::ModelSpec;
 
-/// The sections that decide about models.
+/// The config sections that decide which models a run uses.
 #[derive(Clone, Debug)]
 pub struct ModelSections {
-    /// `[data]`.
+    /// The section `[data]`.
     pub data: DataConfig,
-    /// `[pinned]`: keys, or nothing.
+    /// The section `[pinned]`. Each value is a key or empty: `newest` is replaced by a key.
     pub pinned: PinnedSection,
-    /// `[tokenizer]`.
+    /// The section `[tokenizer]`.
     pub tokenizer: TokenizerSection,
-    /// `[lam]`.
+    /// The section `[lam]`.
     pub lam: LamSection,
-    /// `[dynamics]`.
+    /// The section `[dynamics]`.
     pub dynamics: DynamicsSection,
     /// Evaluates `[data] where`; `None` in a binary without SQL.
     filter: Option<ClipFilter>,
 }
 
 impl ModelSections {
-    /// Reads and checks them, and settles which models are pinned.
+    /// Reads and checks the sections, and replaces `newest` in `[pinned]` by keys.
     ///
     /// # Errors
-    /// When a value is wrong, or a model that is pinned by its key is not there.
+    /// When a value is wrong, or a model that is pinned by its key does not exist.
     pub fn read(config: &Config) -> Result<Self> {
         let mut sections = Self {
             data: config.section()?,
@@ -48,7 +48,8 @@ impl ModelSections {
         };
         let lam = sections.lam_spec(tokenizer.as_ref());
         let lam = match sections.pinned.lam.as_str() {
-            // One that looks at tokens goes with its tokenizer, and without a pinned one that is made from the clips that there are now.
+            // A model of tokens belongs to one tokenizer. Without a pinned tokenizer, that is the
+            // one of the current clips.
             NEWEST if sections.lam.0.input == LamInput::Tokens && tokenizer.is_none() => None,
             NEWEST => lam.newest()?,
             key => lam.pinned(key)?,
@@ -58,18 +59,18 @@ impl ModelSections {
         Ok(sections)
     }
 
-    /// Lets `filter` evaluate `[data] where`, instead of the selection that another binary recorded.
+    /// Lets `filter` evaluate `[data] where`, instead of reading the recorded selection.
     ///
     /// # Errors
-    /// When the expression cannot judge clips.
+    /// When the expression is not valid.
     pub fn with_filter(self, filter: ClipFilter) -> Result<Self> {
         let sections = Self { filter: Some(filter), ..self };
-        sections.selecting().check()?;
+        sections.clip_selector().check()?;
         Ok(sections)
     }
 
-    pub(super) fn selecting(&self) -> Where {
-        Where::new(&self.data.r#where, self.filter)
+    pub(super) fn clip_selector(&self) -> ClipSelector {
+        ClipSelector::new(&self.data.r#where, self.filter)
     }
 
     pub(super) fn tokenizer_spec(&self) -> ModelSpec<'_> {
@@ -81,7 +82,7 @@ impl ModelSections {
         )
     }
 
-    /// Of `tokenizer`, where it looks at tokens.
+    /// `tokenizer` matters only if the input of the latent action model is tokens.
     pub(super) fn lam_spec<'a>(&'a self, tokenizer: Option<&'a Key>) -> ModelSpec<'a> {
         let spec = ModelSpec::new(&self.data.root, "lam", &self.lam.keyed(), &self.lam.0.train);
         match self.lam.0.input {
@@ -90,7 +91,7 @@ impl ModelSections {
         }
     }
 
-    /// The tokenizer of this config that was finished last, if there is one.
+    /// The key of the last finished tokenizer of this config.
     ///
     /// # Errors
     /// When the models cannot be listed.
@@ -98,7 +99,7 @@ impl ModelSections {
         self.tokenizer_spec().newest()
     }
 
-    /// The latent action model of this config that was finished last, if there is one.
+    /// The key of the last finished latent action model of this config.
     ///
     /// # Errors
     /// When the models cannot be listed.
@@ -106,7 +107,7 @@ impl ModelSections {
         self.lam_spec(None).newest()
     }
 
-    /// Runs every model on `device` instead of where the config says.
+    /// Sets the device of every model.
     pub fn run_on(&mut self, device: &str) {
         for place in
             [&mut self.tokenizer.0.device, &mut self.lam.0.device, &mut self.dynamics.0.device]
@@ -115,7 +116,17 @@ impl ModelSections {
         }
     }
 
-    /// As TOML.
+    /// The sections that have a device, with the device's name.
+    #[must_use]
+    pub fn devices(&self) -> [(&'static str, &str); 3] {
+        [
+            ("tokenizer", &self.tokenizer.0.device),
+            ("lam", &self.lam.0.device),
+            ("dynamics", &self.dynamics.0.device),
+        ]
+    }
+
+    /// The sections as TOML.
     #[must_use]
     pub fn resolved(&self) -> Resolved {
         Resolved::new()

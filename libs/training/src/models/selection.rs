@@ -1,13 +1,17 @@
 //! Which clips models are trained on: `[data] where`.
 //!
-//! Of the clips that may be trained on, which are kept and not held out, those for which the expression holds. Training alone is narrowed:
-//! everything is encoded and labelled, so that selections share their tokens, and reports are on all held-out clips, so that they can be compared.
+//! Models may be trained on clips that are kept and not held out. `[data] where` selects some of
+//! these. Only training uses the selection. All clips are encoded and labelled, so several
+//! selections share their tokens. Reports are on all held-out clips, so reports of several
+//! selections can be compared.
 //!
-//! Work keys hold which clips are selected, and not by which words. So another expression for the same clips changes nothing, nor do
-//! clips that come and are not selected; those that are make new models.
+//! Work keys contain the selected clips, not the text of the expression. So another expression that
+//! selects the same clips changes nothing. New clips that are not selected change nothing either;
+//! new clips that are selected give new models.
 //!
-//! It takes SQL to know what an expression says, and that is four fifths of a binary which has it. `genie-tokenize` and `genie-train` have it; they note
-//! what a selection comes to under `root/selections/`, for `genie-evaluate`, which trains nothing.
+//! To evaluate the expression, a binary needs SQL, which is four fifths of its size.
+//! `genie-tokenize` and `genie-train` have it, and record the selection under `root/selections/`.
+//! `genie-evaluate` has no SQL and reads that record.
 
 use std::fs;
 
@@ -20,40 +24,44 @@ use genie_stage::key::Key;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Version of what is hashed and noted.
+/// Version of the hash and of the recorded selection.
 const FORMAT: u32 = 1;
 
-/// Says for which clips an expression holds; an error is one of the expression.
+/// Evaluates an expression for every clip. An error means that the expression is wrong.
 pub type ClipFilter = fn(&str, &[ClipRow]) -> Result<Vec<bool>>;
 
-/// What `[data] where` says, and who knows what that means.
+/// The expression `[data] where`, and the function that evaluates it.
 #[derive(Clone, Debug)]
-pub(super) struct Where {
+pub(super) struct ClipSelector {
     expression: String,
+    /// `None` in a binary without SQL.
     filter: Option<ClipFilter>,
 }
 
-/// What an expression comes to for the clips of one manifest.
+/// The clips of one manifest that an expression selects, as recorded in `root/selections/`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Selection {
     r#where: String,
-    /// Hash of the clips' rows that were judged.
+    /// Hash of the rows of all clips for which the expression was evaluated.
     rows: String,
-    /// Hash of the selected clips, in any order: their ids, and the true actions where sidecars have them.
+    /// Hash of the selected clips: their ids, and their true actions if a sidecar has them. The
+    /// order of the clips does not matter.
     pub hash: String,
-    /// How many are selected,
+    /// The number of selected clips.
     pub selected: usize,
-    /// of how many that may be trained on.
+    /// The number of clips that models may be trained on.
     pub of: usize,
 }
 
-impl Where {
+impl ClipSelector {
     pub fn new(expression: &str, filter: Option<ClipFilter>) -> Self {
         Self { expression: expression.trim().to_owned(), filter }
     }
 
+    /// Checks the expression, if this binary has SQL.
+    ///
     /// # Errors
-    /// When the expression cannot judge clips.
+    /// When the expression is not valid.
     pub fn check(&self) -> Result<()> {
         match self.filter {
             Some(filter) if !self.expression.is_empty() => {
@@ -65,7 +73,7 @@ impl Where {
         Ok(())
     }
 
-    /// Rows of the clips that models are trained on, of those that `manifest` names; and how many may be.
+    /// The rows of the selected clips, and the number of clips that models may be trained on.
     ///
     /// # Errors
     /// When the catalog cannot be read, or the expression cannot be computed.
@@ -74,7 +82,8 @@ impl Where {
             _ if self.expression.is_empty() => None,
             Some(filter) => Some(filter),
             None => bail!(
-                "which clips [data] where = `{}` selects is not known for the clips that there are now: run `genie-tokenize fit`",
+                "no binary has recorded yet which of the current clips [data] where = `{}` \
+                 selects: run `genie-tokenize fit`",
                 self.expression
             ),
         };
@@ -91,15 +100,15 @@ impl Where {
         Ok((rows, of))
     }
 
-    /// What the expression comes to; nothing, where there is none.
+    /// The selection, read from its record or evaluated and recorded; `None` without an expression.
     ///
     /// # Errors
-    /// As [`Self::rows`]; when it cannot be noted.
-    pub fn settle(&self, root: &Utf8Path, manifest: &Manifest) -> Result<Option<Selection>> {
+    /// As [`Self::rows`], and when the record cannot be written.
+    pub fn resolve(&self, root: &Utf8Path, manifest: &Manifest) -> Result<Option<Selection>> {
         if self.expression.is_empty() {
             return Ok(None);
         }
-        let path = self.note(root);
+        let path = self.record_path(root);
         let known =
             fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
         let rows = manifest.table_hash(tables::CLIP_ROWS);
@@ -116,8 +125,8 @@ impl Where {
         Ok(Some(selection))
     }
 
-    /// Where it is noted: one file an expression, so that nights do not pile up.
-    fn note(&self, root: &Utf8Path) -> Utf8PathBuf {
+    /// The file of the record. Each expression has one file, so nightly runs do not add files.
+    fn record_path(&self, root: &Utf8Path) -> Utf8PathBuf {
         let key =
             Key::builder("where", FORMAT).config(&json!({ "where": self.expression })).finish();
         root.join("selections").join(format!("{key}.json"))
@@ -125,14 +134,17 @@ impl Where {
 }
 
 impl Selection {
+    /// Checks that the selection is not empty.
+    ///
     /// # Errors
-    /// When nothing is selected.
+    /// When no clip is selected.
     pub fn check(&self) -> Result<()> {
         let Self { r#where, of, .. } = self;
         ensure!(
             self.selected > 0,
-            "[data] where = `{where}` selects none of the {of} clips that models may be trained on (those that are kept and not held out): \
-             widen it; `genie-ingest sql \"select * from clips where kept and split = 'train'\"` shows what they are like"
+            "[data] where = `{where}` selects none of the {of} clips that models may be trained on \
+             (those that are kept and not held out): change it; \
+             `genie-ingest sql \"select * from clips where kept and split = 'train'\"` shows them"
         );
         Ok(())
     }

@@ -10,16 +10,16 @@ use serde::Serialize;
 
 use super::pinned::NEWEST;
 
-/// Work on a model, whatever clips it was trained on.
+/// What identifies a model, whatever clips it was trained on.
 pub(super) struct ModelSpec<'a> {
     pub root: &'a Utf8Path,
-    /// Its kind: `models/<kind>`, and the section of its config.
+    /// The kind of model: its directory is below `models/<kind>`, its config section is `[<kind>]`.
     pub kind: &'static str,
-    /// Its config.
+    /// The start of its work key: format version and config.
     pub key: KeyBuilder,
-    /// How it is trained, and whether from weights of a file.
+    /// How it is trained; this names the file of weights to import, if there is one.
     pub train: &'a TrainConfig,
-    /// The tokenizer whose tokens it looks at, if it does.
+    /// The tokenizer, if the model's input is tokens.
     pub tokenizer: Option<&'a Key>,
 }
 
@@ -39,15 +39,18 @@ impl<'a> ModelSpec<'a> {
         }
     }
 
-    /// The content of the file that its weights are from, if they are from one.
+    /// The hash of the imported file, if the config names one.
     fn import(&self) -> Result<Option<String>> {
         let kind = self.kind;
         self.train.import_hash().with_context(|| {
-            format!("cannot read what [{kind}.train] import names (its content is part of the model's work key)")
+            format!(
+                "cannot read the file that [{kind}.train] import names \
+                 (the model's work key contains its content)"
+            )
         })
     }
 
-    /// The key of a model that is to be made, but for its other inputs.
+    /// Starts the key of a model that is not pinned; the caller adds the other inputs.
     ///
     /// # Errors
     /// When the file to import cannot be read.
@@ -59,10 +62,10 @@ impl<'a> ModelSpec<'a> {
         })
     }
 
-    /// The key that `pinned` says, if it says one.
+    /// Checks the key in `pinned`; `None` if `pinned` is empty or `newest`.
     ///
     /// # Errors
-    /// When there is no such model, or it is of another config.
+    /// When no finished model has that key, or the model was made from another config.
     pub fn pinned(&self, pinned: &str) -> Result<Option<Key>> {
         if pinned.is_empty() || pinned == NEWEST {
             return Ok(None);
@@ -71,19 +74,21 @@ impl<'a> ModelSpec<'a> {
         let kind = self.kind;
         let record = read_record(&dir).with_context(|| {
             Usage(format!(
-                "[pinned] {kind} = \"{pinned}\", and there is no finished one at {dir}: name another, or \"newest\""
+                "[pinned] {kind} = \"{pinned}\", but there is no finished model in {dir}: \
+                 name another key, or \"newest\""
             ))
         })?;
         let key = self.key_of(&record, self.import()?.as_deref()).with_context(|| {
             Usage(format!(
-                "[pinned] {kind} = \"{pinned}\", which was made from another config than [{kind}] (or another tokenizer, or by another \
-                 version): work with {dir}/config.toml, or name another"
+                "[pinned] {kind} = \"{pinned}\", but that model was made from another config than \
+                 [{kind}] (or with another tokenizer, or by another version): \
+                 use {dir}/config.toml, or name another key"
             ))
         })?;
         Ok(Some(key))
     }
 
-    /// The key of the model of this config that was finished last; of two at once, the greater.
+    /// The key of the last finished model of this config; the greater key if two finished at once.
     ///
     /// # Errors
     /// When the models cannot be listed.
@@ -109,7 +114,7 @@ impl<'a> ModelSpec<'a> {
             .map(|(_, key)| key))
     }
 
-    /// The key of a model's record, if it is of this work and of the same imported weights.
+    /// The key in a model's record, if config, tokenizer and imported weights are the same.
     fn key_of(&self, record: &Record, import: Option<&str>) -> Option<Key> {
         let input = |name: &str| record.inputs.get(name).and_then(|value| value.as_str());
         if self.tokenizer.is_some_and(|key| input("tokenizer") != Some(key.as_str()))

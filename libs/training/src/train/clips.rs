@@ -6,7 +6,7 @@ use genie_shards::{ClipStore, Split};
 
 use crate::models::Chain;
 
-/// Clips that are all of one size.
+/// The clips that a model is trained on. All have the same frame size.
 pub struct TrainingClips {
     store: ClipStore,
     height: usize,
@@ -14,10 +14,10 @@ pub struct TrainingClips {
 }
 
 impl TrainingClips {
-    /// Opens the clips that models of `chain` are trained on.
+    /// Opens the clips that the models of `chain` are trained on.
     ///
     /// # Errors
-    /// When there are none, or they are of several sizes.
+    /// When there are no clips, or they have several sizes.
     pub fn open(chain: &Chain) -> Result<Self> {
         let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
         let store = ClipStore::open(root, split)
@@ -25,13 +25,15 @@ impl TrainingClips {
             .only(|clip| clips.contains(&clip.clip_id));
         let Some(first) = store.clips().first() else {
             bail!(
-                "there are no clips of the split `{split}` under {root}: run `genie-ingest run` on more than one video (see [data] held_out)"
+                "there are no clips of the split `{split}` under {root}: \
+                 run `genie-ingest run` on more than one video (see [data] held_out)"
             );
         };
         let size = (first.height, first.width);
         if let Some(other) = store.clips().iter().find(|clip| (clip.height, clip.width) != size) {
             bail!(
-                "{root} has clips of {}×{} and of {}×{} pixels (from {}), and a model is made for one size: ingest each size into a [data] root of its own",
+                "{root} has clips of {}×{} and of {}×{} pixels (from {}), but a model takes one \
+                 size: ingest each size into a [data] root of its own",
                 size.1,
                 size.0,
                 other.width,
@@ -42,7 +44,7 @@ impl TrainingClips {
         Ok(Self { height: size.0 as usize, width: size.1 as usize, store })
     }
 
-    /// The clips' rows and frames.
+    /// The rows and frames of the clips.
     #[must_use]
     pub fn store(&self) -> &ClipStore {
         &self.store

@@ -1,4 +1,4 @@
-//! Training a model as a step: up to date or not, one at a time, progress bar, stop, record.
+//! Trains a model as a step: lock, progress bar, stop, record.
 
 use anyhow::Result;
 use camino::Utf8Path;
@@ -13,11 +13,11 @@ use serde_json::json;
 /// How a training step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fitted {
-    /// It had been done before.
+    /// The step was done before.
     UpToDate,
-    /// It is done now.
+    /// The step is done now.
     Done,
-    /// It was stopped; a checkpoint is written.
+    /// The step was stopped with this exit code, after writing a checkpoint.
     Stopped(u8),
 }
 
@@ -41,10 +41,12 @@ impl Watch for Bar {
     }
 }
 
-/// Runs `train` in the step's directory, if the step is not done. `label` is what the progress bar is called, `steps` its length.
+/// Runs `train` in the directory of `step`, if the step is not done.
+///
+/// `label` is the name on the progress bar, `steps` the number of training steps.
 ///
 /// # Errors
-/// Those of `train`; if another run is at it; if the record cannot be written.
+/// When `train` fails, another run is running the step, or the record cannot be written.
 pub fn fit(
     step: &StepDir,
     config: &Resolved,
@@ -63,7 +65,7 @@ pub fn fit(
     let mut bar =
         Bar { progress: Progress::new(label, steps as u64), stop: stop.clone(), last: None };
     if let Some(done) = latest_step(step.path()) {
-        tracing::info!("{label}: going on after step {done} of {steps}");
+        tracing::info!("{label}: resuming after step {done} of {steps}");
         bar.progress.set(done as u64);
     }
     match train(step.path(), &mut bar)? {
@@ -84,7 +86,7 @@ pub fn fit(
         }
         Outcome::Stopped(done) => {
             tracing::info!(
-                "{label}: stopped after step {done} of {steps}; the same command goes on from there"
+                "{label}: stopped after step {done} of {steps}; run the same command to resume"
             );
             Ok(Fitted::Stopped(stop.exit_code()))
         }

@@ -1,4 +1,4 @@
-//! Token windows as a video of their codes: what a latent action model that looks at tokens trains on.
+//! Token windows as a video: the training data of a latent action model whose input is tokens.
 
 use anyhow::{Context, Result, bail};
 use genie_model::{SourceError, Tokenizer, Video};
@@ -6,23 +6,26 @@ use genie_shards::read_tokens;
 
 use crate::models::Chain;
 
-/// Windows of tokens. A clip of this video is a window, so nothing runs over a window's end, where tokens begin anew.
+/// Token windows as a video.
+///
+/// Each window is one clip of this video. So no training window crosses from one token window into
+/// the next: each token window is encoded on its own.
 pub struct TokenVideo {
     rows: usize,
     columns: usize,
     frames: usize,
-    /// `[windows, frames, rows, columns]`.
+    /// `[window, time, row, column]`.
     tokens: Vec<u16>,
-    /// Picture of each code, `[codes, channels]`.
+    /// The values that stand for each code, `[code, channel]`.
     pictures: Vec<u8>,
     channels: usize,
 }
 
 impl TokenVideo {
-    /// The chain's token windows to train on, drawn with the codes of its tokenizer.
+    /// Reads the token windows that the latent action model of `chain` is trained on.
     ///
     /// # Errors
-    /// When a shard cannot be read, there are no windows, or they do not fit the tokenizer.
+    /// When a shard cannot be read, or a window does not fit the tokenizer.
     pub fn open(chain: &Chain, tokenizer: &Tokenizer) -> Result<Self> {
         let (rows, columns) = tokenizer.grid();
         let frames = tokenizer.frames();
@@ -32,7 +35,8 @@ impl TokenVideo {
             let shape = [window.t, window.h, window.w].map(usize::from);
             if shape != [frames, rows, columns] {
                 bail!(
-                    "clip {} has windows of {shape:?} (frames, rows, columns) under {}, and the tokenizer makes {:?}",
+                    "clip {} has windows of {shape:?} (frames, rows, columns) in {}, \
+                     but the tokenizer makes {:?}: encode the clips again",
                     window.clip_id,
                     chain.tokens.path(),
                     [frames, rows, columns]
@@ -47,7 +51,8 @@ impl TokenVideo {
         let channels = tokenizer.code_width();
         if let Some(token) = tokens.iter().find(|token| usize::from(**token) >= codes.len()) {
             bail!(
-                "{} holds token {token}, and the tokenizer has {} codes",
+                "{} contains the token {token}, but the tokenizer has {} codes: \
+                 encode the clips again",
                 chain.tokens.path(),
                 codes.len()
             );

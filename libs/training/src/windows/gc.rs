@@ -1,7 +1,9 @@
-//! `gc`: dropping what models of before made, and what killed runs left.
+//! `gc`: deletes the windows of old models, and files that killed runs left.
 //!
-//! Tokens and labels can be made again from the clips and their model, so only these are dropped, never a model. Never what is current under the
-//! config, nor what another run is writing. What a reader may still be at (shards that were replaced by fuller ones) is left for a day.
+//! Tokens and labels can be computed again from the clips and a model. So `gc` deletes only these,
+//! never a model. It does not delete the windows of the current config's model, nor a directory
+//! that another run is writing. Shards that were replaced by fuller ones stay for a day, because
+//! another process may be reading them.
 
 use std::fs;
 use std::time::Duration;
@@ -18,18 +20,21 @@ use super::stored::{StoredWindow, directories};
 /// The flags of `gc`.
 #[derive(clap::Args, Debug)]
 pub struct GcArgs {
-    /// Keep what so many models made, those that finished last; what is current is always kept, and counts
+    /// Keep the windows of the last N models. The current model is always kept, and counts as one
+    /// of them
     #[arg(long, value_name = "N")]
     keep: usize,
-    /// Of what is kept, remove files that nothing names any more only when they have lain there so long
+    /// In the kept directories, delete unused files only if they are older than this
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     older_than: u64,
-    /// Only list them
+    /// List what would be deleted, and delete nothing
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Drops directories of windows under `root` whose models are not among `current` (keys), but for the newest.
+/// Deletes the directories of old models under `root`.
+///
+/// `current` are keys of models whose directories are always kept.
 ///
 /// # Errors
 /// When a directory cannot be read or removed.
@@ -38,7 +43,7 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
     for dir in directories::<W>(root)? {
         let is_current = current.iter().any(|key| dir.file_name() == Some(key));
         let record = read_record(&dir);
-        // What is not finished may be somebody's work: it counts as the newest.
+        // An unfinished directory may still be in use: it counts as the newest.
         found.push((
             is_current,
             record.is_none(),
@@ -54,7 +59,7 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
         let _lock = match Lock::acquire(dir.join(".lock")) {
             Ok(lock) => lock,
             Err(held @ LockError::Held { .. }) => {
-                tracing::info!("gc: left alone: {held}");
+                tracing::info!("gc: skipped: {held}");
                 kept += 1;
                 continue;
             }
@@ -80,13 +85,17 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
     }
     let how = if args.dry_run { "would remove" } else { "removed" };
     tracing::info!(
-        "gc: {how} the {} of {dropped} models and {files} files that nothing names, {bytes} bytes; kept those of {kept}",
+        "gc: {how} the {} of {dropped} models, and {files} unused files: {bytes} bytes; \
+         kept the {} of {kept} models",
+        W::NAME,
         W::NAME
     );
     Ok(Exit::Done)
 }
 
-/// First what says that it is done, then what says which files there are: killed half-way, it is work to be begun anew.
+/// Removes `step.json` and the manifest first.
+///
+/// If this is killed in between, the directory counts as not done and empty.
 fn remove(dir: &Utf8Path) -> std::io::Result<()> {
     for name in ["step.json", "manifest.json"] {
         match fs::remove_file(dir.join(name)) {

@@ -1,5 +1,7 @@
-//! The diary of what models made: `root/tokens/runs.jsonl` and `root/actions/runs.jsonl`, one line a run that had something to do, to be charted
-//! and watched. Nothing depends on it; losing it loses nothing else.
+//! The run history of `encode` and `label`: `root/tokens/runs.jsonl` and `root/actions/runs.jsonl`.
+//!
+//! Each run that had something to do adds one line, for charts and monitoring. No program depends
+//! on these files: they may be deleted.
 
 use std::collections::BTreeMap;
 use std::fs::{File, create_dir_all};
@@ -18,39 +20,39 @@ const FILE: &str = "runs.jsonl";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunEnd {
-    /// All that was outstanding is there.
+    /// All pending windows are published.
     Done,
-    /// It was asked to stop; the next goes on.
+    /// The run was asked to stop; the next run resumes.
     Stopped,
-    /// Some clips could not be read, or something else was in the way: see its messages.
+    /// Some clips could not be read, or the run failed; its messages say why.
     Failed,
 }
 
-/// One run.
+/// One line: one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowRun {
-    /// "tokens" or "labels".
+    /// `tokens` or `labels`.
     pub step: String,
     pub ended: RunEnd,
-    /// When it ended, as in `step.json`.
+    /// The time at which the run ended, in the format of `step.json`.
     pub finished: String,
-    /// How long it took, with loading the model.
+    /// Duration in seconds, including the loading of the model.
     pub seconds: f64,
-    /// Clips and windows that it made.
+    /// The number of clips whose windows it published.
     pub clips: usize,
     pub windows: usize,
     pub windows_per_second: f64,
-    /// Clips that had been done before.
+    /// The number of clips that had their windows before.
     pub skipped: usize,
-    /// Clips that could not be read.
+    /// The number of clips that could not be read.
     pub failed: usize,
-    /// Key of the tokenizer or latent action model, under its name.
+    /// The key of the model, under the name of its kind: `tokenizer` or `lam`.
     #[serde(flatten)]
     pub model: BTreeMap<String, String>,
 }
 
 impl WindowRun {
-    /// A run with the model of this key, which has made nothing yet.
+    /// A run that has published nothing yet, with the model of key `model`.
     #[must_use]
     pub fn begin<W: StoredWindow>(model: &str) -> Self {
         Self {
@@ -67,25 +69,26 @@ impl WindowRun {
         }
     }
 
-    /// The line for people.
+    /// The same as a sentence.
     #[must_use]
     pub fn in_words(&self, model: &str) -> String {
         let Self { step, windows, clips, seconds, windows_per_second, skipped, .. } = self;
         let key = self.model.values().next().map_or("", String::as_str);
         format!(
-            "{step}: {windows} windows of {clips} clips in {seconds:.1} s ({windows_per_second} windows/s) by {model} {key}; {skipped} clips \
-             had theirs"
+            "{step}: {windows} windows of {clips} clips in {seconds:.1} s \
+             ({windows_per_second} windows/s) by {model} {key}; \
+             {skipped} clips had their windows before"
         )
     }
 
-    /// Notes clips that it made, with their windows, and others that could not be read.
+    /// Adds numbers of clips, of their windows, and of clips that could not be read.
     pub fn add(&mut self, clips: usize, windows: usize, failed: usize) {
         self.clips += clips;
         self.windows += windows;
         self.failed += failed;
     }
 
-    /// Notes when it ended and how fast it was.
+    /// Sets the end, the time and the speed.
     #[must_use]
     pub fn ended(self, ended: RunEnd, lineage: &Lineage) -> Self {
         #[allow(clippy::cast_precision_loss, reason = "no run makes 2^52 windows")]
@@ -99,10 +102,10 @@ impl WindowRun {
         }
     }
 
-    /// Adds the line to the diary of `place` under `root`.
+    /// Appends the line to `root/<place>/runs.jsonl`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn record(&self, root: &Utf8Path, place: &str) -> Result<()> {
         let dir = root.join(place);
         create_dir_all(&dir).with_context(|| format!("cannot create {dir}"))?;
@@ -112,7 +115,7 @@ impl WindowRun {
             .append(true)
             .open(&path)
             .with_context(|| format!("cannot open {path}"))?;
-        // One write, so that the lines of two runs at once do not mix.
+        // One write, so that the lines of two concurrent runs do not mix.
         let line = serde_json::to_string(self)? + "\n";
         file.write_all(line.as_bytes()).with_context(|| format!("cannot write {path}"))
     }

@@ -1,10 +1,11 @@
-//! Computing and publishing the windows that clips lack: tokens (`encode`), latent actions (`label`).
+//! Computing and publishing the windows that clips lack: tokens (`encode`), latent actions
+//! (`label`).
 //!
-//! Work is done only for clips that lack windows, in order of source and time. A shard ends with the
-//! clip that fills it. The last shard is usually not full; the next run reads it again and replaces
-//! it with a fuller one. So for a given set of clips the shards are the same, byte for byte, wherever
-//! runs were stopped or killed. Clips that come later are added behind the others, and no window is
-//! computed twice.
+//! Work is done only for clips that lack windows, in order of source and time. A shard ends with
+//! the clip that fills it. The last shard is usually not full; the next run reads it again and
+//! replaces it with a fuller one. So for a given set of clips the shards are the same, byte for
+//! byte, wherever runs were stopped or killed. Clips that come later are added behind the others,
+//! and no window is computed twice.
 //!
 //! Three threads work at the same time: one reads the next batch of clips, this one runs the model,
 //! one publishes shards. At most one batch waits between two threads, so memory is bounded by the
@@ -33,8 +34,8 @@ use crate::models::ModelSections;
 
 /// The number of pixels that go through a model at once, in whole clips.
 ///
-/// More pixels do not make a CPU faster and need more memory (docs/log/, 2026-11-25). Fewer pixels do
-/// not use a GPU fully. A model needs a few hundred bytes for each pixel.
+/// More pixels do not make a CPU faster and need more memory (docs/log/, 2026-11-25). Fewer pixels
+/// do not use a GPU fully. A model needs a few hundred bytes for each pixel.
 #[must_use]
 pub fn pixels_at_once(device: Device) -> usize {
     if device == Device::Cpu { 1 << 17 } else { 1 << 22 }
@@ -68,8 +69,8 @@ pub trait WindowModel {
 
 /// Computes and publishes the pending windows in the directory of `step`.
 ///
-/// `load` loads the model; `model` is its step, which `command` trains. A clip that cannot be read is
-/// logged and stays pending; the run continues with the other clips and ends as failed.
+/// `load` loads the model; `model` is its step, which `command` trains. A clip that cannot be read
+/// is logged and stays pending; the run continues with the other clips and ends as failed.
 ///
 /// # Errors
 /// When the model is missing or does not fit the clips, another run is writing the directory, or a
@@ -106,13 +107,14 @@ pub fn write_pending<M: WindowModel>(
     let run = run.ended(end, &clock.lineage());
     run.record(&sections.data.root, M::Window::PLACE)?;
     if !finished? {
-        tracing::info!("{name}: stopped; the same command goes on from here");
+        tracing::info!("{name}: stopped; run the same command to resume");
         return Ok(stop.exit());
     }
     tracing::info!("{}", run.in_words(kind));
     if run.failed > 0 {
         tracing::error!(
-            "{name}: {} clips cannot be read: see genie-ingest verify, which can make them again",
+            "{name}: {} clips cannot be read: run `genie-ingest verify --forget`, \
+             then `genie-ingest run`",
             run.failed
         );
         return Ok(Exit::Failed(FAILED));

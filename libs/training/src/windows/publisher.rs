@@ -1,4 +1,4 @@
-//! Windows to shards, in the order they come: the part of [`fill`](super::pending::write_pending) that decides where shards begin and end.
+//! Publishes windows as shards, in the order in which they come.
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -6,22 +6,22 @@ use genie_shards::Manifest;
 
 use super::stored::StoredWindow;
 
-/// The shard that is being filled, and those it stands for.
+/// Collects windows and publishes a shard when it is full.
 pub(super) struct ShardPublisher<W> {
     dir: Utf8PathBuf,
     model: String,
     windows: Vec<W>,
-    /// Published files whose windows are the first of `windows`.
+    /// Published files whose windows are the first of `windows`; the next shard replaces them.
     replaces: Vec<String>,
-    /// Whether there are windows that are not published.
+    /// Whether some of `windows` are not published.
     is_ahead: bool,
 }
 
 impl<W: StoredWindow> ShardPublisher<W> {
-    /// Goes on with the last shard of a model's directory, if that is not full.
+    /// Reads the last shard of a model's directory, if that shard is not full.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the shard cannot be read.
     pub fn resume(dir: &Utf8Path, model: &str) -> Result<Self> {
         let mut publisher = Self {
             dir: dir.to_owned(),
@@ -33,7 +33,7 @@ impl<W: StoredWindow> ShardPublisher<W> {
         for entry in Manifest::load(dir)?.table(W::TABLE) {
             if entry.rows < W::SHARD as u64 {
                 let windows = W::read(dir, entry).with_context(|| {
-                    format!("cannot go on with the last shard: run {} --forget", W::VERIFY)
+                    format!("cannot read the unfinished shard: run `{} --forget`", W::VERIFY)
                 })?;
                 publisher.windows.extend(windows);
                 publisher.replaces.push(entry.file.clone());
@@ -42,30 +42,32 @@ impl<W: StoredWindow> ShardPublisher<W> {
         Ok(publisher)
     }
 
-    /// Windows that the shard has.
+    /// The number of windows in the unfinished shard.
     pub fn len(&self) -> usize {
         self.windows.len()
     }
 
-    /// Adds windows of whole clips, and publishes the shard when it is full.
+    /// Adds the windows of whole clips, and publishes the shard if it is full.
     ///
     /// # Errors
-    /// When it cannot be published.
+    /// When the shard cannot be published.
     pub fn push(&mut self, windows: Vec<W>) -> Result<()> {
         self.is_ahead |= !windows.is_empty();
         self.windows.extend(windows);
         if self.windows.len() >= W::SHARD { self.publish() } else { Ok(()) }
     }
 
-    /// Publishes what there is.
+    /// Publishes the unfinished shard.
     ///
     /// # Errors
-    /// When it cannot be published.
+    /// When the shard cannot be published.
     pub fn finish(mut self) -> Result<()> {
         self.publish()
     }
 
-    /// The new shard takes the place of those that it holds at once. Their files stay until they are collected, for who reads them.
+    /// Replaces the unfinished shard by the new one, in one commit.
+    ///
+    /// The old files stay until `gc` removes them, because another process may be reading them.
     fn publish(&mut self) -> Result<()> {
         if std::mem::take(&mut self.is_ahead) {
             let entry = W::write(&self.dir, &self.model, &self.windows)?;

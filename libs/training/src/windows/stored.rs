@@ -1,4 +1,4 @@
-//! What a trained model makes of a window of a clip, as it lies on disk: a table of windows, in a directory for each model.
+//! The two kinds of windows on disk: tokens and latent actions, in one directory for each model.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -7,36 +7,36 @@ use genie_shards::{
     write_tokens,
 };
 
-/// A kind of window.
+/// A kind of window that a model computes and that is stored in shards.
 pub trait StoredWindow: Sized + Send {
-    /// Its directories lie in `root/<PLACE>/<model>`, and its diary is `root/<PLACE>/runs.jsonl`.
+    /// Directories are `root/<PLACE>/<model>`; the run history is `root/<PLACE>/runs.jsonl`.
     const PLACE: &'static str;
-    /// What people call the windows.
+    /// The name of the windows in messages.
     const NAME: &'static str;
-    /// What programs call the model: `models/<KIND>`.
+    /// The kind of the model, as in `models/<KIND>`.
     const KIND: &'static str;
-    /// What people call the model.
+    /// The name of the model in messages.
     const MODEL: &'static str;
-    /// The manifest's table of them.
+    /// The table in the manifest.
     const TABLE: &'static str;
-    /// Windows in a shard: as many clips as it takes to reach it.
+    /// The number of windows at which a shard is full; the last clip may take it above.
     const SHARD: usize;
-    /// What checks them.
+    /// The command that checks shards.
     const VERIFY: &'static str;
 
-    /// Clip, and first frame in it.
+    /// The clip, and the first frame of the window in the clip.
     fn place(&self) -> (&str, u32);
 
-    /// Publishes a shard of a model's windows in `dir`.
+    /// Writes a shard with the windows of `model` to `dir`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the shard cannot be written.
     fn write(dir: &Utf8Path, model: &str, windows: &[Self]) -> Result<Entry>;
 
-    /// Reads a shard; every window is checked.
+    /// Reads a shard and checks every window.
     ///
     /// # Errors
-    /// When it cannot be read or is damaged.
+    /// When the shard cannot be read or is damaged.
     fn read(dir: &Utf8Path, entry: &Entry) -> Result<Vec<Self>>;
 }
 
@@ -84,10 +84,10 @@ impl StoredWindow for ActionWindow {
     }
 }
 
-/// The directories of all models that made such windows under `root`, in order of their keys.
+/// The directories of all models with such windows under `root`, in order of their keys.
 ///
 /// # Errors
-/// When they cannot be listed.
+/// When the directories cannot be listed.
 pub(super) fn directories<W: StoredWindow>(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let items = match root.join(W::PLACE).read_dir_utf8() {
         Ok(items) => items,

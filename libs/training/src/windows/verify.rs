@@ -1,8 +1,9 @@
-//! `verify`: every published window of every model, read again and compared with what was noted when it was written: the file against its manifest,
-//! each window against its own hash, and no window twice.
+//! `verify`: reads every published window of every model and checks it.
 //!
-//! stdout gets one line a problem, stderr the sum. It changes nothing, unless it is told to `--forget` what is damaged: then the next run makes that
-//! again.
+//! It compares each file with its manifest and each window with its hash, and finds windows that
+//! are published twice. stdout gets one line for each problem, stderr the totals. It changes
+//! nothing, except with `--forget`: then damaged files are removed from the manifest, and the next
+//! run recomputes them.
 
 use std::collections::HashSet;
 use std::fs;
@@ -21,15 +22,16 @@ use super::stored::{StoredWindow, directories};
 /// The flags of `verify`.
 #[derive(clap::Args, Debug)]
 pub struct VerifyArgs {
-    /// Take damaged files out of the dataset, so that the next run makes again what was in them
+    /// Remove damaged files from the dataset, so that the next run recomputes their contents
     #[arg(long)]
     forget: bool,
 }
 
-/// Checks what all models made under `root`.
+/// Checks the windows of all models under `root`.
 ///
 /// # Errors
-/// When a manifest cannot be read or, to forget, written; or another run is writing what is to be forgotten.
+/// When a manifest cannot be read or (with `--forget`) written, or another run holds the lock of a
+/// directory with a damaged file.
 pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
     let stop = Stop::install();
     let directories = directories::<W>(root)?;
@@ -75,20 +77,21 @@ pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exi
     let (name, models) = (W::NAME, directories.len());
     if problems == 0 {
         tracing::info!(
-            "verify: {name} of {models} models, {windows} windows in {files} files, are as they were written"
+            "verify: no problem found in the {name} of {models} models: \
+             {windows} windows in {files} files"
         );
         return Ok(Exit::Done);
     }
     let next = if args.forget {
-        "forgotten: the next run makes them again"
+        "they are removed from the dataset, and the next run recomputes them"
     } else {
-        "with --forget, the next run makes them again"
+        "remove them with --forget, and the next run recomputes them"
     };
-    tracing::error!("verify: {problems} of {files} files with {name} are damaged; {next}");
+    tracing::error!("verify: {problems} of {files} files with {name} are damaged: {next}");
     Ok(Exit::Failed(FAILED))
 }
 
-/// Takes files out of a directory's manifest, and it is not done any more.
+/// Removes files from the manifest of `dir`, and marks the directory as not done.
 fn forget<W: StoredWindow>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()> {
     let _lock = Lock::acquire(dir.join(".lock"))?;
     let record = dir.join("step.json");

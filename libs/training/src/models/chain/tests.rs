@@ -6,13 +6,13 @@ use genie_stage::config::{ConfigArgs, load};
 
 use super::*;
 
-/// Knows two expressions: `moving`, and `not still`, which says the same.
+/// Evaluates two expressions: `moving`, and `not still`, which selects the same clips.
 fn filter(expression: &str, clips: &[ClipRow]) -> Result<Vec<bool>> {
     ensure!(["moving", "not still"].contains(&expression), "no column {expression}: motion, noise");
     Ok(clips.iter().map(|clip| clip.meta.scores.motion > 0.5).collect())
 }
 
-/// A clip of so much motion.
+/// A clip with this motion score.
 fn clip(id: &str, split: Split, motion: f32) -> ClipRow {
     let scores = Scores { motion, ..Scores::default() };
     let meta = ClipMeta {
@@ -29,7 +29,7 @@ fn clip(id: &str, split: Split, motion: f32) -> ClipRow {
     ClipRow { meta, kept: true, ..ClipRow::default() }
 }
 
-/// Publishes clips, in place of those that there are. Nobody here reads their frames.
+/// Replaces the published clips. No test here reads their frames.
 fn publish(root: &Utf8Path, name: &str, clips: &[ClipRow]) {
     let entry = write_clip_rows(root, name, clips).unwrap();
     Manifest::commit(root, |manifest| {
@@ -46,7 +46,7 @@ fn sections(root: &Utf8Path, expression: &str) -> ModelSections {
     ModelSections::read(&load(&ConfigArgs { config: None, set }).unwrap()).unwrap()
 }
 
-/// Keys of tokenizer, latent action model and dynamics model, then those of tokens and labels.
+/// The keys of tokenizer, latent action model and dynamics model, then those of tokens and labels.
 fn keys(sections: &ModelSections) -> ([String; 3], [String; 2]) {
     let chain = Chain::existing(sections).unwrap();
     let key = |step: &genie_stage::step::StepDir| step.key().to_string();
@@ -64,8 +64,10 @@ fn clips() -> Vec<ClipRow> {
     vec![moving, clip("still", Split::Train, 0.1), held_out, dropped]
 }
 
-/// Catches: a training on clips that were not selected, are held out, or were dropped; words, or clips that are not selected, that make new models
-/// of the same clips; new clips that are selected and change nothing; tokens that stay as they are although there are more clips.
+/// Catches: training on clips that are not selected, are held out, or were dropped; a new key
+/// because of another expression for the same clips, or because of new clips that are not selected;
+/// an unchanged key although a new clip is selected; an unchanged key of tokens although clips were
+/// added.
 #[test]
 fn keys_hold_the_clips_that_are_selected() {
     let dir = tempfile::tempdir().unwrap();
@@ -99,10 +101,10 @@ fn keys_hold_the_clips_that_are_selected() {
     assert!((0..3).all(|model| models[model] != new[model]), "{models:?} {new:?}");
 }
 
-/// Catches: a program without SQL that finds other models than those that have it, goes on with what was noted for other clips or another expression,
-/// or takes no note for all clips.
+/// Catches: a binary without SQL that finds other models than the binaries with SQL; a record that
+/// is used for other clips or another expression; a missing record taken for "all clips".
 #[test]
-fn what_is_noted_serves_those_who_cannot_judge() {
+fn a_binary_without_sql_reads_the_record() {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(dir.path()).unwrap();
     publish(root, "first", &clips());
@@ -110,17 +112,17 @@ fn what_is_noted_serves_those_who_cannot_judge() {
         Chain::existing(&sections(root, expression)).err().map(|error| error.to_string())
     };
     assert!(unknown("moving").unwrap().contains("run `genie-tokenize fit`"));
-    let judged = keys(&sections(root, "moving").with_filter(filter).unwrap());
-    assert_eq!(keys(&sections(root, "moving")), judged);
+    let with_sql = keys(&sections(root, "moving").with_filter(filter).unwrap());
+    assert_eq!(keys(&sections(root, "moving")), with_sql);
     assert!(unknown("not still").is_some());
     publish(root, "second", &clips()[1..]);
-    assert!(unknown("moving").is_some(), "there are other clips");
+    assert!(unknown("moving").is_some(), "the record is of other clips");
     assert!(unknown("").is_none());
 }
 
-/// Catches: hours of training on nothing, or with an expression that means nothing.
+/// Catches: hours of training on no clips, or with an expression that is not valid.
 #[test]
-fn what_selects_nothing_or_is_wrong_is_told_before_any_work() {
+fn an_empty_selection_and_a_wrong_expression_are_refused_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(dir.path()).unwrap();
     publish(root, "first", &clips()[1..]);
@@ -128,7 +130,7 @@ fn what_selects_nothing_or_is_wrong_is_told_before_any_work() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("`moving`") && error.contains("none of the 1 clips"), "{error}");
-    // What is of all clips can go on.
+    // Steps over all clips can still run.
     Chain::existing(&sections(root, "moving").with_filter(filter).unwrap()).unwrap();
 
     let error = sections(root, "moton").with_filter(filter).unwrap_err();
