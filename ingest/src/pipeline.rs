@@ -20,12 +20,12 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use camino::Utf8Path;
 use genie_shards::{Manifest, SourceRow};
+use genie_stage::Exit;
 use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
-use genie_stage::{Exit, atomic};
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, config_key, drop_sources, replace_sources};
@@ -101,7 +101,7 @@ pub fn run(
     let mut tally = Tally::new(&sources);
     let work = plan(sources, &catalogue, &config.metadata);
     if !work.is_empty() {
-        atomic::write(
+        genie_durable::write(
             root.join("clips/config.toml"),
             Resolved::new().with(data).with(config).to_string(),
         )?;

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{ClipRow, Manifest, SourceRow, Status, read_clip_rows, read_sources};
-use genie_stage::atomic;
 use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 
@@ -64,7 +63,7 @@ impl<'a> Settler<'a> {
         }
         conclude(&mut sources, &clips);
         republish(self.root, &sources, &clips)?;
-        atomic::write(self.mark(), self.state()?)?;
+        genie_durable::write(self.mark(), self.state()?)?;
         Ok(true)
     }
 
