@@ -14,7 +14,7 @@ use crate::tools::{self, Tools};
 /// Prints the estimates. `hardware` are flags of `genie-train dry-run`.
 pub fn run(tools: &Tools, args: &ConfigArgs, hardware: &[String]) -> anyhow::Result<Exit> {
     let config = config::load(args)?;
-    let resolved = match tools.resolve(&config, args, &[]) {
+    let resolved = match tools.resolve(&config, args) {
         Ok(resolved) => resolved,
         Err(error) => return tools::explained(error),
     };

@@ -154,7 +154,7 @@ pub fn run() -> anyhow::Result<Exit> {
         Command::Config { pipeline } => {
             let args = pipeline.args();
             let loaded = config::load(&args)?;
-            let resolved = Tools::beside_this_one()?.resolve(&loaded, &args, &[])?;
+            let resolved = Tools::beside_this_one()?.resolve(&loaded, &args)?;
             write!(io::stdout(), "{resolved}")?;
             Ok(Exit::Done)
         }

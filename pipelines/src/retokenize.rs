@@ -16,7 +16,7 @@ use crate::tools::{self, Tools};
 
 /// Runs the steps of `genie retokenize`.
 pub fn run(tools: &Tools, args: &ConfigArgs) -> anyhow::Result<Exit> {
-    let resolved = match tools.resolve(&config::load(args)?, args, &[]) {
+    let resolved = match tools.resolve(&config::load(args)?, args) {
         Ok(resolved) => resolved,
         Err(error) => return tools::explained(error),
     };

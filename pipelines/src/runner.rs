@@ -31,9 +31,12 @@ pub fn run(
     steps: impl FnOnce(&DataConfig) -> Vec<Step>,
 ) -> anyhow::Result<Exit> {
     let config = config::load(args)?;
+    if let Err(error) = tools.check_keys(&config) {
+        return tools::explained(error);
+    }
     let data: DataConfig = config.section()?;
     let steps = steps(&data);
-    if let Err(error) = tools.resolve(&config, args, &steps) {
+    if let Err(error) = tools.sections(args, &steps) {
         return tools::explained(error);
     }
     print_plan(args, &data, &steps);

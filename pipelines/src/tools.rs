@@ -62,31 +62,30 @@ impl Tools {
         Ok(())
     }
 
-    /// Starts the command line of a stage; the caller adds arguments.
+    /// The command that runs a stage's binary; the caller adds arguments.
     #[must_use]
     pub fn command(&self, stage: Stage) -> Command {
         Command::new(self.0.join(stage.binary()))
     }
 
-    /// Checks the whole config with the stages' binaries, and returns it with every key filled in.
-    ///
-    /// The devices of `steps` are checked too: a stage fails if its binary cannot use one of them.
-    pub fn resolve(
-        &self,
-        config: &Config,
-        args: &ConfigArgs,
-        steps: &[Step],
-    ) -> anyhow::Result<Table> {
-        self.check()?;
-        // First the keys of all sections: this process knows all of them, so its message can name
-        // the section that a key belongs to.
-        config.check_keys(&self.sections(&ConfigArgs::default(), &[])?)?;
-        // Then types, ranges and devices, which only the stages can check.
-        self.sections(args, steps)
+    /// Checks the whole config, and returns it with every key filled in.
+    pub fn resolve(&self, config: &Config, args: &ConfigArgs) -> anyhow::Result<Table> {
+        self.check_keys(config)?;
+        self.sections(args, &[])
     }
 
-    /// The sections of all stages together, after the stages have checked them.
-    fn sections(&self, args: &ConfigArgs, steps: &[Step]) -> anyhow::Result<Table> {
+    /// Checks that all binaries and all keys of the config exist.
+    ///
+    /// This process knows the keys of all stages, so its message can name the section of a key.
+    pub fn check_keys(&self, config: &Config) -> anyhow::Result<()> {
+        self.check()?;
+        Ok(config.check_keys(&self.sections(&ConfigArgs::default(), &[])?)?)
+    }
+
+    /// The sections of all stages together, with every key filled in.
+    ///
+    /// The stages check types and ranges, and whether their binary can use the devices of `steps`.
+    pub fn sections(&self, args: &ConfigArgs, steps: &[Step]) -> anyhow::Result<Table> {
         let mut all = Table::new();
         for stage in Stage::ALL {
             let mut words = vec!["config"];

@@ -1,7 +1,7 @@
 //! The devices in the config: their names, and whether this binary can use them.
 
 use anyhow::Result;
-use genie_model::{Device, ModelError};
+use genie_model::Device;
 use genie_stage::exit::Usage;
 
 /// Checks the name of a device: `cpu` or `cuda[:n,…]`.
@@ -30,7 +30,8 @@ pub fn check_device_name(name: &str) -> Result<(), String> {
 /// # Errors
 /// When this binary or this machine cannot use the device; the exit code is 64.
 pub fn open_device(section: &str, name: &str) -> Result<Device> {
-    Ok(name.parse().map_err(|error: ModelError| Usage(format!("[{section}] device: {error}")))?)
+    let device = name.parse::<Device>();
+    Ok(device.map_err(|error| Usage(format!("[{section}] device: {error}")))?)
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@ pub(super) fn batch_ranges(
         count += added;
         let fills_shard = in_shard + count >= shard;
         if count >= at_once || fills_shard || clip + 1 == windows.len() {
-            batches.push(first..clip + 1);
+            let end = clip + 1;
+            batches.push(first..end);
             in_shard = if fills_shard { 0 } else { in_shard + count };
-            (first, count) = (clip + 1, 0);
+            (first, count) = (end, 0);
         }
     }
     batches
