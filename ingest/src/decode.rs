@@ -32,7 +32,7 @@ use std::path::Path;
 use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
 
-use crate::config::IngestConfig;
+use crate::config::FrameFormat;
 use borders::Borders;
 pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
 use input::{Damage, VideoInput};
@@ -62,13 +62,13 @@ pub fn init(remarks: bool) {
 /// file may depend on it; the summary then reports the damage.
 pub fn decode(
     path: &Path,
-    config: &IngestConfig,
+    format: FrameFormat,
     threads: usize,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Failure> {
     let mut mode = BorderMode::Search;
     loop {
-        match sample(path, config, threads, mode, sink) {
+        match sample(path, format, threads, mode, sink) {
             Ok(summary) => return Ok(summary),
             Err(Halt::Failure(failure)) => return Err(failure),
             Err(Halt::Borders(found)) => mode = BorderMode::Known(lasting_crop(path, found, sink)?),
@@ -79,13 +79,13 @@ pub fn decode(
 /// Decodes a video once, from its start.
 fn sample(
     path: &Path,
-    config: &IngestConfig,
+    format: FrameFormat,
     threads: usize,
     mode: BorderMode,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Halt> {
     let mut input = VideoInput::open(path, threads)?;
-    let mut sampling = Sampling::new(&input, config, mode);
+    let mut sampling = Sampling::new(&input, format, mode);
     let damage = every_frame(&mut input, &mut TickVisitor { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
 }
@@ -113,12 +113,12 @@ trait FrameVisitor {
 }
 
 /// Passes the frames at the ticks to a sink.
-struct TickVisitor<'a, 'b, 'c> {
-    sampling: &'a mut Sampling<'b>,
+struct TickVisitor<'a, 'c> {
+    sampling: &'a mut Sampling,
     sink: &'a mut EventSink<'c>,
 }
 
-impl FrameVisitor for TickVisitor<'_, '_, '_> {
+impl FrameVisitor for TickVisitor<'_, '_> {
     type Error = Halt;
 
     fn read(&mut self, packet: &Packet) -> Result<(), Halt> {

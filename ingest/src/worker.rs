@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use genie_stage::stop::Stop;
 
-use crate::config::IngestConfig;
+use crate::config::{DecoderLimits, FrameFormat};
 use crate::decode::{Failure, Sampled, Summary, Track};
 use crate::reject::{Reason, Reject};
 use wire::{Message, Request};
@@ -73,16 +73,17 @@ impl Worker {
     pub fn decode(
         &mut self,
         path: &Path,
-        config: &IngestConfig,
+        format: FrameFormat,
+        limits: &DecoderLimits,
         stop: &Stop,
         sink: &mut FrameSink<'_>,
     ) -> Result<Summary, Failure> {
-        let mut running = self.take(config)?;
-        let request = serde_json::to_string(&Request::new(path, config, self.decoder_threads))
+        let mut running = self.take(format, limits.memory_mb)?;
+        let request = serde_json::to_string(&Request::new(path, format, self.decoder_threads))
             .map_err(anyhow::Error::from)?;
         let given_up =
             match writeln!(running.requests, "{request}").and_then(|()| running.requests.flush()) {
-                Ok(()) => match running.listen(config, stop, sink)? {
+                Ok(()) => match running.listen(limits, stop, sink)? {
                     Ok(end) => {
                         self.running = Some(running);
                         return end.map_err(Failure::Reject);
@@ -112,11 +113,11 @@ impl Worker {
         Err(Failure::Reject(reject))
     }
 
-    fn take(&mut self, config: &IngestConfig) -> anyhow::Result<Running> {
-        let frame_bytes = config.width as usize * config.height as usize * 3;
+    fn take(&mut self, format: FrameFormat, memory_mb: u64) -> anyhow::Result<Running> {
+        let frame_bytes = format.width as usize * format.height as usize * 3;
         match self.running.take() {
             Some(running) if running.frame_bytes == frame_bytes => Ok(running),
-            _ => Running::start(frame_bytes, config.decoder.memory_mb),
+            _ => Running::start(frame_bytes, memory_mb),
         }
     }
 }
@@ -162,12 +163,12 @@ impl Running {
     /// The outer error ends the run. The inner errors are the decoder's.
     fn listen(
         &mut self,
-        config: &IngestConfig,
+        limits: &DecoderLimits,
         stop: &Stop,
         sink: &mut FrameSink<'_>,
     ) -> Result<Result<Result<Summary, Reject>, GivenUp>, Failure> {
-        let silence = Duration::from_secs(config.decoder.silence_s);
-        let total = Duration::from_secs(config.decoder.total_s);
+        let silence = Duration::from_secs(limits.silence_s);
+        let total = Duration::from_secs(limits.total_s);
         let begun = Instant::now();
         let mut track = None;
         loop {

@@ -14,7 +14,7 @@ use super::ffi::{Scaler, properties};
 use super::tonemap::ToneMap;
 use super::upright::Orientation;
 use super::view::{Field, FrameView, Properties, Rectangle};
-use crate::config::{Aspect, IngestConfig};
+use crate::config::{Aspect, FrameFormat};
 
 /// Largest number of cached scalers. A file needs a few; a hostile file must not fill the memory.
 const KINDS: usize = 16;
@@ -38,8 +38,8 @@ impl Presentation {
 }
 
 /// Converts the frames of one stream.
-pub struct Converter<'a> {
-    config: &'a IngestConfig,
+pub struct Converter {
+    format: FrameFormat,
     presentation: Presentation,
     /// The rectangle to show of frames of this native size.
     crop: Option<((u32, u32), Rectangle)>,
@@ -47,10 +47,10 @@ pub struct Converter<'a> {
     tone_maps: HashMap<Hdr, ToneMap>,
 }
 
-impl<'a> Converter<'a> {
-    pub fn new(config: &'a IngestConfig, presentation: Presentation) -> Self {
+impl Converter {
+    pub fn new(format: FrameFormat, presentation: Presentation) -> Self {
         Self {
-            config,
+            format,
             presentation,
             crop: None,
             scalers: HashMap::new(),
@@ -108,8 +108,8 @@ impl<'a> Converter<'a> {
 
     /// Returns the size of an upright picture within the configured size.
     fn shown_size(&self, (width, height): (u32, u32)) -> (u32, u32) {
-        let whole = (self.config.width, self.config.height);
-        if self.config.aspect != Aspect::Pad {
+        let whole = (self.format.width, self.format.height);
+        if self.format.aspect != Aspect::Pad {
             return whole;
         }
         let (across, down) = self.presentation.sample_aspect;
@@ -121,7 +121,7 @@ impl<'a> Converter<'a> {
 
     /// Centres a picture in the configured size. The rest is black.
     fn pad(&self, rgb: Vec<u8>, (shown_width, shown_height): (u32, u32)) -> Vec<u8> {
-        let (width, height) = (self.config.width, self.config.height);
+        let (width, height) = (self.format.width, self.format.height);
         if (shown_width, shown_height) == (width, height) {
             return rgb;
         }
@@ -157,6 +157,7 @@ fn first_field(frame: &frame::Video) -> Option<Field> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IngestConfig;
 
     /// Catches: a picture is squeezed instead of padded, or becomes thinner than one pixel.
     #[test]
@@ -171,10 +172,10 @@ mod tests {
     /// ignored.
     #[test]
     fn shape_is_that_of_the_upright_picture() {
-        let config = IngestConfig { aspect: Aspect::Pad, ..IngestConfig::default() };
+        let format = FrameFormat { aspect: Aspect::Pad, ..IngestConfig::default().frame_format() };
         let shown = |quarters, sample_aspect, size| {
             let orientation = Orientation { mirrored: false, quarters };
-            Converter::new(&config, Presentation { orientation, sample_aspect, matrix: None })
+            Converter::new(format, Presentation { orientation, sample_aspect, matrix: None })
                 .shown_size(size)
         };
         assert_eq!(shown(0, (4, 3), (480, 360)), (160, 90));

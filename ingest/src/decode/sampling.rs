@@ -11,7 +11,7 @@ use super::ffi::{has_alpha, is_hidden, properties};
 use super::input::{Damage, VideoInput};
 use super::skip::{Skips, Timing};
 use super::view::{Properties, Rectangle};
-use crate::config::{Aspect, IngestConfig};
+use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
 
 /// Largest number of sampled frames that the border search holds back.
@@ -33,7 +33,7 @@ impl From<Failure> for Halt {
 }
 
 /// Selects the sampled frames of one video.
-pub struct Sampling<'a> {
+pub struct Sampling {
     clock: TickClock,
     time_base: (i32, i32),
     /// Nominal time of a frame, in time-base units.
@@ -42,7 +42,7 @@ pub struct Sampling<'a> {
     known: Option<Track>,
     crop: Option<Rectangle>,
     current: Option<CurrentFrame>,
-    converter: Converter<'a>,
+    converter: Converter,
     search: Option<BorderSearch>,
     skips: Skips,
     /// End of the last frame, decoded or skipped.
@@ -94,8 +94,8 @@ pub enum BorderMode {
     Known(Option<Rectangle>),
 }
 
-impl<'a> Sampling<'a> {
-    pub fn new(input: &VideoInput, config: &'a IngestConfig, mode: BorderMode) -> Self {
+impl Sampling {
+    pub fn new(input: &VideoInput, format: FrameFormat, mode: BorderMode) -> Self {
         let (unit, per) = input.time_base;
         let fps = if input.fps > 0.0 { input.fps } else { 25.0 };
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
@@ -103,12 +103,12 @@ impl<'a> Sampling<'a> {
             (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
         let (search, crop) = match mode {
             BorderMode::Search => {
-                ((config.aspect == Aspect::Crop).then(BorderSearch::default), None)
+                ((format.aspect == Aspect::Crop).then(BorderSearch::default), None)
             }
             BorderMode::Known(crop) => (None, crop),
         };
         Self {
-            clock: TickClock::new(config.fps, input.time_base),
+            clock: TickClock::new(format.fps, input.time_base),
             time_base: input.time_base,
             nominal,
             track: TrackSeed {
@@ -120,7 +120,7 @@ impl<'a> Sampling<'a> {
             known: None,
             crop,
             current: None,
-            converter: Converter::new(config, input.presentation),
+            converter: Converter::new(format, input.presentation),
             search,
             skips: Skips::new(&input.codec),
             end: 0,

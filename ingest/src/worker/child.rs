@@ -55,7 +55,7 @@ fn decode_one(request: &Request, out: &mut impl Write) -> Result<Result<Summary,
     let mut said = Instant::now();
     let mut track_is_sent = false;
     let decoded = catch_unwind(AssertUnwindSafe(|| {
-        decode::decode(&path, &request.config, request.threads, &mut |event| {
+        decode::decode(&path, request.format, request.threads, &mut |event| {
             match event {
                 Event::Frame(track, frame) => {
                     if !track_is_sent {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::IngestConfig;
+use crate::config::FrameFormat;
 use crate::decode::{Sampled, Summary, Track};
 use crate::reject::Reject;
 
@@ -33,14 +33,14 @@ const REJECT: u8 = b'r';
 pub struct Request {
     /// The bytes of the path, which need not be UTF-8.
     path: Vec<u8>,
-    pub config: IngestConfig,
+    pub format: FrameFormat,
     /// Number of threads of FFmpeg's decoder.
     pub threads: usize,
 }
 
 impl Request {
-    pub fn new(path: &Path, config: &IngestConfig, threads: usize) -> Self {
-        Self { path: path.as_os_str().as_bytes().to_vec(), config: config.clone(), threads }
+    pub fn new(path: &Path, format: FrameFormat, threads: usize) -> Self {
+        Self { path: path.as_os_str().as_bytes().to_vec(), format, threads }
     }
 
     pub fn path(&self) -> PathBuf {

@@ -1,7 +1,11 @@
-//! The verdict on clips: which are kept, and why the others are not.
+//! The verdict on clips: which ones are kept, and why the others are not.
 //!
-//! It is a function of the catalog's rows and the config alone, so it can be passed again at any time without decoding. In this
-//! order: a clip is long enough; every part of `ingest.keep` holds for it; it is no copy of a better one; it is at hand.
+//! The verdict depends only on the catalog's rows and the config, so ingest can repeat it at any
+//! time without decoding. A clip is kept if, in this order:
+//! 1. it is long enough;
+//! 2. it passes each condition of `ingest.keep`;
+//! 3. it is no near-duplicate of a better clip;
+//! 4. a shard contains it.
 
 use std::collections::HashMap;
 
@@ -10,35 +14,48 @@ use genie_catalog::Condition;
 use genie_shards::{ClipRow, SourceRow};
 use genie_stage::exit::Usage;
 
-use crate::config::IngestConfig;
-use crate::copies::Copies;
+use super::near_duplicates::Originals;
 use crate::reject::Reason;
 
-/// What judges clips.
-pub struct Judge {
+/// The rules that decide which clips are kept.
+pub struct KeepRules {
+    /// `ingest.keep` as the user wrote it.
+    expression: String,
     keep: Condition,
     near_duplicates: bool,
 }
 
-impl Judge {
-    /// With a config's rules. An expression that cannot judge clips is wrong usage.
-    pub fn new(config: &IngestConfig) -> Result<Self> {
-        let keep = Condition::parse(&config.keep).map_err(|error| {
+impl KeepRules {
+    /// Parses the rules: `ingest.keep` and `ingest.near_duplicates`.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`] if `expression` is no condition over the columns of `clips`.
+    pub fn new(expression: &str, near_duplicates: bool) -> Result<Self> {
+        let keep = Condition::parse(expression).map_err(|error| {
             let cause = std::error::Error::source(&error)
                 .map_or(String::new(), |cause| format!(": {cause}"));
             Usage(format!("ingest.keep: {error}{cause}"))
         })?;
-        Ok(Self { keep, near_duplicates: config.near_duplicates })
+        Ok(Self { expression: expression.to_owned(), keep, near_duplicates })
     }
 
-    /// Why a clip is not kept, by its scores alone.
+    /// The rules as JSON, for a work key.
+    pub fn keyed(&self) -> serde_json::Value {
+        serde_json::json!({ "keep": self.expression, "near_duplicates": self.near_duplicates })
+    }
+
+    /// The first condition of `ingest.keep` that a clip fails. Looks only at the clip's own row.
     pub fn failure(&self, row: &ClipRow) -> Result<Option<String>> {
         Ok(self.keep.failures(std::slice::from_ref(row))?.pop().flatten())
     }
 
-    /// Passes the verdict on all clips of a dataset. A clip that `kept` says is there stays or goes; one that is wanted and not
-    /// there is [`Reason::Gone`], until its source is decoded again.
-    pub fn judge(&self, clips: &mut [ClipRow], sources: &[SourceRow]) -> Result<()> {
+    /// Decides about all clips of a dataset, and sets `kept`, `reason` and `duplicate_of` of each
+    /// row.
+    ///
+    /// On entry `kept` means that a shard contains the clip. A clip that passes the rules and is in
+    /// no shard gets [`Reason::Gone`], until its source is decoded again.
+    pub fn apply(&self, clips: &mut [ClipRow], sources: &[SourceRow]) -> Result<()> {
         let failures = self.keep.failures(clips)?;
         let mut wanted = Vec::new();
         for (index, (row, failure)) in clips.iter_mut().zip(failures).enumerate() {
@@ -54,7 +71,7 @@ impl Judge {
             }
         }
         if self.near_duplicates {
-            Self::mark_copies(clips, &mut wanted, sources);
+            Self::mark_near_duplicates(clips, &mut wanted, sources);
         }
         for index in wanted {
             let row = &mut clips[index];
@@ -63,8 +80,8 @@ impl Judge {
         Ok(())
     }
 
-    /// Takes the copies out of the wanted clips, the better one of two staying.
-    fn mark_copies(clips: &mut [ClipRow], wanted: &mut Vec<usize>, sources: &[SourceRow]) {
+    /// Removes near-duplicates from the wanted clips. The best clip of each set stays.
+    fn mark_near_duplicates(clips: &mut [ClipRow], wanted: &mut Vec<usize>, sources: &[SourceRow]) {
         let sources: HashMap<&str, &SourceRow> =
             sources.iter().map(|row| (row.source_id.as_str(), row)).collect();
         let quality = |index: &usize| {
@@ -74,7 +91,7 @@ impl Judge {
                 u64::from(row.width.unwrap_or(0)) * u64::from(row.height.unwrap_or(0))
             });
             let bytes = source.map_or(0, |row| row.bytes);
-            // True actions are worth more than pixels; names decide between equals.
+            // Smaller is better. True actions count more than pixels. The ID and time break ties.
             (
                 clip.actions.is_none(),
                 u64::MAX - pixels,
@@ -84,12 +101,12 @@ impl Judge {
             )
         };
         wanted.sort_by(|a, b| quality(a).cmp(&quality(b)));
-        let mut copies = Copies::default();
+        let mut known = Originals::default();
         let mut originals = Vec::new();
         for &index in wanted.iter() {
-            match copies.original_of(&clips[index].meta) {
+            match known.original_of(&clips[index].meta) {
                 Some(original) => originals.push((index, original.to_owned())),
-                None => copies.add(&clips[index].meta),
+                None => known.add(&clips[index].meta),
             }
         }
         for (index, original) in originals {

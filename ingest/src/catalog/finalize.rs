@@ -1,9 +1,16 @@
-//! The end of a run: everything that is a matter of the whole dataset and not of one source.
+//! Finalizing the catalog: decisions at the end of a run that concern the whole dataset.
 //!
-//! From the catalog's rows and the config it decides which clips are kept ([`crate::verdict`]), what that means for their sources,
-//! and, where a split would be empty, which source moves ([`crate::split`]); then publishes that at once, the catalog in one file a table. So
-//! the state of a dataset depends on its sources and the config, not on how many runs made it or where they were killed.
-//! What is settled is remembered with the manifest it was settled for: nothing is read again while nothing changes.
+//! The finalizer reads the catalog's rows and decides:
+//! - which clips are kept ([`super::verdict`]);
+//! - what this means for their sources;
+//! - if a split is empty, which source moves to it ([`super::split`]).
+//!
+//! Then it publishes all changes with one commit, with one catalog file per table. So the state of
+//! a dataset depends on its sources and its config, but not on the number of runs, or on where a
+//! run was killed.
+//!
+//! The file `catalog/settled` names the rules and the manifest of the last finalized catalog. While
+//! both stay the same, the finalizer reads no rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,52 +18,53 @@ use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{ClipRow, Manifest, SourceRow, Status, read_clip_rows, read_sources};
 use genie_stage::atomic;
-use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 
-use crate::catalogue::republish;
-use crate::config::IngestConfig;
+use super::publish::republish;
+use super::source_index::SourceIndex;
+use super::split;
+use super::verdict::KeepRules;
 use crate::reject::Reason;
-use crate::split;
-use crate::verdict::Judge;
 
-/// Version of what is decided here.
+/// Version of the decisions in this file.
 const CODE_FORMAT: u32 = 1;
 
-/// The rules of a dataset as a whole.
-pub struct Settler<'a> {
+/// Finalizes the catalog of a dataset root.
+pub struct Finalizer<'a> {
     root: &'a Utf8Path,
     held_out: f64,
-    judge: &'a Judge,
+    rules: &'a KeepRules,
     key: Key,
 }
 
-impl<'a> Settler<'a> {
-    pub fn new(data: &'a DataConfig, config: &IngestConfig, judge: &'a Judge) -> Self {
-        let rules =
-            serde_json::json!({ "keep": config.keep, "near_duplicates": config.near_duplicates });
-        let key = Key::builder("settle", CODE_FORMAT).config(&rules).finish();
-        Self { root: &data.root, held_out: data.held_out, judge, key }
+impl<'a> Finalizer<'a> {
+    /// A finalizer with the given rules and share of held-out sources.
+    pub fn new(root: &'a Utf8Path, held_out: f64, rules: &'a KeepRules) -> Self {
+        // "settle" is an old name. It stays, because another name would change the key.
+        let key = Key::builder("settle", CODE_FORMAT).config(&rules.keyed()).finish();
+        Self { root, held_out, rules, key }
     }
 
-    /// Sources of which the verdict now wants clips that were not kept when they were decoded.
-    pub fn widened(&self) -> Result<HashSet<String>> {
-        if self.is_settled()? {
+    /// Content hashes of sources with a clip that the rules now keep, but that is in no shard.
+    ///
+    /// The clip was rejected when its source was decoded. `sources` are the rows of the catalog.
+    pub fn widened(&self, sources: &[SourceRow]) -> Result<HashSet<String>> {
+        if self.is_finalized()? {
             return Ok(HashSet::new());
         }
-        let (mut clips, sources) = (read_clip_rows(self.root)?, read_sources(self.root)?);
-        self.judge.judge(&mut clips, &sources)?;
+        let mut clips = read_clip_rows(self.root)?;
+        self.rules.apply(&mut clips, sources)?;
         let gone = |row: &&ClipRow| row.reason.as_deref() == Some(Reason::Gone.code());
         Ok(clips.iter().filter(gone).map(|row| row.meta.source_id.clone()).collect())
     }
 
-    /// Settles the dataset; `false` if it was settled.
-    pub fn settle(&self) -> Result<bool> {
-        if self.is_settled()? {
-            return Ok(false);
+    /// Finalizes the catalog and returns it. Returns `None` if it is already finalized.
+    pub fn finalize(&self) -> Result<Option<SourceIndex>> {
+        if self.is_finalized()? {
+            return Ok(None);
         }
         let (mut clips, mut sources) = (read_clip_rows(self.root)?, read_sources(self.root)?);
-        self.judge.judge(&mut clips, &sources)?;
+        self.rules.apply(&mut clips, &sources)?;
         if let Some((id, split)) = split::balanced(&clips, self.held_out) {
             for row in clips.iter_mut().filter(|row| row.meta.source_id == id) {
                 row.meta.split = split;
@@ -65,11 +73,11 @@ impl<'a> Settler<'a> {
         conclude(&mut sources, &clips);
         republish(self.root, &sources, &clips)?;
         atomic::write(self.mark(), self.state()?)?;
-        Ok(true)
+        Ok(Some(SourceIndex::new(sources)))
     }
 
-    /// Whether the dataset as it is has been settled by these rules.
-    pub fn is_settled(&self) -> Result<bool> {
+    /// Whether the current catalog is finalized with these rules.
+    pub fn is_finalized(&self) -> Result<bool> {
         let known = std::fs::read_to_string(self.mark()).unwrap_or_default();
         Ok(known == self.state()?)
     }
@@ -83,7 +91,7 @@ impl<'a> Settler<'a> {
     }
 }
 
-/// What the verdict on clips means for their sources.
+/// Updates the rows of sources from the verdict on their clips.
 fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
     let mut by_source: HashMap<&str, Vec<&ClipRow>> = HashMap::new();
     for row in clips {
@@ -103,7 +111,7 @@ fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
         for clip in clips {
             *reasons.entry(clip.reason.as_deref().unwrap_or_default()).or_default() += 1;
         }
-        // Where clips differ, what was long enough to be judged says more than what was not.
+        // A clip that is too short tells less about its source than the other clips.
         let short = Reason::TooShort.code();
         let judged: Vec<&&str> = reasons.keys().filter(|reason| **reason != short).collect();
         let reason = match judged[..] {
@@ -140,9 +148,10 @@ mod tests {
         row
     }
 
-    /// Would catch a source that says `accepted` with no clips, or `rejected` with some; and reasons that depend on the order.
+    /// Catches: an accepted source without kept clips; a rejected source with kept clips; a reason
+    /// that depends on the order of clips.
     #[test]
-    fn a_source_says_what_its_clips_say() {
+    fn the_row_of_a_source_follows_from_its_clips() {
         let kept = concluded(&[
             clip("a", true, None),
             clip("a", false, Some("motion > 0.1")),

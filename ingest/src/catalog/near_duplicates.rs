@@ -1,33 +1,37 @@
-//! Finding clips that look the same: re-encoded, scaled, uploaded twice.
+//! Finding near-duplicates: clips that look the same because a video was re-encoded, scaled or
+//! reposted.
 //!
-//! Clips of different sources and of the same length, within a frame, whose fingerprints are at most [`NEAR`] apart are copies. Each clip is
-//! compared with all that are no copies themselves.
+//! Two clips are near-duplicates if they come from different sources, their lengths differ by at
+//! most one frame, and the distance of their fingerprints is at most [`NEAR`]. Each clip is
+//! compared with all clips that are not near-duplicates themselves.
 
 use genie_shards::ClipMeta;
 use rayon::prelude::*;
 
 use crate::analysis::{NEAR, distance};
 
-/// The clips that are no copies of each other.
+/// Clips that are not near-duplicates of each other.
 #[derive(Default)]
-pub struct Copies {
-    known: Vec<Known>,
+pub struct Originals {
+    known: Vec<Original>,
 }
 
-struct Known {
+struct Original {
     clip_id: String,
     source_id: String,
     frames: usize,
     fingerprint: Vec<u8>,
 }
 
-impl Copies {
-    /// The first known clip that this one is a copy of.
+impl Originals {
+    /// The ID of the first known clip of which `clip` is a near-duplicate.
+    ///
+    /// A clip without a fingerprint is no near-duplicate.
     pub fn original_of(&self, clip: &ClipMeta) -> Option<&str> {
         if clip.scores.fingerprint.is_empty() {
             return None;
         }
-        let same = |known: &&Known| {
+        let same = |known: &&Original| {
             known.frames.abs_diff(clip.frame_count()) <= 1
                 && distance(&known.fingerprint, &clip.scores.fingerprint) <= NEAR
                 && known.source_id != clip.source_id
@@ -39,12 +43,12 @@ impl Copies {
             .map(|known| known.clip_id.as_str())
     }
 
-    /// Notes a clip that is no copy.
+    /// Adds a clip that is no near-duplicate.
     pub fn add(&mut self, clip: &ClipMeta) {
         if clip.scores.fingerprint.is_empty() {
             return;
         }
-        self.known.push(Known {
+        self.known.push(Original {
             clip_id: clip.clip_id.clone(),
             source_id: clip.source_id.clone(),
             frames: clip.frame_count(),
@@ -78,33 +82,34 @@ mod tests {
         bytes
     }
 
-    /// Would catch clips of one recording taken for copies of each other, plain clips taken for copies of all, and a length that is not
-    /// looked at.
+    /// Catches: clips of one source that are near-duplicates of each other; clips without a
+    /// fingerprint that match every clip; a comparison that ignores the length.
     #[test]
-    fn only_the_same_play_of_another_source_is_a_copy() {
-        let mut copies = Copies::default();
-        copies.add(&clip(1, 160, noise(1)));
-        copies.add(&clip(2, 160, Vec::new()));
+    fn only_the_same_play_of_another_source_is_a_near_duplicate() {
+        let mut originals = Originals::default();
+        originals.add(&clip(1, 160, noise(1)));
+        originals.add(&clip(2, 160, Vec::new()));
         let mut nearly = noise(1);
         nearly[7] ^= 1;
-        let original = |clip: &ClipMeta| copies.original_of(clip).map(str::to_owned);
+        let original = |clip: &ClipMeta| originals.original_of(clip).map(str::to_owned);
         assert_eq!(original(&clip(3, 161, nearly.clone())).as_deref(), Some("clip of source 1"));
         assert_eq!(original(&clip(1, 160, nearly.clone())), None, "the same source");
         assert_eq!(original(&clip(3, 158, nearly)), None, "another length");
         assert_eq!(original(&clip(3, 160, noise(2))), None);
-        assert_eq!(original(&clip(3, 160, Vec::new())), None, "nothing to go by");
+        assert_eq!(original(&clip(3, 160, Vec::new())), None, "no fingerprint");
     }
 
-    /// Would catch a search that makes the end of a night's run long: of ten thousand clips, none a copy.
+    /// Catches: a search that takes long at the end of a run, with 10,000 clips and no
+    /// near-duplicates.
     #[test]
     #[ignore = "a measurement"]
     fn ten_thousand_clips_are_compared_in_seconds() {
         let begun = std::time::Instant::now();
-        let mut copies = Copies::default();
+        let mut originals = Originals::default();
         for source in 0..10_000 {
             let clip = clip(source, 160, noise(source));
-            assert!(copies.original_of(&clip).is_none());
-            copies.add(&clip);
+            assert!(originals.original_of(&clip).is_none());
+            originals.add(&clip);
         }
         let took = begun.elapsed().as_secs_f64();
         eprintln!("10,000 clips: {took:.2} s");

@@ -1,6 +1,8 @@
-//! The diary of a dataset: one line a run that did something, for `stats` to tell how fast ingest is here.
+//! The run history of a dataset: one line for each run that changed something.
 //!
-//! `catalog/runs.jsonl` says what no row can, since rows must not depend on how fast a machine was. Losing it loses nothing else.
+//! `stats` computes the speed of ingest from it. The file `catalog/runs.jsonl` contains times,
+//! which catalog rows must not contain, because rows do not depend on the speed of a machine.
+//! Nothing else depends on the file.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,33 +12,35 @@ use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Catalogue;
-use crate::pipeline::Source;
+use super::source_index::SourceIndex;
+use crate::discover::SourceFile;
 
 const FILE: &str = "catalog/runs.jsonl";
 
 /// One run.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Run {
-    /// When it ended, in seconds since 1970.
+pub struct RunRecord {
+    /// End of the run, in seconds since 1970.
     pub ended: u64,
-    /// How long it took.
+    /// Duration of the run, in seconds.
     pub seconds: f64,
-    /// What it decoded: files, their bytes, and their length in seconds.
+    /// Number of decoded files.
     pub sources: usize,
+    /// Size of the decoded files.
     pub bytes: u64,
+    /// Length of the decoded videos, in seconds.
     pub video_seconds: f64,
 }
 
-/// Notes a run that decoded `new`.
+/// Appends a run that decoded the sources `new`. `catalog` has their rows.
 pub fn record(
     root: &Utf8Path,
-    new: &[Source],
-    catalogue: &Catalogue,
+    new: &[SourceFile],
+    catalog: &SourceIndex,
     took: Duration,
 ) -> Result<()> {
-    let rows = || new.iter().filter_map(|source| catalogue.decided(&source.id));
-    let run = Run {
+    let rows = || new.iter().filter_map(|source| catalog.decided(&source.id));
+    let run = RunRecord {
         ended: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         seconds: took.as_secs_f64(),
         sources: new.len(),
@@ -53,8 +57,8 @@ pub fn record(
         .with_context(|| format!("cannot write {path}"))
 }
 
-/// All runs that are noted. A line that a killed run left half is skipped.
-pub fn all(root: &Utf8Path) -> Vec<Run> {
+/// All recorded runs. Skips a line that a killed run did not finish.
+pub fn all(root: &Utf8Path) -> Vec<RunRecord> {
     let text = std::fs::read_to_string(root.join(FILE)).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

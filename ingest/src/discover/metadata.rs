@@ -1,51 +1,59 @@
-//! The paper's keyword rules, on what a downloader wrote beside a video.
+//! The paper's keyword rules for the `.info.json` beside a video.
 //!
-//! Genie's videos were found by their titles and descriptions (appendix B.1): words for the genre and for playing in them, and no
-//! words for something else. `NAME.info.json` beside `NAME.mp4`, as yt-dlp writes it, has both. A video without one is not judged by
-//! words; one whose file cannot be read is not either, with a warning.
+//! Genie's videos were found by their titles and descriptions (appendix B.1): they had to contain
+//! words for the genre and for playing, and no words for something else. yt-dlp writes both texts
+//! to `NAME.info.json` beside `NAME.mp4`. A video without this file passes the rules. So does a
+//! video whose file cannot be read, with a warning.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::stamp::FileStamp;
 use crate::config::MetadataRules;
-use crate::pipeline::Stamp;
 use crate::reject::{Reason, Reject};
 
-/// The part of an `.info.json` that counts.
+/// The fields of an `.info.json` that the rules use.
 #[derive(Deserialize, Default)]
 struct Info {
     title: Option<String>,
     description: Option<String>,
 }
 
-/// Where a video's `.info.json` would be.
-fn beside(video: &Path) -> PathBuf {
+/// The path of a video's `.info.json`.
+fn info_path(video: &Path) -> PathBuf {
     video.with_extension("info.json")
 }
 
-/// A key of everything that decides what the rules say of a video, without reading the file; empty where there is none.
+/// A key of the rules and of the stamp of a video's `.info.json`.
+///
+/// Videos with the same key have the same result. The key is empty if there is no such file.
 pub fn key(video: &Path, rules: &MetadataRules) -> String {
-    let Ok(Stamp { bytes, modified_ns }) = Stamp::of(&beside(video)) else { return String::new() };
+    let Ok(FileStamp { bytes, modified_ns }) = FileStamp::of(&info_path(video)) else {
+        return String::new();
+    };
     let name = format!("{bytes} {modified_ns} {rules:?}");
     blake3::hash(name.as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// What the rules say of a video: `None` where they have nothing against it.
-pub fn judge(video: &Path, rules: &MetadataRules) -> Option<Reject> {
-    let path = beside(video);
+/// Applies the rules to a video. Returns `None` if it passes.
+pub fn check(video: &Path, rules: &MetadataRules) -> Option<Reject> {
+    let path = info_path(video);
     let text = std::fs::read(&path).ok()?;
     match serde_json::from_slice(&text) {
-        Ok(info) => rules.judge(&info),
+        Ok(info) => rules.check(&info),
         Err(error) => {
-            tracing::warn!("{}: {error}; the video is not judged by it", path.display());
+            tracing::warn!(
+                "cannot read {}: {error}; the keyword rules are not applied to its video",
+                path.display()
+            );
             None
         }
     }
 }
 
 impl MetadataRules {
-    fn judge(&self, info: &Info) -> Option<Reject> {
+    fn check(&self, info: &Info) -> Option<Reject> {
         let title = words(info.title.as_deref().unwrap_or_default());
         let text = words(info.description.as_deref().unwrap_or_default());
         let found = |list: &[String], texts: &[&str]| {
@@ -54,25 +62,27 @@ impl MetadataRules {
         };
         let reject = |detail: String| Some(Reject::new(Reason::Metadata, detail));
         if let Some(word) = found(&self.title_none, &[&title]) {
-            return reject(format!("its title has `{word}` (metadata.title_none)"));
+            return reject(format!("its title contains `{word}` (metadata.title_none)"));
         }
         if !self.title_any.is_empty() && found(&self.title_any, &[&title]).is_none() {
             return reject(format!(
-                "its title has none of: {} (metadata.title_any)",
+                "its title contains none of: {} (metadata.title_any)",
                 self.title_any.join(", ")
             ));
         }
         if !self.text_any.is_empty() && found(&self.text_any, &[&title, &text]).is_none() {
             let list = self.text_any.join(", ");
             return reject(format!(
-                "neither title nor description has one of: {list} (metadata.text_any)"
+                "neither title nor description contains one of: {list} (metadata.text_any)"
             ));
         }
         None
     }
 }
 
-/// The words of a text in lower case, each between spaces: a phrase is in a text if its words are, as they stand.
+/// The words of a text in lower case, with a space before and after each.
+///
+/// In this form a text contains a phrase only as whole words in the same order.
 fn words(text: &str) -> String {
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -86,10 +96,10 @@ mod tests {
     fn verdict(title: &str, description: &str) -> Option<String> {
         let info =
             Info { title: Some(title.to_owned()), description: Some(description.to_owned()) };
-        MetadataRules::default().judge(&info).map(|reject| reject.detail)
+        MetadataRules::default().check(&info).map(|reject| reject.detail)
     }
 
-    /// Would catch letters that are found inside of other words, or only in the very case of the rule.
+    /// Catches: a match inside a longer word; a match that depends on the case.
     #[test]
     fn words_are_found_as_words() {
         assert_eq!(verdict("SUPER Jumper: SPEEDRUN (any%)", ""), None);
@@ -104,12 +114,12 @@ mod tests {
         );
     }
 
-    /// Would catch an empty list that rejects everything.
+    /// Catches: an empty list that rejects every video.
     #[test]
     fn an_empty_list_is_no_rule() {
         let none =
             MetadataRules { title_any: Vec::new(), text_any: Vec::new(), title_none: Vec::new() };
-        assert!(none.judge(&Info::default()).is_none());
-        assert!(MetadataRules::default().judge(&Info::default()).is_some());
+        assert!(none.check(&Info::default()).is_none());
+        assert!(MetadataRules::default().check(&Info::default()).is_some());
     }
 }

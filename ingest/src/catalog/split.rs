@@ -1,26 +1,34 @@
-//! Which sources are held out: decided by their content, so that it stays decided.
+//! Which sources are held out.
 //!
-//! A source is held out if its hash, as a fraction, falls below `data.held_out`. Chance alone may leave a small dataset
-//! without one of the two splits, and then nothing can be measured, or nothing trained; so if a split has no clips once a run has
-//! decoded everything, the most likely source with clips is moved: the smallest hash to held out, or the largest to train.
+//! The hash of a source's content, as a fraction between 0 and 1, decides: the source is held out
+//! if the fraction is below `data.held_out`. So the split of a source never depends on other
+//! sources.
+//!
+//! In a small dataset a split may be empty by chance. Then nothing can be measured, or nothing
+//! trained. So after a run has decoded everything, one source with clips moves to an empty split:
+//! the one with the smallest hash to the held-out split, or the one with the largest hash to the
+//! training split.
 
 use std::collections::BTreeMap;
 
 use genie_shards::{ClipRow, Split};
 
-/// The hash as a fraction of all hashes.
+/// A hash in hex as a fraction between 0 and 1.
 fn fraction(source_id: &str) -> f64 {
     let head = source_id.get(..13).and_then(|head| u64::from_str_radix(head, 16).ok());
-    // 13 hex digits are 52 bits: exact in a double.
+    // 13 hex digits are 52 bits, which an f64 represents exactly.
     head.unwrap_or(0) as f64 / (1_u64 << 52) as f64
 }
 
-/// The split of a source that is new.
+/// The split of a new source.
 pub fn split_of(source_id: &str, held_out: f64) -> Split {
     if fraction(source_id) < held_out { Split::HeldOut } else { Split::Train }
 }
 
-/// The sources that move, so that both splits have clips; none where both have, or where there is one source only.
+/// The source that must move so that both splits have clips, and its new split.
+///
+/// `None` if both splits have clips, or if there is only one source and it is in the training
+/// split.
 pub fn balanced(clips: &[ClipRow], held_out: f64) -> Option<(String, Split)> {
     let kept = clips.iter().filter(|row| row.kept);
     let sources: BTreeMap<&str, Split> =
@@ -33,7 +41,7 @@ pub fn balanced(clips: &[ClipRow], held_out: f64) -> Option<(String, Split)> {
     } else {
         return None;
     };
-    // The only source is for training.
+    // A single source belongs to the training split.
     (sources.len() > 1 || split == Split::Train).then(|| ((*id).to_owned(), split))
 }
 
@@ -55,7 +63,7 @@ mod tests {
         ids.iter().map(clip).collect()
     }
 
-    /// How many are held out in the end.
+    /// Number of held-out sources after balancing.
     fn held(ids: &[String], wanted: f64) -> usize {
         let mut clips = clips(ids, wanted);
         if let Some((id, split)) = balanced(&clips, wanted) {
@@ -67,13 +75,13 @@ mod tests {
         clips.iter().filter(|row| row.meta.split == Split::HeldOut).count()
     }
 
-    /// Would catch a fraction that is not one.
+    /// Catches: a fraction that does not follow the uniform distribution.
     #[test]
     fn about_as_many_as_wanted() {
         assert!((70..130).contains(&held(&ids(1000), 0.1)));
     }
 
-    /// Would catch a small dataset on which nothing can be measured, or nothing trained.
+    /// Catches: a small dataset with an empty split.
     #[test]
     fn both_splits_exist() {
         for count in 2..30 {
@@ -83,11 +91,12 @@ mod tests {
             }
         }
         assert_eq!(held(&ids(1), 0.1), 0, "a single source is for training");
-        assert_eq!(held(&ids(1), 0.9999), 0, "even where all are wanted held out");
-        assert_eq!(held(&ids(9), 0.0), 0, "none wanted");
+        assert_eq!(held(&ids(1), 0.9999), 0, "even if `held_out` is almost 1");
+        assert_eq!(held(&ids(9), 0.0), 0, "`held_out` is 0");
     }
 
-    /// Would catch a held-out split that holds nothing but a broken file, and sources moved about where both splits have clips.
+    /// Catches: a held-out split that contains only a damaged file; a source that moves although
+    /// both splits have clips.
     #[test]
     fn only_kept_clips_count() {
         let mut all = ids(20);

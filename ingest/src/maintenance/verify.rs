@@ -1,8 +1,10 @@
-//! `verify`: everything that a dataset root has published, read again and compared with what was noted when it was written.
+//! `verify`: reading all published files of a dataset root and comparing them with their checksums.
 //!
-//! stdout gets one line a problem, stderr the sum. It changes nothing, and takes no lock: published files do not change. Only with
-//! `--forget` are damaged files taken out of the manifest, with the sources whose clips were in them, so that the next run
-//! makes these again.
+//! `verify` prints one line per problem to stdout and a summary to stderr. It changes nothing and
+//! takes no lock, because published files do not change.
+//!
+//! With `--forget` it removes damaged files from the manifest, and the sources whose clips they
+//! contained from the catalog. The next run decodes those sources again.
 
 use std::collections::HashSet;
 
@@ -14,26 +16,24 @@ use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::catalogue::drop_sources;
-use crate::pipeline;
-use crate::shard::TABLES;
+use crate::catalog::{SourceIndex, TABLES, lock};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Default)]
-struct Found {
-    /// In words.
+struct CheckResult {
+    /// One text per problem.
     problems: Vec<String>,
-    /// Files of the root's manifest that are not as they were written.
+    /// Damaged files of the root's manifest.
     damaged: HashSet<String>,
-    /// Clips in shards that can be read.
+    /// IDs of the clips in readable shards.
     present: HashSet<String>,
     files: usize,
     bytes: u64,
 }
 
-/// Checks a dataset root; with `forget`, takes out what is damaged.
+/// Checks a dataset root. With `forget` it also removes damaged files from the dataset.
 pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
-    let _lock = forget.then(|| pipeline::lock(root)).transpose()?;
+    let _lock = forget.then(|| lock(root)).transpose()?;
     let mut found = check(root, stop)?;
     if found.problems.is_empty() {
         found.problems = disagreements(root, &found.present)?;
@@ -41,36 +41,37 @@ pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
     for problem in &found.problems {
         println!("{problem}");
     }
-    let Found { problems, damaged, present, files, bytes } = found;
+    let CheckResult { problems, damaged, present, files, bytes } = found;
     if problems.is_empty() {
         tracing::info!(
-            "verify: {files} files with {} clips, {bytes} bytes, are as they were written",
+            "verify: {files} files with {} clips and {bytes} bytes are undamaged",
             present.len()
         );
         return Ok(Exit::Done);
     }
-    tracing::error!("verify: {} problems in {files} files", problems.len());
+    tracing::error!("verify: found {} problems in {files} files", problems.len());
     if forget {
         let sources = forget_files(root, &damaged)?;
         tracing::info!(
-            "verify: {} files and {sources} sources are forgotten: run genie-ingest run to make them again",
+            "verify: removed {} files and {sources} sources from the dataset; \
+             run genie-ingest run to rebuild them",
             damaged.len()
         );
     } else if !damaged.is_empty() {
         tracing::info!(
-            "restore the damaged files from a copy, or run genie-ingest verify --forget and then genie-ingest run, which makes \
-             what was in them again from the videos"
+            "verify: restore the damaged files from a backup; or run genie-ingest verify --forget \
+             and then genie-ingest run, which rebuilds their clips from the videos"
         );
     }
     Ok(Exit::Failed(FAILED))
 }
 
-fn check(root: &Utf8Path, stop: &Stop) -> Result<Found> {
+fn check(root: &Utf8Path, stop: &Stop) -> Result<CheckResult> {
     let directories = directories(root)?;
     let manifests: Vec<Manifest> =
         directories.iter().map(|dir| Manifest::load(dir)).collect::<Result<_, _>>()?;
     let files = manifests.iter().flat_map(Manifest::entries).count();
-    let mut found = Found { files, ..Found::default() };
+    let mut found = CheckResult { files, ..CheckResult::default() };
     let progress = Progress::new("verify", files as u64);
     for (dir, manifest) in directories.iter().zip(&manifests) {
         for (table, entry) in manifest.entries() {
@@ -86,7 +87,7 @@ fn check(root: &Utf8Path, stop: &Stop) -> Result<Found> {
             if !errors.is_empty() && dir == root {
                 found.damaged.insert(entry.file.clone());
             }
-            found.problems.extend(errors.iter().map(told));
+            found.problems.extend(errors.iter().map(with_cause));
             progress.inc(1);
         }
     }
@@ -94,8 +95,10 @@ fn check(root: &Utf8Path, stop: &Stop) -> Result<Found> {
     Ok(found)
 }
 
-/// Takes damaged files out of the manifest, and the sources that had clips in them out of the catalog. Without a sound catalog nothing is
-/// known of any source: then everything is forgotten. Returns the number of sources.
+/// Removes damaged files from the manifest, and the sources of their clips from the catalog.
+///
+/// If a catalog file is damaged, nothing is known about any source, so everything is removed.
+/// Returns the number of removed sources.
 fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
     let catalog_is_damaged = damaged.iter().any(|file| file.starts_with("catalog/"));
     Manifest::commit(root, |manifest| {
@@ -109,12 +112,12 @@ fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
     let lost = rows.iter().filter(|row| row.kept && !present.contains(&row.meta.clip_id));
     let sources: HashSet<String> = lost.map(|row| row.meta.source_id.clone()).collect();
     if !sources.is_empty() {
-        drop_sources(root, &sources)?;
+        SourceIndex::load(root)?.update(root, &sources, &[])?;
     }
     Ok(sources.len())
 }
 
-/// Where the catalog and the shards say different things.
+/// Finds contradictions between the catalog and the shards.
 fn disagreements(root: &Utf8Path, present: &HashSet<String>) -> Result<Vec<String>> {
     let rows = read_clip_rows(root)?;
     let kept: HashSet<&String> =
@@ -122,23 +125,23 @@ fn disagreements(root: &Utf8Path, present: &HashSet<String>) -> Result<Vec<Strin
     let lost = kept
         .iter()
         .filter(|id| !present.contains(**id))
-        .map(|id| format!("clip {id}: kept, but in no shard"));
-    let stray = present
-        .iter()
-        .filter(|id| !kept.contains(id))
-        .map(|id| format!("clip {id}: in a shard, but not kept"));
+        .map(|id| format!("clip {id}: the catalog says that it is kept, but no shard contains it"));
+    let stray = present.iter().filter(|id| !kept.contains(id)).map(|id| {
+        format!("clip {id}: a shard contains it, but the catalog does not say that it is kept")
+    });
     let mut problems: Vec<String> = lost.chain(stray).collect();
     problems.sort();
     Ok(problems)
 }
 
-fn told(error: &Error) -> String {
+/// The text of an error and its cause.
+fn with_cause(error: &Error) -> String {
     let cause =
         std::error::Error::source(error).map_or(String::new(), |cause| format!(": {cause}"));
     format!("{error}{cause}")
 }
 
-/// The root, and the directories of tokens and actions below it: whatever may have a manifest.
+/// The directories that may have a manifest: the root, and its directories of tokens and actions.
 fn directories(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let mut directories = vec![root.to_owned()];
     for parent in ["tokens", "actions"] {

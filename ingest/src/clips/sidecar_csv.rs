@@ -1,23 +1,25 @@
-//! True actions: reading a sidecar and resampling it to a clip's frames.
+//! Parsing a sidecar of true actions.
 //!
-//! `NAME.actions.csv` beside `NAME.mp4` has one row a native frame, in presentation order, numbered by its column
-//! `frame` from 0. Row t is what was pressed so that its effect is first visible in frame t+1. Two kinds:
+//! `NAME.actions.csv` beside `NAME.mp4` has one row per source frame, in presentation order. The
+//! column `frame` numbers the rows from 0. The effect of the action in row `t` is first visible in
+//! frame `t+1`. There are two kinds:
+//! - Numbered actions: a column `action` (0 to 255) and optionally `action_name`. CoinRun's files
+//!   have this kind.
+//! - Keys: one column of 0 or 1 per key. SuperTux's files have this kind. The action is the set of
+//!   pressed keys, and its name is for example `Left+space`. The keys in alphabetical order are the
+//!   bits of the action's number, so files with the same keys agree. There are at most eight keys.
+//!   In a file with more columns, keys that are never pressed do not count.
 //!
-//! - numbered: a column `action` (0 to 255), optionally `action_name`, as CoinRun's;
-//! - keys: one column of 0 or 1 a key, as SuperTux's. The action is the set of keys held, numbered by the bits of the keys in
-//!   alphabetical order (so files with the same keys agree), and named like `Left+space`. At most eight keys; where a file
-//!   has more columns, the ones never pressed in it do not count.
-//!
-//! Optional in both: `dx`, `dy`, the player's true displacement from frame t to t+1 in pixels, right and down positive; they
-//! become effect classes ([`crate::effect`]). Known columns of other meaning are skipped. An empty action (a last row has none)
-//! means "as before".
+//! Both kinds may have the columns `dx` and `dy`: the player's true displacement from frame `t` to
+//! `t+1` in pixels, to the right and down. They give effect classes ([`crate::effect`]). Known
+//! columns with another meaning are skipped. An empty action cell, as in a last row, repeats the
+//! action above it.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::effect;
+use super::sidecar::Sidecar;
 
-/// Columns that are neither actions nor keys.
+/// Names of columns that are neither actions nor keys.
 const OTHER_COLUMNS: [&str; 11] = [
     "frame",
     "time_s",
@@ -31,11 +33,12 @@ const OTHER_COLUMNS: [&str; 11] = [
     "effect_name",
     "action_name",
 ];
+/// Maximum number of keys, so that an action number fits into a byte.
 const MAX_KEYS: usize = 8;
-/// What an empty set of keys is called.
+/// Name of the action without a pressed key.
 const NO_KEYS: &str = "noop";
 
-/// A sidecar that cannot be used. The video is ingested without actions.
+/// A sidecar that cannot be read. Ingest then uses the video without actions.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}, line {line}: {problem}")]
 pub struct SidecarError {
@@ -44,65 +47,25 @@ pub struct SidecarError {
     problem: String,
 }
 
-/// The true actions of a source, by native frame.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sidecar {
-    actions: Vec<u8>,
-    pub names: Vec<String>,
-    /// (dx, dy)
-    moves: Option<Vec<(f64, f64)>>,
-}
-
-/// Where a video's sidecar would be.
-pub fn beside(video: &Path) -> PathBuf {
+/// The path of a video's sidecar.
+pub fn sidecar_path(video: &Path) -> PathBuf {
     video.with_extension("actions.csv")
 }
 
-impl Sidecar {
-    /// Reads a sidecar's content; `path` is for errors.
-    pub fn parse(path: &Path, content: &[u8]) -> Result<Self, SidecarError> {
-        Table::read(path, content)?.sidecar()
-    }
-
-    /// Native frames that have an action.
-    pub fn frames(&self) -> usize {
-        self.actions.len()
-    }
-
-    /// The action between two sampled frames, the first of which is native frame `rows.start` and the second
-    /// `rows.end`: the one held longest, and of equals the earliest. Beyond the last row, that row's.
-    pub fn action(&self, rows: &Range<usize>) -> u8 {
-        let last = self.actions.len() - 1;
-        let start = rows.start.min(last);
-        let end = rows.end.min(self.actions.len()).max(start + 1);
-        let held = &self.actions[start..end];
-        let mut counts = [0_u32; 256];
-        for &action in held {
-            counts[usize::from(action)] += 1;
-        }
-        let most = counts.iter().max().copied().unwrap_or(0);
-        held.iter().copied().find(|&action| counts[usize::from(action)] == most).unwrap_or(held[0])
-    }
-
-    /// The class of the displacement between two sampled frames.
-    pub fn effect(&self, rows: &Range<usize>) -> Option<u8> {
-        let moves = self.moves.as_ref()?;
-        let rows =
-            rows.start.min(moves.len())..rows.end.clamp(rows.start.min(moves.len()), moves.len());
-        let (dx, dy) = moves[rows].iter().fold((0.0, 0.0), |(x, y), (dx, dy)| (x + dx, y + dy));
-        Some(effect::class(dx, dy))
-    }
+/// Parses the content of a sidecar. `path` appears in errors.
+pub fn parse_sidecar(path: &Path, content: &[u8]) -> Result<Sidecar, SidecarError> {
+    SidecarTable::read(path, content)?.sidecar()
 }
 
-/// A sidecar's cells, by line.
-struct Table<'a> {
+/// The cells of a sidecar.
+struct SidecarTable<'a> {
     path: &'a Path,
     header: Vec<String>,
-    /// Line number in the file, and cells.
+    /// Line number in the file, and the cells of the line.
     rows: Vec<(u64, csv::StringRecord)>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> SidecarTable<'a> {
     fn read(path: &'a Path, source: impl std::io::Read) -> Result<Self, SidecarError> {
         let broken = |error: csv::Error| SidecarError {
             path: path.to_owned(),
@@ -133,11 +96,12 @@ impl<'a> Table<'a> {
         Ok(Sidecar { actions, names, moves })
     }
 
-    /// Rows must be frames 0, 1, 2, …: what is said of a frame is found by its number.
+    /// Checks that the rows are frames 0, 1, 2, …, because a frame's number is its row.
     fn check_frames(&self) -> Result<(), SidecarError> {
-        let column = self.column("frame").ok_or_else(|| self.error(1, "no column `frame`"))?;
+        let no_column = "no column `frame`: add one that numbers the rows from 0";
+        let column = self.column("frame").ok_or_else(|| self.error(1, no_column))?;
         if self.rows.is_empty() {
-            return Err(self.error(1, "no rows"));
+            return Err(self.error(1, "no rows: the file needs one row per frame"));
         }
         for (expected, (line, row)) in self.rows.iter().enumerate() {
             let cell = row.get(column).unwrap_or("");
@@ -162,7 +126,7 @@ impl<'a> Table<'a> {
                 continue;
             }
             let action: u8 = cell.parse().map_err(|_| {
-                self.error(*line, format!("action is `{cell}`, not a number from 0 to 255"))
+                self.error(*line, format!("action is `{cell}`: it must be a number from 0 to 255"))
             })?;
             for missing in names.len()..=usize::from(action) {
                 names.push(missing.to_string());
@@ -189,7 +153,8 @@ impl<'a> Table<'a> {
         }
         if keys.is_empty() || keys.len() > MAX_KEYS {
             let problem = format!(
-                "{} key columns: an `action` column or 1 to {MAX_KEYS} columns of 0 and 1 are needed",
+                "{} key columns: the file needs a column `action`, or 1 to {MAX_KEYS} key columns \
+                 of 0 and 1",
                 keys.len()
             );
             return Err(self.error(1, problem));
@@ -217,7 +182,7 @@ impl<'a> Table<'a> {
         Ok((actions, names))
     }
 
-    /// A key's column; an empty cell is the one above.
+    /// The cells of a key's column. An empty cell repeats the cell above.
     fn pressed(&self, column: usize) -> Result<Vec<bool>, SidecarError> {
         let mut pressed = Vec::with_capacity(self.rows.len());
         for (line, row) in &self.rows {
@@ -226,7 +191,8 @@ impl<'a> Table<'a> {
                 "1" => true,
                 "" => pressed.last().copied().unwrap_or(false),
                 other => {
-                    let problem = format!("key `{}` is `{other}`, not 0 or 1", self.header[column]);
+                    let key = &self.header[column];
+                    let problem = format!("key `{key}` is `{other}`: it must be 0 or 1");
                     return Err(self.error(*line, problem));
                 }
             });
@@ -242,7 +208,8 @@ impl<'a> Table<'a> {
             }
             let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
             number.ok_or_else(|| {
-                self.error(line, format!("{} is `{cell}`, not a number", self.header[column]))
+                let name = &self.header[column];
+                self.error(line, format!("{name} is `{cell}`: it must be a number"))
             })
         };
         self.rows
@@ -265,21 +232,24 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Sidecar, String> {
-        Sidecar::parse(Path::new("x.actions.csv"), text.as_bytes())
+        parse_sidecar(Path::new("x.actions.csv"), text.as_bytes())
             .map_err(|error| error.to_string())
     }
 
-    /// Would catch a name that sticks to the wrong number, and a last row that stops the reader.
+    /// Catches: a name at the wrong number; an empty last row that fails.
     #[test]
     fn numbered_actions() {
-        let sidecar =
-            parse("frame,action,action_name,reward,done,level_seed\n0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n")
-                .unwrap();
+        let sidecar = parse(
+            "frame,action,action_name,reward,done,level_seed\n\
+                   0,2,RIGHT,0,0,7\n1,0,LEFT,0,0,7\n2,,,,0,7\n",
+        )
+        .unwrap();
         assert_eq!(sidecar.actions, [2, 0, 0]);
         assert_eq!(sidecar.names, ["LEFT", "1", "RIGHT"]);
     }
 
-    /// Would catch numbers that depend on the order of columns: two files of one game would disagree.
+    /// Catches: numbers that depend on the order of columns, so that two files of one game
+    /// disagree.
     #[test]
     fn keys_are_numbered_by_name() {
         let one = parse("frame,time_s,Left,Right,space\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n")
@@ -292,7 +262,7 @@ mod tests {
         assert_eq!(names, ["Left+space", "Right", "noop"]);
     }
 
-    /// Would catch an overflow of the number, and a pad with many idle buttons being refused.
+    /// Catches: an overflow of the action number; an error for a gamepad with many unused buttons.
     #[test]
     fn more_than_eight_keys() {
         let header = (0..12).map(|key| format!("k{key:02}")).collect::<Vec<_>>().join(",");
@@ -302,7 +272,7 @@ mod tests {
         assert!(many.contains("12 key columns"), "{many}");
     }
 
-    /// Would catch a crash, or a message that does not say where to look.
+    /// Catches: a crash; an error without the line number.
     #[test]
     fn malformed_sidecars_name_the_line() {
         for (text, expected) in [
@@ -323,30 +293,7 @@ mod tests {
                 "{text:?}: {error}"
             );
         }
-        let binary = Table::read(Path::new("x"), &b"frame,action\n0,\xff\xfe\n"[..]);
+        let binary = SidecarTable::read(Path::new("x"), &b"frame,action\n0,\xff\xfe\n"[..]);
         assert!(binary.is_err());
-    }
-
-    /// Would catch an action of the next interval leaking into this one.
-    #[test]
-    fn the_longest_held_action_wins() {
-        let sidecar = parse("frame,action\n0,1\n1,2\n2,2\n3,4\n4,3\n5,3\n").unwrap();
-        assert_eq!(sidecar.action(&(0..3)), 2);
-        assert_eq!(sidecar.action(&(0..2)), 1, "of equals the earliest");
-        assert_eq!(sidecar.action(&(3..4)), 4);
-        assert_eq!(sidecar.action(&(1..1)), 2, "a repeated frame");
-        assert_eq!(sidecar.action(&(7..9)), 3, "beyond the last row");
-    }
-
-    /// Would catch classes of single frames where the sum is meant: 2 right and 2 left is nowhere.
-    #[test]
-    fn effects_are_of_the_summed_displacement() {
-        let sidecar = parse("frame,action,dx,dy\n0,1,2,0\n1,1,-2,0\n2,1,3,-5\n").unwrap();
-        let name = |rows| effect::NAMES[usize::from(sidecar.effect(&rows).unwrap())];
-        assert_eq!(name(0..2), "none");
-        assert_eq!(name(1..3), "right+up");
-        assert_eq!(name(1..1), "none");
-        assert_eq!(name(5..9), "none");
-        assert_eq!(parse("frame,action\n0,1\n").unwrap().effect(&(0..1)), None);
     }
 }

@@ -1,4 +1,6 @@
-//! `stats`: a dataset on one screen, for people: how much came in, how much was kept, why the rest was not, how fast.
+//! `stats`: the figures of a dataset on one screen.
+//!
+//! It shows how much video came in, how much was kept, why the rest was not, and the speed of runs.
 
 mod histogram;
 
@@ -12,10 +14,10 @@ use genie_shards::{ClipRow, Manifest, SourceRow, read_clip_rows, read_sources, t
 use genie_stage::Exit;
 use genie_stage::duration::human;
 
-use crate::runs;
+use crate::catalog::run_history;
 use histogram::histogram;
 
-/// Prints a dataset's figures, and histograms of some of its clips' scores.
+/// Prints the figures of a dataset, and a histogram of each of `scores`.
 pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
     let (sources, clips) = (read_sources(root)?, read_clip_rows(root)?);
     let mut page = String::new();
@@ -65,7 +67,7 @@ fn overview(
     let kept_clips = clips.iter().filter(|row| row.kept).count();
     writeln!(page, "  clips      {} cut, {kept_clips} kept, of {frames} frames", clips.len())?;
     writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
-    let runs = runs::all(root);
+    let runs = run_history::all(root);
     if let Some(last) = runs.last() {
         let speed = |video: f64, took: f64| video / took.max(1e-3);
         let (video, took) = runs
@@ -73,7 +75,8 @@ fn overview(
             .fold((0.0, 0.0), |sum, run| (sum.0 + run.video_seconds, sum.1 + run.seconds));
         writeln!(
             page,
-            "  speed      {:.0} s of video a second, {} a second in the last of {} runs ({} files); {:.0} s over all",
+            "  speed      {:.0} s of video per second and {} per second in the last of {} runs \
+             ({} files); {:.0} s of video per second over all runs",
             speed(last.video_seconds, last.seconds),
             bytes(last.bytes as f64 / last.seconds.max(1e-3)),
             runs.len(),
@@ -100,7 +103,7 @@ fn reasons<'a>(page: &mut String, title: &str, reasons: impl Iterator<Item = &'a
     }
 }
 
-/// Bytes as people say them, of 1000.
+/// A number of bytes with a decimal unit, such as `1.5 kB`.
 fn bytes(count: f64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut number = count;
@@ -120,7 +123,7 @@ fn bytes(count: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Would catch "1000 MB", and a unit too far.
+    /// Catches: `1000 MB` instead of `1.0 GB`; a unit that is too large.
     #[test]
     fn bytes_have_units() {
         for (count, words) in [
