@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::Device;
 use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
+use genie_stage::Exit;
 use genie_stage::config::{Config, Resolved};
 use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
@@ -17,7 +18,6 @@ use genie_stage::lock::Lock;
 use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_stage::{Exit, atomic};
 use genie_training::Chain;
 
 use crate::config::{EvaluateConfig, WeightsArgs};
@@ -227,12 +227,12 @@ fn write(
     for picture in
         pictures.iter().flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten()
     {
-        atomic::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
-        atomic::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
+        genie_durable::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
+        genie_durable::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
     }
     publish_measured(step.path(), rows)?;
-    atomic::write(step.path().join("report.html"), page)?;
-    atomic::write(step.path().join("report.json"), json)?;
+    genie_durable::write(step.path().join("report.html"), page)?;
+    genie_durable::write(step.path().join("report.json"), json)?;
     step.finish(serde_json::to_value(&report.headline)?)?;
     Ok(())
 }

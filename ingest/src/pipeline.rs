@@ -20,9 +20,9 @@ mod report;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use genie_stage::Exit;
 use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::stop::Stop;
-use genie_stage::{Exit, atomic};
 
 use crate::catalog::{Finalizer, KeepRules, NewFiles, SourceIndex, config_key, lock, run_history};
 use crate::config::IngestConfig;
@@ -75,7 +75,7 @@ pub fn run(
     let plan = plan(sources, &catalog, &config.metadata);
     if !plan.is_empty() {
         let resolved = Resolved::new().with(data).with(config).to_string();
-        atomic::write(root.join("clips/config.toml"), resolved)?;
+        genie_durable::write(root.join("clips/config.toml"), resolved)?;
     }
     if !plan.rows.is_empty() {
         NewFiles::write(root, &format!("{key}-rows"), Vec::new(), &plan.rows, &[])?.commit(root)?;

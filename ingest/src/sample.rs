@@ -28,12 +28,12 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
+use genie_stage::Exit;
 use genie_stage::config::Resolved;
 use genie_stage::key::Key;
 use genie_stage::progress::Progress;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_stage::{Exit, atomic};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -125,11 +125,8 @@ fn write_episode(out: &Utf8Path, config: &SampleConfig, number: u32) -> Result<(
     }
     video.finish()?;
     // Write the sidecar first. A video without one would be ingested without actions.
-    atomic::write(out.join(format!("episode-{number:05}.actions.csv")), sidecar)?;
-    fs::File::open(&draft)
-        .and_then(|file| file.sync_all())
-        .with_context(|| format!("cannot flush {draft}"))?;
-    fs::rename(&draft, &path).with_context(|| format!("cannot rename {draft} to {path}"))?;
+    genie_durable::write(out.join(format!("episode-{number:05}.actions.csv")), sidecar)?;
+    genie_durable::rename_file(&draft, &path)?;
     Ok(())
 }
 

@@ -17,7 +17,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{ClipRow, Manifest, SourceRow, Status, read_clip_rows, read_sources};
-use genie_stage::atomic;
 use genie_stage::key::Key;
 
 use super::publish::republish;
@@ -72,7 +71,7 @@ impl<'a> Finalizer<'a> {
         }
         conclude(&mut sources, &clips);
         republish(self.root, &sources, &clips)?;
-        atomic::write(self.mark(), self.state()?)?;
+        genie_durable::write(self.mark(), self.state()?)?;
         Ok(Some(SourceIndex::new(sources)))
     }
 

@@ -78,10 +78,9 @@ macro_rules! on_devices {
             }
             #[cfg(feature = "cuda")]
             $crate::Device::Cuda(gpus) => {
-                type $B = burn::backend::Cuda<f32>;
+                type $B = burn_cuda::Cuda<f32>;
                 $crate::device::cuda::keep_tuning();
-                let $devices: Vec<_> =
-                    gpus.numbers().map(burn::backend::cuda::CudaDevice::new).collect();
+                let $devices: Vec<_> = gpus.numbers().map(burn_cuda::CudaDevice::new).collect();
                 $body
             }
         }

@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use camino::Utf8PathBuf;
 use genie_model::newest_weights;
+use genie_stage::Exit;
 use genie_stage::step::StepDir;
-use genie_stage::{Exit, atomic};
 
 /// Where to, and whether something may be lost by it.
 #[derive(clap::Args, Debug)]
@@ -30,7 +30,7 @@ pub fn export(step: &StepDir, model: &str, command: &str, to: &ExportArgs) -> Re
         bail!("{} exists: name another file, or say --overwrite to replace it", to.file);
     }
     let bytes = fs::read(&weights).with_context(|| format!("cannot read {weights}"))?;
-    atomic::write(&to.file, bytes)?;
+    genie_durable::write(&to.file, bytes)?;
     let unfinished = if step.is_done() { "" } else { ", in the middle of its training" };
     tracing::info!("{}: the {model} {} after step {done}{unfinished}", to.file, step.key());
     Ok(Exit::Done)

@@ -14,7 +14,6 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{ClipRow, Manifest, Split, clip_rows_of, tables};
-use genie_stage::atomic;
 use genie_stage::exit::Usage;
 use genie_stage::key::Key;
 use serde::{Deserialize, Serialize};
@@ -111,7 +110,7 @@ impl Where {
         let (r#where, hash, selected) = (self.expression.clone(), hash(&clips), clips.len());
         let selection = Selection { r#where, rows, hash, selected, of };
         if known.as_ref() != Some(&selection) {
-            atomic::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
+            genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
         }
         Ok(Some(selection))
     }

@@ -8,11 +8,11 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use burn::backend::cuda::CudaDevice;
 use burn::cubecl::Runtime as _;
 use burn::cubecl::config::cache::CacheConfig;
 use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use burn::cubecl::cuda::CudaRuntime;
+use burn_cuda::CudaDevice;
 use cudarc::driver::CudaContext;
 
 use crate::ModelError;

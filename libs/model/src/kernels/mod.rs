@@ -141,7 +141,7 @@ pub trait Kernels: Backend {
 }
 
 #[cfg(feature = "cuda")]
-impl Kernels for burn::backend::Cuda<f32> {}
+impl Kernels for burn_cuda::Cuda<f32> {}
 
 fn primitive<B: Backend, const D: usize>(x: Tensor<B, D>) -> FloatTensor<B> {
     x.into_primitive().tensor()
