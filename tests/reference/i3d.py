@@ -1,4 +1,4 @@
-"""Makes what libs/model/src/i3d is tested against: i3d.json, resize.json, state_dict.pt and torchscript.pt.
+"""Makes what libs/model/src/perceptual/i3d is tested against: i3d.json, resize.json, state_dict.pt and torchscript.pt.
 
     python3 tests/reference/i3d.py        (NumPy, PyTorch)
 

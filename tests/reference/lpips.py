@@ -1,4 +1,4 @@
-"""Makes what libs/model/src/lpips is tested against: lpips.json and tied.pt.
+"""Makes what libs/model/src/perceptual/lpips is tested against: lpips.json and tied.pt.
 
     python3 tests/reference/lpips.py        (NumPy, PyTorch)
 

@@ -86,9 +86,9 @@ fn fit_tokenizer(sections: &Sections) -> Result<Exit> {
         &sections.resolved(),
         "tokenizer",
         config.train.steps,
-        |dir, watch| {
+        |dir, observer| {
             let clips = footage(&chain)?;
-            Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
+            Ok(train_tokenizer(config, &clips, dir, &device, observer)?)
         },
     )?;
     Ok(fitted.into())

@@ -121,7 +121,7 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
         &sections.resolved(),
         "latent actions",
         config.train.steps,
-        |dir, watch| {
+        |dir, observer| {
             let video: Box<dyn Video> = match config.input {
                 LamInput::Pixels => Box::new(footage(chain)?),
                 LamInput::Tokens => {
@@ -129,7 +129,7 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
                     Box::new(CodeVideo::open(chain, &tokenizer)?)
                 }
             };
-            Ok(train_lam(config, video.as_ref(), dir, &device, watch)?)
+            Ok(train_lam(config, video.as_ref(), dir, &device, observer)?)
         },
     )?;
     Ok(fitted.into())
@@ -153,7 +153,7 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
         &sections.resolved(),
         "dynamics",
         config.train.steps,
-        |dir, watch| {
+        |dir, observer| {
             // The chain's keys say that tokens and labels were made with these very sections.
             let codes = sections.tokenizer.0.quantizer.size();
             let actions = match config.actions {
@@ -167,7 +167,7 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
                 actions.count(),
                 dir,
                 &device,
-                watch,
+                observer,
             )?)
         },
     )?;
