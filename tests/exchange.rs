@@ -129,7 +129,10 @@ fn mistakes_are_reported_and_change_nothing() {
         .expect(64)
         .says("import");
     let wide = ["--set", "tokenizer.train.import=a.safetensors", "--set", "tokenizer.encoder.d=24"];
-    dataset.stage("tokenize", "fit", &wide).expect(1).says("encoder.d is 16 there and 24 here");
+    dataset
+        .stage("tokenize", "fit", &wide)
+        .expect(1)
+        .says("encoder.d is 16 in the file and 24 in the config");
     let lam = ["--set", "lam.train.import=a.safetensors", "--set", "lam.train.steps=0"];
     dataset.stage("train", "lam", &lam).expect(1).says("tokenizer");
     for (stage, words) in [("tokenize fit", wide), ("train lam", lam)] {

@@ -77,9 +77,9 @@ fn fit_tokenizer(sections: &ModelSections) -> Result<Exit> {
         &sections.resolved(),
         "tokenizer",
         config.train.steps,
-        |dir, watch| {
+        |dir, observer| {
             let clips = TrainingClips::open(&chain)?;
-            Ok(train_tokenizer(config, &clips, dir, &device, watch)?)
+            Ok(train_tokenizer(config, &clips, dir, &device, observer)?)
         },
     )?;
     Ok(fitted.into())

@@ -113,7 +113,7 @@ fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
         &sections.resolved(),
         "latent actions",
         config.train.steps,
-        |dir, watch| {
+        |dir, observer| {
             let video: Box<dyn Video> = match config.input {
                 LamInput::Pixels => Box::new(TrainingClips::open(chain)?),
                 LamInput::Tokens => {
@@ -121,7 +121,7 @@ fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
                     Box::new(TokenVideo::open(chain, &tokenizer)?)
                 }
             };
-            Ok(train_lam(config, video.as_ref(), dir, &device, watch)?)
+            Ok(train_lam(config, video.as_ref(), dir, &device, observer)?)
         },
     )?;
     Ok(fitted.into())
@@ -146,7 +146,7 @@ fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
         &sections.resolved(),
         "dynamics",
         config.train.steps,
-        |dir, watch| {
+        |dir, observer| {
             // The keys of the chain ensure that tokens and labels were made with these sections.
             let codes = sections.tokenizer.0.quantizer.size();
             let actions = match config.actions {
@@ -160,7 +160,7 @@ fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
                 actions.count(),
                 dir,
                 &device,
-                watch,
+                observer,
             )?)
         },
     )?;

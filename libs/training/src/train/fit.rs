@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use camino::Utf8Path;
-use genie_model::{Outcome, StepReport, Watch, latest_step};
+use genie_model::{Outcome, StepReport, TrainingObserver, latest_step};
 use genie_stage::config::Resolved;
 use genie_stage::lock::Lock;
 use genie_stage::progress::Progress;
@@ -27,7 +27,7 @@ struct Bar {
     last: Option<StepReport>,
 }
 
-impl Watch for Bar {
+impl TrainingObserver for Bar {
     fn report(&mut self, report: &StepReport) {
         let metrics = report.metrics.iter().map(|(name, value)| format!(" {name} {value:.3}"));
         let message = format!("loss {:.4}{}", report.loss, metrics.collect::<String>());
@@ -36,7 +36,7 @@ impl Watch for Bar {
         self.last = Some(report.clone());
     }
 
-    fn stop(&mut self) -> bool {
+    fn should_stop(&mut self) -> bool {
         self.stop.requested()
     }
 }
@@ -52,7 +52,7 @@ pub fn fit(
     config: &Resolved,
     label: &str,
     steps: usize,
-    train: impl FnOnce(&Utf8Path, &mut dyn Watch) -> Result<Outcome>,
+    train: impl FnOnce(&Utf8Path, &mut dyn TrainingObserver) -> Result<Outcome>,
 ) -> Result<Fitted> {
     if step.is_done() {
         tracing::info!("{label}: up to date");
