@@ -1,5 +1,4 @@
-//! The whole pipeline with the built binaries: from nothing to a report, again, and with another
-//! config.
+//! The whole pipeline: from nothing to a report, a second run, and a run with another config.
 
 use std::fs;
 

@@ -1,5 +1,4 @@
-//! Nightly runs: new clips are encoded and labelled with existing models, also after stops and
-//! kills.
+//! Nightly runs: new clips are encoded and labelled with existing models, even after kills.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -51,33 +51,33 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Run every step that is not up to date, and print the report's main numbers
+    /// Run every step that is not up to date, and print the report's main numbers.
     Run {
         #[command(flatten)]
         pipeline: Pipeline,
-        /// Run only the steps of this stage; may be repeated
+        /// Run only the steps of this stage; may be repeated.
         #[arg(long, value_name = "STAGE")]
         stage: Vec<Stage>,
-        /// Print what training would cost (parameters, memory, operations, days), and run nothing
+        /// Print what training would cost (parameters, memory, operations, days), and run nothing.
         #[arg(long, conflicts_with = "stage")]
         dry_run: bool,
         #[command(flatten)]
         hardware: Hardware,
     },
-    /// Ingest, encode and label new videos with the current models; train nothing (for cron)
+    /// Ingest, encode and label new videos with the current models; train nothing (for cron).
     Retokenize {
         #[command(flatten)]
         pipeline: Pipeline,
     },
-    /// Print the state of every step
+    /// Print the state of every step.
     Status {
         #[command(flatten)]
         pipeline: Pipeline,
-        /// Print JSON
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Check the config and print it with every key filled in
+    /// Check the config and print it with every key filled in.
     Config {
         #[command(flatten)]
         pipeline: Pipeline,
@@ -87,10 +87,10 @@ enum Command {
 /// Flags of `--dry-run` about the hardware. `genie-train dry-run` has the defaults.
 #[derive(clap::Args, Debug)]
 struct Hardware {
-    /// With --dry-run: peak speed of the hardware in TFLOP/s (default: 989, an H100's in bf16)
+    /// With --dry-run: peak speed of the hardware in TFLOP/s (default: 989, an H100's in bf16).
     #[arg(long, value_name = "TFLOP/S", requires = "dry_run")]
     tflops: Option<f64>,
-    /// With --dry-run: fraction of the peak speed that is used (default: 0.4)
+    /// With --dry-run: fraction of the peak speed that is used (default: 0.4).
     #[arg(long, value_name = "SHARE", requires = "dry_run")]
     mfu: Option<f64>,
 }
@@ -104,16 +104,16 @@ impl Hardware {
 
 #[derive(clap::Args, Debug)]
 struct Pipeline {
-    /// The pipeline's TOML file
+    /// The pipeline's TOML file.
     #[arg(value_name = "CONFIG", default_value = DEFAULT_CONFIG)]
     config: Utf8PathBuf,
-    /// Override one key: a TOML value, or a bare word for a string; may be repeated
+    /// Override one key: a TOML value, or a bare word for a string; may be repeated.
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
-    /// Your own videos (file, directory, glob or @list.txt; may be repeated): sets data.videos
+    /// Your own videos (file, directory, glob or @list.txt; may be repeated): sets data.videos.
     #[arg(long, value_name = "PATH")]
     videos: Vec<String>,
-    /// Directory for all output: sets data.root
+    /// Directory for all output: sets data.root.
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
 }

@@ -1,5 +1,4 @@
-//! `genie status`: what every stage says about its steps, and the last runs of `encode` and
-//! `label`.
+//! `genie status`: the state of every step, and the last runs of `encode` and `label`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

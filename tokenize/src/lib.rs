@@ -29,15 +29,15 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train the tokenizer, or resume from its last checkpoint
+    /// Train the tokenizer, or resume from its last checkpoint.
     Fit,
-    /// Write token shards of all clips that lack tokens
+    /// Write token shards of all clips that lack tokens.
     Encode,
-    /// Write the weights of the tokenizer's newest checkpoint to a file for other programs
+    /// Write the weights of the tokenizer's newest checkpoint to a file for other programs.
     Export(ExportArgs),
-    /// Read all tokens and compare them with their recorded hashes
+    /// Read all tokens and compare them with their recorded hashes.
     Verify(VerifyArgs),
-    /// Delete the tokens of old tokenizers, and files that killed runs left
+    /// Delete the tokens of old tokenizers, and files that killed runs left.
     Gc(GcArgs),
     #[command(flatten)]
     Inspect(Inspect),

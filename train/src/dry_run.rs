@@ -20,16 +20,16 @@ use serde_json::json;
 /// The flags of `dry-run`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Size of the clips' frames in pixels, as in [ingest]
+    /// Size of the clips' frames in pixels, as in [ingest].
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     size: Pixels,
-    /// Peak speed of the hardware in TFLOP/s; 989 is an H100's in bf16
+    /// Peak speed of the hardware in TFLOP/s; 989 is an H100's in bf16.
     #[arg(long, value_name = "TFLOP/S", default_value_t = 989.0)]
     tflops: f64,
-    /// Fraction of the peak speed that is used (model FLOPs utilisation)
+    /// Fraction of the peak speed that is used (model FLOPs utilisation).
     #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
     mfu: f64,
-    /// Print JSON: one object for each model, each on a line
+    /// Print JSON: one object for each model, each on a line.
     #[arg(long)]
     json: bool,
 }

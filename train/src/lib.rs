@@ -32,19 +32,19 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train the latent action model, or resume from its last checkpoint
+    /// Train the latent action model, or resume from its last checkpoint.
     Lam,
-    /// Write the latent actions of all clips that lack them
+    /// Write the latent actions of all clips that lack them.
     Label,
-    /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint
+    /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint.
     Dynamics,
-    /// Read all latent actions and compare them with their recorded hashes
+    /// Read all latent actions and compare them with their recorded hashes.
     Verify(VerifyArgs),
-    /// Delete the labels of old latent action models, and files that killed runs left
+    /// Delete the labels of old latent action models, and files that killed runs left.
     Gc(GcArgs),
-    /// Print what training all three models would cost, and train nothing
+    /// Print what training all three models would cost, and train nothing.
     DryRun(dry_run::Args),
-    /// Write the weights of a model's newest checkpoint to a file for other programs
+    /// Write the weights of a model's newest checkpoint to a file for other programs.
     #[command(subcommand)]
     Export(Exported),
     #[command(flatten)]
@@ -53,9 +53,9 @@ enum Command {
 
 #[derive(Subcommand, Debug)]
 enum Exported {
-    /// The latent action model
+    /// The latent action model.
     Lam(ExportArgs),
-    /// The dynamics model
+    /// The dynamics model.
     Dynamics(ExportArgs),
 }
 

@@ -14,7 +14,7 @@ pub struct ModelArgs {
     config: ConfigArgs,
     #[command(flatten)]
     verbosity: Verbosity,
-    /// Device that models run on, instead of the config's: cpu or cuda[:n,…]
+    /// Device that models run on, instead of the config's: cpu or cuda[:n,…].
     #[arg(long, global = true, value_name = "DEVICE")]
     device: Option<String>,
 }

@@ -11,9 +11,9 @@ use genie_stage::step::StepDir;
 /// The flags of `export`.
 #[derive(clap::Args, Debug)]
 pub struct ExportArgs {
-    /// The safetensors file to write
+    /// The safetensors file to write.
     file: Utf8PathBuf,
-    /// Replace the file if it exists
+    /// Replace the file if it exists.
     #[arg(long)]
     overwrite: bool,
 }

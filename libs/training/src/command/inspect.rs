@@ -13,15 +13,15 @@ use crate::models::open_device;
 /// The subcommands that print and change nothing.
 #[derive(clap::Subcommand, Debug)]
 pub enum Inspect {
-    /// Check the config sections that this stage uses, and print them with every key filled in
+    /// Check the config sections that this stage uses, and print them with every key filled in.
     Config {
-        /// Also check that this binary can use the device of this section; may be repeated
+        /// Also check that this binary can use the device of this section; may be repeated.
         #[arg(long, value_name = "SECTION")]
         check_device: Vec<String>,
     },
-    /// Print the state of each step of this stage
+    /// Print the state of each step of this stage.
     Status {
-        /// Print JSON
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },

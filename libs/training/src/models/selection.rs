@@ -43,8 +43,9 @@ pub(super) struct Selection {
     r#where: String,
     /// Hash of the rows of all clips for which the expression was evaluated.
     rows: String,
-    /// Hash of the selected clips: their ids, and their true actions if a sidecar has them. The
-    /// order of the clips does not matter.
+    /// Hash of the selected clips: their ids, and their true actions if a sidecar has them.
+    ///
+    /// The order of the clips does not matter.
     pub hash: String,
     /// The number of selected clips.
     pub selected: usize,

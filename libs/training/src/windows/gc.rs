@@ -20,14 +20,13 @@ use super::stored::{StoredWindow, directories};
 /// The flags of `gc`.
 #[derive(clap::Args, Debug)]
 pub struct GcArgs {
-    /// Keep the windows of the last N models. The current model is always kept, and counts as one
-    /// of them
+    /// Keep the windows of the last N models, counting the current model, which is always kept.
     #[arg(long, value_name = "N")]
     keep: usize,
-    /// In the kept directories, delete unused files only if they are older than this
+    /// In the kept directories, delete unused files only if they are older than this.
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     older_than: u64,
-    /// List what would be deleted, and delete nothing
+    /// List what would be deleted, and delete nothing.
     #[arg(long)]
     dry_run: bool,
 }

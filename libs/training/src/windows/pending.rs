@@ -1,5 +1,4 @@
-//! Computing and publishing the windows that clips lack: tokens (`encode`), latent actions
-//! (`label`).
+//! Computes and publishes the windows that clips lack, for `encode` and `label`.
 //!
 //! Work is done only for clips that lack windows, in order of source and time. A shard ends with
 //! the clip that fills it. The last shard is usually not full; the next run reads it again and

@@ -22,7 +22,7 @@ use super::stored::{StoredWindow, directories};
 /// The flags of `verify`.
 #[derive(clap::Args, Debug)]
 pub struct VerifyArgs {
-    /// Remove damaged files from the dataset, so that the next run recomputes their contents
+    /// Remove damaged files from the dataset, so that the next run recomputes their contents.
     #[arg(long)]
     forget: bool,
 }
