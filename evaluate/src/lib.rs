@@ -67,9 +67,9 @@ mod tests;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use genie_stage::Exit;
 use genie_stage::config::DataConfig;
-use genie_stage::{Exit, status};
-use genie_training::ModelArgs;
+use genie_training::{Inspect, ModelArgs};
 
 pub use config::EvaluateConfig;
 use config::WeightsArgs;
@@ -92,14 +92,8 @@ enum Command {
     Run,
     /// Put reports side by side, with differences and their intervals; fail when one is worse than it may be
     Compare(compare::CompareArgs),
-    /// Print the resolved sections that this stage uses, as TOML
-    Config,
-    /// Say where the report is, or what it waits for
-    Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Inspect(Inspect),
 }
 
 /// The binary.
@@ -111,12 +105,11 @@ pub fn run() -> Result<Exit> {
     let config = cli.args.config()?;
     let sections = || run::Sections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
-        Command::Run => return run::run(&sections()?),
-        Command::Compare(args) => {
-            return compare::run(&args, &config.section::<DataConfig>()?.root);
+        Command::Run => run::run(&sections()?),
+        Command::Compare(args) => compare::run(&args, &config.section::<DataConfig>()?.root),
+        Command::Inspect(inspect) => {
+            let sections = sections()?;
+            inspect.run(&sections.resolved(), &sections.devices(), || Ok(vec![sections.status()?]))
         }
-        Command::Config => print!("{}", sections()?.resolved()),
-        Command::Status { json } => status::print(&[sections()?.status()?], json)?,
     }
-    Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@
 //! that merely lies beside it. The config beside an old output (`config.toml`) finds that output's models again.
 
 use anyhow::Result;
-use genie_training::{Chain, Sections};
+use genie_training::{Chain, ModelSections};
 
 /// What has to be made first, by which command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +20,7 @@ pub struct Missing {
 ///
 /// # Errors
 /// When the manifest of the clips cannot be read.
-pub fn find(sections: &Sections) -> Result<Result<Chain, Missing>> {
+pub fn find(sections: &ModelSections) -> Result<Result<Chain, Missing>> {
     let Some(chain) = Chain::of(sections)? else {
         return Ok(Err(Missing { what: "clips", verb: "are", command: "genie-ingest run" }));
     };
@@ -51,7 +51,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let args = ConfigArgs { config: None, set: vec![format!("data.root={root}")] };
-        let sections = Sections::read(&load(&args).unwrap()).unwrap();
+        let sections = ModelSections::read(&load(&args).unwrap()).unwrap();
         let missing = || find(&sections).unwrap().err().map(|missing| missing.command);
         assert_eq!(missing(), Some("genie-ingest run"));
 

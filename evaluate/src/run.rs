@@ -8,17 +8,16 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_model::Device;
 use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
 use genie_stage::Exit;
-use genie_stage::config::{Config, Resolved};
+use genie_stage::config::{Config, Resolved, Section as _};
 use genie_stage::key::Key;
 use genie_stage::lineage::{self, Clock};
 use genie_stage::lock::Lock;
 use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_training::Chain;
+use genie_training::{Chain, open_device};
 
 use crate::config::{EvaluateConfig, WeightsArgs};
 use crate::distance::warnings;
@@ -42,7 +41,7 @@ const STEP: &str = "evaluate";
 
 /// The sections this stage reads: its own, and those that say which models.
 pub struct Sections {
-    models: genie_training::Sections,
+    models: genie_training::ModelSections,
     evaluate: EvaluateConfig,
 }
 
@@ -57,7 +56,13 @@ impl Sections {
         if let Some(device) = device {
             device.clone_into(&mut evaluate.device);
         }
-        Ok(Sections { models: genie_training::Sections::read(config)?, evaluate })
+        Ok(Sections { models: genie_training::ModelSections::read(config)?, evaluate })
+    }
+
+    /// The section that has a device, with the device's name.
+    #[must_use]
+    pub fn devices(&self) -> [(&'static str, &str); 1] {
+        [(EvaluateConfig::NAME, &self.evaluate.device)]
     }
 
     /// As TOML.
@@ -134,7 +139,7 @@ impl Sections {
 /// written over.
 pub fn run(sections: &Sections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
-    let device: Device = evaluate.device.parse()?;
+    let device = open_device(EvaluateConfig::NAME, &evaluate.device)?;
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
