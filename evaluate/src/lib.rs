@@ -27,43 +27,21 @@
     reason = "counts of frames, codes and pixels are far below 2^52, and what is cast back was bounded just before"
 )]
 
-pub mod agreement;
-pub mod arrows;
-pub mod bootstrap;
-pub mod canvas;
-pub mod chart;
 mod compare;
 mod config;
-pub mod consistency;
-pub mod distance;
-pub mod draws;
-mod encoders;
-mod footage;
-pub mod html;
-pub mod information;
-mod lpips;
-pub mod measure;
-mod models;
-pub mod motion;
-mod parts;
-pub mod perceptual;
-pub mod pictures;
-pub mod pixels;
-pub mod report;
-mod rows;
+mod distance;
+mod evaluation;
+mod held_out;
+mod measure;
+mod networks;
+mod page;
+mod random;
+mod report;
 mod run;
-pub mod speed;
-pub mod summary;
-mod trained;
-pub mod verdict;
-pub mod windows;
-mod work;
-pub mod world;
-
+mod statistics;
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
-mod tests;
+mod testing;
+mod world;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -71,8 +49,7 @@ use genie_stage::config::DataConfig;
 use genie_stage::{Exit, status};
 use genie_training::ModelArgs;
 
-pub use config::EvaluateConfig;
-use config::WeightsArgs;
+use crate::config::WeightsArgs;
 
 /// Measures a trained world model on held-out recordings and writes report.json and report.html.
 #[derive(Parser, Debug)]
@@ -109,7 +86,7 @@ enum Command {
 pub fn run() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let config = cli.args.config()?;
-    let sections = || run::Sections::read(&config, cli.args.device(), &cli.weights);
+    let sections = || run::EvaluateSections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
         Command::Run => return run::run(&sections()?),
         Command::Compare(args) => {

@@ -4,142 +4,42 @@
 //! fail is done before the first byte of the report is written; `step.json` comes last, so a killed run never looks finished. What
 //! it has measured by then lies in `parts/`, for the next.
 
-use std::collections::BTreeMap;
+mod sections;
 
-use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use anyhow::Result;
+use camino::Utf8PathBuf;
 use genie_model::Device;
-use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
-use genie_stage::config::{Config, Resolved};
-use genie_stage::key::Key;
-use genie_stage::lineage::{self, Clock};
+use genie_shards::{MeasuredWindow, publish_measured};
+use genie_stage::lineage::Clock;
 use genie_stage::lock::Lock;
-use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, atomic};
-use genie_training::Chain;
 
-use crate::config::{EvaluateConfig, WeightsArgs};
+pub use sections::EvaluateSections;
+
 use crate::distance::warnings;
-use crate::encoders::{self, content_hash};
-use crate::footage::Footage;
-use crate::html;
-use crate::lpips::WithLpips;
-use crate::models::find;
-use crate::parts;
-use crate::perceptual::FrameDistance;
-use crate::pictures::{ScenePictures, draw};
-use crate::report::{Lineage, Report, SCHEMA_VERSION};
-use crate::rows::Stamp;
-use crate::summary::{Origin, summarise};
-use crate::trained::Trained;
-use crate::work::{Measured, Work};
-
-/// Version of what is measured and how: raised when old reports should be made anew.
-const FORMAT: u32 = 3;
-const STEP: &str = "evaluate";
-
-/// The sections this stage reads: its own, and those that say which models.
-pub struct Sections {
-    models: genie_training::Sections,
-    evaluate: EvaluateConfig,
-}
-
-impl Sections {
-    /// Reads them; `device` and `weights` of the command line go before the config's.
-    ///
-    /// # Errors
-    /// When a value is wrong.
-    pub fn read(config: &Config, device: Option<&str>, weights: &WeightsArgs) -> Result<Sections> {
-        let mut evaluate: EvaluateConfig = config.section()?;
-        weights.put(&mut evaluate);
-        if let Some(device) = device {
-            device.clone_into(&mut evaluate.device);
-        }
-        Ok(Sections { models: genie_training::Sections::read(config)?, evaluate })
-    }
-
-    /// As TOML.
-    #[must_use]
-    pub fn resolved(&self) -> Resolved {
-        self.models.resolved().with(&self.evaluate)
-    }
-
-    /// Where the report is, or what it waits for.
-    ///
-    /// # Errors
-    /// When the manifest of the clips cannot be read.
-    pub fn status(&self) -> Result<StepStatus> {
-        Ok(match find(&self.models)? {
-            Ok(models) => self.step(&models)?.status("run"),
-            Err(missing) => StepStatus::waiting("run", missing.command),
-        })
-    }
-
-    fn root(&self) -> &Utf8Path {
-        &self.models.data.root
-    }
-
-    fn clips_hash(&self) -> Result<String> {
-        let manifest =
-            Manifest::load(self.root()).context("cannot read the manifest of the clips")?;
-        Ok(manifest.table_hash(tables::CLIPS))
-    }
-
-    fn step(&self, models: &Chain) -> Result<StepDir> {
-        let mut key = Key::builder(STEP, FORMAT)
-            .config(&self.evaluate.keyed())
-            .input("clips", self.clips_hash()?)
-            .input("tokenizer", models.tokenizer.key())
-            .input("lam", models.lam.key())
-            .input("dynamics", models.dynamics.key());
-        for (name, weights) in [("i3d", self.evaluate.i3d()), ("lpips", self.evaluate.lpips())] {
-            if let Some(weights) = weights {
-                key = key.input(name, content_hash(name, weights)?);
-            }
-        }
-        let key = key.finish();
-        Ok(StepDir::open(self.root().join("reports").join(key.as_str()), &key, STEP))
-    }
-
-    fn lineage(&self, models: &Chain, step: &StepDir) -> Result<Lineage> {
-        let versions = [
-            ("genie-evaluate", lineage::VERSION.to_owned()),
-            ("git", lineage::git_revision().to_owned()),
-            ("model format", genie_model::MODEL_FORMAT.to_string()),
-            ("clips format", genie_shards::CLIPS_FORMAT.to_string()),
-            ("report schema", SCHEMA_VERSION.to_string()),
-        ];
-        Ok(Lineage {
-            data: self.clips_hash()?,
-            tokenizer: models.tokenizer.key().to_string(),
-            lam: models.lam.key().to_string(),
-            dynamics: models.dynamics.key().to_string(),
-            evaluate: step.key().to_string(),
-            device: self.evaluate.device.clone(),
-            config: serde_json::to_value(&self.evaluate)?,
-            versions: versions
-                .map(|(name, version)| (name.to_owned(), version))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
-        })
-    }
-}
+use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
+use crate::held_out::HeldOutSet;
+use crate::measure::FrameDistance;
+use crate::networks::{self, LpipsDistance, Trained, find};
+use crate::page::{self, ScenePictures, cards, draw};
+use crate::report::schema::Report;
+use crate::report::{Provenance, summarise};
 
 /// Makes the report if it is not there; prints its directory.
 ///
 /// # Errors
 /// When models or held-out clips are missing or do not fit each other, or the report cannot be written. Then no report was
 /// written over.
-pub fn run(sections: &Sections) -> Result<Exit> {
+pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
     let device: Device = evaluate.device.parse()?;
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
         // Of a run that was killed in its very last moment.
-        parts::discard(output.path())?;
+        discard(output.path())?;
         tracing::info!("evaluate: up to date");
         println!("{}", output.path());
         return Ok(Exit::Done);
@@ -147,24 +47,24 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let _lock = Lock::acquire(root.join("reports/.lock"))?;
     let stop = Stop::install();
     let model = Trained::load(&models, evaluate.sampler(), device)?;
-    let footage =
-        Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
+    let held_out =
+        HeldOutSet::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
     let settings = evaluate.settings(model.takes_true_actions());
-    let windows = footage.windows.len();
+    let windows = held_out.windows.len();
     tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
 
-    let mut notes = footage.warnings.clone();
+    let mut notes = held_out.warnings.clone();
     let comparison =
-        encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
+        networks::choose(evaluate, device, &held_out.windows, model.frames(), &mut notes)?;
     let lpips =
-        evaluate.lpips().map(|path| WithLpips::load(path, model.size(), device)).transpose()?;
-    notes.extend(lpips.as_ref().and_then(WithLpips::warning));
-    let mean_frame = footage.mean_frame(root, settings.seed)?;
-    let work = Work {
+        evaluate.lpips().map(|path| LpipsDistance::load(path, model.size(), device)).transpose()?;
+    notes.extend(lpips.as_ref().and_then(LpipsDistance::warning));
+    let mean_frame = held_out.mean_frame(root, settings.seed)?;
+    let evaluation = Evaluation {
         model: &model,
-        windows: &footage.windows,
+        windows: &held_out.windows,
         frames: model.frames(),
-        load: &|index| footage.load(index),
+        load: &|index| held_out.load(index),
         mean_frame: mean_frame.as_deref(),
         frame_distance: lpips.as_ref().map(|lpips| lpips as &dyn FrameDistance),
         device: &evaluate.device,
@@ -172,14 +72,15 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         bootstrap: evaluate.bootstrap,
         root,
         report: output.path(),
-        stamp: Stamp {
+        header: RowHeader {
             report: output.key().to_string(),
             dynamics: models.dynamics.key().to_string(),
             prompt_frames: settings.prompt_frames,
         },
         stop: &stop,
     };
-    let Some(Measured { found, distances, speed, rows }) = work.run(comparison)? else {
+    let Some(EvaluationResult { found, distances, speed, rows }) = evaluation.run(comparison)?
+    else {
         tracing::info!("evaluate: stopped; the same command goes on from there");
         return Ok(stop.exit());
     };
@@ -192,7 +93,7 @@ pub fn run(sections: &Sections) -> Result<Exit> {
                 .to_owned(),
         );
     }
-    let origin = Origin {
+    let provenance = Provenance {
         created: format!("{:.0}", Clock::start().lineage().finished),
         lineage: sections.lineage(&models, &output)?,
         windows_asked: evaluate.windows,
@@ -202,10 +103,10 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         lpips_weights: lpips.map(|lpips| lpips.weights),
         warnings: notes,
     };
-    let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
-    let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
+    let report = summarise(&found, &held_out.windows, &held_out.names, &settings, provenance);
+    let pictures = draw(&found.scenes, &held_out.windows, settings.prompt_frames, held_out.fps)?;
     write(&output, sections, &rows, &report, &pictures)?;
-    parts::discard(output.path())?;
+    discard(output.path())?;
     tell(&report);
     println!("{}", output.path());
     Ok(Exit::Done)
@@ -214,13 +115,13 @@ pub fn run(sections: &Sections) -> Result<Exit> {
 /// Everything is rendered before anything is written; `step.json` is last.
 fn write(
     step: &StepDir,
-    sections: &Sections,
+    sections: &EvaluateSections,
     rows: &[MeasuredWindow],
     report: &Report,
     pictures: &[ScenePictures],
 ) -> Result<()> {
     let json = report.to_json()?;
-    let page = html::render(report, pictures)?;
+    let page = page::render(report, pictures)?;
     step.create()?;
     step.write_config(&sections.resolved())?;
     let folder: Utf8PathBuf = step.path().join("pictures");
@@ -242,7 +143,7 @@ fn tell(report: &Report) {
     for warning in &report.warnings {
         tracing::warn!("{warning}");
     }
-    for card in crate::verdict::cards(report) {
+    for card in cards(report) {
         tracing::info!(
             "  {:<40} {:>12}   ({}; baseline: {})",
             card.title,

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::compare::metric::Name;
-use crate::compare::side::Side;
+use crate::compare::name::MetricName;
+use crate::compare::side::ComparedReport;
 
 /// What must be the same for numbers to compare, and how it is called.
 const SAME: [(&str, &str); 13] = [
@@ -32,7 +32,7 @@ const SAME_DISTANCE: [(&str, &str); 4] = [
 
 /// Sentences on what differs between how two reports were made. What only one of them tells is passed over.
 #[must_use]
-pub fn between(a: &Side, b: &Side) -> Vec<String> {
+pub fn between(a: &ComparedReport, b: &ComparedReport) -> Vec<String> {
     let differs = |(pointer, what): &(&str, &str)| {
         let (first, second) = (a.words(pointer), b.words(pointer));
         let told = !first.is_empty() && !second.is_empty();
@@ -52,7 +52,7 @@ pub fn between(a: &Side, b: &Side) -> Vec<String> {
 
 /// Why the distances that `name` is of do not compare; `None` where they do, or `name` is of none.
 #[must_use]
-pub fn of_distances(name: Name, a: &Value, b: &Value) -> Option<String> {
+pub fn of_distances(name: MetricName, a: &Value, b: &Value) -> Option<String> {
     let (a, b) = (name.distance(a)?, name.distance(b)?);
     let differs = |(key, what): &(&str, &str)| {
         (a[key] != b[key]).then(|| format!("other {what} ({} and {})", a[key], b[key]))

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::compare::metric::Name;
+use crate::compare::name::MetricName;
 
 /// How a number is compared with a bound.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ const CHANGE: &str = "change in ";
 /// An expression that must not hold.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    pub name: Name,
+    pub name: MetricName,
     /// Whether it is about the difference from the first report.
     pub change: bool,
     comparison: Comparison,
@@ -64,7 +64,7 @@ impl FromStr for Gate {
         let bound = bound.ok_or_else(|| format!("`{}` is no number: {shape}", right.trim()))?;
         let words = left.split_whitespace().collect::<Vec<_>>().join(" ");
         let changed = words.strip_prefix(CHANGE);
-        let name = Name::parse(changed.unwrap_or(&words))?;
+        let name = MetricName::parse(changed.unwrap_or(&words))?;
         Ok(Gate { name, change: changed.is_some(), comparison, bound })
     }
 }

@@ -3,17 +3,12 @@
 //! A name is the key's path in `report.json`, less `_db` and the sections that go without saying (`rollout`,
 //! `action_agreement`); of a curve, with the frame: `delta_psnr_4`. A new number is a new row of [`METRICS`].
 
-use std::fmt;
-
 use genie_shards::{MeasuredWindow, WindowScores};
-use genie_stage::config::nearest;
 use serde_json::Value;
-
-use crate::bootstrap::Interval;
 
 /// Where a number is in `report.json`.
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
+pub enum ReportField {
     /// A number, by its JSON pointer; its interval beside it with `_ci95`.
     Number(&'static str),
     /// A list of `{t, mean, ci95}`.
@@ -42,7 +37,7 @@ pub enum PerWindow {
 /// A kind of number.
 pub struct Metric {
     pub name: &'static str,
-    pub place: Place,
+    pub place: ReportField,
     pub per_window: PerWindow,
     pub decimals: usize,
     /// Why a report may lack it.
@@ -51,7 +46,7 @@ pub struct Metric {
 
 const fn metric(
     name: &'static str,
-    place: Place,
+    place: ReportField,
     per_window: PerWindow,
     decimals: usize,
     needs: &'static str,
@@ -114,7 +109,7 @@ fn difference(a: &[f64], b: &[f64], at: usize) -> Option<f64> {
 /// All of them, in the order they are shown.
 pub const METRICS: &[Metric] = {
     use PerWindow::{Accuracy, Mean, MeanAt, Nmi, No, Perplexity};
-    use Place::{Curve, Distance, Number};
+    use ReportField::{Curve, Distance, Number};
     &[
         metric(
             "delta_psnr",
@@ -238,158 +233,3 @@ pub const METRICS: &[Metric] = {
         ),
     ]
 };
-
-/// One number: a metric, and of a curve, at which frame.
-#[derive(Clone, Copy)]
-pub struct Name {
-    pub metric: &'static Metric,
-    pub t: Option<usize>,
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.metric.name)?;
-        self.t.map_or(Ok(()), |t| write!(f, "_{t}"))
-    }
-}
-
-impl PartialEq for Name {
-    fn eq(&self, other: &Name) -> bool {
-        (self.metric.name, self.t) == (other.metric.name, other.t)
-    }
-}
-
-impl Name {
-    /// The number called so.
-    ///
-    /// # Errors
-    /// When there is none; names the nearest.
-    pub fn parse(text: &str) -> Result<Name, String> {
-        let curve = |metric: &Metric| matches!(metric.place, Place::Curve(_));
-        if let Some(metric) = METRICS.iter().find(|metric| metric.name == text && !curve(metric)) {
-            return Ok(Name { metric, t: None });
-        }
-        let (stem, t) = text.rsplit_once('_').unwrap_or_default();
-        if let (Some(metric), Ok(t)) =
-            (METRICS.iter().find(|metric| metric.name == stem && curve(metric)), t.parse())
-        {
-            return Ok(Name { metric, t: Some(t) });
-        }
-        // Of a curve the nearest is at the frame that was asked for, or the paper's.
-        let t: usize = text.rsplit('_').next().and_then(|end| end.parse().ok()).unwrap_or(4);
-        let known: Vec<String> = METRICS
-            .iter()
-            .map(|metric| {
-                if curve(metric) { format!("{}_{t}", metric.name) } else { metric.name.to_owned() }
-            })
-            .collect();
-        Err(match nearest(text, known.iter().map(String::as_str)) {
-            Some(near) => format!("there is no metric `{text}`; did you mean `{near}`?"),
-            None => format!("there is no metric `{text}`; there are {}", known.join(", ")),
-        })
-    }
-
-    /// Its value in a report, and the interval of it.
-    #[must_use]
-    pub fn value(self, report: &Value) -> Option<(f64, Option<Interval>)> {
-        let (value, interval) = match self.metric.place {
-            Place::Number(pointer) => {
-                (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95")))
-            }
-            Place::Curve(pointer) => {
-                let points = report.pointer(pointer)?.as_array()?;
-                let point = points
-                    .iter()
-                    .find(|point| point["t"].as_u64().map(|t| t as usize) == self.t)?;
-                (&point["mean"], Some(&point["ci95"]))
-            }
-            Place::Distance(_, key) => {
-                let distance = self.distance(report)?;
-                (&distance[key], distance.get(format!("{key}_ci95")))
-            }
-        };
-        let interval = interval.and_then(|ci95| serde_json::from_value(ci95.clone()).ok());
-        Some((value.as_f64()?, interval))
-    }
-
-    /// The distance that it is of, if it is of one and the report has it.
-    #[must_use]
-    pub fn distance(self, report: &Value) -> Option<&Value> {
-        let Place::Distance(is, _) = self.metric.place else { return None };
-        report["distances"].as_array()?.iter().find(|distance| is(distance))
-    }
-}
-
-/// All numbers that some of the reports have.
-#[must_use]
-pub fn names(reports: &[&Value]) -> Vec<Name> {
-    let frames = |pointer| {
-        let points =
-            reports.iter().filter_map(|report| report.pointer(pointer)?.as_array()).flatten();
-        let mut frames: Vec<usize> =
-            points.filter_map(|point| Some(point["t"].as_u64()? as usize)).collect();
-        frames.sort_unstable();
-        frames.dedup();
-        frames
-    };
-    let of = |metric: &'static Metric| match metric.place {
-        Place::Curve(pointer) => {
-            frames(pointer).into_iter().map(|t| Name { metric, t: Some(t) }).collect()
-        }
-        _ => vec![Name { metric, t: None }],
-    };
-    METRICS
-        .iter()
-        .flat_map(of)
-        .filter(|name| reports.iter().any(|report| name.value(report).is_some()))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Catches: a curve without its frame, or a number with one, taken for a metric; a slip of the fingers that is not helped.
-    #[test]
-    fn names_are_known_or_helped() {
-        for name in [
-            "delta_psnr_4",
-            "delta_psnr_time_shuffled_15",
-            "psnr_1",
-            "psnr_copy_last_2",
-            "fvd",
-            "effect_nmi",
-        ] {
-            assert_eq!(Name::parse(name).unwrap().to_string(), name);
-        }
-        for (wrong, near) in [
-            ("delta_psnr", "delta_psnr_4"),
-            ("delta_pnsr_7", "delta_psnr_7"),
-            ("nmi_4", "nmi"),
-            ("codes_used", "codes_used`?"),
-            ("perplexity", "perplexity`?"),
-            ("FVD", "fvd"),
-        ] {
-            let message = Name::parse(wrong).unwrap_err();
-            assert!(message.contains("did you mean") && message.contains(near), "{message}");
-        }
-        assert!(
-            Name::parse("quality").unwrap_err().contains("clip_distance, clip_kernel_distance")
-        );
-    }
-
-    /// Catches: two names of which one shadows the other (`psnr_copy_last` is no frame of `psnr`); a name twice.
-    #[test]
-    fn every_name_is_its_own() {
-        for metric in METRICS {
-            let name = Name { metric, t: matches!(metric.place, Place::Curve(_)).then_some(3) };
-            assert_eq!(Name::parse(&name.to_string()).unwrap(), name);
-        }
-    }
-}

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use genie_shards::MeasuredWindow;
 
-use crate::agreement::{ByGroup, Pairs};
-use crate::bootstrap::{Bootstrap, GroupedMean, Interval, numbered};
-use crate::compare::metric::{Name, PerWindow};
-use crate::information::perplexity;
+use crate::compare::metric::PerWindow;
+use crate::compare::name::MetricName;
+use crate::statistics::agreement::{ByGroup, Pairs};
+use crate::statistics::bootstrap::{Bootstrap, GroupedMean, Interval, numbered};
+use crate::statistics::information::perplexity;
 
 /// How far what is computed from the windows may be from what the report says.
 const EXACT: f64 = 1e-6;
@@ -46,7 +47,7 @@ impl<'a> Paired<'a> {
     ///
     /// # Errors
     /// When it has none; says why.
-    pub fn interval(&self, name: Name, difference: f64) -> Result<Interval, String> {
+    pub fn interval(&self, name: MetricName, difference: f64) -> Result<Interval, String> {
         let rows: Vec<_> = match name.metric.per_window {
             PerWindow::No => return Err("no interval is worked out for such numbers".to_owned()),
             PerWindow::Nmi(truth) | PerWindow::Accuracy(truth) => self
@@ -82,7 +83,11 @@ fn grouped(rows: &[[&MeasuredWindow; 2]]) -> (usize, Vec<usize>) {
 }
 
 /// What a report says of the name, from windows and the group of each. `None` where a window lacks it, or there are none.
-fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) -> Option<Statistic> {
+fn statistic(
+    name: MetricName,
+    windows: &[(&MeasuredWindow, usize)],
+    groups: usize,
+) -> Option<Statistic> {
     match name.metric.per_window {
         PerWindow::No => None,
         PerWindow::Mean(value) => {

@@ -9,10 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{Manifest, MeasuredWindow, read_measured, tables};
 use serde_json::Value;
 
-use crate::report::SCHEMA_VERSION;
+use crate::report::schema::SCHEMA_VERSION;
 
 /// A report.
-pub struct Side {
+pub struct ComparedReport {
     /// `A` of the first, `B` of the second, and so on.
     pub letter: String,
     /// Its directory.
@@ -22,12 +22,12 @@ pub struct Side {
     pub windows: Result<BTreeMap<(String, u32), MeasuredWindow>, String>,
 }
 
-impl Side {
+impl ComparedReport {
     /// Reads the report that `named` is: its directory, its `report.json`, or its key under `root`.
     ///
     /// # Errors
     /// When there is no finished report of that name, or it cannot be read.
-    pub fn open(number: usize, named: &str, root: &Utf8Path) -> Result<Side> {
+    pub fn open(number: usize, named: &str, root: &Utf8Path) -> Result<ComparedReport> {
         let path = find(named, root)?;
         let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
         let report: Value =
@@ -42,7 +42,7 @@ impl Side {
         let dir = path.parent().unwrap_or(Utf8Path::new(".")).to_owned();
         let letter = char::from_u32('A' as u32 + number as u32).filter(char::is_ascii_uppercase);
         let letter = letter.map_or_else(|| format!("#{}", number + 1), String::from);
-        Ok(Side { letter, windows: windows(&dir), dir, report })
+        Ok(ComparedReport { letter, windows: windows(&dir), dir, report })
     }
 
     /// A number of the report as words; empty where it has none.

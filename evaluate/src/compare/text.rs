@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::bootstrap::Interval;
 use crate::compare::metric::Metric;
-use crate::compare::side::Side;
-use crate::compare::table::{Line, Table};
+use crate::compare::side::ComparedReport;
+use crate::compare::table::{ComparisonTable, MetricLine};
+use crate::statistics::bootstrap::Interval;
 
 const NONE: &str = "–";
 
 /// All of it, lines that end in a newline.
 #[must_use]
-pub fn render(sides: &[Side], table: &Table<'_>, lines: &[Line]) -> String {
+pub fn render(
+    sides: &[ComparedReport],
+    table: &ComparisonTable<'_>,
+    lines: &[MetricLine],
+) -> String {
     let mut text = String::new();
     for side in sides {
         let word = |pointer| side.words(pointer);
@@ -43,7 +47,7 @@ pub fn render(sides: &[Side], table: &Table<'_>, lines: &[Line]) -> String {
 }
 
 /// Header and lines, a string a cell.
-fn rows(sides: &[Side], lines: &[Line]) -> Vec<Vec<String>> {
+fn rows(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<Vec<String>> {
     let mut header = vec![String::new(), sides[0].letter.clone()];
     for side in &sides[1..] {
         header.extend([
@@ -55,7 +59,7 @@ fn rows(sides: &[Side], lines: &[Line]) -> Vec<Vec<String>> {
     if sides.len() == 1 {
         header.push("95 %".to_owned());
     }
-    let row = |line: &Line| {
+    let row = |line: &MetricLine| {
         let metric = line.metric.metric;
         let plain =
             |value: Option<f64>| value.map_or(NONE.to_owned(), |value| number(metric, value, ""));
@@ -113,7 +117,11 @@ fn aligned(rows: &[Vec<String>]) -> String {
 }
 
 /// The other reasons why cells of report `number` are empty, each with its metrics.
-fn notes(lines: &[Line], number: usize, known: Option<&str>) -> BTreeMap<String, Vec<String>> {
+fn notes(
+    lines: &[MetricLine],
+    number: usize,
+    known: Option<&str>,
+) -> BTreeMap<String, Vec<String>> {
     let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in lines {
         if let Some(note) =
@@ -128,13 +136,13 @@ fn notes(lines: &[Line], number: usize, known: Option<&str>) -> BTreeMap<String,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::metric::Name;
+    use crate::compare::name::MetricName;
 
     /// Catches: a difference of nothing with a sign, as if it were one; a minus that is left out or doubled; digits of counts.
     #[test]
     fn numbers_have_their_signs_and_digits() {
         let of = |name: &str, value: f64, plus: &str| {
-            number(Name::parse(name).unwrap().metric, value, plus)
+            number(MetricName::parse(name).unwrap().metric, value, plus)
         };
         assert_eq!(
             [of("psnr_4", 20.125, ""), of("psnr_4", -0.5, "+"), of("psnr_4", 0.5, "+")],

@@ -1,12 +1,15 @@
 //! From features of both sides to what the report says about a distance.
 
-use crate::bootstrap::numbered;
-use crate::distance::encoder::Encoder;
-use crate::distance::{
-    Features, KernelSums, MIN_CLIPS, MIN_GROUPS, Moments, RealFeatures, Resampler, frechet,
-};
-use crate::measure::Window;
-use crate::report;
+use crate::distance::encoder::EncoderDescription;
+use crate::distance::features::Features;
+use crate::distance::frechet::frechet;
+use crate::distance::kernel::KernelSums;
+use crate::distance::moments::Moments;
+use crate::distance::real::RealFeatures;
+use crate::distance::resample::{MIN_CLIPS, MIN_GROUPS, Resampler};
+use crate::held_out::HeldOutWindow;
+use crate::report::schema::Distance;
+use crate::statistics::bootstrap::numbered;
 
 /// Which windows stand or fall together.
 #[derive(Debug, PartialEq)]
@@ -23,7 +26,7 @@ impl Groups {
     ///
     /// # Errors
     /// When they are too few for any distance.
-    pub fn of(windows: &[Window]) -> Result<Groups, String> {
+    pub fn of(windows: &[HeldOutWindow]) -> Result<Groups, String> {
         if windows.len() < MIN_CLIPS {
             return Err(format!(
                 "{} held-out windows are too few for a distance between real and generated clips: it needs at least {MIN_CLIPS}, and \
@@ -53,12 +56,12 @@ pub struct Draws {
 /// All numbers of one distance.
 #[must_use]
 pub fn describe(
-    encoder: &Encoder,
+    encoder: &EncoderDescription,
     real: &RealFeatures,
     generated: &Features,
     groups: &Groups,
     draws: Draws,
-) -> report::Distance {
+) -> Distance {
     let clips = Resampler {
         real: &real.real,
         generated,
@@ -73,7 +76,7 @@ pub fn describe(
     let probe = |changed: &Features| {
         frechet(&first, &Moments::of(encoder.dimension, changed.rows()), encoder.divisor)
     };
-    report::Distance {
+    Distance {
         name: encoder.name.clone(),
         comparable_with_fvd: encoder.comparable,
         encoder: encoder.identity.clone(),
@@ -99,9 +102,9 @@ pub fn describe(
 
 /// What a reader should know before trusting it.
 #[must_use]
-pub fn warnings(distance: &report::Distance) -> Vec<String> {
+pub fn warnings(distance: &Distance) -> Vec<String> {
     let mut warnings = Vec::new();
-    let &report::Distance { ref name, dimension, real_clips, .. } = distance;
+    let &Distance { ref name, dimension, real_clips, .. } = distance;
     if real_clips <= dimension {
         warnings.push(format!(
             "{name} is of {real_clips} clips a side, no more than its {dimension} dimensions: it compares only with values of as many clips."
@@ -125,19 +128,20 @@ pub fn warnings(distance: &report::Distance) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distance::{Divisor, simulated};
-    use crate::fake::footage;
+    use crate::distance::moments::Divisor;
+    use crate::distance::simulated::simulated;
+    use crate::testing::recordings;
 
     /// Catches: halves of one recording compared as if they were strangers where there are other recordings; a panic, or a number,
     /// where there is nothing to halve.
     #[test]
     fn windows_are_grouped_by_the_largest_unit_there_is_enough_of() {
-        let (windows, _) = footage(5, 2);
+        let (windows, _) = recordings(5, 2);
         let groups = Groups::of(&windows).unwrap();
         assert_eq!((groups.unit, groups.count), ("source", 5));
         assert_eq!(groups.group, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
         let unit = |sources, each| {
-            Groups::of(&footage(sources, each).0).map(|groups| (groups.unit, groups.count))
+            Groups::of(&recordings(sources, each).0).map(|groups| (groups.unit, groups.count))
         };
         assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows a clip");
         assert_eq!(unit(1, 8), Ok(("window", 8)));
@@ -147,12 +151,12 @@ mod tests {
     /// Catches: numbers that end up under another name, probes compared with all clips instead of their own.
     #[test]
     fn numbers_are_what_they_are_called() {
-        let (windows, _) = footage(12, 4);
+        let (windows, _) = recordings(12, 4);
         let groups = Groups::of(&windows).unwrap();
         let real = simulated(0, 48, 6, 0.0);
         let first = Features::new(6, real.data()[..20 * 6].to_vec());
         let sets = RealFeatures { frozen: simulated(5, 20, 6, 3.0), shuffled: first, real };
-        let encoder = Encoder {
+        let encoder = EncoderDescription {
             name: "test".into(),
             comparable: false,
             identity: "numbers".into(),
@@ -180,7 +184,7 @@ mod tests {
             "{found:?}"
         );
         assert!(found.kernel_ci95.unwrap()[0] > 0.0);
-        let warned = warnings(&report::Distance { probe_frozen: 0.1, ..found.clone() });
+        let warned = warnings(&Distance { probe_frozen: 0.1, ..found.clone() });
         assert!(warned.len() == 1 && warned[0].contains("hardly sees motion"), "{warned:?}");
         assert!(warnings(&found).is_empty());
     }

@@ -2,12 +2,12 @@
 
 use anyhow::{Result, ensure};
 
-use crate::distance::Divisor;
-use crate::world::Video;
+use crate::distance::moments::Divisor;
+use crate::world::VideoBatch;
 
 /// An encoder of clips, and what distances on its features are called.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Encoder {
+pub struct EncoderDescription {
     /// What a distance on its features is called.
     pub name: String,
     /// Whether that may be compared with published FVD.
@@ -25,12 +25,12 @@ pub struct Encoder {
 /// Something that makes features of clips.
 pub trait ClipFeatures {
     /// What it is.
-    fn encoder(&self) -> &Encoder;
+    fn encoder(&self) -> &EncoderDescription;
     /// A row of features for each clip, one after the other.
     ///
     /// # Errors
     /// When the clips do not fit the encoder.
-    fn features(&self, clips: &Video) -> Result<Vec<f32>>;
+    fn features(&self, clips: &VideoBatch) -> Result<Vec<f32>>;
 }
 
 /// Several, each for a distance of its own.
@@ -40,9 +40,9 @@ pub type Encoders = Vec<Box<dyn ClipFeatures>>;
 ///
 /// # Errors
 /// The encoder's own, or when a feature is not finite.
-pub fn features_of(encoder: &dyn ClipFeatures, clips: &Video) -> Result<Vec<f32>> {
+pub fn features_of(encoder: &dyn ClipFeatures, clips: &VideoBatch) -> Result<Vec<f32>> {
     let features = encoder.features(clips)?;
-    let Encoder { identity, dimension, .. } = encoder.encoder();
+    let EncoderDescription { identity, dimension, .. } = encoder.encoder();
     ensure!(
         features.len() == clips.batch * dimension,
         "{identity} returned {} features for {} clips, expected {dimension} for each",

@@ -4,22 +4,23 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use crate::distance::{
-    Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of,
-};
-use crate::measure::Watch;
-use crate::report;
-use crate::world::Video;
+use crate::distance::describe::{Draws, Groups, describe};
+use crate::distance::encoder::{Encoders, features_of};
+use crate::distance::features::Features;
+use crate::distance::real::{RealClips, RealFeatures};
+use crate::measure::MeasurementObserver;
+use crate::report::schema::Distance;
+use crate::world::VideoBatch;
 
 /// Encoders, and what they made of the clips so far.
-pub struct Gathering {
+pub struct FeatureCollector {
     groups: Groups,
     encoders: Encoders,
     real: Vec<RealFeatures>,
     generated: RefCell<Vec<Vec<f32>>>,
 }
 
-impl Gathering {
+impl FeatureCollector {
     /// Encodes the real clips, or finds their features on disk. `None` when stopped on the way.
     ///
     /// # Errors
@@ -28,22 +29,24 @@ impl Gathering {
         groups: Groups,
         encoders: Encoders,
         clips: &RealClips<'_>,
-        watch: &dyn Watch,
-    ) -> Result<Option<Gathering>> {
+        observer: &dyn MeasurementObserver,
+    ) -> Result<Option<FeatureCollector>> {
         let mut real = Vec::with_capacity(encoders.len());
         for encoder in &encoders {
-            let Some(features) = clips.features(encoder.as_ref(), watch)? else { return Ok(None) };
+            let Some(features) = clips.features(encoder.as_ref(), observer)? else {
+                return Ok(None);
+            };
             real.push(features);
         }
         let generated = RefCell::new(vec![Vec::new(); encoders.len()]);
-        Ok(Some(Gathering { groups, encoders, real, generated }))
+        Ok(Some(FeatureCollector { groups, encoders, real, generated }))
     }
 
     /// Encodes the next generated clips.
     ///
     /// # Errors
     /// When they cannot be encoded.
-    pub fn add(&self, generated: &Video) -> Result<()> {
+    pub fn add(&self, generated: &VideoBatch) -> Result<()> {
         for (encoder, features) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
         {
             features.extend(features_of(encoder.as_ref(), generated)?);
@@ -81,7 +84,7 @@ impl Gathering {
 
     /// The distances, once all windows were generated.
     #[must_use]
-    pub fn finish(self, draws: Draws) -> Vec<report::Distance> {
+    pub fn finish(self, draws: Draws) -> Vec<Distance> {
         let sides = self.real.iter().zip(self.generated.into_inner());
         let all = self.encoders.iter().zip(sides);
         all.map(|(encoder, (real, generated))| {

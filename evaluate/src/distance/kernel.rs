@@ -8,8 +8,8 @@
 
 use nalgebra::{DMatrix, DMatrixView};
 
-use crate::bootstrap::{Bootstrap, Interval};
-use crate::distance::Features;
+use crate::distance::features::Features;
+use crate::statistics::bootstrap::{Bootstrap, Interval};
 
 /// More groups than this are merged, so that the sums stay small: groups of independent groups are still independent.
 const MOST_GROUPS: usize = 256;
@@ -95,7 +95,8 @@ fn pair_sums(a: &Features, b: &Features, group: &[usize], groups: usize, itself:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distance::{reference, simulated};
+    use crate::distance::reference;
+    use crate::distance::simulated::simulated;
 
     /// Catches: pairs of a clip with itself, a wrong kernel, a wrong weight of the sets.
     #[test]

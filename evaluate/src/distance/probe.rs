@@ -3,27 +3,27 @@
 
 use rand::seq::SliceRandom;
 
-use crate::draws::{Purpose, stream};
-use crate::world::Video;
+use crate::random::{Purpose, stream};
+use crate::world::VideoBatch;
 
 /// Clips that are probed with, at most: enough to tell, and three encodings a clip are dear.
 pub const MOST_CLIPS: usize = 256;
 
 /// Every clip stands still at its first frame.
 #[must_use]
-pub fn frozen(clips: &Video) -> Video {
+pub fn frozen(clips: &VideoBatch) -> VideoBatch {
     reordered(clips, |_, order| order.fill(0))
 }
 
 /// Every clip's frames in a random order. `first` numbers the first clip, so that a clip's order does not depend on its batch.
 #[must_use]
-pub fn shuffled(clips: &Video, first: usize) -> Video {
+pub fn shuffled(clips: &VideoBatch, first: usize) -> VideoBatch {
     reordered(clips, |clip, order| {
         order.shuffle(&mut stream(0, Purpose::ProbeShuffle, first + clip))
     })
 }
 
-fn reordered(clips: &Video, change: impl Fn(usize, &mut [usize])) -> Video {
+fn reordered(clips: &VideoBatch, change: impl Fn(usize, &mut [usize])) -> VideoBatch {
     let mut data = Vec::with_capacity(clips.data.len());
     for clip in 0..clips.batch {
         let mut order: Vec<usize> = (0..clips.frames).collect();
@@ -32,7 +32,7 @@ fn reordered(clips: &Video, change: impl Fn(usize, &mut [usize])) -> Video {
             data.extend_from_slice(clips.frame(clip, t));
         }
     }
-    Video { data, ..*clips }
+    VideoBatch { data, ..*clips }
 }
 
 #[cfg(test)]
@@ -43,12 +43,12 @@ mod tests {
     #[test]
     fn clips_keep_their_own_frames() {
         let data: Vec<u8> = (0..2 * 8).flat_map(|frame| [frame; 3]).collect();
-        let clips = Video { batch: 2, frames: 8, height: 1, width: 1, data };
+        let clips = VideoBatch { batch: 2, frames: 8, height: 1, width: 1, data };
         let mixed = shuffled(&clips, 5);
         assert_ne!(mixed, clips);
         for clip in 0..2 {
             let frames =
-                |video: &Video| (0..8).map(|t| video.frame(clip, t)[0]).collect::<Vec<_>>();
+                |video: &VideoBatch| (0..8).map(|t| video.frame(clip, t)[0]).collect::<Vec<_>>();
             let mut sorted = frames(&mixed);
             sorted.sort_unstable();
             assert_eq!(sorted, frames(&clips));

@@ -13,10 +13,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use genie_stage::atomic;
 use genie_stage::key::Key;
 
-use crate::distance::encoder::{ClipFeatures, Encoder, features_of};
-use crate::distance::{Features, probe};
-use crate::measure::{Watch, Window, load_batch};
-use crate::world::Video;
+use crate::distance::encoder::{ClipFeatures, EncoderDescription, features_of};
+use crate::distance::features::Features;
+use crate::distance::probe;
+use crate::held_out::HeldOutWindow;
+use crate::measure::{MeasurementObserver, load_batch};
+use crate::world::VideoBatch;
 
 /// Version of what is in the files.
 const FORMAT: u32 = 1;
@@ -32,11 +34,11 @@ pub struct RealFeatures {
 
 /// Where windows come from, and where their features are kept.
 pub struct RealClips<'a> {
-    pub windows: &'a [Window],
+    pub windows: &'a [HeldOutWindow],
     /// Frames of each.
     pub frames: usize,
     /// Reads one as `[1, t, h, w, 3]`.
-    pub load: &'a dyn Fn(usize) -> Result<Video>,
+    pub load: &'a dyn Fn(usize) -> Result<VideoBatch>,
     /// Windows that are encoded at once.
     pub batch: usize,
     /// The dataset.
@@ -51,13 +53,13 @@ impl RealClips<'_> {
     pub fn features(
         &self,
         encoder: &dyn ClipFeatures,
-        watch: &dyn Watch,
+        observer: &dyn MeasurementObserver,
     ) -> Result<Option<RealFeatures>> {
         let mut sets: [Vec<f32>; 3] = Default::default();
         for start in (0..self.windows.len()).step_by(CHUNK) {
             let range = start..(start + CHUNK).min(self.windows.len());
             let probes = if start < probe::MOST_CLIPS { sets.len() } else { 1 };
-            let Some(chunk) = self.chunk(encoder, range.clone(), probes, watch)? else {
+            let Some(chunk) = self.chunk(encoder, range.clone(), probes, observer)? else {
                 return Ok(None);
             };
             let length = range.len() * encoder.encoder().dimension;
@@ -76,17 +78,17 @@ impl RealClips<'_> {
         encoder: &dyn ClipFeatures,
         range: Range<usize>,
         sets: usize,
-        watch: &dyn Watch,
+        observer: &dyn MeasurementObserver,
     ) -> Result<Option<Vec<f32>>> {
         let path = self.path(encoder.encoder(), range.clone(), sets);
         let length = sets * range.len() * encoder.encoder().dimension;
         if let Some(found) = read(&path, length) {
-            watch.found(range.len());
+            observer.found(range.len());
             return Ok(Some(found));
         }
         let mut found = [const { Vec::new() }; 3];
         for start in range.clone().step_by(self.batch) {
-            if watch.stopped() {
+            if observer.stopped() {
                 return Ok(None);
             }
             let end = (start + self.batch).min(range.end);
@@ -96,7 +98,7 @@ impl RealClips<'_> {
                 found[1].extend(features_of(encoder, &probe::frozen(&clips))?);
                 found[2].extend(features_of(encoder, &probe::shuffled(&clips, start))?);
             }
-            watch.advance(clips.batch);
+            observer.advance(clips.batch);
         }
         let found = found.concat();
         let bytes: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -104,7 +106,7 @@ impl RealClips<'_> {
         Ok(Some(found))
     }
 
-    fn path(&self, encoder: &Encoder, range: Range<usize>, sets: usize) -> Utf8PathBuf {
+    fn path(&self, encoder: &EncoderDescription, range: Range<usize>, sets: usize) -> Utf8PathBuf {
         let windows: Vec<_> = self.windows[range.clone()]
             .iter()
             .map(|window| (&window.clip_id, window.first))
@@ -135,7 +137,7 @@ fn read(path: &Utf8Path, length: usize) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{CountingEncoder, FRAMES, Quiet, footage};
+    use crate::testing::{CountingEncoder, FRAMES, SilentObserver, recordings};
 
     /// Catches: features encoded again on the second run, features of other windows or of another encoder taken for these, a
     /// batch size that changes them, half a file taken for a whole one.
@@ -143,12 +145,12 @@ mod tests {
     fn features_are_kept_by_what_they_are_of() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
-        let (windows, videos) = footage(20, 4);
+        let (windows, videos) = recordings(20, 4);
         let load = |i: usize| Ok(videos[i].clone());
         let of = |encoder: &CountingEncoder, count: usize, batch: usize| {
             let clips =
                 RealClips { windows: &windows[..count], frames: FRAMES, load: &load, batch, root };
-            clips.features(encoder, &Quiet).unwrap().unwrap()
+            clips.features(encoder, &SilentObserver).unwrap().unwrap()
         };
         let first = CountingEncoder::new("one");
         let found = of(&first, 80, 7);

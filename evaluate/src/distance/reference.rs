@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::distance::Features;
+use crate::distance::features::Features;
 
 #[derive(Deserialize)]
 pub struct Case {

@@ -10,9 +10,11 @@
 
 use rand::seq::SliceRandom;
 
-use crate::bootstrap::{Interval, student_975};
-use crate::distance::{Divisor, Features, Moments, frechet};
-use crate::draws::{Purpose, stream};
+use crate::distance::features::Features;
+use crate::distance::frechet::frechet;
+use crate::distance::moments::{Divisor, Moments};
+use crate::random::{Purpose, stream};
+use crate::statistics::bootstrap::{Interval, student_975};
 
 /// Fewest clips a side that are compared, and fewest groups: two halves need two each.
 pub const MIN_CLIPS: usize = 4;

@@ -3,13 +3,17 @@
 use std::ops::Range;
 
 use anyhow::{Result, bail};
+use genie_shards::WindowScores;
 
-use crate::draws::{random_actions, sampler_seed, shuffled_actions};
-use crate::measure::{HOLD, Measurement, Scene, Settings, Watch, Window, WindowScores};
-use crate::motion::{Motion, lists, motion};
-use crate::perceptual::{FrameDistance, Seen};
-use crate::pixels::{psnr, ssim};
-use crate::world::{Actions, Checked, Tokens, Video};
+use crate::held_out::HeldOutWindow;
+use crate::measure::frame_distance::{ComparedWindows, FrameDistance};
+use crate::measure::measurement::{Measurement, Scene};
+use crate::measure::observer::MeasurementObserver;
+use crate::measure::settings::{HOLD, Settings};
+use crate::random::{random_actions, sampler_seed, shuffled_actions};
+use crate::statistics::motion::{FrameMotion, lists, motion};
+use crate::statistics::pixels::{psnr, ssim};
+use crate::world::{ActionBatch, Checked, TokenBatch, VideoBatch};
 
 /// How often each of `codes` codes occurs.
 fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
@@ -21,36 +25,36 @@ fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
 }
 
 /// A few windows that go through the models together.
-pub(super) struct Batch<'a> {
+pub(super) struct WindowBatch<'a> {
     pub model: &'a Checked<'a>,
     pub settings: &'a Settings,
-    pub watch: &'a dyn Watch,
+    pub observer: &'a dyn MeasurementObserver,
     /// Position of its first window in the list of all.
     pub start: usize,
-    pub windows: &'a [Window],
+    pub windows: &'a [HeldOutWindow],
     pub mean_frame: Option<&'a [u8]>,
     pub frame_distance: Option<&'a dyn FrameDistance>,
-    pub real: Video,
+    pub real: VideoBatch,
 }
 
-impl Batch<'_> {
+impl WindowBatch<'_> {
     /// Adds what is found of them. `None` when stopped on the way.
     ///
     /// # Errors
     /// When the models, or true actions that are asked for, do not fit them.
     pub fn run(self, found: &mut Measurement) -> Result<Option<()>> {
-        let Batch { model, settings, real, .. } = &self;
+        let WindowBatch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
         let reconstructed = model.decode(&tokens, real)?;
         let latent =
             if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
-        self.watch.advance(real.batch);
+        self.observer.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
         let given = settings.prompt_frames - 1;
         let codes = model.0.num_actions();
         let Some(inferred) = self.arm(&prompt, &latent)? else { return Ok(None) };
-        self.watch.generated(&inferred)?;
+        self.observer.generated(&inferred)?;
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {
@@ -72,8 +76,9 @@ impl Batch<'_> {
                 ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
             };
             if let Some(distance) = self.frame_distance {
-                let seen = Seen { real, reconstructed: &reconstructed, inferred: &inferred };
-                seen.score(b, settings.prompt_frames, distance, &mut scores)?;
+                let compared =
+                    ComparedWindows { real, reconstructed: &reconstructed, inferred: &inferred };
+                compared.score(b, settings.prompt_frames, distance, &mut scores)?;
             }
             let mut held = None;
             if window < settings.starts {
@@ -98,7 +103,7 @@ impl Batch<'_> {
     }
 
     /// What was played in each window.
-    fn true_actions(&self) -> Result<Actions> {
+    fn true_actions(&self) -> Result<ActionBatch> {
         let steps = self.real.frames - 1;
         let mut data = Vec::with_capacity(self.real.batch * steps);
         for window in self.windows {
@@ -117,32 +122,41 @@ impl Batch<'_> {
                 "true action {action} is not below the {known} that the dynamics model was trained with"
             );
         }
-        Ok(Actions { batch: self.real.batch, steps, data })
+        Ok(ActionBatch { batch: self.real.batch, steps, data })
     }
 
     /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).
-    fn actions(&self, latent: &Actions, change: impl Fn(&[u8], usize) -> Vec<u8>) -> Actions {
+    fn actions(
+        &self,
+        latent: &ActionBatch,
+        change: impl Fn(&[u8], usize) -> Vec<u8>,
+    ) -> ActionBatch {
         let data =
             (0..latent.batch).flat_map(|b| change(latent.window(b), self.start + b)).collect();
-        Actions { data, ..*latent }
+        ActionBatch { data, ..*latent }
     }
 
     /// One continuation of every window, as pixels. All arms of a batch share one sampler seed.
-    fn arm(&self, prompt: &Tokens, actions: &Actions) -> Result<Option<Video>> {
-        if self.watch.stopped() {
+    fn arm(&self, prompt: &TokenBatch, actions: &ActionBatch) -> Result<Option<VideoBatch>> {
+        if self.observer.stopped() {
             return Ok(None);
         }
         let tokens =
             self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
         let video = self.model.decode(&tokens, &self.real)?;
-        self.watch.advance(self.real.batch);
+        self.observer.advance(self.real.batch);
         Ok(Some(video))
     }
 
     /// Window `b` continued with each latent action held: one clip for each; to the end of the window where the frames are kept, else for
     /// [`HOLD`] frames.
-    fn held(&self, prompt: &Tokens, latent: &Actions, b: usize) -> Result<Option<Video>> {
-        if self.watch.stopped() {
+    fn held(
+        &self,
+        prompt: &TokenBatch,
+        latent: &ActionBatch,
+        b: usize,
+    ) -> Result<Option<VideoBatch>> {
+        if self.observer.stopped() {
             return Ok(None);
         }
         let (settings, codes) = (self.settings, self.model.0.num_actions());
@@ -154,19 +168,19 @@ impl Batch<'_> {
             data.extend_from_slice(&latent.window(b)[..given]);
             data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), steps - given));
         }
-        let actions = Actions { batch: codes, steps, data };
+        let actions = ActionBatch { batch: codes, steps, data };
         let seed = sampler_seed(settings.seed, self.start + b);
         let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, seed)?;
         let video = self.model.decode(&tokens, &self.real)?;
-        self.watch.advance(1);
+        self.observer.advance(1);
         Ok(Some(video))
     }
 
     /// What moves a frame, on average, in the first [`HOLD`] generated frames of clip `b`.
-    fn mean_motion(&self, video: &Video, b: usize) -> Motion {
+    fn mean_motion(&self, video: &VideoBatch, b: usize) -> FrameMotion {
         let first = self.settings.prompt_frames;
         let last = video.frames.min(first + HOLD);
-        Motion::mean(
+        FrameMotion::mean(
             (first..last).map(|t| {
                 motion(video.frame(b, t - 1), video.frame(b, t), video.height, video.width)
             }),
@@ -176,11 +190,11 @@ impl Batch<'_> {
     fn score(
         &self,
         b: usize,
-        latent: &Actions,
-        reconstructed: &Video,
-        inferred: &Video,
-        random: &[Video],
-        shuffled: &[Video],
+        latent: &ActionBatch,
+        reconstructed: &VideoBatch,
+        inferred: &VideoBatch,
+        random: &[VideoBatch],
+        shuffled: &[VideoBatch],
     ) -> WindowScores {
         let real = &self.real;
         let prompt = self.settings.prompt_frames;
@@ -188,10 +202,10 @@ impl Batch<'_> {
         let each = |frames: Range<usize>, score: &dyn Fn(usize) -> f64| {
             frames.map(score).collect::<Vec<f64>>()
         };
-        let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
+        let against = |other: &VideoBatch, t: usize| psnr(real.frame(b, t), other.frame(b, t));
         let similarity =
             |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
-        let mean = |draws: &[Video], t: usize| {
+        let mean = |draws: &[VideoBatch], t: usize| {
             draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64
         };
         WindowScores {

@@ -1,0 +1,183 @@
+//! `genie-evaluate compare`: reports side by side, with differences from the first, for people and programs; and gates for CI and cron.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | `metric` | which numbers there are, where `report.json` has them, what they are of each window |
+//! | `side` | where a report is, and its windows |
+//! | `differences` | what makes two reports, or two distances, not comparable |
+//! | `paired` | the interval of a difference |
+//! | `table`, `text` | all of it as numbers, and as text |
+//! | `gate` | what `--fail-if` asks |
+
+mod differences;
+mod gate;
+mod metric;
+mod name;
+mod paired;
+mod side;
+mod table;
+mod text;
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use camino::Utf8Path;
+use genie_stage::Exit;
+use genie_stage::exit::{FAILED, Usage};
+use serde_json::{Value, json};
+
+use crate::compare::gate::Gate;
+use crate::compare::metric::{METRICS, ReportField};
+use crate::compare::name::names;
+use crate::compare::side::ComparedReport;
+use crate::compare::table::{ComparisonTable, MetricCell, MetricLine};
+
+/// Puts reports side by side.
+#[derive(clap::Args, Debug)]
+#[command(after_help = help())]
+pub struct CompareArgs {
+    /// Reports: directories, report.json files, or keys under `[data] root`; others are compared with the first
+    #[arg(required = true, value_name = "REPORT")]
+    reports: Vec<String>,
+    /// Exit with 1 when this holds of the last report, or when the number is not there: "nmi < 0.2", or, from the first
+    /// report, "change in nmi < -0.05"; may be repeated
+    #[arg(long, value_name = "EXPRESSION")]
+    fail_if: Vec<Gate>,
+    /// As JSON, with every frame of every curve
+    #[arg(long)]
+    json: bool,
+}
+
+/// The metrics, for `--help`.
+fn help() -> String {
+    let of = |metric: &metric::Metric| match metric.place {
+        ReportField::Curve(_) => format!("{}_T", metric.name),
+        _ => metric.name.to_owned(),
+    };
+    format!(
+        "Metrics, where T is a frame's number: {}",
+        METRICS.iter().map(of).collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Compares; the exit says whether a gate was failed.
+///
+/// # Errors
+/// When a report cannot be read.
+pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
+    if let (1, Some(gate)) = (args.reports.len(), args.fail_if.iter().find(|gate| gate.change)) {
+        return Err(Usage(format!(
+            "`{gate}` compares with the first report, and there is only one: name two"
+        ))
+        .into());
+    }
+    let sides: Vec<ComparedReport> = args
+        .reports
+        .iter()
+        .enumerate()
+        .map(|(number, named)| ComparedReport::open(number, named, root))
+        .collect::<Result<_>>()?;
+    let table = ComparisonTable::new(&sides);
+    let all: Vec<MetricLine> = names(&sides.iter().map(|side| &side.report).collect::<Vec<_>>())
+        .into_iter()
+        .map(|name| table.line(name))
+        .collect();
+    let warnings = warnings(&sides, &all);
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let last = sides.last().map_or("", |side| &side.letter);
+    let asked: Vec<Asked> = args.fail_if.iter().map(|gate| Asked::of(gate, &table, last)).collect();
+    let text = if args.json {
+        serde_json::to_string_pretty(&json!({
+            "reports": sides.iter().map(about).collect::<Vec<_>>(),
+            "metrics": all,
+            "warnings": warnings,
+            "gates": asked.iter().map(Asked::to_json).collect::<Vec<_>>(),
+        }))? + "\n"
+    } else {
+        let headline = sides[0].report.pointer("/headline/t").and_then(Value::as_u64);
+        let shown = |line: &MetricLine| {
+            let gate = args.fail_if.iter().any(|gate| gate.name == line.metric);
+            gate || line.metric.t.is_none_or(|t| Some(t as u64) == headline)
+        };
+        text::render(&sides, &table, &all.into_iter().filter(shown).collect::<Vec<_>>())
+    };
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    for gate in &asked {
+        gate.tell();
+    }
+    // Before what became of the text: a reader that went away (`… | head`) is no error, and opens no gate.
+    if asked.iter().any(|gate| gate.failed) {
+        return Ok(Exit::Failed(FAILED));
+    }
+    written?;
+    Ok(Exit::Done)
+}
+
+/// What was asked of the last report, and what it says.
+struct Asked<'a> {
+    gate: &'a Gate,
+    value: Option<f64>,
+    /// The number, or what stands in its way.
+    words: String,
+    failed: bool,
+}
+
+impl Asked<'_> {
+    fn of<'a>(gate: &'a Gate, table: &ComparisonTable<'_>, last: &str) -> Asked<'a> {
+        let MetricCell { value, ci95, change, change_ci95, note } =
+            table.line(gate.name).cells.pop().unwrap_or_default();
+        let (value, ci95) = if gate.change { (change, change_ci95) } else { (value, ci95) };
+        let interval =
+            ci95.map_or_else(String::new, |[low, high]| format!(" (95 %: {low:.4} to {high:.4})"));
+        let words = match value {
+            Some(value) => format!("{last} has {value:.4}{interval}"),
+            None => format!("{last} cannot tell: {}", note.unwrap_or_default()),
+        };
+        Asked { gate, value, words, failed: value.is_none_or(|value| gate.holds(value)) }
+    }
+
+    fn tell(&self) {
+        if self.failed {
+            tracing::error!("failed: {}: {}", self.gate, self.words);
+        } else {
+            tracing::info!("passed: not {}: {}", self.gate, self.words);
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "fail_if": self.gate.to_string(), "value": self.value, "failed": self.failed })
+    }
+}
+
+/// Which report it is.
+fn about(side: &ComparedReport) -> Value {
+    let ComparedReport { letter, dir, report, .. } = side;
+    json!({
+        "name": letter,
+        "dir": dir,
+        "schema_version": report["schema_version"],
+        "lineage": report["lineage"],
+        "counts": report["counts"],
+    })
+}
+
+/// What a reader should know before reading differences.
+fn warnings(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<String> {
+    let Some((first, others)) = sides.split_first() else { return Vec::new() };
+    let mut warnings = Vec::new();
+    for other in others {
+        warnings.extend(differences::between(first, other));
+        let why = |line: &MetricLine| {
+            differences::of_distances(line.metric, &first.report, &other.report)
+        };
+        for (line, why) in lines.iter().filter_map(|line| Some((line, why(line)?))) {
+            warnings.push(format!(
+                "{} and {} do not compare by {}: {why}",
+                first.letter, other.letter, line.metric
+            ));
+        }
+    }
+    warnings
+}

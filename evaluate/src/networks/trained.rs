@@ -1,0 +1,113 @@
+//! The trained models as a [`WorldModel`]: with `encoders.rs` the only file of this crate that runs Burn, behind `genie_model`'s
+//! plain face.
+
+use anyhow::{Context, Result, ensure};
+use genie_model::{ActionSource, Device, Dynamics, SamplerConfig, Tokenizer};
+use genie_training::{Chain, Labeller};
+
+use crate::world::{ActionBatch, TokenBatch, VideoBatch, WorldModel};
+
+/// Tokenizer, latent action model and dynamics of one lineage.
+pub struct Trained {
+    tokenizer: Tokenizer,
+    labeller: Labeller,
+    dynamics: Dynamics,
+    sampler: SamplerConfig,
+}
+
+impl Trained {
+    /// Loads the models of a config's chain of steps.
+    ///
+    /// # Errors
+    /// When one is missing, damaged, or does not fit the others.
+    pub fn load(models: &Chain, sampler: SamplerConfig, device: Device) -> Result<Trained> {
+        let tokenizer = Tokenizer::load(models.tokenizer.path(), &device)
+            .context("cannot load the tokenizer")?;
+        let labeller = Labeller::load(models, &device)?;
+        let dynamics = Dynamics::load(models.dynamics.path(), &device)
+            .context("cannot load the dynamics model")?;
+        let (rows, columns) = tokenizer.grid();
+        ensure!(
+            (dynamics.positions(), dynamics.codebook_size())
+                == (rows * columns, tokenizer.codebook_size()),
+            "dynamics {} was trained on {} tokens a frame of {} codes, but tokenizer {} makes {} of {}: they do not belong together",
+            models.dynamics.key(),
+            dynamics.positions(),
+            dynamics.codebook_size(),
+            models.tokenizer.key(),
+            rows * columns,
+            tokenizer.codebook_size(),
+        );
+        ensure!(
+            dynamics.actions() == ActionSource::True
+                || dynamics.num_actions() == labeller.num_actions(),
+            "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
+            models.dynamics.key(),
+            dynamics.num_actions(),
+            models.lam.key(),
+            labeller.num_actions(),
+        );
+        Ok(Trained { tokenizer, labeller, dynamics, sampler })
+    }
+
+    /// Height and width of the frames that the models take.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        self.tokenizer.size()
+    }
+
+    /// Whether the dynamics model was trained with the actions that were played, and not with latent ones.
+    #[must_use]
+    pub fn takes_true_actions(&self) -> bool {
+        self.dynamics.actions() == ActionSource::True
+    }
+
+    /// Frames of a window.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.tokenizer.frames().min(self.dynamics.frames())
+    }
+}
+
+impl WorldModel for Trained {
+    fn codebook_size(&self) -> usize {
+        self.tokenizer.codebook_size()
+    }
+
+    fn num_actions(&self) -> usize {
+        self.dynamics.num_actions()
+    }
+
+    fn encode(&self, video: &VideoBatch) -> Result<TokenBatch> {
+        let (rows, columns) = self.tokenizer.grid();
+        let data = self.tokenizer.encode(&video.data)?;
+        Ok(TokenBatch { batch: video.batch, frames: video.frames, per_frame: rows * columns, data })
+    }
+
+    fn decode(&self, tokens: &TokenBatch) -> Result<VideoBatch> {
+        let (height, width) = self.tokenizer.size();
+        let data = self.tokenizer.decode(&tokens.data, tokens.frames)?;
+        Ok(VideoBatch { batch: tokens.batch, frames: tokens.frames, height, width, data })
+    }
+
+    fn infer_actions(&self, video: &VideoBatch) -> Result<ActionBatch> {
+        let data = self.labeller.actions(&video.data, video.frames)?;
+        Ok(ActionBatch { batch: video.batch, steps: video.frames - 1, data })
+    }
+
+    fn rollout(&self, prompt: &TokenBatch, actions: &ActionBatch, seed: u64) -> Result<TokenBatch> {
+        let data = self.dynamics.rollout(
+            &prompt.data,
+            &actions.data,
+            prompt.batch,
+            &self.sampler,
+            seed,
+        )?;
+        Ok(TokenBatch {
+            batch: prompt.batch,
+            frames: actions.steps + 1,
+            per_frame: prompt.per_frame,
+            data,
+        })
+    }
+}
