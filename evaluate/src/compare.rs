@@ -1,13 +1,13 @@
-//! `genie-evaluate compare`: reports side by side, with differences from the first, for people and programs; and gates for CI and cron.
+//! The `compare` command: reports side by side, with differences from the first one, and gates.
 //!
-//! | module | what it answers |
+//! | module | contents |
 //! |---|---|
-//! | `metric` | which numbers there are, where `report.json` has them, what they are of each window |
-//! | `side` | where a report is, and its windows |
-//! | `differences` | what makes two reports, or two distances, not comparable |
+//! | `metric`, `name` | the numbers to compare: place in `report.json`, values per window, names |
+//! | `side` | a report on disk, and its windows |
+//! | `differences` | reasons why two reports, or two distances, are not comparable |
 //! | `paired` | the interval of a difference |
-//! | `table`, `text` | all of it as numbers, and as text |
-//! | `gate` | what `--fail-if` asks |
+//! | `table`, `text` | the comparison as numbers and as text |
+//! | `gate` | the expressions of `--fail-if` |
 
 mod differences;
 mod gate;
@@ -32,44 +32,45 @@ use crate::compare::name::names;
 use crate::compare::side::ComparedReport;
 use crate::compare::table::{ComparisonTable, MetricCell, MetricLine};
 
-/// Puts reports side by side.
+/// Show reports side by side.
 #[derive(clap::Args, Debug)]
 #[command(after_help = help())]
 pub struct CompareArgs {
-    /// Reports: directories, report.json files, or keys under `[data] root`; others are compared with the first
+    /// Reports by directory, report.json or key under `[data] root`; the first is the reference.
     #[arg(required = true, value_name = "REPORT")]
     reports: Vec<String>,
-    /// Exit with 1 when this holds of the last report, or when the number is not there: "nmi < 0.2", or, from the first
-    /// report, "change in nmi < -0.05"; may be repeated
+    /// Exit with 1 if this holds for the last report, or if its number is missing.
+    ///
+    /// Examples: "nmi < 0.2", or "change in nmi < -0.05" for the change from the first report. May
+    /// be repeated.
     #[arg(long, value_name = "EXPRESSION")]
     fail_if: Vec<Gate>,
-    /// As JSON, with every frame of every curve
+    /// Print JSON, with every frame of every curve.
     #[arg(long)]
     json: bool,
 }
 
-/// The metrics, for `--help`.
+/// Lists the metrics for `--help`.
 fn help() -> String {
     let of = |metric: &metric::Metric| match metric.place {
         ReportField::Curve(_) => format!("{}_T", metric.name),
         _ => metric.name.to_owned(),
     };
     format!(
-        "Metrics, where T is a frame's number: {}",
+        "Metrics (T is the number of a frame): {}",
         METRICS.iter().map(of).collect::<Vec<_>>().join(", ")
     )
 }
 
-/// Compares; the exit says whether a gate was failed.
+/// Compares reports; the exit code says whether a gate failed.
 ///
 /// # Errors
-/// When a report cannot be read.
+/// Fails if a report cannot be read.
 pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
     if let (1, Some(gate)) = (args.reports.len(), args.fail_if.iter().find(|gate| gate.change)) {
-        return Err(Usage(format!(
-            "`{gate}` compares with the first report, and there is only one: name two"
-        ))
-        .into());
+        return Err(
+            Usage(format!("`{gate}` needs two reports, and there is only one: name two")).into()
+        );
     }
     let sides: Vec<ComparedReport> = args
         .reports
@@ -107,7 +108,8 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
     for gate in &asked {
         gate.tell();
     }
-    // Before what became of the text: a reader that went away (`… | head`) is no error, and opens no gate.
+    // The gates count first: a reader that closed the pipe (`… | head`) must not hide a failed
+    // gate.
     if asked.iter().any(|gate| gate.failed) {
         return Ok(Exit::Failed(FAILED));
     }
@@ -115,11 +117,11 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What was asked of the last report, and what it says.
+/// A gate, and the answer of the last report.
 struct Asked<'a> {
     gate: &'a Gate,
     value: Option<f64>,
-    /// The number, or what stands in its way.
+    /// The number, or the reason why it is missing.
     words: String,
     failed: bool,
 }
@@ -151,7 +153,7 @@ impl Asked<'_> {
     }
 }
 
-/// Which report it is.
+/// Returns the identity of a report, for `--json`.
 fn about(side: &ComparedReport) -> Value {
     let ComparedReport { letter, dir, report, .. } = side;
     json!({
@@ -163,7 +165,7 @@ fn about(side: &ComparedReport) -> Value {
     })
 }
 
-/// What a reader should know before reading differences.
+/// Returns the warnings that a reader needs before trusting differences.
 fn warnings(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<String> {
     let Some((first, others)) = sides.split_first() else { return Vec::new() };
     let mut warnings = Vec::new();
@@ -174,7 +176,7 @@ fn warnings(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<String> {
         };
         for (line, why) in lines.iter().filter_map(|line| Some((line, why(line)?))) {
             warnings.push(format!(
-                "{} and {} do not compare by {}: {why}",
+                "{} and {} are not comparable by {}: {why}",
                 first.letter, other.letter, line.metric
             ));
         }

@@ -1,19 +1,26 @@
-//! How far generated clips are from real ones, by features of both, and the numbers that go with every such distance. Nothing
-//! here knows what makes the features (`encoders.rs` does).
+//! Distances between real and generated clips, by features of an encoder.
 //!
-//! A Fréchet distance alone says little. It grows as clips get fewer (its bias is about c/n), it may not see motion, and
-//! nobody knows what a good value is. So each comes with: how many clips; what two halves of the real clips are apart, and
-//! what real and generated clips are apart at that same number; the value that it tends to as clips get many; a kernel
-//! distance, which has no such bias; and what it makes of real clips that stand still or run in a wrong order.
+//! This module does not know the networks that compute features (`networks/encoders.rs` does).
 //!
-//! | module | what it answers |
+//! A Fréchet distance alone says little. It grows if there are fewer clips (its bias is about c/n),
+//! it may not see motion, and nobody knows what a good value is. So every distance has more numbers
+//! beside it:
+//!
+//! - the number of clips;
+//! - the distance between two halves of the real clips, and between one real and one generated
+//!   half;
+//! - the value extrapolated to infinitely many clips;
+//! - a kernel distance, which has no such bias;
+//! - the distance of real clips that are frozen, or whose frames are shuffled.
+//!
+//! | module | contents |
 //! |---|---|
 //! | `moments`, `frechet`, `kernel`, `resample` | the statistics, as pure functions |
-//! | `probe` | real clips with something wrong in time |
-//! | `encoder`, `features`, `real` | what makes features; features of the real clips, kept on disk |
-//! | `gather`, `describe` | from clips to features to what the report says |
+//! | `probe` | real clips with changed motion |
+//! | `encoder`, `features`, `real` | the encoder's interface; features of real clips, on disk |
+//! | `gather`, `describe` | from clips to features, and to the numbers of the report |
 //!
-//! Whatever is drawn here (halves, subsets) is drawn by group: all windows of a recording stand or fall together.
+//! All random halves and subsets consist of whole groups: the windows of a recording stay together.
 
 mod describe;
 mod encoder;

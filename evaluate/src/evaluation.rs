@@ -1,5 +1,7 @@
-//! Everything of an evaluation that takes time: features of the real clips, the models on all windows, and how fast they are. Stopped or
-//! killed, it goes on after the last batch, and ends with the same numbers to the last bit, but for the speed.
+//! All slow work of an evaluation: real clips, rollouts on all windows, and speed.
+//!
+//! An evaluation that is stopped or killed resumes after its last finished batch. The result is
+//! equal to the last bit, except for the speed.
 
 mod kept;
 mod rows;
@@ -27,45 +29,47 @@ use crate::measure::{
 use crate::report::schema::{Distance, GenerationSpeed};
 use crate::world::{VideoBatch, WorldModel};
 
-/// What is to be measured.
+/// An evaluation to run.
 pub struct Evaluation<'a> {
     pub model: &'a dyn WorldModel,
     pub windows: &'a [HeldOutWindow],
-    /// Frames of each.
+    /// Frames of each window.
     pub frames: usize,
-    /// Reads one as `[1, t, h, w, 3]`.
+    /// Reads a window as `[1, time, height, width, 3]`.
     pub load: &'a dyn Fn(usize) -> Result<VideoBatch>,
-    /// The mean of training footage, where there is any.
+    /// Mean frame of the training clips, `[height, width, 3]`, if there are training clips.
     pub mean_frame: Option<&'a [u8]>,
-    /// How different frames look, where somebody can tell.
+    /// LPIPS, if its weights are given.
     pub frame_distance: Option<&'a dyn FrameDistance>,
-    /// Where the models run, for people.
+    /// Device that runs the models, as the report shows it.
     pub device: &'a str,
     pub settings: &'a Settings,
     /// Bootstrap draws for the intervals of distances.
     pub bootstrap: usize,
-    /// The dataset.
+    /// Root of the dataset.
     pub root: &'a Utf8Path,
-    /// The report's directory.
+    /// Directory of the report.
     pub report: &'a Utf8Path,
     pub header: RowHeader,
     pub stop: &'a Stop,
 }
 
-/// What was found.
+/// The result of an evaluation.
 pub struct EvaluationResult {
     pub found: Measurement,
     pub distances: Vec<Distance>,
     pub speed: GenerationSpeed,
-    /// A row a window.
+    /// One row for each window.
     pub rows: Vec<MeasuredWindow>,
 }
 
 impl Evaluation<'_> {
-    /// Does it. `None` when stopped on the way.
+    /// Runs the evaluation; `None` if it is stopped.
+    ///
+    /// `comparison` has the encoders of the distances. It is `None` if no distance can be measured.
     ///
     /// # Errors
-    /// When windows cannot be read, do not fit the models or the encoders, or cannot be kept.
+    /// Fails if windows cannot be read, do not fit the models or the encoders, or cannot be stored.
     pub fn run(&self, comparison: Option<(Groups, Encoders)>) -> Result<Option<EvaluationResult>> {
         let mut collector = None;
         if let Some((groups, encoders)) = comparison {
@@ -108,7 +112,7 @@ impl Evaluation<'_> {
         Ok(Some(EvaluationResult { found, distances, speed, rows }))
     }
 
-    /// What generated clips will be compared with.
+    /// Computes the features of the real clips, or reads them from disk.
     fn real_clips(&self, groups: Groups, encoders: Encoders) -> Result<Option<FeatureCollector>> {
         let &Evaluation { windows, frames, load, root, .. } = self;
         let clips = RealClips { windows, frames, load, batch: self.settings.batch, root };
@@ -122,7 +126,7 @@ impl Evaluation<'_> {
     }
 }
 
-/// The progress bar and the stop flag, as whoever encodes real clips sees them.
+/// Passes progress and stop requests on while real clips are encoded and speed is measured.
 struct ProgressObserver<'a> {
     progress: Progress,
     stop: &'a Stop,
@@ -142,7 +146,7 @@ impl MeasurementObserver for ProgressObserver<'_> {
     }
 }
 
-/// The same, whoever wants the generated clips, and what is kept, as the measurement sees them.
+/// Passes on progress, stop requests, generated clips, and finished batches of a measurement.
 struct BatchObserver<'a> {
     evaluation: &'a Evaluation<'a>,
     progress: Progress,
@@ -151,7 +155,7 @@ struct BatchObserver<'a> {
 }
 
 impl BatchObserver<'_> {
-    /// The rows of the windows from position `first` on, whose clips were generated.
+    /// Returns the rows of the windows from position `first` on, whose clips are generated.
     fn rows(&self, first: usize, scores: &[WindowScores]) -> Vec<MeasuredWindow> {
         let features = |index| {
             self.collector.as_ref().map_or_else(Vec::new, |collector| collector.features(index))

@@ -1,8 +1,8 @@
-//! The held-out clips as windows to measure on.
+//! The held-out windows to measure, and their frames.
 //!
-//! Only sources of the split `held_out` are ever opened. Clips of another size than the models' are left out with a
-//! warning, and labels are only used where all agree on what they mean: two recordings that number their actions
-//! differently cannot share one confusion table.
+//! Only sources of the split `held_out` are opened for measurement. Clips whose frames have another
+//! size than the models expect are left out, with a warning. Labels are used only where their names
+//! agree: two recordings that number their actions differently cannot share one confusion table.
 
 mod choose;
 mod labels;
@@ -21,10 +21,10 @@ use crate::held_out::choose::{ClipCandidate, WindowChoice, choose};
 use crate::held_out::labels::{agree, commonest};
 use crate::world::VideoBatch;
 
-/// Training windows that the mean frame is of, at most.
-const MEANT: usize = 256;
+/// Largest number of training windows in the mean frame.
+const MEAN_FRAME_WINDOWS: usize = 256;
 
-/// Held-out windows, and where their frames are.
+/// The chosen held-out windows, and the store that has their frames.
 pub struct HeldOutSet {
     store: ClipStore,
     choices: Vec<WindowChoice>,
@@ -36,10 +36,12 @@ pub struct HeldOutSet {
 }
 
 impl HeldOutSet {
-    /// Chooses at most `count` windows of `frames` frames from the held-out clips of (height, width) `size`.
+    /// Chooses at most `count` windows of `frames` frames from the held-out clips.
+    ///
+    /// `size` is the height and width of the frames that the models expect.
     ///
     /// # Errors
-    /// When the clips cannot be read, none is held out, or none fits.
+    /// Fails if the clips cannot be read, if no clip is held out, or if no clip fits.
     pub fn open(
         root: &Utf8Path,
         size: (usize, usize),
@@ -50,15 +52,16 @@ impl HeldOutSet {
         let store = ClipStore::open(root, Split::HeldOut).context("cannot read the clips")?;
         if store.is_empty() {
             bail!(
-                "no clip under {root} is held out, and a model must not be measured on what it was trained on: ingest more \
-                 recordings, or raise [data] held_out and ingest again"
+                "no clip under {root} is held out, and a model must not be measured on its \
+                 training clips: ingest more recordings, or raise [data] held_out and ingest again"
             );
         }
         let choices = choose(&candidates(&store, size, frames), count, seed);
         if choices.is_empty() {
             bail!(
-                "none of the {} held-out clips under {root} has a window of {frames} frames of {}×{} pixels, which is what the models \
-                 take: ingest with the size that they were trained on, or train on these clips",
+                "none of the {} held-out clips under {root} has a window of {frames} frames of \
+                 {}×{} pixels, which the models expect: ingest at the frame size of the models, or \
+                 train on these clips",
                 store.len(),
                 size.1,
                 size.0,
@@ -68,7 +71,7 @@ impl HeldOutSet {
         let left_out = store.clips().iter().filter(|clip| size_of(clip) != size).count();
         if left_out > 0 {
             warnings.push(format!(
-                "{left_out} held-out clips are not {}×{} pixels and were left out.",
+                "{left_out} held-out clips are not {}×{} pixels. They are left out.",
                 size.1, size.0
             ));
         }
@@ -112,16 +115,19 @@ impl HeldOutSet {
         Ok(HeldOutSet { store, choices, frames, windows, names, fps, warnings })
     }
 
-    /// The mean frame `[h, w, 3]` of training footage of these windows' size: of the first frames of at most [`MEANT`] windows, spread over
-    /// recordings as the measured ones are. `None` where nothing of that size was trained on.
+    /// Computes the mean frame `[height, width, 3]` of the training clips.
+    ///
+    /// It is the mean of the first frames of at most 256 windows. They have the size of the
+    /// held-out windows and are spread over recordings in the same way. `None` if no training clip
+    /// has that size.
     ///
     /// # Errors
-    /// When the clips cannot be read.
+    /// Fails if the clips cannot be read.
     pub fn mean_frame(&self, root: &Utf8Path, seed: u64) -> Result<Option<Vec<u8>>> {
         let store =
             ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
         let size = size_of(&self.store.clips()[self.choices[0].clip]);
-        let choices = choose(&candidates(&store, size, self.frames), MEANT, seed);
+        let choices = choose(&candidates(&store, size, self.frames), MEAN_FRAME_WINDOWS, seed);
         let mut sums = vec![0_u64; size.0 * size.1 * 3];
         for choice in &choices {
             let frame = store.window(choice.clip, choice.first, 1)?;
@@ -131,10 +137,7 @@ impl HeldOutSet {
         Ok((count > 0).then(|| sums.iter().map(|sum| ((sum + count / 2) / count) as u8).collect()))
     }
 
-    /// The frames of window `index`.
-    ///
-    /// # Errors
-    /// When they cannot be read.
+    /// Reads the frames of window `index` as `[1, time, height, width, 3]`.
     pub fn load(&self, index: usize) -> Result<VideoBatch> {
         let WindowChoice { clip, first } = self.choices[index];
         let frames = self.store.window(clip, first, self.frames)?;
@@ -148,7 +151,7 @@ impl HeldOutSet {
     }
 }
 
-/// The clips that windows of `frames` frames of (height, width) `size` can be taken from.
+/// Lists the windows of `frames` frames of every clip; clips of another size have none.
 fn candidates(store: &ClipStore, size: (usize, usize), frames: usize) -> Vec<ClipCandidate> {
     let firsts = |clip: &ClipMeta| {
         if size_of(clip) == size {
@@ -162,7 +165,7 @@ fn candidates(store: &ClipStore, size: (usize, usize), frames: usize) -> Vec<Cli
     store.clips().iter().map(candidate).collect()
 }
 
-/// Height and width.
+/// Returns height and width of a clip's frames.
 fn size_of(clip: &ClipMeta) -> (usize, usize) {
     (clip.height as usize, clip.width as usize)
 }

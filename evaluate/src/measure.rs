@@ -1,19 +1,24 @@
-//! The measurement: runs the models over the chosen windows and keeps scores, not frames.
+//! Rollouts on the chosen windows, as scores.
 //!
-//! For every window, four continuations start from the same prompt frames and, by the same sampler seed, from the same
-//! noise: with the latent actions inferred from the clip itself, with uniformly random ones (several draws), and with
-//! the clip's own shuffled in time (as many draws). What differs between the arms is the actions alone: a model that
-//! ignores them scores a difference of exactly zero. All are compared with the clip's real frames, as the paper does.
+//! For every window, several rollouts start from the same prompt frames with the same sampler
+//! noise:
 //!
-//! From the first few windows, the starts, each latent action is also held for a few frames: what moves then, and whether
-//! it is the same from every start, says what the action does.
+//! - *inferred*: with the latent actions that are inferred from the clip;
+//! - *random*: with uniformly random actions, in several draws;
+//! - *shuffled*: with the inferred actions in another order, in as many draws.
 //!
-//! Numbering: `t` counts frames of a window from 0, so with one prompt frame, frame `t` is the `t`-th generated one and
-//! was reached by `t` actions. Actions that lead to frames of the prompt are part of what is given: every arm keeps
-//! them as inferred.
+//! These arms differ in their actions only. So a model that ignores its actions has a difference of
+//! exactly zero. Every arm is compared with the real frames of the clip, as in the paper.
 //!
-//! Memory holds one batch of video and, of the first few windows, the frames for the pictures; it does not grow with
-//! the number of windows but for their scores.
+//! From the first few windows (the *starts*), each latent action is also held for a few frames. The
+//! motion that follows shows what the action does, and whether it does the same from every start.
+//!
+//! `t` counts the frames of a window from 0. With one prompt frame, frame `t` is the `t`-th
+//! generated frame, and `t` actions lead to it. Actions that lead to frames of the prompt belong to
+//! the prompt: every arm keeps them as inferred.
+//!
+//! Memory holds one batch of frames, the frames of the first few windows for the pictures, and the
+//! scores of all windows.
 
 mod batch;
 mod frame_distance;
@@ -39,10 +44,13 @@ use anyhow::{Result, ensure};
 use crate::measure::batch::WindowBatch;
 use crate::world::{Checked, WorldModel};
 
-/// Runs the models over all windows, of which there is at least one. `None` when stopped on the way.
+/// Runs the models over all windows; `None` if the observer stops it.
+///
+/// There must be at least one window.
 ///
 /// # Errors
-/// When a window cannot be read, the windows differ in size, or the models do not fit them (see [`Checked`]).
+/// Fails if a window cannot be read, if windows differ in size, or if the models do not fit them
+/// (see [`Checked`]).
 pub fn measure(
     model: &dyn WorldModel,
     inputs: &MeasurementInputs<'_>,
@@ -54,7 +62,8 @@ pub fn measure(
     let first = load(0)?;
     ensure!(
         settings.prompt_frames < first.frames,
-        "[evaluate] prompt_frames = {} leaves nothing to generate in windows of {} frames: make it smaller",
+        "[evaluate] prompt_frames = {} leaves no frame to generate in windows of {} frames: set it \
+         to a smaller number",
         settings.prompt_frames,
         first.frames,
     );

@@ -1,4 +1,4 @@
-//! The only files that use the networks of `genie_model`.
+//! The only modules that run networks of `genie_model`.
 
 mod encoders;
 mod finished;

@@ -1,7 +1,8 @@
-//! `report.html`: one file that needs nothing else, from a report and its pictures.
+//! `report.html`: one self-contained file, made from a report and its pictures.
 //!
-//! The layout is `templates/report.html`; here the numbers become text. The page loads nothing (pictures are `data:`
-//! URIs, charts inline SVG), runs no script, follows the reader's light or dark setting and is readable on a phone.
+//! `templates/report.html` has the layout; this module turns numbers into text. The page loads
+//! nothing: pictures are `data:` URIs, and charts are inline SVG. It runs no script, follows the
+//! reader's light or dark setting, and is readable on a phone.
 
 mod arrows;
 mod canvas;
@@ -49,7 +50,7 @@ struct Page<'a> {
 /// Renders the page.
 ///
 /// # Errors
-/// When the template fails to render.
+/// Fails if the template or the config cannot be rendered.
 pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
     let series = |name, points| Series { name, points };
     let names = latent_names(report);
@@ -93,5 +94,5 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
         rows: rows(report),
         config: serde_json::to_string_pretty(&report.lineage.config)?,
     };
-    page.render().context("rendering report.html")
+    page.render().context("cannot render report.html")
 }

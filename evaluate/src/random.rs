@@ -1,13 +1,13 @@
-//! Every random choice of an evaluation, from one seed.
+//! Every random choice of an evaluation, derived from one seed.
 //!
-//! Each purpose has a random stream of its own, and within it one per window, so that more windows, another batch size
-//! or a new statistic never change the draws of the others. `ChaCha` is used because its output is fixed by
-//! specification: the same report comes out on every machine.
+//! Each purpose has its own random stream, and most purposes have one stream per window. So a
+//! larger number of windows, another batch size or a new statistic never changes the other draws.
+//! The specification of `ChaCha` fixes its output, so the report is the same on every machine.
 
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-/// What a random stream is for.
+/// The use of a random stream.
 #[derive(Debug, Clone, Copy)]
 #[repr(u64)]
 pub enum Purpose {
@@ -23,7 +23,7 @@ pub enum Purpose {
     EffectShuffle,
 }
 
-/// The stream of `purpose` number `index`.
+/// Returns stream number `index` of `purpose`.
 #[must_use]
 pub fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -31,14 +31,16 @@ pub fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
     rng
 }
 
-/// A seed for the model's sampler.
+/// Returns a seed for the model's sampler.
 #[must_use]
 pub fn sampler_seed(seed: u64, index: usize) -> u64 {
     stream(seed, Purpose::Sampler, index).next_u64()
 }
 
-/// `draw`-th sequence of uniformly random latent actions for window `window`. The first `given` entries, which lead to
-/// frames that are given and not generated, stay as inferred.
+/// Draws a sequence of uniformly random latent actions for a window.
+///
+/// `draw` numbers the sequences of one window. The first `given` entries stay as inferred, because
+/// they lead to frames of the prompt.
 #[must_use]
 pub fn random_actions(
     inferred: &[u8],
@@ -56,7 +58,9 @@ pub fn random_actions(
     actions
 }
 
-/// `draw`-th shuffle in time of a window's own latent actions, but for the first `given`.
+/// Shuffles a window's own latent actions in time, except the first `given`.
+///
+/// `draw` numbers the shuffles of one window.
 #[must_use]
 pub fn shuffled_actions(
     inferred: &[u8],
@@ -75,9 +79,10 @@ pub fn shuffled_actions(
 mod tests {
     use super::*;
 
+    /// Catches: new random actions instead of a permutation, which would change what the actions
+    /// say about the clip as a whole; a shuffle of the prompt's actions.
     #[test]
     fn a_time_shuffle_keeps_the_multiset_and_the_prompt() {
-        // Drawing anew instead of shuffling would change what the actions say about the clip as a whole.
         let inferred: Vec<u8> = vec![5, 5, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 1, 1, 1];
         let mut shuffled = shuffled_actions(&inferred, 2, 0, 3, 1);
         assert_eq!(shuffled[..2], inferred[..2]);
@@ -88,9 +93,10 @@ mod tests {
         assert_eq!(shuffled, sorted);
     }
 
+    /// Catches: one random stream for all windows, which gives every window the same "random"
+    /// sequence.
     #[test]
     fn random_actions_cover_all_codes_and_differ_by_window_and_draw() {
-        // One stream for all windows would give every window the same "random" sequence.
         let inferred = vec![0; 200];
         let a = random_actions(&inferred, 1, 6, 0, 0, 0);
         assert_ne!(a, random_actions(&inferred, 1, 6, 0, 1, 0));

@@ -1,8 +1,9 @@
-//! `genie-evaluate run`: finds the models, measures, writes the report.
+//! The `run` command: finds the models, measures, and writes the report.
 //!
-//! The report's directory is named by a work key over the clips, the three models and the config. Everything that can
-//! fail is done before the first byte of the report is written; `step.json` comes last, so a killed run never looks finished. What
-//! it has measured by then lies in `parts/`, for the next.
+//! The report's directory is named by a work key over the clips, the three models and the config.
+//! All fallible work is done before the first byte of the report is written. `step.json` is written
+//! last, so a killed run never looks finished. Batches that are already measured stay in `parts/`,
+//! and the next run continues from them.
 
 mod sections;
 
@@ -27,18 +28,18 @@ use crate::page::{self, ScenePictures, cards, draw};
 use crate::report::schema::Report;
 use crate::report::{Provenance, summarise};
 
-/// Makes the report if it is not there; prints its directory.
+/// Makes the report if it does not exist, and prints its directory.
 ///
 /// # Errors
-/// When models or held-out clips are missing or do not fit each other, or the report cannot be written. Then no report was
-/// written over.
+/// Fails if models or held-out clips are missing or do not fit each other, or if the report cannot
+/// be written. An existing report is never overwritten.
 pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
     let device: Device = evaluate.device.parse()?;
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
-        // Of a run that was killed in its very last moment.
+        // A run that was killed just before it ended may have left `parts/`.
         discard(output.path())?;
         tracing::info!("evaluate: up to date");
         println!("{}", output.path());
@@ -51,7 +52,10 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         HeldOutSet::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
     let settings = evaluate.settings(model.takes_true_actions());
     let windows = held_out.windows.len();
-    tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
+    tracing::info!(
+        "evaluate: {windows} held-out windows, dynamics model {}",
+        models.dynamics.key()
+    );
 
     let mut notes = held_out.warnings.clone();
     let comparison =
@@ -81,15 +85,15 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     };
     let Some(EvaluationResult { found, distances, speed, rows }) = evaluation.run(comparison)?
     else {
-        tracing::info!("evaluate: stopped; the same command goes on from there");
+        tracing::info!("evaluate: stopped; run the same command to continue");
         return Ok(stop.exit());
     };
     notes.extend(distances.iter().flat_map(warnings));
 
     if settings.true_actions {
         notes.push(
-            "This dynamics model was trained with the actions that were played: what this report calls latent actions are those, and \
-             their agreement with the truth is one by definition."
+            "The dynamics model was trained with true actions. Everything that this report calls \
+             latent actions is a true action, so their agreement with the truth is 1 by definition."
                 .to_owned(),
         );
     }
@@ -112,7 +116,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Everything is rendered before anything is written; `step.json` is last.
+/// Renders everything, then writes it; `step.json` is last.
 fn write(
     step: &StepDir,
     sections: &EvaluateSections,
@@ -138,7 +142,7 @@ fn write(
     Ok(())
 }
 
-/// The headline numbers, for the person who waited.
+/// Logs the warnings and the headline numbers.
 fn tell(report: &Report) {
     for warning in &report.warnings {
         tracing::warn!("{warning}");

@@ -1,4 +1,4 @@
-//! The statistics, as pure functions.
+//! The statistics, as pure functions of numbers and frames.
 
 pub mod agreement;
 pub mod bootstrap;

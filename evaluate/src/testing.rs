@@ -1,4 +1,4 @@
-//! What tests of several modules share.
+//! Shared code of tests: a toy world with planted flaws, and stand-ins for networks.
 
 mod doubles;
 mod reports;

@@ -1,11 +1,12 @@
-//! What the evaluation asks of the models under test, and nothing more.
+//! The interface to the models under test.
 //!
-//! The statistics and the report know neither Burn nor a checkpoint: they see a [`WorldModel`], a tokenizer, a latent
-//! action model and a dynamics model behind five methods. The tests put a toy world there whose true values are known;
-//! the binary puts the trained models there (`trained.rs`).
+//! The statistics and the report know neither Burn nor a checkpoint. They use a [`WorldModel`]: a
+//! tokenizer, a latent action model and a dynamics model behind six methods. The binary implements
+//! it with the trained models (`networks/trained.rs`), the tests with a toy world whose true values
+//! are known.
 //!
-//! [`Checked`] stands between: it refuses outputs of the wrong shape, codes out of range and a rollout that rewrites
-//! its prompt, so that a checkpoint which does not fit ends in a clear error and not in a wrong number.
+//! [`Checked`] rejects outputs of a wrong shape, codes out of range, and a rollout that changes its
+//! prompt. So a checkpoint that does not fit gives a clear error and not a wrong number.
 
 mod batches;
 mod checked;

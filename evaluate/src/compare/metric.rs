@@ -1,36 +1,36 @@
-//! The numbers that reports are compared by: their names, where `report.json` has them, and what they are of each window.
+//! The numbers to compare: their place in `report.json`, and their values per window.
 //!
-//! A name is the key's path in `report.json`, less `_db` and the sections that go without saying (`rollout`,
-//! `action_agreement`); of a curve, with the frame: `delta_psnr_4`. A new number is a new row of [`METRICS`].
+//! A name is the key's path in `report.json` without `_db`, `rollout` and `action_agreement`. Names
+//! of curves end in the frame: `delta_psnr_4`. A new number is a new row of [`METRICS`].
 
 use genie_shards::{MeasuredWindow, WindowScores};
 use serde_json::Value;
 
-/// Where a number is in `report.json`.
+/// Place of a number in `report.json`.
 #[derive(Debug, Clone, Copy)]
 pub enum ReportField {
-    /// A number, by its JSON pointer; its interval beside it with `_ci95`.
+    /// JSON pointer of a number; its interval has the same pointer with `_ci95`.
     Number(&'static str),
-    /// A list of `{t, mean, ci95}`.
+    /// JSON pointer of a list of `{t, mean, ci95}`.
     Curve(&'static str),
-    /// A key of the distance that the function knows.
+    /// Key of the distance that the function recognises.
     Distance(fn(&Value) -> bool, &'static str),
 }
 
-/// What a number is made of, window by window, where it is: what its bootstrap needs.
+/// How a number is computed from windows, for the bootstrap of its difference.
 #[derive(Clone, Copy)]
 pub enum PerWindow {
-    /// It is not, or no interval is worked out for it.
+    /// It is not computed from windows, or has no interval.
     No,
-    /// A mean of this.
+    /// The mean of this value.
     Mean(fn(&WindowScores) -> f64),
-    /// A mean of this at a position among the generated frames.
+    /// The mean of this value at a position among the generated frames.
     MeanAt(fn(&WindowScores, usize) -> Option<f64>),
     /// The perplexity of the sums of these counts.
     Perplexity(fn(&WindowScores) -> Vec<u64>),
-    /// NMI of latent actions with this truth.
+    /// The NMI of latent actions with this truth.
     Nmi(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
-    /// Accuracy of the same.
+    /// The accuracy of latent actions with this truth.
     Accuracy(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
 }
 
@@ -40,7 +40,7 @@ pub struct Metric {
     pub place: ReportField,
     pub per_window: PerWindow,
     pub decimals: usize,
-    /// Why a report may lack it.
+    /// Why a report may lack the number.
     pub needs: &'static str,
 }
 
@@ -56,12 +56,12 @@ const fn metric(
 
 const FRAMES: &str = "its windows have no such generated frame";
 const TRUTH: &str = "no held-out recording has true actions";
-const EFFECTS: &str = "no held-out recording says what moved";
-const FVD: &str = "it was made without the weights of I3D (--i3d)";
-const I3D: &str = "it was made without other weights of I3D";
-const CLIPS: &str = "too few or too short windows, or a report of schema 1";
-const LPIPS: &str = "it was made without the weights of LPIPS (--lpips)";
-const SCHEMA_3: &str = "its windows have no such frame, or it is of a schema before 3";
+const EFFECTS: &str = "no held-out recording has true displacements";
+const FVD: &str = "the report was made without the weights of I3D (--i3d)";
+const I3D: &str = "the report was made without I3D, or with the weights of FVD";
+const CLIPS: &str = "its windows are too few or too short, or it has schema 1";
+const LPIPS: &str = "the report was made without the weights of LPIPS (--lpips)";
+const SCHEMA_3: &str = "its windows have no such frame, or it has a schema before 3";
 const ALWAYS: &str = "the report is damaged";
 
 fn is_fvd(distance: &Value) -> bool {
@@ -76,7 +76,7 @@ fn is_other_i3d(distance: &Value) -> bool {
     !is_fvd(distance) && !is_own(distance)
 }
 
-/// Over the frames of a window but the first, which the baseline has for free.
+/// Averages over all frames of a window but the first, which the baseline copies.
 fn over_frames(list: &[f64]) -> f64 {
     let rest = list.get(1..).unwrap_or_default();
     rest.iter().sum::<f64>() / rest.len() as f64
@@ -106,7 +106,7 @@ fn difference(a: &[f64], b: &[f64], at: usize) -> Option<f64> {
     Some(a.get(at)? - b.get(at)?)
 }
 
-/// All of them, in the order they are shown.
+/// All metrics, in the order of the table.
 pub const METRICS: &[Metric] = {
     use PerWindow::{Accuracy, Mean, MeanAt, Nmi, No, Perplexity};
     use ReportField::{Curve, Distance, Number};

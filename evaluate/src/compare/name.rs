@@ -1,4 +1,4 @@
-//! Names of the numbers that reports are compared by.
+//! Names of the numbers to compare.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::compare::metric::{METRICS, Metric, ReportField};
 use crate::statistics::bootstrap::Interval;
 
-/// One number: a metric, and of a curve, at which frame.
+/// One number: a metric and, for a curve, its frame.
 #[derive(Clone, Copy)]
 pub struct MetricName {
     pub metric: &'static Metric,
@@ -35,10 +35,10 @@ impl PartialEq for MetricName {
 }
 
 impl MetricName {
-    /// The number called so.
+    /// Parses a name.
     ///
     /// # Errors
-    /// When there is none; names the nearest.
+    /// Fails if there is no such number; the message has the nearest name.
     pub fn parse(text: &str) -> Result<MetricName, String> {
         let curve = |metric: &Metric| matches!(metric.place, ReportField::Curve(_));
         if let Some(metric) = METRICS.iter().find(|metric| metric.name == text && !curve(metric)) {
@@ -50,7 +50,7 @@ impl MetricName {
         {
             return Ok(MetricName { metric, t: Some(t) });
         }
-        // Of a curve the nearest is at the frame that was asked for, or the paper's.
+        // For a curve, suggest the frame that the text ends in, or the paper's frame 4.
         let t: usize = text.rsplit('_').next().and_then(|end| end.parse().ok()).unwrap_or(4);
         let known: Vec<String> = METRICS
             .iter()
@@ -60,11 +60,11 @@ impl MetricName {
             .collect();
         Err(match nearest(text, known.iter().map(String::as_str)) {
             Some(near) => format!("there is no metric `{text}`; did you mean `{near}`?"),
-            None => format!("there is no metric `{text}`; there are {}", known.join(", ")),
+            None => format!("there is no metric `{text}`; choose one of {}", known.join(", ")),
         })
     }
 
-    /// Its value in a report, and the interval of it.
+    /// Returns the number in a report, and its interval.
     #[must_use]
     pub fn value(self, report: &Value) -> Option<(f64, Option<Interval>)> {
         let (value, interval) = match self.metric.place {
@@ -87,7 +87,7 @@ impl MetricName {
         Some((value.as_f64()?, interval))
     }
 
-    /// The distance that it is of, if it is of one and the report has it.
+    /// Returns the distance that the number belongs to, if the report has it.
     #[must_use]
     pub fn distance(self, report: &Value) -> Option<&Value> {
         let ReportField::Distance(is, _) = self.metric.place else { return None };
@@ -95,7 +95,7 @@ impl MetricName {
     }
 }
 
-/// All numbers that some of the reports have.
+/// Lists all numbers that at least one of the reports has.
 #[must_use]
 pub fn names(reports: &[&Value]) -> Vec<MetricName> {
     let frames = |pointer| {
@@ -124,7 +124,8 @@ pub fn names(reports: &[&Value]) -> Vec<MetricName> {
 mod tests {
     use super::*;
 
-    /// Catches: a curve without its frame, or a number with one, taken for a metric; a slip of the fingers that is not helped.
+    /// Catches: a curve without a frame, or a number with a frame, that counts as a metric; a
+    /// misspelled name without a suggestion.
     #[test]
     fn names_are_known_or_helped() {
         for name in [
@@ -155,7 +156,8 @@ mod tests {
         );
     }
 
-    /// Catches: two names of which one shadows the other (`psnr_copy_last` is no frame of `psnr`); a name twice.
+    /// Catches: a name that hides another one (`psnr_copy_last` is not a frame of `psnr`); a
+    /// duplicate name.
     #[test]
     fn every_name_is_its_own() {
         for metric in METRICS {

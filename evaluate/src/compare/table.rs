@@ -1,4 +1,4 @@
-//! The comparison as numbers: every metric of every report, and how far each is from the first one's.
+//! The comparison as numbers: every metric of every report, and its difference from the first.
 
 use serde::Serialize;
 
@@ -13,18 +13,18 @@ use crate::statistics::bootstrap::Interval;
 pub struct MetricLine {
     #[serde(serialize_with = "as_text")]
     pub metric: MetricName,
-    /// In the order of the reports.
+    /// One cell for each report.
     pub cells: Vec<MetricCell>,
 }
 
 /// A metric in one report.
 #[derive(Debug, Default, Serialize)]
 pub struct MetricCell {
-    /// `null` where the report does not have it.
+    /// `null` if the report does not have it.
     pub value: Option<f64>,
-    /// Of the value alone.
+    /// Interval of the value.
     pub ci95: Option<Interval>,
-    /// Less the first report's: `null` where either lacks it, or they do not compare.
+    /// The value minus the first report's; `null` if one is missing, or if they are not comparable.
     pub change: Option<f64>,
     pub change_ci95: Option<Interval>,
     /// Why there is no change, or no interval of it.
@@ -35,15 +35,15 @@ fn as_text<S: serde::Serializer>(name: &MetricName, serializer: S) -> Result<S::
     serializer.collect_str(name)
 }
 
-/// The reports, side by side; the first is what others are compared with.
+/// Reports side by side; each is compared with the first.
 pub struct ComparisonTable<'a> {
     sides: &'a [ComparedReport],
-    /// The first with each of the others, or why there are no pairs.
+    /// The first report paired with each of the others, or why it cannot be paired.
     paired: Vec<Result<Paired<'a>, String>>,
 }
 
 impl<'a> ComparisonTable<'a> {
-    /// Pairs the first report's windows with those of the others.
+    /// Pairs the windows of the first report with those of the others.
     #[must_use]
     pub fn new(sides: &'a [ComparedReport]) -> ComparisonTable<'a> {
         const DRAWS: usize = 1000;
@@ -54,13 +54,13 @@ impl<'a> ComparisonTable<'a> {
         ComparisonTable { sides, paired: sides.iter().skip(1).map(pair).collect() }
     }
 
-    /// Why no number of report `number` has an interval, if that is for want of windows to compare.
+    /// Returns why report `number` has no intervals, if its windows cannot be paired.
     #[must_use]
     pub fn unpaired(&self, number: usize) -> Option<&str> {
         self.paired.get(number.checked_sub(1)?)?.as_ref().err().map(String::as_str)
     }
 
-    /// One metric.
+    /// Returns the line of one metric.
     #[must_use]
     pub fn line(&self, metric: MetricName) -> MetricLine {
         MetricLine {
@@ -94,7 +94,7 @@ impl<'a> ComparisonTable<'a> {
     }
 }
 
-/// Why a report lacks a number.
+/// Returns why a report lacks a number.
 fn absent(name: MetricName, side: &ComparedReport) -> String {
     format!("{} has no {name}: {}", side.letter, name.metric.needs)
 }

@@ -1,4 +1,4 @@
-//! The comparison for people: a legend, the table, and why there is what it does not say.
+//! The comparison as text: a legend, the table, and the reasons for missing cells.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::statistics::bootstrap::Interval;
 
 const NONE: &str = "–";
 
-/// All of it, lines that end in a newline.
+/// Renders the comparison; every line ends in a newline.
 #[must_use]
 pub fn render(
     sides: &[ComparedReport],
@@ -22,7 +22,7 @@ pub fn render(
         let word = |pointer| side.words(pointer);
         let _ = writeln!(
             text,
-            "{}  {}: dynamics {}, {} windows of {} recordings",
+            "{}  {}: dynamics model {}, {} windows of {} recordings",
             side.letter,
             side.dir,
             word("/lineage/dynamics"),
@@ -46,7 +46,7 @@ pub fn render(
     text
 }
 
-/// Header and lines, a string a cell.
+/// Returns the header and the lines, one string for each cell.
 fn rows(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<Vec<String>> {
     let mut header = vec![String::new(), sides[0].letter.clone()];
     for side in &sides[1..] {
@@ -81,7 +81,9 @@ fn rows(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<Vec<String>> {
     std::iter::once(header).chain(lines.iter().map(row)).collect()
 }
 
-/// With a metric's decimals; `plus` goes before what is above zero. What rounds to zero has no sign.
+/// Formats a number with its metric's decimals; `plus` is the sign of positive numbers.
+///
+/// A number that rounds to zero has no sign.
 fn number(metric: &Metric, value: f64, plus: &str) -> String {
     let digits = format!("{:.*}", metric.decimals, value.abs());
     let zero = digits.chars().all(|c| matches!(c, '0' | '.'));
@@ -100,7 +102,7 @@ fn interval(metric: &Metric, interval: Option<Interval>, plus: &str) -> String {
     })
 }
 
-/// Columns under each other: the first to the left, the others to the right.
+/// Aligns columns: the first to the left, the others to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -116,7 +118,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The other reasons why cells of report `number` are empty, each with its metrics.
+/// Returns the other reasons why cells of report `number` are empty, each with its metrics.
 fn notes(
     lines: &[MetricLine],
     number: usize,
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
     use crate::compare::name::MetricName;
 
-    /// Catches: a difference of nothing with a sign, as if it were one; a minus that is left out or doubled; digits of counts.
+    /// Catches: a sign before zero; a minus that is missing or doubled; decimals of counts.
     #[test]
     fn numbers_have_their_signs_and_digits() {
         let of = |name: &str, value: f64, plus: &str| {

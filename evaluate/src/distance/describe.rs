@@ -1,4 +1,4 @@
-//! From features of both sides to what the report says about a distance.
+//! From the features of real and generated clips to the report's numbers of one distance.
 
 use crate::distance::encoder::EncoderDescription;
 use crate::distance::features::Features;
@@ -11,26 +11,27 @@ use crate::held_out::HeldOutWindow;
 use crate::report::schema::Distance;
 use crate::statistics::bootstrap::numbered;
 
-/// Which windows stand or fall together.
+/// Groups of windows that stay together in every resample.
 #[derive(Debug, PartialEq)]
 pub struct Groups {
-    /// `source`, `clip` or `window`: the first of which there are enough.
+    /// `source`, `clip` or `window`: the largest unit with enough groups.
     pub unit: &'static str,
     pub count: usize,
-    /// Each window's.
+    /// The group of each window.
     pub group: Vec<usize>,
 }
 
 impl Groups {
-    /// Of these windows.
+    /// Groups windows by the largest unit that has enough groups.
     ///
     /// # Errors
-    /// When they are too few for any distance.
+    /// Fails if there are too few windows for a distance.
     pub fn of(windows: &[HeldOutWindow]) -> Result<Groups, String> {
         if windows.len() < MIN_CLIPS {
             return Err(format!(
-                "{} held-out windows are too few for a distance between real and generated clips: it needs at least {MIN_CLIPS}, and \
-                 some hundreds to mean anything (raise [evaluate] windows, or hold out more recordings)",
+                "{} held-out windows are too few for a distance between real and generated clips. \
+                 It needs at least {MIN_CLIPS}, and several hundred for a meaningful value (raise \
+                 [evaluate] windows, or hold out more recordings)",
                 windows.len()
             ));
         }
@@ -46,14 +47,14 @@ impl Groups {
     }
 }
 
-/// What is asked of the statistics.
+/// Number of bootstrap draws, and the seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Draws {
     pub bootstrap: usize,
     pub seed: u64,
 }
 
-/// All numbers of one distance.
+/// Computes all numbers of one distance.
 #[must_use]
 pub fn describe(
     encoder: &EncoderDescription,
@@ -100,26 +101,28 @@ pub fn describe(
     }
 }
 
-/// What a reader should know before trusting it.
+/// Returns the warnings that a reader needs before trusting the distance.
 #[must_use]
 pub fn warnings(distance: &Distance) -> Vec<String> {
     let mut warnings = Vec::new();
     let &Distance { ref name, dimension, real_clips, .. } = distance;
     if real_clips <= dimension {
         warnings.push(format!(
-            "{name} is of {real_clips} clips a side, no more than its {dimension} dimensions: it compares only with values of as many clips."
+            "{name} has {real_clips} clips a side, not more than its {dimension} dimensions. \
+             Compare it only with values of the same number of clips."
         ));
     }
     if distance.unit != "source" {
         warnings.push(format!(
-            "{name} is resampled by {}, because too few recordings are held out: its interval and its floor say nothing about other \
-             recordings.",
+            "{name} is resampled by {}, because too few recordings are held out. Its interval and \
+             its floor say nothing about other recordings.",
             distance.unit
         ));
     }
     if real_clips > dimension && distance.probe_frozen <= distance.half_floor {
         warnings.push(format!(
-            "{name} hardly sees motion in these clips: standing still is no further from real than two halves of the real clips are."
+            "{name} hardly sees motion in these clips: frozen clips are no further from real clips \
+             than two halves of the real clips are from each other."
         ));
     }
     warnings
@@ -132,8 +135,8 @@ mod tests {
     use crate::distance::simulated::simulated;
     use crate::testing::recordings;
 
-    /// Catches: halves of one recording compared as if they were strangers where there are other recordings; a panic, or a number,
-    /// where there is nothing to halve.
+    /// Catches: halves of one recording that are compared as if they were independent, although
+    /// there are other recordings; a panic or a number if nothing can be halved.
     #[test]
     fn windows_are_grouped_by_the_largest_unit_there_is_enough_of() {
         let (windows, _) = recordings(5, 2);
@@ -143,12 +146,13 @@ mod tests {
         let unit = |sources, each| {
             Groups::of(&recordings(sources, each).0).map(|groups| (groups.unit, groups.count))
         };
-        assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows a clip");
+        assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows for each clip");
         assert_eq!(unit(1, 8), Ok(("window", 8)));
         assert!(unit(1, 3).unwrap_err().contains("at least 4"));
     }
 
-    /// Catches: numbers that end up under another name, probes compared with all clips instead of their own.
+    /// Catches: numbers under a wrong name; probes that are compared with all clips instead of
+    /// their own.
     #[test]
     fn numbers_are_what_they_are_called() {
         let (windows, _) = recordings(12, 4);
@@ -171,10 +175,10 @@ mod tests {
             (found.real_clips, found.generated_clips, found.probe_clips, found.groups),
             (48, 48, 20, 12)
         );
-        assert!(found.probe_shuffled < 1e-9, "the very same clips: {}", found.probe_shuffled);
+        assert!(found.probe_shuffled < 1e-9, "the same clips: {}", found.probe_shuffled);
         assert!(
             (found.probe_frozen / 54.0 - 1.0).abs() < 0.1,
-            "six means that are 3 apart: {}",
+            "six means at a distance of 3: {}",
             found.probe_frozen
         );
         assert!(

@@ -1,4 +1,4 @@
-//! Features of all clips of a run: of the real ones before it, of the generated ones as they come.
+//! Collects the features of all clips: first of the real ones, then of each generated batch.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ use crate::measure::MeasurementObserver;
 use crate::report::schema::Distance;
 use crate::world::VideoBatch;
 
-/// Encoders, and what they made of the clips so far.
+/// Encoders, and the features of the clips so far.
 pub struct FeatureCollector {
     groups: Groups,
     encoders: Encoders,
@@ -21,10 +21,10 @@ pub struct FeatureCollector {
 }
 
 impl FeatureCollector {
-    /// Encodes the real clips, or finds their features on disk. `None` when stopped on the way.
+    /// Encodes the real clips, or reads their features from disk; `None` if the observer stops it.
     ///
     /// # Errors
-    /// When clips cannot be read or encoded.
+    /// Fails if clips cannot be read or encoded.
     pub fn begin(
         groups: Groups,
         encoders: Encoders,
@@ -45,7 +45,7 @@ impl FeatureCollector {
     /// Encodes the next generated clips.
     ///
     /// # Errors
-    /// When they cannot be encoded.
+    /// Fails if the clips cannot be encoded.
     pub fn add(&self, generated: &VideoBatch) -> Result<()> {
         for (encoder, features) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
         {
@@ -54,13 +54,13 @@ impl FeatureCollector {
         Ok(())
     }
 
-    /// Features a clip, of all encoders together.
+    /// Returns the number of features of a clip, of all encoders together.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.encoders.iter().map(|encoder| encoder.encoder().dimension).sum()
     }
 
-    /// Takes [`Self::features`] of the next clip from an earlier run.
+    /// Adds the features of the next generated clip, as [`Self::features`] returned them earlier.
     pub fn take(&self, features: &[f32]) {
         let mut rest = features;
         for (encoder, generated) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
@@ -71,7 +71,7 @@ impl FeatureCollector {
         }
     }
 
-    /// Features of the generated clip of window `index`, by each encoder, one after the other.
+    /// Returns the features of the generated clip of window `index`, encoder after encoder.
     #[must_use]
     pub fn features(&self, index: usize) -> Vec<f32> {
         let generated = self.generated.borrow();
@@ -82,7 +82,7 @@ impl FeatureCollector {
         rows.collect::<Vec<_>>().concat()
     }
 
-    /// The distances, once all windows were generated.
+    /// Computes the distances after all windows are generated.
     #[must_use]
     pub fn finish(self, draws: Draws) -> Vec<Distance> {
         let sides = self.real.iter().zip(self.generated.into_inner());

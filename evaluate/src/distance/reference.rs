@@ -1,4 +1,4 @@
-//! The cases of `tests/reference/frechet.json`, for tests: features, and their distances by scipy and numpy.
+//! The cases of `tests/reference/frechet.json`: features, and their distances by scipy and numpy.
 
 use serde::Deserialize;
 

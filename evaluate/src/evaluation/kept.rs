@@ -1,8 +1,9 @@
-//! Batches that were measured, kept until the report is finished: an evaluation that was stopped or killed goes on after the last.
+//! Finished batches on disk, from which a stopped or killed evaluation resumes.
 //!
-//! A report's directory is named by a work key over clips, models and config, so its `parts/` can only be of the same measurement. They
-//! are published files with a manifest; what is damaged, or not of the windows that are due, is measured again. Whose machine
-//! or device measured a batch is not part of the key, and so does not matter here either.
+//! The report's directory is named by a work key over clips, models and config, so its `parts/`
+//! always belongs to the same measurement. It has published files and a manifest. A batch that is
+//! damaged, or that has other windows than expected, is measured again. The machine and the device
+//! are not part of the key, so batches of another machine are used too.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,18 +18,20 @@ use genie_shards::{Manifest, MeasuredWindow, publish_measured_part, read_measure
 use crate::evaluation::rows::RowHeader;
 use crate::held_out::HeldOutWindow;
 
-/// The directory below a report's own.
+/// The directory below the report's directory.
 const NAME: &str = "parts";
 
-/// The parts of one report.
+/// The finished batches of one report.
 pub struct KeptBatches {
     dir: Utf8PathBuf,
-    /// Rows that an earlier run left, by the position of their first window; taken out as the measurement comes by.
+    /// Rows of an earlier run by the position of their first window; `take` removes them.
     found: RefCell<BTreeMap<usize, Vec<MeasuredWindow>>>,
 }
 
 impl KeptBatches {
-    /// Reads what an earlier run left in `report` for the batches `due`; rows must bear the stamp and have `features` features each.
+    /// Reads the batches that an earlier run left in `report`, as far as they are in `due`.
+    ///
+    /// Every row must have the values of `header`, and `features` features.
     #[must_use]
     pub fn open(
         report: &Utf8Path,
@@ -56,33 +59,32 @@ impl KeptBatches {
         KeptBatches { dir, found: RefCell::new(found) }
     }
 
-    /// The windows that an earlier run left, by position.
+    /// Returns the positions of the windows that an earlier run measured.
     #[must_use]
     pub fn batches(&self) -> Vec<Range<usize>> {
         self.found.borrow().iter().map(|(&first, rows)| first..first + rows.len()).collect()
     }
 
-    /// The rows of the batch that begins with window `first`, once.
+    /// Removes and returns the rows of the batch that begins with window `first`.
     #[must_use]
     pub fn take(&self, first: usize) -> Option<Vec<MeasuredWindow>> {
         self.found.borrow_mut().remove(&first)
     }
 
-    /// Keeps the rows of the batch that begins with window `first`.
+    /// Stores the rows of the batch that begins with window `first`.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// Fails if the rows cannot be written.
     pub fn keep(&self, first: usize, rows: &[MeasuredWindow]) -> Result<()> {
         let name = format!("{first:08}");
-        publish_measured_part(&self.dir, &name, rows)
-            .context("cannot keep what was measured so far")
+        publish_measured_part(&self.dir, &name, rows).context("cannot store the scores of a batch")
     }
 }
 
-/// Removes the parts of a finished report.
+/// Removes the finished batches of a report.
 ///
 /// # Errors
-/// When they are there and cannot be removed.
+/// Fails if they exist and cannot be removed.
 pub fn discard(report: &Utf8Path) -> Result<()> {
     let dir = report.join(NAME);
     match fs::remove_dir_all(&dir) {
@@ -93,14 +95,15 @@ pub fn discard(report: &Utf8Path) -> Result<()> {
     }
 }
 
-/// The rows of each part that can be read.
+/// Reads every batch that is not damaged.
 fn read(dir: &Utf8Path) -> Vec<Vec<MeasuredWindow>> {
     let damaged = |error: genie_shards::Error| {
-        tracing::warn!("evaluate: {error}; what was in it is measured again")
+        tracing::warn!("evaluate: {error}; the windows in it are measured again")
     };
     let manifest = Manifest::load(dir).unwrap_or_else(|error| {
         damaged(error);
-        // Nothing could be added to it. What cannot be removed either will say so then.
+        // Nothing can be added to a damaged manifest. If the removal fails, the next write fails
+        // too.
         let _ = fs::remove_dir_all(dir);
         Manifest::default()
     });

@@ -1,10 +1,10 @@
-//! Scores of windows as rows of `windows.parquet`, whose columns `genie_shards` owns.
+//! Scores of windows as rows of `windows.parquet`, whose columns `genie_shards` defines.
 
 use genie_shards::{MeasuredWindow, WindowScores};
 
 use crate::held_out::HeldOutWindow;
 
-/// What all rows of a report say.
+/// The columns that are equal in all rows of a report.
 #[derive(Debug, Clone)]
 pub struct RowHeader {
     /// Work key of the report.
@@ -15,7 +15,7 @@ pub struct RowHeader {
 }
 
 impl RowHeader {
-    /// The row of a window: its scores, and the features of its generated clip.
+    /// Returns the row of a window, from its scores and the features of its generated clip.
     #[must_use]
     pub fn row(
         &self,

@@ -1,4 +1,4 @@
-//! An evaluation that is stopped, or whose parts are damaged, against one that ran through.
+//! An evaluation that is stopped, or whose stored batches are damaged, against a full run.
 
 use std::cell::Cell;
 use std::fs;
@@ -23,12 +23,12 @@ const SETTINGS: Settings = Settings {
     starts: 7,
     true_actions: false,
 };
-/// Rollouts of each batch: of three arms, and of the actions held from seven starts.
+/// Rollouts of each batch: three arms, and one rollout for each of the seven starts.
 const BATCHES: [usize; 5] = [3 + 5, 3 + 2, 3, 3, 3];
-/// Rollouts of all, and those that only tell the speed.
+/// Rollouts of all batches, and those that measure speed.
 const ALL: usize = 22 + SPEED_RUNS;
 
-/// A dataset, and its only report.
+/// A dataset with one report.
 struct Dataset {
     _dir: tempfile::TempDir,
     root: Utf8PathBuf,
@@ -48,7 +48,9 @@ impl Dataset {
         self.root.join("reports/k")
     }
 
-    /// Works until rollout `at`; `None` when stopped there, else the report and the rows. How many rollouts it took.
+    /// Runs until rollout `at`, or to the end if `at` is 0.
+    ///
+    /// Returns the report and the rows, or `None` if it is stopped, and the number of rollouts.
     fn work(
         &self,
         settings: &Settings,
@@ -84,7 +86,7 @@ impl Dataset {
             header,
             stop: &stop,
         };
-        // Two, so that features of one cannot be taken for the other's unseen.
+        // With two encoders, a mix-up of their features shows in the report.
         let encoders: Encoders =
             vec![Box::new(CountingEncoder::new("one")), Box::new(CountingEncoder::new("two"))];
         let done = evaluation.run(Some((Groups::of(&self.windows).unwrap(), encoders))).unwrap();
@@ -110,8 +112,9 @@ impl Dataset {
     }
 }
 
-/// Catches: a batch that is lost or counted twice after a stop; features, token counts or scores that come back in another order or
-/// rounded; pictures that are missing because their batch was kept; batches that are measured again although they were kept.
+/// Catches: a batch that is lost or counted twice after a stop; features, token counts or scores
+/// that are read back in another order or rounded; pictures that are missing because their batch
+/// was stored; stored batches that are measured again.
 #[test]
 fn stopped_anywhere_it_ends_as_if_never_stopped() {
     let (whole, rollouts) = Dataset::new().work(&SETTINGS, 0);
@@ -125,13 +128,13 @@ fn stopped_anywhere_it_ends_as_if_never_stopped() {
         let done = (0..BATCHES.len())
             .take_while(|&batch| BATCHES[..=batch].iter().sum::<usize>() <= at)
             .count();
-        // The first batch has the pictures.
+        // The first batch is not stored, because it has the pictures.
         let kept: usize = BATCHES[..done].iter().skip(1).sum();
         assert_eq!(after, ALL - kept, "after a stop at rollout {at}");
     }
 }
 
-/// Catches: a report without pictures that needs none of its frames any more, and does not know their size.
+/// Catches: a report without pictures that reads no frame and so does not know the frame size.
 #[test]
 fn all_of_it_may_have_been_kept() {
     let settings = Settings { scenes: 0, held: 0, starts: 0, ..SETTINGS };
@@ -142,10 +145,10 @@ fn all_of_it_may_have_been_kept() {
     assert_eq!(rollouts, SPEED_RUNS);
 }
 
-/// What is done to the parts, how many rollouts are lost by it, and how.
+/// Name of a damage, number of rollouts that it costs, and how to do it.
 type Damage = (&'static str, usize, fn(&[Utf8PathBuf]));
 
-/// Catches: a damaged part that ends the run, or is measured with.
+/// Catches: a damaged batch file that ends the run, or whose scores are used.
 #[test]
 fn what_is_damaged_is_measured_again() {
     let dataset = Dataset::new();
@@ -174,7 +177,7 @@ fn what_is_damaged_is_measured_again() {
         assert_eq!(parts.len(), 4);
         damage(&parts);
         let (again, after) = dataset.work(&SETTINGS, 0);
-        assert!(again == whole, "another report with a part that is {what}");
+        assert!(again == whole, "another report with a batch file that is {what}");
         assert_eq!(after, ALL - kept + lost, "{what}");
     }
     discard(&dataset.report()).unwrap();
@@ -182,7 +185,7 @@ fn what_is_damaged_is_measured_again() {
     assert!(!dataset.report().join("parts").exists());
 }
 
-/// Catches: parts of other windows, or of another report, taken for these.
+/// Catches: stored batches of other windows, or of another report, that are used.
 #[test]
 fn what_is_of_other_windows_is_left_alone() {
     let mut dataset = Dataset::new();
@@ -194,7 +197,7 @@ fn what_is_of_other_windows_is_left_alone() {
     assert_eq!(
         after,
         ALL - BATCHES[1] - BATCHES[3],
-        "two of the four that are kept have other windows"
+        "two of the four stored batches have other windows"
     );
     dataset.windows[7].truth = None;
     assert_eq!(dataset.work(&SETTINGS, 0).1, ALL - 3 * 3);

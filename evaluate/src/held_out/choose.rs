@@ -1,9 +1,10 @@
-//! Which windows are measured.
+//! The choice of windows to measure.
 //!
-//! A report over 64 windows should speak for all held-out recordings, not for the first one. So windows are taken in
-//! turn: one of each source, then a second of each, and within a source one of each clip before a second of any; which
-//! window of a clip comes first is drawn from the seed. The order is deterministic, and asking for fewer windows
-//! gives a prefix of asking for more. Nothing is chosen by what is in it.
+//! A report over 64 windows must represent all held-out recordings, not only the first one. So the
+//! choice takes one window of each source, then a second one of each, and so on. Within a source it
+//! takes one window of each clip before a second one of any clip. The seed decides the order of the
+//! windows of a clip. The order is deterministic, and a smaller number of windows is a prefix of a
+//! larger one. The content of a window has no influence.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +12,23 @@ use rand::seq::SliceRandom;
 
 use crate::random::{Purpose, stream};
 
-/// A clip that windows can be taken from.
+/// A clip from which windows can be taken.
 #[derive(Debug, Clone)]
 pub struct ClipCandidate {
-    /// Content hash of the recording that the clip was cut from.
+    /// Content hash of the clip's source.
     pub source: String,
     /// First frames of its windows.
     pub firsts: Vec<usize>,
 }
 
-/// A window: which clip (position in the list of candidates), and its first frame.
+/// A chosen window: the position of its clip in the list of candidates, and its first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WindowChoice {
     pub clip: usize,
     pub first: usize,
 }
 
-/// At most `count` windows, spread over sources, then clips.
+/// Chooses at most `count` windows, spread over sources first, then over clips.
 #[must_use]
 pub fn choose(candidates: &[ClipCandidate], count: usize, seed: u64) -> Vec<WindowChoice> {
     let mut sources: BTreeMap<&str, Vec<Vec<WindowChoice>>> = BTreeMap::new();
@@ -43,7 +44,7 @@ pub fn choose(candidates: &[ClipCandidate], count: usize, seed: u64) -> Vec<Wind
     chosen
 }
 
-/// The first of each list, then the second of each, and so on until all are empty.
+/// Takes the first element of each list, then the second of each, until all are empty.
 fn in_turn(lists: &[Vec<WindowChoice>]) -> Vec<WindowChoice> {
     let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest)
@@ -69,18 +70,19 @@ mod tests {
         ]
     }
 
+    /// Catches: windows in file order, which takes all 7 from the first clip.
     #[test]
     fn windows_are_spread_over_sources_then_clips() {
-        // Taking them in file order would fill all 7 from the first clip.
         let chosen = choose(&candidates(), 7, 0);
         let mut clips: Vec<usize> = chosen.iter().map(|choice| choice.clip).collect();
         clips.sort_unstable();
         assert_eq!(clips, [0, 1, 2, 3, 3, 3, 4]);
     }
 
+    /// Catches: a selection that depends on the count, which makes short and full reports
+    /// incomparable; a window that is chosen twice.
     #[test]
     fn fewer_windows_are_a_prefix_and_none_comes_twice() {
-        // A selection that depends on the count would make quick and full reports incomparable.
         let all = choose(&candidates(), 1000, 0);
         assert_eq!(all.len(), 41);
         assert_eq!(choose(&candidates(), 9, 0), all[..9]);

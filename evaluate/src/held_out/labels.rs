@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use genie_shards::{ClipMeta, merge_names};
 
-/// What the labels of a recording mean.
+/// The names of the true actions and of the true effects of all labelled clips.
 #[derive(Debug, Clone, Default)]
 pub struct LabelNames {
     pub actions: Vec<String>,
     pub effects: Vec<String>,
 }
 
-/// The names that most of the labelled clips have, with what others that agree with them add; a warning where some do not.
+/// Returns the most common list of names among the labelled clips.
+///
+/// Longer lists that agree with it extend it. Clips whose list disagrees add a warning.
 pub fn commonest(
     clips: &[ClipMeta],
     labelled: impl Fn(&ClipMeta) -> bool,
@@ -34,13 +36,14 @@ pub fn commonest(
     }
     if others > 0 {
         warnings.push(format!(
-            "{others} held-out clips name their {what} differently; agreement is measured without them."
+            "{others} held-out clips name their {what} differently. Agreement is measured without \
+             them."
         ));
     }
     Some(known)
 }
 
-/// Whether a clip's own names are among the common ones.
+/// Returns whether a clip's own names agree with the common ones.
 pub fn agree(common: Option<&[String]>, own: Option<&[String]>) -> bool {
     common.is_some_and(|common| merge_names(common, own.unwrap_or_default()).is_some())
 }

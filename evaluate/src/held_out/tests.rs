@@ -1,3 +1,5 @@
+//! Held-out windows of small published datasets.
+
 use camino::Utf8PathBuf;
 use genie_shards::{Clip, ClipShardWriter, Frames, Manifest, tables};
 
@@ -5,10 +7,10 @@ use super::*;
 
 const SIZE: usize = 4;
 
-/// A clip whose frame t is filled with t and led to frame t + 1 by action t mod 5.
+/// A clip whose frame t has the value t everywhere; action t mod 5 leads from frame t to t + 1.
 fn clip(source: &str, split: Split, frames: usize, height: usize) -> Clip {
     let byte = |t: usize| u8::try_from(t).unwrap();
-    // The odd one numbers other keys; the short one never saw the last.
+    // The source "odd" names other keys; the source "short" lacks the last two names.
     let key = if source == "odd" { "button" } else { "key" };
     let names = (0..if source == "short" { 3 } else { 5 }).map(|n| format!("{key} {n}")).collect();
     let data = (0..frames).flat_map(|t| vec![byte(t); height * SIZE * 3]).collect();
@@ -41,6 +43,7 @@ fn published(clips: &[Clip]) -> (tempfile::TempDir, Utf8PathBuf) {
     (dir, root)
 }
 
+/// Catches: training clips among the measured windows; no error if no clip is held out.
 #[test]
 fn nothing_is_measured_on_what_was_trained_on() {
     let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE)]);
@@ -56,9 +59,10 @@ fn nothing_is_measured_on_what_was_trained_on() {
     );
 }
 
-/// Catches: a baseline that has seen what is measured, or is of clips of another size; a black picture where nothing is trained on.
+/// Catches: a mean frame that contains held-out clips or clips of another size; a black mean frame
+/// if there is no training clip.
 #[test]
-fn the_mean_frame_is_of_training_footage_alone() {
+fn the_mean_frame_is_of_training_clips_alone() {
     let grey = |source: &str, split, height, level: u8| {
         let mut clip = clip(source, split, 16, height);
         clip.frames = Frames::new(16, height, SIZE, vec![level; 16 * height * SIZE * 3]).unwrap();
@@ -80,9 +84,10 @@ fn the_mean_frame_is_of_training_footage_alone() {
     assert_eq!(mean(&clips), None);
 }
 
+/// Catches: labels from the start of the clip for a window in its middle, which makes agreement a
+/// matter of chance.
 #[test]
 fn truth_lies_between_the_frames_of_its_window() {
-    // Labels of the clip's beginning for a window in its middle would make agreement a matter of luck.
     let (_dir, root) = published(&[clip("a", Split::HeldOut, 32, SIZE)]);
     let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
     assert_eq!(recordings.windows.len(), 4);
@@ -96,6 +101,8 @@ fn truth_lies_between_the_frames_of_its_window() {
     }
 }
 
+/// Catches: clips of another size or with other action names that are used, or left out without a
+/// warning.
 #[test]
 fn clips_that_do_not_fit_are_left_out_loudly() {
     let clips = [

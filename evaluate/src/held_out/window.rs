@@ -1,17 +1,17 @@
-//! A window of a held-out clip.
+//! A window of a held-out clip, without its frames.
 
-/// A window of held-out footage.
+/// A window of a held-out clip.
 #[derive(Debug, Clone)]
 pub struct HeldOutWindow {
-    /// Content hash of the recording.
+    /// Content hash of the source.
     pub source: String,
-    /// The recording's name, for people.
+    /// File name of the source.
     pub name: String,
     pub clip_id: String,
-    /// First frame within the clip.
+    /// First frame of the window, within the clip.
     pub first: usize,
-    /// True actions between its frames, where known.
+    /// True actions between the frames, if known: one less than frames.
     pub truth: Option<Vec<u8>>,
-    /// True displacement classes between its frames, where known.
+    /// True displacement classes between the frames, if known: one less than frames.
     pub effects: Option<Vec<u8>>,
 }

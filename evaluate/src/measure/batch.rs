@@ -1,4 +1,4 @@
-//! A few windows that go through the models together: all arms of the comparison, and the scores of each window.
+//! One batch of windows: all arms of the comparison, and the scores of each window.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::statistics::motion::{FrameMotion, lists, motion};
 use crate::statistics::pixels::{psnr, ssim};
 use crate::world::{ActionBatch, Checked, TokenBatch, VideoBatch};
 
-/// How often each of `codes` codes occurs.
+/// Counts how often each of `codes` codes occurs.
 fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
     let mut counts = vec![0; codes];
     for &token in tokens {
@@ -24,12 +24,12 @@ fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
     counts
 }
 
-/// A few windows that go through the models together.
+/// Windows that go through the models together.
 pub(super) struct WindowBatch<'a> {
     pub model: &'a Checked<'a>,
     pub settings: &'a Settings,
     pub observer: &'a dyn MeasurementObserver,
-    /// Position of its first window in the list of all.
+    /// Position of the first window in the list of all windows.
     pub start: usize,
     pub windows: &'a [HeldOutWindow],
     pub mean_frame: Option<&'a [u8]>,
@@ -38,10 +38,10 @@ pub(super) struct WindowBatch<'a> {
 }
 
 impl WindowBatch<'_> {
-    /// Adds what is found of them. `None` when stopped on the way.
+    /// Measures the windows and adds the results to `found`; `None` if the observer stops it.
     ///
     /// # Errors
-    /// When the models, or true actions that are asked for, do not fit them.
+    /// Fails if the models do not fit the windows, or if true actions are needed and missing.
     pub fn run(self, found: &mut Measurement) -> Result<Option<()>> {
         let WindowBatch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
@@ -102,15 +102,16 @@ impl WindowBatch<'_> {
         Ok(Some(()))
     }
 
-    /// What was played in each window.
+    /// Returns the true actions of each window.
     fn true_actions(&self) -> Result<ActionBatch> {
         let steps = self.real.frames - 1;
         let mut data = Vec::with_capacity(self.real.batch * steps);
         for window in self.windows {
             let Some(truth) = &window.truth else {
                 bail!(
-                    "the dynamics model was trained with true actions, and {} has none, or names them differently: hold out \
-                     recordings with sidecars, or train with [dynamics] actions = \"latent\"",
+                    "the dynamics model was trained with true actions, and {} has none, or names \
+                     them differently: hold out recordings with sidecars, or train with [dynamics] \
+                     actions = \"latent\"",
                     window.name
                 );
             };
@@ -119,13 +120,16 @@ impl WindowBatch<'_> {
         let known = self.model.0.num_actions();
         if let Some(action) = data.iter().find(|action| usize::from(**action) >= known) {
             bail!(
-                "true action {action} is not below the {known} that the dynamics model was trained with"
+                "a window has true action {action}, but the dynamics model was trained with \
+                 {known} actions: hold out recordings whose actions it knows"
             );
         }
         Ok(ActionBatch { batch: self.real.batch, steps, data })
     }
 
-    /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).
+    /// Changes the actions of every window.
+    ///
+    /// `change` gets the actions of a window and its position in the list of all windows.
     fn actions(
         &self,
         latent: &ActionBatch,
@@ -136,7 +140,9 @@ impl WindowBatch<'_> {
         ActionBatch { data, ..*latent }
     }
 
-    /// One continuation of every window, as pixels. All arms of a batch share one sampler seed.
+    /// Continues every window and decodes the result; `None` if the observer stops it.
+    ///
+    /// All arms of a batch share one sampler seed.
     fn arm(&self, prompt: &TokenBatch, actions: &ActionBatch) -> Result<Option<VideoBatch>> {
         if self.observer.stopped() {
             return Ok(None);
@@ -148,8 +154,10 @@ impl WindowBatch<'_> {
         Ok(Some(video))
     }
 
-    /// Window `b` continued with each latent action held: one clip for each; to the end of the window where the frames are kept, else for
-    /// [`HOLD`] frames.
+    /// Continues window `b` with each latent action held: one clip for each action.
+    ///
+    /// The clips reach the end of the window if their frames are stored for the pictures. Otherwise
+    /// they have [`HOLD`] generated frames.
     fn held(
         &self,
         prompt: &TokenBatch,
@@ -176,7 +184,7 @@ impl WindowBatch<'_> {
         Ok(Some(video))
     }
 
-    /// What moves a frame, on average, in the first [`HOLD`] generated frames of clip `b`.
+    /// Computes the mean motion per frame in the first [`HOLD`] generated frames of clip `b`.
     fn mean_motion(&self, video: &VideoBatch, b: usize) -> FrameMotion {
         let first = self.settings.prompt_frames;
         let last = video.frames.min(first + HOLD);
@@ -230,7 +238,7 @@ impl WindowBatch<'_> {
                     motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)
                 }),
             ),
-            // The rest is added by whoever asks.
+            // `run` adds the token counts, LPIPS and the held actions.
             ..WindowScores::default()
         }
     }

@@ -1,26 +1,29 @@
-//! How different frames look, by a distance that is not computed here: which frames of a window are compared.
+//! The perceptual distance between frames (LPIPS): which frames of a window are compared.
 //!
-//! The same comparisons as by PSNR and SSIM: the reconstruction and the rollout against the real frames, and standing still at the first
-//! frame and at the last given one, which any model has to beat.
+//! The comparisons are those of PSNR and SSIM. The reconstruction and the rollout are compared with
+//! the real frames. The baselines are a copy of the first frame and a copy of the last prompt
+//! frame; any model must beat them.
 
 use anyhow::{Result, ensure};
 use genie_shards::WindowScores;
 
 use crate::world::VideoBatch;
 
-/// Positions of two frames that are compared.
+/// Positions of two frames to compare.
 pub type Pair = (usize, usize);
 
-/// A distance between frames of the same size: 0 of equal ones, and larger the more different they look.
+/// A distance between frames of equal size: 0 for equal frames, larger for more different ones.
 pub trait FrameDistance {
-    /// Of each pair among `frames` `[n, h, w, 3]`; `size` is (height, width).
+    /// Returns the distance of each pair among `frames` `[n, height, width, 3]`.
+    ///
+    /// `size` is height and width.
     ///
     /// # Errors
-    /// When the frames do not fit.
+    /// Fails if the frames do not fit the distance.
     fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>>;
 }
 
-/// What is compared: the same windows, as they were, from tokens, and continued from their prompts.
+/// The same windows three times: real, reconstructed from tokens, and continued from the prompt.
 #[derive(Debug, Clone, Copy)]
 pub struct ComparedWindows<'a> {
     pub real: &'a VideoBatch,
@@ -29,10 +32,10 @@ pub struct ComparedWindows<'a> {
 }
 
 impl ComparedWindows<'_> {
-    /// Fills the lists of window `b`, whose first `prompt` frames were given.
+    /// Fills the LPIPS lists of window `b`, whose first `prompt` frames are the prompt.
     ///
     /// # Errors
-    /// The distance's own, or when it returns what is none.
+    /// Fails if the distance fails, or if it returns a number that is negative or not finite.
     pub fn score(
         &self,
         b: usize,
@@ -42,7 +45,7 @@ impl ComparedWindows<'_> {
     ) -> Result<()> {
         let ComparedWindows { real, reconstructed, inferred } = self;
         let (count, generated) = (real.frames, prompt..real.frames);
-        // Each frame once: the real ones, the reconstructed ones, and the generated ones.
+        // Each frame goes through the network once.
         let frames =
             [real.clip(b), reconstructed.clip(b), &inferred.clip(b)[prompt * real.frame_len()..]]
                 .concat();
@@ -57,7 +60,8 @@ impl ComparedWindows<'_> {
         ensure!(
             found.len() == pairs.len()
                 && found.iter().all(|distance| distance.is_finite() && *distance >= 0.0),
-            "a distance between frames is no finite number from 0 on: the weights of its network do not belong together"
+            "a distance between frames is negative or not finite: the file of its weights is \
+             damaged, or mixes tensors of several networks"
         );
         let mut found = found.into_iter();
         for (list, pairs) in lists {
@@ -72,7 +76,7 @@ mod tests {
     use super::*;
     use crate::testing::MeanDifference;
 
-    /// Grey frames of 2 × 1 pixels, two clips.
+    /// Two clips of grey frames of 2 × 1 pixels.
     fn greys(level: impl Fn(usize, usize) -> u8) -> VideoBatch {
         let data = (0..2)
             .flat_map(|b| (0..5).map(move |t| (b, t)))
@@ -81,12 +85,13 @@ mod tests {
         VideoBatch { batch: 2, frames: 5, height: 1, width: 2, data }
     }
 
-    /// Catches: frames compared with those of another time, window or arm; lists of rollouts that begin at another frame.
+    /// Catches: frames compared with those of another time, window or arm; lists of rollouts that
+    /// begin at another frame.
     #[test]
     fn each_frame_is_compared_with_its_own_counterpart() {
         let level = |b: usize, t: usize| (100 * b + 10 * t) as u8;
         let (real, reconstructed) = (greys(level), greys(|b, t| level(b, t) + 1));
-        // What was given comes back as reconstructed, and must not be looked at.
+        // The prompt frames of a rollout must not be compared, so they are white here.
         let inferred = greys(|b, t| if t < 2 { 255 } else { level(b, t) + t as u8 });
         let mut scores = WindowScores::default();
         let compared =
@@ -98,7 +103,7 @@ mod tests {
         assert_eq!(scores.inferred_lpips, [2.0, 3.0, 4.0]);
     }
 
-    /// Catches: a number that is none and goes into means.
+    /// Catches: a distance that is negative or not finite and enters a mean.
     #[test]
     fn what_is_no_distance_is_refused() {
         struct Broken(f64);

@@ -1,4 +1,4 @@
-//! The windows to measure on.
+//! The inputs of a measurement: the windows, and what they are compared with.
 
 use std::ops::Range;
 
@@ -8,18 +8,18 @@ use crate::held_out::HeldOutWindow;
 use crate::measure::frame_distance::FrameDistance;
 use crate::world::VideoBatch;
 
-/// The footage to measure on, and what it is compared by.
+/// The windows to measure, and what they are compared with.
 pub struct MeasurementInputs<'a> {
     pub windows: &'a [HeldOutWindow],
-    /// Reads a window as `[1, t, h, w, 3]`.
+    /// Reads a window as `[1, time, height, width, 3]`.
     pub load: &'a dyn Fn(usize) -> Result<VideoBatch>,
-    /// The mean of training footage, `[h, w, 3]`, where there is any.
+    /// Mean frame of the training clips, `[height, width, 3]`, if there are training clips.
     pub mean_frame: Option<&'a [u8]>,
-    /// How different frames look, where somebody can tell.
+    /// LPIPS, if its weights are given.
     pub frame_distance: Option<&'a dyn FrameDistance>,
 }
 
-/// Some windows together, `[b, t, h, w, 3]`.
+/// Reads several windows as one batch `[batch, time, height, width, 3]`.
 pub fn load_batch(
     windows: &[HeldOutWindow],
     range: Range<usize>,
@@ -32,7 +32,8 @@ pub fn load_batch(
             ((next.frames, next.height, next.width), (batch.frames, batch.height, batch.width));
         ensure!(
             got == expected,
-            "clip {} has windows of (frames, height, width) = {got:?}, others of {expected:?}: ingest them at one size",
+            "clip {} has windows of (frames, height, width) = {got:?}, but other clips have \
+             {expected:?}: ingest all clips at one size",
             windows[index].clip_id,
         );
         batch.batch += 1;

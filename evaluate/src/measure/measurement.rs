@@ -14,11 +14,11 @@ pub struct Scene {
     pub reconstructed: VideoBatch,
     pub inferred: VideoBatch,
     pub random: VideoBatch,
-    /// One clip for each latent action: the same start, that action held. Empty for most scenes.
+    /// One clip for each latent action, held from the same start; `None` for most scenes.
     pub held: Option<VideoBatch>,
 }
 
-/// Everything that was measured.
+/// The results of all windows.
 #[derive(Debug, Clone)]
 pub struct Measurement {
     pub frames: usize,
@@ -33,7 +33,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Adds the next window.
+    /// Adds the scores of the next window.
     pub fn add(&mut self, scores: WindowScores) {
         let codes = self.token_counts.iter_mut().zip(&scores.token_counts);
         codes.for_each(|(sum, &count)| *sum += u64::from(count));

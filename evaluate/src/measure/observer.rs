@@ -1,4 +1,4 @@
-//! Who observes a measurement while it is running.
+//! The observer of a measurement: progress, stop requests, and finished batches.
 
 use std::ops::Range;
 
@@ -7,31 +7,31 @@ use genie_shards::WindowScores;
 
 use crate::world::VideoBatch;
 
-/// Told how far the measurement is; asked whether to go on.
+/// Receives the progress of a measurement, and can stop it.
 pub trait MeasurementObserver {
-    /// `count` more of [`Settings::work`] are done.
+    /// Receives that `count` more units of [`Settings::work`](super::Settings::work) are done.
     fn advance(&self, count: usize);
-    /// The same of what an earlier run did.
+    /// Receives that an earlier run did `count` units.
     fn found(&self, count: usize) {
         self.advance(count);
     }
-    /// Whether to stop; asked between two runs of a model.
+    /// Returns whether to stop; called between two rollouts.
     fn stopped(&self) -> bool;
-    /// Shown the next windows as generated with their inferred actions, prompt and all.
+    /// Receives the next windows, generated with their inferred actions, including the prompt.
     ///
     /// # Errors
-    /// The watcher's own, which end the measurement.
+    /// An error ends the measurement.
     fn generated(&self, _clips: &VideoBatch) -> Result<()> {
         Ok(())
     }
-    /// The scores of a batch that an earlier run measured, where they were kept.
+    /// Returns the scores of a batch, if an earlier run measured and stored it.
     fn kept(&self, _batch: Range<usize>) -> Option<Vec<WindowScores>> {
         None
     }
-    /// Shown the scores of a batch, to keep them: those of the windows from position `first` on.
+    /// Receives the scores of a batch to store, from window `first` on.
     ///
     /// # Errors
-    /// The watcher's own, which end the measurement.
+    /// An error ends the measurement.
     fn measured(&self, _first: usize, _scores: &[WindowScores]) -> Result<()> {
         Ok(())
     }

@@ -1,46 +1,50 @@
-//! What is measured, and how much of it.
+//! The settings of a measurement.
 
 use std::ops::Range;
 
-/// How many frames of a held action are looked at for motion: the paper's t = 4. Longer, and a held jump is a fall, too.
+/// Generated frames of a held action that are searched for motion: the paper's t = 4.
+///
+/// After more frames, a held jump is also a fall.
 pub const HOLD: usize = 4;
 
-/// What is measured, and how much of it.
+/// The settings of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Frames given at the start of every rollout.
+    /// Real frames given at the start of every rollout.
     pub prompt_frames: usize,
-    /// Draws of random actions, and of shuffles in time.
+    /// Draws of random actions, and shuffles in time, for each window.
     pub samples: usize,
     /// Windows that go through the models at once.
     pub batch: usize,
     pub seed: u64,
-    /// Of how many windows to keep the frames.
+    /// Number of windows whose frames are kept for the pictures.
     pub scenes: usize,
-    /// For how many windows to keep the frames of each latent action held.
+    /// Number of windows whose frames of each held action are kept for the pictures.
     pub held: usize,
-    /// From how many windows to hold each latent action.
+    /// Number of windows from which each latent action is held.
     pub starts: usize,
-    /// Whether rollouts are led by the actions that were played, for a model that was trained with those.
+    /// Whether rollouts use true actions, because the dynamics model was trained with them.
     pub true_actions: bool,
 }
 
 impl Settings {
-    /// Units of work for some of the windows: one for tokenizer and actions, one for each rollout, and one for the held actions of each
-    /// start.
+    /// Returns the units of work for some of the windows.
+    ///
+    /// A window has one unit for tokenizer and actions, and one for each rollout. A start has one
+    /// more for its held actions.
     #[must_use]
     pub fn work(&self, windows: Range<usize>) -> usize {
         let starts = windows.end.min(self.starts).saturating_sub(windows.start);
         windows.len() * (2 + 2 * self.samples) + starts
     }
 
-    /// Positions of the windows that go through the models together.
+    /// Returns the positions of the windows of each batch.
     pub fn batches(&self, windows: usize) -> impl Iterator<Item = Range<usize>> {
         let size = self.batch;
         (0..windows).step_by(size).map(move |start| start..(start + size).min(windows))
     }
 
-    /// Whether the scores are all there is to keep of a batch: pictures need its frames.
+    /// Returns whether the scores of a batch can be stored: the pictures need none of its frames.
     #[must_use]
     pub fn keeps(&self, batch: &Range<usize>) -> bool {
         batch.start >= self.scenes

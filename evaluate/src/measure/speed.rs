@@ -1,8 +1,8 @@
-//! How fast the models generate: for one player, and for a batch of worlds.
+//! The speed of generation, for one player and for a batch of worlds.
 //!
-//! What is timed is what playing takes: tokens of the next frame, and its pixels. A whole window is generated from its
-//! prompt with the actions that were inferred, so that attention looks back as far as on average. For one world the
-//! median of three runs counts; a first run, which finds its kernels and memory, does not.
+//! The measured work is what playing needs: the tokens of the next frame, and its pixels. A whole
+//! window is generated from its prompt, so attention has its average length. The result for one
+//! world is the median of three runs, after one run that compiles kernels and allocates memory.
 
 use std::time::Instant;
 
@@ -17,13 +17,15 @@ use crate::world::{ActionBatch, Checked, VideoBatch, WorldModel};
 
 const RUNS: usize = 3;
 
-/// What [`MeasurementObserver::advance`] comes to.
+/// Units of progress that [`speed`] reports.
 pub const WORK: usize = RUNS + 2;
 
-/// Measures it, on the first windows; `device` is what it says of where. `None` when stopped on the way.
+/// Measures frames per second on the first windows; `None` if the observer stops it.
+///
+/// `device` is the name of the device in the report.
 ///
 /// # Errors
-/// As [`crate::measure::measure`].
+/// Fails as [`crate::measure::measure`] does.
 pub fn speed(
     model: &dyn WorldModel,
     inputs: &MeasurementInputs<'_>,
@@ -53,7 +55,7 @@ pub fn speed(
     }))
 }
 
-/// Seconds to generate the rest of every window.
+/// Returns the seconds that the rest of every window takes.
 fn timed(
     model: &Checked<'_>,
     real: &VideoBatch,
@@ -65,7 +67,7 @@ fn timed(
     }
     let prompt = model.encode(real)?.prefix(settings.prompt_frames);
     let steps = real.frames - 1;
-    // Which actions does not matter to the time.
+    // The actions have no influence on the time.
     let actions = ActionBatch { batch: real.batch, steps, data: vec![0; real.batch * steps] };
     let begin = Instant::now();
     let tokens = model.rollout(&prompt, &actions, sampler_seed(settings.seed, 0))?;
@@ -86,7 +88,8 @@ mod tests {
     };
     use crate::world::TokenBatch;
 
-    /// Catches: frames of the prompt counted as generated, frames of a batch counted once, the first run's warm-up counted.
+    /// Catches: prompt frames counted as generated; frames of a batch counted once; the warm-up run
+    /// counted.
     #[test]
     fn frames_a_second_are_of_generated_frames() {
         let (windows, videos) = recordings(2, 4);
@@ -98,7 +101,7 @@ mod tests {
             frame_distance: None,
         };
         let settings = Settings { prompt_frames: FRAMES / 2, ..SETTINGS };
-        // It takes 4 ms for each frame of each row, and 200 ms more the first time.
+        // Each frame of each row takes 4 ms, and the first run 200 ms more.
         let warm = Cell::new(false);
         let slow = WithRollout(
             ToyWorld(Flaw::None),
@@ -111,7 +114,7 @@ mod tests {
         );
         let found = speed(&slow, &inputs, &settings, "cpu", &SilentObserver).unwrap().unwrap();
         assert_eq!((found.device.as_str(), found.batch), ("cpu", settings.batch));
-        // 250 at most; other work on the machine only makes it less.
+        // The limit is 250 frames per second. Other work on the machine only lowers the result.
         assert!((60.0..=250.0).contains(&found.frames_per_second), "{found:?}");
         assert!((60.0..=250.0).contains(&found.batch_frames_per_second), "{found:?}");
     }

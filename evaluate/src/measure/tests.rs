@@ -8,9 +8,9 @@ use crate::testing::{
 };
 use crate::world::{ActionBatch, TokenBatch};
 
+/// Catches: rows of a batch that are mixed up.
 #[test]
 fn the_batch_size_changes_no_score_of_a_deterministic_model() {
-    // Mixing up rows of a batch would show here.
     let scores = |batch| {
         let (windows, videos) = recordings(3, 3);
         let settings = Settings { batch, ..SETTINGS };
@@ -22,6 +22,7 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
     assert_eq!(scores(1), scores(4));
 }
 
+/// Catches: held actions that start from different frames, or that all give the same clip.
 #[test]
 fn every_held_action_is_its_own_clip_from_the_same_start() {
     let (windows, videos) = recordings(2, 2);
@@ -33,14 +34,19 @@ fn every_held_action_is_its_own_clip_from_the_same_start() {
     let held = found.scenes[0].held.as_ref().unwrap();
     assert_eq!(held.batch, CODES);
     for code in 1..4 {
-        assert_eq!(held.frame(0, 0), held.frame(code, 0), "the start is shared");
-        assert_ne!(held.frame(0, FRAMES - 1), held.frame(code, FRAMES - 1), "the future is not");
+        assert_eq!(held.frame(0, 0), held.frame(code, 0), "all clips share their first frame");
+        assert_ne!(
+            held.frame(0, FRAMES - 1),
+            held.frame(code, FRAMES - 1),
+            "the clips end \
+                                                                             differently"
+        );
     }
 }
 
+/// Catches: Ctrl-C in the middle that gives a report over half of the windows.
 #[test]
 fn a_stop_request_ends_the_measurement_without_a_result() {
-    // Ctrl-C in the middle must not end in a report over half of the windows.
     struct After(Cell<usize>);
     impl MeasurementObserver for After {
         fn advance(&self, _: usize) {
@@ -56,6 +62,7 @@ fn a_stop_request_ends_the_measurement_without_a_result() {
     assert!(found.is_none());
 }
 
+/// Catches: a progress bar that ends before or after 100 %.
 #[test]
 fn progress_ends_at_the_announced_amount_of_work() {
     struct Count(Cell<usize>);
@@ -73,6 +80,7 @@ fn progress_ends_at_the_announced_amount_of_work() {
     assert_eq!(count.0.get(), SETTINGS.work(0..12));
 }
 
+/// Catches: a dynamics model of another tokenizer that gives a number instead of an error.
 #[test]
 fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
     let mismatched = WithRollout(
@@ -92,8 +100,8 @@ fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
     );
 }
 
-/// Would catch: rollouts of a model that was trained with true actions led by latent ones, whose numbers mean other things; a window without true
-/// actions led by none.
+/// Catches: a model that was trained with true actions and gets latent ones; a window without true
+/// actions that is measured.
 #[test]
 fn a_model_of_true_actions_is_led_by_them() {
     let (mut windows, videos) = recordings(12, 4);

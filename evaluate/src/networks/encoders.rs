@@ -1,7 +1,7 @@
-//! The encoders of clips that distances are measured with, behind `genie_model`'s plain face: the project's own, always; and
-//! I3D, where the user has its weights.
+//! The clip encoders that distances use: the project's own encoder, and I3D if weights are given.
 //!
-//! Here is decided what may be called FVD: I3D with the genuine weights, nothing else.
+//! This module decides what is called FVD: a distance on I3D with the genuine weights, and nothing
+//! else.
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
@@ -13,11 +13,12 @@ use crate::held_out::HeldOutWindow;
 use crate::networks::weights::content_hash;
 use crate::world::VideoBatch;
 
-/// What real and generated clips are compared by: groups of windows and encoders; `None` where nothing can be compared, and then
-/// `notes` says why, as it says all else that a reader should know.
+/// Chooses the groups of windows and the encoders for the distances.
+///
+/// `None` if no distance can be measured. `notes` receives the reason, and all other warnings.
 ///
 /// # Errors
-/// When the user's weights cannot be used, or are given for windows that are too few or too short for them.
+/// Fails if the I3D weights cannot be used, or if the windows are too few or too short for them.
 pub fn choose(
     config: &EvaluateConfig,
     device: Device,
@@ -29,20 +30,21 @@ pub fn choose(
         Ok(groups) => groups,
         Err(too_few) if config.i3d().is_some() => bail!(too_few),
         Err(too_few) => {
-            notes.push(format!("No distance is given: {too_few}."));
+            notes.push(format!("The report has no distance: {too_few}."));
             return Ok(None);
         }
     };
     if config.i3d().is_some() && frames < I3d::FEWEST_FRAMES {
         bail!(
-            "the models' windows have {frames} frames, and I3D needs at least {}: train with longer windows ([tokenizer] frames), or leave \
-             [evaluate] i3d out",
+            "the models' windows have {frames} frames, and I3D needs at least {}: train with \
+             longer windows ([tokenizer] frames), or remove [evaluate] i3d",
             I3d::FEWEST_FRAMES,
         );
     }
     if frames < ClipEncoder::FEWEST_FRAMES {
         notes.push(format!(
-            "No distance is given: windows of {frames} frames are too short for one, which needs at least {}.",
+            "The report has no distance: windows of {frames} frames are too short. A distance \
+             needs at least {} frames.",
             ClipEncoder::FEWEST_FRAMES
         ));
         return Ok(None);
@@ -57,7 +59,7 @@ pub fn choose(
     Ok(Some((groups, encoders)))
 }
 
-/// The project's own encoder.
+/// The project's own clip encoder.
 struct OwnEncoder {
     model: ClipEncoder,
     encoder: EncoderDescription,
@@ -99,12 +101,13 @@ impl I3dEncoder {
     fn load(path: &Utf8Path, preset: I3dPreset, device: Device) -> Result<I3dEncoder> {
         let hash = content_hash("i3d", path)?;
         let model = I3d::load(path, preset, &device)
-            .context("cannot use the weights of I3D, [evaluate] i3d")?;
+            .context("cannot use the weights of I3D given by [evaluate] i3d")?;
         let altered = model.altered();
         let warning = altered.first().map(|first| {
             format!(
-                "{path}: {} of the tensors are not those of the I3D that FVD is defined by (the first is {first}). What is measured with \
-                 them is not FVD and compares with nothing published.",
+                "{path}: {} tensors differ from the I3D weights that define FVD (the first is \
+                 {first}). Distances with these weights are not FVD, and no published number is \
+                 comparable.",
                 altered.len(),
             )
         });
@@ -113,7 +116,7 @@ impl I3dEncoder {
     }
 }
 
-/// What I3D's distances are called: FVD only with the genuine weights.
+/// Describes I3D; its distances are called FVD only if the weights are genuine.
 fn i3d_encoder(genuine: bool, weights: &str, preset: I3dPreset) -> EncoderDescription {
     let called = if genuine { "FVD" } else { "Distance on I3D with other weights" };
     EncoderDescription {
@@ -149,7 +152,7 @@ mod tests {
     use crate::distance::{Moments, features_of, frechet};
     use crate::testing::recordings;
 
-    /// Catches: a number on weights of unknown origin that readers take for FVD.
+    /// Catches: a number with unknown weights that is called FVD.
     #[test]
     fn only_genuine_weights_make_fvd() {
         let genuine = i3d_encoder(true, "0123", I3dPreset::Default);
@@ -164,7 +167,7 @@ mod tests {
         assert!(!own.encoder.name.contains("FVD") && !own.encoder.comparable);
     }
 
-    /// All clips changed byte by byte: `change` gets (t, value, what the value is the frame before, its position).
+    /// Changes every byte of all clips; `change` gets the frame number, the clips and the position.
     fn changed(clips: &VideoBatch, change: impl Fn(usize, &VideoBatch, usize) -> u8) -> VideoBatch {
         let data = (0..clips.data.len())
             .map(|at| change(at / clips.frame_len() % clips.frames, clips, at))
@@ -172,7 +175,7 @@ mod tests {
         VideoBatch { data, ..*clips }
     }
 
-    /// A value and its `reach` neighbours to each side in its row, on average.
+    /// Averages a value and its `reach` neighbours to each side in its row.
     fn blurred(clips: &VideoBatch, at: usize, reach: usize) -> u8 {
         let (row, column) = (at / (clips.width * 3) * clips.width * 3, at / 3 % clips.width);
         let from = column.saturating_sub(reach);
@@ -181,7 +184,8 @@ mod tests {
         (sum / (to - from + 1)) as u8
     }
 
-    /// Catches: features on which worse clips are not further away, or on which stopped clips are not noticed.
+    /// Catches: features for which worse clips are not further away, or which do not see stopped
+    /// clips.
     #[test]
     fn worse_clips_are_further_away() {
         let (_, videos) = recordings(12, 4);
@@ -229,7 +233,8 @@ mod tests {
         let floor = frechet(&half(0), &half(1), Divisor::Unbiased);
         assert!(
             still[2] > 2.0 * floor,
-            "standing still is clearly further away than other clips of the same recordings: {still:?}, {floor}"
+            "frozen clips must be clearly further away than other clips of the same recordings: \
+             {still:?}, {floor}"
         );
     }
 }

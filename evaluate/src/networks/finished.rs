@@ -1,25 +1,26 @@
-//! The models that the config names: those whose training is finished, where their step directories say.
+//! The finished models that a config names.
 //!
-//! Which directory a model is in follows from the config and the clips by the chain of work keys that all stages share, so
-//! a dynamics model is evaluated with the tokenizer and the latent actions that it was trained on, and never with one
-//! that merely lies beside it. The config beside an old output (`config.toml`) finds that output's models again.
+//! The directory of a model follows from the config and the clips, by the chain of work keys that
+//! all stages share. So a dynamics model is always evaluated with the tokenizer and the latent
+//! actions that it was trained on. The `config.toml` beside an old output gives the models of that
+//! output.
 
 use anyhow::Result;
 use genie_training::{Chain, Sections};
 
-/// What has to be made first, by which command.
+/// A step that has to run first, and its command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the {what} of this config {verb} not there yet: run `{command}`")]
+#[error("the {what} of this config {verb} missing: run `{command}`")]
 pub struct MissingStep {
     pub what: &'static str,
     verb: &'static str,
     pub command: &'static str,
 }
 
-/// The finished models of a config, or what is missing.
+/// Returns the finished models of a config, or the first missing step.
 ///
 /// # Errors
-/// When the manifest of the clips cannot be read.
+/// Fails if the manifest of the clips cannot be read.
 pub fn find(sections: &Sections) -> Result<Result<Chain, MissingStep>> {
     let Some(chain) = Chain::of(sections)? else {
         return Ok(Err(MissingStep { what: "clips", verb: "are", command: "genie-ingest run" }));
@@ -45,9 +46,9 @@ mod tests {
 
     use super::*;
 
+    /// Catches: "train the dynamics model" as the advice to a user who has not ingested any video.
     #[test]
     fn what_is_missing_is_named_with_the_step_that_makes_it_in_order() {
-        // "train the dynamics" is no help to somebody who has not ingested anything.
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let args = ConfigArgs { config: None, set: vec![format!("data.root={root}")] };

@@ -1,6 +1,7 @@
-//! LPIPS with the user's weights, behind `genie_model`'s plain face.
+//! LPIPS with the user's weights.
 //!
-//! Here is decided what it may be called: LPIPS (alex) only with the weights of channels that it was published with.
+//! This module decides what is called LPIPS (alex): only a distance with the published channel
+//! weights.
 
 use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;
@@ -10,40 +11,41 @@ use crate::measure::{FrameDistance, Pair};
 use crate::networks::weights::content_hash;
 use crate::report::schema::LpipsWeights;
 
-/// LPIPS, and whose weights it has.
+/// LPIPS, and the origin of its weights.
 pub struct LpipsDistance {
     model: Lpips,
     pub weights: LpipsWeights,
 }
 
 impl LpipsDistance {
-    /// Loads weights, for frames of `size` (height, width).
+    /// Loads weights, for frames of `size` (height and width).
     ///
     /// # Errors
-    /// When the file cannot be used, or such frames cannot be compared.
+    /// Fails if the file cannot be used, or if the frames are too small.
     pub fn load(path: &Utf8Path, size: (usize, usize), device: Device) -> Result<LpipsDistance> {
         let (height, width) = size;
         let least = Lpips::SMALLEST_SIDE;
         ensure!(
             height.min(width) >= least,
-            "the clips have frames of {width}×{height} pixels, and LPIPS needs at least {least} a side: ingest them larger, or leave \
-             [evaluate] lpips out"
+            "the clips have frames of {width}×{height} pixels, and LPIPS needs at least {least} \
+             pixels a side: ingest larger frames, or remove [evaluate] lpips"
         );
         let hash = content_hash("lpips", path)?;
         let model = Lpips::load(path, &device)
-            .context("cannot use the weights of LPIPS, [evaluate] lpips")?;
+            .context("cannot use the weights of LPIPS given by [evaluate] lpips")?;
         let weights = weights(model.published(), hash);
         Ok(LpipsDistance { model, weights })
     }
 
-    /// What a reader should know of these weights.
+    /// Returns a warning if the channel weights are not the published ones.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let LpipsWeights { hash, published_layers, .. } = &self.weights;
         (!published_layers).then(|| {
             format!(
-                "The weights of LPIPS ({hash}) have other last layers than version 0.1 was published with (that of version 0.0, perhaps): \
-                 what is measured with them is not LPIPS (alex) and compares with nothing published."
+                "The channel weights of the LPIPS file ({hash}) differ from those of version 0.1. \
+                 They may be those of version 0.0. Distances with these weights are not LPIPS \
+                 (alex), and no published number is comparable."
             )
         })
     }
@@ -70,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a number on weights of unknown origin that readers take for LPIPS.
+    /// Catches: a number with unknown weights that is called LPIPS.
     #[test]
     fn only_the_published_layers_make_lpips() {
         assert_eq!(weights(true, "0123".into()).name, "LPIPS (alex)");
@@ -78,7 +80,7 @@ mod tests {
         assert!(!other.name.contains("alex") && other.hash == "0123");
     }
 
-    /// Catches: an hour of measuring that ends in an error about the size of frames.
+    /// Catches: an error about the frame size after an hour of measurement.
     #[test]
     fn small_frames_are_refused_before_anything_else() {
         let error = LpipsDistance::load("nowhere.pt".into(), (64, 30), Device::Cpu)
@@ -88,16 +90,20 @@ mod tests {
         assert!(error.contains("30×64") && error.contains("at least 31"), "{error}");
     }
 
-    /// With genuine weights and the pictures of the authors' repository (`ex_ref.png`, `ex_p0.png`, `ex_p1.png` in its `imgs/`), of which
-    /// its own code says 0.7217 and 0.1374 or 0.1375, as two copies of it have it in `imgs/example_dists.txt`:
-    /// `GENIE_LPIPS=lpips.pt GENIE_LPIPS_IMAGES=imgs cargo test --release --workspace --lib known_distance -- --ignored`.
+    /// Catches: checksums that do not fit the genuine weights; another `AlexNet` than the published
+    /// one.
     ///
-    /// Catches: what made-up weights cannot: checksums that do not fit the weights people have, another `AlexNet`.
+    /// Needs genuine weights and the pictures `ex_ref.png`, `ex_p0.png` and `ex_p1.png` of the
+    /// authors' repository (`imgs/`). The authors' code gives 0.7217 and 0.1374 or 0.1375; two
+    /// copies of the repository have these numbers in `imgs/example_dists.txt`. Run it with
+    /// `GENIE_LPIPS=lpips.pt GENIE_LPIPS_IMAGES=imgs cargo test --release --workspace --lib
+    /// known_distance -- --ignored`.
     #[test]
-    #[ignore = "needs genuine weights, in GENIE_LPIPS, and the authors' pictures, in GENIE_LPIPS_IMAGES"]
+    #[ignore = "needs genuine weights in GENIE_LPIPS, and the authors' pictures in \
+                GENIE_LPIPS_IMAGES"]
     fn known_distances_with_genuine_weights() {
         let given = |name: &str| {
-            std::env::var(name).unwrap_or_else(|_| panic!("{name} names a file or directory"))
+            std::env::var(name).unwrap_or_else(|_| panic!("set {name} to a file or directory"))
         };
         let (weights, directory) = (given("GENIE_LPIPS"), given("GENIE_LPIPS_IMAGES"));
         let picture = |name: &str| {
@@ -117,7 +123,7 @@ mod tests {
         assert!(lpips.weights.published_layers);
         let found = lpips.distances(&frames, (64, 64), &[(0, 1), (0, 2)]).unwrap();
         for (found, known) in found.into_iter().zip([0.7218, 0.1375]) {
-            assert!((found - known).abs() < 2e-4, "{found} and not {known}");
+            assert!((found - known).abs() < 2e-4, "{found} instead of {known}");
         }
     }
 }

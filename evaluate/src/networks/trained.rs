@@ -1,5 +1,4 @@
-//! The trained models as a [`WorldModel`]: with `encoders.rs` the only file of this crate that runs Burn, behind `genie_model`'s
-//! plain face.
+//! The trained models as a [`WorldModel`].
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{ActionSource, Device, Dynamics, SamplerConfig, Tokenizer};
@@ -7,7 +6,7 @@ use genie_training::{Chain, Labeller};
 
 use crate::world::{ActionBatch, TokenBatch, VideoBatch, WorldModel};
 
-/// Tokenizer, latent action model and dynamics of one lineage.
+/// Tokenizer, latent action model and dynamics model of one lineage.
 pub struct Trained {
     tokenizer: Tokenizer,
     labeller: Labeller,
@@ -19,7 +18,7 @@ impl Trained {
     /// Loads the models of a config's chain of steps.
     ///
     /// # Errors
-    /// When one is missing, damaged, or does not fit the others.
+    /// Fails if a model is missing, damaged, or does not fit the others.
     pub fn load(models: &Chain, sampler: SamplerConfig, device: Device) -> Result<Trained> {
         let tokenizer = Tokenizer::load(models.tokenizer.path(), &device)
             .context("cannot load the tokenizer")?;
@@ -30,7 +29,9 @@ impl Trained {
         ensure!(
             (dynamics.positions(), dynamics.codebook_size())
                 == (rows * columns, tokenizer.codebook_size()),
-            "dynamics {} was trained on {} tokens a frame of {} codes, but tokenizer {} makes {} of {}: they do not belong together",
+            "dynamics model {} was trained on {} tokens a frame of {} codes, but tokenizer {} has \
+             {} tokens of {} codes: they do not belong together; train the dynamics model on this \
+             tokenizer's tokens",
             models.dynamics.key(),
             dynamics.positions(),
             dynamics.codebook_size(),
@@ -41,7 +42,8 @@ impl Trained {
         ensure!(
             dynamics.actions() == ActionSource::True
                 || dynamics.num_actions() == labeller.num_actions(),
-            "dynamics {} knows {} latent actions, but latent action model {} makes {}: they do not belong together",
+            "dynamics model {} has {} latent actions, but latent action model {} has {}: they do \
+             not belong together; train the dynamics model with this latent action model",
             models.dynamics.key(),
             dynamics.num_actions(),
             models.lam.key(),
@@ -50,19 +52,19 @@ impl Trained {
         Ok(Trained { tokenizer, labeller, dynamics, sampler })
     }
 
-    /// Height and width of the frames that the models take.
+    /// Returns height and width of the frames that the models expect.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         self.tokenizer.size()
     }
 
-    /// Whether the dynamics model was trained with the actions that were played, and not with latent ones.
+    /// Returns whether the dynamics model was trained with true actions, not with latent ones.
     #[must_use]
     pub fn takes_true_actions(&self) -> bool {
         self.dynamics.actions() == ActionSource::True
     }
 
-    /// Frames of a window.
+    /// Returns the number of frames of a window.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.tokenizer.frames().min(self.dynamics.frames())

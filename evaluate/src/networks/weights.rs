@@ -1,19 +1,21 @@
-//! Files of weights.
+//! Hashes of weight files.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 
-/// How many digits of a hash are shown.
+/// Hexadecimal digits of a hash.
 const DIGITS: usize = 16;
 
-/// Names a file of weights, of the config's key `key`, by what is in it.
+/// Returns a hash of the content of a weight file.
+///
+/// `key` is its key in `[evaluate]`, for the error message.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Fails if the file cannot be read.
 pub fn content_hash(key: &str, path: &Utf8Path) -> Result<String> {
     let bytes = fs::read(path)
-        .with_context(|| format!("cannot read the weights, [evaluate] {key} = {path}"))?;
+        .with_context(|| format!("cannot read the weight file [evaluate] {key} = {path}"))?;
     Ok(blake3::hash(&bytes).to_hex()[..DIGITS].to_owned())
 }

@@ -1,31 +1,31 @@
-//! What a latent action does, as arrows: small inline SVGs that follow the page's colours.
+//! Effects of latent actions as arrows: small inline SVGs in the page's colours.
 
 use std::fmt::Write;
 
 use crate::report::schema::{ActionEffect, Effects, Moves};
 
 const SIDE: f64 = 44.0;
-/// Shorter motions, as shares of the longest, are drawn as a dot: they would be arrows of noise.
+/// Motions below this share of the longest are drawn as a dot, because their direction is noise.
 const DOT: f64 = 0.08;
 
-/// A latent action's line in the table.
+/// The table row of a latent action.
 pub struct EffectRow {
     pub action: usize,
-    /// What it mostly goes with, where truth is known.
+    /// The true action and movement that it mostly occurs with, if truth is known.
     pub name: String,
     pub share: u32,
-    /// In the recordings, and when held.
+    /// Motion in the recordings, and while the action is held.
     pub arrows: [Option<Arrows>; 2],
 }
 
-/// What moves, drawn and said.
+/// Motions as a drawing and as text.
 pub struct Arrows {
     pub svg: String,
     pub figure: String,
     pub scroll: String,
 }
 
-/// A row for each latent action; all arrows are on one scale.
+/// Returns a row for each latent action; all arrows have one scale.
 #[must_use]
 pub fn rows(effects: &Effects) -> Vec<EffectRow> {
     let all = effects.actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten();
@@ -40,7 +40,7 @@ pub fn rows(effects: &Effects) -> Vec<EffectRow> {
     effects.actions.iter().map(row).collect()
 }
 
-/// The true action and the true movement that it mostly goes with.
+/// Names the true action and the true movement that a latent action mostly occurs with.
 fn name(action: &ActionEffect) -> String {
     let said = |name: &Option<String>, share: Option<f64>| {
         let share = share.map_or_else(String::new, |share| format!(" {:.0}\u{a0}%", share * 100.0));
@@ -52,7 +52,7 @@ fn name(action: &ActionEffect) -> String {
     names.into_iter().flatten().collect::<Vec<_>>().join(", moves ")
 }
 
-/// Of the figure, and of the whole picture.
+/// Returns the motion of the figure, and of the whole picture.
 fn parts(moves: &Moves) -> [[f64; 2]; 2] {
     [[moves.figure_x, moves.figure_y], [moves.scroll_x, moves.scroll_y]]
 }
@@ -75,7 +75,7 @@ fn said([x, y]: [f64; 2]) -> String {
     format!("{x:+.1}, {y:+.1}").replace('-', "−")
 }
 
-/// From the middle; a dot where hardly anything moves.
+/// Draws an arrow from the middle, or a dot if almost nothing moves.
 fn arrow(class: &str, motion: [f64; 2], longest: f64) -> String {
     let middle = SIDE / 2.0;
     let mut svg = String::new();
@@ -92,7 +92,8 @@ fn arrow(class: &str, motion: [f64; 2], longest: f64) -> String {
     let ((ax, ay), (bx, by)) = (head(1.0), head(-1.0));
     let _ = write!(
         svg,
-        r#"<path class="line {class}" d="M{middle} {middle}L{tip_x:.1} {tip_y:.1}M{ax:.1} {ay:.1}L{tip_x:.1} {tip_y:.1}L{bx:.1} {by:.1}"/>"#
+        "<path class=\"line {class}\" d=\"M{middle} {middle}L{tip_x:.1} {tip_y:.1}\
+         M{ax:.1} {ay:.1}L{tip_x:.1} {tip_y:.1}L{bx:.1} {by:.1}\"/>"
     );
     svg
 }
@@ -101,7 +102,8 @@ fn arrow(class: &str, motion: [f64; 2], longest: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: arrows upside down (pixels grow downwards, and so does SVG), or that leave their box.
+    /// Catches: arrows upside down (y grows downwards in pixels and in SVG); arrows that leave
+    /// their box.
     #[test]
     fn arrows_point_where_things_move() {
         let tip = |motion| {

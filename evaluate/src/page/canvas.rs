@@ -1,32 +1,32 @@
 //! Frames side by side, as PNG and as animated PNG.
 //!
-//! Animated PNG plays in every browser without script or codec, is lossless (a blurred reconstruction must not be
-//! sharpened or smeared by the picture of it), and its first frame is a plain PNG wherever it does not play. Small
-//! frames are enlarged by whole factors without interpolation, so that a pixel stays a pixel; large ones are
-//! box-averaged by whole factors. Gaps are transparent, for pages light and dark.
+//! Animated PNG plays in every browser without script or codec. It is lossless, so a blurred
+//! reconstruction is shown as it is. A viewer without animation shows the first frame. Small frames
+//! are enlarged by whole factors without interpolation; large ones are averaged over squares. Gaps
+//! are transparent, for light and dark pages.
 
 use anyhow::{Context, Result};
 use png::{BitDepth, ColorType, Encoder};
 
 /// Pixels between two frames.
 pub const GAP: usize = 2;
-/// Height of the mark above given frames, and of it with its distance.
+/// Height of the mark above prompt frames, and height of the mark with its gap, in pixels.
 const MARK_HEIGHT: usize = 3;
 const HEAD: usize = 6;
-/// Colour of the mark above given frames.
+/// Colour of the mark above prompt frames, RGBA.
 const MARK: [u8; 4] = [240, 160, 30, 255];
 
-/// How frames are brought to a readable size.
+/// Enlargement or reduction of frames to a readable size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zoom {
-    /// Each pixel becomes a square of so many.
+    /// Each pixel becomes a square with this side.
     In(usize),
-    /// Each square of so many pixels becomes one.
+    /// Each square with this side becomes one pixel.
     Out(usize),
 }
 
 impl Zoom {
-    /// The whole factor that brings `width` nearest to `target` without passing 1.5 times it.
+    /// Returns the whole factor that brings `width` near `target`, to at most 1.5 times `target`.
     #[must_use]
     pub fn to_width(width: usize, target: usize) -> Zoom {
         if width * 2 <= target * 3 {
@@ -43,7 +43,7 @@ impl Zoom {
         }
     }
 
-    /// Colour of pixel (x, y) of the zoomed frame.
+    /// Returns the colour of pixel (x, y) of the zoomed frame.
     fn pixel(self, frame: &[u8], width: usize, x: usize, y: usize) -> [u8; 3] {
         let at = |x: usize, y: usize, c: usize| frame[(y * width + x) * 3 + c];
         match self {
@@ -57,7 +57,7 @@ impl Zoom {
     }
 }
 
-/// An RGBA picture, transparent to begin with.
+/// An RGBA picture, transparent at first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canvas {
     pub width: usize,
@@ -65,7 +65,9 @@ pub struct Canvas {
     rgba: Vec<u8>,
 }
 
-/// A grid of frames of one size, `rows` of equal length; the first `marked` columns get a mark above them.
+/// Draws a grid of frames of one size; all `rows` have equal length.
+///
+/// The first `marked` columns get a mark above them.
 pub fn grid(rows: &[Vec<&[u8]>], height: usize, width: usize, zoom: Zoom, marked: usize) -> Canvas {
     let (cell_width, cell_height) = (zoom.apply(width), zoom.apply(height));
     let columns = rows.first().map_or(0, Vec::len);
@@ -109,10 +111,10 @@ impl Canvas {
         }
     }
 
-    /// As PNG.
+    /// Encodes the picture as PNG.
     ///
     /// # Errors
-    /// When the picture is empty or larger than PNG allows.
+    /// Fails if the picture is empty or larger than PNG allows.
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut writer = self.encoder(&mut bytes)?.write_header().context("PNG header")?;
@@ -122,7 +124,8 @@ impl Canvas {
     }
 
     fn encoder<'a>(&self, bytes: &'a mut Vec<u8>) -> Result<Encoder<'static, &'a mut Vec<u8>>> {
-        let side = |pixels: usize| u32::try_from(pixels).context("a picture too large for PNG");
+        let side =
+            |pixels: usize| u32::try_from(pixels).context("the picture is too large for PNG");
         let mut encoder = Encoder::new(bytes, side(self.width)?, side(self.height)?);
         encoder.set_color(ColorType::Rgba);
         encoder.set_depth(BitDepth::Eight);
@@ -130,12 +133,12 @@ impl Canvas {
     }
 }
 
-/// The canvases, all of one size, as an animated PNG that repeats for ever and rests on its last frame.
+/// Encodes canvases of one size as an animated PNG that repeats and pauses on its last frame.
 ///
 /// # Errors
-/// When there is none, or they cannot be written as PNG.
+/// Fails if there is no canvas, or if the PNG cannot be written.
 pub fn animate(canvases: &[Canvas], fps: f64) -> Result<Vec<u8>> {
-    let first = canvases.first().context("an animation without frames")?;
+    let first = canvases.first().context("the animation has no frames")?;
     let delay = (1000.0 / fps.clamp(1.0, 100.0)).round() as u16;
     let mut bytes = Vec::new();
     let mut encoder = first.encoder(&mut bytes)?;
@@ -152,7 +155,7 @@ pub fn animate(canvases: &[Canvas], fps: f64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bytes as the `data:` URI of a PNG.
+/// Returns the `data:` URI of a PNG.
 #[must_use]
 pub fn data_uri(png: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -173,9 +176,10 @@ pub fn data_uri(png: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    /// Catches: wrong padding, which breaks every picture whose length is not a multiple of 3 (test
+    /// vectors of RFC 4648 §10).
     #[test]
     fn base64_has_its_test_vectors() {
-        // RFC 4648 §10: wrong padding breaks every picture whose length is not a multiple of 3.
         for (plain, coded) in
             [("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
         {
@@ -183,6 +187,7 @@ mod tests {
         }
     }
 
+    /// Catches: small frames that stay small; large frames that stay large.
     #[test]
     fn zoom_keeps_small_frames_large_and_large_frames_small() {
         assert_eq!(Zoom::to_width(32, 128), Zoom::In(4));
@@ -190,9 +195,9 @@ mod tests {
         assert_eq!(Zoom::to_width(160, 64), Zoom::Out(2));
     }
 
+    /// Catches: swapped axes; interpolation.
     #[test]
     fn an_enlarged_pixel_is_a_square_in_its_place() {
-        // Swapped axes or interpolation would show here.
         let frame = [255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9, 8, 8, 8, 7, 7, 7];
         let canvas = grid(&[vec![&frame[..], &frame[..]]], 2, 3, Zoom::In(2), 0);
         assert_eq!((canvas.width, canvas.height), (6 + GAP + 6, 4));
@@ -204,9 +209,9 @@ mod tests {
         assert_eq!(at(6 + GAP, 0), [255, 0, 0, 255]);
     }
 
+    /// Catches: a wrong frame count, which makes browsers show a still picture.
     #[test]
     fn an_animation_reads_back_with_all_its_frames() {
-        // A wrong frame count makes browsers show a still picture.
         let shade = |value: u8| vec![value; 12];
         let frames: Vec<Vec<u8>> = (0..5).map(|i| shade(i * 50)).collect();
         let canvases: Vec<Canvas> =

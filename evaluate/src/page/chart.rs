@@ -1,8 +1,9 @@
-//! Charts as inline SVG, drawn here: curves with interval bands, and bars.
+//! Charts as inline SVG: curves with interval bands, and bars.
 //!
-//! No chart library: a report needs two kinds of picture, must not load anything, and has to follow the page's light
-//! and dark colours, which SVG inside the page does through CSS classes (`templates/report.html` colours `.s0`, `.s1`,
-//! `.s2`, `.band`, `.axis`). The view box is about a phone's width, so that its text is readable there without zooming.
+//! A report needs only two kinds of chart and must not load anything, so no chart library is used.
+//! The charts follow the page's light and dark colours through CSS classes: `templates/report.html`
+//! colours `.s0`, `.s1`, `.s2`, `.band` and `.axis`. The view box is about as wide as a phone, so
+//! the text is readable there without zooming.
 
 use std::fmt::Write;
 
@@ -22,7 +23,9 @@ pub struct Series<'a> {
     pub points: &'a [Point],
 }
 
-/// Curves over t with their intervals as bands. The scale always holds zero when `with_zero` is set, and marks it.
+/// Draws curves over t, with their intervals as bands.
+///
+/// With `with_zero` the scale includes zero and marks it.
 #[must_use]
 pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -> String {
     let points = || series.iter().flat_map(|s| s.points);
@@ -66,7 +69,8 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
         for p in one.points {
             let _ = write!(
                 svg,
-                r#"<circle class="dot s{number}" cx="{:.1}" cy="{:.1}" r="2.5"><title>{}, t = {}: {:.2} {unit}</title></circle>"#,
+                "<circle class=\"dot s{number}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.5\">\
+                 <title>{}, t = {}: {:.2} {unit}</title></circle>",
                 x(p.t),
                 y(p.mean),
                 one.name,
@@ -78,7 +82,7 @@ pub fn curves(title: &str, unit: &str, series: &[Series<'_>], with_zero: bool) -
     svg + "</svg>"
 }
 
-/// The band between the bounds of the intervals; nothing where there are none.
+/// Draws the band between the bounds of the intervals; nothing if there are none.
 fn band(
     points: &[Point],
     number: usize,
@@ -97,7 +101,7 @@ fn band(
     }
 }
 
-/// A column for each share, with a line where all would be equal.
+/// Draws a column for each share, and a line at the value for equal shares.
 pub fn bars(title: &str, shares: &[f64]) -> String {
     let height = 170.0;
     let most = shares.iter().copied().fold(0.0, f64::max).max(1e-9);
@@ -111,7 +115,8 @@ pub fn bars(title: &str, shares: &[f64]) -> String {
         let left = LEFT + code as f64 * slot;
         let _ = write!(
             svg,
-            r#"<rect class="bar" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}"><title>action {code}: {:.1} %</title></rect>"#,
+            "<rect class=\"bar\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
+             <title>action {code}: {:.1} %</title></rect>",
             left + slot * 0.15,
             y(share),
             slot * 0.7,
@@ -137,13 +142,14 @@ pub fn bars(title: &str, shares: &[f64]) -> String {
     );
     let _ = write!(
         svg,
-        r#"<text class="axis" x="{LEFT}" y="{}">share of each latent action (dashed: all equal)</text>"#,
+        "<text class=\"axis\" x=\"{LEFT}\" y=\"{}\">\
+         share of each latent action (dashed: all equal)</text>",
         height - 4.0
     );
     svg + "</svg>"
 }
 
-/// A line across the chart at height `y`, named at the axis.
+/// Draws a line across the chart at height `y`, with a name at the axis.
 fn level(svg: &mut String, class: &str, y: f64, name: &str) {
     let _ = write!(
         svg,
@@ -162,7 +168,7 @@ fn open(title: &str, height: f64) -> String {
     format!(r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">"#)
 }
 
-/// Round values that enclose low and high, some five of them.
+/// Returns about five round values that enclose low and high.
 fn ticks(low: f64, high: f64) -> Vec<f64> {
     let span = (high - low).max(1e-3);
     let rough = span / 4.0;
@@ -176,7 +182,7 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     (first..=last.max(first + 1)).map(|i| i as f64 * step).collect()
 }
 
-/// A tick's number without needless digits.
+/// Formats the number of a tick without trailing zeros.
 fn label(value: f64) -> String {
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -187,16 +193,18 @@ fn label(value: f64) -> String {
 mod tests {
     use super::*;
 
+    /// Catches: ticks that are not round, or that do not enclose the values; no scale for a
+    /// constant curve.
     #[test]
     fn ticks_are_round_and_enclose_the_values() {
         assert_eq!(ticks(-0.3, 3.6), [-1.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(ticks(21.2, 21.2).len(), 2, "a constant curve still has a scale");
+        assert_eq!(ticks(21.2, 21.2).len(), 2, "a constant curve has a scale too");
         assert!(ticks(0.0, 0.0)[0].abs() < 1e-12);
     }
 
+    /// Catches: a band of NaN if there is no interval, which breaks the whole picture.
     #[test]
     fn a_curve_without_intervals_has_a_line_and_no_band() {
-        // One held-out clip gives no interval; a band of NaN would break the whole picture.
         let points = [Point { t: 1, mean: 2.0, ci95: None }, Point { t: 2, mean: 3.0, ci95: None }];
         let svg = curves("test", "dB", &[Series { name: "a", points: &points }], true);
         assert!(svg.contains("polyline") && !svg.contains("band") && !svg.contains("NaN"));

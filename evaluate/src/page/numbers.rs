@@ -1,14 +1,14 @@
-//! Numbers as text.
+//! Numbers and names as text.
 
 use crate::report::schema::Distance;
 use crate::statistics::bootstrap::Interval;
 
-/// What a distance is called where people read it.
+/// Returns the title of a distance, with "(not FVD)" where needed.
 pub fn distance_title(d: &Distance) -> String {
     if d.comparable_with_fvd { d.name.clone() } else { format!("{} (not FVD)", d.name) }
 }
 
-/// A distance to three digits or so.
+/// Formats a number with about three digits.
 pub fn three_digits(value: f64) -> String {
     let digits = match value.abs() {
         100.0.. => 0,
@@ -19,7 +19,7 @@ pub fn three_digits(value: f64) -> String {
     format!("{value:.digits$}").replace('-', "−")
 }
 
-/// An interval of distances.
+/// Formats an interval with about three digits.
 pub fn range([low, high]: Interval) -> String {
     format!("{} to {}", three_digits(low), three_digits(high))
 }

@@ -1,9 +1,10 @@
-//! The pictures of a report: what the models made, beside what was real.
+//! The pictures of a report: the models' frames beside the real ones.
 //!
-//! Of each scene two: *compare* (real | reconstructed | generated with the inferred actions | with random actions),
-//! and, where it was rolled out, *held* (the same start continued with each latent action held). Each moves (animated
-//! PNG) and stands (a filmstrip: time runs to the right, one row a clip), for print, for screenshots and for a closer
-//! look. Scenes are the first windows of the deterministic order, not the best.
+//! A scene has two pictures. *compare* shows real frames, reconstructed frames, frames generated
+//! with inferred actions, and frames generated with random actions. *held* shows the same start
+//! continued with each latent action held; only the first scenes have it. Each picture exists as an
+//! animated PNG and as a filmstrip (time runs to the right, one row for each clip). Scenes are the
+//! first windows in the order of measurement, not the best.
 
 use anyhow::Result;
 
@@ -11,21 +12,21 @@ use crate::held_out::HeldOutWindow;
 use crate::measure::Scene;
 use crate::page::canvas::{Canvas, Zoom, animate, grid};
 
-/// Width in pixels that a frame gets in an animation, and in a filmstrip.
+/// Width of a frame, in pixels, in an animation and in a filmstrip.
 const CELL: usize = 128;
 const FILM_CELL: usize = 64;
-/// A filmstrip shows at most so many frames; of longer windows, evenly spaced ones.
+/// Largest number of frames in a filmstrip; a longer window is sampled evenly.
 const FILM_FRAMES: usize = 16;
 
 /// Names of the rows and columns of a *compare* picture.
 pub const COMPARED: [&str; 4] = ["real", "reconstructed", "generated", "random actions"];
 
-/// One picture, moving and standing.
+/// One picture, as an animation and as a filmstrip.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// File name without ending.
+    /// File name without extension.
     pub name: String,
-    /// What is in each column of the animation and each row of the filmstrip.
+    /// Names of the animation's columns and the filmstrip's rows.
     pub labels: Vec<String>,
     pub animation: Vec<u8>,
     pub film: Vec<u8>,
@@ -34,7 +35,7 @@ pub struct Picture {
 /// All pictures of one scene.
 #[derive(Debug, Clone)]
 pub struct ScenePictures {
-    /// Where the scene is from.
+    /// Recording, clip and frames of the scene.
     pub caption: String,
     /// The latent actions between its frames.
     pub latent: Vec<u8>,
@@ -45,7 +46,7 @@ pub struct ScenePictures {
 /// Draws the pictures of all scenes.
 ///
 /// # Errors
-/// When a picture cannot be written as PNG.
+/// Fails if a picture cannot be written as PNG.
 pub fn draw(
     scenes: &[Scene],
     windows: &[HeldOutWindow],
@@ -132,7 +133,7 @@ impl Size {
     }
 }
 
-/// At most `most` of `0..count`, evenly spaced, the first and the last among them.
+/// Returns at most `most` of `0..count`, evenly spaced, with the first and the last.
 fn evenly_spaced(count: usize, most: usize) -> Vec<usize> {
     if count <= most {
         (0..count).collect()
@@ -145,9 +146,9 @@ fn evenly_spaced(count: usize, most: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
+    /// Catches: a filmstrip that is cut off, which hides the end of a rollout, where it is worst.
     #[test]
     fn long_windows_are_thinned_from_first_to_last() {
-        // Cutting the strip off would hide how a rollout ends, where it is worst.
         let shown = evenly_spaced(64, 16);
         assert_eq!((shown.len(), shown[0], shown[15]), (16, 0, 63));
         assert_eq!(evenly_spaced(5, 16), [0, 1, 2, 3, 4]);

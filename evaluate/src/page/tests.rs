@@ -9,13 +9,14 @@ use crate::testing::{
     measured_by, names, provenance, recordings,
 };
 
-/// The page and pictures of an imperfect model, for looking at: `GENIE_FIXTURE_REPORT=dir cargo test … -- --ignored
-/// fixture`.
+/// Writes a report of an imperfect model, to look at.
+///
+/// Run it with `GENIE_FIXTURE_REPORT=dir cargo test … -- --ignored fixture`.
 #[test]
-#[ignore = "writes a fixture report for people to look at"]
+#[ignore = "writes a fixture report to look at"]
 fn fixture_report() {
     let directory = std::path::PathBuf::from(
-        std::env::var("GENIE_FIXTURE_REPORT").expect("GENIE_FIXTURE_REPORT names a directory"),
+        std::env::var("GENIE_FIXTURE_REPORT").expect("set GENIE_FIXTURE_REPORT to a directory"),
     );
     let settings = Settings { scenes: 3, held: 2, ..SETTINGS };
     let (windows, videos) = recordings(6, 4);
@@ -42,9 +43,10 @@ fn fixture_report() {
         .unwrap();
 }
 
+/// Catches: a link to a script, font or picture, which breaks the page where there is no network; a
+/// missing part of the page.
 #[test]
 fn the_page_needs_nothing_from_outside_and_holds_every_part() {
-    // A report is mailed around: a single link to a script, font or picture breaks it where there is no network.
     let (windows, videos) = recordings(6, 4);
     let found = measured(&ToyWorld(Flaw::Imperfect), &windows, &videos, &SETTINGS, &SilentObserver)
         .unwrap()
@@ -65,7 +67,7 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     let actions = &report.effects.as_ref().unwrap().actions;
     let arrows =
         actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten().count();
-    assert_eq!(page.matches("<svg viewBox").count(), 4, "three kinds of curves, and bars");
+    assert_eq!(page.matches("<svg viewBox").count(), 4, "three charts of curves, and one of bars");
     assert_eq!(page.matches("<svg class=\"arrows\"").count(), arrows);
     assert!(arrows > CODES);
     assert!(page.contains("12.5 frames a second on cpu; 80.0 with 16 worlds at once"));

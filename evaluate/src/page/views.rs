@@ -1,4 +1,4 @@
-//! The numbers of a report as the template shows them.
+//! The numbers of a report in the form that the template shows.
 
 use crate::page::arrows::{self, EffectRow};
 use crate::page::canvas::data_uri;
@@ -8,7 +8,7 @@ use crate::page::pictures::{Picture, ScenePictures};
 use crate::report::schema::{Confusion, Distance, Effects, LpipsWeights, Point, Report};
 use crate::statistics::bootstrap::Interval;
 
-/// How different frames look.
+/// The LPIPS panel.
 pub struct LpipsView<'a> {
     pub of: &'a LpipsWeights,
     pub chart: String,
@@ -16,14 +16,14 @@ pub struct LpipsView<'a> {
     pub copy: String,
 }
 
-/// What actions do.
+/// The table of the effects of actions.
 pub struct EffectsView<'a> {
     pub of: &'a Effects,
     pub rows: Vec<EffectRow>,
     pub named: bool,
 }
 
-/// A confusion table with its shades.
+/// A confusion table with a shade for each cell.
 pub struct Heat<'a> {
     pub title: &'static str,
     pub names: &'a [String],
@@ -42,7 +42,7 @@ pub struct HeatCell {
     pub count: u64,
 }
 
-/// A distance and what it has to be read beside.
+/// A distance with the numbers beside it.
 pub struct DistanceView<'a> {
     pub title: String,
     pub of: &'a Distance,
@@ -52,7 +52,7 @@ pub struct DistanceView<'a> {
 pub struct Fact {
     pub name: &'static str,
     pub value: String,
-    /// Of the longest bar, in per cent; none for what is in other units.
+    /// Share of the longest bar, in per cent; `None` for a number in other units.
     pub percent: Option<u32>,
 }
 
@@ -69,7 +69,7 @@ pub struct PictureView {
     pub film: String,
 }
 
-/// A line of the table of all numbers by t.
+/// A row of the table of all numbers by frame.
 pub struct FrameRow {
     pub t: usize,
     pub random: String,
@@ -96,7 +96,7 @@ pub fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'
     }
 }
 
-/// Each latent action's number and, where truth is known and it has a clear majority, what it mostly goes with.
+/// Returns the name of each latent action: its number, and the true action of most of its frames.
 pub fn latent_names(report: &Report) -> Vec<String> {
     let actions = report.effects.as_ref().map_or(&[][..], |effects| &effects.actions);
     (0..report.lam.codebook_size)
@@ -112,7 +112,7 @@ pub fn latent_names(report: &Report) -> Vec<String> {
         .collect()
 }
 
-/// What rollouts score, between what costs nothing and what cannot be better.
+/// Draws the curves of rollouts, of a copy, and of the reconstruction.
 pub fn generated(
     title: &str,
     unit: &str,
@@ -120,7 +120,7 @@ pub fn generated(
 ) -> String {
     let names = [
         ("generated", generated),
-        ("copy of the last given frame", copy),
+        ("copy of the last prompt frame", copy),
         ("reconstruction", reconstruction),
     ];
     curves(title, unit, &names.map(|(name, points)| Series { name, points }), false)
@@ -144,7 +144,7 @@ pub fn lpips_view<'a>(report: &Report, of: &'a LpipsWeights) -> LpipsView<'a> {
     }
 }
 
-/// Three digits of both.
+/// Formats a value and its interval with about three digits.
 fn with_interval(value: f64, ci95: Option<Interval>) -> String {
     match ci95 {
         Some(ci95) => format!("{} [{}]", three_digits(value), range(ci95)),
@@ -157,7 +157,7 @@ pub fn effects_view(of: &Effects) -> EffectsView<'_> {
     EffectsView { of, named: rows.iter().any(|row| !row.name.is_empty()), rows }
 }
 
-/// Frames a second, in words; empty where an old report does not know.
+/// Describes the speed; empty if the report is too old to have it.
 pub fn speed(report: &Report) -> String {
     let Some(speed) = &report.speed else { return String::new() };
     format!(
@@ -182,10 +182,10 @@ pub fn heats(report: &Report) -> Vec<Heat<'_>> {
 pub fn distance_view(of: &Distance) -> DistanceView<'_> {
     let bars = [
         ("generated clips", of.frechet, of.frechet_ci95),
-        ("halves: real and generated", of.half_generated, None),
-        ("halves: real and real", of.half_floor, None),
-        ("real clips standing still", of.probe_frozen, None),
-        ("real clips, frames shuffled", of.probe_shuffled, None),
+        ("real half and generated half", of.half_generated, None),
+        ("two real halves", of.half_floor, None),
+        ("frozen real clips", of.probe_frozen, None),
+        ("real clips with shuffled frames", of.probe_shuffled, None),
     ];
     let longest = bars.iter().map(|bar| bar.1).fold(f64::MIN_POSITIVE, f64::max);
     let mut rows: Vec<Fact> = bars
@@ -195,8 +195,8 @@ pub fn distance_view(of: &Distance) -> DistanceView<'_> {
             Fact { name, value: with_interval(value, ci95), percent }
         })
         .collect();
-    let many = of.frechet_infinity.map_or_else(|| "too few to tell".to_owned(), three_digits);
-    rows.push(Fact { name: "as clips get many", value: many, percent: None });
+    let many = of.frechet_infinity.map_or_else(|| "too few clips".to_owned(), three_digits);
+    rows.push(Fact { name: "extrapolated to infinitely many clips", value: many, percent: None });
     rows.push(Fact {
         name: "kernel distance",
         value: with_interval(of.kernel, of.kernel_ci95),

@@ -1,4 +1,4 @@
-//! Agreement of latent actions with true ones, for the report.
+//! Agreement of latent actions with true actions, for the report.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::report::averages::Grouping;
 use crate::report::schema::{ActionAgreement, Confusion};
 use crate::statistics::agreement::{Agreement, Pairs, agreement};
 
-/// Agreement with one kind of truth, over the windows that have it.
+/// Measures agreement with one kind of truth, over the windows that have it.
 pub fn agree<'a>(
     found: &Measurement,
     windows: &'a [HeldOutWindow],
@@ -22,7 +22,7 @@ pub fn agree<'a>(
     let mut pairs = Vec::new();
     for ((window, scores), &group) in windows.iter().zip(&found.scores).zip(&grouping.group) {
         let Some(truth) = truth(window) else { continue };
-        // Groups without any truth do not count, and so must not be drawn: number the others anew.
+        // Groups without truth must not be drawn, so the others get new numbers.
         let next = numbers.len();
         let group = *numbers.entry(group).or_insert(next);
         pairs.push(Pairs { group, latent: scores.latent.clone(), truth: truth.clone() });

@@ -1,4 +1,4 @@
-//! Means over windows with intervals.
+//! Means over windows, with intervals.
 
 use genie_shards::WindowScores;
 
@@ -8,7 +8,7 @@ use crate::report::schema::{Point, TokenizerQuality};
 use crate::statistics::bootstrap::{Bootstrap, GroupedMean, numbered};
 use crate::statistics::information::{perplexity, used};
 
-/// Which windows stand or fall together.
+/// Groups of windows that stay together in every resample.
 pub struct Grouping {
     pub unit: &'static str,
     pub count: usize,
@@ -43,7 +43,7 @@ impl Averages<'_> {
         GroupedMean::new(self.grouping.count, values)
     }
 
-    /// A mean at every generated frame; `value` gets the position among the generated ones.
+    /// Returns the mean at every generated frame; `value` gets the position among these frames.
     pub fn curve(&self, prompt: usize, value: impl Fn(&WindowScores, usize) -> f64) -> Vec<Point> {
         (prompt..self.found.frames)
             .map(|t| {
@@ -53,7 +53,7 @@ impl Averages<'_> {
             .collect()
     }
 
-    /// The same of lists that windows may not have: then there is none.
+    /// Returns the same for a list that windows may lack; empty if one lacks it.
     pub fn curve_if_any(
         &self,
         prompt: usize,
@@ -64,7 +64,7 @@ impl Averages<'_> {
     }
 
     pub fn tokenizer(&self) -> TokenizerQuality {
-        // Frame 0 is left out: the baseline has it for free.
+        // Frame 0 is left out, because the baseline copies it.
         let over_frames = |list: &[f64]| list[1..].iter().sum::<f64>() / (list.len() - 1) as f64;
         let psnr = self.mean(|s| over_frames(&s.reconstruction_psnr));
         let psnr_baseline = self.mean(|s| over_frames(&s.copy_first_psnr));

@@ -1,4 +1,4 @@
-//! What each latent action does: in the recordings, when held, and by which name.
+//! The effect of each latent action: in the recordings, while held, and its name.
 
 use crate::held_out::LabelNames;
 use crate::measure::HOLD;
@@ -10,7 +10,9 @@ use crate::statistics::consistency::{StartEffects, consistency};
 use crate::statistics::motion::{FrameMotion, from_lists};
 
 impl Averages<'_> {
-    /// Of every latent action. `agreements` are those with the true actions and with the true movement.
+    /// Measures the effects of every latent action.
+    ///
+    /// `agreements` are those with the true actions and with the true movements.
     pub fn effects(
         &self,
         agreements: [Option<&Agreement>; 2],
@@ -52,7 +54,7 @@ impl Averages<'_> {
         }
     }
 
-    /// What moved between real frames wherever the action was inferred, with groups.
+    /// Returns the motion between real frames for which the action was inferred, with groups.
     fn recorded(&self, action: usize) -> Vec<(usize, FrameMotion)> {
         let windows = self.found.scores.iter().zip(&self.grouping.group);
         let pairs = windows.flat_map(|(scores, &group)| {
@@ -68,7 +70,7 @@ impl Averages<'_> {
             .collect()
     }
 
-    /// What moves while the action is held, with groups.
+    /// Returns the motion while the action is held, with groups.
     fn held(&self, action: usize) -> Vec<(usize, FrameMotion)> {
         let windows = self.found.scores.iter().zip(&self.grouping.group);
         windows
@@ -76,7 +78,7 @@ impl Averages<'_> {
             .collect()
     }
 
-    /// Means and intervals; none of nothing.
+    /// Returns means and intervals; `None` if there are no motions.
     fn moves(&self, motions: &[(usize, FrameMotion)]) -> Option<Moves> {
         if motions.is_empty() {
             return None;
@@ -101,7 +103,7 @@ impl Averages<'_> {
     }
 }
 
-/// The true action that more than half of a latent action's frames go with, and their share.
+/// Returns the true action of more than half of a latent action's frames, and its share.
 fn majority(
     agreement: Option<&Agreement>,
     action: usize,

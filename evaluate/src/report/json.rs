@@ -5,23 +5,23 @@ use anyhow::{Result, bail};
 use crate::report::schema::Report;
 
 impl Report {
-    /// The report as pretty JSON.
+    /// Returns the report as pretty JSON.
     ///
     /// # Errors
-    /// When a number is not finite; the message names its key.
+    /// Fails if a number is not finite; the message names its key.
     pub fn to_json(&self) -> Result<String> {
         let value = serde_json::to_value(self)?;
         if let Some(key) = not_finite(&value, "") {
             bail!(
-                "{key} is not a finite number (a model that diverged, or nothing to measure it on): no report was written; \
-                 look at the training metrics of the models in its lineage"
+                "{key} is not a finite number: a model diverged, or there was nothing to measure; \
+                 no report was written. Check the training metrics of the models in its lineage"
             );
         }
         Ok(serde_json::to_string_pretty(&value)? + "\n")
     }
 }
 
-/// Keys that are `null` where there is nothing to say.
+/// Keys that may be `null` because there is no value.
 const MAY_BE_ABSENT: [&str; 15] = [
     "action_agreement",
     "preset",
@@ -40,7 +40,7 @@ const MAY_BE_ABSENT: [&str; 15] = [
     "lpips_weights",
 ];
 
-/// Path of the first `null` that does not stand for something absent.
+/// Returns the path of the first `null` whose key may not be `null`.
 fn not_finite(value: &serde_json::Value, path: &str) -> Option<String> {
     use serde_json::Value;
     match value {

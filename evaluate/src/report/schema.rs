@@ -1,9 +1,9 @@
-//! `report.json`: what the numbers are called.
+//! The keys of `report.json`.
 //!
-//! The keys are a contract (the table in `evaluate/README.md`). A new number is a new key; a key never changes its
-//! meaning without [`SCHEMA_VERSION`] going up. An interval that cannot be estimated is `null`, and so is agreement
-//! with a truth that nobody recorded; any other number that is not finite is an error, because JSON would silently
-//! write it as `null`.
+//! The keys are a contract (the table in `evaluate/README.md`). A new number gets a new key. If a
+//! key changes its meaning, [`SCHEMA_VERSION`] goes up. An interval that cannot be estimated is
+//! `null`, and so is agreement without known truth. Any other number that is not finite is an
+//! error, because JSON would write it as `null` without notice.
 
 mod actions;
 mod distance;
@@ -26,7 +26,7 @@ pub const SCHEMA_VERSION: u32 = 3;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     pub schema_version: u32,
-    /// RFC 3339, UTC.
+    /// Date and time, RFC 3339, UTC.
     pub created: String,
     pub headline: HeadlineNumbers,
     pub lineage: ReportLineage,
@@ -37,23 +37,25 @@ pub struct Report {
     pub delta_psnr_db: Vec<Point>,
     pub delta_psnr_time_shuffled_db: Vec<Point>,
     pub action_agreement: Option<ActionAgreement>,
-    /// What each latent action does; not in schemas below 3.
+    /// The effect of each latent action; missing in schemas below 3.
     #[serde(default)]
     pub effects: Option<Effects>,
-    /// Distances of generated clips from real ones, one for each encoder; none in schema 1, and none of too few clips.
+    /// Distances between real and generated clips, one for each encoder.
+    ///
+    /// Empty in schema 1, and if there are too few clips.
     #[serde(default)]
     pub distances: Vec<Distance>,
-    /// How fast frames are generated; not in schemas below 3.
+    /// Speed of generation; missing in schemas below 3.
     #[serde(default)]
     pub speed: Option<GenerationSpeed>,
-    /// Whose weights LPIPS was measured with; `null`, and no LPIPS, without any.
+    /// Origin of the LPIPS weights; `null` without weights, and then there is no LPIPS.
     #[serde(default)]
     pub lpips_weights: Option<LpipsWeights>,
-    /// What a reader should know before trusting the numbers.
+    /// Warnings that a reader needs before trusting the numbers.
     pub warnings: Vec<String>,
 }
 
-/// The numbers to read first, repeated from below.
+/// The numbers to read first; all of them are also in other sections.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HeadlineNumbers {
     pub t: usize,
@@ -67,12 +69,12 @@ pub struct HeadlineNumbers {
     pub nmi_shuffled: Option<f64>,
 }
 
-/// Where the numbers come from.
+/// Origin of the numbers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReportLineage {
     /// Content hash of the clip shards.
     pub data: String,
-    /// Work keys.
+    /// Work keys of the models and of the report.
     pub tokenizer: String,
     pub lam: String,
     pub dynamics: String,
@@ -80,47 +82,47 @@ pub struct ReportLineage {
     pub device: String,
     /// The resolved `[evaluate]` section.
     pub config: serde_json::Value,
-    /// Of the program and the formats.
+    /// Versions of the program and of the formats.
     pub versions: BTreeMap<String, String>,
 }
 
-/// How much was measured.
+/// Numbers of what was measured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Counts {
     pub sources: usize,
     pub clips: usize,
     pub windows: usize,
     pub windows_asked: usize,
-    /// Pairs of latent and true action.
+    /// Pairs of a latent and a true action.
     pub action_pairs: u64,
     pub window_frames: usize,
     pub prompt_frames: usize,
     pub height: usize,
     pub width: usize,
-    /// What the bootstrap resamples: `source`, or `clip` where there is only one source.
+    /// Unit of the bootstrap: `source`, or `clip` if there is only one source.
     pub bootstrap_unit: String,
     pub bootstrap_groups: usize,
     pub bootstrap_draws: usize,
 }
 
-/// The weights of LPIPS.
+/// The LPIPS weights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LpipsWeights {
-    /// What the distance may be called: `LPIPS (alex)` only with the last layers that it was published with.
+    /// Name of the distance: `LPIPS (alex)` only with the published last layers.
     pub name: String,
-    /// Of the file's content.
+    /// Hash of the file's content.
     pub hash: String,
-    /// Whether its last layers are those. Of the `AlexNet` before them nothing is known.
+    /// Whether the last layers are the published ones; the `AlexNet` before them is not verified.
     pub published_layers: bool,
 }
 
-/// How fast the models generate.
+/// Speed of generation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GenerationSpeed {
     pub device: String,
-    /// One world at a time, as it is played.
+    /// Frames per second of one world.
     pub frames_per_second: f64,
-    /// Worlds at once, and frames of all of them together.
+    /// Number of worlds at once, and frames per second of all of them together.
     pub batch: usize,
     pub batch_frames_per_second: f64,
 }

@@ -1,7 +1,8 @@
 //! From scores of windows to the report: means, intervals, agreement, warnings.
 //!
-//! Every mean is over windows, every interval resamples sources (`bootstrap.rs`). With a single source its clips are
-//! resampled instead, and a warning says what that interval no longer covers.
+//! Every mean is over windows, and every interval resamples sources (`bootstrap.rs`). If there is
+//! only one source, its clips are resampled, and a warning says that the interval does not cover
+//! other recordings.
 
 use std::collections::BTreeSet;
 
@@ -17,23 +18,23 @@ use crate::statistics::agreement::Agreement;
 use crate::statistics::bootstrap::Bootstrap;
 use crate::statistics::information::{perplexity, used};
 
-/// The paper's frame for its headline ΔPSNR.
+/// The frame of the paper's headline ΔPSNR.
 const HEADLINE_T: usize = 4;
-/// With fewer groups than this, an interval is a rough guess.
+/// Intervals from fewer groups are rough.
 const FEW_GROUPS: usize = 8;
 
-/// What the report says about its own making.
+/// Everything in the report that does not come from the scores of windows.
 #[derive(Debug, Clone)]
 pub struct Provenance {
     pub created: String,
     pub lineage: ReportLineage,
     pub windows_asked: usize,
     pub bootstrap_draws: usize,
-    /// Between real and generated clips.
+    /// Distances between real and generated clips.
     pub distances: Vec<Distance>,
     pub speed: Option<GenerationSpeed>,
     pub lpips_weights: Option<LpipsWeights>,
-    /// Found on the way here (clips left out, for instance).
+    /// Warnings from earlier steps (for example about clips that are left out).
     pub warnings: Vec<String>,
 }
 
@@ -132,7 +133,7 @@ fn lam(counts: &[u64]) -> LamUsage {
     }
 }
 
-/// The paper's t = 4, or the nearest generated frame where the windows have no such one.
+/// Takes the headline numbers at t = 4, or at the nearest generated frame.
 fn headline(
     random: &[Point],
     shuffled: &[Point],
@@ -158,22 +159,23 @@ fn warn(counts: &Counts) -> Vec<String> {
     let mut warnings = Vec::new();
     if counts.windows < counts.windows_asked {
         warnings.push(format!(
-            "{} windows were asked for, but the held-out clips have only {}.",
+            "The config asks for {} windows, but the held-out clips have only {}.",
             counts.windows_asked, counts.windows
         ));
     }
     if counts.bootstrap_groups < 2 {
         warnings.push(
-            "All windows come from one clip: no confidence interval can be given.".to_owned(),
+            "All windows come from one clip, so there are no confidence intervals.".to_owned(),
         );
     } else if counts.bootstrap_unit == "clip" {
         warnings.push(
-            "All windows come from one recording: the intervals say how much its clips differ, nothing about other recordings."
+            "All windows come from one recording. The intervals cover differences between its \
+             clips, not between recordings."
                 .to_owned(),
         );
     } else if counts.bootstrap_groups < FEW_GROUPS {
         warnings.push(format!(
-            "Only {} recordings are held out: take the intervals as rough.",
+            "Only {} recordings are held out, so the intervals are rough.",
             counts.bootstrap_groups
         ));
     }

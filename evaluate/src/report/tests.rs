@@ -1,5 +1,6 @@
-//! Measurement and summary together, on a world whose true values are known: each test plants one flaw and asks whether
-//! the number that exists for it notices.
+//! Measurement and report of the toy world.
+//!
+//! Each test plants one flaw and checks that the number for it shows the flaw.
 
 use crate::held_out::LabelNames;
 use crate::measure::Settings;
@@ -11,10 +12,10 @@ use crate::testing::{
     measured, measured_by, names, provenance, recordings, report, report_with,
 };
 
+/// Catches: a misalignment of actions with frames, or of truth with actions, which costs the
+/// perfect model something.
 #[test]
 fn a_perfect_model_is_measured_as_perfect() {
-    // Any misalignment of ours, of actions with frames or of truth with actions, would cost the perfect model
-    // something.
     let report = report(Flaw::None);
     assert!(report.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9));
     assert!(report.delta_psnr_db.iter().all(|p| p.mean > 5.0 && p.ci95.unwrap()[0] > 0.0));
@@ -26,9 +27,10 @@ fn a_perfect_model_is_measured_as_perfect() {
     assert!(report.tokenizer.psnr_gain_db_ci95.unwrap()[0] > 3.0);
 }
 
+/// Catches: frame numbers that are off by one, which moves the paper's t = 4. With one prompt
+/// frame, t = 1 is the first generated frame.
 #[test]
 fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
-    // t = 1 is the first generated frame of one prompt frame; an off-by-one would move the paper's t = 4.
     let of = |report: &Report| report.delta_psnr_db.iter().map(|p| p.t).collect::<Vec<_>>();
     assert_eq!(of(&report(Flaw::None)), (1..FRAMES).collect::<Vec<_>>());
     let longer = report_with(Flaw::None, &Settings { prompt_frames: 3, ..SETTINGS });
@@ -36,13 +38,13 @@ fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
     assert_eq!(longer.headline.t, 4);
     assert!(
         longer.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9),
-        "given actions must stay as inferred"
+        "actions of the prompt must stay as inferred"
     );
 }
 
+/// Catches: arms with different noise, which give a random difference around zero.
 #[test]
 fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {
-    // Arms with noise of their own would make it a random number around zero.
     let report = report(Flaw::ActionBlind);
     assert!(
         report
@@ -53,14 +55,16 @@ fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {
     );
 }
 
+/// Catches: actions that are used one frame late. ΔPSNR stays positive, so the rollout must be
+/// worse than that of the perfect model.
 #[test]
 fn actions_applied_a_frame_late_cost_rollout_quality() {
-    // The classic bug: it leaves ΔPSNR positive, so it must show against the perfect model.
     let (late, right) = (report(Flaw::Late), report(Flaw::None));
     assert!(late.headline.delta_psnr_db < right.headline.delta_psnr_db - 5.0);
     assert!(late.rollout.psnr_db[3].mean < PSNR_CAP_DB - 10.0);
 }
 
+/// Catches: labels that are one frame late and still agree.
 #[test]
 fn labels_a_frame_late_cost_agreement() {
     let agreement = report(Flaw::LateLabels).action_agreement.unwrap();
@@ -68,13 +72,14 @@ fn labels_a_frame_late_cost_agreement() {
     assert!(agreement.accuracy < 0.9, "{}", agreement.accuracy);
 }
 
+/// Catches: high ΔPSNR without control (the weakness of the paper's metric) that the other two
+/// numbers do not show.
 #[test]
 fn a_latent_that_encodes_only_the_theme_is_exposed() {
-    // The trap of the paper's metric: high ΔPSNR without control. The two other numbers must say so.
     let report = report(Flaw::ThemeOnly);
     assert!(
         report.headline.delta_psnr_db > 3.0,
-        "the trap is set: {}",
+        "ΔPSNR must be high for this flaw: {}",
         report.headline.delta_psnr_db
     );
     assert!(report.headline.delta_psnr_time_shuffled_db.abs() < 1e-9);
@@ -87,6 +92,7 @@ fn a_latent_that_encodes_only_the_theme_is_exposed() {
     );
 }
 
+/// Catches: a report that fails, or has an agreement, if no truth is known.
 #[test]
 fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     let (mut windows, videos) = recordings(3, 4);
@@ -105,16 +111,16 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     assert!(value["warnings"].to_string().contains("Only 3 recordings"));
 }
 
+/// Catches: NaN that serde_json writes as null, which readers take for "not measured".
 #[test]
 fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
-    // serde_json would write NaN as null, and a reader would take it for "not measured".
     let mut report = report(Flaw::None);
     report.rollout.psnr_db[2].mean = f64::NAN;
     let message = report.to_json().unwrap_err().to_string();
     assert!(message.starts_with("rollout.psnr_db[2].mean"), "{message}");
 }
 
-/// Catches: a report of an older version that cannot be read any more, because a key was added without a default.
+/// Catches: an older report that cannot be read, because a new key has no default.
 #[test]
 fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value =
@@ -134,13 +140,13 @@ fn reports_of_schema_1_are_still_read() {
     assert_eq!(read.schema_version, 1);
 }
 
-/// Catches: effects of one action reported as another's, or turned round; consistency that a perfect model lacks, or that one has
-/// which does not look at its actions.
+/// Catches: effects of another action, or with a wrong sign; consistency that a perfect model
+/// lacks, or that a model has which ignores its actions.
 #[test]
 fn what_actions_do_is_seen_in_recordings_and_when_held() {
     let effects = report(Flaw::None).effects.unwrap();
     assert_eq!((effects.starts, effects.hold_frames, effects.actions.len()), (12, 4, CODES));
-    // Latent actions are true ones in another order: 2 stands, 3 goes left, 0 right, 1 jumps.
+    // Latent actions are true actions in another order: 2 stands, 3 goes left, 0 right, 1 jumps.
     for (code, name, x) in [(2, "stand", 0.0), (3, "left", -1.0), (0, "right", 1.0)] {
         let action = &effects.actions[code];
         assert_eq!(action.name.as_deref(), Some(name));
@@ -152,7 +158,7 @@ fn what_actions_do_is_seen_in_recordings_and_when_held() {
     let [stand, jump] = [2, 1].map(|code| effects.actions[code].held.as_ref().unwrap().figure_y);
     assert!(
         jump < stand - 0.5,
-        "up is negative, and one jump in four frames is a quarter of its height a frame: {jump}"
+        "up is negative, and one jump in four frames is a quarter of its height per frame: {jump}"
     );
     let unused = &effects.actions[5];
     assert!(unused.share == 0.0 && unused.recorded.is_none() && unused.name.is_none());
@@ -163,22 +169,22 @@ fn what_actions_do_is_seen_in_recordings_and_when_held() {
     assert_eq!((blind.explained, blind.shuffled_p95), (0.0, 0.0));
 }
 
-/// Catches: a baseline or a similarity under another's name.
+/// Catches: a baseline or a similarity under a wrong name.
 #[test]
 fn rollouts_have_their_baselines() {
     let rollout = report(Flaw::Imperfect).rollout;
     let at = |points: &[Point]| points[3].mean;
     assert!(
         at(&rollout.psnr_mean_frame_db) < at(&rollout.psnr_copy_last_db),
-        "grey is far from everything"
+        "a grey frame is far from every frame"
     );
     assert!(at(&rollout.psnr_db) < at(&rollout.psnr_reconstruction_db));
     assert!(at(&rollout.ssim) < 1.0 && at(&rollout.ssim) < at(&rollout.ssim_reconstruction));
     assert!(at(&rollout.ssim_copy_last) < at(&report(Flaw::None).rollout.ssim));
 }
 
-/// Catches: LPIPS in a report that nobody gave weights for, or none where they were given; a curve under another's name or from another
-/// frame on; means of the tokenizer over the frame that the baseline has for free.
+/// Catches: LPIPS without weights; no LPIPS with weights; a curve under a wrong name or from a
+/// wrong frame on; means of the tokenizer that include frame 0, which the baseline copies.
 #[test]
 fn lpips_is_there_with_weights_and_not_without() {
     let without: serde_json::Value =
@@ -199,7 +205,11 @@ fn lpips_is_there_with_weights_and_not_without() {
     for curve in [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction] {
         assert_eq!(curve.iter().map(|p| p.t).collect::<Vec<_>>(), (3..FRAMES).collect::<Vec<_>>());
     }
-    assert!(rollout.lpips_reconstruction.iter().all(|p| p.mean == 0.0), "this tokenizer is exact");
+    assert!(
+        rollout.lpips_reconstruction.iter().all(|p| p.mean == 0.0),
+        "the tokenizer of the toy \
+                                                                         world is exact"
+    );
     assert!(rollout.lpips[5].mean > 0.0 && rollout.lpips_copy_last[5].mean > rollout.lpips[5].mean);
     assert!(rollout.lpips[5].ci95.is_some());
     let mean = |list: &[f64]| list[1..].iter().sum::<f64>() / (FRAMES - 1) as f64;
@@ -212,7 +222,7 @@ fn lpips_is_there_with_weights_and_not_without() {
     assert!(page.contains("is not verified"));
 }
 
-/// Catches: an unknown distance that is written as if nobody had asked for it.
+/// Catches: a NaN in a distance that is written as `null`, as if it were a missing value.
 #[test]
 fn only_what_may_be_absent_is_null() {
     let mut report = report(Flaw::None);
@@ -221,6 +231,7 @@ fn only_what_may_be_absent_is_null() {
     assert!(report.to_json().unwrap_err().to_string().starts_with("distances[0].half_floor"));
 }
 
+/// Catches: one recording without intervals, or without a warning that they are over its clips.
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = recordings(1, 12);

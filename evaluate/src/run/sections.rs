@@ -1,4 +1,4 @@
-//! The config of the stage, and the key and lineage of its report.
+//! The config sections of this stage, and the work key and lineage of its report.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ use crate::config::{EvaluateConfig, WeightsArgs};
 use crate::networks::{content_hash, find};
 use crate::report::schema::{ReportLineage, SCHEMA_VERSION};
 
-/// Version of what is measured and how: raised when old reports should be made anew.
+/// Version of the measurement; a higher version gives every report a new work key.
 const FORMAT: u32 = 3;
 const STEP: &str = "evaluate";
 
-/// The sections this stage reads: its own, and those that say which models.
+/// The config sections that this stage reads: its own, and those of the models.
 pub struct EvaluateSections {
     pub models: genie_training::Sections,
     pub evaluate: EvaluateConfig,
 }
 
 impl EvaluateSections {
-    /// Reads them; `device` and `weights` of the command line go before the config's.
+    /// Reads the sections; `device` and `weights` of the command line override the config.
     ///
     /// # Errors
-    /// When a value is wrong.
+    /// Fails if a value is invalid.
     pub fn read(
         config: &Config,
         device: Option<&str>,
@@ -44,16 +44,16 @@ impl EvaluateSections {
         Ok(EvaluateSections { models: genie_training::Sections::read(config)?, evaluate })
     }
 
-    /// As TOML.
+    /// Returns the resolved sections, for `config.toml`.
     #[must_use]
     pub fn resolved(&self) -> Resolved {
         self.models.resolved().with(&self.evaluate)
     }
 
-    /// Where the report is, or what it waits for.
+    /// Returns where the report is, or the command that has to run first.
     ///
     /// # Errors
-    /// When the manifest of the clips cannot be read.
+    /// Fails if the manifest of the clips cannot be read.
     pub fn status(&self) -> Result<StepStatus> {
         Ok(match find(&self.models)? {
             Ok(models) => self.step(&models)?.status("run"),

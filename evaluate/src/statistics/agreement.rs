@@ -1,13 +1,16 @@
-//! Do latent actions agree with what the player really did?
+//! Agreement of latent actions with true actions.
 //!
-//! Two views of the same pairs (latent action, true action), one pair for each two neighbouring frames:
-//! - NMI: information that one carries about the other (`information.rs`), beside what it is when the truth is
-//!   shuffled. Held keys make both sequences slow, and slow sequences agree by chance more often than coin tosses. So
-//!   the shuffle keeps that slowness: each window gets the truth of another window, rotated by a random offset, many
-//!   times over.
-//! - accuracy: name each latent action after the true action it most often meets, and count hits. The names for a group
-//!   (source) are learnt on all the others: a map fitted on its own test data would always look better than chance. The
-//!   baseline always answers with the commonest action.
+//! The input is a list of pairs (latent action, true action), one for each two neighbouring frames.
+//! There are two measures:
+//!
+//! - NMI: the information that one action carries about the other (`information.rs`), beside its
+//!   value for shuffled truth. Keys are held for several frames, so both sequences change slowly,
+//!   and slow sequences often agree by chance. The shuffle keeps that slowness: each window gets
+//!   the truth of another window, rotated by a random offset. This is repeated many times.
+//! - Accuracy: each latent action is named after the true action that it occurs with most often,
+//!   and hits are counted. The names for one group (source) are learnt on all other groups, because
+//!   a map that is tested on its own training data always looks better than chance. The baseline
+//!   always answers with the most common action.
 
 use rand::{RngExt, seq::SliceRandom};
 
@@ -15,32 +18,34 @@ use crate::random::{Purpose, stream};
 use crate::statistics::bootstrap::{Bootstrap, Interval, quantile};
 use crate::statistics::information::PairCounts;
 
-/// The pairs of one window.
+/// The action pairs of one window.
 #[derive(Debug, Clone)]
 pub struct Pairs {
-    /// The group (source) the window belongs to; groups are numbered without gaps.
+    /// The window's group (source); groups are numbered without gaps.
     pub group: usize,
     pub latent: Vec<u8>,
     pub truth: Vec<u8>,
 }
 
-/// What is found.
+/// NMI and accuracy, with their intervals and chance levels.
 #[derive(Debug, Clone)]
 pub struct Agreement {
     pub pairs: u64,
     pub nmi: f64,
     pub nmi_ci95: Option<Interval>,
-    /// Mean, and 95th percentile, of the NMI with shuffled truth.
+    /// Mean and 95th percentile of the NMI with shuffled truth.
     pub nmi_shuffled: f64,
     pub nmi_shuffled_p95: f64,
     pub accuracy: f64,
     pub accuracy_ci95: Option<Interval>,
     pub accuracy_baseline: f64,
-    /// Row: latent action, column: true action.
+    /// One row for each latent action, one column for each true action.
     pub confusion: PairCounts,
 }
 
-/// Measures agreement; `None` without any pair. `draws` is the number of shuffles and of bootstrap draws.
+/// Measures agreement; `None` if there is no pair.
+///
+/// `draws` is the number of shuffles and of bootstrap draws.
 #[must_use]
 pub fn agreement(
     windows: &[Pairs],
@@ -77,14 +82,14 @@ pub fn agreement(
     })
 }
 
-/// Both measures, as functions of how often each group counts: what a bootstrap needs.
+/// NMI and accuracy as functions of the weight of each group, for the bootstrap.
 pub struct ByGroup {
     tables: Vec<PairCounts>,
     hits: Vec<(u64, u64)>,
 }
 
 impl ByGroup {
-    /// Of these windows; `None` where there are none.
+    /// Counts pairs by group; `None` if there is no window.
     #[must_use]
     pub fn new(windows: &[Pairs], latents: usize, truths: usize) -> Option<ByGroup> {
         let groups = windows.iter().map(|w| w.group + 1).max()?;
@@ -96,13 +101,15 @@ impl ByGroup {
         self.tables.len()
     }
 
-    /// NMI of the groups, each so many times.
+    /// Returns the NMI if each group counts `multiplicity` times.
     #[must_use]
     pub fn nmi(&self, multiplicity: &[u32]) -> f64 {
         weighted(&self.tables, multiplicity).nmi()
     }
 
-    /// Accuracy over the groups, each so many times; names are learnt on all others, whatever the multiplicities.
+    /// Returns the accuracy if each group counts `multiplicity` times.
+    ///
+    /// The names are always learnt on all other groups, each counted once.
     #[must_use]
     pub fn accuracy(&self, multiplicity: &[u32]) -> f64 {
         share(&self.hits, multiplicity)
@@ -128,7 +135,7 @@ fn weighted(tables: &[PairCounts], multiplicity: &[u32]) -> PairCounts {
     total
 }
 
-/// Sorted NMIs of `draws` shuffles (at least one).
+/// Returns the sorted NMIs of `draws` shuffles, at least one.
 fn shuffled_nmi(
     windows: &[Pairs],
     latents: usize,
@@ -155,14 +162,14 @@ fn shuffled_nmi(
     values
 }
 
-/// For each group: (hits, pairs), with names learnt on all other groups.
+/// Returns (hits, pairs) for each group, with names learnt on all other groups.
 fn cross_fitted_hits(
     windows: &[Pairs],
     groups: usize,
     latents: usize,
     truths: usize,
 ) -> Vec<(u64, u64)> {
-    // With one group there is no other: leave out a window at a time instead.
+    // A single group has no other groups, so each window is left out in turn.
     let fold = |index: usize, window: &Pairs| if groups > 1 { window.group } else { index };
     let folds = if groups > 1 { groups } else { windows.len() };
     let mut tables = vec![PairCounts::new(latents, truths); folds];
@@ -195,7 +202,10 @@ fn share(hits: &[(u64, u64)], multiplicity: &[u32]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Windows of keys that are held for `hold` frames; the latent is a function of (truth, an independent held key).
+    /// Windows with keys that are held for `hold` frames.
+    ///
+    /// `latent` gives the latent action from the true action and from another, independent held
+    /// key.
     fn windows(
         count: usize,
         hold: usize,
@@ -219,9 +229,9 @@ mod tests {
             .collect()
     }
 
+    /// Catches: a comparison by action number; an offset of one entry between the lists.
     #[test]
     fn renumbered_actions_agree_fully() {
-        // Any comparison by number, or an off-by-one between the lists, would fall short of 1.
         let found = agreement(&windows(40, 3, 0, |a, _| 3 - a), 4, 4, 200, 0).unwrap();
         assert!((found.nmi - 1.0).abs() < 1e-12);
         assert!((found.accuracy - 1.0).abs() < 1e-12);
@@ -229,10 +239,10 @@ mod tests {
         assert!(found.accuracy_baseline < 0.5);
     }
 
+    /// Catches: a chance level from shuffled single entries, which most independent slow sequences
+    /// exceed.
     #[test]
     fn independent_slow_labels_pass_the_shuffled_baseline_as_rarely_as_promised() {
-        // Held keys agree by chance. Against a shuffle of single entries most of these data sets would pass for
-        // agreement.
         let passed = (0..100)
             .filter(|&salt| {
                 let found =
@@ -243,9 +253,10 @@ mod tests {
         assert!((1..=12).contains(&passed), "{passed} of 100 instead of about 5");
     }
 
+    /// Catches: names that are learnt and tested on the same pairs, which beats the baseline on
+    /// pure noise.
     #[test]
     fn accuracy_of_noise_is_not_above_its_baseline() {
-        // A map fitted and tested on the same pairs would beat the baseline on pure noise, every time.
         let excess: f64 = (0..100)
             .map(|salt| agreement(&windows(8, 5, salt, |_, other| other), 4, 4, 1, 0).unwrap())
             .map(|found| found.accuracy - found.accuracy_baseline)
@@ -253,9 +264,9 @@ mod tests {
         assert!(excess / 100.0 <= 0.0, "{}", excess / 100.0);
     }
 
+    /// Catches: an agreement of 0 if no truth is known, which readers take for "no control".
     #[test]
     fn no_truth_is_no_agreement() {
-        // Zero would read as "no control".
         assert!(agreement(&[], 4, 4, 10, 0).is_none());
     }
 }

@@ -1,14 +1,15 @@
-//! What each latent action does, and whether it does the same from everywhere.
+//! Consistency: whether a latent action has the same effect from every start.
 //!
-//! From every start each latent action was held over the same noise, so a start gives one effect (mean motion, four
-//! numbers in pixels a frame: `motion.rs`) for each. What all actions of a start share (an enemy that walks, a fall that
-//! goes on) is no effect of any: it is taken off. **Consistency** is the share of what is left that the action alone
-//! explains,
+//! Every latent action is held from every start, with the same noise. So a start has one effect per
+//! action: a mean motion of four numbers in pixels per frame (`motion.rs`). All actions of a start
+//! share some motion (an enemy that walks, a fall that continues). It is not an effect of any
+//! action, so the mean over actions is subtracted. **Consistency** is the share of the rest that
+//! the action alone explains:
 //!
-//! > Σ over actions of n·|mean over starts|² / Σ over actions and starts of |effect|²,
+//! > Σ over actions of n·|mean over starts|² / Σ over actions and starts of |effect|².
 //!
-//! 1 where every action does one thing from everywhere, 0 where actions change nothing. What it is by chance (some 1/n)
-//! is measured with the actions of every start exchanged at random.
+//! It is 1 if every action has one effect from everywhere, and 0 if actions change nothing. The
+//! value by chance is about 1/n. It is measured with the actions of every start permuted at random.
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -20,27 +21,29 @@ use crate::statistics::motion::FrameMotion;
 /// Numbers of an effect.
 const PARTS: usize = 4;
 
-/// What each latent action did from one start.
+/// The effect of each latent action from one start.
 #[derive(Debug, Clone)]
 pub struct StartEffects {
-    /// The group (source) that it belongs to; groups are numbered without gaps.
+    /// The start's group (source); groups are numbered without gaps.
     pub group: usize,
-    /// One for each latent action.
+    /// One effect for each latent action.
     pub effects: Vec<FrameMotion>,
 }
 
-/// Whether held actions do the same from every start.
+/// Whether held actions have the same effect from every start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Consistency {
-    /// Share of what moves differently from start to start that the action alone explains.
+    /// Share of the motion that differs between starts and actions which the action alone explains.
     pub explained: f64,
     pub explained_ci95: Option<Interval>,
-    /// The same with actions exchanged at random: mean, and what 95 of 100 stay below.
+    /// The same with actions permuted at random: mean, and 95th percentile.
     pub shuffled: f64,
     pub shuffled_p95: f64,
 }
 
-/// Measures consistency; `None` of fewer than two starts. `draws` is the number of shuffles and of bootstrap draws.
+/// Measures consistency; `None` if there are fewer than two starts.
+///
+/// `draws` is the number of shuffles and of bootstrap draws.
 #[must_use]
 pub fn consistency(starts: &[StartEffects], draws: usize, seed: u64) -> Option<Consistency> {
     if starts.len() < 2 {
@@ -74,7 +77,7 @@ pub fn consistency(starts: &[StartEffects], draws: usize, seed: u64) -> Option<C
     })
 }
 
-/// Effects less what all actions of a start share.
+/// Subtracts the mean over all actions of a start from each effect.
 fn of_its_own(effects: &[FrameMotion]) -> Vec<[f64; PARTS]> {
     let shared = FrameMotion::mean(effects.iter().copied()).parts();
     effects
@@ -86,7 +89,7 @@ fn of_its_own(effects: &[FrameMotion]) -> Vec<[f64; PARTS]> {
         .collect()
 }
 
-/// The share that actions explain, of starts that count `weights` times.
+/// Returns the share that actions explain, if each start counts `weights` times.
 fn explained(starts: &[Vec<[f64; PARTS]>], weights: &[f64]) -> f64 {
     let actions = starts.first().map_or(0, Vec::len);
     let total_weight: f64 = weights.iter().sum();
@@ -111,7 +114,7 @@ mod tests {
 
     const CODES: usize = 4;
 
-    /// Effects of every action from every start, by a function of (start, action).
+    /// Effects of every action from every start, as a function of (start, action).
     fn effects(starts: usize, of: impl Fn(usize, usize) -> [f32; 2]) -> Vec<Vec<FrameMotion>> {
         let motion = |start, action| FrameMotion { scroll: [0.0; 2], figure: of(start, action) };
         (0..starts).map(|start| (0..CODES).map(|action| motion(start, action)).collect()).collect()
@@ -126,7 +129,8 @@ mod tests {
         consistency(&starts, 300, 0).unwrap()
     }
 
-    /// Catches: consistency below one of actions that do the same from everywhere, because something else moves as well.
+    /// Catches: consistency below 1 for actions with a constant effect, because other things move
+    /// too.
     #[test]
     fn an_action_that_always_does_the_same_is_consistent_whatever_else_moves() {
         let found =
@@ -136,7 +140,8 @@ mod tests {
         assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);
     }
 
-    /// Catches: actions whose effects depend on the place alone taken for consistent; a chance level that is not theirs.
+    /// Catches: effects that depend on the place alone and count as consistent; a wrong chance
+    /// level.
     #[test]
     fn effects_by_chance_are_at_the_level_of_chance() {
         let scrambled = |start: usize, action: usize| {
@@ -148,7 +153,7 @@ mod tests {
         assert!((found.shuffled - 1.0 / 40.0).abs() < 0.02, "{found:?}");
     }
 
-    /// Catches: not-a-number where actions change nothing at all.
+    /// Catches: NaN if actions change nothing.
     #[test]
     fn actions_without_effect_have_no_consistency() {
         let found = measured(&effects(8, |start, _| [start as f32, 1.0]));

@@ -1,9 +1,9 @@
-//! How much one label says about another: contingency tables, entropy, normalised mutual information, perplexity.
+//! Contingency tables, entropy, normalised mutual information (NMI) and perplexity.
 //!
-//! NMI here is 2·I(A; B) / (H(A) + H(B)), the arithmetic normalisation. It does not care how labels are numbered, which
-//! is the point: latent action 5 may be "jump". If a side has only one label there is nothing to agree about and NMI is
-//! 0. The plug-in estimate from few pairs is above 0 even for independent labels; it is therefore always shown beside
-//! the value that shuffled truth reaches (`agreement.rs`).
+//! NMI is 2·I(A; B) / (H(A) + H(B)), with arithmetic normalisation. The numbering of labels has no
+//! influence: latent action 5 may be "jump". If one side has only one label, NMI is 0. The plug-in
+//! estimate from few pairs is above 0 even for independent labels. So reports always show it beside
+//! its value for shuffled truth (`agreement.rs`).
 
 /// Counts of pairs (row label, column label).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,13 @@ pub struct PairCounts {
 }
 
 impl PairCounts {
-    /// An empty table.
+    /// Returns an empty table.
     #[must_use]
     pub fn new(rows: usize, columns: usize) -> PairCounts {
         PairCounts { columns, counts: vec![0; rows * columns] }
     }
 
-    /// A table of the same shape, empty.
+    /// Returns an empty table of the same shape.
     #[must_use]
     pub fn zeroed(&self) -> PairCounts {
         PairCounts { columns: self.columns, counts: vec![0; self.counts.len()] }
@@ -41,12 +41,12 @@ impl PairCounts {
             .for_each(|(sum, count)| *sum += u64::from(weight) * count);
     }
 
-    /// The rows, each a list of counts.
+    /// Returns the counts of each row.
     pub fn rows(&self) -> Vec<Vec<u64>> {
         self.counts.chunks(self.columns).map(<[u64]>::to_vec).collect()
     }
 
-    /// How often each column label occurs.
+    /// Returns how often each column label occurs.
     #[must_use]
     pub fn column_sums(&self) -> Vec<u64> {
         (0..self.columns)
@@ -54,13 +54,13 @@ impl PairCounts {
             .collect()
     }
 
-    /// Number of pairs.
+    /// Returns the number of pairs.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// Normalised mutual information in 0..=1; NaN of an empty table.
+    /// Returns the normalised mutual information, from 0 to 1; NaN if the table is empty.
     #[must_use]
     pub fn nmi(&self) -> f64 {
         if self.total() == 0 {
@@ -76,7 +76,7 @@ impl PairCounts {
         (2.0 * mutual / (h_rows + h_columns)).clamp(0.0, 1.0)
     }
 
-    /// For each row the most frequent column; of a row never seen, the most frequent column of all.
+    /// Returns the most frequent column of each row; for an empty row, of the whole table.
     #[must_use]
     pub fn majority(&self) -> Vec<usize> {
         let overall = argmax(&self.column_sums());
@@ -87,7 +87,7 @@ impl PairCounts {
     }
 }
 
-/// Entropy in nats of the distribution that the counts describe.
+/// Returns the entropy, in nats, of the distribution of the counts.
 #[must_use]
 pub fn entropy(counts: &[u64]) -> f64 {
     let total = counts.iter().sum::<u64>() as f64;
@@ -99,20 +99,22 @@ pub fn entropy(counts: &[u64]) -> f64 {
         .sum()
 }
 
-/// How many labels are in effective use: e to the entropy. All used equally: their number; only one: 1; nothing
-/// counted: 0.
+/// Returns the number of labels in effective use: e to the power of the entropy.
+///
+/// It is the number of labels if all occur equally often, 1 if only one occurs, and 0 if none
+/// occurs.
 #[must_use]
 pub fn perplexity(counts: &[u64]) -> f64 {
     if used(counts) == 0 { 0.0 } else { entropy(counts).exp() }
 }
 
-/// How many labels occur at all.
+/// Returns how many labels occur at all.
 #[must_use]
 pub fn used(counts: &[u64]) -> usize {
     counts.iter().filter(|&&count| count > 0).count()
 }
 
-/// The index of the largest count; of equals the first, so that ties do not depend on anything.
+/// Returns the index of the largest count, and the first one of equal counts.
 fn argmax(counts: &[u64]) -> usize {
     let mut best = 0;
     for (index, &count) in counts.iter().enumerate() {
@@ -133,39 +135,43 @@ mod tests {
         table
     }
 
+    /// Catches: a comparison of label numbers instead of information, which gives 0 here.
     #[test]
     fn a_renumbering_is_full_agreement() {
-        // Comparing label numbers instead of information would give 0 here.
         let truth = [0, 1, 2, 3, 0, 1, 1];
         let latent: Vec<u8> = truth.iter().map(|&a| 3 - a).collect();
         assert!((table(&latent, &truth).nmi() - 1.0).abs() < 1e-12);
     }
 
+    /// Catches: agreement above 0 for independent labels; a collapsed latent action that scores as
+    /// perfect because 0/0 counts as 1.
     #[test]
     fn labels_that_say_nothing_agree_by_zero() {
-        // Every combination equally often: exactly independent.
+        // Every combination occurs equally often, so the labels are exactly independent.
         assert!(table(&[0, 0, 1, 1], &[0, 1, 0, 1]).nmi().abs() < 1e-12);
-        // A collapsed latent must not score as perfect (0/0 taken as 1).
         assert!(table(&[2, 2, 2, 2], &[0, 1, 0, 1]).nmi().abs() < 1e-12);
         assert!(table(&[2, 2, 2, 2], &[1, 1, 1, 1]).nmi().abs() < 1e-12);
     }
 
+    /// Catches: a wrong normalisation. The truth has 2 bits, the latent action the first of them,
+    /// so NMI is 2·1 / (1 + 2).
     #[test]
     fn half_the_information_is_two_thirds() {
-        // Truth has 2 bits, the latent the first of them: 2·1 / (1 + 2).
         assert!((table(&[0, 0, 1, 1], &[0, 1, 2, 3]).nmi() - 2.0 / 3.0).abs() < 1e-12);
     }
 
+    /// Catches: perplexity that counts unused labels, or is NaN.
     #[test]
     fn perplexity_counts_effective_codes() {
         assert!((perplexity(&[5, 5, 5, 5, 0]) - 4.0).abs() < 1e-12);
         assert!((perplexity(&[0, 9]) - 1.0).abs() < 1e-12);
-        assert!(perplexity(&[0, 0]).abs() < 1e-12, "no NaN from an empty histogram");
+        assert!(perplexity(&[0, 0]).abs() < 1e-12, "an empty histogram must not give NaN");
     }
 
+    /// Catches: a code that never occurs and is mapped to action 0, which credits or blames the
+    /// first action.
     #[test]
     fn an_unseen_code_maps_to_the_commonest_action() {
-        // Mapping it to action 0 would credit or blame whichever action happens to be first.
         assert_eq!(table(&[0, 1, 1, 2], &[3, 1, 1, 3]).majority(), [3, 1, 3, 1]);
     }
 }

@@ -1,44 +1,49 @@
-//! What moved from one frame to the next: the picture as a whole, and what moves against it.
+//! Motion between two frames: of the whole picture, and of what moves against it.
 //!
-//! In a platformer an action shows in two ways: the camera follows (everything scrolls), or the figure moves on the
-//! screen. What the figure did is the difference of the two, wherever the camera is. Both are found by matching blocks:
+//! In a platformer, an action shows in two ways: the camera follows and everything scrolls, or the
+//! figure moves on the screen. The motion of the figure in the world is the difference of the two.
+//! Both are found by block matching:
 //!
-//! - **Scroll** is the one translation that brings most of the blocks nearer to what they were; it must do so for a share
-//!   of the picture, or it is the motion of something small.
-//! - Blocks that the scroll leaves different are searched for a translation of their own. The **figure**'s motion is
-//!   their median, less the scroll, each counting by how much its translation explains.
+//! - **Scroll** is the one translation that best matches the blocks to the frame before. It must
+//!   improve a minimum share of the picture; otherwise it is the motion of something small.
+//! - Blocks that still differ after the scroll are searched for their own translation. The
+//!   **figure**'s motion is their weighted median minus the scroll. The weight of a block is the
+//!   difference that its translation removes.
 //!
-//! Translations are whole pixels, at most an eighth of the picture's longer side; x grows to the right, y downwards.
-//! Equal explanations go to the smallest translation, so a periodic floor does not leap.
+//! Translations are whole pixels, at most an eighth of the picture's longer side. x grows to the
+//! right, y downwards. If several translations match equally well, the smallest one counts, so a
+//! periodic floor shows no motion.
 
 use genie_shards::Motions;
 
 use crate::statistics::pixels::luma;
 
-/// Blocks along the picture's longer side, of a size within these bounds; neighbours overlap by half.
+/// Blocks along the picture's longer side; neighbours overlap by half.
+///
+/// The size of a block is within the two bounds, in pixels.
 const BLOCKS: usize = 8;
 const SMALLEST: usize = 4;
 const LARGEST: usize = 16;
-/// A difference of so many levels a pixel is as wrong as any larger one: a block that was hidden has no match.
+/// Largest difference per pixel, in levels of 255: a block that was hidden before has no match.
 const CAP: u32 = 24;
-/// What a translation must save, in levels a pixel on average, to be more than the noise of a codec or of a tokenizer.
+/// Least improvement of a scroll, in levels per pixel: codecs and tokenizers make smaller noise.
 const NOISE: f64 = 0.25;
-/// The share of blocks that a scroll must bring nearer: a figure covers less.
+/// Smallest share of blocks that a scroll must improve: a figure covers less.
 const SCROLLING: f64 = 0.125;
-/// A block that differs by more levels a pixel after the scroll does not belong to the background.
+/// Blocks that differ by more levels per pixel after the scroll do not belong to the background.
 const FIGURE: u32 = 4;
 
 /// Motion between two frames, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct FrameMotion {
-    /// Of the whole picture, along x and y.
+    /// Motion of the whole picture, along x and y.
     pub scroll: [f32; 2],
-    /// Of what moves against the picture, along x and y, with the scroll taken off.
+    /// Motion of the figure minus the scroll, along x and y.
     pub figure: [f32; 2],
 }
 
 impl FrameMotion {
-    /// The mean of several; none of nothing.
+    /// Returns the mean of several motions; zero if there are none.
     #[must_use]
     pub fn mean(motions: impl ExactSizeIterator<Item = FrameMotion>) -> FrameMotion {
         let count = motions.len().max(1) as f32;
@@ -49,14 +54,14 @@ impl FrameMotion {
         })
     }
 
-    /// As one list of numbers: scroll along x and y, figure along x and y.
+    /// Returns scroll along x and y, then figure along x and y.
     #[must_use]
     pub fn parts(self) -> [f32; 4] {
         [self.scroll[0], self.scroll[1], self.figure[0], self.figure[1]]
     }
 }
 
-/// Motions as lists of their parts.
+/// Converts motions to one list per component.
 #[must_use]
 pub fn lists(motions: impl Iterator<Item = FrameMotion>) -> Motions {
     let mut lists = Motions::default();
@@ -68,7 +73,7 @@ pub fn lists(motions: impl Iterator<Item = FrameMotion>) -> Motions {
     lists
 }
 
-/// Lists of parts as motions.
+/// Converts one list per component to motions.
 pub fn from_lists(lists: &Motions) -> impl Iterator<Item = FrameMotion> + '_ {
     let at = |i: usize| {
         let [scroll_x, scroll_y, figure_x, figure_y] = lists.parts().map(|list| list[i] as f32);
@@ -77,16 +82,16 @@ pub fn from_lists(lists: &Motions) -> impl Iterator<Item = FrameMotion> + '_ {
     (0..lists.scroll_x.len()).map(at)
 }
 
-/// What moved from `before` to `after`, both RGB `[height, width, 3]`.
+/// Measures the motion from `before` to `after`, both RGB `[height, width, 3]`.
 ///
 /// # Panics
-/// When a frame is not `height · width · 3` bytes.
+/// Panics if a frame is not `height · width · 3` bytes.
 #[must_use]
 pub fn motion(before: &[u8], after: &[u8], height: usize, width: usize) -> FrameMotion {
     let expected = height * width * 3;
     assert!(
         before.len() == expected && after.len() == expected,
-        "motion of frames that are not {width}×{height}"
+        "frames of a motion must be {width}×{height}"
     );
     if before == after {
         return FrameMotion::default();
@@ -105,7 +110,7 @@ pub fn motion(before: &[u8], after: &[u8], height: usize, width: usize) -> Frame
     }
 }
 
-/// Two luma planes, in cells of `half` pixels a side, four of which are a block.
+/// Two luma planes, divided into cells of `half` pixels a side; four cells are a block.
 struct BlockMatcher {
     before: Vec<u8>,
     after: Vec<u8>,
@@ -115,7 +120,7 @@ struct BlockMatcher {
 }
 
 impl BlockMatcher {
-    /// All translations, the smallest first: none is the first.
+    /// Returns all translations, the smallest first: the first one is no motion.
     fn shifts(&self) -> Vec<[isize; 2]> {
         let reach = (self.height.max(self.width) / 8).max(1).cast_signed();
         let mut shifts: Vec<_> =
@@ -124,7 +129,10 @@ impl BlockMatcher {
         shifts
     }
 
-    /// How much every block differs from what it was under a translation, in levels, summed; none where it came from outside.
+    /// Returns the difference of every block to the frame before, under a translation.
+    ///
+    /// The unit is levels, summed over the block. `None` for a block that lies outside of the frame
+    /// before.
     fn changes(&self, [dx, dy]: [isize; 2]) -> Vec<Option<u32>> {
         let (rows, columns) = (self.height / self.half, self.width / self.half);
         let cells: Vec<Vec<Option<u32>>> =
@@ -139,9 +147,9 @@ impl BlockMatcher {
         blocks.collect()
     }
 
-    /// The same of a row of cells.
+    /// Returns the same for each cell of a row of cells.
     fn cells(&self, row: usize, columns: usize, [dx, dy]: [isize; 2]) -> Vec<Option<u32>> {
-        // What is now in columns `inside` was in the picture before, too.
+        // The columns `inside` are in the frame before, too.
         let inside = dx.max(0) as usize..self.width.saturating_add_signed(dx.min(0));
         if inside.is_empty() {
             return vec![None; columns];
@@ -167,7 +175,9 @@ impl BlockMatcher {
     }
 }
 
-/// Which of the translations is the scroll; `changes` is of each translation, of each block.
+/// Returns the index of the translation that is the scroll.
+///
+/// `changes` has the differences of every block for every translation.
 fn scroll(changes: &[Vec<Option<u32>>], area: u32) -> usize {
     let still = &changes[0];
     let saved = |shift: usize| {
@@ -193,7 +203,7 @@ fn scroll(changes: &[Vec<Option<u32>>], area: u32) -> usize {
     best.1
 }
 
-/// The motion, against the scroll, of what the scroll does not explain.
+/// Returns the motion, minus the scroll, of the blocks that the scroll does not explain.
 fn figure(
     changes: &[Vec<Option<u32>>],
     shifts: &[[isize; 2]],
@@ -215,7 +225,7 @@ fn figure(
     })
 }
 
-/// The weighted median; zero of nothing.
+/// Returns the weighted median; zero if there are no votes.
 fn median(votes: impl Iterator<Item = (isize, u32)>) -> f32 {
     let mut votes: Vec<_> = votes.collect();
     votes.sort_unstable();
@@ -234,13 +244,13 @@ mod tests {
 
     const SIDE: usize = 64;
 
-    /// A scene of uneven ground that the camera sees from `camera` on, with a figure at (x, y) of the screen.
+    /// A scene of uneven ground from a camera at `camera`, with a figure at (x, y) of the screen.
     fn scene(camera: usize, x: usize, y: usize) -> Vec<u8> {
         let pixel = |i: usize| {
             let (row, column) = (i / SIDE, i % SIDE);
             let world = column + camera;
             if (x..x + 8).contains(&column) && (y..y + 8).contains(&row) {
-                // With a face, so that its motion shows inside, too.
+                // The figure has an eye, so its motion shows inside of it, too.
                 return if column == x + 6 && row == y + 2 { [10, 10, 10] } else { [220, 60, 50] };
             }
             let height = 40 + (world / 8 * 37 % 5) * 3;
@@ -256,10 +266,11 @@ mod tests {
 
     fn close(found: [f32; 2], expected: [f32; 2]) {
         let error = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(error < 0.75, "{found:?} is not {expected:?}");
+        assert!(error < 0.75, "{found:?} instead of {expected:?}");
     }
 
-    /// Catches: a sign turned round, x and y exchanged, a figure's motion that depends on whether the camera follows it.
+    /// Catches: a wrong sign; x and y exchanged; a figure's motion that depends on whether the
+    /// camera follows it.
     #[test]
     fn a_figure_moves_alike_on_a_still_and_on_a_following_camera() {
         let walks = motion(&scene(0, 20, 32), &scene(0, 23, 32), SIDE, SIDE);
@@ -273,7 +284,7 @@ mod tests {
         close(jumps.figure, [3.0, -5.0]);
     }
 
-    /// Catches: noise of a codec or a tokenizer taken for motion.
+    /// Catches: noise of a codec or a tokenizer that counts as motion.
     #[test]
     fn noise_does_not_move() {
         let before = scene(3, 20, 30);
@@ -286,7 +297,7 @@ mod tests {
         assert_eq!(motion(&before, &before, SIDE, SIDE), FrameMotion::default());
     }
 
-    /// Catches: a panic on frames smaller than a block, or not square.
+    /// Catches: a panic on frames that are smaller than a block, or not square.
     #[test]
     fn small_and_oblong_frames_are_measured() {
         for (height, width) in [(4, 4), (9, 160), (90, 7)] {

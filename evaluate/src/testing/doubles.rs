@@ -10,7 +10,7 @@ use crate::report::schema::Distance;
 use crate::testing::toy_world::FRAMES;
 use crate::world::VideoBatch;
 
-/// As tests measure, unless they say otherwise.
+/// Settings of most tests.
 pub const SETTINGS: Settings = Settings {
     prompt_frames: 1,
     samples: 2,
@@ -22,7 +22,7 @@ pub const SETTINGS: Settings = Settings {
     true_actions: false,
 };
 
-/// What a report may say of a distance: a floor of 2, standing still at 20.
+/// A distance of a report: its floor is 2, and frozen clips are at 20.
 pub fn distance() -> Distance {
     Distance {
         name: "Clip distance 01234567".into(),
@@ -48,7 +48,7 @@ pub fn distance() -> Distance {
     }
 }
 
-/// An encoder whose features say what a clip's last frame looks like; it counts the clips it saw.
+/// An encoder whose features depend on a clip's last frame; it counts the clips it encodes.
 pub struct CountingEncoder(EncoderDescription, Cell<usize>);
 
 impl CountingEncoder {
@@ -84,7 +84,7 @@ impl ClipFeatures for CountingEncoder {
     }
 }
 
-/// A distance that is easily told by hand: how far values are apart on average.
+/// A distance that is easy to check by hand: the mean absolute difference of values.
 pub struct MeanDifference;
 
 impl FrameDistance for MeanDifference {
@@ -98,7 +98,7 @@ impl FrameDistance for MeanDifference {
     }
 }
 
-/// A watch that never stops.
+/// An observer that never stops the measurement.
 pub struct SilentObserver;
 
 impl MeasurementObserver for SilentObserver {

@@ -45,7 +45,7 @@ pub fn measured(
     measured_by(None, model, windows, videos, settings, observer)
 }
 
-/// The same, with frames also compared by a distance.
+/// Measures with a distance between frames.
 pub fn measured_by(
     frame_distance: Option<&dyn FrameDistance>,
     model: &dyn WorldModel,
@@ -61,7 +61,7 @@ pub fn measured_by(
     measure(model, &inputs, settings, observer)
 }
 
-/// Weights that may be called LPIPS.
+/// Weights that are called LPIPS (alex).
 pub fn lpips_weights() -> LpipsWeights {
     LpipsWeights {
         name: "LPIPS (alex)".into(),

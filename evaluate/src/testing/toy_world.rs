@@ -1,8 +1,8 @@
-//! A toy world whose true values are known, for tests: a block on a platform that stands, walks and jumps.
+//! A toy world whose true values are known: a block on a platform that stands, walks and jumps.
 //!
-//! A frame is its state (theme, x, y) painted, so the tokenizer can be exact, the latent actions can be read off two
-//! frames, and the dynamics can be right, or wrong in one chosen way. A metric that does not notice the [`Flaw`] it is
-//! meant for is broken.
+//! A frame is a painting of its state (theme, x, y). So the tokenizer is exact, and the latent
+//! actions follow from two frames. The dynamics is right, or wrong in one chosen way. A metric that
+//! does not notice the [`Flaw`] it is meant for is broken.
 
 use anyhow::{Context, Result};
 use rand::RngExt;
@@ -25,19 +25,19 @@ const THEMES: [[[u8; 3]; 2]; 4] = [
 ];
 const COLOUR: [u8; 3] = [220, 60, 50];
 
-/// What is wrong with the model.
+/// The flaw of a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Flaw {
     None,
-    /// The dynamics does not look at its actions.
+    /// The dynamics ignores its actions.
     ActionBlind,
-    /// The dynamics uses each action one frame too late.
+    /// The dynamics uses each action one frame late.
     Late,
-    /// The latent action model returns each action one entry too late.
+    /// The latent action model returns each action one entry late.
     LateLabels,
-    /// The latent action says only which theme the clip has, and the dynamics paints that theme.
+    /// The latent action is only the clip's theme, and the dynamics paints that theme.
     ThemeOnly,
-    /// Everything somewhat wrong, as real models are: actions missed now and then, colours off.
+    /// Everything is somewhat wrong, as in real models: some actions are missed, colours are off.
     Imperfect,
 }
 
@@ -60,7 +60,7 @@ impl State {
         State { x, y: if action == 3 { 4 } else { 0 }, ..self }
     }
 
-    /// Latent actions are true actions in another order; two of the codes are never used.
+    /// Returns the latent action: true actions in another order; two codes are never used.
     fn latent_to(self, next: State) -> u8 {
         let action = if next.y > 0 {
             3
@@ -104,11 +104,9 @@ impl State {
         let theme = THEMES
             .iter()
             .position(|theme| theme[0][..] == frame[..3])
-            .context("a sky of no known theme")?;
-        let first = frame
-            .chunks(3)
-            .position(|pixel| pixel == COLOUR)
-            .context("a frame without the player")?;
+            .context("the sky has no known theme")?;
+        let first =
+            frame.chunks(3).position(|pixel| pixel == COLOUR).context("the frame has no player")?;
         let state = State {
             theme: theme as u16,
             x: (first % SIZE) as u16,
@@ -204,7 +202,7 @@ impl WorldModel for ToyWorld {
     }
 }
 
-/// The world, but for its rollouts.
+/// The toy world with other rollouts.
 pub struct WithRollout<F>(pub ToyWorld, pub F);
 
 impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, u64) -> Result<TokenBatch>> WorldModel
@@ -235,7 +233,9 @@ impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, u64) -> Result<TokenBatch>> Wor
     }
 }
 
-/// `sources` recordings of `windows` windows each, played by held random actions, each recording in one theme.
+/// Plays `sources` recordings of `windows` windows each, with held random actions.
+///
+/// Each recording has one theme.
 pub fn recordings(sources: usize, windows: usize) -> (Vec<HeldOutWindow>, Vec<VideoBatch>) {
     (0..sources * windows).map(|index| play(index / windows, index % windows)).unzip()
 }
@@ -254,7 +254,7 @@ fn play(source: usize, window: usize) -> (HeldOutWindow, VideoBatch) {
     }
     let name = format!("level-{source:02}.mp4");
     let clip_id = format!("{source:016x}{:016x}", window / 4);
-    // Seen from outside, "stand" has no effect and the others their own.
+    // Seen from outside, "stand" has no effect, and each other action has its own.
     let effects = Some(truth.clone());
     let window = HeldOutWindow {
         source: format!("{source:064x}"),

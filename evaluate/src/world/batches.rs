@@ -1,6 +1,6 @@
 //! Frames, tokens and actions of several windows.
 
-/// RGB frames of several clips of the same length: `[batch, frames, height, width, 3]`, 8 bits, row-major.
+/// RGB frames of clips of equal length: `[batch, frames, height, width, 3]`, 8 bits, row-major.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoBatch {
     pub batch: usize,
@@ -11,27 +11,27 @@ pub struct VideoBatch {
 }
 
 impl VideoBatch {
-    /// Bytes of one frame.
+    /// Returns the number of bytes of one frame.
     #[must_use]
     pub fn frame_len(&self) -> usize {
         self.height * self.width * 3
     }
 
-    /// All frames of clip `b`.
+    /// Returns all frames of clip `b`.
     #[must_use]
     pub fn clip(&self, b: usize) -> &[u8] {
         let len = self.frames * self.frame_len();
         &self.data[b * len..(b + 1) * len]
     }
 
-    /// Frame `t` of clip `b`.
+    /// Returns frame `t` of clip `b`.
     #[must_use]
     pub fn frame(&self, b: usize, t: usize) -> &[u8] {
         let len = self.frame_len();
         &self.clip(b)[t * len..(t + 1) * len]
     }
 
-    /// Clip `b` alone.
+    /// Returns a batch of clip `b` alone.
     #[must_use]
     pub fn single(&self, b: usize) -> VideoBatch {
         VideoBatch { batch: 1, data: self.clip(b).to_vec(), ..*self }
@@ -48,14 +48,14 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
-    /// Tokens of window `b`.
+    /// Returns the tokens of window `b`.
     #[must_use]
     pub fn window(&self, b: usize) -> &[u16] {
         let len = self.frames * self.per_frame;
         &self.data[b * len..(b + 1) * len]
     }
 
-    /// The first `frames` frames of every window.
+    /// Returns the first `frames` frames of every window.
     #[must_use]
     pub fn prefix(&self, frames: usize) -> TokenBatch {
         let data = (0..self.batch)
@@ -65,15 +65,16 @@ impl TokenBatch {
         TokenBatch { batch: self.batch, frames, per_frame: self.per_frame, data }
     }
 
-    /// Window `b`, `times` times over.
+    /// Returns a batch of `times` copies of window `b`.
     #[must_use]
     pub fn repeat(&self, b: usize, times: usize) -> TokenBatch {
         TokenBatch { batch: times, data: self.window(b).repeat(times), ..*self }
     }
 }
 
-/// Latent actions of several windows: `[batch, frames - 1]`. Entry `t` lies between frame `t` and frame `t + 1` and so
-/// conditions frame `t + 1`.
+/// Latent actions of several windows: `[batch, frames - 1]`.
+///
+/// Entry `t` lies between frame `t` and frame `t + 1`, and conditions frame `t + 1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionBatch {
     pub batch: usize,
@@ -82,7 +83,7 @@ pub struct ActionBatch {
 }
 
 impl ActionBatch {
-    /// The actions of window `b`.
+    /// Returns the actions of window `b`.
     #[must_use]
     pub fn window(&self, b: usize) -> &[u8] {
         &self.data[b * self.steps..(b + 1) * self.steps]

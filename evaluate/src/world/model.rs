@@ -1,4 +1,4 @@
-//! The models under test, as the evaluation sees them.
+//! The trait of the models under test.
 
 use anyhow::Result;
 
@@ -6,29 +6,31 @@ use crate::world::batches::{ActionBatch, TokenBatch, VideoBatch};
 
 /// A tokenizer, a latent action model and a dynamics model that belong together.
 pub trait WorldModel {
-    /// Number of codes the tokenizer has.
+    /// Returns the number of codes of the tokenizer.
     fn codebook_size(&self) -> usize;
-    /// Number of latent actions.
+    /// Returns the number of latent actions.
     fn num_actions(&self) -> usize;
-    /// Pixels to tokens.
+    /// Encodes frames as tokens.
     ///
     /// # Errors
-    /// When the frames do not fit the tokenizer, or its output is not finite.
+    /// Fails if the frames do not fit the tokenizer, or if its output is not finite.
     fn encode(&self, video: &VideoBatch) -> Result<TokenBatch>;
-    /// Tokens to pixels.
+    /// Decodes tokens to frames.
     ///
     /// # Errors
-    /// When the tokens do not fit the tokenizer, or its output is not finite.
+    /// Fails if the tokens do not fit the tokenizer, or if its output is not finite.
     fn decode(&self, tokens: &TokenBatch) -> Result<VideoBatch>;
-    /// The latent actions between neighbouring frames.
+    /// Infers the latent actions between neighbouring frames.
     ///
     /// # Errors
-    /// When the frames do not fit the latent action model, or its output is not finite.
+    /// Fails if the frames do not fit the latent action model, or if its output is not finite.
     fn infer_actions(&self, video: &VideoBatch) -> Result<ActionBatch>;
-    /// Continues `prompt` to `actions.steps + 1` frames; the result begins with the prompt. The same `seed` draws the
-    /// same noise for the same row, whatever the actions are: the arms of a comparison are paired by it.
+    /// Continues `prompt` to `actions.steps + 1` frames; the result begins with the prompt.
+    ///
+    /// The same `seed` gives the same noise for the same row, whatever the actions are. This pairs
+    /// the arms of a comparison.
     ///
     /// # Errors
-    /// When the tokens do not fit the dynamics model, or its logits are not finite.
+    /// Fails if the tokens do not fit the dynamics model, or if its logits are not finite.
     fn rollout(&self, prompt: &TokenBatch, actions: &ActionBatch, seed: u64) -> Result<TokenBatch>;
 }

@@ -13,7 +13,7 @@ use crate::testing::{ACTION_NAMES, Flaw, SilentObserver, ToyWorld, recordings};
 
 type Windows = BTreeMap<(String, u32), MeasuredWindow>;
 
-/// The report of a model, and its rows.
+/// Returns the report of a model, and its rows.
 fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows) {
     let settings = Settings {
         prompt_frames,
@@ -65,8 +65,8 @@ fn difference(name: MetricName, a: &Value, b: &Value) -> f64 {
     name.value(b).unwrap().0 - name.value(a).unwrap().0
 }
 
-/// Catches: a metric that is computed otherwise from the windows than for the report (`interval` refuses those), an interval that is not
-/// around the difference, a difference the wrong way round.
+/// Catches: a metric whose value from windows differs from the report (`interval` refuses those);
+/// an interval that does not contain the difference; a difference with the wrong sign.
 #[test]
 fn what_windows_say_is_what_reports_say() {
     let ((good, good_rows), (bad, bad_rows)) =
@@ -94,11 +94,11 @@ fn what_windows_say_is_what_reports_say() {
             difference(MetricName::parse("psnr_4").unwrap(), &good, &bad),
         )
         .unwrap();
-    assert!(high < -5.0, "the flawed one is clearly worse: at best {high}");
+    assert!(high < -5.0, "the flawed model is clearly worse: at best {high}");
 }
 
-/// Catches: windows paired by their place in the list, or two means that are resampled each for itself: recordings that are hard for
-/// both would then make a difference unsure that is the same in every window.
+/// Catches: windows paired by their position in the list; two means that are resampled
+/// independently, so that difficult recordings make a constant difference look uncertain.
 #[test]
 fn what_is_the_same_in_every_window_is_sure() {
     let (report, rows) = measured(Flaw::Imperfect, 6, 1);
@@ -117,7 +117,8 @@ fn what_is_the_same_in_every_window_is_sure() {
     assert!(alone[1] - alone[0] > 0.5, "{alone:?}");
 }
 
-/// Catches: frames of rollouts counted from the first generated one, so that t = 4 of two prompts are different frames.
+/// Catches: frames counted from the first generated frame, so that t = 4 means different frames for
+/// different prompts.
 #[test]
 fn frames_are_counted_from_the_window_s_first() {
     let ((short, short_rows), (long, long_rows)) =
@@ -127,17 +128,18 @@ fn frames_are_counted_from_the_window_s_first() {
     assert!(paired.interval(name, difference(name, &short, &long)).is_ok());
     assert!(
         paired.interval(MetricName::parse("psnr_2").unwrap(), 0.0).is_err(),
-        "given to one of them"
+        "frame 2 is in the prompt of one report"
     );
 }
 
-/// Catches: an interval that is made up where the windows are others, or are not those that the report is of.
+/// Catches: an interval for reports with different windows, or from windows that do not belong to
+/// the report.
 #[test]
 fn without_pairs_there_is_no_interval() {
     let ((report, rows), (fewer, fewer_rows)) =
         (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 3, 1));
     let why = Paired::new(&rows, &fewer_rows, 50).err().unwrap();
-    assert!(why.contains("of 16 and 12, 12 are the same"), "{why}");
+    assert!(why.contains("16 and 12 windows, 12 of them in both"), "{why}");
     let paired = Paired::new(&rows, &rows, 50).unwrap();
     let name = MetricName::parse("delta_psnr_4").unwrap();
     assert_eq!(paired.interval(name, 0.0), Ok([0.0, 0.0]));
@@ -145,7 +147,7 @@ fn without_pairs_there_is_no_interval() {
         paired
             .interval(name, difference(name, &fewer, &report) + 0.1)
             .unwrap_err()
-            .contains("do not give")
+            .contains("differs from that in report.json")
     );
     let one = measured(Flaw::Late, 1, 1).1;
     assert!(

@@ -1,4 +1,4 @@
-//! Cards on what latent actions do.
+//! Cards about latent actions: control, consistency, and agreement with true actions.
 
 use crate::page::numbers::{decibel, interval, no_interval, percent};
 use crate::page::verdict::card::{Card, Rating, above};
@@ -9,7 +9,7 @@ use crate::statistics::consistency::Consistency;
 pub fn control(h: &HeadlineNumbers) -> [Card; 2] {
     let (random, timing) =
         (above(h.delta_psnr_db_ci95, 0.0), above(h.delta_psnr_time_shuffled_db_ci95, 0.0));
-    // Control shows in both numbers: timing alone may be chance.
+    // Control needs both numbers, because a gain from timing alone may be chance.
     let shuffled =
         if timing == Rating::Good && random != Rating::Good { Rating::Unclear } else { timing };
     [
@@ -21,11 +21,14 @@ pub fn control(h: &HeadlineNumbers) -> [Card; 2] {
             rating: random,
             verdict: match random {
                 Rating::Good => "The latent actions steer what is generated.",
-                Rating::Unclear => "The interval holds zero: no proof yet that actions matter.",
-                Rating::Bad => "The clip's own actions do worse than random ones.",
+                Rating::Unclear => {
+                    "The interval contains zero. It is not proved that actions \
+                                    matter."
+                }
+                Rating::Bad => "The clip's own actions give worse frames than random ones.",
             },
-            meaning: "How much closer to the real frame the model gets with the clip's own latent actions than with random ones. \
-                      Bad when its interval holds zero.",
+            meaning: "Gain in PSNR, against the real frame, of the clip's own latent actions over \
+                      random ones. Not proved if the interval contains zero.",
         },
         Card {
             title: format!("ΔPSNR at t = {}, shuffled in time", h.t),
@@ -35,18 +38,20 @@ pub fn control(h: &HeadlineNumbers) -> [Card; 2] {
             rating: shuffled,
             verdict: match (timing, random) {
                 (Rating::Good, Rating::Good) => {
-                    "It matters when an action happens: this is control, not a label of the clip."
+                    "The time of an action matters: this is control, not a label of the clip."
                 }
                 (Rating::Good, _) => {
-                    "Timing matters, yet random actions do about as well: weak evidence of control."
+                    "Timing matters, but random actions are about as good: weak evidence of \
+                     control."
                 }
                 (_, Rating::Good) => {
-                    "Actions may only say what the clip looks like, not what happens in it."
+                    "Actions may only describe the look of the clip, not what happens in it."
                 }
-                _ => "The interval holds zero, or lies below: no proof of control.",
+                _ => "The interval contains zero or lies below it. Control is not proved.",
             },
-            meaning: "The same, against the clip's own actions in another order. Actions that merely encode the level's look score \
-                      high against random ones and zero here.",
+            meaning: "The same gain over the clip's own actions in another order. Actions that \
+                      only describe the look of the level have a high gain over random ones and \
+                      zero here.",
         },
     ]
 }
@@ -61,7 +66,7 @@ pub fn agreements(agreement: &ActionAgreement) -> Vec<Card> {
             a.nmi_shuffled,
             a.nmi_shuffled_p95,
         ),
-        accuracy("True action named right", a.accuracy, a.accuracy_ci95, a.accuracy_baseline),
+        accuracy("Correctly named true actions", a.accuracy, a.accuracy_ci95, a.accuracy_baseline),
     ];
     if let (Some(value), Some(mean), Some(p95)) =
         (a.effect_nmi, a.effect_nmi_shuffled, a.effect_nmi_shuffled_p95)
@@ -75,7 +80,12 @@ pub fn agreements(agreement: &ActionAgreement) -> Vec<Card> {
         ));
     }
     if let (Some(value), Some(baseline)) = (a.effect_accuracy, a.effect_accuracy_baseline) {
-        cards.push(accuracy("True movement named right", value, a.effect_accuracy_ci95, baseline));
+        cards.push(accuracy(
+            "Correctly named true movements",
+            value,
+            a.effect_accuracy_ci95,
+            baseline,
+        ));
     }
     cards
 }
@@ -86,19 +96,19 @@ pub fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64)
         title: title.into(),
         value: format!("{value:.3}"),
         interval: interval(ci95, 3),
-        baseline: format!("shuffled truth {mean:.3}, at most {p95:.3} in 95 of 100"),
+        baseline: format!("shuffled truth {mean:.3}; 95 of 100 shuffles below {p95:.3}"),
         rating,
         verdict: match rating {
             Rating::Good => "Clearly more than chance.",
             Rating::Unclear => "More than chance, but the interval is too wide to be sure.",
-            Rating::Bad => "No more than chance.",
+            Rating::Bad => "Not more than chance.",
         },
-        meaning: "How much the latent action tells about what the player did: 0 nothing, 1 all. Blocked moves keep it below 1 \
-                  even for perfect control.",
+        meaning: "Information of the latent action about the true action: 0 is none, 1 is all. \
+                  Blocked moves keep it below 1 even with perfect control.",
     }
 }
 
-/// Held actions must do more alike, from everywhere, than actions exchanged at random.
+/// Rates consistency: the effects must be more alike than those of permuted actions.
 pub fn consistency(c: &Consistency) -> Card {
     let rating = if c.explained <= c.shuffled_p95 {
         Rating::Bad
@@ -112,20 +122,21 @@ pub fn consistency(c: &Consistency) -> Card {
             format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))
         }),
         baseline: format!(
-            "actions exchanged {}, at most {} in 95 of 100",
+            "permuted actions {}; 95 of 100 permutations below {}",
             percent(c.shuffled),
             percent(c.shuffled_p95)
         ),
         rating,
         verdict: match rating {
-            Rating::Good => "An action does much the same wherever it is held.",
+            Rating::Good => "An action has nearly the same effect from every start.",
             Rating::Unclear => {
                 "More alike than by chance, but the interval is too wide to be sure."
             }
-            Rating::Bad => "What an action does depends on the place, not on the action.",
+            Rating::Bad => "The effect of an action depends on the place, not on the action.",
         },
-        meaning: "Each latent action is held from many starts: how much of what then moves differently does the action alone explain? \
-                  Walls and falls keep it below 100\u{a0}% even for perfect control.",
+        meaning: "Each latent action is held from many starts. This is the share of the \
+                  differences in motion that the action alone explains. Walls and falls keep it \
+                  below 100\u{a0}% even with perfect control.",
     }
 }
 
@@ -137,14 +148,14 @@ fn accuracy(title: &str, value: f64, ci95: Option<Interval>, baseline: f64) -> C
         interval: ci95.map_or_else(no_interval, |[lo, hi]| {
             format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))
         }),
-        baseline: format!("always the commonest {}", percent(baseline)),
+        baseline: format!("always the most common {}", percent(baseline)),
         rating,
         verdict: match rating {
-            Rating::Good => "Better than always answering the commonest.",
+            Rating::Good => "Better than always answering the most common one.",
             Rating::Unclear => "Above the baseline, but the interval is too wide to be sure.",
-            Rating::Bad => "No better than always answering the commonest.",
+            Rating::Bad => "Not better than always answering the most common one.",
         },
-        meaning: "Each latent action is named after what it usually goes with in the other recordings; how often is that \
-                  name right?",
+        meaning: "Each latent action is named after the true one that it occurs with most often in \
+                  the other recordings. This is the share of correct names.",
     }
 }

@@ -1,8 +1,8 @@
-//! A card of the report.
+//! A verdict card.
 
 use crate::statistics::bootstrap::Interval;
 
-/// How a card is coloured.
+/// The rating of a card, shown as its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rating {
     Good,
@@ -11,7 +11,7 @@ pub enum Rating {
 }
 
 impl Rating {
-    /// CSS class.
+    /// Returns the CSS class.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {
@@ -22,7 +22,7 @@ impl Rating {
     }
 }
 
-/// One headline number.
+/// A headline number with its baseline and verdict.
 #[derive(Debug, Clone)]
 pub struct Card {
     pub title: String,
@@ -34,7 +34,9 @@ pub struct Card {
     pub meaning: &'static str,
 }
 
-/// Good when the whole interval lies above `baseline`, bad when below, else (or without an interval) unclear.
+/// Rates an interval: good if it lies above `baseline`, bad if below, unclear otherwise.
+///
+/// A number without an interval is unclear.
 pub fn above(ci95: Option<Interval>, baseline: f64) -> Rating {
     match ci95 {
         Some([lo, _]) if lo > baseline => Rating::Good,

@@ -1,12 +1,15 @@
-//! Cards on the quality of generated clips, of the tokenizer and of the codes.
+//! Cards about generated clips, the tokenizer, and the use of codes.
 
 use crate::page::numbers::{decibel, distance_title, interval, no_interval, range, three_digits};
 use crate::page::verdict::card::{Card, Rating, above};
 use crate::report::schema::{Distance, LamUsage, TokenizerQuality};
 
-/// A distance is good news when real clips are hardly closer to each other, bad when even standing still would be closer.
+/// Rates a distance.
+///
+/// It is good if real clips are hardly closer to each other, and bad if frozen real clips are
+/// closer.
 pub fn distance(d: &Distance) -> Card {
-    /// How many times the floor is still close to it.
+    /// Largest multiple of the floor that is still good.
     const CLOSE: f64 = 2.0;
     let rating = if d.half_generated <= CLOSE * d.half_floor {
         Rating::Good
@@ -20,28 +23,28 @@ pub fn distance(d: &Distance) -> Card {
         value: three_digits(d.frechet),
         interval: d.frechet_ci95.map_or_else(no_interval, |ci| format!("95\u{a0}%: {}", range(ci))),
         baseline: format!(
-            "halves of the real clips {}, where the model has {}",
+            "two real halves {}; a real and a generated half {}",
             three_digits(d.half_floor),
             three_digits(d.half_generated)
         ),
         rating,
         verdict: match rating {
             Rating::Good => {
-                "Generated clips are about as close to real ones as real ones are to each other."
+                "Generated clips are about as close to real clips as real clips are to each other."
             }
             Rating::Unclear => {
-                "Generated clips differ from real ones, less than clips that stand still do."
+                "Generated clips differ from real clips, but less than frozen clips do."
             }
-            Rating::Bad => {
-                "Real clips that stand still are closer to real ones than generated clips are."
-            }
+            Rating::Bad => "Frozen real clips are closer to real clips than generated clips are.",
         },
         meaning: if d.comparable_with_fvd {
-            "How far generated clips are from real ones as a whole, by features of I3D; 0 is no difference. It grows as clips \
-             get fewer: compare it only with values of as many clips of the same kind."
+            "Distance of generated clips from real ones, by features of I3D; 0 is no difference. \
+             It grows with fewer clips, so compare it only with values of as many clips of the \
+             same kind."
         } else {
-            "How far generated clips are from real ones as a whole, by features of an encoder; 0 is no difference. It is not FVD, and \
-             compares only with values of the same encoder and of as many clips."
+            "Distance of generated clips from real ones, by features of an encoder; 0 is no \
+             difference. It is not FVD. Compare it only with values of the same encoder and of as \
+             many clips."
         },
     }
 }
@@ -63,14 +66,15 @@ pub fn tokenizer(t: &TokenizerQuality) -> [Card; 3] {
             baseline: format!("copy of the first frame {}", decibel(t.psnr_baseline_db, false)),
             rating: gain,
             verdict: match gain {
-                Rating::Good => "Tokens keep clearly more than a still picture does.",
+                Rating::Good => "Tokens preserve clearly more than a still picture does.",
                 Rating::Unclear => {
-                    "Not clearly 3 dB above a still picture: what moves may be lost."
+                    "Not clearly 3 dB above a still picture: moving things may be lost."
                 }
-                Rating::Bad => "A still picture is as good: the tokenizer loses what moves.",
+                Rating::Bad => "A still picture is as good: the tokenizer loses moving things.",
             },
-            meaning: "How well frames survive tokenizing and back. It is the ceiling of everything generated: 20 dB is blurry, 30 good, \
-                      40 hardly visible.",
+            meaning: "Quality of frames after encoding and decoding. It is the upper limit of all \
+                      generated frames: at 20 dB frames are blurry, at 30 dB good, at 40 dB errors \
+                      are hardly visible.",
         },
         Card {
             title: "Tokenizer SSIM".into(),
@@ -79,11 +83,12 @@ pub fn tokenizer(t: &TokenizerQuality) -> [Card; 3] {
             baseline: format!("copy of the first frame {:.3}", t.ssim_baseline),
             rating: similar,
             verdict: match similar {
-                Rating::Good => "Structure survives better than in a still picture.",
+                Rating::Good => "Tokens preserve more structure than a still picture does.",
                 Rating::Unclear => "Not clearly better than a still picture.",
-                Rating::Bad => "A still picture keeps the structure as well.",
+                Rating::Bad => "A still picture preserves the structure as well.",
             },
-            meaning: "Likeness of local structure, 1 is identical. Edges count more than in PSNR, flat areas less.",
+            meaning: "Similarity of local structure; 1 is identical. Edges count more than in \
+                      PSNR, flat areas less.",
         },
         Card {
             title: "Token codes used".into(),
@@ -92,7 +97,8 @@ pub fn tokenizer(t: &TokenizerQuality) -> [Card; 3] {
             baseline: format!("all used equally: {}", t.codebook_size),
             rating: usage,
             verdict: usage_verdict(usage),
-            meaning: "Perplexity is the number of codes in effective use. Bad when it is a handful: the codebook has collapsed.",
+            meaning: "Perplexity is the number of codes in effective use. If it is very small, the \
+                      codebook has collapsed.",
         },
     ]
 }
@@ -110,7 +116,8 @@ pub fn lam(lam: &LamUsage) -> Card {
         baseline: format!("all used equally: {}", lam.codebook_size),
         rating,
         verdict: usage_verdict(rating),
-        meaning: "Bad when one or two: there is nothing to choose from. Fewer than all is fine where the game has fewer actions.",
+        meaning: "With one or two there is no choice. Fewer than all is fine if the game has fewer \
+                  actions.",
     }
 }
 
@@ -126,8 +133,8 @@ fn usage(used: usize, size: usize, perplexity: f64) -> Rating {
 
 fn usage_verdict(rating: Rating) -> &'static str {
     match rating {
-        Rating::Good => "A good part of the codebook is at work.",
-        Rating::Unclear => "Few codes do most of the work.",
-        Rating::Bad => "Collapsed: one code for everything.",
+        Rating::Good => "Much of the codebook is in use.",
+        Rating::Unclear => "Few codes are used most of the time.",
+        Rating::Bad => "Collapsed: one code is used for everything.",
     }
 }

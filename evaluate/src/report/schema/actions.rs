@@ -5,40 +5,44 @@ use serde::{Deserialize, Serialize};
 use crate::statistics::bootstrap::Interval;
 use crate::statistics::consistency::Consistency;
 
-/// What latent actions do.
+/// The effects of latent actions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Effects {
-    /// From how many windows each action was held, and for how many frames.
+    /// Number of windows from which each action was held, and number of generated frames measured.
     pub starts: usize,
     pub hold_frames: usize,
-    /// One for each latent action.
+    /// One entry for each latent action.
     pub actions: Vec<ActionEffect>,
-    /// `null` of fewer than two starts.
+    /// `null` if there are fewer than two starts.
     pub consistency: Option<Consistency>,
 }
 
-/// What one latent action does.
+/// The effect of one latent action.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ActionEffect {
     pub action: usize,
-    /// Share of frames that it leads to.
+    /// Share of the frames that the action leads to.
     pub share: f64,
-    /// The true action that more than half of these go with, and how many do; `null` where truth is not known or none has a majority.
+    /// The true action of more than half of these frames, and its share.
+    ///
+    /// `null` if truth is not known, or if no true action has a majority.
     pub name: Option<String>,
     pub name_share: Option<f64>,
-    /// The true movement, likewise.
+    /// The same for the true movement.
     pub movement: Option<String>,
     pub movement_share: Option<f64>,
-    /// What moves between real frames where it was inferred; `null` where it never was.
+    /// Motion between real frames where the action was inferred; `null` if it never was.
     pub recorded: Option<Moves>,
-    /// What moves between generated frames while it is held; `null` without starts.
+    /// Motion between generated frames while the action is held; `null` without starts.
     pub held: Option<Moves>,
 }
 
-/// Mean motion in pixels a frame: of the whole picture, and of what moves against it. x grows to the right, y downwards.
+/// Mean motion in pixels per frame, of the whole picture and of the figure.
+///
+/// x grows to the right, y downwards.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Moves {
-    /// Pairs of frames, or starts.
+    /// Number of pairs of frames, or of starts.
     pub count: usize,
     pub scroll_x: f64,
     pub scroll_x_ci95: Option<Interval>,
@@ -50,16 +54,19 @@ pub struct Moves {
     pub figure_y_ci95: Option<Interval>,
 }
 
-/// Counts of (latent, true) pairs.
+/// Counts of pairs (latent action, true action).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Confusion {
     /// Names of the columns.
     pub names: Vec<String>,
-    /// A row for each latent action.
+    /// One row for each latent action.
     pub counts: Vec<Vec<u64>>,
 }
 
-/// Agreement of latent actions with true actions and, as `effect_…`, with the true displacement where that is known.
+/// Agreement of latent actions with true actions.
+///
+/// Keys that start with `effect_` are the same for the true displacement; `null` if it is not
+/// known.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ActionAgreement {
     pub nmi: f64,

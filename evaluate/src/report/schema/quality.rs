@@ -12,7 +12,9 @@ pub struct Point {
     pub ci95: Option<Interval>,
 }
 
-/// How well tokens stand for frames. Means are over frames 1, 2, … of every window: frame 0 is the baseline's own.
+/// Quality of the tokenizer's reconstruction.
+///
+/// Means are over all frames of a window but frame 0, which the baseline copies.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TokenizerQuality {
     pub psnr_db: f64,
@@ -26,7 +28,7 @@ pub struct TokenizerQuality {
     pub ssim_ci95: Option<Interval>,
     pub ssim_baseline: f64,
     pub ssim_baseline_ci95: Option<Interval>,
-    /// `null`, as all of LPIPS, without weights.
+    /// `null` without LPIPS weights, as all keys of LPIPS.
     #[serde(default)]
     pub lpips: Option<f64>,
     #[serde(default)]
@@ -40,27 +42,29 @@ pub struct TokenizerQuality {
     pub perplexity: f64,
 }
 
-/// How the latent actions are used.
+/// Use of the latent actions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LamUsage {
     pub codebook_size: usize,
     pub codes_used: usize,
     pub perplexity: f64,
-    /// Share of each latent action among all.
+    /// Share of each latent action.
     pub share: Vec<f64>,
 }
 
-/// Each generated frame against the real one. What schemas below 3 do not have is empty.
+/// Quality of generated frames against real ones.
+///
+/// Lists that schemas below 3 lack are empty.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rollout {
-    /// Generated with the clip's inferred actions.
+    /// Frames generated with the clip's inferred actions.
     pub psnr_db: Vec<Point>,
-    /// Standing still at the last prompt frame.
+    /// A copy of the last prompt frame.
     pub psnr_copy_last_db: Vec<Point>,
-    /// One picture for everything: the mean of training footage. Empty without training footage.
+    /// The mean frame of the training clips; empty if there are no training clips.
     #[serde(default)]
     pub psnr_mean_frame_db: Vec<Point>,
-    /// The tokenizer's reconstruction: nothing generated from tokens can be expected to be better.
+    /// The tokenizer's reconstruction: the upper limit for frames generated from tokens.
     pub psnr_reconstruction_db: Vec<Point>,
     #[serde(default)]
     pub ssim: Vec<Point>,
@@ -68,7 +72,7 @@ pub struct Rollout {
     pub ssim_copy_last: Vec<Point>,
     #[serde(default)]
     pub ssim_reconstruction: Vec<Point>,
-    /// Empty, as all of LPIPS, without weights.
+    /// Empty without LPIPS weights, as all lists of LPIPS.
     #[serde(default)]
     pub lpips: Vec<Point>,
     #[serde(default)]
