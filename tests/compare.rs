@@ -123,7 +123,9 @@ fn what_does_not_compare_is_said() {
         .says("not comparable by clip_distance: different numbers of real clips (6 and 5)")
         .stdout;
     assert!(
-        text.contains("B − A has no intervals: the windows differ: 6 and 5 windows, 5 of them in both"),
+        text.contains(
+            "B − A has no intervals: the windows differ: 6 and 5 windows, 5 of them in both"
+        ),
         "{text}"
     );
     compare(&dataset, &[&report, &other, "--fail-if", "change in clip_distance > 1e9"])
