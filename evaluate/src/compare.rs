@@ -52,7 +52,7 @@ pub struct CompareArgs {
 
 /// Lists the metrics for `--help`.
 fn help() -> String {
-    let of = |metric: &metric::Metric| match metric.place {
+    let of = |metric: &metric::Metric| match metric.field {
         ReportField::Curve(_) => format!("{}_T", metric.name),
         _ => metric.name.to_owned(),
     };
@@ -88,13 +88,14 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
         tracing::warn!("{warning}");
     }
     let last = sides.last().map_or("", |side| &side.letter);
-    let asked: Vec<Asked> = args.fail_if.iter().map(|gate| Asked::of(gate, &table, last)).collect();
+    let results: Vec<GateResult> =
+        args.fail_if.iter().map(|gate| GateResult::of(gate, &table, last)).collect();
     let text = if args.json {
         serde_json::to_string_pretty(&json!({
             "reports": sides.iter().map(about).collect::<Vec<_>>(),
             "metrics": all,
             "warnings": warnings,
-            "gates": asked.iter().map(Asked::to_json).collect::<Vec<_>>(),
+            "gates": results.iter().map(GateResult::to_json).collect::<Vec<_>>(),
         }))? + "\n"
     } else {
         let headline = sides[0].report.pointer("/headline/t").and_then(Value::as_u64);
@@ -105,12 +106,12 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
         text::render(&sides, &table, &all.into_iter().filter(shown).collect::<Vec<_>>())
     };
     let written = io::stdout().lock().write_all(text.as_bytes());
-    for gate in &asked {
-        gate.tell();
+    for gate in &results {
+        gate.log();
     }
     // The gates count first: a reader that closed the pipe (`… | head`) must not hide a failed
     // gate.
-    if asked.iter().any(|gate| gate.failed) {
+    if results.iter().any(|gate| gate.failed) {
         return Ok(Exit::Failed(FAILED));
     }
     written?;
@@ -118,33 +119,33 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
 }
 
 /// A gate, and the answer of the last report.
-struct Asked<'a> {
+struct GateResult<'a> {
     gate: &'a Gate,
     value: Option<f64>,
     /// The number, or the reason why it is missing.
-    words: String,
+    text: String,
     failed: bool,
 }
 
-impl Asked<'_> {
-    fn of<'a>(gate: &'a Gate, table: &ComparisonTable<'_>, last: &str) -> Asked<'a> {
+impl GateResult<'_> {
+    fn of<'a>(gate: &'a Gate, table: &ComparisonTable<'_>, last: &str) -> GateResult<'a> {
         let MetricCell { value, ci95, change, change_ci95, note } =
             table.line(gate.name).cells.pop().unwrap_or_default();
         let (value, ci95) = if gate.change { (change, change_ci95) } else { (value, ci95) };
         let interval =
             ci95.map_or_else(String::new, |[low, high]| format!(" (95 %: {low:.4} to {high:.4})"));
-        let words = match value {
+        let text = match value {
             Some(value) => format!("{last} has {value:.4}{interval}"),
             None => format!("{last} cannot tell: {}", note.unwrap_or_default()),
         };
-        Asked { gate, value, words, failed: value.is_none_or(|value| gate.holds(value)) }
+        GateResult { gate, value, text, failed: value.is_none_or(|value| gate.holds(value)) }
     }
 
-    fn tell(&self) {
+    fn log(&self) {
         if self.failed {
-            tracing::error!("failed: {}: {}", self.gate, self.words);
+            tracing::error!("failed: {}: {}", self.gate, self.text);
         } else {
-            tracing::info!("passed: not {}: {}", self.gate, self.words);
+            tracing::info!("passed: not {}: {}", self.gate, self.text);
         }
     }
 

@@ -18,7 +18,7 @@ pub use labels::LabelNames;
 pub use window::HeldOutWindow;
 
 use crate::held_out::choose::{ClipCandidate, WindowChoice, choose};
-use crate::held_out::labels::{agree, commonest};
+use crate::held_out::labels::{agree, most_common};
 use crate::world::VideoBatch;
 
 /// Largest number of training windows in the mean frame.
@@ -76,14 +76,14 @@ impl HeldOutSet {
             ));
         }
         let clips = store.clips();
-        let actions = commonest(
+        let actions = most_common(
             clips,
             |clip| clip.actions.is_some(),
             |clip| &clip.action_names,
             "actions",
             &mut warnings,
         );
-        let effects = commonest(
+        let effects = most_common(
             clips,
             |clip| clip.effects.is_some(),
             |clip| &clip.effect_names,

@@ -111,7 +111,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let pictures = draw(&found.scenes, &held_out.windows, settings.prompt_frames, held_out.fps)?;
     write(&output, sections, &rows, &report, &pictures)?;
     discard(output.path())?;
-    tell(&report);
+    log_headline(&report);
     println!("{}", output.path());
     Ok(Exit::Done)
 }
@@ -143,7 +143,7 @@ fn write(
 }
 
 /// Logs the warnings and the headline numbers.
-fn tell(report: &Report) {
+fn log_headline(report: &Report) {
     for warning in &report.warnings {
         tracing::warn!("{warning}");
     }

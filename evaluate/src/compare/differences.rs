@@ -36,9 +36,9 @@ const SAME_DISTANCE: [(&str, &str); 4] = [
 #[must_use]
 pub fn between(a: &ComparedReport, b: &ComparedReport) -> Vec<String> {
     let differs = |(pointer, what): &(&str, &str)| {
-        let (first, second) = (a.words(pointer), b.words(pointer));
-        let told = !first.is_empty() && !second.is_empty();
-        (told && first != second)
+        let (first, second) = (a.text(pointer), b.text(pointer));
+        let both = !first.is_empty() && !second.is_empty();
+        (both && first != second)
             .then(|| format!("{what} ({} and {})", short(&first), short(&second)))
     };
     let found: Vec<String> = SAME.iter().filter_map(differs).collect();
@@ -65,6 +65,6 @@ pub fn of_distances(name: MetricName, a: &Value, b: &Value) -> Option<String> {
 }
 
 /// Shortens a hash to what distinguishes it from others.
-fn short(words: &str) -> &str {
-    if words.len() > 16 { &words[..words.floor_char_boundary(8)] } else { words }
+fn short(text: &str) -> &str {
+    if text.len() > 16 { &text[..text.floor_char_boundary(8)] } else { text }
 }

@@ -37,7 +37,7 @@ pub enum PerWindow {
 /// A kind of number.
 pub struct Metric {
     pub name: &'static str,
-    pub place: ReportField,
+    pub field: ReportField,
     pub per_window: PerWindow,
     pub decimals: usize,
     /// Why a report may lack the number.
@@ -46,12 +46,12 @@ pub struct Metric {
 
 const fn metric(
     name: &'static str,
-    place: ReportField,
+    field: ReportField,
     per_window: PerWindow,
     decimals: usize,
     needs: &'static str,
 ) -> Metric {
-    Metric { name, place, per_window, decimals, needs }
+    Metric { name, field, per_window, decimals, needs }
 }
 
 const FRAMES: &str = "its windows have no such generated frame";

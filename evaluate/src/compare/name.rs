@@ -40,7 +40,7 @@ impl MetricName {
     /// # Errors
     /// Fails if there is no such number; the message has the nearest name.
     pub fn parse(text: &str) -> Result<MetricName, String> {
-        let curve = |metric: &Metric| matches!(metric.place, ReportField::Curve(_));
+        let curve = |metric: &Metric| matches!(metric.field, ReportField::Curve(_));
         if let Some(metric) = METRICS.iter().find(|metric| metric.name == text && !curve(metric)) {
             return Ok(MetricName { metric, t: None });
         }
@@ -67,7 +67,7 @@ impl MetricName {
     /// Returns the number in a report, and its interval.
     #[must_use]
     pub fn value(self, report: &Value) -> Option<(f64, Option<Interval>)> {
-        let (value, interval) = match self.metric.place {
+        let (value, interval) = match self.metric.field {
             ReportField::Number(pointer) => {
                 (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95")))
             }
@@ -90,7 +90,7 @@ impl MetricName {
     /// Returns the distance that the number belongs to, if the report has it.
     #[must_use]
     pub fn distance(self, report: &Value) -> Option<&Value> {
-        let ReportField::Distance(is, _) = self.metric.place else { return None };
+        let ReportField::Distance(is, _) = self.metric.field else { return None };
         report["distances"].as_array()?.iter().find(|distance| is(distance))
     }
 }
@@ -107,7 +107,7 @@ pub fn names(reports: &[&Value]) -> Vec<MetricName> {
         frames.dedup();
         frames
     };
-    let of = |metric: &'static Metric| match metric.place {
+    let of = |metric: &'static Metric| match metric.field {
         ReportField::Curve(pointer) => {
             frames(pointer).into_iter().map(|t| MetricName { metric, t: Some(t) }).collect()
         }
@@ -163,7 +163,7 @@ mod tests {
         for metric in METRICS {
             let name = MetricName {
                 metric,
-                t: matches!(metric.place, ReportField::Curve(_)).then_some(3),
+                t: matches!(metric.field, ReportField::Curve(_)).then_some(3),
             };
             assert_eq!(MetricName::parse(&name.to_string()).unwrap(), name);
         }

@@ -51,7 +51,7 @@ impl ComparedReport {
 
     /// Returns a value of the report as text; empty if it has none.
     #[must_use]
-    pub fn words(&self, pointer: &str) -> String {
+    pub fn text(&self, pointer: &str) -> String {
         match self.report.pointer(pointer) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),

@@ -72,14 +72,14 @@ impl<'a> ComparisonTable<'a> {
     fn cell(&self, name: MetricName, number: usize) -> MetricCell {
         let (first, side) = (&self.sides[0], &self.sides[number]);
         let Some((value, ci95)) = name.value(&side.report) else {
-            return MetricCell { note: Some(absent(name, side)), ..MetricCell::default() };
+            return MetricCell { note: Some(why_missing(name, side)), ..MetricCell::default() };
         };
         let cell = MetricCell { value: Some(value), ci95, ..MetricCell::default() };
         if number == 0 {
             return cell;
         }
         let Some((before, _)) = name.value(&first.report) else {
-            return MetricCell { note: Some(absent(name, first)), ..cell };
+            return MetricCell { note: Some(why_missing(name, first)), ..cell };
         };
         if let Some(note) = of_distances(name, &first.report, &side.report) {
             return MetricCell { note: Some(note), ..cell };
@@ -95,6 +95,6 @@ impl<'a> ComparisonTable<'a> {
 }
 
 /// Returns why a report lacks a number.
-fn absent(name: MetricName, side: &ComparedReport) -> String {
+fn why_missing(name: MetricName, side: &ComparedReport) -> String {
     format!("{} has no {name}: {}", side.letter, name.metric.needs)
 }

@@ -19,7 +19,7 @@ pub fn render(
 ) -> String {
     let mut text = String::new();
     for side in sides {
-        let word = |pointer| side.words(pointer);
+        let word = |pointer| side.text(pointer);
         let _ = writeln!(
             text,
             "{}  {}: dynamics model {}, {} windows of {} recordings",

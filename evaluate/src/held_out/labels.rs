@@ -14,7 +14,7 @@ pub struct LabelNames {
 /// Returns the most common list of names among the labelled clips.
 ///
 /// Longer lists that agree with it extend it. Clips whose list disagrees add a warning.
-pub fn commonest(
+pub fn most_common(
     clips: &[ClipMeta],
     labelled: impl Fn(&ClipMeta) -> bool,
     names: impl Fn(&ClipMeta) -> &Option<Vec<String>>,
