@@ -37,12 +37,14 @@ mod resample;
 #[cfg(test)]
 mod simulated;
 
-pub use describe::{Draws, Groups, describe, warnings};
-pub use encoder::{ClipFeatures, EncoderDescription, Encoders, features_of};
-pub use features::Features;
+pub use describe::{Draws, Groups, warnings};
+#[cfg(test)]
+pub use encoder::features_of;
+pub use encoder::{ClipFeatures, EncoderDescription, Encoders};
+#[cfg(test)]
 pub use frechet::frechet;
 pub use gather::FeatureCollector;
-pub use kernel::KernelSums;
-pub use moments::{Divisor, Moments};
-pub use real::{RealClips, RealFeatures};
-pub use resample::{MIN_CLIPS, MIN_GROUPS, Resampler};
+pub use moments::Divisor;
+#[cfg(test)]
+pub use moments::Moments;
+pub use real::RealClips;

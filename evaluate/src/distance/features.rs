@@ -29,12 +29,6 @@ impl Features {
         self.data.len() / self.dimension
     }
 
-    /// Returns whether there are no clips.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.data.is_empty()
-    }
-
     /// Returns the rows of all clips, in order.
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.data.chunks_exact(self.dimension)
@@ -47,7 +41,7 @@ impl Features {
     }
 
     /// Returns all numbers, row by row.
-    #[must_use]
+    #[cfg(test)]
     pub fn data(&self) -> &[f32] {
         &self.data
     }

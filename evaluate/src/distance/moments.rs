@@ -73,7 +73,7 @@ impl Moments {
     }
 
     /// Returns the number of rows.
-    #[must_use]
+    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.count
     }
