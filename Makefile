@@ -25,7 +25,7 @@ PREFIX ?= /usr/local
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install test test-slow test-device lint bench-ingest bench-train reference
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install test test-slow test-device lint bench-ingest bench-train reference audit
 
 help: ## List these commands
 	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
@@ -95,6 +95,13 @@ lint: setup ## Check formatting and lints, of what is for NVIDIA GPUs, too
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
 	@# All that depends on the feature is in this crate. The workspace with it would check Arrow and DataFusion a second time.
 	$(CARGO) clippy --release --package genie-model --all-targets --features cuda --locked -- -D warnings
+
+audit: ## Check the dependencies: licences, sources, duplicate versions, known vulnerabilities
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
+	$(CARGO) deny --all-features check licenses bans sources
+	@# The database of advisories is downloaded. Without a network, its absence is reported and is no failure.
+	@if git ls-remote --exit-code https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then $(CARGO) deny check advisories; \
+	else echo 'advisories: not checked, because the database at github.com/RustSec/advisory-db cannot be reached' >&2; fi
 
 bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
 	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
+use genie_training::check_device_name;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Settings;
@@ -99,6 +100,7 @@ impl Section for EvaluateConfig {
     const NAME: &'static str = "evaluate";
 
     fn check(&self) -> Result<(), String> {
+        check_device_name(&self.device)?;
         let counts = [
             ("windows", self.windows),
             ("prompt_frames", self.prompt_frames),

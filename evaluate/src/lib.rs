@@ -44,9 +44,9 @@ mod world;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use genie_stage::Exit;
 use genie_stage::config::DataConfig;
-use genie_stage::{Exit, status};
-use genie_training::ModelArgs;
+use genie_training::{Inspect, ModelArgs};
 
 use crate::config::WeightsArgs;
 
@@ -68,14 +68,8 @@ enum Command {
     Run,
     /// Show reports side by side, with differences and intervals; fail if a `--fail-if` holds.
     Compare(compare::CompareArgs),
-    /// Print the resolved config sections that this stage uses, as TOML.
-    Config,
-    /// Show where the report is, or what it waits for.
-    Status {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Inspect(Inspect),
 }
 
 /// Runs the `genie-evaluate` binary.
@@ -84,12 +78,11 @@ pub fn run() -> Result<Exit> {
     let config = cli.args.config()?;
     let sections = || run::EvaluateSections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
-        Command::Run => return run::run(&sections()?),
-        Command::Compare(args) => {
-            return compare::run(&args, &config.section::<DataConfig>()?.root);
+        Command::Run => run::run(&sections()?),
+        Command::Compare(args) => compare::run(&args, &config.section::<DataConfig>()?.root),
+        Command::Inspect(inspect) => {
+            let sections = sections()?;
+            inspect.run(&sections.resolved(), &sections.devices(), || Ok(vec![sections.status()?]))
         }
-        Command::Config => print!("{}", sections()?.resolved()),
-        Command::Status { json } => status::print(&[sections()?.status()?], json)?,
     }
-    Ok(Exit::Done)
 }

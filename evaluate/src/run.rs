@@ -9,16 +9,18 @@ mod sections;
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
-use genie_model::Device;
 use genie_shards::{MeasuredWindow, publish_measured};
+use genie_stage::Exit;
+use genie_stage::config::Section as _;
 use genie_stage::lineage::Clock;
 use genie_stage::lock::Lock;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_stage::{Exit, atomic};
+use genie_training::open_device;
 
 pub use sections::EvaluateSections;
 
+use crate::config::EvaluateConfig;
 use crate::distance::warnings;
 use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
 use crate::held_out::HeldOutSet;
@@ -35,7 +37,7 @@ use crate::report::{Provenance, summarise};
 /// be written. An existing report is never overwritten.
 pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
-    let device: Device = evaluate.device.parse()?;
+    let device = open_device(EvaluateConfig::NAME, &evaluate.device)?;
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
@@ -132,12 +134,12 @@ fn write(
     for picture in
         pictures.iter().flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten()
     {
-        atomic::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
-        atomic::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
+        genie_durable::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
+        genie_durable::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
     }
     publish_measured(step.path(), rows)?;
-    atomic::write(step.path().join("report.html"), page)?;
-    atomic::write(step.path().join("report.json"), json)?;
+    genie_durable::write(step.path().join("report.html"), page)?;
+    genie_durable::write(step.path().join("report.json"), json)?;
     step.finish(serde_json::to_value(&report.headline)?)?;
     Ok(())
 }

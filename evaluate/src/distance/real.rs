@@ -11,7 +11,6 @@ use std::ops::Range;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_stage::atomic;
 use genie_stage::key::Key;
 
 use crate::distance::encoder::{ClipFeatures, EncoderDescription, features_of};
@@ -103,7 +102,7 @@ impl RealClips<'_> {
         }
         let found = found.concat();
         let bytes: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
-        atomic::write(&path, bytes).context("cannot store the features of real clips")?;
+        genie_durable::write(&path, bytes).context("cannot store the features of real clips")?;
         Ok(Some(found))
     }
 

@@ -6,7 +6,7 @@
 //! output.
 
 use anyhow::Result;
-use genie_training::{Chain, Sections};
+use genie_training::{Chain, ModelSections};
 
 /// A step that has to run first, and its command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub struct MissingStep {
 ///
 /// # Errors
 /// Fails if the manifest of the clips cannot be read.
-pub fn find(sections: &Sections) -> Result<Result<Chain, MissingStep>> {
+pub fn find(sections: &ModelSections) -> Result<Result<Chain, MissingStep>> {
     let Some(chain) = Chain::of(sections)? else {
         return Ok(Err(MissingStep { what: "clips", verb: "are", command: "genie-ingest run" }));
     };
@@ -52,7 +52,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let args = ConfigArgs { config: None, set: vec![format!("data.root={root}")] };
-        let sections = Sections::read(&load(&args).unwrap()).unwrap();
+        let sections = ModelSections::read(&load(&args).unwrap()).unwrap();
         let missing = || find(&sections).unwrap().err().map(|missing| missing.command);
         assert_eq!(missing(), Some("genie-ingest run"));
 

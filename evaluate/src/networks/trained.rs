@@ -2,14 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{ActionSource, Device, Dynamics, SamplerConfig, Tokenizer};
-use genie_training::{Chain, Labeller};
+use genie_training::{ActionLabeller, Chain};
 
 use crate::world::{ActionBatch, TokenBatch, VideoBatch, WorldModel};
 
 /// Tokenizer, latent action model and dynamics model of one lineage.
 pub struct Trained {
     tokenizer: Tokenizer,
-    labeller: Labeller,
+    labeller: ActionLabeller,
     dynamics: Dynamics,
     sampler: SamplerConfig,
 }
@@ -22,7 +22,7 @@ impl Trained {
     pub fn load(models: &Chain, sampler: SamplerConfig, device: Device) -> Result<Trained> {
         let tokenizer = Tokenizer::load(models.tokenizer.path(), &device)
             .context("cannot load the tokenizer")?;
-        let labeller = Labeller::load(models, &device)?;
+        let labeller = ActionLabeller::load(models, &device)?;
         let dynamics = Dynamics::load(models.dynamics.path(), &device)
             .context("cannot load the dynamics model")?;
         let (rows, columns) = tokenizer.grid();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use genie_shards::{Manifest, tables};
-use genie_stage::config::{Config, Resolved};
+use genie_stage::config::{Config, Resolved, Section as _};
 use genie_stage::key::Key;
 use genie_stage::lineage;
 use genie_stage::status::StepStatus;
@@ -22,7 +22,7 @@ const STEP: &str = "evaluate";
 
 /// The config sections that this stage reads: its own, and those of the models.
 pub struct EvaluateSections {
-    pub models: genie_training::Sections,
+    pub models: genie_training::ModelSections,
     pub evaluate: EvaluateConfig,
 }
 
@@ -41,7 +41,13 @@ impl EvaluateSections {
         if let Some(device) = device {
             device.clone_into(&mut evaluate.device);
         }
-        Ok(EvaluateSections { models: genie_training::Sections::read(config)?, evaluate })
+        Ok(EvaluateSections { models: genie_training::ModelSections::read(config)?, evaluate })
+    }
+
+    /// Returns the section that has a device, with the name of the device.
+    #[must_use]
+    pub fn devices(&self) -> [(&'static str, &str); 1] {
+        [(EvaluateConfig::NAME, &self.evaluate.device)]
     }
 
     /// Returns the resolved sections, for `config.toml`.

@@ -17,6 +17,9 @@ pub enum Error {
     #[error("{path}: cannot {action}")]
     Io { path: Utf8PathBuf, action: &'static str, source: std::io::Error },
 
+    #[error(transparent)]
+    Durable(#[from] genie_durable::Error),
+
     #[error("{path}: not a Parquet file that can be used")]
     Parquet { path: Utf8PathBuf, source: parquet::errors::ParquetError },
 

@@ -7,7 +7,6 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fs::{self, File},
-    io::Write,
 };
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -16,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     MANIFEST_FORMAT,
     error::{Error, Result},
-    publish::{create_dir, sync_dir, temporary},
 };
 
 /// Names of the tables in manifests.
@@ -100,7 +98,7 @@ impl Manifest {
     /// # Errors
     /// When the manifest cannot be loaded or replaced, or names a file that is not there. Then nothing has changed.
     pub fn commit(dir: &Utf8Path, edit: impl FnOnce(&mut Self)) -> Result<Self> {
-        create_dir(dir)?;
+        genie_durable::create_dir(dir)?;
         let lock_path = dir.join(LOCK);
         let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(Error::io(&lock_path, "open"))?;
@@ -118,12 +116,7 @@ impl Manifest {
         new.check_new_files(dir, &old)?;
         let text = serde_json::to_vec_pretty(&new)
             .map_err(|source| Error::Json { path: path.clone(), source })?;
-        let mut file = temporary(dir, FILE)?;
-        file.write_all(&text)
-            .and_then(|()| file.as_file().sync_all())
-            .map_err(Error::io(&path, "write its draft"))?;
-        file.persist(&path).map_err(|error| Error::io(&path, "replace")(error.error))?;
-        sync_dir(dir)?;
+        genie_durable::write(&path, text)?;
         Ok(new)
     }
 

@@ -30,7 +30,7 @@ use crate::{
     error::{Error, Result},
     manifest::{Entry, tables},
     measured::MeasuredWindow,
-    publish::{Draft, hash_file},
+    publish::Draft,
     sources::SourceRow,
     tokens::TokenRow,
 };
@@ -122,7 +122,7 @@ pub(crate) fn read<R: Row>(dir: &Utf8Path, entry: &Entry) -> Result<Vec<R>> {
 /// When the file is missing, unreadable, or not the one that was published.
 pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
     let path = dir.join(&entry.file);
-    if hash_file(&path)? == entry.blake3 {
+    if genie_durable::hash_file(&path)? == entry.blake3 {
         return Ok(());
     }
     Err(Error::Damaged {

@@ -12,7 +12,6 @@
 //! | [`step`] | where is its output, and is it done? |
 //! | [`status`] | how does a step tell others where it stands? |
 //! | [`lineage`] | what made this output, and when? |
-//! | [`atomic`] | how does a file appear whole or not at all? |
 //! | [`lock`] | is somebody else writing here? |
 //! | [`stop`] | has the user asked to stop? |
 //! | [`progress`], [`log`] | what do people see on stderr? |
@@ -20,7 +19,6 @@
 //!
 //! A `main.rs` is then one line: `genie_stage::main!("genie-train", genie_train::run);`
 
-pub mod atomic;
 pub mod cli;
 pub mod config;
 pub mod duration;

@@ -13,7 +13,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::atomic::{self, WriteError};
 use crate::key::{Key, KeyBuilder};
 use crate::lineage::{Clock, Lineage};
 use crate::status::{State, StepStatus};
@@ -76,12 +75,8 @@ impl StepDir {
     }
 
     /// Makes the directory.
-    pub fn create(&self) -> Result<(), WriteError> {
-        fs::create_dir_all(&self.path).map_err(|source| WriteError {
-            path: self.path.clone().into(),
-            action: "creating the directory",
-            source,
-        })
+    pub fn create(&self) -> genie_durable::Result<()> {
+        genie_durable::create_dir(&self.path)
     }
 
     /// Whether this very work has been finished here.
@@ -97,12 +92,12 @@ impl StepDir {
     }
 
     /// Writes the resolved config beside the output.
-    pub fn write_config(&self, toml: &impl fmt::Display) -> Result<(), WriteError> {
-        atomic::write(self.path.join(CONFIG), toml.to_string())
+    pub fn write_config(&self, toml: &impl fmt::Display) -> genie_durable::Result<()> {
+        genie_durable::write(self.path.join(CONFIG), toml.to_string())
     }
 
     /// Marks the step done. Call it last: everything the step made must already be on disk.
-    pub fn finish(&self, summary: Value) -> Result<(), WriteError> {
+    pub fn finish(&self, summary: Value) -> genie_durable::Result<()> {
         let record = Record {
             step: self.step.clone(),
             key: self.key.to_string(),
@@ -112,12 +107,12 @@ impl StepDir {
             summary,
         };
         let path = self.path.join(RECORD);
-        let json = serde_json::to_string_pretty(&record).map_err(|error| WriteError {
-            path: path.clone().into(),
-            action: "writing it as JSON",
+        let json = serde_json::to_string_pretty(&record).map_err(|error| genie_durable::Error {
+            path: path.clone(),
+            operation: "write as JSON",
             source: error.into(),
         })?;
-        atomic::write(path, json + "\n")
+        genie_durable::write(path, json + "\n")
     }
 
     /// Done, begun, or not there.
