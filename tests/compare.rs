@@ -122,10 +122,12 @@ fn what_does_not_compare_is_said() {
     let text = compare(&dataset, &[&report, &other])
         .expect(0)
         .says("the sampler's steps (2 and 3)")
-        .says("do not compare by clip_distance: other numbers of real clips (6 and 5)")
+        .says("not comparable by clip_distance: different numbers of real clips (6 and 5)")
         .stdout;
     assert!(
-        text.contains("B − A has no intervals: other windows: of 6 and 5, 5 are the same"),
+        text.contains(
+            "B − A has no intervals: the windows differ: 6 and 5 windows, 5 of them in both"
+        ),
         "{text}"
     );
     compare(&dataset, &[&report, &other, "--fail-if", "change in clip_distance > 1e9"])
