@@ -1,250 +1,117 @@
-//! Holds the code to ARCHITECTURE.md: which room may use which, who may reach `FFmpeg`, where `unsafe` may stand.
+//! Holds the code to ARCHITECTURE.md and to the form of its language.
+//!
+//! Checked are: which crate uses which, which one reaches `FFmpeg`, where `unsafe` stands, which file
+//! imports from which, how large folders are, how long lines are and how doc comments begin.
+
+#[path = "architecture/imports.rs"]
+mod imports;
+#[path = "architecture/prose.rs"]
+mod prose;
+#[path = "architecture/workspace.rs"]
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_tests::binary;
-use serde_json::Value;
-use walkdir::WalkDir;
+use workspace::{Workspace, is};
 
-/// What `cargo metadata` says of this workspace.
-struct Workspace {
-    root: Utf8PathBuf,
-    /// By package id, all that the build needs.
-    packages: BTreeMap<String, Value>,
-    /// By package id, its node in the graph.
-    nodes: BTreeMap<String, Value>,
-    /// Package ids by the room's directory: "libs/stage".
-    rooms: BTreeMap<String, String>,
-}
+/// The largest number of entries in a folder of source files.
+const ENTRIES: usize = 16;
 
-impl Workspace {
-    fn read() -> Self {
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-        // For this host only: the build has downloaded what that needs, so that no network is needed here.
-        let host = format!("--filter-platform={}", host());
-        let json = cargo(&[
-            "metadata",
-            "--format-version=1",
-            "--locked",
-            "--manifest-path",
-            manifest,
-            &host,
-        ]);
-        let metadata: Value = serde_json::from_str(&json).expect("metadata is JSON");
-        let by_id = |list: &Value| -> BTreeMap<String, Value> {
-            list.as_array()
-                .expect("a list")
-                .iter()
-                .map(|item| (text(&item["id"]).to_owned(), item.clone()))
-                .collect()
-        };
-        let (packages, nodes) =
-            (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
-        let root = Utf8PathBuf::from(text(&metadata["workspace_root"]));
-        let place = |id: &Value| {
-            let manifest = Utf8Path::new(text(&packages[text(id)]["manifest_path"]));
-            let directory = manifest
-                .parent()
-                .and_then(|dir| dir.strip_prefix(&root).ok())
-                .expect("a member's directory");
-            (directory.to_string(), text(id).to_owned())
-        };
-        let rooms =
-            metadata["workspace_members"].as_array().expect("members").iter().map(place).collect();
-        Self { root, packages, nodes, rooms }
-    }
-
-    fn name(&self, id: &str) -> &str {
-        text(&self.packages[id]["name"])
-    }
-
-    /// The names of all packages that end up in a room's library or binary: normal dependencies, all the way.
-    fn reach(&self, room: &str) -> BTreeSet<&str> {
-        let mut seen = BTreeSet::new();
-        let mut waiting = vec![self.rooms[room].as_str()];
-        while let Some(id) = waiting.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            for dependency in self.nodes[id]["deps"].as_array().expect("a list") {
-                let kinds = dependency["dep_kinds"].as_array().expect("a list");
-                if kinds.iter().any(|kind| kind["kind"].is_null()) {
-                    waiting.push(text(&dependency["pkg"]));
-                }
-            }
-        }
-        seen.into_iter().map(|id| self.name(id)).collect()
-    }
-
-    /// The rooms that a room's manifest names, in tests too.
-    fn uses(&self, room: &str) -> BTreeSet<&str> {
-        let names: BTreeMap<&str, &str> =
-            self.rooms.iter().map(|(room, id)| (self.name(id), room.as_str())).collect();
-        let dependencies =
-            self.packages[&self.rooms[room]]["dependencies"].as_array().expect("a list");
-        dependencies
-            .iter()
-            .filter_map(|dependency| names.get(text(&dependency["name"])).copied())
-            .collect()
-    }
-
-    /// Every source file of ours, from the root.
-    fn sources(&self) -> Vec<Utf8PathBuf> {
-        let mut sources = Vec::new();
-        for room in self.rooms.keys() {
-            for entry in WalkDir::new(self.root.join(room)).sort_by_file_name() {
-                let entry = entry.expect("a readable directory");
-                let path = Utf8Path::from_path(entry.path()).expect("a UTF-8 name");
-                if path.extension() == Some("rs") {
-                    sources.push(path.strip_prefix(&self.root).expect("a file in it").to_owned());
-                }
-            }
-        }
-        assert!(sources.len() > 100, "only {} source files found", sources.len());
-        sources
-    }
-
-    fn read_file(&self, path: &Utf8Path) -> String {
-        fs::read_to_string(self.root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-}
-
-/// The cargo that runs this test, which has no lock that this one would wait for.
-fn cargo(words: &[&str]) -> String {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(&cargo)
-        .args(words)
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", cargo.display()));
-    assert!(
-        output.status.success(),
-        "cargo {words:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
-}
-
-fn host() -> String {
-    let version = cargo(&["-vV"]);
-    version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .expect("cargo names its host")
-        .to_owned()
-}
-
-#[track_caller]
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
-}
-
-/// What the table in ARCHITECTURE.md allows each room: rooms, or everything.
+/// Reads which crates each crate may use from the table in ARCHITECTURE.md.
 fn allowed(workspace: &Workspace) -> BTreeMap<String, BTreeSet<String>> {
-    let libraries: BTreeSet<String> =
-        workspace.rooms.keys().filter(|room| room.starts_with("libs/")).cloned().collect();
+    let libraries = || workspace.crates().filter(|folder| folder.starts_with("libs/")).cloned();
     let quoted = |cell: &str| -> Vec<String> {
         cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     };
     let row = |line: &str| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [_, room, _, uses, _] = cells[..] else { return None };
-        let room = quoted(room).pop()?;
+        let [_, folder, _, uses, _] = cells[..] else { return None };
+        let folder = quoted(folder).pop()?;
         let uses = match uses {
-            "nothing of ours" => BTreeSet::new(),
-            "libs" => libraries.clone(),
-            "everything" => workspace.rooms.keys().cloned().collect(),
+            "none" => BTreeSet::new(),
+            "libs" => libraries().collect(),
+            "everything" => workspace.crates().cloned().collect(),
             names => quoted(names).into_iter().map(|name| format!("libs/{name}")).collect(),
         };
-        Some((room, uses))
+        Some((folder, uses))
     };
-    workspace
-        .read_file("ARCHITECTURE.md".into())
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .filter_map(row)
-        .collect()
+    let page = workspace.read_file("ARCHITECTURE.md".into());
+    page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
 }
 
-/// Would catch: a library that reaches for a stage, a stage that calls another instead of meeting it on disk, a library that
-/// uses another behind the page's back, a new room that the page does not know.
+/// Catches: a library that uses a stage, a stage that uses another stage, a library that uses another
+/// one without permission, a new crate that ARCHITECTURE.md does not list.
 #[test]
-fn rooms_use_only_what_the_page_allows() {
+fn crates_use_only_what_the_page_allows() {
     let workspace = Workspace::read();
     let allowed = allowed(&workspace);
-    let rooms = |map: Vec<&String>| map.into_iter().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(
-        rooms(allowed.keys().collect()),
-        rooms(workspace.rooms.keys().collect()),
-        "ARCHITECTURE.md's table and the workspace's members"
-    );
-    for (room, may) in &allowed {
-        let forbidden: Vec<_> =
-            workspace.uses(room).into_iter().filter(|used| !may.contains(*used)).collect();
-        assert!(forbidden.is_empty(), "{room} uses {forbidden:?}; ARCHITECTURE.md allows {may:?}");
-        // Whatever the page says.
-        assert!(
-            !room.starts_with("libs/") || may.iter().all(|used| used.starts_with("libs/")),
-            "{room} uses a stage"
-        );
+    let listed: BTreeSet<&String> = allowed.keys().collect();
+    let members: BTreeSet<&String> = workspace.crates().collect();
+    assert_eq!(listed, members, "ARCHITECTURE.md's table and the workspace's members");
+    for (folder, may) in &allowed {
+        // Every crate depends on `libs/features`, which contains no code.
+        let uses = workspace.uses(folder).into_iter().filter(|used| *used != "libs/features");
+        let forbidden: Vec<_> = uses.filter(|used| !may.contains(*used)).collect();
+        assert!(forbidden.is_empty(), "{folder} uses {forbidden:?}; the page allows {may:?}");
+        // The page cannot allow this.
+        let library = folder.starts_with("libs/");
+        let uses_a_stage = may.iter().any(|used| !used.starts_with("libs/"));
+        assert!(!library || !uses_a_stage, "{folder} is a library and uses a stage");
     }
 }
 
-/// Would catch: a GPU host without `FFmpeg` on which training does not start, because a library pulled it in.
+/// Catches: training that does not start on a GPU host without `FFmpeg`, because a library needs it.
 #[test]
 fn only_ingest_reaches_ffmpeg() {
     let workspace = Workspace::read();
-    for room in workspace.rooms.keys() {
-        let reached: Vec<_> =
-            workspace.reach(room).into_iter().filter(|name| name.contains("ffmpeg")).collect();
-        if room == "ingest" {
-            assert_eq!(reached, ["ffmpeg-next", "ffmpeg-sys-next"], "the graph is read rightly");
+    for folder in workspace.crates() {
+        let reach = workspace.reach(folder).into_iter();
+        let reached: Vec<_> = reach.filter(|name| name.contains("ffmpeg")).collect();
+        if folder == "ingest" {
+            assert_eq!(reached, ["ffmpeg-next", "ffmpeg-sys-next"], "the test reads the graph");
         } else {
-            assert!(reached.is_empty(), "{room} reaches {reached:?}");
+            assert!(reached.is_empty(), "{folder} reaches {reached:?}");
         }
     }
 }
 
-/// Would catch: what the graph does not show, such as a build script that links it.
+/// Catches: a link to `FFmpeg` that the dependency graph does not show, such as one by a build script.
 #[test]
 fn only_ingest_links_ffmpeg() {
     for name in ["genie", "genie-tokenize", "genie-train", "genie-evaluate"] {
         let Ok(output) = Command::new("readelf").arg("-d").arg(binary(name)).output() else {
-            eprintln!("no readelf here: not checked");
+            eprintln!("skipped: there is no readelf on this machine");
             return;
         };
         let sections = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            sections.contains("libc.so"),
-            "readelf of {name} shows what is linked:\n{sections}"
-        );
+        assert!(sections.contains("libc.so"), "readelf lists what {name} links:\n{sections}");
         for library in ["libav", "libsw", "libpostproc"] {
             assert!(!sections.contains(library), "{name} links {library}*:\n{sections}");
         }
     }
 }
 
-/// Would catch: Burn in a program that only starts others, or in ingest: minutes of compiling and a larger attack surface
-/// for nothing; SQL in a program that asks nothing, five times its size.
+/// Catches: Burn or DataFusion in a program that does not need it. Burn costs minutes of compilation.
+/// DataFusion makes a binary five times as large.
 #[test]
-fn what_needs_no_model_does_not_reach_burn_nor_what_needs_no_sql_datafusion() {
+fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
     let workspace = Workspace::read();
-    for (room, unwanted) in [
+    for (folder, unwanted) in [
         ("ingest", "burn"),
         ("pipelines", "burn"),
         ("pipelines", "datafusion"),
         ("libs/model", "datafusion"),
         ("evaluate", "datafusion"),
     ] {
-        assert!(!workspace.reach(room).contains(unwanted), "{room} reaches {unwanted}");
+        assert!(!workspace.reach(folder).contains(unwanted), "{folder} reaches {unwanted}");
     }
-    assert!(workspace.reach("train").contains("burn"), "the graph is read rightly");
+    assert!(workspace.reach("train").contains("burn"), "the test reads the graph");
 }
 
-/// Would catch: undefined behaviour's way in: a second file with the keyword, or a crate that does not take the workspace's lints
-/// over and so is allowed to.
+/// Catches: a second file with `unsafe` code; a crate without the workspace's lints, which deny it.
 #[test]
 fn one_file_may_be_unsafe() {
     let workspace = Workspace::read();
@@ -256,37 +123,144 @@ fn one_file_may_be_unsafe() {
     let uses = |path: &Utf8PathBuf| workspace.read_file(path).lines().any(in_code);
     let found: Vec<_> = workspace.sources().into_iter().filter(uses).collect();
     assert_eq!(found, ["ingest/src/decode/ffi.rs"]);
-    for room in workspace.rooms.keys() {
-        let manifest = workspace.read_file(&Utf8Path::new(room).join("Cargo.toml"));
-        assert!(
-            manifest.contains("[lints]\nworkspace = true\n"),
-            "{room}/Cargo.toml does not take the workspace's lints"
-        );
+    for folder in workspace.crates() {
+        let manifest = workspace.read_file(&Utf8Path::new(folder).join("Cargo.toml"));
+        let lints = manifest.contains("[lints]\nworkspace = true\n");
+        assert!(lints, "{folder}/Cargo.toml lacks the workspace's lints");
     }
     assert!(workspace.read_file("Cargo.toml".into()).contains("unsafe_code = \"deny\""));
 }
 
-/// Would catch: a file that does not say what it is.
+/// Catches: `cargo test -p genie-ingest` that compiles hundreds of dependencies a second time, because
+/// one crate alone selects fewer features of them than the workspace does.
 #[test]
-fn every_file_says_what_it_is() {
+fn one_crate_selects_the_features_of_the_workspace() {
     let workspace = Workspace::read();
-    let silent = |path: &Utf8PathBuf| !workspace.read_file(path).starts_with("//! ");
-    let found: Vec<_> = workspace.sources().into_iter().filter(silent).collect();
-    assert!(found.is_empty(), "do not begin with `//! ` and what they are: {found:?}");
+    let whole = workspace.features(&["--workspace"]);
+    assert!(whole.len() > 300, "only {} dependencies found", whole.len());
+    for folder in workspace.crates() {
+        let alone = workspace.features(&["--package", workspace.package(folder)]);
+        let other: Vec<_> = alone.difference(&whole).collect();
+        let advice = "add what the workspace selects to libs/features/Cargo.toml";
+        assert!(other.is_empty(), "{folder} alone selects other features ({advice}): {other:#?}");
+    }
 }
 
-/// Would catch: logic in a `main.rs`, where no test and no other program can reach it.
+/// Catches: logic in a `main.rs`, where no test and no other program can reach it.
 #[test]
 fn a_stage_is_a_thin_main_over_a_library() {
     let workspace = Workspace::read();
-    for room in ["ingest", "tokenize", "train", "evaluate", "pipelines"] {
-        let main = workspace.read_file(&Utf8Path::new(room).join("src/main.rs"));
+    for folder in ["ingest", "tokenize", "train", "evaluate", "pipelines"] {
+        let main = workspace.read_file(&Utf8Path::new(folder).join("src/main.rs"));
         let lines = main.lines().filter(|line| !line.trim().is_empty()).count();
-        assert!(lines <= 10, "{room}/src/main.rs has {lines} lines");
+        assert!(lines <= 10, "{folder}/src/main.rs has {lines} lines");
+        let exits = main.contains("genie_stage::main!(");
+        assert!(exits, "{folder}/src/main.rs does not end with the common exit codes");
         assert!(
-            main.contains("genie_stage::main!("),
-            "{room}/src/main.rs does not leave by the common exit codes"
+            workspace.root.join(folder).join("src/lib.rs").is_file(),
+            "{folder} has no library"
         );
-        assert!(workspace.root.join(room).join("src/lib.rs").is_file(), "{room} has no library");
     }
+}
+
+/// Catches: two files that cannot be understood one at a time, because each imports from the other.
+#[test]
+fn no_files_import_each_other() {
+    let workspace = Workspace::read();
+    let mut found = Vec::new();
+    for folder in workspace.crates() {
+        let imports = imports::of_crate(&workspace, folder);
+        for cycle in imports::cycles(&imports) {
+            let edges = cycle.iter().flat_map(|from| {
+                let inside = imports[*from].iter().filter(|to| cycle.contains(&to.as_path()));
+                inside.map(move |to| format!("  {from} imports from {to}"))
+            });
+            found.push(edges.collect::<Vec<_>>().join("\n"));
+        }
+    }
+    assert!(found.is_empty(), "{} import cycles:\n{}", found.len(), found.join("\n\n"));
+}
+
+/// Catches: a test of imports that reads nothing, and so finds no cycles.
+#[test]
+fn imports_are_read_through_re_exports_macros_and_relative_paths() {
+    let workspace = Workspace::read();
+    let imports = imports::of_crate(&workspace, "libs/shards");
+    let error = imports.keys().find(|file| file.as_str().ends_with("/error.rs")).expect("errors");
+    let users = imports.values().filter(|files| files.contains(error)).count();
+    assert!(users > 5, "only {users} files import the errors: {imports:#?}");
+}
+
+/// Catches: a folder with so many files that a reader cannot see what belongs together; `mod.rs`, which
+/// hides the name of its module.
+#[test]
+fn folders_are_small_and_modules_have_names() {
+    let workspace = Workspace::read();
+    let mut entries: BTreeMap<Utf8PathBuf, BTreeSet<String>> = BTreeMap::new();
+    for path in workspace.sources() {
+        assert!(path.file_name() != Some("mod.rs"), "{path}: name it after its module");
+        // A module `x` is one entry: `x.rs` and the folder `x`.
+        for (path, folder) in path.ancestors().zip(path.ancestors().skip(1)) {
+            let name = path.file_stem().unwrap_or_default().to_owned();
+            entries.entry(folder.to_owned()).or_default().insert(name);
+        }
+    }
+    let large: Vec<_> = entries
+        .iter()
+        .filter(|(folder, names)| folder.as_str().contains("src") && names.len() > ENTRIES)
+        .map(|(folder, names)| format!("{folder} has {} entries", names.len()))
+        .collect();
+    assert!(large.is_empty(), "more than {ENTRIES} entries: {large:#?}");
+}
+
+/// Catches: a line that a reader must scroll for, in code, comments or prose.
+#[test]
+fn lines_have_at_most_100_columns() {
+    let workspace = Workspace::read();
+    let read = |path: &Utf8PathBuf| {
+        ["rs", "md", "py", "toml", "sh"].iter().any(|extension| is(path, extension))
+            || ["Makefile", "run"].contains(&path.file_name().unwrap_or_default())
+    };
+    let mut found = Vec::new();
+    for path in workspace.files().into_iter().filter(read) {
+        let lines = prose::long_lines(&path, &workspace.read_file(&path));
+        found.extend(lines.into_iter().map(|line| format!("{path}:{line}")));
+    }
+    assert!(found.is_empty(), "{} lines are too long: {found:#?}", found.len());
+}
+
+/// Catches: a comment that an index of `cargo doc` cuts in mid-sentence; a file that does not say what
+/// it is; a test that does not say which bug it catches.
+#[test]
+fn comments_have_the_form_that_readers_expect() {
+    let workspace = Workspace::read();
+    let mut found = Vec::new();
+    for path in workspace.sources() {
+        let source = workspace.read_file(&path);
+        if !source.starts_with("//! ") {
+            found.push(format!("{path}: does not begin with `//! ` and what the file is"));
+        }
+        found.extend(prose::doc_comments(&source).iter().map(|wrong| format!("{path}: {wrong}")));
+        let tests = prose::test_comments(&source);
+        let form = "the test's comment does not begin with `Catches: `";
+        found.extend(tests.iter().map(|line| format!("{path}: line {line}: {form}")));
+    }
+    assert!(found.is_empty(), "{} comments: {found:#?}", found.len());
+}
+
+/// Catches: one name with several meanings, so that a reader takes one type for another.
+#[test]
+fn a_type_name_has_one_meaning() {
+    let workspace = Workspace::read();
+    let mut places: BTreeMap<String, BTreeSet<Utf8PathBuf>> = BTreeMap::new();
+    for path in workspace.sources().into_iter().filter(|path| path.as_str().contains("/src/")) {
+        for line in workspace.read_file(&path).lines() {
+            let Some(name) = prose::defined_type(line) else { continue };
+            places.entry(name.to_owned()).or_default().insert(path.clone());
+        }
+    }
+    // Every crate has its own error, and every stage its own command line.
+    let common = ["Error", "Result", "Cli", "Command"];
+    places.retain(|name, paths| paths.len() > 1 && !common.contains(&name.as_str()));
+    assert!(places.is_empty(), "types of the same name: {places:#?}");
 }

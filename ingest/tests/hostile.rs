@@ -8,10 +8,11 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use support::{TestDir, code, stderr};
 
 /// Runs over one long and some short videos, and sends a signal to the decoder of the long one.
-fn meddled(dir: &TestDir, settings: &[&str], signal: &str) -> Output {
+fn meddled(dir: &TestDir, settings: &[&str], signal: Signal) -> Output {
     dir.sample(5, 2, 1);
     fs::rename(dir.path("videos"), dir.path("short")).unwrap();
     dir.sample(1, 900, 2);
@@ -26,7 +27,7 @@ fn meddled(dir: &TestDir, settings: &[&str], signal: &str) -> Output {
             .into_iter()
             .find(|&child| support::has_open(child, long.as_std_path()))
     });
-    assert!(Command::new("kill").args([signal, &decoder.to_string()]).status().unwrap().success());
+    support::send(decoder, signal);
     run.wait_with_output().unwrap()
 }
 
@@ -34,7 +35,7 @@ fn meddled(dir: &TestDir, settings: &[&str], signal: &str) -> Output {
 #[test]
 fn a_decoder_that_dies_costs_one_row() {
     let dir = TestDir::new();
-    let output = meddled(&dir, &[], "-ABRT");
+    let output = meddled(&dir, &[], Signal::ABORT);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
     let rows = dir.sql("select reason, detail from sources where status = 'rejected'");
     assert!(rows.contains("decoder_crashed,the decoder process ended with signal: 6"), "{rows}");
@@ -48,7 +49,7 @@ fn a_decoder_that_dies_costs_one_row() {
 fn a_decoder_that_hangs_costs_one_row() {
     let dir = TestDir::new();
     let begun = Instant::now();
-    let output = meddled(&dir, &["ingest.decoder.silence_s=1"], "-STOP");
+    let output = meddled(&dir, &["ingest.decoder.silence_s=1"], Signal::STOP);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
     assert!(begun.elapsed() < Duration::from_mins(1));
     let rows = dir.sql("select reason, detail from sources where status = 'rejected'");

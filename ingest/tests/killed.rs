@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use rustix::process::Signal;
 use support::{TestDir, code, stderr};
 
 /// Settings for a run with several groups, clips that are not kept, and a split to balance.
@@ -69,15 +70,13 @@ fn killed_at_any_moment_a_rerun_gives_the_same() {
 fn no_decoder_outlives_its_run() {
     let dir = TestDir::new();
     dir.sample(2, 1500, 1);
-    for (signal, ends) in [("-TERM", 143), ("-KILL", -1)] {
+    for (signal, ends) in [(Signal::TERM, 143), (Signal::KILL, -1)] {
         let run = dir.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
         let limit = Duration::from_secs(20);
         let decoder = support::wait_for(limit, || support::children(run.id()).first().copied());
-        assert!(
-            Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap().success()
-        );
+        support::send(run.id(), signal);
         let output = run.wait_with_output().unwrap();
-        assert_eq!(code(&output), ends, "{signal}: {}", stderr(&output));
+        assert_eq!(code(&output), ends, "{signal:?}: {}", stderr(&output));
         let is_gone = || !Path::new(&format!("/proc/{decoder}/exe")).exists();
         support::wait_for(limit, || is_gone().then_some(()));
     }

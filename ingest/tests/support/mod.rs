@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{Clip, ClipRow, ClipStore, SourceRow, Split, read_clip_rows, read_sources};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A temporary directory with a dataset root and videos.
@@ -161,6 +162,12 @@ pub fn children(parent: u32) -> Vec<u32> {
 pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|target| target == path)
+}
+
+/// Sends a signal to a process.
+pub fn send(process: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// Calls `find` until it returns a value, and returns that value.

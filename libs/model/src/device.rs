@@ -1,5 +1,7 @@
-//! Where a model runs: `cpu`, or `cuda[:n,…]` in a binary built with the `cuda` feature. The backend's type is chosen here, once, by
-//! [`on_device!`]; nothing outside this crate sees it.
+//! The device a model runs on: `cpu`, or `cuda[:n,…]` in a binary built with the feature `cuda`.
+//!
+//! [`on_device!`] is the only place that chooses the type of the backend. Nothing outside this
+//! crate sees that type.
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
@@ -9,24 +11,28 @@ use std::str::FromStr;
 
 use crate::ModelError;
 
-/// A device to run models on.
+/// A device that runs models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// The CPU, by burn-flex.
+    /// The CPU, with burn-flex.
     Cpu,
-    /// NVIDIA GPUs, by burn-cuda: training shares a step's parts between them, all else is on the first.
+    /// NVIDIA GPUs, with burn-cuda.
+    ///
+    /// Training shares the micro-batches of a step among them. All else runs on the first.
     #[cfg(feature = "cuda")]
     Cuda(cuda::Gpus),
 }
 
 impl Device {
-    /// Bytes that Burn's allocator holds of the first GPU's memory for the calling thread, in use or kept for what comes: it gives nothing back that is used
-    /// in every step, so this is the most that steps need. None on the CPU.
-    pub fn reserved(self) -> Option<u64> {
+    /// Bytes of the first GPU's memory that Burn's allocator holds for this thread; none on a CPU.
+    ///
+    /// The bytes are in use or kept for reuse. The allocator does not return memory that every
+    /// training step uses, so this is the peak need of the steps.
+    pub fn reserved_bytes(self) -> Option<u64> {
         match self {
             Self::Cpu => None,
             #[cfg(feature = "cuda")]
-            Self::Cuda(gpus) => gpus.reserved(),
+            Self::Cuda(gpus) => gpus.reserved_bytes(),
         }
     }
 }
@@ -39,7 +45,7 @@ impl FromStr for Device {
             ("cpu", "0") => Ok(Self::Cpu),
             ("cuda", numbers) => cuda(numbers, name),
             _ => Err(ModelError::Device(format!(
-                "no device is named `{name}`: use cpu or cuda[:n,…]"
+                "there is no device `{name}`: use cpu or cuda[:n,…]"
             ))),
         }
     }
@@ -53,7 +59,8 @@ fn cuda(numbers: &str, name: &str) -> Result<Device, ModelError> {
 #[cfg(not(feature = "cuda"))]
 fn cuda(_numbers: &str, name: &str) -> Result<Device, ModelError> {
     Err(ModelError::Device(format!(
-        "{name}: this binary was built without CUDA: build it with `make build FEATURES=cuda`, or use cpu"
+        "{name}: this binary was built without CUDA; build it with `make build FEATURES=cuda`, \
+         or use cpu"
     )))
 }
 
@@ -67,7 +74,9 @@ impl fmt::Display for Device {
     }
 }
 
-/// Evaluates `$body` with `$B` naming the devices' backend (without autodiff) and `$devices` its Burn devices, which are one at least.
+/// Evaluates `$body` with `$B` as the backend without autodiff, and `$devices` as its Burn devices.
+///
+/// There is at least one device.
 macro_rules! on_devices {
     ($which:expr, |$B:ident, $devices:ident| $body:expr) => {
         match $which {
@@ -79,7 +88,7 @@ macro_rules! on_devices {
             #[cfg(feature = "cuda")]
             $crate::Device::Cuda(gpus) => {
                 type $B = burn_cuda::Cuda<f32>;
-                $crate::device::cuda::keep_tuning();
+                $crate::device::cuda::set_autotune_dir();
                 let $devices: Vec<_> = gpus.numbers().map(burn_cuda::CudaDevice::new).collect();
                 $body
             }
@@ -88,11 +97,11 @@ macro_rules! on_devices {
 }
 pub(crate) use on_devices;
 
-/// The same with the first device alone.
+/// Evaluates `$body` as [`on_devices!`] does, with `$device` as the first device.
 macro_rules! on_device {
     ($which:expr, |$B:ident, $device:ident| $body:expr) => {
         $crate::device::on_devices!($which, |$B, devices| {
-            let $device = devices.into_iter().next().expect("a device names one at least");
+            let $device = devices.into_iter().next().expect("a device names at least one");
             $body
         })
     };

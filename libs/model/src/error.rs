@@ -1,59 +1,68 @@
-//! What can go wrong in this crate, said so that a person knows what to do.
+//! The crate's error type, with messages that say what to do.
 
 use camino::Utf8PathBuf;
 
-/// An error of models, training runs or checkpoints.
+/// An error of a model, a training run or a checkpoint.
+///
+/// [`ModelError::Device`] and [`ModelError::Config`] are the user's to fix. The binaries end with
+/// exit code 64 on them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The device does not exist or cannot be used.
     #[error("{0}")]
     Device(String),
-    /// A configuration no model can be built from.
+    /// No model can be built from the config.
     #[error("{0}")]
     Config(String),
-    /// The data cannot be trained on or does not fit the model.
+    /// The data cannot be trained on, or does not fit the model.
     #[error("{0}")]
     Data(String),
     /// Reading the training data failed.
     #[error("cannot read training data")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Reading or writing a file failed.
-    #[error("{path}")]
+    /// An operation on a file or directory failed.
+    #[error("cannot {operation} `{path}`")]
     Io {
+        /// The operation, as a verb phrase that the path completes: "read", "create the directory".
+        operation: &'static str,
         /// The file or directory.
         path: Utf8PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A checkpoint that cannot be loaded.
+    /// A durable file or directory could not be written, hashed or removed.
+    #[error(transparent)]
+    Durable(#[from] genie_durable::Error),
+    /// The checkpoint or weights file cannot be loaded.
     #[error("{path}: {what}")]
     Checkpoint {
         /// The checkpoint's file or directory.
         path: Utf8PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The fault, and what to do about it.
         what: String,
     },
-    /// A model's output is no number.
+    /// A model's output has values that are not finite.
     #[error(
-        "{0} holds values that are not finite numbers: the model diverged, or its weights are too large for its precision. Look at its metrics.jsonl, and \
-         train it again with a lower learning rate"
+        "{0} holds values that are not finite: the model diverged, or its weights are too large \
+         for its precision. Look at its metrics.jsonl, and train it again with a lower learning \
+         rate"
     )]
     NotFinite(&'static str),
-    /// A device failed at what it was asked for.
+    /// The device reported a failure of an earlier operation.
     #[error(
-        "the device failed. A GPU that is out of memory needs smaller parts of a step (`accumulate` in [….train]), or a smaller `batch` in [evaluate]. It \
-         says: {0}"
+        "the device failed: {0}. If it is a GPU that is out of memory, use smaller micro-batches \
+         (a larger `accumulate` in [….train]), or a smaller `batch` in [evaluate]"
     )]
     Failed(String),
-    /// The loss is no number any more.
+    /// The training loss is not finite or has exploded.
     #[error(
-        "the loss is {loss} at step {step}: training has diverged. The last good checkpoint is kept; lower the learning rate or \
-         raise the warm-up and run again"
+        "the loss is {loss} at training step {step}: training has diverged. The last good \
+         checkpoint is kept; lower the learning rate or raise the warm-up, and run again"
     )]
     Diverged {
-        /// The step whose loss it is.
+        /// The training step with this loss, counted from 1.
         step: usize,
         /// The loss.
         loss: f32,
@@ -61,12 +70,32 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    pub(crate) fn io(path: impl Into<Utf8PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    /// Turns an I/O error into one that names the operation and the path.
+    pub(crate) fn io(
+        operation: &'static str,
+        path: impl Into<Utf8PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { path, source }
+        move |source| Self::Io { operation, path, source }
     }
 
+    /// A fault of a checkpoint or a weights file.
     pub(crate) fn checkpoint(path: impl Into<Utf8PathBuf>, what: impl std::fmt::Display) -> Self {
         Self::Checkpoint { path: path.into(), what: what.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Catches: a message that has the path but not the operation that failed on it.
+    #[test]
+    fn an_io_error_names_operation_and_path() {
+        let error = ModelError::io("read", "a/metrics.jsonl")(io::ErrorKind::NotFound.into());
+        assert_eq!(error.to_string(), "cannot read `a/metrics.jsonl`");
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -1,45 +1,50 @@
-//! What training a model costs, from its config alone: parameters, memory, floating-point operations. Nothing is allocated, so the
-//! largest model can be asked about on a laptop.
+//! What training a model costs: parameters, memory and floating-point operations.
 //!
-//! A [`Tally`] walks through a model as its forward pass does. Parameters are exact (a test compares them with the real modules). Operations are those
-//! of matrix products, 2 a multiply-add, all of a causal attention's counted, and three forward passes a step [Chowdhery et al. 2022,
-//! appendix B]. Memory is what has to be held at once: 32-bit weights, gradients and moments, and what each operation keeps for
-//! its backward pass; buffers that an allocator keeps aside come on top.
+//! The estimate needs only the config and allocates nothing, so a laptop can estimate the largest
+//! model.
+//!
+//! A [`CostTally`] follows the forward pass of a model. Parameters are exact: a test compares them
+//! with the real modules. Operations are those of matrix products: 2 per multiply-add, for all of a
+//! causal attention's products. A training step takes as many as three forward passes [Chowdhery et
+//! al. 2022, appendix B]. Memory is what the device holds at once: 32-bit weights, gradients and
+//! moments, and what each operation keeps for its backward pass. The allocator's reserve is not in
+//! it.
 
-mod models;
 mod tally;
 
-pub use models::{estimate_dynamics, estimate_lam, estimate_tokenizer};
-use tally::Tally;
+pub use tally::CostTally;
 
 use crate::train::{OptimizerKind, TrainConfig};
 
-/// Bytes of a value: everything is computed in 32 bits.
+/// Bytes per value: all values have 32 bits.
 const VALUE: u64 = 4;
 
 /// What training one model costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
-    /// Trainable values, and the few that are not trained (a running mean).
+    /// Values of the weights, including the few that are not trained (a running mean).
     pub parameters: u64,
-    /// Bytes of weights, gradients and the optimizer's moments.
+    /// Bytes of the weights, the gradients and the optimizer's moments.
     pub model_bytes: u64,
-    /// Bytes that the forward pass of a step, or of a part of it, keeps for the backward pass, and the largest of that pass's own.
+    /// Bytes that the forward pass of a micro-batch keeps, and the backward pass's largest
+    /// gradient.
     pub activation_bytes: u64,
-    /// Positions of a frame times frames times windows: what goes through the model in a step, on the side that has more.
+    /// Rows per training step: positions times frames times windows.
+    ///
+    /// Encoder and decoder can have different numbers of rows; this is the larger one.
     pub rows: u64,
-    /// Floating-point operations of a step, forward and backward.
+    /// Floating-point operations of a training step, forward and backward.
     pub flops_per_step: f64,
-    /// Steps of the whole run.
+    /// Training steps of the whole run.
     pub steps: u64,
 }
 
 impl Estimate {
-    /// `tally` is of one part of a step ([`TrainConfig::part`]), and so are its `rows`.
-    fn of(tally: &Tally, train: &TrainConfig, rows: usize) -> Self {
+    /// The cost of a training run, from the tally and the rows of one micro-batch.
+    pub(crate) fn of(tally: &CostTally, train: &TrainConfig, rows: usize) -> Self {
         let moments = match train.optimizer {
             OptimizerKind::AdamW => 2 * tally.parameters,
-            // One for what Muon moves, two for the rest.
+            // One moment for the matrices that Muon updates, two for the rest.
             OptimizerKind::Muon => 2 * tally.parameters - tally.matrices,
         };
         Self {
@@ -52,21 +57,20 @@ impl Estimate {
         }
     }
 
-    /// Bytes that have to fit.
+    /// Bytes of memory that training needs.
     pub fn bytes(&self) -> u64 {
         self.model_bytes + self.activation_bytes
     }
 
-    /// Operations of the whole run.
+    /// Floating-point operations of the whole run.
     pub fn flops(&self) -> f64 {
         self.flops_per_step * self.steps as f64
     }
 
-    /// Seconds of the whole run on hardware that does `peak` operations a second at its best, of which `mfu` (0 to 1) are used.
+    /// Seconds of the whole run on hardware with a peak of `peak` operations per second.
+    ///
+    /// `mfu` is the share of the peak that training uses, from 0 to 1.
     pub fn seconds(&self, peak: f64, mfu: f64) -> f64 {
         self.flops() / (peak * mfu)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,33 +1,35 @@
-//! What comes back from a device. Asking for it waits for the device, and tells what it has failed of since it was last asked: a GPU that is out of memory,
-//! above all, says so here and not where the memory was asked for.
+//! Copies of tensors from a device to the host.
+//!
+//! A GPU works asynchronously. A failed operation, such as one that is out of memory, is reported
+//! by the next copy or wait, and not where the operation was queued.
 
 use burn::tensor::backend::{Backend, ExecutionError};
 use burn::tensor::{Int, Tensor};
 
 use crate::ModelError;
 
-/// What a device answers, or what it has failed of.
-fn told<R>(answer: Result<R, ExecutionError>) -> Result<R, ModelError> {
-    answer.map_err(|error| ModelError::Failed(error.to_string()))
+/// Turns the device's error into ours.
+fn checked<R>(result: Result<R, ExecutionError>) -> Result<R, ModelError> {
+    result.map_err(|error| ModelError::Failed(error.to_string()))
 }
 
-/// Waits until a device has done what it was asked for.
+/// Waits until the device has done all queued work.
 ///
 /// # Errors
-/// If the device has failed: who waits is told, and who reads after that may not be.
+/// Returns the device's error. A later read may not report it again, so callers must not drop it.
 pub fn wait<B: Backend>(device: &B::Device) -> Result<(), ModelError> {
-    told(B::sync(device))
+    checked(B::sync(device))
 }
 
-/// A tensor's values, in row-major order, whatever numbers they are in.
+/// Copies a tensor's values to the host as f32, in row-major order, whatever its precision.
 ///
 /// # Errors
 /// If the device has failed.
 pub fn floats<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, ModelError> {
-    Ok(told(tensor.try_into_data())?.convert::<f32>().to_vec().expect("converted to f32 just now"))
+    Ok(checked(tensor.try_into_data())?.convert::<f32>().to_vec().expect("converted just now"))
 }
 
-/// The value of a tensor of one; NaN of none.
+/// Copies the value of a tensor of one element; NaN for an empty tensor.
 ///
 /// # Errors
 /// If the device has failed.
@@ -35,11 +37,11 @@ pub fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> Result<f32, ModelError> {
     Ok(floats(tensor)?.first().copied().unwrap_or(f32::NAN))
 }
 
-/// A tensor's codes.
+/// Copies codes `[n]` to the host.
 ///
 /// # Errors
 /// If the device has failed.
 pub fn codes<B: Backend, C: TryFrom<i64>>(tensor: Tensor<B, 1, Int>) -> Result<Vec<C>, ModelError> {
     let narrow = |code| C::try_from(code).ok().expect("configs bound the number of codes");
-    Ok(told(tensor.try_into_data())?.iter::<i64>().map(narrow).collect())
+    Ok(checked(tensor.try_into_data())?.iter::<i64>().map(narrow).collect())
 }

@@ -1,9 +1,30 @@
-//! Everything Burn: the ST-transformer, quantizers, the video tokenizer, the latent action model (LAM), the MaskGIT dynamics model and its
-//! sampler, the training loop and checkpoints [Genie: Generative Interactive Environments, Bruce et al. 2024]; and the networks that
-//! distances are measured with: I3D and a small clip encoder of the project's own between sets of clips, LPIPS between frames.
+//! The models of *Genie: Generative Interactive Environments* [Bruce et al. 2024], in Burn.
 //!
-//! The crate's face is plain: bytes of frames `[b, t, h, w, 3]`, `u16` tokens, `u8` actions, configs, directories and a [`Device`].
-//! Burn's types and the choice of backend stay inside, so that the stages compile without them.
+//! The crate trains and runs the video tokenizer, the latent action model (LAM) and the MaskGIT
+//! dynamics model. It also runs the networks that the evaluation measures distances with.
+//!
+//! The public API has plain types only: bytes of frames `[batch, time, height, width, 3]`, `u16`
+//! tokens, `u8` actions, configs, directories and a [`Device`]. Burn's types and the choice of
+//! backend stay inside, so that the stages compile without Burn.
+//!
+//! | module | question that it answers |
+//! |---|---|
+//! | `models::tokenizer` | How do frames become tokens, and tokens become frames? |
+//! | `models::lam` | Which latent action leads from one frame to the next? |
+//! | `models::dynamics` | Which tokens does the next frame have, given an action? |
+//! | `models::lifecycle` | How are the three models trained and loaded? |
+//! | `train` | How does a training step work, and how does training resume exactly? |
+//! | `layers` | What are the models built from (transformer, quantizers, convolutions)? |
+//! | `kernels` | How are layer norm, attention and GELU computed fast? |
+//! | `data` | Which windows does training see, in which order? |
+//! | `weights` | What is in a file of weights, and does it fit a model? |
+//! | `format` | Which versions do weights and training have? |
+//! | `estimate` | How much memory and time does training need? |
+//! | `perceptual` | How similar are two clips or two frames (I3D, clip encoder, LPIPS)? |
+//! | `device`, `host` | Where does a model run, and how do values come back from there? |
+//! | `precision` | In which numbers are matrix products computed? |
+//! | `error` | What can go wrong? |
+//! | `testing` | What do the tests of this crate share? |
 
 #![allow(
     clippy::cast_precision_loss,
@@ -11,63 +32,49 @@
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     clippy::cast_lossless,
-    reason = "counts of pixels, tokens and codes are far below 2^31; Burn's indices are i64 and its values f32"
+    reason = "pixels, tokens and codes are fewer than 2^31; Burn's indices are i64, its values f32"
 )]
 #![allow(
     clippy::many_single_char_names,
     clippy::similar_names,
-    reason = "b, t, s, d, k and dq, dk, dv are the paper's and the field's names"
+    reason = "b, t, s, d, k and dq, dk, dv are usual names in papers"
 )]
 #![allow(clippy::float_cmp, reason = "options are compared with the exact values they were set to")]
 
-mod clip_encoder;
-mod clips;
 mod data;
 mod device;
-mod dynamics;
 mod error;
 mod estimate;
-mod frames;
+mod format;
 mod host;
-mod i3d;
 mod kernels;
-mod lam;
 mod layers;
-mod lpips;
+mod models;
+mod perceptual;
 mod precision;
-mod sampler;
-mod shuffle;
-mod state_dict;
 #[cfg(test)]
 mod testing;
-mod tokenizer;
 mod train;
 mod weights;
 
-pub use clip_encoder::ClipEncoder;
-pub use data::{SourceError, TokenWindows, Video};
+pub use data::{FrameSize, RGB, SourceError, TokenWindows, Video};
 pub use device::Device;
-pub use dynamics::{ActionMode, ActionSource, Dynamics, DynamicsConfig, train_dynamics};
 pub use error::ModelError;
-pub use estimate::{Estimate, estimate_dynamics, estimate_lam, estimate_tokenizer};
-pub use frames::{FrameSize, RGB};
-pub use i3d::{I3d, I3dPreset};
-pub use lam::{
-    Lam, LamConfig, LamDecoder, LamEncoder, LamInput, LamPool, LamReader, LamTarget, train_lam,
-};
+pub use estimate::Estimate;
+pub use format::{MODEL_FORMAT, TRAINING_FORMAT};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
-pub use lpips::Lpips;
-pub use precision::Precision;
-pub use sampler::{SamplerConfig, UnmaskOrder};
-pub use tokenizer::{Tokenizer, TokenizerConfig, train_tokenizer};
-pub use train::{
-    OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, Watch, latest_step,
-    newest_weights,
+pub use models::dynamics::{
+    ActionMode, ActionSource, Dynamics, DynamicsConfig, SamplerConfig, UnmaskOrder,
+    estimate_dynamics, train_dynamics,
 };
-
-/// Version of what the models compute and how checkpoints look.
-pub const MODEL_FORMAT: u32 = 3;
-
-/// Version of what training makes of the same config and data: part of every model's work key. It follows the models, and goes up by one where training alone
-/// changes, such as the order in which it sees its windows: what was made before is made anew, and weights from files still fit.
-pub const TRAINING_FORMAT: u32 = MODEL_FORMAT + 1;
+pub use models::lam::{
+    Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget, estimate_lam,
+    train_lam,
+};
+pub use models::tokenizer::{Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer};
+pub use perceptual::{ClipEncoder, I3d, I3dPreset, Lpips};
+pub use precision::Precision;
+pub use train::{
+    OptimizerKind, Outcome, Schedule, Speed, StepReport, TrainConfig, TrainingObserver,
+    latest_step, newest_weights,
+};

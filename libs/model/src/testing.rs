@@ -1,4 +1,7 @@
-//! What this crate's tests share: small videos, a run's directory, a short training loop, exact comparison by frame, made-up networks.
+//! What the tests of this crate share.
+//!
+//! Small videos, directories for runs, a short training loop, comparison by frame, generated
+//! networks.
 
 mod fixture;
 mod made_up;
@@ -22,28 +25,30 @@ use serde::de::DeserializeOwned;
 
 use crate::data::{SourceError, Video};
 use crate::estimate::Estimate;
-use crate::train::{Loss, StepReport, Task, TrainConfig, Watch, train};
+use crate::train::{Loss, StepReport, Task, TrainConfig, TrainingObserver, train};
 use crate::{ModelError, weights};
 
 pub use fixture::Fixture;
 pub use made_up::{made_up_bytes, reference, reference_json, uniform, write_safetensors};
 
-/// The backend that models train on here.
+/// The backend that models train on in tests.
 pub type Ad = Autodiff<Flex>;
 
-/// A random stream.
+/// A random number generator with a seed.
 pub fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// Bytes of noise.
+/// Random bytes.
 pub fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut rng = rng(seed);
     (0..len).map(|_| rng.random()).collect()
 }
 
-/// A module with the seed's initial weights. Burn's random stream is one for the whole process and parameters are
-/// initialised when they are first read, so tests that run side by side would otherwise draw from each other's.
+/// A module with initial weights that depend only on the seed.
+///
+/// Burn has one random stream per process, and it initialises a parameter when it is first read.
+/// Tests that run at the same time would otherwise share the stream.
 pub fn seeded<B: Backend, M: Module<B>>(seed: u64, init: impl FnOnce() -> M) -> M {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +65,7 @@ pub struct Clips {
 }
 
 impl Clips {
-    /// Clips of noise, of the given numbers of frames.
+    /// Random clips with the given numbers of frames.
     pub fn noise(size: (usize, usize), frames: &[usize]) -> Self {
         let clip = |(i, frames): (usize, &usize)| noise(frames * size.0 * size.1 * 3, i as u64);
         Self { size, clips: frames.iter().enumerate().map(clip).collect() }
@@ -93,8 +98,10 @@ impl Video for Clips {
     }
 }
 
-/// A clip of a bright square, half as wide as the frame, on a dark ground that moves by one of `motions` (rows,
-/// columns) at every step and comes back on the other side, and which motion each step had.
+/// A clip of a bright square that moves over a dark ground, and the motion of each step.
+///
+/// The square is half as wide as the frame. At every step it moves by one of `motions` (rows,
+/// columns), and it comes back at the opposite side.
 pub fn moving_square(
     side: usize,
     frames: usize,
@@ -118,7 +125,7 @@ pub fn moving_square(
     (bytes, steps)
 }
 
-/// A watch that asks to stop when it has been asked `after` times.
+/// An observer that stops the run after `after` steps.
 #[derive(Default)]
 pub struct Quiet {
     pub after: Option<usize>,
@@ -132,12 +139,12 @@ impl Quiet {
     }
 }
 
-impl Watch for Quiet {
+impl TrainingObserver for Quiet {
     fn report(&mut self, report: &StepReport) {
         self.reports.push(report.clone());
     }
 
-    fn stop(&mut self) -> bool {
+    fn should_stop(&mut self) -> bool {
         match &mut self.after {
             Some(0) => true,
             Some(left) => {
@@ -149,7 +156,7 @@ impl Watch for Quiet {
     }
 }
 
-/// A directory for runs, removed when dropped.
+/// A directory for runs. Dropping it removes the directory.
 pub struct Runs(tempfile::TempDir);
 
 impl Runs {
@@ -162,7 +169,7 @@ impl Runs {
     }
 }
 
-/// A task that keeps the model that its last step left.
+/// A task that keeps the model after its last step.
 pub struct Spy<'a, T, M> {
     pub task: &'a T,
     pub last: Mutex<Option<M>>,
@@ -173,7 +180,7 @@ impl<'a, T: Task<Ad>> Spy<'a, T, T::Model> {
         Self { task, last: Mutex::new(None) }
     }
 
-    /// Trains the task in directory `run` to its end, and returns the model that it left.
+    /// Trains the task in directory `run` to its end, and returns the model after the last step.
     pub fn train<C>(&self, config: &TrainConfig, description: &C, run: &Utf8Path) -> T::Model
     where
         C: Serialize + DeserializeOwned + Sync,
@@ -189,7 +196,7 @@ impl<'a, T: Task<Ad>> Spy<'a, T, T::Model> {
             &mut Quiet::default(),
         )
         .unwrap();
-        self.last.lock().unwrap().clone().expect("a step was made")
+        self.last.lock().unwrap().clone().expect("the run has at least one step")
     }
 }
 
@@ -202,8 +209,8 @@ impl<T: Task<Ad>> Task<Ad> for Spy<'_, T, T::Model> {
         self.task.init(device)
     }
 
-    fn batch(&self, part: usize, rng: &mut ChaCha8Rng) -> Result<T::Batch, ModelError> {
-        self.task.batch(part, rng)
+    fn batch(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<T::Batch, ModelError> {
+        self.task.batch(index, rng)
     }
 
     fn loss(
@@ -229,7 +236,7 @@ impl<T: Task<Ad>> Task<Ad> for Spy<'_, T, T::Model> {
     }
 }
 
-/// A task's named values at one step, its loss among them.
+/// A task's named values at one step, including its loss.
 pub type Values = BTreeMap<&'static str, f32>;
 
 fn values<A>(loss: &Loss<Ad, A>) -> Values {
@@ -237,7 +244,7 @@ fn values<A>(loss: &Loss<Ad, A>) -> Values {
     all.chain([("loss", loss.value.clone().inner().into_scalar())]).collect()
 }
 
-/// Trains a model for some steps at a constant rate. Returns it and the values at the last step.
+/// Trains a model for some steps at a constant rate, and returns it with the last step's values.
 pub fn fit<T: Task<Ad>>(
     task: &T,
     mut model: T::Model,
@@ -251,8 +258,10 @@ pub fn fit<T: Task<Ad>>(
     for step in 0..steps {
         let loss = task.loss(&model, batch(), &mut rng(step as u64), &FlexDevice);
         last = values(&loss);
-        let grads =
-            GradientsParams::from_grads(crate::train::alone(|| loss.value.backward()), &model);
+        let grads = GradientsParams::from_grads(
+            crate::train::with_autodiff_lock(|| loss.value.backward()),
+            &model,
+        );
         model = optimizer.step(lr, model, grads);
         model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64)).unwrap();
     }
@@ -264,8 +273,9 @@ pub fn measure<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch) -> Valu
     values(&task.loss(model, batch, &mut rng(0), &FlexDevice))
 }
 
-/// The parameters that a step's gradient does not reach, by path: those whose largest gradient is below a millionth of
-/// the largest of all.
+/// The paths of the parameters that a step's gradient does not reach.
+///
+/// Their largest gradient is at most a millionth of the largest of all gradients.
 pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch) -> Vec<String> {
     struct Largest {
         grads: GradientsParams,
@@ -290,7 +300,8 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
         }
     }
     let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).value;
-    let grads = GradientsParams::from_grads(crate::train::alone(|| loss.backward()), model);
+    let grads =
+        GradientsParams::from_grads(crate::train::with_autodiff_lock(|| loss.backward()), model);
     let mut visitor = Largest { grads, path: Vec::new(), found: Vec::new() };
     model.visit(&mut visitor);
     let top = visitor.found.iter().fold(0f32, |top, (_, grad)| top.max(*grad));
@@ -303,13 +314,13 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
         .collect()
 }
 
-/// Values `[b, t, ..]` by frame, with floats as bits, so that "equal" is exact.
+/// Values `[batch, time, ..]` by frame. Floats are returned as bits, so that comparison is exact.
 pub fn by_frame<const D: usize>(values: Tensor<Flex, D>, b: usize, t: usize) -> Vec<Vec<u32>> {
     let values: Vec<f32> = values.into_data().to_vec().unwrap();
     frames_of(&values.into_iter().map(f32::to_bits).collect::<Vec<_>>(), b, t)
 }
 
-/// Values `[b, t, ..]` by frame, all of the batch together.
+/// Values `[batch, time, ..]` by frame, with the whole batch of a frame together.
 pub fn frames_of<V: Copy>(values: &[V], b: usize, t: usize) -> Vec<Vec<V>> {
     let n = values.len() / (b * t);
     assert_eq!(values.len(), b * t * n);
@@ -318,7 +329,7 @@ pub fn frames_of<V: Copy>(values: &[V], b: usize, t: usize) -> Vec<Vec<V>> {
         .collect()
 }
 
-/// Asserts that the frames before `first` do not differ, by a single bit.
+/// Asserts that the frames before `first` are equal bit by bit.
 pub fn assert_same_before<V: PartialEq + Debug>(
     first: usize,
     before: &[Vec<V>],
@@ -330,11 +341,11 @@ pub fn assert_same_before<V: PartialEq + Debug>(
         (0..first).filter(|frame| before[*frame] != after[*frame]).collect();
     assert!(
         differing.is_empty(),
-        "{what}: frames {differing:?} differ, and {first} should be the first"
+        "{what}: frames {differing:?} differ; {first} should be the first"
     );
 }
 
-/// Asserts that frame `first` differs and that the frames before it do not, by a single bit.
+/// Asserts that frame `first` differs and that the frames before it are equal bit by bit.
 pub fn assert_differs_from<V: PartialEq + Debug>(
     first: usize,
     before: &[Vec<V>],
@@ -347,6 +358,6 @@ pub fn assert_differs_from<V: PartialEq + Debug>(
     assert_eq!(
         differing.first(),
         Some(&first),
-        "{what}: frames {differing:?} differ, {first} should be the first"
+        "{what}: frames {differing:?} differ; {first} should be the first"
     );
 }

@@ -1,24 +1,27 @@
-//! A device computes what the CPU computes: the same losses and gradients from the same weights and data, the same tokens, actions and rollouts. For machines
-//! that have one: `make test-device FEATURES=cuda DEVICE=cuda`. Without `GENIE_DEVICE` the CPU is compared with itself.
+//! A device computes what the CPU computes: losses, gradients, tokens, actions and rollouts.
 //!
-//! Training starts from weights that the CPU wrote, since each backend draws its own first ones.
+//! Run it on a machine with a GPU: `make test-device FEATURES=cuda DEVICE=cuda`. Without
+//! `GENIE_DEVICE` it compares the CPU with itself.
+//!
+//! Training starts from weights that the CPU wrote, because each backend draws its own initial
+//! weights.
 
 #![allow(clippy::cast_precision_loss, reason = "counts of a test")]
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamDecoder,
-    LamEncoder, LamPool, LamReader, LamTarget, ModelError, OptimizerKind, Precision,
-    QuantizerConfig, QuantizerKind, SamplerConfig, SourceError, StackConfig, StepReport,
-    TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, UnmaskOrder, Video, Watch,
-    train_dynamics, train_lam, train_tokenizer,
+    ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamHistory, LamPool,
+    LamReads, LamSees, LamTarget, ModelError, OptimizerKind, Precision, QuantizerConfig,
+    QuantizerKind, SamplerConfig, SourceError, StackConfig, StepReport, TokenWindows, Tokenizer,
+    TokenizerConfig, TrainConfig, TrainingObserver, UnmaskOrder, Video, train_dynamics, train_lam,
+    train_tokenizer,
 };
 
 const SIDE: usize = 16;
 const FRAMES: usize = 4;
 const PIXELS: usize = SIDE * SIDE * 3;
 
-/// Squares that move over a shaded ground: every frame differs from the one before.
+/// Squares that move over a shaded ground. Every frame differs from the previous one.
 struct Squares;
 
 impl Squares {
@@ -63,12 +66,12 @@ impl Video for Squares {
 #[derive(Default)]
 struct Log(Vec<StepReport>);
 
-impl Watch for Log {
+impl TrainingObserver for Log {
     fn report(&mut self, report: &StepReport) {
         self.0.push(report.clone());
     }
 
-    fn stop(&mut self) -> bool {
+    fn should_stop(&mut self) -> bool {
         false
     }
 }
@@ -103,13 +106,15 @@ fn train(optimizer: OptimizerKind, precision: Precision) -> TrainConfig {
     }
 }
 
-/// How far two numbers are apart, as a share of the first.
+/// The difference of two numbers as a share of the first.
 fn apart(a: f32, b: f32) -> f32 {
     (a - b).abs() / a.abs().max(1e-6)
 }
 
-/// The first steps of `model` on both devices from weights that the CPU wrote into the directory that is given back. The loss may differ by a share of
-/// `tolerance`, the gradient's norm by three times that.
+/// Trains `model` for some steps on both devices, from weights that the CPU wrote.
+///
+/// The losses may differ by a share of `tolerance`, and the gradients' norms by three times that.
+/// Returns the scratch directory and the CPU's run in it.
 fn same_steps(
     what: &str,
     config: &TrainConfig,
@@ -150,7 +155,7 @@ fn same_steps(
     (scratch, root.join("cpu"))
 }
 
-/// The share of entries that are the same.
+/// The share of equal entries.
 fn agreement<T: PartialEq>(a: &[T], b: &[T]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
@@ -180,8 +185,9 @@ fn fsq() -> QuantizerConfig {
     }
 }
 
-/// Catches: an operation that a device lacks or computes otherwise, in training, encoding and decoding; integers read back as wide as the CPU's; a checkpoint
-/// that one device writes and the other cannot read.
+/// Catches: an operation that a device lacks or computes differently, in training, encoding and
+/// decoding; integers of another width than the CPU's; a checkpoint that one device writes and the
+/// other cannot read.
 #[test]
 fn tokenizers() {
     let vq = QuantizerConfig {
@@ -215,14 +221,15 @@ fn tokenizers() {
     }
 }
 
-/// Catches: the same of both encoders of latent actions; convolutions above all.
+/// Catches: an operation of the LAM's encoders, such as a convolution, that a device computes
+/// differently.
 #[test]
 fn latent_actions() {
     let paper = LamConfig {
         frames: FRAMES,
-        sees: LamEncoder::Frames,
+        sees: LamSees::Frames,
         pool: LamPool::Mean,
-        history: LamDecoder::History,
+        history: LamHistory::History,
         target: LamTarget::Frame,
         changed_pixel_weight: 1.0,
         encoder: STACK,
@@ -236,7 +243,7 @@ fn latent_actions() {
         ..LamConfig::default()
     };
     let demo = LamConfig {
-        reads: LamReader::Convolution,
+        reads: LamReads::Convolution,
         frames: 3,
         decoder: StackConfig { temporal: false, ..STACK },
         ..LamConfig::default()
@@ -263,7 +270,7 @@ fn latent_actions() {
 
 fn windows() -> TokenWindows {
     let (positions, columns, n) = (16, 4, 16);
-    // A token that moves along, and what it leaves.
+    // A token that moves, and the tokens that it uncovers.
     let token = |window: usize, t: usize, place: usize| match (window * 5 + t * (1 + window % 2))
         % positions
     {
@@ -280,7 +287,8 @@ fn windows() -> TokenWindows {
     TokenWindows { frames: FRAMES, positions, columns, tokens, actions }
 }
 
-/// Catches: the same of the dynamics model in both its forms and both precisions, and of the sampler with its cache.
+/// Catches: an operation of the dynamics model that a device computes differently, in both action
+/// modes, in both precisions, and in the sampler with its cache.
 #[test]
 fn dynamics() {
     let form = |action_mode, qk_norm, optimizer, precision| DynamicsConfig {
@@ -310,12 +318,12 @@ fn dynamics() {
         let (window, b) = (FRAMES * data.positions, 3);
         let prompt: Vec<u16> =
             (0..b).flat_map(|i| data.tokens[i * window..][..data.positions].to_vec()).collect();
-        // Beyond the model's window, so that the cache is filled anew.
+        // The rollout exceeds the model's window, so the cache is rebuilt.
         let actions: Vec<u8> =
             (0..b * (FRAMES + 1)).map(|entry| u8::from(entry % 3 == 0)).collect();
         let [cpu, other] = [Device::Cpu, device()].map(|device| {
             let model = Dynamics::load(&run, &device).expect("it loads");
-            model.rollout(&prompt, &actions, b, &sampler, 1).expect("goes on")
+            model.rollout(&prompt, &actions, b, &sampler, 1).expect("rolls out")
         });
         let same = agreement(&cpu, &other);
         eprintln!("{what}: {same} of the rollouts' tokens are the same");
@@ -323,7 +331,8 @@ fn dynamics() {
     }
 }
 
-/// Catches: convolutions over time and place that a device computes otherwise: distances between real and generated clips would be of something else.
+/// Catches: convolutions over time and space that a device computes differently, which would change
+/// the distances between real and generated clips.
 #[test]
 fn features_of_clips() {
     let (clips, t) = (3, ClipEncoder::FEWEST_FRAMES + 3);

@@ -1,17 +1,17 @@
-//! Random frames, tokens and actions of a config's sizes.
+//! Random frames, tokens and actions, with the sizes of a config.
 
 use genie_model::{FrameSize, RGB, SourceError, TokenWindows, TokenizerConfig, Video};
 
-/// Clips of noise.
+/// Clips of random pixels in memory.
 pub struct Noise {
     pub height: usize,
     pub width: usize,
-    /// Of each clip.
+    /// Frames of each clip.
     pub frames: usize,
     pub clips: usize,
 }
 
-/// The `index`-th number of a fixed sequence (`SplitMix64`).
+/// The `index`-th number of a fixed random sequence (`SplitMix64`).
 fn number(index: u64) -> u64 {
     let mut x = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -54,7 +54,7 @@ impl Video for Noise {
     }
 }
 
-/// Windows as a tokenizer and a latent action model would have made them.
+/// Random windows in the form that a tokenizer and a latent action model write.
 pub fn windows(
     tokenizer: &TokenizerConfig,
     actions: usize,

@@ -1,16 +1,24 @@
-//! `make bench-train`: how long a training step of each model of a config takes here, what it is spent on and how much memory it takes, how fast frames are
-//! encoded, and the same of PyTorch (eager and compiled), in one run on this machine.
+//! `make bench-train`: speed and memory of training and encoding, beside PyTorch on this machine.
 //!
-//! Data are random: what a step costs does not depend on them. Ours and PyTorch take turns, three rounds, each in a process of its own; medians are compared.
-//! PyTorch's data are in memory before its clock starts, ours are drawn and read beside the steps, as in training. Memory is the most at once: on a GPU what
-//! the allocator holds, else the resident set of the process.
+//! The benchmark measures a training step of each model of a config: its time, the share of its
+//! phases, and its memory. It also measures how fast frames are encoded. It measures the same in
+//! PyTorch, eager and compiled.
 //!
-//! stdout is the report, in Markdown; stderr says what is going on. Without PyTorch (`GENIE_PYTHON`, else `python3`) its columns are left empty.
+//! - The data are random, because the cost of a step does not depend on them.
+//! - This crate and PyTorch run alternately, in three rounds, each in its own process. The report
+//!   has the medians.
+//! - PyTorch's data are in memory before its clock starts. Ours are drawn and read beside the
+//!   steps, as in training.
+//! - Memory is the peak: on a GPU the memory that the allocator holds, else the resident set of the
+//!   process.
+//!
+//! stdout is the report, in Markdown; stderr is progress. Without PyTorch (in the Python that
+//! `GENIE_PYTHON` names, else in `python3`) its columns are empty.
 
-#![allow(clippy::cast_precision_loss, reason = "for people: no count here needs more than 52 bits")]
+#![allow(clippy::cast_precision_loss, reason = "all counts here are far below 2^52")]
 
-mod answers;
 mod data;
+mod measurements;
 mod ours;
 mod peer;
 
@@ -19,17 +27,17 @@ use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
 use genie_model::{Device, DynamicsConfig, LamConfig, TokenizerConfig, TrainConfig, Video as _};
 use genie_stage::config::{ConfigArgs, load};
-use genie_training::{Sections, pixels_at_once};
+use genie_training::{ModelSections, pixels_at_once};
 
-use answers::Answers;
 use data::Noise;
+use measurements::Measurements;
 use peer::{Peer, Task, Variant};
 
-// As in the binaries: without it a step takes a quarter longer.
+// The same allocator as in the binaries. Without it, a step takes a quarter longer.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long a training step takes, and how fast frames are encoded
+/// Measure training steps and encoding, beside PyTorch
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
@@ -37,65 +45,69 @@ struct Cli {
     /// Size of frames in pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "32x32")]
     size: String,
-    /// Where ours and PyTorch's run: cpu or cuda[:n,…], of which PyTorch takes the first
+    /// Device: cpu or cuda[:n,…]; PyTorch uses the first GPU
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Steps, and batches that are encoded, a round that are measured, after a few that are not
+    /// Measured training steps, or encoded batches, per round
     #[arg(long, default_value_t = 30)]
     steps: usize,
-    /// What to measure
+    /// Models and operations to measure
     #[arg(long, value_delimiter = ',', default_value = "tokenizer,lam,dynamics,encode")]
     what: Vec<Kind>,
-    /// Measure ours of this, in this process, and print what a table is made of
+    /// Measure only this, in this process, and print the numbers as JSON
     #[arg(long, hide = true)]
     only: Option<Kind>,
-    /// What cargo gives to every benchmark
+    /// Ignored; cargo passes it to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is measured.
+/// A model or an operation to measure.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     /// A training step of the tokenizer.
     Tokenizer,
-    /// Of the latent action model.
+    /// A training step of the latent action model.
     Lam,
-    /// Of the dynamics model.
+    /// A training step of the dynamics model.
     Dynamics,
-    /// The tokens of a batch of windows.
+    /// Encoding a batch of windows to tokens.
     Encode,
 }
 
 impl Kind {
-    /// As on the command line.
+    /// The name on the command line.
     fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
-/// Steps before the clock counts.
+/// Warm-up steps, which are not measured.
 const WARM: usize = 5;
-/// Steps between two looks at the clock, at a loss, and so at the device.
+/// Steps per measurement; the loop reads the loss, and so waits for the device, only at its end.
 const RUN: usize = 5;
+/// Number of rounds.
 const ROUNDS: usize = 3;
 
-/// The models of a config, and what they are trained on here.
+/// The models of a config, and the data and device of this benchmark.
 struct Plan {
     tokenizer: TokenizerConfig,
     lam: LamConfig,
     dynamics: DynamicsConfig,
     video: Noise,
     device: Device,
-    /// Steps a round.
+    /// Measured steps per round.
     steps: usize,
 }
 
 impl Plan {
     fn of(cli: &Cli) -> Result<Self> {
-        let sections = Sections::read(&load(&cli.config)?)?;
-        let (width, height) = cli.size.split_once('x').context("--size is written 32x32")?;
-        ensure!(cli.steps > 0 && cli.steps.is_multiple_of(RUN), "--steps is a multiple of {RUN}");
+        let sections = ModelSections::read(&load(&cli.config)?)?;
+        let (width, height) = cli.size.split_once('x').context("write --size as in 32x32")?;
+        ensure!(
+            cli.steps > 0 && cli.steps.is_multiple_of(RUN),
+            "--steps must be a positive multiple of {RUN}"
+        );
         let mut plan = Self {
             tokenizer: sections.tokenizer.0,
             lam: sections.lam.0,
@@ -105,7 +117,7 @@ impl Plan {
             steps: cli.steps,
         };
         for train in [&mut plan.tokenizer.train, &mut plan.lam.train, &mut plan.dynamics.train] {
-            // None is saved but the last.
+            // Only the last step is saved.
             let steps = WARM + cli.steps;
             *train = TrainConfig {
                 steps,
@@ -117,8 +129,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Windows that `encode` has at once.
-    fn windows_at_once(&self) -> usize {
+    /// Windows per batch of `genie-tokenize encode`.
+    fn encode_batch(&self) -> usize {
         (pixels_at_once(self.device)
             / (self.tokenizer.frames * self.video.height * self.video.width))
             .max(1)
@@ -132,7 +144,7 @@ impl Plan {
             Kind::Dynamics => {
                 Task::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size)
             }
-            Kind::Encode => Task::encode(&self.tokenizer, size, self.windows_at_once()),
+            Kind::Encode => Task::encode(&self.tokenizer, size, self.encode_batch()),
         }
     }
 }
@@ -141,18 +153,19 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     let plan = Plan::of(&cli)?;
     if let Some(kind) = cli.only {
-        return ours::answer(kind, &plan);
+        return ours::measure_here(kind, &plan);
     }
     let peer = Peer::find(plan.device)?;
     let name = cli.config.config.as_deref().and_then(Utf8Path::file_stem).unwrap_or("defaults");
     println!(
-        "| {name} at {}, {} | a step | data, forward, backward, optimizer | tokens/s | TFLOP/s | MFU | memory | PyTorch eager | compiled |",
+        "| {name} at {}, {} | per step | data, forward, backward, optimizer | tokens/s | TFLOP/s \
+         | MFU | memory | PyTorch eager | compiled |",
         cli.size, plan.device
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for &kind in &cli.what {
         let (mut ours, mut eager, mut compiled) =
-            (Answers::default(), Answers::default(), Answers::default());
+            (Measurements::default(), Measurements::default(), Measurements::default());
         for round in 0..ROUNDS {
             eprintln!("{}: round {} of {ROUNDS}", kind.name(), round + 1);
             ours.add("ours", ours::measure(kind)?)?;
@@ -162,29 +175,35 @@ fn main() -> Result<()> {
                 compiled.add("peer.py", peer.measure(&task, Variant::Compiled, cli.steps)?)?;
             }
         }
-        let windows = (kind == Kind::Encode).then(|| plan.windows_at_once());
+        let windows = (kind == Kind::Encode).then(|| plan.encode_batch());
         println!("{}", row(kind, windows, &ours, [&eager, &compiled]));
     }
     Ok(())
 }
 
-/// A number for people; a dash for one that is not known.
-fn told(value: f64, how: impl Fn(f64) -> String) -> String {
-    if value.is_nan() { "–".to_owned() } else { how(value) }
+/// Formats a number; a dash if it is not known.
+fn known(value: f64, format: impl Fn(f64) -> String) -> String {
+    if value.is_nan() { "–".to_owned() } else { format(value) }
 }
 
+/// Formats a size in bytes.
 fn memory(bytes: f64) -> String {
-    told(bytes, |bytes| format!("{:.0} MB", bytes / 1e6))
+    known(bytes, |bytes| format!("{:.0} MB", bytes / 1e6))
 }
 
-/// A row of the report; `windows`, of a batch, where it is of encoding.
-fn row(kind: Kind, windows: Option<usize>, ours: &Answers, peers: [&Answers; 2]) -> String {
+/// A row of the report; `windows` is the size of a batch, for encoding.
+fn row(
+    kind: Kind,
+    windows: Option<usize>,
+    ours: &Measurements,
+    peers: [&Measurements; 2],
+) -> String {
     let seconds = ours.median("seconds");
     let shares = ["data", "forward", "backward", "optimizer"].map(|phase| ours.median(phase));
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    let shares = shares.map(|share| told(share, percent)).join(", ");
+    let shares = shares.map(|share| known(share, percent)).join(", ");
     let (what, tokens) = match windows {
-        None => (kind.name(), told(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
+        None => (kind.name(), known(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
         Some(windows) => (
             format!("encode, {windows} windows"),
             format!("{:.0} windows/s", windows as f64 / seconds),
@@ -194,13 +213,13 @@ fn row(kind: Kind, windows: Option<usize>, ours: &Answers, peers: [&Answers; 2])
         let theirs = peer.median("seconds");
         let beside =
             |theirs: f64| format!("{:.1} ms, ours takes {:.2}×", theirs * 1e3, seconds / theirs);
-        told(theirs, |theirs| format!("{}; {}", beside(theirs), memory(peer.median("peak_bytes"))))
+        known(theirs, |theirs| format!("{}; {}", beside(theirs), memory(peer.median("peak_bytes"))))
     });
     format!(
         "| {what} | {:.1} ms | {shares} | {tokens} | {} | {} | {} | {eager} | {compiled} |",
         seconds * 1e3,
-        told(ours.median("tflops"), |tflops| format!("{tflops:.3}")),
-        told(ours.median("mfu"), percent),
+        known(ours.median("tflops"), |tflops| format!("{tflops:.3}")),
+        known(ours.median("mfu"), percent),
         memory(ours.median("peak_bytes")),
     )
 }

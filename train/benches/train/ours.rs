@@ -1,4 +1,7 @@
-//! Ours: this program again, in a process of its own for each measurement, so that its memory is that of one model.
+//! Measures this crate.
+//!
+//! Each measurement runs in its own process of this program, so that its memory is that of one
+//! model.
 
 use std::env;
 use std::fs;
@@ -8,29 +11,29 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
-    Device, StepReport, Tokenizer, TokenizerConfig, TrainConfig, Video, Watch, train_dynamics,
-    train_lam, train_tokenizer,
+    Device, StepReport, Tokenizer, TokenizerConfig, TrainConfig, TrainingObserver, Video,
+    train_dynamics, train_lam, train_tokenizer,
 };
 use serde_json::json;
 
 use crate::data::{Noise, windows};
 use crate::{Kind, Plan, RUN, WARM};
 
-/// Measures in a process of its own, with this one's arguments.
+/// Starts a process that measures `kind`, with the arguments of this one, and waits for it.
 ///
 /// # Errors
-/// When it cannot be started.
+/// If the process cannot be started.
 pub fn measure(kind: Kind) -> Result<Output> {
-    let mut again = Command::new(env::current_exe()?);
-    again.args(env::args_os().skip(1)).arg("--only").arg(kind.name()).stdout(Stdio::piped());
-    again.spawn()?.wait_with_output().context("the measuring process")
+    let mut child = Command::new(env::current_exe()?);
+    child.args(env::args_os().skip(1)).arg("--only").arg(kind.name()).stdout(Stdio::piped());
+    child.spawn()?.wait_with_output().context("cannot wait for the measuring process")
 }
 
-/// Measures here, and prints the answers.
+/// Measures `kind` in this process, and prints the numbers.
 ///
 /// # Errors
-/// Those of training and encoding.
-pub fn answer(kind: Kind, plan: &Plan) -> Result<()> {
+/// Errors of training and encoding.
+pub fn measure_here(kind: Kind, plan: &Plan) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let run = Utf8PathBuf::try_from(scratch.path().join("run"))?;
     let Plan { tokenizer, lam, dynamics, video, device, .. } = plan;
@@ -44,22 +47,22 @@ pub fn answer(kind: Kind, plan: &Plan) -> Result<()> {
         }
         Kind::Encode => encode(plan, &run)?,
     }
-    let peak = device.reserved().or_else(resident);
+    let peak = device.reserved_bytes().or_else(resident);
     println!("{}", json!({ "peak_bytes": peak }));
     Ok(())
 }
 
-/// The most that was resident of this process at once, in bytes; not known but on Linux.
+/// Peak resident set of this process in bytes; known only on Linux.
 fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// Prints the steps after the first few.
+/// Prints the speed of the steps after the warm-up.
 struct Print;
 
-impl Watch for Print {
+impl TrainingObserver for Print {
     fn report(&mut self, report: &StepReport) {
         if report.step > WARM {
             let speed = report.speed;
@@ -79,21 +82,23 @@ impl Watch for Print {
         }
     }
 
-    fn stop(&mut self) -> bool {
+    fn should_stop(&mut self) -> bool {
         false
     }
 }
 
-/// Encodes as `genie-tokenize encode` asks it of the model, by one that was hardly trained. Reading and writing are not in it: they go on beside it.
+/// Measures the encoding of batches as `genie-tokenize encode` has them.
+///
+/// The model has one training step. Reading and writing are not measured: they run beside encoding.
 fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
     let Plan { tokenizer: config, video, device, .. } = plan;
     let mut frames = Vec::new();
-    for window in 0..plan.windows_at_once() {
+    for window in 0..plan.encode_batch() {
         video
             .read(window % video.clips, 0, config.frames, &mut frames)
             .map_err(anyhow::Error::from_boxed)?;
     }
-    let tokenizer = hardly_trained(config, video, *device, run)?;
+    let tokenizer = briefly_trained(config, video, *device, run)?;
     for _ in 0..WARM {
         tokenizer.encode(&frames)?;
     }
@@ -107,8 +112,8 @@ fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-/// By one window, which takes less memory than encoding.
-fn hardly_trained(
+/// A tokenizer after one training step on one window, which needs less memory than encoding.
+fn briefly_trained(
     config: &TokenizerConfig,
     video: &Noise,
     device: Device,

@@ -1,7 +1,10 @@
-"""A training step of each model, and encoding, in PyTorch, for `make bench-train`: eager or compiled, on random data of the config's sizes.
+"""Training steps of each model, and encoding, in PyTorch, for `make bench-train`.
 
-stdin: one JSON object (see peer.rs). stdout: a JSON object for each run of steps, {"seconds": mean of a step}, and a last one,
-{"peak_bytes": most memory at once}: what PyTorch's allocator held of a GPU's, or the process's resident set.
+PyTorch runs eagerly or compiled, on random data with the sizes of a config.
+
+stdin is one JSON object (see peer.rs). stdout is one JSON object per group of steps,
+{"seconds": mean time per step}, and a last one, {"peak_bytes": peak memory}. The peak is the memory
+that PyTorch's allocator held of a GPU, or the resident set of the process.
 """
 
 import json
@@ -13,16 +16,23 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import model  # tests/reference/model.py, which is put beside this file
+import model  # tests/reference/model.py; the benchmark copies it beside this file
 
-# What the fixtures need is in the way of a compiler, and costs time.
+# Only the fixtures need it. It costs time, and a compiler cannot follow it.
 model.apart = lambda margins: None
 
 
 def attention(self, x, causal):
-    """The reference's, with frames and windows in one dimension: PyTorch's fast kernels take no more than four."""
-    query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(-2, -3).flatten(0, 1) for part in self.qkv(self.norm(x)).chunk(3, -1))
-    mixed = F.scaled_dot_product_attention(self.query_norm(query), self.key_norm(key), value, is_causal=causal)
+    """The reference's attention with frames and windows in one axis.
+
+    PyTorch's fast kernels accept at most four axes.
+    """
+    query, key, value = (
+        part.unflatten(-1, (self.heads, -1)).transpose(-2, -3).flatten(0, 1)
+        for part in self.qkv(self.norm(x)).chunk(3, -1)
+    )
+    query, key = self.query_norm(query), self.key_norm(key)
+    mixed = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
     return self.output(mixed.transpose(-2, -3).flatten(-2).unflatten(0, x.shape[:2]))
 
 
@@ -30,7 +40,7 @@ model.Attention.forward = attention
 
 
 class ConvolutionLam(model.Lam):
-    """The latent action model that reads by convolution."""
+    """The latent action model with a convolutional encoder."""
 
     def __init__(self, channels, strides, size, **rest):
         super().__init__(size=size, **rest)
@@ -44,7 +54,8 @@ class ConvolutionLam(model.Lam):
     def infer(self, patches):
         b, t, _, _ = patches.shape
         p, (h, w) = self.patch, self.size
-        pixels = patches.reshape(b, t, h // p, w // p, p, p, 3).permute(0, 1, 6, 2, 4, 3, 5).reshape(b, t, 3, h, w)
+        pixels = patches.reshape(b, t, h // p, w // p, p, p, 3)
+        pixels = pixels.permute(0, 1, 6, 2, 4, 3, 5).reshape(b, t, 3, h, w)
         x = torch.cat([pixels[:, :-1], pixels[:, 1:]], 2).flatten(0, 1)
         for index, layer in enumerate(self.layers):
             x = layer(F.gelu(x) if index else x)
@@ -59,20 +70,22 @@ def tokenizer(task):
 
 
 def codes(quantizer, x):
-    """A quantizer's codes and nothing that only training needs."""
+    """A quantizer's codes, without the parts that only training needs."""
     x = quantizer.project(x)
     if quantizer.mean is not None:
         x = x - quantizer.mean
     if quantizer.levels:
         levels = torch.tensor(quantizer.levels)
         digits = (torch.sigmoid(x) * (levels - 1)).round().long()
-        return (digits * torch.cumprod(torch.tensor([1, *quantizer.levels[:-1]]), 0)).sum(-1)
+        bases = torch.cumprod(torch.tensor([1, *quantizer.levels[:-1]]), 0)
+        return (digits * bases).sum(-1)
     return (F.normalize(x, dim=-1) @ F.normalize(quantizer.codebook, dim=-1).T).argmax(-1)
 
 
 def encode(task):
     net = model.Tokenizer(**task["model"])
-    frames = torch.randint(256, (task["batch"], task["model"]["frames"], *task["model"]["size"], 3), dtype=torch.uint8)
+    shape = (task["batch"], task["model"]["frames"], *task["model"]["size"], 3)
+    frames = torch.randint(256, shape, dtype=torch.uint8)
 
     def tokens():
         patches = model.patchify(frames.float() / 255, net.patch)
@@ -83,7 +96,10 @@ def encode(task):
 
 
 def lam(task):
-    net = ConvolutionLam(**task["convolutions"], **task["model"]) if task["convolutions"] else model.Lam(**task["model"])
+    if task["convolutions"]:
+        net = ConvolutionLam(**task["convolutions"], **task["model"])
+    else:
+        net = model.Lam(**task["model"])
     frames = torch.rand(task["batch"], task["model"]["frames"], *task["model"]["size"], 3)
     return net, lambda: net(frames)[2]
 
@@ -97,20 +113,26 @@ def dynamics(task):
     masked[:, 0] = False
     before = F.pad(tokens[:, :-1], (0, 0, 1, 0), value=-1)
     weights = torch.where(tokens != before, 5.0, 1.0)[masked]
-    # Logits of masked tokens only, as ours; gathered by index, which a compiler can follow.
+    # Logits of masked tokens only, as in this project's model. They are gathered by index, which a
+    # compiler can follow.
     rows, targets = masked.flatten().nonzero().squeeze(1), tokens[masked]
     logits, net.logits = net.logits, nn.Identity()
     net.head = logits
 
     def loss():
         hidden = net(tokens, masked, actions).flatten(0, 2)[rows]
-        return (F.cross_entropy(net.head(hidden), targets, reduction="none") * weights).sum() / weights.sum()
+        losses = F.cross_entropy(net.head(hidden), targets, reduction="none")
+        return (losses * weights).sum() / weights.sum()
 
     return net, loss
 
 
 def optimizers(net, kind):
-    in_block = [p for name, p in net.named_parameters() if "blocks" in name and p.dim() == 2 and p.requires_grad]
+    in_block = [
+        p
+        for name, p in net.named_parameters()
+        if "blocks" in name and p.dim() == 2 and p.requires_grad
+    ]
     if kind == "adamw":
         in_block = []
     known = {id(p) for p in in_block}
@@ -126,10 +148,10 @@ def training(net, loss, task):
     steps = optimizers(net, task["optimizer"])
 
     def step():
-        for _ in range(task["parts"]):
+        for _ in range(task["micro_batches"]):
             with torch.autocast(task["device"], torch.bfloat16, task["precision"] == "bf16"):
-                part = loss()
-            (part / task["parts"]).backward()
+                value = loss()
+            (value / task["micro_batches"]).backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         for optimizer in steps:
             optimizer.step()

@@ -1,11 +1,11 @@
-//! The same in PyTorch: what `peer.py` is asked.
+//! Measures PyTorch: the tasks for `peer.py`.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
 use genie_model::{
-    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamEncoder, LamReader, LamTarget,
+    ActionMode, Device, DynamicsConfig, FrameSize, LamConfig, LamReads, LamSees, LamTarget,
     QuantizerConfig, QuantizerKind, RGB, TokenizerConfig, TrainConfig,
 };
 use serde_json::{Value, json};
@@ -13,36 +13,38 @@ use tempfile::TempDir;
 
 use crate::{RUN, WARM};
 
-/// What Python runs, and the models that it imports. They are in this program, which is carried to GPUs without the checkout.
+/// The Python script, and the models that it imports.
+///
+/// They are part of this program, so it runs on GPU machines that have no checkout.
 const SCRIPTS: [(&str, &str); 2] = [
     ("peer.py", include_str!("peer.py")),
     ("model.py", include_str!("../../../tests/reference/model.py")),
 ];
 
-/// A Python that has PyTorch, and where it is to compute.
+/// A Python with PyTorch, and its device.
 pub struct Peer {
     python: String,
     device: &'static str,
     scripts: TempDir,
 }
 
-/// What is to be done, in PyTorch's words.
+/// A task for `peer.py`, as JSON.
 pub struct Task(Value);
 
-/// How PyTorch runs it.
+/// How PyTorch runs a task.
 #[derive(Clone, Copy)]
 pub enum Variant {
-    /// An operation at a time.
+    /// One operation after the other.
     Eager,
-    /// By `torch.compile`.
+    /// With `torch.compile`.
     Compiled,
 }
 
 impl Peer {
-    /// None, and a word about it, where there is no PyTorch, or none for the device.
+    /// Finds a Python with PyTorch for the device; without one, prints a note and returns none.
     ///
     /// # Errors
-    /// When the scripts cannot be written.
+    /// If the scripts cannot be written.
     pub fn find(device: Device) -> Result<Option<Self>> {
         let python = std::env::var("GENIE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let (device, test) = match device {
@@ -59,25 +61,26 @@ impl Peer {
             return Ok(Some(Self { python, device, scripts }));
         }
         eprintln!(
-            "{python} has no torch for {device}: not compared (GENIE_PYTHON names another Python)"
+            "{python} has no torch for {device}, so PyTorch is not measured; set GENIE_PYTHON to \
+             use another Python"
         );
         Ok(None)
     }
 
-    /// Does it in a process of its own.
+    /// Measures a task in its own process.
     ///
     /// # Errors
-    /// When Python cannot be started.
+    /// If Python cannot be started.
     pub fn measure(&self, task: &Task, variant: Variant, steps: usize) -> Result<Output> {
-        let mut question = task.0.clone();
+        let mut request = task.0.clone();
         let variant = match variant {
             Variant::Eager => "eager",
             Variant::Compiled => "compiled",
         };
-        (question["variant"], question["device"]) = (json!(variant), json!(self.device));
-        (question["warm"], question["steps"], question["run"]) =
+        (request["variant"], request["device"]) = (json!(variant), json!(self.device));
+        (request["warm"], request["steps"], request["run"]) =
             (json!(WARM), json!(steps), json!(RUN));
-        question["threads"] = json!(std::thread::available_parallelism()?.get());
+        request["threads"] = json!(std::thread::available_parallelism()?.get());
         let mut child = Command::new(&self.python)
             .arg("-B")
             .arg(self.scripts.path().join(SCRIPTS[0].0))
@@ -85,8 +88,12 @@ impl Peer {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start Python")?;
-        child.stdin.take().context("no stdin")?.write_all(question.to_string().as_bytes())?;
-        child.wait_with_output().context("Python")
+        child
+            .stdin
+            .take()
+            .context("Python has no stdin")?
+            .write_all(request.to_string().as_bytes())?;
+        child.wait_with_output().context("cannot wait for Python")
     }
 }
 
@@ -102,7 +109,7 @@ fn quantizer(config: &QuantizerConfig) -> Value {
     value
 }
 
-/// What a model of frames is, by its section `config`: a tokenizer, or latent actions, which adds to it.
+/// A model of frames, by its config section: a tokenizer, or the common part of a LAM.
 fn model(config: &Value, coded: &QuantizerConfig, size: (usize, usize)) -> Value {
     let mut model = json!({ "quantizer": quantizer(coded), "size": [size.0, size.1] });
     for key in ["encoder", "decoder", "frames", "patch", "changed_pixel_weight"] {
@@ -115,12 +122,12 @@ fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Value {
     model(&json!(config), &config.quantizer, size)
 }
 
-/// What a step of training is, of `batch` windows a part.
+/// A training step with `batch` windows per micro-batch.
 fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Value {
     json!({
         "kind": kind,
         "batch": batch,
-        "parts": train.accumulate,
+        "micro_batches": train.accumulate,
         "optimizer": train.optimizer,
         "precision": train.precision,
         "model": model,
@@ -128,33 +135,37 @@ fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Val
 }
 
 impl Task {
-    /// A tokenizer's.
+    /// A training step of a tokenizer.
     pub fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Self {
-        let mut task =
-            training("tokenizer", &config.train, config.windows_a_part(), &tokenizer(config, size));
+        let mut task = training(
+            "tokenizer",
+            &config.train,
+            config.windows_per_micro_batch(),
+            &tokenizer(config, size),
+        );
         task["span"] = json!(config.span());
         Self(task)
     }
 
-    /// Encoding of so many windows at once by a tokenizer.
+    /// Encoding of `windows` windows per batch by a tokenizer.
     pub fn encode(config: &TokenizerConfig, size: (usize, usize), windows: usize) -> Self {
         Self(json!({ "kind": "encode", "batch": windows, "model": tokenizer(config, size) }))
     }
 
-    /// A latent action model's.
+    /// A training step of a latent action model.
     pub fn lam(config: &LamConfig, size: (usize, usize)) -> Self {
         let mut model = model(&json!(config), &config.quantizer, size);
         model["pool"] = json!(config.pool);
         model["given"] = json!(config.given());
-        model["pairs"] = json!(config.sees == LamEncoder::Pairs);
+        model["pairs"] = json!(config.sees == LamSees::Pairs);
         model["change"] = json!(config.target == LamTarget::Change);
-        let mut task = training("lam", &config.train, config.train.part(), &model);
+        let mut task = training("lam", &config.train, config.train.micro_batch(), &model);
         task["convolutions"] =
-            json!((config.reads == LamReader::Convolution).then_some(&config.convolutions));
+            json!((config.reads == LamReads::Convolution).then_some(&config.convolutions));
         Self(task)
     }
 
-    /// A dynamics model's, over a tokenizer's tokens of frames of `size`.
+    /// A training step of a dynamics model on a tokenizer's tokens of frames of `size`.
     pub fn dynamics(
         config: &DynamicsConfig,
         tokenizer: &TokenizerConfig,
@@ -171,7 +182,7 @@ impl Task {
             "prepend": config.action_mode == ActionMode::Prepend,
             "previous_frame": config.previous_frame,
         });
-        let mut task = training("dynamics", &config.train, config.train.part(), &model);
+        let mut task = training("dynamics", &config.train, config.train.micro_batch(), &model);
         task["masked"] = json!(config.masked_share());
         Self(task)
     }

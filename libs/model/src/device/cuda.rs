@@ -1,5 +1,8 @@
-//! What is settled before the first kernel runs on an NVIDIA GPU: that the GPU is there, that kernels can be compiled for it, and where what autotune
-//! measures is kept. Burn (0.21) panics where the first two are not so, and keeps the last in the working directory's `target`.
+//! Checks and settings before the first kernel runs on an NVIDIA GPU.
+//!
+//! They find out whether the GPU exists and whether kernels can be compiled for it, and they set
+//! the directory where autotune keeps its measurements. Burn 0.21 panics if the GPU or the
+//! compiler's headers are missing, and keeps the measurements in `target` of the working directory.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,39 +20,38 @@ use cudarc::driver::CudaContext;
 
 use crate::ModelError;
 
-/// What the kernel driver's presence shows by: its control device, or on Windows' Linux the paravirtual GPU.
+/// Device files that exist if a kernel driver is loaded; `dxg` is the GPU in WSL (Windows' Linux).
 const DRIVERS: [&str; 2] = ["/dev/nvidiactl", "/dev/dxg"];
-/// Where CUDA is looked for, after `$CUDA_PATH`; as `cubecl` does.
-const PLACES: [&str; 3] = ["/usr/local/cuda", "/opt/cuda", "/usr"];
-/// What every kernel includes.
+/// Directories that `cubecl` searches for CUDA, after `$CUDA_PATH`.
+const CUDA_DIRS: [&str; 3] = ["/usr/local/cuda", "/opt/cuda", "/usr"];
+/// The header that every kernel includes.
 const HEADER: &str = "include/cuda_runtime.h";
 
-/// Some of the machine's GPUs, one at least. Bit n is GPU n.
+/// A set of the machine's GPUs, at least one; bit n is GPU n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gpus(u64);
 
 impl Gpus {
-    /// Those that `numbers` of `name` (`cuda:numbers`) are: there, and fit to compute.
-    ///
-    /// # Errors
-    /// If one is not; the message says what to do.
+    /// Parses the `numbers` of a device `name` (`cuda:numbers`), and checks that they can be used.
     pub fn find(numbers: &str, name: &str) -> Result<Self, ModelError> {
         let gpus = Self::parse(numbers, name)?;
         let count = count(name)?;
-        gpus.numbers().try_for_each(|number| there(number, count, name))?;
-        if compiles(env::var_os("CUDA_PATH")) {
+        gpus.numbers().try_for_each(|number| check_exists(number, count, name))?;
+        if has_headers(env::var_os("CUDA_PATH")) {
             return Ok(gpus);
         }
         Err(ModelError::Device(format!(
-            "{name}: CUDA's headers are not in $CUDA_PATH/include nor in /usr/local/cuda/include, and kernels are compiled with them: install cuda-nvrtc and \
-             cuda-cudart-dev of CUDA's packages (or all of the toolkit), or set CUDA_PATH"
+            "{name}: CUDA's headers, which every kernel needs, are neither in $CUDA_PATH/include \
+             nor in /usr/local/cuda/include; install CUDA's packages cuda-nvrtc and \
+             cuda-cudart-dev (or the whole toolkit), or set CUDA_PATH"
         )))
     }
 
     fn parse(numbers: &str, name: &str) -> Result<Self, ModelError> {
         let wrong = || {
             ModelError::Device(format!(
-                "`{name}`: after `cuda:` come GPUs' numbers from 0, each once, as in cuda:0,1"
+                "`{name}`: write the numbers of GPUs after `cuda:`, from 0, each once, as in \
+                 cuda:0,1"
             ))
         };
         numbers.split(',').try_fold(Self(0), |Self(all), number| {
@@ -62,13 +64,13 @@ impl Gpus {
         })
     }
 
-    /// Their numbers, rising.
+    /// The GPUs' numbers in ascending order.
     pub fn numbers(self) -> impl Iterator<Item = usize> {
         (0..u64::BITS as usize).filter(move |number| self.0 >> number & 1 == 1)
     }
 
-    /// Bytes that the allocator holds of the first's memory.
-    pub fn reserved(self) -> Option<u64> {
+    /// Bytes of the first GPU's memory that the allocator holds.
+    pub fn reserved_bytes(self) -> Option<u64> {
         let client = CudaRuntime::client(&CudaDevice::new(self.numbers().next()?));
         Some(client.memory_usage().ok()?.bytes_reserved)
     }
@@ -81,28 +83,32 @@ impl fmt::Display for Gpus {
     }
 }
 
-/// How many GPUs the driver shows.
+/// Number of GPUs that the driver shows.
 fn count(name: &str) -> Result<usize, ModelError> {
     let wrong = |what: String| Err(ModelError::Device(format!("{name}: {what}")));
     if !DRIVERS.iter().any(|device| Path::new(device).exists()) {
         return wrong(
-            "no NVIDIA driver is loaded on this machine (`nvidia-smi` should list a GPU): install it, or use cpu"
+            "no NVIDIA driver is loaded on this machine (`nvidia-smi` should list a GPU); \
+             install it, or use cpu"
                 .into(),
         );
     }
-    // Where the driver's library cannot be loaded, the call panics.
+    // The call panics if the driver's library cannot be loaded.
     match catch_unwind(CudaContext::device_count) {
         Ok(Ok(count)) => Ok(usize::try_from(count).unwrap_or(0)),
-        Ok(Err(error)) => wrong(format!("the NVIDIA driver answers {error}; does `nvidia-smi` work?")),
-        Err(_) => {
-            wrong("the NVIDIA driver's library (libcuda.so.1) cannot be loaded; a container needs it, too".into())
+        Ok(Err(error)) => {
+            wrong(format!("the NVIDIA driver reports {error}; does `nvidia-smi` work?"))
         }
+        Err(_) => wrong(
+            "the NVIDIA driver's library (libcuda.so.1) cannot be loaded; a container needs \
+                 it, too"
+                .into(),
+        ),
     }
 }
 
-/// # Errors
-/// If there is no GPU of that number among `count`.
-fn there(number: usize, count: usize, name: &str) -> Result<(), ModelError> {
+/// Checks that the GPU `number` is among the `count` GPUs of the machine.
+fn check_exists(number: usize, count: usize, name: &str) -> Result<(), ModelError> {
     match count {
         _ if number < count => Ok(()),
         0 => Err(ModelError::Device(format!(
@@ -116,28 +122,30 @@ fn there(number: usize, count: usize, name: &str) -> Result<(), ModelError> {
     }
 }
 
-/// Whether CUDA's headers are where they will be looked for: the first place that exists.
-fn compiles(configured: Option<OsString>) -> bool {
-    let place = configured
+/// Whether CUDA's headers are in the directory that `cubecl` uses: the first one that exists.
+fn has_headers(configured: Option<OsString>) -> bool {
+    let dir = configured
         .map(PathBuf::from)
-        .or_else(|| PLACES.map(PathBuf::from).into_iter().find(|place| place.exists()));
-    place.is_some_and(|place| place.join(HEADER).exists())
+        .or_else(|| CUDA_DIRS.map(PathBuf::from).into_iter().find(|dir| dir.exists()));
+    dir.is_some_and(|dir| dir.join(HEADER).exists())
 }
 
-/// Has autotune keep what it measures below the user's cache directory, whatever the working directory: measured once for a GPU, not in every run.
-pub fn keep_tuning() {
+/// Makes autotune keep its measurements below the user's cache directory.
+///
+/// They are then measured once for a GPU, and not once for each working directory.
+pub fn set_autotune_dir() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let mut config = CubeClRuntimeConfig::default().override_from_env();
-        if let Some(directory) = tuning(|variable| env::var_os(variable)) {
+        if let Some(directory) = autotune_dir(|variable| env::var_os(variable)) {
             config.autotune.cache = CacheConfig::File(directory);
         }
         CubeClRuntimeConfig::set(config);
     });
 }
 
-/// Where it is kept, by the environment: `$XDG_CACHE_HOME` or `~/.cache`; nowhere in particular, where there is neither.
-fn tuning(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+/// The directory below `$XDG_CACHE_HOME` or `~/.cache`; none if neither variable is set.
+fn autotune_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let cache = variable("XDG_CACHE_HOME").and_then(absolute);
     let cache =
@@ -149,9 +157,9 @@ fn tuning(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// Catches: a driver or a GPU that is not there and is found out by a panic; a message without a way out.
+    /// Catches: a panic for a missing driver or GPU; a message that does not say what to do.
     #[test]
-    fn what_is_not_there_is_said() {
+    fn a_missing_driver_or_gpu_is_an_error() {
         if !DRIVERS.iter().any(|device| Path::new(device).exists()) {
             let error = Gpus::find("0", "cuda").unwrap_err().to_string();
             assert!(
@@ -159,16 +167,17 @@ mod tests {
                 "{error}"
             );
         }
-        let there =
-            |number, count| there(number, count, "cuda:n").map_err(|error| error.to_string());
-        assert!(there(0, 1).is_ok() && there(1, 2).is_ok());
-        assert!(there(7, 2).unwrap_err().contains("cuda:0 to cuda:1"));
-        assert!(there(1, 1).unwrap_err().contains("one GPU here, cuda:0"));
-        assert!(there(0, 0).unwrap_err().contains("no GPU"));
-        assert!(!compiles(Some("/nowhere".into())), "what is configured is what is used");
+        let check = |number, count| {
+            check_exists(number, count, "cuda:n").map_err(|error| error.to_string())
+        };
+        assert!(check(0, 1).is_ok() && check(1, 2).is_ok());
+        assert!(check(7, 2).unwrap_err().contains("cuda:0 to cuda:1"));
+        assert!(check(1, 1).unwrap_err().contains("one GPU here, cuda:0"));
+        assert!(check(0, 0).unwrap_err().contains("no GPU"));
+        assert!(!has_headers(Some("/nowhere".into())), "the configured directory is used");
     }
 
-    /// Catches: a list that loses a GPU, or takes one twice; a number that is none.
+    /// Catches: a list that loses a GPU or has one twice; text that is taken for a number.
     #[test]
     fn gpus_are_named_by_number() {
         let parse = |numbers| Gpus::parse(numbers, "cuda").map_err(|error| error.to_string());
@@ -183,11 +192,11 @@ mod tests {
         }
     }
 
-    /// Catches: measurements that are kept in the working directory of a cron job, or of a checkout.
+    /// Catches: measurements that autotune keeps in the working directory.
     #[test]
-    fn tuning_is_kept_below_the_users_cache() {
+    fn autotune_keeps_its_measurements_below_the_users_cache() {
         let with = |set: &[(&str, &str)]| {
-            tuning(|name| {
+            autotune_dir(|name| {
                 set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
             })
         };
@@ -199,9 +208,9 @@ mod tests {
             Some("/home/a/.cache/genie/cubecl".into())
         );
         assert_eq!(with(&[]), None);
-        keep_tuning();
-        keep_tuning();
+        set_autotune_dir();
+        set_autotune_dir();
         let kept = CubeClRuntimeConfig::get().autotune.cache.root();
-        assert_eq!(Some(kept), tuning(|variable| env::var_os(variable)));
+        assert_eq!(Some(kept), autotune_dir(|variable| env::var_os(variable)));
     }
 }

@@ -1,4 +1,4 @@
-//! The layers' costs, added up in the order in which a forward pass meets them.
+//! The costs of layers, added up in the order of a forward pass.
 
 use crate::kernels::Axis;
 use crate::layers::{
@@ -7,20 +7,20 @@ use crate::layers::{
 
 /// Sums over a forward pass.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// Values in parameters.
+pub struct CostTally {
+    /// Values of all parameters.
     pub parameters: u64,
-    /// Of those, in matrices of the transformers' blocks: what Muon moves.
+    /// Values of the matrices of the transformers' blocks, which Muon updates.
     pub matrices: u64,
     /// Floating-point operations of matrix products.
     pub flops: f64,
-    /// Values kept for the backward pass.
+    /// Values that the forward pass keeps for the backward pass.
     pub kept: u64,
-    /// Values of the largest gradient that the backward pass holds, with what it is made from.
+    /// Values of the largest gradient of the backward pass, together with its input.
     pub widest: u64,
 }
 
-impl Tally {
+impl CostTally {
     fn keep(&mut self, rows: usize, width: usize) {
         let values = rows as u64 * width as u64;
         self.kept += values;
@@ -32,7 +32,7 @@ impl Tally {
         self.parameters += rows as u64 * width as u64;
     }
 
-    /// A linear layer over `rows` rows; keeps its input.
+    /// A linear layer over `rows` rows. It keeps its input.
     pub fn linear(&mut self, rows: usize, inputs: usize, outputs: usize) {
         self.table(inputs, outputs);
         self.table(1, outputs);
@@ -40,18 +40,18 @@ impl Tally {
         self.keep(rows, inputs);
     }
 
-    /// A layer norm; keeps its input.
+    /// A layer norm. It keeps its input.
     pub fn norm(&mut self, rows: usize, width: usize) {
         self.table(2, width);
         self.keep(rows, width);
     }
 
-    /// An operation that keeps `width` values a row: GELU, a softmax, a loss.
+    /// An operation that keeps `width` values per row: GELU, a softmax, a loss.
     pub fn pointwise(&mut self, rows: usize, width: usize) {
         self.keep(rows, width);
     }
 
-    /// Positions for a stack; they are added, which keeps nothing.
+    /// The positions of a stack. Adding them keeps nothing.
     pub fn positions(&mut self, stack: &StackConfig, frames: usize, positions: usize) {
         self.table(positions, stack.d);
         self.table(if stack.temporal { frames } else { 1 }, stack.d);
@@ -67,7 +67,7 @@ impl Tally {
                 self.keep(rows, inner);
             }
         }
-        // The kernel keeps queries, keys and values, and computes the weights again.
+        // The kernel keeps queries, keys and values, and computes the attention weights again.
         self.keep(rows, 3 * inner);
         let seen = match axis {
             Axis::Space => grid.s,
@@ -95,7 +95,7 @@ impl Tally {
         self.norm(rows, d);
     }
 
-    /// Convolutions over `pictures` pictures of `size` (height, width) pixels of `channels` values.
+    /// Convolutions over `pictures` pictures of `(height, width)` pixels with `channels` values.
     pub fn convolutions(
         &mut self,
         config: &ConvolutionsConfig,
@@ -126,7 +126,7 @@ impl Tally {
         if quantizer.kind == QuantizerKind::Vq {
             self.table(codes, width);
             self.flops += 2.0 * rows as f64 * width as f64 * codes as f64;
-            // Nearness to every code.
+            // The distances to all codes.
             self.keep(rows, codes);
         }
         if quantizer.usage != 0.0 {

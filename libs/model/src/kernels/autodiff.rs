@@ -1,4 +1,6 @@
-//! The kernels as nodes of Burn's autodiff graph: each keeps its inputs and hands its backward pass to the inner backend.
+//! The kernels as nodes of Burn's autodiff graph.
+//!
+//! Each node keeps its inputs, and calls the inner backend for its backward pass.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -7,7 +9,8 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::tensor::ops::FloatTensor;
 
-use super::{Around, Attend, Kernels};
+use super::backend::Kernels;
+use super::shapes::{AttentionShape, UnfoldShape};
 
 #[derive(Debug)]
 struct Norm;
@@ -53,7 +56,7 @@ impl<B: Kernels> Backward<B, 1> for Gelu {
 struct Attention;
 
 impl<B: Kernels> Backward<B, 1> for Attention {
-    type State = (FloatTensor<B>, Attend);
+    type State = (FloatTensor<B>, AttentionShape);
 
     fn backward(
         self,
@@ -67,10 +70,10 @@ impl<B: Kernels> Backward<B, 1> for Attention {
 }
 
 #[derive(Debug)]
-struct Neighbourhoods;
+struct Unfold;
 
-impl<B: Kernels> Backward<B, 1> for Neighbourhoods {
-    type State = Around;
+impl<B: Kernels> Backward<B, 1> for Unfold {
+    type State = UnfoldShape;
 
     fn backward(
         self,
@@ -79,7 +82,7 @@ impl<B: Kernels> Backward<B, 1> for Neighbourhoods {
         _checkpointer: &mut Checkpointer,
     ) {
         let shape = ops.state;
-        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::around_backward(grad, shape));
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::unfold_backward(grad, shape));
     }
 }
 
@@ -104,7 +107,7 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         }
     }
 
-    fn attend(qkv: FloatTensor<Self>, shape: Attend) -> FloatTensor<Self> {
+    fn attend(qkv: FloatTensor<Self>, shape: AttentionShape) -> FloatTensor<Self> {
         let output = B::attend(qkv.primitive.clone(), shape);
         match Attention.prepare::<C>([qkv.node]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
@@ -115,9 +118,9 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         }
     }
 
-    fn around(x: FloatTensor<Self>, shape: Around) -> FloatTensor<Self> {
-        let output = B::around(x.primitive, shape);
-        match Neighbourhoods.prepare::<C>([x.node]).compute_bound().stateful() {
+    fn unfold(x: FloatTensor<Self>, shape: UnfoldShape) -> FloatTensor<Self> {
+        let output = B::unfold(x.primitive, shape);
+        match Unfold.prepare::<C>([x.node]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(shape, output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }

@@ -1,14 +1,17 @@
-//! The kernels' equations in Burn's own tensor operations: the definition that every fused version is tested against,
-//! and what runs on backends without one. No graph is recorded here; the gradients are written out.
+//! The equations of the kernels in Burn's own tensor operations.
+//!
+//! They are the definition: the tests compare every fused version with them. Backends without a
+//! fused version use them. No graph is recorded here: the gradients are written out.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Bool, Slice, Tensor, s};
 
-use super::{Around, Attend, Axis, EPSILON, primitive, tensor};
+use super::convert::{primitive, tensor};
+use super::shapes::{AttentionShape, Axis, EPSILON, UnfoldShape};
 
-/// Normalised rows and their inverse standard deviation `[n, 1]`.
+/// Normalised rows `[n, d]` and their inverse standard deviation `[n, 1]`.
 fn normalise<B: Backend>(x: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
     let centred = x.clone() - x.mean_dim(1);
     let variance = (centred.clone() * centred.clone()).mean_dim(1);
@@ -45,9 +48,9 @@ pub fn norm_backward<B: Backend>(
     (primitive(dx), primitive(dgamma), primitive(dbeta))
 }
 
-/// Rows `[b*t*s, 3d]` as queries, keys and values `[sequences, heads, length, head dim]`.
-fn unpack<B: Backend>(qkv: Tensor<B, 2>, shape: Attend) -> [Tensor<B, 4>; 3] {
-    let Attend { b, t, s, heads, axis, .. } = shape;
+/// Splits rows `[b*t*s, 3d]` into queries, keys and values `[sequences, heads, length, head dim]`.
+fn unpack<B: Backend>(qkv: Tensor<B, 2>, shape: AttentionShape) -> [Tensor<B, 4>; 3] {
+    let AttentionShape { b, t, s, heads, axis, .. } = shape;
     let dh = qkv.dims()[1] / (3 * heads);
     let packed = qkv.reshape([b, t, s, 3, heads, dh]);
     let ordered: Tensor<B, 5> = match axis {
@@ -58,9 +61,9 @@ fn unpack<B: Backend>(qkv: Tensor<B, 2>, shape: Attend) -> [Tensor<B, 4>; 3] {
     std::array::from_fn(|_| parts.next().expect("three parts were packed"))
 }
 
-/// `[sequences, heads, length, head dim]` back to rows `[b*frames*s, d]`.
-fn pack_rows<B: Backend>(x: Tensor<B, 4>, shape: Attend, frames: usize) -> Tensor<B, 2> {
-    let Attend { b, s, heads, axis, .. } = shape;
+/// Turns `[sequences, heads, length, head dim]` back into rows `[b*frames*s, d]`.
+fn pack_rows<B: Backend>(x: Tensor<B, 4>, shape: AttentionShape, frames: usize) -> Tensor<B, 2> {
+    let AttentionShape { b, s, heads, axis, .. } = shape;
     let dh = x.dims()[3];
     let ordered: Tensor<B, 5> = match axis {
         Axis::Space => x.reshape([b, frames, heads, s, dh]).permute([0, 1, 3, 2, 4]),
@@ -70,7 +73,7 @@ fn pack_rows<B: Backend>(x: Tensor<B, 4>, shape: Attend, frames: usize) -> Tenso
 }
 
 /// Attention weights `[sequences, heads, queries, keys]`.
-fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, shape: Attend) -> Tensor<B, 4> {
+fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, shape: AttentionShape) -> Tensor<B, 4> {
     let [_, _, queries, dh] = q.dims();
     let keys = k.dims()[2];
     let device = q.device();
@@ -86,7 +89,7 @@ fn weights<B: Backend>(q: Tensor<B, 4>, k: Tensor<B, 4>, shape: Attend) -> Tenso
     softmax(scores, 3)
 }
 
-pub fn attend<B: Backend>(qkv: FloatTensor<B>, shape: Attend) -> FloatTensor<B> {
+pub fn attend<B: Backend>(qkv: FloatTensor<B>, shape: AttentionShape) -> FloatTensor<B> {
     let [q, k, v] = unpack::<B>(tensor(qkv), shape);
     let matmul = |a, b| shape.precision.matmul(a, b);
     match shape.axis {
@@ -110,10 +113,10 @@ pub fn attend<B: Backend>(qkv: FloatTensor<B>, shape: Attend) -> FloatTensor<B> 
 pub fn attend_backward<B: Backend>(
     qkv: FloatTensor<B>,
     grad: FloatTensor<B>,
-    shape: Attend,
+    shape: AttentionShape,
 ) -> FloatTensor<B> {
     let grad: Tensor<B, 2> = tensor(grad);
-    let Attend { b, t, s, heads, axis, .. } = shape;
+    let AttentionShape { b, t, s, heads, axis, .. } = shape;
     let d = grad.dims()[1];
     let dh = d / heads;
     let grad: Tensor<B, 4> = match axis {
@@ -142,47 +145,50 @@ pub fn attend_backward<B: Backend>(
     primitive(Tensor::cat(parts.to_vec(), 1))
 }
 
-/// The rows and columns of padded pictures `[pictures, height + 2·reach, width + 2·reach, c]` that neighbourhoods have in the same corner, corner by corner.
-fn corners(shape: Around) -> impl Iterator<Item = [Slice; 4]> {
-    let Around { side, stride, .. } = shape;
-    let (rows, columns) = shape.places();
-    let every = move |first: usize, places: usize| {
+/// One slice of the padded images for each pixel of a neighbourhood, row by row.
+///
+/// The padded images are `[images, height + 2·reach, width + 2·reach, c]`. The slice for a pixel
+/// holds that pixel of every neighbourhood.
+fn offsets(shape: UnfoldShape) -> impl Iterator<Item = [Slice; 4]> {
+    let UnfoldShape { side, stride, .. } = shape;
+    let (rows, columns) = shape.outputs();
+    let every = move |first: usize, count: usize| {
         Slice::new(
             first as isize,
-            Some((first + stride * (places - 1) + 1) as isize),
+            Some((first + stride * (count - 1) + 1) as isize),
             stride as isize,
         )
     };
     let all = Slice::full();
     (0..side * side)
-        .map(move |corner| [all, every(corner / side, rows), every(corner % side, columns), all])
+        .map(move |offset| [all, every(offset / side, rows), every(offset % side, columns), all])
 }
 
-pub fn around<B: Backend>(x: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
+pub fn unfold<B: Backend>(x: FloatTensor<B>, shape: UnfoldShape) -> FloatTensor<B> {
     let x: Tensor<B, 2> = tensor(x);
-    let Around { pictures, height, width, side, .. } = shape;
-    let (c, reach, (rows, columns)) = (x.dims()[1], side / 2, shape.places());
-    let padded = Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &x.device())
+    let UnfoldShape { images, height, width, side, .. } = shape;
+    let (c, reach, (rows, columns)) = (x.dims()[1], side / 2, shape.outputs());
+    let padded = Tensor::zeros([images, height + 2 * reach, width + 2 * reach, c], &x.device())
         .slice_assign(
             s![.., reach..reach + height, reach..reach + width, ..],
-            x.reshape([pictures, height, width, c]),
+            x.reshape([images, height, width, c]),
         );
-    let parts = corners(shape).map(|corner| padded.clone().slice(corner)).collect();
-    primitive(Tensor::cat(parts, 3).reshape([pictures * rows * columns, side * side * c]))
+    let parts = offsets(shape).map(|offset| padded.clone().slice(offset)).collect();
+    primitive(Tensor::cat(parts, 3).reshape([images * rows * columns, side * side * c]))
 }
 
-pub fn around_backward<B: Backend>(grad: FloatTensor<B>, shape: Around) -> FloatTensor<B> {
+pub fn unfold_backward<B: Backend>(grad: FloatTensor<B>, shape: UnfoldShape) -> FloatTensor<B> {
     let grad: Tensor<B, 2> = tensor(grad);
-    let Around { pictures, height, width, side, .. } = shape;
-    let (reach, (rows, columns)) = (side / 2, shape.places());
+    let UnfoldShape { images, height, width, side, .. } = shape;
+    let (reach, (rows, columns)) = (side / 2, shape.outputs());
     let c = grad.dims()[1] / (side * side);
     let mut sums =
-        Tensor::zeros([pictures, height + 2 * reach, width + 2 * reach, c], &grad.device());
-    let grad = grad.reshape([pictures, rows, columns, side * side * c]);
-    for (corner, part) in corners(shape).zip(grad.split(c, 3)) {
-        let sum = sums.clone().slice(corner) + part;
-        sums = sums.slice_assign(corner, sum);
+        Tensor::zeros([images, height + 2 * reach, width + 2 * reach, c], &grad.device());
+    let grad = grad.reshape([images, rows, columns, side * side * c]);
+    for (offset, part) in offsets(shape).zip(grad.split(c, 3)) {
+        let sum = sums.clone().slice(offset) + part;
+        sums = sums.slice_assign(offset, sum);
     }
     let inside: Tensor<B, 4> = sums.slice(s![.., reach..reach + height, reach..reach + width, ..]);
-    primitive(inside.reshape([pictures * height * width, c]))
+    primitive(inside.reshape([images * height * width, c]))
 }

@@ -1,11 +1,10 @@
-//! The fused kernels against the composed equations, forward and backward, and against Burn's own autodiff.
+//! Compares the fused kernels with the composed equations and with Burn's own autodiff.
 
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Distribution, Tensor};
 
-use super::{
-    Around, Attend, Axis, Kernels, around, attend, compose, gelu, norm, primitive, simd, tensor,
-};
+use super::convert::{primitive, tensor};
+use super::{AttentionShape, Axis, Kernels, UnfoldShape, attend, compose, gelu, norm, unfold};
 use crate::Precision;
 
 type Ad = Autodiff<Flex>;
@@ -20,8 +19,8 @@ fn close<const D: usize>(what: &str, a: Tensor<Flex, D>, b: Tensor<Flex, D>) {
     assert!(off < 2e-5, "{what} is off by {off}");
 }
 
-fn shapes() -> Vec<(Attend, usize)> {
-    let shape = |b, t, s, heads, axis| Attend {
+fn shapes() -> Vec<(AttentionShape, usize)> {
+    let shape = |b, t, s, heads, axis| AttentionShape {
         b,
         t,
         s,
@@ -38,7 +37,7 @@ fn shapes() -> Vec<(Attend, usize)> {
     ]
 }
 
-/// Catches: wrong strides for either axis, padding that leaks into the softmax, a causal mask that is off by one.
+/// Catches: wrong strides of an axis, padding in the softmax, a causal mask that is off by one.
 #[test]
 fn attention_equals_its_equations_on_both_axes() {
     for (shape, d) in shapes() {
@@ -57,7 +56,7 @@ fn attention_equals_its_equations_on_both_axes() {
     }
 }
 
-/// Catches: a hand-written gradient that both the fused and the composed version get wrong alike.
+/// Catches: a hand-written gradient that is wrong in the fused and in the composed version.
 #[test]
 fn gradients_equal_burns_own() {
     let (shape, d) = shapes()[1];
@@ -65,17 +64,18 @@ fn gradients_equal_burns_own() {
     let (qkv, grad) = (random([rows, 3 * d]), random([rows, d]));
     let input = Tensor::<Ad, 2>::from_inner(qkv).require_grad();
     let weight = Tensor::<Ad, 2>::from_inner(grad);
-    let ours =
-        crate::train::alone(|| (attend(input.clone(), shape) * weight.clone()).sum().backward());
+    let ours = crate::train::with_autodiff_lock(|| {
+        (attend(input.clone(), shape) * weight.clone()).sum().backward()
+    });
     let theirs: Tensor<Ad, 2> = tensor(compose::attend::<Ad>(primitive(input.clone()), shape));
-    let theirs = crate::train::alone(|| (theirs * weight).sum().backward());
+    let theirs = crate::train::with_autodiff_lock(|| (theirs * weight).sum().backward());
     close("attention", input.grad(&ours).unwrap(), input.grad(&theirs).unwrap());
 
     let x = Tensor::<Ad, 2>::from_inner(random([300, 24])).require_grad();
     let gamma = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
     let beta = Tensor::<Ad, 1>::from_inner(random([24])).require_grad();
     let weight = Tensor::<Ad, 2>::from_inner(random([300, 24]));
-    let ours = crate::train::alone(|| {
+    let ours = crate::train::with_autodiff_lock(|| {
         (norm(x.clone(), gamma.clone(), beta.clone()) * weight.clone()).sum().backward()
     });
     let theirs: Tensor<Ad, 2> = tensor(compose::norm::<Ad>(
@@ -83,14 +83,15 @@ fn gradients_equal_burns_own() {
         primitive(gamma.clone()),
         primitive(beta.clone()),
     ));
-    let theirs = crate::train::alone(|| (theirs * weight.clone()).sum().backward());
+    let theirs = crate::train::with_autodiff_lock(|| (theirs * weight.clone()).sum().backward());
     close("layer norm x", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
     let sums = 1.0 / 300.0;
     close("gamma", gamma.grad(&ours).unwrap() * sums, gamma.grad(&theirs).unwrap() * sums);
     close("beta", beta.grad(&ours).unwrap() * sums, beta.grad(&theirs).unwrap() * sums);
 
-    let ours = crate::train::alone(|| (gelu(x.clone()) * weight.clone()).sum().backward());
-    let theirs = crate::train::alone(|| {
+    let ours =
+        crate::train::with_autodiff_lock(|| (gelu(x.clone()) * weight.clone()).sum().backward());
+    let theirs = crate::train::with_autodiff_lock(|| {
         (burn::tensor::activation::gelu(x.clone()) * weight).sum().backward()
     });
     close("gelu", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
@@ -98,15 +99,18 @@ fn gradients_equal_burns_own() {
 
 /// Catches: a cached query that reads the wrong frame, on either axis.
 #[test]
-fn the_last_frames_alone_ask_the_same() {
+fn queries_of_the_last_frames_have_the_same_output() {
     for (shape, d) in shapes() {
         let qkv = random_rows(shape, d);
         let all = attend(qkv.clone(), shape).reshape([shape.b, shape.t, shape.s * d]);
-        let last =
-            attend(qkv.clone(), Attend { queries: 1, ..shape }).reshape([shape.b, 1, shape.s * d]);
+        let last = attend(qkv.clone(), AttentionShape { queries: 1, ..shape }).reshape([
+            shape.b,
+            1,
+            shape.s * d,
+        ]);
         close("last frame", all.clone().narrow(1, shape.t - 1, 1), last);
         let composed: Tensor<Flex, 2> =
-            tensor(compose::attend::<Flex>(primitive(qkv), Attend { queries: 2, ..shape }));
+            tensor(compose::attend::<Flex>(primitive(qkv), AttentionShape { queries: 2, ..shape }));
         close(
             "last two",
             all.narrow(1, shape.t - 2, 2),
@@ -115,14 +119,14 @@ fn the_last_frames_alone_ask_the_same() {
     }
 }
 
-fn random_rows(shape: Attend, d: usize) -> Tensor<Flex, 2> {
+fn random_rows(shape: AttentionShape, d: usize) -> Tensor<Flex, 2> {
     random([shape.b * shape.t * shape.s, 3 * d])
 }
 
-/// Pictures that strides divide and that they do not, and one that is smaller than a neighbourhood.
-fn neighbourhoods() -> [(Around, usize); 4] {
+/// Images with a size that is or is not a multiple of the stride, and one below a neighbourhood.
+fn unfold_shapes() -> [(UnfoldShape, usize); 4] {
     let shape =
-        |pictures, height, width, side, stride| Around { pictures, height, width, side, stride };
+        |images, height, width, side, stride| UnfoldShape { images, height, width, side, stride };
     [
         (shape(2, 6, 4, 3, 1), 5),
         (shape(2, 7, 5, 3, 2), 3),
@@ -131,60 +135,42 @@ fn neighbourhoods() -> [(Around, usize); 4] {
     ]
 }
 
-/// Catches: a neighbourhood that wraps around the edge or reaches into the next picture, and rows taken for columns.
+/// Catches: a neighbourhood that wraps at the edge or enters the next image; swapped axes.
 #[test]
-fn neighbourhoods_are_what_convolutions_see() {
+fn unfolding_and_a_product_is_a_convolution() {
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;
 
-    for (shape, c) in neighbourhoods() {
-        let Around { pictures, height, width, side, stride } = shape;
-        let x = random::<2>([pictures * height * width, c]);
+    for (shape, c) in unfold_shapes() {
+        let UnfoldShape { images, height, width, side, stride } = shape;
+        let x = random::<2>([images * height * width, c]);
         let weight = random::<2>([side * side * c, 7]);
-        let ours = around(x.clone(), shape).matmul(weight.clone());
-        let pixels = x.reshape([pictures, height, width, c]).permute([0, 3, 1, 2]);
+        let ours = unfold(x.clone(), shape).matmul(weight.clone());
+        let pixels = x.reshape([images, height, width, c]).permute([0, 3, 1, 2]);
         let kernel = weight.reshape([side, side, c, 7]).permute([3, 2, 0, 1]);
         let options = ConvOptions::new([stride; 2], [side / 2; 2], [1; 2], 1);
         let theirs = conv2d(pixels, kernel, None, options).permute([0, 2, 3, 1]);
-        let (rows, columns) = shape.places();
-        assert_eq!(theirs.dims(), [pictures, rows, columns, 7], "{shape:?}");
-        close(&format!("{shape:?}"), ours, theirs.reshape([pictures * rows * columns, 7]));
+        let (rows, columns) = shape.outputs();
+        assert_eq!(theirs.dims(), [images, rows, columns, 7], "{shape:?}");
+        close(&format!("{shape:?}"), ours, theirs.reshape([images * rows * columns, 7]));
     }
 }
 
-/// Catches: a gradient that goes to another place than the value came from, or is lost where neighbourhoods overlap.
+/// Catches: a gradient that goes to another pixel, or is lost where neighbourhoods overlap.
 #[test]
-fn neighbourhoods_hand_gradients_back() {
-    for (shape, c) in neighbourhoods() {
-        let x =
-            Tensor::<Ad, 2>::from_inner(random([shape.pictures * shape.height * shape.width, c]))
-                .require_grad();
-        let weight = Tensor::<Ad, 2>::from_inner(random(around(x.clone(), shape).dims()));
-        let ours =
-            crate::train::alone(|| (around(x.clone(), shape) * weight.clone()).sum().backward());
-        let theirs: Tensor<Ad, 2> = tensor(compose::around::<Ad>(primitive(x.clone()), shape));
-        let theirs = crate::train::alone(|| (theirs * weight.clone()).sum().backward());
+fn unfolding_passes_gradients_back() {
+    for (shape, c) in unfold_shapes() {
+        let x = Tensor::<Ad, 2>::from_inner(random([shape.images * shape.height * shape.width, c]))
+            .require_grad();
+        let weight = Tensor::<Ad, 2>::from_inner(random(unfold(x.clone(), shape).dims()));
+        let ours = crate::train::with_autodiff_lock(|| {
+            (unfold(x.clone(), shape) * weight.clone()).sum().backward()
+        });
+        let theirs: Tensor<Ad, 2> = tensor(compose::unfold::<Ad>(primitive(x.clone()), shape));
+        let theirs =
+            crate::train::with_autodiff_lock(|| (theirs * weight.clone()).sum().backward());
         close(&format!("{shape:?}"), x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
-        let composed = tensor(compose::around_backward::<Flex>(primitive(weight.inner()), shape));
+        let composed = tensor(compose::unfold_backward::<Flex>(primitive(weight.inner()), shape));
         close(&format!("composed {shape:?}"), x.grad(&ours).unwrap(), composed);
-    }
-}
-
-/// Catches: entries at the end of a row that are left out or taken twice, where its length is no multiple of the lanes.
-#[test]
-fn sums_and_maxima_are_of_all_entries() {
-    for n in [0, 1, 15, 16, 17, 31, 32, 50] {
-        let row: Vec<f32> = (0..n).map(|i| ((i * 7 + 3) % 11) as f32 - 20.0).collect();
-        let other: Vec<f32> = (0..n).map(|i| (i % 5) as f32).collect();
-        // Small whole numbers: any order of sums is exact.
-        assert_eq!(
-            simd::sum([&row, &other], |[a, b]| a * b),
-            row.iter().zip(&other).map(|(a, b)| a * b).sum::<f32>()
-        );
-        assert_eq!(
-            simd::largest(&row),
-            row.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-            "{n}"
-        );
     }
 }

@@ -1,8 +1,13 @@
-//! The ST-transformer [Genie §2.1]: blocks of spatial attention, causal temporal attention and one feed-forward layer, each
-//! pre-normalised with a residual. Cost is linear in frames but for the small temporal attention.
+//! The spatiotemporal (ST) transformer [Genie §2.1].
 //!
-//! Guarantee: output of frame t depends on frames up to t only. [`Stack::next_frame`] computes one more frame from cached keys and values, equal to
-//! [`Stack::forward`] over all frames.
+//! A block is spatial attention, causal temporal attention and one feed-forward layer. Each is
+//! pre-normalised and has a residual. The cost is linear in the number of frames, except for
+//! temporal attention, which is small.
+//!
+//! Guarantees:
+//! - The output of frame t depends only on frames up to t.
+//! - [`Stack::next_frame`] computes one more frame from cached keys and values. The result equals
+//!   that of [`Stack::forward`] over all frames.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -10,33 +15,36 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{Attention, Grid, Norm, Positions, apply, fan_in, linear};
+use super::attention::{Attention, AttentionConfig};
+use super::grid::Grid;
+use super::linear::{apply, fan_in, linear};
+use super::norm::Norm;
+use super::positions::Positions;
 use crate::ModelError;
 use crate::kernels::{Axis, Kernels, gelu};
 
-/// The shape of a stack of ST-blocks.
+/// Shape of a stack of ST-blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StackConfig {
-    /// Blocks.
+    /// Number of blocks.
     pub layers: usize,
-    /// Width.
+    /// Width of the rows.
     pub d: usize,
-    /// Attention heads.
+    /// Number of attention heads.
     pub heads: usize,
-    /// Width of a head (the paper's k/q size); 0: the width divided by the heads.
+    /// Width of a head (the paper's k/q size); 0 means `d` divided by `heads`.
     #[serde(default)]
     pub head_dim: usize,
-    /// Hidden width of the feed-forward layer, in widths.
+    /// Hidden width of the feed-forward layer, as a multiple of `d`.
     pub ffn_mult: usize,
-    /// Layer norm on queries and keys.
+    /// Whether queries and keys have a layer norm.
     pub qk_norm: bool,
-    /// Whether blocks look back in time; without, every frame stands alone.
+    /// Whether blocks have temporal attention; without it, frames are independent of each other.
     pub temporal: bool,
 }
 
 impl StackConfig {
-    /// # Errors
-    /// If the width is not a multiple of the heads where they have no width of their own, or anything else is zero.
+    /// Checks that no number is zero, and that `d` is a multiple of `heads` if `head_dim` is 0.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
         if self.layers == 0
             || self.heads == 0
@@ -45,7 +53,8 @@ impl StackConfig {
             || (self.head_dim == 0 && !self.d.is_multiple_of(self.heads))
         {
             return Err(ModelError::Config(format!(
-                "[{section}] layers, d, heads and ffn_mult must be at least 1, and d a multiple of heads or head_dim given: {self:?}"
+                "[{section}] layers, d, heads and ffn_mult must be at least 1; d must be a \
+                 multiple of heads, or head_dim must be set: {self:?}"
             )));
         }
         Ok(())
@@ -56,17 +65,31 @@ impl StackConfig {
         if self.head_dim == 0 { self.d / self.heads } else { self.head_dim }
     }
 
-    /// Width of all heads together, which is that of queries, of keys and of values.
+    /// Shape of the attention layers.
+    pub fn attention(&self) -> AttentionConfig {
+        AttentionConfig {
+            d: self.d,
+            heads: self.heads,
+            head_width: self.head_width(),
+            qk_norm: self.qk_norm,
+            branches: self.branches(),
+        }
+    }
+
+    /// Width of all heads together: the width of queries, of keys and of values.
     pub fn inner(&self) -> usize {
         self.heads * self.head_width()
     }
 
-    /// Residual branches.
+    /// Number of residual branches.
     pub fn branches(&self) -> usize {
         self.layers * if self.temporal { 3 } else { 2 }
     }
 
-    /// Positions for this stack's rows: up to `frames` frames of `lead` positions and a picture of rows and columns.
+    /// Position embeddings for this stack's rows.
+    ///
+    /// There are up to `frames` frames, each of `lead` positions and an image of `picture` (rows,
+    /// columns) positions.
     pub fn positions<B: Backend>(
         &self,
         frames: usize,
@@ -77,8 +100,10 @@ impl StackConfig {
         Positions::new(if self.temporal { frames } else { 1 }, lead, picture, self.d, device)
     }
 
+    /// A stack with random initial weights.
+    ///
     /// # Panics
-    /// Where [`StackConfig::check`] fails.
+    /// If [`StackConfig::check`] fails.
     pub fn init<B: Kernels>(&self, device: &B::Device) -> Stack<B> {
         Stack {
             blocks: (0..self.layers).map(|_| Block::new(self, device)).collect(),
@@ -99,7 +124,7 @@ struct Block<B: Backend> {
 impl<B: Kernels> Block<B> {
     fn new(config: &StackConfig, device: &B::Device) -> Self {
         let d = config.d;
-        let attention = || Attention::new(config, device);
+        let attention = || Attention::new(config.attention(), device);
         let hidden = d * config.ffn_mult;
         Self {
             space: attention(),
@@ -124,20 +149,20 @@ impl<B: Kernels> Block<B> {
     }
 }
 
-/// Keys and values of the frames so far, for [`Stack::next_frame`].
+/// Cached keys and values of earlier frames, for [`Stack::next_frame`].
 #[derive(Clone, Debug)]
 pub struct Past<B: Backend> {
-    /// Packed rows `[b, t, s*3·inner]` of each block's temporal attention; empty before the first frame.
+    /// Packed rows `[b, t, s*3*inner]` of each block's temporal attention; none before frame 0.
     blocks: Vec<Tensor<B, 3>>,
 }
 
 impl<B: Backend> Past<B> {
-    /// No frames yet.
+    /// A cache without frames.
     pub fn new() -> Self {
         Self { blocks: Vec::new() }
     }
 
-    /// Frames held.
+    /// Number of cached frames.
     pub fn frames(&self) -> usize {
         self.blocks.first().map_or(0, |rows| rows.dims()[1])
     }
@@ -151,7 +176,7 @@ pub struct Stack<B: Backend> {
 }
 
 impl<B: Kernels> Stack<B> {
-    /// Rows `[b*t*s, d]` to `[b*t*s, d]`.
+    /// Applies all blocks to rows: `[b*t*s, d]` to `[b*t*s, d]`.
     pub fn forward(&self, mut x: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
         for block in &self.blocks {
             x = block.forward(x, grid);
@@ -159,7 +184,9 @@ impl<B: Kernels> Stack<B> {
         self.norm.forward(x)
     }
 
-    /// One more frame `[b*s, d]` after those in `past`. Returns its output and `past` with the frame added.
+    /// Computes the frame `[b*s, d]` that follows the frames in `past`.
+    ///
+    /// Returns its output `[b*s, d]`, and `past` with the frame added.
     pub fn next_frame(
         &self,
         mut x: Tensor<B, 2>,
@@ -181,7 +208,12 @@ impl<B: Kernels> Stack<B> {
                     None => packed,
                 };
                 blocks.push(all.clone());
-                x = x + time.mix(all.reshape([b * t * s, width]), Grid { b, t, s }, Axis::Time, 1);
+                x = x + time.attend(
+                    all.reshape([b * t * s, width]),
+                    Grid { b, t, s },
+                    Axis::Time,
+                    1,
+                );
             }
             x = x.clone() + block.feed_forward(x);
         }
@@ -196,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    /// Heads wider than the stack, as in some of the paper's sizes.
+    /// A stack with heads wider than its rows, as in some of the paper's sizes.
     fn stack() -> (Stack<Flex>, Tensor<Flex, 2>, Grid) {
         let config = StackConfig {
             layers: 2,
@@ -217,7 +249,7 @@ mod tests {
         )
     }
 
-    /// Catches: temporal attention that looks ahead, or a norm over the frame axis.
+    /// Catches: temporal attention to later frames, or a norm over the frame axis.
     #[test]
     fn a_changed_frame_leaves_earlier_output_bit_identical() {
         let (stack, x, grid) = stack();
@@ -238,7 +270,7 @@ mod tests {
 
     /// Catches: a cache that drops, repeats or misplaces a frame.
     #[test]
-    fn frame_by_frame_equals_all_at_once() {
+    fn frame_by_frame_equals_all_frames_together() {
         let (stack, x, grid) = stack();
         let whole = stack.forward(x.clone(), grid).reshape([2, 5, 48]);
         let mut past = Past::new();

@@ -1,4 +1,4 @@
-//! What is rounded and what is not, and that a gradient survives it.
+//! Tests of what is rounded, and of the gradient through the rounding.
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
@@ -10,7 +10,7 @@ use crate::StackConfig;
 use crate::layers::{Grid, Stack};
 use crate::testing::{Ad, noise, seeded};
 
-/// Half of the gap between 1 and the next number: the most that rounding to bf16 takes off or adds.
+/// Largest relative error of rounding to bf16: half of the gap between 1 and the next number.
 const ROUNDING: f64 = 1.0 / 256.0;
 
 fn stack() -> Stack<Ad> {
@@ -26,7 +26,7 @@ fn stack() -> Stack<Ad> {
     seeded(3, || config.init(&FlexDevice))
 }
 
-/// Each parameter's path, numbers and values.
+/// Path, type and values of each parameter.
 struct Weights {
     path: Vec<String>,
     found: Vec<(String, DType, Vec<f32>)>,
@@ -51,37 +51,37 @@ impl ModuleVisitor<Ad> for Weights {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
         let value = param.val();
-        let numbers = value.dtype();
-        self.found.push((self.path.join("."), numbers, value.into_data().iter::<f32>().collect()));
+        let dtype = value.dtype();
+        self.found.push((self.path.join("."), dtype, value.into_data().iter::<f32>().collect()));
     }
 }
 
-/// Catches: norms and biases that are rounded, a matrix that is not, a master weight that is; other weights than the model's.
+/// Catches: rounded norms, biases or master weights; a matrix that is not rounded; other weights.
 #[test]
 fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
     let stack = stack();
     let rounded = Weights::of(&Precision::Bf16.rounded(&stack));
     let (mut matrices, mut others) = (0, 0);
-    for ((path, numbers, values), (_, before, exact)) in rounded.iter().zip(&Weights::of(&stack)) {
+    for ((path, dtype, values), (_, before, exact)) in rounded.iter().zip(&Weights::of(&stack)) {
         assert_eq!(*before, DType::F32, "{path}");
         let matrix = ["qkv.weight", "output.weight", "up.weight", "down.weight"]
             .iter()
             .any(|end| path.ends_with(end));
         if matrix {
             matrices += 1;
-            assert_eq!(*numbers, DType::BF16, "{path}");
+            assert_eq!(*dtype, DType::BF16, "{path}");
             let off =
                 |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= ROUNDING * f64::from(b.abs());
             assert!(values != exact && values.iter().zip(exact).all(off), "{path}");
         } else {
             others += 1;
-            assert!(*numbers == DType::F32 && values == exact, "{path}");
+            assert!(*dtype == DType::F32 && values == exact, "{path}");
         }
     }
     assert_eq!((matrices, others), (2 * 6, 2 * 20 + 2));
 }
 
-/// Catches: a copy of weights that are not drawn yet, which would have drawn its own: a step on another model than the one it moves.
+/// Catches: a copy that initialises its own weights, so that the step is one of another model.
 #[test]
 fn weights_are_drawn_once() {
     let config = StackConfig {
@@ -100,13 +100,13 @@ fn weights_are_drawn_once() {
     }
 }
 
-/// The gradient of all weights, in f32.
+/// The gradient of all weights, as f32 values.
 fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
     struct All(GradientsParams, Vec<f64>);
     impl ModuleVisitor<Ad> for All {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
             let grad = self.0.get::<Flex, D>(param.id).expect("every weight has a gradient");
-            assert_eq!(grad.dtype(), DType::F32, "what the optimizer's moments are made of");
+            assert_eq!(grad.dtype(), DType::F32, "the optimizer's moments are made of it");
             self.1.extend(grad.into_data().iter::<f64>());
         }
     }
@@ -116,15 +116,17 @@ fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
     let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([grid.rows(), 32]);
     let y = precision.rounded(stack).forward(x.clone(), grid);
     assert_eq!(y.dtype(), DType::F32);
-    let grads = crate::train::alone(|| (y.clone() * y * x).mean().backward());
+    let grads = crate::train::with_autodiff_lock(|| (y.clone() * y * x).mean().backward());
     let mut all = All(GradientsParams::from_grads(grads, stack), Vec::new());
     stack.visit(&mut all);
     all.1
 }
 
-/// Catches: a gradient that does not come back through the rounding, or is of other weights; products that are still in f32. Two blocks are 2·(4 + 4 + 2)
-/// products one after the other, and twice that backward; each rounds two factors and its result. 180 independent errors, each evenly spread up to
-/// 2⁻⁸, come to √(180 / 3) · 2⁻⁸, 3 %, where none is lost on the way.
+/// Catches: a gradient that the rounding cuts off, or one of other weights; products in f32.
+///
+/// Two blocks have 2·(4 + 4 + 2) products in sequence, and twice that many backward. Each product
+/// rounds two factors and its result. 180 independent errors, uniform up to 2⁻⁸, add up to
+/// √(180 / 3) · 2⁻⁸ = 3 %, if none is lost on the way.
 #[test]
 fn a_gradient_is_f32s_but_for_the_rounding() {
     let stack = stack();

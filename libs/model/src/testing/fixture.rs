@@ -1,6 +1,7 @@
-//! What PyTorch makes of the same weights and inputs: the fixtures that tests/reference/fixtures.py writes.
+//! PyTorch's results for the same weights and inputs: the fixtures of `fixtures.py`.
 //!
-//! "Agrees" means: the largest absolute difference is at most 1e-4 of the tensor's largest absolute value.
+//! `tests/reference/fixtures.py` writes them. Two tensors agree if their largest absolute
+//! difference is at most 1e-4 of the largest absolute value.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +47,7 @@ impl Fixture {
         self.directory.join("weights.safetensors")
     }
 
-    /// A module with PyTorch's weights.
+    /// Loads PyTorch's weights into a module.
     pub fn load<M: Module<Ad>>(&self, mut module: M) -> M {
         weights::read(&self.weights(), &mut module).unwrap();
         module
@@ -72,7 +73,7 @@ impl Fixture {
         self.value(name).to_vec().unwrap()
     }
 
-    /// Asserts that `ours`, of whatever shape, is what the fixture has under `name`.
+    /// Asserts that `ours`, in any shape, agrees with the fixture's value `name`.
     #[track_caller]
     pub fn agrees<const D: usize>(&self, name: &str, ours: Tensor<Flex, D>) {
         self.values_agree(name, &ours.into_data().to_vec::<f32>().unwrap());
@@ -91,7 +92,9 @@ impl Fixture {
         );
     }
 
-    /// Asserts that the gradient in every parameter is the fixture's, and that those in `zero` and no others are zero by the equations.
+    /// Asserts that the gradient of every parameter agrees with the fixture's.
+    ///
+    /// Exactly the gradients in `zero` must be zero.
     #[track_caller]
     pub fn gradients_agree<M: Module<Ad>>(
         &self,
@@ -136,7 +139,7 @@ fn size(values: impl Iterator<Item = f32>) -> f32 {
     values.fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
-/// Collects gradients by the names and in the layout of the files.
+/// Collects gradients with the names and the layout of the files.
 struct Gradients {
     grads: GradientsParams,
     path: Vec<String>,

@@ -1,54 +1,72 @@
-//! How long and how fast to train.
+//! Options of a training run.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::OptimizerKind;
-use super::checkpoint::hash;
 use crate::{ModelError, Precision};
 
-/// How the learning rate goes after the warm-up.
+/// The learning rate after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
-    /// Stays.
+    /// It stays constant.
     Constant,
-    /// Falls along half a cosine to `final_lr`.
+    /// It falls to `final_lr` along half a cosine.
     Cosine,
-    /// Stays, then falls in a straight line to `final_lr` over the last `decay` of the steps (warm-up, stable, decay).
+    /// It stays constant, then falls linearly to `final_lr` (warm-up, stable, decay).
+    ///
+    /// The fall takes the last `decay` (a share) of the steps.
     Wsd,
+}
+
+/// The optimizer of the matrices of the transformer's blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// AdamW, which also updates everything else (as in the paper).
+    AdamW,
+    /// Muon: the update is the orthogonal matrix nearest to the momentum.
+    ///
+    /// On small models it needs about half the training steps of AdamW (`docs/log/`).
+    Muon,
 }
 
 /// Options of a training run, the same for every model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// A safetensors file to start from instead of random weights, such as `export` writes; empty: none.
+    /// Safetensors file with the initial weights, as `export` writes it; empty means none.
     pub import: Utf8PathBuf,
-    /// Optimizer steps. 0, with an `import`: its weights are taken as they are.
+    /// Number of training steps; 0 with an `import` uses its weights unchanged.
     pub steps: usize,
-    /// Windows a step.
+    /// Windows per training step.
     pub batch: usize,
-    /// Parts that a step's windows go through the model in, one after the other, where all at once do not fit into memory. Their gradients are averaged;
-    /// what is a mean over a batch (a centring quantizer's, a weighted loss's) is one over a part.
+    /// Number of micro-batches per training step, for batches that do not fit into memory.
+    ///
+    /// Their gradients are averaged. Means over a batch, as in a centring quantizer or a weighted
+    /// loss, are means over a micro-batch.
     pub accumulate: usize,
-    /// In which numbers matrix products are computed: `f32`, or `bf16`, which is for GPUs.
+    /// Precision of matrix products: `f32`, or `bf16`, which is for GPUs.
     pub precision: Precision,
-    /// What moves the matrices of the transformer's blocks: `adamw`, or `muon`.
+    /// Optimizer of the matrices of the transformer's blocks: `adamw` or `muon`.
     pub optimizer: OptimizerKind,
     /// Peak learning rate of AdamW.
     pub lr: f64,
-    /// Peak learning rate of Muon, in AdamW's units (an update's root mean square is 0.2 of it); follows the same schedule.
+    /// Peak learning rate of Muon, with the same schedule.
+    ///
+    /// It has AdamW's units: the root mean square of an update is 0.2 of it.
     pub matrix_lr: f64,
-    /// Learning rate at the end of a cosine schedule.
+    /// Learning rate at the end of a `cosine` or `wsd` schedule.
     pub final_lr: f64,
-    /// Steps over which the learning rate rises from 0.
+    /// Number of training steps in which the learning rate rises from 0.
     pub warmup: usize,
-    /// How the learning rate goes on.
+    /// Schedule of the learning rate after the warm-up: `constant`, `cosine` or `wsd`.
     pub schedule: Schedule,
-    /// Share of the steps in which a `wsd` schedule falls.
+    /// Share of the training steps in which the rate of a `wsd` schedule falls.
     pub decay: f64,
-    /// Weights of the moving average that is used of the trained model: how much of it each step keeps, 0.999 say; 0: the last weights are used.
+    /// Share of the weights' moving average that each training step keeps, such as 0.999.
+    ///
+    /// The trained model is then the average. 0 means no average: the last weights are used.
     pub ema: f64,
     /// AdamW's β₁.
     pub beta_1: f32,
@@ -58,22 +76,24 @@ pub struct TrainConfig {
     pub weight_decay: f32,
     /// Largest norm of the whole gradient; 0 means no limit.
     pub clip_norm: f64,
-    /// Seed of weights, batches and noise.
+    /// Seed of initial weights, batches and noise.
     pub seed: u64,
-    /// Steps between lines of metrics.
+    /// Training steps between two lines of metrics.
     pub log_every: usize,
-    /// Steps between checkpoints.
+    /// Training steps between two checkpoints.
     pub checkpoint_every: usize,
-    /// Checkpoints kept.
+    /// Number of newest checkpoints to keep.
     pub keep: usize,
-    /// Checkpoints of every so many steps are kept beside those; 0: none.
+    /// Interval in training steps of further checkpoints to keep; 0 means none.
     pub keep_every: usize,
-    /// Peak speed of the devices together in TFLOP/s, to tell the share that is used (`mfu`); 0: unknown, and not told.
+    /// Peak speed of all devices together in TFLOP/s, to report the share in use (`mfu`).
+    ///
+    /// 0 means unknown: `mfu` is not reported.
     pub peak_tflops: f64,
 }
 
 impl Default for TrainConfig {
-    /// The paper's optimizer (β 0.9, 0.9, weight decay 1e-4) with a rate and length for small models.
+    /// The paper's optimizer (β 0.9 and 0.9, weight decay 1e-4), and a rate for small models.
     fn default() -> Self {
         Self {
             import: Utf8PathBuf::new(),
@@ -104,20 +124,20 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// The file to start from, if there is one.
+    /// The file with the initial weights, if one is configured.
     pub fn import(&self) -> Option<&Utf8Path> {
         Some(self.import.as_path()).filter(|path| !path.as_str().is_empty())
     }
 
-    /// The hash of the imported file's content: what it is, wherever it lies.
+    /// BLAKE3 hash of the imported file's content, which does not depend on its path.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the file cannot be read.
     pub fn import_hash(&self) -> Result<Option<String>, ModelError> {
-        self.import().map(hash).transpose()
+        Ok(self.import().map(genie_durable::hash_file).transpose()?)
     }
 
-    /// The learning rate of a step, counted from 0.
+    /// The learning rate of a training step, counted from 0.
     pub fn lr_at(&self, step: usize) -> f64 {
         let fallen = |done: f64| self.lr + (self.final_lr - self.lr) * done.clamp(0.0, 1.0);
         let warm = ((step + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
@@ -136,35 +156,37 @@ impl TrainConfig {
         warm * rest
     }
 
-    /// Windows of a part of a step.
-    pub fn part(&self) -> usize {
+    /// Windows per micro-batch.
+    pub fn micro_batch(&self) -> usize {
         self.batch / self.accumulate
     }
 
-    /// # Errors
-    /// If a count is zero or a rate is not positive.
+    /// Checks all options; `section` is the model's config section, for messages.
     pub fn check(&self, section: &str) -> Result<(), ModelError> {
         if self.steps == 0 && self.import().is_none() {
             return Err(ModelError::Config(format!(
-                "[{section}.train] steps must be at least 1, but where the weights come from an `import`"
+                "[{section}.train] steps must be at least 1; it may be 0 only with an `import`"
             )));
         }
         let counts = [self.batch, self.log_every, self.checkpoint_every, self.keep];
         let positive = |rate: f64| rate > 0.0 && rate.is_finite();
         if counts.contains(&0) || !positive(self.lr) || !positive(self.matrix_lr) {
             return Err(ModelError::Config(format!(
-                "[{section}.train] batch, log_every, checkpoint_every and keep must be at least 1, lr and matrix_lr above 0"
+                "[{section}.train] batch, log_every, checkpoint_every and keep must be at least 1; \
+                 lr and matrix_lr must be above 0"
             )));
         }
         if self.accumulate == 0 || !self.batch.is_multiple_of(self.accumulate) {
             return Err(ModelError::Config(format!(
-                "[{section}.train] a batch of {} cannot be taken in {} equal parts (accumulate)",
+                "[{section}.train] a batch of {} cannot be split into {} equal micro-batches \
+                 (accumulate)",
                 self.batch, self.accumulate
             )));
         }
         if !(self.decay > 0.0 && self.decay <= 1.0 && (0.0..1.0).contains(&self.ema)) {
             return Err(ModelError::Config(format!(
-                "[{section}.train] decay is a share above 0 and at most 1, ema one from 0 to below 1"
+                "[{section}.train] decay must be above 0 and at most 1; ema must be at least 0 and \
+                 below 1"
             )));
         }
         Ok(())
@@ -189,7 +211,7 @@ mod tests {
 
     /// Catches: a decay that begins at once, never ends, or jumps.
     #[test]
-    fn a_stable_rate_falls_at_the_end_only() {
+    fn a_stable_rate_falls_only_at_the_end() {
         let config = TrainConfig {
             steps: 100,
             warmup: 10,

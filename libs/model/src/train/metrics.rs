@@ -1,5 +1,8 @@
-//! `metrics.jsonl`: one machine-readable line a logged step, and the same as TensorBoard's events. After a resume, lines beyond the checkpoint are cut, so
-//! that no step is there twice.
+//! `metrics.jsonl`: one line of JSON per logged training step, and the same as TensorBoard events.
+//!
+//! A resumed run removes the lines after its checkpoint, so that no step is in the log twice.
+
+mod tensorboard;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -8,24 +11,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
-use super::StepReport;
-use super::events::Events;
+use self::tensorboard::EventFile;
+use super::observer::StepReport;
 use crate::ModelError;
 
+/// The log of a run.
 pub struct MetricsLog {
     path: Utf8PathBuf,
     file: File,
-    events: Events,
+    events: EventFile,
 }
 
 impl MetricsLog {
-    /// Opens the log of a run that goes on after `step` steps.
+    /// Opens the log of a run that has done `step` training steps.
     pub fn open(run: &Utf8Path, step: usize) -> Result<Self, ModelError> {
         let path = run.join("metrics.jsonl");
         let before = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(ModelError::io(path)(error)),
+            Err(error) => return Err(ModelError::io("read", path)(error)),
         };
         let parsed = |line: &str| serde_json::from_str::<Value>(line).ok();
         let old =
@@ -35,17 +39,19 @@ impl MetricsLog {
             .filter_map(|line| Some((line, parsed(line).filter(old)?)))
             .collect();
         fs::write(&path, kept.iter().map(|(line, _)| *line).collect::<String>())
-            .map_err(ModelError::io(&path))?;
+            .map_err(ModelError::io("write", &path))?;
         let mut events =
-            Events::create(run, kept.first().map_or_else(now, |(_, value)| seconds(value)))?;
+            EventFile::create(run, kept.first().map_or_else(now, |(_, value)| seconds(value)))?;
         for (_, value) in &kept {
-            tell(&mut events, value)?;
+            write_event(&mut events, value)?;
         }
-        let file = OpenOptions::new().append(true).open(&path).map_err(ModelError::io(&path))?;
+        let file =
+            OpenOptions::new().append(true).open(&path).map_err(ModelError::io("open", &path))?;
         Ok(Self { path, file, events })
     }
 
-    pub fn line(&mut self, report: &StepReport) -> Result<(), ModelError> {
+    /// Appends the report of a logged training step.
+    pub fn append(&mut self, report: &StepReport) -> Result<(), ModelError> {
         let mut line = json!({
             "step": report.step,
             "time": now(),
@@ -67,8 +73,8 @@ impl MetricsLog {
         for (name, value) in &report.metrics {
             line[*name] = json!(value);
         }
-        writeln!(self.file, "{line}").map_err(ModelError::io(&self.path))?;
-        tell(&mut self.events, &line)
+        writeln!(self.file, "{line}").map_err(ModelError::io("write", &self.path))?;
+        write_event(&mut self.events, &line)
     }
 }
 
@@ -77,12 +83,13 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
+/// The time of a line, in seconds since 1970.
 fn seconds(line: &Value) -> f64 {
     line["time"].as_f64().unwrap_or_default()
 }
 
-/// A line's numbers as events.
-fn tell(events: &mut Events, line: &Value) -> Result<(), ModelError> {
+/// Writes the numbers of a line as an event.
+fn write_event(events: &mut EventFile, line: &Value) -> Result<(), ModelError> {
     let numbers = line
         .as_object()
         .into_iter()

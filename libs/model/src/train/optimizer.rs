@@ -1,5 +1,11 @@
-//! The optimizer: AdamW; or Muon [Jordan et al. 2024] for the matrices of the transformer's blocks, with AdamW for all the rest (embeddings,
-//! first and last layers, norms, biases), as its authors recommend. Both follow the same schedule.
+//! The optimizer of a training run: AdamW, or Muon and AdamW together.
+//!
+//! Muon [Jordan et al. 2024] updates the matrices of the transformer's blocks. AdamW then updates
+//! all the rest (embeddings, first and last layers, norms, biases), as Muon's authors recommend.
+//! Both follow the same learning rate schedule.
+
+mod ema;
+mod gradient_clipping;
 
 use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -9,30 +15,22 @@ use burn::optim::{
 };
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
-use serde::{Deserialize, Serialize};
 
-use super::TrainConfig;
+pub use ema::Ema;
+pub use gradient_clipping::clip_grad_norm;
 
-/// Which optimizer moves the matrices of the transformer's blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// AdamW, as it moves everything else (the paper).
-    AdamW,
-    /// Muon: the momentum's nearest orthogonal matrix. About half the steps of AdamW on small models (LOG.md).
-    Muon,
-}
+use super::config::{OptimizerKind, TrainConfig};
 
-/// Muon for the blocks' matrices, if configured, and AdamW for the rest.
-pub struct Both<M: AutodiffModule<B>, B: AutodiffBackend> {
+/// AdamW, and Muon for the matrices of the blocks if the config says so.
+pub struct ModelOptimizer<M: AutodiffModule<B>, B: AutodiffBackend> {
     adamw: OptimizerAdaptor<AdamW, M, B>,
     muon: Option<OptimizerAdaptor<Muon<B::InnerBackend>, M, B>>,
-    /// Muon's rate to AdamW's.
+    /// Muon's learning rate divided by AdamW's.
     ratio: f64,
 }
 
-impl<M: AutodiffModule<B>, B: AutodiffBackend> Both<M, B> {
-    /// An optimizer that has not seen a gradient yet.
+impl<M: AutodiffModule<B>, B: AutodiffBackend> ModelOptimizer<M, B> {
+    /// An optimizer without moments.
     pub fn new(config: &TrainConfig) -> Self {
         let adamw = AdamWConfig::new()
             .with_beta_1(config.beta_1)
@@ -49,8 +47,8 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Both<M, B> {
     }
 }
 
-// By hand: a derive would ask of the backend what it need not be.
-impl<M: AutodiffModule<B>, B: AutodiffBackend> Clone for Both<M, B> {
+// A derived `Clone` would require the backend to be `Clone`.
+impl<M: AutodiffModule<B>, B: AutodiffBackend> Clone for ModelOptimizer<M, B> {
     fn clone(&self) -> Self {
         Self { adamw: self.adamw.clone(), muon: self.muon.clone(), ratio: self.ratio }
     }
@@ -58,7 +56,7 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Clone for Both<M, B> {
 
 type RecordOf<O, M, B> = <O as Optimizer<M, B>>::Record;
 
-impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimizer<M, B> for Both<M, B> {
+impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimizer<M, B> for ModelOptimizer<M, B> {
     type Record = (
         RecordOf<OptimizerAdaptor<AdamW, M, B>, M, B>,
         Option<RecordOf<OptimizerAdaptor<Muon<B::InnerBackend>, M, B>, M, B>>,
@@ -73,10 +71,7 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> Optimizer<M, B> for Both<M, B> {
     }
 
     fn step_multi(&mut self, lr: LearningRate, module: M, grads: MultiGradientsParams) -> M {
-        assert!(
-            self.muon.is_none(),
-            "gradients of several devices are added up before they come here"
-        );
+        assert!(self.muon.is_none(), "the caller adds up the gradients of several devices");
         self.adamw.step_multi(lr, module, grads)
     }
 
@@ -127,11 +122,14 @@ mod tests {
     use crate::layers::{Grid, Stack, StackConfig};
     use crate::testing::{Ad, noise, seeded};
 
-    /// Catches: matrices that neither optimizer moves, or both; norms and biases given to Muon, which panics on them; a rate that is not the
-    /// configured one. The gradient of a fresh Muon has orthogonal rows: its step is as long as the rate says, whatever the gradient's size.
+    /// Catches: matrices that no optimizer updates, or both do; norms and biases in Muon, which
+    /// panics on them; a rate that is not the configured one.
+    ///
+    /// Muon's first update has orthogonal rows. Its length follows from the learning rate alone,
+    /// whatever the size of the gradient.
     #[test]
-    fn muon_moves_the_blocks_matrices_and_adamw_the_rest() {
-        // Rows enough that every gradient has full rank.
+    fn muon_updates_the_matrices_of_blocks_and_adamw_the_rest() {
+        // Enough rows, so that every gradient has full rank.
         let grid = Grid { b: 8, t: 4, s: 5 };
         let shape = StackConfig {
             layers: 1,
@@ -158,9 +156,11 @@ mod tests {
             let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice)
                 .reshape([grid.rows(), 16]);
             let loss = (stack.forward(x.clone(), grid) * x * size).sum();
-            let grads =
-                GradientsParams::from_grads(crate::train::alone(|| loss.backward()), &stack);
-            let after = Both::new(&config).step(1e-3, stack.clone(), grads);
+            let grads = GradientsParams::from_grads(
+                crate::train::with_autodiff_lock(|| loss.backward()),
+                &stack,
+            );
+            let after = ModelOptimizer::new(&config).step(1e-3, stack.clone(), grads);
             moves(&stack, &after)
         };
         let (muon, adamw) = (step(OptimizerKind::Muon, 1.0), step(OptimizerKind::AdamW, 1.0));
@@ -179,7 +179,8 @@ mod tests {
                 continue;
             }
             matrices += 1;
-            // 0.2 · √(larger side) · √(smaller side) · rate, if the singular values were exactly 1; Newton and Schulz leave them near it.
+            // 0.2 · √(larger side) · √(smaller side) · rate, if all singular values were exactly 1.
+            // The Newton–Schulz iteration brings them near 1.
             let expected = 0.2 * (muon.sides.0 as f32 * muon.sides.1 as f32).sqrt() * 0.1;
             assert!(
                 (0.6..1.25).contains(&(muon.length / expected)),
@@ -189,11 +190,11 @@ mod tests {
             );
             assert!(
                 (larger.length / muon.length - 1.0).abs() < 0.02,
-                "{}: a larger gradient, another step",
+                "{}: a larger gradient has another update",
                 muon.name
             );
         }
-        assert_eq!(matrices, 6, "two attentions of two, and two of the feed-forward layer");
+        assert_eq!(matrices, 6, "two attentions with two each, and two of the feed-forward layer");
     }
 
     struct Move {
@@ -203,7 +204,7 @@ mod tests {
         length: f32,
     }
 
-    /// How far each parameter moved.
+    /// The length of each parameter's update.
     fn moves(before: &Stack<Ad>, after: &Stack<Ad>) -> Vec<Move> {
         struct Collect(Vec<(String, Vec<usize>, Vec<f32>)>, Vec<String>);
         impl ModuleVisitor<Ad> for Collect {

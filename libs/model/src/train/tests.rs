@@ -1,4 +1,4 @@
-//! The training loop as a whole, over the crate's own models: resume, divergence, damage.
+//! Tests of the whole training loop with the crate's own models: resume, divergence, damage.
 
 mod checkpoints;
 mod devices;
@@ -15,7 +15,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use camino::Utf8Path;
 
-use super::{OptimizerKind, Outcome, TrainConfig, Watch, latest_step};
+use super::{OptimizerKind, Outcome, TrainConfig, TrainingObserver, latest_step};
 use crate::layers::Grid;
 use crate::testing::{Ad, Clips, Quiet, Runs, noise, seeded};
 use crate::{
@@ -32,7 +32,7 @@ fn tokenizer_config(train: &TrainConfig) -> TokenizerConfig {
         frames: 3,
         encoder: stack(true),
         decoder: stack(true),
-        // More codes than tokens in a batch, so that some are dead and re-seeded.
+        // More codes than tokens in a batch, so that some are unused and re-seeded.
         quantizer: QuantizerConfig { codes: 64, latent: 4, ..Default::default() },
         train: train.clone(),
         ..Default::default()
@@ -42,18 +42,22 @@ fn tokenizer_config(train: &TrainConfig) -> TokenizerConfig {
 fn tokenizer(
     train: &TrainConfig,
     run: &Utf8Path,
-    watch: &mut dyn Watch,
+    observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     train_tokenizer(
         &tokenizer_config(train),
         &Clips::noise((8, 8), &[5, 9]),
         run,
         &Device::Cpu,
-        watch,
+        observer,
     )
 }
 
-fn lam(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Outcome, ModelError> {
+fn lam(
+    train: &TrainConfig,
+    run: &Utf8Path,
+    observer: &mut dyn TrainingObserver,
+) -> Result<Outcome, ModelError> {
     let config = LamConfig {
         encoder: stack(false),
         decoder: stack(false),
@@ -61,17 +65,17 @@ fn lam(train: &TrainConfig, run: &Utf8Path, watch: &mut dyn Watch) -> Result<Out
         ..Default::default()
     };
     assert!(config.quantizer.centre && config.quantizer.kind == QuantizerKind::Fsq);
-    train_lam(&config, &Clips::noise((8, 8), &[5, 9]), run, &Device::Cpu, watch)
+    train_lam(&config, &Clips::noise((8, 8), &[5, 9]), run, &Device::Cpu, observer)
 }
 
 fn dynamics(
     train: &TrainConfig,
     run: &Utf8Path,
-    watch: &mut dyn Watch,
+    observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     let config = DynamicsConfig {
         stack: StackConfig { qk_norm: true, ..stack(true) },
-        // The one that has all there is to keep: two optimizers' state, an average, steps in parts.
+        // The model with most state: two optimizers, a moving average, micro-batches.
         train: TrainConfig {
             optimizer: OptimizerKind::Muon,
             ema: 0.9,
@@ -88,10 +92,10 @@ fn dynamics(
         tokens: small(5 * 4 * 6, 32).map(u16::from).collect(),
         actions: small(5 * 3, 4).collect(),
     };
-    train_dynamics(&config, &data, 32, 4, run, &Device::Cpu, watch)
+    train_dynamics(&config, &data, 32, 4, run, &Device::Cpu, observer)
 }
 
-type Train = fn(&TrainConfig, &Utf8Path, &mut dyn Watch) -> Result<Outcome, ModelError>;
+type Train = fn(&TrainConfig, &Utf8Path, &mut dyn TrainingObserver) -> Result<Outcome, ModelError>;
 const MODELS: [(&str, Train); 3] = [("tokenizer", tokenizer), ("lam", lam), ("dynamics", dynamics)];
 
 fn steps(steps: usize) -> TrainConfig {
@@ -132,15 +136,18 @@ fn in_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
-/// Catches: a resume that loses the optimizer's moments, a running mean or the place in the schedule, repeats or skips
-/// batches, draws other random numbers, or begins an epoch anew: there are a few windows only, and the stops are in the middle of an epoch and at the
-/// end of one. Holds to the last bit, with any number of threads.
+/// Catches: a resume that loses the optimizer's moments, a running mean or the place in the
+/// schedule, repeats or skips batches, draws other random numbers, or restarts an epoch.
+///
+/// There are only a few windows, and the run stops in the middle and at the end of an epoch. All is
+/// equal to the last bit, with any number of threads.
 #[test]
 fn a_run_that_was_stopped_equals_one_that_was_not() {
     for (name, train) in MODELS {
-        // More than the 20 steps after which dead codes are re-seeded.
+        // More than the 20 steps after which unused codes are re-seeded.
         let (config, runs) = (steps(50), Runs::new());
-        // All go on from one first step, since initial weights are drawn from a stream that other tests draw from, too.
+        // All resume from one first step, since other tests draw from the same random stream of
+        // initial weights.
         let first = runs.run("first");
         assert_eq!(
             train(&config, &first, &mut Quiet::stopping_after(1)).unwrap(),
@@ -166,8 +173,8 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
 
         assert_eq!(latest_step(&whole), Some(50));
         assert!(weights(&whole) != weights(&first), "{name} did not train");
-        assert!(weights(&whole) == weights(&alone), "{name}: one thread computes otherwise");
-        assert!(weights(&whole) == weights(&parts), "{name}: stopped and resumed is otherwise");
+        assert!(weights(&whole) == weights(&alone), "{name}: one thread has another result");
+        assert!(weights(&whole) == weights(&parts), "{name}: the resumed run has another result");
         assert_eq!(logged(&whole), logged(&parts), "{name}: the log has each step once");
         // A finished run has nothing to do.
         assert_eq!(
@@ -177,9 +184,11 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
     }
 }
 
-/// Catches: a kernel whose sums depend on the number of threads: exact resume would end with the machine. The size is
-/// one at which kernels and matrix products are cut up between threads. (Burn sums whole tensors of 4M values and more
-/// in an order that is not fixed.)
+/// Catches: a kernel whose sums depend on the number of threads, so that resume is not exact on
+/// another machine.
+///
+/// At this size, kernels and matrix products are split among threads. (Burn sums whole tensors of
+/// 4M values and more in an order that is not fixed.)
 #[test]
 fn gradients_do_not_depend_on_the_number_of_threads() {
     let grid = Grid { b: 8, t: 16, s: 16 };
@@ -200,7 +209,8 @@ fn gradients_do_not_depend_on_the_number_of_threads() {
             .reshape([grid.rows(), 64])
             .require_grad();
         let y = stack.forward(x.clone(), grid);
-        let grads = crate::train::alone(|| (y.clone() * y * x.clone()).sum().backward());
+        let grads =
+            crate::train::with_autodiff_lock(|| (y.clone() * y * x.clone()).sum().backward());
         let weights = GradientsParams::from_grads(grads, &stack);
         let mut all = Gradients { grads: weights, values: Vec::new() };
         stack.visit(&mut all);
@@ -226,15 +236,15 @@ impl ModuleVisitor<Ad> for Gradients {
     }
 }
 
-/// Catches: lines of steps that were logged but are computed again after a kill, twice in the log.
+/// Catches: two lines in the log for a step that is computed again after a kill.
 #[test]
-fn a_killed_runs_log_goes_on_from_its_checkpoint() {
+fn the_log_of_a_killed_run_resumes_from_its_checkpoint() {
     let (config, runs) =
         (TrainConfig { log_every: 1, checkpoint_every: 4, ..steps(6) }, Runs::new());
     let run = runs.run("a");
     dynamics(&config, &run, &mut Quiet::default()).unwrap();
     let whole = logged(&run);
-    // As if it had been killed between step 4 and the end, while writing a line.
+    // As if a kill had come after step 4, while a line was written.
     fs::remove_dir_all(run.join("step-6")).unwrap();
     let mut text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     text.truncate(text.len() - 10);
@@ -244,7 +254,8 @@ fn a_killed_runs_log_goes_on_from_its_checkpoint() {
     assert_eq!(whole.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
 }
 
-/// Catches: a run that goes on with a loss that is no number, or replaces its good checkpoints by broken ones.
+/// Catches: a run that continues with a loss that is not finite, or replaces good checkpoints by
+/// bad ones.
 #[test]
 fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
     for (name, train) in MODELS {
@@ -259,7 +270,7 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
         assert_eq!(latest_step(&run), Some(5), "{name}");
         assert!(weights(&run) == good, "{name}");
 
-        // The same where nothing is logged in between: what is not finite is not saved.
+        // The same without logged steps in between: weights that are not finite are not saved.
         let unlogged = TrainConfig { log_every: 1000, checkpoint_every: 1, keep: 2, ..wild };
         let error = train(&unlogged, &run, &mut Quiet::default()).unwrap_err();
         assert!(matches!(error, ModelError::Diverged { step: 6..=8, .. }), "{name}: {error}");
@@ -268,8 +279,8 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
         let finite = values[8 + header..]
             .chunks_exact(4)
             .all(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).is_finite());
-        assert!(finite, "{name}: a checkpoint holds what is no number");
-        // And nor when asked to stop.
+        assert!(finite, "{name}: a checkpoint has values that are not finite");
+        // Nor are they saved at a stop.
         let (latest, stopped) =
             (latest_step(&run), TrainConfig { checkpoint_every: 1000, ..unlogged });
         assert!(train(&stopped, &run, &mut Quiet::stopping_after(2)).is_err(), "{name}");
@@ -277,7 +288,8 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
     }
 }
 
-/// Catches: a reader whose error is lost, so that training hangs or goes on with half a batch.
+/// Catches: a lost error of a reading thread, so that training hangs or continues with half a
+/// batch.
 #[test]
 fn an_unreadable_clip_ends_the_run_with_its_error() {
     struct Unreadable(Clips);

@@ -1,16 +1,16 @@
-//! Files of weights: what is in them, what is refused, and that the table in README.md is true.
+//! Tests of files of weights: contents, refused files, and the table in README.md.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use burn::tensor::TensorData;
+use burn::tensor::{DType, TensorData};
 use camino::Utf8PathBuf;
 use serde_json::json;
 
 use super::*;
 use crate::testing::{Clips, Quiet, Runs};
 use crate::{
-    Device, DynamicsConfig, LamConfig, LamDecoder, LamEncoder, LamReader, Outcome, QuantizerConfig,
+    Device, DynamicsConfig, LamConfig, LamHistory, LamReads, LamSees, Outcome, QuantizerConfig,
     StackConfig, TokenWindows, Tokenizer, TokenizerConfig, TrainConfig, newest_weights,
     train_dynamics, train_lam, train_tokenizer,
 };
@@ -38,13 +38,13 @@ fn train(config: &TokenizerConfig, run: &Utf8Path) -> Result<Outcome, ModelError
     train_tokenizer(config, &video(), run, &Device::Cpu, &mut Quiet::default())
 }
 
-/// The weights of a trained tokenizer in a directory of their own.
+/// Trains a tokenizer in a directory of its own, and returns its file of weights.
 fn exported(runs: &Runs) -> Utf8PathBuf {
     train(&config(), &runs.run("theirs")).unwrap();
     newest_weights(&runs.run("theirs")).unwrap().unwrap().1
 }
 
-/// Trains with the file imported, for `steps` more steps.
+/// Trains from the imported file. `steps` is 0 if `change` does not set it.
 fn import(
     change: impl FnOnce(&mut TokenizerConfig),
     file: &Utf8Path,
@@ -63,8 +63,9 @@ fn tensors(file: &Utf8Path) -> Vec<u8> {
     bytes[8 + length..].to_vec()
 }
 
-/// Catches: a tensor transposed once, moved, rounded or left out on its way out or in; a step made though none was asked for; fine-tuning that begins
-/// somewhere else; an import that is taken again, and what was learned since lost, when a run goes on.
+/// Catches: a tensor that export or import transposes, moves, rounds or leaves out; a training step
+/// although `steps` is 0; fine-tuning that does not start from the imported weights; a resumed run
+/// that imports again and loses what it learned.
 #[test]
 fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     let runs = Runs::new();
@@ -78,12 +79,13 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     };
     assert_eq!(tokens("ours"), tokens("theirs"));
 
-    // So small a rate that a run from random weights would end far away.
+    // The rate is so small that only a run from these weights can end near them.
     let longer = |steps, stop| {
         let mut config = config();
         (config.train.import, config.train.steps, config.train.lr) = (file.clone(), steps, 1e-9);
-        let mut watch = Quiet { after: stop, ..Quiet::default() };
-        train_tokenizer(&config, &video(), &runs.run("tuned"), &Device::Cpu, &mut watch).unwrap();
+        let mut observer = Quiet { after: stop, ..Quiet::default() };
+        train_tokenizer(&config, &video(), &runs.run("tuned"), &Device::Cpu, &mut observer)
+            .unwrap();
         let bytes = tensors(&newest_weights(&runs.run("tuned")).unwrap().unwrap().1);
         bytes
             .chunks_exact(4)
@@ -100,8 +102,9 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     longer(5, None);
 }
 
-/// Catches: a file that is half applied; a fault that is not named; heads or positions that fit by their shape and mean something else; weights that
-/// are no numbers, or of another precision; a LAM taken for a tokenizer; a damaged file that panics.
+/// Catches: a file that is read in part; a fault without a name in the message; heads or positions
+/// that fit by shape but mean something else; weights that are not finite or have another type; a
+/// LAM's file in a tokenizer; a damaged file that panics.
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
     let runs = Runs::new();
@@ -112,18 +115,18 @@ fn what_does_not_fit_is_refused_by_name() {
         assert!(error.contains(file.as_str()), "{error}");
         assert!(newest_weights(&runs.run("ours")).unwrap().is_none(), "something was written");
     };
-    // The description says it before the tensors do.
+    // The description shows the difference before the tensors do.
     refused(
         &|config| config.encoder.heads = 4,
         &file,
-        &["config.encoder.heads is 2 there and 4 here"],
+        &["config.encoder.heads is 2 in the file and 4 in the config"],
     );
     refused(&|config| config.encoder.layers = 2, &file, &["layers"]);
-    // What only training asks is no difference.
+    // Options of training are no difference.
     import(|config| config.changed_pixel_weight = 3.0, &file, &runs).unwrap();
     fs::remove_dir_all(runs.run("ours")).unwrap();
 
-    // Without a description, as from PyTorch, the tensors speak.
+    // A file from PyTorch has no description, so the tensors must show the difference.
     let bare = runs.run("bare.safetensors");
     strip(&file, &bare, |_, _| ());
     import(|_| (), &bare, &runs).unwrap();
@@ -133,7 +136,7 @@ fn what_does_not_fit_is_refused_by_name() {
     refused(
         &|config| config.decoder.temporal = false,
         &bare,
-        &["the model lacks decoder.blocks.0.time.norm.bias"],
+        &["the model does not have decoder.blocks.0.time.norm.bias"],
     );
     let shape = "quantizer.codebook is F32 [16, 4] and must be F32 [32, 4]";
     refused(&|config| config.quantizer.codes = 32, &bare, &[shape]);
@@ -162,7 +165,7 @@ fn what_does_not_fit_is_refused_by_name() {
     };
     train_lam(&lam, &video(), &runs.run("lam"), &Device::Cpu, &mut Quiet::default()).unwrap();
     let lam = newest_weights(&runs.run("lam")).unwrap().unwrap().1;
-    refused(&|_| (), &lam, &["holds \"lam\"", "wanted is \"tokenizer\""]);
+    refused(&|_| (), &lam, &["holds \"lam\"", "needs \"tokenizer\""]);
 
     let bytes = fs::read(&file).unwrap();
     for damaged in [&[][..], &bytes[..100], &bytes[..bytes.len() - 4], &[255; 64]] {
@@ -172,7 +175,7 @@ fn what_does_not_fit_is_refused_by_name() {
     refused(&|_| (), &runs.run("nowhere.safetensors"), &[]);
 }
 
-/// Writes a file's tensors, changed, without the description, as another program would.
+/// Writes the tensors of a file after `change`, without a description, as another program would.
 fn strip(from: &Utf8Path, to: &Utf8Path, change: impl Fn(&str, &mut TensorData)) {
     let (mut header, mut bytes) = (Map::new(), Vec::new());
     for (name, snapshot) in
@@ -192,7 +195,7 @@ fn strip(from: &Utf8Path, to: &Utf8Path, change: impl Fn(&str, &mut TensorData))
     fs::write(to, [&(header.len() as u64).to_le_bytes()[..], &header, &bytes].concat()).unwrap();
 }
 
-/// The tensors of one of README.md's tables, with their dimensions.
+/// The tensors of one of README.md's tables, with their number of dimensions.
 fn documented(table: &str) -> BTreeSet<(String, usize)> {
     let readme = include_str!("../../README.md");
     let begin = format!("| {table} |");
@@ -218,7 +221,7 @@ fn documented(table: &str) -> BTreeSet<(String, usize)> {
     tensors
 }
 
-/// The tensors of a run's newest checkpoint, layers as N.
+/// The tensors of a run's newest checkpoint. The numbers of layers are replaced by N.
 fn saved(run: &Utf8Path) -> BTreeSet<(String, usize)> {
     let file = newest_weights(run).unwrap().unwrap().1;
     let mut store = SafetensorsStore::from_file(file.as_std_path());
@@ -233,7 +236,7 @@ fn saved(run: &Utf8Path) -> BTreeSet<(String, usize)> {
     tensors.map(|(name, snapshot)| (layer(name), snapshot.shape.len())).collect()
 }
 
-/// Catches: a tensor that README.md does not know, or that is not there any more.
+/// Catches: a tensor that README.md does not list, or that does not exist any more.
 #[test]
 fn the_page_knows_every_tensor() {
     let runs = Runs::new();
@@ -249,16 +252,16 @@ fn the_page_knows_every_tensor() {
     let lam = LamConfig {
         encoder: full.clone(),
         decoder: full.clone(),
-        sees: LamEncoder::Frames,
-        history: LamDecoder::History,
+        sees: LamSees::Frames,
+        history: LamHistory::History,
         quantizer,
         train: config().train,
         ..Default::default()
     };
     train_lam(&lam, &video(), &runs.run("lam"), &Device::Cpu, &mut Quiet::default()).unwrap();
     let convolution = LamConfig {
-        sees: LamEncoder::Pairs,
-        reads: LamReader::Convolution,
+        sees: LamSees::Pairs,
+        reads: LamReads::Convolution,
         encoder: stack(false),
         ..lam.clone()
     };
@@ -291,7 +294,7 @@ fn the_page_knows_every_tensor() {
     for model in ["tokenizer", "dynamics"] {
         assert_eq!(documented(model), saved(&runs.run(model)), "{model}");
     }
-    // No latent action model has them all: it attends, or it convolves.
+    // A latent action model has either attention or convolutions, so two models have all tensors.
     let (attends, convolves) = (saved(&runs.run("lam")), saved(&runs.run("convolution")));
     assert_eq!(documented("lam"), &attends | &convolves);
 }

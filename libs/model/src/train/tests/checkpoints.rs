@@ -1,9 +1,9 @@
-//! Checkpoints: which are kept, which count, which are refused.
+//! Tests of checkpoints: which are kept, which count, which are rejected.
 
 use super::*;
 use crate::{Dynamics, Tokenizer};
 
-/// Catches: old checkpoints that fill the disk, and a new one that is removed in their stead.
+/// Catches: old checkpoints that fill the disk; a new one that is removed instead of them.
 #[test]
 fn the_last_checkpoints_are_kept() {
     let runs = Runs::new();
@@ -20,7 +20,7 @@ fn the_last_checkpoints_are_kept() {
     assert_eq!(names, ["events.out.tfevents.genie", "metrics.jsonl", "step-10", "step-11"]);
 }
 
-/// Catches: a checkpoint that a kill left half-written being taken for a whole one, or standing in the way of the next.
+/// Catches: a half-written checkpoint that counts, or that makes the next one fail.
 #[test]
 fn a_half_written_checkpoint_does_not_count() {
     let runs = Runs::new();
@@ -30,9 +30,9 @@ fn a_half_written_checkpoint_does_not_count() {
         dynamics(&steps(4), &run, &mut Quiet::stopping_after(0)).unwrap(),
         Outcome::Stopped(0)
     );
-    assert_eq!(latest_step(&run), None, "nothing was done, so nothing is saved");
+    assert_eq!(latest_step(&run), None, "no step is done, so nothing is saved");
     dynamics(&steps(4), &run, &mut Quiet::stopping_after(2)).unwrap();
-    for partial in ["step-3", "step-4", ".step-4.partial"] {
+    for partial in ["step-3", "step-4", ".step-4.partial", ".step-5.removed"] {
         copy(&run.join("step-2"), &run.join(partial));
     }
     fs::remove_file(run.join("step-3/state.json")).unwrap();
@@ -50,9 +50,9 @@ fn flip_a_byte(path: &Utf8Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Catches: damaged weights that are used, or trained on from, and an error that does not say which file it is.
+/// Catches: damaged weights that are used or trained further; an error without the file's name.
 #[test]
-fn damage_is_refused_by_the_files_name() {
+fn a_damaged_file_is_an_error_with_its_name() {
     let runs = Runs::new();
     let good = runs.run("good");
     dynamics(&steps(4), &good, &mut Quiet::stopping_after(2)).unwrap();
@@ -62,7 +62,7 @@ fn damage_is_refused_by_the_files_name() {
         ("model.safetensors", &[flip_a_byte as fn(&Utf8Path), empty, remove][..]),
         ("average.safetensors", &[flip_a_byte, empty, remove]),
         ("optimizer.bin", &[flip_a_byte, empty, remove]),
-        // Without it the directory would be no checkpoint.
+        // Not removed: without it the directory is not a checkpoint.
         ("state.json", &[empty]),
     ];
     for (file, damage) in
@@ -71,7 +71,7 @@ fn damage_is_refused_by_the_files_name() {
         let run = runs.run("bad");
         copy(&good, &run);
         damage(&run.join("step-2").join(file));
-        // To use a model takes no optimizer.
+        // A model can be used without the optimizer's file.
         if file != "optimizer.bin" {
             let error = Dynamics::load(&run, &Device::Cpu).map(drop).unwrap_err().to_string();
             assert!(error.contains("step-2") && error.contains(file), "{error}");
@@ -84,7 +84,7 @@ fn damage_is_refused_by_the_files_name() {
 
 /// Catches: weights of another shape that are loaded in part, or a panic instead of an error.
 #[test]
-fn another_models_checkpoint_is_refused() {
+fn the_checkpoint_of_another_model_is_an_error() {
     let runs = Runs::new();
     let run = runs.run("a");
     tokenizer(&steps(2), &run, &mut Quiet::default()).unwrap();
@@ -110,6 +110,6 @@ fn another_models_checkpoint_is_refused() {
     )
     .unwrap_err();
     assert!(matches!(&error, ModelError::Checkpoint { .. }), "{error}");
-    assert!(Dynamics::load(&run, &Device::Cpu).is_err(), "a tokenizer is no dynamics model");
+    assert!(Dynamics::load(&run, &Device::Cpu).is_err(), "a tokenizer is not a dynamics model");
     assert!(Tokenizer::load(&runs.run("none"), &Device::Cpu).is_err());
 }

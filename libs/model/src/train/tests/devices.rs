@@ -1,4 +1,6 @@
-//! Steps whose parts several devices share. Burn's CPU backend has one device: here it stands for each.
+//! Tests of training steps whose micro-batches several devices share.
+//!
+//! Burn's CPU backend has one device. Here it takes the place of each.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +11,15 @@ use super::*;
 use crate::Precision;
 use crate::estimate::Estimate;
 use crate::layers::Stack;
+use crate::train::random::{Draws, stream};
 use crate::train::{Loss, Task, train};
 
 const GRID: Grid = Grid { b: 2, t: 3, s: 4 };
 
-/// A stack, and rows to make small with weights of their own; the batch that cannot be read, if one cannot.
+/// A task whose loss compares a stack's output with its random input rows.
 struct Rows {
     stack: Stack<Ad>,
+    /// First value, as bits, of the batch that cannot be read.
     unreadable: Option<u32>,
 }
 
@@ -34,7 +38,7 @@ impl Task<Ad> for Rows {
         self.stack.clone()
     }
 
-    fn batch(&self, _part: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, ModelError> {
+    fn batch(&self, _index: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, ModelError> {
         let batch: Vec<f32> = (0..GRID.rows() * 16).map(|_| rng.random_range(-1.0..1.0)).collect();
         match self.unreadable {
             Some(unreadable) if batch[0].to_bits() == unreadable => {
@@ -62,7 +66,7 @@ impl Task<Ad> for Rows {
     }
 }
 
-/// A run of four parts a step on so many devices.
+/// Trains with four micro-batches per step on `devices` devices.
 fn run(
     task: &Rows,
     devices: usize,
@@ -70,10 +74,10 @@ fn run(
     run: &Utf8Path,
 ) -> Result<Quiet, ModelError> {
     let description = BTreeMap::from([("model".to_owned(), "rows".to_owned())]);
-    let mut watch = Quiet::default();
+    let mut observer = Quiet::default();
     let devices = vec![FlexDevice; devices];
-    train::<Ad, _>(task, config, &description, &Estimate::default(), run, &devices, &mut watch)?;
-    Ok(watch)
+    train::<Ad, _>(task, config, &description, &Estimate::default(), run, &devices, &mut observer)?;
+    Ok(observer)
 }
 
 fn config() -> TrainConfig {
@@ -88,8 +92,9 @@ fn config() -> TrainConfig {
     TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.5, ..config }
 }
 
-/// Catches: a part that is computed twice or by none, or with another part's batch or noise; a device whose gradient or loss is lost, or counts for more;
-/// a copy of the model that stays behind; another part's values in the log.
+/// Catches: a micro-batch that is computed twice or not at all, or with another one's data or
+/// noise; a device whose gradient or loss is lost or has another weight; a copy of the model that
+/// is not updated; the log values of another micro-batch.
 #[test]
 fn devices_that_share_a_step_compute_the_same() {
     let (runs, task) = (Runs::new(), Rows::new());
@@ -109,27 +114,31 @@ fn devices_that_share_a_step_compute_the_same() {
                     several.loss
                 );
                 assert!(off(one.grad_norm, several.grad_norm) < 1e-4, "step {step}");
-                assert_eq!(one.metrics, several.metrics, "step {step}: what the last part leaves");
+                assert_eq!(
+                    one.metrics, several.metrics,
+                    "step {step}: the last micro-batch's values"
+                );
             }
         }
     }
-    // Two parts' sum is the same in either order: to the last bit.
+    // The sum of two gradients is the same in either order, to the last bit.
     let two = TrainConfig { batch: 4, accumulate: 2, ..config() };
     run(&task, 1, &two, &runs.run("one")).unwrap();
     run(&task, 2, &two, &runs.run("two")).unwrap();
     assert!(weights(&runs.run("one")) == weights(&runs.run("two")));
 }
 
-/// Catches: a device that waits for ever for a batch that cannot be read, or an error of its own told in its stead; parts that no device takes.
+/// Catches: a device that waits for ever for an unreadable batch; an error that hides the error of
+/// reading; micro-batches that no device computes.
 #[test]
-fn what_goes_wrong_on_several_devices_is_told() {
+fn errors_on_several_devices_are_returned() {
     let (runs, task) = (Runs::new(), Rows::new());
     let error = run(&task, 3, &config(), &runs.run("three"))
         .err()
-        .expect("three devices cannot share four parts");
+        .expect("three devices cannot share four micro-batches");
     assert!(error.to_string().contains("accumulate = 4"), "{error}");
-    // The second part of the third step.
-    let batch = task.batch(9, &mut crate::train::step::stream(0, 1, 9)).unwrap();
+    // The second micro-batch of the third step.
+    let batch = task.batch(9, &mut stream(0, Draws::Batch, 9)).unwrap();
     let unreadable = Rows { unreadable: Some(batch[0].to_bits()), ..task };
     let error =
         run(&unreadable, 2, &config(), &runs.run("a")).err().expect("a batch cannot be read");

@@ -1,0 +1,168 @@
+//! The order in which training sees its windows: each window once per epoch, epoch after epoch.
+//!
+//! Every epoch has another order. The program keeps and saves no list: it computes the window from
+//! the seed and the position in the order. A resumed run therefore needs only its step, and a
+//! billion windows need no more memory than one. The order of an epoch is a permutation by a
+//! Feistel network [Luby and Rackoff 1988] on the pairs of numbers below √n. A result outside 0..n
+//! goes through the network again [Black and Rogaway 2002].
+
+/// Rounds of the network. Four mix well; eight still cost little compared with reading a window.
+const ROUNDS: u64 = 8;
+
+/// An endless sequence of items, epoch after epoch. Each epoch has every item once.
+#[derive(Clone, Copy, Debug)]
+pub struct Shuffle {
+    items: u64,
+    /// The smallest number whose square is at least `items`.
+    side: u64,
+    seed: u64,
+}
+
+impl Shuffle {
+    /// A sequence of at least one item.
+    pub fn new(items: usize, seed: u64) -> Self {
+        let items = items as u64;
+        let root = items.isqrt();
+        Self { items, side: root + u64::from(root * root < items), seed }
+    }
+
+    /// The items of the batch `index`, if the sequence is cut into batches of `count` items.
+    ///
+    /// A batch can cross from one epoch into the next.
+    pub fn batch(self, index: usize, count: usize) -> impl Iterator<Item = usize> {
+        let first = index as u64 * count as u64;
+        (first..first + count as u64).map(move |place| self.at(place))
+    }
+
+    fn at(self, place: u64) -> usize {
+        let epoch = mix(mix(self.seed).wrapping_add(place / self.items));
+        let mut item = self.permuted(place % self.items, epoch);
+        // Cycle walking: the permutation of 0..side², repeated, always returns below `items`. Two
+        // different items never reach the same item.
+        while item >= self.items {
+            item = self.permuted(item, epoch);
+        }
+        item as usize
+    }
+
+    /// A permutation of the numbers below `side`². Each round can be inverted, whatever it adds.
+    fn permuted(self, item: u64, key: u64) -> u64 {
+        let (mut left, mut right) = (item / self.side, item % self.side);
+        for round in 0..ROUNDS {
+            let added = mix(mix(key.wrapping_add(round)) ^ right) % self.side;
+            (left, right) = (right, (left + added) % self.side);
+        }
+        left * self.side + right
+    }
+}
+
+/// Mixes a number so that every bit of the result depends on every bit of `x`.
+///
+/// This is `SplitMix64` [Steele et al. 2014].
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The order of one epoch.
+    fn epoch(items: usize, seed: u64, epoch: usize) -> Vec<usize> {
+        Shuffle::new(items, seed).batch(epoch, items).collect()
+    }
+
+    /// Catches: items that an epoch leaves out or sees twice, above all when the number of items is
+    /// next to a square or a power of two.
+    #[test]
+    fn an_epoch_has_every_item_once() {
+        let near = |n: usize| [n - 1, n, n + 1];
+        let powers = (1..=12).flat_map(|bits| near(1 << bits));
+        let squares = (2..=40).flat_map(|root: usize| near(root * root));
+        for items in (1..=100).chain(powers).chain(squares).chain([99_999]) {
+            for number in 0..3 {
+                let mut order = epoch(items, 7, number);
+                order.sort_unstable();
+                assert!(order.into_iter().eq(0..items), "{items} items, epoch {number}");
+            }
+        }
+    }
+
+    /// Catches: a batch at an epoch's end that is short, repeats items of its own epoch or skips
+    /// the start of the next one; an order that depends on the batch size.
+    #[test]
+    fn batches_cross_from_one_epoch_into_the_next() {
+        let (items, seed) = (10, 3);
+        let whole = [epoch(items, seed, 0), epoch(items, seed, 1), epoch(items, seed, 2)].concat();
+        for count in [1, 3, 4, 7, 15, 30] {
+            let order = Shuffle::new(items, seed);
+            let items: Vec<usize> =
+                (0..30 / count).flat_map(|index| order.batch(index, count)).collect();
+            assert_eq!(items, whole[..items.len()], "batches of {count}");
+        }
+    }
+
+    /// Catches: the same order in every epoch or for every seed; items that keep their neighbours
+    /// or stay near their places, so that a batch comes from one clip.
+    #[test]
+    fn orders_differ_and_neighbours_part() {
+        let items = 10_000;
+        let orders =
+            [epoch(items, 0, 0), epoch(items, 0, 1), epoch(items, 1, 0), epoch(items, 1, 1)];
+        for (i, a) in orders.iter().enumerate() {
+            let near = |a: usize, b: usize| a.abs_diff(b) <= 100;
+            let stay = a.iter().enumerate().filter(|(place, item)| near(*place, **item)).count();
+            let beside = a.windows(2).filter(|pair| near(pair[0], pair[1])).count();
+            for b in &orders[..i] {
+                let alike = a.iter().zip(b).filter(|(a, b)| near(**a, **b)).count();
+                assert!(
+                    (100..300).contains(&alike),
+                    "{alike} of {items} are near each other in two orders; chance is 200"
+                );
+            }
+            assert!(
+                (100..300).contains(&stay),
+                "{stay} of {items} stay near their places; chance is 200"
+            );
+            assert!(
+                (100..300).contains(&beside),
+                "{beside} of {items} neighbours stay together; chance is 200"
+            );
+        }
+    }
+
+    /// Catches: few items that come in only a few of their possible orders.
+    #[test]
+    fn over_many_epochs_every_item_is_everywhere() {
+        for items in [2, 3, 4, 5, 9] {
+            let mut counts = vec![vec![0; items]; items];
+            let mut orders = BTreeSet::new();
+            for number in 0..1000 * items {
+                let order = epoch(items, 5, number);
+                order.iter().enumerate().for_each(|(place, item)| counts[place][*item] += 1);
+                orders.insert(order);
+            }
+            assert!(
+                counts.iter().flatten().all(|count| (850..1150).contains(count)),
+                "{items}: {counts:?}"
+            );
+            let all: usize = (1..=items.min(5)).product();
+            assert!(orders.len() >= all, "{} orders of {items} items", orders.len());
+        }
+    }
+
+    /// Catches: an overflow or an endless loop with more items than a test can visit.
+    #[test]
+    fn large_sets_are_no_harder() {
+        let items = 3_000_000_000;
+        let some: BTreeSet<usize> = Shuffle::new(items, 1).batch(1_000_000, 1000).collect();
+        assert!(some.len() == 1000 && some.iter().all(|item| *item < items));
+        let upper = some.iter().filter(|item| **item >= items / 2).count();
+        assert!((400..600).contains(&upper), "{upper} of 1000 in the upper half");
+    }
+}

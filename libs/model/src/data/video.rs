@@ -1,0 +1,34 @@
+//! Clips of frames to train on.
+
+use super::frames::RGB;
+
+/// An error of a data source.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Clips to train on, all with the same frame size.
+pub trait Video: Sync {
+    /// The number of clips.
+    fn clips(&self) -> usize;
+
+    /// The number of frames of a clip.
+    fn frames(&self, clip: usize) -> usize;
+
+    /// Height and width of every frame in pixels.
+    fn size(&self) -> (usize, usize);
+
+    /// Values per pixel: 3 for RGB.
+    fn channels(&self) -> usize {
+        RGB
+    }
+
+    /// Appends `len` frames of a clip, from frame `first` on, to `to`.
+    ///
+    /// The bytes are `[len, height, width, channels]`. Fails if the storage fails.
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError>;
+}

@@ -1,0 +1,11 @@
+//! Versions of what the models compute and of what training produces.
+
+/// Version of what the models compute and of the format of checkpoints.
+pub const MODEL_FORMAT: u32 = 3;
+
+/// Version of what training produces from the same config and data.
+///
+/// It is part of every model's work key. It follows [`MODEL_FORMAT`], and also goes up by one if
+/// only training changes, such as the order of its windows. Models are then trained again, but
+/// weights from files still fit.
+pub const TRAINING_FORMAT: u32 = MODEL_FORMAT + 1;

@@ -1,0 +1,21 @@
+//! The paper's three models: the video tokenizer, the LAM and the dynamics model.
+//!
+//! Each model has the same files:
+//!
+//! | file | contents |
+//! |---|---|
+//! | `x.rs` | the public API: train, load, use |
+//! | `x/config.rs` | the config section, and the description that a checkpoint stores |
+//! | `x/network.rs` | the network as a Burn module |
+//! | `x/task.rs` | the training task: batches and loss |
+//! | `x/cost.rs` | the estimated cost of training |
+//!
+//! `lifecycle.rs` trains and loads all three.
+
+pub mod dynamics;
+pub mod lam;
+mod lifecycle;
+pub mod tokenizer;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! The `[dynamics]` section of the config, and the description that a checkpoint stores.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+use crate::layers::StackConfig;
+use crate::train::TrainConfig;
+
+/// How an action conditions the frame that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionMode {
+    /// As one more position before the frame's tokens.
+    Prepend,
+    /// Added to the embedding of every token (the paper).
+    Add,
+}
+
+/// Which actions lead from frame to frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionSource {
+    /// The actions that the latent action model labels.
+    Latent,
+    /// The actions that were played, from the recordings' sidecars.
+    ///
+    /// They show whether poor control comes from the dynamics model or from the latent actions.
+    True,
+}
+
+/// The `[dynamics]` section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DynamicsConfig {
+    /// Where to train and run: `cpu` or `cuda[:n,…]`.
+    pub device: String,
+    /// Which actions to train with: `latent` or `true`.
+    pub actions: ActionSource,
+    /// How an action conditions its frame.
+    pub action_mode: ActionMode,
+    /// The transformer.
+    pub stack: StackConfig,
+    /// Whether the input at each position also has that position's token of the previous frame.
+    ///
+    /// In the paper, positions see it only through temporal attention. In training it is the true
+    /// token, even if it is masked in the previous frame; a rollout has it too. The model then need
+    /// not learn to keep what stays, and one layer can see where something moves.
+    pub previous_frame: bool,
+    /// Smallest share of a frame's tokens that training masks. The largest is 1 (the paper: 0.5).
+    pub min_mask_rate: f64,
+    /// Share of the frames after the first that training masks (the paper: 1).
+    ///
+    /// The others serve as clean history, as in a rollout.
+    pub masked_frames: f64,
+    /// Weight of tokens that differ from the same position's token in the previous frame.
+    ///
+    /// All other tokens have weight 1.
+    pub changed_token_weight: f64,
+    /// The training options.
+    pub train: TrainConfig,
+}
+
+impl Default for DynamicsConfig {
+    fn default() -> Self {
+        Self {
+            device: "cpu".into(),
+            actions: ActionSource::Latent,
+            action_mode: ActionMode::Prepend,
+            stack: StackConfig {
+                layers: 4,
+                d: 128,
+                heads: 4,
+                head_dim: 0,
+                ffn_mult: 4,
+                qk_norm: true,
+                temporal: true,
+            },
+            previous_frame: true,
+            min_mask_rate: 0.5,
+            masked_frames: 1.0,
+            changed_token_weight: 5.0,
+            train: TrainConfig::default(),
+        }
+    }
+}
+
+impl DynamicsConfig {
+    /// Fails if no model can be built from the config.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.stack.check("dynamics.stack")?;
+        self.train.check("dynamics")?;
+        let shares = [self.min_mask_rate, self.masked_frames];
+        if !shares.iter().all(|share| (0.0..=1.0).contains(share)) || self.masked_frames == 0.0 {
+            return Err(ModelError::Config(
+                "[dynamics] min_mask_rate must be from 0 to 1, masked_frames above 0 and at most 1"
+                    .into(),
+            ));
+        }
+        if !self.stack.temporal {
+            return Err(ModelError::Config(
+                "[dynamics] stack.temporal must be true: the model predicts from earlier frames"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Mean share of the tokens after the first frame that training masks.
+    pub fn masked_share(&self) -> f64 {
+        f64::midpoint(1.0, self.min_mask_rate) * self.masked_frames
+    }
+
+    /// Positions per frame beside the tokens: 1 for the action with [`ActionMode::Prepend`].
+    pub(crate) fn lead(&self) -> usize {
+        usize::from(self.action_mode == ActionMode::Prepend)
+    }
+}
+
+/// The numbers of frames, positions, codes and actions that a model was built for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Vocabulary {
+    /// Frames per window.
+    pub frames: usize,
+    /// Tokens per frame.
+    pub positions: usize,
+    /// Tokens per row of a frame.
+    pub columns: usize,
+    pub codes: usize,
+    pub actions: usize,
+}
+
+/// What a dynamics model's checkpoint stores about its model.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "model", rename = "dynamics")]
+pub struct DynamicsDescription {
+    pub config: DynamicsConfig,
+    pub vocabulary: Vocabulary,
+}

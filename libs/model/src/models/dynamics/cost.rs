@@ -1,0 +1,34 @@
+//! The estimated cost of training a dynamics model.
+
+use super::config::DynamicsConfig;
+use crate::error::ModelError;
+use crate::estimate::{CostTally, Estimate};
+use crate::layers::Grid;
+
+/// Estimates the cost of training a dynamics model on windows of tokens.
+///
+/// A window has `frames` frames of `positions` tokens. There are `codes` different tokens and
+/// `actions` different actions. Fails if no model can be built from the config.
+pub fn estimate_dynamics(
+    config: &DynamicsConfig,
+    (frames, positions): (usize, usize),
+    codes: usize,
+    actions: usize,
+) -> Result<Estimate, ModelError> {
+    config.check()?;
+    let (d, b, lead) = (config.stack.d, config.train.micro_batch(), config.lead());
+    let grid = Grid { b, t: frames, s: positions + lead };
+    let mut tally = CostTally::default();
+    tally.table(codes + 1, d);
+    if config.previous_frame {
+        tally.table(codes + 1, d);
+    }
+    tally.table(actions + 1, d);
+    tally.positions(&config.stack, frames, positions + lead);
+    tally.stack(&config.stack, grid);
+    // Only masked tokens get logits: this share of all frames but the first.
+    let masked = (config.masked_share() * (b * (frames - 1) * positions) as f64).round() as usize;
+    tally.linear(masked, d, codes);
+    tally.pointwise(masked, 2 * codes);
+    Ok(Estimate::of(&tally, &config.train, grid.rows()))
+}

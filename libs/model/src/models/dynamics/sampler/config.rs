@@ -1,0 +1,79 @@
+//! The options of the sampler.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ModelError;
+
+/// Which tokens the sampler sets first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnmaskOrder {
+    /// Random tokens.
+    Random,
+    /// Tokens sampled with the highest probability, with noise.
+    ///
+    /// The noise is Gumbel noise that falls to 0 over the steps.
+    Confidence,
+    /// Tokens sampled with the highest probability.
+    Greedy,
+    /// Tokens whose distributions have the least entropy.
+    ///
+    /// A step sets as many as keep the sum of their entropies at most `entropy`. Tokens that depend
+    /// on each other are then not sampled independently, and an easy frame needs few steps. There
+    /// are at most `steps` steps, and the last one sets all tokens that are left.
+    Entropy,
+}
+
+/// Options of the sampler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplerConfig {
+    /// Steps per frame (the paper: 25).
+    pub steps: usize,
+    /// Divides the logits before sampling (the paper: 2). 0 takes the most probable token.
+    pub temperature: f32,
+    /// Which tokens the sampler sets first.
+    pub order: UnmaskOrder,
+    /// Scale of the `confidence` order's noise at the first step.
+    pub noise: f32,
+    /// Most entropy that the `entropy` order sets in a step, in nats.
+    pub entropy: f32,
+}
+
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self {
+            steps: 25,
+            temperature: 1.0,
+            order: UnmaskOrder::Confidence,
+            noise: 1.0,
+            entropy: 0.5,
+        }
+    }
+}
+
+impl SamplerConfig {
+    /// Fails if there are no steps, or if a number is negative or not finite.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let positive = |value: f32| value >= 0.0 && value.is_finite();
+        if self.steps == 0
+            || ![self.temperature, self.noise, self.entropy].into_iter().all(positive)
+        {
+            return Err(ModelError::Config(
+                "sampler steps must be at least 1, temperature, noise and entropy at least 0"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The number of `s` tokens that stay masked after step `step` of the cosine schedule.
+    ///
+    /// It is ⌊s · cos(π/2 · (step+1)/steps)⌋, and smaller after every step.
+    pub(super) fn masked_after(&self, step: usize, s: usize) -> usize {
+        let done = (step + 1) as f64 / self.steps as f64;
+        let cosine =
+            (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;
+        if step + 1 == self.steps { 0 } else { cosine.min(s.saturating_sub(step + 1)) }
+    }
+}

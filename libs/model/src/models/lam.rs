@@ -1,0 +1,170 @@
+//! The latent action model (LAM) [Genie §2.1.1]: it names what happens between two frames.
+//!
+//! The names are a few codes, the latent actions, and the model learns them from pixels alone. The
+//! encoder sees frames up to `x_{t+1}`. The decoder must predict `x_{t+1}` from `x_1..x_t` and the
+//! code. After training only the encoder and its codes are used.
+//!
+//! The paper's recipe collapses at small scale (`docs/log/`), so each of its choices has an
+//! alternative that works:
+//!
+//! - an encoder of frame pairs, which it reads by convolution
+//! - the maximum over all positions instead of their mean
+//! - a decoder that starts at copying the last frame, and predicts the change
+//! - a larger weight for changed pixels
+//! - `fsq` codes of centred vectors, and a reward for using all codes
+//!
+//! Guarantee: action t depends on frames up to t+1 only.
+
+mod config;
+mod cost;
+mod decoder;
+mod encoder;
+mod network;
+mod rows;
+mod task;
+
+use burn::tensor::backend::AutodiffBackend;
+use camino::Utf8Path;
+
+pub use config::{
+    LamConfig, LamDescription, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget,
+};
+pub use cost::estimate_lam;
+use network::LamNet;
+use task::LamTask;
+
+use crate::data::{FrameSize, Video};
+use crate::device::Device;
+use crate::error::ModelError;
+use crate::estimate::Estimate;
+use crate::host;
+use crate::kernels::Kernels;
+use crate::models::lifecycle::{self, Description, Loaded};
+use crate::train::{Outcome, TrainConfig, TrainingObserver};
+
+/// Trains a latent action model in the directory `run`, or resumes its training there.
+///
+/// With [`LamInput::Tokens`], the video shows codes ([`crate::Tokenizer::draw_codes`]). An error
+/// leaves the checkpoints that are already in `run` as they are.
+pub fn train_lam(
+    config: &LamConfig,
+    video: &dyn Video,
+    run: &Utf8Path,
+    device: &Device,
+    observer: &mut dyn TrainingObserver,
+) -> Result<Outcome, ModelError> {
+    let (height, width) = video.size();
+    let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
+    let description = LamDescription { config: config.clone(), size };
+    lifecycle::train(&description, video, run, device, observer)
+}
+
+impl Description for LamDescription {
+    type Net<B: Kernels> = LamNet<B>;
+    type Data<'a> = &'a dyn Video;
+    type Task<'a, B>
+        = LamTask<'a>
+    where
+        B: AutodiffBackend + Kernels,
+        B::InnerBackend: Kernels;
+    type Operations = dyn ActionEncoder;
+
+    fn check(&self) -> Result<(), ModelError> {
+        self.config.check()?;
+        self.size.check("lam")
+    }
+
+    fn train_config(&self) -> &TrainConfig {
+        &self.config.train
+    }
+
+    fn cost(&self) -> Result<Estimate, ModelError> {
+        estimate_lam(&self.config, (self.size.height, self.size.width), self.size.channels)
+    }
+
+    fn net<B: Kernels>(&self, device: &B::Device) -> LamNet<B> {
+        LamNet::new(&self.config, self.size, device)
+    }
+
+    fn task<'a, B>(&'a self, video: &'a dyn Video) -> Result<LamTask<'a>, ModelError>
+    where
+        B: AutodiffBackend + Kernels,
+        B::InnerBackend: Kernels,
+    {
+        LamTask::new(self, video)
+    }
+
+    fn operations<B: Kernels>(loaded: Loaded<B, Self>) -> Box<dyn ActionEncoder> {
+        Box::new(loaded)
+    }
+}
+
+/// The operation of a latent action model on some backend.
+pub trait ActionEncoder: Send {
+    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError>;
+}
+
+impl<B: Kernels> ActionEncoder for Loaded<B, LamDescription> {
+    fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
+        let LamDescription { config, size } = &self.description;
+        let patches = size.to_patches::<B>(frames, b, t, &self.device);
+        host::codes(self.net.encode(config, patches, size.grid(b, t), false).codes)
+    }
+}
+
+/// A trained latent action model.
+pub struct Lam {
+    description: LamDescription,
+    encoder: Box<dyn ActionEncoder>,
+}
+
+impl Lam {
+    /// Loads the newest checkpoint of a run's directory.
+    ///
+    /// Fails if there is no complete checkpoint or if it is damaged.
+    pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
+        let (description, encoder) = lifecycle::load(run, device)?;
+        Ok(Self { description, encoder })
+    }
+
+    /// Labels windows of frames `[batch, t, height, width, channels]` with latent actions.
+    ///
+    /// The actions are `[batch, t-1]`: entry t leads from frame t to frame t+1. With
+    /// [`LamInput::Tokens`] the frames show codes. Fails if the bytes are not whole windows of this
+    /// model's frame size, or if the windows are longer than the model's temporal attention.
+    pub fn actions(&self, frames: &[u8], t: usize) -> Result<Vec<u8>, ModelError> {
+        let LamDescription { config, size } = &self.description;
+        if t < 2 || (config.encoder.temporal && t > config.frames) {
+            return Err(ModelError::Data(format!(
+                "cannot label windows of {t} frames: this latent action model takes 2 to {} \
+                 frames ([lam] frames)",
+                config.frames
+            )));
+        }
+        let b = size.windows(frames, t)?;
+        self.encoder.actions(frames, b, t)
+    }
+
+    /// The number of latent actions.
+    pub fn num_actions(&self) -> usize {
+        self.description.config.quantizer.size()
+    }
+
+    /// What a frame consists of.
+    pub fn input(&self) -> LamInput {
+        self.description.config.input
+    }
+
+    /// Values per pixel, or per token.
+    pub fn channels(&self) -> usize {
+        self.description.size.channels
+    }
+
+    /// Height and width of a frame in pixels, or in tokens.
+    pub fn size(&self) -> (usize, usize) {
+        (self.description.size.height, self.description.size.width)
+    }
+}
+
+#[cfg(test)]
+mod tests;

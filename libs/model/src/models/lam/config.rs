@@ -1,0 +1,218 @@
+//! The `[lam]` section of the config, and the description that a LAM's checkpoint stores.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::FrameSize;
+use crate::error::ModelError;
+use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
+use crate::train::TrainConfig;
+
+/// What a frame consists of (`lam.input`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamInput {
+    /// Pixels (the paper's choice).
+    Pixels,
+    /// Tokens, drawn as their codes (the paper's "token-input" ablation, §4.3).
+    ///
+    /// The model cannot see what the tokenizer lost.
+    Tokens,
+}
+
+/// What the encoder sees for each action (`lam.sees`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamSees {
+    /// The pair `x_t`, `x_{t+1}`.
+    Pairs,
+    /// `x_{t+1}` alone, and earlier frames through temporal attention (the paper).
+    Frames,
+}
+
+/// How the encoder reads what it sees (`lam.reads`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamReads {
+    /// By attention among patches (the paper).
+    Attention,
+    /// By convolutions over the pixels of a pair of frames.
+    ///
+    /// A convolution computes the same at every position, so a motion gets the same action wherever
+    /// it happens.
+    Convolution,
+}
+
+/// How the vectors of all positions become the one vector that is quantized (`lam.pool`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamPool {
+    /// Their mean. A motion at few positions changes it little.
+    Mean,
+    /// The maximum of each dimension. A motion changes it wherever it happens.
+    Max,
+}
+
+/// Which frames the decoder sees beside the action (`lam.history`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LamHistory {
+    /// `x_1..x_t` (the paper).
+    History,
+    /// `x_t`.
+    LastFrame,
+    /// `x_{t-1}` and `x_t`.
+    ///
+    /// They show how things already move. The action only needs to say what was chosen.
+    LastTwo,
+}
+
+/// What the decoder predicts (`lam.target`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LamTarget {
+    /// `x_{t+1}` (the paper).
+    Frame,
+    /// `x_{t+1} − x_t`. The output layer starts at zero, so an untrained model copies `x_t`.
+    Change,
+}
+
+/// The `[lam]` section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LamConfig {
+    /// Where to train and run: `cpu` or `cuda[:n,…]`.
+    pub device: String,
+    /// Frames per training window. Without temporal attention, labelled windows have any length.
+    pub frames: usize,
+    /// What a frame consists of: `pixels` or `tokens`.
+    pub input: LamInput,
+    /// Side of a square patch in pixels, or in tokens (then 1 is usual).
+    pub patch: usize,
+    /// What the encoder sees for each action.
+    pub sees: LamSees,
+    /// How the encoder reads what it sees.
+    pub reads: LamReads,
+    /// How the vectors of all positions become one.
+    pub pool: LamPool,
+    /// Which frames the decoder sees beside the action.
+    pub history: LamHistory,
+    /// What the decoder predicts.
+    pub target: LamTarget,
+    /// Weight of pixels that change. All other pixels have weight 1.
+    pub changed_pixel_weight: f64,
+    /// The encoder that reads by attention.
+    pub encoder: StackConfig,
+    /// The encoder that reads by convolution.
+    pub convolutions: ConvolutionsConfig,
+    /// The decoder.
+    pub decoder: StackConfig,
+    /// The quantizer, which makes the actions.
+    pub quantizer: QuantizerConfig,
+    /// The training options.
+    pub train: TrainConfig,
+}
+
+impl Default for LamConfig {
+    fn default() -> Self {
+        let stack = StackConfig {
+            layers: 2,
+            d: 64,
+            heads: 4,
+            head_dim: 0,
+            ffn_mult: 4,
+            qk_norm: false,
+            temporal: false,
+        };
+        Self {
+            device: "cpu".into(),
+            frames: 4,
+            input: LamInput::Pixels,
+            patch: 4,
+            sees: LamSees::Pairs,
+            reads: LamReads::Attention,
+            pool: LamPool::Max,
+            history: LamHistory::LastTwo,
+            target: LamTarget::Change,
+            changed_pixel_weight: 10.0,
+            encoder: stack.clone(),
+            convolutions: ConvolutionsConfig::default(),
+            decoder: stack,
+            quantizer: QuantizerConfig {
+                kind: QuantizerKind::Fsq,
+                codes: 8,
+                levels: vec![2, 2, 2],
+                usage: 0.0005,
+                centre: true,
+                ..Default::default()
+            },
+            train: TrainConfig { batch: 32, lr: 2e-3, ..Default::default() },
+        }
+    }
+}
+
+impl LamConfig {
+    /// Fails if no model can be built from the config.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.encoder.check("lam.encoder")?;
+        self.convolutions.check("lam.convolutions")?;
+        self.decoder.check("lam.decoder")?;
+        self.quantizer.check("lam", usize::from(u8::MAX) + 1)?;
+        self.train.check("lam")?;
+        let wrong = |what: &str| Err(ModelError::Config(format!("[lam] {what}")));
+        if self.frames < 2 || self.patch == 0 {
+            return wrong("frames must be at least 2 and patch at least 1");
+        }
+        if self.sees == LamSees::Frames && !self.encoder.temporal {
+            return wrong(
+                "sees = \"frames\" needs encoder.temporal = true: single frames show no motion",
+            );
+        }
+        if (self.history == LamHistory::History) != self.decoder.temporal {
+            return wrong(
+                "history = \"history\" needs decoder.temporal = true, the others need it false",
+            );
+        }
+        if self.history == LamHistory::LastTwo && self.frames < 3 {
+            return wrong("history = \"last_two\" needs windows of at least 3 frames");
+        }
+        if self.reads == LamReads::Convolution
+            && (self.sees != LamSees::Pairs || self.encoder.temporal)
+        {
+            return wrong(
+                "reads = \"convolution\" needs sees = \"pairs\" and encoder.temporal = false",
+            );
+        }
+        if self.history == LamHistory::LastTwo && self.encoder.temporal {
+            return wrong(
+                "history = \"last_two\" needs encoder.temporal = false and sees = \"pairs\"",
+            );
+        }
+        Ok(())
+    }
+
+    /// Frames that the decoder sees at once.
+    ///
+    /// The first prediction of a window is the frame after them.
+    pub fn given(&self) -> usize {
+        match self.history {
+            LamHistory::History | LamHistory::LastFrame => 1,
+            LamHistory::LastTwo => 2,
+        }
+    }
+
+    /// Width of the encoder's vectors.
+    pub(crate) fn encoder_width(&self) -> usize {
+        match self.reads {
+            LamReads::Attention => self.encoder.d,
+            LamReads::Convolution => self.convolutions.width(),
+        }
+    }
+}
+
+/// What a LAM's checkpoint stores about its model.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "model", rename = "lam")]
+pub struct LamDescription {
+    pub config: LamConfig,
+    pub size: FrameSize,
+}

@@ -1,0 +1,148 @@
+//! Gradient accumulation over the micro-batches of a training step, on one or several devices.
+//!
+//! One device computes the micro-batches in sequence. Several devices share them equally, and
+//! compute at the same time: each has a copy of the model and takes a run of consecutive
+//! micro-batches. The first device has the model itself, takes the last run, and adds up all
+//! gradients.
+//!
+//! Guarantee: the number of devices changes only the order of sums.
+//!
+//! Burn's `distributed` collectives are not used. With them, autodiff does not work on the CPU
+//! backend, which lacks them (`docs/log/`).
+
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::Tensor;
+use burn::tensor::backend::AutodiffBackend;
+
+use super::autodiff_lock::with_autodiff_lock;
+use super::config::TrainConfig;
+use super::prefetch::Prefetcher;
+use super::random::{Draws, stream};
+use super::task::{Loss, Task};
+use super::timer::{Phase, StepTimer};
+use crate::{ModelError, weights};
+
+/// The result of all micro-batches of a training step.
+pub struct Accumulated<B: AutodiffBackend, A> {
+    /// The mean gradient.
+    pub grads: GradientsParams,
+    /// The mean loss.
+    pub loss: Tensor<B::InnerBackend, 1>,
+    /// Values for the log, of the last micro-batch.
+    pub metrics: Vec<(&'static str, Tensor<B::InnerBackend, 1>)>,
+    /// [`Loss::aux`] of the last micro-batch.
+    pub aux: A,
+}
+
+/// Computes all micro-batches of a training step.
+///
+/// The number of devices, at least one, divides that of micro-batches. The model is on the first
+/// device.
+///
+/// # Errors
+/// Errors of reading batches, and failures of devices.
+pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
+    task: &T,
+    model: &T::Model,
+    step: usize,
+    config: &TrainConfig,
+    batches: &Prefetcher<T::Batch>,
+    timer: &mut StepTimer<'_>,
+    devices: &[B::Device],
+) -> Result<Accumulated<B, T::Aux>, ModelError> {
+    let (first, others) = devices.split_first().expect("there is at least one device");
+    let (run, begin) = (config.accumulate / devices.len(), step * config.accumulate);
+    // Batches are taken in order, so those of the other devices come first.
+    let mut ahead = begin..begin + config.accumulate;
+    let mut next = |timer: &mut StepTimer<'_>| {
+        let index = ahead.next().expect("each batch is taken once");
+        timer.timed(Phase::Data, || batches.take(index))
+    };
+    thread::scope(|scope| {
+        let mut away = Vec::with_capacity(others.len());
+        for (index, device) in others.iter().enumerate() {
+            let (send, receive) = sync_channel(run);
+            let indices = begin + index * run..begin + (index + 1) * run;
+            weights::draw(model);
+            let copy = model.clone().fork(device);
+            away.push(scope.spawn(move || {
+                let mut next = |_: &mut StepTimer<'_>| {
+                    receive.recv().map_err(|_| {
+                        ModelError::Data("the thread that reads training data ended early".into())
+                    })
+                };
+                // Only the first device is timed.
+                let mut timer = StepTimer::new(&|| Ok(()), &|| 0.0);
+                let all = in_sequence(task, &copy, indices, config, &mut next, &mut timer, device)?;
+                Ok((all.grads, all.loss))
+            }));
+            for _ in 0..run {
+                // A device that has failed does not receive. Its error is returned below.
+                let _ = send.send(next(timer)?);
+            }
+        }
+        let indices = begin + others.len() * run..begin + config.accumulate;
+        let mut all = in_sequence(task, model, indices, config, &mut next, timer, first)?;
+        if away.is_empty() {
+            return Ok(all);
+        }
+        timer.timed(Phase::Backward, || {
+            let mut sum = GradientsAccumulator::new();
+            sum.accumulate(model, all.grads);
+            for device in away {
+                let (grads, loss) = device.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                sum.accumulate(model, grads.to_device(first, model));
+                let here = all.loss.device();
+                all.loss = all.loss + loss.to_device(&here);
+            }
+            all.grads = sum.grads();
+            Ok(all)
+        })
+    })
+}
+
+/// Computes the micro-batches `indices` in sequence on one device.
+fn in_sequence<B: AutodiffBackend, T: Task<B>>(
+    task: &T,
+    model: &T::Model,
+    indices: Range<usize>,
+    config: &TrainConfig,
+    next: &mut dyn FnMut(&mut StepTimer<'_>) -> Result<T::Batch, ModelError>,
+    timer: &mut StepTimer<'_>,
+    device: &B::Device,
+) -> Result<Accumulated<B, T::Aux>, ModelError> {
+    let mut sum = GradientsAccumulator::new();
+    let mut before: Option<Tensor<B::InnerBackend, 1>> = None;
+    let mut index = indices.start;
+    loop {
+        let batch = next(timer)?;
+        let mut rng = stream(config.seed, Draws::Loss, index);
+        let (loss, metrics, aux) = with_autodiff_lock(|| {
+            let Loss { value, metrics, aux } = timer.timed(Phase::Forward, || {
+                Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device))
+            })?;
+            let share = value / config.accumulate as f64;
+            let loss = share.clone().inner();
+            timer.timed(Phase::Backward, || {
+                sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+                Ok(())
+            })?;
+            Ok::<_, ModelError>((loss, metrics, aux))
+        })?;
+        let loss = match before {
+            Some(before) => before + loss,
+            None => loss,
+        };
+        index += 1;
+        if index == indices.end {
+            return Ok(Accumulated { grads: sum.grads(), loss, metrics, aux });
+        }
+        before = Some(loss);
+    }
+}
