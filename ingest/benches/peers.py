@@ -1,14 +1,18 @@
-"""The Python contenders of `make bench-ingest`: each does what genie-ingest does, in the best way its documentation shows.
+"""The Python contenders of `make bench-ingest`. Each does the work of genie-ingest.
+
+Each contender uses the fastest way that its documentation shows.
 
     peers.py CONTENDER WORKERS
 
-Started once and kept: imports and the pool of processes are ready before any clock starts, as they are in a training
-job that has been running for a while. Then one request a line on stdin, one answer a line on stdout, both JSON:
+The process starts once and stays. Imports and the pool of processes are ready before the
+measurement, as in a training job that has been running for a while. Then it reads one request per
+line from stdin and writes one answer per line to stdout, both JSON:
 
     {"sample": [path, ...], "out": directory or null}       -> {"frames": [count, ...]}
     {"windows": [[path, seconds], ...], "out": file or null} -> {"frames": [count, ...]}
 
-The job: the frames on the screen every tenth of a second, counted from the first one, 160x90, RGB, 8 bits. `out` null is /dev/null.
+The job: the frames on the screen every tenth of a second from the first one, 160x90, RGB, 8 bits.
+If `out` is null, the output goes to /dev/null.
 """
 
 import json
@@ -21,16 +25,24 @@ from fractions import Fraction
 FPS = 10
 WIDTH, HEIGHT = 160, 90
 WINDOW = 16
-# Time stamps come as floats; this is far below any frame's duration and far above their rounding.
+# Tolerance for time stamps, which are floats. It is far below a frame's duration and far above the
+# rounding errors.
 EPSILON = 1e-4
 
 
 def decoder(path, transforms=(), order="NHWC"):
-    """Opened without a scan of the whole file, which constant frame rates do not need: it is the faster way."""
+    """Opens a file without scanning it whole.
+
+    This is faster, and constant frame rates do not need the scan.
+    """
     from torchcodec.decoders import VideoDecoder
 
     return VideoDecoder(
-        path, num_ffmpeg_threads=1, seek_mode="approximate", dimension_order=order, transforms=list(transforms)
+        path,
+        num_ffmpeg_threads=1,
+        seek_mode="approximate",
+        dimension_order=order,
+        transforms=list(transforms),
     )
 
 
@@ -47,14 +59,14 @@ def resize():
 
 
 def torchcodec_resize(path):
-    """Scaled by torchcodec itself (bilinear): only small frames leave it."""
+    """Samples a file; torchcodec scales (bilinear), so it returns only small frames."""
     opened = decoder(path, [resize()])
     frames = opened.get_frames_played_at(ticks(opened.metadata)).data
     return len(frames), [frames.numpy()]
 
 
 def torchcodec_area(path):
-    """Scaled by PyTorch, with area averaging as the others; a few frames at a time, which stay in the cache."""
+    """Samples a file; PyTorch scales by area averaging, in batches that fit the CPU cache."""
     import torch
 
     opened = decoder(path, order="NCHW")
@@ -67,17 +79,20 @@ def torchcodec_area(path):
 
 
 def pyav(path):
-    """Every frame is decoded, only sampled ones are converted."""
+    """Samples a file; decodes every frame and converts only the sampled ones."""
     import av
     from av.video.reformatter import Interpolation, VideoReformatter
 
-    # By default it scales with threads of its own, which files side by side do not need, and without accurate chroma.
+    # By default PyAV scales with several threads, which parallel files do not need, and without
+    # accurate chroma.
     kernel = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     reformatter, done = VideoReformatter(), []
 
     def show(frame, count):
         if count > 0:
-            small = reformatter.reformat(frame, WIDTH, HEIGHT, "rgb24", interpolation=kernel, threads=1)
+            small = reformatter.reformat(
+                frame, WIDTH, HEIGHT, "rgb24", interpolation=kernel, threads=1
+            )
             done.extend([small.to_ndarray()] * count)
 
     with av.open(path) as container:
@@ -110,12 +125,13 @@ def sample(job):
 
 
 def windows(wanted, out):
-    """Seeks in the source files, each of which is opened once."""
+    """Reads windows by seeking in the source files. Opens each file once."""
     opened, done = {}, []
     for path, seconds in wanted:
         if path not in opened:
             opened[path] = decoder(path, [resize()])
-        frames = opened[path].get_frames_played_at([seconds + tick / FPS + EPSILON for tick in range(WINDOW)])
+        times = [seconds + tick / FPS + EPSILON for tick in range(WINDOW)]
+        frames = opened[path].get_frames_played_at(times)
         done.append(frames.data.numpy())
     put_away(done, out)
     return [len(frames) for frames in done]
@@ -141,16 +157,20 @@ def warm(contender):
     versions(contender)
 
 
-CONTENDERS = {"torchcodec-resize": torchcodec_resize, "torchcodec-area": torchcodec_area, "pyav": pyav}
+CONTENDERS = {
+    "torchcodec-resize": torchcodec_resize,
+    "torchcodec-area": torchcodec_area,
+    "pyav": pyav,
+}
 
 
 def main():
     contender, workers = sys.argv[1], int(sys.argv[2])
     warm(contender)
-    # Not forked: a fork of a process with threads is what PyTorch warns of.
+    # Spawn, because PyTorch warns against forking a process with threads.
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, warm, [contender]) as pool:
-        # Every worker has imported everything once it has had time to answer.
+        # Give every worker time to finish its imports.
         pool.map(warm, [contender] * workers * 4, chunksize=1)
         print(json.dumps({"versions": versions(contender)}), flush=True)
         for line in sys.stdin:

@@ -12,10 +12,11 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig};
+use crate::maintenance::{gc, stats, status as steps, verify};
 use crate::reject::Reason;
-use crate::{decode, gc, pipeline, sample, stats, status as steps, verify, worker};
+use crate::{decode, pipeline, sample, worker};
 
-/// Videos to clip shards
+/// Turn videos into clip shards
 #[derive(Parser)]
 #[command(name = "genie-ingest", version)]
 struct Cli {
@@ -29,43 +30,44 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make sample videos: a small platformer of our own, with the true action at every frame
+    /// Make sample videos of a small platform game, with the true action of every frame
     Sample(SampleArgs),
-    /// Ingest the videos that data.videos names, as far as they are new
+    /// Ingest the videos in data.videos that are new
     Run {
-        /// Try sources again that were rejected for these reasons, such as timeout
+        /// Also decode sources again that were rejected for these reasons, such as timeout
         #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
         retry: Vec<Reason>,
     },
-    /// Ask the catalog of the dataset root: tables sources, clips, tokens, actions, and windows of reports
+    /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports)
     Sql {
-        /// Such as "select reason, count(*) from sources group by reason"
+        /// A query, such as "select reason, count(*) from sources group by reason"
         query: String,
+        /// Format of the output
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Read everything that is published again and compare it with what was noted when it was written
+    /// Read all published files and compare them with their checksums
     Verify {
-        /// Take damaged files out of the dataset, so that the next run makes again what was in them
+        /// Remove damaged files from the dataset; the next run rebuilds their clips
         #[arg(long)]
         forget: bool,
     },
-    /// Remove files that nothing names: what killed runs left, and what was replaced
+    /// Delete files that no manifest names: from killed runs, or replaced
     Gc {
-        /// Only files that have lain there so long
+        /// Only delete files that are at least this old
         #[arg(long, value_name = "HOURS", default_value_t = 24)]
         older_than: u64,
-        /// Only list them
+        /// List the files, but do not delete them
         #[arg(long)]
         dry_run: bool,
     },
-    /// Say what the dataset holds, why the rest is not in it, and how fast it was made
+    /// Show what the dataset contains, what was not used and why, and the speed of runs
     Stats {
-        /// Scores (or SQL over the columns of clips) to draw a histogram of
+        /// Show a histogram of these scores (columns of clips, or SQL expressions of them)
         #[arg(long, value_name = "COLUMN", value_delimiter = ',', default_value = "frames,motion")]
         histogram: Vec<String>,
     },
-    /// Decode for another process of this program
+    /// Decode videos for another process of this program
     #[command(hide = true, name = worker::COMMAND)]
     Decoder {
         #[arg(long)]
@@ -73,9 +75,9 @@ enum Command {
     },
     /// Print the resolved config of this stage
     Config,
-    /// Say where the steps of this stage stand
+    /// Show the state of each step of this stage
     Status {
-        /// As JSON, for programs
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -89,24 +91,24 @@ enum Format {
     Json,
 }
 
-/// Over the section [sample].
+/// Flags that override the section `[sample]`.
 #[derive(Args)]
 struct SampleArgs {
-    /// Where to; by default where `run` looks for them, <data.root>/videos
+    /// Write the videos here [default: <data.root>/videos, where `run` finds them]
     #[arg(long, value_name = "DIR")]
     out: Option<Utf8PathBuf>,
-    /// How many videos
+    /// Make this many videos
     #[arg(long, value_name = "N")]
     episodes: Option<u32>,
-    /// The same seed gives the same bytes
+    /// Use this random seed; the same seed gives the same bytes
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Wide levels with a camera that follows, instead of single screens
+    /// Make wide levels and a camera that follows the player, instead of single screens
     #[arg(long)]
     scrolling: bool,
 }
 
-/// Reads the command line and does what it says.
+/// Runs the command that the command line names.
 pub fn run() -> Result<Exit> {
     let cli: Cli = cli::parse();
     log::init(cli.verbosity.level());
@@ -156,7 +158,7 @@ impl From<Format> for genie_catalog::Format {
 }
 
 impl SampleArgs {
-    /// The section with the flags laid over.
+    /// The section `[sample]`, overridden by the flags.
     fn over(&self, config: &Config) -> Result<SampleConfig> {
         use genie_stage::config::Section as _;
 

@@ -1,18 +1,24 @@
-//! The sections of the config file that ingest reads: `[sample]` and `[ingest]` (`[data]` is everyone's).
+//! The config sections of ingest: `[sample]` and `[ingest]`.
+//!
+//! All stages share the section `[data]` ([`genie_stage::config::DataConfig`]).
 
 use genie_stage::config::Section;
 use serde::{Deserialize, Serialize};
 
-/// `[sample]`: the procedural game's videos.
+/// `[sample]`: the videos of the sample game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleConfig {
+    /// Number of episodes. An episode is one video.
     pub episodes: u32,
-    /// Length of an episode.
+    /// Length of an episode, in seconds.
     pub seconds: u32,
+    /// Seed of the random levels and of the random play.
     pub seed: u64,
-    /// Levels five screens wide, with a camera that follows; harder to learn than single screens.
+    /// Levels are five screens wide and the camera follows the player.
+    ///
+    /// Such videos are harder to learn than single screens.
     pub scrolling: bool,
-    /// Colour themes used, at most six.
+    /// Number of colour themes, 1 to 6.
     pub themes: u32,
 }
 
@@ -27,29 +33,30 @@ impl Section for SampleConfig {
 
     fn check(&self) -> Result<(), String> {
         if self.episodes == 0 || self.seconds == 0 {
-            return Err("episodes and seconds are at least 1".into());
+            return Err("episodes and seconds must be at least 1".into());
         }
         if !(1..=6).contains(&self.themes) {
-            return Err(format!("themes is {}: there are 1 to 6", self.themes));
+            return Err(format!("themes is {}: it must be between 1 and 6", self.themes));
         }
         Ok(())
     }
 }
 
-/// How a picture is fitted to the configured size.
+/// How a picture is fitted to the configured frame size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aspect {
-    /// Black borders that stay are cut off; the rest is stretched.
+    /// Cut off permanent black borders, then stretch the rest.
     #[default]
     Crop,
-    /// The shape in which a player shows the picture is kept; black fills what is left.
+    /// Keep the aspect ratio at which a player shows the picture, and fill the rest with black.
     Pad,
-    /// All of the picture is stretched.
+    /// Stretch the whole picture.
     Stretch,
 }
 
 impl Aspect {
+    /// The name in the config file and in clip IDs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Crop => "crop",
@@ -59,47 +66,58 @@ impl Aspect {
     }
 }
 
-/// What is kept unless the config says otherwise: all that is not plainly something else than play. By part: black; one plain colour; a
-/// still; fewer frames than are sampled; television static; a test pattern; a zoom; a menu in front of a moving picture. Each
-/// threshold lies between the recordings of games and what is not wanted, by at least a tenth (LOG.md has the table).
-const KEEP: &str = "black_share < 0.95 and contrast > 0.02 and static_share < 0.9 and distinct_share >= 0.7 \
-                    and noise < 0.5 and saturation < 0.75 and zoom < 0.4 and overlay_share < 0.37";
+/// Default of `ingest.keep`: keeps every clip that is not clearly something else than play.
+///
+/// The conditions reject, in this order: black; one plain colour; a still picture; a video with
+/// fewer frames than are sampled; television static; a test pattern; a zoom; a menu in front of a
+/// moving picture. Each threshold has a margin of at least a tenth to recordings of games and to
+/// unwanted videos (table in `docs/log/`).
+const KEEP: &str = "black_share < 0.95 and contrast > 0.02 and static_share < 0.9 \
+                    and distinct_share >= 0.7 and noise < 0.5 and saturation < 0.75 and zoom < 0.4 \
+                    and overlay_share < 0.37";
 
-/// `[ingest]`: from videos to clips.
+/// `[ingest]`: how videos become clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IngestConfig {
-    /// Frames a second of a clip.
+    /// Frames per second of a clip.
     pub fps: f64,
-    /// Size of a clip's frames.
+    /// Width of a clip's frames, in pixels.
     pub width: u32,
+    /// Height of a clip's frames, in pixels.
     pub height: u32,
-    /// What is done with a picture of another shape.
+    /// How a picture with another aspect ratio is fitted.
     pub aspect: Aspect,
-    /// Length of a clip; a source's last one is shorter.
+    /// Length of a clip, in seconds. The last clip of a shot may be shorter.
     pub clip_seconds: f64,
-    /// Clips of fewer frames are dropped.
+    /// Number of frames of the shortest clip. Shorter clips are dropped.
     pub min_frames: u32,
-    /// Which clips are kept: SQL over the columns of the table `clips`, parts joined by `and`. Empty: all.
+    /// Which clips are kept: SQL conditions over the columns of the table `clips`, joined by `and`.
+    ///
+    /// An empty string keeps all clips.
     pub keep: String,
-    /// Of clips that look the same, keep the best only.
+    /// Keep only the best clip of a set of near-duplicates.
     pub near_duplicates: bool,
-    /// What must be in a video's `.info.json`, if there is one.
+    /// Keyword rules for a video's `.info.json`. A video without this file passes them.
     pub metadata: MetadataRules,
-    /// Files decoded at once; 0 = one a processor.
+    /// Number of files that are decoded at the same time. 0 means one per processor.
     pub threads: u32,
-    /// What one decoder process may use.
+    /// Limits of one decoder process.
     pub decoder: DecoderLimits,
 }
 
-/// `[ingest.metadata]`: the paper's keyword rules (appendix B.1) on a sidecar `.info.json` as yt-dlp writes it. Words and phrases,
-/// whatever their case; an empty list is no rule.
+/// `[ingest.metadata]`: the paper's keyword rules (appendix B.1) for a video's `.info.json`.
+///
+/// yt-dlp writes such a file beside each video. The rules contain words and phrases, and ignore
+/// their case. An empty list is no rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetadataRules {
-    /// The title has one of these. (The paper's list of words for 2D platformers is not published.)
+    /// The title must contain one of these.
+    ///
+    /// The paper's list of words for 2D platformers is not published.
     pub title_any: Vec<String>,
-    /// The title or the description has one of these.
+    /// The title or the description must contain one of these.
     pub text_any: Vec<String>,
-    /// The title has none of these.
+    /// The title must contain none of these.
     pub title_none: Vec<String>,
 }
 
@@ -108,9 +126,9 @@ pub struct MetadataRules {
 pub struct DecoderLimits {
     /// Memory, in MiB.
     pub memory_mb: u64,
-    /// Seconds without a sign of life.
+    /// Longest time without a message from the process, in seconds.
     pub silence_s: u64,
-    /// Seconds for one file.
+    /// Longest time for one file, in seconds.
     pub total_s: u64,
 }
 
@@ -161,25 +179,26 @@ impl Section for IngestConfig {
 
     fn check(&self) -> Result<(), String> {
         if !(0.001..=1000.0).contains(&self.fps) {
-            return Err(format!("fps is {}: it is between 0.001 and 1000", self.fps));
+            return Err(format!("fps is {}: it must be between 0.001 and 1000", self.fps));
         }
         for (key, size) in [("width", self.width), ("height", self.height)] {
             if !(1..=8192).contains(&size) {
-                return Err(format!("{key} is {size}: it is between 1 and 8192 pixels"));
+                return Err(format!("{key} is {size}: it must be between 1 and 8192 pixels"));
             }
         }
         if self.min_frames == 0 {
-            return Err("min_frames is 0: a clip has at least one frame".into());
+            return Err("min_frames is 0: it must be at least 1".into());
         }
         let DecoderLimits { memory_mb, silence_s, total_s } = self.decoder;
         if memory_mb < 256 || silence_s == 0 || total_s == 0 {
-            return Err(
-                "decoder: memory_mb is at least 256, silence_s and total_s are at least 1".into()
-            );
+            return Err("decoder: memory_mb must be at least 256, \
+                        silence_s and total_s must be at least 1"
+                .into());
         }
         if !(self.clip_seconds > 0.0 && self.clip_frames() >= self.min_frames as usize) {
             return Err(format!(
-                "clip_seconds is {}: at {} frames a second that is fewer than min_frames, {}",
+                "clip_seconds is {}: at {} frames per second a clip has fewer frames than \
+                 min_frames, {}; raise clip_seconds or lower min_frames",
                 self.clip_seconds, self.fps, self.min_frames
             ));
         }
@@ -187,14 +206,52 @@ impl Section for IngestConfig {
     }
 }
 
+/// Rate, size and aspect of sampled frames: all that the decoder needs of the config.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrameFormat {
+    /// Frames per second.
+    pub fps: f64,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// How a picture with another aspect ratio is fitted.
+    pub aspect: Aspect,
+}
+
+/// How sampled frames are cut into clips.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClipFormat {
+    pub frame: FrameFormat,
+    /// Number of frames of a full clip.
+    pub clip_frames: usize,
+    /// Number of frames of the shortest clip.
+    pub min_frames: u32,
+}
+
 impl IngestConfig {
-    /// Frames of a whole clip.
+    /// The part of the config that describes sampled frames.
+    pub fn frame_format(&self) -> FrameFormat {
+        let &Self { fps, width, height, aspect, .. } = self;
+        FrameFormat { fps, width, height, aspect }
+    }
+
+    /// The part of the config that describes clips.
+    pub fn clip_format(&self) -> ClipFormat {
+        ClipFormat {
+            frame: self.frame_format(),
+            clip_frames: self.clip_frames(),
+            min_frames: self.min_frames,
+        }
+    }
+
+    /// Number of frames of a full clip.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "saturates; checked to be positive"
+        reason = "the cast saturates, and `check` makes sure that the value is positive"
     )]
-    pub fn clip_frames(&self) -> usize {
+    fn clip_frames(&self) -> usize {
         (self.clip_seconds * self.fps).round() as usize
     }
 }

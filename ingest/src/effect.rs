@@ -1,17 +1,18 @@
-//! What an action did: the class of a true displacement.
+//! Effect classes: the direction of the player's true displacement.
 //!
-//! A blocked step and a jump in mid-air are pressed but not seen, so agreement with the raw action has a ceiling below
-//! one; the effect class has not. A class is made from the displacement summed over the interval between two sampled
-//! frames, so it can be made again for any frame rate.
+//! A blocked step or a key press in mid-air is in the actions, but not visible in the frames. So
+//! the agreement of latent actions with raw actions cannot reach 1. The agreement with effect
+//! classes can. A class comes from the sum of the displacements between two sampled frames, so it
+//! can be recomputed for any frame rate.
 
-/// Displacements smaller than this, in pixels of the source, are standing still.
+/// Displacements below this count as standing still, in pixels of the source.
 const STILL: f64 = 0.5;
 
-/// Names of the classes: index = class.
+/// Names of the classes, by class number.
 pub const NAMES: [&str; 9] =
     ["left+up", "left", "left+down", "up", "none", "down", "right+up", "right", "right+down"];
 
-/// The class of a displacement: `dx` grows to the right, `dy` downwards.
+/// The class of a displacement in pixels. `dx` points right and `dy` points down.
 pub fn class(dx: f64, dy: f64) -> u8 {
     3 * third(dx) + third(dy)
 }
@@ -30,7 +31,7 @@ fn third(distance: f64) -> u8 {
 mod tests {
     use super::*;
 
-    /// Would catch names out of step with numbers, and a vertical axis upside down.
+    /// Catches: names that do not match the numbers; a vertical axis that points up.
     #[test]
     fn names_follow_numbers() {
         let name = |dx, dy| NAMES[usize::from(class(dx, dy))];

@@ -1,59 +1,46 @@
-//! Ingest: from videos that somebody recorded to clips that a model can read.
+//! Ingest turns recorded videos into clip shards that a model can read.
 //!
-//! The only stage that knows FFmpeg. What it guarantees of every published clip:
-//! - its frames are the ones on the screen at each tick of a regular clock, in the colours that the file's tags say, upright and
-//!   without borders, and its rows say which they were; it spans no cut;
-//! - true actions, where a sidecar has them, are aligned with the frames: entry t is what is first visible in frame t+1;
-//! - it is there once, however often its source was given and ingest was run, killed and run again;
-//! - the same sources and config give the same dataset, on any number of threads.
+//! Ingest is the only stage that uses FFmpeg. It guarantees for every published clip:
+//! - Each frame is the picture that a player shows at one tick of a regular clock. It has the
+//!   colours that the file's tags define, is upright, and has no black borders. The clip's row
+//!   names the source frames. A clip contains no cut.
+//! - True actions, where a sidecar has them, are aligned with the frames: the effect of entry `t`
+//!   is first visible in frame `t+1`.
+//! - The dataset contains the clip once. It does not matter how often its source is given, or how
+//!   often ingest runs, is killed and runs again.
+//! - The same sources and config give the same dataset, on any number of threads.
 //!
-//! What cannot be used is a row in the catalog with a stable code and exit code 2, never the end of a run.
+//! A source that ingest cannot use does not end the run. It gets a row in the catalog with a stable
+//! reason code, and the exit code is 2.
 //!
-//! | step | modules |
+//! | task | modules |
 //! |---|---|
-//! | which files, and what is known of them | [`discover`], [`pipeline`] (`source`, `plan`), [`metadata`], [`catalogue`] |
-//! | decoding, in a process of its own | [`worker`], [`decode`], [`grid`], [`colour`], [`layout`], [`ffi`] |
-//! | frames to scored clips | [`clips`], [`shots`], [`scores`], [`fingerprint`], [`actions`], [`effect`] |
-//! | which are kept, published | [`verdict`], [`copies`], [`shard`], [`settle`], [`split`], [`reject`] |
-//! | looking after a dataset | [`status`], [`stats`], [`histogram`], [`runs`], [`verify`], [`gc`] |
-//! | videos of our own | [`sample`]: a small game with true actions |
+//! | find files and read what is beside them | [`discover`] |
+//! | run ingest, from found files to a finalized catalog | [`pipeline`] |
+//! | decode in a separate process | [`worker`], [`decode`] |
+//! | cut and score clips | [`clips`], [`analysis`], [`effect`] |
+//! | choose and publish clips | [`catalog`], [`reject`] |
+//! | maintain a dataset | [`maintenance`] |
+//! | make sample videos: a small game with true actions | [`sample`] |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
 #![allow(
     clippy::cast_precision_loss,
-    reason = "for people and thresholds: no count here needs more than 52 bits"
+    reason = "converted counts are reported or compared with thresholds, and need at most 52 bits"
 )]
 
-mod actions;
-mod catalogue;
+mod analysis;
+mod catalog;
 mod cli;
 mod clips;
-mod colour;
 mod config;
-mod copies;
 mod decode;
 mod discover;
 mod effect;
-mod ffi;
-mod fingerprint;
-mod gc;
-mod grid;
-mod histogram;
-mod layout;
-mod metadata;
+mod maintenance;
 mod pipeline;
 mod reject;
-mod runs;
 mod sample;
-mod scores;
-mod settle;
-mod shard;
-mod shots;
-mod split;
-mod stats;
-mod status;
-mod verdict;
-mod verify;
 mod worker;
 
 pub use cli::run;

@@ -1,6 +1,7 @@
-//! `genie-ingest`: see the library.
+//! The program `genie-ingest`. The code is in the library.
 
-// Clips are buffers of some MB that come and go on several threads: with glibc the heap of a long run grows by a tenth and more.
+// Several threads allocate and free clip buffers of some MB. With glibc's allocator the heap of a
+// long run grows by a tenth and more.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

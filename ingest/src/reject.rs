@@ -1,54 +1,63 @@
-//! Why a source was not used: the codes in the catalog's `reason` column.
+//! Reject reasons: the codes in the catalog's column `reason`.
 //!
-//! The codes are stable: queries and dashboards may depend on them. `detail` beside them is for people and may change.
+//! The codes are stable, because queries and dashboards may depend on them. The text in the column
+//! `detail` is for people and may change.
 
 use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// A reason code.
+/// Why ingest does not use a source or a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum Reason {
-    /// The path was given but nothing is there, or it is a symbolic link to nothing.
+    /// Nothing is at the given path, or a symbolic link points to nothing.
     Missing,
-    /// Not a regular file: a pipe, a device.
+    /// It is not a regular file, but for example a pipe or a device.
     NotAFile,
-    /// No bytes.
+    /// The file has 0 bytes.
     EmptyFile,
-    /// The file cannot be read, or FFmpeg does not know it for a media file (damaged, cut off, something else).
+    /// The file cannot be read, or FFmpeg does not recognize it as a media file.
+    ///
+    /// The file may be damaged, truncated, or no media file.
     Unreadable,
-    /// A media file without pictures, or with a cover picture only.
+    /// A media file without a video stream, or with a cover picture only.
     NoVideoStream,
-    /// FFmpeg here has no decoder for its video.
+    /// The linked FFmpeg has no decoder for the video stream.
     UnsupportedCodec,
-    /// There is a video stream, but not one frame could be decoded.
+    /// There is a video stream, but FFmpeg cannot decode any frame of it.
     NoFrames,
-    /// Fewer than `ingest.min_frames` frames at `ingest.fps`.
+    /// The source or clip has fewer than `ingest.min_frames` frames at `ingest.fps`.
     TooShort,
-    /// The decoder process broke down (a bug in FFmpeg or in us); the file is to be reported.
+    /// The decoder process crashed: a bug in FFmpeg or in ingest. Please report the file.
     DecoderCrashed,
-    /// The decoder process was silent for `ingest.decoder.silence_s`, or took longer than `ingest.decoder.total_s`.
+    /// The decoder process exceeded a time limit.
+    ///
+    /// It sent no message for `ingest.decoder.silence_s`, or took longer than
+    /// `ingest.decoder.total_s`.
     Timeout,
-    /// The file was written to while it was being read; the next run looks at it again.
+    /// The file changed while ingest read it. The next run tries it again.
     Changed,
-    /// It has no ending that says it is a video, and it is none. Not counted as a reject.
+    /// The file has no extension and is not a video. It does not count as a reject.
     NotAVideo,
-    /// Its `.info.json` names it as something else than wanted (`[ingest.metadata]`).
+    /// Its `.info.json` does not pass the rules in `[ingest.metadata]`.
     Metadata,
-    /// It was decoded, but `ingest.keep` holds for none of its clips.
+    /// It was decoded, but none of its clips passes `ingest.keep`.
     Filtered,
-    /// `ingest.keep` would keep the clip now, but its source is gone and cannot be decoded again.
+    /// The clip passes `ingest.keep` now, but no shard contains it.
+    ///
+    /// An earlier run rejected the clip. Its source is gone, so ingest cannot decode it again.
     Gone,
-    /// By its looks a copy of another clip, or source, which is kept.
+    /// It looks the same as another clip, or source, that is kept.
     NearDuplicate,
-    /// The same bytes as another source, which is used. Not counted as a reject.
+    /// The file has the same bytes as another source that is used. It does not count as a reject.
     Duplicate,
 }
 
 impl Reason {
+    /// The stable code of the reason.
     pub fn code(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -71,7 +80,7 @@ impl Reason {
         }
     }
 
-    /// Whether nothing is wrong with the file, it is only not wanted: that does not make the exit code 2.
+    /// Whether the file is sound, but not wanted. Such a reason does not make the exit code 2.
     pub fn is_harmless(code: &str) -> bool {
         const HARMLESS: [Reason; 5] = [
             Reason::Duplicate,
@@ -83,21 +92,24 @@ impl Reason {
         HARMLESS.iter().any(|reason| reason.code() == code)
     }
 
-    /// Whether what was decoded before is not to be used either: another run might decode something else.
+    /// Whether ingest must also discard the clips that it decoded before the problem.
+    ///
+    /// Another run may decode something else from such a source.
     pub fn taints(self) -> bool {
         matches!(self, Self::DecoderCrashed | Self::Timeout | Self::Changed)
     }
 }
 
-/// A rejected source.
+/// A reason with its details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     pub reason: Reason,
-    /// What exactly, for people.
+    /// The details, as a text for people.
     pub detail: String,
 }
 
 impl Reject {
+    /// A reject with the details as text.
     pub fn new(reason: Reason, detail: impl fmt::Display) -> Self {
         Self { reason, detail: detail.to_string() }
     }
@@ -113,7 +125,7 @@ impl fmt::Display for Reject {
 mod tests {
     use super::*;
 
-    /// Would catch a code that is another one in the catalog than on the command line or on the wire.
+    /// Catches: a code that differs between catalog, command line and worker protocol.
     #[test]
     fn a_code_is_the_same_everywhere() {
         for reason in Reason::value_variants() {

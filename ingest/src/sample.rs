@@ -1,18 +1,23 @@
-//! The sample videos: episodes of a small platformer of our own, with the true action at every frame.
+//! Sample videos: episodes of a small built-in platformer, with the true action of every frame.
 //!
-//! They are what the pipeline runs on when a user has no videos, and the ground truth of every test of controllability.
-//! The same configuration gives the same bytes, on any number of threads: an episode depends on the seed and its
-//! own number alone. Beside `episode-00000.mp4` lies `episode-00000.actions.csv`, whose row t holds the action whose
-//! effect is first visible in frame t+1, and the player's true displacement between the two in pixels (y grows downwards).
+//! The pipeline uses them if the user has no videos. They are the ground truth of all tests of
+//! controllability. The same configuration gives the same bytes on any number of threads, because
+//! an episode depends only on the seed and its own number.
+//!
+//! `episode-00000.actions.csv` lies beside `episode-00000.mp4`. Its row t contains the action whose
+//! effect is first visible in frame t+1. It also contains the player's true displacement from frame
+//! t to t+1, in pixels; y points down.
 
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "coordinates on a screen and in a level: small numbers, negative only left of and above it"
+    reason = "coordinates are small; they are negative only to the left of and above the level"
 )]
 
+mod action;
 mod encode;
+mod generate;
 mod level;
 mod paint;
 mod policy;
@@ -37,22 +42,23 @@ use serde_json::json;
 use crate::config::SampleConfig;
 use crate::effect;
 use encode::VideoWriter;
-use level::{Level, SCREEN};
+use generate::generate;
+use level::SCREEN;
 use paint::{SIDE, THEMES, paint};
 use policy::Policy;
 use world::{FPS, TENTH, World};
 
-/// Goes into the work key: another number when the same configuration gives other videos.
+/// Part of the work key. Increase it if the same configuration gives different videos.
 const FORMAT: u32 = 1;
 /// Width of a scrolling level in tiles.
 const WIDE: usize = 5 * SCREEN;
 
-/// The directory of the sample videos, as a step's output.
+/// Returns the step directory of the sample videos.
 pub fn step(out: &Utf8Path, config: &SampleConfig) -> StepDir {
     StepDir::open(out, &Key::builder("sample", FORMAT).config(config).finish(), "sample")
 }
 
-/// Makes the sample videos in `out`, unless they are there.
+/// Makes the sample videos in `out`, unless they are there already.
 pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
     let output = step(out, config);
     if output.is_done() {
@@ -66,7 +72,8 @@ pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
     let progress = Progress::new("sample videos", u64::from(config.episodes));
     (0..config.episodes).into_par_iter().try_for_each(|number| {
         stop.check()?;
-        write_episode(out, config, number).with_context(|| format!("sample episode {number}"))?;
+        write_episode(out, config, number)
+            .with_context(|| format!("cannot make sample episode {number}"))?;
         progress.inc(1);
         anyhow::Ok(())
     })?;
@@ -76,7 +83,9 @@ pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Episodes of an earlier configuration must not stay among this one's. Only what an earlier run says it made is touched.
+/// Removes the surplus episodes of an earlier configuration.
+///
+/// It removes only files that an earlier run recorded as its own.
 fn remove_earlier(step: &StepDir, config: &SampleConfig) -> Result<()> {
     let Some(record) = step.record().filter(|record| record.step == "sample") else {
         return Ok(());
@@ -88,7 +97,10 @@ fn remove_earlier(step: &StepDir, config: &SampleConfig) -> Result<()> {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| {
-                        format!("cannot remove {path}, an episode of an earlier configuration")
+                        format!(
+                            "cannot remove {path}, an episode of an earlier configuration; \
+                             remove it yourself"
+                        )
                     });
                 }
                 _ => {}
@@ -112,17 +124,17 @@ fn write_episode(out: &Utf8Path, config: &SampleConfig, number: u32) -> Result<(
         return Err(error.into());
     }
     video.finish()?;
-    // The sidecar first: a video without one would be ingested without actions.
+    // Write the sidecar first. A video without one would be ingested without actions.
     genie_durable::write(out.join(format!("episode-{number:05}.actions.csv")), sidecar)?;
     genie_durable::rename_file(&draft, &path)?;
     Ok(())
 }
 
-/// Plays an episode, shows every frame, and returns the sidecar.
+/// Plays an episode, calls `show` with every frame, and returns the sidecar's text.
 fn play(config: &SampleConfig, number: u32, mut show: impl FnMut(&[u8])) -> String {
     let mut random = episode_random(config.seed, number);
     let theme = &THEMES[random.random_range(0..(config.themes as usize).clamp(1, THEMES.len()))];
-    let level = Level::generate(&mut random, if config.scrolling { WIDE } else { SCREEN });
+    let level = generate(&mut random, if config.scrolling { WIDE } else { SCREEN });
     let mut policy = Policy::new(random);
     let mut world = World::new(&level);
 
@@ -146,7 +158,7 @@ fn play(config: &SampleConfig, number: u32, mut show: impl FnMut(&[u8])) -> Stri
     sidecar
 }
 
-/// The random stream of an episode: of the seed and the number, not of the other episodes.
+/// Returns the random stream of an episode. It depends only on the seed and the number.
 fn episode_random(seed: u64, number: u32) -> ChaCha8Rng {
     let name = format!("genie sample {seed} {number}");
     ChaCha8Rng::from_seed(*blake3::hash(name.as_bytes()).as_bytes())
@@ -166,7 +178,7 @@ mod tests {
         (frames, sidecar)
     }
 
-    /// Would catch episodes that are copies of each other, and ones that depend on how many there are.
+    /// Catches: episodes are copies of each other, or depend on the number of episodes.
     #[test]
     fn episodes_differ_and_repeat() {
         assert_ne!(frames(&config(), 0).0, frames(&config(), 1).0);
@@ -174,7 +186,7 @@ mod tests {
         assert_eq!(frames(&config(), 3), frames(&more, 3));
     }
 
-    /// Would catch a jump out of the picture, and a camera that leaves the player behind.
+    /// Catches: the player jumps out of the picture, or the camera does not follow the player.
     #[test]
     fn the_player_is_always_in_the_picture() {
         for scrolling in [false, true] {
@@ -186,7 +198,7 @@ mod tests {
         }
     }
 
-    /// Would catch a player who is rarely seen to move: nothing to learn.
+    /// Catches: the player rarely moves, so that there is nothing to learn.
     #[test]
     fn most_actions_have_an_effect() {
         let config = SampleConfig { seconds: 60, ..config() };

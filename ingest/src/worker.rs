@@ -1,9 +1,11 @@
-//! Decoding videos of strangers in a process of its own, which may crash, hang or eat memory without harm to the run.
+//! Decodes untrusted videos in a separate process, which may crash, hang or use up its memory.
 //!
-//! A [`Worker`] keeps one decoder process and gives it file after file. A decoder that dies, or is silent for
-//! `ingest.decoder.silence_s`, or needs more than `ingest.decoder.total_s` for one file, costs that file a reject row
-//! (`decoder_crashed`, `timeout`) and is replaced for the next; one that asks for more than `ingest.decoder.memory_mb` gets
-//! none, which FFmpeg reports as a damaged file. The queue between the two is short, so neither runs far ahead.
+//! A [`Worker`] keeps one decoder process and sends it one file after another. A file gets a reject
+//! row (`decoder_crashed`, `timeout`) if the decoder dies, is silent for
+//! `ingest.decoder.silence_s`, or needs more than `ingest.decoder.total_s`. The next file gets a
+//! new decoder. A decoder that asks for more than `ingest.decoder.memory_mb` gets no more memory,
+//! and FFmpeg reports a damaged file. The queue between the two processes is short, so neither runs
+//! far ahead.
 
 mod child;
 mod wire;
@@ -19,27 +21,27 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use genie_stage::stop::Stop;
 
-use crate::config::IngestConfig;
+use crate::config::{DecoderLimits, FrameFormat};
 use crate::decode::{Failure, Sampled, Summary, Track};
 use crate::reject::{Reason, Reject};
 use wire::{Message, Request};
 
 pub use child::serve;
 
-/// The subcommand that [`serve`]s.
+/// The subcommand that runs [`serve`].
 pub const COMMAND: &str = "decoder";
 
-/// Messages that wait for the supervisor.
+/// Largest number of messages that wait for the supervisor.
 const QUEUE: usize = 16;
-/// How often the supervisor looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long a decoder that broke off may take to be gone.
-const GOING: Duration = Duration::from_secs(2);
+/// How often the supervisor checks for a stop request.
+const POLL: Duration = Duration::from_millis(100);
+/// How long the supervisor waits for a broken decoder to exit.
+const EXIT_WAIT: Duration = Duration::from_secs(2);
 
-/// Who takes the frames. Its errors end the run.
-pub type Sink<'a> = dyn FnMut(&Track, &Sampled<'_>) -> anyhow::Result<()> + 'a;
+/// The callback that receives the frames. If it returns an error, the whole run ends.
+pub type FrameSink<'a> = dyn FnMut(&Track, &Sampled<'_>) -> anyhow::Result<()> + 'a;
 
-/// A supervisor of one decoder process at a time.
+/// Supervises one decoder process at a time.
 #[derive(Default)]
 pub struct Worker {
     running: Option<Running>,
@@ -50,11 +52,11 @@ struct Running {
     process: Child,
     requests: ChildStdin,
     messages: Receiver<io::Result<Message>>,
-    /// Size of the frames that it was started for.
+    /// Bytes of a frame that the process was started for.
     frame_bytes: usize,
 }
 
-/// Why a file was given up.
+/// Why the supervisor ended the decoding of a file.
 enum GivenUp {
     Silent(Duration),
     TooLong(Duration),
@@ -62,25 +64,26 @@ enum GivenUp {
 }
 
 impl Worker {
-    /// How many threads the decoder of a file may use, from the next file on; 0 is 1.
+    /// Sets the number of threads of the decoder, from the next file on; 0 means 1.
     pub fn set_decoder_threads(&mut self, threads: usize) {
         self.decoder_threads = threads;
     }
 
-    /// Decodes a video in the decoder process and hands each sampled frame to `sink`.
+    /// Decodes a video in the decoder process and passes each sampled frame to `sink`.
     pub fn decode(
         &mut self,
         path: &Path,
-        config: &IngestConfig,
+        format: FrameFormat,
+        limits: &DecoderLimits,
         stop: &Stop,
-        sink: &mut Sink<'_>,
+        sink: &mut FrameSink<'_>,
     ) -> Result<Summary, Failure> {
-        let mut running = self.take(config)?;
-        let request = serde_json::to_string(&Request::new(path, config, self.decoder_threads))
+        let mut running = self.take(format, limits.memory_mb)?;
+        let request = serde_json::to_string(&Request::new(path, format, self.decoder_threads))
             .map_err(anyhow::Error::from)?;
         let given_up =
             match writeln!(running.requests, "{request}").and_then(|()| running.requests.flush()) {
-                Ok(()) => match running.listen(config, stop, sink)? {
+                Ok(()) => match running.listen(limits, stop, sink)? {
                     Ok(end) => {
                         self.running = Some(running);
                         return end.map_err(Failure::Reject);
@@ -89,9 +92,9 @@ impl Worker {
                 },
                 Err(_) => GivenUp::Died,
             };
-        let patience = if matches!(given_up, GivenUp::Died) { GOING } else { Duration::ZERO };
-        let status = running.end(patience).context("cannot end a decoder process")?;
-        // A signal to everybody may have met the decoder first, before it knew to leave signals to us.
+        let patience = if matches!(given_up, GivenUp::Died) { EXIT_WAIT } else { Duration::ZERO };
+        let status = running.end(patience).context("cannot end the decoder process")?;
+        // A signal to the process group may have ended the decoder before it ignored signals.
         stop.check()?;
         let reject = match given_up {
             GivenUp::Silent(time) => Reject::new(
@@ -110,34 +113,36 @@ impl Worker {
         Err(Failure::Reject(reject))
     }
 
-    fn take(&mut self, config: &IngestConfig) -> anyhow::Result<Running> {
-        let frame_bytes = config.width as usize * config.height as usize * 3;
+    fn take(&mut self, format: FrameFormat, memory_mb: u64) -> anyhow::Result<Running> {
+        let frame_bytes = format.width as usize * format.height as usize * 3;
         match self.running.take() {
             Some(running) if running.frame_bytes == frame_bytes => Ok(running),
-            _ => Running::start(frame_bytes, config.decoder.memory_mb),
+            _ => Running::start(frame_bytes, memory_mb),
         }
     }
 }
 
 impl Running {
     fn start(frame_bytes: usize, memory_mb: u64) -> anyhow::Result<Self> {
-        let this = std::env::current_exe().context("cannot find out where this binary is")?;
+        let this = std::env::current_exe()
+            .context("cannot find the path of this binary, which the decoder process needs")?;
         let verbose = tracing::enabled!(tracing::Level::TRACE);
         let mut process = Command::new(this)
             .args([COMMAND, "--memory-mb", &memory_mb.to_string()])
             .args(verbose.then_some("-vv"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // What crashes has its row in the catalog; its last words help only whoever asked for them.
+            // The catalog records a crash. The decoder's stderr helps only at the highest
+            // verbosity.
             .stderr(if verbose { Stdio::inherit() } else { Stdio::null() })
-            // Our allocator would reserve a gigabyte at once, most of which it never uses: more than a decoder may be allowed.
+            // mimalloc would reserve a gigabyte at once, which may be more than a decoder's limit.
             .env("MIMALLOC_ARENA_RESERVE", "0")
-            // Ctrl-C is for the supervisor: a decoder that it ended would look as if it had crashed.
+            // Ctrl-C is for the supervisor. A decoder that it ended would look like a crash.
             .process_group(0)
             .spawn()
-            .context("cannot start a decoder process")?;
+            .context("cannot start the decoder process")?;
         let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(anyhow!("a decoder process has no pipes"));
+            return Err(anyhow!("the decoder process has no pipes"));
         };
         let (send, messages) = mpsc::sync_channel(QUEUE);
         thread::spawn(move || {
@@ -153,22 +158,24 @@ impl Running {
         Ok(Self { process, requests, messages, frame_bytes })
     }
 
-    /// Takes messages until the file's end. The outer error ends the run; the inner one is the decoder's.
+    /// Takes messages until the end of the file.
+    ///
+    /// The outer error ends the run. The inner errors are the decoder's.
     fn listen(
         &mut self,
-        config: &IngestConfig,
+        limits: &DecoderLimits,
         stop: &Stop,
-        sink: &mut Sink<'_>,
+        sink: &mut FrameSink<'_>,
     ) -> Result<Result<Result<Summary, Reject>, GivenUp>, Failure> {
-        let silence = Duration::from_secs(config.decoder.silence_s);
-        let total = Duration::from_secs(config.decoder.total_s);
+        let silence = Duration::from_secs(limits.silence_s);
+        let total = Duration::from_secs(limits.total_s);
         let begun = Instant::now();
         let mut track = None;
         loop {
             let asked = Instant::now();
             let message = loop {
                 stop.check()?;
-                match self.messages.recv_timeout(LOOK) {
+                match self.messages.recv_timeout(POLL) {
                     Ok(message) => break message,
                     Err(RecvTimeoutError::Timeout) if asked.elapsed() > silence => {
                         return Ok(Err(GivenUp::Silent(silence)));
@@ -187,7 +194,7 @@ impl Running {
                 Ok(Message::Done(summary)) => return Ok(Ok(Ok(summary))),
                 Ok(Message::Reject(reject)) => return Ok(Ok(Err(reject))),
                 Err(error) => {
-                    tracing::debug!("a decoder process broke off: {error}");
+                    tracing::debug!("the decoder process ended early: {error}");
                     return Ok(Err(GivenUp::Died));
                 }
             }
@@ -197,14 +204,14 @@ impl Running {
         }
     }
 
-    /// How the process ended; it is killed if it does not end of its own accord in time.
+    /// Returns the exit status. Kills the process if it does not end in time.
     fn end(&mut self, patience: Duration) -> io::Result<ExitStatus> {
         let begun = Instant::now();
         while begun.elapsed() < patience {
             if let Some(status) = self.process.try_wait()? {
                 return Ok(status);
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
         self.process.kill()?;
         self.process.wait()

@@ -1,7 +1,8 @@
-//! Mutated videos: whatever is done to their bytes, every file gets its row, nothing hangs, memory stays bounded.
+//! Mutated videos: every file gets its row, nothing hangs, and memory stays bounded.
 //!
-//! The mutants are of our own sample videos and, where the ffmpeg program is there, of other containers and codecs. All is seeded: a failure
-//! can be repeated. `make test-slow` runs the large number.
+//! The mutants are of sample videos and, if the ffmpeg program is installed, of other containers
+//! and codecs. Everything is seeded, so a failure can be repeated. `make test-slow` runs the large
+//! number.
 
 mod support;
 
@@ -12,22 +13,24 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use support::{Place, code};
+use support::{TestDir, code};
 
-/// What the decoders of the tests may use.
+/// Limits of the decoders in the tests.
 const LIMITS: [&str; 3] =
     ["ingest.decoder.memory_mb=1024", "ingest.decoder.silence_s=10", "ingest.decoder.total_s=60"];
-/// Resident memory of the supervisor and of one decoder, in MiB.
+/// Limit of the supervisor's resident memory, in MiB.
 const SUPERVISOR_MB: u64 = 400;
+/// Limit of one decoder's resident memory, in MiB.
 const DECODER_MB: u64 = 1024;
 
-/// Would catch, of a few, what the next one catches of many.
+/// Catches: with few mutants, the bugs that `two_thousand_mutants` catches with many.
 #[test]
 fn some_mutants() {
     fuzz(60, 1);
 }
 
-/// Would catch a crash that leaves the decoder process, a hang, a file without a row, and memory that grows with what a file claims.
+/// Catches: a crash in the supervisor, a hang, a file without a row, or memory that grows with the
+/// sizes that a file claims.
 #[test]
 #[ignore = "minutes: make test-slow"]
 fn two_thousand_mutants() {
@@ -35,9 +38,9 @@ fn two_thousand_mutants() {
 }
 
 fn fuzz(count: usize, seed: u64) {
-    let place = Place::with_samples(3);
-    let originals = originals(&place);
-    let videos = place.path("mutants");
+    let dir = TestDir::with_samples(3);
+    let originals = originals(&dir);
+    let videos = dir.path("mutants");
     fs::create_dir(&videos).unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     for number in 0..count {
@@ -49,7 +52,7 @@ fn fuzz(count: usize, seed: u64) {
     let settings = [&[videos.as_str(), "ingest.threads=2"][..], &LIMITS].concat();
     let begun = Instant::now();
     let mut run =
-        place.command(&settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        dir.command(&settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (mut supervisor, mut decoder) = (0, 0);
     let status = loop {
         supervisor = supervisor.max(resident_mb(run.id()));
@@ -57,26 +60,29 @@ fn fuzz(count: usize, seed: u64) {
         if let Some(status) = run.try_wait().unwrap() {
             break status;
         }
-        assert!(begun.elapsed() < Duration::from_secs(count as u64 * 5), "it hangs");
+        assert!(begun.elapsed() < Duration::from_secs(count as u64 * 5), "the run hangs");
         std::thread::sleep(Duration::from_millis(20));
     };
     assert!(matches!(status.code(), Some(0 | 2)), "{status}");
-    let rows = place.sql("select count(distinct source_path) from sources");
+    let rows = dir.sql("select count(distinct source_path) from sources");
     assert_eq!(
         rows,
         format!("count(DISTINCT sources.source_path)\n{count}\n"),
         "every file has its row"
     );
-    let reasons =
-        place.sql("select coalesce(reason, 'used') as reason, count(*) as n from sources group by 1 order by n desc");
+    let reasons = dir.sql(
+        "select coalesce(reason, 'used') as reason, count(*) as n from sources \
+             group by 1 order by n desc",
+    );
     eprintln!(
-        "{count} mutants of {} videos in {:.0} s; at most {supervisor} MiB, a decoder {decoder} MiB\n{reasons}",
+        "{count} mutants of {} videos in {:.0} s; peak memory {supervisor} MiB, \
+         of a decoder {decoder} MiB\n{reasons}",
         originals.len(),
         begun.elapsed().as_secs_f64()
     );
-    // What mutants do to a decoder is known: few crash it, and many can still be decoded.
+    // Few mutants crash a decoder, and a decoder can still read many of them.
     let counted = |condition: &str| -> usize {
-        let rows = place.sql(&format!("select count(*) as n from sources where {condition}"));
+        let rows = dir.sql(&format!("select count(*) as n from sources where {condition}"));
         rows.lines().nth(1).unwrap().parse().unwrap()
     };
     assert!(
@@ -85,14 +91,14 @@ fn fuzz(count: usize, seed: u64) {
     );
     assert!(counted("reason in ('decoder_crashed', 'timeout')") <= 1 + count / 100);
     assert!(supervisor < SUPERVISOR_MB && decoder < DECODER_MB, "{supervisor} and {decoder} MiB");
-    assert_eq!(code(&place.start(&["verify"])), 0);
+    assert_eq!(code(&dir.start(&["verify"])), 0);
 }
 
-/// Names and contents of whole videos.
-fn originals(place: &Place) -> Vec<(String, Vec<u8>)> {
-    let sample = place.path("videos/episode-00000.mp4");
+/// Returns the names and contents of undamaged videos.
+fn originals(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
+    let sample = dir.path("videos/episode-00000.mp4");
     let mut videos = vec![(String::from("sample.mp4"), fs::read(&sample).unwrap())];
-    // Containers and codecs, the more kinds the better; what this FFmpeg cannot write is left out.
+    // Many containers and codecs. This FFmpeg may not write all of them; those are left out.
     let kinds: [(&str, &[&str]); 16] = [
         ("h264.mkv", &["-c:v", "libx264", "-bf", "3"]),
         ("h264.ts", &["-c:v", "libx264"]),
@@ -112,13 +118,13 @@ fn originals(place: &Place) -> Vec<(String, Vec<u8>)> {
         ("gif.gif", &["-c:v", "gif"]),
     ];
     for (name, codec) in kinds {
-        let path = place.path(name);
+        let path = dir.path(name);
         if transcoded(&sample, codec, &path) {
             videos.push((name.to_owned(), fs::read(&path).unwrap()));
         }
     }
     if videos.len() == 1 {
-        eprintln!("no ffmpeg program here: mutants of one kind of video only");
+        eprintln!("skipped: other kinds of video, because the ffmpeg program is not installed");
     }
     videos
 }
@@ -132,16 +138,18 @@ fn transcoded(from: &Utf8Path, codec: &[&str], to: &Utf8PathBuf) -> bool {
     ffmpeg.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// A copy with one kind of damage: bits here and there, a run of one byte, a hole, a piece twice, an end cut off, or all bits of the head.
+/// Returns a copy with one kind of damage.
+///
+/// The damage is flipped bits, a run of one byte, a removed run, a repeated run, or a cut-off end.
 fn mutant(bytes: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut mutant = bytes.to_vec();
-    // Half of the damage is where the structure is: at the start.
+    // Half of the damage is at the start, where the structure is.
     let reach = if random.random_bool(0.5) { mutant.len().min(2048) } else { mutant.len() };
     let mut run = |mutant: &Vec<u8>, longest: usize| {
         let start = random.random_range(0..reach);
         start..(start + random.random_range(1..=longest)).min(mutant.len())
     };
-    let place = run(&mutant, 4096);
+    let range = run(&mutant, 4096);
     match random.random_range(0..6) {
         0 | 1 => {
             for _ in 0..random.random_range(1..64) {
@@ -151,19 +159,19 @@ fn mutant(bytes: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
         }
         2 => {
             let byte = [0, 0xff, 0x7f, 0x80][random.random_range(0..4)];
-            mutant[place].fill(byte);
+            mutant[range].fill(byte);
         }
-        3 => drop(mutant.drain(place)),
+        3 => drop(mutant.drain(range)),
         4 => {
-            let piece = mutant[place.clone()].to_vec();
-            mutant.splice(place.start..place.start, piece);
+            let piece = mutant[range.clone()].to_vec();
+            mutant.splice(range.start..range.start, piece);
         }
-        _ => mutant.truncate(place.end),
+        _ => mutant.truncate(range.end),
     }
     mutant
 }
 
-/// The most memory that a process has had, in MiB; 0 when it is gone.
+/// Returns the peak memory of a process in MiB; 0 if the process is gone.
 fn resident_mb(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,4 +1,4 @@
-//! Videos of strangers: decoders that die, hang or want too much, and file systems full of traps.
+//! Untrusted videos: decoders that die, hang or need too much memory, and unusual files.
 
 mod support;
 
@@ -8,86 +8,87 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Place, code, stderr};
+use rustix::process::Signal;
+use support::{TestDir, code, stderr};
 
-/// Starts a run over one long and some short videos, and does something to the decoder that is at the long one.
-fn meddled(place: &Place, settings: &[&str], signal: &str) -> Output {
-    place.sample(5, 2, 1);
-    fs::rename(place.path("videos"), place.path("short")).unwrap();
-    place.sample(1, 900, 2);
-    fs::rename(place.path("videos/episode-00000.mp4"), place.path("short/long.mp4")).unwrap();
-    let videos = format!("data.videos=[\"{}\"]", place.path("short"));
+/// Runs over one long and some short videos, and sends a signal to the decoder of the long one.
+fn meddled(dir: &TestDir, settings: &[&str], signal: Signal) -> Output {
+    dir.sample(5, 2, 1);
+    fs::rename(dir.path("videos"), dir.path("short")).unwrap();
+    dir.sample(1, 900, 2);
+    fs::rename(dir.path("videos/episode-00000.mp4"), dir.path("short/long.mp4")).unwrap();
+    let videos = format!("data.videos=[\"{}\"]", dir.path("short"));
     let mut settings = settings.to_vec();
     settings.extend([videos.as_str(), "ingest.threads=1"]);
-    let run = place.command(&settings).stderr(Stdio::piped()).spawn().unwrap();
-    let long = place.path("short/long.mp4");
+    let run = dir.command(&settings).stderr(Stdio::piped()).spawn().unwrap();
+    let long = dir.path("short/long.mp4");
     let decoder = support::wait_for(Duration::from_secs(20), || {
         support::children(run.id())
             .into_iter()
             .find(|&child| support::has_open(child, long.as_std_path()))
     });
-    assert!(Command::new("kill").args([signal, &decoder.to_string()]).status().unwrap().success());
+    support::send(decoder, signal);
     run.wait_with_output().unwrap()
 }
 
-/// Would catch a crash in FFmpeg that ends the run, or costs other files.
+/// Catches: a crash in FFmpeg ends the run or costs other files.
 #[test]
 fn a_decoder_that_dies_costs_one_row() {
-    let place = Place::new();
-    let output = meddled(&place, &[], "-ABRT");
+    let dir = TestDir::new();
+    let output = meddled(&dir, &[], Signal::ABORT);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
-    let rows = place.sql("select reason, detail from sources where status = 'rejected'");
+    let rows = dir.sql("select reason, detail from sources where status = 'rejected'");
     assert!(rows.contains("decoder_crashed,the decoder process ended with signal: 6"), "{rows}");
-    assert_eq!(place.clips(None).len(), 5, "and none of the clips that came before it died");
-    assert_eq!(place.sql("select count(*) from clips"), "count(*)\n5\n");
-    assert_eq!(code(&place.start(&["verify"])), 0);
+    assert_eq!(dir.clips(None).len(), 5, "the clips of earlier files are kept");
+    assert_eq!(dir.sql("select count(*) from clips"), "count(*)\n5\n");
+    assert_eq!(code(&dir.start(&["verify"])), 0);
 }
 
-/// Would catch a hang in FFmpeg that hangs the run.
+/// Catches: a hang in FFmpeg hangs the run.
 #[test]
 fn a_decoder_that_hangs_costs_one_row() {
-    let place = Place::new();
+    let dir = TestDir::new();
     let begun = Instant::now();
-    let output = meddled(&place, &["ingest.decoder.silence_s=1"], "-STOP");
+    let output = meddled(&dir, &["ingest.decoder.silence_s=1"], Signal::STOP);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
     assert!(begun.elapsed() < Duration::from_mins(1));
-    let rows = place.sql("select reason, detail from sources where status = 'rejected'");
+    let rows = dir.sql("select reason, detail from sources where status = 'rejected'");
     assert!(rows.contains("timeout,the decoder was silent for 1 s"), "{rows}");
-    assert_eq!(place.clips(None).len(), 5);
+    assert_eq!(dir.clips(None).len(), 5);
 
-    // It is not tried again every night, but when somebody asks for it.
-    let videos = format!("data.videos=[\"{}\"]", place.path("short"));
-    let again = place.run(&[&videos]);
+    // A later run retries it only on request.
+    let videos = format!("data.videos=[\"{}\"]", dir.path("short"));
+    let again = dir.run(&[&videos]);
     assert!(code(&again) == 2 && stderr(&again).contains("up to date"), "{}", stderr(&again));
-    let retried = place.command(&[&videos]).args(["--retry", "timeout,changed"]).output().unwrap();
+    let retried = dir.command(&[&videos]).args(["--retry", "timeout,changed"]).output().unwrap();
     assert_eq!(code(&retried), 0, "{}", stderr(&retried));
-    assert!(place.clips(None).len() > 50);
+    assert!(dir.clips(None).len() > 50);
 }
 
-/// Would catch a decoder that may take all night.
+/// Catches: one decoder takes a whole night.
 #[test]
 fn a_decoder_that_is_slow_costs_one_row() {
-    let place = Place::new();
-    place.sample(1, 240, 1);
-    let output = place.run(&[
+    let dir = TestDir::new();
+    dir.sample(1, 240, 1);
+    let output = dir.run(&[
         "ingest.decoder.total_s=1",
         "ingest.fps=60",
         "ingest.width=320",
         "ingest.height=320",
     ]);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
-    assert!(place.sql("select reason from sources").contains("timeout"));
-    assert!(place.clips(None).is_empty());
+    assert!(dir.sql("select reason from sources").contains("timeout"));
+    assert!(dir.clips(None).is_empty());
 }
 
-/// Would catch clips of a file that was still being written, under the name of what it was before.
+/// Catches: clips of a half-written file are stored under the hash of the earlier content.
 #[test]
 fn a_file_that_changes_while_it_is_read() {
-    let place = Place::new();
-    place.sample(1, 900, 1);
-    let video = place.path("videos/episode-00000.mp4");
+    let dir = TestDir::new();
+    dir.sample(1, 900, 1);
+    let video = dir.path("videos/episode-00000.mp4");
     let whole = fs::read(&video).unwrap();
-    let run = place.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
+    let run = dir.command(&[]).stderr(Stdio::piped()).spawn().unwrap();
     support::wait_for(Duration::from_secs(20), || {
         support::children(run.id())
             .into_iter()
@@ -98,21 +99,22 @@ fn a_file_that_changes_while_it_is_read() {
     fs::write(&video, &longer).unwrap();
     let output = run.wait_with_output().unwrap();
     assert_eq!(code(&output), 2, "{}", stderr(&output));
-    assert!(place.sql("select reason from sources").contains("changed"));
-    assert!(place.clips(None).is_empty());
-    let again = place.run(&[]);
+    assert!(dir.sql("select reason from sources").contains("changed"));
+    assert!(dir.clips(None).is_empty());
+    let again = dir.run(&[]);
     assert_eq!(code(&again), 0, "{}", stderr(&again));
     assert_eq!(
-        place.sql("select status, count(*) from sources group by status"),
+        dir.sql("select status, count(*) from sources group by status"),
         "status,count(*)\naccepted,1\n"
     );
 }
 
-/// Would catch an endless walk, a read that waits for ever at a pipe, and names that break a row, a line or a shell.
+/// Catches: an endless directory walk, a read that blocks on a pipe, or a name that breaks a row, a
+/// line or a shell command.
 #[test]
 fn traps_in_the_file_system() {
-    let place = Place::with_samples(6);
-    let videos = place.path("videos");
+    let dir = TestDir::with_samples(6);
+    let videos = dir.path("videos");
     let rename = |from: u32, to: &std::ffi::OsStr| {
         let from = videos.join(format!("episode-{from:05}.mp4"));
         fs::rename(from, videos.as_std_path().join(to)).unwrap();
@@ -128,49 +130,50 @@ fn traps_in_the_file_system() {
     assert!(Command::new("mkfifo").arg(videos.join("pipe.mp4")).status().unwrap().success());
     fs::create_dir(videos.join("directory.mp4")).unwrap();
 
-    let output = place.run(&[]);
+    let output = dir.run(&[]);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
-    assert_eq!(place.clips(None).len(), 6);
-    let reasons = place.sql("select reason, count(*) from sources group by reason order by reason");
+    assert_eq!(dir.clips(None).len(), 6);
+    let reasons = dir.sql("select reason, count(*) from sources group by reason order by reason");
     assert_eq!(reasons, "reason,count(*)\nmissing,2\nnot_a_file,1\n,6\n");
-    let again = place.run(&[]);
+    let again = dir.run(&[]);
     assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
 }
 
-/// Would catch a file that is not readable ending the run. (Root reads everything: then this shows nothing.)
+/// Catches: an unreadable file ends the run. Root can read every file, so the test skips then.
 #[test]
 fn a_file_without_permission() {
     use std::os::unix::fs::PermissionsExt as _;
-    let place = Place::with_samples(3);
-    let video = place.path("videos/episode-00001.mp4");
+    let dir = TestDir::with_samples(3);
+    let video = dir.path("videos/episode-00001.mp4");
     fs::set_permissions(&video, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&video).is_ok() {
-        eprintln!("this user reads everything: not tested");
+        eprintln!("skipped: this user can read every file");
         return;
     }
-    assert_eq!(code(&place.run(&[])), 2);
-    assert!(place.sql("select reason from sources").contains("unreadable"));
+    assert_eq!(code(&dir.run(&[])), 2);
+    assert!(dir.sql("select reason from sources").contains("unreadable"));
 }
 
-/// Would catch an allocation that a header can inflate without bound, and a limit that is none, or under which no video can be
-/// decoded at all.
+/// Catches: a file header causes unbounded allocation, or the memory limit has no effect, or no
+/// video can be decoded under the limit.
 #[test]
 fn memory_is_limited() {
-    let place = Place::with_samples(1);
-    // A Y4M header that promises frames of 5 GB, in a file of 100 bytes; and one of 288 MB, which is there (sparsely).
-    fs::write(
-        place.path("videos/huge.y4m"),
-        "YUV4MPEG2 W65535 H53000 F30:1 C420\nFRAME\n0123456789",
-    )
-    .unwrap();
-    let large = fs::File::create(place.path("videos/large.y4m")).unwrap();
+    let dir = TestDir::with_samples(1);
+    // A Y4M header that promises frames of 5 GB in a file of 100 bytes, and one of 288 MB in a
+    // sparse file that has the bytes.
+    fs::write(dir.path("videos/huge.y4m"), "YUV4MPEG2 W65535 H53000 F30:1 C420\nFRAME\n0123456789")
+        .unwrap();
+    let large = fs::File::create(dir.path("videos/large.y4m")).unwrap();
     std::io::Write::write_all(&mut &large, b"YUV4MPEG2 W16000 H12000 F30:1 C420\nFRAME\n").unwrap();
     large.set_len(300 << 20).unwrap();
     let reasons = |settings: &[&str]| {
-        let output = place.run(settings);
+        let output = dir.run(settings);
         assert_eq!(code(&output), 2, "{}", stderr(&output));
-        assert!(!place.clips(None).is_empty(), "what needs little is decoded");
-        place.sql("select split_part(source_path, 'videos/', 2), reason from sources order by source_path")
+        assert!(!dir.clips(None).is_empty(), "a file that needs little memory is decoded");
+        dir.sql(
+            "select split_part(source_path, 'videos/', 2), reason from sources \
+             order by source_path",
+        )
     };
     let limited = reasons(&["ingest.decoder.memory_mb=256"]);
     assert!(limited.contains("episode-00000.mp4,\n"), "{limited}");
@@ -179,7 +182,7 @@ fn memory_is_limited() {
         "{limited}"
     );
     assert!(!limited.contains("large.y4m,too_short"), "decoded with too little memory: {limited}");
-    fs::remove_dir_all(place.root()).unwrap();
+    fs::remove_dir_all(dir.root()).unwrap();
     let unlimited = reasons(&["ingest.decoder.memory_mb=4096"]);
     assert!(
         unlimited.contains("large.y4m,too_short"),

@@ -1,81 +1,79 @@
-//! Which clips are kept: the verdict, its reasons, passing it again, and words beside a video.
+//! Which clips are kept: the keep expression, its reasons, a changed expression, and metadata.
 
 mod support;
 
 use std::fs;
 
-use support::{Place, code, stderr};
+use support::{TestDir, code, stderr};
 
-/// Places of files that a run decoded, by what it said.
+/// Returns the number of files that a run decoded, from its output.
 fn decoded(output: &std::process::Output) -> usize {
     let text = stderr(output);
     let line = text.lines().rev().find(|line| line.starts_with("ingest: ") && line.contains('/'));
     line.and_then(|line| line.split(['/', ' ']).nth(1)?.parse().ok()).unwrap_or(0)
 }
 
-/// Would catch a verdict that decodes again what it only narrows, keeps what it should drop, or cannot give back what it dropped.
+/// Catches: a narrower expression decodes again or keeps a clip that it should drop, or a wider one
+/// cannot restore a dropped clip.
 #[test]
-fn another_verdict_decodes_only_what_it_must() {
-    let place = Place::with_samples(6);
-    // Two longer ones, which only a wider verdict keeps.
-    fs::rename(place.path("videos"), place.path("three")).unwrap();
-    place.sample(2, 5, 9);
+fn a_changed_keep_expression_decodes_only_missing_clips() {
+    let dir = TestDir::with_samples(6);
+    // Two longer clips, which only a wider expression keeps.
+    fs::rename(dir.path("videos"), dir.path("three")).unwrap();
+    dir.sample(2, 5, 9);
     for number in 0..2 {
         let name = format!("episode-{number:05}.mp4");
-        fs::rename(
-            place.path("videos").join(&name),
-            place.path("three").join(format!("long-{name}")),
-        )
-        .unwrap();
+        fs::rename(dir.path("videos").join(&name), dir.path("three").join(format!("long-{name}")))
+            .unwrap();
     }
-    let videos = format!("data.videos=[\"{}\"]", place.path("three"));
-    let run = |keep: &str| place.run(&[&videos, &format!("ingest.keep={keep}")]);
+    let videos = format!("data.videos=[\"{}\"]", dir.path("three"));
+    let run = |keep: &str| dir.run(&[&videos, &format!("ingest.keep={keep}")]);
 
     let first = run("frames <= 30 and motion >= 0");
     assert_eq!(
-        (code(&first), decoded(&first), place.clips(None).len()),
+        (code(&first), decoded(&first), dir.clips(None).len()),
         (0, 8, 6),
         "{}",
         stderr(&first)
     );
     let reasons =
-        place.sql("select kept, reason, count(*) from clips group by kept, reason order by kept");
+        dir.sql("select kept, reason, count(*) from clips group by kept, reason order by kept");
     assert_eq!(reasons, "kept,reason,count(*)\nfalse,frames <= 30,2\ntrue,,6\n");
     assert_eq!(
-        place.sql("select reason, detail from sources where reason is not null limit 1"),
+        dir.sql("select reason, detail from sources where reason is not null limit 1"),
         "reason,detail\nfiltered,1 of 1 clips: frames <= 30\n"
     );
     assert!(
-        place.sql("select min(motion), min(sharpness) from clips where not kept").lines().count()
+        dir.sql("select min(motion), min(sharpness) from clips where not kept").lines().count()
             == 2,
-        "scored all the same"
+        "dropped clips have scores too"
     );
 
     let narrower = run("motion > 2 and frames <= 30");
     assert_eq!(
-        (code(&narrower), decoded(&narrower), place.clips(None).len()),
+        (code(&narrower), decoded(&narrower), dir.clips(None).len()),
         (0, 0, 0),
         "{}",
         stderr(&narrower)
     );
     let wider = run("frames <= 30");
-    assert_eq!((decoded(&wider), place.clips(None).len()), (6, 6), "{}", stderr(&wider));
+    assert_eq!((decoded(&wider), dir.clips(None).len()), (6, 6), "{}", stderr(&wider));
     let widest = run("");
     assert_eq!(
-        (decoded(&widest), place.clips(None).len()),
+        (decoded(&widest), dir.clips(None).len()),
         (2, 8),
-        "only the two that are missing: {}",
+        "only the two missing files: {}",
         stderr(&widest)
     );
     let again = run("");
     assert!(stderr(&again).contains("up to date") && decoded(&again) == 0, "{}", stderr(&again));
 }
 
-/// Would catch a typo that throws a dataset away.
+/// Catches: a typo in the expression drops a whole dataset.
 #[test]
-fn a_verdict_that_cannot_be_passed_is_wrong_usage() {
-    let place = Place::with_samples(1);
-    let output = place.run(&["ingest.keep=moton > 0.1"]);
+fn an_invalid_keep_expression_is_wrong_usage() {
+    let dir = TestDir::with_samples(1);
+    let output = dir.run(&["ingest.keep=moton > 0.1"]);
     assert_eq!(code(&output), 64);
     assert!(
         stderr(&output).contains("ingest.keep")
@@ -83,48 +81,50 @@ fn a_verdict_that_cannot_be_passed_is_wrong_usage() {
         "{}",
         stderr(&output)
     );
-    assert!(!place.root().exists());
+    assert!(!dir.root().exists());
 }
 
-/// Would catch rules that are not applied, that cost a decoding when they change nothing, or that cannot be taken back.
+/// Catches: metadata rules are not applied, cause decoding without need, or cannot be revoked.
 #[test]
-fn words_beside_a_video() {
-    let place = Place::with_samples(4);
+fn metadata_rules_apply() {
+    let dir = TestDir::with_samples(4);
     let info = |number: u32, title: &str, description: &str| {
-        let text = serde_json::json!({ "id": "x", "title": title, "description": description, "formats": [] });
-        fs::write(place.path(&format!("videos/episode-{number:05}.info.json")), text.to_string())
+        let text = serde_json::json!({
+            "id": "x", "title": title, "description": description, "formats": []
+        });
+        fs::write(dir.path(&format!("videos/episode-{number:05}.info.json")), text.to_string())
             .unwrap();
     };
     info(0, "Jumper speedrun", "");
     info(1, "Jumper: the MOVIE, full playthrough", "");
     info(2, "Cooking", "how to bake");
     let run = |settings: &[&str]| {
-        let output = place.run(settings);
-        assert_eq!(code(&output), 0, "a choice is no failure: {}", stderr(&output));
-        (decoded(&output), place.clips(None).len())
+        let output = dir.run(settings);
+        assert_eq!(code(&output), 0, "a filtered file is no failure: {}", stderr(&output));
+        (decoded(&output), dir.clips(None).len())
     };
     assert_eq!(run(&[]), (2, 2));
     let details =
-        place.sql("select detail from sources where reason = 'metadata' order by source_path");
+        dir.sql("select detail from sources where reason = 'metadata' order by source_path");
     assert!(details.contains("`movie`") && details.contains("speedrun, playthrough"), "{details}");
     assert_eq!(
         run(&["ingest.metadata.title_none=[\"unboxing\"]"]),
         (1, 3),
-        "one more, and nobody else again"
+        "one more file, and no file again"
     );
     assert_eq!(run(&["ingest.metadata.title_none=[]", "ingest.metadata.text_any=[]"]), (1, 4));
-    assert_eq!(run(&[]), (0, 2), "and back, without decoding");
-    fs::remove_file(place.path("videos/episode-00002.info.json")).unwrap();
-    assert_eq!(run(&[]), (1, 3), "what is not said is not held against it");
+    assert_eq!(run(&[]), (0, 2), "back to two clips, without decoding");
+    fs::remove_file(dir.path("videos/episode-00002.info.json")).unwrap();
+    assert_eq!(run(&[]), (1, 3), "a video without metadata is kept");
 }
 
-/// Would catch figures that do not add up, and a reason that is forgotten.
+/// Catches: numbers that do not add up, or a reason that is missing.
 #[test]
-fn stats_say_what_is_there() {
-    let place = Place::with_samples(3);
-    fs::write(place.path("videos/empty.mp4"), "").unwrap();
-    place.run(&[]);
-    let output = place.start(&["stats", "--histogram", "motion,frames * 2"]);
+fn stats_report_the_dataset() {
+    let dir = TestDir::with_samples(3);
+    fs::write(dir.path("videos/empty.mp4"), "").unwrap();
+    dir.run(&[]);
+    let output = dir.start(&["stats", "--histogram", "motion,frames * 2"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for expected in [
         "4 found, 3 used",
@@ -135,5 +135,5 @@ fn stats_say_what_is_there() {
     ] {
         assert!(text.contains(expected), "no `{expected}` in\n{text}");
     }
-    assert_eq!(code(&place.start(&["stats", "--histogram", "nonsense"])), 1);
+    assert_eq!(code(&dir.start(&["stats", "--histogram", "nonsense"])), 1);
 }

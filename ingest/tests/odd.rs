@@ -1,17 +1,20 @@
-//! The odd recordings of `../shared/videos/odd`, where they are: each comes out as `EXPECTED.csv` there says.
+//! Unusual recordings in `../shared/videos/odd`, if present: each must match `EXPECTED.csv` there.
 //!
-//! That file says of each what a correct ingester does: accept (with a warning), reject, filter, or keep one of several copies. How that is said
-//! here, with which reason, is the table of this test. Copies that only look the same are looked at apart, since most of the
-//! odd files are the same recording in other codecs.
+//! That file lists what a correct ingester does with each file: accept (with a warning), reject,
+//! filter, or keep one of several near-duplicates. The tables in this test map it to reasons.
+//! Near-duplicates have a test of their own, because most of the files are the same recording in
+//! other codecs.
 
 mod support;
 
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use support::{Place, code, stderr};
+use support::{TestDir, code, stderr};
 
-/// Files of which nothing is kept, and the reason of the source, or of its clip where the source is `filtered`.
+/// Files without kept clips, and the reason.
+///
+/// It is the source's reason, or its clip's reason if the source is `filtered`.
 const NOT_KEPT: [(&str, &str); 21] = [
     ("audio_only.m4a", "no_video_stream"),
     ("audio_only.mp4", "duplicate"),
@@ -32,15 +35,16 @@ const NOT_KEPT: [(&str, &str); 21] = [
     ("truncated_moov_at_end.mp4", "unreadable"),
     ("white.mp4", "contrast > 0.02"),
     ("zero_byte.mp4", "empty_file"),
-    // Expected to be filtered, and kept: its overlay covers no more of the picture than a game's own status line does.
+    // Expected to be filtered, but kept: its overlay covers no more than a game's own status line
+    // does.
     ("facecam_overlay.mp4", ""),
-    // Expected as "W: the count depends on the decoder"; damage is noted, the rest is good.
+    // Expected as "W: the count depends on the decoder". The damage is recorded, the rest is good.
     ("bitflips_midfile.mp4", ""),
 ];
-/// Clips of the files that are cut: frames of each.
+/// Files that are cut, and the number of frames of each clip.
 const CUT: [(&str, &[u32]); 2] = [("scene_cuts_2s.mp4", &[20; 10]), ("fade_in_out.mp4", &[94])];
-/// Copies, by their looks, of one recording; the best of them comes first.
-const COPIES: [&str; 4] =
+/// Near-duplicates of one recording. The best one comes first.
+const NEAR_DUPLICATES: [&str; 4] =
     ["dup_720p.mp4", "dup_vp9_480p.webm", "dup_crf35_240p.mp4", "ok_reference.mp4"];
 
 fn odd() -> Option<Utf8PathBuf> {
@@ -48,24 +52,26 @@ fn odd() -> Option<Utf8PathBuf> {
     if odd.join("EXPECTED.csv").is_file() {
         return Some(odd);
     }
-    eprintln!("no odd recordings here: not tested");
+    eprintln!("skipped: ../shared/videos/odd is not present");
     None
 }
 
-/// A run over some of the odd files, at the paper's size; returns by file name what became of it: status, reason, warning.
+/// Runs over some of the files at the paper's size.
+///
+/// Returns status, reason and whether there is a warning, by file name.
 fn ingested(
     videos: &[Utf8PathBuf],
     settings: &[&str],
-) -> (Place, BTreeMap<String, (String, String, bool)>) {
-    let place = Place::new();
+) -> (TestDir, BTreeMap<String, (String, String, bool)>) {
+    let dir = TestDir::new();
     let videos = format!("data.videos={}", serde_json::to_string(videos).unwrap());
     let size = ["ingest.width=160", "ingest.height=90", videos.as_str()];
-    let output = place.run(&[&size[..], settings].concat());
+    let output = dir.run(&[&size[..], settings].concat());
     assert!([0, 2].contains(&code(&output)), "{}", stderr(&output));
-    let rows = place.start(&["sql", "select * from sources", "--format", "json"]).stdout;
+    let rows = dir.start(&["sql", "select * from sources", "--format", "json"]).stdout;
     let rows: serde_json::Value = serde_json::from_slice(&rows).unwrap();
     let clips =
-        place.start(&["sql", "select source_path, reason from clips", "--format", "json"]).stdout;
+        dir.start(&["sql", "select source_path, reason from clips", "--format", "json"]).stdout;
     let clips: serde_json::Value = serde_json::from_slice(&clips).unwrap();
     let text =
         |row: &serde_json::Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
@@ -84,14 +90,14 @@ fn ingested(
         (name, (text(row, "status"), reason_of(row), warned))
     });
     let became = became.collect();
-    (place, became)
+    (dir, became)
 }
 
-/// Would catch a file that changes sides: the whole behaviour towards odd files, one by one.
+/// Catches: the result for any unusual file changes.
 #[test]
 fn every_odd_file_comes_out_as_expected() {
     let Some(odd) = odd() else { return };
-    let (place, became) = ingested(std::slice::from_ref(&odd), &["ingest.near_duplicates=false"]);
+    let (dir, became) = ingested(std::slice::from_ref(&odd), &["ingest.near_duplicates=false"]);
     let not_kept: BTreeMap<&str, &str> =
         NOT_KEPT.into_iter().filter(|(_, reason)| !reason.is_empty()).collect();
     let mut expected = csv::Reader::from_path(odd.join("EXPECTED.csv")).unwrap();
@@ -108,20 +114,21 @@ fn every_odd_file_comes_out_as_expected() {
         let kept = !not_kept.contains_key(name);
         let as_planned = (status == "accepted") == kept
             && reason == not_kept.get(name).copied().unwrap_or_default();
-        // Bytes that are there twice are expected to be accepted, and once they are.
+        // A file with the bytes of another file is expected to be accepted. One of the two is.
         let as_expected = match policy {
             "reject" | "filter" => !kept || NOT_KEPT.contains(&(name, "")),
             _ => kept || reason == "duplicate",
         };
         if !as_planned || !as_expected {
-            problems.push(format!("{name}: {policy} is expected; {status}, `{reason}`"));
+            problems.push(format!("{name}: expected {policy}, found {status}, `{reason}`"));
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
     assert_eq!((files, became.len()), (59, 59));
     let warned: Vec<&str> =
         became.iter().filter(|(_, (.., warned))| *warned).map(|(name, _)| name.as_str()).collect();
-    // What is expected "with a warning", but for cuts, which are no matter; and the GIF, whose format has an alpha channel.
+    // The files that are expected "with a warning", except cuts, which need none. Also the GIF,
+    // whose format has an alpha channel.
     let notable = [
         "alpha_qtrle.mov",
         "animated.gif",
@@ -133,36 +140,38 @@ fn every_odd_file_comes_out_as_expected() {
     assert_eq!(warned, notable);
 
     for (name, lengths) in CUT {
-        let clips = place.clips(None).into_iter().filter(|clip| clip.source_path.ends_with(name));
+        let clips = dir.clips(None).into_iter().filter(|clip| clip.source_path.ends_with(name));
         let mut found: Vec<_> = clips.map(|clip| (clip.start_pts, clip.frame_pts.len())).collect();
         found.sort_unstable();
         let found: Vec<u32> =
             found.into_iter().map(|(_, frames)| u32::try_from(frames).unwrap()).collect();
         assert_eq!(found, lengths, "{name}");
     }
-    let crops =
-        place.sql("select split_part(source_path, '/odd/', 2), crop from sources where crop is not null order by 1");
+    let crops = dir.sql(
+        "select split_part(source_path, '/odd/', 2), crop from sources \
+             where crop is not null order by 1",
+    );
     assert_eq!(
         crops.lines().skip(1).collect::<Vec<_>>(),
         ["letterboxed.mp4,640x360+0+60", "pillarboxed.mp4,480x360+80+0"]
     );
 }
 
-/// Would catch copies in another codec or size that are in both splits, another moment of the same level that is thrown away, and a worse copy
-/// that is kept for a better one.
+/// Catches: near-duplicates in another codec or size are in both splits, another moment of the same
+/// level is dropped, or a worse copy is kept instead of a better one.
 #[test]
-fn of_copies_the_best_is_kept() {
+fn the_best_near_duplicate_is_kept() {
     let Some(odd) = odd() else { return };
-    let mut files: Vec<Utf8PathBuf> = COPIES.iter().map(|name| odd.join(name)).collect();
+    let mut files: Vec<Utf8PathBuf> = NEAR_DUPLICATES.iter().map(|name| odd.join(name)).collect();
     files.push(odd.join("notdup_same_level_other_run.mp4"));
-    let (place, became) = ingested(&files, &["ingest.near_duplicates=true"]);
+    let (dir, became) = ingested(&files, &["ingest.near_duplicates=true"]);
     assert_eq!(became["notdup_same_level_other_run.mp4"].0, "accepted");
-    assert_eq!(became[COPIES[0]].0, "accepted");
-    for copy in &COPIES[1..] {
+    assert_eq!(became[NEAR_DUPLICATES[0]].0, "accepted");
+    for copy in &NEAR_DUPLICATES[1..] {
         assert_eq!(became[*copy].1, "near_duplicate", "{copy}");
     }
-    assert_eq!(place.clips(None).len(), 2);
+    assert_eq!(dir.clips(None).len(), 2);
     let original =
-        place.sql("select count(distinct duplicate_of) from clips where reason = 'near_duplicate'");
+        dir.sql("select count(distinct duplicate_of) from clips where reason = 'near_duplicate'");
     assert!(original.ends_with("\n1\n"), "{original}");
 }

@@ -1,8 +1,8 @@
-//! Frames of `genie-ingest run` against those of the `ffmpeg` program, pixel by pixel.
+//! Compares frames of `genie-ingest run` with those of the `ffmpeg` program, pixel by pixel.
 //!
-//! The inputs are made by `ffmpeg` as well, the colour bars apart: their YUV is computed here, so that one mistake made twice is
-//! seen. Where the program is not installed, nothing is compared. The files of `shared/videos/odd` are compared where
-//! they are.
+//! `ffmpeg` also makes the inputs, except the colour bars. This file computes their YUV itself, so
+//! that the test finds an error that both programs share. Without `ffmpeg`, nothing is compared.
+//! The files of `shared/videos/odd` are compared if they are present.
 
 mod support;
 
@@ -13,18 +13,19 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use camino::Utf8PathBuf;
-use support::{Place, code, stderr};
+use support::{TestDir, code, stderr};
 
 const WIDTH: usize = 128;
 const HEIGHT: usize = 72;
 /// Arguments of a lossless and fast encoder.
 const X264: &str = "-c:v libx264 -qp 0 -preset ultrafast -threads 1";
 
-/// How `ffmpeg` is to make the frames that ours must equal.
+/// How `ffmpeg` makes the expected frames.
 #[derive(Clone, Copy)]
 struct Reference {
-    /// Filters before and after the scaling.
+    /// Filters before the scaling.
     before: &'static str,
+    /// Filters after the scaling.
     after: &'static str,
     /// Width and height of the scaled picture.
     size: (usize, usize),
@@ -33,7 +34,7 @@ struct Reference {
     range: &'static str,
 }
 
-/// Of a picture that is larger than ours, of standard definition and without tags.
+/// For an untagged standard-definition picture that is larger than the output.
 const PLAIN: Reference = Reference {
     before: "",
     after: "",
@@ -47,7 +48,7 @@ fn ffmpeg_is_here() -> bool {
     let here =
         Command::new("ffmpeg").arg("-version").output().is_ok_and(|output| output.status.success());
     if !here {
-        eprintln!("no ffmpeg here: not compared");
+        eprintln!("skipped: the ffmpeg program is not installed");
     }
     here
 }
@@ -62,7 +63,7 @@ fn ffmpeg(words: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// `ffmpeg`'s frames of a file at our rate, as RGB.
+/// Returns `ffmpeg`'s frames of a file at the configured rate, as RGB.
 fn reference(path: &str, with: Reference) -> Vec<u8> {
     let Reference { before, after, size: (width, height), kernel, matrix, range } = with;
     let scale = format!("scale={width}:{height}:flags={kernel}+accurate_rnd+full_chroma_int");
@@ -74,33 +75,33 @@ fn reference(path: &str, with: Reference) -> Vec<u8> {
     ffmpeg(&[&words[..], &["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]].concat(), &[])
 }
 
-/// Videos that are made, ingested at once, and compared.
+/// Videos that are generated, ingested in one run, and compared.
 struct Comparison {
-    place: Place,
+    dir: TestDir,
     expected: Vec<(String, Vec<u8>)>,
 }
 
 impl Comparison {
     fn new() -> Self {
-        let place = Place::new();
-        fs::create_dir_all(place.path("videos")).unwrap();
-        Self { place, expected: Vec::new() }
+        let dir = TestDir::new();
+        fs::create_dir_all(dir.path("videos")).unwrap();
+        Self { dir, expected: Vec::new() }
     }
 
-    /// Makes a video with `ffmpeg`, from words with a space between.
+    /// Makes a video with `ffmpeg`, from arguments separated by spaces.
     fn make(&self, name: &str, words: &str) -> Utf8PathBuf {
-        let path = self.place.path("videos").join(name);
+        let path = self.dir.path("videos").join(name);
         ffmpeg(&words.split(' ').chain([path.as_str()]).collect::<Vec<_>>(), &[]);
         path
     }
 
-    /// A video whose frames must equal the reference's.
+    /// Adds a video whose frames must equal the reference.
     fn add(&mut self, name: &str, words: &str, with: Reference) {
         let path = self.make(name, words);
         self.expected.push((name.to_owned(), reference(path.as_str(), with)));
     }
 
-    /// Frames of every video by file name.
+    /// Returns the frames of every video by file name.
     fn frames(&self, settings: &[&str]) -> HashMap<String, Vec<u8>> {
         let (width, height) = (format!("ingest.width={WIDTH}"), format!("ingest.height={HEIGHT}"));
         let fixed = [
@@ -111,11 +112,11 @@ impl Comparison {
             "ingest.keep=",
             "ingest.near_duplicates=false",
         ];
-        let output = self.place.run(&[&fixed[..], settings].concat());
+        let output = self.dir.run(&[&fixed[..], settings].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
-        // Clips come in order of time: where a video was cut, its frames go on in the next clip.
+        // Clips come in time order. The frames after a cut are in the next clip.
         let mut frames: HashMap<String, Vec<u8>> = HashMap::new();
-        for clip in self.place.clips(None) {
+        for clip in self.dir.clips(None) {
             let name = clip.source_path.rsplit('/').next().unwrap().to_owned();
             frames.entry(name).or_default().extend(clip.frames.data);
         }
@@ -136,7 +137,7 @@ impl Comparison {
     }
 }
 
-/// What is different, in words.
+/// Describes the difference in words.
 fn difference(ours: &[u8], theirs: &[u8]) -> Option<String> {
     let size = WIDTH * HEIGHT * 3;
     if ours.len() != theirs.len() || ours.is_empty() {
@@ -145,15 +146,17 @@ fn difference(ours: &[u8], theirs: &[u8]) -> Option<String> {
     let frame =
         ours.chunks(size).zip(theirs.chunks(size)).position(|(ours, theirs)| ours != theirs)?;
     let most = ours.iter().zip(theirs).map(|(ours, theirs)| ours.abs_diff(*theirs)).max();
-    Some(format!("frame {frame} is the first that differs, by up to {most:?} levels in all"))
+    Some(format!(
+        "frame {frame} is the first that differs; the largest difference is {most:?} levels"
+    ))
 }
 
 fn source(rate: &str, seconds: &str) -> String {
     format!("-f lavfi -i testsrc2=256x144:r={rate}:d={seconds}")
 }
 
-/// Would catch sampling by index instead of time, a clock that starts elsewhere, preroll that is shown, frames in the order of
-/// decoding, and a rate that nobody told.
+/// Catches: sampling by index instead of time, a clock that starts elsewhere, visible preroll
+/// frames, frames in decoding order, or a wrong rate in files without one.
 #[test]
 fn frames_are_those_on_the_screen() {
     if !ffmpeg_is_here() {
@@ -184,37 +187,38 @@ fn frames_are_those_on_the_screen() {
     all.add("packed.avi", &format!("{} -c:v mpeg4 -b:v 2M -bf 2", source("25", "2")), PLAIN);
     all.add("picture.gif", &format!("{} -c:v gif", source("12.5", "2")), PLAIN);
     // Two recordings in one file: the clock starts again.
-    let path = all.place.path("videos/joined.ts");
-    let late = fs::read(all.place.path("videos/late.ts")).unwrap();
+    let path = all.dir.path("videos/joined.ts");
+    let late = fs::read(all.dir.path("videos/late.ts")).unwrap();
     fs::write(&path, [late.as_slice(), &late].concat()).unwrap();
     all.expected.push(("joined.ts".to_owned(), reference(path.as_str(), PLAIN)));
-    // No time stamps at all, but for the rate in the stream. (The program guesses them to the microsecond, and is off by one
-    // at some ticks.)
+    // No time stamps, only the rate in the stream. (The `ffmpeg` program estimates them to the
+    // microsecond, and is one frame off at some ticks.)
     let film = format!("{} -c:v libx264 -preset ultrafast -bf 3 -threads 1", source("24", "2"));
     all.add("boxed.mp4", &film, PLAIN);
     all.make("raw.h264", &film);
     let boxed = all.expected.last().unwrap().1.clone();
     all.expected.push(("raw.h264".to_owned(), boxed));
-    // Copied from the middle of a group: an edit list skips what is only there to be decoded.
+    // Cut in the middle of a group of pictures: an edit list hides frames that only others refer
+    // to.
     let whole =
         all.make("whole.mp4", &format!("{thirty} -c:v libx264 -preset ultrafast -bf 2 -g 90"));
     all.add("edited.mp4", &format!("-ss 1.13 -i {whole} -c copy"), PLAIN);
     all.assert_equal(&[]);
 }
 
-/// Puts a display matrix `a b c d` (in whole units) into the track header of an MP4 file.
+/// Writes a display matrix `a b c d` (in whole units) to the track header of an MP4 file.
 fn set_matrix(path: &Utf8PathBuf, [a, b, c, d]: [i32; 4]) {
     let mut bytes = fs::read(path).unwrap();
     let header = bytes.windows(4).position(|window| window == b"tkhd").unwrap();
-    for (place, number) in [(0, a), (1, b), (3, c), (4, d)] {
-        let at = header + 44 + 4 * place;
+    for (index, number) in [(0, a), (1, b), (3, c), (4, d)] {
+        let at = header + 44 + 4 * index;
         bytes[at..at + 4].copy_from_slice(&(number << 16).to_be_bytes());
     }
     fs::write(path, bytes).unwrap();
 }
 
-/// Would catch pictures on their side or mirrored, combs, sheared odd sizes, borders that are kept, and a change of size that
-/// ends or distorts a video.
+/// Catches: turned or mirrored pictures, combs, sheared odd sizes, borders that are kept, or a
+/// change of size that ends or distorts a video.
 #[test]
 fn pictures_are_upright_whole_and_without_borders() {
     if !ffmpeg_is_here() {
@@ -263,14 +267,16 @@ fn pictures_are_upright_whole_and_without_borders() {
 
     let barred = |bars: &str, format: &str| {
         format!(
-            "-f lavfi -i mandelbrot=s=256x144:r=10 -t 1.5 -vf format=gbrp,{bars} {X264} -pix_fmt {format}"
+            "-f lavfi -i mandelbrot=s=256x144:r=10 -t 1.5 -vf format=gbrp,{bars} {X264} \
+             -pix_fmt {format}"
         )
     };
     let cropped = |before| Reference { before, ..PLAIN };
     all.add("letterbox.mp4", &barred("pad=256:192:0:24", "yuv420p"), cropped("crop=256:144:0:24,"));
     all.add("pillarbox.mp4", &barred("pad=320:144:33:0", "yuv444p"), cropped("crop=256:144:33:0,"));
-    // A border that is gone after 7 seconds is none.
-    let leaving = "drawbox=0:0:256:24:black:fill:enable='lt(t,7)',drawbox=0:120:256:24:black:fill:enable='lt(t,7)'";
+    // A border that disappears after 7 seconds is no border.
+    let leaving = "drawbox=0:0:256:24:black:fill:enable='lt(t,7)',\
+        drawbox=0:120:256:24:black:fill:enable='lt(t,7)'";
     let leaving = format!(
         "-f lavfi -i mandelbrot=s=256x144:r=10 -t 8 -vf {leaving} {X264} -g 10 -pix_fmt yuv420p"
     );
@@ -278,12 +284,12 @@ fn pictures_are_upright_whole_and_without_borders() {
 
     let parts = ["256x144", "320x200"].map(|size| {
         let words = format!("-f lavfi -i testsrc2={size}:r=10:d=1 -pix_fmt yuv420p {X264} -f h264");
-        let path = all.place.path(size);
+        let path = all.dir.path(size);
         ffmpeg(&words.split(' ').chain([path.as_str()]).collect::<Vec<_>>(), &[]);
         path
     });
     fs::write(
-        all.place.path("videos/grows.h264"),
+        all.dir.path("videos/grows.h264"),
         parts.each_ref().map(|part| fs::read(part).unwrap()).concat(),
     )
     .unwrap();
@@ -292,9 +298,9 @@ fn pictures_are_upright_whole_and_without_borders() {
     all.assert_equal(&[]);
 }
 
-/// Would catch a policy that is another's.
+/// Catches: one aspect setting behaves like another.
 #[test]
-fn pictures_are_padded_or_stretched_when_asked() {
+fn pictures_are_padded_or_stretched_as_configured() {
     if !ffmpeg_is_here() {
         return;
     }
@@ -320,7 +326,7 @@ fn pictures_are_padded_or_stretched_when_asked() {
     stretched.assert_equal(&["ingest.aspect=stretch"]);
 }
 
-/// 75 % and 100 % bars, and some colours between.
+/// Bars of 75 % and 100 %, and one more colour.
 const BARS: [[f64; 3]; 16] = [
     [191., 191., 191.],
     [191., 191., 0.],
@@ -340,13 +346,13 @@ const BARS: [[f64; 3]; 16] = [
     [200., 120., 60.],
 ];
 
-/// A sample as raw video has it.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "of at most 10 bits")]
+/// Returns a sample as two bytes, as raw video stores it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 10 bits")]
 fn sample(value: f64) -> [u8; 2] {
     (value.round() as u16).to_le_bytes()
 }
 
-/// A picture of bars, 16 pixels wide each, as planar YUV: from the definitions of H.273, 8.3.
+/// Makes a picture of bars of 16 pixels, as planar YUV, from the definitions of H.273, 8.3.
 fn bars(red: f64, blue: f64, full: bool, depth: u32, shares: (usize, usize)) -> Vec<u8> {
     let (width, height) = (16 * BARS.len(), 144);
     let unit = f64::from(1 << (depth - 8));
@@ -378,7 +384,7 @@ fn bars(red: f64, blue: f64, full: bool, depth: u32, shares: (usize, usize)) -> 
     raw
 }
 
-/// Would catch the wrong matrix or range, also of files that have no tags, and 10 bits read as 8.
+/// Catches: a wrong matrix or range, also for untagged files, or 10 bits read as 8.
 #[test]
 fn colour_bars_keep_their_colours() {
     if !ffmpeg_is_here() {
@@ -393,10 +399,11 @@ fn colour_bars_keep_their_colours() {
         for range in ["tv", "pc"] {
             for (format, depth, shares) in formats {
                 let name = format!("{matrix}-{range}-{format}.mkv");
-                let path = all.place.path("videos").join(&name);
+                let path = all.dir.path("videos").join(&name);
                 let tags = format!("-colorspace {matrix} -color_range {range}");
                 let words = format!(
-                    "-f rawvideo -pix_fmt {format} {tags} -s 256x144 -r 10 -i - {X264} {tags} {path}"
+                    "-f rawvideo -pix_fmt {format} {tags} -s 256x144 -r 10 -i - {X264} {tags} \
+                     {path}"
                 );
                 let picture = bars(red, blue, range == "pc", depth, shares);
                 ffmpeg(
@@ -413,8 +420,8 @@ fn colour_bars_keep_their_colours() {
             }
         }
     }
-    // Without tags: BT.601 below 720 lines.
-    let path = all.place.path("videos/untagged.mkv");
+    // Untagged: BT.601 below 720 lines.
+    let path = all.dir.path("videos/untagged.mkv");
     let words = format!("-f rawvideo -pix_fmt yuv444p -s 256x144 -r 10 -i - {X264} {path}");
     let picture = bars(0.299, 0.114, false, 8, (1, 1));
     ffmpeg(&words.split(' ').collect::<Vec<_>>(), &[picture.as_slice(), &picture].concat());
@@ -440,11 +447,12 @@ fn colour_bars_keep_their_colours() {
             }
         }
     }
-    eprintln!("furthest off: {worst:?}");
+    eprintln!("largest difference: {worst:?}");
     assert!(worst.0 <= 2.0, "{worst:?}");
 }
 
-/// Would catch HDR that is shown grey and washed out: a ramp of SDR greys, with white at 203 cd/m², in PQ.
+/// Catches: HDR looks grey and washed out. The input is a ramp of SDR greys in PQ, with white at
+/// 203 cd/m².
 #[test]
 fn hdr_looks_like_the_sdr_it_was_made_of() {
     if !ffmpeg_is_here() {
@@ -466,7 +474,7 @@ fn hdr_looks_like_the_sdr_it_was_made_of() {
         }
     }
     let all = Comparison::new();
-    let path = all.place.path("videos/pq.mkv");
+    let path = all.dir.path("videos/pq.mkv");
     let tags = "-colorspace bt2020nc -color_range tv -color_primaries bt2020 -color_trc smpte2084";
     let words =
         format!("-f rawvideo -pix_fmt yuv444p10le -s 256x144 -r 10 -i - {X264} {tags} {path}");
@@ -480,8 +488,8 @@ fn hdr_looks_like_the_sdr_it_was_made_of() {
     }
 }
 
-/// Would catch what only real files show. A choice of them, for time; HDR is mapped, and no equal of
-/// anything.
+/// Catches: errors that occur only with real files. It uses a selection, to save time. HDR files
+/// have no reference, because they are mapped.
 #[test]
 fn odd_files_are_as_ffmpeg_shows_them() {
     let odd = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/videos/odd"));
@@ -501,7 +509,7 @@ fn odd_files_are_as_ffmpeg_shows_them() {
         ("matrix_bt601.mp4", PLAIN),
         ("hevc_10bit_sdr.mp4", tagged),
         ("alpha_qtrle.mov", PLAIN),
-        // The container says BT.709, which counts; the stream can say nothing but BT.601.
+        // The container's tag BT.709 counts. The stream can only say BT.601.
         ("vp8.webm", tagged),
         ("animated.gif", PLAIN),
         ("mjpeg.avi", Reference { range: "pc", ..PLAIN }),
@@ -512,7 +520,7 @@ fn odd_files_are_as_ffmpeg_shows_them() {
     ];
     let mut all = Comparison::new();
     for (name, with) in files {
-        let path = all.place.path("videos").join(name);
+        let path = all.dir.path("videos").join(name);
         fs::copy(odd.join(name), &path).unwrap();
         all.expected.push((name.to_owned(), reference(path.as_str(), with)));
     }

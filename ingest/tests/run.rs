@@ -1,4 +1,4 @@
-//! `genie-ingest run` over the built binary: alignment, splits, rejects, and doing nothing twice.
+//! `genie-ingest run` with the built binary: alignment, splits, rejects, and no repeated work.
 
 #![allow(clippy::cast_precision_loss, reason = "coordinates on a screen")]
 
@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use std::fs;
 
 use genie_shards::{Clip, Split};
-use support::{Place, code, contents, stderr};
+use support::{TestDir, code, contents, stderr};
 
 const SIDE: usize = 128;
 
-/// Where the (red) player is in a frame.
+/// Returns the centre of the (red) player in a frame.
 fn player(clip: &Clip, frame: usize) -> (f64, f64) {
     let pixels = clip.frames.frame(frame).unwrap();
     let (mut x, mut y, mut count) = (0.0, 0.0, 0.0);
@@ -31,17 +31,17 @@ fn player(clip: &Clip, frame: usize) -> (f64, f64) {
     (x / count, y / count)
 }
 
-/// Would catch the classic bug: actions a frame early or late. What the sidecar says of a frame must be what the pixels do
-/// until the next one.
+/// Catches: actions are one frame early or late. The sidecar's effect of a frame must match the
+/// pixels' motion to the next frame.
 #[test]
 fn actions_are_aligned_with_frames() {
-    let place = Place::new();
-    place.sample(3, 12, 1);
+    let dir = TestDir::new();
+    dir.sample(3, 12, 1);
     assert_eq!(
-        code(&place.run(&["ingest.width=128", "ingest.height=128", "ingest.clip_seconds=5"])),
+        code(&dir.run(&["ingest.width=128", "ingest.height=128", "ingest.clip_seconds=5"])),
         0
     );
-    let clips = place.clips(None);
+    let clips = dir.clips(None);
     assert_eq!(clips.len(), 9, "12 seconds are clips of 5, 5 and 2");
     let mut seen = HashSet::new();
     for clip in &clips {
@@ -51,7 +51,8 @@ fn actions_are_aligned_with_frames() {
         assert_eq!(actions.len(), clip.frame_count());
         for frame in 0..clip.frame_count() - 1 {
             let (before, after) = (player(clip, frame), player(clip, frame + 1));
-            // The eye changes sides: the middle of the red moves by half a pixel without the player.
+            // When the eye changes sides, the centre of red moves by half a pixel without the
+            // player.
             let third =
                 |distance: f64| if distance < -1.5 { -1 } else { i32::from(distance > 1.5) };
             let (right, down) = (third(after.0 - before.0), third(after.1 - before.1));
@@ -79,49 +80,48 @@ fn actions_are_aligned_with_frames() {
     );
 }
 
-/// Would catch a dataset on which nothing can be measured, and a source in both splits.
+/// Catches: a dataset without a held-out split, or a source in both splits.
 #[test]
 fn both_splits_exist_and_no_source_is_in_both() {
-    let place = Place::with_samples(4);
-    place.run(&["data.held_out=0.0001", "ingest.clip_seconds=1.6"]);
-    let sources = |split| {
-        place.clips(split).iter().map(|clip| clip.source_id.clone()).collect::<HashSet<_>>()
-    };
+    let dir = TestDir::with_samples(4);
+    dir.run(&["data.held_out=0.0001", "ingest.clip_seconds=1.6"]);
+    let sources =
+        |split| dir.clips(split).iter().map(|clip| clip.source_id.clone()).collect::<HashSet<_>>();
     let (train, held_out) = (sources(Split::Train), sources(Split::HeldOut));
     assert_eq!((train.len(), held_out.len()), (3, 1));
     assert!(train.is_disjoint(&held_out));
 }
 
-/// Would catch a bad file that ends the run, or is forgotten.
+/// Catches: a bad file ends the run or has no row.
 #[test]
-fn what_cannot_be_used_is_a_row_with_a_reason() {
-    let place = Place::with_samples(3);
-    let videos = place.path("videos");
+fn an_unusable_file_gets_a_row_with_a_reason() {
+    let dir = TestDir::with_samples(3);
+    let videos = dir.path("videos");
     let whole = fs::read(videos.join("episode-00000.mp4")).unwrap();
     fs::write(videos.join("cut.mp4"), &whole[..whole.len() / 2]).unwrap();
     fs::write(videos.join("text.mp4"), "a letter, not a video\n".repeat(100)).unwrap();
     fs::write(videos.join("empty.mp4"), "").unwrap();
     fs::write(videos.join("again.mp4"), &whole).unwrap();
-    fs::write(videos.join("README"), "no video, and nobody said so").unwrap();
+    fs::write(videos.join("README"), "no video, and no file name extension").unwrap();
     let playlist =
         format!("#EXTM3U\n#EXTINF:3,\nfile:{videos}/episode-00001.mp4\n#EXT-X-ENDLIST\n");
     fs::write(videos.join("playlist.mp4"), playlist).unwrap();
     let script = "ffconcat version 1.0\nfile episode-00001.mp4\n";
     fs::write(videos.join("script.mp4"), script).unwrap();
-    let short = Place::new();
+    let short = TestDir::new();
     short.sample(1, 1, 7);
     fs::copy(short.path("videos/episode-00000.mp4"), videos.join("short.mp4")).unwrap();
 
-    let output = place.run(&[]);
+    let output = dir.run(&[]);
     assert_eq!(code(&output), 2, "{}", stderr(&output));
-    let reasons = place.sql(
+    let reasons = dir.sql(
         "select source_path, reason from sources where status = 'rejected' order by source_path",
     );
     let reasons: Vec<&str> =
         reasons.lines().skip(1).map(|line| line.rsplit('/').next().unwrap()).collect();
     let expected = [
         "README,not_a_video",
-        // Of the copies the one without a sidecar is the duplicate.
+        // Of two files with equal bytes, the one without a sidecar is the duplicate.
         "again.mp4,duplicate",
         "cut.mp4,unreadable",
         "empty.mp4,empty_file",
@@ -131,32 +131,31 @@ fn what_cannot_be_used_is_a_row_with_a_reason() {
         "text.mp4,unreadable",
     ];
     assert_eq!(reasons, expected);
-    assert_eq!(place.clips(None).len(), 3);
-    assert!(place.clips(None).iter().all(|clip| clip.actions.is_some()));
+    assert_eq!(dir.clips(None).len(), 3);
+    assert!(dir.clips(None).iter().all(|clip| clip.actions.is_some()));
 
-    let before = contents(&place.root());
-    let again = place.run(&[]);
-    assert_eq!(code(&again), 2, "the same files, the same answer");
+    let before = contents(&dir.root());
+    let again = dir.run(&[]);
+    assert_eq!(code(&again), 2, "the same files give the same exit code");
     assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
-    assert!(contents(&place.root()) == before, "a second run changes nothing");
+    assert!(contents(&dir.root()) == before, "a second run changes nothing");
 }
 
-/// Would catch results that depend on which worker was faster.
+/// Catches: results depend on the order in which workers finish.
 #[test]
 fn the_same_bytes_on_any_number_of_threads() {
-    let place = Place::with_samples(20);
-    let one = place.path("one");
-    let many = place.path("many");
+    let dir = TestDir::with_samples(20);
+    let one = dir.path("one");
+    let many = dir.path("many");
     for (root, threads) in [(&one, 1), (&many, 8)] {
-        let output =
-            place.run(&[&format!("data.root={root}"), &format!("ingest.threads={threads}")]);
+        let output = dir.run(&[&format!("data.root={root}"), &format!("ingest.threads={threads}")]);
         assert_eq!(code(&output), 0, "{}", stderr(&output));
     }
     let relative = |root: &camino::Utf8Path| {
         let all = contents(root).into_iter();
         let named =
             all.map(|(path, bytes)| (path.strip_prefix(root.as_str()).unwrap().to_owned(), bytes));
-        // The config names root and threads; the diary tells how long it took.
+        // The config contains root and threads. The run history contains times.
         let of_run = ["config.toml", "ingest.lock", "runs.jsonl"];
         named
             .filter(|(path, _)| !of_run.iter().any(|name| path.ends_with(name)))
@@ -166,39 +165,37 @@ fn the_same_bytes_on_any_number_of_threads() {
     assert!(relative(&one) == relative(&many));
 }
 
-/// Would catch clips of two sizes in one dataset, and work done again for nothing.
+/// Catches: one dataset has clips of two sizes, or work is repeated without need.
 #[test]
 fn another_config_replaces_and_new_files_are_added() {
-    let place = Place::with_samples(3);
-    assert_eq!(code(&place.run(&[])), 0);
-    let first: HashSet<String> =
-        place.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
-    place.sample(5, 3, 1);
-    assert!(stderr(&place.run(&[])).contains("5 clips (2 new)"));
-    let second: HashSet<String> =
-        place.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
+    let dir = TestDir::with_samples(3);
+    assert_eq!(code(&dir.run(&[])), 0);
+    let first: HashSet<String> = dir.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
+    dir.sample(5, 3, 1);
+    assert!(stderr(&dir.run(&[])).contains("5 clips (2 new)"));
+    let second: HashSet<String> = dir.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
     assert!(first.is_subset(&second) && second.len() == 5);
-    assert_eq!(code(&place.run(&["ingest.width=64"])), 0);
-    let third = place.clips(None);
+    assert_eq!(code(&dir.run(&["ingest.width=64"])), 0);
+    let third = dir.clips(None);
     assert_eq!(third.len(), 5);
     assert!(third.iter().all(|clip| clip.width == 64));
 }
 
-/// Would catch stale actions, and a bad sidecar that costs its video.
+/// Catches: stale actions, or a bad sidecar that costs its video.
 #[test]
 fn a_changed_sidecar_is_read_again() {
-    let place = Place::with_samples(3);
-    place.run(&[]);
-    let before = place.clips(None);
-    let sidecar = place.path("videos/episode-00001.actions.csv");
+    let dir = TestDir::with_samples(3);
+    dir.run(&[]);
+    let before = dir.clips(None);
+    let sidecar = dir.path("videos/episode-00001.actions.csv");
     let text = fs::read_to_string(&sidecar).unwrap();
     let rows = text.lines().enumerate().map(|(line, row)| match line {
         0 => "frame,action\n".to_owned(),
         _ => format!("{},9\n", row.split(',').next().unwrap()),
     });
     fs::write(&sidecar, rows.collect::<String>()).unwrap();
-    assert_eq!(code(&place.run(&[])), 0);
-    let after = place.clips(None);
+    assert_eq!(code(&dir.run(&[])), 0);
+    let after = dir.clips(None);
     assert_eq!(after.len(), 3);
     for (old, new) in before.iter().zip(&after) {
         if new.source_path.contains("episode-00001") {
@@ -210,120 +207,120 @@ fn a_changed_sidecar_is_read_again() {
             );
             assert!(new.effects.is_none());
         } else {
-            assert_eq!(old, new, "the others stay");
+            assert_eq!(old, new, "the other clips stay");
         }
     }
 
     fs::write(&sidecar, "frame,action\n0,1\n1,up\n").unwrap();
-    let output = place.run(&[]);
+    let output = dir.run(&[]);
     assert_eq!(code(&output), 0, "a bad sidecar is no reject");
     assert!(
         stderr(&output).contains("episode-00001.actions.csv, line 3: action is `up`"),
         "{}",
         stderr(&output)
     );
-    let clips = place.clips(None);
+    let clips = dir.clips(None);
     assert_eq!(clips.len(), 3);
     assert_eq!(clips.iter().filter(|clip| clip.actions.is_none()).count(), 1);
 }
 
-/// Would catch two runs that write one root, and a run that finds nothing and says "done".
+/// Catches: two runs write to one root, or a run without videos reports success.
 #[test]
 fn a_locked_root_and_an_empty_directory() {
-    let place = Place::with_samples(1);
-    fs::create_dir_all(place.root()).unwrap();
-    let lock = fs::File::create(place.root().join("ingest.lock")).unwrap();
+    let dir = TestDir::with_samples(1);
+    fs::create_dir_all(dir.root()).unwrap();
+    let lock = fs::File::create(dir.root().join("ingest.lock")).unwrap();
     lock.lock().unwrap();
-    assert_eq!(code(&place.run(&[])), 75);
+    assert_eq!(code(&dir.run(&[])), 75);
     drop(lock);
-    assert_eq!(code(&place.run(&[])), 0);
+    assert_eq!(code(&dir.run(&[])), 0);
 
-    let nothing = Place::new();
+    let nothing = TestDir::new();
     fs::create_dir_all(nothing.path("videos")).unwrap();
     let output = nothing.run(&[]);
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains("no videos in"), "{}", stderr(&output));
 }
 
-/// Would catch a status that says "done" before there is anything, or never says it.
+/// Catches: status reports "done" too early or never.
 #[test]
 fn status_follows_the_work() {
-    let place = Place::with_samples(2);
-    let state = |place: &Place| {
-        let output = place.start(&["status", "--json"]);
+    let dir = TestDir::with_samples(2);
+    let state = |dir: &TestDir| {
+        let output = dir.start(&["status", "--json"]);
         let steps: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         steps[0]["state"].as_str().unwrap().to_owned()
     };
-    assert_eq!(state(&place), "missing");
-    place.run(&[]);
-    assert_eq!(state(&place), "done");
-    place.sample(3, 3, 1);
-    assert_eq!(state(&place), "partial");
+    assert_eq!(state(&dir), "missing");
+    dir.run(&[]);
+    assert_eq!(state(&dir), "done");
+    dir.sample(3, 3, 1);
+    assert_eq!(state(&dir), "partial");
 }
 
-/// Would catch a file that was written to and is taken for what it was, and one that was only touched and is decoded again, or read again
-/// on every run from then on.
+/// Catches: a modified file counts as unchanged, or a touched file is decoded again, or is read
+/// again in every later run.
 #[test]
 fn size_and_time_only_save_reading() {
-    let place = Place::with_samples(3);
-    place.run(&[]);
+    let dir = TestDir::with_samples(3);
+    dir.run(&[]);
     let modified = |number: u32| {
         let row = format!(
             "select modified_ns from sources where source_path like '%episode-{number:05}%'"
         );
-        place.sql(&row)
+        dir.sql(&row)
     };
     let (video, other) =
-        (place.path("videos/episode-00000.mp4"), place.path("videos/episode-00001.mp4"));
+        (dir.path("videos/episode-00000.mp4"), dir.path("videos/episode-00001.mp4"));
     let before = modified(0);
     let later =
         fs::metadata(&video).unwrap().modified().unwrap() + std::time::Duration::from_mins(1);
     fs::File::options().write(true).open(&video).unwrap().set_modified(later).unwrap();
-    let touched = place.run(&[]);
+    let touched = dir.run(&[]);
     assert!(stderr(&touched).contains("up to date"), "{}", stderr(&touched));
-    assert_ne!(modified(0), before, "the new time is noted, or it would be read every night");
+    assert_ne!(modified(0), before, "the new time is recorded, or every run would read the file");
 
-    let elsewhere = place.path("videos/elsewhere.mp4");
-    fs::rename(place.path("videos/episode-00002.mp4"), &elsewhere).unwrap();
+    let elsewhere = dir.path("videos/elsewhere.mp4");
+    fs::rename(dir.path("videos/episode-00002.mp4"), &elsewhere).unwrap();
     fs::rename(
-        place.path("videos/episode-00002.actions.csv"),
-        place.path("videos/elsewhere.actions.csv"),
+        dir.path("videos/episode-00002.actions.csv"),
+        dir.path("videos/elsewhere.actions.csv"),
     )
     .unwrap();
-    let moved = place.run(&[]);
+    let moved = dir.run(&[]);
     assert!(stderr(&moved).contains("up to date: 3 sources"), "{}", stderr(&moved));
     assert_eq!(
-        place.sql("select count(*) from sources where source_path like '%elsewhere%'"),
+        dir.sql("select count(*) from sources where source_path like '%elsewhere%'"),
         "count(*)\n1\n"
     );
 
-    // The same size, another time, one bit of the last frame.
+    // The same size, another time, one bit changed in the middle.
     let mut bytes = fs::read(&other).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&other, bytes).unwrap();
-    let changed = place.run(&[]);
+    let changed = dir.run(&[]);
     assert!(stderr(&changed).contains("(1 new)"), "{}", stderr(&changed));
 }
 
-/// Would catch a nightly run that takes longer the more there is, though nothing is new.
+/// Catches: a run without new files takes longer as the dataset grows.
 #[test]
 #[ignore = "a minute: make test-slow"]
 fn ten_thousand_known_files_take_less_than_two_seconds() {
-    let place = Place::with_samples(1);
-    let video = fs::read(place.path("videos/episode-00000.mp4")).unwrap();
+    let dir = TestDir::with_samples(1);
+    let video = fs::read(dir.path("videos/episode-00000.mp4")).unwrap();
     for number in 0..10_000_u32 {
         let mut copy = video.clone();
         copy.extend([0, 0, 0, 12]);
         copy.extend(*b"free");
         copy.extend(number.to_be_bytes());
-        let directory = place.path(&format!("videos/{}", number / 500));
+        let directory = dir.path(&format!("videos/{}", number / 500));
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join(format!("{number}.mp4")), copy).unwrap();
     }
-    assert_eq!(code(&place.run(&["ingest.keep="])), 0);
+    assert_eq!(code(&dir.run(&["ingest.keep="])), 0);
     let begun = std::time::Instant::now();
-    let output = place.run(&["ingest.keep="]);
+    let output = dir.run(&["ingest.keep="]);
     let took = begun.elapsed();
     assert!(stderr(&output).contains("up to date: 10001 sources"), "{}", stderr(&output));
     eprintln!("nothing to do for 10,001 files: {:.2} s", took.as_secs_f64());

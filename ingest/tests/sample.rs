@@ -1,25 +1,26 @@
-//! The sample videos: the same seed gives the same bytes, and a directory holds one configuration's episodes.
+//! Sample videos: the same seed gives the same bytes, and a directory has one configuration.
 
 mod support;
 
 use std::fs;
 
-use support::{Place, code, contents, stderr};
+use support::{TestDir, code, contents, stderr};
 
-fn videos(place: &Place) -> Vec<(String, Vec<u8>)> {
+fn videos(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
     let file =
         |(path, bytes): (String, Vec<u8>)| (path.rsplit('/').next().unwrap().to_owned(), bytes);
-    contents(&place.path("videos"))
+    contents(&dir.path("videos"))
         .into_iter()
         .map(file)
         .filter(|(name, _)| name.starts_with("episode"))
         .collect()
 }
 
-/// Would catch time stamps, thread counts or addresses in the videos: experiments would not repeat.
+/// Catches: the videos contain times, thread counts or addresses, so that results are not
+/// reproducible.
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    let (one, other, third) = (Place::with_samples(3), Place::with_samples(3), Place::new());
+    let (one, other, third) = (TestDir::with_samples(3), TestDir::with_samples(3), TestDir::new());
     third.sample(3, 3, 2);
     assert_eq!(videos(&one).len(), 6);
     assert_eq!(videos(&one), videos(&other));
@@ -27,14 +28,14 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_ne!(videos(&one)[1].1, videos(&one)[3].1, "episodes differ");
 }
 
-/// Would catch a second run that does the work again.
+/// Catches: a second run repeats the work.
 #[test]
 fn a_second_run_does_nothing() {
-    let place = Place::with_samples(2);
-    let path = place.path("videos/episode-00000.mp4");
+    let dir = TestDir::with_samples(2);
+    let path = dir.path("videos/episode-00000.mp4");
     let before = fs::metadata(&path).unwrap().modified().unwrap();
-    let out = place.path("videos");
-    let again = place.start(&[
+    let out = dir.path("videos");
+    let again = dir.start(&[
         "sample",
         "--out",
         out.as_str(),
@@ -48,26 +49,29 @@ fn a_second_run_does_nothing() {
     assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
 }
 
-/// Would catch episodes of an earlier configuration that are ingested with this one's.
+/// Catches: episodes of an earlier configuration are ingested with the current ones.
 #[test]
 fn another_configuration_leaves_no_episode_of_the_first() {
-    let place = Place::with_samples(4);
-    fs::write(place.path("videos/mine.mp4"), "not ours").unwrap();
-    place.sample(2, 3, 1);
-    assert_eq!(videos(&place).len(), 4);
-    assert!(place.path("videos/mine.mp4").exists(), "only our own files are removed");
+    let dir = TestDir::with_samples(4);
+    fs::write(dir.path("videos/mine.mp4"), "not ours").unwrap();
+    dir.sample(2, 3, 1);
+    assert_eq!(videos(&dir).len(), 4);
+    assert!(
+        dir.path("videos/mine.mp4").exists(),
+        "only files that an earlier run made are removed"
+    );
 }
 
-/// Would catch a setting that is taken without a word and does nothing.
+/// Catches: a wrong setting is accepted and ignored.
 #[test]
 fn wrong_settings_are_wrong_usage() {
-    let place = Place::new();
+    let dir = TestDir::new();
     for words in [
         ["sample", "--set", "sample.themes=7"],
         ["sample", "--episodes", "0"],
         ["sample", "--set", "sample.episode=7"],
     ] {
-        let output = place.start(&words);
+        let output = dir.start(&words);
         assert_eq!(code(&output), 64, "{words:?}: {}", stderr(&output));
     }
 }

@@ -1,24 +1,24 @@
-//! `verify` and `gc` over the built binary: damage is named, forgotten and made again; what nothing names goes, nothing else.
+//! `verify` and `gc` with the built binary: damage is reported, forgotten and re-encoded.
 
 mod support;
 
 use std::fs;
 
-use support::{Place, code, contents, stderr};
+use support::{TestDir, code, contents, stderr};
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Would catch damage that is not seen, not named, or not to be got rid of.
+/// Catches: damage is not found, not reported, or cannot be removed.
 #[test]
-fn a_flipped_bit_is_named_and_made_again() {
-    let place = Place::with_samples(20);
-    place.run(&[]);
-    let expected = place.state();
-    let sound = place.start(&["verify"]);
+fn a_flipped_bit_is_reported_and_the_clip_reencoded() {
+    let dir = TestDir::with_samples(20);
+    dir.run(&[]);
+    let expected = dir.state();
+    let sound = dir.start(&["verify"]);
     assert_eq!((code(&sound), stdout(&sound)), (0, String::new()), "{}", stderr(&sound));
-    let shards: Vec<_> = contents(&place.path("root/clips"))
+    let shards: Vec<_> = contents(&dir.path("root/clips"))
         .into_iter()
         .filter(|(path, _)| path.ends_with(".parquet"))
         .collect();
@@ -28,45 +28,45 @@ fn a_flipped_bit_is_named_and_made_again() {
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
 
-    let damaged = place.start(&["verify"]);
+    let damaged = dir.start(&["verify"]);
     assert_eq!(code(&damaged), 1);
     assert!(
         stdout(&damaged).contains(&path) && stdout(&damaged).contains("clip "),
         "{}",
         stdout(&damaged)
     );
-    assert_eq!(code(&place.start(&["verify", "--forget"])), 1, "it was damaged");
-    assert_eq!(code(&place.start(&["verify"])), 0, "what is left is whole");
-    let remade = place.run(&[]);
+    assert_eq!(code(&dir.start(&["verify", "--forget"])), 1, "it was damaged");
+    assert_eq!(code(&dir.start(&["verify"])), 0, "the remaining files are undamaged");
+    let remade = dir.run(&[]);
     assert_eq!(code(&remade), 0, "{}", stderr(&remade));
-    assert!(place.state() == expected);
+    assert!(dir.state() == expected);
 }
 
-/// Would catch a catalog that cannot be read and blocks everything for good.
+/// Catches: an unreadable catalog blocks all later runs.
 #[test]
-fn a_lost_catalog_file_is_named_and_made_again() {
-    let place = Place::with_samples(3);
-    place.run(&[]);
-    let expected = place.state();
-    let catalog = contents(&place.path("root/catalog"));
+fn a_lost_catalog_file_is_reported_and_rebuilt() {
+    let dir = TestDir::with_samples(3);
+    dir.run(&[]);
+    let expected = dir.state();
+    let catalog = contents(&dir.path("root/catalog"));
     let named = |(path, _): &&(String, Vec<u8>)| path.contains("sources-all");
     fs::remove_file(&catalog.iter().find(named).unwrap().0).unwrap();
-    assert_eq!(code(&place.run(&[])), 1);
-    assert_eq!(code(&place.start(&["verify", "--forget"])), 1);
-    assert_eq!(code(&place.run(&[])), 0);
-    assert!(place.state() == expected);
+    assert_eq!(code(&dir.run(&[])), 1);
+    assert_eq!(code(&dir.start(&["verify", "--forget"])), 1);
+    assert_eq!(code(&dir.run(&[])), 0);
+    assert!(dir.state() == expected);
 }
 
-/// Would catch a collector that takes what somebody may still read, or what is published.
+/// Catches: `gc` removes published files, or files that another process may still read.
 #[test]
-fn only_what_is_old_and_not_named_goes() {
-    let place = Place::with_samples(20);
-    place.run(&[]);
-    let expected = place.state();
-    fs::write(place.path("root/clips/.one-Ab12.tmp"), "a draft").unwrap();
-    fs::write(place.path("root/clips/notes.txt"), "not ours").unwrap();
+fn gc_removes_only_old_unnamed_files() {
+    let dir = TestDir::with_samples(20);
+    dir.run(&[]);
+    let expected = dir.state();
+    fs::write(dir.path("root/clips/.one-Ab12.tmp"), "a draft").unwrap();
+    fs::write(dir.path("root/clips/notes.txt"), "not ours").unwrap();
     let gc = |words: &[&str]| {
-        let output = place.start(&[&["gc"], words].concat());
+        let output = dir.start(&[&["gc"], words].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         stdout(&output)
     };
@@ -75,7 +75,7 @@ fn only_what_is_old_and_not_named_goes() {
     assert!(listed.contains(".one-Ab12.tmp") && listed.contains("catalog/sources-"), "{listed}");
     assert_eq!(gc(&["--older-than", "0"]), listed);
     assert_eq!(gc(&["--older-than", "0"]), "");
-    assert!(place.path("root/clips/notes.txt").exists());
-    assert!(place.state() == expected);
-    assert!(stderr(&place.run(&[])).contains("up to date"));
+    assert!(dir.path("root/clips/notes.txt").exists());
+    assert!(dir.state() == expected);
+    assert!(stderr(&dir.run(&[])).contains("up to date"));
 }

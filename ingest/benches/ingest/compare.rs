@@ -1,4 +1,4 @@
-//! Whether contenders made the same pictures: the same number of frames, and how far the pixels are apart.
+//! Compares the contenders' frames: their number, and the differences of their pixels.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +11,13 @@ use crate::contender::raw;
 
 pub const FRAME_BYTES: usize = 160 * 90 * 3;
 
-/// How far one contender's frames are from another's.
+/// Difference between the frames of two contenders.
 #[derive(Clone, Default)]
 pub struct Difference {
     pub frames: usize,
-    /// Videos whose number of frames differs.
+    /// Number of videos whose number of frames differs.
     pub miscounted: usize,
-    /// The largest difference of a value, of 255.
+    /// Largest difference of a value, in levels of 255.
     pub most: u8,
     sum: u64,
     values: u64,
@@ -43,7 +43,7 @@ impl Difference {
         self.frames > 0 && self.miscounted == 0 && self.most == 0
     }
 
-    /// For the table.
+    /// Describes the difference, for the table.
     pub fn describe(&self) -> String {
         let counts = if self.miscounted > 0 {
             format!("{} files miscounted, ", self.miscounted)
@@ -66,7 +66,7 @@ pub fn raws(videos: &[Utf8PathBuf], expected: &Utf8Path, found: &Utf8Path) -> Re
     Ok(difference)
 }
 
-/// Compares raw frames with what ingest published: the clips of a source, one after another.
+/// Compares raw frames with the published clips of each source, in time order.
 pub fn shards(videos: &[Utf8PathBuf], expected: &Utf8Path, root: &Utf8Path) -> Result<Difference> {
     let store = ClipStore::open(root, None)?;
     let mut sources: BTreeMap<&str, Vec<(i64, usize)>> = BTreeMap::new();
@@ -86,7 +86,7 @@ pub fn shards(videos: &[Utf8PathBuf], expected: &Utf8Path, root: &Utf8Path) -> R
     Ok(difference)
 }
 
-/// The videos of a directory, in order.
+/// Returns the sorted video files of a directory.
 pub fn videos(dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let entries = dir.read_dir_utf8().with_context(|| format!("cannot read {dir}"))?;
     let mut videos: Vec<_> = entries.flatten().map(|entry| entry.path().to_owned()).collect();

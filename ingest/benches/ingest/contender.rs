@@ -1,34 +1,37 @@
-//! The contenders that are programs: ours, and the FFmpeg program in its best arrangement.
+//! The contenders that are programs: genie-ingest, and FFmpeg in its fastest arrangement.
 
 use std::process::Command;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::process::{Measured, Memory, run};
+use crate::process::{Measurement, Memory, run};
 
 pub const OURS: &str = "genie-ingest";
-/// What ingest does to a picture, for the FFmpeg program: sampled by time first, so that only those frames are converted; then
-/// with the same kernel, rounding, matrix and range.
+/// FFmpeg filters that equal the processing of ingest.
+///
+/// They sample by time first, so that only sampled frames are converted. Kernel, rounding, matrix
+/// and range are the same.
 const FILTER: &str = "setpts=PTS-STARTPTS,fps=10:round=up,\
-    scale=160:90:flags=area+accurate_rnd+full_chroma_int:in_color_matrix=bt709:in_range=tv,format=rgb24";
+    scale=160:90:flags=area+accurate_rnd+full_chroma_int:in_color_matrix=bt709:in_range=tv,\
+    format=rgb24";
 
-/// Where a contender puts its frames.
+/// Where a contender writes its frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sink {
-    /// A file of raw frames each.
+pub enum FrameOutput {
+    /// One file of raw frames per video.
     Files,
     /// /dev/null.
     Nowhere,
 }
 
-/// `genie-ingest run` into an empty dataset, as installed: all of it.
+/// Runs `genie-ingest run`, as installed, into an empty dataset.
 pub fn ours(
     videos: &Utf8Path,
     root: &Utf8Path,
     threads: usize,
     memory: Memory,
-) -> Result<Measured> {
+) -> Result<Measurement> {
     let settings = [
         format!("data.root={root}"),
         format!("data.videos={}", serde_json::to_string(&[videos.as_str()])?),
@@ -36,7 +39,8 @@ pub fn ours(
         "ingest.fps=10".to_owned(),
         "ingest.width=160".to_owned(),
         "ingest.height=90".to_owned(),
-        // All frames, as the others have them: nothing is cropped away or judged. (It is looked at and scored all the same.)
+        // All contenders keep all frames, so this one crops and filters nothing. It still computes
+        // scores.
         "ingest.aspect=stretch".to_owned(),
         "ingest.keep=".to_owned(),
         "ingest.near_duplicates=false".to_owned(),
@@ -47,20 +51,20 @@ pub fn ours(
     run(&mut command, memory)
 }
 
-/// One process of one thread a file, as many at once as there are processors.
+/// Runs one FFmpeg process with one thread per file, as many at once as there are processors.
 pub fn ffmpeg_files(
     videos: &Utf8Path,
     out: &Utf8Path,
     jobs: usize,
-    sink: Sink,
-) -> Result<Measured> {
+    sink: FrameOutput,
+) -> Result<Measurement> {
     let target = match sink {
-        Sink::Files => "\"$2/{}.rgb\"",
-        Sink::Nowhere => "/dev/null",
+        FrameOutput::Files => "\"$2/{}.rgb\"",
+        FrameOutput::Nowhere => "/dev/null",
     };
     let script = format!(
-        "cd \"$1\" && ls | xargs -P {jobs} -I {{}} ffmpeg -nostdin -v error -y -threads 1 -filter_threads 1 -i {{}} \
-         -vf {FILTER} -an -f rawvideo {target}"
+        "cd \"$1\" && ls | xargs -P {jobs} -I {{}} ffmpeg -nostdin -v error -y \
+         -threads 1 -filter_threads 1 -i {{}} -vf {FILTER} -an -f rawvideo {target}"
     );
     run(
         Command::new("sh").args(["-c", &script, "sh", videos.as_str(), out.as_str()]),
@@ -68,17 +72,17 @@ pub fn ffmpeg_files(
     )
 }
 
-/// One process with several decoding threads.
+/// Runs one FFmpeg process with several decoding threads.
 pub fn ffmpeg_file(
     video: &Utf8Path,
     out: &Utf8Path,
     threads: usize,
-    sink: Sink,
+    sink: FrameOutput,
     memory: Memory,
-) -> Result<Measured> {
+) -> Result<Measurement> {
     let target = match sink {
-        Sink::Files => raw(out, video),
-        Sink::Nowhere => "/dev/null".into(),
+        FrameOutput::Files => raw(out, video),
+        FrameOutput::Nowhere => "/dev/null".into(),
     };
     let mut command = Command::new("ffmpeg");
     command.args([
@@ -95,7 +99,7 @@ pub fn ffmpeg_file(
     run(&mut command, memory)
 }
 
-/// The file of raw frames that a contender other than ours makes of a video.
+/// Returns the file of raw frames that a contender other than genie-ingest writes for a video.
 pub fn raw(out: &Utf8Path, video: &Utf8Path) -> Utf8PathBuf {
     out.join(format!("{}.rgb", video.file_name().unwrap_or_default()))
 }

@@ -1,8 +1,10 @@
-//! The videos to measure on: made once by FFmpeg, kept in the cache directory.
+//! The input videos. FFmpeg makes them once, and the cache directory keeps them.
 //!
-//! From real recordings of a platformer (SuperTux at 1280×720, 30 FPS, bot play) where `../shared/videos` has them, else
-//! from FFmpeg's moving test picture with noise. x264, preset medium: three B-frames, references among them, a key frame
-//! every 250 frames, as uploaded videos have it; BT.709 and limited range, said so in the file, so that nobody has to guess.
+//! The videos are cut from real recordings of a platformer (SuperTux at 1280×720, 30 FPS, bot play)
+//! if `../shared/videos` has them. Otherwise they are FFmpeg's moving test picture with noise. The
+//! encoder is x264, preset medium: three B-frames, references among them, a key frame every 250
+//! frames, like uploaded videos. The files have tags for BT.709 and limited range, so no contender
+//! has to guess.
 
 use std::process::Command;
 
@@ -12,7 +14,7 @@ use rayon::prelude::*;
 
 /// Seconds of a short file.
 pub const SHORT_SECONDS: u32 = 10;
-/// The longer one is so many times as long.
+/// The longer file is this many times as long as the long one.
 pub const LONGER: u32 = 10;
 const FPS: u32 = 30;
 const ENCODE: [&str; 17] = [
@@ -35,7 +37,7 @@ const ENCODE: [&str; 17] = [
     "tv",
 ];
 
-/// Where the videos are and what they are cut from.
+/// Directory of the videos, and the recordings that they are cut from.
 pub struct Inputs {
     dir: Utf8PathBuf,
     recordings: Vec<Utf8PathBuf>,
@@ -44,8 +46,10 @@ pub struct Inputs {
 impl Inputs {
     pub fn new(cache: &Utf8Path) -> Result<Self> {
         let ffmpeg = Command::new("ffmpeg").arg("-version").output();
-        ffmpeg
-            .context("there is no ffmpeg to make the inputs and to compare with (on Debian: apt-get install ffmpeg)")?;
+        ffmpeg.context(
+            "cannot start ffmpeg, which makes the inputs and is measured too; install it \
+             (Debian: apt-get install ffmpeg)",
+        )?;
         let shared = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/videos/supertux");
         let mut recordings: Vec<Utf8PathBuf> = Vec::new();
         if let Ok(entries) = shared.read_dir_utf8() {
@@ -54,22 +58,22 @@ impl Inputs {
         recordings.retain(|path| path.extension() == Some("mp4"));
         recordings.sort();
         let dir = cache.join(if recordings.is_empty() { "test-picture" } else { "supertux" });
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {dir}"))?;
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {dir}"))?;
         Ok(Self { dir, recordings })
     }
 
-    /// In words.
+    /// Describes the recordings.
     pub fn origin(&self) -> String {
         match self.recordings.len() {
-            0 => "FFmpeg's testsrc2, scrolling, with noise (no real recordings here)".to_owned(),
+            0 => "FFmpeg's testsrc2, scrolling, with noise (no real recordings found)".to_owned(),
             count => format!("{count} recordings of SuperTux, 1280×720, 30 FPS"),
         }
     }
 
-    /// A directory of `count` files of 640×360, ten seconds each, no two alike.
+    /// Makes a directory of `count` different files of 640×360 and ten seconds.
     pub fn short(&self, count: usize) -> Result<Utf8PathBuf> {
         let dir = self.dir.join(format!("short-{count}"));
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {dir}"))?;
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {dir}"))?;
         (0..count).into_par_iter().try_for_each(|number| {
             let path = dir.join(format!("clip-{number:03}.mp4"));
             self.make(&path, |ffmpeg| {
@@ -82,7 +86,7 @@ impl Inputs {
         Ok(dir)
     }
 
-    /// One 1280×720 file of so many seconds.
+    /// Makes one 1280×720 file of `seconds` seconds.
     pub fn long(&self, seconds: u32) -> Result<Utf8PathBuf> {
         let path = self.dir.join(format!("long-{seconds}.mp4"));
         let list = self.list("recordings.txt", self.recordings.iter())?;
@@ -97,7 +101,7 @@ impl Inputs {
         Ok(path)
     }
 
-    /// The same, ten times in a row in one file.
+    /// Makes a file that repeats the long file ten times.
     pub fn longer(&self, seconds: u32) -> Result<Utf8PathBuf> {
         let long = self.long(seconds)?;
         let path = self.dir.join(format!("longer-{seconds}.mp4"));
@@ -108,17 +112,18 @@ impl Inputs {
         Ok(path)
     }
 
-    /// The input of one file: a stretch of a recording that starts elsewhere than all others.
+    /// Adds the input arguments of one file. Every file starts at another time of a recording.
     fn cut(&self, ffmpeg: &mut Command, number: usize, size: &str) {
         if self.recordings.is_empty() {
-            // The noise has the file's number as its seed.
+            // The seed of the noise is the file's number.
             let moving = "scroll=horizontal=0.004,noise=alls=4:allf=t:all_seed=";
             let source = format!("testsrc2=size={size}:rate={FPS},{moving}{number}");
             ffmpeg.args(["-f", "lavfi", "-i", &source]);
             return;
         }
         let recording = &self.recordings[number % self.recordings.len()];
-        // Steps of the golden ratio over the first 34 of 45 seconds: seeded by the number, spread evenly, at whole frames.
+        // Steps of the golden ratio over the first 34 of 45 seconds spread the starts evenly. They
+        // depend only on the number and fall on whole frames.
         let frame = (number as f64 * 0.618_034).fract() * 34.0 * f64::from(FPS);
         let start = format!("{:.6}", frame.floor() / f64::from(FPS));
         ffmpeg.args([
@@ -131,7 +136,7 @@ impl Inputs {
         ]);
     }
 
-    /// Makes a file, unless it is there.
+    /// Makes a file, unless it exists.
     fn make(&self, path: &Utf8Path, arguments: impl FnOnce(&mut Command)) -> Result<()> {
         if path.exists() {
             return Ok(());
@@ -149,10 +154,10 @@ impl Inputs {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             );
         }
-        std::fs::rename(&draft, path).with_context(|| format!("cannot put {path} in place"))
+        std::fs::rename(&draft, path).with_context(|| format!("cannot rename {draft} to {path}"))
     }
 
-    /// A list for FFmpeg's concat demuxer.
+    /// Writes a list for FFmpeg's concat demuxer.
     fn list<'a>(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! What the numbers were measured on, and with.
+//! Describes the machine, the program versions and the inputs.
 
 use std::process::Command;
 
@@ -8,7 +8,8 @@ use crate::peers::Peers;
 
 /// Prints the head of the report.
 pub fn describe(bench: &Bench, inputs: &Inputs, peers: &Peers) {
-    let kind = if bench.quick { " (quick: a try, not a measurement)" } else { "" };
+    let kind =
+        if bench.quick { " (quick: a test of the benchmark, not a measurement)" } else { "" };
     println!("## bench-ingest{kind}\n");
     let processor =
         value("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into());
@@ -22,7 +23,7 @@ pub fn describe(bench: &Bench, inputs: &Inputs, peers: &Peers) {
         .replace('"', "");
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!(
-        "- Machine: {processor}, {} processors, {:.0} GiB, {system}; load when it began: {}",
+        "- Machine: {processor}, {} processors, {:.0} GiB, {system}; load at the start: {}",
         bench.jobs,
         memory.unwrap_or_default() / f64::from(1 << 20),
         load.split(' ').next().unwrap_or("unknown")
@@ -44,7 +45,7 @@ pub fn describe(bench: &Bench, inputs: &Inputs, peers: &Peers) {
     println!("- Rounds: {}, contenders in turns\n", bench.rounds);
 }
 
-/// The Makefile says it.
+/// Returns the Git revision, which the Makefile sets.
 fn revision() -> String {
     let set = std::env::var("GENIE_GIT_REVISION").ok();
     set.filter(|revision| !revision.is_empty()).unwrap_or_else(|| "unknown".into())
@@ -58,7 +59,7 @@ fn first_line(program: &str, argument: &str) -> String {
     text.lines().next().unwrap_or("unknown version").to_owned()
 }
 
-/// A line `key : value` of a file in /proc.
+/// Returns the value of a line `key : value` in a file of /proc.
 fn value(file: &str, key: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(key))?;

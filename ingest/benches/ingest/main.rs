@@ -1,15 +1,16 @@
-//! `make bench-ingest`: how fast ingest is, against what people would use instead, on this machine, in one run.
+//! `make bench-ingest`: measures the speed of ingest against its alternatives, on one machine.
 //!
-//! Three questions: 200 short files, one long file, random windows of what was ingested. Before any clock starts every
-//! contender does its work once and its pixels are compared with the FFmpeg program's. Then they take turns (A B C A B C …), so
-//! that whatever else the machine does falls on all alike, five rounds; medians are compared. Each round of ours begins with an
-//! empty dataset. What ours does besides (hashing, scores, compression, fsync, reading back) is in its time; what it costs the
-//! others to start Python is not in theirs.
+//! There are three sections: 200 short files, one long file, and random windows of ingested clips.
+//! Before the measurement, every contender does its work once, and its pixels are compared with the
+//! FFmpeg program's. Then the contenders take turns (A B C A B C …) for five rounds, so that other
+//! load on the machine affects all of them. The medians are compared. Each round of genie-ingest
+//! starts with an empty dataset. Its time includes hashing, scores, compression, fsync and reading
+//! back. The time of the Python contenders does not include starting Python.
 //!
-//! stdout is the report, in Markdown; stderr says what is going on. The exit code is 1 where frames or pixels are not what they
-//! must be, and does not depend on the times.
+//! The report goes to stdout, in Markdown. Progress goes to stderr. The exit code is 1 if frames or
+//! pixels are wrong. It does not depend on the times.
 
-#![allow(clippy::cast_precision_loss, reason = "for people: no count here needs more than 52 bits")]
+#![allow(clippy::cast_precision_loss, reason = "no count here needs more than 52 bits")]
 
 mod compare;
 mod contender;
@@ -32,48 +33,53 @@ use inputs::Inputs;
 use peers::Peers;
 use report::Goals;
 
-/// How fast `genie-ingest` is
+/// Measure the speed of `genie-ingest`.
 #[derive(Parser)]
 struct Cli {
-    /// Few files, one round: to see that it works
+    /// Use few files and one round, to test the benchmark.
     #[arg(long)]
     quick: bool,
-    /// Only these parts
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Short, Part::Long, Part::Windows])]
-    parts: Vec<Part>,
-    /// What cargo gives to every benchmark
+    /// Run only these sections.
+    #[arg(
+        long, value_enum, value_delimiter = ',',
+        default_values_t = [Section::Short, Section::Long, Section::Windows],
+    )]
+    parts: Vec<Section>,
+    /// Ignored. Cargo passes it to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Many short files
+enum Section {
+    /// Many short files.
     Short,
-    /// One long file
+    /// One long file.
     Long,
-    /// Random windows of what was ingested
+    /// Random windows of ingested clips.
     Windows,
 }
 
-/// What all parts share.
+/// Settings that all sections share.
 pub struct Bench {
     quick: bool,
     rounds: usize,
-    /// Processors: files decoded at once, or threads of one file.
+    /// Number of processors: files decoded at once, or threads of one file.
     jobs: usize,
-    /// Emptied between rounds. On a disk: ours waits for it.
+    /// A directory on a disk that is emptied between rounds.
+    ///
+    /// It must not be in memory, because ingest waits for the disk.
     work: Utf8PathBuf,
 }
 
 impl Bench {
-    /// An empty directory for one run, and a disk with nothing left to write from the run before.
+    /// Makes an empty directory for one run, and waits until earlier runs are written to disk.
     pub fn fresh(&self, name: &str) -> Result<Utf8PathBuf> {
         let dir = self.work.join(name);
         if dir.exists() {
             std::fs::remove_dir_all(&dir).with_context(|| format!("cannot empty {dir}"))?;
         }
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {dir}"))?;
+        std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {dir}"))?;
         Command::new("sync").status().context("cannot start sync")?;
         Ok(dir)
     }
@@ -99,20 +105,20 @@ fn run(cli: &Cli) -> Result<bool> {
         work: cache.join("bench-work"),
     };
     let inputs = Inputs::new(&cache.join("bench-inputs"))?;
-    let wants = |part: Part| cli.parts.contains(&part);
-    let peered = wants(Part::Short) || wants(Part::Windows);
+    let wants = |part: Section| cli.parts.contains(&part);
+    let peered = wants(Section::Short) || wants(Section::Windows);
     let mut peers =
         if peered { Peers::start(&cache.join("bench-venv"), bench.jobs) } else { Peers::default() };
     machine::describe(&bench, &inputs, &peers);
 
     let mut goals = Goals::default();
-    if wants(Part::Short) {
+    if wants(Section::Short) {
         short::measure(&bench, &inputs, &mut peers, &mut goals)?;
     }
-    if wants(Part::Long) {
+    if wants(Section::Long) {
         long::measure(&bench, &inputs, &mut goals)?;
     }
-    if wants(Part::Windows) {
+    if wants(Section::Windows) {
         windows::measure(&bench, &inputs, &mut peers, &mut goals)?;
     }
     let right = goals.print();
@@ -121,10 +127,10 @@ fn run(cli: &Cli) -> Result<bool> {
     Ok(right)
 }
 
-/// Outside the checkout, and kept: a virtual environment and inputs are made once.
+/// Returns the cache directory, outside the checkout, for the virtual environment and the inputs.
 fn cache() -> Result<Utf8PathBuf> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let base = set("XDG_CACHE_HOME").map(Utf8PathBuf::from);
     let base = base.or_else(|| set("HOME").map(|home| Utf8Path::new(&home).join(".cache")));
-    Ok(base.context("neither XDG_CACHE_HOME nor HOME says where to keep the inputs")?.join("genie"))
+    Ok(base.context("no directory for the inputs: set XDG_CACHE_HOME or HOME")?.join("genie"))
 }

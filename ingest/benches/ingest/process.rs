@@ -1,8 +1,8 @@
-//! Running one contender: how long it took, on the clock and on the processors, and how much memory it held.
+//! Runs one contender and measures its time, processor time and memory.
 //!
-//! Everything is read from /proc, so Linux only. Memory is that of the whole tree of processes: the sum of what all hold at
-//! one moment, looked at every 50 ms, or the peak that the kernel kept of the largest, if that is more. Pages that
-//! processes share count for each.
+//! It reads /proc, so it needs Linux. Memory is the sum over the tree of processes, read every 50
+//! ms, or the kernel's peak of the largest process if that is more. Shared pages count for each
+//! process.
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
@@ -15,25 +15,25 @@ const EVERY: Duration = Duration::from_millis(50);
 /// Clock ticks a second in /proc: 100 on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
 
-/// What a run took.
+/// Measurement of one run.
 #[derive(Clone, Copy, Default)]
-pub struct Measured {
+pub struct Measurement {
     pub seconds: f64,
-    /// Processor time, of all processes and threads.
+    /// Processor time of all processes and threads.
     pub cpu_seconds: f64,
-    /// Peak memory in MB (10⁶ bytes); 0 where nobody looked.
+    /// Peak memory in MB (10⁶ bytes); 0 if it was not measured.
     pub peak_mb: f64,
 }
 
-/// Whether to watch a run's memory, which costs a little time.
+/// Whether to measure memory, which costs a little time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Memory {
-    Watched,
+    Measured,
     Ignored,
 }
 
-/// Runs a command to its end. Its stderr is shown only when it fails.
-pub fn run(command: &mut Command, memory: Memory) -> Result<Measured> {
+/// Runs a command to its end. Shows its stderr only if it fails.
+pub fn run(command: &mut Command, memory: Memory) -> Result<Measurement> {
     let name = command.get_program().to_string_lossy().into_owned();
     let cpu = cpu_of_children()?;
     let start = Instant::now();
@@ -41,20 +41,20 @@ pub fn run(command: &mut Command, memory: Memory) -> Result<Measured> {
     let child = child.with_context(|| format!("cannot start {name}"))?;
     let (output, peak) = match memory {
         Memory::Ignored => (child.wait_with_output()?, 0),
-        Memory::Watched => watched(child)?,
+        Memory::Measured => run_measured(child)?,
     };
     let seconds = start.elapsed().as_secs_f64();
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         bail!("{name} failed ({}): {}", output.status, words.trim_end());
     }
-    Ok(Measured { seconds, cpu_seconds: cpu_of_children()? - cpu, peak_mb: peak as f64 / 1e6 })
+    Ok(Measurement { seconds, cpu_seconds: cpu_of_children()? - cpu, peak_mb: peak as f64 / 1e6 })
 }
 
-fn watched(child: Child) -> Result<(std::process::Output, u64)> {
+fn run_measured(child: Child) -> Result<(std::process::Output, u64)> {
     let (pid, ended) = (child.id(), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
+        let sampler = scope.spawn(|| {
             let mut peak = 0;
             while !ended.load(Ordering::Relaxed) {
                 peak = peak.max(resident(&tree(pid)));
@@ -64,11 +64,11 @@ fn watched(child: Child) -> Result<(std::process::Output, u64)> {
         });
         let output = child.wait_with_output();
         ended.store(true, Ordering::Relaxed);
-        Ok((output?, watcher.join().unwrap_or(0)))
+        Ok((output?, sampler.join().unwrap_or(0)))
     })
 }
 
-/// A process and all that descend from it.
+/// Returns a process and all its descendants.
 pub fn tree(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -88,7 +88,7 @@ pub fn tree(root: u32) -> Vec<u32> {
     found
 }
 
-/// Bytes that processes hold now together, or held at most one of them.
+/// Returns the bytes that the processes use together now, or the largest peak of one of them.
 fn resident(pids: &[u32]) -> u64 {
     let of = |pid: &u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -102,7 +102,7 @@ fn resident(pids: &[u32]) -> u64 {
     now.iter().sum::<u64>().max(peaks.into_iter().max().unwrap_or(0))
 }
 
-/// Processor seconds that living processes have used so far.
+/// Returns the processor seconds that running processes have used so far.
 pub fn cpu_of(pids: &[u32]) -> f64 {
     let ticks = |pid: &u32| {
         let fields = stat(*pid).unwrap_or_default();
@@ -111,7 +111,7 @@ pub fn cpu_of(pids: &[u32]) -> f64 {
     pids.iter().map(ticks).sum::<u64>() as f64 / TICKS
 }
 
-/// Processor seconds of all children that have ended, and theirs.
+/// Returns the processor seconds of all ended children and their descendants.
 fn cpu_of_children() -> Result<f64> {
     let fields =
         stat(std::process::id()).context("cannot read /proc: the benchmark needs Linux")?;
@@ -120,7 +120,7 @@ fn cpu_of_children() -> Result<f64> {
     Ok(ticks as f64 / TICKS)
 }
 
-/// The fields of /proc/PID/stat from the state on (the name before it may hold spaces).
+/// Returns the fields of /proc/PID/stat from the state on. The name before it may contain spaces.
 fn stat(pid: u32) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = text.rsplit_once(')')?;

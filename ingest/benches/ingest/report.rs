@@ -1,12 +1,12 @@
-//! What people read: medians, Markdown tables, and which goals are met.
+//! The report: medians, Markdown tables and goals.
 
-use crate::process::Measured;
+use crate::process::Measurement;
 
-/// Several runs of one contender.
+/// Several measurements of one contender.
 #[derive(Default)]
-pub struct Runs(pub Vec<Measured>);
+pub struct Timings(pub Vec<Measurement>);
 
-impl Runs {
+impl Timings {
     pub fn median(&self) -> f64 {
         median(self.0.iter().map(|run| run.seconds))
     }
@@ -19,17 +19,17 @@ impl Runs {
         self.0.iter().map(|run| run.seconds).fold(0.0, f64::max)
     }
 
-    /// Median of the processor seconds.
+    /// Returns the median of the processor seconds.
     pub fn cpu(&self) -> f64 {
         median(self.0.iter().map(|run| run.cpu_seconds))
     }
 
-    /// The most memory of any run, in MB.
+    /// Returns the largest peak memory in MB.
     pub fn peak_mb(&self) -> f64 {
         self.0.iter().map(|run| run.peak_mb).fold(0.0, f64::max)
     }
 
-    /// Median, least and most seconds, and median processor seconds, as cells.
+    /// Returns the median, minimum and maximum of the seconds and the median CPU seconds, as cells.
     pub fn cells(&self) -> Vec<String> {
         [self.median(), self.least(), self.most(), self.cpu()]
             .map(|seconds| format!("{seconds:.2}"))
@@ -48,7 +48,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// Prints a table, its columns padded so that it can be read as text as well. All columns but the first are numbers.
+/// Prints a Markdown table with padded columns. All columns except the first are numbers.
 pub fn table(heads: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -78,7 +78,7 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) {
     println!();
 }
 
-/// What is wanted, and what came of it.
+/// The goals and their results.
 #[derive(Default)]
 pub struct Goals {
     rows: Vec<Vec<String>>,
@@ -86,12 +86,12 @@ pub struct Goals {
 }
 
 impl Goals {
-    /// A goal of speed: at least so many times as fast.
+    /// Adds a goal of speed: at least `wanted` times as fast.
     pub fn at_least(&mut self, what: impl Into<String>, wanted: f64, found: f64) {
         self.add(what.into(), format!("≥ {wanted:.2}×"), format!("{found:.2}×"), found >= wanted);
     }
 
-    /// A goal of thrift: at most so much.
+    /// Adds a goal of memory: at most `wanted`.
     pub fn at_most(&mut self, what: impl Into<String>, wanted: f64, found: f64, unit: &str) {
         self.add(
             what.into(),
@@ -101,12 +101,12 @@ impl Goals {
         );
     }
 
-    /// What cannot be measured here.
+    /// Records a goal that cannot be measured here.
     pub fn left_out(&mut self, what: impl Into<String>) {
         self.rows.push(vec![what.into(), "–".into(), "–".into(), "not measured".into()]);
     }
 
-    /// Frames or pixels that are not what they must be: the times mean nothing then.
+    /// Records wrong frames or pixels. They make the times meaningless.
     pub fn wrong(&mut self, what: String) {
         eprintln!("WRONG: {what}");
         self.wrong.push(what);
@@ -116,12 +116,12 @@ impl Goals {
         self.rows.push(vec![what, wanted, found, if met { "met" } else { "MISSED" }.into()]);
     }
 
-    /// Prints all; whether the pixels were right.
+    /// Prints all goals. Returns whether frames and pixels were right.
     pub fn print(&self) -> bool {
         println!("### Goals");
         table(&["ours against", "goal", "measured", ""], &self.rows);
         for what in &self.wrong {
-            println!("**Wrong:** {what}: the times of this run mean nothing.\n");
+            println!("**Wrong:** {what}; the times of this run are meaningless.\n");
         }
         self.wrong.is_empty()
     }

@@ -1,17 +1,17 @@
-//! Many short files: the everyday case. Files outnumber processors, so each is decoded by one thread.
+//! Many short files, the usual case. Files outnumber processors, so each file gets one thread.
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::Bench;
 use crate::compare::{self, Difference};
-use crate::contender::{OURS, Sink, ffmpeg_files, ours};
+use crate::contender::{FrameOutput, OURS, ffmpeg_files, ours};
 use crate::inputs::{Inputs, SHORT_SECONDS};
-use crate::peers::{Peer, Peers};
-use crate::process::{Measured, Memory};
-use crate::report::{Goals, Runs, table};
+use crate::peers::{Peers, PythonPeer};
+use crate::process::{Measurement, Memory};
+use crate::report::{Goals, Timings, table};
 
-/// Files of a quick and of a whole run.
+/// Number of files in a quick run and in a full run.
 const FILES: (usize, usize) = (32, 200);
 const FFMPEG: &str = "FFmpeg, xargs -P, one thread each";
 
@@ -19,11 +19,11 @@ pub fn files(bench: &Bench) -> usize {
     if bench.quick { FILES.0 } else { FILES.1 }
 }
 
-/// What takes part, in the order of turns.
+/// A contender. The order of the list is the order of turns.
 enum Contender<'a> {
     Ours,
     Ffmpeg,
-    Peer(&'a mut Peer),
+    Python(&'a mut PythonPeer),
 }
 
 impl Contender<'_> {
@@ -31,7 +31,7 @@ impl Contender<'_> {
         match self {
             Self::Ours => OURS,
             Self::Ffmpeg => FFMPEG,
-            Self::Peer(peer) => peer.title,
+            Self::Python(peer) => peer.title,
         }
     }
 
@@ -40,13 +40,13 @@ impl Contender<'_> {
         bench: &Bench,
         dir: &Utf8Path,
         videos: &[Utf8PathBuf],
-        sink: Sink,
-    ) -> Result<Measured> {
+        sink: FrameOutput,
+    ) -> Result<Measurement> {
         let out = bench.fresh("out")?;
         match self {
             Self::Ours => ours(dir, &out, bench.jobs, Memory::Ignored),
             Self::Ffmpeg => ffmpeg_files(dir, &out, bench.jobs, sink),
-            Self::Peer(peer) => peer.sample(videos, &out, sink),
+            Self::Python(peer) => peer.sample(videos, &out, sink),
         }
     }
 }
@@ -55,11 +55,11 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
     let dir = inputs.short(files(bench))?;
     let videos = compare::videos(&dir)?;
     let mut contenders = vec![Contender::Ours, Contender::Ffmpeg];
-    contenders.extend(peers.ready.iter_mut().map(Contender::Peer));
+    contenders.extend(peers.ready.iter_mut().map(Contender::Python));
 
     let differences = verify(bench, &dir, &videos, &mut contenders, goals)?;
     let sink = faster_sink(bench, &dir)?;
-    let mut runs: Vec<Runs> = contenders.iter().map(|_| Runs::default()).collect();
+    let mut runs: Vec<Timings> = contenders.iter().map(|_| Timings::default()).collect();
     for round in 1..=bench.rounds {
         for (contender, runs) in contenders.iter_mut().zip(&mut runs) {
             let measured = contender.run(bench, &dir, &videos, sink)?;
@@ -78,9 +78,10 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
         "### {} files of 640×360, 30 FPS, {SHORT_SECONDS} s, to {frames} frames of 160×90\n",
         videos.len()
     );
-    let whereto = if sink == Sink::Files { "files" } else { "/dev/null, which is the faster" };
+    let output = if sink == FrameOutput::Files { "files" } else { "/dev/null, which is faster" };
     println!(
-        "Ours writes shards, all others raw frames to {whereto}. Pixels: against the FFmpeg program, of 255."
+        "Ours writes shards, all others write raw frames to {output}. Pixels: difference from the \
+         FFmpeg program, in levels of 255."
     );
     let median = runs[0].median();
     let mut rows = Vec::new();
@@ -122,7 +123,7 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
     Ok(())
 }
 
-/// Everyone once, into files that are compared. It warms all caches as well.
+/// Runs every contender once into files and compares them. This also warms all caches.
 fn verify(
     bench: &Bench,
     dir: &Utf8Path,
@@ -131,10 +132,10 @@ fn verify(
     goals: &mut Goals,
 ) -> Result<Vec<Difference>> {
     let expected = bench.fresh("expected")?;
-    ffmpeg_files(dir, &expected, bench.jobs, Sink::Files)?;
+    ffmpeg_files(dir, &expected, bench.jobs, FrameOutput::Files)?;
     let mut differences = Vec::new();
     for contender in contenders {
-        contender.run(bench, dir, videos, Sink::Files)?;
+        contender.run(bench, dir, videos, FrameOutput::Files)?;
         let out = bench.work.join("out");
         let difference = match contender {
             Contender::Ours => compare::shards(videos, &expected, &out)?,
@@ -156,15 +157,16 @@ fn verify(
     Ok(differences)
 }
 
-/// Where the FFmpeg program is faster to put its frames (/dev/null, if that makes no difference). The same then holds for all
-/// but ours.
-fn faster_sink(bench: &Bench, dir: &Utf8Path) -> Result<Sink> {
+/// Returns the output to which the FFmpeg program writes faster, /dev/null if they are equal.
+///
+/// All contenders except genie-ingest use this output.
+fn faster_sink(bench: &Bench, dir: &Utf8Path) -> Result<FrameOutput> {
     let mut seconds = Vec::new();
-    for sink in [Sink::Nowhere, Sink::Files] {
+    for sink in [FrameOutput::Nowhere, FrameOutput::Files] {
         let out = bench.fresh("out")?;
         let measured = ffmpeg_files(dir, &out, bench.jobs, sink)?;
         eprintln!("short files: FFmpeg to {sink:?}: {:.2} s", measured.seconds);
         seconds.push(measured.seconds);
     }
-    Ok(if seconds[0] <= seconds[1] * 1.02 { Sink::Nowhere } else { Sink::Files })
+    Ok(if seconds[0] <= seconds[1] * 1.02 { FrameOutput::Nowhere } else { FrameOutput::Files })
 }

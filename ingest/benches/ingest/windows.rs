@@ -1,7 +1,8 @@
-//! Random windows of 16 frames, as training reads them: from shards, against seeking in the source files.
+//! Random windows of 16 frames, from shards and by seeking in the source files.
 //!
-//! The short files are used, because their windows lie at most ten seconds from a key frame, which is kind to seeking. One
-//! thread each; every file is opened once; shards are read without the store's cache.
+//! Training reads such windows. The section uses the short files. Their windows are at most ten
+//! seconds after a key frame, which favours seeking. Each contender has one thread and opens every
+//! file once. The shards are read without the store's cache.
 
 use std::time::Instant;
 
@@ -16,18 +17,18 @@ use crate::compare::{Difference, FRAME_BYTES};
 use crate::contender::ours;
 use crate::inputs::Inputs;
 use crate::peers::Peers;
-use crate::process::{Measured, Memory};
-use crate::report::{Goals, Runs, table};
+use crate::process::{Measurement, Memory};
+use crate::report::{Goals, Timings, table};
 use crate::short::files;
 
 const FRAMES: usize = 16;
-/// Windows of a quick and of a whole run.
+/// Number of windows in a quick run and in a full run.
 const WINDOWS: (usize, usize) = (20, 400);
 const SEED: u64 = 1;
 const PEER: &str = "torchcodec-resize";
 
-/// A window: of which clip, from which frame on.
-struct Window {
+/// A window: the clip and the first frame.
+struct ClipWindow {
     clip: usize,
     first: usize,
 }
@@ -47,12 +48,12 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
         let mut apart = Difference::default();
         apart.add(&found, &std::fs::read(&raw).with_context(|| format!("cannot read {raw}"))?);
         if apart.miscounted > 0 {
-            goals.wrong("torchcodec's windows have another number of frames".into());
+            goals.wrong("torchcodec's windows have a wrong number of frames".into());
         }
         difference = Some(apart);
     }
 
-    let (mut mine, mut theirs) = (Runs::default(), Runs::default());
+    let (mut mine, mut theirs) = (Timings::default(), Timings::default());
     for round in 1..=bench.rounds {
         mine.0.push(read(&root, &windows)?.0);
         if let Some(peer) = &mut peer {
@@ -62,8 +63,11 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
     }
 
     println!("### {} random windows of {FRAMES} frames, one thread\n", windows.len());
-    println!("Opening the dataset and the files is in the times. Pixels: against ours, of 255.");
-    let row = |title: &str, runs: &Runs, pixels: String| {
+    println!(
+        "The times include opening the dataset and the files. Pixels: difference from ours, in \
+         levels of 255."
+    );
+    let row = |title: &str, runs: &Timings, pixels: String| {
         let each = |seconds: f64| format!("{:.2}", seconds * 1000.0 / windows.len() as f64);
         vec![
             title.to_owned(),
@@ -85,17 +89,17 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
     Ok(())
 }
 
-/// Windows of any clip at any frame, the same on every run.
-fn draw(root: &Utf8Path, count: usize) -> Result<Vec<Window>> {
+/// Draws windows of any clip at any frame, the same in every run.
+fn draw(root: &Utf8Path, count: usize) -> Result<Vec<ClipWindow>> {
     let store = ClipStore::open(root, None)?;
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
     let long: Vec<usize> =
         (0..store.len()).filter(|&clip| store.clips()[clip].frame_count() >= FRAMES).collect();
-    anyhow::ensure!(!long.is_empty(), "no clip of {FRAMES} frames was ingested");
+    anyhow::ensure!(!long.is_empty(), "no ingested clip has {FRAMES} frames");
     Ok((0..count)
         .map(|_| {
             let clip = long[random.random_range(0..long.len())];
-            Window {
+            ClipWindow {
                 clip,
                 first: random.random_range(0..=store.clips()[clip].frame_count() - FRAMES),
             }
@@ -103,10 +107,10 @@ fn draw(root: &Utf8Path, count: usize) -> Result<Vec<Window>> {
         .collect())
 }
 
-/// The same windows as files and presentation times in seconds.
-fn places(root: &Utf8Path, windows: &[Window]) -> Result<Vec<(String, f64)>> {
+/// Returns the windows as files and presentation times in seconds.
+fn places(root: &Utf8Path, windows: &[ClipWindow]) -> Result<Vec<(String, f64)>> {
     let store = ClipStore::open(root, None)?;
-    let place = |window: &Window| {
+    let place = |window: &ClipWindow| {
         let clip = &store.clips()[window.clip];
         let (unit, per) = clip.time_base;
         (
@@ -118,12 +122,12 @@ fn places(root: &Utf8Path, windows: &[Window]) -> Result<Vec<(String, f64)>> {
 }
 
 /// Opens the dataset and reads the windows one after another.
-fn read(root: &Utf8Path, windows: &[Window]) -> Result<(Measured, Vec<u8>)> {
+fn read(root: &Utf8Path, windows: &[ClipWindow]) -> Result<(Measurement, Vec<u8>)> {
     let mut all = Vec::with_capacity(windows.len() * FRAMES * FRAME_BYTES);
     let start = Instant::now();
     let store = ClipStore::open(root, None)?.with_cache_bytes(0);
     for window in windows {
         all.extend(store.window(window.clip, window.first, FRAMES)?.data);
     }
-    Ok((Measured { seconds: start.elapsed().as_secs_f64(), ..Measured::default() }, all))
+    Ok((Measurement { seconds: start.elapsed().as_secs_f64(), ..Measurement::default() }, all))
 }

@@ -1,52 +1,60 @@
-//! Letterbox and pillarbox borders: black bars that stay where they are while the picture between them changes.
+//! Finds letterbox and pillarbox borders: black bars that stay in place while the picture changes.
 //!
-//! A line at the edge belongs to a border if it is black, but for noise, in every frame that is looked at and
-//! shows anything at all: one frame with something else there ends the matter, so the first frame of an ordinary video
-//! usually does. A bar counts only together with the one opposite: games are black at the top, or at the bottom, or round the lamp
-//! that the player carries; bars that somebody added are there in pairs. Cost: the lines that are black, and one more a side.
+//! A line at the edge belongs to a border if it is black, apart from noise, in every examined frame
+//! that is not dark as a whole. One frame with something else in the line is enough to exclude it.
+//! So the first frame usually ends the search in a video without borders.
+//!
+//! A bar counts only together with the opposite bar. Games have black areas at the top, at the
+//! bottom or around the player's lamp. Added bars come in pairs.
+//!
+//! The cost per frame is reading the black lines and one more line on each side.
 
 use std::ops::Range;
 
 use ffmpeg_next::frame;
 
-use crate::colour::Conversion;
-use crate::ffi::{properties, row};
-use crate::layout::{Layout, Rectangle};
+use super::colour::Conversion;
+use super::ffi::{self, properties, row};
+use super::layout::Layout;
+use super::view::Rectangle;
 
-/// Mean brightness up to which a line is black, in levels of 255. Captures raise black, and beside the picture an encoder
-/// smears some of it into the bar.
+/// Mean brightness up to which a line is black, in levels of 255.
+///
+/// Capture devices raise black, and an encoder smears some of the picture into the bar.
 const DARK: u32 = 18;
-/// Brighter than what is smeared: text, or a picture.
+/// A pixel brighter than this comes from text or a picture, not from smearing.
 const BRIGHT: u32 = 64;
-/// One pixel in so many of a black line may be that.
+/// At most one pixel in this many of a black line may be brighter than [`BRIGHT`].
 const NOISE: u32 = 64;
-/// Mean distance of a black line's chroma from grey: dark blue is a colour.
+/// Largest mean distance of a black line's chroma from grey. Dark blue is above it.
 const NEUTRAL: u32 = 8;
-/// A bar is at least this share of the side (one in …).
+/// A bar covers at least one part in this many of the picture's side.
 const LEAST: u32 = 50;
-/// What is left is at least this share of the picture (one in …).
+/// The rest covers at least one part in this many of the picture's area.
 const LEFT: u64 = 2;
-/// A frame shows something if one pixel in so many is not black.
+/// A frame is not dark if at least one pixel in this many is not black.
 const LIT: u32 = 50;
-/// Frames that show something before a bar is believed.
+/// Number of frames that are not dark before a bar counts.
 const EVIDENCE: usize = 8;
 
-/// What has been seen of the edges of a video's frames.
+/// Black lines at the edges of a video's frames.
 #[derive(Clone, Debug)]
 pub struct Borders {
     size: (u32, u32),
-    /// Lines that were black in all frames: top, bottom, left, right.
+    /// Number of lines that were black in all frames: top, bottom, left, right.
     black: [u32; 4],
-    /// Corners are at multiples of these.
+    /// The corners of the crop are multiples of these columns and rows.
     align: (u32, u32),
     frames: usize,
 }
 
 impl Borders {
-    /// For frames of the size and kind of this one. `None` for pixel formats that cannot be looked into.
+    /// Creates a search for frames of this frame's size and pixel format.
+    ///
+    /// Returns `None` if this code cannot read the pixel format.
     pub fn new(frame: &frame::Video) -> Option<Self> {
         let found = properties(frame);
-        let layout = Layout::of(found.pixel_format)?;
+        let layout = ffi::layout(found.pixel_format)?;
         let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         Some(Self {
             size: (width, height),
@@ -56,7 +64,7 @@ impl Borders {
         })
     }
 
-    /// Looks at a frame. Damaged, dark and differently sized ones say nothing.
+    /// Examines a frame. It ignores damaged frames, dark frames and frames of another size.
     pub fn look(&mut self, frame: &frame::Video) {
         let Some(lines) = Lines::of(frame).filter(|lines| (lines.width, lines.height) == self.size)
         else {
@@ -66,7 +74,7 @@ impl Borders {
             return;
         }
         self.frames += 1;
-        // The fields of an interlaced frame have chroma lines of their own.
+        // Each field of an interlaced frame has its own chroma lines.
         let fields = if frame.is_interlaced() { 2 } else { 1 };
         self.align = (
             self.align.0.max(lines.layout.chroma.0),
@@ -76,18 +84,18 @@ impl Borders {
         let [top, bottom, left, right] = &mut self.black;
         *top = run_of_black(*top, |y| lines.row_is_black(y));
         *bottom = run_of_black(*bottom, |y| lines.row_is_black(height - 1 - y));
-        // Only beside what is left between the bars above and below.
+        // Check the columns only between the bars above and below.
         let rows = *top..height.saturating_sub(*bottom);
         *left = run_of_black(*left, |x| lines.column_is_black(x, rows.clone()));
         *right = run_of_black(*right, |x| lines.column_is_black(width - 1 - x, rows.clone()));
     }
 
-    /// No further frame can make a border of it.
+    /// Returns whether no border can be found any more, whatever frames follow.
     pub fn hopeless(&self) -> bool {
         self.pairs() == [0; 4]
     }
 
-    /// What is left without the borders; `None` where there are none to speak of.
+    /// Returns the picture inside the borders, or `None` if there are no usable borders.
     pub fn crop(&self) -> Option<Rectangle> {
         let pairs = self.pairs();
         if self.frames < EVIDENCE || pairs == [0; 4] {
@@ -107,7 +115,7 @@ impl Borders {
         (area(left.width, left.height) * LEFT >= area(width, height)).then_some(left)
     }
 
-    /// The black lines of each side, 0 where a bar is too thin, or alone.
+    /// Returns the black lines of each side. A bar that is too thin or has no partner counts as 0.
     fn pairs(&self) -> [u32; 4] {
         let [top, bottom, left, right] = self.black;
         let pair = |one: u32, other: u32, side: u32| {
@@ -124,13 +132,13 @@ impl Borders {
     }
 }
 
-/// Share of the picture's area that a crop takes away, 0 to 1.
+/// Returns the share of the picture's area that a crop removes, 0 to 1.
 pub fn share(crop: Option<&Rectangle>, width: u32, height: u32) -> f64 {
     let area = f64::from(width) * f64::from(height);
     crop.map_or(0.0, |crop| 1.0 - f64::from(crop.width) * f64::from(crop.height) / area.max(1.0))
 }
 
-/// How many of the first `most` lines are black without a break.
+/// Returns how many of the first `most` lines are black without a gap.
 fn run_of_black(most: u32, is_black: impl Fn(u32) -> bool) -> u32 {
     (0..most).find(|&line| !is_black(line)).unwrap_or(most)
 }
@@ -140,16 +148,16 @@ struct Lines<'a> {
     layout: Layout,
     width: u32,
     height: u32,
-    /// By line of the picture: the rows of the components in which it is.
+    /// For each line of the picture, the row of each component.
     rows: Vec<[&'a [u8]; 3]>,
-    /// Luma's black and white are 16 and 235.
+    /// Whether luma's black and white are 16 and 235.
     limited: bool,
 }
 
 impl<'a> Lines<'a> {
     fn of(frame: &'a frame::Video) -> Option<Self> {
         let found = properties(frame);
-        let layout = Layout::of(found.pixel_format)?;
+        let layout = ffi::layout(found.pixel_format)?;
         let limited = !layout.rgb && !Conversion::of(&found).full_range;
         let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         let rows = (0..height).map(|y| rows(frame, &layout, y)).collect();
@@ -160,7 +168,9 @@ impl<'a> Lines<'a> {
         self.rows.get(y as usize).copied().unwrap_or_default()
     }
 
-    /// Brightness and distance from grey of a pixel, in levels of 255. Of RGB the largest says both.
+    /// Returns a pixel's brightness and its distance from grey, in levels of 255.
+    ///
+    /// For RGB, the brightness is the largest component and the distance is 0.
     fn pixel(&self, rows: &[&[u8]; 3], x: u32) -> (u32, u32) {
         let level = |index: usize, x: u32| {
             self.layout
@@ -188,7 +198,7 @@ impl<'a> Lines<'a> {
         is_black(between.map(|y| self.pixel(&self.line(y), x)), length)
     }
 
-    /// Nothing but black, seen through a grid.
+    /// Returns whether the frame is dark, from every eighth pixel of every eighth line.
     fn show_nothing(&self) -> bool {
         let (mut lit, mut all) = (0, 0);
         for y in (0..self.height).step_by(8) {
@@ -203,7 +213,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The rows of the components in which line `y` of the picture is.
+/// Returns the row of each component that contains line `y` of the picture.
 fn rows<'a>(frame: &'a frame::Video, layout: &Layout, y: u32) -> [&'a [u8]; 3] {
     let mut rows: [&[u8]; 3] = [&[]; 3];
     for (component, place) in layout.components.iter().zip(&mut rows) {
@@ -213,7 +223,7 @@ fn rows<'a>(frame: &'a frame::Video, layout: &Layout, y: u32) -> [&'a [u8]; 3] {
     rows
 }
 
-/// Whether a line of so many pixels is black.
+/// Returns whether a line of `length` pixels is black.
 fn is_black(mut pixels: impl Iterator<Item = (u32, u32)>, length: u32) -> bool {
     let (mut brightness, mut colour, mut outliers) = (0, 0, 0);
     pixels.all(|(bright, coloured)| {
@@ -230,7 +240,7 @@ mod tests {
 
     use super::*;
 
-    /// A grey picture between bars, in frames of `width`×`height` limited-range YUV.
+    /// Makes a grey picture between bars, in a limited-range YUV frame of `width`×`height` pixels.
     fn barred(
         format: Pixel,
         (width, height): (u32, u32),
@@ -273,7 +283,7 @@ mod tests {
         found(&frames)
     }
 
-    /// Would catch bars that are missed, thin edges that are cut, and corners between two chroma samples.
+    /// Catches: bars are missed, thin edges are cut, or corners split a chroma sample.
     #[test]
     fn pairs_of_bars_are_cut_on_whole_chroma_samples() {
         let rectangle = |x, y, width, height| Some(Rectangle { x, y, width, height });
@@ -283,10 +293,10 @@ mod tests {
         assert_eq!(of(Pixel::YUV420P, [10, 10, 20, 20]), rectangle(20, 10, 160, 80));
         assert_eq!(of(Pixel::YUV420P, [1, 1, 3, 3]), None, "thin");
         assert_eq!(of(Pixel::YUV420P, [30, 0, 0, 40]), None, "alone");
-        assert_eq!(of(Pixel::YUV420P, [40, 40, 0, 0]), None, "hardly anything is left");
+        assert_eq!(of(Pixel::YUV420P, [40, 40, 0, 0]), None, "too little is left");
     }
 
-    /// Would catch the dark scene of a game taken for a letterbox, and a fade or a cut that hides one.
+    /// Catches: a dark scene of a game counts as letterbox, or a fade or cut hides a letterbox.
     #[test]
     fn every_lit_frame_must_have_them() {
         let size = (200, 100);
@@ -295,15 +305,15 @@ mod tests {
         frames.push(barred(Pixel::YUV420P, size, [0; 4], 16));
         frames.push(barred(Pixel::YUV420P, size, [40, 40, 80, 80], 90));
         frames.push(barred(Pixel::YUV420P, (100, 100), [0; 4], 90));
-        assert!(found(&frames).is_some(), "black, darker and other frames say nothing against it");
+        assert!(found(&frames).is_some(), "dark frames and frames of another size do not count");
         frames.push(barred(Pixel::YUV420P, size, [20, 10, 0, 0], 90));
         assert_eq!(found(&frames), Some(Rectangle { x: 0, y: 20, width: 200, height: 70 }));
         frames.push(barred(Pixel::YUV420P, size, [20, 0, 0, 0], 90));
         assert_eq!(found(&frames), None);
-        assert_eq!(found(&frames[..5]), None, "too few to tell");
+        assert_eq!(found(&frames[..5]), None, "too few frames");
     }
 
-    /// Would catch colour taken for black.
+    /// Catches: a dark colour counts as black.
     #[test]
     fn dark_blue_is_no_border() {
         let mut frames: Vec<_> =

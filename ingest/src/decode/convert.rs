@@ -1,35 +1,36 @@
-//! From a decoded frame to upright RGB of the configured size, in one swscale pass.
+//! Converts a decoded frame to upright RGB of the configured size, in one swscale pass.
 //!
-//! An interlaced frame is two pictures, half a frame apart in time, woven line by line: only the first is shown, so there
-//! is no comb and no guess (`ffmpeg -vf field`). Borders are cut where a crop is given and the frame is of its size. The
-//! display aspect ratio, with the shape of the samples, matters only where the picture is padded.
+//! An interlaced frame contains two pictures, half a frame apart in time, in alternating lines.
+//! Only the first field is shown (`ffmpeg -vf field`), so there is no comb and nothing to
+//! interpolate. Borders are cut if there is a crop and the frame has the crop's native size. The
+//! display aspect ratio, including the shape of the samples, matters only if the picture is padded.
 
 use std::collections::hash_map::{Entry, HashMap};
 
 use ffmpeg_next::frame;
 
+use super::colour::{Conversion, Hdr};
+use super::ffi::{Scaler, properties};
 use super::tonemap::ToneMap;
 use super::upright::Orientation;
-use crate::colour::{Conversion, Hdr};
-use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Properties, Scaler, properties};
-use crate::layout::{Field, Rectangle, View};
+use super::view::{Field, FrameView, Properties, Rectangle};
+use crate::config::{Aspect, FrameFormat};
 
-/// Kinds of frame that are remembered: there are a handful in a file, and a hostile one must not hold memory without bound.
+/// Largest number of cached scalers. A file needs a few; a hostile file must not fill the memory.
 const KINDS: usize = 16;
 
-/// How a stream says that its frames are to be shown.
+/// Presentation settings of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Presentation {
     pub orientation: Orientation,
-    /// Width by height of a sample; (1, 1) where the file says nothing.
+    /// Width and height of a sample, as a ratio; (1, 1) if the file does not contain it.
     pub sample_aspect: (i32, i32),
-    /// The colour matrix that counts instead of the frames' own.
+    /// A colour matrix that replaces the matrix of the frames.
     pub matrix: Option<i32>,
 }
 
 impl Presentation {
-    /// A frame's properties, with the matrix that counts.
+    /// Returns a frame's properties, with the replaced matrix if there is one.
     pub fn properties(self, frame: &frame::Video) -> Properties {
         let found = properties(frame);
         Properties { matrix: self.matrix.unwrap_or(found.matrix), ..found }
@@ -37,19 +38,19 @@ impl Presentation {
 }
 
 /// Converts the frames of one stream.
-pub struct Converter<'a> {
-    config: &'a IngestConfig,
+pub struct Converter {
+    format: FrameFormat,
     presentation: Presentation,
-    /// What is shown of frames of this native size.
+    /// The rectangle to show of frames of this native size.
     crop: Option<((u32, u32), Rectangle)>,
-    scalers: HashMap<(View, (u32, u32)), Scaler>,
+    scalers: HashMap<(FrameView, (u32, u32)), Scaler>,
     tone_maps: HashMap<Hdr, ToneMap>,
 }
 
-impl<'a> Converter<'a> {
-    pub fn new(config: &'a IngestConfig, presentation: Presentation) -> Self {
+impl Converter {
+    pub fn new(format: FrameFormat, presentation: Presentation) -> Self {
         Self {
-            config,
+            format,
             presentation,
             crop: None,
             scalers: HashMap::new(),
@@ -57,17 +58,17 @@ impl<'a> Converter<'a> {
         }
     }
 
-    /// From now on only `crop` of frames of `size` is shown.
+    /// Sets the rectangle to show of all later frames of `size`.
     pub fn crop(&mut self, size: (u32, u32), crop: Rectangle) {
         self.crop = Some((size, crop));
     }
 
-    /// A frame as `height × width × 3` bytes; `None` where swscale cannot read it.
+    /// Converts a frame to `[height, width, 3]` bytes. Returns `None` if swscale cannot read it.
     pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
         let found = self.presentation.properties(frame);
         let size = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         let conversion = Conversion::of(&found);
-        let view = View {
+        let view = FrameView {
             frame: found,
             crop: self.crop.filter(|(of, _)| *of == size).map(|(_, crop)| crop),
             field: first_field(frame),
@@ -84,9 +85,12 @@ impl<'a> Converter<'a> {
         let scaler = match self.scalers.entry((view, (width, height))) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                // The format may have changed to one that cannot be taken apart there.
-                let views =
-                    [view, View { field: None, ..view }, View { field: None, crop: None, ..view }];
+                // The format may change in mid-stream to one that allows no field or no crop.
+                let views = [
+                    view,
+                    FrameView { field: None, ..view },
+                    FrameView { field: None, crop: None, ..view },
+                ];
                 place.insert(views.into_iter().find_map(|view| Scaler::new(view, width, height))?)
             }
         };
@@ -102,10 +106,10 @@ impl<'a> Converter<'a> {
         )
     }
 
-    /// Size at which an upright picture of a native size is shown in the configured one.
+    /// Returns the size of an upright picture within the configured size.
     fn shown_size(&self, (width, height): (u32, u32)) -> (u32, u32) {
-        let whole = (self.config.width, self.config.height);
-        if self.config.aspect != Aspect::Pad {
+        let whole = (self.format.width, self.format.height);
+        if self.format.aspect != Aspect::Pad {
             return whole;
         }
         let (across, down) = self.presentation.sample_aspect;
@@ -115,9 +119,9 @@ impl<'a> Converter<'a> {
         fit(wide, high, whole)
     }
 
-    /// Puts a picture into the middle of the configured size; what is left is black.
+    /// Centres a picture in the configured size. The rest is black.
     fn pad(&self, rgb: Vec<u8>, (shown_width, shown_height): (u32, u32)) -> Vec<u8> {
-        let (width, height) = (self.config.width, self.config.height);
+        let (width, height) = (self.format.width, self.format.height);
         if (shown_width, shown_height) == (width, height) {
             return rgb;
         }
@@ -133,7 +137,7 @@ impl<'a> Converter<'a> {
     }
 }
 
-/// The largest size of a shape within `whole`, at least a pixel.
+/// Returns the largest size with a given aspect ratio within `whole`, at least one pixel.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -145,7 +149,7 @@ fn fit(wide: f64, high: f64, whole: (u32, u32)) -> (u32, u32) {
     (side(wide, whole.0), side(high, whole.1))
 }
 
-/// The earlier field of an interlaced frame.
+/// Returns the earlier field of an interlaced frame.
 fn first_field(frame: &frame::Video) -> Option<Field> {
     frame.is_interlaced().then(|| if frame.is_top_first() { Field::Top } else { Field::Bottom })
 }
@@ -153,8 +157,9 @@ fn first_field(frame: &frame::Video) -> Option<Field> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IngestConfig;
 
-    /// Would catch a picture squeezed although it was to be padded, and one that is thinner than a pixel.
+    /// Catches: a picture is squeezed instead of padded, or becomes thinner than one pixel.
     #[test]
     fn pictures_fit_into_the_configured_size() {
         assert_eq!(fit(640.0, 360.0, (160, 90)), (160, 90));
@@ -163,13 +168,14 @@ mod tests {
         assert_eq!(fit(100_000.0, 1.0, (160, 90)), (160, 1));
     }
 
-    /// Would catch a mobile phone's upright video that is laid on its side before it is padded, or samples whose shape is ignored.
+    /// Catches: a phone's upright video is padded before it is turned, or the sample shape is
+    /// ignored.
     #[test]
     fn shape_is_that_of_the_upright_picture() {
-        let config = IngestConfig { aspect: Aspect::Pad, ..IngestConfig::default() };
+        let format = FrameFormat { aspect: Aspect::Pad, ..IngestConfig::default().frame_format() };
         let shown = |quarters, sample_aspect, size| {
             let orientation = Orientation { mirrored: false, quarters };
-            Converter::new(&config, Presentation { orientation, sample_aspect, matrix: None })
+            Converter::new(format, Presentation { orientation, sample_aspect, matrix: None })
                 .shown_size(size)
         };
         assert_eq!(shown(0, (4, 3), (480, 360)), (160, 90));

@@ -1,27 +1,28 @@
-//! From decoded frames to sampled ones: which are shown, and whether they have borders.
+//! Selects the sampled frames among the decoded ones and searches them for borders.
 
 use ffmpeg_next::{Packet, frame};
 
 use super::borders::{Borders, share};
+use super::clock::TickClock;
+use super::colour::{Colour, Conversion};
 use super::convert::{Converter, Presentation};
+use super::event::{Event, EventSink, Failure, Sampled, Summary, Track};
+use super::ffi::{has_alpha, is_hidden, properties};
+use super::input::{Damage, VideoInput};
 use super::skip::{Skips, Timing};
-use super::source::{Damage, Source};
-use super::{Event, Failure, Sampled, Sink, Summary, Track};
-use crate::colour::{Colour, Conversion};
-use crate::config::{Aspect, IngestConfig};
-use crate::ffi::{Properties, is_hidden, properties};
-use crate::grid::Grid;
-use crate::layout::{Rectangle, has_alpha};
+use super::view::{Properties, Rectangle};
+use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
 
-/// Sampled frames that are looked at for borders, and bytes of them that are held back meanwhile.
-const LOOK_FRAMES: usize = 64;
-const LOOK_BYTES: usize = 32 << 20;
+/// Largest number of sampled frames that the border search holds back.
+const SEARCH_FRAMES: usize = 64;
+/// Largest number of bytes of these frames.
+const SEARCH_BYTES: usize = 32 << 20;
 
-/// Why sampling breaks off.
+/// Why sampling stops early.
 pub enum Halt {
     Failure(Failure),
-    /// Borders were found before any frame had reached the sink.
+    /// The search found borders before any frame reached the sink.
     Borders(Borders),
 }
 
@@ -31,37 +32,37 @@ impl From<Failure> for Halt {
     }
 }
 
-/// From decoded frames to sampled ones.
-pub struct Sampling<'a> {
-    grid: Grid,
+/// Selects the sampled frames of one video.
+pub struct Sampling {
+    clock: TickClock,
     time_base: (i32, i32),
     /// Nominal time of a frame, in time-base units.
     nominal: i64,
     track: TrackSeed,
     known: Option<Track>,
     crop: Option<Rectangle>,
-    held: Option<Held>,
-    converter: Converter<'a>,
-    look: Option<Look>,
+    current: Option<CurrentFrame>,
+    converter: Converter,
+    search: Option<BorderSearch>,
     skips: Skips,
-    /// When the last frame ends, decoded or left out.
+    /// End of the last frame, decoded or skipped.
     end: i64,
     native_frames: usize,
-    /// Decoded frames that are marked as damaged.
+    /// Number of decoded frames that are marked as damaged.
     corrupt: u64,
     shown: u64,
-    /// First thing that could not be converted.
+    /// The first frame kind that could not be converted.
     unconverted: Option<String>,
 }
 
-/// The frame on the screen, until the next one comes.
-struct Held {
+/// The frame on the screen until the next one comes.
+struct CurrentFrame {
     frame: frame::Video,
     pts: i64,
     native: usize,
 }
 
-/// What the container knows of a track.
+/// Properties of a track that the container contains.
 struct TrackSeed {
     stream: u32,
     codec: String,
@@ -69,16 +70,16 @@ struct TrackSeed {
     presentation: Presentation,
 }
 
-/// Frames held back until it is known whether there are borders.
+/// Frames that are current back until the border search ends.
 #[derive(Default)]
-struct Look {
+struct BorderSearch {
     /// `None` before the first frame.
     borders: Option<Borders>,
-    back: Vec<Shown>,
+    back: Vec<ConvertedFrame>,
 }
 
-/// A converted frame and how often it is shown.
-struct Shown {
+/// A converted frame, and the number of ticks that show it.
+struct ConvertedFrame {
     rgb: Vec<u8>,
     pts: i64,
     native: usize,
@@ -86,40 +87,42 @@ struct Shown {
     ticks: u64,
 }
 
-/// Whether sampling looks for borders, or knows them.
+/// Whether sampling searches for borders or already knows the crop.
 #[derive(Clone, Copy, Debug)]
-pub enum Edges {
-    Look,
+pub enum BorderMode {
+    Search,
     Known(Option<Rectangle>),
 }
 
-impl<'a> Sampling<'a> {
-    pub fn new(source: &Source, config: &'a IngestConfig, edges: Edges) -> Self {
-        let (unit, per) = source.time_base;
-        let fps = if source.fps > 0.0 { source.fps } else { 25.0 };
+impl Sampling {
+    pub fn new(input: &VideoInput, format: FrameFormat, mode: BorderMode) -> Self {
+        let (unit, per) = input.time_base;
+        let fps = if input.fps > 0.0 { input.fps } else { 25.0 };
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
         let nominal =
             (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
-        let (look, crop) = match edges {
-            Edges::Look => ((config.aspect == Aspect::Crop).then(Look::default), None),
-            Edges::Known(crop) => (None, crop),
+        let (search, crop) = match mode {
+            BorderMode::Search => {
+                ((format.aspect == Aspect::Crop).then(BorderSearch::default), None)
+            }
+            BorderMode::Known(crop) => (None, crop),
         };
         Self {
-            grid: Grid::new(config.fps, source.time_base),
-            time_base: source.time_base,
+            clock: TickClock::new(format.fps, input.time_base),
+            time_base: input.time_base,
             nominal,
             track: TrackSeed {
-                stream: u32::try_from(source.stream).unwrap_or(u32::MAX),
-                codec: source.codec.clone(),
-                fps: source.fps,
-                presentation: source.presentation,
+                stream: u32::try_from(input.stream).unwrap_or(u32::MAX),
+                codec: input.codec.clone(),
+                fps: input.fps,
+                presentation: input.presentation,
             },
             known: None,
             crop,
-            held: None,
-            converter: Converter::new(config, source.presentation),
-            look,
-            skips: Skips::new(&source.codec),
+            current: None,
+            converter: Converter::new(format, input.presentation),
+            search,
+            skips: Skips::new(&input.codec),
             end: 0,
             native_frames: 0,
             corrupt: 0,
@@ -128,18 +131,18 @@ impl<'a> Sampling<'a> {
         }
     }
 
-    /// A packet was read.
+    /// Records a packet that was read.
     pub fn read(&mut self, packet: &Packet) {
-        self.skips.read(timing(packet), &self.grid);
+        self.skips.read(timing(packet), &self.clock);
     }
 
-    /// A packet is about to be decoded. Whether the decoder may leave it out, if no other frame refers to it.
-    pub fn may_leave_out(&mut self, packet: &Packet) -> bool {
-        self.skips.may_leave_out(timing(packet), &self.grid)
+    /// Returns whether the decoder may skip a packet, if no other frame refers to it.
+    pub fn may_skip(&mut self, packet: &Packet) -> bool {
+        self.skips.may_skip(timing(packet), &self.clock)
     }
 
-    /// A decoded frame arrives; the one before is shown to the sink as often as the grid says. Takes the frame's buffers.
-    pub fn push(&mut self, frame: &mut frame::Video, sink: &mut Sink<'_>) -> Result<(), Halt> {
+    /// Takes a decoded frame and its buffers. Passes the previous frame to the sink once per tick.
+    pub fn push(&mut self, frame: &mut frame::Video, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let pts = frame.timestamp().or(frame.pts()).unwrap_or(self.end);
         for (pts, duration) in self.skips.frame(frame.pts(), pts) {
             self.advance(pts, duration, sink)?;
@@ -155,27 +158,26 @@ impl<'a> Sampling<'a> {
             self.known = Some(self.track_of(frame));
         }
         let taken = std::mem::replace(frame, frame::Video::empty());
-        self.held = Some(Held { frame: taken, pts, native });
+        self.current = Some(CurrentFrame { frame: taken, pts, native });
         Ok(())
     }
 
-    /// A frame is presented at `pts`, for `duration` if that is known.
-    fn advance(&mut self, pts: i64, duration: i64, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let ticks = self.grid.advance(pts, self.end);
+    /// Advances the clock to a frame at `pts`. A `duration` of 0 is unknown.
+    fn advance(&mut self, pts: i64, duration: i64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let ticks = self.clock.advance(pts, self.end);
         self.show(ticks, sink)?;
         self.end = pts.saturating_add(if duration > 0 { duration } else { self.nominal });
         self.native_frames += 1;
         Ok(())
     }
 
-    pub fn finish(mut self, damage: &Damage, sink: &mut Sink<'_>) -> Result<Summary, Halt> {
-        if self.held.is_none() {
-            let detail =
-                format!("not one frame of its {} video could be decoded", self.track.codec);
+    pub fn finish(mut self, damage: &Damage, sink: &mut EventSink<'_>) -> Result<Summary, Halt> {
+        if self.current.is_none() {
+            let detail = format!("no frame of the {} video could be decoded", self.track.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());
         }
         let end = self.end;
-        let ticks = self.grid.finish(end);
+        let ticks = self.clock.finish(end);
         self.show(ticks, sink)?;
         self.decide(sink)?;
         let Some(track) = self.known.filter(|_| self.shown > 0) else {
@@ -188,48 +190,53 @@ impl<'a> Sampling<'a> {
             track,
             native_frames: self.native_frames,
             sampled: self.shown,
-            seconds: self.grid.elapsed(end) as f64 * unit,
+            seconds: self.clock.elapsed(end) as f64 * unit,
             damage: self.unconverted.or_else(|| damage.describe(self.corrupt)),
         })
     }
 
-    fn show(&mut self, ticks: u64, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let Some(held) = self.held.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
-        let Some(rgb) = self.converter.rgb(&held.frame) else {
-            let what = properties(&held.frame);
+    fn show(&mut self, ticks: u64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let Some(current) = self.current.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
+        let Some(rgb) = self.converter.rgb(&current.frame) else {
+            let what = properties(&current.frame);
             self.unconverted
-                .get_or_insert_with(|| format!("frames that cannot be converted to RGB: {what:?}"));
+                .get_or_insert_with(|| format!("some frames cannot be converted to RGB: {what:?}"));
             return Ok(());
         };
-        let corrupt = held.frame.is_corrupt() || held.frame.has_decode_errors();
-        let shown = Shown { rgb, pts: held.pts, native: held.native, corrupt, ticks };
-        let Some(look) = &mut self.look else { return self.give(&shown, sink) };
-        if look.borders.is_none() {
-            look.borders = Borders::new(&held.frame);
+        let corrupt = current.frame.is_corrupt() || current.frame.has_decode_errors();
+        let shown =
+            ConvertedFrame { rgb, pts: current.pts, native: current.native, corrupt, ticks };
+        let Some(search) = &mut self.search else { return self.give(&shown, sink) };
+        if search.borders.is_none() {
+            search.borders = Borders::new(&current.frame);
         }
-        if let Some(borders) = &mut look.borders {
-            borders.look(&held.frame);
+        if let Some(borders) = &mut search.borders {
+            borders.look(&current.frame);
         }
         let frame_bytes = shown.rgb.len();
-        look.back.push(shown);
-        let enough = look.back.len() >= LOOK_FRAMES || look.back.len() * frame_bytes >= LOOK_BYTES;
-        if enough || look.borders.as_ref().is_none_or(Borders::hopeless) {
+        search.back.push(shown);
+        let enough =
+            search.back.len() >= SEARCH_FRAMES || search.back.len() * frame_bytes >= SEARCH_BYTES;
+        if enough || search.borders.as_ref().is_none_or(Borders::hopeless) {
             self.decide(sink)
         } else {
             Ok(())
         }
     }
 
-    /// Ends looking for borders, one way or the other.
-    fn decide(&mut self, sink: &mut Sink<'_>) -> Result<(), Halt> {
-        let Some(look) = self.look.take() else { return Ok(()) };
-        if let Some(borders) = look.borders.filter(|borders| borders.crop().is_some()) {
+    /// Ends the border search.
+    ///
+    /// Returns [`Halt::Borders`] if it found borders. Otherwise it passes the held frames to the
+    /// sink.
+    fn decide(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let Some(search) = self.search.take() else { return Ok(()) };
+        if let Some(borders) = search.borders.filter(|borders| borders.crop().is_some()) {
             return Err(Halt::Borders(borders));
         }
-        look.back.iter().try_for_each(|shown| self.give(shown, sink))
+        search.back.iter().try_for_each(|shown| self.give(shown, sink))
     }
 
-    fn give(&mut self, shown: &Shown, sink: &mut Sink<'_>) -> Result<(), Halt> {
+    fn give(&mut self, shown: &ConvertedFrame, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(track) = &self.known else { return Ok(()) };
         self.shown += shown.ticks;
         for _ in 0..shown.ticks {
@@ -244,7 +251,7 @@ impl<'a> Sampling<'a> {
         Ok(())
     }
 
-    /// What is known of the track with its first frame; the crop is for frames of that one's size.
+    /// Returns the track's properties from its first frame. The crop applies to frames of its size.
     fn track_of(&mut self, frame: &frame::Video) -> Track {
         let presentation = self.track.presentation;
         let found = presentation.properties(frame);
@@ -271,14 +278,14 @@ impl<'a> Sampling<'a> {
     }
 }
 
-/// What is done to pictures like this one that somebody might want to know of.
+/// Describes changes to pictures like this one that the user may want to know.
 fn notes(found: &Properties, frame: &frame::Video) -> Vec<String> {
     let hdr = Conversion::of(found)
         .hdr
         .map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
     let interlaced =
-        frame.is_interlaced().then(|| "of interlaced frames the first field is shown".to_owned());
-    let alpha = has_alpha(found.pixel_format).then(|| "its alpha channel is dropped".to_owned());
+        frame.is_interlaced().then(|| "interlaced frames: the first field is shown".to_owned());
+    let alpha = has_alpha(found.pixel_format).then(|| "the alpha channel is dropped".to_owned());
     [hdr, interlaced, alpha].into_iter().flatten().collect()
 }
 

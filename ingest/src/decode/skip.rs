@@ -1,41 +1,45 @@
-//! Which packets a decoder may leave out: those of frames that no other frame refers to and no tick shows.
+//! Packets that a decoder may skip: no other frame refers to them and no tick shows them.
 //!
-//! Decoding is most of what ingest costs, and at a third of a video's frame rate most of its B-frames are for nothing. What
-//! comes out is the same to the bit, because a packet is only left to the decoder's discretion when it is certain that no tick falls into
-//! the time until the next frame in order of presentation, as far as the packets tell that were read so far, some of them ahead: one that
-//! comes later can only make that time shorter. Frames that were left out are counted, with their times, as if they had been decoded: the
-//! clock and the numbers of native frames do not know the difference.
+//! Decoding is the largest cost of ingest. At a third of a video's frame rate, most B-frames are
+//! not needed. The output is bit-identical, because a packet may be skipped only if no tick falls
+//! between it and the next frame in presentation order. The packets that were read so far, some of
+//! them ahead, give the next frame's time. A later packet can only shorten the interval. Skipped
+//! frames are counted, with their times, as if they had been decoded. So the clock and the numbers
+//! of native frames do not change.
 //!
-//! Nothing is left out before the first frame is there (the clock starts with it), nor once time stamps cannot be trusted: where they are
-//! missing, jump, repeat, or are not those of the frames that come out; nor after damage. (In the first damaged frames themselves, what is made
-//! up for the damage may differ.)
+//! Nothing is skipped before the first frame, because the clock starts with it. Nothing is skipped
+//! once the time stamps are unreliable: if they are missing, jump, repeat or differ from those of
+//! the decoded frames. Nothing is skipped after damage. (Within the first damaged frames, the
+//! decoder's concealment may differ.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::grid::Grid;
+use super::clock::TickClock;
 
-/// Codecs whose decoders leave out unreferenced frames and nothing else (`AVDISCARD_NONREF`), as `tests/reference.rs` verifies.
+/// Codecs whose decoders skip exactly the unreferenced frames (`AVDISCARD_NONREF`).
+///
+/// `tests/reference.rs` verifies it.
 const CODECS: [&str; 4] = ["h264", "hevc", "mpeg1video", "mpeg2video"];
-/// So many frames may be on their way through a decoder; more means that time stamps are not what they seem.
+/// Largest number of frames inside a decoder. With more, the time stamps are unreliable.
 const MAX_AHEAD: usize = 256;
 
-/// A packet's time, as its container tells.
+/// Times of a packet, from its container.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     pub pts: Option<i64>,
     pub duration: i64,
-    /// It is decoded only for the sake of others: an edit list hides it.
+    /// An edit list hides the packet. It is decoded only because other frames refer to it.
     pub hidden: bool,
 }
 
-/// What is on its way through the decoder of one file.
+/// Decides which packets the decoder of one file may skip.
 #[derive(Debug)]
 pub struct Skips {
     trusted: bool,
     /// Presentation times of all packets after the last frame that came out.
     ahead: BTreeSet<i64>,
-    /// Those that the decoder may have left out, with their durations.
-    left_out: BTreeMap<i64, i64>,
+    /// Times and durations of packets that the decoder may have skipped.
+    skipped: BTreeMap<i64, i64>,
     latest: Option<i64>,
     shown: Option<i64>,
 }
@@ -45,52 +49,53 @@ impl Skips {
         Self {
             trusted: CODECS.contains(&codec),
             ahead: BTreeSet::new(),
-            left_out: BTreeMap::new(),
+            skipped: BTreeMap::new(),
             latest: None,
             shown: None,
         }
     }
 
-    /// A packet was read from the file.
-    pub fn read(&mut self, timing: Timing, grid: &Grid) {
+    /// Records a packet that was read from the file.
+    pub fn read(&mut self, timing: Timing, clock: &TickClock) {
         if !self.trusted || timing.hidden {
             return;
         }
-        let steady = |pts: &i64| self.latest.is_none_or(|latest| grid.is_steady(latest, *pts));
+        let steady = |pts: &i64| self.latest.is_none_or(|latest| clock.is_steady(latest, *pts));
         let pts = timing.pts.filter(steady);
         self.trusted =
             pts.is_some_and(|pts| self.ahead.insert(pts)) && self.ahead.len() <= MAX_AHEAD;
         self.latest = self.latest.max(pts);
     }
 
-    /// Whether the decoder may leave out a packet that it is given, if nothing refers to it.
-    pub fn may_leave_out(&mut self, timing: Timing, grid: &Grid) -> bool {
+    /// Returns whether the decoder may skip a packet, if no other frame refers to it.
+    pub fn may_skip(&mut self, timing: Timing, clock: &TickClock) -> bool {
         let after_first = |pts: &i64| self.shown.is_some_and(|shown| shown < *pts);
         let Some(pts) = timing.pts.filter(after_first).filter(|_| self.trusted && !timing.hidden)
         else {
             return false;
         };
         let next = self.ahead.range(pts + 1..).next();
-        let unseen = next.is_some_and(|&next| grid.shows(pts, next) == Some(false));
+        let unseen = next.is_some_and(|&next| clock.shows(pts, next) == Some(false));
         if unseen {
-            self.left_out.insert(pts, timing.duration);
+            self.skipped.insert(pts, timing.duration);
         }
         unseen
     }
 
-    /// Leaves nothing out from now on: what a decoder makes up for damaged frames may come from any frame before.
+    /// Skips nothing from now on: a decoder may repair damaged frames from any earlier frame.
     pub fn end(&mut self) {
         self.trusted = false;
     }
 
-    /// A frame comes out, at `pts` by its packet and at `time` by FFmpeg's best guess. Returns the times and durations of the frames before it
-    /// that were left out.
+    /// Records a decoded frame, at `pts` by its packet and at `time` by FFmpeg's best estimate.
+    ///
+    /// Returns the times and durations of the skipped frames before it.
     pub fn frame(&mut self, pts: Option<i64>, time: i64) -> BTreeMap<i64, i64> {
         self.trusted &= pts == Some(time) && self.shown.is_none_or(|shown| shown < time);
         self.shown = Some(time);
-        let later = self.left_out.split_off(&time);
-        let passed = std::mem::replace(&mut self.left_out, later);
-        self.left_out.remove(&time);
+        let later = self.skipped.split_off(&time);
+        let passed = std::mem::replace(&mut self.skipped, later);
+        self.skipped.remove(&time);
         self.ahead = self.ahead.split_off(&time);
         passed
     }
@@ -104,51 +109,53 @@ mod tests {
         Timing { pts, duration: 33, hidden: false }
     }
 
-    /// Runs packets at `times` (in order of decoding, of which those in `references` cannot be left out) through a decoder of one frame's
-    /// delay, `ahead` of them read ahead. Returns the frames that came out and those that were left out, in order of presentation.
+    /// Runs packets through a decoder with a delay of one frame, `ahead` of them read ahead.
+    ///
+    /// `times` are in decoding order. The decoder cannot skip those in `references`. Returns the
+    /// frames that came out and the skipped ones, in presentation order.
     fn run(times: &[i64], references: &[i64], ahead: usize) -> (Vec<i64>, Vec<i64>) {
-        let mut grid = Grid::new(10.0, (1, 1000));
+        let mut clock = TickClock::new(10.0, (1, 1000));
         let mut skips = Skips::new("h264");
-        let (mut out, mut left_out, mut inside) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let mut come_out = |pts: i64, skips: &mut Skips, grid: &mut Grid| {
+        let (mut out, mut skipped, mut inside) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut come_out = |pts: i64, skips: &mut Skips, clock: &mut TickClock| {
             for (pts, duration) in skips.frame(Some(pts), pts) {
-                grid.advance(pts, pts + duration);
-                left_out.push(pts);
+                clock.advance(pts, pts + duration);
+                skipped.push(pts);
             }
-            grid.advance(pts, pts);
+            clock.advance(pts, pts);
             out.push(pts);
         };
         for (number, &pts) in times.iter().enumerate() {
             let read = if number == 0 { 0..=ahead } else { number + ahead..=number + ahead };
             for &pts in times.get(read).unwrap_or_default() {
-                skips.read(timing(Some(pts)), &grid);
+                skips.read(timing(Some(pts)), &clock);
             }
-            let may = skips.may_leave_out(timing(Some(pts)), &grid);
+            let may = skips.may_skip(timing(Some(pts)), &clock);
             if !may || references.contains(&pts) {
                 inside.insert(pts);
             }
             if inside.len() > 1 {
-                come_out(inside.pop_first().unwrap(), &mut skips, &mut grid);
+                come_out(inside.pop_first().unwrap(), &mut skips, &mut clock);
             }
         }
         for pts in inside {
-            come_out(pts, &mut skips, &mut grid);
+            come_out(pts, &mut skips, &mut clock);
         }
-        (out, left_out)
+        (out, skipped)
     }
 
-    /// Would catch a frame that a tick shows and that is left out, and a decoder that is never spared anything.
+    /// Catches: a frame that a tick shows is skipped, or no frame is ever skipped.
     #[test]
-    fn only_what_no_tick_shows_is_left_out() {
-        // 30 FPS, three B-frames between others; ticks at 0, 100, 200, 300, 400.
+    fn only_frames_between_ticks_are_skipped() {
+        // 30 FPS, three B-frames between the others; ticks at 0, 100, 200, 300, 400.
         let times = [0, 133, 33, 67, 100, 267, 167, 200, 233, 400, 300, 333, 367];
         for ahead in [0, 4] {
-            let (out, left_out) = run(&times, &[0, 133, 267, 400], ahead);
+            let (out, skipped) = run(&times, &[0, 133, 267, 400], ahead);
             assert!([100, 200, 300].iter().all(|tick| out.contains(tick)), "{out:?}");
-            assert!(left_out.contains(&233) && left_out.contains(&333), "{left_out:?}");
-            // That 200 comes between it and 267 is known only from reading ahead.
-            assert_eq!(left_out.contains(&167), ahead > 0, "{left_out:?}");
-            let mut all = [out, left_out].concat();
+            assert!(skipped.contains(&233) && skipped.contains(&333), "{skipped:?}");
+            // Only reading ahead shows that 200 comes between it and 267.
+            assert_eq!(skipped.contains(&167), ahead > 0, "{skipped:?}");
+            let mut all = [out, skipped].concat();
             all.sort_unstable();
             let mut given = times.to_vec();
             given.sort_unstable();
@@ -156,10 +163,10 @@ mod tests {
         }
     }
 
-    /// Would catch a gap that makes an earlier frame stay on the screen over a tick, while it was left out.
+    /// Catches: a skipped frame before a gap would have been on the screen at a tick.
     #[test]
     fn a_frame_before_a_gap_is_needed() {
-        // 167 stays until 433: over 200, 300 and 400.
+        // Frame 167 stays until 433. The ticks at 200, 300 and 400 show it.
         let times = [0, 133, 33, 67, 100, 433, 167, 567, 467, 500, 533];
         for ahead in [0, 4] {
             let (out, _) = run(&times, &[0, 133, 433, 567], ahead);
@@ -167,25 +174,25 @@ mod tests {
         }
     }
 
-    /// Would catch trust in time stamps that are missing, jump or repeat.
+    /// Catches: time stamps that are missing, jump or repeat are trusted.
     #[test]
-    fn doubtful_time_stamps_end_it() {
-        let mut grid = Grid::new(10.0, (1, 1000));
-        grid.advance(0, 0);
+    fn unreliable_time_stamps_end_skipping() {
+        let mut clock = TickClock::new(10.0, (1, 1000));
+        clock.advance(0, 0);
         let begun = |codec| {
             let mut skips = Skips::new(codec);
             skips.frame(Some(0), 0);
             for pts in [133, 67, 33] {
-                skips.read(timing(Some(pts)), &grid);
+                skips.read(timing(Some(pts)), &clock);
             }
             skips
         };
-        let may = |skips: &mut Skips| skips.may_leave_out(timing(Some(33)), &grid);
+        let may = |skips: &mut Skips| skips.may_skip(timing(Some(33)), &clock);
         assert!(may(&mut begun("h264")));
-        assert!(!may(&mut begun("vp9")), "of which nobody knows what its decoder leaves out");
+        assert!(!may(&mut begun("vp9")), "what the decoder of this codec skips is not verified");
         for doubtful in [None, Some(133), Some(900_000), Some(-5000)] {
             let mut skips = begun("h264");
-            skips.read(timing(doubtful), &grid);
+            skips.read(timing(doubtful), &clock);
             assert!(!may(&mut skips), "{doubtful:?}");
         }
         let mut guessed = begun("h264");

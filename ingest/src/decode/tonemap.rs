@@ -1,33 +1,36 @@
-//! From HDR to the RGB that clips hold: PQ and HLG to SDR, as simple as looks right.
+//! Maps HDR (PQ and HLG) to the SDR that clips store, with the simplest method that looks right.
 //!
-//! 1. Code values become light. PQ: the EOTF of ITU-R BT.2100-2, table 4. HLG: the inverse OETF and the OOTF of table 5, for a
-//!    display of 1000 cd/m² (system gamma 1.2) and black at 0.
-//! 2. Light is measured in units of 203 cd/m²: HDR reference white (BT.2408-7, 2.2), where SDR's white goes.
-//! 3. BT.2020's primaries become BT.709's (BT.2087-0, inverted); what is outside of them is clipped.
-//! 4. Highlights: up to [`KNEE`] nothing changes, above it white is approached, without hue: all three channels are
-//!    scaled by what the largest one is.
-//! 5. Light becomes code values by the inverse of BT.1886's gamma, 2.4: the SDR picture that was placed in HDR by BT.2408's
-//!    direct mapping (5.1.3) comes back as it was.
+//! 1. Code values become light. PQ uses the EOTF of ITU-R BT.2100-2, table 4. HLG uses the inverse
+//!    OETF and the OOTF of table 5, for a display of 1000 cd/m² (system gamma 1.2) and black at 0.
+//! 2. The unit of light is 203 cd/m²: HDR reference white (BT.2408-7, 2.2) becomes SDR white.
+//! 3. BT.2020's primaries become BT.709's (BT.2087-0, inverted). Colours outside of them are
+//!    clipped.
+//! 4. Highlights are rolled off. Up to [`KNEE`] nothing changes; above it, values approach white.
+//!    All three channels are scaled by the factor of the largest one, so the hue stays.
+//! 5. Light becomes code values by the inverse of BT.1886's gamma, 2.4. An SDR picture that was
+//!    placed in HDR by BT.2408's direct mapping (5.1.3) comes back unchanged.
 
-use crate::colour::{Hdr, HdrTransfer};
+use super::colour::{Hdr, HdrTransfer};
 
 /// Reference white in cd/m².
 const WHITE: f32 = 203.0;
-/// Peak of the display that HLG is shown on, in cd/m².
+/// Peak luminance of the assumed HLG display in cd/m².
 const HLG_PEAK: f32 = 1000.0;
-/// Light, in units of reference white, up to which the picture is left alone.
+/// Light, in units of reference white, up to which the picture stays unchanged.
 const KNEE: f32 = 0.95;
-/// Bits of a code value that are looked up.
+/// Number of bits of a code value that index the lookup table.
 const BITS: u32 = 12;
 
-/// BT.2020 to BT.709 primaries, by linear light (rounded inverse of BT.2087-0's matrix).
+/// BT.2020 to BT.709 primaries, on linear light (rounded inverse of BT.2087-0's matrix).
 const BT2020_TO_BT709: [[f32; 3]; 3] =
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]];
 
 /// Maps pictures of one kind of HDR.
 pub struct ToneMap {
     hdr: Hdr,
-    /// By code value: light on the display (PQ) in units of white, or of the scene (HLG), 0 to 1.
+    /// Light of each code value.
+    ///
+    /// For PQ it is the display's light in units of white. For HLG it is the scene's light, 0 to 1.
     light: Vec<f32>,
 }
 
@@ -42,7 +45,7 @@ impl ToneMap {
         Self { hdr, light }
     }
 
-    /// RGB of 16 bits a sample, little-endian, to RGB of 8.
+    /// Maps RGB of 16 bits a sample, little-endian, to RGB of 8 bits a sample.
     pub fn apply(&self, deep: &[u8]) -> Vec<u8> {
         let mut shown = Vec::with_capacity(deep.len() / 2);
         for pixel in deep.chunks_exact(6) {
@@ -56,7 +59,7 @@ impl ToneMap {
         shown
     }
 
-    /// Light on the display, in units of white.
+    /// Returns the light on the display, in units of white.
     fn display(&self, [red, green, blue]: [f32; 3]) -> [f32; 3] {
         if self.hdr.transfer == HdrTransfer::Pq {
             return [red, green, blue];
@@ -76,7 +79,7 @@ impl ToneMap {
     }
 }
 
-/// PQ code value, 0 to 1, to cd/m².
+/// Converts a PQ code value, 0 to 1, to cd/m².
 fn pq_eotf(code: f32) -> f32 {
     const M1: f32 = 2610.0 / 16384.0;
     const M2: f32 = 2523.0 / 4096.0 * 128.0;
@@ -87,7 +90,7 @@ fn pq_eotf(code: f32) -> f32 {
     10_000.0 * ((power - C1).max(0.0) / (C2 - C3 * power)).powf(1.0 / M1)
 }
 
-/// HLG code value, 0 to 1, to light of the scene, 0 to 1.
+/// Converts an HLG code value, 0 to 1, to the scene's light, 0 to 1.
 fn hlg_inverse_oetf(code: f32) -> f32 {
     const A: f32 = 0.178_832_77;
     const B: f32 = 0.284_668_92;
@@ -95,7 +98,7 @@ fn hlg_inverse_oetf(code: f32) -> f32 {
     if code <= 0.5 { code * code / 3.0 } else { (((code - C) / A).exp() + B) / 12.0 }
 }
 
-/// Brings what is brighter than white below it.
+/// Scales light that is brighter than white to below white.
 fn roll_off(light: [f32; 3]) -> [f32; 3] {
     let largest = light[0].max(light[1]).max(light[2]);
     if largest <= KNEE {
@@ -122,7 +125,8 @@ mod tests {
         ToneMap::new(Hdr { transfer, wide: true }).apply(&deep).try_into().unwrap()
     }
 
-    /// Would catch constants that are off. BT.2408-7, table 1: 58 % PQ and 75 % HLG are 203 cd/m², 38 % both 26 cd/m².
+    /// Catches: constants that differ from BT.2408-7, table 1, where 58 % PQ and 75 % HLG are
+    /// 203 cd/m² and 38 % of both is 26 cd/m².
     #[test]
     fn transfers_agree_with_the_standards_table() {
         assert!((pq_eotf(0.58) - 203.0).abs() < 4.0, "{}", pq_eotf(0.58));
@@ -135,7 +139,8 @@ mod tests {
         assert!((nits(1.0) - 1000.0).abs() < 2.0, "{}", nits(1.0));
     }
 
-    /// Would catch grey, washed-out pictures, tinted greys, and highlights that are cut off or wrap round.
+    /// Catches: grey, washed-out pictures, tinted greys, or highlights that are cut off or wrap
+    /// around.
     #[test]
     fn white_is_white_and_brighter_is_whiter() {
         for transfer in [HdrTransfer::Pq, HdrTransfer::Hlg] {

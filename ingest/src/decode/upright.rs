@@ -1,26 +1,28 @@
-//! Turning pictures upright, as the container's display matrix says: quarter turns and mirrored ones.
+//! Turns pictures upright with the container's display matrix: quarter turns, also mirrored.
 
 use ffmpeg_next::Stream;
 use ffmpeg_next::codec::packet::side_data;
 
-/// How a coded picture becomes the one to be shown: one of the eight ways to lay a picture on a grid.
+/// The orientation of a coded picture: one of the eight symmetries of a rectangle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orientation {
-    /// First mirrored left to right.
+    /// Mirror left to right first.
     pub mirrored: bool,
-    /// Then turned clockwise by so many quarters, 0 to 3.
+    /// Then turn clockwise by this many quarter turns, 0 to 3.
     pub quarters: u8,
 }
 
 impl Orientation {
-    /// As the stream's display matrix says, to the nearest quarter; upright where it has none.
+    /// Reads the stream's display matrix, to the nearest quarter turn. No matrix means upright.
     pub fn of(stream: &Stream<'_>) -> Self {
         let matrix = stream.side_data().find(|data| data.kind() == side_data::Type::DisplayMatrix);
         matrix.map_or(Self::default(), |matrix| Self::from_matrix(matrix.data()))
     }
 
-    /// From the nine fixed-point numbers `a b u c d v x y w` of a display matrix: a point (x, y) of the picture is shown at
-    /// (ax + cy, bx + dy), with y downwards (ISO/IEC 14496-12, 8.3.2).
+    /// Reads the nine fixed-point numbers `a b u c d v x y w` of a display matrix.
+    ///
+    /// A point (x, y) of the picture is shown at (ax + cy, bx + dy), with y downwards (ISO/IEC
+    /// 14496-12, 8.3.2).
     fn from_matrix(matrix: &[u8]) -> Self {
         let number = |index: usize| {
             let bytes =
@@ -31,9 +33,9 @@ impl Orientation {
         if a * d == b * c {
             return Self::default();
         }
-        // A mirror turns the plane over.
+        // A mirrored matrix reverses the orientation of the plane.
         let mirrored = a * d < b * c;
-        // Where the picture's right is shown; mirrored, it is what was the left.
+        // Where the picture's right side is shown. In a mirrored picture it was the left side.
         let (right, down) = if mirrored { (-a, -b) } else { (a, b) };
         let quarters = match (right.abs() >= down.abs(), right >= 0, down >= 0) {
             (true, true, _) => 0,
@@ -44,17 +46,17 @@ impl Orientation {
         Self { mirrored, quarters }
     }
 
-    /// Degrees clockwise.
+    /// Returns the clockwise turn in degrees.
     pub fn degrees(self) -> i32 {
         i32::from(self.quarters) * 90
     }
 
-    /// Width and height change places.
+    /// Returns whether width and height swap.
     pub fn lies(self) -> bool {
         self.quarters % 2 == 1
     }
 
-    /// A picture of `width`×`height` RGB pixels as it is to be shown.
+    /// Turns a picture of `width`×`height` RGB pixels upright.
     pub fn apply(self, rgb: Vec<u8>, width: usize, height: usize) -> Vec<u8> {
         if self == Self::default() {
             return rgb;
@@ -82,7 +84,8 @@ impl Orientation {
 mod tests {
     use super::*;
 
-    /// Would catch a quarter turn the wrong way round, and a mirror on the wrong side of a turn.
+    /// Catches: a quarter turn in the wrong direction, or a mirror after the turn instead of
+    /// before.
     #[test]
     fn pictures_turn_clockwise() {
         let pixels =
@@ -100,8 +103,8 @@ mod tests {
         assert_eq!(turn(true, 1), pixels(&[6, 3, 5, 2, 4, 1]));
     }
 
-    /// Would catch a matrix read as its transpose (phones held the usual way would come out upside down), and mirrored
-    /// pictures whose letters read backwards.
+    /// Catches: a transposed matrix shows phone videos upside down, or mirrored text reads
+    /// backwards.
     #[test]
     fn display_matrices_are_quarter_turns() {
         let matrix = |a: i32, b: i32, c: i32, d: i32| {

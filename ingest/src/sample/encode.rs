@@ -1,8 +1,9 @@
-//! H.264 in MP4 by FFmpeg's libx264: what the sample game's frames become.
+//! Encodes the sample game's frames as H.264 in MP4, with FFmpeg's libx264.
 //!
-//! The same frames give the same bytes: one thread, no time stamps or version strings in the container, and the
-//! conversion to YUV is our own integer arithmetic (BT.601, limited range, so tagged). Quality is high enough
-//! (crf 12) that a model cannot tell the pixels from the game's own.
+//! The same frames give the same bytes: there is one thread, the container has no time stamps or
+//! version strings, and integer code in this file converts to YUV (BT.601, limited range, with
+//! tags). Quality is high (crf 12), so that a model cannot distinguish the pixels from the game's
+//! own.
 
 use camino::Utf8Path;
 use ffmpeg::codec::{self, encoder};
@@ -13,8 +14,8 @@ use ffmpeg_next as ffmpeg;
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     #[error(
-        "this FFmpeg has no libx264 encoder, which the sample videos need: install an FFmpeg built with x264 \
-         (Debian, Ubuntu: apt-get install libavcodec-extra)"
+        "cannot make the sample videos: this FFmpeg has no libx264 encoder; install an FFmpeg that \
+         is built with x264 (Debian, Ubuntu: apt-get install libavcodec-extra)"
     )]
     NoEncoder,
     #[error("cannot write {path}: FFmpeg failed to {what}")]
@@ -26,7 +27,7 @@ pub enum EncodeError {
     },
 }
 
-/// A video being written, frame by frame.
+/// Writes a video, frame by frame.
 pub struct VideoWriter {
     path: String,
     encoder: encoder::Video,
@@ -38,7 +39,9 @@ pub struct VideoWriter {
 }
 
 impl VideoWriter {
-    /// Starts a video of square frames of `side` pixels (an even number) at `fps` frames a second.
+    /// Starts a video of square frames of `side` pixels at `fps` frames a second.
+    ///
+    /// `side` is even.
     pub fn create(path: &Utf8Path, side: usize, fps: u32) -> Result<Self, EncodeError> {
         let failed =
             |what| move |source| EncodeError::Ffmpeg { path: path.to_string(), what, source };
@@ -88,7 +91,7 @@ impl VideoWriter {
         self.drain()
     }
 
-    /// Writes what is still inside the encoder, and the index.
+    /// Writes the encoder's remaining packets, and the index.
     pub fn finish(mut self) -> Result<(), EncodeError> {
         self.encoder.send_eof().map_err(|source| self.failed("end the stream", source))?;
         self.drain()?;
@@ -99,7 +102,8 @@ impl VideoWriter {
         loop {
             let mut packet = Packet::empty();
             if self.encoder.receive_packet(&mut packet).is_err() {
-                // Only "give me more frames" and "that was all" come here: encoding errors show in send_frame.
+                // The encoder needs more frames or is at its end. `send_frame` reports encoding
+                // errors.
                 return Ok(());
             }
             packet.set_stream(0);
@@ -118,7 +122,7 @@ impl VideoWriter {
     }
 }
 
-/// BT.601, limited range, in 16-bit fixed point; chroma is the mean of 2×2 pixels.
+/// Converts to BT.601, limited range, in 16-bit fixed point. Chroma is the mean of 2×2 pixels.
 fn fill_yuv420(picture: &mut frame::Video, rgb: &[u8], side: usize) {
     let pixel = |x: usize, y: usize| {
         let at = (y * side + x) * 3;
@@ -151,7 +155,7 @@ fn fill_yuv420(picture: &mut frame::Video, rgb: &[u8], side: usize) {
                         *total += value;
                     }
                 }
-                // The offset is added before rounding, so that the division is of a positive number.
+                // Add the offset before rounding, so that the dividend is positive.
                 let offset = 128 * 4 * 65536;
                 let value =
                     sum[0] * weights[0] + sum[1] * weights[1] + sum[2] * weights[2] + offset;

@@ -1,15 +1,7 @@
-//! A level of the sample game: a grid of solid tiles, made from a random stream.
+//! A level of the sample game: a grid of solid tiles with moving platforms.
 //!
-//! A single screen is 8×8 tiles of 16 pixels, so that at 32×32 pixels a tile is one 4×4 patch. A level is a floor of
-//! changing height (steps and pits) under one to three floating platforms. Whatever the dice say, a level is returned
-//! only if it can be played: from the start every place one can stand on can be reached, and from there the start again
-//! (found by running the game's own physics over all its states, see [`is_playable`]). So no episode is spent in a hole.
-
-use std::collections::HashMap;
-
-use rand::{Rng, RngExt};
-
-use super::world::{Action, Player, World};
+//! A single screen has 8×8 tiles of 16 pixels, so at 32×32 pixels a tile is one 4×4 patch. A level
+//! has a floor of changing height (steps and pits) and one or two floating platforms per screen.
 
 /// Side of a tile in pixels.
 pub const TILE: i32 = 16;
@@ -18,50 +10,40 @@ pub const ROWS: usize = 8;
 /// Width of one screen in tiles.
 pub const SCREEN: usize = 8;
 
-/// What is solid, and where the player and the moving platforms begin.
+/// The solid tiles, and the start positions of the player and the moving platforms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
     pub columns: usize,
-    /// `solid[row * columns + column]`
-    solid: Vec<bool>,
+    /// Indexed by `row * columns + column`.
+    pub(super) solid: Vec<bool>,
     /// Top left corner of the player at the start, in pixels.
     pub start: (i32, i32),
     pub movers: Vec<Mover>,
 }
 
-/// A platform of two tiles that slides to and fro; one can jump onto it through its underside.
+/// A platform of two tiles that slides back and forth. The player can jump onto it from below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mover {
-    /// Left end of its path, top edge, in pixels.
+    /// Left end of its path in pixels.
     pub x: i32,
+    /// Top edge at the start of its path in pixels.
     pub y: i32,
     /// Length of its path in pixels; a multiple of [`Mover::SPEED`].
     pub travel: i32,
     pub vertical: bool,
-    /// Where on its way (there and back) it is at the start, in tenths of a second.
+    /// Position on its path (there and back) at the start, in tenths of a second.
     pub phase: i32,
 }
 
 impl Mover {
     pub const WIDTH: i32 = 2 * TILE;
     pub const HEIGHT: i32 = TILE / 2;
-    /// Pixels in a tenth of a second: half the player's.
+    /// Pixels per tenth of a second: half of the player's speed.
     pub const SPEED: i32 = 4;
 }
 
 impl Level {
-    /// A level of `columns` tiles; the same stream gives the same level.
-    pub fn generate(random: &mut impl Rng, columns: usize) -> Self {
-        loop {
-            let mut level = Self::draft(random, columns);
-            if is_playable(&level) {
-                level.place_movers(random);
-                return level;
-            }
-        }
-    }
-
-    /// A level from rows of text, `#` for solid and `@` for the start: for tests.
+    /// Makes a level from rows of text, `#` for solid and `@` for the start.
     #[cfg(test)]
     pub fn from_text(rows: &[&str]) -> Self {
         let columns = rows[0].len();
@@ -77,168 +59,19 @@ impl Level {
         level
     }
 
-    fn draft(random: &mut impl Rng, columns: usize) -> Self {
-        let mut level =
-            Self { columns, solid: vec![false; ROWS * columns], start: (0, 0), movers: Vec::new() };
-        let mut height = random.random_range(1..=2_usize);
-        let mut heights = Vec::with_capacity(columns);
-        while heights.len() < columns {
-            // Stretches of at least two tiles: one can fall into every pit, and every step has a landing.
-            let stretch = random.random_range(2..=4);
-            heights.extend(std::iter::repeat_n(height, stretch));
-            // Up by two tiles at most: no higher than a jump.
-            height = random.random_range(1..=if height == 3 { 2 } else { 3 });
-        }
-        heights.truncate(columns);
-        for (column, &height) in heights.iter().enumerate() {
-            for row in ROWS - height..ROWS {
-                level.set(row, column);
-            }
-        }
-        let start_column = random.random_range(0..columns.min(SCREEN));
-        level.start =
-            (start_column as i32 * TILE, (ROWS - heights[start_column] - 1) as i32 * TILE);
-
-        let platforms = random.random_range(1..=2) * columns.div_ceil(SCREEN);
-        for _ in 0..platforms {
-            let width = random.random_range(2..=3);
-            let column = random.random_range(0..=columns - width);
-            let ground = ROWS - heights[column..column + width].iter().max().copied().unwrap_or(1);
-            // Two rows above the ground below: one can walk under it, and jump onto it from beside.
-            let row = ground.saturating_sub(random.random_range(2..=3)).max(1);
-            for column in column..column + width {
-                level.set(row, column);
-            }
-        }
-        level
-    }
-
-    /// One moving platform a screen, where there is room for its whole path and for a rider on it.
-    fn place_movers(&mut self, random: &mut impl Rng) {
-        for _ in 0..self.columns.div_ceil(SCREEN) {
-            for _attempt in 0..20 {
-                let vertical = random.random_bool(0.3);
-                let travel_tiles = random.random_range(2..=3_usize);
-                let (wide, high) =
-                    if vertical { (2, travel_tiles + 1) } else { (travel_tiles + 2, 1) };
-                let column = random.random_range(0..=self.columns - wide.min(self.columns));
-                let row = random.random_range(2..=ROWS - 1 - high);
-                // The tile above must be free too: the rider.
-                let free = (row - 1..row + high)
-                    .all(|r| (column..column + wide).all(|c| !self.is_solid(r as i32, c as i32)));
-                if free
-                    && !self.movers.iter().any(|other| (other.x / TILE - column as i32).abs() < 5)
-                {
-                    let travel = travel_tiles as i32 * TILE;
-                    self.movers.push(Mover {
-                        x: column as i32 * TILE,
-                        y: row as i32 * TILE,
-                        travel,
-                        vertical,
-                        phase: random.random_range(0..2 * travel / Mover::SPEED),
-                    });
-                    break;
-                }
-            }
-        }
-    }
-
-    fn set(&mut self, row: usize, column: usize) {
+    /// Makes a tile solid.
+    pub(super) fn set(&mut self, row: usize, column: usize) {
         self.solid[row * self.columns + column] = true;
     }
 
-    /// Whether a tile is solid. Beyond the edges everything is, above too: nobody leaves the picture.
+    /// Returns whether a tile is solid. All tiles outside the level are solid, also above it.
     pub fn is_solid(&self, row: i32, column: i32) -> bool {
         let inside = (0..ROWS as i32).contains(&row) && (0..self.columns as i32).contains(&column);
         !inside || self.solid[row as usize * self.columns + column as usize]
     }
 
-    /// Width of the level in pixels.
+    /// Returns the width of the level in pixels.
     pub fn width(&self) -> i32 {
         self.columns as i32 * TILE
-    }
-}
-
-/// Whether every state that play can reach can also reach the start again, and every tile top with room on it can be
-/// stood on. Moving platforms are left out: what they add is never needed.
-fn is_playable(level: &Level) -> bool {
-    let mut numbers: HashMap<Player, usize> = HashMap::new();
-    let mut states = vec![World::new(level).player];
-    numbers.insert(states[0], 0);
-    let mut sources: Vec<Vec<usize>> = vec![Vec::new()];
-    let mut next = 0;
-    while next < states.len() {
-        for action in Action::ALL {
-            let mut world = World::new(level);
-            world.player = states[next];
-            world.tenth(action);
-            let number = *numbers.entry(world.player).or_insert_with(|| {
-                states.push(world.player);
-                sources.push(Vec::new());
-                states.len() - 1
-            });
-            sources[number].push(next);
-        }
-        next += 1;
-    }
-
-    let mut returns = vec![false; states.len()];
-    let mut open = vec![0];
-    returns[0] = true;
-    while let Some(state) = open.pop() {
-        for &source in &sources[state] {
-            if !returns[source] {
-                returns[source] = true;
-                open.push(source);
-            }
-        }
-    }
-    if returns.contains(&false) {
-        return false;
-    }
-
-    let stood: std::collections::HashSet<(i32, i32)> = states
-        .iter()
-        .filter(|player| player.grounded)
-        .map(|player| (player.y / TILE, player.x / TILE))
-        .collect();
-    (1..ROWS as i32).all(|row| {
-        (0..level.columns as i32).all(|column| {
-            let place = level.is_solid(row, column) && !level.is_solid(row - 1, column);
-            !place || stood.contains(&(row - 1, column))
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    use super::*;
-
-    /// Would catch a level with a pit that nobody gets out of.
-    #[test]
-    fn a_trap_is_not_playable() {
-        let trap = Level::from_text(&[
-            "        ", "        ", "        ", "        ", "@       ", "##  ####", "##  ####",
-            "##  ####",
-        ]);
-        assert!(!is_playable(&trap), "three tiles deep is more than a jump");
-        let step = Level::from_text(&[
-            "        ", "        ", "        ", "        ", "        ", "@       ", "##  ####",
-            "##  ####",
-        ]);
-        assert!(is_playable(&step));
-    }
-
-    /// Would catch levels that are all alike, or that depend on anything but the seed.
-    #[test]
-    fn levels_follow_the_seed() {
-        let level = |seed| Level::generate(&mut ChaCha8Rng::seed_from_u64(seed), SCREEN);
-        assert_eq!(level(1), level(1));
-        let distinct: std::collections::HashSet<_> =
-            (0..20).map(|seed| level(seed).solid).collect();
-        assert!(distinct.len() > 15, "only {} of 20 levels differ", distinct.len());
     }
 }

@@ -1,7 +1,7 @@
-//! What a frame of the sample game looks like.
+//! Draws the frames of the sample game.
 //!
-//! Flat colours of high contrast, and nothing smaller than 4 pixels: at a quarter of the size the picture is the same.
-//! The player is red in every theme, and no theme has red in it.
+//! The game has flat colours of high contrast and nothing smaller than 4 pixels. So the picture is
+//! the same at a quarter of the size. The player is red in every theme, and no theme contains red.
 
 use super::level::{Level, Mover, ROWS, SCREEN, TILE};
 use super::world::World;
@@ -15,9 +15,9 @@ type Rgb = [u8; 3];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
     sky: Rgb,
-    /// Two shades, so that tiles can be told apart.
+    /// Two shades that distinguish neighbouring tiles.
     ground: [Rgb; 2],
-    /// The upper quarter of a tile that one can stand on.
+    /// The upper quarter of a tile on which the player can stand.
     top: Rgb,
     mover: Rgb,
 }
@@ -25,7 +25,7 @@ pub struct Theme {
 const PLAYER: Rgb = [235, 35, 55];
 const EYE: Rgb = [255, 255, 255];
 
-/// The themes there are; an episode's is chosen among the first few of them.
+/// All themes. The configuration sets how many of the first ones are used.
 pub const THEMES: [Theme; 6] = [
     // meadow
     Theme {
@@ -74,7 +74,7 @@ pub const THEMES: [Theme; 6] = [
 /// Draws the world into a frame of RGB pixels.
 pub fn paint(world: &World<'_>, theme: &Theme) -> Vec<u8> {
     let camera = camera(world);
-    let mut canvas = Canvas { pixels: theme.sky.repeat(SIDE * SIDE), left: camera };
+    let mut canvas = GameCanvas { pixels: theme.sky.repeat(SIDE * SIDE), left: camera };
     paint_tiles(&mut canvas, world.level, theme);
     for mover in &world.level.movers {
         let (x, y) = world.mover_at(mover);
@@ -87,13 +87,15 @@ pub fn paint(world: &World<'_>, theme: &Theme) -> Vec<u8> {
     canvas.pixels
 }
 
-/// Left edge of the picture in the level: the player in the middle, but never beyond the level.
+/// Returns the left edge of the picture in the level.
+///
+/// The player is in the middle, except near the level's ends.
 fn camera(world: &World<'_>) -> i32 {
     let middle = world.player.x + TILE / 2 - SIDE as i32 / 2;
     middle.clamp(0, (world.level.width() - SIDE as i32).max(0))
 }
 
-fn paint_tiles(canvas: &mut Canvas, level: &Level, theme: &Theme) {
+fn paint_tiles(canvas: &mut GameCanvas, level: &Level, theme: &Theme) {
     for row in 0..ROWS as i32 {
         for column in 0..level.columns as i32 {
             if level.is_solid(row, column) {
@@ -107,13 +109,13 @@ fn paint_tiles(canvas: &mut Canvas, level: &Level, theme: &Theme) {
     }
 }
 
-struct Canvas {
+struct GameCanvas {
     pixels: Vec<u8>,
     left: i32,
 }
 
-impl Canvas {
-    /// Fills a rectangle given in pixels of the level; what lies outside the picture is cut off.
+impl GameCanvas {
+    /// Fills a rectangle, in pixels of the level. Pixels outside the picture are cut off.
     fn fill(&mut self, x: i32, y: i32, width: i32, height: i32, colour: Rgb) {
         let side = SIDE as i32;
         let x = x - self.left;
@@ -134,7 +136,7 @@ mod tests {
         a.iter().zip(b).map(|(&a, b)| u32::from(a.abs_diff(b))).sum()
     }
 
-    /// Would catch a theme in which the player is hard to see, for a model as for a person.
+    /// Catches: the player is hard to see in some theme.
     #[test]
     fn the_player_stands_out_everywhere() {
         for theme in THEMES {

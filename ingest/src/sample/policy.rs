@@ -1,16 +1,16 @@
-//! Who plays the sample game: random actions, each held for 0.2 to 0.8 seconds.
+//! Plays the sample game with random actions, each held for 0.2 to 0.8 seconds.
 //!
-//! All six actions are about equally likely. The one exception: who gets nowhere does not keep trying, so that few frames
-//! show an action without effect.
+//! All six actions are about equally likely, with one exception: a player who does not move chooses
+//! another action. So few frames show an action without effect.
 
 use rand::{Rng, RngExt};
 
-use super::world::Action;
+use super::action::Action;
 
-/// Tenths without moving after which another action is chosen.
+/// Number of tenths without motion after which the player chooses another action.
 const PATIENCE: u32 = 2;
 
-/// A random player with its own stream.
+/// A random player with its own random stream.
 pub struct Policy<R> {
     random: R,
     action: Action,
@@ -24,7 +24,9 @@ impl<R: Rng> Policy<R> {
         Self { random, action: Action::Noop, left: 0, stuck: 0 }
     }
 
-    /// The action of the next tenth of a second; `moved` is the displacement along x in the one before.
+    /// Returns the action of the next tenth of a second.
+    ///
+    /// `moved` is the displacement along x in the previous tenth.
     pub fn next(&mut self, moved: i32) -> Action {
         let walks = self.action.direction() != 0;
         self.stuck = if walks && moved == 0 { self.stuck + 1 } else { 0 };
@@ -55,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// Would catch a lopsided player, whose data would not show what every action does.
+    /// Catches: some actions are rare, so that the data does not show what every action does.
     #[test]
     fn actions_are_about_equally_likely() {
         let mut policy = Policy::new(ChaCha8Rng::seed_from_u64(1));
@@ -66,7 +68,7 @@ mod tests {
         assert!(counts.iter().all(|&count| (9_000..11_000).contains(&count)), "{counts:?}");
     }
 
-    /// Would catch a player that leans against a wall.
+    /// Catches: the player leans against a wall.
     #[test]
     fn a_wall_is_left_soon() {
         let mut policy = Policy::new(ChaCha8Rng::seed_from_u64(1));

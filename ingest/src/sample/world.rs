@@ -1,16 +1,18 @@
-//! The rules of the sample game: what an action does to the player.
+//! The rules of the sample game: how actions move the player.
 //!
-//! Time runs at 30 frames a second, in tenths of a second of three frames: an action is read at the first frame of a
-//! tenth and holds for it, so that sampling at 10 frames a second shows exactly one action between two frames. Everything
-//! moves by whole pixels, and by multiples of 4 in a tenth: at 32×32 the picture moves by whole pixels too, which is what
-//! makes the game learnable in minutes. There is no inertia along x: what one sees is what was pressed.
+//! Time runs at 30 frames a second, in tenths of a second of three frames. An action is read at the
+//! first frame of a tenth and holds for the tenth. So sampling at 10 frames a second shows exactly
+//! one action between two frames. All objects move by whole pixels, and by multiples of 4 in a
+//! tenth. So the picture moves by whole pixels at 32×32 too, and a model can learn the game in
+//! minutes. There is no inertia along x: the motion shows the action.
 //!
-//! - Walking: 8 pixels in a tenth. A jump takes off in the frame after it is pressed, rises 16+12+8+4 = 40 pixels
-//!   (2½ tiles), hangs for a tenth, and falls as it rose, at 16 a tenth at most.
-//! - Tiles are solid from every side. Moving platforms carry, and are solid from above only.
+//! - Walking: 8 pixels in a tenth. A jump starts in the frame after it is pressed, rises 16+12+8+4
+//!   = 40 pixels (2½ tiles), hangs for a tenth, and falls in the reverse order, by at most 16
+//!   pixels in a tenth.
+//! - Tiles are solid from every side. Moving platforms carry the player, and are solid from above
+//!   only.
 
-use serde::{Deserialize, Serialize};
-
+use super::action::Action;
 use super::level::{Level, Mover, TILE};
 
 /// Frames of video in a second.
@@ -18,76 +20,37 @@ pub const FPS: u32 = 30;
 /// Frames for which an action holds.
 pub const TENTH: usize = 3;
 
-/// Pixels walked in each frame of a tenth: 8 together; 4 where there is no room for 8; or none.
+/// Pixels walked in each frame of a tenth: 8 in all, or 4 if there is no room for 8, or none.
 const STRIDES: [[i32; TENTH]; 3] = [[3, 3, 2], [2, 1, 1], [0, 0, 0]];
 /// Positions at the end of a tenth are multiples of this: whole pixels of a 32×32 picture.
-const GRAIN: i32 = 4;
+pub const GRAIN: i32 = 4;
 const JUMP: i32 = -16;
 const GRAVITY: i32 = 4;
 const TERMINAL: i32 = 16;
 
-/// What the player can press. The discriminant is the action's number in the sidecar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Action {
-    Noop = 0,
-    Left = 1,
-    Right = 2,
-    Jump = 3,
-    LeftJump = 4,
-    RightJump = 5,
-}
-
-impl Action {
-    pub const ALL: [Self; 6] =
-        [Self::Noop, Self::Left, Self::Right, Self::Jump, Self::LeftJump, Self::RightJump];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Noop => "noop",
-            Self::Left => "left",
-            Self::Right => "right",
-            Self::Jump => "jump",
-            Self::LeftJump => "left+jump",
-            Self::RightJump => "right+jump",
-        }
-    }
-
-    /// -1 left, 0, 1 right.
-    pub fn direction(self) -> i32 {
-        match self {
-            Self::Left | Self::LeftJump => -1,
-            Self::Right | Self::RightJump => 1,
-            Self::Noop | Self::Jump => 0,
-        }
-    }
-
-    pub fn jumps(self) -> bool {
-        matches!(self, Self::Jump | Self::LeftJump | Self::RightJump)
-    }
-}
-
 /// The player: a box of one tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Player {
-    /// Top left corner in pixels of the level.
+    /// Left edge in pixels of the level.
     pub x: i32,
+    /// Top edge in pixels of the level.
     pub y: i32,
-    /// Pixels in a tenth, downwards.
+    /// Pixels per tenth, downwards.
     pub speed: i32,
     pub grounded: bool,
 }
 
-/// A level being played.
+/// The state of a level during play.
 #[derive(Clone, Debug)]
 pub struct World<'a> {
     pub level: &'a Level,
     pub player: Player,
-    /// Which way the player last walked; drawn as where it looks.
+    /// Direction of the player's last walk. The eye is drawn on that side.
     pub facing: i32,
     frame: usize,
     held: Action,
     stride: [i32; TENTH],
-    /// The moving platform that takes the player along in this tenth.
+    /// The moving platform that carries the player in this tenth.
     ride: Option<usize>,
 }
 
@@ -106,8 +69,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Goes on by one frame and returns the player's true displacement. `action` is read only at the first frame of a
-    /// tenth.
+    /// Advances by one frame and returns the player's true displacement.
+    ///
+    /// It reads `action` only at the first frame of a tenth.
     pub fn step(&mut self, action: Action) -> (i32, i32) {
         if self.frame.is_multiple_of(TENTH) {
             self.held = action;
@@ -118,7 +82,7 @@ impl<'a> World<'a> {
         (self.player.x - before.0, self.player.y - before.1)
     }
 
-    /// Goes on by one frame of a tenth that has begun.
+    /// Advances by one frame within a tenth.
     fn advance(&mut self) {
         let phase = self.frame % TENTH;
         self.move_platforms();
@@ -134,7 +98,7 @@ impl<'a> World<'a> {
         self.frame += 1;
     }
 
-    /// Goes on by a whole tenth of a second.
+    /// Advances by a whole tenth of a second.
     pub fn tenth(&mut self, action: Action) -> (i32, i32) {
         (0..TENTH).fold((0, 0), |(dx, dy), _| {
             let (x, y) = self.step(action);
@@ -142,13 +106,13 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Where moving platform `mover` is in this frame.
+    /// Returns the position of a moving platform in this frame.
     pub fn mover_at(&self, mover: &Mover) -> (i32, i32) {
         Self::mover_position(mover, self.frame)
     }
 
     fn mover_position(mover: &Mover, frame: usize) -> (i32, i32) {
-        // Frames of a tenth move by 1, 1 and 2 pixels: 4 together.
+        // The frames of a tenth move by 1, 1 and 2 pixels: 4 in all.
         let tenths = frame as i32 / TENTH as i32 + mover.phase;
         let along = (tenths * Mover::SPEED + (frame % TENTH) as i32) % (2 * mover.travel);
         let along = if along > mover.travel { 2 * mover.travel - along } else { along };
@@ -170,7 +134,9 @@ impl<'a> World<'a> {
         self.stride = self.longest_stride();
     }
 
-    /// The longest stride that ends on the grain: who is stopped by a corner in mid-tenth waits for the next one.
+    /// Returns the longest stride that ends on a multiple of [`GRAIN`].
+    ///
+    /// A player whom a corner stops in mid-tenth waits for the next tenth.
     fn longest_stride(&self) -> [i32; TENTH] {
         let fits = |stride: &[i32; TENTH]| {
             let mut trial = Self { stride: *stride, ..self.clone() };
@@ -180,8 +146,11 @@ impl<'a> World<'a> {
         STRIDES.into_iter().find(fits).unwrap_or_default()
     }
 
-    /// The platforms move on to the next frame and take the player along. Sideways this is settled for a whole tenth when
-    /// it begins, so that it ends on the grain; up and down it takes whoever is on it or is met by it.
+    /// Moves the platforms to the next frame, with the player on them.
+    ///
+    /// Horizontal motion is fixed at the start of a tenth, so that it ends on a multiple of
+    /// [`GRAIN`]. Vertical motion carries every player who stands on the platform or whom it
+    /// reaches.
     fn move_platforms(&mut self) {
         if let Some(mover) = self.ride {
             let level = self.level;
@@ -207,14 +176,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// How a moving platform moves from this frame to the next.
+    /// Returns the motion of a moving platform from this frame to the next.
     fn motion_of(&self, mover: &Mover) -> (i32, i32) {
         let (x, y) = Self::mover_position(mover, self.frame);
         let (next_x, next_y) = Self::mover_position(mover, self.frame + 1);
         (next_x - x, next_y - y)
     }
 
-    /// The moving platform under the player's feet, if nothing firmer is.
+    /// Returns the moving platform under the player's feet, unless a tile is there.
     fn platform_below(&self) -> Option<usize> {
         if !self.player.grounded || self.tile_supports() {
             return None;
@@ -242,7 +211,7 @@ impl<'a> World<'a> {
             }
             let y = self.player.y + dy.signum();
             if self.blocked(self.player.x, y) {
-                // A bumped head: hang, then fall.
+                // The player hits the head: hang, then fall.
                 self.player.speed = 0;
                 return;
             }
@@ -250,7 +219,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether the player's box at (x, y) would be inside a tile.
+    /// Returns whether the player's box at (x, y) would be inside a tile.
     fn blocked(&self, x: i32, y: i32) -> bool {
         let columns = x.div_euclid(TILE)..=(x + TILE - 1).div_euclid(TILE);
         let rows = y.div_euclid(TILE)..=(y + TILE - 1).div_euclid(TILE);
@@ -261,7 +230,7 @@ impl<'a> World<'a> {
         self.blocked(self.player.x, self.player.y + 1)
     }
 
-    /// Whether there is something to stand on right under the player, as things are after this frame.
+    /// Returns whether something supports the player after this frame.
     fn supported(&self) -> bool {
         self.tile_supports()
             || self.level.movers.iter().any(|mover| {
@@ -286,7 +255,7 @@ mod tests {
         ])
     }
 
-    /// Would catch an action that shows a frame late, and inertia.
+    /// Catches: an action is visible one frame late, or the player has inertia.
     #[test]
     fn the_next_frame_shows_the_action() {
         let level = plain();
@@ -300,7 +269,7 @@ mod tests {
         assert_eq!(world.step(Action::Noop).0, 0);
     }
 
-    /// Would catch a drifting clock: between two frames at 10 FPS lies exactly one action.
+    /// Catches: the clock drifts, so that two frames at 10 FPS are not exactly one action apart.
     #[test]
     fn an_action_holds_for_a_tenth() {
         let level = plain();
@@ -309,7 +278,7 @@ mod tests {
         assert_eq!(world.step(Action::Left).0, 3, "pressed in mid-tenth: not read");
     }
 
-    /// Would catch a jump that is too low for two tiles or never lands where it began.
+    /// Catches: a jump is too low for two tiles, or does not land at its start height.
     #[test]
     fn a_jump_is_two_and_a_half_tiles() {
         let level = plain();
@@ -326,26 +295,7 @@ mod tests {
         assert!(world.player.grounded);
     }
 
-    /// Would catch half pixels at 32×32: a blurred player in every other frame.
-    #[test]
-    fn every_tenth_ends_on_the_grain() {
-        use rand::SeedableRng;
-
-        for seed in 0..20 {
-            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-            let level = Level::generate(&mut random, 8);
-            let mut policy = crate::sample::policy::Policy::new(random);
-            let mut world = World::new(&level);
-            let mut moved = 0;
-            for tenth in 0..600 {
-                moved = world.tenth(policy.next(moved)).0;
-                let place = (world.player.x % GRAIN, world.player.y % GRAIN);
-                assert_eq!(place, (0, 0), "seed {seed}, tenth {tenth}: {:?}", world.player);
-            }
-        }
-    }
-
-    /// Would catch walking through walls.
+    /// Catches: the player walks through walls.
     #[test]
     fn walls_stop() {
         let level = plain();
@@ -357,7 +307,7 @@ mod tests {
         assert_eq!(world.tenth(Action::Right), (0, 0));
     }
 
-    /// Would catch a rider who is left behind or sinks in.
+    /// Catches: a platform leaves its rider behind, or the rider sinks into it.
     #[test]
     fn platforms_carry() {
         for vertical in [false, true] {

@@ -1,8 +1,8 @@
 //! The decoder process: `genie-ingest decoder`, started by a supervisor only.
 //!
-//! It may crash, hang or be killed at any time: it opens the file that it is told to, and writes to nothing but its stdout. Its
-//! memory is limited from the start. It ends when its stdin does, even in the middle of a hang in FFmpeg, so that a supervisor
-//! that is killed leaves nothing behind.
+//! It may crash, hang or be killed at any time. It only opens the requested file and only writes to
+//! its stdout. Its memory is limited from the start. It ends when its stdin ends, even during a
+//! hang in FFmpeg. So a killed supervisor leaves no process behind.
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,16 +18,17 @@ use super::wire::{self, Request};
 use crate::decode::{self, Event, Failure, Summary};
 use crate::reject::{Reason, Reject};
 
-/// How often a sign of life is given where there are no frames.
+/// Interval of the messages that show that the process is running, while there are no frames.
 const ALIVE: Duration = Duration::from_secs(1);
 
-/// Decodes the files that stdin asks for until it ends, with at most `memory_mb` of memory.
+/// Decodes the files that stdin requests until it ends, with at most `memory_mb` MiB of memory.
 pub fn serve(memory_mb: u64) -> Result<Exit> {
-    // What can be written to and is shared with nobody, not address space: allocators reserve more of that than they use.
+    // Limit private writable memory, not address space: allocators reserve more space than they
+    // use.
     rlimit::Resource::DATA
         .set(memory_mb << 20, memory_mb << 20)
-        .context("cannot limit this process's memory")?;
-    // Signals go to the supervisor, which ends this process by closing its stdin or by SIGKILL.
+        .context("cannot limit the memory of the decoder process")?;
+    // Signals go to the supervisor. It ends this process by closing its stdin or by SIGKILL.
     let _ = Stop::install_for_parent();
     let (send, requests) = mpsc::channel();
     thread::spawn(move || {
@@ -48,13 +49,13 @@ pub fn serve(memory_mb: u64) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Decodes one file; an error is one of the pipe.
+/// Decodes one file. The outer error is an error of the pipe.
 fn decode_one(request: &Request, out: &mut impl Write) -> Result<Result<Summary, Reject>> {
     let path = request.path();
     let mut said = Instant::now();
     let mut track_is_sent = false;
     let decoded = catch_unwind(AssertUnwindSafe(|| {
-        decode::decode(&path, &request.config, request.threads, &mut |event| {
+        decode::decode(&path, request.format, request.threads, &mut |event| {
             match event {
                 Event::Frame(track, frame) => {
                     if !track_is_sent {
@@ -79,7 +80,7 @@ fn decode_one(request: &Request, out: &mut impl Write) -> Result<Result<Summary,
                 .downcast_ref::<String>()
                 .map(String::as_str)
                 .or(panic.downcast_ref::<&str>().copied());
-            let detail = format!("it panicked: {}", message.unwrap_or("no message"));
+            let detail = format!("the decoder panicked: {}", message.unwrap_or("no message"));
             Ok(Err(Reject::new(Reason::DecoderCrashed, detail)))
         }
     }

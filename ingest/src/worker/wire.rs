@@ -1,8 +1,9 @@
-//! What a decoder process and its supervisor say to each other, through pipes.
+//! The protocol between a decoder process and its supervisor, through pipes.
 //!
-//! To the decoder: one JSON line a file. Back: messages of one byte of kind, four bytes of length (little-endian) and a body,
-//! which is JSON but for frames. The supervisor trusts nothing: a length over [`MAX_BODY`], a frame of another size than it asked for
-//! or an unknown kind is a broken decoder.
+//! The supervisor sends one JSON line per file. The decoder sends messages of one byte of kind,
+//! four bytes of length (little-endian) and a body. The body is JSON, except for frames. The
+//! supervisor does not trust the decoder: a length over [`MAX_BODY`], a frame of the wrong size or
+//! an unknown kind means that the decoder is broken.
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -12,11 +13,11 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::IngestConfig;
+use crate::config::FrameFormat;
 use crate::decode::{Sampled, Summary, Track};
 use crate::reject::Reject;
 
-/// The longest message: a frame of 8192×8192.
+/// Largest size of a message: a frame of 8192×8192.
 const MAX_BODY: usize = 256 << 20;
 /// Bytes before a frame's pixels: time stamp, native number, flags.
 const FRAME_HEAD: usize = 17;
@@ -27,19 +28,19 @@ const ALIVE: u8 = b'a';
 const DONE: u8 = b'd';
 const REJECT: u8 = b'r';
 
-/// A file to decode.
+/// A request to decode a file.
 #[derive(Serialize, Deserialize)]
 pub struct Request {
-    /// A path's bytes: it need not be UTF-8.
+    /// The bytes of the path, which need not be UTF-8.
     path: Vec<u8>,
-    pub config: IngestConfig,
-    /// Of FFmpeg's decoder.
+    pub format: FrameFormat,
+    /// Number of threads of FFmpeg's decoder.
     pub threads: usize,
 }
 
 impl Request {
-    pub fn new(path: &Path, config: &IngestConfig, threads: usize) -> Self {
-        Self { path: path.as_os_str().as_bytes().to_vec(), config: config.clone(), threads }
+    pub fn new(path: &Path, format: FrameFormat, threads: usize) -> Self {
+        Self { path: path.as_os_str().as_bytes().to_vec(), format, threads }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -47,18 +48,18 @@ impl Request {
     }
 }
 
-/// What a decoder has to say.
+/// A message from the decoder.
 pub enum Message {
-    /// The frames that follow are of this track.
+    /// The track of all frames that follow.
     Track(Track),
     Frame(Frame),
-    /// Still at work, with no frame to show for it.
+    /// The decoder is running but has no frame yet.
     Alive,
     Done(Summary),
     Reject(Reject),
 }
 
-/// A sampled frame on its way.
+/// A sampled frame in a message.
 pub struct Frame {
     body: Vec<u8>,
 }
@@ -79,7 +80,7 @@ impl Frame {
     }
 }
 
-/// Sends the track that the next frames are of.
+/// Sends the track of the next frames.
 pub fn send_track(to: &mut impl Write, track: &Track) -> io::Result<()> {
     send_json(to, TRACK, track)
 }
@@ -97,7 +98,7 @@ pub fn send_alive(to: &mut impl Write) -> io::Result<()> {
     to.flush()
 }
 
-/// Ends a file.
+/// Sends the result of a file.
 pub fn send_end(to: &mut impl Write, end: &Result<Summary, Reject>) -> io::Result<()> {
     match end {
         Ok(summary) => send_json(to, DONE, summary)?,
@@ -106,14 +107,14 @@ pub fn send_end(to: &mut impl Write, end: &Result<Summary, Reject>) -> io::Resul
     to.flush()
 }
 
-/// The next message; frames must hold `frame_bytes` of pixels.
+/// Receives the next message. A frame must have `frame_bytes` of pixels.
 pub fn receive(from: &mut impl Read, frame_bytes: usize) -> io::Result<Message> {
     let mut start = [0; 5];
     from.read_exact(&mut start)?;
     let [kind, length @ ..] = start;
     let length = u32::from_le_bytes(length) as usize;
     if length > MAX_BODY || (kind == FRAME && length != FRAME_HEAD + frame_bytes) {
-        return Err(broken(format!("a message of kind {kind} and {length} bytes")));
+        return Err(broken(format!("invalid message of kind {kind} and {length} bytes")));
     }
     let mut body = vec![0; length];
     from.read_exact(&mut body)?;
@@ -123,7 +124,7 @@ pub fn receive(from: &mut impl Read, frame_bytes: usize) -> io::Result<Message> 
         ALIVE => Ok(Message::Alive),
         DONE => Ok(Message::Done(json(&body)?)),
         REJECT => Ok(Message::Reject(json(&body)?)),
-        other => Err(broken(format!("a message of kind {other}"))),
+        other => Err(broken(format!("invalid message of kind {other}"))),
     }
 }
 
@@ -135,7 +136,7 @@ fn send_json(to: &mut impl Write, kind: u8, value: &impl Serialize) -> io::Resul
 
 fn head(to: &mut impl Write, kind: u8, length: usize) -> io::Result<()> {
     let length =
-        u32::try_from(length).map_err(|_| broken(format!("a message of {length} bytes")))?;
+        u32::try_from(length).map_err(|_| broken(format!("message too long: {length} bytes")))?;
     to.write_all(&[kind])?;
     to.write_all(&length.to_le_bytes())
 }
@@ -153,7 +154,8 @@ mod tests {
     use super::*;
     use crate::reject::Reason;
 
-    /// Would catch a frame that arrives with its neighbour's time stamp, and a message that is not read to its end.
+    /// Catches: a frame arrives with another frame's time stamp, or a message is not read to its
+    /// end.
     #[test]
     fn messages_arrive_as_they_were_sent() {
         let mut pipe = Vec::new();
@@ -177,15 +179,16 @@ mod tests {
         assert_eq!(receive(&mut from, 3).err().unwrap().kind(), io::ErrorKind::UnexpectedEof);
     }
 
-    /// Would catch a taken-over decoder that makes its supervisor allocate without bound or misread a frame.
+    /// Catches: a compromised decoder makes the supervisor allocate without limit or misread a
+    /// frame.
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_messages_are_rejected() {
         let mut frame = Vec::new();
         send_frame(&mut frame, &Sampled { rgb: &[1; 6], pts: 0, native: 0, corrupt: false })
             .unwrap();
-        for nonsense in [frame.as_slice(), b"f\xff\xff\xff\xff", b"x\0\0\0\0", b"t\x02\0\0\0{}"] {
+        for invalid in [frame.as_slice(), b"f\xff\xff\xff\xff", b"x\0\0\0\0", b"t\x02\0\0\0{}"] {
             assert_eq!(
-                receive(&mut &nonsense[..], 3).err().unwrap().kind(),
+                receive(&mut &invalid[..], 3).err().unwrap().kind(),
                 io::ErrorKind::InvalidData
             );
         }

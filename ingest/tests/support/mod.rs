@@ -1,4 +1,4 @@
-//! What the tests over the built binary share: a place with sample videos, and running `genie-ingest` there.
+//! Shared by the tests of the built binary: a directory with sample videos, and running it there.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
@@ -6,33 +6,34 @@ use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{Clip, ClipRow, ClipStore, SourceRow, Split, read_clip_rows, read_sources};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A temporary directory with a dataset root and videos.
-pub struct Place {
+pub struct TestDir {
     directory: TempDir,
-    /// `--set` of every run.
+    /// The `--set` arguments of every run.
     pub settings: Vec<String>,
 }
 
-impl Place {
+impl TestDir {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let place = Self { directory, settings: Vec::new() };
+        let dir = Self { directory, settings: Vec::new() };
         let settings = [
-            format!("data.root={}", place.path("root")),
-            format!("data.videos=[\"{}\"]", place.path("videos")),
+            format!("data.root={}", dir.path("root")),
+            format!("data.videos=[\"{}\"]", dir.path("videos")),
             "ingest.width=32".to_owned(),
             "ingest.height=32".to_owned(),
         ];
-        Self { settings: settings.to_vec(), ..place }
+        Self { settings: settings.to_vec(), ..dir }
     }
 
-    /// With sample videos of 3 seconds.
+    /// Creates the directory with sample videos of 3 seconds.
     pub fn with_samples(episodes: u32) -> Self {
-        let place = Self::new();
-        place.sample(episodes, 3, 1);
-        place
+        let dir = Self::new();
+        dir.sample(episodes, 3, 1);
+        dir
     }
 
     pub fn path(&self, name: &str) -> Utf8PathBuf {
@@ -61,9 +62,9 @@ impl Place {
         assert_eq!(code(&self.start(&words)), 0);
     }
 
-    /// `genie-ingest run` with further settings.
+    /// Runs `genie-ingest run` with further settings.
     pub fn run(&self, settings: &[&str]) -> Output {
-        // The later setting wins.
+        // The last setting of a key counts.
         let further = settings.iter().map(|&setting| setting.to_owned());
         Self::start_with(
             &["run"],
@@ -75,7 +76,7 @@ impl Place {
         Self::start_with(words, &self.settings)
     }
 
-    /// `genie-ingest run` with further settings, not started yet.
+    /// Returns the command of `genie-ingest run` with further settings, without starting it.
     pub fn command(&self, settings: &[&str]) -> Command {
         let further = settings.iter().map(|&setting| setting.to_owned());
         Self::command_with(
@@ -103,7 +104,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Everything that a run decides: the catalog's rows, and the frames of every clip.
+    /// Returns everything that a run decides: the catalog's rows, and the frames of every clip.
     pub fn state(&self) -> (Vec<SourceRow>, Vec<ClipRow>, Vec<Clip>) {
         (
             read_sources(&self.root()).unwrap(),
@@ -112,7 +113,7 @@ impl Place {
         )
     }
 
-    /// All published clips.
+    /// Returns all published clips.
     pub fn clips(&self, split: impl Into<Option<Split>>) -> Vec<Clip> {
         let store = ClipStore::open(&self.root(), split).unwrap();
         (0..store.len()).map(|index| store.read(index).unwrap()).collect()
@@ -127,7 +128,7 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Names and contents of all files under a directory.
+/// Returns the names and contents of all files under a directory.
 pub fn contents(directory: &Utf8Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in directory.read_dir_utf8().unwrap() {
@@ -142,11 +143,12 @@ pub fn contents(directory: &Utf8Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Process ids of a process's children.
+/// Returns the process ids of a process's children.
 pub fn children(parent: u32) -> Vec<u32> {
     let is_child = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // After the name, which is in parentheses and may hold anything: state, then the parent.
+        // The name is in parentheses and may contain anything. After it come the state and the
+        // parent.
         let after = stat.rsplit(") ").next().unwrap_or_default();
         after.split(' ').nth(1) == Some(parent.to_string().as_str())
     };
@@ -156,13 +158,19 @@ pub fn children(parent: u32) -> Vec<u32> {
     pids.filter(is_child).collect()
 }
 
-/// Whether a process has a file open.
+/// Returns whether a process has a file open.
 pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|target| target == path)
 }
 
-/// What `find` gives as soon as it gives something.
+/// Sends a signal to a process.
+pub fn send(process: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Calls `find` until it returns a value, and returns that value.
 pub fn wait_for<T>(limit: std::time::Duration, find: impl Fn() -> Option<T>) -> T {
     let begun = std::time::Instant::now();
     loop {

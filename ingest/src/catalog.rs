@@ -1,0 +1,28 @@
+//! The rows and shards that ingest publishes in a dataset root.
+//!
+//! | task | modules |
+//! |---|---|
+//! | know what is published, and update it | `source_index`, `keys`, `lock` |
+//! | write and publish | `group_writer`, `publish` |
+//! | choose kept clips and their split | `finalize`, `verdict`, `near_duplicates`, `split` |
+//! | record runs | [`run_history`] |
+
+mod finalize;
+mod group_writer;
+mod keys;
+mod lock;
+mod near_duplicates;
+mod publish;
+pub mod run_history;
+mod source_index;
+mod split;
+mod verdict;
+
+pub use finalize::Finalizer;
+pub use group_writer::GroupWriter;
+pub use keys::{config_key, source_key};
+pub use lock::lock;
+pub use publish::{NewFiles, TABLES};
+pub use source_index::SourceIndex;
+pub use split::split_of;
+pub use verdict::KeepRules;

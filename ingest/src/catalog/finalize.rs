@@ -1,0 +1,174 @@
+//! Finalizing the catalog: decisions at the end of a run that concern the whole dataset.
+//!
+//! The finalizer reads the catalog's rows and decides:
+//! - which clips are kept ([`super::verdict`]);
+//! - what this means for their sources;
+//! - if a split is empty, which source moves to it ([`super::split`]).
+//!
+//! Then it publishes all changes with one commit, with one catalog file per table. So the state of
+//! a dataset depends on its sources and its config, but not on the number of runs, or on where a
+//! run was killed.
+//!
+//! The file `catalog/settled` names the rules and the manifest of the last finalized catalog. While
+//! both stay the same, the finalizer reads no rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_shards::{ClipRow, Manifest, SourceRow, Status, read_clip_rows, read_sources};
+use genie_stage::key::Key;
+
+use super::publish::republish;
+use super::source_index::SourceIndex;
+use super::split;
+use super::verdict::KeepRules;
+use crate::reject::Reason;
+
+/// Version of the decisions in this file.
+const CODE_FORMAT: u32 = 1;
+
+/// Finalizes the catalog of a dataset root.
+pub struct Finalizer<'a> {
+    root: &'a Utf8Path,
+    held_out: f64,
+    rules: &'a KeepRules,
+    key: Key,
+}
+
+impl<'a> Finalizer<'a> {
+    /// A finalizer with the given rules and share of held-out sources.
+    pub fn new(root: &'a Utf8Path, held_out: f64, rules: &'a KeepRules) -> Self {
+        // "settle" is an old name. It stays, because another name would change the key.
+        let key = Key::builder("settle", CODE_FORMAT).config(&rules.keyed()).finish();
+        Self { root, held_out, rules, key }
+    }
+
+    /// Content hashes of sources with a clip that the rules now keep, but that is in no shard.
+    ///
+    /// The clip was rejected when its source was decoded. `sources` are the rows of the catalog.
+    pub fn widened(&self, sources: &[SourceRow]) -> Result<HashSet<String>> {
+        if self.is_finalized()? {
+            return Ok(HashSet::new());
+        }
+        let mut clips = read_clip_rows(self.root)?;
+        self.rules.apply(&mut clips, sources)?;
+        let gone = |row: &&ClipRow| row.reason.as_deref() == Some(Reason::Gone.code());
+        Ok(clips.iter().filter(gone).map(|row| row.meta.source_id.clone()).collect())
+    }
+
+    /// Finalizes the catalog and returns it. Returns `None` if it is already finalized.
+    pub fn finalize(&self) -> Result<Option<SourceIndex>> {
+        if self.is_finalized()? {
+            return Ok(None);
+        }
+        let (mut clips, mut sources) = (read_clip_rows(self.root)?, read_sources(self.root)?);
+        self.rules.apply(&mut clips, &sources)?;
+        if let Some((id, split)) = split::balanced(&clips, self.held_out) {
+            for row in clips.iter_mut().filter(|row| row.meta.source_id == id) {
+                row.meta.split = split;
+            }
+        }
+        conclude(&mut sources, &clips);
+        republish(self.root, &sources, &clips)?;
+        genie_durable::write(self.mark(), self.state()?)?;
+        Ok(Some(SourceIndex::new(sources)))
+    }
+
+    /// Whether the current catalog is finalized with these rules.
+    pub fn is_finalized(&self) -> Result<bool> {
+        let known = std::fs::read_to_string(self.mark()).unwrap_or_default();
+        Ok(known == self.state()?)
+    }
+
+    fn state(&self) -> Result<String> {
+        Ok(format!("{} {}\n", self.key, Manifest::load(self.root)?.content_hash()))
+    }
+
+    fn mark(&self) -> Utf8PathBuf {
+        self.root.join("catalog/settled")
+    }
+}
+
+/// Updates the rows of sources from the verdict on their clips.
+fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
+    let mut by_source: HashMap<&str, Vec<&ClipRow>> = HashMap::new();
+    for row in clips {
+        by_source.entry(&row.meta.source_id).or_default().push(row);
+    }
+    for row in
+        sources.iter_mut().filter(|row| row.reason.as_deref() != Some(Reason::Duplicate.code()))
+    {
+        let Some(clips) = by_source.get(row.source_id.as_str()) else { continue };
+        row.clips_kept =
+            u32::try_from(clips.iter().filter(|clip| clip.kept).count()).unwrap_or(u32::MAX);
+        if row.clips_kept > 0 {
+            (row.status, row.reason) = (Status::Accepted, None);
+            continue;
+        }
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for clip in clips {
+            *reasons.entry(clip.reason.as_deref().unwrap_or_default()).or_default() += 1;
+        }
+        // A clip that is too short tells less about its source than the other clips.
+        let short = Reason::TooShort.code();
+        let judged: Vec<&&str> = reasons.keys().filter(|reason| **reason != short).collect();
+        let reason = match judged[..] {
+            [] => short,
+            [one] if *one == Reason::NearDuplicate.code() => one,
+            [one] if *one == Reason::Gone.code() => one,
+            _ => Reason::Filtered.code(),
+        };
+        row.status = Status::Rejected;
+        if row.reason.as_deref() != Some(reason) || reason != short {
+            let words = reasons
+                .iter()
+                .map(|(reason, count)| format!("{count} of {} clips: {reason}", clips.len()));
+            row.detail = Some(words.collect::<Vec<_>>().join("; "));
+            row.reason = Some(reason.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clip(source: &str, kept: bool, reason: Option<&str>) -> ClipRow {
+        let mut row = ClipRow { kept, reason: reason.map(str::to_owned), ..ClipRow::default() };
+        row.meta.source_id = source.to_owned();
+        row
+    }
+
+    fn concluded(clips: &[ClipRow]) -> SourceRow {
+        let mut rows = [SourceRow { source_id: "a".to_owned(), ..SourceRow::default() }];
+        conclude(&mut rows, clips);
+        let [row] = rows;
+        row
+    }
+
+    /// Catches: an accepted source without kept clips; a rejected source with kept clips; a reason
+    /// that depends on the order of clips.
+    #[test]
+    fn the_row_of_a_source_follows_from_its_clips() {
+        let kept = concluded(&[
+            clip("a", true, None),
+            clip("a", false, Some("motion > 0.1")),
+            clip("b", false, None),
+        ]);
+        assert_eq!((kept.status, kept.clips_kept, kept.reason), (Status::Accepted, 1, None));
+        let reason = |clips: &[ClipRow]| concluded(clips).reason.unwrap();
+        assert_eq!(reason(&[clip("a", false, Some("too_short"))]), "too_short");
+        assert_eq!(
+            reason(&[
+                clip("a", false, Some("near_duplicate")),
+                clip("a", false, Some("too_short"))
+            ]),
+            "near_duplicate"
+        );
+        let mixed =
+            [clip("a", false, Some("near_duplicate")), clip("a", false, Some("motion > 0.1"))];
+        assert_eq!(reason(&mixed), "filtered");
+        assert!(concluded(&mixed).detail.unwrap().contains("1 of 2 clips: motion > 0.1"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Writing a group of sources: their clips to shards, and their rows to the catalog.
+//!
+//! The caller publishes all files of the group with one commit. Until then no reader sees them. A
+//! stopped run leaves only temporary files and files that no manifest names.
+
+use anyhow::Result;
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_shards::{Clip, ClipRow, ClipShardWriter, Entry, Frames, SourceRow};
+
+use super::publish::{NewFiles, with_kept_only};
+
+/// Size in bytes at which a new shard starts: large enough to read fast, small enough to copy.
+const SHARD_BYTES: usize = 128 << 20;
+
+/// Writes the files of one group.
+pub struct GroupWriter {
+    root: Utf8PathBuf,
+    name: String,
+    shard: Option<ClipShardWriter>,
+    shards: Vec<Entry>,
+    sources: Vec<SourceRow>,
+    clips: Vec<ClipRow>,
+    /// The shards contain clips that must not be published.
+    taken_back: bool,
+}
+
+impl GroupWriter {
+    /// Starts a group in a dataset root. `name` becomes part of the file names.
+    pub fn new(root: &Utf8Path, name: &str) -> Self {
+        Self {
+            root: root.to_owned(),
+            name: name.to_owned(),
+            shard: None,
+            shards: Vec::new(),
+            sources: Vec::new(),
+            clips: Vec::new(),
+            taken_back: false,
+        }
+    }
+
+    /// Adds a clip's row. If the row says that the clip is kept, also adds its frames to the shard.
+    pub fn clip(&mut self, row: ClipRow, frames: Frames) -> Result<()> {
+        if row.kept {
+            let shard = match self.shard.take() {
+                Some(shard) => shard,
+                None => ClipShardWriter::create(
+                    &self.root.join("clips"),
+                    &format!("{}-{}", self.name, self.shards.len()),
+                )?,
+            };
+            let shard = self.shard.insert(shard);
+            shard.push(&Clip { meta: row.meta.clone(), frames })?;
+            if shard.bytes() >= SHARD_BYTES {
+                self.finish_shard()?;
+            }
+        }
+        self.clips.push(row);
+        Ok(())
+    }
+
+    /// Removes the clips of a source, because its decoded frames are not reliable.
+    pub fn take_back(&mut self, source_id: &str) {
+        let before = self.clips.len();
+        self.clips.retain(|row| row.meta.source_id != source_id);
+        self.taken_back |= self.clips.len() < before;
+    }
+
+    /// Adds a source's row.
+    pub fn source(&mut self, row: SourceRow) {
+        self.sources.push(row);
+    }
+
+    /// Finishes all files. They are visible to readers after [`NewFiles::commit`].
+    pub fn publish(mut self) -> Result<NewFiles> {
+        self.finish_shard()?;
+        if self.taken_back {
+            self.shards = with_kept_only(&self.root, &self.shards, &self.clips)?;
+        }
+        NewFiles::write(&self.root, &self.name, self.shards, &self.sources, &self.clips)
+    }
+
+    fn finish_shard(&mut self) -> Result<()> {
+        if let Some(shard) = self.shard.take() {
+            self.shards.push(shard.publish()?.entry);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! Work keys of ingest: of a config, and of a source.
+//!
+//! The work key of a source contains the config keys that change pixels, clips or splits, the
+//! version of the clip format, and the content of the sidecar. Ingest has nothing to do for a
+//! source if its work key and the hash of its content are in the catalog.
+//!
+//! A dataset root contains clips of one config. When the config changes, ingest drops the clips of
+//! the old config and decodes their sources again. The key does not contain `ingest.keep`, because
+//! the verdict on clips needs only the scores in the catalog ([`super::finalize`]).
+
+use genie_shards::CLIPS_FORMAT;
+use genie_stage::key::Key;
+use serde_json::json;
+
+use crate::config::IngestConfig;
+
+/// Version of the code of ingest. It changes when the same config gives other clips.
+const CODE_FORMAT: u32 = 2;
+
+/// The work key of a config. The work key of every source starts with it.
+pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
+    // `threads` and `decoder` do not change clips. `keep` chooses among clips, but does not change
+    // them. Paths have no effect either, because a source is its content.
+    let decides = json!({
+        "fps": config.fps,
+        "width": config.width,
+        "height": config.height,
+        "aspect": config.aspect,
+        "clip_seconds": config.clip_seconds,
+        "min_frames": config.min_frames,
+        "held_out": held_out,
+    });
+    Key::builder("ingest", CODE_FORMAT)
+        .config(&decides)
+        .input("clips_format", CLIPS_FORMAT)
+        .finish()
+}
+
+/// The work key of a source: the config's key, and the hash of the sidecar if there is one.
+pub fn source_key(config_key: &Key, sidecar: Option<&[u8]>) -> String {
+    match sidecar {
+        Some(content) => format!("{config_key}-{}", &blake3::hash(content).to_hex()[..16]),
+        None => config_key.to_string(),
+    }
+}

@@ -1,0 +1,118 @@
+//! Finding near-duplicates: clips that look the same because a video was re-encoded, scaled or
+//! reposted.
+//!
+//! Two clips are near-duplicates if they come from different sources, their lengths differ by at
+//! most one frame, and the distance of their fingerprints is at most [`NEAR`]. Each clip is
+//! compared with all clips that are not near-duplicates themselves.
+
+use genie_shards::ClipMeta;
+use rayon::prelude::*;
+
+use crate::analysis::{NEAR, distance};
+
+/// Clips that are not near-duplicates of each other.
+#[derive(Default)]
+pub struct Originals {
+    known: Vec<Original>,
+}
+
+struct Original {
+    clip_id: String,
+    source_id: String,
+    frames: usize,
+    fingerprint: Vec<u8>,
+}
+
+impl Originals {
+    /// The ID of the first known clip of which `clip` is a near-duplicate.
+    ///
+    /// A clip without a fingerprint is no near-duplicate.
+    pub fn original_of(&self, clip: &ClipMeta) -> Option<&str> {
+        if clip.scores.fingerprint.is_empty() {
+            return None;
+        }
+        let same = |known: &&Original| {
+            known.frames.abs_diff(clip.frame_count()) <= 1
+                && distance(&known.fingerprint, &clip.scores.fingerprint) <= NEAR
+                && known.source_id != clip.source_id
+        };
+        self.known
+            .par_iter()
+            .with_min_len(4096)
+            .find_first(same)
+            .map(|known| known.clip_id.as_str())
+    }
+
+    /// Adds a clip that is no near-duplicate.
+    pub fn add(&mut self, clip: &ClipMeta) {
+        if clip.scores.fingerprint.is_empty() {
+            return;
+        }
+        self.known.push(Original {
+            clip_id: clip.clip_id.clone(),
+            source_id: clip.source_id.clone(),
+            frames: clip.frame_count(),
+            fingerprint: clip.scores.fingerprint.clone(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use genie_shards::Scores;
+
+    use super::*;
+    use crate::analysis::BYTES;
+
+    fn clip(source: usize, frames: usize, fingerprint: Vec<u8>) -> ClipMeta {
+        let scores = Scores { fingerprint, ..Scores::default() };
+        let source_id = format!("source {source}");
+        ClipMeta {
+            clip_id: format!("clip of {source_id}"),
+            source_id,
+            frame_pts: vec![0; frames],
+            scores,
+            ..ClipMeta::default()
+        }
+    }
+
+    fn noise(seed: usize) -> Vec<u8> {
+        let mut bytes = vec![0; BYTES];
+        blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+        bytes
+    }
+
+    /// Catches: clips of one source that are near-duplicates of each other; clips without a
+    /// fingerprint that match every clip; a comparison that ignores the length.
+    #[test]
+    fn only_the_same_play_of_another_source_is_a_near_duplicate() {
+        let mut originals = Originals::default();
+        originals.add(&clip(1, 160, noise(1)));
+        originals.add(&clip(2, 160, Vec::new()));
+        let mut nearly = noise(1);
+        nearly[7] ^= 1;
+        let original = |clip: &ClipMeta| originals.original_of(clip).map(str::to_owned);
+        assert_eq!(original(&clip(3, 161, nearly.clone())).as_deref(), Some("clip of source 1"));
+        assert_eq!(original(&clip(1, 160, nearly.clone())), None, "the same source");
+        assert_eq!(original(&clip(3, 158, nearly)), None, "another length");
+        assert_eq!(original(&clip(3, 160, noise(2))), None);
+        assert_eq!(original(&clip(3, 160, Vec::new())), None, "no fingerprint");
+    }
+
+    /// Catches: a search that takes long at the end of a run, with 10,000 clips and no
+    /// near-duplicates.
+    #[test]
+    #[ignore = "a measurement"]
+    fn ten_thousand_clips_are_compared_in_seconds() {
+        let begun = std::time::Instant::now();
+        let mut originals = Originals::default();
+        for source in 0..10_000 {
+            let clip = clip(source, 160, noise(source));
+            assert!(originals.original_of(&clip).is_none());
+            originals.add(&clip);
+        }
+        let took = begun.elapsed().as_secs_f64();
+        eprintln!("10,000 clips: {took:.2} s");
+        assert!(took < 10.0);
+    }
+}

@@ -1,0 +1,88 @@
+//! Writing shards and catalog files, and naming them in the manifest with one commit.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use genie_shards::{
+    ClipRow, Entry, Manifest, SourceRow, Split, rewrite_shard, tables, write_clip_rows,
+    write_sources,
+};
+
+/// The tables of ingest in the manifest of a dataset root.
+pub const TABLES: [&str; 3] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS];
+
+/// Written files that the manifest does not name yet.
+pub struct NewFiles {
+    shards: Vec<Entry>,
+    sources: Option<Entry>,
+    clips: Option<Entry>,
+}
+
+impl NewFiles {
+    /// Writes catalog rows to files with `name` in their names. `shards` are already written.
+    pub fn write(
+        root: &Utf8Path,
+        name: &str,
+        shards: Vec<Entry>,
+        sources: &[SourceRow],
+        clips: &[ClipRow],
+    ) -> Result<Self> {
+        let sources =
+            (!sources.is_empty()).then(|| write_sources(root, name, sources)).transpose()?;
+        let clips = (!clips.is_empty()).then(|| write_clip_rows(root, name, clips)).transpose()?;
+        Ok(Self { shards, sources, clips })
+    }
+
+    /// Adds the files to the manifest of a dataset root. This publishes them.
+    pub fn commit(self, root: &Utf8Path) -> Result<()> {
+        Manifest::commit(root, |manifest| self.add_to(manifest))?;
+        Ok(())
+    }
+
+    fn add_to(self, manifest: &mut Manifest) {
+        let clips = self.shards.into_iter().map(|entry| (tables::CLIPS, entry));
+        let sources = self.sources.into_iter().map(|entry| (tables::SOURCES, entry));
+        let rows = self.clips.into_iter().map(|entry| (tables::CLIP_ROWS, entry));
+        for (table, entry) in clips.chain(sources).chain(rows) {
+            manifest.add(table, entry);
+        }
+    }
+}
+
+/// Publishes a dataset of exactly these rows, with one catalog file per table.
+///
+/// The shards then contain the kept clips in the splits of their rows, and no other clips. This can
+/// remove clips, but not add any.
+pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
+    let shards = with_kept_only(root, Manifest::load(root)?.table(tables::CLIPS), clips)?;
+    let files = NewFiles::write(root, "all", shards, sources, clips)?;
+    Manifest::commit(root, |manifest| {
+        clear(manifest);
+        files.add_to(manifest);
+    })?;
+    Ok(())
+}
+
+/// Removes all files of ingest from a manifest.
+pub fn clear(manifest: &mut Manifest) {
+    for table in TABLES {
+        manifest.retain(table, |_| false);
+    }
+}
+
+/// Rewrites shards so that they contain only the clips with a kept row, in the split of that row.
+///
+/// Returns the entries of all shards. A shard with nothing to change stays as it is.
+pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
+    let splits: HashMap<&str, Split> = clips
+        .iter()
+        .filter(|row| row.kept)
+        .map(|row| (row.meta.clip_id.as_str(), row.meta.split))
+        .collect();
+    let mut kept = Vec::new();
+    for entry in shards {
+        kept.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
+    }
+    Ok(kept)
+}

@@ -1,0 +1,64 @@
+//! The run history of a dataset: one line for each run that changed something.
+//!
+//! `stats` computes the speed of ingest from it. The file `catalog/runs.jsonl` contains times,
+//! which catalog rows must not contain, because rows do not depend on the speed of a machine.
+//! Nothing else depends on the file.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use serde::{Deserialize, Serialize};
+
+use super::source_index::SourceIndex;
+use crate::discover::SourceFile;
+
+const FILE: &str = "catalog/runs.jsonl";
+
+/// One run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// End of the run, in seconds since 1970.
+    pub ended: u64,
+    /// Duration of the run, in seconds.
+    pub seconds: f64,
+    /// Number of decoded files.
+    pub sources: usize,
+    /// Size of the decoded files.
+    pub bytes: u64,
+    /// Length of the decoded videos, in seconds.
+    pub video_seconds: f64,
+}
+
+/// Appends a run that decoded the sources `new`. `catalog` has their rows.
+pub fn record(
+    root: &Utf8Path,
+    new: &[SourceFile],
+    catalog: &SourceIndex,
+    took: Duration,
+) -> Result<()> {
+    let rows = || new.iter().filter_map(|source| catalog.decided(&source.id));
+    let run = RunRecord {
+        ended: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        seconds: took.as_secs_f64(),
+        sources: new.len(),
+        bytes: rows().map(|row| row.bytes).sum(),
+        video_seconds: rows().filter_map(|row| row.duration_s).sum(),
+    };
+    let path = root.join(FILE);
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {path}"))?;
+    writeln!(file, "{}", serde_json::to_string(&run)?)
+        .with_context(|| format!("cannot write {path}"))
+}
+
+/// All recorded runs. Skips a line that a killed run did not finish.
+pub fn all(root: &Utf8Path) -> Vec<RunRecord> {
+    let text = std::fs::read_to_string(root.join(FILE)).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}

@@ -1,0 +1,83 @@
+//! The true actions of a source, resampled to a clip's frames.
+
+use std::ops::Range;
+
+use crate::effect;
+
+/// The true actions of a source, one per source frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sidecar {
+    pub actions: Vec<u8>,
+    /// Names of the actions, by action number.
+    pub names: Vec<String>,
+    /// Displacement `(dx, dy)` of the player to the next frame, in pixels, per source frame.
+    pub moves: Option<Vec<(f64, f64)>>,
+}
+
+impl Sidecar {
+    /// Number of source frames that have an action.
+    pub fn frames(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// The action between two sampled frames, which are the source frames `rows.start` and
+    /// `rows.end`.
+    ///
+    /// It is the action that is held longest. Of equals it is the earliest. After the last row it
+    /// is the action of the last row.
+    pub fn action(&self, rows: &Range<usize>) -> u8 {
+        let last = self.actions.len() - 1;
+        let start = rows.start.min(last);
+        let end = rows.end.min(self.actions.len()).max(start + 1);
+        let held = &self.actions[start..end];
+        let mut counts = [0_u32; 256];
+        for &action in held {
+            counts[usize::from(action)] += 1;
+        }
+        let most = counts.iter().max().copied().unwrap_or(0);
+        held.iter().copied().find(|&action| counts[usize::from(action)] == most).unwrap_or(held[0])
+    }
+
+    /// The effect class of the displacement between two sampled frames.
+    ///
+    /// `None` if the sidecar has no displacements.
+    pub fn effect(&self, rows: &Range<usize>) -> Option<u8> {
+        let moves = self.moves.as_ref()?;
+        let rows =
+            rows.start.min(moves.len())..rows.end.clamp(rows.start.min(moves.len()), moves.len());
+        let (dx, dy) = moves[rows].iter().fold((0.0, 0.0), |(x, y), (dx, dy)| (x + dx, y + dy));
+        Some(effect::class(dx, dy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sidecar(actions: &[u8], moves: Option<Vec<(f64, f64)>>) -> Sidecar {
+        Sidecar { actions: actions.to_vec(), names: Vec::new(), moves }
+    }
+
+    /// Catches: an action of the next interval in this one.
+    #[test]
+    fn the_longest_held_action_wins() {
+        let sidecar = sidecar(&[1, 2, 2, 4, 3, 3], None);
+        assert_eq!(sidecar.action(&(0..3)), 2);
+        assert_eq!(sidecar.action(&(0..2)), 1, "the earliest of equals");
+        assert_eq!(sidecar.action(&(3..4)), 4);
+        assert_eq!(sidecar.action(&(1..1)), 2, "a repeated frame");
+        assert_eq!(sidecar.action(&(7..9)), 3, "after the last row");
+    }
+
+    /// Catches: the class of a single frame instead of the sum. 2 right and 2 left is no movement.
+    #[test]
+    fn effects_come_from_the_summed_displacement() {
+        let sidecar = sidecar(&[1, 1, 1], Some(vec![(2.0, 0.0), (-2.0, 0.0), (3.0, -5.0)]));
+        let name = |rows| effect::NAMES[usize::from(sidecar.effect(&rows).unwrap())];
+        assert_eq!(name(0..2), "none");
+        assert_eq!(name(1..3), "right+up");
+        assert_eq!(name(1..1), "none");
+        assert_eq!(name(5..9), "none");
+        assert_eq!(sidecar(&[1], None).effect(&(0..1)), None);
+    }
+}

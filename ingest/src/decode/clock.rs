@@ -1,0 +1,192 @@
+//! Sampling by presentation time: which frame is on the screen at each tick of a regular clock.
+//!
+//! Tick k is k/fps seconds after the first shown frame. It shows the last frame whose presentation
+//! time is not later than the tick. This equals FFmpeg's `setpts=PTS-STARTPTS,fps=FPS:round=up`,
+//! frame for frame. FFmpeg's default is `round=near`, which reads up to half a tick ahead. Then the
+//! frame at a tick could already show the next tick's action. The last tick is before the end of
+//! the last frame. All arithmetic is exact.
+//!
+//! A gap in a clip repeats the frame before it, as a player does. A gap longer than
+//! [`MAX_GAP_SECONDS`] is a broken clock, not a pause. So no time stamp can make ingest write a
+//! million frames. If time runs backwards by more than [`MAX_REWIND_SECONDS`], a new clock starts:
+//! another recording was joined to the first one. In both cases the frame starts when the previous
+//! frame ends, and the new clock continues from there.
+
+/// Longest pause in seconds that is filled with the frame before it.
+pub const MAX_GAP_SECONDS: i64 = 60;
+
+/// Largest backward step in seconds that counts as an error in the file, not as a new clock.
+pub const MAX_REWIND_SECONDS: i64 = 1;
+
+/// The clock of one source. It takes presentation times in presentation order.
+#[derive(Clone, Debug)]
+pub struct TickClock {
+    /// `numerator / denominator` is the number of ticks in one time-base unit.
+    numerator: i128,
+    denominator: i128,
+    /// Presentation time of tick 0 on the current clock.
+    start: Option<i64>,
+    last: i64,
+    max_gap: i64,
+    max_rewind: i64,
+    next_tick: i128,
+}
+
+impl TickClock {
+    /// Creates a clock of `fps` ticks a second for time stamps in units of `time_base` seconds.
+    ///
+    /// `fps` is rounded to a thousandth.
+    #[expect(clippy::cast_possible_truncation, reason = "a configured rate is at most 1000")]
+    pub fn new(fps: f64, time_base: (i32, i32)) -> Self {
+        let (unit, per) = (i64::from(time_base.0.max(1)), i64::from(time_base.1.max(1)));
+        Self {
+            numerator: i128::from((fps * 1000.0).round() as i64) * i128::from(unit),
+            denominator: 1000 * i128::from(per),
+            start: None,
+            last: 0,
+            max_gap: (MAX_GAP_SECONDS * per / unit).max(1),
+            max_rewind: (MAX_REWIND_SECONDS * per / unit).max(1),
+            next_tick: 0,
+        }
+    }
+
+    /// Advances to a frame at `pts`. Returns how many ticks show the frame *before* it.
+    ///
+    /// `end` is the time when the previous frame would end. It may be any number for the first
+    /// frame.
+    pub fn advance(&mut self, pts: i64, end: i64) -> u64 {
+        let first = self.start.is_none();
+        let start = *self.start.get_or_insert(pts);
+        if !first && !self.is_steady(self.last, pts) {
+            let end = end.clamp(self.last, self.last.saturating_add(self.max_gap));
+            self.start = Some(pts.saturating_sub(end.saturating_sub(start)));
+        }
+        self.last = pts;
+        self.show_until(pts)
+    }
+
+    /// Returns the time from tick 0 to `pts` on the current clock.
+    pub fn elapsed(&self, pts: i64) -> i64 {
+        pts.saturating_sub(self.start.unwrap_or(pts))
+    }
+
+    /// Ends the last frame at `pts`. Returns how many more ticks show it.
+    pub fn finish(&mut self, pts: i64) -> u64 {
+        if self.start.is_none() {
+            return 0;
+        }
+        let end = pts.min(self.last.saturating_add(self.max_gap));
+        // A frame is shown at least once, even if the file says that it lasts no time.
+        let shown = self.show_until(end);
+        if self.next_tick == 0 {
+            self.next_tick = 1;
+            return 1;
+        }
+        shown
+    }
+
+    /// Returns whether a tick shows a frame that is on the screen from `pts` until `next`.
+    ///
+    /// Uses the current clock. Returns `None` before there is one.
+    pub fn shows(&self, pts: i64, next: i64) -> Option<bool> {
+        self.start.map(|start| self.first_tick(start, pts) < self.first_tick(start, next))
+    }
+
+    /// Returns whether a step from `before` to `after` keeps the current clock.
+    pub fn is_steady(&self, before: i64, after: i64) -> bool {
+        let passed = after.saturating_sub(before);
+        passed <= self.max_gap && passed >= -self.max_rewind
+    }
+
+    /// Returns the number of ticks before `pts` that are not shown yet.
+    fn show_until(&mut self, pts: i64) -> u64 {
+        let ticks = (self.first_tick(self.start.unwrap_or(pts), pts) - self.next_tick).max(0);
+        self.next_tick += ticks;
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the first tick that is not before `pts`. A frame exactly at a tick is shown by it.
+    fn first_tick(&self, start: i64, pts: i64) -> i128 {
+        let product = (i128::from(pts) - i128::from(start)) * self.numerator;
+        product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the index of the frame that each tick shows, for frames at `times` and an end.
+    fn sampled(fps: f64, time_base: (i32, i32), times: &[i64], end: i64) -> Vec<usize> {
+        let mut clock = TickClock::new(fps, time_base);
+        let duration = i64::from(time_base.1) / i64::from(time_base.0) / 10;
+        let mut shown = Vec::new();
+        for (index, &time) in times.iter().enumerate() {
+            let end = times[index.saturating_sub(1)].saturating_add(duration);
+            let ticks = clock.advance(time, end);
+            shown.extend(std::iter::repeat_n(
+                index.wrapping_sub(1),
+                usize::try_from(ticks).unwrap(),
+            ));
+        }
+        let ticks = clock.finish(end);
+        shown.extend(std::iter::repeat_n(times.len() - 1, usize::try_from(ticks).unwrap()));
+        shown
+    }
+
+    /// Catches: an off-by-one error mixes two actions in one interval.
+    #[test]
+    fn thirty_to_ten_takes_every_third_from_the_first() {
+        let times: Vec<i64> = (0..12).map(|frame| frame * 512).collect();
+        assert_eq!(sampled(10.0, (1, 15360), &times, 12 * 512), [0, 3, 6, 9]);
+    }
+
+    /// Catches: frames are sampled by index, which is wrong if frames were dropped.
+    #[test]
+    fn variable_rate_follows_time() {
+        // Irregular times in milliseconds, with a gap of one second.
+        let times = [0, 33, 70, 101, 133, 180, 1200, 1230, 1310];
+        let shown = sampled(10.0, (1, 1000), &times, 1400);
+        assert_eq!(shown, [0, 2, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 7]);
+    }
+
+    /// Catches: the clock starts at zero instead of at the first shown frame.
+    #[test]
+    fn the_first_frame_is_tick_zero() {
+        for start in [-900, 0, 47_000] {
+            let times: Vec<i64> = (0..6).map(|frame| start + frame * 100).collect();
+            assert_eq!(sampled(10.0, (1, 1000), &times, start + 600), [0, 1, 2, 3, 4, 5]);
+        }
+    }
+
+    /// Catches: the repeated frames of a slow video are dropped.
+    #[test]
+    fn slow_video_repeats_frames() {
+        assert_eq!(sampled(10.0, (1, 5), &[0, 1, 2], 3), [0, 0, 1, 1, 2, 2]);
+    }
+
+    /// Catches: a file with a broken time stamp fills the disk with one frame.
+    #[test]
+    fn a_broken_clock_does_not_repeat_forever() {
+        let shown = sampled(10.0, (1, 1000), &[0, 100, i64::MAX / 2, i64::MAX / 2 + 100], i64::MAX);
+        assert!(shown.len() <= 610, "{} frames", shown.len());
+        assert_eq!(shown[..4], [0, 1, 2, 3]);
+    }
+
+    /// Catches: the second half of a joined recording is lost because its times repeat.
+    #[test]
+    fn a_clock_that_starts_again_goes_on() {
+        let times = [5000, 5100, 5200, 1400, 1500, 1600, 99_000, 99_100];
+        assert_eq!(sampled(10.0, (1, 1000), &times, 99_200), [0, 1, 2, 3, 4, 5, 6, 7]);
+        let mut clock = TickClock::new(10.0, (1, 1000));
+        times.windows(2).for_each(|pair| _ = clock.advance(pair[1], pair[0] + 100));
+        assert_eq!(clock.elapsed(99_200), 700, "from the second to the end of the last");
+    }
+
+    /// Catches: time stamps that run backwards cause a panic or show an earlier frame.
+    #[test]
+    fn backward_time_stamps_show_the_newest_frame() {
+        assert_eq!(sampled(10.0, (1, 1000), &[0, 200, 100, 300], 400), [0, 0, 2, 3]);
+        assert_eq!(sampled(10.0, (1, 1000), &[0, i64::MIN, i64::MAX], 0).len(), 1);
+    }
+}

@@ -1,0 +1,38 @@
+//! `gc`: deleting files of ingest that no manifest names.
+//!
+//! These are temporary files of killed runs, and shards and catalog files that a later run
+//! replaced. `gc` takes the lock that every writer of these directories holds. It deletes only
+//! files above a certain age, because a training that opened the dataset before the replacement
+//! still reads them.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use camino::Utf8Path;
+use genie_shards::{Collected, Manifest, collect};
+use genie_stage::Exit;
+
+use crate::catalog::lock;
+
+/// Directories that only ingest writes to.
+const DIRECTORIES: [&str; 2] = ["clips", "catalog"];
+
+/// Deletes unnamed files that are older than `age`. With `dry_run` it only lists them on stdout.
+pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
+    if !root.is_dir() {
+        tracing::info!("gc: {root} does not exist, so there is nothing to delete");
+        return Ok(Exit::Done);
+    }
+    let _lock = lock(root)?;
+    let Collected { files, bytes, young } =
+        collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
+    for path in &files {
+        println!("{path}");
+    }
+    let (how, count) = (if dry_run { "would delete" } else { "deleted" }, files.len());
+    tracing::info!(
+        "gc: {how} {count} files of {bytes} bytes that no manifest names; \
+         {young} more files are too young"
+    );
+    Ok(Exit::Done)
+}

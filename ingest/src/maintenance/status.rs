@@ -1,0 +1,78 @@
+//! `status`: the state of the steps of ingest, found without decoding or hashing.
+
+use anyhow::Result;
+use genie_shards::{Error, Manifest, read_sources, tables};
+use genie_stage::config::DataConfig;
+use genie_stage::status::{State, StepStatus};
+
+use crate::catalog::{Finalizer, KeepRules, config_key};
+use crate::config::{IngestConfig, SampleConfig};
+use crate::discover::{discover, videos};
+use crate::sample;
+
+/// The steps `sample` and `run`. `sample` is there only if ingest uses the sample videos.
+pub fn steps(
+    data: &DataConfig,
+    sample_config: &SampleConfig,
+    config: &IngestConfig,
+) -> Result<Vec<StepStatus>> {
+    let mut steps = Vec::new();
+    let mut waits_for = String::new();
+    if data.videos.is_empty() {
+        let sample = sample::step(&data.root.join("videos"), sample_config).status("sample");
+        if sample.state != State::Done {
+            "the sample videos: run genie-ingest sample".clone_into(&mut waits_for);
+        }
+        steps.push(sample);
+    }
+    steps.push(ingest(data, config, waits_for)?);
+    Ok(steps)
+}
+
+/// The state of the step `run`.
+///
+/// It compares paths, not contents. Only a run notices a file whose content changed.
+fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result<StepStatus> {
+    let key = config_key(data.held_out, config);
+    let mut status = StepStatus {
+        step: "run".to_owned(),
+        key: key.to_string(),
+        dir: data.root.join("clips").to_string(),
+        state: State::Waiting,
+        needs: waits_for,
+    };
+    if !status.needs.is_empty() {
+        return Ok(status);
+    }
+    let rows = match read_sources(&data.root) {
+        // The next run decodes all sources again.
+        Err(Error::Older { .. }) => Vec::new(),
+        rows => rows?,
+    };
+    let ours = rows.iter().filter(|row| row.ingest_key.split('-').next() == Some(key.as_str()));
+    let known: std::collections::HashSet<&str> = ours.map(|row| row.source_path.as_str()).collect();
+    let found = discover(&videos(data))?;
+    let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
+    let new = found.iter().filter(|found| is_new(&found.path)).count();
+    let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
+    let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
+    let finalized = Finalizer::new(&data.root, data.held_out, &rules).is_finalized()?;
+    status.state = match (found.is_empty(), new, clips) {
+        (true, ..) => State::Waiting,
+        (_, 0, 1..) if finalized => State::Done,
+        _ if known.is_empty() => State::Missing,
+        _ => State::Partial,
+    };
+    status.needs = match status.state {
+        State::Waiting => {
+            format!("videos: there are none in {}; set data.videos", videos(data).join(", "))
+        }
+        State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
+        State::Partial if !finalized => {
+            "a new verdict on its clips: run genie-ingest run".to_owned()
+        }
+        State::Partial => "usable videos: none of the given files can be used".to_owned(),
+        State::Done | State::Missing => String::new(),
+    };
+    Ok(status)
+}

@@ -1,0 +1,136 @@
+//! Decoding new sources in groups, one group at a time on each thread.
+//!
+//! The sources are sorted by content hash, and consecutive ones form a group. For each group a
+//! thread uses one decoder process ([`crate::worker`]), writes the shard, and commits it. So each
+//! thread holds one clip in memory. The bytes do not depend on the number of threads or on their
+//! speed.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Result;
+use camino::Utf8Path;
+use genie_shards::SourceRow;
+use genie_stage::progress::Progress;
+use rayon::prelude::*;
+
+use super::ingest_source::SourceIngester;
+use super::report::log_source;
+use crate::catalog::{GroupWriter, split_of};
+use crate::discover::SourceFile;
+use crate::worker::Worker;
+
+/// Maximum number of sources in a group.
+const GROUP_SOURCES: usize = 16;
+/// Maximum size of a group's files in bytes. A larger source is a group of its own.
+const GROUP_BYTES: u64 = 64 << 20;
+
+/// Ingests groups of sources into a dataset root.
+pub struct GroupIngester<'a> {
+    pub root: &'a Utf8Path,
+    pub held_out: f64,
+    pub ingester: SourceIngester<'a>,
+}
+
+impl GroupIngester<'_> {
+    /// Decodes and publishes all sources, which must be sorted by content hash.
+    ///
+    /// If there are fewer groups than threads, each decoder gets several threads.
+    pub fn ingest_all(&self, new: &[SourceFile]) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let progress = Progress::new("ingest", new.len() as u64);
+        let clips = AtomicUsize::new(0);
+        let idle: Mutex<Vec<Worker>> = Mutex::default();
+        let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let groups = groups(new);
+        // One more than the share, because the decoder's threads wait for each other.
+        let decoder_threads = match rayon::current_num_threads() / groups.len() {
+            0 | 1 => 1,
+            several => several + 1,
+        };
+        groups.into_par_iter().with_max_len(1).try_for_each(|group| {
+            let mut worker = idle().pop().unwrap_or_default();
+            let mut counted = 0;
+            let mut count = |number: usize, row: &SourceRow| {
+                // The first attempt has already counted this source.
+                if number < counted {
+                    return;
+                }
+                counted = number + 1;
+                let so_far = clips.fetch_add(row.clips_kept as usize, Ordering::Relaxed)
+                    + row.clips_kept as usize;
+                progress.set_message(format!("{so_far} clips"));
+                progress.inc(1);
+                log_source(row);
+            };
+            let mut threads = decoder_threads;
+            let writer = loop {
+                match self.ingest(group, (threads, &mut worker), &mut count)? {
+                    Some(writer) => break writer,
+                    None => threads = 1,
+                }
+            };
+            writer.publish()?.commit(self.root)?;
+            idle().push(worker);
+            anyhow::Ok(())
+        })?;
+        progress.finish();
+        Ok(())
+    }
+
+    /// Decodes a group with `threads` decoder threads.
+    ///
+    /// Returns `None` if a file is damaged and `threads` is above 1. FFmpeg's picture for damaged
+    /// data may depend on the number of threads, but the shards must not. The caller then repeats
+    /// with 1 thread. `count` is called after each source with its number in the group, also in a
+    /// repetition.
+    fn ingest(
+        &self,
+        group: &[SourceFile],
+        (threads, worker): (usize, &mut Worker),
+        count: &mut dyn FnMut(usize, &SourceRow),
+    ) -> Result<Option<GroupWriter>> {
+        let mut writer = GroupWriter::new(self.root, &group_name(group));
+        worker.set_decoder_threads(threads);
+        for (number, source) in group.iter().enumerate() {
+            self.ingester.stop.check()?;
+            let split = split_of(&source.id, self.held_out);
+            let (row, damaged) = self.ingester.ingest(source, split, worker, &mut writer)?;
+            if threads > 1 && damaged {
+                return Ok(None);
+            }
+            count(number, &row);
+            writer.source(row);
+        }
+        Ok(Some(writer))
+    }
+}
+
+/// Divides sources into groups of consecutive ones. The result depends only on the sources.
+fn groups(mut sources: &[SourceFile]) -> Vec<&[SourceFile]> {
+    let mut groups = Vec::new();
+    while !sources.is_empty() {
+        let mut bytes = 0;
+        let fits = |source: &&SourceFile| {
+            bytes += source.stamp.bytes;
+            bytes <= GROUP_BYTES
+        };
+        let count = sources.iter().take(GROUP_SOURCES).take_while(fits).count().max(1);
+        let (group, rest) = sources.split_at(count);
+        groups.push(group);
+        sources = rest;
+    }
+    groups
+}
+
+/// The name of a group: a hash of its sources and their work keys.
+fn group_name(group: &[SourceFile]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for source in group {
+        hasher.update(source.id.as_bytes());
+        hasher.update(source.key.as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}

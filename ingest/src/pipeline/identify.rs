@@ -1,0 +1,89 @@
+//! Identifying found files: their content hashes and their sidecars.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use anyhow::Result;
+use genie_stage::key::Key;
+use genie_stage::progress::Progress;
+use genie_stage::stop::Stop;
+use rayon::prelude::*;
+
+use crate::catalog::{SourceIndex, source_key};
+use crate::clips::sidecar_path;
+use crate::config::MetadataRules;
+use crate::discover::{FileStamp, FoundFile, SourceFile, metadata};
+use crate::reject::{Reason, Reject};
+
+/// Hashes all found files and reads their sidecars.
+///
+/// A file whose path, size and modification time are in the catalog is not read again. A file that
+/// cannot be read gets a reject. An error means that the user stopped the run.
+pub fn identify(
+    found: Vec<FoundFile>,
+    key: &Key,
+    rules: &MetadataRules,
+    catalog: &SourceIndex,
+    stop: &Stop,
+) -> Result<Vec<SourceFile>> {
+    let progress = Progress::new("reading files", found.len() as u64);
+    let sources = found
+        .into_par_iter()
+        .map(|found| {
+            stop.check()?;
+            let source = identify_one(found, key, rules, catalog);
+            progress.inc(1);
+            Ok(source)
+        })
+        .collect();
+    progress.finish();
+    sources
+}
+
+fn identify_one(
+    found: FoundFile,
+    key: &Key,
+    rules: &MetadataRules,
+    catalog: &SourceIndex,
+) -> SourceFile {
+    let FoundFile { path, reject, guess } = found;
+    let mut source = SourceFile {
+        path,
+        id: String::new(),
+        stamp: FileStamp::default(),
+        key: key.to_string(),
+        sidecar: None,
+        metadata_key: String::new(),
+        reject,
+        guess,
+    };
+    if source.reject.is_some() {
+        return source;
+    }
+    match content(&source.path, catalog) {
+        Ok((_, FileStamp { bytes: 0, .. })) => {
+            source.reject = Some(Reject::new(Reason::EmptyFile, "0 bytes"))
+        }
+        Ok((id, stamp)) => (source.id, source.stamp) = (id, stamp),
+        Err(error) => source.reject = Some(Reject::new(Reason::Unreadable, error)),
+    }
+    source.sidecar = fs::read(sidecar_path(&source.path)).ok();
+    source.key = source_key(key, source.sidecar.as_deref());
+    source.metadata_key = metadata::key(&source.path, rules);
+    source
+}
+
+/// The content hash of a file, and its stamp before it was read.
+fn content(path: &Path, catalog: &SourceIndex) -> io::Result<(String, FileStamp)> {
+    let stamp = FileStamp::of(path)?;
+    // Several paths that are not UTF-8 can have the same name in the catalog.
+    if let Some(known) = path.to_str().and_then(|path| catalog.content(path, stamp)) {
+        return Ok((known.to_owned(), stamp));
+    }
+    let mut file = File::open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut file, &mut hasher)?;
+    // If the file changed meanwhile, `has_changed` finds another stamp after decoding.
+    Ok((hasher.finalize().to_hex().to_string(), stamp))
+}

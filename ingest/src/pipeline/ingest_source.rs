@@ -1,0 +1,144 @@
+//! Ingesting one source: decode it, cut clips, apply the rules to them, and fill its catalog row.
+
+use anyhow::{Context as _, Result};
+use genie_shards::{SourceRow, Split};
+use genie_stage::stop::Stop;
+
+use crate::catalog::{GroupWriter, KeepRules};
+use crate::clips::{ClipCutter, ClipOrigin, CutClip, Sidecar, parse_sidecar, sidecar_path};
+use crate::config::{ClipFormat, DecoderLimits};
+use crate::decode::{Failure, Summary};
+use crate::discover::SourceFile;
+use crate::reject::{Reason, Reject};
+use crate::worker::Worker;
+
+/// Ingests single sources.
+pub struct SourceIngester<'a> {
+    pub format: ClipFormat,
+    pub limits: &'a DecoderLimits,
+    pub rules: &'a KeepRules,
+    pub stop: &'a Stop,
+}
+
+impl SourceIngester<'_> {
+    /// Decodes a source and adds its clips to the writer.
+    ///
+    /// Returns the source's row, and whether the file is damaged. A problem with the file is a
+    /// reject in the row. An error means that the whole run must stop.
+    pub fn ingest(
+        &self,
+        source: &SourceFile,
+        split: Split,
+        worker: &mut Worker,
+        writer: &mut GroupWriter,
+    ) -> Result<(SourceRow, bool)> {
+        let sidecar = sidecar(source);
+        let mut row = source.row();
+        row.has_actions = sidecar.is_some();
+        let path = row.source_path.clone();
+        let origin = ClipOrigin {
+            source_id: &source.id,
+            source_path: &path,
+            split,
+            sidecar: sidecar.as_ref(),
+        };
+        let mut cutter = ClipCutter::new(origin, self.format);
+        let (mut kept, mut cut) = (0, 0);
+        let mut store = |clip: CutClip| {
+            let mut row = clip.row;
+            if row.reason.is_none() {
+                row.reason = self.rules.failure(&row)?;
+            }
+            row.kept = row.reason.is_none();
+            kept += u32::from(row.kept);
+            cut += 1;
+            writer.clip(row, clip.frames)
+        };
+        let decoded = worker.decode(
+            &source.path,
+            self.format.frame,
+            self.limits,
+            self.stop,
+            &mut |track, frame| cutter.push(track, frame).into_iter().try_for_each(&mut store),
+        );
+        let damaged = decoded.as_ref().map_or(true, |summary| summary.damage.is_some());
+        let mut reject = match decoded {
+            Ok(summary) => {
+                cutter.finish(summary.native_frames).into_iter().try_for_each(&mut store)?;
+                compare_lengths(source, sidecar.as_ref(), &summary);
+                self.describe(&mut row, &summary)
+            }
+            Err(Failure::Reject(reject)) => Some(reject),
+            Err(Failure::Fatal(error)) => {
+                return Err(error).with_context(|| format!("cannot ingest {path}"));
+            }
+        };
+        if source.has_changed() {
+            reject = Some(Reject::new(Reason::Changed, "the file changed while ingest read it"));
+        }
+        row.clips_kept = kept;
+        if let Some(reject) = reject.take_if(|reject| kept > 0 && !reject.reason.taints()) {
+            // The clips before the damage are good.
+            row.detail = Some(format!("decoding stopped after {kept} clips: {reject}"));
+        }
+        if let Some(reject) = reject {
+            if reject.reason.taints() {
+                writer.take_back(&source.id);
+            }
+            return Ok((SourceRow { clips_kept: 0, ..source.rejected(row, &reject) }, damaged));
+        }
+        if kept == 0 && cut > 0 {
+            // The finalizer writes the details, in the same way for all sources.
+            return Ok((source.rejected(row, &Reject::new(Reason::Filtered, "")), damaged));
+        }
+        Ok((row, damaged))
+    }
+
+    /// Copies the properties of the decoded video to the row. Rejects a source too short for any
+    /// clip.
+    fn describe(&self, row: &mut SourceRow, summary: &Summary) -> Option<Reject> {
+        row.duration_s = Some(summary.seconds);
+        row.codec = Some(summary.track.codec.clone());
+        row.width = Some(summary.track.width);
+        row.height = Some(summary.track.height);
+        row.fps = Some(summary.track.fps);
+        let crop = summary.track.crop;
+        row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
+        let notes = summary.damage.iter().chain(&summary.track.notes);
+        row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
+        let ClipFormat { frame, min_frames, .. } = self.format;
+        let needed = f64::from(min_frames) / frame.fps;
+        (summary.sampled < u64::from(min_frames)).then(|| {
+            let detail = format!(
+                "the video has {:.2} s, but {} frames need {needed:.2} s",
+                summary.seconds, min_frames
+            );
+            Reject::new(Reason::TooShort, detail)
+        })
+    }
+}
+
+/// The parsed sidecar of a source. If it cannot be read, logs a warning.
+fn sidecar(source: &SourceFile) -> Option<Sidecar> {
+    let content = source.sidecar.as_deref()?;
+    match parse_sidecar(&sidecar_path(&source.path), content) {
+        Ok(sidecar) => Some(sidecar),
+        Err(problem) => {
+            tracing::warn!("{problem}; ingest uses the video without actions");
+            None
+        }
+    }
+}
+
+/// Warns if the length of the sidecar and the video differ: they may not belong together.
+fn compare_lengths(source: &SourceFile, sidecar: Option<&Sidecar>, summary: &Summary) {
+    let Some(sidecar) = sidecar else { return };
+    let (rows, frames) = (sidecar.frames(), summary.native_frames);
+    if rows.abs_diff(frames) > 2 + frames / 50 {
+        tracing::warn!(
+            "{} has {rows} rows but the video has {frames} frames: \
+             check that both are of the same recording",
+            sidecar_path(&source.path).display()
+        );
+    }
+}
