@@ -46,7 +46,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
-use genie_training::{Inspect, ModelArgs};
+use genie_training::{Inspect, ModelArgs, mark_usage_errors};
 
 use crate::config::WeightsArgs;
 
@@ -74,6 +74,10 @@ enum Command {
 
 /// Runs the `genie-evaluate` binary.
 pub fn run() -> Result<Exit> {
+    mark_usage_errors(run_command())
+}
+
+fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let config = cli.args.config()?;
     let sections = || run::EvaluateSections::read(&config, cli.args.device(), &cli.weights);

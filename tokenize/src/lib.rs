@@ -14,7 +14,7 @@ use genie_stage::Exit;
 use genie_stage::status::{State, StepStatus};
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TrainingClips, VerifyArgs,
-    export, fit, gc, open_device, verify,
+    export, fit, gc, mark_usage_errors, open_device, verify,
 };
 
 /// Train the video tokenizer, and turn clips into tokens.
@@ -45,6 +45,10 @@ enum Command {
 
 /// Runs the binary `genie-tokenize`. The exit code follows from the error (`genie_stage::exit`).
 pub fn run() -> Result<Exit> {
+    mark_usage_errors(run_command())
+}
+
+fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let sections = cli
         .args

@@ -16,7 +16,7 @@ use genie_stage::Exit;
 use genie_stage::status::{State, StepStatus};
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
-    VerifyArgs, export, fit, gc, open_device, verify,
+    VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
 };
 use windows::ActionSet;
 
@@ -61,6 +61,10 @@ enum Exported {
 
 /// Runs the binary `genie-train`. The exit code follows from the error (`genie_stage::exit`).
 pub fn run() -> Result<Exit> {
+    mark_usage_errors(run_command())
+}
+
+fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let sections = cli
         .args

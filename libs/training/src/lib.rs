@@ -16,7 +16,7 @@ mod models;
 mod train;
 mod windows;
 
-pub use command::{ExportArgs, Inspect, ModelArgs, export};
+pub use command::{ExportArgs, Inspect, ModelArgs, export, mark_usage_errors};
 pub use models::{
     ActionLabeller, Chain, ClipFilter, DynamicsSection, LamSection, ModelSections, PinnedSection,
     TokenizerSection, check_device_name, open_device,
