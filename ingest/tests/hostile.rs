@@ -1,5 +1,6 @@
 //! Untrusted videos: decoders that die, hang or need too much memory, and unusual files.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::fs;
@@ -109,8 +110,9 @@ fn a_file_that_changes_while_it_is_read() {
     );
 }
 
-/// Catches: an endless directory walk, a read that blocks on a pipe, or a name that breaks a row, a
-/// line or a shell command.
+/// Catches: an endless directory walk, or a name that breaks a row, a line or a shell command.
+///
+/// A read must not block on a pipe either.
 #[test]
 fn traps_in_the_file_system() {
     let dir = TestDir::with_samples(6);
@@ -154,8 +156,9 @@ fn a_file_without_permission() {
     assert!(dir.sql("select reason from sources").contains("unreadable"));
 }
 
-/// Catches: a file header causes unbounded allocation, or the memory limit has no effect, or no
-/// video can be decoded under the limit.
+/// Catches: a file header that causes unbounded allocation.
+///
+/// The memory limit must have an effect, and videos must be decodable under it.
 #[test]
 fn memory_is_limited() {
     let dir = TestDir::with_samples(1);
