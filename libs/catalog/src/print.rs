@@ -156,6 +156,7 @@ mod tests {
         assert!(render(&[empty], Format::Table).unwrap().contains("| n |"));
     }
 
+    /// Catches: a format name that is not parsed, or an error that does not name it.
     #[test]
     fn formats_have_names() {
         assert_eq!("csv".parse::<Format>().unwrap(), Format::Csv);

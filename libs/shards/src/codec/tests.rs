@@ -88,6 +88,7 @@ proptest! {
         prop_assert!(decode(&payload[..at.index(payload.len())]).is_err());
     }
 
+    /// Catches: a panic for bytes that were never a payload.
     #[test]
     fn arbitrary_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(decode(&bytes).is_err());
@@ -140,6 +141,7 @@ fn a_window_touches_only_its_own_chunks() {
     assert_eq!(decode_range(&payload, 16, 16).unwrap().data, frames.data[16 * bytes..32 * bytes]);
 }
 
+/// Catches: a payload without frames.
 #[test]
 fn no_frames_cannot_be_encoded() {
     assert!(matches!(encode(&Frames::default()), Err(CodecError::Size { .. })));
