@@ -127,7 +127,7 @@ fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
     while let Some(expression) = waiting.pop() {
         match expression {
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                waiting.extend([*right, *left])
+                waiting.extend([*right, *left]);
             }
             Expr::Nested(inner) => waiting.push(*inner),
             other => parts.push(other.to_string()),

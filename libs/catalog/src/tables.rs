@@ -103,7 +103,7 @@ fn url(file: &Utf8Path) -> DataFusionResult<ListingTableUrl> {
     for &byte in absolute.as_os_str().as_encoded_bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                url.push(char::from(byte))
+                url.push(char::from(byte));
             }
             other => url.extend(['%', hex(other >> 4), hex(other & 15)]),
         }

@@ -159,7 +159,7 @@ pub fn read_record(dir: &Utf8Path) -> Option<Record> {
     };
     serde_json::from_str(&text)
         .inspect_err(|error| {
-            tracing::warn!("{path} is damaged ({error}); the step counts as not done")
+            tracing::warn!("{path} is damaged ({error}); the step counts as not done");
         })
         .ok()
 }
