@@ -1,60 +1,66 @@
-# The commands of a working day. `make` alone lists them.
+# The commands for daily work. `make` alone lists them.
 #
-# One cargo profile (release) for the demo, the tests and the lints, so that dependencies are compiled once; and one
-# target directory outside the checkout, so that a fresh clone on the same machine finds them compiled.
+# The demo, the tests and the lints use one cargo profile (release), so dependencies are compiled
+# once. The target directory is outside the checkout, so a fresh clone on this machine finds them.
 
 PIPELINE ?= pipelines/demo.toml
 CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/genie/target
 CARGO ?= cargo
 
-# Into the lineage of every output. Without git, or outside a clone, it is unknown.
+# The lineage of every output contains this revision. Without git it is unknown.
 GENIE_GIT_REVISION := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
 
-# To the recipes by the environment, not as text: so that a path may hold spaces and quotes.
+# Recipes read these from the environment, so a path may contain spaces and quotes.
 export CARGO_TARGET_DIR GENIE_GIT_REVISION PIPELINE VIDEOS ROOT
 
 GENIE = "$$CARGO_TARGET_DIR/release/genie"
-# Own videos get a dataset of their own, named after them, unless ROOT says where.
-DATA = $(if $(VIDEOS),--videos "$$VIDEOS" --root "$${ROOT:-data/$$(basename "$$VIDEOS" | tr -c 'A-Za-z0-9._\n-' _)}",$(if $(ROOT),--root "$$ROOT"))
-# All models on one device; and a binary that can use it.
-DEVICES = $(if $(DEVICE),$(foreach section,tokenizer lam dynamics evaluate,--set $(section).device=$(DEVICE)))
-# 2 is "done, some videos were rejected", which genie has said; to make, it is no error.
+# A dataset of own videos is named after them, unless ROOT is set.
+NAMED = data/$$(basename "$$VIDEOS" | tr -c 'A-Za-z0-9._\n-' _)
+DATA = $(if $(VIDEOS),--videos "$$VIDEOS" --root "$${ROOT:-$(NAMED)}",$(if $(ROOT),--root "$$ROOT"))
+# DEVICE applies to all models.
+MODELS = tokenizer lam dynamics evaluate
+DEVICES = $(if $(DEVICE),$(foreach section,$(MODELS),--set $(section).device=$(DEVICE)))
+WITH_FEATURES = $(if $(FEATURES),--features $(FEATURES))
+# Exit code 2 means: done, and some videos were rejected. For make this is no error.
 RUN = $(GENIE) run "$$PIPELINE" $(DATA) $(DEVICES)
 BINARIES = genie genie-ingest genie-tokenize genie-train genie-evaluate
 PREFIX ?= /usr/local
+UNITS = /etc/systemd/system
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install test test-slow test-device lint bench-ingest bench-train reference audit
+.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install
+.PHONY: test test-slow test-device lint audit bench-ingest bench-train reference
 
 help: ## List these commands
-	@echo 'From videos to a playable world model. Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
+	@echo 'From videos to a world model that is controlled by learnt actions.'
+	@echo 'Usage: make COMMAND [PIPELINE=pipelines/demo.toml] [VIDEOS=dir] [ROOT=dir]'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  VIDEOS=dir    your own videos instead of the built-in game (a directory, a glob or @list.txt)'
+	@echo '  VIDEOS=dir    own videos in place of the built-in game (a directory, a glob, @list.txt)'
+	@echo '  ROOT=dir      the output directory; with VIDEOS, data/<name of VIDEOS> by default'
 	@echo '  FEATURES=cuda DEVICE=cuda   build for NVIDIA GPUs, and train and evaluate there'
-	@echo '  ROOT=dir      where everything is put; with VIDEOS, data/<name of VIDEOS> by default'
 
-demo: build ## Everything, from nothing to a report: run it again and it does nothing
+demo: build ## Run the whole pipeline, up to a report; what is up to date is not repeated
 	@$(RUN) $(REJECTS_ARE_FINE)
 
-ingest: build ## Cut the videos into clips (and record the built-in game, without VIDEOS)
+ingest: build ## Cut the videos into clips (without VIDEOS: record the built-in game first)
 	@$(RUN) --stage ingest $(REJECTS_ARE_FINE)
 
-tokenize: build ## Learn the video tokenizer and encode every clip that lacks tokens
+tokenize: build ## Train the video tokenizer and encode every clip without tokens
 	@$(RUN) --stage tokenize $(REJECTS_ARE_FINE)
 
-train: build ## Learn the latent actions, label the clips, learn the dynamics
+train: build ## Train the latent action model, label the clips, train the dynamics model
 	@$(RUN) --stage train $(REJECTS_ARE_FINE)
 
 evaluate: build ## Measure on held-out videos and write the report
 	@$(RUN) --stage evaluate $(REJECTS_ARE_FINE)
 
-retokenize: build ## What is new: ingest it, encode and label it with the models that there are, and train nothing
+retokenize: build ## Ingest new videos, encode and label them with the existing models
 	@$(GENIE) retokenize "$$PIPELINE" $(DATA) $(DEVICES) $(REJECTS_ARE_FINE)
 
-status: build ## Say what exists and what does not
+status: build ## Show which steps are done and what is pending
 	@$(GENIE) status "$$PIPELINE" $(DATA)
 
 setup: ## Install the system packages that are missing
@@ -64,53 +70,71 @@ setup-tests:
 	@./setup.sh tests
 
 build: setup ## Build all binaries
-	@test -x $(GENIE) || echo 'building: the first time takes half an hour on two cores, the next ones seconds' >&2
-	@$(CARGO) build --release --workspace --locked $(if $(FEATURES),--features $(FEATURES))
+	@test -x $(GENIE) || echo 'building: 8 to 35 minutes the first time, on two cores' >&2
+	@$(CARGO) build --release --workspace --locked $(WITH_FEATURES)
 
-install: build ## Install the binaries, and units for every night (PREFIX=/usr/local, DESTDIR=)
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/genie" "$(DESTDIR)/etc/systemd/system" "$(DESTDIR)/etc/genie"
-	install -m 755 $(foreach binary,$(BINARIES),"$$CARGO_TARGET_DIR/release/$(binary)") "$(DESTDIR)$(PREFIX)/bin"
+install: build ## Install the binaries and the nightly systemd units (PREFIX=/usr/local, DESTDIR=)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/genie" \
+		"$(DESTDIR)$(UNITS)" "$(DESTDIR)/etc/genie"
+	install -m 755 $(foreach name,$(BINARIES),"$$CARGO_TARGET_DIR/release/$(name)") \
+		"$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 docs/*.md "$(DESTDIR)$(PREFIX)/share/doc/genie"
 	install -m 644 ingest/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/ingest.md"
 	install -m 644 tokenize/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/tokenize.md"
 	for job in ingest retokenize; do \
-		sed 's|/usr/local|$(PREFIX)|' pipelines/nightly/genie-$$job.service > "$(DESTDIR)/etc/systemd/system/genie-$$job.service" && \
-		install -m 644 pipelines/nightly/genie-$$job.timer "$(DESTDIR)/etc/systemd/system" && \
-		{ test -e "$(DESTDIR)/etc/genie/$$job.toml" || install -m 644 pipelines/nightly/$$job.toml "$(DESTDIR)/etc/genie/$$job.toml"; } || exit 1; \
+		unit="$(DESTDIR)$(UNITS)/genie-$$job" config="$(DESTDIR)/etc/genie/$$job.toml"; \
+		sed 's|/usr/local|$(PREFIX)|' pipelines/nightly/genie-$$job.service > "$$unit.service" && \
+		install -m 644 pipelines/nightly/genie-$$job.timer "$$unit.timer" && \
+		{ test -e "$$config" || install -m 644 pipelines/nightly/$$job.toml "$$config"; } || exit 1; \
 	done
 
 test: setup-tests ## Build and run all tests
-	@# The black-box tests run the built binaries, which `cargo test` alone would not build.
+	@# The black-box tests run the binaries. `cargo test` alone does not build them.
 	$(CARGO) build --release --workspace --locked
 	$(CARGO) test --release --workspace --locked
 
 test-slow: setup-tests ## Run the tests that take minutes: 2,000 mutated videos, 10,000 known files
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
 
-test-device: setup ## Compare what a device computes with the CPU: make test-device FEATURES=cuda DEVICE=cuda
-	@# All that depends on the feature is in one crate, as for the lints.
-	GENIE_DEVICE=$(or $(DEVICE),cpu) $(CARGO) test --release --locked $(if $(FEATURES),--package genie-model --features $(FEATURES),--workspace) --test device -- --nocapture
+test-device: setup ## Compare a device with the CPU: make test-device FEATURES=cuda DEVICE=cuda
+	@# Only this crate depends on the feature.
+	GENIE_DEVICE=$(or $(DEVICE),cpu) $(CARGO) test --release --locked \
+		$(if $(FEATURES),--package genie-model $(WITH_FEATURES),--workspace) \
+		--test device -- --nocapture
 
-lint: setup ## Check formatting and lints, of what is for NVIDIA GPUs, too
+lint: setup ## Check the format, the lints (those of the CUDA code, too) and the documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
-	@# All that depends on the feature is in this crate. The workspace with it would check Arrow and DataFusion a second time.
-	$(CARGO) clippy --release --package genie-model --all-targets --features cuda --locked -- -D warnings
+	@# Only this crate depends on the feature. The whole workspace would check DataFusion again.
+	$(CARGO) clippy --release --package genie-model --all-targets --features cuda --locked \
+		-- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --workspace --no-deps --locked \
+		--document-private-items
 
+ADVISORIES = https://github.com/RustSec/advisory-db
 audit: ## Check the dependencies: licences, sources, duplicate versions, known vulnerabilities
-	@$(CARGO) deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
+	@$(CARGO) deny --version >/dev/null 2>&1 || \
+		{ echo 'cargo-deny is missing; install it: cargo install --locked cargo-deny' >&2; exit 1; }
 	$(CARGO) deny --all-features check licenses bans sources
-	@# The database of advisories is downloaded. Without a network, its absence is reported and is no failure.
-	@if git ls-remote --exit-code https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then $(CARGO) deny check advisories; \
-	else echo 'advisories: not checked, because the database at github.com/RustSec/advisory-db cannot be reached' >&2; fi
+	@# Without a network, the missing database is reported and is no failure.
+	@if git ls-remote --exit-code $(ADVISORIES) HEAD >/dev/null 2>&1; \
+	then $(CARGO) deny check advisories; \
+	else echo 'advisories: not checked, because $(ADVISORIES) cannot be reached' >&2; fi
 
-bench-ingest: build ## Measure ingest against FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
-	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench ingest $(if $(QUICK),-- --quick)
+bench-ingest: build ## Compare ingest with FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
+	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench ingest \
+		$(if $(QUICK),-- --quick)
 
-reference: ## Compute again, in PyTorch, what the models' tests compare with
-	@# In a virtual environment beside the target directory. Any PyTorch will do, one for CPUs is the smallest.
-	@mkdir -p "$$CARGO_TARGET_DIR" && cd "$$CARGO_TARGET_DIR/.." && { test -x reference-venv/bin/python || python3 -m venv reference-venv; }
-	@cd "$$CARGO_TARGET_DIR/../reference-venv/bin" && { ./python -c 'import torch, numpy' 2>/dev/null || ./pip install --quiet torch numpy; }
-	@"$$CARGO_TARGET_DIR/../reference-venv/bin/python" -B tests/reference/fixtures.py
+VENV = $$CARGO_TARGET_DIR/../reference-venv
+reference: ## Compute the fixtures of the models' tests again, in PyTorch
+	@# Any PyTorch works. One for CPUs is the smallest.
+	@mkdir -p "$$CARGO_TARGET_DIR"
+	@test -x "$(VENV)/bin/python" || python3 -m venv "$(VENV)"
+	@"$(VENV)/bin/python" -c 'import torch, numpy' 2>/dev/null || \
+		"$(VENV)/bin/pip" install --quiet torch numpy
+	@"$(VENV)/bin/python" -B tests/reference/fixtures.py
 
-bench-train: build ## Measure a training step of each model and encoding, and the same in PyTorch where there is one (GENIE_PYTHON=, SIZE=64x64)
-	@$(CARGO) bench --workspace --locked $(if $(FEATURES),--features $(FEATURES)) --bench train -- --config "$$(realpath "$$PIPELINE")" $(if $(DEVICE),--device $(DEVICE)) $(if $(SIZE),--size $(SIZE))
+bench-train: build ## Measure training steps and encoding, and PyTorch's (GENIE_PYTHON=, SIZE=64x64)
+	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench train -- \
+		--config "$$(realpath "$$PIPELINE")" \
+		$(if $(DEVICE),--device $(DEVICE)) $(if $(SIZE),--size $(SIZE))

@@ -1,21 +1,23 @@
 #!/bin/sh
-# Installs what the build needs and this machine lacks; does nothing, quickly, where nothing is missing. With the argument `tests`
-# also what only the tests need: the ffmpeg program, whose frames ours are compared with.
+# Installs what the build needs and this machine lacks. It does nothing if nothing is missing.
+# With the argument `tests` it also installs what only the tests need: the ffmpeg program, whose
+# frames the tests compare with ours.
 #
-# What is looked for is the thing itself (a library that pkg-config knows, a program on the PATH) and not a package,
-# so that a machine with an FFmpeg of its own, or with another package manager, passes as well. What is missing is
-# installed by apt-get, through sudo when not root. Where that cannot be done, the list is printed: exit code 1.
+# It looks for the thing itself (a library that pkg-config knows, a program on the PATH), not for a
+# package. So it accepts an FFmpeg of your own and other package managers. It installs missing
+# packages with apt-get, through sudo unless you are root. If that is not possible, it prints the
+# list and exits with 1.
 set -eu
 purpose=${1:-build}
 
-# FFmpeg 5.1, by its libavcodec: older ones lack what ingest uses.
+# The libavcodec of FFmpeg 5.1. Older versions lack functions that ingest uses.
 OLDEST_AVCODEC=59.37
 RUST=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$(dirname "$0")/Cargo.toml" | head -n 1)
 
 say() { printf '%s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The loader's library, wherever distributions put it; bindgen reads FFmpeg's headers with it.
+# bindgen loads libclang to read FFmpeg's headers. Distributions put it in different places.
 have_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
     for file in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib/libclang*.so* \
@@ -25,7 +27,7 @@ have_libclang() {
     return 1
 }
 
-# The Debian packages of what is missing, one a line.
+# Prints the Debian packages of what is missing, one on a line.
 missing() {
     have cc || printf '%s\n' gcc libc6-dev
     have make || echo make
@@ -46,23 +48,23 @@ give_up() {
     say "The build needs these packages (by their Debian and Ubuntu names):"
     # shellcheck disable=SC2086 # one word each
     printf '    %s\n' $packages >&2
-    say "Install them, or the like of them, and run this again."
+    say "Install them, or their equivalents, and run this again."
     exit 1
 }
 
 install_packages() {
-    have apt-get || give_up "system packages are missing, and there is no apt-get here to install them"
+    have apt-get || give_up "system packages are missing, and there is no apt-get to install them"
     root=
     if [ "$(id -u)" -ne 0 ]; then
         have sudo || give_up "system packages are missing, this is not root, and there is no sudo"
         root=sudo
-        # Nobody is there to type a password.
+        # Without a terminal, nobody can type a password.
         [ -t 0 ] || root='sudo -n'
     fi
     say "installing $(echo "$packages" | tr '\n' ' ')(a minute or two)"
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
-    # shellcheck disable=SC2086 # a list of words on purpose
+    # shellcheck disable=SC2086 # a list of words is intended
     if ! { $root apt-get update && $root env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --no-install-recommends $packages; } >"$log" 2>&1; then
         tail -n 15 "$log" >&2
@@ -74,7 +76,7 @@ install_packages() {
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
 if ! have cargo; then
-    say "error: there is no cargo on the PATH; install Rust $RUST or newer: https://rustup.rs"
+    say "error: cargo is not on the PATH; install Rust $RUST or newer: https://rustup.rs"
     exit 1
 fi
 rust=$(rustc --version | cut -d ' ' -f 2)
@@ -87,10 +89,11 @@ packages=$(missing)
 if [ -n "$packages" ]; then
     install_packages
     packages=$(missing)
-    [ -z "$packages" ] || give_up "apt-get installed what was missing, and yet it is not found"
+    [ -z "$packages" ] || give_up "apt-get installed the packages, but something is still missing"
 fi
 if ! pkg-config --atleast-version="$OLDEST_AVCODEC" libavcodec; then
-    say "error: FFmpeg 5.1 or newer is needed; this one is older (libavcodec $(pkg-config --modversion libavcodec))."
-    say "Debian 12 and Ubuntu 24.04 have a new enough one."
+    found=$(pkg-config --modversion libavcodec)
+    say "error: FFmpeg is too old (libavcodec $found); version 5.1 or newer is needed."
+    say "Debian 12 and Ubuntu 24.04 contain one."
     exit 1
 fi

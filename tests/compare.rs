@@ -1,14 +1,14 @@
-//! Reports side by side, and gates for cron, over the built binary.
+//! `genie-evaluate compare`: reports side by side, and gates for cron.
 
 use std::fs;
 
 use genie_tests::{Dataset, Ended};
 use serde_json::{Value, json};
 
-/// A model that was trained longer than the other.
+/// Words for a dynamics model that is trained for longer than the default one.
 const LONGER: [&str; 2] = ["--set", "dynamics.train.steps=30"];
 
-/// A dataset with a report, and the report's directory.
+/// Makes a dataset with a report; returns it with the report's directory.
 fn reported() -> (Dataset, String) {
     let dataset = Dataset::new();
     dataset.pipeline(&[]).expect(0);
@@ -20,7 +20,7 @@ fn compare(dataset: &Dataset, words: &[&str]) -> Ended {
     dataset.run("genie-evaluate", &[&["compare"], words].concat())
 }
 
-/// A metric's cells.
+/// The cells of a metric, one for each report.
 fn cells(compared: &Value, metric: &str) -> Vec<Value> {
     let lines = compared["metrics"].as_array().expect("a list of metrics");
     let line =
@@ -30,11 +30,12 @@ fn cells(compared: &Value, metric: &str) -> Vec<Value> {
 
 #[track_caller]
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
-/// Would catch: numbers that are not the reports' own, a difference the wrong way round, intervals that are missing though the windows are the same; a
-/// gate that judges the first report, or passes where it should fail.
+/// Catches: numbers that differ from those in the reports; a difference with the wrong sign;
+/// missing intervals although the windows are the same; a gate on the first report, or one that
+/// passes and should fail.
 #[test]
 fn two_models_side_by_side() {
     let (dataset, first) = reported();
@@ -58,7 +59,7 @@ fn two_models_side_by_side() {
     );
     assert!(
         cells(&compared, "clip_distance")[1]["change"].is_f64(),
-        "of the same encoder and as many clips"
+        "the encoder and the number of clips are the same"
     );
 
     let text = compare(&dataset, &[&first, &second]).expect(0).stdout;
@@ -69,8 +70,8 @@ fn two_models_side_by_side() {
         "{text}"
     );
 
-    // One of the two is below the middle.
-    assert!(change.abs() > 1e-9, "two models that paint the same");
+    // One of the two values is below the middle.
+    assert!(change.abs() > 1e-9, "two models that generate the same frames");
     let bound = format!("psnr_4 < {}", number(&a["value"]) + change / 2.0);
     let judged =
         |reports: &[&str]| compare(&dataset, &[reports, &["--fail-if", &bound]].concat()).code;
@@ -88,10 +89,10 @@ fn two_models_side_by_side() {
     assert!((number(&passed["gates"][0]["value"]) - change).abs() < 1e-12);
 }
 
-/// Would catch: a gate that passes because its number is missing; a slip in an expression that is found out only by what it does not stop; another code
-/// than that of wrong usage.
+/// Catches: a gate that passes because its number is missing; a wrong expression that is accepted;
+/// another exit code than that of wrong usage.
 #[test]
-fn a_gate_that_cannot_be_asked_does_not_pass() {
+fn a_gate_that_cannot_be_evaluated_does_not_pass() {
     let (dataset, report) = reported();
     let gate = |expression: &str| compare(&dataset, &[&report, "--fail-if", expression]);
     gate("delta_psnr_4 > 1e9").expect(0).says("passed");
@@ -104,13 +105,14 @@ fn a_gate_that_cannot_be_asked_does_not_pass() {
     compare(&dataset, &["nowhere", "--fail-if", "nmi < 0"])
         .expect(1)
         .says("there is no report nowhere");
-    // By its key, under the root of the config.
+    // A report can be named by its key, under the root of the config.
     let key = report.rsplit('/').next().expect("a key");
     dataset.stage("evaluate", "compare", &[key, "--fail-if", "tokenizer_psnr < 0"]).expect(0);
 }
 
-/// Would catch: numbers put side by side in silence that were measured in other ways; a report of an older version that cannot be compared, or is
-/// compared as if nothing were missing; a damaged file of windows that ends the comparison, or is computed with.
+/// Catches: no warning for numbers that were measured in different ways; a report of an older
+/// version that cannot be compared, or that is compared as if nothing were missing; a damaged file
+/// of windows that ends the comparison, or that is used.
 #[test]
 fn what_does_not_compare_is_said() {
     let (dataset, report) = reported();
@@ -120,10 +122,12 @@ fn what_does_not_compare_is_said() {
     let text = compare(&dataset, &[&report, &other])
         .expect(0)
         .says("the sampler's steps (2 and 3)")
-        .says("do not compare by clip_distance: other numbers of real clips (6 and 5)")
+        .says("not comparable by clip_distance: different numbers of real clips (6 and 5)")
         .stdout;
     assert!(
-        text.contains("B − A has no intervals: other windows: of 6 and 5, 5 are the same"),
+        text.contains(
+            "B − A has no intervals: the windows differ: 6 and 5 windows, 5 of them in both"
+        ),
         "{text}"
     );
     compare(&dataset, &[&report, &other, "--fail-if", "change in clip_distance > 1e9"])

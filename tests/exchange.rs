@@ -1,4 +1,4 @@
-//! Weights out of the binaries and in again.
+//! `export` and `import` of weights, with the built binaries.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ const MODELS: [(&str, &[&str]); 3] = [
     ("dynamics", &["train", "dynamics"]),
 ];
 
-/// Exports all three models of a config to `directory`.
+/// Exports the three models of a config to `directory`.
 fn export(dataset: &Dataset, directory: &str, words: &[&str]) {
     for (model, stage) in MODELS {
         let file = format!("{directory}/{model}.safetensors");
@@ -21,14 +21,14 @@ fn export(dataset: &Dataset, directory: &str, words: &[&str]) {
     }
 }
 
-/// A file's tensors, without what it says of its model.
+/// The bytes of a file's tensors, without its header.
 fn tensors(file: &Utf8Path) -> Vec<u8> {
     let bytes = fs::read(file).expect("an exported file");
     let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
     bytes[8 + usize::try_from(length).expect("a header in memory")..].to_vec()
 }
 
-/// The words that make a config start from the files in `directory`, and train no further.
+/// Words for a config that imports the files in `directory` and does not train.
 fn importing(directory: &str) -> Vec<String> {
     let of = |(model, _)| {
         [
@@ -39,9 +39,10 @@ fn importing(directory: &str) -> Vec<String> {
     MODELS.into_iter().flat_map(of).flat_map(|set| ["--set".into(), set]).collect()
 }
 
-/// Would catch: an export of another model, or an older checkpoint; weights that lose a bit on the way, or mean something else (tokens, actions,
-/// rollouts, and so the report); an imported model put in the place of the one that was trained; training that goes on although it is not
-/// asked to; a file known by its name instead of by what is in it.
+/// Catches: an export of another model or of an older checkpoint; weights that change on the way,
+/// or that give other tokens, actions or rollouts; an imported model in the directory of the
+/// trained one; training steps although none are asked for; a key that contains a file's name, not
+/// its content.
 #[test]
 fn exported_models_are_imported_to_the_last_bit() {
     let dataset = Dataset::new().on_one_thread();
@@ -87,7 +88,8 @@ fn exported_models_are_imported_to_the_last_bit() {
         assert_eq!(was[key], is[key], "{key}");
     }
 
-    // The same content elsewhere is the same work; other content under the same name is not.
+    // The same content in another place gives the same key; other content in the same place does
+    // not.
     fs::rename(dataset.path("out"), dataset.path("moved")).expect("moved files");
     let moved = importing("moved");
     let moved: Vec<&str> = moved.iter().map(String::as_str).collect();
@@ -103,10 +105,10 @@ fn exported_models_are_imported_to_the_last_bit() {
         .says("out/tokenizer.safetensors");
 }
 
-/// Would catch: a file that is lost to a second export; an export of nothing; a model imported as another, or with another shape, that leaves half a
-/// run behind.
+/// Catches: a file that a second export overwrites; an export without a checkpoint; an import of
+/// another kind of model, or of another shape, that leaves a checkpoint behind.
 #[test]
-fn mistakes_are_named_and_change_nothing() {
+fn mistakes_are_reported_and_change_nothing() {
     let dataset = Dataset::new();
     dataset.pipeline(&["--stage", "ingest"]).expect(0);
     dataset

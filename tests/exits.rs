@@ -1,4 +1,4 @@
-//! Exit codes and the words that go with them, as shells and cron see them.
+//! Exit codes and error messages of the built binaries.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use genie_tests::Dataset;
 const BINARIES: [&str; 5] =
     ["genie", "genie-ingest", "genie-tokenize", "genie-train", "genie-evaluate"];
 
-/// Would catch: a typing error that is silently ignored, so that hours of training run with the default; a message that
-/// leaves the user to search; the code of another trouble.
+/// Catches: a misspelt key that is ignored, so that hours of training use the default; a message
+/// that does not name the right key; another exit code than 64.
 #[test]
 fn an_unknown_key_names_the_nearest() {
     let dataset = Dataset::new();
@@ -27,10 +27,10 @@ fn an_unknown_key_names_the_nearest() {
         .expect(64)
         .says("wrong.toml:5")
         .says("did you mean `width`?");
-    assert!(!dataset.path("root").exists(), "nothing is started with a wrong config");
+    assert!(!dataset.path("root").exists(), "nothing starts with a wrong config");
 }
 
-/// Would catch: a value of the wrong type or out of range found out in the middle of a run, or by a panic.
+/// Catches: a value of the wrong type or out of range that is found during a run, or by a panic.
 #[test]
 fn an_impossible_value_is_refused_before_anything_starts() {
     let dataset = Dataset::new();
@@ -50,7 +50,38 @@ fn an_impossible_value_is_refused_before_anything_starts() {
     assert!(!dataset.path("root").exists());
 }
 
-/// Would catch: clap's own code 2, which here means "done, some videos were rejected".
+/// Catches: a misspelt device, or one that the binary cannot use, found only after hours of ingest;
+/// another exit code than 64; a device that is checked although no step to run uses it.
+#[test]
+fn an_unusable_device_is_refused_before_anything_starts() {
+    let dataset = Dataset::new();
+    let nightly = |set: &str| dataset.run("genie", &["retokenize", "tiny.toml", "--set", set]);
+    for section in ["tokenizer", "lam", "dynamics", "evaluate"] {
+        let wrong = format!("{section}.device=cuad");
+        dataset.pipeline(&["--set", &wrong]).expect(64).says(section).says("\"cuad\"");
+        nightly(&wrong).expect(64).says(section);
+        // No machine has a GPU 63, and most binaries are built without CUDA.
+        let missing = format!("{section}.device=cuda:63");
+        let place = format!("[{section}] device");
+        dataset.pipeline(&["--set", &missing]).expect(64).says(&place);
+        if ["tokenizer", "lam"].contains(&section) {
+            nightly(&missing).expect(64).says(&place);
+        }
+    }
+    dataset.stage("tokenize", "fit", &["--device", "cuad"]).expect(64).says("\"cuad\"");
+    assert!(!dataset.path("root").exists(), "nothing starts with an unusable device");
+
+    // The config may be for another machine, as long as no step to run uses the device.
+    let elsewhere = ["--set", "dynamics.device=cuda:63"];
+    dataset.pipeline(&[&elsewhere[..], &["--dry-run"]].concat()).expect(0);
+    dataset.pipeline(&[&elsewhere[..], &["--stage", "ingest"]].concat()).expect(0);
+    nightly(elsewhere[1]).expect(1).says("run `genie-tokenize fit`");
+    assert_eq!(dataset.status(&elsewhere).state("tokenize fit"), "missing");
+    dataset.stage("train", "lam", &["--device", "cuda:63"]).expect(64).says("[lam] device");
+    assert!(!dataset.path("root/models").exists());
+}
+
+/// Catches: clap's own exit code 2, which here means "done, some videos were rejected".
 #[test]
 fn an_unknown_flag_is_wrong_usage() {
     let dataset = Dataset::new();
@@ -63,7 +94,7 @@ fn an_unknown_flag_is_wrong_usage() {
     }
 }
 
-/// Would catch: an empty dataset published as if it were one, and a run that goes on to train on nothing.
+/// Catches: an empty dataset that is published; a run that continues and trains on nothing.
 #[test]
 fn no_videos() {
     let dataset = Dataset::new();
@@ -72,7 +103,7 @@ fn no_videos() {
     assert_eq!(dataset.status(&["--videos", "empty"]).all("done"), [""; 0]);
 }
 
-/// Would catch: a stage run by hand, too early, ending in a panic or in a message that does not say what to do first.
+/// Catches: a stage that is started too early, and panics or does not name the step to run first.
 #[test]
 fn a_step_out_of_order_says_what_comes_first() {
     let dataset = Dataset::new();
@@ -88,7 +119,7 @@ fn a_step_out_of_order_says_what_comes_first() {
     dataset.stage("evaluate", "run", &[]).expect(1).says("run `genie-tokenize fit`");
 }
 
-/// Would catch: a query's mistake that looks like an empty answer.
+/// Catches: a wrong query that returns an empty answer.
 #[test]
 fn a_wrong_query_fails() {
     let dataset = Dataset::new();

@@ -1,4 +1,4 @@
-//! The nightly jobs of `pipelines/nightly`: the units are sound, and the very commands that they and the crontab name do the work.
+//! The nightly jobs in `pipelines/nightly`: systemd accepts the units, and their commands work.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +11,7 @@ fn nightly(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Somewhere with videos, and the config with its places there.
+/// Makes a dataset with videos, and a copy of the nightly config with its paths.
 fn installed() -> (Dataset, Utf8PathBuf) {
     let dataset = Dataset::new();
     dataset.stage("ingest", "sample", &["--out", "videos", "--episodes", "3"]).expect(0);
@@ -23,7 +23,7 @@ fn installed() -> (Dataset, Utf8PathBuf) {
     (dataset, path)
 }
 
-/// A command as the machine of this test has it.
+/// A command with the paths of this test.
 fn local(command: &str, dataset: &Dataset, config: &Utf8Path) -> String {
     command
         .replace(
@@ -42,7 +42,8 @@ fn shell(command: &str) -> std::process::Output {
     Command::new("sh").args(["-c", command]).output().expect("a shell")
 }
 
-/// Would catch: a unit or a crontab line with a misspelt flag or a config key that is gone, which nobody sees until morning.
+/// Catches: a unit or a crontab line with a misspelt flag or with a config key that no longer
+/// exists.
 #[test]
 fn the_commands_do_the_work() {
     let (dataset, config) = installed();
@@ -56,17 +57,17 @@ fn the_commands_do_the_work() {
     let line =
         crontab.lines().find(|line| !line.is_empty() && !line.starts_with('#')).expect("a line");
     let fields: Vec<&str> = line.splitn(6, ' ').collect();
-    assert!(!line.contains('%'), "cron would end the line there");
+    assert!(!line.contains('%'), "cron ends the command at a percent sign");
     let again = shell(&local(fields[5], &dataset, &config));
     assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stderr));
     assert!(
         again.stdout.is_empty(),
-        "cron would send mail: {}",
+        "cron sends this by mail: {}",
         String::from_utf8_lossy(&again.stdout)
     );
     assert!(
         again.stderr.is_empty(),
-        "cron would send mail: {}",
+        "cron sends this by mail: {}",
         String::from_utf8_lossy(&again.stderr)
     );
 
@@ -75,10 +76,15 @@ fn the_commands_do_the_work() {
     assert_eq!(told.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&told.stderr).contains("bad.mp4"));
     let silent = shell(&local(fields[5], &dataset, &config));
-    assert_eq!((silent.status.code(), silent.stderr.len()), (Some(2), 0), "once is enough");
+    assert_eq!(
+        (silent.status.code(), silent.stderr.len()),
+        (Some(2), 0),
+        "a rejected video is reported once"
+    );
 }
 
-/// Would catch: the same in what is run once there are models; a config that does not find them; mail in a night without news.
+/// Catches: the same in the jobs that need models; a config that does not find the models; mail in
+/// a night without new videos.
 #[test]
 fn the_commands_encode_and_label() {
     let (dataset, _) = installed();
@@ -121,7 +127,7 @@ fn the_commands_encode_and_label() {
     }
 }
 
-/// Would catch: a setting that systemd does not know and ignores, such as a misspelt sandbox.
+/// Catches: a setting that systemd does not know and ignores, such as a misspelt sandbox option.
 #[test]
 fn systemd_knows_every_setting() {
     let (dataset, config) = installed();
@@ -133,13 +139,13 @@ fn systemd_knows_every_setting() {
         "genie-retokenize.timer",
     ] {
         let path = dataset.path(name);
-        // Its user and its place need not exist here.
+        // The user of the unit need not exist on this machine.
         let unit = local(&nightly(name), &dataset, &config).replace("User=genie", "User=root");
         fs::write(&path, unit).expect("a unit");
         units.push(path);
     }
     let Ok(output) = Command::new("systemd-analyze").arg("verify").args(&units).output() else {
-        eprintln!("no systemd-analyze here: the units are not verified");
+        eprintln!("systemd-analyze is not installed: the units are not verified");
         return;
     };
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,4 @@
-//! A user's own videos: without action sidecars, some of them broken, some there twice.
+//! A user's own videos: without action sidecars, some damaged, some duplicated.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const OWN: [&str; 4] = ["--videos", "videos", "--root", "own"];
 
-/// Videos that somebody might have: `count` without sidecars.
+/// Makes a dataset with `count` videos without sidecars.
 fn recorded(count: usize) -> Dataset {
     let dataset = Dataset::new();
     let episodes = count.to_string();
@@ -19,8 +19,8 @@ fn recorded(count: usize) -> Dataset {
     dataset
 }
 
-/// Would catch: a report that needs true actions; agreement with a truth that nobody recorded; the built-in game mixed with
-/// the user's videos.
+/// Catches: a report that needs true actions; agreement with true actions that do not exist;
+/// recordings of the built-in game among the user's videos.
 #[test]
 fn without_true_actions_there_is_a_report_without_agreement() {
     let dataset = recorded(8);
@@ -36,8 +36,8 @@ fn without_true_actions_there_is_a_report_without_agreement() {
     assert!(page.is_ok_and(|page| page.contains("</html>")));
 }
 
-/// Would catch: one bad file of a thousand ending the run, or passing unseen: no row, no reason, code 0; a copy of a file
-/// under another name counted twice, or in both splits.
+/// Catches: a run that ends at one damaged file; a damaged file without a row, a reason or exit
+/// code 2; a copy of a file that is counted twice, or that is in both splits.
 #[test]
 fn a_bad_video_is_rejected_and_the_run_goes_on() {
     let dataset = recorded(8);
@@ -52,7 +52,7 @@ fn a_bad_video_is_rejected_and_the_run_goes_on() {
     dataset.pipeline(&OWN).expect(2).says("some videos were rejected");
     assert!(
         dataset.report(&OWN)["tokenizer"]["psnr_db"].is_f64(),
-        "the report is made of the rest"
+        "the report is on the other videos"
     );
     let query = |query: &str| {
         let rows = dataset
@@ -62,7 +62,8 @@ fn a_bad_video_is_rejected_and_the_run_goes_on() {
         rows.as_array().expect("rows").clone()
     };
     let rows = query(
-        "select source_path, reason, clips_kept from sources where reason is not null order by source_path",
+        "select source_path, reason, clips_kept from sources \
+         where reason is not null order by source_path",
     );
     let field = |row: &Value, field: &str| row[field].as_str().expect("text").to_owned();
     let rejects: Vec<_> =
@@ -76,12 +77,12 @@ fn a_bad_video_is_rejected_and_the_run_goes_on() {
     assert_eq!(rejects, expected.map(|(path, reason)| (path.to_owned(), reason.to_owned())));
     assert_eq!(query("select count(distinct source_id) as n from clips")[0]["n"], 8);
 
-    // The files are as bad as before: so is the code, and nothing is looked at twice.
+    // The rejected files have not changed: the exit code is the same, and no file is read again.
     dataset.pipeline(&OWN).expect(2).says("nothing to do");
 }
 
-/// Would catch: new files that an up-to-date dataset does not notice; old ones decoded again; a source that changes sides
-/// when others come.
+/// Catches: a new file that an up-to-date dataset does not find; an old file that is decoded again;
+/// a source that changes its split when other sources are added.
 #[test]
 fn a_new_video_is_added_to_the_old_ones() {
     let dataset = recorded(6);

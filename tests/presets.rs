@@ -1,4 +1,4 @@
-//! The configs in `pipelines/`, and what `--dry-run` says about them.
+//! The configs in `pipelines/`, and what `--dry-run` prints about them.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use genie_tests::Dataset;
 use serde_json::Value;
 
 fn pipelines() -> Vec<Utf8PathBuf> {
-    let room = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
-    let files = room
+    let folder = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines");
+    let files = folder
         .read_dir_utf8()
         .expect("the pipelines")
         .map(|entry| entry.expect("a file").path().to_owned());
@@ -18,10 +18,10 @@ fn pipelines() -> Vec<Utf8PathBuf> {
     files
 }
 
-/// Would catch: a preset with a misspelt or impossible key, that a user finds after ingesting for a day; a dry run that builds the model (the
-/// largest would need 77 GB for its weights alone), or leaves something behind.
+/// Catches: a preset with a misspelt key or an impossible value, found only after a day of ingest;
+/// a dry run that builds the model (the weights of the largest need 77 GB), or that writes files.
 #[test]
-fn every_preset_can_be_asked_what_it_costs() {
+fn a_dry_run_works_for_every_preset() {
     let files = pipelines();
     assert!(files.len() >= 11, "{files:?}");
     let dataset = Dataset::new();
@@ -34,11 +34,12 @@ fn every_preset_can_be_asked_what_it_costs() {
             assert!(said.contains(line), "{file}:\n{said}");
         }
     }
-    assert!(!dataset.path("root").exists(), "a dry run leaves nothing");
+    assert!(!dataset.path("root").exists(), "a dry run writes nothing");
 }
 
-/// Would catch: the size of frames lost on its way from [ingest]; hardware flags that change nothing; the paper's tables copied wrongly: what
-/// attention has in the paper's sizes is what their names say, but for tables and norms.
+/// Catches: a frame size that does not come from `[ingest]`; hardware flags that change nothing;
+/// sizes copied wrongly from the paper. The parameters without feed-forward layers must be about as
+/// many as the name of the preset says.
 #[test]
 fn costs_follow_config_and_hardware() {
     let dataset = Dataset::new();
@@ -73,7 +74,7 @@ fn costs_follow_config_and_hardware() {
         ("11b", 10.1e9),
     ];
     for (size, name) in named {
-        // A feed-forward layer of one width and one of two differ by what one width has.
+        // The difference between a feed-forward width of 1 and of 2 is the size of one width.
         let with = |mult: &str| {
             number(
                 &ask(size, &["--set", &format!("dynamics.stack.ffn_mult={mult}")])[2],
@@ -88,9 +89,9 @@ fn costs_follow_config_and_hardware() {
     }
 }
 
-/// Would catch: nonsense for an answer where the question was wrong.
+/// Catches: estimates for impossible flags.
 #[test]
-fn impossible_questions_are_wrong_usage() {
+fn impossible_flags_are_wrong_usage() {
     let dataset = Dataset::new();
     fs::write(dataset.path("p.toml"), "").expect("a config file");
     dataset.run("genie", &["run", "p.toml", "--mfu", "0.5"]).expect(64).says("--dry-run");

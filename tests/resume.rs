@@ -1,12 +1,12 @@
-//! Training that is stopped, killed, locked out, and goes on.
+//! Training that is stopped or killed and resumes, and training that finds a lock.
 
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_tests::Dataset;
+use genie_tests::{Dataset, Signal};
 use serde_json::Value;
 
-/// Long enough to be stopped in the middle; some seconds.
+/// Words for a training that takes some seconds, so that it can be stopped before its end.
 const LONG: [&str; 6] = [
     "--set",
     "lam.train.steps=400",
@@ -26,10 +26,10 @@ fn lam(dataset: &Dataset) -> Utf8PathBuf {
     dataset.path(dataset.status(&LONG).dir("train lam"))
 }
 
-/// The steps in the log of metrics.
+/// The training steps in the log of metrics.
 fn logged(run: &Utf8Path) -> Vec<u64> {
     let log = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-    // The last line may be in the middle of being written.
+    // The last line may be incomplete.
     let whole = log.rfind('\n').map_or("", |end| &log[..end]);
     let step = |line: &str| {
         serde_json::from_str::<Value>(line).expect("a line of JSON")["step"]
@@ -54,9 +54,10 @@ fn weights(run: &Utf8Path) -> Vec<u8> {
     fs::read(run.join("step-400/model.safetensors")).expect("the last checkpoint's weights")
 }
 
-/// Would catch: a signal that loses the work since the last checkpoint; another exit code than the shell's; a run that
-/// begins anew instead of going on; anything (weights, moments, schedule, batches, noise, running means) that a resumed
-/// run does not take up where it was, down to the last bit; steps logged twice.
+/// Catches: a signal that loses the work since the last checkpoint; another exit code than the
+/// shell's; a run that starts again instead of resuming; weights, moments, schedule, batches, noise
+/// or running means that a resumed run does not restore to the last bit; training steps that are
+/// logged twice.
 #[test]
 fn stopped_and_resumed_is_as_never_stopped() {
     let dataset = ingested();
@@ -68,12 +69,12 @@ fn stopped_and_resumed_is_as_never_stopped() {
 
     let mut training = dataset.start_stage("train", "lam", &LONG);
     training.until(|| logged(&run).len() > 30);
-    training.stop("TERM").expect(143).says("goes on from there");
+    training.stop(Signal::TERM).expect(143).says("to resume");
     let stopped_at = *checkpoints(&run).last().expect("a checkpoint");
     assert_eq!(
         logged(&run).last(),
         Some(&stopped_at),
-        "the checkpoint is of the last step, not of an earlier one"
+        "the checkpoint is of the last training step, not of an earlier one"
     );
     assert_eq!(dataset.status(&LONG).state("train lam"), "partial");
     dataset.stage("train", "label", &LONG).expect(1).says("not trained yet");
@@ -81,17 +82,17 @@ fn stopped_and_resumed_is_as_never_stopped() {
     dataset
         .stage("train", "lam", &LONG)
         .expect(0)
-        .says(&format!("going on after step {stopped_at} of 400"));
+        .says(&format!("resuming after step {stopped_at} of 400"));
     assert_eq!(dataset.status(&LONG).state("train lam"), "done");
     assert_eq!(logged(&run), all);
     assert!(
         weights(&run) == never_stopped,
-        "other weights than those of the run that was never stopped"
+        "the weights differ from those of the run that was never stopped"
     );
 }
 
-/// Would catch: a run that was killed (out of memory, power) leaving what the next takes for a checkpoint, or not starting
-/// from its last whole one.
+/// Catches: an incomplete checkpoint of a killed run that the next run loads; a run that does not
+/// resume from the last complete checkpoint.
 #[test]
 fn killed_and_resumed_is_as_never_stopped() {
     let dataset = ingested();
@@ -102,10 +103,10 @@ fn killed_and_resumed_is_as_never_stopped() {
 
     let mut training = dataset.start_stage("train", "lam", &LONG);
     training.until(|| logged(&run).len() > 60);
-    assert_eq!(training.stop("KILL").code, None);
+    assert_eq!(training.stop(Signal::KILL).code, None);
     let whole = *checkpoints(&run).last().expect("a checkpoint");
     assert!(whole >= 25 && whole.is_multiple_of(25), "{whole}");
-    // Half-written: no `state.json`, and a name that would be the newest.
+    // An incomplete checkpoint: it has no `state.json`, and its name is the newest.
     let torn = run.join("step-399");
     fs::create_dir(&torn).expect("a directory");
     fs::write(torn.join("model.safetensors"), b"half").expect("a file");
@@ -113,15 +114,16 @@ fn killed_and_resumed_is_as_never_stopped() {
     dataset
         .stage("train", "lam", &LONG)
         .expect(0)
-        .says(&format!("going on after step {whole} of 400"));
+        .says(&format!("resuming after step {whole} of 400"));
     assert_eq!(logged(&run), (1..=400).collect::<Vec<_>>());
     assert!(
         weights(&run) == never_stopped,
-        "other weights than those of the run that was never killed"
+        "the weights differ from those of the run that was never killed"
     );
 }
 
-/// Would catch: two cron jobs writing one directory; a lock that outlives its holder; a message that does not say who.
+/// Catches: two runs that write one directory; a lock that stays after its holder was killed; a
+/// message that does not name the holder.
 #[test]
 fn locked_by_another_run() {
     let dataset = ingested();
@@ -131,48 +133,65 @@ fn locked_by_another_run() {
     dataset.stage("train", "lam", &LONG).expect(75).says("locked by another run (genie-train");
     let other = [&LONG[..], &["--set", "lam.train.steps=3"]].concat();
     dataset.stage("train", "lam", &other).expect(0);
-    training.stop("KILL");
+    training.stop(Signal::KILL);
     dataset.stage("train", "lam", &LONG).expect(0);
 }
 
-/// Would catch: a SIGTERM to the pipeline (systemd, a container) that leaves its child running or unsaved, or is reported as
-/// a failure; a pipeline that begins the stopped step anew.
+/// Catches: a SIGTERM to the pipeline (systemd, a container) that leaves its child running or its
+/// work unsaved, or that is reported as a failure; a pipeline that starts the stopped step again.
 #[test]
-fn the_pipeline_stops_and_goes_on() {
+fn the_pipeline_stops_and_resumes() {
     let dataset = Dataset::new().on_one_thread();
     dataset.pipeline(&["--stage", "ingest"]).expect(0);
     let run = lam(&dataset);
     let mut pipeline = dataset.start_pipeline(&LONG);
     pipeline.until(|| logged(&run).len() > 10);
-    pipeline.stop("TERM").expect(143).says("the same command goes on from there");
+    pipeline.stop(Signal::TERM).expect(143).says("run the same command to resume");
     let steps = dataset.status(&LONG);
     assert_eq!((steps.state("tokenize encode"), steps.state("train lam")), ("done", "partial"));
     dataset
         .pipeline(&LONG)
         .expect(0)
         .says("[3/8] tokenize fit: up to date")
-        .says("going on after step");
+        .says("resuming after step");
     assert_eq!(dataset.status(&LONG).all("done").len(), 8);
 }
 
-/// Would catch: an evaluation that begins anew after it was stopped or killed, or whose report then differs; what it kept left lying
-/// beside the report.
+/// Catches: a pipeline that is started with SIGINT ignored (`genie run … &` in a script) and does
+/// not stop on a signal, because its child ignores SIGINT too; a stop that loses the child's work.
 #[test]
-fn an_evaluation_goes_on() {
-    // Batches of one window, so that there are some to be killed between; all but the first two are kept.
+fn a_pipeline_with_sigint_ignored_at_its_start_stops() {
+    let dataset = Dataset::new().on_one_thread();
+    dataset.pipeline(&["--stage", "ingest"]).expect(0);
+    let run = lam(&dataset);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let before = logged(&run).len();
+        let mut pipeline = dataset.start_pipeline_ignoring_interrupts(&LONG);
+        pipeline.until(|| logged(&run).len() > before + 10);
+        pipeline.stop(signal).expect(code).says("run the same command to resume");
+        assert_eq!(logged(&run).last(), checkpoints(&run).last());
+    }
+}
+
+/// Catches: an evaluation that starts again after it was stopped or killed, or whose report then
+/// differs; finished batches that stay beside the report.
+#[test]
+fn an_evaluation_resumes() {
+    // Batches of one window, so that the run can be killed between two. All but the first two are
+    // kept.
     let words =
         ["evaluate.windows=12", "evaluate.batch=1", "evaluate.samples=4", "evaluate.steps=8"];
     let words = words.map(|word| ["--set", word]).concat();
     let dataset = Dataset::new().on_one_thread();
     dataset.pipeline(&words).expect(0);
     let report = dataset.path(dataset.status(&words).dir("evaluate run"));
-    let made = |name: &str| fs::read_to_string(report.join(name)).expect("a part of the report");
-    // When it was made, and how fast the machine was then, is all that may differ.
+    let content = |name: &str| fs::read_to_string(report.join(name)).expect("a file of the report");
+    // Only the date and the speed may differ.
     let differs =
         |line: &&str| line.contains("\"created\"") || line.contains("frames_per_second\"");
     let undated =
         |json: String| json.lines().filter(|line| !differs(line)).collect::<Vec<_>>().join("\n");
-    let whole = (undated(made("report.json")), made("manifest.json"));
+    let whole = (undated(content("report.json")), content("manifest.json"));
     fs::remove_dir_all(&report).expect("the finished report");
 
     let parts = || {
@@ -181,18 +200,18 @@ fn an_evaluation_goes_on() {
     };
     let mut killed = dataset.start_stage("evaluate", "run", &words);
     killed.until(|| parts() > 0);
-    assert_eq!(killed.stop("KILL").code, None);
+    assert_eq!(killed.stop(Signal::KILL).code, None);
     assert_eq!(dataset.status(&words).state("evaluate run"), "partial");
     let mut stopped = dataset.start_stage("evaluate", "run", &words);
     let before = parts();
     stopped.until(|| parts() > before);
     stopped
-        .stop("TERM")
+        .stop(Signal::TERM)
         .expect(143)
         .says("of 12 windows are measured already")
-        .says("goes on from there");
+        .says("run the same command");
 
     dataset.stage("evaluate", "run", &words).expect(0).says("of 12 windows are measured already");
-    assert_eq!((undated(made("report.json")), made("manifest.json")), whole);
+    assert_eq!((undated(content("report.json")), content("manifest.json")), whole);
     assert!(!report.join("parts").exists());
 }

@@ -1,4 +1,4 @@
-//! `[data] where`: which clips models are trained on, over the built binaries.
+//! `[data] where`, which selects the clips that models are trained on, with the built binaries.
 
 use std::fs;
 
@@ -10,8 +10,9 @@ fn keys(steps: &Steps) -> Vec<String> {
     MODELS.iter().map(|step| steps.key(step).to_owned()).collect()
 }
 
-/// Would catch: an expression that is ignored, or that trains other models for the same clips; a report on other clips than without it, or of models that
-/// evaluate, which has no SQL, does not find; tokens that are made again for every selection of a pinned tokenizer; a status that keeps quiet about it.
+/// Catches: an expression that is ignored; other models for another expression that selects the
+/// same clips; a report on other clips than without the expression; `genie-evaluate`, which has no
+/// SQL, that does not find the models; a status that does not show the expression.
 #[test]
 fn models_are_trained_on_the_clips_that_are_selected() {
     let dataset = Dataset::new();
@@ -21,7 +22,7 @@ fn models_are_trained_on_the_clips_that_are_selected() {
         .sql("select clip_id, motion from clips where kept and split = 'train' order by motion");
     let motion = |row: usize| rows[row]["motion"].as_f64().expect("a number");
     assert!(rows.len() >= 4, "{rows:?}");
-    // The number halfway, so that both sides have clips and no clip is on the edge.
+    // The midpoint, so that both sides have clips and no clip has exactly this value.
     let (low, high) = (motion(rows.len() / 2 - 1), motion(rows.len() / 2));
     assert!(low < high, "{rows:?}");
     let middle = f64::midpoint(low, high);
@@ -34,7 +35,7 @@ fn models_are_trained_on_the_clips_that_are_selected() {
     let steps = dataset.status(&moving);
     assert_eq!(steps.all("done").len(), 8);
     assert!(keys(&steps).iter().zip(keys(&all)).all(|(selected, all)| *selected != all));
-    // Without any model: of the windows that are measured on alone.
+    // These numbers depend on the measured windows only, not on a model.
     let copied = |words: &[&str]| {
         let report = dataset.report(words);
         (
@@ -43,12 +44,16 @@ fn models_are_trained_on_the_clips_that_are_selected() {
         )
     };
     assert_eq!(copied(&moving), copied(&[]), "reports are on the same clips");
-    assert_eq!(keys(&dataset.status(&[])), keys(&all), "without it all is as before");
-    let told =
+    assert_eq!(
+        keys(&dataset.status(&[])),
+        keys(&all),
+        "without the expression, the keys are as before"
+    );
+    let shown =
         dataset.run("genie", &["status", "tiny.toml", moving[0], moving[1]]).expect(0).stdout;
-    assert!(told.contains("trained on clips where motion > "), "{told}");
+    assert!(shown.contains("trained on clips where motion > "), "{shown}");
 
-    // The same clips in other words: nothing to do.
+    // Another expression for the same clips: nothing to do.
     let words = set(&format!("NOT (motion <= {middle}) AND frames > 0"));
     dataset.pipeline(&["--set", &words]).expect(0).says("up to date");
     assert_eq!(keys(&dataset.status(&["--set", &words])), keys(&steps));
@@ -59,8 +64,8 @@ fn models_are_trained_on_the_clips_that_are_selected() {
     assert_eq!(other.state("tokenize fit"), "missing");
 }
 
-/// Would catch: a mistake in the expression that is found after hours of ingesting, or that selects nothing and trains on it; a message that does not say
-/// what there is to choose from.
+/// Catches: a wrong expression that is found only after hours of ingest; training on an empty
+/// selection; a message that does not list the columns.
 #[test]
 fn a_wrong_expression_is_refused_before_anything_starts() {
     let dataset = Dataset::new();
@@ -73,7 +78,7 @@ fn a_wrong_expression_is_refused_before_anything_starts() {
             .says(wrong)
             .says("static_share");
     }
-    assert!(!dataset.path("root").exists(), "nothing is started");
+    assert!(!dataset.path("root").exists(), "nothing starts");
 
     dataset.pipeline(&["--stage", "ingest"]).expect(0);
     let clips = dataset.sql("select clip_id from clips where kept and split = 'train'").len();

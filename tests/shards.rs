@@ -1,4 +1,4 @@
-//! What the stages leave for each other, read back: tokens, latent actions, splits.
+//! Reads back what the stages write: tokens, latent actions, splits.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,12 @@ use genie_model::{Device, Lam, Tokenizer};
 use genie_shards::{ClipStore, Split, read_actions, read_tokens, windows_of};
 use genie_tests::Dataset;
 
-/// Frames a window in `tiny.toml`.
+/// The number of frames in a window of `tiny.toml`.
 const WINDOW: usize = 8;
 
-/// Would catch: tokens of another window, clip or order than their row says; a window that depends on its batch's other windows
-/// or reaches over a clip's end; windows left out; tokens that the tokenizer on disk does not make.
+/// Catches: tokens of another window or clip than their row says; a window that depends on the
+/// other windows in its batch, or that reaches over the end of its clip; a window that is left out;
+/// tokens that differ from those of the tokenizer on disk.
 #[test]
 fn a_token_shard_read_back_is_direct_tokenization() {
     let dataset = Dataset::new();
@@ -43,11 +44,11 @@ fn a_token_shard_read_back_is_direct_tokenization() {
     }
     assert!(
         codes.iter().filter(|used| **used).count() > 1,
-        "one token everywhere would equal anything"
+        "the test needs more than one token value"
     );
 }
 
-/// Every whole window of every clip, by clip, then frame.
+/// Clip and first frame of every whole window of every clip, by clip, then frame.
 fn expected_places(clips: &ClipStore) -> Vec<(String, usize)> {
     let windows = |clip: &genie_shards::ClipMeta| {
         let id = clip.clip_id.clone();
@@ -57,11 +58,12 @@ fn expected_places(clips: &ClipStore) -> Vec<(String, usize)> {
     };
     let mut places: Vec<_> = clips.clips().iter().flat_map(windows).collect();
     places.sort();
-    assert!(places.iter().any(|(_, first)| *first > 0), "clips of several windows");
+    assert!(places.iter().any(|(_, first)| *first > 0), "some clip has several windows");
     places
 }
 
-/// Would catch: the classic bug, labels one frame off against the frames or the true actions; labels of another window.
+/// Catches: labels that are one frame off against the frames or the true actions; labels of another
+/// window.
 #[test]
 fn an_action_shard_read_back_is_direct_labelling() {
     let dataset = Dataset::new();
@@ -89,7 +91,8 @@ fn an_action_shard_read_back_is_direct_labelling() {
     }
 }
 
-/// Would catch: a model measured on what it was trained on: a source in both splits, or a window of another split than its clip.
+/// Catches: a model that is measured on its training data, because a source is in both splits or a
+/// window has another split than its clip.
 #[test]
 fn no_source_is_in_both_splits() {
     let dataset = Dataset::new();
@@ -118,7 +121,7 @@ fn no_source_is_in_both_splits() {
     for window in read_actions(&dataset.path(steps.dir("train label"))).expect("latent actions") {
         assert_eq!(window.split, of_clip[&window.clip_id]);
     }
-    // What the catalog says to those who ask it is the same.
+    // The catalog says the same, by SQL.
     let both = "select source_id from clips group by source_id having count(distinct split) > 1";
     assert!(dataset.sql(both).is_empty());
     let asked =

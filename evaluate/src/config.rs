@@ -1,46 +1,52 @@
-//! `[evaluate]`: how much is measured, and how rollouts are sampled.
+//! The `[evaluate]` section: how much is measured, and how rollouts are sampled.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
+use genie_training::check_device_name;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Settings;
 
-/// `[evaluate]`.
+/// The `[evaluate]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluateConfig {
-    /// Where the models run: `cpu` or `cuda[:n]`. Not part of the work key.
+    /// Device that runs the models: `cpu` or `cuda[:n]`. Not part of the work key.
     pub device: String,
-    /// Held-out windows to measure on, at most.
+    /// Largest number of held-out windows to measure.
     pub windows: usize,
-    /// Frames given at the start of each rollout.
+    /// Real frames given at the start of each rollout.
     pub prompt_frames: usize,
-    /// Draws of random actions, and of shuffles in time, for each window.
+    /// Draws of random actions, and shuffles in time, for each window; at most 255.
     pub samples: usize,
     /// Windows that go through the models at once.
     pub batch: usize,
+    /// Seed of every random choice.
     pub seed: u64,
-    /// Unmasking steps a frame.
+    /// Unmasking steps for each frame.
     pub steps: usize,
-    /// Divides the logits before sampling; 0 takes the likeliest token.
+    /// Divisor of the logits before sampling; 0 takes the most likely token.
     pub temperature: f32,
-    /// Which tokens are set first: `random`, `confidence`, `greedy` or `entropy`.
+    /// Order in which tokens are unmasked: `random`, `confidence`, `greedy` or `entropy`.
     pub order: UnmaskOrder,
-    /// Bound of the `entropy` order, in nats a step.
+    /// Entropy bound of the `entropy` order, in nats per unmasking step.
     pub entropy: f32,
-    /// Windows from which each latent action is held, to see what it does.
+    /// Windows from which each latent action is held, to measure its effect.
     pub starts: usize,
-    /// Windows to draw pictures of.
+    /// Windows for which the report has pictures.
     pub strips: usize,
-    /// Bootstrap draws for the intervals, and shuffles for the chance level of agreement.
+    /// Bootstrap draws for the intervals, and shuffles for the chance levels.
     pub bootstrap: usize,
-    /// A file with weights of I3D, for FVD; empty: none. Its content, not its place, is part of the work key.
+    /// File with I3D weights for FVD; empty for none.
+    ///
+    /// The work key contains a hash of the file's content, not its path.
     pub i3d: Utf8PathBuf,
-    /// Whose way of computing FVD: `default`, `tf1-legacy`, `styleganv` or `videogpt`.
+    /// Published FVD code to follow: `default`, `tf1-legacy`, `styleganv` or `videogpt`.
     pub i3d_preset: I3dPreset,
-    /// A file with weights of LPIPS (alex); empty: none. Its content, not its place, is part of the work key.
+    /// File with LPIPS (alex) weights; empty for none.
+    ///
+    /// The work key contains a hash of the file's content, not its path.
     pub lpips: Utf8PathBuf,
 }
 
@@ -67,19 +73,19 @@ impl Default for EvaluateConfig {
     }
 }
 
-/// Files of weights on the command line, which go before the config's.
+/// Weight files on the command line; they override the config.
 #[derive(Args, Debug)]
 pub struct WeightsArgs {
-    /// Weights of I3D for FVD, before the config's: a .pt or .safetensors file
+    /// Use these I3D weights (.pt or .safetensors) for FVD, instead of `[evaluate] i3d`.
     #[arg(long, global = true, value_name = "FILE")]
     i3d: Option<Utf8PathBuf>,
-    /// Weights of LPIPS (alex), before the config's: a .pt or .safetensors file
+    /// Use these LPIPS (alex) weights (.pt or .safetensors), instead of `[evaluate] lpips`.
     #[arg(long, global = true, value_name = "FILE")]
     lpips: Option<Utf8PathBuf>,
 }
 
 impl WeightsArgs {
-    /// Puts them in the place of the config's.
+    /// Overrides the config's files with those of the command line.
     pub fn put(&self, config: &mut EvaluateConfig) {
         let places = [(&self.i3d, &mut config.i3d), (&self.lpips, &mut config.lpips)];
         for (given, place) in places {
@@ -94,6 +100,7 @@ impl Section for EvaluateConfig {
     const NAME: &'static str = "evaluate";
 
     fn check(&self) -> Result<(), String> {
+        check_device_name(&self.device)?;
         let counts = [
             ("windows", self.windows),
             ("prompt_frames", self.prompt_frames),
@@ -102,17 +109,17 @@ impl Section for EvaluateConfig {
             ("bootstrap", self.bootstrap),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, value)| *value == 0) {
-            return Err(format!("{key} is 0: it must be at least 1"));
+            return Err(format!("{key} is 0; set it to at least 1"));
         }
         if self.samples > 255 {
-            return Err(format!("samples is {}: at most 255 draws a window", self.samples));
+            return Err(format!("samples is {}; set it to at most 255", self.samples));
         }
         self.sampler().check().map_err(|error| error.to_string())
     }
 }
 
 impl EvaluateConfig {
-    /// How rollouts are sampled.
+    /// Returns the sampler's settings.
     #[must_use]
     pub fn sampler(&self) -> SamplerConfig {
         SamplerConfig {
@@ -124,10 +131,14 @@ impl EvaluateConfig {
         }
     }
 
-    /// What is measured, of a model that was trained with true actions or with latent ones.
+    /// Returns the measurement's settings.
+    ///
+    /// `true_actions` says whether the dynamics model was trained with true actions.
     #[must_use]
     pub fn settings(&self, true_actions: bool) -> Settings {
-        /// Each holds every latent action, which makes its pictures the largest of the page.
+        /// Largest number of windows with pictures of held actions.
+        ///
+        /// Each picture shows every latent action, so these are the largest pictures of the page.
         const HELD: usize = 3;
         Settings {
             prompt_frames: self.prompt_frames,
@@ -141,19 +152,22 @@ impl EvaluateConfig {
         }
     }
 
-    /// The file of I3D's weights, where there is one.
+    /// Returns the file with I3D weights, if one is configured.
     #[must_use]
     pub fn i3d(&self) -> Option<&Utf8Path> {
         Some(self.i3d.as_path()).filter(|path| !path.as_str().is_empty())
     }
 
-    /// The file of LPIPS's weights, where there is one.
+    /// Returns the file with LPIPS weights, if one is configured.
     #[must_use]
     pub fn lpips(&self) -> Option<&Utf8Path> {
         Some(self.lpips.as_path()).filter(|path| !path.as_str().is_empty())
     }
 
-    /// What the numbers depend on: not where they were computed, and not where weights lie.
+    /// Returns the part of the config that enters the work key.
+    ///
+    /// The device and the paths of the weight files are left out: the numbers do not depend on
+    /// them.
     #[must_use]
     pub fn keyed(&self) -> EvaluateConfig {
         EvaluateConfig {

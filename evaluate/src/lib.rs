@@ -1,80 +1,56 @@
-//! Measures a world model on held-out recordings and writes the report: `report.json` for programs, `report.html` for
-//! people.
+//! Measures a world model on held-out recordings and writes `report.json` and `report.html`.
 //!
-//! | module | what it answers |
+//! | module | contents |
 //! |---|---|
-//! | `run`, `config` | the command: what is measured, is it up to date, where does it go |
-//! | `models`, `trained` | which models belong together; they as a [`world::WorldModel`] |
-//! | `footage`, [`windows`] | which held-out windows |
-//! | [`world`] | what is asked of the models, and how answers are checked |
-//! | `work`, `rows`, `parts` | everything that takes time; what is kept of it, window by window; what a killed run left |
-//! | [`measure`], [`draws`] | rollouts with inferred, random, time-shuffled and held actions, as scores |
-//! | [`speed`] | frames a second |
-//! | [`distance`], `encoders` | how far generated clips are from real ones: the statistics, and I3D or our own encoder |
-//! | [`perceptual`], `lpips` | how different frames look: which are compared, and LPIPS with the user's weights |
-//! | [`pixels`], [`motion`], [`information`], [`agreement`], [`consistency`], [`bootstrap`] | the statistics, as pure functions |
-//! | [`summary`], [`report`] | scores to `report.json` |
-//! | `compare` | reports side by side, and gates |
-//! | [`verdict`], [`chart`], [`arrows`], [`canvas`], [`pictures`], [`html`] | `report.html` |
+//! | `run`, `config` | the `run` command and the `[evaluate]` section |
+//! | `held_out` | the choice of held-out windows, and their frames |
+//! | `world` | the interface to the models under test, and the checks of their answers |
+//! | `networks` | everything that uses the networks of `genie_model`: trained models, I3D, LPIPS |
+//! | `evaluation` | all slow work, window by window, with resume after a stop |
+//! | `measure` | rollouts with inferred, random, time-shuffled and held actions, as scores |
+//! | `distance` | distances between real and generated clips |
+//! | `statistics` | PSNR, SSIM, motion, NMI, bootstrap and the like, as pure functions |
+//! | `report` | from scores to `report.json` |
+//! | `page` | `report.html`, with its verdict cards, charts and pictures |
+//! | `compare` | the `compare` command: reports side by side, and gates |
+//! | `random` | every random choice, from one seed |
 //!
-//! Statistics and report do not know Burn: everything between [`world`] and [`html`] runs in the tests on a toy world
-//! whose true values are known. What the numbers mean is written in `evaluate/README.md`.
+//! Only `networks` uses Burn, through `genie_model`. The tests run everything else on a toy world
+//! whose true values are known. `evaluate/README.md` explains the numbers.
 
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "counts of frames, codes and pixels are far below 2^52, and what is cast back was bounded just before"
+    reason = "counts of frames, codes and pixels are far below 2^52, and values are bounded before \
+              each cast"
 )]
 
-pub mod agreement;
-pub mod arrows;
-pub mod bootstrap;
-pub mod canvas;
-pub mod chart;
 mod compare;
 mod config;
-pub mod consistency;
-pub mod distance;
-pub mod draws;
-mod encoders;
-mod footage;
-pub mod html;
-pub mod information;
-mod lpips;
-pub mod measure;
-mod models;
-pub mod motion;
-mod parts;
-pub mod perceptual;
-pub mod pictures;
-pub mod pixels;
-pub mod report;
-mod rows;
+mod distance;
+mod evaluation;
+mod held_out;
+mod measure;
+mod networks;
+mod page;
+mod random;
+mod report;
 mod run;
-pub mod speed;
-pub mod summary;
-mod trained;
-pub mod verdict;
-pub mod windows;
-mod work;
-pub mod world;
-
+mod statistics;
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
-mod tests;
+mod testing;
+mod world;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use genie_stage::Exit;
 use genie_stage::config::DataConfig;
-use genie_stage::{Exit, status};
-use genie_training::ModelArgs;
+use genie_training::{Inspect, ModelArgs, mark_usage_errors};
 
-pub use config::EvaluateConfig;
-use config::WeightsArgs;
+use crate::config::WeightsArgs;
 
-/// Measures a trained world model on held-out recordings and writes report.json and report.html.
+/// Measure a trained world model on held-out recordings; write report.json and report.html.
 #[derive(Parser, Debug)]
 #[command(name = "genie-evaluate", version)]
 struct Cli {
@@ -88,35 +64,29 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Make the report, if it is not there; its directory is the last line on stdout
+    /// Make the report if it does not exist; the last line on stdout is its directory.
     Run,
-    /// Put reports side by side, with differences and their intervals; fail when one is worse than it may be
+    /// Show reports side by side, with differences and intervals; fail if a `--fail-if` holds.
     Compare(compare::CompareArgs),
-    /// Print the resolved sections that this stage uses, as TOML
-    Config,
-    /// Say where the report is, or what it waits for
-    Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Inspect(Inspect),
 }
 
-/// The binary.
-///
-/// # Errors
-/// As the message says; the exit code goes by `genie_stage::exit`.
+/// Runs the `genie-evaluate` binary.
 pub fn run() -> Result<Exit> {
+    mark_usage_errors(run_command())
+}
+
+fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let config = cli.args.config()?;
-    let sections = || run::Sections::read(&config, cli.args.device(), &cli.weights);
+    let sections = || run::EvaluateSections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
-        Command::Run => return run::run(&sections()?),
-        Command::Compare(args) => {
-            return compare::run(&args, &config.section::<DataConfig>()?.root);
+        Command::Run => run::run(&sections()?),
+        Command::Compare(args) => compare::run(&args, &config.section::<DataConfig>()?.root),
+        Command::Inspect(inspect) => {
+            let sections = sections()?;
+            inspect.run(&sections.resolved(), &sections.devices(), || Ok(vec![sections.status()?]))
         }
-        Command::Config => print!("{}", sections()?.resolved()),
-        Command::Status { json } => status::print(&[sections()?.status()?], json)?,
     }
-    Ok(Exit::Done)
 }

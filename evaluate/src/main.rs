@@ -1,6 +1,7 @@
-//! `genie-evaluate`: see the library.
+//! The `genie-evaluate` binary; see the library.
 
-// Burn's CPU backend allocates a fresh buffer for every tensor: this allocator saves a quarter of the time.
+// Burn's CPU backend allocates a new buffer for every tensor. This allocator saves a quarter of the
+// time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,145 +1,48 @@
-//! `genie-evaluate run`: finds the models, measures, writes the report.
+//! The `run` command: finds the models, measures, and writes the report.
 //!
-//! The report's directory is named by a work key over the clips, the three models and the config. Everything that can
-//! fail is done before the first byte of the report is written; `step.json` comes last, so a killed run never looks finished. What
-//! it has measured by then lies in `parts/`, for the next.
+//! The report's directory is named by a work key over the clips, the three models and the config.
+//! All fallible work is done before the first byte of the report is written. `step.json` is written
+//! last, so a killed run never looks finished. Batches that are already measured stay in `parts/`,
+//! and the next run continues from them.
 
-use std::collections::BTreeMap;
+mod sections;
 
-use anyhow::{Context, Result};
-use camino::{Utf8Path, Utf8PathBuf};
-use genie_model::Device;
-use genie_shards::{Manifest, MeasuredWindow, publish_measured, tables};
+use anyhow::Result;
+use camino::Utf8PathBuf;
+use genie_shards::{MeasuredWindow, publish_measured};
 use genie_stage::Exit;
-use genie_stage::config::{Config, Resolved};
-use genie_stage::key::Key;
-use genie_stage::lineage::{self, Clock};
+use genie_stage::config::Section as _;
+use genie_stage::lineage::Clock;
 use genie_stage::lock::Lock;
-use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_training::Chain;
+use genie_training::open_device;
 
-use crate::config::{EvaluateConfig, WeightsArgs};
+pub use sections::EvaluateSections;
+
+use crate::config::EvaluateConfig;
 use crate::distance::warnings;
-use crate::encoders::{self, content_hash};
-use crate::footage::Footage;
-use crate::html;
-use crate::lpips::WithLpips;
-use crate::models::find;
-use crate::parts;
-use crate::perceptual::FrameDistance;
-use crate::pictures::{ScenePictures, draw};
-use crate::report::{Lineage, Report, SCHEMA_VERSION};
-use crate::rows::Stamp;
-use crate::summary::{Origin, summarise};
-use crate::trained::Trained;
-use crate::work::{Measured, Work};
+use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
+use crate::held_out::HeldOutSet;
+use crate::measure::FrameDistance;
+use crate::networks::{self, LpipsDistance, Trained, find};
+use crate::page::{self, ScenePictures, cards, draw};
+use crate::report::schema::Report;
+use crate::report::{Provenance, summarise};
 
-/// Version of what is measured and how: raised when old reports should be made anew.
-const FORMAT: u32 = 3;
-const STEP: &str = "evaluate";
-
-/// The sections this stage reads: its own, and those that say which models.
-pub struct Sections {
-    models: genie_training::Sections,
-    evaluate: EvaluateConfig,
-}
-
-impl Sections {
-    /// Reads them; `device` and `weights` of the command line go before the config's.
-    ///
-    /// # Errors
-    /// When a value is wrong.
-    pub fn read(config: &Config, device: Option<&str>, weights: &WeightsArgs) -> Result<Sections> {
-        let mut evaluate: EvaluateConfig = config.section()?;
-        weights.put(&mut evaluate);
-        if let Some(device) = device {
-            device.clone_into(&mut evaluate.device);
-        }
-        Ok(Sections { models: genie_training::Sections::read(config)?, evaluate })
-    }
-
-    /// As TOML.
-    #[must_use]
-    pub fn resolved(&self) -> Resolved {
-        self.models.resolved().with(&self.evaluate)
-    }
-
-    /// Where the report is, or what it waits for.
-    ///
-    /// # Errors
-    /// When the manifest of the clips cannot be read.
-    pub fn status(&self) -> Result<StepStatus> {
-        Ok(match find(&self.models)? {
-            Ok(models) => self.step(&models)?.status("run"),
-            Err(missing) => StepStatus::waiting("run", missing.command),
-        })
-    }
-
-    fn root(&self) -> &Utf8Path {
-        &self.models.data.root
-    }
-
-    fn clips_hash(&self) -> Result<String> {
-        let manifest =
-            Manifest::load(self.root()).context("cannot read the manifest of the clips")?;
-        Ok(manifest.table_hash(tables::CLIPS))
-    }
-
-    fn step(&self, models: &Chain) -> Result<StepDir> {
-        let mut key = Key::builder(STEP, FORMAT)
-            .config(&self.evaluate.keyed())
-            .input("clips", self.clips_hash()?)
-            .input("tokenizer", models.tokenizer.key())
-            .input("lam", models.lam.key())
-            .input("dynamics", models.dynamics.key());
-        for (name, weights) in [("i3d", self.evaluate.i3d()), ("lpips", self.evaluate.lpips())] {
-            if let Some(weights) = weights {
-                key = key.input(name, content_hash(name, weights)?);
-            }
-        }
-        let key = key.finish();
-        Ok(StepDir::open(self.root().join("reports").join(key.as_str()), &key, STEP))
-    }
-
-    fn lineage(&self, models: &Chain, step: &StepDir) -> Result<Lineage> {
-        let versions = [
-            ("genie-evaluate", lineage::VERSION.to_owned()),
-            ("git", lineage::git_revision().to_owned()),
-            ("model format", genie_model::MODEL_FORMAT.to_string()),
-            ("clips format", genie_shards::CLIPS_FORMAT.to_string()),
-            ("report schema", SCHEMA_VERSION.to_string()),
-        ];
-        Ok(Lineage {
-            data: self.clips_hash()?,
-            tokenizer: models.tokenizer.key().to_string(),
-            lam: models.lam.key().to_string(),
-            dynamics: models.dynamics.key().to_string(),
-            evaluate: step.key().to_string(),
-            device: self.evaluate.device.clone(),
-            config: serde_json::to_value(&self.evaluate)?,
-            versions: versions
-                .map(|(name, version)| (name.to_owned(), version))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
-        })
-    }
-}
-
-/// Makes the report if it is not there; prints its directory.
+/// Makes the report if it does not exist, and prints its directory.
 ///
 /// # Errors
-/// When models or held-out clips are missing or do not fit each other, or the report cannot be written. Then no report was
-/// written over.
-pub fn run(sections: &Sections) -> Result<Exit> {
+/// Fails if models or held-out clips are missing or do not fit each other, or if the report cannot
+/// be written. An existing report is never overwritten.
+pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
-    let device: Device = evaluate.device.parse()?;
+    let device = open_device(EvaluateConfig::NAME, &evaluate.device)?;
     let models = find(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
-        // Of a run that was killed in its very last moment.
-        parts::discard(output.path())?;
+        // A run that was killed just before it ended may have left `parts/`.
+        discard(output.path())?;
         tracing::info!("evaluate: up to date");
         println!("{}", output.path());
         return Ok(Exit::Done);
@@ -147,24 +50,27 @@ pub fn run(sections: &Sections) -> Result<Exit> {
     let _lock = Lock::acquire(root.join("reports/.lock"))?;
     let stop = Stop::install();
     let model = Trained::load(&models, evaluate.sampler(), device)?;
-    let footage =
-        Footage::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
+    let held_out =
+        HeldOutSet::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
     let settings = evaluate.settings(model.takes_true_actions());
-    let windows = footage.windows.len();
-    tracing::info!("evaluate: {windows} held-out windows, dynamics {}", models.dynamics.key());
+    let windows = held_out.windows.len();
+    tracing::info!(
+        "evaluate: {windows} held-out windows, dynamics model {}",
+        models.dynamics.key()
+    );
 
-    let mut notes = footage.warnings.clone();
+    let mut notes = held_out.warnings.clone();
     let comparison =
-        encoders::choose(evaluate, device, &footage.windows, model.frames(), &mut notes)?;
+        networks::choose(evaluate, device, &held_out.windows, model.frames(), &mut notes)?;
     let lpips =
-        evaluate.lpips().map(|path| WithLpips::load(path, model.size(), device)).transpose()?;
-    notes.extend(lpips.as_ref().and_then(WithLpips::warning));
-    let mean_frame = footage.mean_frame(root, settings.seed)?;
-    let work = Work {
+        evaluate.lpips().map(|path| LpipsDistance::load(path, model.size(), device)).transpose()?;
+    notes.extend(lpips.as_ref().and_then(LpipsDistance::warning));
+    let mean_frame = held_out.mean_frame(root, settings.seed)?;
+    let evaluation = Evaluation {
         model: &model,
-        windows: &footage.windows,
+        windows: &held_out.windows,
         frames: model.frames(),
-        load: &|index| footage.load(index),
+        load: &|index| held_out.load(index),
         mean_frame: mean_frame.as_deref(),
         frame_distance: lpips.as_ref().map(|lpips| lpips as &dyn FrameDistance),
         device: &evaluate.device,
@@ -172,27 +78,28 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         bootstrap: evaluate.bootstrap,
         root,
         report: output.path(),
-        stamp: Stamp {
+        header: RowHeader {
             report: output.key().to_string(),
             dynamics: models.dynamics.key().to_string(),
             prompt_frames: settings.prompt_frames,
         },
         stop: &stop,
     };
-    let Some(Measured { found, distances, speed, rows }) = work.run(comparison)? else {
-        tracing::info!("evaluate: stopped; the same command goes on from there");
+    let Some(EvaluationResult { found, distances, speed, rows }) = evaluation.run(comparison)?
+    else {
+        tracing::info!("evaluate: stopped; run the same command to continue");
         return Ok(stop.exit());
     };
     notes.extend(distances.iter().flat_map(warnings));
 
     if settings.true_actions {
         notes.push(
-            "This dynamics model was trained with the actions that were played: what this report calls latent actions are those, and \
-             their agreement with the truth is one by definition."
+            "The dynamics model was trained with true actions. Everything that this report calls \
+             latent actions is a true action, so their agreement with the truth is 1 by definition."
                 .to_owned(),
         );
     }
-    let origin = Origin {
+    let provenance = Provenance {
         created: format!("{:.0}", Clock::start().lineage().finished),
         lineage: sections.lineage(&models, &output)?,
         windows_asked: evaluate.windows,
@@ -202,25 +109,25 @@ pub fn run(sections: &Sections) -> Result<Exit> {
         lpips_weights: lpips.map(|lpips| lpips.weights),
         warnings: notes,
     };
-    let report = summarise(&found, &footage.windows, &footage.names, &settings, origin);
-    let pictures = draw(&found.scenes, &footage.windows, settings.prompt_frames, footage.fps)?;
+    let report = summarise(&found, &held_out.windows, &held_out.names, &settings, provenance);
+    let pictures = draw(&found.scenes, &held_out.windows, settings.prompt_frames, held_out.fps)?;
     write(&output, sections, &rows, &report, &pictures)?;
-    parts::discard(output.path())?;
-    tell(&report);
+    discard(output.path())?;
+    log_headline(&report);
     println!("{}", output.path());
     Ok(Exit::Done)
 }
 
-/// Everything is rendered before anything is written; `step.json` is last.
+/// Renders everything, then writes it; `step.json` is last.
 fn write(
     step: &StepDir,
-    sections: &Sections,
+    sections: &EvaluateSections,
     rows: &[MeasuredWindow],
     report: &Report,
     pictures: &[ScenePictures],
 ) -> Result<()> {
     let json = report.to_json()?;
-    let page = html::render(report, pictures)?;
+    let page = page::render(report, pictures)?;
     step.create()?;
     step.write_config(&sections.resolved())?;
     let folder: Utf8PathBuf = step.path().join("pictures");
@@ -237,12 +144,12 @@ fn write(
     Ok(())
 }
 
-/// The headline numbers, for the person who waited.
-fn tell(report: &Report) {
+/// Logs the warnings and the headline numbers.
+fn log_headline(report: &Report) {
     for warning in &report.warnings {
         tracing::warn!("{warning}");
     }
-    for card in crate::verdict::cards(report) {
+    for card in cards(report) {
         tracing::info!(
             "  {:<40} {:>12}   ({}; baseline: {})",
             card.title,

@@ -35,7 +35,7 @@ use ffmpeg_next as ffmpeg;
 use crate::config::FrameFormat;
 use borders::Borders;
 pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
-use input::{Damage, VideoInput};
+use input::{DecodeDamage, VideoInput};
 use sampling::{BorderMode, Halt, Sampling};
 use view::Rectangle;
 
@@ -162,8 +162,8 @@ impl FrameVisitor for KeyFrameVisitor<'_, '_> {
 fn every_frame<V: FrameVisitor>(
     input: &mut VideoInput,
     visitor: &mut V,
-) -> Result<Damage, V::Error> {
-    let mut damage = Damage::default();
+) -> Result<DecodeDamage, V::Error> {
+    let mut damage = DecodeDamage::default();
     let mut frame = frame::Video::empty();
     let mut ahead = VecDeque::new();
     loop {

@@ -4,6 +4,7 @@
 //! and codecs. Everything is seeded, so a failure can be repeated. `make test-slow` runs the large
 //! number.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::fs;
@@ -29,8 +30,7 @@ fn some_mutants() {
     fuzz(60, 1);
 }
 
-/// Catches: a crash in the supervisor, a hang, a file without a row, or memory that grows with the
-/// sizes that a file claims.
+/// Catches: a crash or a hang of the run, a file without a row, or unbounded memory.
 #[test]
 #[ignore = "minutes: make test-slow"]
 fn two_thousand_mutants() {

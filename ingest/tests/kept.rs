@@ -1,5 +1,6 @@
 //! Which clips are kept: the keep expression, its reasons, a changed expression, and metadata.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::fs;
@@ -13,8 +14,7 @@ fn decoded(output: &std::process::Output) -> usize {
     line.and_then(|line| line.split(['/', ' ']).nth(1)?.parse().ok()).unwrap_or(0)
 }
 
-/// Catches: a narrower expression decodes again or keeps a clip that it should drop, or a wider one
-/// cannot restore a dropped clip.
+/// Catches: decoding that a changed expression does not need, or a clip it cannot restore.
 #[test]
 fn a_changed_keep_expression_decodes_only_missing_clips() {
     let dir = TestDir::with_samples(6);

@@ -5,6 +5,7 @@
 //! Near-duplicates have a test of their own, because most of the files are the same recording in
 //! other codecs.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::collections::BTreeMap;
@@ -157,8 +158,9 @@ fn every_odd_file_comes_out_as_expected() {
     );
 }
 
-/// Catches: near-duplicates in another codec or size are in both splits, another moment of the same
-/// level is dropped, or a worse copy is kept instead of a better one.
+/// Catches: near-duplicates in both splits, or a worse one that is kept instead of a better.
+///
+/// Another moment of the same level must not be dropped.
 #[test]
 fn the_best_near_duplicate_is_kept() {
     let Some(odd) = odd() else { return };

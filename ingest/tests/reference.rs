@@ -4,6 +4,7 @@
 //! that the test finds an error that both programs share. Without `ffmpeg`, nothing is compared.
 //! The files of `shared/videos/odd` are compared if they are present.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::collections::HashMap;
@@ -155,8 +156,10 @@ fn source(rate: &str, seconds: &str) -> String {
     format!("-f lavfi -i testsrc2=256x144:r={rate}:d={seconds}")
 }
 
-/// Catches: sampling by index instead of time, a clock that starts elsewhere, visible preroll
-/// frames, frames in decoding order, or a wrong rate in files without one.
+/// Catches: sampling by index instead of time.
+///
+/// Also a clock that starts elsewhere, visible preroll frames, frames in decoding order, and a
+/// wrong rate in files without one.
 #[test]
 fn frames_are_those_on_the_screen() {
     if !ffmpeg_is_here() {
@@ -217,8 +220,9 @@ fn set_matrix(path: &Utf8PathBuf, [a, b, c, d]: [i32; 4]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Catches: turned or mirrored pictures, combs, sheared odd sizes, borders that are kept, or a
-/// change of size that ends or distorts a video.
+/// Catches: turned or mirrored pictures, combs, sheared odd sizes, or borders that are kept.
+///
+/// A change of size must not end or distort a video.
 #[test]
 fn pictures_are_upright_whole_and_without_borders() {
     if !ffmpeg_is_here() {
@@ -451,8 +455,9 @@ fn colour_bars_keep_their_colours() {
     assert!(worst.0 <= 2.0, "{worst:?}");
 }
 
-/// Catches: HDR looks grey and washed out. The input is a ramp of SDR greys in PQ, with white at
-/// 203 cd/m².
+/// Catches: HDR that looks grey and washed out.
+///
+/// The input is a ramp of SDR greys in PQ, with white at 203 cd/m².
 #[test]
 fn hdr_looks_like_the_sdr_it_was_made_of() {
     if !ffmpeg_is_here() {
@@ -488,8 +493,9 @@ fn hdr_looks_like_the_sdr_it_was_made_of() {
     }
 }
 
-/// Catches: errors that occur only with real files. It uses a selection, to save time. HDR files
-/// have no reference, because they are mapped.
+/// Catches: errors that occur only with real files.
+///
+/// It uses a selection, to save time. HDR files have no reference, because they are mapped.
 #[test]
 fn odd_files_are_as_ffmpeg_shows_them() {
     let odd = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/videos/odd"));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "coordinates on a screen")]
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::collections::HashSet;
@@ -31,8 +32,9 @@ fn player(clip: &Clip, frame: usize) -> (f64, f64) {
     (x / count, y / count)
 }
 
-/// Catches: actions are one frame early or late. The sidecar's effect of a frame must match the
-/// pixels' motion to the next frame.
+/// Catches: actions that are one frame early or late.
+///
+/// The sidecar's effect of a frame must match the motion of the pixels to the next frame.
 #[test]
 fn actions_are_aligned_with_frames() {
     let dir = TestDir::new();
@@ -258,8 +260,9 @@ fn status_follows_the_work() {
     assert_eq!(state(&dir), "partial");
 }
 
-/// Catches: a modified file counts as unchanged, or a touched file is decoded again, or is read
-/// again in every later run.
+/// Catches: a modified file that counts as unchanged, or a touched file that is decoded again.
+///
+/// A touched file must not be read again in every later run.
 #[test]
 fn size_and_time_only_save_reading() {
     let dir = TestDir::with_samples(3);

@@ -1,5 +1,6 @@
 //! Sample videos: the same seed gives the same bytes, and a directory has one configuration.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::fs;
@@ -16,8 +17,7 @@ fn videos(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// Catches: the videos contain times, thread counts or addresses, so that results are not
-/// reproducible.
+/// Catches: times, thread counts or addresses in the videos, which would make runs differ.
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let (one, other, third) = (TestDir::with_samples(3), TestDir::with_samples(3), TestDir::new());

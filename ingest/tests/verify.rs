@@ -1,5 +1,6 @@
 //! `verify` and `gc` with the built binary: damage is reported, forgotten and re-encoded.
 
+#[path = "support/test_dir.rs"]
 mod support;
 
 use std::fs;

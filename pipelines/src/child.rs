@@ -1,11 +1,16 @@
 //! One step as a child process: its output, its signals, its end.
 //!
-//! stderr is the child's to draw its progress on. stdout is read here, because the pipeline's own stdout holds only
-//! its result: the lines are kept, and shown on stderr unless they are the result.
+//! The child draws its progress on stderr. This process reads the child's stdout, because the
+//! pipeline's own stdout contains only the result. It shows the lines on stderr, unless they are
+//! the result.
 //!
-//! Every signal that comes while the child runs is passed on to it, and the child is waited for: it decides when it
-//! has saved. On a terminal Ctrl-C reaches it as well by itself; the child takes the second one, a moment later, for
-//! the echo that it is (see `genie_stage::stop`).
+//! This process passes every SIGINT and SIGTERM on to the child and waits for it; the child saves
+//! its work and ends. On a terminal, Ctrl-C also reaches the child directly. The child takes the
+//! second signal, a moment later, as an echo of the first (see `genie_stage::stop`).
+//!
+//! A shell may start this process with SIGINT ignored (`genie run … &` in a script). The child does
+//! not inherit this: `Stop` has installed a handler in this process, and `exec` resets handled
+//! signals to their default.
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
@@ -15,61 +20,55 @@ use std::time::Duration;
 
 use genie_stage::exit;
 use genie_stage::stop::Stop;
+use rustix::process::{Pid, Signal, kill_process};
 
-/// How often the child and the signals are looked at: below what a person notices, above what a CPU does.
+/// The interval at which the child and the signals are checked.
 const POLL: Duration = Duration::from_millis(20);
 
-/// What becomes of the lines that a step prints on stdout.
+/// What happens to the lines that a step prints on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdout {
-    /// Shown on stderr as they come.
+    /// They are shown on stderr as they come.
     Show,
-    /// Kept quiet: they are the result.
+    /// They are not shown: they are the result.
     Keep,
 }
 
 /// How a step ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ChildEnd {
     pub status: ExitStatus,
-    /// The last line on stdout that was not empty.
+    /// The last line on stdout that is not empty.
     pub last_line: Option<String>,
 }
 
-/// Runs `command` to its end, passing on to it every signal that `stop` receives meanwhile.
-pub fn run(command: &mut Command, stop: &Stop, stdout: Stdout) -> io::Result<Ended> {
+/// Runs `command` to its end, and passes on every signal that `stop` receives meanwhile.
+pub fn run(command: &mut Command, stop: &Stop, stdout: Stdout) -> io::Result<ChildEnd> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let reader = child.stdout.take().map(|pipe| read(pipe, stdout));
     let status = wait(&mut child, stop)?;
     let last_line = reader.and_then(|reader| reader.join().ok()).flatten();
-    Ok(Ended { status, last_line })
+    Ok(ChildEnd { status, last_line })
 }
 
 fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
-    // A signal from before the child was there is none that it has seen.
+    // 0, not the present count: a signal that came before the child started has not reached it.
     let mut passed_on = 0;
     loop {
-        // Looked at before the signals: a process that is gone must not be signalled, its number may be another's.
+        // Before the signals: an ended process must not be signalled, because another process may
+        // have its number.
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
         if stop.count() > passed_on {
             passed_on = stop.count();
-            send(stop.signal_name(), child.id());
+            let name = stop.signal_name();
+            let signal = if name == "TERM" { Signal::TERM } else { Signal::INT };
+            if let Err(error) = kill_process(Pid::from_child(child), signal) {
+                tracing::warn!("cannot pass SIG{name} on to process {}: {error}", child.id());
+            }
         }
         thread::sleep(POLL);
-    }
-}
-
-/// Sends a signal, by the shell's built-in `kill`: the standard library cannot, and this workspace denies `unsafe`.
-fn send(signal: &str, process: u32) {
-    let sent = Command::new("sh")
-        .arg("-c")
-        .arg(format!("kill -s {signal} {process}"))
-        .stderr(Stdio::null())
-        .status();
-    if let Err(error) = sent {
-        tracing::warn!("cannot pass SIG{signal} on to process {process}: {error}");
     }
 }
 
@@ -88,7 +87,7 @@ fn read(pipe: ChildStdout, stdout: Stdout) -> JoinHandle<Option<String>> {
     })
 }
 
-/// The exit code that stands for `status`: the child's own, or the one a shell gives for the signal that ended it.
+/// The exit code of `status`: the child's own, or 128 + the signal that ended it, as in a shell.
 #[must_use]
 pub fn code_of(status: ExitStatus) -> u8 {
     let code = match (status.code(), status.signal()) {
@@ -103,11 +102,11 @@ pub fn code_of(status: ExitStatus) -> u8 {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, stop: &Stop, stdout: Stdout) -> Ended {
+    fn shell(script: &str, stop: &Stop, stdout: Stdout) -> ChildEnd {
         run(Command::new("sh").arg("-c").arg(script), stop, stdout).unwrap()
     }
 
-    /// Would catch: the report's directory being lost behind an empty line.
+    /// Catches: the report's directory lost because an empty line follows it.
     #[test]
     fn the_last_line_is_the_result() {
         let ended = shell("echo one; echo two; echo", &Stop::manual(), Stdout::Keep);
@@ -115,7 +114,7 @@ mod tests {
         assert_eq!(code_of(ended.status), 0);
     }
 
-    /// Would catch: a child killed by a signal (out of memory, say) being reported as success or as code 0.
+    /// Catches: a child that was killed by a signal (out of memory, say) reported as code 0.
     #[test]
     fn codes_are_those_of_a_shell() {
         let code = |script| code_of(shell(script, &Stop::manual(), Stdout::Keep).status);
@@ -124,18 +123,35 @@ mod tests {
         assert_eq!(code("kill -s TERM $$"), 143);
     }
 
-    /// Would catch: a SIGTERM to the pipeline alone leaving its child running, or not waiting while it saves.
+    /// Catches: a signal to the pipeline alone that leaves its child running, or a pipeline that
+    /// does not wait while the child saves.
     #[test]
     fn signals_are_passed_on_and_the_child_is_waited_for() {
+        // A shell cannot trap a signal that it inherits as ignored, and this test may have been
+        // started with SIGINT ignored. With a handler in this process, the child starts with the
+        // default, as in `genie run`.
+        let _handler = Stop::install_for_parent();
+        let dir = tempfile::tempdir().unwrap();
+        let ready = dir.path().join("ready");
         let stop = Stop::manual();
-        let asker = stop.clone();
-        let asking = thread::spawn(move || {
-            thread::sleep(Duration::from_millis(300));
-            asker.request();
+        let (requested, trapped) = (stop.clone(), ready.clone());
+        let requesting = thread::spawn(move || {
+            for _ in 0..3000 {
+                if trapped.exists() {
+                    break;
+                }
+                thread::sleep(POLL);
+            }
+            requested.request();
         });
-        let script = "trap 'sleep 0.2; echo saved; exit 130' INT; while :; do sleep 0.05; done";
-        let ended = shell(script, &stop, Stdout::Keep);
-        asking.join().unwrap();
+        // The loop ends after a minute, so that a lost signal fails the test instead of hanging it.
+        let script = format!(
+            "trap 'sleep 0.2; echo saved; exit 130' INT; : > '{}'; \
+             i=0; while [ $i -lt 1200 ]; do sleep 0.05; i=$((i + 1)); done",
+            ready.display()
+        );
+        let ended = shell(&script, &stop, Stdout::Keep);
+        requesting.join().unwrap();
         assert_eq!(ended.last_line.as_deref(), Some("saved"));
         assert_eq!(code_of(ended.status), 130);
     }

@@ -1,30 +1,31 @@
-//! The pipeline: starts the stages' binaries in order, from one config file.
+//! The pipeline: starts the stages' binaries in order, with one config file.
 //!
-//! It knows the order of the steps and nothing of what they do. Each step is a program of its own beside this one: it
-//! decides by its work key whether there is anything to do, takes its own lock, and draws its own progress. So a step
-//! that is run by hand, by cron or from here is the same step, and killing the pipeline loses nothing.
+//! It knows the order of the steps, and not what they do. Each step is a separate program in the
+//! same directory. The step checks by its work key whether there is anything to do, takes its own
+//! lock, and draws its own progress. So a step is the same whether a person, cron or this program
+//! starts it, and killing the pipeline loses no finished work.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | [`steps`] | which steps there are, in which order |
-//! | [`tools`] | where the stages' binaries are, and their answers to `config` and `status` |
-//! | [`child`] | one step as a child process: its output, signals, exit code |
-//! | [`runner`] | all steps, one after the other |
-//! | [`dry_run`] | what training would cost |
-//! | [`headline`] | the report's main numbers |
-//! | [`retokenize`] | the steps of a night, with the models that there are |
-//! | [`status`], [`diary`] | the table of what exists and what does not; the last nights |
+//! | `steps` | which steps there are, in which order |
+//! | `tools` | where the stages' binaries are, and their answers to `config` and `status` |
+//! | `child` | one step as a child process: its output, signals, exit code |
+//! | `runner` | runs all steps, one after the other |
+//! | `dry_run` | what training would cost |
+//! | `summary` | the report's main numbers |
+//! | `retokenize` | the steps of a nightly run, with the models that exist |
+//! | `status`, `history` | the table of what exists; the last nightly runs |
 
-pub mod child;
-pub mod diary;
-pub mod dry_run;
-pub mod headline;
-pub mod paint;
-pub mod retokenize;
-pub mod runner;
-pub mod status;
-pub mod steps;
-pub mod tools;
+mod child;
+mod dry_run;
+mod history;
+mod paint;
+mod retokenize;
+mod runner;
+mod status;
+mod steps;
+mod summary;
+mod tools;
 
 use std::io::{self, Write};
 
@@ -50,46 +51,46 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Run every step that is not up to date, in order, and print the report's main numbers
+    /// Run every step that is not up to date, and print the report's main numbers.
     Run {
         #[command(flatten)]
         pipeline: Pipeline,
-        /// Only the steps of this stage; may be repeated
+        /// Run only the steps of this stage; may be repeated.
         #[arg(long, value_name = "STAGE")]
         stage: Vec<Stage>,
-        /// Only say what training the models would cost: parameters, memory, operations, days
+        /// Print what training would cost (parameters, memory, operations, days), and run nothing.
         #[arg(long, conflicts_with = "stage")]
         dry_run: bool,
         #[command(flatten)]
         hardware: Hardware,
     },
-    /// Ingest what is new, encode and label what lacks tokens and actions, with the current models: for cron
+    /// Ingest, encode and label new videos with the current models; train nothing (for cron).
     Retokenize {
         #[command(flatten)]
         pipeline: Pipeline,
     },
-    /// Say what exists and what does not
+    /// Print the state of every step.
     Status {
         #[command(flatten)]
         pipeline: Pipeline,
-        /// As JSON, for programs
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Check the config and print it with every key filled in
+    /// Check the config and print it with every key filled in.
     Config {
         #[command(flatten)]
         pipeline: Pipeline,
     },
 }
 
-/// What `--dry-run` reckons with; unset, `genie-train dry-run` has its own.
+/// Flags of `--dry-run` about the hardware. `genie-train dry-run` has the defaults.
 #[derive(clap::Args, Debug)]
 struct Hardware {
-    /// With --dry-run: peak speed of the hardware in TFLOP/s (default: 989, an H100's in bf16)
+    /// With --dry-run: peak speed of the hardware in TFLOP/s (default: 989, an H100's in bf16).
     #[arg(long, value_name = "TFLOP/S", requires = "dry_run")]
     tflops: Option<f64>,
-    /// With --dry-run: share of the peak that is used (default: 0.4)
+    /// With --dry-run: fraction of the peak speed that is used (default: 0.4).
     #[arg(long, value_name = "SHARE", requires = "dry_run")]
     mfu: Option<f64>,
 }
@@ -103,22 +104,22 @@ impl Hardware {
 
 #[derive(clap::Args, Debug)]
 struct Pipeline {
-    /// The pipeline's TOML file
+    /// The pipeline's TOML file.
     #[arg(value_name = "CONFIG", default_value = DEFAULT_CONFIG)]
     config: Utf8PathBuf,
-    /// Override one key; a TOML value, or a bare word for a string; may be repeated
+    /// Override one key: a TOML value, or a bare word for a string; may be repeated.
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
-    /// Your own videos (a file, directory, glob or @list.txt; may be repeated): short for --set data.videos=[…]
+    /// Your own videos (file, directory, glob or @list.txt; may be repeated): sets data.videos.
     #[arg(long, value_name = "PATH")]
     videos: Vec<String>,
-    /// Where everything is put: short for --set data.root=DIR
+    /// Directory for all output: sets data.root.
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
 }
 
 impl Pipeline {
-    /// The flags that the stages know.
+    /// The same as the flags that all stages have.
     fn args(self) -> ConfigArgs {
         let quoted = |text: String| toml::Value::String(text);
         let videos = self.videos.into_iter().map(quoted).collect::<Vec<_>>();
@@ -131,7 +132,7 @@ impl Pipeline {
     }
 }
 
-/// The binary's body.
+/// Runs the binary `genie`.
 pub fn run() -> anyhow::Result<Exit> {
     let cli: Cli = cli::parse();
     log::init(cli.verbosity.level());
@@ -165,14 +166,14 @@ mod tests {
     use super::*;
     use genie_stage::config::DataConfig;
 
-    /// Would catch: a directory with a space, a quote or a backslash in its name becoming another one on its way
-    /// through `--set`; and a clap definition that panics.
+    /// Catches: a directory whose name changes in `--set` because of a space, a quote or a
+    /// backslash; a clap definition that panics.
     #[test]
     fn own_videos_keep_their_names() {
         let odd = r#"it's a "dir" \ 1"#;
         let words = ["genie", "status", "x.toml", "--videos", odd, "--videos=b", "--root", "2024"];
         let Command::Status { pipeline, .. } = Cli::try_parse_from(words).unwrap().command else {
-            panic!("not the command that was asked for");
+            panic!("another command was parsed");
         };
         let args = ConfigArgs { config: None, ..pipeline.args() };
         let data: DataConfig = config::load(&args).unwrap().section().unwrap();

@@ -1,3 +1,3 @@
-//! `genie`: runs the pipeline's stages in order, and says where they stand.
+//! The binary `genie`: runs the pipeline's steps in order, and prints their state.
 
 genie_stage::main!("genie", genie::run);

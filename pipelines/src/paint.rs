@@ -1,4 +1,4 @@
-//! Colour on a terminal, plain text everywhere else.
+//! Colour on a terminal, and plain text elsewhere.
 
 use std::io::{self, IsTerminal};
 use std::sync::LazyLock;
@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 static COLOURS: LazyLock<bool> =
     LazyLock::new(|| io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
 
-/// For headings, on stderr.
+/// Makes a heading bold, for stderr.
 #[must_use]
 pub fn bold(text: &str) -> String {
     paint("1", text)
 }
 
-/// For what matters less, on stderr.
+/// Makes less important text dim, for stderr.
 #[must_use]
 pub fn dim(text: &str) -> String {
     paint("2", text)

@@ -1,8 +1,10 @@
-//! `genie retokenize`: what cron runs every night. New videos become clips, clips that lack tokens get them from the current tokenizer, clips that lack
-//! latent actions get them from the current model; nothing is trained.
+//! `genie retokenize`: the nightly run, which trains nothing.
 //!
-//! Current is the model that the config pins or, where it pins none, the newest of this config ([`pinned`] in ARCHITECTURE.md). Nothing to do is exit
-//! code 0, and another run at work is 75, as for every step.
+//! It ingests new videos, encodes clips that lack tokens with the current tokenizer, and labels
+//! clips that lack latent actions with the current model. The current model is the one that the
+//! config pins, or the newest of this config if it pins none ("Pinned models" in ARCHITECTURE.md).
+//! The exit codes are those of every step: 0 if there is nothing to do, 75 if another run holds the
+//! lock.
 
 use genie_stage::Exit;
 use genie_stage::config::{self, ConfigArgs};
@@ -12,7 +14,7 @@ use crate::runner;
 use crate::steps;
 use crate::tools::{self, Tools};
 
-/// Runs its steps.
+/// Runs the steps of `genie retokenize`.
 pub fn run(tools: &Tools, args: &ConfigArgs) -> anyhow::Result<Exit> {
     let resolved = match tools.resolve(&config::load(args)?, args) {
         Ok(resolved) => resolved,

@@ -1,8 +1,9 @@
-//! All steps, one after the other.
+//! Runs all steps, one after the other.
 //!
-//! Nothing is skipped here: a step that is up to date says so itself, and only it knows. What is decided here is how
-//! one step's end bears on the next (ARCHITECTURE.md: exit codes): rejects (2) are remembered and the run goes on; anything
-//! else that is not success ends the run with the step's own code. Everything done until then stays done.
+//! This module does not skip steps: each step finds out by itself whether it is up to date. It
+//! decides what follows from the end of a step (ARCHITECTURE.md, exit codes). After rejects (2) the
+//! run continues, and ends with 2. After any other failure the run ends with the step's exit code.
+//! The results of earlier steps are kept.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -15,26 +16,31 @@ use genie_stage::status::State;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, exit};
 
-use crate::child::{self, Ended, Stdout};
-use crate::headline::Headline;
+use crate::child::{self, ChildEnd, Stdout};
 use crate::paint::{bold, dim};
 use crate::steps::{Stage, Step};
+use crate::summary::ReportSummary;
 use crate::tools::{self, Tools};
 
-/// Runs the `steps` for the config's data and prints the result. With `--quiet`, only what went wrong is said, by the steps as well.
+/// Runs the `steps` for the config's data and prints the result.
+///
+/// With `--quiet`, this process and the steps print only warnings and errors.
 pub fn run(
     tools: &Tools,
     args: &ConfigArgs,
     steps: impl FnOnce(&DataConfig) -> Vec<Step>,
 ) -> anyhow::Result<Exit> {
     let config = config::load(args)?;
-    if let Err(error) = tools.resolve(&config, args) {
+    if let Err(error) = tools.check_keys(&config) {
         return tools::explained(error);
     }
     let data: DataConfig = config.section()?;
     let steps = steps(&data);
+    if let Err(error) = tools.sections(args, &steps) {
+        return tools::explained(error);
+    }
     print_plan(args, &data, &steps);
-    Run {
+    PipelineRun {
         tools,
         args,
         stop: Stop::install_for_parent(),
@@ -45,8 +51,8 @@ pub fn run(
     .all(&steps)
 }
 
-/// One run of the pipeline, and what it remembers from step to step.
-struct Run<'a> {
+/// One run of the pipeline, with its state between steps.
+struct PipelineRun<'a> {
     tools: &'a Tools,
     args: &'a ConfigArgs,
     stop: Stop,
@@ -57,7 +63,7 @@ struct Run<'a> {
     worked: bool,
 }
 
-impl Run<'_> {
+impl PipelineRun<'_> {
     fn all(mut self, steps: &[Step]) -> anyhow::Result<Exit> {
         let mut report = None;
         for (index, step) in steps.iter().enumerate() {
@@ -81,8 +87,8 @@ impl Run<'_> {
         self.conclude(report.as_deref())
     }
 
-    /// Runs one step and shows how it went, but for failure.
-    fn step(&mut self, step: &Step, place: &str) -> anyhow::Result<(Ended, Duration)> {
+    /// Runs one step, and prints how it ended unless it failed.
+    fn step(&mut self, step: &Step, place: &str) -> anyhow::Result<(ChildEnd, Duration)> {
         let up_to_date = self.state(step) == Some(State::Done);
         self.worked |= !up_to_date;
         if !up_to_date {
@@ -92,7 +98,7 @@ impl Run<'_> {
         let mut command = self.tools.command(step.stage);
         command.arg(step.subcommand).args(self.args.to_words());
         if (up_to_date || is_quiet()) && std::env::var_os("RUST_LOG").is_none() {
-            // It would say so, and so do we.
+            // This process prints that the step is up to date; the step need not.
             command.env("RUST_LOG", "warn");
         }
         let stdout = match step.stage {
@@ -113,13 +119,13 @@ impl Run<'_> {
         Ok((ended, took))
     }
 
-    /// Where the step stands just before it runs; a stage that cannot say is simply run.
+    /// The state of the step before it runs; `None` if the stage cannot tell.
     fn state(&self, step: &Step) -> Option<State> {
         let statuses = self.tools.status(step.stage, self.args, Stdio::null()).ok()?;
         step.find(&statuses).map(|status| status.state)
     }
 
-    /// The end of a run in which no step failed.
+    /// Prints the end of a run in which no step failed.
     fn conclude(&self, report: Option<&str>) -> anyhow::Result<Exit> {
         if self.worked {
             say(&bold(&format!("all done in {}", human(self.started.elapsed()))));
@@ -127,11 +133,11 @@ impl Run<'_> {
             say(&bold("nothing to do: everything is up to date"));
         }
         if let Some(report) = report {
-            Headline::read(Utf8Path::new(report))?.print()?;
+            ReportSummary::read(Utf8Path::new(report))?.print()?;
         }
         if self.rejects {
             say(&format!(
-                "some videos were rejected; to list them:\n  {}",
+                "some videos were rejected; list them with:\n  {}",
                 self.how_to_list_rejects()
             ));
             return Ok(Exit::Rejects);
@@ -139,7 +145,7 @@ impl Run<'_> {
         Ok(Exit::Done)
     }
 
-    /// A command to paste: the binaries need not be on the PATH.
+    /// The shell command that lists rejects, with the path of the binary.
     fn how_to_list_rejects(&self) -> String {
         let binary = self.tools.dir().join(Stage::Ingest.binary());
         let query = "SELECT source_path, reason, detail FROM sources WHERE reason IS NOT NULL";
@@ -150,7 +156,7 @@ impl Run<'_> {
     }
 }
 
-/// `word` as a shell reads it back.
+/// Quotes `word` for a shell, if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:".contains(c);
     if word.chars().all(plain) {
@@ -174,7 +180,7 @@ fn print_plan(args: &ConfigArgs, data: &DataConfig, steps: &[Step]) {
     say("");
 }
 
-/// Tells how it goes, to who wants to know.
+/// Prints a progress line on stderr, unless `--quiet` is given.
 fn say(line: &str) {
     if !is_quiet() {
         eprintln!("{line}");
@@ -185,25 +191,25 @@ fn is_quiet() -> bool {
     !tracing::enabled!(tracing::Level::INFO)
 }
 
-/// What to say of a step that ended the run.
+/// The message about a step that ended the run.
 fn failure(place: &str, code: u8, took: Duration) -> String {
     let took = human(took);
     match code {
         130 | 143 => {
             format!(
-                "{} stopped after {took}; what is done is kept: the same command goes on from there",
+                "{} stopped after {took}; its work is saved: run the same command to resume",
                 bold(place)
             )
         }
-        exit::LOCKED => format!("{} locked by another run", bold(place)),
+        exit::LOCKED => format!("{} locked by another run: wait for it to end", bold(place)),
         137 => format!(
-            "{} killed after {took}, most likely for want of memory; what is done is kept: \
-             try smaller batches, and the same command goes on from there",
+            "{} killed after {took}, probably because memory ran out; earlier work is saved: \
+             use smaller batches, and run the same command to resume",
             bold(place)
         ),
         code => format!(
             "{} failed after {took} with exit code {code}: its message is above; \
-             what is done is kept: the same command goes on from there",
+             earlier work is saved: run the same command to resume",
             bold(place)
         ),
     }

@@ -1,4 +1,4 @@
-//! What exists and what does not: every stage's own answer, in one table, and how the last nights went.
+//! `genie status`: the state of every step, and the last runs of `encode` and `label`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -9,13 +9,13 @@ use genie_stage::config::{self, ConfigArgs, DataConfig};
 use genie_stage::status::StepStatus;
 use serde::Serialize;
 
-use crate::diary;
+use crate::history;
 use crate::steps::{self, Stage};
 use crate::tools::{self, Tools};
 
-/// A row: a step's status, and whose step it is.
+/// A row of the table: the status of a step, and its stage.
 #[derive(Debug, Serialize)]
-struct Row {
+struct StatusRow {
     stage: &'static str,
     #[serde(flatten)]
     status: StepStatus,
@@ -33,31 +33,31 @@ pub fn print(tools: &Tools, args: &ConfigArgs, json: bool) -> anyhow::Result<Exi
     let text = if json {
         serde_json::to_string_pretty(&rows)? + "\n"
     } else {
-        table(&rows) + &selection(&data.r#where) + &diary::table(&diary::last(&data.root))
+        table(&rows) + &selection(&data.r#where) + &history::table(&history::last(&data.root))
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }
 
-fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<Vec<Row>> {
+fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<Vec<StatusRow>> {
     let planned = steps::for_data(data);
     let mut rows = Vec::new();
     for stage in Stage::ALL {
         let statuses = tools.status(stage, args, Stdio::inherit())?;
-        // In the order of the pipeline, and only what this pipeline runs.
+        // In the order of the pipeline, and only the steps that this pipeline runs.
         let steps = planned.iter().filter(|step| step.stage == stage);
         rows.extend(
             steps
                 .filter_map(|step| step.find(&statuses))
-                .map(|status| Row { stage: stage.name(), status: status.clone() }),
+                .map(|status| StatusRow { stage: stage.name(), status: status.clone() }),
         );
     }
     Ok(rows)
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[StatusRow]) -> String {
     let mut text = format!("{:<17} {:<8} {:<17} {}\n", "step", "state", "key", "where");
-    for Row { stage, status } in rows {
+    for StatusRow { stage, status } in rows {
         let step = format!("{stage} {}", status.step);
         let place = match (status.dir.as_str(), status.needs.as_str()) {
             (dir, "") => dir.to_owned(),
@@ -71,7 +71,7 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Which clips models are trained on, where that is not all.
+/// The line that says which clips models are trained on; empty for all clips.
 fn selection(expression: &str) -> String {
     if expression.trim().is_empty() {
         String::new()
@@ -85,10 +85,10 @@ mod tests {
     use super::*;
     use genie_stage::status::State;
 
-    /// Would catch: columns that run into each other, or a waiting step that does not say what for.
+    /// Catches: columns that run into each other; a waiting step without what it waits for.
     #[test]
     fn the_table_says_what_is_needed() {
-        let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| Row {
+        let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| StatusRow {
             stage,
             status: StepStatus {
                 step: step.into(),

@@ -1,9 +1,9 @@
-//! Which steps the pipeline has, in which order.
+//! The steps of the pipeline, in their order.
 
 use genie_stage::config::DataConfig;
 use genie_stage::status::StepStatus;
 
-/// A stage: one binary, and the steps it has.
+/// A stage: one binary with several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Stage {
     Ingest,
@@ -36,7 +36,7 @@ impl Stage {
 pub struct Step {
     pub stage: Stage,
     pub subcommand: &'static str,
-    /// What it does, for people.
+    /// What the step does, for the printed plan.
     pub purpose: &'static str,
 }
 
@@ -45,13 +45,25 @@ impl Step {
         Self { stage, subcommand, purpose }
     }
 
-    /// "tokenize fit".
+    /// Stage and subcommand: "tokenize fit".
     #[must_use]
     pub fn name(&self) -> String {
         format!("{} {}", self.stage.name(), self.subcommand)
     }
 
-    /// This step among those its stage tells about.
+    /// The config section whose `device` the step computes on, if it runs a model.
+    #[must_use]
+    pub fn device_section(&self) -> Option<&'static str> {
+        match (self.stage, self.subcommand) {
+            (Stage::Ingest, _) => None,
+            (Stage::Tokenize, _) => Some("tokenizer"),
+            (Stage::Train, "dynamics") => Some("dynamics"),
+            (Stage::Train, _) => Some("lam"),
+            (Stage::Evaluate, _) => Some("evaluate"),
+        }
+    }
+
+    /// The status of this step among those that its stage printed.
     #[must_use]
     pub fn find<'a>(&self, statuses: &'a [StepStatus]) -> Option<&'a StepStatus> {
         statuses.iter().find(|status| status.step == self.subcommand || status.step == self.name())
@@ -60,7 +72,9 @@ impl Step {
 
 const SAMPLE: Step = Step::new(Stage::Ingest, "sample", "record gameplay of the built-in game");
 
-/// Everything after the videos are there. The last step's stdout ends with the report's directory.
+/// All steps after the recording of the game.
+///
+/// The last line on the stdout of `evaluate run` is the report's directory.
 const STEPS: [Step; 7] = [
     Step::new(Stage::Ingest, "run", "cut the videos into clips"),
     Step::new(Stage::Tokenize, "fit", "learn to draw frames as tokens"),
@@ -71,14 +85,14 @@ const STEPS: [Step; 7] = [
     Step::new(Stage::Evaluate, "run", "measure on unseen videos, write the report"),
 ];
 
-/// The steps for `data`: the sample game is recorded only where no videos are given.
+/// The steps for `data`. The sample game is recorded only if `data` has no videos.
 #[must_use]
 pub fn for_data(data: &DataConfig) -> Vec<Step> {
     let sample = data.videos.is_empty().then_some(SAMPLE);
     sample.into_iter().chain(STEPS).collect()
 }
 
-/// Those of `only`; all, if it is empty.
+/// The steps of the stages in `only`, or all steps if `only` is empty.
 #[must_use]
 pub fn of_stages(data: &DataConfig, only: &[Stage]) -> Vec<Step> {
     for_data(data)
@@ -87,7 +101,7 @@ pub fn of_stages(data: &DataConfig, only: &[Stage]) -> Vec<Step> {
         .collect()
 }
 
-/// The steps that a night has: no training.
+/// The steps of `genie retokenize`: no training, no report.
 #[must_use]
 pub fn retokenize(data: &DataConfig) -> Vec<Step> {
     let nightly = |step: &Step| {
@@ -103,8 +117,8 @@ pub fn retokenize(data: &DataConfig) -> Vec<Step> {
 mod tests {
     use super::*;
 
-    /// Would catch: a step moved before the one whose output it reads, or the game being recorded beside a user's
-    /// videos.
+    /// Catches: a step before the step whose output it reads; the game recorded although the user
+    /// has videos.
     #[test]
     fn the_order() {
         let names =

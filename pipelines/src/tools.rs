@@ -1,7 +1,7 @@
-//! The stages' binaries: where they are, and what they answer to `config` and `status`.
+//! The stages' binaries: where they are, and what their `config` and `status` commands print.
 //!
-//! They lie in the directory of this binary, as cargo and any installation put them: never found by `PATH`, so that a
-//! pipeline cannot mix versions.
+//! They are in the directory of this binary, where cargo and every installation put them. `PATH` is
+//! not searched, so a pipeline cannot mix versions.
 
 use std::process::{Command, Stdio};
 
@@ -12,11 +12,11 @@ use genie_stage::exit;
 use genie_stage::status::StepStatus;
 use toml::Table;
 
-use crate::steps::Stage;
+use crate::steps::{Stage, Step};
 
-/// A binary ended with a code of its own, having told why on stderr.
+/// A binary failed with this exit code, and printed the reason on stderr.
 #[derive(Debug, thiserror::Error)]
-#[error("{command} ended with exit code {code}: its message is above")]
+#[error("`{command}` ended with exit code {code}: its message is above")]
 pub struct StageFailed {
     pub command: String,
     pub code: u8,
@@ -27,11 +27,11 @@ pub struct StageFailed {
 pub struct Tools(Utf8PathBuf);
 
 impl Tools {
-    /// Those beside the running binary.
+    /// The binaries in the directory of the running binary.
     pub fn beside_this_one() -> anyhow::Result<Self> {
-        let this = std::env::current_exe().context("cannot find out where this binary is")?;
+        let this = std::env::current_exe().context("cannot find the path of this binary")?;
         let this = Utf8PathBuf::try_from(this).context("this binary's path is not UTF-8")?;
-        let dir = this.parent().context("this binary is in no directory")?;
+        let dir = this.parent().context("this binary has no parent directory")?;
         Ok(Self::in_dir(dir))
     }
 
@@ -45,7 +45,7 @@ impl Tools {
         &self.0
     }
 
-    /// All binaries must be there before anything starts: not after an hour of training.
+    /// Checks that all binaries exist, before anything starts.
     pub fn check(&self) -> anyhow::Result<()> {
         let missing: Vec<_> = Stage::ALL
             .iter()
@@ -54,35 +54,47 @@ impl Tools {
             .collect();
         anyhow::ensure!(
             missing.is_empty(),
-            "{} not found in {}, beside this binary: build everything with `make build` \
-             or `cargo build --release --workspace`",
+            "{} not found in {}, the directory of this binary: build everything with \
+             `make build` or `cargo build --release --workspace`",
             missing.join(", "),
             self.0
         );
         Ok(())
     }
 
-    /// A command of `stage`, to which arguments may be added.
+    /// The command that runs a stage's binary; the caller adds arguments.
     #[must_use]
     pub fn command(&self, stage: Stage) -> Command {
         Command::new(self.0.join(stage.binary()))
     }
 
-    /// The whole config as the stages understand it: every key of every section, or the error of the first that
-    /// refuses it.
+    /// Checks the whole config, and returns it with every key filled in.
     pub fn resolve(&self, config: &Config, args: &ConfigArgs) -> anyhow::Result<Table> {
-        self.check()?;
-        // First every key in every section, here, where all sections are known: the best message.
-        config.check_keys(&self.sections(&ConfigArgs::default())?)?;
-        // Then types and ranges, which only the stages know.
-        self.sections(args)
+        self.check_keys(config)?;
+        self.sections(args, &[])
     }
 
-    /// The sections of all stages together.
-    fn sections(&self, args: &ConfigArgs) -> anyhow::Result<Table> {
+    /// Checks that all binaries and all keys of the config exist.
+    ///
+    /// This process knows the keys of all stages, so its message can name the section of a key.
+    pub fn check_keys(&self, config: &Config) -> anyhow::Result<()> {
+        self.check()?;
+        Ok(config.check_keys(&self.sections(&ConfigArgs::default(), &[])?)?)
+    }
+
+    /// The sections of all stages together, with every key filled in.
+    ///
+    /// The stages check types and ranges, and whether their binary can use the devices of `steps`.
+    pub fn sections(&self, args: &ConfigArgs, steps: &[Step]) -> anyhow::Result<Table> {
         let mut all = Table::new();
         for stage in Stage::ALL {
-            let text = self.ask(stage, &["config"], args, Stdio::inherit())?;
+            let mut words = vec!["config"];
+            for section in
+                steps.iter().filter(|step| step.stage == stage).filter_map(Step::device_section)
+            {
+                words.extend(["--check-device", section]);
+            }
+            let text = self.ask(stage, &words, args, Stdio::inherit())?;
             let sections: Table = text
                 .parse()
                 .with_context(|| format!("`{} config` printed no valid TOML", stage.binary()))?;
@@ -91,7 +103,7 @@ impl Tools {
         Ok(all)
     }
 
-    /// What `stage` says about its steps; what it says when it cannot goes to `stderr`.
+    /// What `stage` prints about its steps. Its messages go to `stderr`.
     pub fn status(
         &self,
         stage: Stage,
@@ -99,11 +111,12 @@ impl Tools {
         stderr: Stdio,
     ) -> anyhow::Result<Vec<StepStatus>> {
         let text = self.ask(stage, &["status", "--json"], args, stderr)?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("`{} status --json` printed something else", stage.binary()))
+        serde_json::from_str(&text).with_context(|| {
+            format!("`{} status --json` did not print a list of steps", stage.binary())
+        })
     }
 
-    /// The stdout of a subcommand.
+    /// Runs a subcommand of a stage and returns its stdout.
     pub fn ask(
         &self,
         stage: Stage,
@@ -131,7 +144,7 @@ impl Tools {
     }
 }
 
-/// The exit for an error that a stage has already explained, in its own words, on stderr.
+/// Turns the failure of a stage, which has printed its message already, into an exit code.
 pub fn explained(error: anyhow::Error) -> anyhow::Result<exit::Exit> {
     match error.downcast::<StageFailed>() {
         Ok(failed) => Ok(exit::Exit::Failed(failed.code)),

@@ -1,8 +1,10 @@
-"""Writes the fixtures that the Rust tests compare with: `python fixtures.py [DIRECTORY]`; see README.md.
+"""Writes the fixtures of the Rust tests: `python fixtures.py [DIRECTORY]`; see README.md.
 
-A fixture is a directory: `weights.safetensors` is a `state_dict()`, `values.safetensors` has inputs, what PyTorch makes of them, and under
-`grad.` the gradient of the loss in every weight. Everything is computed in float64 from weights and inputs that are float32, and stored as
-float32. numpy's RandomState draws, whose streams never change, so that what is written is the same everywhere to about the last bit.
+A fixture is a directory. `weights.safetensors` is a `state_dict()`. `values.safetensors` contains
+inputs and PyTorch's outputs, and under `grad.` the gradient of the loss for every weight. Weights
+and inputs are float32 values; everything is computed in float64 and stored as float32. Random
+numbers come from numpy's RandomState, whose streams never change. So every machine writes the same
+values, to about the last bit.
 """
 
 import json
@@ -17,13 +19,14 @@ from torch import nn
 
 from model import Attention, Dynamics, Lam, Quantizer, Stack, Tokenizer
 
-SIZE, PATCH = (4, 6), 2  # Two rows of three patches: rows and columns are not taken for each other unnoticed.
+# Two rows of three patches, so that exchanged rows and columns are noticed.
+SIZE, PATCH = (4, 6), 2
 ENCODER = dict(layers=1, d=8, heads=2)
 DECODER = dict(layers=1, d=12, heads=3)
 
 
 class Draw:
-    """A seed's random numbers, as exact float32 values."""
+    """Random numbers from a seed, as exact float32 values."""
 
     def __init__(self, seed):
         self.state = np.random.RandomState(seed)
@@ -35,7 +38,7 @@ class Draw:
         return torch.tensor(self.state.randint(0, below, size=shape))
 
     def frames(self, b, t):
-        """Bytes of frames in which about half of the values change from one to the next."""
+        """Bytes of frames. About half of the values change from one frame to the next."""
         frames = self.integers(256, b, t, *SIZE, 3)
         still = self.integers(2, b, t, *SIZE, 3).bool()
         for frame in range(1, t):
@@ -43,25 +46,35 @@ class Draw:
         return frames
 
     def fill(self, module):
-        """Weights that are all different and none zero, at the size that keeps activations at theirs."""
+        """Sets different nonzero weights that keep the scale of activations."""
         for name, parameter in module.named_parameters():
             noise = self.normal(*parameter.shape)
             scales = parameter.ndim == 1 and name.endswith("weight")
             matrix = parameter.ndim == 2 and name.endswith("weight")
-            spread = 1 / math.sqrt(parameter.shape[1]) if matrix else 0.3 if parameter.ndim == 1 else 0.7
+            spread = (
+                1 / math.sqrt(parameter.shape[1]) if matrix else 0.3 if parameter.ndim == 1 else 0.7
+            )
             values = noise * spread + (1 if scales else 0)
             parameter.data = values.float().double()
         return module.train()
 
 
 def write(path, tensors):
-    """A safetensors file: the header's length, the header in JSON, the bytes."""
-    kinds = {torch.float64: ("F32", np.float32), torch.int64: ("I64", np.int64), torch.uint8: ("U8", np.uint8)}
+    """Writes a safetensors file: length of the header, header as JSON, bytes."""
+    kinds = {
+        torch.float64: ("F32", np.float32),
+        torch.int64: ("I64", np.int64),
+        torch.uint8: ("U8", np.uint8),
+    }
     header, blobs, at = {}, [], 0
     for name, tensor in tensors.items():
         kind, type_ = kinds[tensor.dtype]
         blob = np.ascontiguousarray(tensor.detach().numpy().astype(type_)).tobytes()
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [at, at + len(blob)]}
+        header[name] = {
+            "dtype": kind,
+            "shape": list(tensor.shape),
+            "data_offsets": [at, at + len(blob)],
+        }
         blobs.append(blob)
         at += len(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -80,21 +93,39 @@ def read(path):
 
 
 def gradients(module):
-    """Of all that learns. Where the equations make one zero, what is left of it is rounding error: it is written as 0."""
-    grads = {name: parameter.grad for name, parameter in module.named_parameters() if parameter.requires_grad}
+    """Gradients of all trained weights, and the names of those that are zero by the equations.
+
+    Such a gradient is only rounding error, and is written as 0.
+    """
+    grads = {
+        name: parameter.grad
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
     largest = max(grad.abs().max() for grad in grads.values())
     zero = [name for name, grad in grads.items() if grad.abs().max() < 1e-10 * largest]
-    small = [name for name, grad in grads.items() if grad.abs().max() < 1e-4 * largest and name not in zero]
-    assert not small, f"too small to be compared: {small}"
-    return {f"grad.{name}": torch.zeros_like(grad) if name in zero else grad for name, grad in grads.items()}, zero
+    small = [
+        name
+        for name, grad in grads.items()
+        if grad.abs().max() < 1e-4 * largest and name not in zero
+    ]
+    assert not small, f"gradients are too small to compare: {small}"
+    return {
+        f"grad.{name}": torch.zeros_like(grad) if name in zero else grad
+        for name, grad in grads.items()
+    }, zero
 
 
 def fixtures():
     """Yields (name, module, values)."""
-    for name, qk_norm, causal in [("attention", False, False), ("attention_causal", False, True), ("attention_qk_norm", True, True)]:
+    for name, qk_norm, causal in [
+        ("attention", False, False),
+        ("attention_causal", False, True),
+        ("attention_qk_norm", True, True),
+    ]:
         draw = Draw(1)
         module = draw.fill(Attention(12, 3, qk_norm))
-        # Spatial attention's sequences are frames, temporal attention's positions.
+        # Spatial attention works within a frame, temporal attention over the times of a position.
         x, cotangent = draw.normal(2, 4, 5, 12).requires_grad_(), draw.normal(2, 4, 5, 12)
         out = module(x.transpose(1, 2), True).transpose(1, 2) if causal else module(x, False)
         (out * cotangent).sum().backward()
@@ -116,19 +147,37 @@ def fixtures():
     for name, options in kinds:
         draw = Draw(3)
         module = draw.fill(Quantizer(8, **options))
-        x, cotangent = draw.normal(20, 8).requires_grad_(), draw.normal(20, module.project.out_features)
+        x, cotangent = (
+            draw.normal(20, 8).requires_grad_(),
+            draw.normal(20, module.project.out_features),
+        )
         embedded, codes, loss = module(x)
         ((embedded * cotangent).mean() + loss).backward()
-        values = dict(x=x, cotangent=cotangent, embedded=embedded, codes=codes, loss=loss, grad_x=x.grad)
+        values = dict(
+            x=x, cotangent=cotangent, embedded=embedded, codes=codes, loss=loss, grad_x=x.grad
+        )
         if options.get("centre"):
             with torch.no_grad():
                 values["codes_by_running_mean"] = module.eval()(x)[1]
         yield name, module, values
 
-    kinds = [("tokenizer_vq", dict(codes=16, latent=4), 1.0), ("tokenizer_fsq", dict(levels=[4, 3, 2], usage=0.3), 4.0)]
+    kinds = [
+        ("tokenizer_vq", dict(codes=16, latent=4), 1.0),
+        ("tokenizer_fsq", dict(levels=[4, 3, 2], usage=0.3), 4.0),
+    ]
     for name, quantizer, weight in kinds:
         draw = Draw(4)
-        module = draw.fill(Tokenizer(ENCODER, DECODER, quantizer, frames=3, size=SIZE, patch=PATCH, changed_pixel_weight=weight))
+        module = draw.fill(
+            Tokenizer(
+                ENCODER,
+                DECODER,
+                quantizer,
+                frames=3,
+                size=SIZE,
+                patch=PATCH,
+                changed_pixel_weight=weight,
+            )
+        )
         frames = draw.frames(2, 3)
         codes, pixels, loss = module(frames / 255)
         loss.backward()
@@ -143,7 +192,17 @@ def fixtures():
     ]
     for name, stacks, quantizer, options in kinds:
         draw = Draw(5)
-        module = draw.fill(Lam({**ENCODER, **stacks}, {**DECODER, **stacks}, quantizer, frames=4, size=SIZE, patch=PATCH, **options))
+        module = draw.fill(
+            Lam(
+                {**ENCODER, **stacks},
+                {**DECODER, **stacks},
+                quantizer,
+                frames=4,
+                size=SIZE,
+                patch=PATCH,
+                **options,
+            )
+        )
         frames = draw.frames(3, 4)
         codes, predicted, loss = module(frames / 255)
         loss.backward()
@@ -156,7 +215,7 @@ def fixtures():
         stack = dict(layers=1, d=8, heads=2, qk_norm=qk_norm)
         module = draw.fill(Dynamics(stack, t, s, codes, actions, prepend, previous))
         tokens, led = draw.integers(codes, b, t, s), draw.integers(actions, b, t - 1)
-        # Some tokens stay as they were, so that both weights occur.
+        # Some tokens do not change, so that both weights occur.
         still = draw.integers(2, b, t, s).bool()
         for frame in range(1, t):
             tokens[:, frame] = torch.where(still[:, frame], tokens[:, frame - 1], tokens[:, frame])
@@ -165,40 +224,59 @@ def fixtures():
         loss = module.loss(tokens, masked, led, 5.0)
         loss.backward()
         logits = module(tokens, masked, led)
-        yield name, module, dict(tokens=tokens, masked=masked.long(), actions=led, logits=logits, loss=loss)
+        yield (
+            name,
+            module,
+            dict(tokens=tokens, masked=masked.long(), actions=led, logits=logits, loss=loss),
+        )
 
-    # The paper's optimizer; and one whose decay is large enough to be seen. Gradients are clipped so far down that an epsilon other than
-    # 1e-8, or one under the root, is seen too.
+    # The paper's optimizer, and one with a decay that is large enough to show in the weights. The
+    # strong clipping makes an epsilon other than 1e-8, or an epsilon under the root, show too.
     for name, decay, limit in [("adamw", 1e-4, 1e-4), ("adamw_decay", 0.3, 1e9)]:
         draw = Draw(7)
         module = draw.fill(nn.Linear(6, 4))
-        optimizer = torch.optim.AdamW(module.parameters(), lr=0.01, betas=(0.9, 0.9), eps=1e-8, weight_decay=decay)
-        values, begun = {}, {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+        optimizer = torch.optim.AdamW(
+            module.parameters(), lr=0.01, betas=(0.9, 0.9), eps=1e-8, weight_decay=decay
+        )
+        values, begun = (
+            {},
+            {name: parameter.detach().clone() for name, parameter in module.named_parameters()},
+        )
         for step in range(3):
             x, cotangent = draw.normal(5, 6), draw.normal(5, 4)
-            before = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+            before = {
+                name: parameter.detach().clone() for name, parameter in module.named_parameters()
+            }
             optimizer.zero_grad()
             (module(x).tanh() * cotangent).sum().backward()
             norm = nn.utils.clip_grad_norm_(module.parameters(), limit)
             optimizer.step()
-            moves = {f"{key}_move{step}": parameter.detach() - before[key] for key, parameter in module.named_parameters()}
+            moves = {
+                f"{key}_move{step}": parameter.detach() - before[key]
+                for key, parameter in module.named_parameters()
+            }
             values |= {f"x{step}": x, f"cotangent{step}": cotangent, f"norm{step}": norm, **moves}
         module.load_state_dict(begun)
         yield name, module, values
 
 
 def difference(before, after):
-    """How far two files' values are apart, as people are told it."""
+    """Describes the difference between the values of two files."""
     shapes = lambda values: {name: value.shape for name, value in values.items()}
     if shapes(before) != shapes(after):
-        return "other tensors than before"
-    off = max(np.abs(after[name] - value).max() / max(np.abs(value).max(), 1e-30) for name, value in before.items())
-    return f"off by {off:.0e} of the largest value from what was there" if off else "as it was"
+        return "the tensors have other names or shapes than before"
+    off = max(
+        np.abs(after[name] - value).max() / max(np.abs(value).max(), 1e-30)
+        for name, value in before.items()
+    )
+    return f"differs by {off:.0e} of the largest value" if off else "unchanged"
 
 
 def main():
     torch.set_default_dtype(torch.float64)
-    place = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "fixtures")
+    place = pathlib.Path(
+        sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "fixtures"
+    )
     for name, module, values in fixtures():
         zero = []
         if not name.startswith("adamw"):
@@ -209,7 +287,9 @@ def main():
             path = place / name / f"{file}.safetensors"
             before = dict(read(path)) if path.exists() else None
             write(path, tensors)
-            said.append(f"{file} " + ("new" if before is None else difference(before, dict(read(path)))))
+            said.append(
+                f"{file} " + ("new" if before is None else difference(before, dict(read(path))))
+            )
         print(f"{name}: {'; '.join(said)}")
 
 

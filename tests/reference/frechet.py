@@ -1,10 +1,12 @@
-"""Makes frechet.json: Fréchet distances by scipy.linalg.sqrtm, as published FVD code computes them, and kernel distances.
+"""Writes frechet.json: Fréchet distances and kernel distances.
 
-    python3 tests/reference/frechet.py        (NumPy, SciPy)
+    python3 tests/reference/frechet.py        (needs NumPy and SciPy)
 
-Features are whole numbers, to be divided by 16, so that both sides have exactly the same. Of the cases, one has fewer
-clips than dimensions: there sqrtm of the singular product is itself only good to some 1e-8, so the singular values of
-the product of the data matrices, which need no square root of a matrix, are written beside it.
+Fréchet distances use scipy.linalg.sqrtm, as published FVD code does. Features are whole numbers
+divided by 16, so that Python and Rust use exactly the same values. One case has fewer clips than
+dimensions. There the matrix product is singular, and its sqrtm is accurate only to about 1e-8. So
+the distance is also computed from the singular values of the product of the data matrices, without
+a matrix square root.
 """
 
 import json
@@ -15,9 +17,13 @@ import scipy.linalg
 
 
 def frechet(a, b, ddof):
-    product = scipy.linalg.sqrtm(np.cov(a, rowvar=False, ddof=ddof) @ np.cov(b, rowvar=False, ddof=ddof))
+    product = scipy.linalg.sqrtm(
+        np.cov(a, rowvar=False, ddof=ddof) @ np.cov(b, rowvar=False, ddof=ddof)
+    )
     means = np.square(a.mean(0) - b.mean(0)).sum()
-    traces = np.trace(np.cov(a, rowvar=False, ddof=ddof)) + np.trace(np.cov(b, rowvar=False, ddof=ddof))
+    traces = np.trace(np.cov(a, rowvar=False, ddof=ddof)) + np.trace(
+        np.cov(b, rowvar=False, ddof=ddof)
+    )
     return float(means + traces - 2 * np.real(np.trace(product)))
 
 
@@ -36,7 +42,9 @@ def kernel(a, b):
 
 def case(name, rng, count_a, count_b, dimension):
     mixing = rng.normal(size=(dimension, dimension)) * 0.7 ** np.arange(dimension)[:, None]
-    draw = lambda count, shift: np.round(16 * (rng.normal(size=(count, dimension)) @ mixing + shift)).astype(int)
+    draw = lambda count, shift: np.round(
+        16 * (rng.normal(size=(count, dimension)) @ mixing + shift)
+    ).astype(int)
     a, b = draw(count_a, 0.0), draw(count_b, 0.3)
     x, y = a / 16, b / 16
     return {
@@ -57,6 +65,10 @@ cases = [
     case("fewer clips than dimensions", rng, 12, 16, 40),
 ]
 for one in cases:
-    print(one["name"], *(one[key] for key in ("unbiased", "biased", "by_singular_values", "kernel")))
+    print(
+        one["name"], *(one[key] for key in ("unbiased", "biased", "by_singular_values", "kernel"))
+    )
 path = pathlib.Path(__file__).with_suffix(".json")
-path.write_text("[\n" + ",\n".join(json.dumps(one, separators=(",", ":")) for one in cases) + "\n]\n")
+path.write_text(
+    "[\n" + ",\n".join(json.dumps(one, separators=(",", ":")) for one in cases) + "\n]\n"
+)

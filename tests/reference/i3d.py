@@ -1,9 +1,10 @@
-"""Makes what libs/model/src/perceptual/i3d is tested against: i3d.json, resize.json, state_dict.pt and torchscript.pt.
+"""Writes the fixtures of I3D: i3d.json, resize.json, state_dict.pt and torchscript.pt.
 
-    python3 tests/reference/i3d.py        (NumPy, PyTorch)
+    python3 tests/reference/i3d.py        (needs NumPy and PyTorch)
 
-The network is written down here on its own, from the paper and DeepMind's graph, in float64. Its weights and the clip are not
-stored: both sides make them by the same integer hash of a name and a position.
+The tests of I3D in libs/model compare with them. The network is written here again, in float64,
+from the paper and from DeepMind's graph. Its weights and the clip are not stored: Python and Rust
+compute them with the same integer hash of a name and a position.
 """
 
 import json
@@ -53,9 +54,17 @@ def padded(x, kernel, stride, value):
 
 def unit(x, name, outputs, kernel, stride=1, epsilon=1e-3):
     kernel, stride = (kernel,) * 3, (stride,) * 3
-    x = F.conv3d(padded(x, kernel, stride, 0.0), weight(f"{name}.conv3d.weight", outputs, x.shape[1], *kernel), stride=stride)
+    x = F.conv3d(
+        padded(x, kernel, stride, 0.0),
+        weight(f"{name}.conv3d.weight", outputs, x.shape[1], *kernel),
+        stride=stride,
+    )
     part = lambda part: weight(f"{name}.bn.{part}", outputs)
-    return F.relu(F.batch_norm(x, part("running_mean"), part("running_var"), part("weight"), part("bias"), eps=epsilon))
+    return F.relu(
+        F.batch_norm(
+            x, part("running_mean"), part("running_var"), part("weight"), part("bias"), eps=epsilon
+        )
+    )
 
 
 def pool(x, kernel, stride):
@@ -65,13 +74,18 @@ def pool(x, kernel, stride):
 def block(x, name, epsilon):
     inputs, b0, b1a, b1b, b2a, b2b, b3b = WIDTHS[name]
     assert x.shape[1] == inputs
-    part = lambda x, part, outputs, kernel: unit(x, f"Mixed_{name}.{part}", outputs, kernel, epsilon=epsilon)
-    return torch.cat([
-        part(x, "b0", b0, 1),
-        part(part(x, "b1a", b1a, 1), "b1b", b1b, 3),
-        part(part(x, "b2a", b2a, 1), "b2b", b2b, 3),
-        part(pool(x, (3, 3, 3), (1, 1, 1)), "b3b", b3b, 1),
-    ], 1)
+    part = lambda x, part, outputs, kernel: unit(
+        x, f"Mixed_{name}.{part}", outputs, kernel, epsilon=epsilon
+    )
+    return torch.cat(
+        [
+            part(x, "b0", b0, 1),
+            part(part(x, "b1a", b1a, 1), "b1b", b1b, 3),
+            part(part(x, "b2a", b2a, 1), "b2b", b2b, 3),
+            part(pool(x, (3, 3, 3), (1, 1, 1)), "b3b", b3b, 1),
+        ],
+        1,
+    )
 
 
 def i3d(x, epsilon):
@@ -87,27 +101,35 @@ def i3d(x, epsilon):
     x = pool(x, (2, 2, 2), (2, 2, 2))
     x = block(block(x, "5b", epsilon), "5c", epsilon)
     x = F.avg_pool3d(x, (2, 7, 7), 1)
-    x = F.conv3d(x, weight("logits.conv3d.weight", 400, 1024, 1, 1, 1), weight("logits.conv3d.bias", 400))
+    x = F.conv3d(
+        x, weight("logits.conv3d.weight", 400, 1024, 1, 1, 1), weight("logits.conv3d.bias", 400)
+    )
     return x.squeeze(4).squeeze(3).mean(2)
 
 
 def clip(name, frames, height, width):
-    return np.floor((uniform(name, frames * height * width * 3) + 1) * 128).astype(np.uint8).reshape(frames, height, width, 3)
+    return (
+        np.floor((uniform(name, frames * height * width * 3) + 1) * 128)
+        .astype(np.uint8)
+        .reshape(frames, height, width, 3)
+    )
 
 
 def legacy(channels, side):
-    """TensorFlow 1's resize_bilinear(align_corners=False), which has no half pixel."""
+    """TensorFlow 1's resize_bilinear(align_corners=False), without half-pixel centres."""
+
     def along(x, axis):
         at = np.arange(side) * (x.shape[axis] / side)
         low = np.floor(at).astype(int)
         high = np.minimum(low + 1, x.shape[axis] - 1)
         share = (at - low).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         return x.take(low, axis) * (1 - share) + x.take(high, axis) * share
+
     return torch.from_numpy(along(along(channels.numpy(), 2), 3))
 
 
 def prepared(frames, preset, side):
-    """Bytes [t, h, w, 3] to [1, 3, t, side, side]."""
+    """Bytes `[t, h, w, 3]` to `[1, 3, t, side, side]`."""
     channels = torch.from_numpy(frames.astype(np.float64)).permute(0, 3, 1, 2)
     if preset == "videogpt":
         height, width = channels.shape[2:]
@@ -116,11 +138,16 @@ def prepared(frames, preset, side):
         size = (side, ceil(width)) if height < width else (ceil(height), side)
         x = F.interpolate(channels / 255, size=size, mode="bilinear", align_corners=False)
         top, left = (size[0] - side) // 2, (size[1] - side) // 2
-        x = x[:, :, top:top + side, left:left + side] - 0.5
+        x = x[:, :, top : top + side, left : left + side] - 0.5
     elif preset == "tf1-legacy":
         x = 2 * legacy(channels, side) / 255 - 1
     else:
-        x = 2 * F.interpolate(channels, size=(side, side), mode="bilinear", align_corners=False) / 255 - 1
+        x = (
+            2
+            * F.interpolate(channels, size=(side, side), mode="bilinear", align_corners=False)
+            / 255
+            - 1
+        )
     return x.permute(1, 0, 2, 3)[None]
 
 
@@ -141,14 +168,25 @@ def main():
     torch.set_grad_enabled(False)
     frames, height, width = 10, 20, 28
     pixels = clip("clip", frames, height, width)
-    logits = {preset: i3d(prepared(pixels, preset, 224), epsilon)[0].tolist()
-              for preset, epsilon in (("default", 1e-3), ("videogpt", 1e-5))}
+    logits = {
+        preset: i3d(prepared(pixels, preset, 224), epsilon)[0].tolist()
+        for preset, epsilon in (("default", 1e-3), ("videogpt", 1e-5))
+    }
     sums = {}
-    for name, shape in (("Mixed_3b.b2b.conv3d.weight", (32, 16, 3, 3, 3)), ("Conv3d_1a_7x7.bn.bias", (64,))):
+    for name, shape in (
+        ("Mixed_3b.b2b.conv3d.weight", (32, 16, 3, 3, 3)),
+        ("Conv3d_1a_7x7.bn.bias", (64,)),
+    ):
         values = weight(name, *shape).numpy().astype("<f4")
-        sums[name] = masked_crc32c((values.transpose(2, 3, 4, 1, 0) if values.ndim == 5 else values).tobytes())
-    rounded = {preset: [float(f"{value:.9g}") for value in values] for preset, values in logits.items()}
-    text = json.dumps({"frames": frames, "height": height, "width": width, "logits": rounded, "checksums": sums})
+        sums[name] = masked_crc32c(
+            (values.transpose(2, 3, 4, 1, 0) if values.ndim == 5 else values).tobytes()
+        )
+    rounded = {
+        preset: [float(f"{value:.9g}") for value in values] for preset, values in logits.items()
+    }
+    text = json.dumps(
+        {"frames": frames, "height": height, "width": width, "logits": rounded, "checksums": sums}
+    )
     (HERE / "i3d.json").write_text(text.replace("], ", "],\n") + "\n")
 
     side, cases = 6, []
@@ -156,10 +194,21 @@ def main():
         for preset in ("default", "tf1-legacy", "styleganv", "videogpt"):
             values = prepared(clip("resize", 2, height, width), preset, side).ravel().tolist()
             values = [float(f"{value:.8f}") for value in values]
-            cases.append({"preset": preset, "height": height, "width": width, "side": side, "frames": 2, "values": values})
-    (HERE / "resize.json").write_text("[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n")
+            cases.append(
+                {
+                    "preset": preset,
+                    "height": height,
+                    "width": width,
+                    "side": side,
+                    "frames": 2,
+                    "values": values,
+                }
+            )
+    (HERE / "resize.json").write_text(
+        "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n"
+    )
 
-    # A name with a gap in its numbers (there is no branch_3.0 with weights), an integer, a half.
+    # A name with a gap in its numbers (no branch_3.0 has weights), an integer, a float16.
     tensors = {
         "mixed_3b.branch_3.1.conv3d.weight": torch.arange(6, dtype=torch.float32).reshape(3, 2),
         "mixed_3b.branch_3.1.batch3d.num_batches_tracked": torch.tensor(7),

@@ -1,10 +1,10 @@
-"""Numbers that two programs can make without telling each other: libs/model/src/testing/made_up.rs has the same."""
+"""Numbers that Python and Rust compute alike; libs/model/src/testing/made_up.rs is the same."""
 
 import numpy as np
 
 
 def uniform(name, count):
-    """24-bit numbers in [-1, 1): splitmix64 of FNV-1a of the name, and the position."""
+    """24-bit numbers in [-1, 1): splitmix64 over the FNV-1a hash of the name and the position."""
     state = 0xCBF29CE484222325
     for byte in name.encode():
         state = (state ^ byte) * 0x100000001B3 % 2**64

@@ -1,8 +1,10 @@
-"""The models of this project a second time, in PyTorch, from the papers' equations: what the Rust code is compared with.
+"""The models of this project in PyTorch, as the reference for the Rust code.
 
-Written for reading, not for speed: frames are `[b, t, h, w, 3]`, activations `[b, t, s, d]` (batch, frame, position, width), and
-everything that PyTorch has is PyTorch's own (LayerNorm, GELU, scaled_dot_product_attention, cross_entropy, autograd). Parameter names are
-those of the exported files (libs/model/README.md): `state_dict()` of a class here is a file that `import` takes.
+The code follows the papers' equations. It is written for reading, not for speed. Frames are
+`[b, t, h, w, 3]`, activations are `[b, t, s, d]` (batch, frame, position, width). All that PyTorch
+offers is used (LayerNorm, GELU, scaled_dot_product_attention, cross_entropy, autograd). Parameters
+have the names of the exported files (libs/model/README.md), so `import` accepts the `state_dict()`
+of a class as a file.
 """
 
 import torch
@@ -11,7 +13,10 @@ from torch import nn
 
 
 class Attention(nn.Module):
-    """x -> W_o attention(norm(x)) over the last axis but one, pre-normalised; QK-norm is layer norm a head [Henry et al. 2020]."""
+    """x -> W_o attention(norm(x)), over the last axis but one, with the norm before the attention.
+
+    QK-norm is a layer norm for each head [Henry et al. 2020].
+    """
 
     def __init__(self, d, heads, qk_norm, head_dim=0):
         super().__init__()
@@ -24,13 +29,21 @@ class Attention(nn.Module):
         self.output = nn.Linear(heads * width, d)
 
     def forward(self, x, causal):
-        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(-2, -3) for part in self.qkv(self.norm(x)).chunk(3, -1))
-        mixed = F.scaled_dot_product_attention(self.query_norm(query), self.key_norm(key), value, is_causal=causal)
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+            for part in self.qkv(self.norm(x)).chunk(3, -1)
+        )
+        mixed = F.scaled_dot_product_attention(
+            self.query_norm(query), self.key_norm(key), value, is_causal=causal
+        )
         return self.output(mixed.transpose(-2, -3).flatten(-2))
 
 
 class Block(nn.Module):
-    """Spatial attention, causal temporal attention, one feed-forward layer, each with a residual [Genie, section 2.1]."""
+    """An ST-block [Genie, section 2.1].
+
+    Spatial attention, causal temporal attention and one feed-forward layer, each with a residual.
+    """
 
     def __init__(self, d, heads, ffn_mult, qk_norm, temporal, head_dim):
         super().__init__()
@@ -52,7 +65,9 @@ class Stack(nn.Module):
 
     def __init__(self, layers, d, heads, ffn_mult=2, qk_norm=False, temporal=True, head_dim=0):
         super().__init__()
-        self.blocks = nn.ModuleList(Block(d, heads, ffn_mult, qk_norm, temporal, head_dim) for _ in range(layers))
+        self.blocks = nn.ModuleList(
+            Block(d, heads, ffn_mult, qk_norm, temporal, head_dim) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(d)
         self.temporal = temporal
 
@@ -63,7 +78,10 @@ class Stack(nn.Module):
 
 
 class Positions(nn.Module):
-    """Learned positions, apart for space and time; a stack without temporal attention has one row for all times."""
+    """Learned position embeddings, separate for space and time.
+
+    A stack without temporal attention has one time row for all frames.
+    """
 
     def __init__(self, stack, frames, positions, d):
         super().__init__()
@@ -86,10 +104,16 @@ def straight_through(x, quantized):
 
 
 class Quantizer(nn.Module):
-    """A projection and, by `levels`, finite scalar quantization [Mentzer et al. 2023], or a codebook of unit vectors [van den Oord et al.
-    2017; Yu et al. 2021]. `usage` rewards even use of the codes; `centre` subtracts the batch's mean while training."""
+    """A projection, then finite scalar quantization or a codebook.
 
-    def __init__(self, d, codes=None, latent=None, levels=None, commitment=0.25, usage=0.0, centre=False):
+    With `levels` it is finite scalar quantization [Mentzer et al. 2023], without it a codebook of
+    unit vectors [van den Oord et al. 2017; Yu et al. 2021]. `usage` rewards even use of the codes.
+    `centre` subtracts the batch's mean during training.
+    """
+
+    def __init__(
+        self, d, codes=None, latent=None, levels=None, commitment=0.25, usage=0.0, centre=False
+    ):
         super().__init__()
         self.levels, self.commitment, self.usage = levels, commitment, usage
         width = len(levels) if levels else latent
@@ -121,25 +145,31 @@ class Quantizer(nn.Module):
         grid = torch.sigmoid(x) * (levels - 1)
         apart(grid - grid.floor() - 0.5)
         digits = grid.round()
-        # The first digit counts fastest.
+        # The first digit is the least significant.
         codes = (digits.long() * torch.cumprod(torch.tensor([1, *self.levels[:-1]]), 0)).sum(-1)
         shares = torch.ones(len(x), 1, dtype=x.dtype)
         for dimension, count in enumerate(self.levels):
             share = F.softmax(-4 * (grid[:, dimension, None] - torch.arange(count)).square(), -1)
             shares = torch.einsum("na,nb->nab", shares, share).flatten(1)
-        # -1 to 1, whatever the number of levels.
+        # The range is -1 to 1 for any number of levels.
         return 2 * straight_through(grid, digits) / (levels - 1) - 1, codes, x.new_zeros(()), shares
 
 
 def apart(margins):
-    """A choice that rounding errors could turn would make a fixture that no other program can agree with."""
-    assert margins.abs().min() > 1e-4, f"a choice by a margin of {margins.abs().min():.1e} only: take another seed"
+    """Refuses a choice that rounding errors could change: Rust could not reproduce it."""
+    assert margins.abs().min() > 1e-4, (
+        f"the margin of a choice is only {margins.abs().min():.1e}: use another seed"
+    )
 
 
 def patchify(frames, p):
     """`[b, t, h, w, c]` to patches `[b, t, s, p*p*c]`, row by row."""
     b, t, h, w, c = frames.shape
-    return frames.reshape(b, t, h // p, p, w // p, p, c).permute(0, 1, 2, 4, 3, 5, 6).reshape(b, t, -1, p * p * c)
+    return (
+        frames.reshape(b, t, h // p, p, w // p, p, c)
+        .permute(0, 1, 2, 4, 3, 5, 6)
+        .reshape(b, t, -1, p * p * c)
+    )
 
 
 def changed(difference, weight):
@@ -164,11 +194,13 @@ class Tokenizer(nn.Module):
         self.pixels = nn.Linear(decoder["d"], values)
 
     def forward(self, frames):
-        """To (codes `[b, t, s]`, reconstructed patches, loss)."""
+        """Frames to (codes `[b, t, s]`, reconstructed patches, loss)."""
         patches = patchify(frames, self.patch)
         coded = self.encoder(self.encoder_positions(self.embed(patches)))
         embedded, codes, loss = self.quantizer(coded.flatten(0, 2))
-        hidden = self.decoder(self.decoder_positions(self.expand(embedded).unflatten(0, patches.shape[:3])))
+        hidden = self.decoder(
+            self.decoder_positions(self.expand(embedded).unflatten(0, patches.shape[:3]))
+        )
         pixels = torch.sigmoid(self.pixels(hidden))
         weights = torch.ones_like(patches)
         weights[:, 1:] = changed(patches[:, 1:] - patches[:, :-1], self.changed_pixel_weight)
@@ -177,12 +209,34 @@ class Tokenizer(nn.Module):
 
 
 class Lam(nn.Module):
-    """The latent action model [Genie, section 2.1.1]. `pairs`: the encoder sees x_t beside x_{t+1}, not x_{t+1} alone. `given`: how many frames
-    beside each other the decoder sees. `change`: it predicts x_{t+1} - x_t, not x_{t+1}."""
+    """The latent action model [Genie, section 2.1.1].
 
-    def __init__(self, encoder, decoder, quantizer, frames, size, pairs, given, change, pool, changed_pixel_weight, patch):
+    `pairs`: the encoder gets x_t beside x_{t+1}, not x_{t+1} alone. `given`: the number of frames
+    that the decoder gets, side by side. `change`: the decoder predicts x_{t+1} - x_t, not x_{t+1}.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        quantizer,
+        frames,
+        size,
+        pairs,
+        given,
+        change,
+        pool,
+        changed_pixel_weight,
+        patch,
+    ):
         super().__init__()
-        self.patch, self.pairs, self.given, self.change, self.pool = patch, pairs, given, change, pool
+        self.patch, self.pairs, self.given, self.change, self.pool = (
+            patch,
+            pairs,
+            given,
+            change,
+            pool,
+        )
         self.changed_pixel_weight = changed_pixel_weight
         values, positions = patch * patch * 3, size[0] * size[1] // patch**2
         self.embed = nn.Linear(2 * values if pairs else values, encoder["d"])
@@ -196,9 +250,14 @@ class Lam(nn.Module):
         self.pixels = nn.Linear(decoder["d"], values)
 
     def infer(self, patches):
-        """Embedded actions `[b, t-1, width]`, codes `[b, t-1]` and loss: entry t leads from frame t to frame t+1."""
+        """Embedded actions `[b, t-1, width]`, codes `[b, t-1]` and loss.
+
+        Entry t is the action from frame t to frame t+1.
+        """
         if self.pairs:
-            hidden = self.encoder(self.encoder_positions(self.embed(torch.cat([patches[:, :-1], patches[:, 1:]], -1))))
+            hidden = self.encoder(
+                self.encoder_positions(self.embed(torch.cat([patches[:, :-1], patches[:, 1:]], -1)))
+            )
         else:
             hidden = self.encoder(self.encoder_positions(self.embed(patches)))[:, 1:]
         if self.pool == "max":
@@ -208,24 +267,34 @@ class Lam(nn.Module):
         return embedded.unflatten(0, pooled.shape[:2]), codes.unflatten(0, pooled.shape[:2]), loss
 
     def forward(self, frames):
-        """To (codes of the steps that are predicted, predicted patches, loss)."""
+        """Frames to (codes of the predicted frames, predicted patches, loss)."""
         patches = patchify(frames, self.patch)
-        # The first frame that has `given` frames before it is the first that can be predicted.
+        # Only frames with `given` frames before them can be predicted.
         actions, codes, loss = self.infer(patches[:, self.given - 1 :])
         target = patches[:, self.given :]
         last = patches[:, self.given - 1 : -1]
         seen = torch.cat([patches[:, i : i + target.shape[1]] for i in range(self.given)], -1)
-        hidden = self.decoder(self.decoder_positions(self.start(seen)) + self.action(actions)[:, :, None])
+        hidden = self.decoder(
+            self.decoder_positions(self.start(seen)) + self.action(actions)[:, :, None]
+        )
         out = self.pixels(hidden)
         predicted = last + out if self.change else torch.sigmoid(out)
         weights = changed(target - last, self.changed_pixel_weight)
-        return codes, predicted, ((predicted - target).square() * weights).sum() / weights.sum() + loss
+        return (
+            codes,
+            predicted,
+            ((predicted - target).square() * weights).sum() / weights.sum() + loss,
+        )
 
 
 class Dynamics(nn.Module):
-    """MaskGIT over token frames [Genie, section 2.3]. The token after the last is the mask, the action after the last leads to frame 0.
-    `prepend`: the action is one more position of its frame; else it is added to all. `previous_frame`: the true token of the same position in
-    the frame before is added (the mask's, before frame 0)."""
+    """MaskGIT over frames of tokens [Genie, section 2.3].
+
+    Token number `codes` is the mask. Action number `actions` stands before frame 0. `prepend`: the
+    action is one more position of its frame; otherwise it is added to all positions.
+    `previous_frame`: the true token at the same position of the frame before is added (the mask,
+    before frame 0).
+    """
 
     def __init__(self, stack, frames, positions, codes, actions, prepend, previous_frame):
         super().__init__()
@@ -239,7 +308,11 @@ class Dynamics(nn.Module):
         self.logits = nn.Linear(d, codes)
 
     def forward(self, tokens, masked, actions):
-        """Logits `[b, t, s, codes]` of tokens `[b, t, s]`, hidden where `masked`, and the actions `[b, t-1]` between the frames."""
+        """Logits `[b, t, s, codes]`, from tokens `[b, t, s]` and actions `[b, t-1]`.
+
+        Entry t of the actions leads from frame t to frame t+1. Tokens are hidden where `masked` is
+        true.
+        """
         mask, start = len(self.tokens) - 1, len(self.actions) - 1
         x = self.tokens[tokens.masked_fill(masked, mask)]
         if self.previous is not None:
@@ -250,8 +323,13 @@ class Dynamics(nn.Module):
         return self.logits(self.stack(self.positions(x + action)))
 
     def loss(self, tokens, masked, actions, changed_token_weight):
-        """Cross-entropy of the masked tokens; those that differ from the frame before weigh more."""
+        """Cross-entropy of the masked tokens.
+
+        Tokens that differ from the frame before have the weight `changed_token_weight`.
+        """
         before = F.pad(tokens[:, :-1], (0, 0, 1, 0), value=-1)
         weights = torch.where(tokens != before, changed_token_weight, 1.0)[masked]
-        each = F.cross_entropy(self.forward(tokens, masked, actions)[masked], tokens[masked], reduction="none")
+        each = F.cross_entropy(
+            self.forward(tokens, masked, actions)[masked], tokens[masked], reduction="none"
+        )
         return (each * weights).sum() / weights.sum()

@@ -1,6 +1,7 @@
-//! A dataset in a temporary directory, with the tiniest config there is.
+//! A dataset in a temporary directory, with a tiny config.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
@@ -12,13 +13,13 @@ use walkdir::WalkDir;
 
 use crate::tools::{self, Background, Ended, binary};
 
-/// The config file's name in the directory that everything runs in.
+/// The name of the config file, in the directory in which the binaries run.
 const CONFIG: &str = "tiny.toml";
 
 /// A directory with a config file; its dataset root is `root`.
 pub struct Dataset {
     dir: TempDir,
-    /// One rayon thread, for sums that are to come out the same to the last bit.
+    /// Use one rayon thread, so that sums are equal to the last bit.
     single_thread: bool,
 }
 
@@ -29,21 +30,21 @@ impl Default for Dataset {
 }
 
 impl Dataset {
-    /// An empty one.
+    /// A dataset without clips.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join(CONFIG), include_str!("../tiny.toml")).expect("a config file");
         Self { dir, single_thread: false }
     }
 
-    /// Runs everything on one thread from now on.
+    /// Runs every binary on one thread from now on.
     #[must_use]
     pub fn on_one_thread(mut self) -> Self {
         self.single_thread = true;
         self
     }
 
-    /// `name` in the directory that the binaries run in.
+    /// The path of `name` in the directory in which the binaries run.
     pub fn path(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         let dir =
             Utf8Path::from_path(self.dir.path()).expect("a temporary directory with a UTF-8 name");
@@ -51,39 +52,50 @@ impl Dataset {
     }
 
     fn command(&self, name: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(binary(name));
+        let mut command = self.in_dir(binary(name));
+        command.args(words);
         command
-            .args(words)
-            .current_dir(self.dir.path())
-            .env_remove("RUST_LOG")
-            .env_remove("RAYON_NUM_THREADS");
+    }
+
+    /// A command that runs in the directory of the dataset.
+    fn in_dir(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.dir.path()).env_remove("RUST_LOG").env_remove("RAYON_NUM_THREADS");
         if self.single_thread {
             command.env("RAYON_NUM_THREADS", "1");
         }
         command
     }
 
-    /// Runs any binary with these words and no others.
+    /// Runs a binary with exactly these words.
     pub fn run(&self, name: &str, words: &[&str]) -> Ended {
         tools::run(self.command(name, words))
     }
 
-    /// `genie run` over all stages, with more words.
+    /// Runs `genie run` with these words added.
     pub fn pipeline(&self, words: &[&str]) -> Ended {
         self.run("genie", &[&["run", CONFIG], words].concat())
     }
 
-    /// As [`Self::pipeline`], without waiting.
+    /// Starts [`Self::pipeline`] and does not wait for it.
     pub fn start_pipeline(&self, words: &[&str]) -> Background {
         Background::start(self.command("genie", &[&["run", CONFIG], words].concat()))
     }
 
-    /// A stage's subcommand: `stage("train", "lam", &["--set", "lam.train.steps=9"])`.
+    /// Starts [`Self::pipeline`] with SIGINT ignored, as `genie run … &` does in a script.
+    pub fn start_pipeline_ignoring_interrupts(&self, words: &[&str]) -> Background {
+        let mut shell = self.in_dir("sh");
+        shell.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(binary("genie"));
+        shell.args([&["run", CONFIG], words].concat());
+        Background::start(shell)
+    }
+
+    /// Runs a stage's subcommand: `stage("train", "lam", &["--set", "lam.train.steps=9"])`.
     pub fn stage(&self, stage: &str, subcommand: &str, words: &[&str]) -> Ended {
         tools::run(self.stage_command(stage, subcommand, words))
     }
 
-    /// As [`Self::stage`], without waiting.
+    /// Starts [`Self::stage`] and does not wait for it.
     pub fn start_stage(&self, stage: &str, subcommand: &str, words: &[&str]) -> Background {
         Background::start(self.stage_command(stage, subcommand, words))
     }
@@ -95,13 +107,13 @@ impl Dataset {
         )
     }
 
-    /// The catalog's answer to a query.
+    /// The rows that the catalog returns for a query.
     pub fn sql(&self, query: &str) -> Vec<Value> {
         let rows = self.stage("ingest", "sql", &["--format", "json", query]).expect(0).json();
         rows.as_array().expect("rows").clone()
     }
 
-    /// What `genie status` says.
+    /// What `genie status` prints, with these words added.
     pub fn status(&self, words: &[&str]) -> Steps {
         let rows =
             self.run("genie", &[&["status", CONFIG, "--json"], words].concat()).expect(0).json();
@@ -114,14 +126,14 @@ impl Dataset {
         )
     }
 
-    /// The report of the config with more words.
+    /// The report of the config with these words added.
     pub fn report(&self, words: &[&str]) -> Value {
         let path = self.path(self.status(words).dir("evaluate run")).join("report.json");
         let json = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         serde_json::from_str(&json).expect("a report is JSON")
     }
 
-    /// Every file but those that say who holds a lock.
+    /// Every file except lock files.
     pub fn files(&self) -> Files {
         let mut files = BTreeMap::new();
         for entry in WalkDir::new(self.dir.path()) {
@@ -143,10 +155,10 @@ impl Dataset {
     }
 }
 
-/// When each file was written, and what is in it.
+/// The time and the content of each file.
 pub type Files = BTreeMap<Utf8PathBuf, (SystemTime, blake3::Hash)>;
 
-/// What `genie status` says of each step, by "tokenize fit".
+/// What `genie status` prints about each step, by name ("tokenize fit").
 pub struct Steps(BTreeMap<String, Value>);
 
 impl Steps {
@@ -155,19 +167,19 @@ impl Steps {
         text(&self.0.get(step).unwrap_or_else(|| panic!("no step {step}"))[field])
     }
 
-    /// "done", "partial", "missing" or "waiting".
+    /// The state: "done", "partial", "missing" or "waiting".
     #[track_caller]
     pub fn state(&self, step: &str) -> &str {
         self.field(step, "state")
     }
 
-    /// Its work key.
+    /// The work key.
     #[track_caller]
     pub fn key(&self, step: &str) -> &str {
         self.field(step, "key")
     }
 
-    /// Its directory, from where the binaries run.
+    /// The output directory, relative to the directory in which the binaries run.
     #[track_caller]
     pub fn dir(&self, step: &str) -> &str {
         self.field(step, "dir")

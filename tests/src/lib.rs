@@ -1,13 +1,15 @@
-//! What the black-box tests share: where the built binaries are, how one is run, and a dataset to run it on.
+//! Helpers of the black-box tests: the paths of the built binaries, running one, and a dataset.
 //!
-//! The tests know of the pipeline what its users know: command lines, exit codes, files and the keys in them. Each makes
-//! a dataset of its own in a temporary directory ([`Dataset`]), runs binaries in it with relative paths, and looks at what they
-//! left. A tiny chain takes two seconds, so nothing is shared between tests and each can be run alone.
+//! The tests use only what users know: command lines, exit codes, files, and the keys in files.
+//! Each test makes its own dataset in a temporary directory ([`Dataset`]), runs binaries there with
+//! relative paths, and checks the files that they write. A tiny pipeline takes two seconds, so
+//! tests share nothing, and each can run alone.
 
-#![allow(clippy::missing_panics_doc, reason = "helpers of tests: to panic is how they report")]
+#![allow(clippy::missing_panics_doc, reason = "helpers of tests report by panicking")]
 
 mod dataset;
 mod tools;
 
 pub use dataset::{Dataset, Files, Steps};
+pub use rustix::process::Signal;
 pub use tools::{Background, Ended, binary};

@@ -1,16 +1,17 @@
 //! The built binaries, as child processes.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// A machine under load may be slow; a test that hangs must still end.
+/// The longest wait for a condition, so that a test that hangs ends.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A built binary of this workspace: beside the directory that this test runs from.
+/// The path of a built binary of this workspace, in `target/<profile>`.
 pub fn binary(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("the path of this test");
     // …/release/deps/chain-0123456789abcdef
@@ -18,7 +19,7 @@ pub fn binary(name: &str) -> PathBuf {
     let path = profile.join(name);
     assert!(
         path.is_file(),
-        "{} is not there: run `cargo build --release --workspace` first (make test does)",
+        "{} does not exist: run `cargo build --release --workspace` first (`make test` does)",
         path.display()
     );
     path
@@ -34,10 +35,7 @@ pub struct Ended {
     command: String,
 }
 
-#[allow(
-    clippy::return_self_not_must_use,
-    reason = "most checks of an end are the end of a statement"
-)]
+#[allow(clippy::return_self_not_must_use, reason = "a check is often the end of a statement")]
 impl Ended {
     fn of(command: String, output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
@@ -63,7 +61,7 @@ impl Ended {
         self
     }
 
-    /// Checks that people are told `words`.
+    /// Checks that stderr contains `words`.
     #[track_caller]
     pub fn says(self, words: &str) -> Self {
         assert!(
@@ -75,7 +73,7 @@ impl Ended {
         self
     }
 
-    /// stdout as JSON.
+    /// Parses stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
@@ -92,7 +90,7 @@ pub(crate) fn run(mut command: Command) -> Ended {
     Ended::of(shown, &output)
 }
 
-/// A running command; it does not outlive the test, however that ends.
+/// A running command, which is killed when it is dropped.
 pub struct Background {
     child: Option<Child>,
     shown: String,
@@ -106,7 +104,7 @@ impl Background {
         Self { child: Some(child.unwrap_or_else(|error| panic!("{shown}: {error}"))), shown }
     }
 
-    /// Waits until `ready`.
+    /// Waits until `ready` returns true.
     #[track_caller]
     pub fn until(&mut self, ready: impl Fn() -> bool) {
         let started = Instant::now();
@@ -114,36 +112,33 @@ impl Background {
             let ended = self
                 .child
                 .as_mut()
-                .and_then(|child| child.try_wait().expect("it can be waited for"));
+                .and_then(|child| child.try_wait().expect("the child can be waited for"));
             assert!(ended.is_none(), "{} ended too early: {ended:?}", self.shown);
             assert!(started.elapsed() < PATIENCE, "{} is not ready after {PATIENCE:?}", self.shown);
             sleep(Duration::from_millis(2));
         }
     }
 
-    /// Sends a signal ("TERM") and waits for the end.
-    pub fn stop(self, signal: &str) -> Ended {
+    /// Sends a signal and waits for the end.
+    pub fn stop(self, signal: Signal) -> Ended {
         assert!(self.signal(signal), "{} ended before it was stopped", self.shown);
         self.wait()
     }
 
-    /// Sends a signal, if it has not ended.
-    pub fn signal(&self, signal: &str) -> bool {
-        let child = self.child.as_ref().expect("it is waited for once");
-        // The standard library sends only SIGKILL; every shell can send any.
-        let sent =
-            Command::new("sh").arg("-c").arg(format!("kill -s {signal} {}", child.id())).status();
-        sent.is_ok_and(|status: ExitStatus| status.success())
+    /// Sends a signal; returns whether the process still existed.
+    pub fn signal(&self, signal: Signal) -> bool {
+        let child = self.child.as_ref().expect("the child is waited for once");
+        kill_process(Pid::from_child(child), signal).is_ok()
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the command.
     pub fn wait(mut self) -> Ended {
         let output = self
             .child
             .take()
-            .expect("it is waited for once")
+            .expect("the child is waited for once")
             .wait_with_output()
-            .expect("it can be waited for");
+            .expect("the child can be waited for");
         Ended::of(std::mem::take(&mut self.shown), &output)
     }
 }

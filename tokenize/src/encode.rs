@@ -1,8 +1,8 @@
-//! Token shards of every clip that lacks them.
+//! `encode`: writes token shards of every clip that lacks tokens.
 
 #![allow(
     clippy::cast_possible_truncation,
-    reason = "frames of a window and tokens of a frame fit their columns: the model was built with them"
+    reason = "the frames of a window and the rows and columns of a frame fit into 16 bits"
 )]
 
 use anyhow::Result;
@@ -10,15 +10,15 @@ use genie_catalog::Catalog;
 use genie_model::{Device, Tokenizer};
 use genie_shards::{ClipMeta, TokenWindow};
 use genie_stage::Exit;
-use genie_training::{Chain, Sections, WindowModel, fill};
+use genie_training::{Chain, ModelSections, WindowModel, write_pending};
 
-/// Encodes what is outstanding.
+/// Encodes the clips that lack tokens.
 ///
 /// # Errors
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
-pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
-    fill(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
-        Ok(Encoder {
+pub fn encode(sections: &ModelSections, chain: &Chain, device: Device) -> Result<Exit> {
+    write_pending(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
+        Ok(WindowEncoder {
             tokenizer: Tokenizer::load(chain.tokenizer.path(), &device)?,
             sections,
             chain,
@@ -26,11 +26,11 @@ pub fn encode(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit
     })
 }
 
-/// Ids of the clips that lack tokens of windows of so many frames.
+/// Ids of the clips that lack tokens, for windows of `frames` frames.
 ///
 /// # Errors
 /// When the catalog cannot be read.
-pub fn lacking(sections: &Sections, chain: &Chain, frames: usize) -> Result<Vec<String>> {
+pub fn pending(sections: &ModelSections, chain: &Chain, frames: usize) -> Result<Vec<String>> {
     let catalog = Catalog::open(&sections.data.root)?;
     Ok(catalog.clips_without_tokens(
         chain.tokenizer.key().as_str(),
@@ -39,13 +39,13 @@ pub fn lacking(sections: &Sections, chain: &Chain, frames: usize) -> Result<Vec<
     )?)
 }
 
-struct Encoder<'a> {
+struct WindowEncoder<'a> {
     tokenizer: Tokenizer,
-    sections: &'a Sections,
+    sections: &'a ModelSections,
     chain: &'a Chain,
 }
 
-impl WindowModel for Encoder<'_> {
+impl WindowModel for WindowEncoder<'_> {
     type Window = TokenWindow;
 
     fn size(&self) -> (usize, usize) {
@@ -56,11 +56,11 @@ impl WindowModel for Encoder<'_> {
         self.tokenizer.frames()
     }
 
-    fn lacking(&self) -> Result<Vec<String>> {
-        lacking(self.sections, self.chain, self.frames())
+    fn pending(&self) -> Result<Vec<String>> {
+        pending(self.sections, self.chain, self.frames())
     }
 
-    fn make(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<TokenWindow>> {
+    fn compute(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<TokenWindow>> {
         let (t, (h, w)) = (self.frames(), self.tokenizer.grid());
         let tokens = self.tokenizer.encode(frames)?;
         let window = |((clip, first), tokens): (&(&ClipMeta, usize), &[u16])| TokenWindow {

@@ -1,7 +1,9 @@
-//! What training would cost, before anything is trained: parameters, memory, operations and days of the tokenizer (which `genie-tokenize`
-//! fits), the latent action model and the dynamics model.
+//! `dry-run`: prints the parameters, memory, operations and days of training, and trains nothing.
+//!
+//! It covers the tokenizer (which `genie-tokenize fit` trains), the latent action model and the
+//! dynamics model.
 
-#![allow(clippy::cast_precision_loss, reason = "what is told in three digits")]
+#![allow(clippy::cast_precision_loss, reason = "the numbers are shown with three digits")]
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -12,22 +14,22 @@ use genie_model::{
 };
 use genie_stage::Exit;
 use genie_stage::exit::Usage;
-use genie_training::Sections;
+use genie_training::ModelSections;
 use serde_json::json;
 
-/// What it is reckoned with.
+/// The flags of `dry-run`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Size of the clips' frames in pixels, which [ingest] decides
+    /// Size of the clips' frames in pixels, as in [ingest].
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     size: Pixels,
-    /// Peak speed of the hardware in TFLOP/s; 989 is an H100's in bf16
+    /// Peak speed of the hardware in TFLOP/s; 989 is an H100's in bf16.
     #[arg(long, value_name = "TFLOP/S", default_value_t = 989.0)]
     tflops: f64,
-    /// Share of the peak that is used (model FLOPs utilisation)
+    /// Fraction of the peak speed that is used (model FLOPs utilisation).
     #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
     mfu: f64,
-    /// As JSON, one object a line for each model
+    /// Print JSON: one object for each model, each on a line.
     #[arg(long)]
     json: bool,
 }
@@ -56,10 +58,10 @@ impl FromStr for Pixels {
 ///
 /// # Errors
 /// When no model can be built from the config, or stdout is closed.
-pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
+pub fn dry_run(sections: &ModelSections, args: &Args) -> Result<Exit> {
     let possible =
         args.mfu > 0.0 && args.mfu <= 1.0 && args.tflops > 0.0 && args.tflops.is_finite();
-    ensure!(possible, Usage("--mfu is a share above 0 and at most 1, --tflops above 0".into()));
+    ensure!(possible, Usage("--mfu must be above 0 and at most 1, and --tflops above 0".into()));
     let out = &mut io::stdout().lock();
     let models = models(sections, args.size)?;
     if args.json {
@@ -83,7 +85,8 @@ pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
     let Pixels { width, height } = args.size;
     writeln!(
         out,
-        "Training at {width}×{height} pixels, on hardware of {} TFLOP/s of which {} % are used; nothing is trained.\n",
+        "Training at {width}×{height} pixels, on hardware with {} TFLOP/s of which {} % are used. \
+         Nothing is trained.\n",
         args.tflops,
         args.mfu * 100.0
     )?;
@@ -94,7 +97,7 @@ pub fn dry_run(sections: &Sections, args: &Args) -> Result<Exit> {
 const DAY: f64 = 24.0 * 3600.0;
 
 fn models(
-    sections: &Sections,
+    sections: &ModelSections,
     Pixels { width, height }: Pixels,
 ) -> Result<[(&'static str, Estimate); 3]> {
     let (tokenizer, lam) = (&sections.tokenizer.0, &sections.lam.0);
@@ -126,7 +129,7 @@ fn table(out: &mut impl Write, models: &[(&'static str, Estimate); 3], args: &Ar
     };
     row("parameters", &|model| count(model.parameters as f64))?;
     row("weights, gradients, moments (f32)", &|model| bytes(model.model_bytes))?;
-    row("activations of a part (f32)", &|model| bytes(model.activation_bytes))?;
+    row("activations, micro-batch (f32)", &|model| bytes(model.activation_bytes))?;
     row("together", &|model| bytes(model.bytes()))?;
     row("tokens a step", &|model| count(model.rows as f64))?;
     row("FLOPs a step", &|model| format!("{:.2e}", model.flops_per_step))?;
@@ -163,7 +166,7 @@ fn time(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: width and height exchanged; a size that is none taken for one.
+    /// Catches: width and height exchanged; a wrong size that is accepted.
     #[test]
     fn a_size_is_width_times_height() {
         assert_eq!("160x90".parse(), Ok(Pixels { width: 160, height: 90 }));
@@ -172,9 +175,9 @@ mod tests {
         }
     }
 
-    /// Catches: units that are off by a thousand, or by sixty.
+    /// Catches: units that are wrong by a factor of a thousand or of sixty.
     #[test]
-    fn quantities_are_told_in_units_that_fit() {
+    fn quantities_are_shown_in_units_that_fit() {
         assert_eq!(
             [count(8.0), count(12_000.0), count(41.3e6), count(10.1e9)],
             ["8", "12 k", "41.3 M", "10.10 G"]

@@ -1,8 +1,10 @@
-//! Latent actions of every window of every clip that lacks them, beside the true ones where a sidecar had them.
+//! `label`: writes the latent actions of every clip that lacks them.
+//!
+//! The true actions are written beside the latent ones if a sidecar has them.
 
 #![allow(
     clippy::cast_possible_truncation,
-    reason = "a clip's frames are counted in 32 bits on disk"
+    reason = "the frames of a clip are counted in 32 bits on disk"
 )]
 
 use anyhow::Result;
@@ -10,15 +12,16 @@ use genie_catalog::Catalog;
 use genie_model::Device;
 use genie_shards::{ActionWindow, ClipMeta};
 use genie_stage::Exit;
-use genie_training::{Chain, Labeller, Sections, WindowModel, fill};
+use genie_training::{ActionLabeller, Chain, ModelSections, WindowModel, write_pending};
 
-/// Labels what is outstanding.
+/// Labels the clips that lack latent actions.
 ///
 /// # Errors
-/// When the latent action model is missing or does not fit the clips, or a file cannot be read or written.
-pub fn label(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit> {
-    fill(sections, device, &chain.actions, &chain.lam, "genie-train lam", || {
-        Ok(Labels { labeller: Labeller::load(chain, &device)?, sections, chain })
+/// When the latent action model is missing or does not fit the clips, or a file cannot be read or
+/// written.
+pub fn label(sections: &ModelSections, chain: &Chain, device: Device) -> Result<Exit> {
+    write_pending(sections, device, &chain.actions, &chain.lam, "genie-train lam", || {
+        Ok(WindowLabeller { labeller: ActionLabeller::load(chain, &device)?, sections, chain })
     })
 }
 
@@ -26,19 +29,19 @@ pub fn label(sections: &Sections, chain: &Chain, device: Device) -> Result<Exit>
 ///
 /// # Errors
 /// When the catalog cannot be read.
-pub fn lacking(sections: &Sections, chain: &Chain) -> Result<Vec<String>> {
+pub fn pending(sections: &ModelSections, chain: &Chain) -> Result<Vec<String>> {
     let catalog = Catalog::open(&sections.data.root)?;
     let frames = u32::try_from(sections.tokenizer.0.frames)?;
     Ok(catalog.clips_without_actions(chain.lam.key().as_str(), None, frames)?)
 }
 
-struct Labels<'a> {
-    labeller: Labeller,
-    sections: &'a Sections,
+struct WindowLabeller<'a> {
+    labeller: ActionLabeller,
+    sections: &'a ModelSections,
     chain: &'a Chain,
 }
 
-impl WindowModel for Labels<'_> {
+impl WindowModel for WindowLabeller<'_> {
     type Window = ActionWindow;
 
     fn size(&self) -> (usize, usize) {
@@ -49,15 +52,16 @@ impl WindowModel for Labels<'_> {
         self.sections.tokenizer.0.frames
     }
 
-    fn lacking(&self) -> Result<Vec<String>> {
-        lacking(self.sections, self.chain)
+    fn pending(&self) -> Result<Vec<String>> {
+        pending(self.sections, self.chain)
     }
 
-    fn make(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<ActionWindow>> {
+    fn compute(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<ActionWindow>> {
         let steps = self.frames() - 1;
         let codes = self.labeller.actions(frames, self.frames())?;
         let window = |((clip, first), codes): (&(&ClipMeta, usize), &[u8])| {
-            // Entry t of a window leads from its frame t to t+1; the clip's last entry leads nowhere and is never taken.
+            // Entry t is the action from frame t to frame t+1. The clip's last entry has no visible
+            // effect, and no window contains it.
             let within = |list: &Option<Vec<u8>>| {
                 list.as_ref().map(|list| list[*first..first + steps].to_vec())
             };

@@ -1,5 +1,7 @@
-//! Training on GPU hosts or CPUs without FFmpeg: `lam` learns latent actions from pixels, `label` writes them for every window, `dynamics`
-//! learns from token shards and labels alone.
+//! The stage that trains the latent action model and the dynamics model. It does not need `FFmpeg`.
+//!
+//! `lam` learns latent actions from pixels (or tokens). `label` writes them for every window.
+//! `dynamics` learns from token shards and labels only.
 
 mod dry_run;
 mod label;
@@ -8,17 +10,17 @@ mod windows;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use genie_catalog::Condition;
-use genie_model::{ActionSource, Device, LamInput, Tokenizer, Video, train_dynamics, train_lam};
+use genie_model::{ActionSource, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::ActionWindow;
 use genie_stage::Exit;
-use genie_stage::status::{self, State, StepStatus};
+use genie_stage::status::{State, StepStatus};
 use genie_training::{
-    Chain, CodeVideo, ExportArgs, GcArgs, ModelArgs, Sections, VerifyArgs, export, fit, footage,
-    gc, verify,
+    Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
+    VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
 };
-use windows::Labels;
+use windows::ActionSet;
 
-/// Trains the latent action model and the dynamics model.
+/// Train the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
 #[command(name = "genie-train", version)]
 struct Cli {
@@ -30,53 +32,49 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Train the latent action model, or go on from its last checkpoint
+    /// Train the latent action model, or resume from its last checkpoint.
     Lam,
-    /// Write the latent actions of every window of every clip
+    /// Write the latent actions of all clips that lack them.
     Label,
-    /// Train the dynamics model on tokens and latent actions, or go on from its last checkpoint
+    /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint.
     Dynamics,
-    /// Read all latent actions again and compare them with what was noted when they were written
+    /// Read all latent actions and compare them with their recorded hashes.
     Verify(VerifyArgs),
-    /// Drop the labels of old latent action models, and what killed runs left
+    /// Delete the labels of old latent action models, and files that killed runs left.
     Gc(GcArgs),
-    /// Say what training all three models would cost, and train nothing
+    /// Print what training all three models would cost, and train nothing.
     DryRun(dry_run::Args),
-    /// Write a model's weights, as of its newest checkpoint, to a file for other programs
+    /// Write the weights of a model's newest checkpoint to a file for other programs.
     #[command(subcommand)]
     Export(Exported),
-    /// Print the resolved sections that this stage uses, as TOML
-    Config,
-    /// Say where the steps of this stage stand
-    Status {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(flatten)]
+    Inspect(Inspect),
 }
 
 #[derive(Subcommand, Debug)]
 enum Exported {
-    /// The latent action model
+    /// The latent action model.
     Lam(ExportArgs),
-    /// The dynamics model
+    /// The dynamics model.
     Dynamics(ExportArgs),
 }
 
-/// The binary.
-///
-/// # Errors
-/// As the message says; the exit code goes by `genie_stage::exit`.
+/// Runs the binary `genie-train`. The exit code follows from the error (`genie_stage::exit`).
 pub fn run() -> Result<Exit> {
+    mark_usage_errors(run_command())
+}
+
+fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let sections = cli
         .args
         .sections()?
-        .judging(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+        .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Lam => lam(&sections, &Chain::to_train(&sections)?),
         Command::Label => {
-            label::label(&sections, &Chain::existing(&sections)?, sections.lam.0.device.parse()?)
+            let device = open_device("lam", &sections.lam.0.device)?;
+            label::label(&sections, &Chain::existing(&sections)?, device)
         }
         Command::Dynamics => dynamics(&sections, &Chain::to_train(&sections)?),
         Command::Export(Exported::Lam(to)) => {
@@ -91,29 +89,27 @@ pub fn run() -> Result<Exit> {
         Command::Verify(args) => verify::<ActionWindow>(&sections.data.root, &args),
         Command::Gc(args) => gc::<ActionWindow>(&sections.data.root, &current(&sections)?, &args),
         Command::DryRun(args) => dry_run::dry_run(&sections, &args),
-        Command::Config => {
-            print!("{}", sections.resolved());
-            Ok(Exit::Done)
-        }
-        Command::Status { json } => {
-            status::print(&standing(&sections, Chain::of(&sections)?.as_ref())?, json)?;
-            Ok(Exit::Done)
+        Command::Inspect(inspect) => {
+            inspect.run(&sections.resolved(), &sections.devices(), || status(&sections))
         }
     }
 }
 
-/// Keys of the latent action models whose labels are of use under this config: the chain's, and the one that would be pinned as the newest.
-fn current(sections: &Sections) -> Result<Vec<String>> {
+/// Keys of the latent action models whose labels this config can use.
+///
+/// These are the model of the chain and the one that `newest` stands for.
+fn current(sections: &ModelSections) -> Result<Vec<String>> {
     let chain = Chain::of(sections)?.map(|chain| chain.lam.key().clone());
     Ok(chain.into_iter().chain(sections.newest_lam()?).map(|key| key.to_string()).collect())
 }
 
-fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
+fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
     let config = &sections.lam.0;
-    let device: Device = config.device.parse()?;
+    let device = open_device("lam", &config.device)?;
     if config.input == LamInput::Tokens && !chain.tokens.is_done() {
         bail!(
-            "[lam] input = \"tokens\", and the tokens of this config are not there yet: run `genie-tokenize encode`"
+            "[lam] input = \"tokens\", but the tokens of this config do not exist yet: \
+             run `genie-tokenize encode`"
         );
     }
     let fitted = fit(
@@ -123,10 +119,10 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
         config.train.steps,
         |dir, observer| {
             let video: Box<dyn Video> = match config.input {
-                LamInput::Pixels => Box::new(footage(chain)?),
+                LamInput::Pixels => Box::new(TrainingClips::open(chain)?),
                 LamInput::Tokens => {
                     let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device)?;
-                    Box::new(CodeVideo::open(chain, &tokenizer)?)
+                    Box::new(TokenVideo::open(chain, &tokenizer)?)
                 }
             };
             Ok(train_lam(config, video.as_ref(), dir, &device, observer)?)
@@ -135,30 +131,31 @@ fn lam(sections: &Sections, chain: &Chain) -> Result<Exit> {
     Ok(fitted.into())
 }
 
-fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
+fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
     for (done, command) in [
         (chain.tokens.is_done(), "genie-tokenize encode"),
         (chain.actions.is_done(), "genie-train label"),
     ] {
         if !done {
             bail!(
-                "the dynamics model of this config trains on tokens and latent actions that are not there yet: run `{command}`"
+                "the dynamics model of this config trains on tokens and latent actions that do not \
+                 exist yet: run `{command}`"
             );
         }
     }
     let config = &sections.dynamics.0;
-    let device: Device = config.device.parse()?;
+    let device = open_device("dynamics", &config.device)?;
     let fitted = fit(
         &chain.dynamics,
         &sections.resolved(),
         "dynamics",
         config.train.steps,
         |dir, observer| {
-            // The chain's keys say that tokens and labels were made with these very sections.
+            // The keys of the chain ensure that tokens and labels were made with these sections.
             let codes = sections.tokenizer.0.quantizer.size();
             let actions = match config.actions {
-                ActionSource::Latent => Labels::Latent(sections.lam.0.quantizer.size()),
-                ActionSource::True => Labels::of_sidecars(&sections.data.root)?,
+                ActionSource::Latent => ActionSet::Latent(sections.lam.0.quantizer.size()),
+                ActionSource::True => ActionSet::of_sidecars(&sections.data.root)?,
             };
             Ok(train_dynamics(
                 config,
@@ -174,8 +171,8 @@ fn dynamics(sections: &Sections, chain: &Chain) -> Result<Exit> {
     Ok(fitted.into())
 }
 
-fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus>> {
-    let Some(chain) = chain else {
+fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
+    let Some(chain) = Chain::of(sections)? else {
         return Ok(["lam", "label", "dynamics"]
             .map(|step| StepStatus::waiting(step, "genie-ingest run"))
             .into());
@@ -186,13 +183,13 @@ fn standing(sections: &Sections, chain: Option<&Chain>) -> Result<Vec<StepStatus
         .status("lam")
         .after(sees_pixels || chain.tokens.is_done(), "genie-tokenize encode");
     if let (State::Missing, Some(newest)) = (lam.state, sections.newest_lam()?) {
-        lam.needs = format!("genie-train lam; or [pinned] lam = \"newest\", which keeps {newest}");
+        lam.needs = format!("genie-train lam; or [pinned] lam = \"newest\", which uses {newest}");
     }
     let mut label = chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam");
     if label.state == State::Partial {
         label.needs = format!(
             "labels of {} clips: run genie-train label",
-            label::lacking(sections, chain)?.len()
+            label::pending(sections, &chain)?.len()
         );
     }
     Ok(vec![

@@ -1,4 +1,4 @@
-//! Token windows joined with their labels: all that the dynamics model learns from.
+//! Token windows joined with their labels: the training data of the dynamics model.
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
@@ -6,20 +6,20 @@ use genie_model::TokenWindows;
 use genie_shards::{ActionWindow, ClipStore, merge_names, read_actions, read_tokens};
 use genie_training::Chain;
 
-/// Which actions lead from frame to frame, and how many there are.
+/// The kind of actions between frames, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Labels {
-    /// The latent action model's.
+pub enum ActionSet {
+    /// The codes of the latent action model.
     Latent(usize),
-    /// Those of the recordings' sidecars.
+    /// The true actions in the sidecars of the recordings.
     True(usize),
 }
 
-impl Labels {
+impl ActionSet {
     /// The true actions of the clips under `root`.
     ///
     /// # Errors
-    /// When no clip has any, or they number them differently.
+    /// When no clip has true actions, or clips give the same action different numbers.
     pub fn of_sidecars(root: &Utf8Path) -> Result<Self> {
         let store = ClipStore::open(root, None).context("cannot read the clips")?;
         let (mut names, mut highest, mut before) = (Vec::new(), None, "");
@@ -30,8 +30,8 @@ impl Labels {
                 merge_names(&names, clip.action_names.as_deref().unwrap_or_default())
             else {
                 bail!(
-                    "[dynamics] actions = \"true\", and {} names its actions otherwise than {before}: ingest them into [data] roots of \
-                     their own",
+                    "[dynamics] actions = \"true\", but {} numbers its actions differently from \
+                     {before}: ingest them into different [data] roots",
                     clip.source_path
                 );
             };
@@ -39,21 +39,21 @@ impl Labels {
         }
         let Some(highest) = highest else {
             bail!(
-                "[dynamics] actions = \"true\", and no recording under {root} has a sidecar with its actions (name.actions.csv): \
-                 use actions = \"latent\""
+                "[dynamics] actions = \"true\", but no recording under {root} has a sidecar with \
+                 its actions (name.actions.csv): use actions = \"latent\""
             );
         };
         Ok(Self::True(names.len().max(usize::from(*highest) + 1)))
     }
 
-    /// How many there are.
+    /// The number of actions.
     pub fn count(self) -> usize {
         match self {
             Self::Latent(count) | Self::True(count) => count,
         }
     }
 
-    /// A window's, where it has any.
+    /// The actions of a window, if it has any of this kind.
     fn of(self, window: ActionWindow) -> Option<Vec<u8>> {
         match self {
             Self::Latent(_) => Some(window.codes),
@@ -62,13 +62,15 @@ impl Labels {
     }
 }
 
-/// The training windows of the chain's clips by its tokenizer and latent action model, by clip, then first frame. Windows without true
-/// actions are left out where those are asked for. What others write meanwhile does not matter: all that this chain's clips have was there
-/// when it was made.
+/// Reads the training windows of the clips of `chain`, by clip, then first frame.
+///
+/// If true actions are asked for, windows without them are left out. Shards that another run
+/// publishes meanwhile do not matter: the windows of the chain's clips were complete when the chain
+/// was computed.
 ///
 /// # Errors
 /// When a shard cannot be read, windows are of several shapes, or a token window has no label.
-pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
+pub fn read(chain: &Chain, actions: ActionSet) -> Result<TokenWindows> {
     let mut labels = read_actions(chain.actions.path())?.into_iter().peekable();
     let mut data = TokenWindows::default();
     let mut left_out = 0;
@@ -82,7 +84,8 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
         let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place)
         else {
             bail!(
-                "the window of clip {} at frame {} has tokens but no latent actions: run `genie-train label` again",
+                "the window of clip {} at frame {} has tokens but no latent actions: \
+                 run `genie-train label` again",
                 place.0,
                 place.1
             );
@@ -98,7 +101,8 @@ pub fn read(chain: &Chain, actions: Labels) -> Result<TokenWindows> {
         }
         if (data.frames, data.positions, data.columns) != shape || led.len() + 1 != data.frames {
             bail!(
-                "the windows of {} and {} are of several shapes",
+                "the windows in {} and {} have several shapes: \
+                 run `genie-tokenize verify` and `genie-train verify`",
                 chain.tokens.path(),
                 chain.actions.path()
             );
@@ -120,7 +124,7 @@ mod tests {
         write_actions, write_clip_rows, write_tokens,
     };
     use genie_stage::config::{ConfigArgs, load};
-    use genie_training::Sections;
+    use genie_training::ModelSections;
 
     use super::*;
 
@@ -148,7 +152,7 @@ mod tests {
         .unwrap();
     }
 
-    /// Adds a window of the clip's tokens.
+    /// Adds a window with the clip's tokens.
     fn encode(chain: &Chain, id: &str, split: Split, token: u16) {
         let (t, h, w) = (2, 1, 1);
         let window = TokenWindow {
@@ -165,7 +169,7 @@ mod tests {
             .unwrap();
     }
 
-    /// Adds the window's label.
+    /// Adds a label of the clip's window.
     fn label(chain: &Chain, id: &str, split: Split) {
         let window =
             ActionWindow { clip_id: id.into(), split, codes: vec![0], ..ActionWindow::default() };
@@ -174,13 +178,14 @@ mod tests {
             .unwrap();
     }
 
-    /// Would catch: a training that fails, or learns from half of the new clips, because a night encodes and does not yet label them while it
-    /// reads; clips that were dropped, or held out since they were encoded, among what is trained on.
+    /// Catches: training that fails, or uses only some new clips, because a nightly run has encoded
+    /// them and not yet labelled them; training on clips that were dropped or held out after
+    /// encoding.
     #[test]
     fn a_training_sees_the_clips_of_its_chain() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let sections = Sections::read(
+        let sections = ModelSections::read(
             &load(&ConfigArgs { config: None, set: vec![format!("data.root={root}")] }).unwrap(),
         )
         .unwrap();
@@ -193,6 +198,6 @@ mod tests {
         }
         publish(&root, "new", Split::Train);
         encode(&chain, "new", Split::Train, 10);
-        assert_eq!(read(&chain, Labels::Latent(8)).unwrap().tokens, [7, 7]);
+        assert_eq!(read(&chain, ActionSet::Latent(8)).unwrap().tokens, [7, 7]);
     }
 }

@@ -1,21 +1,21 @@
-//! What `--fail-if` asks: `metric < number`, or `change in metric < number` against the first report.
+//! The expressions of `--fail-if`: `metric < number`, or `change in metric < number`.
 //!
-//! It is asked of the last report. A number that is not there neither holds nor does not: that fails, too, because a gate that passes
-//! where nothing was measured is no gate.
+//! A gate tests the last report. A change is its difference from the first report. A gate also
+//! fails if its number is missing, because a gate must not pass if nothing was measured.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::compare::metric::Name;
+use crate::compare::name::MetricName;
 
-/// How a number is compared with a bound.
+/// A comparison of a number with a bound.
 #[derive(Debug, Clone, Copy)]
 struct Comparison {
     sign: &'static str,
     holds: fn(&f64, &f64) -> bool,
 }
 
-/// Longer signs first, so that `<=` is not read as `<`.
+/// Longer signs come first, so that `<=` is not read as `<`.
 const COMPARISONS: [Comparison; 4] = [
     Comparison { sign: "<=", holds: f64::le },
     Comparison { sign: ">=", holds: f64::ge },
@@ -28,15 +28,15 @@ const CHANGE: &str = "change in ";
 /// An expression that must not hold.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    pub name: Name,
-    /// Whether it is about the difference from the first report.
+    pub name: MetricName,
+    /// Whether the expression is about the difference from the first report.
     pub change: bool,
     comparison: Comparison,
     bound: f64,
 }
 
 impl Gate {
-    /// Whether it holds of this value: then the comparison fails.
+    /// Returns whether the expression holds for this value: then the gate fails.
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {
         (self.comparison.holds)(&value, &self.bound)
@@ -59,12 +59,12 @@ impl FromStr for Gate {
             .into_iter()
             .find_map(|comparison| Some((comparison, text.split_once(comparison.sign)?)));
         let (comparison, (left, right)) =
-            found.ok_or_else(|| format!("nothing is compared in it: {shape}"))?;
+            found.ok_or_else(|| format!("the expression has no comparison: {shape}"))?;
         let bound = right.trim().parse().ok().filter(|bound: &f64| bound.is_finite());
         let bound = bound.ok_or_else(|| format!("`{}` is no number: {shape}", right.trim()))?;
         let words = left.split_whitespace().collect::<Vec<_>>().join(" ");
         let changed = words.strip_prefix(CHANGE);
-        let name = Name::parse(changed.unwrap_or(&words))?;
+        let name = MetricName::parse(changed.unwrap_or(&words))?;
         Ok(Gate { name, change: changed.is_some(), comparison, bound })
     }
 }
@@ -73,7 +73,8 @@ impl FromStr for Gate {
 mod tests {
     use super::*;
 
-    /// Catches: `<=` read as `<` and `= 1`; a bound that counts on the wrong side; a sign that is lost.
+    /// Catches: `<=` read as `<` and `= 1`; a value equal to the bound on the wrong side; a lost
+    /// sign.
     #[test]
     fn expressions_mean_what_they_say() {
         let holds = |text: &str, value: f64| text.parse::<Gate>().unwrap().holds(value);
@@ -86,11 +87,11 @@ mod tests {
         assert_eq!(change.to_string(), "change in nmi < -0.05");
     }
 
-    /// Catches: an expression with a slip in it that is taken for another, so that a gate never closes.
+    /// Catches: a mistyped expression that is taken for another one, so that a gate never fails.
     #[test]
     fn what_is_not_understood_is_an_error_that_helps() {
         for (text, words) in [
-            ("delta_psnr_4", "nothing is compared"),
+            ("delta_psnr_4", "has no comparison"),
             ("delta_psnr_4 < ", "`` is no number"),
             ("delta_psnr_4 < NaN", "`NaN` is no number"),
             ("delta_psnr_4 < 1 dB", "`1 dB` is no number"),

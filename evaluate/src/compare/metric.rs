@@ -1,72 +1,67 @@
-//! The numbers that reports are compared by: their names, where `report.json` has them, and what they are of each window.
+//! The numbers to compare: their place in `report.json`, and their values per window.
 //!
-//! A name is the key's path in `report.json`, less `_db` and the sections that go without saying (`rollout`,
-//! `action_agreement`); of a curve, with the frame: `delta_psnr_4`. A new number is a new row of [`METRICS`].
-
-use std::fmt;
+//! A name is the key's path in `report.json` without `_db`, `rollout` and `action_agreement`. Names
+//! of curves end in the frame: `delta_psnr_4`. A new number is a new row of [`METRICS`].
 
 use genie_shards::{MeasuredWindow, WindowScores};
-use genie_stage::config::nearest;
 use serde_json::Value;
 
-use crate::bootstrap::Interval;
-
-/// Where a number is in `report.json`.
+/// Place of a number in `report.json`.
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
-    /// A number, by its JSON pointer; its interval beside it with `_ci95`.
+pub enum ReportField {
+    /// JSON pointer of a number; its interval has the same pointer with `_ci95`.
     Number(&'static str),
-    /// A list of `{t, mean, ci95}`.
+    /// JSON pointer of a list of `{t, mean, ci95}`.
     Curve(&'static str),
-    /// A key of the distance that the function knows.
+    /// Key of the distance that the function recognises.
     Distance(fn(&Value) -> bool, &'static str),
 }
 
-/// What a number is made of, window by window, where it is: what its bootstrap needs.
+/// How a number is computed from windows, for the bootstrap of its difference.
 #[derive(Clone, Copy)]
 pub enum PerWindow {
-    /// It is not, or no interval is worked out for it.
+    /// It is not computed from windows, or has no interval.
     No,
-    /// A mean of this.
+    /// The mean of this value.
     Mean(fn(&WindowScores) -> f64),
-    /// A mean of this at a position among the generated frames.
+    /// The mean of this value at a position among the generated frames.
     MeanAt(fn(&WindowScores, usize) -> Option<f64>),
     /// The perplexity of the sums of these counts.
     Perplexity(fn(&WindowScores) -> Vec<u64>),
-    /// NMI of latent actions with this truth.
+    /// The NMI of latent actions with this truth.
     Nmi(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
-    /// Accuracy of the same.
+    /// The accuracy of latent actions with this truth.
     Accuracy(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
 }
 
 /// A kind of number.
 pub struct Metric {
     pub name: &'static str,
-    pub place: Place,
+    pub field: ReportField,
     pub per_window: PerWindow,
     pub decimals: usize,
-    /// Why a report may lack it.
+    /// Why a report may lack the number.
     pub needs: &'static str,
 }
 
 const fn metric(
     name: &'static str,
-    place: Place,
+    field: ReportField,
     per_window: PerWindow,
     decimals: usize,
     needs: &'static str,
 ) -> Metric {
-    Metric { name, place, per_window, decimals, needs }
+    Metric { name, field, per_window, decimals, needs }
 }
 
 const FRAMES: &str = "its windows have no such generated frame";
 const TRUTH: &str = "no held-out recording has true actions";
-const EFFECTS: &str = "no held-out recording says what moved";
-const FVD: &str = "it was made without the weights of I3D (--i3d)";
-const I3D: &str = "it was made without other weights of I3D";
-const CLIPS: &str = "too few or too short windows, or a report of schema 1";
-const LPIPS: &str = "it was made without the weights of LPIPS (--lpips)";
-const SCHEMA_3: &str = "its windows have no such frame, or it is of a schema before 3";
+const EFFECTS: &str = "no held-out recording has true displacements";
+const FVD: &str = "the report was made without the weights of I3D (--i3d)";
+const I3D: &str = "the report was made without I3D, or with the weights of FVD";
+const CLIPS: &str = "its windows are too few or too short, or it has schema 1";
+const LPIPS: &str = "the report was made without the weights of LPIPS (--lpips)";
+const SCHEMA_3: &str = "its windows have no such frame, or it has a schema before 3";
 const ALWAYS: &str = "the report is damaged";
 
 fn is_fvd(distance: &Value) -> bool {
@@ -81,7 +76,7 @@ fn is_other_i3d(distance: &Value) -> bool {
     !is_fvd(distance) && !is_own(distance)
 }
 
-/// Over the frames of a window but the first, which the baseline has for free.
+/// Averages over all frames of a window but the first, which the baseline copies.
 fn over_frames(list: &[f64]) -> f64 {
     let rest = list.get(1..).unwrap_or_default();
     rest.iter().sum::<f64>() / rest.len() as f64
@@ -111,10 +106,10 @@ fn difference(a: &[f64], b: &[f64], at: usize) -> Option<f64> {
     Some(a.get(at)? - b.get(at)?)
 }
 
-/// All of them, in the order they are shown.
+/// All metrics, in the order of the table.
 pub const METRICS: &[Metric] = {
     use PerWindow::{Accuracy, Mean, MeanAt, Nmi, No, Perplexity};
-    use Place::{Curve, Distance, Number};
+    use ReportField::{Curve, Distance, Number};
     &[
         metric(
             "delta_psnr",
@@ -238,158 +233,3 @@ pub const METRICS: &[Metric] = {
         ),
     ]
 };
-
-/// One number: a metric, and of a curve, at which frame.
-#[derive(Clone, Copy)]
-pub struct Name {
-    pub metric: &'static Metric,
-    pub t: Option<usize>,
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.metric.name)?;
-        self.t.map_or(Ok(()), |t| write!(f, "_{t}"))
-    }
-}
-
-impl PartialEq for Name {
-    fn eq(&self, other: &Name) -> bool {
-        (self.metric.name, self.t) == (other.metric.name, other.t)
-    }
-}
-
-impl Name {
-    /// The number called so.
-    ///
-    /// # Errors
-    /// When there is none; names the nearest.
-    pub fn parse(text: &str) -> Result<Name, String> {
-        let curve = |metric: &Metric| matches!(metric.place, Place::Curve(_));
-        if let Some(metric) = METRICS.iter().find(|metric| metric.name == text && !curve(metric)) {
-            return Ok(Name { metric, t: None });
-        }
-        let (stem, t) = text.rsplit_once('_').unwrap_or_default();
-        if let (Some(metric), Ok(t)) =
-            (METRICS.iter().find(|metric| metric.name == stem && curve(metric)), t.parse())
-        {
-            return Ok(Name { metric, t: Some(t) });
-        }
-        // Of a curve the nearest is at the frame that was asked for, or the paper's.
-        let t: usize = text.rsplit('_').next().and_then(|end| end.parse().ok()).unwrap_or(4);
-        let known: Vec<String> = METRICS
-            .iter()
-            .map(|metric| {
-                if curve(metric) { format!("{}_{t}", metric.name) } else { metric.name.to_owned() }
-            })
-            .collect();
-        Err(match nearest(text, known.iter().map(String::as_str)) {
-            Some(near) => format!("there is no metric `{text}`; did you mean `{near}`?"),
-            None => format!("there is no metric `{text}`; there are {}", known.join(", ")),
-        })
-    }
-
-    /// Its value in a report, and the interval of it.
-    #[must_use]
-    pub fn value(self, report: &Value) -> Option<(f64, Option<Interval>)> {
-        let (value, interval) = match self.metric.place {
-            Place::Number(pointer) => {
-                (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95")))
-            }
-            Place::Curve(pointer) => {
-                let points = report.pointer(pointer)?.as_array()?;
-                let point = points
-                    .iter()
-                    .find(|point| point["t"].as_u64().map(|t| t as usize) == self.t)?;
-                (&point["mean"], Some(&point["ci95"]))
-            }
-            Place::Distance(_, key) => {
-                let distance = self.distance(report)?;
-                (&distance[key], distance.get(format!("{key}_ci95")))
-            }
-        };
-        let interval = interval.and_then(|ci95| serde_json::from_value(ci95.clone()).ok());
-        Some((value.as_f64()?, interval))
-    }
-
-    /// The distance that it is of, if it is of one and the report has it.
-    #[must_use]
-    pub fn distance(self, report: &Value) -> Option<&Value> {
-        let Place::Distance(is, _) = self.metric.place else { return None };
-        report["distances"].as_array()?.iter().find(|distance| is(distance))
-    }
-}
-
-/// All numbers that some of the reports have.
-#[must_use]
-pub fn names(reports: &[&Value]) -> Vec<Name> {
-    let frames = |pointer| {
-        let points =
-            reports.iter().filter_map(|report| report.pointer(pointer)?.as_array()).flatten();
-        let mut frames: Vec<usize> =
-            points.filter_map(|point| Some(point["t"].as_u64()? as usize)).collect();
-        frames.sort_unstable();
-        frames.dedup();
-        frames
-    };
-    let of = |metric: &'static Metric| match metric.place {
-        Place::Curve(pointer) => {
-            frames(pointer).into_iter().map(|t| Name { metric, t: Some(t) }).collect()
-        }
-        _ => vec![Name { metric, t: None }],
-    };
-    METRICS
-        .iter()
-        .flat_map(of)
-        .filter(|name| reports.iter().any(|report| name.value(report).is_some()))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Catches: a curve without its frame, or a number with one, taken for a metric; a slip of the fingers that is not helped.
-    #[test]
-    fn names_are_known_or_helped() {
-        for name in [
-            "delta_psnr_4",
-            "delta_psnr_time_shuffled_15",
-            "psnr_1",
-            "psnr_copy_last_2",
-            "fvd",
-            "effect_nmi",
-        ] {
-            assert_eq!(Name::parse(name).unwrap().to_string(), name);
-        }
-        for (wrong, near) in [
-            ("delta_psnr", "delta_psnr_4"),
-            ("delta_pnsr_7", "delta_psnr_7"),
-            ("nmi_4", "nmi"),
-            ("codes_used", "codes_used`?"),
-            ("perplexity", "perplexity`?"),
-            ("FVD", "fvd"),
-        ] {
-            let message = Name::parse(wrong).unwrap_err();
-            assert!(message.contains("did you mean") && message.contains(near), "{message}");
-        }
-        assert!(
-            Name::parse("quality").unwrap_err().contains("clip_distance, clip_kernel_distance")
-        );
-    }
-
-    /// Catches: two names of which one shadows the other (`psnr_copy_last` is no frame of `psnr`); a name twice.
-    #[test]
-    fn every_name_is_its_own() {
-        for metric in METRICS {
-            let name = Name { metric, t: matches!(metric.place, Place::Curve(_)).then_some(3) };
-            assert_eq!(Name::parse(&name.to_string()).unwrap(), name);
-        }
-    }
-}

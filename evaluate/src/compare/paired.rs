@@ -1,19 +1,21 @@
-//! The interval of a difference between two reports, window against window.
+//! The interval of a difference between two reports, from pairs of equal windows.
 //!
-//! Both models saw the same windows, and a hard recording is hard for both: the difference of two means is far better known than either.
-//! So whole recordings are resampled (`bootstrap.rs`), each with its windows of both reports, and the difference is taken in every
-//! draw. Two reports of other windows have no such interval, and none is made up.
+//! Both models saw the same windows, and a difficult recording is difficult for both. So the
+//! difference of two means has a much smaller error than each mean. Whole recordings are resampled
+//! (`bootstrap.rs`), each with its windows of both reports, and every draw gives a difference. Two
+//! reports with different windows have no such interval.
 
 use std::collections::BTreeMap;
 
 use genie_shards::MeasuredWindow;
 
-use crate::agreement::{ByGroup, Pairs};
-use crate::bootstrap::{Bootstrap, GroupedMean, Interval, numbered};
-use crate::compare::metric::{Name, PerWindow};
-use crate::information::perplexity;
+use crate::compare::metric::PerWindow;
+use crate::compare::name::MetricName;
+use crate::statistics::agreement::{ByGroup, Pairs};
+use crate::statistics::bootstrap::{Bootstrap, GroupedMean, Interval, numbered};
+use crate::statistics::information::perplexity;
 
-/// How far what is computed from the windows may be from what the report says.
+/// Largest error of a number that is recomputed from windows.
 const EXACT: f64 = 1e-6;
 
 /// Rows of two reports of the same windows, in the same order.
@@ -22,14 +24,14 @@ pub struct Paired<'a> {
     draws: usize,
 }
 
-/// A function of how often each group counts.
+/// A statistic as a function of the number of times that each group counts.
 type Statistic = Box<dyn Fn(&[u32]) -> f64>;
 
 impl<'a> Paired<'a> {
     /// Pairs the windows of two reports.
     ///
     /// # Errors
-    /// When they are not the same; says how many are.
+    /// Fails if the windows differ; the message says how many are equal.
     pub fn new<K: Ord>(
         a: &'a BTreeMap<K, MeasuredWindow>,
         b: &'a BTreeMap<K, MeasuredWindow>,
@@ -39,16 +41,25 @@ impl<'a> Paired<'a> {
         if rows.len() == a.len() && rows.len() == b.len() {
             return Ok(Paired { rows, draws });
         }
-        Err(format!("other windows: of {} and {}, {} are the same", a.len(), b.len(), rows.len()))
+        Err(format!(
+            "the windows differ: {} and {} windows, {} of them in both",
+            a.len(),
+            b.len(),
+            rows.len()
+        ))
     }
 
-    /// The 95 % interval of `difference`, by which the second report's number is above the first's.
+    /// Returns the 95 % interval of `difference`, the second report's number minus the first's.
     ///
     /// # Errors
-    /// When it has none; says why.
-    pub fn interval(&self, name: Name, difference: f64) -> Result<Interval, String> {
+    /// Fails with the reason if there is no interval.
+    pub fn interval(&self, name: MetricName, difference: f64) -> Result<Interval, String> {
         let rows: Vec<_> = match name.metric.per_window {
-            PerWindow::No => return Err("no interval is worked out for such numbers".to_owned()),
+            PerWindow::No => {
+                return Err("intervals of differences are not implemented for such \
+                                         numbers"
+                    .to_owned());
+            }
             PerWindow::Nmi(truth) | PerWindow::Accuracy(truth) => self
                 .rows
                 .iter()
@@ -61,13 +72,16 @@ impl<'a> Paired<'a> {
         let side = |side: usize| {
             let windows: Vec<_> =
                 rows.iter().map(|pair| pair[side]).zip(group.iter().copied()).collect();
-            statistic(name, &windows, groups).ok_or("a window lacks it")
+            statistic(name, &windows, groups).ok_or("a window lacks the number")
         };
         let (first, second) = (side(0)?, side(1)?);
         let all = vec![1; groups];
         let found = second(&all) - first(&all);
         if found.is_nan() || (found - difference).abs() > EXACT * difference.abs().max(1.0) {
-            return Err("the windows beside a report do not give its number".to_owned());
+            return Err(
+                "the number computed from windows.parquet differs from that in report.json"
+                    .to_owned(),
+            );
         }
         let bootstrap = Bootstrap::new(groups, self.draws, 0);
         let interval = bootstrap.interval(difference, |draw| second(draw) - first(draw));
@@ -75,14 +89,20 @@ impl<'a> Paired<'a> {
     }
 }
 
-/// The groups that stand or fall together: recordings, or clips where there is only one recording.
+/// Groups windows by recording, or by clip if there is only one recording.
 fn grouped(rows: &[[&MeasuredWindow; 2]]) -> (usize, Vec<usize>) {
     let (count, group) = numbered(rows.iter().map(|pair| &pair[0].source_id));
     if count > 1 { (count, group) } else { numbered(rows.iter().map(|pair| &pair[0].clip_id)) }
 }
 
-/// What a report says of the name, from windows and the group of each. `None` where a window lacks it, or there are none.
-fn statistic(name: Name, windows: &[(&MeasuredWindow, usize)], groups: usize) -> Option<Statistic> {
+/// Returns the statistic of a name, from windows and their groups.
+///
+/// `None` if a window lacks the number, or if there are no windows.
+fn statistic(
+    name: MetricName,
+    windows: &[(&MeasuredWindow, usize)],
+    groups: usize,
+) -> Option<Statistic> {
     match name.metric.per_window {
         PerWindow::No => None,
         PerWindow::Mean(value) => {

@@ -1,5 +1,6 @@
-//! One of the reports that are compared, as it lies on disk. Reports of every schema so far are read; those of before there was a
-//! `windows.parquet` have no windows.
+//! A report on disk, with its windows.
+//!
+//! Reports of every schema are readable. Old reports without `windows.parquet` have no windows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,25 +10,27 @@ use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{Manifest, MeasuredWindow, read_measured, tables};
 use serde_json::Value;
 
-use crate::report::SCHEMA_VERSION;
+use crate::report::schema::SCHEMA_VERSION;
 
-/// A report.
-pub struct Side {
-    /// `A` of the first, `B` of the second, and so on.
+/// A report to compare.
+pub struct ComparedReport {
+    /// `A` for the first report, `B` for the second, and so on.
     pub letter: String,
-    /// Its directory.
+    /// The report's directory.
     pub dir: Utf8PathBuf,
     pub report: Value,
-    /// Its windows by clip and first frame, or why they are not there.
+    /// The windows by clip and first frame, or why they are missing.
     pub windows: Result<BTreeMap<(String, u32), MeasuredWindow>, String>,
 }
 
-impl Side {
-    /// Reads the report that `named` is: its directory, its `report.json`, or its key under `root`.
+impl ComparedReport {
+    /// Reads a report, named by its directory, its `report.json`, or its key under `root`.
+    ///
+    /// `number` is the report's position on the command line.
     ///
     /// # Errors
-    /// When there is no finished report of that name, or it cannot be read.
-    pub fn open(number: usize, named: &str, root: &Utf8Path) -> Result<Side> {
+    /// Fails if there is no finished report of that name, or if it cannot be read.
+    pub fn open(number: usize, named: &str, root: &Utf8Path) -> Result<ComparedReport> {
         let path = find(named, root)?;
         let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
         let report: Value =
@@ -35,19 +38,20 @@ impl Side {
         match report["schema_version"].as_u64() {
             Some(version) if version <= u64::from(SCHEMA_VERSION) => {}
             Some(later) => bail!(
-                "{path} is of schema {later}, and this program knows schemas up to {SCHEMA_VERSION}: use the version that made it, or a later one"
+                "{path} is of schema {later}, and this program knows schemas up to \
+                 {SCHEMA_VERSION}: use the version that made it, or a later one"
             ),
             None => bail!("{path} is no report: it has no schema_version"),
         }
         let dir = path.parent().unwrap_or(Utf8Path::new(".")).to_owned();
         let letter = char::from_u32('A' as u32 + number as u32).filter(char::is_ascii_uppercase);
         let letter = letter.map_or_else(|| format!("#{}", number + 1), String::from);
-        Ok(Side { letter, windows: windows(&dir), dir, report })
+        Ok(ComparedReport { letter, windows: windows(&dir), dir, report })
     }
 
-    /// A number of the report as words; empty where it has none.
+    /// Returns a value of the report as text; empty if it has none.
     #[must_use]
-    pub fn words(&self, pointer: &str) -> String {
+    pub fn text(&self, pointer: &str) -> String {
         match self.report.pointer(pointer) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),
@@ -56,7 +60,7 @@ impl Side {
     }
 }
 
-/// Where the `report.json` is.
+/// Finds the `report.json`.
 fn find(named: &str, root: &Utf8Path) -> Result<Utf8PathBuf> {
     const FILE: &str = "report.json";
     let path = Utf8Path::new(named);
@@ -69,12 +73,14 @@ fn find(named: &str, root: &Utf8Path) -> Result<Utf8PathBuf> {
         }
         if dir.is_dir() {
             bail!(
-                "{dir} holds no report.json: is it a report, and is it finished? (genie-evaluate run finishes it)"
+                "{dir} has no report.json: name the directory of a report, or finish it with \
+                 `genie-evaluate run`"
             );
         }
     }
     bail!(
-        "there is no report {named}: name its directory, its report.json, or its key under {root}/reports"
+        "there is no report {named}: name its directory, its report.json, or its key under \
+         {root}/reports"
     )
 }
 
@@ -87,7 +93,8 @@ fn windows(dir: &Utf8Path) -> Result<BTreeMap<(String, u32), MeasuredWindow>, St
     let rows = read().map_err(|error| error.to_string())?;
     if rows.is_empty() {
         return Err(format!(
-            "{dir} has no windows.parquet: it was copied without it and manifest.json, or made before there was one"
+            "{dir} has no windows.parquet: it was copied without windows.parquet and \
+             manifest.json, or made by a version before them"
         ));
     }
     Ok(rows.into_iter().map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect())

@@ -1,88 +1,88 @@
-//! The comparison as numbers: every metric of every report, and how far each is from the first one's.
+//! The comparison as numbers: every metric of every report, and its difference from the first.
 
 use serde::Serialize;
 
-use crate::bootstrap::Interval;
 use crate::compare::differences::of_distances;
-use crate::compare::metric::Name;
+use crate::compare::name::MetricName;
 use crate::compare::paired::Paired;
-use crate::compare::side::Side;
+use crate::compare::side::ComparedReport;
+use crate::statistics::bootstrap::Interval;
 
 /// A metric in all reports.
 #[derive(Debug, Serialize)]
-pub struct Line {
+pub struct MetricLine {
     #[serde(serialize_with = "as_text")]
-    pub metric: Name,
-    /// In the order of the reports.
-    pub cells: Vec<Cell>,
+    pub metric: MetricName,
+    /// One cell for each report.
+    pub cells: Vec<MetricCell>,
 }
 
 /// A metric in one report.
 #[derive(Debug, Default, Serialize)]
-pub struct Cell {
-    /// `null` where the report does not have it.
+pub struct MetricCell {
+    /// `null` if the report does not have it.
     pub value: Option<f64>,
-    /// Of the value alone.
+    /// Interval of the value.
     pub ci95: Option<Interval>,
-    /// Less the first report's: `null` where either lacks it, or they do not compare.
+    /// The value minus the first report's; `null` if one is missing, or if they are not comparable.
     pub change: Option<f64>,
     pub change_ci95: Option<Interval>,
     /// Why there is no change, or no interval of it.
     pub note: Option<String>,
 }
 
-fn as_text<S: serde::Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: serde::Serializer>(name: &MetricName, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(name)
 }
 
-/// The reports, side by side; the first is what others are compared with.
-pub struct Table<'a> {
-    sides: &'a [Side],
-    /// The first with each of the others, or why there are no pairs.
+/// Reports side by side; each is compared with the first.
+pub struct ComparisonTable<'a> {
+    sides: &'a [ComparedReport],
+    /// The first report paired with each of the others, or why it cannot be paired.
     paired: Vec<Result<Paired<'a>, String>>,
 }
 
-impl<'a> Table<'a> {
-    /// Pairs the first report's windows with those of the others.
+impl<'a> ComparisonTable<'a> {
+    /// Pairs the windows of the first report with those of the others.
     #[must_use]
-    pub fn new(sides: &'a [Side]) -> Table<'a> {
+    pub fn new(sides: &'a [ComparedReport]) -> ComparisonTable<'a> {
         const DRAWS: usize = 1000;
-        let pair = |other: &'a Side| {
-            let windows = |side: &'a Side| side.windows.as_ref().map_err(Clone::clone);
+        let pair = |other: &'a ComparedReport| {
+            let windows = |side: &'a ComparedReport| side.windows.as_ref().map_err(Clone::clone);
             Paired::new(windows(&sides[0])?, windows(other)?, DRAWS)
         };
-        Table { sides, paired: sides.iter().skip(1).map(pair).collect() }
+        ComparisonTable { sides, paired: sides.iter().skip(1).map(pair).collect() }
     }
 
-    /// Why no number of report `number` has an interval, if that is for want of windows to compare.
+    /// Returns why report `number` has no intervals, if its windows cannot be paired.
     #[must_use]
     pub fn unpaired(&self, number: usize) -> Option<&str> {
         self.paired.get(number.checked_sub(1)?)?.as_ref().err().map(String::as_str)
     }
 
-    /// One metric.
+    /// Returns the line of one metric.
     #[must_use]
-    pub fn line(&self, metric: Name) -> Line {
-        Line {
+    pub fn line(&self, metric: MetricName) -> MetricLine {
+        MetricLine {
             metric,
             cells: (0..self.sides.len()).map(|number| self.cell(metric, number)).collect(),
         }
     }
 
-    fn cell(&self, name: Name, number: usize) -> Cell {
+    fn cell(&self, name: MetricName, number: usize) -> MetricCell {
         let (first, side) = (&self.sides[0], &self.sides[number]);
         let Some((value, ci95)) = name.value(&side.report) else {
-            return Cell { note: Some(absent(name, side)), ..Cell::default() };
+            return MetricCell { note: Some(why_missing(name, side)), ..MetricCell::default() };
         };
-        let cell = Cell { value: Some(value), ci95, ..Cell::default() };
+        let cell = MetricCell { value: Some(value), ci95, ..MetricCell::default() };
         if number == 0 {
             return cell;
         }
         let Some((before, _)) = name.value(&first.report) else {
-            return Cell { note: Some(absent(name, first)), ..cell };
+            return MetricCell { note: Some(why_missing(name, first)), ..cell };
         };
         if let Some(note) = of_distances(name, &first.report, &side.report) {
-            return Cell { note: Some(note), ..cell };
+            return MetricCell { note: Some(note), ..cell };
         }
         let change = value - before;
         let paired = self.paired[number - 1].as_ref().map_err(Clone::clone);
@@ -90,11 +90,11 @@ impl<'a> Table<'a> {
             Ok(interval) => (Some(interval), None),
             Err(note) => (None, Some(note)),
         };
-        Cell { change: Some(change), change_ci95, note, ..cell }
+        MetricCell { change: Some(change), change_ci95, note, ..cell }
     }
 }
 
-/// Why a report lacks a number.
-fn absent(name: Name, side: &Side) -> String {
+/// Returns why a report lacks a number.
+fn why_missing(name: MetricName, side: &ComparedReport) -> String {
     format!("{} has no {name}: {}", side.letter, name.metric.needs)
 }

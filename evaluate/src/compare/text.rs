@@ -1,24 +1,28 @@
-//! The comparison for people: a legend, the table, and why there is what it does not say.
+//! The comparison as text: a legend, the table, and the reasons for missing cells.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::bootstrap::Interval;
 use crate::compare::metric::Metric;
-use crate::compare::side::Side;
-use crate::compare::table::{Line, Table};
+use crate::compare::side::ComparedReport;
+use crate::compare::table::{ComparisonTable, MetricLine};
+use crate::statistics::bootstrap::Interval;
 
 const NONE: &str = "–";
 
-/// All of it, lines that end in a newline.
+/// Renders the comparison; every line ends in a newline.
 #[must_use]
-pub fn render(sides: &[Side], table: &Table<'_>, lines: &[Line]) -> String {
+pub fn render(
+    sides: &[ComparedReport],
+    table: &ComparisonTable<'_>,
+    lines: &[MetricLine],
+) -> String {
     let mut text = String::new();
     for side in sides {
-        let word = |pointer| side.words(pointer);
+        let word = |pointer| side.text(pointer);
         let _ = writeln!(
             text,
-            "{}  {}: dynamics {}, {} windows of {} recordings",
+            "{}  {}: dynamics model {}, {} windows of {} recordings",
             side.letter,
             side.dir,
             word("/lineage/dynamics"),
@@ -42,8 +46,8 @@ pub fn render(sides: &[Side], table: &Table<'_>, lines: &[Line]) -> String {
     text
 }
 
-/// Header and lines, a string a cell.
-fn rows(sides: &[Side], lines: &[Line]) -> Vec<Vec<String>> {
+/// Returns the header and the lines, one string for each cell.
+fn rows(sides: &[ComparedReport], lines: &[MetricLine]) -> Vec<Vec<String>> {
     let mut header = vec![String::new(), sides[0].letter.clone()];
     for side in &sides[1..] {
         header.extend([
@@ -55,7 +59,7 @@ fn rows(sides: &[Side], lines: &[Line]) -> Vec<Vec<String>> {
     if sides.len() == 1 {
         header.push("95 %".to_owned());
     }
-    let row = |line: &Line| {
+    let row = |line: &MetricLine| {
         let metric = line.metric.metric;
         let plain =
             |value: Option<f64>| value.map_or(NONE.to_owned(), |value| number(metric, value, ""));
@@ -77,7 +81,9 @@ fn rows(sides: &[Side], lines: &[Line]) -> Vec<Vec<String>> {
     std::iter::once(header).chain(lines.iter().map(row)).collect()
 }
 
-/// With a metric's decimals; `plus` goes before what is above zero. What rounds to zero has no sign.
+/// Formats a number with its metric's decimals; `plus` is the sign of positive numbers.
+///
+/// A number that rounds to zero has no sign.
 fn number(metric: &Metric, value: f64, plus: &str) -> String {
     let digits = format!("{:.*}", metric.decimals, value.abs());
     let zero = digits.chars().all(|c| matches!(c, '0' | '.'));
@@ -96,7 +102,7 @@ fn interval(metric: &Metric, interval: Option<Interval>, plus: &str) -> String {
     })
 }
 
-/// Columns under each other: the first to the left, the others to the right.
+/// Aligns columns: the first to the left, the others to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -112,8 +118,12 @@ fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The other reasons why cells of report `number` are empty, each with its metrics.
-fn notes(lines: &[Line], number: usize, known: Option<&str>) -> BTreeMap<String, Vec<String>> {
+/// Returns the other reasons why cells of report `number` are empty, each with its metrics.
+fn notes(
+    lines: &[MetricLine],
+    number: usize,
+    known: Option<&str>,
+) -> BTreeMap<String, Vec<String>> {
     let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in lines {
         if let Some(note) =
@@ -128,13 +138,13 @@ fn notes(lines: &[Line], number: usize, known: Option<&str>) -> BTreeMap<String,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::metric::Name;
+    use crate::compare::name::MetricName;
 
-    /// Catches: a difference of nothing with a sign, as if it were one; a minus that is left out or doubled; digits of counts.
+    /// Catches: a sign before zero; a minus that is missing or doubled; decimals of counts.
     #[test]
     fn numbers_have_their_signs_and_digits() {
         let of = |name: &str, value: f64, plus: &str| {
-            number(Name::parse(name).unwrap().metric, value, plus)
+            number(MetricName::parse(name).unwrap().metric, value, plus)
         };
         assert_eq!(
             [of("psnr_4", 20.125, ""), of("psnr_4", -0.5, "+"), of("psnr_4", 0.5, "+")],

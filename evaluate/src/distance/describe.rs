@@ -1,33 +1,37 @@
-//! From features of both sides to what the report says about a distance.
+//! From the features of real and generated clips to the report's numbers of one distance.
 
-use crate::bootstrap::numbered;
-use crate::distance::encoder::Encoder;
-use crate::distance::{
-    Features, KernelSums, MIN_CLIPS, MIN_GROUPS, Moments, RealFeatures, Resampler, frechet,
-};
-use crate::measure::Window;
-use crate::report;
+use crate::distance::encoder::EncoderDescription;
+use crate::distance::features::Features;
+use crate::distance::frechet::frechet;
+use crate::distance::kernel::KernelSums;
+use crate::distance::moments::Moments;
+use crate::distance::real::RealFeatures;
+use crate::distance::resample::{MIN_CLIPS, MIN_GROUPS, Resampler};
+use crate::held_out::HeldOutWindow;
+use crate::report::schema::Distance;
+use crate::statistics::bootstrap::numbered;
 
-/// Which windows stand or fall together.
+/// Groups of windows that stay together in every resample.
 #[derive(Debug, PartialEq)]
 pub struct Groups {
-    /// `source`, `clip` or `window`: the first of which there are enough.
+    /// `source`, `clip` or `window`: the largest unit with enough groups.
     pub unit: &'static str,
     pub count: usize,
-    /// Each window's.
+    /// The group of each window.
     pub group: Vec<usize>,
 }
 
 impl Groups {
-    /// Of these windows.
+    /// Groups windows by the largest unit that has enough groups.
     ///
     /// # Errors
-    /// When they are too few for any distance.
-    pub fn of(windows: &[Window]) -> Result<Groups, String> {
+    /// Fails if there are too few windows for a distance.
+    pub fn of(windows: &[HeldOutWindow]) -> Result<Groups, String> {
         if windows.len() < MIN_CLIPS {
             return Err(format!(
-                "{} held-out windows are too few for a distance between real and generated clips: it needs at least {MIN_CLIPS}, and \
-                 some hundreds to mean anything (raise [evaluate] windows, or hold out more recordings)",
+                "{} held-out windows are too few for a distance between real and generated clips. \
+                 It needs at least {MIN_CLIPS}, and several hundred for a meaningful value (raise \
+                 [evaluate] windows, or hold out more recordings)",
                 windows.len()
             ));
         }
@@ -43,22 +47,22 @@ impl Groups {
     }
 }
 
-/// What is asked of the statistics.
+/// Number of bootstrap draws, and the seed.
 #[derive(Debug, Clone, Copy)]
 pub struct Draws {
     pub bootstrap: usize,
     pub seed: u64,
 }
 
-/// All numbers of one distance.
+/// Computes all numbers of one distance.
 #[must_use]
 pub fn describe(
-    encoder: &Encoder,
+    encoder: &EncoderDescription,
     real: &RealFeatures,
     generated: &Features,
     groups: &Groups,
     draws: Draws,
-) -> report::Distance {
+) -> Distance {
     let clips = Resampler {
         real: &real.real,
         generated,
@@ -73,7 +77,7 @@ pub fn describe(
     let probe = |changed: &Features| {
         frechet(&first, &Moments::of(encoder.dimension, changed.rows()), encoder.divisor)
     };
-    report::Distance {
+    Distance {
         name: encoder.name.clone(),
         comparable_with_fvd: encoder.comparable,
         encoder: encoder.identity.clone(),
@@ -97,26 +101,28 @@ pub fn describe(
     }
 }
 
-/// What a reader should know before trusting it.
+/// Returns the warnings that a reader needs before trusting the distance.
 #[must_use]
-pub fn warnings(distance: &report::Distance) -> Vec<String> {
+pub fn warnings(distance: &Distance) -> Vec<String> {
     let mut warnings = Vec::new();
-    let &report::Distance { ref name, dimension, real_clips, .. } = distance;
+    let &Distance { ref name, dimension, real_clips, .. } = distance;
     if real_clips <= dimension {
         warnings.push(format!(
-            "{name} is of {real_clips} clips a side, no more than its {dimension} dimensions: it compares only with values of as many clips."
+            "{name} has {real_clips} clips a side, not more than its {dimension} dimensions. \
+             Compare it only with values of the same number of clips."
         ));
     }
     if distance.unit != "source" {
         warnings.push(format!(
-            "{name} is resampled by {}, because too few recordings are held out: its interval and its floor say nothing about other \
-             recordings.",
+            "{name} is resampled by {}, because too few recordings are held out. Its interval and \
+             its floor say nothing about other recordings.",
             distance.unit
         ));
     }
     if real_clips > dimension && distance.probe_frozen <= distance.half_floor {
         warnings.push(format!(
-            "{name} hardly sees motion in these clips: standing still is no further from real than two halves of the real clips are."
+            "{name} hardly sees motion in these clips: frozen clips are no further from real clips \
+             than two halves of the real clips are from each other."
         ));
     }
     warnings
@@ -125,34 +131,36 @@ pub fn warnings(distance: &report::Distance) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distance::{Divisor, simulated};
-    use crate::fake::footage;
+    use crate::distance::moments::Divisor;
+    use crate::distance::simulated::simulated;
+    use crate::testing::recordings;
 
-    /// Catches: halves of one recording compared as if they were strangers where there are other recordings; a panic, or a number,
-    /// where there is nothing to halve.
+    /// Catches: halves of one recording that are compared as if they were independent, although
+    /// there are other recordings; a panic or a number if nothing can be halved.
     #[test]
     fn windows_are_grouped_by_the_largest_unit_there_is_enough_of() {
-        let (windows, _) = footage(5, 2);
+        let (windows, _) = recordings(5, 2);
         let groups = Groups::of(&windows).unwrap();
         assert_eq!((groups.unit, groups.count), ("source", 5));
         assert_eq!(groups.group, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
         let unit = |sources, each| {
-            Groups::of(&footage(sources, each).0).map(|groups| (groups.unit, groups.count))
+            Groups::of(&recordings(sources, each).0).map(|groups| (groups.unit, groups.count))
         };
-        assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows a clip");
+        assert_eq!(unit(2, 8), Ok(("clip", 4)), "four windows for each clip");
         assert_eq!(unit(1, 8), Ok(("window", 8)));
         assert!(unit(1, 3).unwrap_err().contains("at least 4"));
     }
 
-    /// Catches: numbers that end up under another name, probes compared with all clips instead of their own.
+    /// Catches: numbers under a wrong name; probes that are compared with all clips instead of
+    /// their own.
     #[test]
     fn numbers_are_what_they_are_called() {
-        let (windows, _) = footage(12, 4);
+        let (windows, _) = recordings(12, 4);
         let groups = Groups::of(&windows).unwrap();
         let real = simulated(0, 48, 6, 0.0);
         let first = Features::new(6, real.data()[..20 * 6].to_vec());
         let sets = RealFeatures { frozen: simulated(5, 20, 6, 3.0), shuffled: first, real };
-        let encoder = Encoder {
+        let encoder = EncoderDescription {
             name: "test".into(),
             comparable: false,
             identity: "numbers".into(),
@@ -167,10 +175,10 @@ mod tests {
             (found.real_clips, found.generated_clips, found.probe_clips, found.groups),
             (48, 48, 20, 12)
         );
-        assert!(found.probe_shuffled < 1e-9, "the very same clips: {}", found.probe_shuffled);
+        assert!(found.probe_shuffled < 1e-9, "the same clips: {}", found.probe_shuffled);
         assert!(
             (found.probe_frozen / 54.0 - 1.0).abs() < 0.1,
-            "six means that are 3 apart: {}",
+            "six means at a distance of 3: {}",
             found.probe_frozen
         );
         assert!(
@@ -180,7 +188,7 @@ mod tests {
             "{found:?}"
         );
         assert!(found.kernel_ci95.unwrap()[0] > 0.0);
-        let warned = warnings(&report::Distance { probe_frozen: 0.1, ..found.clone() });
+        let warned = warnings(&Distance { probe_frozen: 0.1, ..found.clone() });
         assert!(warned.len() == 1 && warned[0].contains("hardly sees motion"), "{warned:?}");
         assert!(warnings(&found).is_empty());
     }

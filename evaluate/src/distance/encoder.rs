@@ -1,57 +1,59 @@
-//! What features come from, as far as distances need to know.
+//! The interface of clip encoders, and their description in the report.
 
 use anyhow::{Result, ensure};
 
-use crate::distance::Divisor;
-use crate::world::Video;
+use crate::distance::moments::Divisor;
+use crate::world::VideoBatch;
 
-/// An encoder of clips, and what distances on its features are called.
+/// Description of a clip encoder and of the distances on its features.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Encoder {
-    /// What a distance on its features is called.
+pub struct EncoderDescription {
+    /// Name of distances on its features.
     pub name: String,
-    /// Whether that may be compared with published FVD.
+    /// Whether these distances are comparable with published FVD.
     pub comparable: bool,
-    /// What computes the features: names the weights, too.
+    /// Name of the encoder and of its weights.
     pub identity: String,
-    /// How frames are prepared, where there is a choice.
+    /// Preparation of the frames, if there is a choice.
     pub preset: Option<String>,
-    /// Of the covariance.
+    /// Divisor of the covariance.
     pub divisor: Divisor,
-    /// Numbers a clip.
+    /// Features of a clip.
     pub dimension: usize,
 }
 
-/// Something that makes features of clips.
+/// An encoder of clips.
 pub trait ClipFeatures {
-    /// What it is.
-    fn encoder(&self) -> &Encoder;
-    /// A row of features for each clip, one after the other.
+    /// Returns the encoder's description.
+    fn encoder(&self) -> &EncoderDescription;
+    /// Computes the features `[clips, dimension]`, row by row.
     ///
     /// # Errors
-    /// When the clips do not fit the encoder.
-    fn features(&self, clips: &Video) -> Result<Vec<f32>>;
+    /// Fails if the clips do not fit the encoder.
+    fn features(&self, clips: &VideoBatch) -> Result<Vec<f32>>;
 }
 
-/// Several, each for a distance of its own.
+/// Encoders; each gives its own distance.
 pub type Encoders = Vec<Box<dyn ClipFeatures>>;
 
-/// An encoder's features of some clips, checked: what is no number would go on into every statistic.
+/// Computes the features of some clips and checks them.
 ///
 /// # Errors
-/// The encoder's own, or when a feature is not finite.
-pub fn features_of(encoder: &dyn ClipFeatures, clips: &Video) -> Result<Vec<f32>> {
+/// Fails if the encoder fails, or if a feature is missing or not finite. Such a feature would enter
+/// every statistic.
+pub fn features_of(encoder: &dyn ClipFeatures, clips: &VideoBatch) -> Result<Vec<f32>> {
     let features = encoder.features(clips)?;
-    let Encoder { identity, dimension, .. } = encoder.encoder();
+    let EncoderDescription { identity, dimension, .. } = encoder.encoder();
     ensure!(
         features.len() == clips.batch * dimension,
-        "{identity} returned {} features for {} clips, expected {dimension} for each",
+        "{identity} returned {} features for {} clips; expected {dimension} for each clip",
         features.len(),
         clips.batch,
     );
     ensure!(
         features.iter().all(|feature| feature.is_finite()),
-        "{identity} returned a feature that is not a finite number: its weights are damaged",
+        "{identity} returned a feature that is not finite: its weight file is damaged; get \
+         it again",
     );
     Ok(features)
 }

@@ -1,4 +1,4 @@
-//! Features of clips: one row of numbers for each, all that is kept of a clip. (400 of them are 1.6 kB.)
+//! Features of clips: one row of numbers for each clip (400 numbers are 1.6 kB).
 
 use nalgebra::DMatrix;
 
@@ -10,49 +10,43 @@ pub struct Features {
 }
 
 impl Features {
-    /// Whole rows of `dimension` numbers.
+    /// Takes whole rows of `dimension` numbers.
     #[must_use]
     pub fn new(dimension: usize, data: Vec<f32>) -> Features {
         debug_assert!(data.len().is_multiple_of(dimension), "whole rows");
         Features { dimension, data }
     }
 
-    /// Numbers a clip.
+    /// Returns the number of features of a clip.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.dimension
     }
 
-    /// How many clips.
+    /// Returns the number of clips.
     #[must_use]
     pub fn len(&self) -> usize {
         self.data.len() / self.dimension
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.data.is_empty()
-    }
-
-    /// Every clip's, in order.
+    /// Returns the rows of all clips, in order.
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.data.chunks_exact(self.dimension)
     }
 
-    /// Clip `i`'s.
+    /// Returns the row of clip `i`.
     #[must_use]
     pub fn row(&self, i: usize) -> &[f32] {
         &self.data[i * self.dimension..(i + 1) * self.dimension]
     }
 
-    /// All numbers, row by row.
-    #[must_use]
+    /// Returns all numbers, row by row.
+    #[cfg(test)]
     pub fn data(&self) -> &[f32] {
         &self.data
     }
 
-    /// As a matrix of one clip a column.
+    /// Returns a matrix with one column for each clip.
     pub(super) fn columns(&self) -> DMatrix<f64> {
         DMatrix::from_iterator(
             self.dimension,

@@ -1,49 +1,52 @@
-//! Features of all clips of a run: of the real ones before it, of the generated ones as they come.
+//! Collects the features of all clips: first of the real ones, then of each generated batch.
 
 use std::cell::RefCell;
 
 use anyhow::Result;
 
-use crate::distance::{
-    Draws, Encoders, Features, Groups, RealClips, RealFeatures, describe, features_of,
-};
-use crate::measure::Watch;
-use crate::report;
-use crate::world::Video;
+use crate::distance::describe::{Draws, Groups, describe};
+use crate::distance::encoder::{Encoders, features_of};
+use crate::distance::features::Features;
+use crate::distance::real::{RealClips, RealFeatures};
+use crate::measure::MeasurementObserver;
+use crate::report::schema::Distance;
+use crate::world::VideoBatch;
 
-/// Encoders, and what they made of the clips so far.
-pub struct Gathering {
+/// Encoders, and the features of the clips so far.
+pub struct FeatureCollector {
     groups: Groups,
     encoders: Encoders,
     real: Vec<RealFeatures>,
     generated: RefCell<Vec<Vec<f32>>>,
 }
 
-impl Gathering {
-    /// Encodes the real clips, or finds their features on disk. `None` when stopped on the way.
+impl FeatureCollector {
+    /// Encodes the real clips, or reads their features from disk; `None` if the observer stops it.
     ///
     /// # Errors
-    /// When clips cannot be read or encoded.
+    /// Fails if clips cannot be read or encoded.
     pub fn begin(
         groups: Groups,
         encoders: Encoders,
         clips: &RealClips<'_>,
-        watch: &dyn Watch,
-    ) -> Result<Option<Gathering>> {
+        observer: &dyn MeasurementObserver,
+    ) -> Result<Option<FeatureCollector>> {
         let mut real = Vec::with_capacity(encoders.len());
         for encoder in &encoders {
-            let Some(features) = clips.features(encoder.as_ref(), watch)? else { return Ok(None) };
+            let Some(features) = clips.features(encoder.as_ref(), observer)? else {
+                return Ok(None);
+            };
             real.push(features);
         }
         let generated = RefCell::new(vec![Vec::new(); encoders.len()]);
-        Ok(Some(Gathering { groups, encoders, real, generated }))
+        Ok(Some(FeatureCollector { groups, encoders, real, generated }))
     }
 
     /// Encodes the next generated clips.
     ///
     /// # Errors
-    /// When they cannot be encoded.
-    pub fn add(&self, generated: &Video) -> Result<()> {
+    /// Fails if the clips cannot be encoded.
+    pub fn add(&self, generated: &VideoBatch) -> Result<()> {
         for (encoder, features) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
         {
             features.extend(features_of(encoder.as_ref(), generated)?);
@@ -51,13 +54,13 @@ impl Gathering {
         Ok(())
     }
 
-    /// Features a clip, of all encoders together.
+    /// Returns the number of features of a clip, of all encoders together.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.encoders.iter().map(|encoder| encoder.encoder().dimension).sum()
     }
 
-    /// Takes [`Self::features`] of the next clip from an earlier run.
+    /// Adds the features of the next generated clip, as [`Self::features`] returned them earlier.
     pub fn take(&self, features: &[f32]) {
         let mut rest = features;
         for (encoder, generated) in self.encoders.iter().zip(self.generated.borrow_mut().iter_mut())
@@ -68,7 +71,7 @@ impl Gathering {
         }
     }
 
-    /// Features of the generated clip of window `index`, by each encoder, one after the other.
+    /// Returns the features of the generated clip of window `index`, encoder after encoder.
     #[must_use]
     pub fn features(&self, index: usize) -> Vec<f32> {
         let generated = self.generated.borrow();
@@ -79,9 +82,9 @@ impl Gathering {
         rows.collect::<Vec<_>>().concat()
     }
 
-    /// The distances, once all windows were generated.
+    /// Computes the distances after all windows are generated.
     #[must_use]
-    pub fn finish(self, draws: Draws) -> Vec<report::Distance> {
+    pub fn finish(self, draws: Draws) -> Vec<Distance> {
         let sides = self.real.iter().zip(self.generated.into_inner());
         let all = self.encoders.iter().zip(sides);
         all.map(|(encoder, (real, generated))| {

@@ -1,22 +1,27 @@
-//! The kernel distance: the unbiased estimate of the squared maximum mean discrepancy under k(x, y) = (x·y/d + 1)³, which
-//! on features of videos is called KVD [Bińkowski et al. 2018; Unterthiner et al. 2019].
+//! The kernel distance (KVD) [Bińkowski et al. 2018; Unterthiner et al. 2019].
 //!
-//! Unlike the Fréchet distance it has no bias in the number of clips: two halves of one set are at 0 on average, and a
-//! negative value means nothing else than "below the noise". Kernel values are summed by pairs of groups (sources), so that
-//! a bootstrap over groups costs nothing but these sums. A clip is never paired with itself, also not where a draw has
-//! its group twice: such pairs would look alike and bias the estimate.
+//! It is the unbiased estimate of the squared maximum mean discrepancy under k(x, y) = (x·y/d +
+//! 1)³.
+//!
+//! Unlike the Fréchet distance, its bias does not depend on the number of clips: two halves of one
+//! set have a mean distance of 0. A negative value only means "below the noise". Kernel values are
+//! summed by pairs of groups (sources), so a bootstrap over groups needs only these sums. A clip is
+//! never paired with itself, also if a draw contains its group twice: such pairs are alike and
+//! would bias the estimate.
 
 use nalgebra::{DMatrix, DMatrixView};
 
-use crate::bootstrap::{Bootstrap, Interval};
-use crate::distance::Features;
+use crate::distance::features::Features;
+use crate::statistics::bootstrap::{Bootstrap, Interval};
 
-/// More groups than this are merged, so that the sums stay small: groups of independent groups are still independent.
+/// Largest number of groups, so that the sums stay small.
+///
+/// More groups are merged. Groups of independent groups are still independent.
 const MOST_GROUPS: usize = 256;
 /// Clips whose kernel values are in memory at once.
 const BLOCK: usize = 256;
 
-/// Sums over pairs of clips, by pair of groups: of the kernel, and of how many pairs there are.
+/// Sums over pairs of clips, by pair of groups: of the kernel, and of the number of pairs.
 struct PairSums {
     values: DMatrix<f64>,
     counts: DMatrix<f64>,
@@ -30,7 +35,7 @@ pub struct KernelSums {
 }
 
 impl KernelSums {
-    /// Of sets `a` and `b`, whose clip `i` belongs to group `group[i]`.
+    /// Sums the kernel over sets `a` and `b`; clip `i` of both belongs to group `group[i]`.
     #[must_use]
     pub fn new(a: &Features, b: &Features, group: &[usize]) -> KernelSums {
         let groups = group.iter().max().map_or(0, |last| last + 1).min(MOST_GROUPS);
@@ -45,20 +50,20 @@ impl KernelSums {
         }
     }
 
-    /// The distance, which may be below zero.
+    /// Returns the distance, which may be negative.
     #[must_use]
     pub fn distance(&self) -> f64 {
         self.weighted(&vec![1; self.groups])
     }
 
-    /// Its interval over draws of whole groups.
+    /// Returns the interval of the distance, over draws of whole groups.
     #[must_use]
     pub fn interval(&self, draws: usize, seed: u64) -> Option<Interval> {
         Bootstrap::new(self.groups, draws, seed)
             .interval(self.distance(), |draw| self.weighted(draw))
     }
 
-    /// The distance where each group counts as often as it was drawn.
+    /// Returns the distance if each group counts `multiplicity` times.
     fn weighted(&self, multiplicity: &[u32]) -> f64 {
         let weights = nalgebra::DVector::from_iterator(
             self.groups,
@@ -72,7 +77,9 @@ impl KernelSums {
     }
 }
 
-/// Sums of the kernel over pairs of clips of `a` and `b`; `itself` says whether clip i of one is paired with clip i of the other.
+/// Sums the kernel over pairs of clips of `a` and `b`.
+///
+/// `itself` says whether clip `i` of `a` is paired with clip `i` of `b`.
 fn pair_sums(a: &Features, b: &Features, group: &[usize], groups: usize, itself: bool) -> PairSums {
     let mut sums =
         PairSums { values: DMatrix::zeros(groups, groups), counts: DMatrix::zeros(groups, groups) };
@@ -95,9 +102,10 @@ fn pair_sums(a: &Features, b: &Features, group: &[usize], groups: usize, itself:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distance::{reference, simulated};
+    use crate::distance::reference;
+    use crate::distance::simulated::simulated;
 
-    /// Catches: pairs of a clip with itself, a wrong kernel, a wrong weight of the sets.
+    /// Catches: pairs of a clip with itself; a wrong kernel; a wrong weight of the sets.
     #[test]
     fn agrees_with_numpy() {
         for case in reference::cases() {
@@ -106,14 +114,15 @@ mod tests {
             let found = KernelSums::new(&a, &b, &group).distance();
             assert!(
                 (found / case.kernel - 1.0).abs() < 1e-9,
-                "{}: {found} is not {}",
+                "{}: {found} instead of {}",
                 case.name,
                 case.kernel
             );
         }
     }
 
-    /// Catches: draws in which a group that comes twice is compared with itself: every interval would lie above zero.
+    /// Catches: a group that a draw contains twice and that is compared with itself, which moves
+    /// every interval above zero.
     #[test]
     fn two_sets_of_the_same_kind_are_at_zero_within_the_interval() {
         let group: Vec<usize> = (0..60).map(|i| i / 3).collect();
@@ -123,7 +132,7 @@ mod tests {
             low <= 0.0 && 0.0 <= high
         };
         let held = (0..40).filter(|&number| holds_zero(number)).count();
-        assert!(held >= 34, "the 95 % interval holds the truth in {held} of 40");
+        assert!(held >= 34, "the 95 % interval contains the truth in {held} of 40 cases");
         let far = KernelSums::new(&simulated(0, 60, 6, 0.0), &simulated(1, 60, 6, 2.0), &group);
         assert!(far.interval(200, 0).unwrap()[0] > 0.0);
     }

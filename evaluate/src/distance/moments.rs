@@ -1,19 +1,19 @@
-//! Mean and covariance of features, streamed: memory is that of one covariance, however many clips there are.
+//! Mean and covariance of features, in one pass with the memory of one covariance.
 //!
-//! Blocks are centred on their own mean before they are multiplied and then merged (Chan et al. 1979), so
-//! features far from zero lose no digits, as they would in E[xxᵀ] − E[x]E[x]ᵀ.
+//! Each block is centred on its own mean before it is multiplied, and then merged (Chan et al.
+//! 1979). So features far from zero lose no digits. The formula E[xxᵀ] − E[x]E[x]ᵀ would lose them.
 
 use nalgebra::{DMatrix, DVector};
 
 /// Rows that are multiplied at once.
 const BLOCK: usize = 256;
 
-/// What the sum of squares is divided by.
+/// Divisor of the sum of squares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Divisor {
     /// n − 1: unbiased, as in the FVD paper's code.
     Unbiased,
-    /// n: as StyleGAN-V does.
+    /// n: as in StyleGAN-V.
     Biased,
 }
 
@@ -27,7 +27,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Of nothing yet.
+    /// Returns the moments of no rows.
     #[must_use]
     pub fn new(dimension: usize) -> Moments {
         Moments {
@@ -37,7 +37,7 @@ impl Moments {
         }
     }
 
-    /// Of all `rows`.
+    /// Computes the moments of all `rows`.
     pub fn of<'a>(dimension: usize, rows: impl IntoIterator<Item = &'a [f32]>) -> Moments {
         let mut moments = Moments::new(dimension);
         let mut block = Vec::with_capacity(BLOCK * dimension);
@@ -59,7 +59,8 @@ impl Moments {
         if rows == 0 {
             return;
         }
-        // nalgebra is column-major, so a row-major block is its transpose: one clip a column.
+        // nalgebra is column-major, so a row-major block is its transpose: one column for each
+        // clip.
         let mut columns = DMatrix::from_column_slice(dimension, rows, block);
         let mean = columns.column_mean();
         columns.column_iter_mut().for_each(|mut column| column -= &mean);
@@ -71,19 +72,19 @@ impl Moments {
         self.count += rows;
     }
 
-    /// How many rows there were.
-    #[must_use]
+    /// Returns the number of rows.
+    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Their mean.
+    /// Returns the mean of the rows.
     #[must_use]
     pub fn mean(&self) -> &DVector<f64> {
         &self.mean
     }
 
-    /// Their covariance. Of one row, zero.
+    /// Returns the covariance of the rows; zero for a single row.
     #[must_use]
     pub fn covariance(&self, divisor: Divisor) -> DMatrix<f64> {
         let by = match divisor {
@@ -98,7 +99,8 @@ impl Moments {
 mod tests {
     use super::*;
 
-    /// Catches: a merge that forgets the distance between the means of blocks, or loses digits far from zero.
+    /// Catches: a merge that ignores the distance between the means of blocks, or that loses digits
+    /// far from zero.
     #[test]
     fn blocks_merge_to_the_moments_of_all_rows() {
         let rows: Vec<[f32; 2]> = (0..700)

@@ -1,9 +1,10 @@
-//! Features of the real clips and of their probes, kept on disk: they are the same for every checkpoint that is measured on
-//! these clips, and for I3D on a CPU they take hours.
+//! Features of the real clips and of their probes, stored on disk.
 //!
-//! `<root>/features/<key>.f32` holds those of up to [`CHUNK`] windows, as bare little-endian floats. The key names the encoder
-//! and the windows, whose clip ids are hashes of content, so a file is never out of date; a killed run goes on after the last
-//! whole file. All of it may be deleted.
+//! They are the same for every checkpoint that is measured on these clips, and for I3D on a CPU
+//! they take hours. `<root>/features/<key>.f32` has the features of at most [`CHUNK`] windows, as
+//! little-endian floats. The key contains the encoder and the windows, whose clip ids are hashes of
+//! content. So a file is never out of date. A killed run resumes after the last whole file. All
+//! files may be deleted.
 
 use std::fs;
 use std::ops::Range;
@@ -12,51 +13,53 @@ use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_stage::key::Key;
 
-use crate::distance::encoder::{ClipFeatures, Encoder, features_of};
-use crate::distance::{Features, probe};
-use crate::measure::{Watch, Window, load_batch};
-use crate::world::Video;
+use crate::distance::encoder::{ClipFeatures, EncoderDescription, features_of};
+use crate::distance::features::Features;
+use crate::distance::probe;
+use crate::held_out::HeldOutWindow;
+use crate::measure::{MeasurementObserver, load_batch};
+use crate::world::VideoBatch;
 
-/// Version of what is in the files.
+/// Version of the files' content.
 const FORMAT: u32 = 1;
-/// Windows a file.
+/// Windows per file.
 const CHUNK: usize = 64;
 
-/// Features of real clips, of the first of them standing still, and of the same with their frames shuffled.
+/// Features of real clips, and of the first of them frozen and with shuffled frames.
 pub struct RealFeatures {
     pub real: Features,
     pub frozen: Features,
     pub shuffled: Features,
 }
 
-/// Where windows come from, and where their features are kept.
+/// The real clips, and the directory for their features.
 pub struct RealClips<'a> {
-    pub windows: &'a [Window],
-    /// Frames of each.
+    pub windows: &'a [HeldOutWindow],
+    /// Frames of each window.
     pub frames: usize,
-    /// Reads one as `[1, t, h, w, 3]`.
-    pub load: &'a dyn Fn(usize) -> Result<Video>,
+    /// Reads a window as `[1, time, height, width, 3]`.
+    pub load: &'a dyn Fn(usize) -> Result<VideoBatch>,
     /// Windows that are encoded at once.
     pub batch: usize,
-    /// The dataset.
+    /// Root of the dataset.
     pub root: &'a Utf8Path,
 }
 
 impl RealClips<'_> {
-    /// Their features, from disk as far as they are there. `None` when stopped on the way.
+    /// Returns the features, from disk as far as they exist; `None` if the observer stops it.
     ///
     /// # Errors
-    /// When windows cannot be read or encoded, or features not be kept.
+    /// Fails if windows cannot be read or encoded, or if features cannot be stored.
     pub fn features(
         &self,
         encoder: &dyn ClipFeatures,
-        watch: &dyn Watch,
+        observer: &dyn MeasurementObserver,
     ) -> Result<Option<RealFeatures>> {
         let mut sets: [Vec<f32>; 3] = Default::default();
         for start in (0..self.windows.len()).step_by(CHUNK) {
             let range = start..(start + CHUNK).min(self.windows.len());
             let probes = if start < probe::MOST_CLIPS { sets.len() } else { 1 };
-            let Some(chunk) = self.chunk(encoder, range.clone(), probes, watch)? else {
+            let Some(chunk) = self.chunk(encoder, range.clone(), probes, observer)? else {
                 return Ok(None);
             };
             let length = range.len() * encoder.encoder().dimension;
@@ -69,23 +72,23 @@ impl RealClips<'_> {
         Ok(Some(RealFeatures { real, frozen, shuffled }))
     }
 
-    /// The `sets` first sets of some windows, one after the other.
+    /// Returns the first `sets` sets of features (real, frozen, shuffled) of some windows.
     fn chunk(
         &self,
         encoder: &dyn ClipFeatures,
         range: Range<usize>,
         sets: usize,
-        watch: &dyn Watch,
+        observer: &dyn MeasurementObserver,
     ) -> Result<Option<Vec<f32>>> {
         let path = self.path(encoder.encoder(), range.clone(), sets);
         let length = sets * range.len() * encoder.encoder().dimension;
         if let Some(found) = read(&path, length) {
-            watch.found(range.len());
+            observer.found(range.len());
             return Ok(Some(found));
         }
         let mut found = [const { Vec::new() }; 3];
         for start in range.clone().step_by(self.batch) {
-            if watch.stopped() {
+            if observer.stopped() {
                 return Ok(None);
             }
             let end = (start + self.batch).min(range.end);
@@ -95,15 +98,15 @@ impl RealClips<'_> {
                 found[1].extend(features_of(encoder, &probe::frozen(&clips))?);
                 found[2].extend(features_of(encoder, &probe::shuffled(&clips, start))?);
             }
-            watch.advance(clips.batch);
+            observer.advance(clips.batch);
         }
         let found = found.concat();
         let bytes: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
-        genie_durable::write(&path, bytes).context("cannot keep the features of real clips")?;
+        genie_durable::write(&path, bytes).context("cannot store the features of real clips")?;
         Ok(Some(found))
     }
 
-    fn path(&self, encoder: &Encoder, range: Range<usize>, sets: usize) -> Utf8PathBuf {
+    fn path(&self, encoder: &EncoderDescription, range: Range<usize>, sets: usize) -> Utf8PathBuf {
         let windows: Vec<_> = self.windows[range.clone()]
             .iter()
             .map(|window| (&window.clip_id, window.first))
@@ -122,7 +125,7 @@ impl RealClips<'_> {
     }
 }
 
-/// `length` floats, if the file is there and has just these.
+/// Reads a file of exactly `length` floats; `None` if it is missing or has another length.
 fn read(path: &Utf8Path, length: usize) -> Option<Vec<f32>> {
     let bytes = fs::read(path).ok().filter(|bytes| bytes.len() == length * 4)?;
     let floats = bytes
@@ -134,20 +137,21 @@ fn read(path: &Utf8Path, length: usize) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{CountingEncoder, FRAMES, Quiet, footage};
+    use crate::testing::{CountingEncoder, FRAMES, SilentObserver, recordings};
 
-    /// Catches: features encoded again on the second run, features of other windows or of another encoder taken for these, a
-    /// batch size that changes them, half a file taken for a whole one.
+    /// Catches: features that a second run encodes again; features of other windows or of another
+    /// encoder that are used; features that depend on the batch size; half a file that counts as a
+    /// whole one.
     #[test]
     fn features_are_kept_by_what_they_are_of() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
-        let (windows, videos) = footage(20, 4);
+        let (windows, videos) = recordings(20, 4);
         let load = |i: usize| Ok(videos[i].clone());
         let of = |encoder: &CountingEncoder, count: usize, batch: usize| {
             let clips =
                 RealClips { windows: &windows[..count], frames: FRAMES, load: &load, batch, root };
-            clips.features(encoder, &Quiet).unwrap().unwrap()
+            clips.features(encoder, &SilentObserver).unwrap().unwrap()
         };
         let first = CountingEncoder::new("one");
         let found = of(&first, 80, 7);
@@ -155,15 +159,15 @@ mod tests {
         assert_ne!(found.real, found.frozen);
         let again = CountingEncoder::new("one");
         let kept = of(&again, 80, 5);
-        assert_eq!(again.clips(), 0, "everything is kept");
+        assert_eq!(again.clips(), 0, "all features are stored");
         assert_eq!(
             (kept.real.data(), kept.shuffled.data()),
             (found.real.data(), found.shuffled.data())
         );
-        // Of more or fewer windows, whole files are the same.
+        // Whole files are the same for more or fewer windows.
         let fewer = CountingEncoder::new("one");
         assert_eq!(of(&fewer, 70, 5).real.data(), &found.real.data()[..70 * 3]);
-        assert_eq!(fewer.clips(), 3 * 6, "64 windows are kept");
+        assert_eq!(fewer.clips(), 3 * 6, "64 windows are stored");
         let other = CountingEncoder::new("two");
         of(&other, 80, 5);
         assert_eq!(other.clips(), 3 * 80);

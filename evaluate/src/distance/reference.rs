@@ -1,8 +1,8 @@
-//! The cases of `tests/reference/frechet.json`, for tests: features, and their distances by scipy and numpy.
+//! The cases of `tests/reference/frechet.json`: features, and their distances by scipy and numpy.
 
 use serde::Deserialize;
 
-use crate::distance::Features;
+use crate::distance::features::Features;
 
 #[derive(Deserialize)]
 pub struct Case {

@@ -1,30 +1,36 @@
-//! What a Fréchet distance is worth: its interval, its floor, and where it tends to.
+//! Interval, floor and extrapolation of a Fréchet distance.
 //!
-//! - **Interval**: the jackknife over at most [`JACKKNIFE`] bundles of groups. (A bootstrap would draw groups twice, and the
-//!   distance's bias grows with every clip that is missing.)
-//! - **Floor**: real clips are halved by groups and the halves compared, in several ways, on average. A model whose clips were
-//!   real would score this. Since it has only half of the clips, the same is measured of the model, too: one half's real clips
-//!   against the other half's generated ones.
-//! - **Extrapolation**: the expected distance of n clips a side is d∞ + c/n + O(1/n²) [Chong & Forsyth 2020]. It is measured
-//!   at several n, and a line through 1/n gives d∞. They thin the generated side; here both are small, so both are thinned.
+//! - **Interval**: the jackknife over at most [`JACKKNIFE`] bundles of groups. A bootstrap would
+//!   draw groups twice, and the distance's bias grows with every missing clip.
+//! - **Floor**: the distance between two halves of the real clips, by groups, as a mean of several
+//!   halvings. A perfect model would score this. A half has only half of the clips, so the same
+//!   number of generated clips is measured, too: one half's real clips against the other half's
+//!   generated clips.
+//! - **Extrapolation**: the expected distance of n clips a side is d∞ + c/n + O(1/n²) [Chong &
+//!   Forsyth 2020]. It is measured at several n, and a line through 1/n gives d∞. That paper
+//!   reduces only the generated side. Here both sides are small, so both are reduced.
 
 use rand::seq::SliceRandom;
 
-use crate::bootstrap::{Interval, student_975};
-use crate::distance::{Divisor, Features, Moments, frechet};
-use crate::draws::{Purpose, stream};
+use crate::distance::features::Features;
+use crate::distance::frechet::frechet;
+use crate::distance::moments::{Divisor, Moments};
+use crate::random::{Purpose, stream};
+use crate::statistics::bootstrap::{Interval, student_975};
 
-/// Fewest clips a side that are compared, and fewest groups: two halves need two each.
+/// Smallest number of clips a side, and of groups: each of two halves needs two.
 pub const MIN_CLIPS: usize = 4;
 pub const MIN_GROUPS: usize = 4;
 
 const JACKKNIFE: usize = 16;
 const HALVINGS: usize = 8;
-/// Sizes of the extrapolation: 1/n in even steps from 1/N to 2/N, each by as many random subsets.
+/// Sizes of the extrapolation, in even steps of 1/n from 1/N to 2/N.
+///
+/// Every size but N has several random subsets.
 const SIZES: usize = 5;
 const SUBSETS: usize = 4;
 
-/// Two sets of features of clips in the same groups: clip `i` of both belongs to group `group[i]`.
+/// Two sets of features in the same groups: clip `i` of both belongs to group `group[i]`.
 pub struct Resampler<'a> {
     pub real: &'a Features,
     pub generated: &'a Features,
@@ -33,25 +39,25 @@ pub struct Resampler<'a> {
     pub seed: u64,
 }
 
-/// What two halves are apart.
+/// The distances between halves of the clips.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Halves {
-    /// Clips a side, on average.
+    /// Mean number of clips a side.
     pub clips: f64,
-    /// Real against real.
+    /// Real half against real half.
     pub real: f64,
-    /// Real against generated.
+    /// Real half against generated half.
     pub generated: f64,
 }
 
 impl Resampler<'_> {
-    /// The distance of all clips.
+    /// Returns the distance of all clips.
     #[must_use]
     pub fn distance(&self) -> f64 {
         self.between(self.real, |_| true, self.generated, |_| true)
     }
 
-    /// Its 95 % interval.
+    /// Returns the 95 % interval of the distance.
     #[must_use]
     pub fn interval(&self) -> Option<Interval> {
         let bundles = self.groups().min(JACKKNIFE);
@@ -71,7 +77,7 @@ impl Resampler<'_> {
         Some([estimate - half, estimate + half])
     }
 
-    /// What halves of the clips are apart.
+    /// Returns the distances between halves of the clips.
     #[must_use]
     pub fn halves(&self) -> Halves {
         let each = HALVINGS as f64;
@@ -86,8 +92,10 @@ impl Resampler<'_> {
         halves
     }
 
-    /// The distance that is tended to as clips get many; `None` where the smallest subset would have no more clips than
-    /// dimensions, because the line only holds above.
+    /// Returns the distance extrapolated to infinitely many clips.
+    ///
+    /// `None` if the smallest subset does not have more clips than dimensions: the line does not
+    /// hold there.
     #[must_use]
     pub fn extrapolated(&self) -> Option<f64> {
         if self.real.len() / 2 <= self.real.dimension() || self.groups() < MIN_GROUPS {
@@ -114,7 +122,7 @@ impl Resampler<'_> {
         self.group.iter().max().map_or(0, |last| last + 1)
     }
 
-    /// Which of the groups are among `count` random ones.
+    /// Marks `count` random groups.
     fn subset(&self, purpose: Purpose, number: usize, count: usize) -> Vec<bool> {
         let mut chosen: Vec<bool> = (0..self.groups()).map(|i| i < count).collect();
         chosen.shuffle(&mut stream(self.seed, purpose, number));
@@ -138,7 +146,7 @@ impl Resampler<'_> {
     }
 }
 
-/// Where the least-squares line through the points meets x = 0.
+/// Returns the value of the least-squares line at x = 0.
 fn intercept(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let mean_x = points.iter().map(|point| point.0).sum::<f64>() / n;
@@ -173,7 +181,8 @@ mod tests {
         }
     }
 
-    /// Catches: an extrapolation along the wrong axis or in the wrong direction. The truth is known: the sides are of the same kind.
+    /// Catches: an extrapolation along the wrong axis or in the wrong direction. The true distance
+    /// is 0, because both sides have one distribution.
     #[test]
     fn many_clips_are_foretold_by_few() {
         let (mut plain, mut foretold) = (0.0, 0.0);
@@ -182,7 +191,7 @@ mod tests {
             plain += sets.all().distance() / 40.0;
             foretold += sets.all().extrapolated().unwrap() / 40.0;
         }
-        assert!(foretold.abs() < plain / 4.0, "{foretold} is hardly less biased than {plain}");
+        assert!(foretold.abs() < plain / 4.0, "{foretold} has about the same bias as {plain}");
     }
 
     /// Catches: a line fitted where it does not hold, which gave negative distances.
@@ -191,8 +200,8 @@ mod tests {
         assert_eq!(Sets::new(0, 16, 0.5).all().extrapolated(), None);
     }
 
-    /// Catches: halves that share clips, a floor at another number of clips than the model's value beside it, a model that is
-    /// as good as real and yet far above its floor.
+    /// Catches: halves that share clips; a floor of another number of clips than the model's value
+    /// beside it; a perfect model that is far above its floor.
     #[test]
     fn clips_of_the_same_kind_are_at_the_floor_and_others_above() {
         let same = Sets::new(1, 80, 0.0).all().halves();
@@ -203,8 +212,8 @@ mod tests {
         assert!(other.generated > 4.0 * other.real, "{other:?}");
     }
 
-    /// Catches: an interval that forgets the factor n − 1 of the jackknife and so is far too narrow, or one that is as wide as
-    /// the value itself.
+    /// Catches: an interval without the jackknife's factor n − 1, which is far too narrow; an
+    /// interval that is as wide as the value.
     #[test]
     fn the_interval_covers_what_other_clips_would_give() {
         let values: Vec<f64> =

@@ -1,17 +1,21 @@
-//! A few windows that go through the models together: all arms of the comparison, and the scores of each window.
+//! One batch of windows: all arms of the comparison, and the scores of each window.
 
 use std::ops::Range;
 
 use anyhow::{Result, bail};
+use genie_shards::WindowScores;
 
-use crate::draws::{random_actions, sampler_seed, shuffled_actions};
-use crate::measure::{HOLD, Measurement, Scene, Settings, Watch, Window, WindowScores};
-use crate::motion::{Motion, lists, motion};
-use crate::perceptual::{FrameDistance, Seen};
-use crate::pixels::{psnr, ssim};
-use crate::world::{Actions, Checked, Tokens, Video};
+use crate::held_out::HeldOutWindow;
+use crate::measure::frame_distance::{ComparedWindows, FrameDistance};
+use crate::measure::measurement::{Measurement, Scene};
+use crate::measure::observer::MeasurementObserver;
+use crate::measure::settings::{HOLD, Settings};
+use crate::random::{random_actions, sampler_seed, shuffled_actions};
+use crate::statistics::motion::{FrameMotion, lists, motion};
+use crate::statistics::pixels::{psnr, ssim};
+use crate::world::{ActionBatch, Checked, TokenBatch, VideoBatch};
 
-/// How often each of `codes` codes occurs.
+/// Counts how often each of `codes` codes occurs.
 fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
     let mut counts = vec![0; codes];
     for &token in tokens {
@@ -20,37 +24,37 @@ fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
     counts
 }
 
-/// A few windows that go through the models together.
-pub(super) struct Batch<'a> {
+/// Windows that go through the models together.
+pub(super) struct WindowBatch<'a> {
     pub model: &'a Checked<'a>,
     pub settings: &'a Settings,
-    pub watch: &'a dyn Watch,
-    /// Position of its first window in the list of all.
+    pub observer: &'a dyn MeasurementObserver,
+    /// Position of the first window in the list of all windows.
     pub start: usize,
-    pub windows: &'a [Window],
+    pub windows: &'a [HeldOutWindow],
     pub mean_frame: Option<&'a [u8]>,
     pub frame_distance: Option<&'a dyn FrameDistance>,
-    pub real: Video,
+    pub real: VideoBatch,
 }
 
-impl Batch<'_> {
-    /// Adds what is found of them. `None` when stopped on the way.
+impl WindowBatch<'_> {
+    /// Measures the windows and adds the results to `found`; `None` if the observer stops it.
     ///
     /// # Errors
-    /// When the models, or true actions that are asked for, do not fit them.
+    /// Fails if the models do not fit the windows, or if true actions are needed and missing.
     pub fn run(self, found: &mut Measurement) -> Result<Option<()>> {
-        let Batch { model, settings, real, .. } = &self;
+        let WindowBatch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
         let reconstructed = model.decode(&tokens, real)?;
         let latent =
             if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
-        self.watch.advance(real.batch);
+        self.observer.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
         let given = settings.prompt_frames - 1;
         let codes = model.0.num_actions();
         let Some(inferred) = self.arm(&prompt, &latent)? else { return Ok(None) };
-        self.watch.generated(&inferred)?;
+        self.observer.generated(&inferred)?;
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {
@@ -72,8 +76,9 @@ impl Batch<'_> {
                 ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
             };
             if let Some(distance) = self.frame_distance {
-                let seen = Seen { real, reconstructed: &reconstructed, inferred: &inferred };
-                seen.score(b, settings.prompt_frames, distance, &mut scores)?;
+                let compared =
+                    ComparedWindows { real, reconstructed: &reconstructed, inferred: &inferred };
+                compared.score(b, settings.prompt_frames, distance, &mut scores)?;
             }
             let mut held = None;
             if window < settings.starts {
@@ -97,15 +102,16 @@ impl Batch<'_> {
         Ok(Some(()))
     }
 
-    /// What was played in each window.
-    fn true_actions(&self) -> Result<Actions> {
+    /// Returns the true actions of each window.
+    fn true_actions(&self) -> Result<ActionBatch> {
         let steps = self.real.frames - 1;
         let mut data = Vec::with_capacity(self.real.batch * steps);
         for window in self.windows {
             let Some(truth) = &window.truth else {
                 bail!(
-                    "the dynamics model was trained with true actions, and {} has none, or names them differently: hold out \
-                     recordings with sidecars, or train with [dynamics] actions = \"latent\"",
+                    "the dynamics model was trained with true actions, and {} has none, or names \
+                     them differently: hold out recordings with sidecars, or train with [dynamics] \
+                     actions = \"latent\"",
                     window.name
                 );
             };
@@ -114,35 +120,51 @@ impl Batch<'_> {
         let known = self.model.0.num_actions();
         if let Some(action) = data.iter().find(|action| usize::from(**action) >= known) {
             bail!(
-                "true action {action} is not below the {known} that the dynamics model was trained with"
+                "a window has true action {action}, but the dynamics model was trained with \
+                 {known} actions: hold out recordings whose actions it knows"
             );
         }
-        Ok(Actions { batch: self.real.batch, steps, data })
+        Ok(ActionBatch { batch: self.real.batch, steps, data })
     }
 
-    /// The actions of every window, changed by a function of (its actions, its position in the list of all windows).
-    fn actions(&self, latent: &Actions, change: impl Fn(&[u8], usize) -> Vec<u8>) -> Actions {
+    /// Changes the actions of every window.
+    ///
+    /// `change` gets the actions of a window and its position in the list of all windows.
+    fn actions(
+        &self,
+        latent: &ActionBatch,
+        change: impl Fn(&[u8], usize) -> Vec<u8>,
+    ) -> ActionBatch {
         let data =
             (0..latent.batch).flat_map(|b| change(latent.window(b), self.start + b)).collect();
-        Actions { data, ..*latent }
+        ActionBatch { data, ..*latent }
     }
 
-    /// One continuation of every window, as pixels. All arms of a batch share one sampler seed.
-    fn arm(&self, prompt: &Tokens, actions: &Actions) -> Result<Option<Video>> {
-        if self.watch.stopped() {
+    /// Continues every window and decodes the result; `None` if the observer stops it.
+    ///
+    /// All arms of a batch share one sampler seed.
+    fn arm(&self, prompt: &TokenBatch, actions: &ActionBatch) -> Result<Option<VideoBatch>> {
+        if self.observer.stopped() {
             return Ok(None);
         }
         let tokens =
             self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
         let video = self.model.decode(&tokens, &self.real)?;
-        self.watch.advance(self.real.batch);
+        self.observer.advance(self.real.batch);
         Ok(Some(video))
     }
 
-    /// Window `b` continued with each latent action held: one clip for each; to the end of the window where the frames are kept, else for
-    /// [`HOLD`] frames.
-    fn held(&self, prompt: &Tokens, latent: &Actions, b: usize) -> Result<Option<Video>> {
-        if self.watch.stopped() {
+    /// Continues window `b` with each latent action held: one clip for each action.
+    ///
+    /// The clips reach the end of the window if their frames are stored for the pictures. Otherwise
+    /// they have [`HOLD`] generated frames.
+    fn held(
+        &self,
+        prompt: &TokenBatch,
+        latent: &ActionBatch,
+        b: usize,
+    ) -> Result<Option<VideoBatch>> {
+        if self.observer.stopped() {
             return Ok(None);
         }
         let (settings, codes) = (self.settings, self.model.0.num_actions());
@@ -154,19 +176,19 @@ impl Batch<'_> {
             data.extend_from_slice(&latent.window(b)[..given]);
             data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), steps - given));
         }
-        let actions = Actions { batch: codes, steps, data };
+        let actions = ActionBatch { batch: codes, steps, data };
         let seed = sampler_seed(settings.seed, self.start + b);
         let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, seed)?;
         let video = self.model.decode(&tokens, &self.real)?;
-        self.watch.advance(1);
+        self.observer.advance(1);
         Ok(Some(video))
     }
 
-    /// What moves a frame, on average, in the first [`HOLD`] generated frames of clip `b`.
-    fn mean_motion(&self, video: &Video, b: usize) -> Motion {
+    /// Computes the mean motion per frame in the first [`HOLD`] generated frames of clip `b`.
+    fn mean_motion(&self, video: &VideoBatch, b: usize) -> FrameMotion {
         let first = self.settings.prompt_frames;
         let last = video.frames.min(first + HOLD);
-        Motion::mean(
+        FrameMotion::mean(
             (first..last).map(|t| {
                 motion(video.frame(b, t - 1), video.frame(b, t), video.height, video.width)
             }),
@@ -176,11 +198,11 @@ impl Batch<'_> {
     fn score(
         &self,
         b: usize,
-        latent: &Actions,
-        reconstructed: &Video,
-        inferred: &Video,
-        random: &[Video],
-        shuffled: &[Video],
+        latent: &ActionBatch,
+        reconstructed: &VideoBatch,
+        inferred: &VideoBatch,
+        random: &[VideoBatch],
+        shuffled: &[VideoBatch],
     ) -> WindowScores {
         let real = &self.real;
         let prompt = self.settings.prompt_frames;
@@ -188,10 +210,10 @@ impl Batch<'_> {
         let each = |frames: Range<usize>, score: &dyn Fn(usize) -> f64| {
             frames.map(score).collect::<Vec<f64>>()
         };
-        let against = |other: &Video, t: usize| psnr(real.frame(b, t), other.frame(b, t));
+        let against = |other: &VideoBatch, t: usize| psnr(real.frame(b, t), other.frame(b, t));
         let similarity =
             |frame: &[u8], t: usize| ssim(real.frame(b, t), frame, real.height, real.width);
-        let mean = |draws: &[Video], t: usize| {
+        let mean = |draws: &[VideoBatch], t: usize| {
             draws.iter().map(|video| against(video, t)).sum::<f64>() / draws.len() as f64
         };
         WindowScores {
@@ -216,7 +238,7 @@ impl Batch<'_> {
                     motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)
                 }),
             ),
-            // The rest is added by whoever asks.
+            // `run` adds the token counts, LPIPS and the held actions.
             ..WindowScores::default()
         }
     }

@@ -140,8 +140,7 @@ mod tests {
         assert!(s.scroll > 0.5, "{s:?}");
     }
 
-    /// Catches: the figure's motion in a single-screen game counts as scrolling with a large
-    /// overlay.
+    /// Catches: a figure's motion on a single screen counts as scrolling with an overlay.
     #[test]
     fn a_figure_before_a_still_screen_does_not_scroll() {
         let figure = plain(160, 90, [250, 240, 30]);
@@ -191,8 +190,9 @@ mod tests {
         assert_near(s.motion_block, 20.0 / 255.0, 1e-6);
     }
 
-    /// Catches: a panic or NaN at sizes down to one pixel and clips of one frame, which the config
-    /// allows.
+    /// Catches: a panic or NaN at sizes down to one pixel and clips of one frame.
+    ///
+    /// The config allows these sizes.
     #[test]
     fn any_size_and_length_has_scores() {
         for (width, height) in [(1, 1), (2, 7), (7, 2), (16, 16), (81, 3), (321, 181), (640, 9)] {

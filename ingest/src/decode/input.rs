@@ -87,7 +87,7 @@ impl VideoInput {
     /// A damaged packet is skipped. A file system error ends the stream early and is recorded,
     /// because the frames before it are good. (ffmpeg-next's iterator does not distinguish an error
     /// from the end.)
-    pub fn next_packet(&mut self, damage: &mut Damage) -> Option<Packet> {
+    pub fn next_packet(&mut self, damage: &mut DecodeDamage) -> Option<Packet> {
         while damage.in_a_row < MAX_DAMAGED_IN_A_ROW {
             let mut packet = Packet::empty();
             match packet.read(&mut self.input) {
@@ -109,7 +109,7 @@ impl VideoInput {
     }
 
     /// Takes the next decoded frame. Returns `false` if the decoder needs another packet.
-    pub fn receive(&mut self, frame: &mut frame::Video, damage: &mut Damage) -> bool {
+    pub fn receive(&mut self, frame: &mut frame::Video, damage: &mut DecodeDamage) -> bool {
         match self.decoder.receive_frame(frame) {
             Ok(()) => {
                 damage.in_a_row = 0;
@@ -128,14 +128,14 @@ impl VideoInput {
 
 /// Counts packets and frames that could not be decoded.
 #[derive(Default)]
-pub struct Damage {
+pub struct DecodeDamage {
     pub count: u64,
     in_a_row: u32,
     /// The error that ended reading before the end of the file.
     pub ended_early: Option<String>,
 }
 
-impl Damage {
+impl DecodeDamage {
     pub fn packet(&mut self) {
         self.count += 1;
         self.in_a_row += 1;

@@ -8,7 +8,7 @@ use super::colour::{Colour, Conversion};
 use super::convert::{Converter, Presentation};
 use super::event::{Event, EventSink, Failure, Sampled, Summary, Track};
 use super::ffi::{has_alpha, is_hidden, properties};
-use super::input::{Damage, VideoInput};
+use super::input::{DecodeDamage, VideoInput};
 use super::skip::{Skips, Timing};
 use super::view::{Properties, Rectangle};
 use crate::config::{Aspect, FrameFormat};
@@ -171,7 +171,11 @@ impl Sampling {
         Ok(())
     }
 
-    pub fn finish(mut self, damage: &Damage, sink: &mut EventSink<'_>) -> Result<Summary, Halt> {
+    pub fn finish(
+        mut self,
+        damage: &DecodeDamage,
+        sink: &mut EventSink<'_>,
+    ) -> Result<Summary, Halt> {
         if self.current.is_none() {
             let detail = format!("no frame of the {} video could be decoded", self.track.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());

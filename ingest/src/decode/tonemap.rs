@@ -125,8 +125,9 @@ mod tests {
         ToneMap::new(Hdr { transfer, wide: true }).apply(&deep).try_into().unwrap()
     }
 
-    /// Catches: constants that differ from BT.2408-7, table 1, where 58 % PQ and 75 % HLG are
-    /// 203 cd/m² and 38 % of both is 26 cd/m².
+    /// Catches: constants that differ from the standards.
+    ///
+    /// BT.2408-7, table 1: 58 % PQ and 75 % HLG are 203 cd/m², 38 % of both is 26 cd/m².
     #[test]
     fn transfers_agree_with_the_standards_table() {
         assert!((pq_eotf(0.58) - 203.0).abs() < 4.0, "{}", pq_eotf(0.58));
@@ -139,8 +140,7 @@ mod tests {
         assert!((nits(1.0) - 1000.0).abs() < 2.0, "{}", nits(1.0));
     }
 
-    /// Catches: grey, washed-out pictures, tinted greys, or highlights that are cut off or wrap
-    /// around.
+    /// Catches: grey pictures, tinted greys, or highlights that are cut off or wrap around.
     #[test]
     fn white_is_white_and_brighter_is_whiter() {
         for transfer in [HdrTransfer::Pq, HdrTransfer::Hlg] {

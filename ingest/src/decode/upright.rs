@@ -84,8 +84,7 @@ impl Orientation {
 mod tests {
     use super::*;
 
-    /// Catches: a quarter turn in the wrong direction, or a mirror after the turn instead of
-    /// before.
+    /// Catches: a quarter turn in the wrong direction, or a mirror on the wrong side of a turn.
     #[test]
     fn pictures_turn_clockwise() {
         let pixels =
@@ -103,8 +102,7 @@ mod tests {
         assert_eq!(turn(true, 1), pixels(&[6, 3, 5, 2, 4, 1]));
     }
 
-    /// Catches: a transposed matrix shows phone videos upside down, or mirrored text reads
-    /// backwards.
+    /// Catches: phone videos upside down, from a transposed matrix, or mirrored text.
     #[test]
     fn display_matrices_are_quarter_turns() {
         let matrix = |a: i32, b: i32, c: i32, d: i32| {

@@ -175,8 +175,7 @@ mod tests {
         assert!(distinct.len() > 15, "only {} of 20 levels differ", distinct.len());
     }
 
-    /// Catches: positions are half pixels at 32×32, so that the player is blurred in every second
-    /// frame.
+    /// Catches: half-pixel positions at 32×32, which blur the player in every second frame.
     #[test]
     fn every_tenth_ends_on_the_grain() {
         for seed in 0..20 {

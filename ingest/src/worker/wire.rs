@@ -154,8 +154,7 @@ mod tests {
     use super::*;
     use crate::reject::Reason;
 
-    /// Catches: a frame arrives with another frame's time stamp, or a message is not read to its
-    /// end.
+    /// Catches: a frame with another frame's time stamp, or a message that is not read to its end.
     #[test]
     fn messages_arrive_as_they_were_sent() {
         let mut pipe = Vec::new();
@@ -179,8 +178,9 @@ mod tests {
         assert_eq!(receive(&mut from, 3).err().unwrap().kind(), io::ErrorKind::UnexpectedEof);
     }
 
-    /// Catches: a compromised decoder makes the supervisor allocate without limit or misread a
-    /// frame.
+    /// Catches: a compromised decoder makes the supervisor allocate without limit.
+    ///
+    /// It must not make the supervisor misread a frame either.
     #[test]
     fn invalid_messages_are_rejected() {
         let mut frame = Vec::new();

@@ -12,4 +12,4 @@ pub use i3d::I3d;
 pub use lpips::Lpips;
 pub use preprocess::I3dPreset;
 #[cfg(test)]
-pub use state_dict::TensorValues;
+pub(crate) use state_dict::TensorValues;

@@ -1,38 +1,27 @@
-//! What a model's step is to a stage: its command line and config section, its work key and directory, clips as training data, a
-//! progress bar as the watcher of the training loop, and the windows that a trained model makes of every clip. `tokenize`, `train` and
-//! `evaluate` share it, so that all agree on which model belongs to which config.
+//! The steps that train a model or run one over every clip, as the stages share them.
 //!
-//! This is the one library that knows the others: `stage` for how binaries behave, `shards` for data, `model` for what is trained.
+//! `tokenize`, `train` and `evaluate` use this crate, so all three agree on which model belongs to
+//! which config. It is the one library that uses the others: `stage` for the behaviour of binaries,
+//! `shards` for data, `model` for what is trained.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `models` | which model belongs to which config: work keys, pinned models, selected clips |
+//! | `train` | training data, and training a model as a step |
+//! | `windows` | tokens and latent actions of every window, as shards; `verify`, `gc` |
+//! | `command` | flags and subcommands that the binaries share |
 
-mod args;
-mod chain;
-mod clips;
-mod codes;
-mod export;
-mod fill;
-mod fit;
-mod gc;
-mod labeller;
-mod made;
-mod overlap;
-mod pinned;
-mod publish;
-mod runs;
-mod sections;
-mod selection;
-mod verify;
+mod command;
+mod models;
+mod train;
+mod windows;
 
-pub use args::ModelArgs;
-pub use chain::{Chain, Sections};
-pub use clips::{Clips, footage};
-pub use codes::CodeVideo;
-pub use export::{ExportArgs, export};
-pub use fill::{WindowModel, fill, pixels_at_once};
-pub use fit::{Fitted, fit};
-pub use gc::{GcArgs, gc};
-pub use labeller::Labeller;
-pub use made::Made;
-pub use pinned::PinnedSection;
-pub use sections::{DynamicsSection, LamSection, TokenizerSection};
-pub use selection::Judge;
-pub use verify::{VerifyArgs, verify};
+pub use command::{ExportArgs, Inspect, ModelArgs, export, mark_usage_errors};
+pub use models::{
+    ActionLabeller, Chain, ClipFilter, DynamicsSection, LamSection, ModelSections, PinnedSection,
+    TokenizerSection, check_device_name, open_device,
+};
+pub use train::{Fitted, TokenVideo, TrainingClips, fit};
+pub use windows::{
+    GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, pixels_at_once, verify, write_pending,
+};

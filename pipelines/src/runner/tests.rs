@@ -1,5 +1,7 @@
-//! Tests of the runner over stage binaries that are small shell scripts: what is run, in which order, and what the
-//! pipeline makes of how they end. (The real chain is tested in `tests/`.)
+//! Tests of the runner with small shell scripts as the stages' binaries.
+//!
+//! They check which steps run, in which order, and how the run ends. The real pipeline is tested in
+//! the crate `tests`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::steps;
 
-/// A directory with four fake binaries that write down how they are called.
+/// A directory with four fake binaries that record how they are called.
 struct Fake {
     _dir: tempfile::TempDir,
     dir: Utf8PathBuf,
@@ -33,7 +35,9 @@ impl Fake {
                  {behaviour}\n\
                  esac\n\
                  case $1 in\n\
-                 config) printf '[data]\\nroot = \"x\"\\nvideos = []\\nheld_out = 0.1\\n[{section}]\\nsteps = 1\\n'; exit;;\n\
+                 config)\n\
+                 printf '[data]\\nroot = \"x\"\\nvideos = []\\nheld_out = 0.1\\n'\n\
+                 printf '[{section}]\\nsteps = 1\\n'; exit;;\n\
                  status) cat {name}.status 2>/dev/null || echo '[]'; exit;;\n\
                  esac\n\
                  echo \"$step\" >> calls\n\
@@ -72,7 +76,7 @@ fn section(stage: Stage) -> &'static str {
     }
 }
 
-/// Would catch: a step left out or moved, or flags not reaching the stages.
+/// Catches: a step left out or moved; flags that do not reach the stages.
 #[test]
 fn runs_all_steps_in_order_with_the_same_flags() {
     let fake = Fake::new("");
@@ -94,7 +98,7 @@ fn runs_all_steps_in_order_with_the_same_flags() {
     assert_eq!(arguments.trim(), "--set=lam.steps=3");
 }
 
-/// Would catch: `make train` training on nothing but what it was told to.
+/// Catches: `--stage` that runs the steps of other stages.
 #[test]
 fn a_stage_alone() {
     let fake = Fake::new("");
@@ -102,7 +106,7 @@ fn a_stage_alone() {
     assert_eq!(fake.calls(), ["tokenize fit", "tokenize encode"]);
 }
 
-/// Would catch: one bad video ending the night's run, or being forgotten at its end.
+/// Catches: a run that ends at one rejected video, or that ends with 0 after one.
 #[test]
 fn rejects_are_remembered_to_the_end() {
     let fake = Fake::new("'ingest run') echo \"$step\" >> calls; exit 2;;");
@@ -110,7 +114,7 @@ fn rejects_are_remembered_to_the_end() {
     assert_eq!(fake.calls().len(), 8);
 }
 
-/// Would catch: training going on without what the failed step should have made; or cron taking a lock for a failure.
+/// Catches: a run that continues without the output of a failed step, or ends with another code.
 #[test]
 fn any_other_failure_ends_the_run_with_its_code() {
     for code in [1, 64, 75, 130, 143] {
@@ -120,9 +124,9 @@ fn any_other_failure_ends_the_run_with_its_code() {
     }
 }
 
-/// Would catch: an hour of training before it turns out that `genie-evaluate` was not built.
+/// Catches: a missing binary found only after an hour of training.
 #[test]
-fn a_missing_binary_is_told_before_anything_starts() {
+fn a_missing_binary_is_reported_before_anything_starts() {
     let fake = Fake::new("");
     fs::remove_file(fake.dir.join("genie-evaluate")).unwrap();
     let error = fake.run(&[]).unwrap_err().to_string();
@@ -131,9 +135,9 @@ fn a_missing_binary_is_told_before_anything_starts() {
     assert!(fake.calls().is_empty());
 }
 
-/// Would catch: a misspelt key noticed only when its stage comes, or without a hint where it belongs.
+/// Catches: a misspelt key found only when its stage starts; a message without the right section.
 #[test]
-fn a_wrong_config_is_told_before_anything_starts() {
+fn a_wrong_config_is_reported_before_anything_starts() {
     let fake = Fake::new("");
     let error = fake.run(&["tokenizer.held_out=3"]).unwrap_err();
     assert!(error.to_string().contains("is a key of [data]"), "{error}");
@@ -143,7 +147,7 @@ fn a_wrong_config_is_told_before_anything_starts() {
     assert!(fake.calls().is_empty() && refusing.calls().is_empty());
 }
 
-/// Would catch: "nothing to do" when there was, or the reverse.
+/// Catches: "nothing to do" after work was done, or the reverse.
 #[test]
 fn says_whether_there_was_anything_to_do() {
     let fake = Fake::new("");
@@ -155,7 +159,7 @@ fn says_whether_there_was_anything_to_do() {
     fs::write(fake.dir.join("ingest.status"), done(&["sample", "run"])).unwrap();
     let args = ConfigArgs::default();
     let tools = Tools::in_dir(&fake.dir);
-    let mut run = Run {
+    let mut run = PipelineRun {
         tools: &tools,
         args: &args,
         stop: Stop::manual(),
@@ -171,14 +175,14 @@ fn says_whether_there_was_anything_to_do() {
     assert!(run.worked);
 }
 
-/// Would catch: steps going on after Ctrl-C came between two of them.
+/// Catches: steps that start after a Ctrl-C between two steps.
 #[test]
 fn a_stop_between_steps_ends_the_run() {
     let fake = Fake::new("");
     let stop = Stop::manual();
     stop.request();
     let args = ConfigArgs::default();
-    let run = Run {
+    let run = PipelineRun {
         tools: &Tools::in_dir(&fake.dir),
         args: &args,
         stop,
@@ -191,9 +195,9 @@ fn a_stop_between_steps_ends_the_run() {
     assert!(fake.calls().is_empty());
 }
 
-/// Would catch: a command to paste that the shell takes apart.
+/// Catches: a printed command that a shell splits at the wrong places.
 #[test]
-fn quotes_what_a_shell_would_take_apart() {
+fn quotes_what_a_shell_would_split() {
     let odd = r#"--set=data.videos=["it's here"]"#;
     let echoed = std::process::Command::new("sh")
         .arg("-c")

@@ -27,7 +27,7 @@ use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
 use genie_model::{Device, DynamicsConfig, LamConfig, TokenizerConfig, TrainConfig, Video as _};
 use genie_stage::config::{ConfigArgs, load};
-use genie_training::{Sections, pixels_at_once};
+use genie_training::{ModelSections, pixels_at_once};
 
 use data::Noise;
 use measurements::Measurements;
@@ -102,7 +102,7 @@ struct Plan {
 
 impl Plan {
     fn of(cli: &Cli) -> Result<Self> {
-        let sections = Sections::read(&load(&cli.config)?)?;
+        let sections = ModelSections::read(&load(&cli.config)?)?;
         let (width, height) = cli.size.split_once('x').context("write --size as in 32x32")?;
         ensure!(
             cli.steps > 0 && cli.steps.is_multiple_of(RUN),

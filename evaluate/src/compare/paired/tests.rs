@@ -3,16 +3,17 @@
 use serde_json::Value;
 
 use super::*;
-use crate::compare::metric::names;
-use crate::fake::{ACTION_NAMES, FakeWorld, Flaw, Quiet, footage};
-use crate::measure::{Material, Settings, measure};
-use crate::report::Lineage;
-use crate::rows::Stamp;
-use crate::summary::{Names, Origin, summarise};
+use crate::compare::name::names;
+use crate::evaluation::RowHeader;
+use crate::held_out::LabelNames;
+use crate::measure::{MeasurementInputs, Settings, measure};
+use crate::report::schema::ReportLineage;
+use crate::report::{Provenance, summarise};
+use crate::testing::{ACTION_NAMES, Flaw, SilentObserver, ToyWorld, recordings};
 
 type Windows = BTreeMap<(String, u32), MeasuredWindow>;
 
-/// The report of a model, and its rows.
+/// Returns the report of a model, and its rows.
 fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows) {
     let settings = Settings {
         prompt_frames,
@@ -24,21 +25,25 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
         starts: 8,
         true_actions: false,
     };
-    let (windows, videos) = footage(sources, 4);
+    let (windows, videos) = recordings(sources, 4);
     let load = |index: usize| Ok(videos[index].clone());
-    let material =
-        Material { windows: &windows, load: &load, mean_frame: None, frame_distance: None };
-    let found = measure(&FakeWorld(flaw), &material, &settings, &Quiet).unwrap().unwrap();
-    let stamp = Stamp { report: "r".into(), dynamics: "d".into(), prompt_frames };
+    let inputs = MeasurementInputs {
+        windows: &windows,
+        load: &load,
+        mean_frame: None,
+        frame_distance: None,
+    };
+    let found = measure(&ToyWorld(flaw), &inputs, &settings, &SilentObserver).unwrap().unwrap();
+    let header = RowHeader { report: "r".into(), dynamics: "d".into(), prompt_frames };
     let rows = windows
         .iter()
         .zip(&found.scores)
-        .map(|(window, scores)| stamp.row(window, scores, Vec::new()));
+        .map(|(window, scores)| header.row(window, scores, Vec::new()));
     let rows = rows.map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect();
     let actions = ACTION_NAMES.map(str::to_owned).to_vec();
-    let origin = Origin {
+    let provenance = Provenance {
         created: String::new(),
-        lineage: Lineage::default(),
+        lineage: ReportLineage::default(),
         windows_asked: windows.len(),
         bootstrap_draws: 100,
         distances: Vec::new(),
@@ -49,19 +54,19 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
     let report = summarise(
         &found,
         &windows,
-        &Names { effects: actions.clone(), actions },
+        &LabelNames { effects: actions.clone(), actions },
         &settings,
-        origin,
+        provenance,
     );
     (serde_json::from_str(&report.to_json().unwrap()).unwrap(), rows)
 }
 
-fn difference(name: Name, a: &Value, b: &Value) -> f64 {
+fn difference(name: MetricName, a: &Value, b: &Value) -> f64 {
     name.value(b).unwrap().0 - name.value(a).unwrap().0
 }
 
-/// Catches: a metric that is computed otherwise from the windows than for the report (`interval` refuses those), an interval that is not
-/// around the difference, a difference the wrong way round.
+/// Catches: a metric whose value from windows differs from the report (`interval` refuses those);
+/// an interval that does not contain the difference; a difference with the wrong sign.
 #[test]
 fn what_windows_say_is_what_reports_say() {
     let ((good, good_rows), (bad, bad_rows)) =
@@ -85,19 +90,19 @@ fn what_windows_say_is_what_reports_say() {
     assert!(compared > 4 * 15, "{compared}");
     let [_, high] = paired
         .interval(
-            Name::parse("psnr_4").unwrap(),
-            difference(Name::parse("psnr_4").unwrap(), &good, &bad),
+            MetricName::parse("psnr_4").unwrap(),
+            difference(MetricName::parse("psnr_4").unwrap(), &good, &bad),
         )
         .unwrap();
-    assert!(high < -5.0, "the flawed one is clearly worse: at best {high}");
+    assert!(high < -5.0, "the flawed model is clearly worse: at best {high}");
 }
 
-/// Catches: windows paired by their place in the list, or two means that are resampled each for itself: recordings that are hard for
-/// both would then make a difference unsure that is the same in every window.
+/// Catches: windows paired by their position in the list; two means that are resampled
+/// independently, so that difficult recordings make a constant difference look uncertain.
 #[test]
 fn what_is_the_same_in_every_window_is_sure() {
     let (report, rows) = measured(Flaw::Imperfect, 6, 1);
-    let name = Name::parse("psnr_3").unwrap();
+    let name = MetricName::parse("psnr_3").unwrap();
     let shifted: Windows = rows
         .iter()
         .map(|(place, row)| {
@@ -112,32 +117,37 @@ fn what_is_the_same_in_every_window_is_sure() {
     assert!(alone[1] - alone[0] > 0.5, "{alone:?}");
 }
 
-/// Catches: frames of rollouts counted from the first generated one, so that t = 4 of two prompts are different frames.
+/// Catches: frames counted from the first generated frame, so that t = 4 means different frames for
+/// different prompts.
 #[test]
 fn frames_are_counted_from_the_window_s_first() {
     let ((short, short_rows), (long, long_rows)) =
         (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 4, 3));
     let paired = Paired::new(&short_rows, &long_rows, 50).unwrap();
-    let name = Name::parse("psnr_5").unwrap();
+    let name = MetricName::parse("psnr_5").unwrap();
     assert!(paired.interval(name, difference(name, &short, &long)).is_ok());
-    assert!(paired.interval(Name::parse("psnr_2").unwrap(), 0.0).is_err(), "given to one of them");
+    assert!(
+        paired.interval(MetricName::parse("psnr_2").unwrap(), 0.0).is_err(),
+        "frame 2 is in the prompt of one report"
+    );
 }
 
-/// Catches: an interval that is made up where the windows are others, or are not those that the report is of.
+/// Catches: an interval for reports with different windows, or from windows that do not belong to
+/// the report.
 #[test]
 fn without_pairs_there_is_no_interval() {
     let ((report, rows), (fewer, fewer_rows)) =
         (measured(Flaw::Late, 4, 1), measured(Flaw::Late, 3, 1));
     let why = Paired::new(&rows, &fewer_rows, 50).err().unwrap();
-    assert!(why.contains("of 16 and 12, 12 are the same"), "{why}");
+    assert!(why.contains("16 and 12 windows, 12 of them in both"), "{why}");
     let paired = Paired::new(&rows, &rows, 50).unwrap();
-    let name = Name::parse("delta_psnr_4").unwrap();
+    let name = MetricName::parse("delta_psnr_4").unwrap();
     assert_eq!(paired.interval(name, 0.0), Ok([0.0, 0.0]));
     assert!(
         paired
             .interval(name, difference(name, &fewer, &report) + 0.1)
             .unwrap_err()
-            .contains("do not give")
+            .contains("differs from that in report.json")
     );
     let one = measured(Flaw::Late, 1, 1).1;
     assert!(

@@ -18,7 +18,9 @@ pub trait Description: Serialize + DeserializeOwned + Sync + Sized {
     /// The network.
     type Net<B: Kernels>: Module<B>;
     /// The training data.
-    type Data<'a>;
+    type Data<'a>
+    where
+        Self: 'a;
     /// The training task.
     type Task<'a, B>: Task<B>
     where

@@ -54,7 +54,7 @@ impl I3d {
 
     /// Loads weights from a PyTorch state dict (`.pt`, `.pth`, …) or `.safetensors`.
     ///
-    /// Fails if the file cannot be read, is a TorchScript program, or lacks tensors of I3D.
+    /// Fails if the file cannot be read, is a `TorchScript` program, or lacks tensors of I3D.
     pub fn load(path: &Utf8Path, preset: I3dPreset, device: &Device) -> Result<Self, ModelError> {
         Ok(Self::new(I3dWeights::load(path)?, preset, *device))
     }

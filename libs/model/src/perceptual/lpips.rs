@@ -1,6 +1,6 @@
 //! LPIPS: how different two frames look, from weights that the user provides.
 //!
-//! It weights features of AlexNet by people's judgements [Zhang et al. 2018, version 0.1, "LPIPS
+//! It weights features of `AlexNet` by people's judgements [Zhang et al. 2018, version 0.1, "LPIPS
 //! (alex)"].
 //!
 //! | file | contents |
@@ -77,7 +77,7 @@ impl Lpips {
 
     /// Whether the weights of the features are the published ones of version 0.1.
     ///
-    /// AlexNet's own weights cannot be checked: they have no published checksums.
+    /// `AlexNet`'s own weights cannot be checked: they have no published checksums.
     #[must_use]
     pub fn published(&self) -> bool {
         self.published

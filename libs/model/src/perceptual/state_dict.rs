@@ -61,7 +61,7 @@ fn floats<'a>(
     Ok(values)
 }
 
-/// Whether the file is a zip archive with a TorchScript program. An archive's names are at its end.
+/// Whether the file is a zip archive with a `TorchScript` program.
 fn is_torchscript(path: &Utf8Path) -> std::io::Result<bool> {
     const MARK: &[u8] = b"constants.pkl";
     let mut file = File::open(path)?;
@@ -70,6 +70,7 @@ fn is_torchscript(path: &Utf8Path) -> std::io::Result<bool> {
         return Ok(false);
     }
     let length = file.seek(SeekFrom::End(0))?;
+    // A zip archive lists its files at its end.
     file.seek(SeekFrom::Start(length.saturating_sub(1 << 20)))?;
     let mut end = Vec::new();
     file.read_to_end(&mut end)?;
@@ -102,7 +103,7 @@ mod tests {
         assert_eq!(tensors["lins.0.model.1.weight"], weight);
     }
 
-    /// Catches: a TorchScript program whose error message speaks of pickles.
+    /// Catches: a `TorchScript` program whose error message speaks of pickles.
     #[test]
     fn a_torchscript_program_is_refused_with_the_way_out() {
         let path = reference("torchscript.pt");

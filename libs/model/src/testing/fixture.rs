@@ -13,7 +13,7 @@ use burn::store::{ModuleStore as _, SafetensorsStore};
 use burn::tensor::{Tensor, TensorData};
 use camino::Utf8PathBuf;
 
-use super::Ad;
+use super::random::Ad;
 use crate::weights;
 
 const TOLERANCE: f32 = 1e-4;

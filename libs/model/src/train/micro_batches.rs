@@ -80,7 +80,7 @@ pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
                 // Only the first device is timed.
                 let mut timer = StepTimer::new(&|| Ok(()), &|| 0.0);
                 let all = in_sequence(task, &copy, indices, config, &mut next, &mut timer, device)?;
-                Ok((all.grads, all.loss))
+                Ok::<_, ModelError>((all.grads, all.loss))
             }));
             for _ in 0..run {
                 // A device that has failed does not receive. Its error is returned below.

@@ -7,7 +7,6 @@ mod rollouts;
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
-
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 

@@ -5,7 +5,6 @@ mod parity;
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
-
 use burn::tensor::Tensor;
 
 use super::rows::frames_of;
@@ -210,9 +209,9 @@ fn gradients_reach_every_parameter() {
         let description = describe(&config, SIZE);
         let task = LamTask::new(&description, &video).unwrap();
         let model = seeded(3, || <LamTask as Task<Ad>>::init(&task, &FlexDevice));
-        let mut parts = 0..;
+        let mut numbers = 0..;
         let mut batch =
-            || <LamTask as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(0)).unwrap();
+            || <LamTask as Task<Ad>>::batch(&task, numbers.next().unwrap(), &mut rng(0)).unwrap();
         // At the first step a model of the change learns through its output layer only.
         let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
         // Centring cancels all that is constant: the bias of the projection, and the last shift
@@ -249,8 +248,9 @@ fn codes_of_two_motions(name: &str, mut config: LamConfig, steps: usize) {
     let description = describe(&config, size);
     let task = LamTask::new(&description, &video).unwrap();
     let model = seeded(4, || <LamTask as Task<Ad>>::init(&task, &FlexDevice));
-    let mut parts = 0..;
-    let batch = || <LamTask as Task<Ad>>::batch(&task, parts.next().unwrap(), &mut rng(1)).unwrap();
+    let mut numbers = 0..;
+    let batch =
+        || <LamTask as Task<Ad>>::batch(&task, numbers.next().unwrap(), &mut rng(1)).unwrap();
     let (model, values) = fit(&task, model, config.train.steps, 3e-3, batch);
 
     let labeller =

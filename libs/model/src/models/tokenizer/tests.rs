@@ -5,7 +5,6 @@ mod parity;
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
-
 use burn::tensor::Tensor;
 
 use super::task::changed_weight;

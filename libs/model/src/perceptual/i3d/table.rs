@@ -10,7 +10,7 @@ const TABLE: &str = include_str!("params.txt");
 /// A tensor that the network needs.
 #[derive(Debug, PartialEq)]
 pub(super) struct Param {
-    /// The name in piergiaj's pytorch-i3d, which VideoGPT and TATS use.
+    /// The name in piergiaj's pytorch-i3d, which `VideoGPT` and TATS use.
     pub name: &'static str,
     /// The name in hassony2's `kinetics_i3d_pytorch`.
     pub hassony2: &'static str,

@@ -131,7 +131,7 @@ fn checksums_are_tensorflows() {
     }
 }
 
-/// I3dWeights that a table made for them calls genuine.
+/// Generated weights, and a table that calls them genuine.
 fn genuine() -> (Vec<Param>, BTreeMap<String, TensorValues>) {
     let mut tensors = made_up_weights();
     tensors

@@ -1,4 +1,4 @@
-//! The features of AlexNet [Krizhevsky 2014, as in torchvision] after each of its five ReLUs.
+//! The features of `AlexNet` [Krizhevsky 2014, as in torchvision] after each of its five `ReLU`s.
 //!
 //! LPIPS scales the features of each position to length 1, squares their differences, weights the
 //! channels, and averages over positions. Here the features already contain the square roots of the

@@ -1,7 +1,7 @@
 //! The user's weights of LPIPS: reading, checks, comparison with the published ones.
 //!
-//! The authors' repository publishes the weights of the channels, which turn AlexNet into LPIPS.
-//! Their checksums are here. For AlexNet itself torchvision publishes only the hash of a file,
+//! The authors' repository publishes the weights of the channels, which turn `AlexNet` into LPIPS.
+//! Their checksums are here. For `AlexNet` itself torchvision publishes only the hash of a file,
 //! which says nothing about single tensors, so those are not checked.
 
 use std::collections::BTreeMap;

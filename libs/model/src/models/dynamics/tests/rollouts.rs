@@ -73,8 +73,8 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
         let description = describe(&config, V);
         let task = DynamicsTask::new(&description, &data).unwrap();
         let model = seeded(6, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
-        let (mut stream, mut parts) = (rng(8), 0..);
-        let batch = || task.draw(parts.next().unwrap(), &mut stream);
+        let (mut stream, mut numbers) = (rng(8), 0..);
+        let batch = || task.draw(numbers.next().unwrap(), &mut stream);
         let (model, values) = fit(&task, model, 150, 5e-3, batch);
         let roller =
             Loaded { net: model.valid(), description: description.clone(), device: FlexDevice };

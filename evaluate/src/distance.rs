@@ -1,0 +1,50 @@
+//! Distances between real and generated clips, by features of an encoder.
+//!
+//! This module does not know the networks that compute features (`networks/encoders.rs` does).
+//!
+//! A Fréchet distance alone says little. It grows if there are fewer clips (its bias is about c/n),
+//! it may not see motion, and nobody knows what a good value is. So every distance has more numbers
+//! beside it:
+//!
+//! - the number of clips;
+//! - the distance between two halves of the real clips, and between one real and one generated
+//!   half;
+//! - the value extrapolated to infinitely many clips;
+//! - a kernel distance, which has no such bias;
+//! - the distance of real clips that are frozen, or whose frames are shuffled.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `moments`, `frechet`, `kernel`, `resample` | the statistics, as pure functions |
+//! | `probe` | real clips with changed motion |
+//! | `encoder`, `features`, `real` | the encoder's interface; features of real clips, on disk |
+//! | `gather`, `describe` | from clips to features, and to the numbers of the report |
+//!
+//! All random halves and subsets consist of whole groups: the windows of a recording stay together.
+
+mod describe;
+mod encoder;
+mod features;
+mod frechet;
+mod gather;
+mod kernel;
+mod moments;
+mod probe;
+mod real;
+#[cfg(test)]
+mod reference;
+mod resample;
+#[cfg(test)]
+mod simulated;
+
+pub use describe::{Draws, Groups, warnings};
+#[cfg(test)]
+pub use encoder::features_of;
+pub use encoder::{ClipFeatures, EncoderDescription, Encoders};
+#[cfg(test)]
+pub use frechet::frechet;
+pub use gather::FeatureCollector;
+pub use moments::Divisor;
+#[cfg(test)]
+pub use moments::Moments;
+pub use real::RealClips;

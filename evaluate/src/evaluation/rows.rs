@@ -1,0 +1,41 @@
+//! Scores of windows as rows of `windows.parquet`, whose columns `genie_shards` defines.
+
+use genie_shards::{MeasuredWindow, WindowScores};
+
+use crate::held_out::HeldOutWindow;
+
+/// The columns that are equal in all rows of a report.
+#[derive(Debug, Clone)]
+pub struct RowHeader {
+    /// Work key of the report.
+    pub report: String,
+    /// Work key of the dynamics model.
+    pub dynamics: String,
+    pub prompt_frames: usize,
+}
+
+impl RowHeader {
+    /// Returns the row of a window, from its scores and the features of its generated clip.
+    #[must_use]
+    pub fn row(
+        &self,
+        window: &HeldOutWindow,
+        scores: &WindowScores,
+        features: Vec<f32>,
+    ) -> MeasuredWindow {
+        let frames = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        MeasuredWindow {
+            report: self.report.clone(),
+            dynamics: self.dynamics.clone(),
+            source_id: window.source.clone(),
+            source: window.name.clone(),
+            clip_id: window.clip_id.clone(),
+            first_frame: frames(window.first),
+            prompt_frames: frames(self.prompt_frames),
+            truth: window.truth.clone(),
+            effects: window.effects.clone(),
+            scores: scores.clone(),
+            features,
+        }
+    }
+}

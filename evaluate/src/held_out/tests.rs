@@ -1,0 +1,127 @@
+//! Held-out windows of small published datasets.
+
+use camino::Utf8PathBuf;
+use genie_shards::{Clip, ClipShardWriter, Frames, Manifest, tables};
+
+use super::*;
+
+const SIZE: usize = 4;
+
+/// A clip whose frame t has the value t everywhere; action t mod 5 leads from frame t to t + 1.
+fn clip(source: &str, split: Split, frames: usize, height: usize) -> Clip {
+    let byte = |t: usize| u8::try_from(t).unwrap();
+    // The source "odd" names other keys; the source "short" lacks the last two names.
+    let key = if source == "odd" { "button" } else { "key" };
+    let names = (0..if source == "short" { 3 } else { 5 }).map(|n| format!("{key} {n}")).collect();
+    let data = (0..frames).flat_map(|t| vec![byte(t); height * SIZE * 3]).collect();
+    let meta = ClipMeta {
+        clip_id: format!("{source}-clip"),
+        source_id: source.into(),
+        source_path: format!("somewhere/{source}.mp4"),
+        split,
+        time_base: (1, 10),
+        frame_pts: (0..i64::try_from(frames).unwrap()).collect(),
+        fps: 10.0,
+        width: SIZE as u32,
+        height: height as u32,
+        actions: Some((0..frames).map(|t| byte(t % 5)).collect()),
+        action_names: Some(names),
+        ..ClipMeta::default()
+    };
+    Clip { meta, frames: Frames::new(frames, height, SIZE, data).unwrap() }
+}
+
+fn published(clips: &[Clip]) -> (tempfile::TempDir, Utf8PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+    let mut writer = ClipShardWriter::create(&root.join("clips"), "test").unwrap();
+    for clip in clips {
+        writer.push(clip).unwrap();
+    }
+    let entry = writer.publish().unwrap().entry;
+    Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+    (dir, root)
+}
+
+/// Catches: training clips among the measured windows; no error if no clip is held out.
+#[test]
+fn nothing_is_measured_on_what_was_trained_on() {
+    let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE)]);
+    let message = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).err().unwrap().to_string();
+    assert!(message.contains("held out") && message.contains("[data] held_out"), "{message}");
+
+    let (_dir, root) =
+        published(&[clip("a", Split::Train, 32, SIZE), clip("b", Split::HeldOut, 17, SIZE)]);
+    let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+    assert_eq!(
+        recordings.windows.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(),
+        ["b.mp4", "b.mp4"]
+    );
+}
+
+/// Catches: a mean frame that contains held-out clips or clips of another size; a black mean frame
+/// if there is no training clip.
+#[test]
+fn the_mean_frame_is_of_training_clips_alone() {
+    let grey = |source: &str, split, height, level: u8| {
+        let mut clip = clip(source, split, 16, height);
+        clip.frames = Frames::new(16, height, SIZE, vec![level; 16 * height * SIZE * 3]).unwrap();
+        clip
+    };
+    let mut clips = vec![
+        grey("a", Split::Train, SIZE, 10),
+        grey("b", Split::Train, SIZE, 31),
+        grey("tall", Split::Train, SIZE + 1, 200),
+        grey("held", Split::HeldOut, SIZE, 250),
+    ];
+    let mean = |clips: &[Clip]| {
+        let (_dir, root) = published(clips);
+        let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+        recordings.mean_frame(&root, 0).unwrap()
+    };
+    assert_eq!(mean(&clips), Some(vec![21; SIZE * SIZE * 3]));
+    clips.drain(..2);
+    assert_eq!(mean(&clips), None);
+}
+
+/// Catches: labels from the start of the clip for a window in its middle, which makes agreement a
+/// matter of chance.
+#[test]
+fn truth_lies_between_the_frames_of_its_window() {
+    let (_dir, root) = published(&[clip("a", Split::HeldOut, 32, SIZE)]);
+    let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+    assert_eq!(recordings.windows.len(), 4);
+    for (index, window) in recordings.windows.iter().enumerate() {
+        let video = recordings.load(index).unwrap();
+        let truth = window.truth.as_ref().unwrap();
+        assert_eq!((video.frames, truth.len()), (8, 7));
+        for (t, &action) in truth.iter().enumerate() {
+            assert_eq!(action, video.frame(0, t)[0] % 5, "frame {t} of window {index}");
+        }
+    }
+}
+
+/// Catches: clips of another size or with other action names that are used, or left out without a
+/// warning.
+#[test]
+fn clips_that_do_not_fit_are_left_out_loudly() {
+    let clips = [
+        clip("a", Split::HeldOut, 16, SIZE),
+        clip("b", Split::HeldOut, 16, SIZE),
+        clip("odd", Split::HeldOut, 16, SIZE),
+        clip("short", Split::HeldOut, 16, SIZE),
+        clip("tall", Split::HeldOut, 16, SIZE + 1),
+    ];
+    let (_dir, root) = published(&clips);
+    let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 16, 10, 0).unwrap();
+    let labelled: Vec<(&str, bool)> =
+        recordings.windows.iter().map(|w| (w.name.as_str(), w.truth.is_some())).collect();
+    assert_eq!(
+        labelled,
+        [("a.mp4", true), ("b.mp4", true), ("odd.mp4", false), ("short.mp4", true)]
+    );
+    assert_eq!(recordings.names.actions.len(), 5);
+    assert_eq!(recordings.warnings.len(), 2, "{:?}", recordings.warnings);
+    let message = HeldOutSet::open(&root, (9, 9), 16, 10, 0).err().unwrap().to_string();
+    assert!(message.contains("9×9"), "{message}");
+}

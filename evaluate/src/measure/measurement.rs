@@ -1,0 +1,43 @@
+//! The results of a measurement.
+
+use genie_shards::WindowScores;
+
+use crate::world::VideoBatch;
+
+/// Frames of one window, for the pictures.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// Position in the list of windows.
+    pub window: usize,
+    pub latent: Vec<u8>,
+    pub real: VideoBatch,
+    pub reconstructed: VideoBatch,
+    pub inferred: VideoBatch,
+    pub random: VideoBatch,
+    /// One clip for each latent action, held from the same start; `None` for most scenes.
+    pub held: Option<VideoBatch>,
+}
+
+/// The results of all windows.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    pub frames: usize,
+    pub height: usize,
+    pub width: usize,
+    /// How often each tokenizer code occurs.
+    pub token_counts: Vec<u64>,
+    /// How often each latent action occurs.
+    pub action_counts: Vec<u64>,
+    pub scores: Vec<WindowScores>,
+    pub scenes: Vec<Scene>,
+}
+
+impl Measurement {
+    /// Adds the scores of the next window.
+    pub fn add(&mut self, scores: WindowScores) {
+        let codes = self.token_counts.iter_mut().zip(&scores.token_counts);
+        codes.for_each(|(sum, &count)| *sum += u64::from(count));
+        scores.latent.iter().for_each(|&action| self.action_counts[usize::from(action)] += 1);
+        self.scores.push(scores);
+    }
+}

@@ -1,0 +1,52 @@
+//! The settings of a measurement.
+
+use std::ops::Range;
+
+/// Generated frames of a held action that are searched for motion: the paper's t = 4.
+///
+/// After more frames, a held jump is also a fall.
+pub const HOLD: usize = 4;
+
+/// The settings of a measurement.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Real frames given at the start of every rollout.
+    pub prompt_frames: usize,
+    /// Draws of random actions, and shuffles in time, for each window.
+    pub samples: usize,
+    /// Windows that go through the models at once.
+    pub batch: usize,
+    pub seed: u64,
+    /// Number of windows whose frames are kept for the pictures.
+    pub scenes: usize,
+    /// Number of windows whose frames of each held action are kept for the pictures.
+    pub held: usize,
+    /// Number of windows from which each latent action is held.
+    pub starts: usize,
+    /// Whether rollouts use true actions, because the dynamics model was trained with them.
+    pub true_actions: bool,
+}
+
+impl Settings {
+    /// Returns the units of work for some of the windows.
+    ///
+    /// A window has one unit for tokenizer and actions, and one for each rollout. A start has one
+    /// more for its held actions.
+    #[must_use]
+    pub fn work(&self, windows: Range<usize>) -> usize {
+        let starts = windows.end.min(self.starts).saturating_sub(windows.start);
+        windows.len() * (2 + 2 * self.samples) + starts
+    }
+
+    /// Returns the positions of the windows of each batch.
+    pub fn batches(&self, windows: usize) -> impl Iterator<Item = Range<usize>> {
+        let size = self.batch;
+        (0..windows).step_by(size).map(move |start| start..(start + size).min(windows))
+    }
+
+    /// Returns whether the scores of a batch can be stored: the pictures need none of its frames.
+    #[must_use]
+    pub fn keeps(&self, batch: &Range<usize>) -> bool {
+        batch.start >= self.scenes
+    }
+}

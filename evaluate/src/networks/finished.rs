@@ -1,0 +1,83 @@
+//! The finished models that a config names.
+//!
+//! The directory of a model follows from the config and the clips, by the chain of work keys that
+//! all stages share. So a dynamics model is always evaluated with the tokenizer and the latent
+//! actions that it was trained on. The `config.toml` beside an old output gives the models of that
+//! output.
+
+use anyhow::Result;
+use genie_training::{Chain, ModelSections};
+
+/// A step that has to run first, and its command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} of this config {verb} missing: run `{command}`")]
+pub struct MissingStep {
+    pub what: &'static str,
+    verb: &'static str,
+    pub command: &'static str,
+}
+
+/// Returns the finished models of a config, or the first missing step.
+///
+/// # Errors
+/// Fails if the manifest of the clips cannot be read.
+pub fn find(sections: &ModelSections) -> Result<Result<Chain, MissingStep>> {
+    let Some(chain) = Chain::of(sections)? else {
+        return Ok(Err(MissingStep { what: "clips", verb: "are", command: "genie-ingest run" }));
+    };
+    let needed = [
+        (&chain.tokenizer, "tokenizer", "genie-tokenize fit"),
+        (&chain.lam, "latent action model", "genie-train lam"),
+        (&chain.dynamics, "dynamics model", "genie-train dynamics"),
+    ];
+    let missing = needed.into_iter().find(|(step, ..)| !step.is_done());
+    Ok(match missing {
+        Some((_, what, command)) => Err(MissingStep { what, verb: "is", command }),
+        None => Ok(chain),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use genie_shards::{Clip, ClipMeta, ClipShardWriter, Frames, Manifest, tables};
+    use genie_stage::config::{ConfigArgs, load};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Catches: "train the dynamics model" as the advice to a user who has not ingested any video.
+    #[test]
+    fn what_is_missing_is_named_with_the_step_that_makes_it_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let args = ConfigArgs { config: None, set: vec![format!("data.root={root}")] };
+        let sections = ModelSections::read(&load(&args).unwrap()).unwrap();
+        let missing = || find(&sections).unwrap().err().map(|missing| missing.command);
+        assert_eq!(missing(), Some("genie-ingest run"));
+
+        let meta = ClipMeta {
+            clip_id: "clip".into(),
+            source_id: "source".into(),
+            time_base: (1, 10),
+            frame_pts: vec![0],
+            width: 1,
+            height: 1,
+            ..ClipMeta::default()
+        };
+        let mut writer = ClipShardWriter::create(&root.join("clips"), "test").unwrap();
+        writer.push(&Clip { meta, frames: Frames::new(1, 1, 1, vec![0; 3]).unwrap() }).unwrap();
+        let entry = writer.publish().unwrap().entry;
+        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+        let chain = Chain::of(&sections).unwrap().unwrap();
+        for (step, command) in [
+            (&chain.tokenizer, "genie-tokenize fit"),
+            (&chain.lam, "genie-train lam"),
+            (&chain.dynamics, "genie-train dynamics"),
+        ] {
+            assert_eq!(missing(), Some(command));
+            step.finish(json!({})).unwrap();
+        }
+        assert_eq!(missing(), None);
+    }
+}

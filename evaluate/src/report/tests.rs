@@ -1,0 +1,247 @@
+//! Measurement and report of the toy world.
+//!
+//! Each test plants one flaw and checks that the number for it shows the flaw.
+
+use crate::held_out::LabelNames;
+use crate::measure::Settings;
+use crate::report::schema::{Point, Report};
+use crate::report::{Provenance, summarise};
+use crate::statistics::pixels::PSNR_CAP_DB;
+use crate::testing::{
+    CODES, FRAMES, Flaw, MeanDifference, SETTINGS, SilentObserver, ToyWorld, lpips_weights,
+    measured, measured_by, names, provenance, recordings, report, report_with,
+};
+
+/// Catches: a misalignment of actions with frames, or of truth with actions, which costs the
+/// perfect model something.
+#[test]
+fn a_perfect_model_is_measured_as_perfect() {
+    let report = report(Flaw::None);
+    assert!(report.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9));
+    assert!(report.delta_psnr_db.iter().all(|p| p.mean > 5.0 && p.ci95.unwrap()[0] > 0.0));
+    assert!(report.delta_psnr_time_shuffled_db.iter().skip(1).all(|p| p.mean > 0.0));
+    let agreement = report.action_agreement.unwrap();
+    assert!((agreement.nmi - 1.0).abs() < 1e-9 && (agreement.accuracy - 1.0).abs() < 1e-9);
+    assert!(agreement.nmi_ci95.unwrap()[0] > agreement.nmi_shuffled_p95);
+    assert_eq!((report.lam.codes_used, report.lam.codebook_size), (4, CODES));
+    assert!(report.tokenizer.psnr_gain_db_ci95.unwrap()[0] > 3.0);
+}
+
+/// Catches: frame numbers that are off by one, which moves the paper's t = 4. With one prompt
+/// frame, t = 1 is the first generated frame.
+#[test]
+fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
+    let of = |report: &Report| report.delta_psnr_db.iter().map(|p| p.t).collect::<Vec<_>>();
+    assert_eq!(of(&report(Flaw::None)), (1..FRAMES).collect::<Vec<_>>());
+    let longer = report_with(Flaw::None, &Settings { prompt_frames: 3, ..SETTINGS });
+    assert_eq!(of(&longer), (3..FRAMES).collect::<Vec<_>>());
+    assert_eq!(longer.headline.t, 4);
+    assert!(
+        longer.rollout.psnr_db.iter().all(|p| (p.mean - PSNR_CAP_DB).abs() < 1e-9),
+        "actions of the prompt must stay as inferred"
+    );
+}
+
+/// Catches: arms with different noise, which give a random difference around zero.
+#[test]
+fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {
+    let report = report(Flaw::ActionBlind);
+    assert!(
+        report
+            .delta_psnr_db
+            .iter()
+            .chain(&report.delta_psnr_time_shuffled_db)
+            .all(|p| p.mean == 0.0)
+    );
+}
+
+/// Catches: actions that are used one frame late. ΔPSNR stays positive, so the rollout must be
+/// worse than that of the perfect model.
+#[test]
+fn actions_applied_a_frame_late_cost_rollout_quality() {
+    let (late, right) = (report(Flaw::Late), report(Flaw::None));
+    assert!(late.headline.delta_psnr_db < right.headline.delta_psnr_db - 5.0);
+    assert!(late.rollout.psnr_db[3].mean < PSNR_CAP_DB - 10.0);
+}
+
+/// Catches: labels that are one frame late and still agree.
+#[test]
+fn labels_a_frame_late_cost_agreement() {
+    let agreement = report(Flaw::LateLabels).action_agreement.unwrap();
+    assert!(agreement.nmi < 0.7, "{}", agreement.nmi);
+    assert!(agreement.accuracy < 0.9, "{}", agreement.accuracy);
+}
+
+/// Catches: high ΔPSNR without control (the weakness of the paper's metric) that the other two
+/// numbers do not show.
+#[test]
+fn a_latent_that_encodes_only_the_theme_is_exposed() {
+    let report = report(Flaw::ThemeOnly);
+    assert!(
+        report.headline.delta_psnr_db > 3.0,
+        "ΔPSNR must be high for this flaw: {}",
+        report.headline.delta_psnr_db
+    );
+    assert!(report.headline.delta_psnr_time_shuffled_db.abs() < 1e-9);
+    let agreement = report.action_agreement.unwrap();
+    assert!(
+        agreement.nmi_ci95.unwrap()[0] < agreement.nmi_shuffled_p95,
+        "{} {:?}",
+        agreement.nmi,
+        agreement.nmi_ci95
+    );
+}
+
+/// Catches: a report that fails, or has an agreement, if no truth is known.
+#[test]
+fn without_truth_agreement_is_absent_and_the_report_still_stands() {
+    let (mut windows, videos) = recordings(3, 4);
+    for window in &mut windows {
+        (window.truth, window.effects) = (None, None);
+    }
+    let found = measured(&ToyWorld(Flaw::None), &windows, &videos, &SETTINGS, &SilentObserver)
+        .unwrap()
+        .unwrap();
+    let json = summarise(&found, &windows, &LabelNames::default(), &SETTINGS, provenance())
+        .to_json()
+        .unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(value["action_agreement"].is_null());
+    assert!(value["delta_psnr_db"][0]["ci95"][1].is_f64());
+    assert!(value["warnings"].to_string().contains("Only 3 recordings"));
+}
+
+/// Catches: NaN that serde_json writes as null, which readers take for "not measured".
+#[test]
+fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
+    let mut report = report(Flaw::None);
+    report.rollout.psnr_db[2].mean = f64::NAN;
+    let message = report.to_json().unwrap_err().to_string();
+    assert!(message.starts_with("rollout.psnr_db[2].mean"), "{message}");
+}
+
+/// Catches: an older report that cannot be read, because a new key has no default.
+#[test]
+fn reports_of_schema_1_are_still_read() {
+    let mut old: serde_json::Value =
+        serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
+    old["schema_version"] = 1.into();
+    for key in ["distances", "effects", "speed", "lpips_weights"] {
+        old.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    for section in ["rollout", "tokenizer"] {
+        old[section].as_object_mut().unwrap().retain(|key, _| !key.starts_with("lpips"));
+    }
+    for key in ["psnr_mean_frame_db", "ssim", "ssim_copy_last", "ssim_reconstruction"] {
+        old["rollout"].as_object_mut().unwrap().remove(key).unwrap();
+    }
+    let read: Report = serde_json::from_value(old).unwrap();
+    assert!(read.distances.is_empty() && read.effects.is_none() && read.rollout.ssim.is_empty());
+    assert_eq!(read.schema_version, 1);
+}
+
+/// Catches: effects of another action, or with a wrong sign; consistency that a perfect model
+/// lacks, or that a model has which ignores its actions.
+#[test]
+fn what_actions_do_is_seen_in_recordings_and_when_held() {
+    let effects = report(Flaw::None).effects.unwrap();
+    assert_eq!((effects.starts, effects.hold_frames, effects.actions.len()), (12, 4, CODES));
+    // Latent actions are true actions in another order: 2 stands, 3 goes left, 0 right, 1 jumps.
+    for (code, name, x) in [(2, "stand", 0.0), (3, "left", -1.0), (0, "right", 1.0)] {
+        let action = &effects.actions[code];
+        assert_eq!(action.name.as_deref(), Some(name));
+        for moves in [&action.recorded, &action.held] {
+            let found = moves.as_ref().unwrap().figure_x;
+            assert!((found - x).abs() < 0.5, "{name}: {found}");
+        }
+    }
+    let [stand, jump] = [2, 1].map(|code| effects.actions[code].held.as_ref().unwrap().figure_y);
+    assert!(
+        jump < stand - 0.5,
+        "up is negative, and one jump in four frames is a quarter of its height per frame: {jump}"
+    );
+    let unused = &effects.actions[5];
+    assert!(unused.share == 0.0 && unused.recorded.is_none() && unused.name.is_none());
+    let consistency = effects.consistency.unwrap();
+    assert!(consistency.explained_ci95.unwrap()[0] > consistency.shuffled_p95, "{consistency:?}");
+    assert!(consistency.explained > 0.7, "{consistency:?}");
+    let blind = report(Flaw::ActionBlind).effects.unwrap().consistency.unwrap();
+    assert_eq!((blind.explained, blind.shuffled_p95), (0.0, 0.0));
+}
+
+/// Catches: a baseline or a similarity under a wrong name.
+#[test]
+fn rollouts_have_their_baselines() {
+    let rollout = report(Flaw::Imperfect).rollout;
+    let at = |points: &[Point]| points[3].mean;
+    assert!(
+        at(&rollout.psnr_mean_frame_db) < at(&rollout.psnr_copy_last_db),
+        "a grey frame is far from every frame"
+    );
+    assert!(at(&rollout.psnr_db) < at(&rollout.psnr_reconstruction_db));
+    assert!(at(&rollout.ssim) < 1.0 && at(&rollout.ssim) < at(&rollout.ssim_reconstruction));
+    assert!(at(&rollout.ssim_copy_last) < at(&report(Flaw::None).rollout.ssim));
+}
+
+/// Catches: LPIPS without weights; no LPIPS with weights; a curve under a wrong name or from a
+/// wrong frame on; means of the tokenizer that include frame 0, which the baseline copies.
+#[test]
+fn lpips_is_there_with_weights_and_not_without() {
+    let without: serde_json::Value =
+        serde_json::from_str(&report(Flaw::Late).to_json().unwrap()).unwrap();
+    assert!(without["lpips_weights"].is_null() && without["tokenizer"]["lpips"].is_null());
+    assert_eq!(without["rollout"]["lpips"], serde_json::json!([]));
+
+    let (windows, videos) = recordings(6, 2);
+    let settings = Settings { prompt_frames: 3, ..SETTINGS };
+    let model = ToyWorld(Flaw::Late);
+    let found =
+        measured_by(Some(&MeanDifference), &model, &windows, &videos, &settings, &SilentObserver)
+            .unwrap()
+            .unwrap();
+    let provenance = Provenance { lpips_weights: Some(lpips_weights()), ..provenance() };
+    let report = summarise(&found, &windows, &names(), &settings, provenance);
+    let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
+    for curve in [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction] {
+        assert_eq!(curve.iter().map(|p| p.t).collect::<Vec<_>>(), (3..FRAMES).collect::<Vec<_>>());
+    }
+    assert!(
+        rollout.lpips_reconstruction.iter().all(|p| p.mean == 0.0),
+        "the tokenizer of the toy \
+                                                                         world is exact"
+    );
+    assert!(rollout.lpips[5].mean > 0.0 && rollout.lpips_copy_last[5].mean > rollout.lpips[5].mean);
+    assert!(rollout.lpips[5].ci95.is_some());
+    let mean = |list: &[f64]| list[1..].iter().sum::<f64>() / (FRAMES - 1) as f64;
+    let copy: f64 = found.scores.iter().map(|scores| mean(&scores.copy_first_lpips)).sum();
+    assert!((tokenizer.lpips_baseline.unwrap() - copy / 12.0).abs() < 1e-12);
+    assert_eq!((tokenizer.lpips, tokenizer.lpips_ci95), (Some(0.0), Some([0.0, 0.0])));
+
+    let page = crate::page::render(&report, &[]).unwrap();
+    assert!(page.contains("LPIPS (alex) of generated frames") && page.contains("0123456789abcdef"));
+    assert!(page.contains("is not verified"));
+}
+
+/// Catches: a NaN in a distance that is written as `null`, as if it were a missing value.
+#[test]
+fn only_what_may_be_absent_is_null() {
+    let mut report = report(Flaw::None);
+    assert!(report.to_json().unwrap().contains("\"frechet_infinity\": null"));
+    report.distances[0].half_floor = f64::NAN;
+    assert!(report.to_json().unwrap_err().to_string().starts_with("distances[0].half_floor"));
+}
+
+/// Catches: one recording without intervals, or without a warning that they are over its clips.
+#[test]
+fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
+    let (windows, videos) = recordings(1, 12);
+    let found = measured(&ToyWorld(Flaw::None), &windows, &videos, &SETTINGS, &SilentObserver)
+        .unwrap()
+        .unwrap();
+    let report = summarise(&found, &windows, &names(), &SETTINGS, provenance());
+    assert_eq!(
+        (report.counts.bootstrap_unit.as_str(), report.counts.bootstrap_groups),
+        ("clip", 3)
+    );
+    assert!(report.warnings.iter().any(|w| w.contains("one recording")));
+}

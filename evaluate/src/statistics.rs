@@ -1,0 +1,8 @@
+//! The statistics, as pure functions of numbers and frames.
+
+pub mod agreement;
+pub mod bootstrap;
+pub mod consistency;
+pub mod information;
+pub mod motion;
+pub mod pixels;

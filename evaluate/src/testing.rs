@@ -1,0 +1,9 @@
+//! Shared code of tests: a toy world with planted flaws, and stand-ins for networks.
+
+mod doubles;
+mod reports;
+mod toy_world;
+
+pub use doubles::{CountingEncoder, MeanDifference, SETTINGS, SilentObserver, distance};
+pub use reports::{lpips_weights, measured, measured_by, names, provenance, report, report_with};
+pub use toy_world::{ACTION_NAMES, CODES, FRAMES, Flaw, ToyWorld, WithRollout, recordings};

@@ -1,0 +1,109 @@
+//! Stand-ins for encoders, distances and observers.
+
+use std::cell::Cell;
+
+use anyhow::Result;
+
+use crate::distance::{ClipFeatures, Divisor, EncoderDescription};
+use crate::measure::{FrameDistance, MeasurementObserver, Pair, Settings};
+use crate::report::schema::Distance;
+use crate::testing::toy_world::FRAMES;
+use crate::world::VideoBatch;
+
+/// Settings of most tests.
+pub const SETTINGS: Settings = Settings {
+    prompt_frames: 1,
+    samples: 2,
+    batch: 5,
+    seed: 0,
+    scenes: 2,
+    held: 1,
+    starts: 12,
+    true_actions: false,
+};
+
+/// A distance of a report: its floor is 2, and frozen clips are at 20.
+pub fn distance() -> Distance {
+    Distance {
+        name: "Clip distance 01234567".into(),
+        comparable_with_fvd: false,
+        encoder: "genie clip encoder 0123456789abcdef".into(),
+        preset: None,
+        dimension: 32,
+        real_clips: 48,
+        generated_clips: 48,
+        unit: "source".into(),
+        groups: 12,
+        frechet: 8.0,
+        frechet_ci95: Some([6.0, 10.0]),
+        frechet_infinity: None,
+        half_clips: 24.0,
+        half_floor: 2.0,
+        half_generated: 9.0,
+        kernel: -0.01,
+        kernel_ci95: Some([-0.2, 0.3]),
+        probe_clips: 48,
+        probe_frozen: 20.0,
+        probe_shuffled: 15.0,
+    }
+}
+
+/// An encoder whose features depend on a clip's last frame; it counts the clips it encodes.
+pub struct CountingEncoder(EncoderDescription, Cell<usize>);
+
+impl CountingEncoder {
+    pub fn new(identity: &str) -> CountingEncoder {
+        let encoder = EncoderDescription {
+            name: "test".into(),
+            comparable: false,
+            identity: identity.into(),
+            preset: None,
+            divisor: Divisor::Unbiased,
+            dimension: 3,
+        };
+        CountingEncoder(encoder, Cell::new(0))
+    }
+
+    pub fn clips(&self) -> usize {
+        self.1.get()
+    }
+}
+
+impl ClipFeatures for CountingEncoder {
+    fn encoder(&self) -> &EncoderDescription {
+        &self.0
+    }
+
+    fn features(&self, clips: &VideoBatch) -> Result<Vec<f32>> {
+        self.1.set(self.1.get() + clips.batch);
+        let feature = |b: usize, number: usize| {
+            let last = clips.frame(b, FRAMES - 1).iter().enumerate();
+            last.map(|(at, &byte)| f32::from(byte) * (at % (7 + number)) as f32).sum::<f32>()
+        };
+        Ok((0..clips.batch).flat_map(|b| (0..3).map(move |number| feature(b, number))).collect())
+    }
+}
+
+/// A distance that is easy to check by hand: the mean absolute difference of values.
+pub struct MeanDifference;
+
+impl FrameDistance for MeanDifference {
+    fn distances(&self, frames: &[u8], size: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>> {
+        let frames: Vec<&[u8]> = frames.chunks_exact(size.0 * size.1 * 3).collect();
+        let mean = |&(a, b): &Pair| {
+            let apart = frames[a].iter().zip(frames[b]).map(|(&a, &b)| f64::from(a.abs_diff(b)));
+            apart.sum::<f64>() / frames[a].len() as f64
+        };
+        Ok(pairs.iter().map(mean).collect())
+    }
+}
+
+/// An observer that never stops the measurement.
+pub struct SilentObserver;
+
+impl MeasurementObserver for SilentObserver {
+    fn advance(&self, _: usize) {}
+    fn stopped(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,18 @@
+//! Which model belongs to which config: its sections, its work key, its directory.
+
+mod chain;
+mod config;
+mod device;
+mod labeller;
+mod pinned;
+mod sections;
+mod selection;
+mod spec;
+
+pub use chain::Chain;
+pub use config::{DynamicsSection, LamSection, TokenizerSection};
+pub use device::{check_device_name, open_device};
+pub use labeller::ActionLabeller;
+pub use pinned::PinnedSection;
+pub use sections::ModelSections;
+pub use selection::ClipFilter;

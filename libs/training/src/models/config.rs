@@ -1,0 +1,88 @@
+//! The config sections `[tokenizer]`, `[lam]` and `[dynamics]`.
+
+use camino::Utf8PathBuf;
+use genie_model::{DynamicsConfig, LamConfig, ModelError, TokenizerConfig, TrainConfig};
+use genie_stage::config::Section;
+use serde::{Deserialize, Serialize};
+
+use super::device::check_device_name;
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident, $config:ty, $key:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $config);
+
+        impl Section for $name {
+            const NAME: &'static str = $key;
+
+            fn check(&self) -> Result<(), String> {
+                check_device_name(&self.0.device)?;
+                self.0.check().map_err(|error: ModelError| error.to_string())
+            }
+        }
+
+        impl $name {
+            /// The config that trained weights depend on, for the work key.
+            ///
+            /// The device and the intervals of logs and checkpoints do not change the weights: they
+            /// are reset here.
+            #[must_use]
+            pub fn keyed(&self) -> Self {
+                let mut config = self.0.clone();
+                config.device = String::new();
+                config.train = keyed(&config.train);
+                Self(config)
+            }
+        }
+    };
+}
+
+section!(
+    /// The section `[tokenizer]`.
+    TokenizerSection, TokenizerConfig, "tokenizer"
+);
+section!(
+    /// The section `[lam]`.
+    LamSection, LamConfig, "lam"
+);
+section!(
+    /// The section `[dynamics]`.
+    DynamicsSection, DynamicsConfig, "dynamics"
+);
+
+fn keyed(train: &TrainConfig) -> TrainConfig {
+    let train = TrainConfig {
+        log_every: 1,
+        checkpoint_every: 1,
+        keep: 1,
+        keep_every: 0,
+        peak_tflops: 0.0,
+        ..train.clone()
+    };
+    // An imported file is an input of the key, by the hash of its content.
+    TrainConfig { import: Utf8PathBuf::new(), ..train }
+}
+
+#[cfg(test)]
+mod tests {
+    use genie_model::Precision;
+
+    use super::*;
+
+    /// Catches: a model trained in bf16 that has the key of the model trained in f32; a model whose
+    /// key depends on the device.
+    #[test]
+    fn precision_makes_another_model_and_the_device_does_not() {
+        let section = DynamicsSection::default();
+        let mut elsewhere = section.clone();
+        elsewhere.0.device = "cuda".into();
+        assert_eq!(elsewhere.keyed(), section.keyed());
+        let mut rounded = section.clone();
+        rounded.0.train.precision = Precision::Bf16;
+        assert_ne!(rounded.keyed(), section.keyed());
+        let written = serde_json::to_value(rounded.keyed()).expect("a config is JSON");
+        assert_eq!(written["train"]["precision"], "bf16");
+    }
+}

@@ -1,0 +1,161 @@
+//! Which clips models are trained on: `[data] where`.
+//!
+//! Models may be trained on clips that are kept and not held out. `[data] where` selects some of
+//! these. Only training uses the selection. All clips are encoded and labelled, so several
+//! selections share their tokens. Reports are on all held-out clips, so reports of several
+//! selections can be compared.
+//!
+//! Work keys contain the selected clips, not the text of the expression. So another expression that
+//! selects the same clips changes nothing. New clips that are not selected change nothing either;
+//! new clips that are selected give new models.
+//!
+//! To evaluate the expression, a binary needs SQL, which is four fifths of its size.
+//! `genie-tokenize` and `genie-train` have it, and record the selection under `root/selections/`.
+//! `genie-evaluate` has no SQL and reads that record.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_shards::{ClipRow, Manifest, Split, clip_rows_of, tables};
+use genie_stage::exit::Usage;
+use genie_stage::key::Key;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// Version of the hash and of the recorded selection.
+const FORMAT: u32 = 1;
+
+/// Evaluates an expression for every clip. An error means that the expression is wrong.
+pub type ClipFilter = fn(&str, &[ClipRow]) -> Result<Vec<bool>>;
+
+/// The expression `[data] where`, and the function that evaluates it.
+#[derive(Clone, Debug)]
+pub(super) struct ClipSelector {
+    expression: String,
+    /// `None` in a binary without SQL.
+    filter: Option<ClipFilter>,
+}
+
+/// The clips of one manifest that an expression selects, as recorded in `root/selections/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Selection {
+    r#where: String,
+    /// Hash of the rows of all clips for which the expression was evaluated.
+    rows: String,
+    /// Hash of the selected clips: their ids, and their true actions if a sidecar has them.
+    ///
+    /// The order of the clips does not matter.
+    pub hash: String,
+    /// The number of selected clips.
+    pub selected: usize,
+    /// The number of clips that models may be trained on.
+    pub of: usize,
+}
+
+impl ClipSelector {
+    pub fn new(expression: &str, filter: Option<ClipFilter>) -> Self {
+        Self { expression: expression.trim().to_owned(), filter }
+    }
+
+    /// Checks the expression, if this binary has SQL.
+    ///
+    /// # Errors
+    /// When the expression is not valid.
+    pub fn check(&self) -> Result<()> {
+        match self.filter {
+            Some(filter) if !self.expression.is_empty() => {
+                filter(&self.expression, &[])
+                    .map_err(|error| Usage(format!("[data] where: {error:#}")))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The rows of the selected clips, and the number of clips that models may be trained on.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read, or the expression cannot be computed.
+    pub fn rows(&self, root: &Utf8Path, manifest: &Manifest) -> Result<(Vec<ClipRow>, usize)> {
+        let filter = match self.filter {
+            _ if self.expression.is_empty() => None,
+            Some(filter) => Some(filter),
+            None => bail!(
+                "no binary has recorded yet which of the current clips [data] where = `{}` \
+                 selects: run `genie-tokenize fit`",
+                self.expression
+            ),
+        };
+        let mut rows =
+            clip_rows_of(root, manifest).context("cannot read the catalog of the clips")?;
+        rows.retain(|row| row.kept && row.meta.split == Split::Train);
+        let of = rows.len();
+        if let Some(filter) = filter {
+            let mut holds = filter(&self.expression, &rows)
+                .context("cannot select clips by [data] where")?
+                .into_iter();
+            rows.retain(|_| holds.next() == Some(true));
+        }
+        Ok((rows, of))
+    }
+
+    /// The selection, read from its record or evaluated and recorded; `None` without an expression.
+    ///
+    /// # Errors
+    /// As [`Self::rows`], and when the record cannot be written.
+    pub fn resolve(&self, root: &Utf8Path, manifest: &Manifest) -> Result<Option<Selection>> {
+        if self.expression.is_empty() {
+            return Ok(None);
+        }
+        let path = self.record_path(root);
+        let known =
+            fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
+        let rows = manifest.table_hash(tables::CLIP_ROWS);
+        let known = known.filter(|known| known.r#where == self.expression && known.rows == rows);
+        if self.filter.is_none() && known.is_some() {
+            return Ok(known);
+        }
+        let (clips, of) = self.rows(root, manifest)?;
+        let (r#where, hash, selected) = (self.expression.clone(), hash(&clips), clips.len());
+        let selection = Selection { r#where, rows, hash, selected, of };
+        if known.as_ref() != Some(&selection) {
+            genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
+        }
+        Ok(Some(selection))
+    }
+
+    /// The file of the record. Each expression has one file, so nightly runs do not add files.
+    fn record_path(&self, root: &Utf8Path) -> Utf8PathBuf {
+        let key =
+            Key::builder("where", FORMAT).config(&json!({ "where": self.expression })).finish();
+        root.join("selections").join(format!("{key}.json"))
+    }
+}
+
+impl Selection {
+    /// Checks that the selection is not empty.
+    ///
+    /// # Errors
+    /// When no clip is selected.
+    pub fn check(&self) -> Result<()> {
+        let Self { r#where, of, .. } = self;
+        ensure!(
+            self.selected > 0,
+            "[data] where = `{where}` selects none of the {of} clips that models may be trained on \
+             (those that are kept and not held out): change it; \
+             `genie-ingest sql \"select * from clips where kept and split = 'train'\"` shows them"
+        );
+        Ok(())
+    }
+}
+
+fn hash(rows: &[ClipRow]) -> String {
+    let line = |row: &ClipRow| {
+        json!([row.meta.clip_id, row.meta.actions, row.meta.action_names]).to_string()
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    Key::builder("selection", FORMAT).config(&json!({ "clips": lines })).finish().to_string()
+}

@@ -1,0 +1,9 @@
+//! Training data, and training a model as a step.
+
+mod clips;
+mod fit;
+mod token_video;
+
+pub use clips::TrainingClips;
+pub use fit::{Fitted, fit};
+pub use token_video::TokenVideo;

@@ -1,0 +1,77 @@
+//! Published clips as training data.
+
+use anyhow::{Context, Result, bail};
+use genie_model::{SourceError, Video};
+use genie_shards::{ClipStore, Split};
+
+use crate::models::Chain;
+
+/// The clips that a model is trained on. All have the same frame size.
+pub struct TrainingClips {
+    store: ClipStore,
+    height: usize,
+    width: usize,
+}
+
+impl TrainingClips {
+    /// Opens the clips that the models of `chain` are trained on.
+    ///
+    /// # Errors
+    /// When there are no clips, or they have several sizes.
+    pub fn open(chain: &Chain) -> Result<Self> {
+        let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
+        let store = ClipStore::open(root, split)
+            .context("cannot read the clips")?
+            .only(|clip| clips.contains(&clip.clip_id));
+        let Some(first) = store.clips().first() else {
+            bail!(
+                "there are no clips of the split `{split}` under {root}: \
+                 run `genie-ingest run` on more than one video (see [data] held_out)"
+            );
+        };
+        let size = (first.height, first.width);
+        if let Some(other) = store.clips().iter().find(|clip| (clip.height, clip.width) != size) {
+            bail!(
+                "{root} has clips of {}×{} and of {}×{} pixels (from {}), but a model takes one \
+                 size: ingest each size into a [data] root of its own",
+                size.1,
+                size.0,
+                other.width,
+                other.height,
+                other.source_path
+            );
+        }
+        Ok(Self { height: size.0 as usize, width: size.1 as usize, store })
+    }
+
+    /// The rows and frames of the clips.
+    #[must_use]
+    pub fn store(&self) -> &ClipStore {
+        &self.store
+    }
+}
+
+impl Video for TrainingClips {
+    fn clips(&self) -> usize {
+        self.store.len()
+    }
+
+    fn frames(&self, clip: usize) -> usize {
+        self.store.clips()[clip].frame_count()
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
+        to.extend_from_slice(&self.store.window(clip, first, len)?.data);
+        Ok(())
+    }
+}
