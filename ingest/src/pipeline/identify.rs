@@ -63,7 +63,7 @@ fn identify_one(
     }
     match content(&source.path, catalog) {
         Ok((_, FileStamp { bytes: 0, .. })) => {
-            source.reject = Some(Reject::new(Reason::EmptyFile, "0 bytes"))
+            source.reject = Some(Reject::new(Reason::EmptyFile, "0 bytes"));
         }
         Ok((id, stamp)) => (source.id, source.stamp) = (id, stamp),
         Err(error) => source.reject = Some(Reject::new(Reason::Unreadable, error)),

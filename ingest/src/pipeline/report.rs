@@ -69,7 +69,7 @@ pub fn log_source(row: &SourceRow) {
     let detail = row.detail.as_deref().unwrap_or("");
     match &row.reason {
         Some(reason) if Reason::is_harmless(reason) => {
-            tracing::debug!("{}: {reason}: {detail}", row.source_path)
+            tracing::debug!("{}: {reason}: {detail}", row.source_path);
         }
         Some(reason) => tracing::warn!("{}: {reason}: {detail}", row.source_path),
         None if detail.is_empty() => {}
