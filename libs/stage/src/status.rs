@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// State of a step under the current config and data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum StepState {
     /// The output exists; another run does nothing.
     Done,
     /// Started but not finished; another run resumes it.
@@ -18,7 +18,7 @@ pub enum State {
     Waiting,
 }
 
-impl State {
+impl StepState {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ pub struct StepStatus {
     /// Directory of the output; empty while waiting.
     #[serde(default)]
     pub dir: String,
-    pub state: State,
+    pub state: StepState,
     /// What is missing, for people: "clips: run genie-ingest run".
     #[serde(default)]
     pub needs: String,
@@ -57,7 +57,7 @@ impl StepStatus {
             step: step.into(),
             key: String::new(),
             dir: String::new(),
-            state: State::Waiting,
+            state: StepState::Waiting,
             needs: needs.into(),
         }
     }
@@ -67,8 +67,8 @@ impl StepStatus {
     /// A step that already waits keeps its first missing input.
     #[must_use]
     pub fn after(mut self, done: bool, needs: &str) -> Self {
-        if !done && self.state != State::Waiting {
-            self.state = State::Waiting;
+        if !done && self.state != StepState::Waiting {
+            self.state = StepState::Waiting;
             needs.clone_into(&mut self.needs);
         }
         self
@@ -107,7 +107,7 @@ mod tests {
             step: "fit".into(),
             key: "0123456789abcdef".into(),
             dir: "data/demo/models/tokenizer/0123456789abcdef".into(),
-            state: State::Partial,
+            state: StepState::Partial,
             needs: String::new(),
         };
         let json = concat!(
@@ -118,6 +118,6 @@ mod tests {
         assert_eq!(serde_json::to_string(&step).unwrap(), json);
         let short: StepStatus =
             serde_json::from_str(r#"{"step":"lam","state":"waiting"}"#).unwrap();
-        assert_eq!(short.state, State::Waiting);
+        assert_eq!(short.state, StepState::Waiting);
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::key::{Key, KeyBuilder};
 use crate::lineage::{Clock, Lineage};
-use crate::status::{State, StepStatus};
+use crate::status::{StepState, StepStatus};
 
 const RECORD: &str = "step.json";
 const CONFIG: &str = "config.toml";
@@ -120,13 +120,13 @@ impl StepDir {
 
     /// Returns done, partial or missing.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> StepState {
         if self.is_done() {
-            State::Done
+            StepState::Done
         } else if fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some()) {
-            State::Partial
+            StepState::Partial
         } else {
-            State::Missing
+            StepState::Missing
         }
     }
 
@@ -184,12 +184,12 @@ mod tests {
     fn done_only_after_finish() {
         let (_dir, path) = temporary();
         let step = StepDir::open(&path, &key(8), "lam");
-        assert_eq!(step.state(), State::Missing);
+        assert_eq!(step.state(), StepState::Missing);
         assert!(!path.exists());
         step.write_config(&"[lam]\nwidth = 8\n").unwrap();
-        assert_eq!(step.state(), State::Partial);
+        assert_eq!(step.state(), StepState::Partial);
         step.finish(json!({"loss": 0.5})).unwrap();
-        assert_eq!(step.state(), State::Done);
+        assert_eq!(step.state(), StepState::Done);
     }
 
     /// Catches: output of an earlier config or input in the same directory that counts as current.
@@ -252,6 +252,6 @@ mod tests {
         let (_dir, path) = temporary();
         fs::create_dir(&path).unwrap();
         fs::write(path.join("step.json"), "{\"step\": ").unwrap();
-        assert_eq!(StepDir::open(&path, &key(8), "lam").state(), State::Partial);
+        assert_eq!(StepDir::open(&path, &key(8), "lam").state(), StepState::Partial);
     }
 }
