@@ -26,7 +26,7 @@ use datafusion::{
         tokenizer::Token,
     },
 };
-use genie_shards::{ClipRow, judged_columns};
+use genie_shards::{ClipRow, condition_columns};
 
 use crate::error::{Error, Result};
 
@@ -70,7 +70,7 @@ impl Condition {
     /// For each clip, the first part of the expression that is not true; `None` if all are true.
     ///
     /// # Errors
-    /// If an expression cannot be evaluated (a division by zero, say).
+    /// If an expression cannot be evaluated (for example after a division by zero).
     pub fn failures(&self, rows: &[ClipRow]) -> Result<Vec<Option<String>>> {
         let mut failures = vec![None; rows.len()];
         if rows.is_empty() {
@@ -94,7 +94,7 @@ impl Condition {
 }
 
 fn columns(rows: &[ClipRow]) -> Result<RecordBatch> {
-    Ok(judged_columns(rows)?)
+    Ok(condition_columns(rows)?)
 }
 
 /// Splits an expression and compiles its parts for a schema.

@@ -45,7 +45,7 @@ pub use frames::{Frames, ShapeError};
 pub use manifest::{Entry, Manifest, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
-    clip_rows::{ClipRow, clip_rows_of, judged_columns, read_clip_rows, write_clip_rows},
+    clip_rows::{ClipRow, clip_rows_of, condition_columns, read_clip_rows, write_clip_rows},
     measured::{
         MeasuredWindow, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores},

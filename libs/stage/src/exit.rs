@@ -35,7 +35,7 @@ pub enum Exit {
     Rejects,
     /// Stopped on request, after saving; the code is [`crate::stop::Stop::exit_code`].
     Stopped(u8),
-    /// Failed with this code; stderr already has the reason (from a child process, say).
+    /// Failed with this code; stderr already has the reason (for example from a child process).
     Failed(u8),
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
     /// Catches: a cause that is missing from the message or printed twice.
     #[test]
-    fn every_cause_is_told_once() {
+    fn every_cause_is_printed_once() {
         let error = anyhow!("disk full").context("cannot write x: disk full").context("fit failed");
         assert_eq!(render(&error), "error: fit failed\n  cause: cannot write x: disk full\n");
     }

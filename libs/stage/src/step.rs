@@ -202,7 +202,7 @@ mod tests {
 
     /// Catches: a lineage field that is missing from step.json.
     #[test]
-    fn the_record_tells_the_lineage() {
+    fn the_record_contains_the_lineage() {
         let (_dir, path) = temporary();
         StepDir::open(&path, &key(8), "lam").finish(json!({"loss": 0.5})).unwrap();
         let json: Value =

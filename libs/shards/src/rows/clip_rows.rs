@@ -70,7 +70,7 @@ pub fn clip_rows_of(root: &Utf8Path, manifest: &Manifest) -> Result<Vec<ClipRow>
 ///
 /// # Errors
 /// If the rows cannot be columns of one table.
-pub fn judged_columns(rows: &[ClipRow]) -> Result<RecordBatch> {
+pub fn condition_columns(rows: &[ClipRow]) -> Result<RecordBatch> {
     const VERDICT: [&str; 3] = ["kept", "reason", "duplicate_of"];
     let mut columns = ClipRow::columns(rows)?;
     columns.retain(|(name, ..)| !ClipRow::HIDDEN.contains(name) && !VERDICT.contains(name));

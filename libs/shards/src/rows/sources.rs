@@ -69,7 +69,7 @@ pub struct SourceRow {
     ///
     /// With the same key and source there is nothing to do.
     pub ingest_key: String,
-    /// Key of the metadata beside the video that was judged; empty if there is none.
+    /// Key of the metadata file beside the video that was checked; empty if there is none.
     pub metadata_key: String,
 }
 

@@ -77,7 +77,7 @@ fn a_flipped_bit_in_a_token_file_is_found() {
     assert!(error.to_string().contains(path.as_str()), "{error}");
 }
 
-/// Catches: rows with the hashes of other rows (after a wrong compaction, say) that pass the check.
+/// Catches: rows with the hashes of other rows that pass the check.
 #[test]
 fn a_window_hash_covers_whose_tokens_they_are() {
     let path = Utf8Path::new("x.parquet");

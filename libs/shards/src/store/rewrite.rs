@@ -58,8 +58,8 @@ pub fn rewrite_shard(
                 writer
             } else {
                 let draft = ParquetDraft::create(dir, name)?;
-                let begun = ArrowWriter::try_new(draft, batch.schema(), Some(properties()));
-                writer.insert(begun.map_err(Error::parquet(&path))?)
+                let started = ArrowWriter::try_new(draft, batch.schema(), Some(properties()));
+                writer.insert(started.map_err(Error::parquet(&path))?)
             };
             writer.write(&batch.slice(row, 1)).map_err(Error::parquet(&path))?;
             if writer.in_progress_size() >= ROW_GROUP_BYTES {

@@ -18,7 +18,7 @@ impl Resolved {
     /// Adds a section.
     ///
     /// # Panics
-    /// If TOML cannot represent the section (a `None` inside a list, say): a programming error.
+    /// If TOML cannot represent the section (for example a `None` in a list): a programming error.
     #[must_use]
     pub fn with<T: Section>(mut self, section: &T) -> Self {
         // From the typed value: `toml::Value` would print an f32 of 0.1 as 0.10000000149011612.

@@ -121,7 +121,7 @@ fn a_misspelt_table_is_a_misspelt_key() {
 
 /// Catches: users who need five runs to fix five typing errors.
 #[test]
-fn all_unknown_keys_are_told_at_once() {
+fn all_unknown_keys_are_reported_at_once() {
     let words = complaint("[lam]\nstep = 1\nlayer = 2\n", &[]);
     assert!(words.contains("`step`") && words.contains("`layer`"), "{words}");
 }
@@ -220,14 +220,14 @@ fn a_file_extends_another() {
     let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
     assert!(error.contains("base.toml:2: lam.steps"), "{error}");
 
-    for (base, told) in [
+    for (base, expected) in [
         ("extends = 'base.toml'", "cycle"),
         ("extends = 'none.toml'", "none.toml"),
         ("extends = 3", "a string"),
     ] {
         write("base.toml", base);
         let error = read("sizes/large.toml", &[]).unwrap_err().to_string();
-        assert!(error.contains("base.toml:1: extends") && error.contains(told), "{error}");
+        assert!(error.contains("base.toml:1: extends") && error.contains(expected), "{error}");
     }
     assert_eq!(exit::code_of(&read("sizes/large.toml", &[]).unwrap_err().into()), exit::USAGE);
 }
