@@ -32,12 +32,12 @@ pub fn collect(files: Vec<Utf8PathBuf>, age: Duration, dry_run: bool) -> Result<
     for path in files {
         let found = fs::metadata(&path).map_err(Error::io(&path, "inspect"))?;
         // A time in the future means that somebody set the clock: the file counts as young.
-        let age_now = found
+        let file_age = found
             .modified()
             .ok()
             .and_then(|time| SystemTime::now().duration_since(time).ok())
             .unwrap_or_default();
-        if age_now < age {
+        if file_age < age {
             collected.young += 1;
             continue;
         }
