@@ -48,7 +48,7 @@ pub fn train_dynamics(
     let TokenWindows { frames, positions, columns, .. } = *data;
     let vocabulary = Vocabulary { frames, positions, columns, codes, actions };
     let description = DynamicsDescription { config: config.clone(), vocabulary };
-    lifecycle::train(&description, data, run, device, observer)
+    lifecycle::train(&description, data, run, *device, observer)
 }
 
 impl Description for DynamicsDescription {
@@ -102,7 +102,7 @@ impl Dynamics {
     ///
     /// Fails if there is no complete checkpoint or if it is damaged.
     pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
-        let (description, roller) = lifecycle::load(run, device)?;
+        let (description, roller) = lifecycle::load(run, *device)?;
         Ok(Self { description, roller })
     }
 

@@ -56,7 +56,7 @@ pub fn train_lam(
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
     let description = LamDescription { config: config.clone(), size };
-    lifecycle::train(&description, video, run, device, observer)
+    lifecycle::train(&description, video, run, *device, observer)
 }
 
 impl Description for LamDescription {
@@ -123,7 +123,7 @@ impl Lam {
     ///
     /// Fails if there is no complete checkpoint or if it is damaged.
     pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
-        let (description, encoder) = lifecycle::load(run, device)?;
+        let (description, encoder) = lifecycle::load(run, *device)?;
         Ok(Self { description, encoder })
     }
 

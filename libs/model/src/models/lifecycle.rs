@@ -64,7 +64,7 @@ pub fn train<'a, D: Description>(
     description: &'a D,
     data: D::Data<'a>,
     run: &Utf8Path,
-    device: &Device,
+    device: Device,
     observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
     description.check()?;
@@ -79,7 +79,7 @@ pub fn train<'a, D: Description>(
 /// Loads the newest checkpoint of the directory `run`.
 pub fn load<D: Description + Clone>(
     run: &Utf8Path,
-    device: &Device,
+    device: Device,
 ) -> Result<(D, Box<D::Operations>), ModelError> {
     on_device!(device, |B, device| {
         let (description, net) = train::load_model::<D, B, _>(run, |description: &D| {

@@ -39,7 +39,7 @@ pub fn train_tokenizer(
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch, channels: RGB };
     let description = TokenizerDescription { config: config.clone(), size };
-    lifecycle::train(&description, video, run, device, observer)
+    lifecycle::train(&description, video, run, *device, observer)
 }
 
 impl Description for TokenizerDescription {
@@ -121,7 +121,7 @@ impl Tokenizer {
     ///
     /// Fails if there is no complete checkpoint or if it is damaged.
     pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
-        let (description, coder) = lifecycle::load(run, device)?;
+        let (description, coder) = lifecycle::load(run, *device)?;
         Ok(Self { description, coder })
     }
 

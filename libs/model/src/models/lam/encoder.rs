@@ -13,6 +13,7 @@ use crate::layers::{Convolutions, Grid, Positions, Stack, apply, fan_in, linear,
 
 /// The encoder.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a network has only one encoder")]
 pub enum MotionEncoder<B: Backend> {
     /// Attention among patches (the paper).
     Attention(AttentionEncoder<B>),
