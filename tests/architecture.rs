@@ -1,7 +1,8 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
-//! Checked are: which crate uses which, which one reaches `FFmpeg`, where `unsafe` stands, which file
-//! imports from which, how large folders are, how long lines are and how doc comments begin.
+//! The tests check which crate uses which, which one reaches `FFmpeg`, where `unsafe` code is,
+//! which file imports from which, how large folders are, how long lines are and how doc comments
+//! begin.
 
 #[path = "architecture/imports.rs"]
 mod imports;
@@ -42,8 +43,8 @@ fn allowed(workspace: &Workspace) -> BTreeMap<String, BTreeSet<String>> {
     page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
 }
 
-/// Catches: a library that uses a stage, a stage that uses another stage, a library that uses another
-/// one without permission, a new crate that ARCHITECTURE.md does not list.
+/// Catches: a library that uses a stage, a stage that uses another stage, a library that uses
+/// another one without permission, a new crate that ARCHITECTURE.md does not list.
 #[test]
 fn crates_use_only_what_the_page_allows() {
     let workspace = Workspace::read();
@@ -63,7 +64,8 @@ fn crates_use_only_what_the_page_allows() {
     }
 }
 
-/// Catches: training that does not start on a GPU host without `FFmpeg`, because a library needs it.
+/// Catches: training that does not start on a GPU host without `FFmpeg`, because a library
+/// needs it.
 #[test]
 fn only_ingest_reaches_ffmpeg() {
     let workspace = Workspace::read();
@@ -78,7 +80,8 @@ fn only_ingest_reaches_ffmpeg() {
     }
 }
 
-/// Catches: a link to `FFmpeg` that the dependency graph does not show, such as one by a build script.
+/// Catches: a link to `FFmpeg` that the dependency graph does not show, such as one by a build
+/// script.
 #[test]
 fn only_ingest_links_ffmpeg() {
     for name in ["genie", "genie-tokenize", "genie-train", "genie-evaluate"] {
@@ -94,8 +97,8 @@ fn only_ingest_links_ffmpeg() {
     }
 }
 
-/// Catches: Burn or DataFusion in a program that does not need it. Burn costs minutes of compilation.
-/// DataFusion makes a binary five times as large.
+/// Catches: Burn or DataFusion in a program that does not need it. Burn costs minutes of
+/// compilation. DataFusion makes a binary five times as large.
 #[test]
 fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
     let workspace = Workspace::read();
@@ -111,7 +114,8 @@ fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
     assert!(workspace.reach("train").contains("burn"), "the test reads the graph");
 }
 
-/// Catches: a second file with `unsafe` code; a crate without the workspace's lints, which deny it.
+/// Catches: a second file with `unsafe` code; a crate without the workspace's lints, which deny
+/// it.
 #[test]
 fn one_file_may_be_unsafe() {
     let workspace = Workspace::read();
@@ -131,8 +135,8 @@ fn one_file_may_be_unsafe() {
     assert!(workspace.read_file("Cargo.toml".into()).contains("unsafe_code = \"deny\""));
 }
 
-/// Catches: `cargo test -p genie-ingest` that compiles hundreds of dependencies a second time, because
-/// one crate alone selects fewer features of them than the workspace does.
+/// Catches: `cargo test -p genie-ingest` that compiles hundreds of dependencies a second time,
+/// because one crate alone selects fewer features of them than the workspace does.
 #[test]
 fn one_crate_selects_the_features_of_the_workspace() {
     let workspace = Workspace::read();
@@ -163,7 +167,8 @@ fn a_stage_is_a_thin_main_over_a_library() {
     }
 }
 
-/// Catches: two files that cannot be understood one at a time, because each imports from the other.
+/// Catches: two files that cannot be understood one at a time, because each imports from the
+/// other.
 #[test]
 fn no_files_import_each_other() {
     let workspace = Workspace::read();
@@ -191,8 +196,8 @@ fn imports_are_read_through_re_exports_macros_and_relative_paths() {
     assert!(users > 5, "only {users} files import the errors: {imports:#?}");
 }
 
-/// Catches: a folder with so many files that a reader cannot see what belongs together; `mod.rs`, which
-/// hides the name of its module.
+/// Catches: a folder with so many files that a reader cannot see what belongs together;
+/// `mod.rs`, which hides the name of its module.
 #[test]
 fn folders_are_small_and_modules_have_names() {
     let workspace = Workspace::read();
@@ -229,8 +234,8 @@ fn lines_have_at_most_100_columns() {
     assert!(found.is_empty(), "{} lines are too long: {found:#?}", found.len());
 }
 
-/// Catches: a comment that an index of `cargo doc` cuts in mid-sentence; a file that does not say what
-/// it is; a test that does not say which bug it catches.
+/// Catches: a comment that an index of `cargo doc` cuts in mid-sentence; a file that does not
+/// say what it is; a test that does not say which bug it catches.
 #[test]
 fn comments_have_the_form_that_readers_expect() {
     let workspace = Workspace::read();
@@ -253,9 +258,13 @@ fn comments_have_the_form_that_readers_expect() {
 fn a_type_name_has_one_meaning() {
     let workspace = Workspace::read();
     let mut places: BTreeMap<String, BTreeSet<Utf8PathBuf>> = BTreeMap::new();
-    for path in workspace.sources().into_iter().filter(|path| path.as_str().contains("/src/")) {
+    let in_tests = |path: &str| path.contains("/tests") || path.contains("/testing");
+    for path in workspace.sources() {
+        if !path.as_str().contains("/src/") || in_tests(path.as_str()) {
+            continue;
+        }
         for line in workspace.read_file(&path).lines() {
-            let Some(name) = prose::defined_type(line) else { continue };
+            let Some(name) = prose::shared_type(line) else { continue };
             places.entry(name.to_owned()).or_default().insert(path.clone());
         }
     }

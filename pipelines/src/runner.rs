@@ -12,7 +12,7 @@ use anyhow::Context;
 use camino::Utf8Path;
 use genie_stage::config::{self, ConfigArgs, DataConfig};
 use genie_stage::duration::human;
-use genie_stage::status::State;
+use genie_stage::status::StepState;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, exit};
 
@@ -89,7 +89,7 @@ impl PipelineRun<'_> {
 
     /// Runs one step, and prints how it ended unless it failed.
     fn step(&mut self, step: &Step, place: &str) -> anyhow::Result<(ChildEnd, Duration)> {
-        let up_to_date = self.state(step) == Some(State::Done);
+        let up_to_date = self.state(step) == Some(StepState::Done);
         self.worked |= !up_to_date;
         if !up_to_date {
             say(&format!("{} {}", bold(place), dim(step.purpose)));
@@ -120,7 +120,7 @@ impl PipelineRun<'_> {
     }
 
     /// The state of the step before it runs; `None` if the stage cannot tell.
-    fn state(&self, step: &Step) -> Option<State> {
+    fn state(&self, step: &Step) -> Option<StepState> {
         let statuses = self.tools.status(step.stage, self.args, Stdio::null()).ok()?;
         step.find(&statuses).map(|status| status.state)
     }

@@ -83,7 +83,7 @@ fn selection(expression: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genie_stage::status::State;
+    use genie_stage::status::StepState;
 
     /// Catches: columns that run into each other; a waiting step without what it waits for.
     #[test]
@@ -100,8 +100,8 @@ mod tests {
         };
         let key = "0123456789abcdef";
         let text = table(&[
-            row("tokenize", "fit", State::Done, key, "data/m", ""),
-            row("train", "lam", State::Waiting, "", "", "clips"),
+            row("tokenize", "fit", StepState::Done, key, "data/m", ""),
+            row("train", "lam", StepState::Waiting, "", "", "clips"),
         ]);
         assert_eq!(
             text,

@@ -1,4 +1,4 @@
-//! Which file imports from which: read from the source with `syn`, re-exports followed to the definition.
+//! Reads which file imports from which, with `syn`. Follows re-exports to the definition.
 //!
 //! `mod x;` and `pub use x::Name` in a parent are no imports: they say where things are. Code under
 //! `#[cfg(test)]` is left out.
@@ -229,6 +229,9 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
+
+    /// Skips `pub(crate)` and `pub(super)`, which name a module and import nothing.
+    fn visit_vis_restricted(&mut self, _: &'ast syn::VisRestricted) {}
 }
 
 /// The file of a module that `parent` declares: `x.rs` or `x/mod.rs`.

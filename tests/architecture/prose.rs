@@ -52,6 +52,10 @@ pub fn doc_comments(text: &str) -> Vec<String> {
             let summary = line[marker.len()..].trim();
             let next = lines.get(number + 1).filter(|line| is_doc(line));
             let alone = next.is_none_or(|line| line[marker.len()..].trim().is_empty());
+            // A test's comment lists the faults that the test catches, and may need more lines.
+            if summary.starts_with("Catches: ") {
+                continue;
+            }
             let fault = if summary.starts_with('#') || summary.is_empty() {
                 "has no summary"
             } else if !alone {
@@ -83,13 +87,11 @@ pub fn test_comments(text: &str) -> Vec<usize> {
     wrong
 }
 
-/// The name of the type or trait that a line at the top level of a file defines.
-pub fn defined_type(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub").map_or(line, |rest| {
-        let rest =
-            rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |r| r.1);
-        rest.trim_start()
-    });
+/// The name of the type or trait that a line defines for other files.
+pub fn shared_type(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub")?;
+    let rest = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |r| r.1);
+    let line = rest.trim_start();
     let kinds = ["struct ", "enum ", "trait ", "type "];
     let rest = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
     let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());

@@ -76,7 +76,7 @@ impl Workspace {
         text(&self.packages[id]["name"])
     }
 
-    /// The names of all packages in a crate's library or binary: its normal dependencies, and theirs.
+    /// The names of all packages in a crate's library or binary.
     pub fn reach(&self, folder: &str) -> BTreeSet<&str> {
         let mut seen = BTreeSet::new();
         let mut waiting = vec![self.crates[folder].as_str()];

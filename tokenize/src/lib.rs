@@ -11,7 +11,7 @@ use genie_catalog::Condition;
 use genie_model::train_tokenizer;
 use genie_shards::TokenWindow;
 use genie_stage::Exit;
-use genie_stage::status::{State, StepStatus};
+use genie_stage::status::{StepState, StepStatus};
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TrainingClips, VerifyArgs,
     export, fit, gc, mark_usage_errors, open_device, verify,
@@ -104,13 +104,13 @@ fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
             .into());
     };
     let mut fit = chain.tokenizer.status("fit");
-    if let (State::Missing, Some(newest)) = (fit.state, sections.newest_tokenizer()?) {
+    if let (StepState::Missing, Some(newest)) = (fit.state, sections.newest_tokenizer()?) {
         fit.needs =
             format!("genie-tokenize fit; or [pinned] tokenizer = \"newest\", which uses {newest}");
     }
     let mut encode =
         chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
-    if encode.state == State::Partial {
+    if encode.state == StepState::Partial {
         let clips = encode::pending(sections, &chain, sections.tokenizer.0.frames)?.len();
         encode.needs = format!("tokens of {clips} clips: run genie-tokenize encode");
     }

@@ -13,7 +13,7 @@ use genie_catalog::Condition;
 use genie_model::{ActionSource, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::ActionWindow;
 use genie_stage::Exit;
-use genie_stage::status::{State, StepStatus};
+use genie_stage::status::{StepState, StepStatus};
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
     VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
@@ -182,11 +182,11 @@ fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
         .lam
         .status("lam")
         .after(sees_pixels || chain.tokens.is_done(), "genie-tokenize encode");
-    if let (State::Missing, Some(newest)) = (lam.state, sections.newest_lam()?) {
+    if let (StepState::Missing, Some(newest)) = (lam.state, sections.newest_lam()?) {
         lam.needs = format!("genie-train lam; or [pinned] lam = \"newest\", which uses {newest}");
     }
     let mut label = chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam");
-    if label.state == State::Partial {
+    if label.state == StepState::Partial {
         label.needs = format!(
             "labels of {} clips: run genie-train label",
             label::pending(sections, &chain)?.len()

@@ -54,14 +54,14 @@ impl Sidecar {
 mod tests {
     use super::*;
 
-    fn sidecar(actions: &[u8], moves: Option<Vec<(f64, f64)>>) -> Sidecar {
+    fn with(actions: &[u8], moves: Option<Vec<(f64, f64)>>) -> Sidecar {
         Sidecar { actions: actions.to_vec(), names: Vec::new(), moves }
     }
 
     /// Catches: an action of the next interval in this one.
     #[test]
     fn the_longest_held_action_wins() {
-        let sidecar = sidecar(&[1, 2, 2, 4, 3, 3], None);
+        let sidecar = with(&[1, 2, 2, 4, 3, 3], None);
         assert_eq!(sidecar.action(&(0..3)), 2);
         assert_eq!(sidecar.action(&(0..2)), 1, "the earliest of equals");
         assert_eq!(sidecar.action(&(3..4)), 4);
@@ -72,12 +72,12 @@ mod tests {
     /// Catches: the class of a single frame instead of the sum. 2 right and 2 left is no movement.
     #[test]
     fn effects_come_from_the_summed_displacement() {
-        let sidecar = sidecar(&[1, 1, 1], Some(vec![(2.0, 0.0), (-2.0, 0.0), (3.0, -5.0)]));
+        let sidecar = with(&[1, 1, 1], Some(vec![(2.0, 0.0), (-2.0, 0.0), (3.0, -5.0)]));
         let name = |rows| effect::NAMES[usize::from(sidecar.effect(&rows).unwrap())];
         assert_eq!(name(0..2), "none");
         assert_eq!(name(1..3), "right+up");
         assert_eq!(name(1..1), "none");
         assert_eq!(name(5..9), "none");
-        assert_eq!(sidecar(&[1], None).effect(&(0..1)), None);
+        assert_eq!(with(&[1], None).effect(&(0..1)), None);
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use genie_shards::{Error, Manifest, read_sources, tables};
 use genie_stage::config::DataConfig;
-use genie_stage::status::{State, StepStatus};
+use genie_stage::status::{StepState, StepStatus};
 
 use crate::catalog::{Finalizer, KeepRules, config_key};
 use crate::config::{IngestConfig, SampleConfig};
@@ -20,7 +20,7 @@ pub fn steps(
     let mut waits_for = String::new();
     if data.videos.is_empty() {
         let sample = sample::step(&data.root.join("videos"), sample_config).status("sample");
-        if sample.state != State::Done {
+        if sample.state != StepState::Done {
             "the sample videos: run genie-ingest sample".clone_into(&mut waits_for);
         }
         steps.push(sample);
@@ -38,7 +38,7 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         step: "run".to_owned(),
         key: key.to_string(),
         dir: data.root.join("clips").to_string(),
-        state: State::Waiting,
+        state: StepState::Waiting,
         needs: waits_for,
     };
     if !status.needs.is_empty() {
@@ -58,21 +58,21 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
     let finalized = Finalizer::new(&data.root, data.held_out, &rules).is_finalized()?;
     status.state = match (found.is_empty(), new, clips) {
-        (true, ..) => State::Waiting,
-        (_, 0, 1..) if finalized => State::Done,
-        _ if known.is_empty() => State::Missing,
-        _ => State::Partial,
+        (true, ..) => StepState::Waiting,
+        (_, 0, 1..) if finalized => StepState::Done,
+        _ if known.is_empty() => StepState::Missing,
+        _ => StepState::Partial,
     };
     status.needs = match status.state {
-        State::Waiting => {
+        StepState::Waiting => {
             format!("videos: there are none in {}; set data.videos", videos(data).join(", "))
         }
-        State::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
-        State::Partial if !finalized => {
+        StepState::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
+        StepState::Partial if !finalized => {
             "a new verdict on its clips: run genie-ingest run".to_owned()
         }
-        State::Partial => "usable videos: none of the given files can be used".to_owned(),
-        State::Done | State::Missing => String::new(),
+        StepState::Partial => "usable videos: none of the given files can be used".to_owned(),
+        StepState::Done | StepState::Missing => String::new(),
     };
     Ok(status)
 }

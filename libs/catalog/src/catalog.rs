@@ -19,17 +19,19 @@ use crate::{
     tables,
 };
 
-/// SQL over what is published. It blocks, with threads of its own: do not use it from inside an async runtime.
+/// SQL over the published files.
+///
+/// It blocks and has threads of its own, so do not use it inside an async runtime.
 pub struct Catalog {
     context: SessionContext,
     runtime: Runtime,
 }
 
 impl Catalog {
-    /// Opens the catalog of a dataset root. A root that does not exist yet has empty tables.
+    /// Opens the catalog of a dataset root. If the root does not exist, the tables are empty.
     ///
     /// # Errors
-    /// When a manifest cannot be read, is damaged, or is of a later format.
+    /// If a manifest cannot be read, is damaged, or has a later format.
     pub fn open(root: &Utf8Path) -> Result<Self> {
         let threads = available_parallelism().map_or(1, usize::from).min(4);
         let runtime = Builder::new_multi_thread()
@@ -41,27 +43,28 @@ impl Catalog {
         let config = SessionConfig::new()
             .with_target_partitions(threads)
             .with_information_schema(true)
-            // Statistics would open every file of a table while a query is planned.
+            // With statistics, planning a query would open every file of a table.
             .with_collect_statistics(false);
         let context = SessionContext::new_with_config(config);
         tables::register(&context, root)?;
         Ok(Self { context, runtime })
     }
 
-    /// The rows of a query: at least one batch, so that the columns are known even where there are no rows.
+    /// Runs a query and returns its rows.
     ///
-    /// Only reading is allowed: published files change through their writers alone.
+    /// The result has at least one batch, so the columns are known even without rows. Queries can
+    /// only read: only the writers change published files.
     ///
     /// # Errors
-    /// When the query is wrong, would write, or a file that it needs cannot be read.
+    /// If the query is invalid or would write, or a file that it needs cannot be read.
     pub fn sql(&self, sql: &str) -> Result<Vec<RecordBatch>> {
         self.sql_with(sql, Vec::new())
     }
 
-    /// The rows of a query whose first column is a number and whose second is true or false; rows with nulls are left out.
+    /// Runs a query with a number and a boolean column, and skips rows with nulls.
     ///
     /// # Errors
-    /// As [`Self::sql`], and when the columns are of other types.
+    /// As [`Self::sql`], and if the columns have other types.
     pub fn numbers_and_flags(&self, sql: &str) -> Result<Vec<(f64, bool)>> {
         let failed = |problem: String| Error::Query {
             sql: sql.to_owned(),
@@ -76,8 +79,8 @@ impl Catalog {
                     flag.as_any().downcast_ref::<BooleanArray>()?,
                 ))
             });
-            let (numbers, flags) =
-                typed.ok_or_else(|| failed("not a number and a flag".to_owned()))?;
+            let (numbers, flags) = typed
+                .ok_or_else(|| failed("the query must return a number and a boolean".to_owned()))?;
             rows.extend(
                 numbers.iter().zip(flags).filter_map(|(number, flag)| Some((number?, flag?))),
             );
@@ -85,7 +88,7 @@ impl Catalog {
         Ok(rows)
     }
 
-    /// A query with values for its `$name` parameters.
+    /// Runs a query with values for its `$name` parameters.
     pub(crate) fn sql_with(
         &self,
         sql: &str,

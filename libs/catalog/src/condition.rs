@@ -1,9 +1,11 @@
-//! A condition on clips: a SQL expression over their scores. The verdict on clips is one (`ingest.keep`), the selection of those that models are
-//! trained on another (`data.where`).
+//! A condition on clips: an SQL expression over the columns of the clip rows.
 //!
-//! `motion > 0.01 and black_share < 0.9` is taken apart at its outermost `and`s, so that a clip that is not kept can say which part
-//! it failed: the first that is not true for it (a null is not true, as in a `where`). The columns are those of the table
-//! `clips`, but for what the verdict itself writes.
+//! The verdict on clips is one (`ingest.keep`). The selection of training clips is another
+//! (`data.where`).
+//!
+//! `motion > 0.01 and black_share < 0.9` is split at its outermost `and`s, so a rejected clip can
+//! name the part that failed: the first that is not true for it. A null is not true, as in a
+//! `where`. The columns are those of the table `clips`, except those that the verdict writes.
 
 use std::sync::Arc;
 
@@ -24,21 +26,21 @@ use datafusion::{
         tokenizer::Token,
     },
 };
-use genie_shards::{ClipRow, judged_columns};
+use genie_shards::{ClipRow, condition_columns};
 
 use crate::error::{Error, Result};
 
 /// A parsed expression.
 pub struct Condition {
-    /// Each part as SQL, and compiled.
+    /// Each part of the outermost `and`, as SQL and compiled.
     parts: Vec<(String, Arc<dyn PhysicalExpr>)>,
 }
 
 impl Condition {
-    /// Parses and checks an expression. An empty one holds for everything.
+    /// Parses and checks an expression. An empty one is true for all clips.
     ///
     /// # Errors
-    /// When it is not SQL, names a column that clips do not have, or a part of it is not true or false.
+    /// If it is not SQL, names a column that clips do not have, or has a part that is not boolean.
     pub fn parse(sql: &str) -> Result<Self> {
         let schema = columns(&[ClipRow::default()])?.schema();
         let wrong = |source| Error::Condition {
@@ -57,7 +59,7 @@ impl Condition {
         compile(sql, &schema).map(|parts| Self { parts }).map_err(wrong)
     }
 
-    /// For each clip, whether all of it holds.
+    /// For each clip, whether the whole expression is true.
     ///
     /// # Errors
     /// As [`Self::failures`].
@@ -65,10 +67,10 @@ impl Condition {
         Ok(self.failures(rows)?.iter().map(Option::is_none).collect())
     }
 
-    /// For each clip, the first part of the expression that does not hold; `None` where all do.
+    /// For each clip, the first part of the expression that is not true; `None` if all are true.
     ///
     /// # Errors
-    /// When an expression cannot be computed (a division by zero, say).
+    /// If an expression cannot be evaluated (for example after a division by zero).
     pub fn failures(&self, rows: &[ClipRow]) -> Result<Vec<Option<String>>> {
         let mut failures = vec![None; rows.len()];
         if rows.is_empty() {
@@ -92,10 +94,10 @@ impl Condition {
 }
 
 fn columns(rows: &[ClipRow]) -> Result<RecordBatch> {
-    Ok(judged_columns(rows)?)
+    Ok(condition_columns(rows)?)
 }
 
-/// The parts of an expression, compiled for a schema.
+/// Splits an expression and compiles its parts for a schema.
 fn compile(
     sql: &str,
     schema: &SchemaRef,
@@ -108,14 +110,14 @@ fn compile(
         match part.data_type(schema)? {
             DataType::Boolean => Ok((sql, part)),
             other => {
-                Err(DataFusionError::Plan(format!("`{sql}` is of type {other}, not true or false")))
+                Err(DataFusionError::Plan(format!("`{sql}` has type {other}, but must be boolean")))
             }
         }
     };
     conjuncts(sql)?.into_iter().map(part).collect()
 }
 
-/// The outermost operands of `and`, in order, as SQL of one form.
+/// The outermost operands of `and`, in order, as normalised SQL.
 fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
     let broken = |error| DataFusionError::SQL(Box::new(error), None);
     let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(broken)?;
@@ -125,7 +127,7 @@ fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
     while let Some(expression) = waiting.pop() {
         match expression {
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                waiting.extend([*right, *left])
+                waiting.extend([*right, *left]);
             }
             Expr::Nested(inner) => waiting.push(*inner),
             other => parts.push(other.to_string()),
@@ -138,9 +140,7 @@ fn evaluate(part: &dyn PhysicalExpr, batch: &RecordBatch) -> DataFusionResult<Bo
     let values = part.evaluate(batch)?.into_array(batch.num_rows())?;
     let holds = values.as_any().downcast_ref::<BooleanArray>().cloned();
     holds.ok_or_else(|| {
-        DataFusionError::Execution(
-            "an expression gave something else than true or false".to_owned(),
-        )
+        DataFusionError::Execution("the value of an expression is not boolean".to_owned())
     })
 }
 
@@ -161,8 +161,8 @@ mod tests {
         Condition::parse(sql).unwrap().failures(rows).unwrap()
     }
 
-    // Bug: a reason that names the whole expression, the last part that fails, or a part in somebody's own spelling, so that
-    // counts by reason fall apart.
+    /// Catches: a reason with the whole expression, with the last failing part, or with the user's
+    /// own spelling, so that counts per reason are wrong.
     #[test]
     fn the_first_part_that_does_not_hold_is_named() {
         let rows = [clip(0.5, 0.1), clip(0.001, 0.95), clip(0.5, 0.95)];
@@ -171,7 +171,8 @@ mod tests {
         assert_eq!(failures(sql, &rows), [None, part("motion > 0.01"), part("static_share < 0.9")]);
     }
 
-    // Bug: an `or` torn apart, so that clips are dropped that one of its sides keeps.
+    /// Catches: an `or` that is split, so that clips are rejected although one of its sides is
+    /// true.
     #[test]
     fn an_or_is_one_part() {
         let rows = [clip(0.5, 0.95), clip(0.0, 0.95)];
@@ -183,7 +184,8 @@ mod tests {
         assert_eq!(failures("", &rows), [None, None], "no expression holds for everything");
     }
 
-    // Bug: a misspelt column keeps, or drops, everything without a word; a number is taken for true.
+    /// Catches: a misspelt column that silently keeps or rejects everything, and a number that
+    /// counts as true.
     #[test]
     fn what_cannot_be_judged_is_an_error_that_helps() {
         for wrong in [

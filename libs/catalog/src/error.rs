@@ -1,31 +1,34 @@
-//! What can go wrong with a query, apart from the dataset itself.
+//! Errors of queries, in addition to those of the dataset.
 
 use camino::Utf8PathBuf;
 use datafusion::error::DataFusionError;
 
-/// Shorthand for results of this crate.
+/// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error of opening or asking the catalog.
+/// The catalog cannot be opened, or a query failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A manifest that cannot be used; it says which and why.
+    /// A manifest cannot be used; the error names it and the reason.
     #[error(transparent)]
     Shards(#[from] genie_shards::Error),
 
-    #[error("{path}: cannot list this directory")]
+    #[error("cannot list the directory `{path}`")]
     List { path: Utf8PathBuf, source: std::io::Error },
 
-    #[error("{root}: cannot register the table `{table}`")]
+    #[error("cannot register the table `{table}` of the dataset `{root}`")]
     Register { root: Utf8PathBuf, table: &'static str, source: Box<DataFusionError> },
 
     #[error(
-        "the query failed; the tables are sources, clips, tokens, actions and windows (`describe clips` lists the columns): {sql}"
+        "the query `{sql}` failed; the tables are sources, clips, tokens, actions and windows \
+         (`describe clips` lists the columns of clips)"
     )]
     Query { sql: String, source: Box<DataFusionError> },
 
-    #[error("the expression `{expression}` cannot judge clips; their columns are: {columns}")]
+    #[error(
+        "the expression `{expression}` is not a condition on clips; their columns are: {columns}"
+    )]
     Condition { expression: String, columns: String, source: Box<DataFusionError> },
 
     #[error("cannot start the threads that run queries")]
@@ -37,6 +40,6 @@ pub enum Error {
     #[error("cannot write to stdout")]
     Stdout(#[source] std::io::Error),
 
-    #[error("unknown format `{0}`: table, csv or json")]
+    #[error("unknown format `{0}`; use table, csv or json")]
     Format(String),
 }

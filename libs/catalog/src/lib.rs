@@ -1,18 +1,19 @@
-//! Questions about a dataset, in SQL.
+//! Queries on a dataset, in SQL.
 //!
-//! [`Catalog`] is `DataFusion` over the files that the manifests name: tables `sources`, `clips`, `tokens` (of every
-//! tokenizer) and `actions` (of every latent action model); and over the `windows` of all finished reports. Nothing is guessed:
-//! an unpublished file is not in any table, and what does not exist yet is an empty table of the right columns. Opening reads manifests only; files
-//! are read, by column, when a query needs them. Payloads and tokens are not in the tables: no query can be that slow.
+//! [`Catalog`] runs `DataFusion` over the files that the manifests name. The tables are `sources`,
+//! `clips`, `tokens` (of all tokenizers), `actions` (of all latent action models), and `windows`
+//! (of all finished reports). An unpublished file is not in any table. What does not exist yet is
+//! an empty table with the right columns. Opening reads manifests only; a query reads the columns
+//! that it needs. The tables exclude payloads and tokens, because they would make queries slow.
 //!
-//! Outstanding work is a query too, an anti join of clips against what was made of them ([`Catalog::clips_without_tokens`]):
-//! there is no list of jobs that could disagree with the files. And so are conditions on clips ([`Condition`]): expressions over
-//! their scores.
+//! Pending work is also a query: an anti join of the clips with their outputs
+//! ([`Catalog::clips_without_tokens`]). There is no job list that could disagree with the files.
+//! Conditions on clips ([`Condition`]) are SQL expressions over the clip rows.
 
 mod catalog;
 mod condition;
 mod error;
-mod outstanding;
+mod pending;
 mod print;
 mod tables;
 

@@ -1,4 +1,4 @@
-//! Rows as people or programs read them: a table, CSV or JSON.
+//! Prints rows for people or programs: a table, CSV or JSON.
 
 use std::{
     io::{self, Write},
@@ -21,13 +21,13 @@ use arrow::{
 
 use crate::error::{Error, Result};
 
-/// How rows are printed.
+/// Output format of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     #[default]
     Table,
     Csv,
-    /// One array of objects, nulls written out.
+    /// One array of objects that includes nulls.
     Json,
 }
 
@@ -44,10 +44,10 @@ impl FromStr for Format {
     }
 }
 
-/// Prints rows to stdout. A reader that has gone (`… | head`) is not an error.
+/// Prints rows to stdout. A reader that closes the pipe (`… | head`) is not an error.
 ///
 /// # Errors
-/// When a value cannot be written in this format, or stdout cannot be written to.
+/// If a value has no representation in this format, or stdout cannot be written.
 pub fn print(batches: &[RecordBatch], format: Format) -> Result<()> {
     let text = render(batches, format)?;
     let mut stdout = io::stdout().lock();
@@ -57,10 +57,10 @@ pub fn print(batches: &[RecordBatch], format: Format) -> Result<()> {
     }
 }
 
-/// Rows as text that ends in a newline.
+/// Formats rows as text that ends in a newline.
 ///
 /// # Errors
-/// When a value cannot be written in this format.
+/// If a value has no representation in this format.
 pub fn render(batches: &[RecordBatch], format: Format) -> Result<String> {
     let bytes = match format {
         Format::Table => return Ok(format!("{}\n", pretty_format_batches(batches)?)),
@@ -91,7 +91,7 @@ fn json(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     Ok(bytes)
 }
 
-/// The batch with its lists as text: CSV has no lists, and a query should not fail for that.
+/// Converts lists to text: CSV has no lists, and a query must not fail because of that.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let options = FormatOptions::default();
     let flatten =
@@ -131,13 +131,14 @@ mod tests {
         .unwrap()
     }
 
-    // Bug: CSV refuses list columns, so that a query works in one format and fails in another.
+    /// Catches: CSV that refuses list columns, so that a query works in one format and fails in
+    /// another.
     #[test]
     fn csv_writes_lists_as_text() {
         assert_eq!(render(&[batch()], Format::Csv).unwrap(), "n,list\n7,\"[1, 2]\"\n,\n");
     }
 
-    // Bug: nulls left out, so that the keys of the first object are not those of all.
+    /// Catches: omitted nulls, so that the first object does not have all keys.
     #[test]
     fn json_has_every_key() {
         assert_eq!(
@@ -146,7 +147,7 @@ mod tests {
         );
     }
 
-    // Bug: no rows print as nothing, or as invalid JSON.
+    /// Catches: a result without rows that prints as nothing, or as invalid JSON.
     #[test]
     fn no_rows_still_have_columns() {
         let empty = batch().slice(0, 0);
@@ -155,6 +156,7 @@ mod tests {
         assert!(render(&[empty], Format::Table).unwrap().contains("| n |"));
     }
 
+    /// Catches: a format name that is not parsed, or an error that does not name it.
     #[test]
     fn formats_have_names() {
         assert_eq!("csv".parse::<Format>().unwrap(), Format::Csv);

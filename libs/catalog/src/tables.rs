@@ -1,7 +1,7 @@
-//! Which files each table is made of: exactly those that the manifests name.
+//! The files of each table: exactly those that the manifests name.
 //!
-//! A table is a `DataFusion` listing table over single files, never over a directory, and of the columns that
-//! `genie_shards::narrow_schema` gives, whatever else lies in the files.
+//! A table is a `DataFusion` listing table over single files, never over a directory. Its columns
+//! are those of `genie_shards::narrow_schema`, even if the files have others.
 
 use std::sync::Arc;
 
@@ -51,12 +51,12 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
     Ok(())
 }
 
-/// Whether the step whose directory this is has finished.
+/// Whether the step with this directory has finished.
 fn finished(dir: &Utf8Path) -> bool {
     dir.join("step.json").is_file()
 }
 
-/// Files of one table over all those directories below `dir` that count, by the manifest of each.
+/// Files of one table in the directories below `dir` for which `counts` is true.
 fn files_below(
     dir: &Utf8Path,
     table: &str,
@@ -83,7 +83,7 @@ fn files_below(
 
 fn provider(table: &str, files: &[Utf8PathBuf]) -> DataFusionResult<Arc<dyn TableProvider>> {
     let schema = narrow_schema(table)
-        .ok_or_else(|| DataFusionError::Internal(format!("no schema of the table {table}")))?;
+        .ok_or_else(|| DataFusionError::Internal(format!("the table {table} has no schema")))?;
     if files.is_empty() {
         return Ok(Arc::new(EmptyTable::new(schema)));
     }
@@ -96,14 +96,14 @@ fn provider(table: &str, files: &[Utf8PathBuf]) -> DataFusionResult<Arc<dyn Tabl
     Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
-/// The file as a URL. A path as such would do, were it not that `DataFusion` takes `[`, `*` and `?` in it for a pattern.
+/// Converts a path to a URL: in a plain path, `DataFusion` takes `[`, `*` and `?` for a pattern.
 fn url(file: &Utf8Path) -> DataFusionResult<ListingTableUrl> {
     let absolute = std::path::absolute(file)?;
     let mut url = "file://".to_owned();
     for &byte in absolute.as_os_str().as_encoded_bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                url.push(char::from(byte))
+                url.push(char::from(byte));
             }
             other => url.extend(['%', hex(other >> 4), hex(other & 15)]),
         }

@@ -1,4 +1,4 @@
-//! The catalog over real files, published as the stages publish them.
+//! Tests of the catalog over real files, published as the stages publish them.
 
 use std::{fs, time::Instant};
 
@@ -55,7 +55,7 @@ fn csv(catalog: &Catalog, sql: &str) -> String {
     render(&catalog.sql(sql).unwrap(), Format::Csv).unwrap()
 }
 
-// Bug: a missing stage makes every query fail, instead of being an empty table of the right columns.
+/// Catches: a missing stage that makes every query fail, instead of an empty table.
 #[test]
 fn what_does_not_exist_yet_is_an_empty_table() {
     let (_dir, root) = root();
@@ -63,13 +63,14 @@ fn what_does_not_exist_yet_is_an_empty_table() {
     for table in ["sources", "clips", "tokens", "actions", "windows"] {
         assert_eq!(csv(&catalog, &format!("SELECT count(*) AS n FROM {table}")), "n\n0\n");
     }
-    let sql = "SELECT s.status, c.reason, t.tokenizer, a.lam FROM sources s JOIN clips c ON s.source_id = c.source_id
-        JOIN tokens t ON t.clip_id = c.clip_id JOIN actions a ON a.clip_id = c.clip_id";
+    let sql = "SELECT s.status, c.reason, t.tokenizer, a.lam
+        FROM sources s JOIN clips c ON s.source_id = c.source_id JOIN tokens t
+        ON t.clip_id = c.clip_id JOIN actions a ON a.clip_id = c.clip_id";
     assert_eq!(csv(&catalog, sql), "status,reason,tokenizer,lam\n");
     assert_eq!(catalog.clips_without_tokens("k1", None, 16).unwrap(), Vec::<String>::new());
 }
 
-// Bug: a directory listing that finds files of a killed run, or files that were replaced.
+/// Catches: a directory listing that finds files of a killed run, or files that were replaced.
 #[test]
 fn only_what_a_manifest_names_is_seen() {
     let (_dir, root) = root();
@@ -88,7 +89,7 @@ fn only_what_a_manifest_names_is_seen() {
     assert_eq!(csv(&catalog, "SELECT count(*) AS n FROM tokens"), "n\n0\n");
 }
 
-// Bug: tables that lose columns or types between writer and query; blobs in `select *`.
+/// Catches: columns or types that are lost between writer and query, and blobs in `select *`.
 #[test]
 fn every_table_answers() {
     let (_dir, root) = root();
@@ -135,7 +136,8 @@ fn every_table_answers() {
         ),
         ("SELECT tokenizer, count(*) FROM tokens GROUP BY 1 ORDER BY 1", "k1,1\nk2,2\n"),
         (
-            "SELECT lam, code, count(*) FROM (SELECT lam, unnest(codes) AS code FROM actions) GROUP BY 1, 2 ORDER BY 2",
+            "SELECT lam, code, count(*) FROM (SELECT lam, unnest(codes) AS code FROM actions) \
+             GROUP BY 1, 2 ORDER BY 2",
             "l1,1,1\nl1,5,2\n",
         ),
     ];
@@ -150,8 +152,8 @@ fn every_table_answers() {
     );
 }
 
-// Bug: numbers of a report that is still being made, or was stopped, told as if they were its; one old report without windows that makes every
-// query fail; lists that SQL cannot take an element of.
+/// Catches: windows of an unfinished report, an old report without windows that makes every query
+/// fail, and lists whose elements SQL cannot read.
 #[test]
 fn windows_are_those_of_finished_reports() {
     let (_dir, root) = root();
@@ -179,16 +181,17 @@ fn windows_are_those_of_finished_reports() {
         fs::write(root.join("reports").join(finished).join("step.json"), "{}").unwrap();
     }
     let catalog = Catalog::open(&root).unwrap();
-    let sql = "SELECT report, source, count(*) AS windows, avg(inferred_psnr[2] - random_psnr[2]) AS gain FROM windows GROUP BY 1, 2";
+    let sql = "SELECT report, source, count(*) AS windows,
+        avg(inferred_psnr[2] - random_psnr[2]) AS gain FROM windows GROUP BY 1, 2";
     assert_eq!(csv(&catalog, sql), "report,source,windows,gain\ndone,level.mp4,2,2.0\n");
     let columns = csv(&catalog, "SELECT * FROM windows");
     assert!(!columns.contains("token_counts") && columns.contains("shuffled_psnr"), "{columns}");
 }
 
-// Bugs: a clip that is half done counts as done; one that is too short is outstanding for ever; a rejected clip, another
-// split's or another tokenizer's work is mixed in.
+/// Catches: a half-done clip that counts as done, a short clip that is always pending, and work of
+/// a rejected clip, another split or another tokenizer.
 #[test]
-fn outstanding_work_is_what_lacks_windows() {
+fn pending_work_is_what_lacks_windows() {
     let (_dir, root) = root();
     let train = |id, frames| clip(id, frames, Split::Train, true);
     publish_clips(
@@ -217,7 +220,7 @@ fn outstanding_work_is_what_lacks_windows() {
     assert_eq!(catalog.clips_without_actions("l1", None, 16).unwrap().len(), 4);
 }
 
-// Bug: an SQL prompt that can change published files.
+/// Catches: an SQL prompt that can change published files.
 #[test]
 fn queries_cannot_write() {
     let (_dir, root) = root();
@@ -238,7 +241,7 @@ fn queries_cannot_write() {
     assert!(catalog.sql("SHOW TABLES").is_ok() && catalog.sql("DESCRIBE clips").is_ok());
 }
 
-// Bug: a dataset in a directory whose name looks like a pattern or needs escaping is not found.
+/// Catches: a dataset that is not found because its directory's name looks like a pattern.
 #[test]
 fn any_directory_name_will_do() {
     let (_dir, root) = root();
@@ -248,7 +251,8 @@ fn any_directory_name_will_do() {
     assert_eq!(csv(&Catalog::open(&odd).unwrap(), "SELECT clip_id FROM clips"), "clip_id\na\n");
 }
 
-// Bug: every stage pays for opening. The bound is loose, for busy machines; what it must catch is reading files.
+/// Catches: opening that reads files, for which every stage would pay. The limit suits busy
+/// machines.
 #[test]
 fn opening_is_fast() {
     let (_dir, root) = root();

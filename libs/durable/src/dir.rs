@@ -1,12 +1,12 @@
 //! Whole directories: drafts, creation and removal.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
-use crate::file::sync_file;
+use crate::sync::{parent_of, sync_dir, sync_file};
 
 /// Creates a directory and its missing parents; each new one survives a power cut.
 pub fn create_dir(dir: impl AsRef<Utf8Path>) -> Result<()> {
@@ -83,17 +83,6 @@ impl Drop for DraftDir {
         // After `publish` there is nothing under this name. A failure here costs disk space only.
         let _ = fs::remove_dir_all(&self.draft);
     }
-}
-
-/// Makes the creations, renames and removals in a directory durable.
-pub(crate) fn sync_dir(dir: &Utf8Path) -> Result<()> {
-    let opened = File::open(if dir.as_str().is_empty() { Utf8Path::new(".") } else { dir });
-    opened.and_then(|file| file.sync_all()).map_err(Error::of(dir, "fsync the directory"))
-}
-
-/// The directory that contains `path`; empty for the current directory.
-pub(crate) fn parent_of(path: &Utf8Path) -> &Utf8Path {
-    path.parent().unwrap_or(Utf8Path::new(""))
 }
 
 /// Flushes everything below a directory, then the directory.

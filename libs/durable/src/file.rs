@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
-use crate::dir::{create_dir, parent_of, sync_dir};
+use crate::dir::create_dir;
 use crate::error::{Error, Result};
+use crate::sync::{parent_of, sync_dir, sync_file};
 
 /// Writes `bytes` to `path` atomically and durably, and creates missing parent directories.
 pub fn write(path: impl AsRef<Utf8Path>, bytes: impl AsRef<[u8]>) -> Result<()> {
@@ -37,11 +38,6 @@ pub fn hash_file(path: impl AsRef<Utf8Path>) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     io::copy(&mut file, &mut hasher).map_err(Error::of(path, "read"))?;
     Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// Flushes an existing file to the disk.
-pub(crate) fn sync_file(path: &Utf8Path) -> Result<()> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::of(path, "fsync"))
 }
 
 /// A temporary file that is being written; dropping it deletes it.

@@ -21,6 +21,7 @@
 mod dir;
 mod error;
 mod file;
+mod sync;
 
 pub use dir::{DraftDir, create_dir, remove_dir};
 pub use error::{Error, Result};

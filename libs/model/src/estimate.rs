@@ -26,8 +26,9 @@ pub struct Estimate {
     pub parameters: u64,
     /// Bytes of the weights, the gradients and the optimizer's moments.
     pub model_bytes: u64,
-    /// Bytes that the forward pass of a micro-batch keeps, and the backward pass's largest
-    /// gradient.
+    /// Bytes that a micro-batch needs beside the model.
+    ///
+    /// They are what its forward pass keeps, and the largest gradient of its backward pass.
     pub activation_bytes: u64,
     /// Rows per training step: positions times frames times windows.
     ///

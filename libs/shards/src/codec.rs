@@ -1,7 +1,8 @@
-//! `rgb24+zstd`: the payload codec. Lossless, decoded without `FFmpeg`.
+//! The payload codec `rgb24+zstd`: lossless, and decoded without `FFmpeg`.
 //!
-//! Frames are cut into chunks of 16, each a zstd frame of its own, with the chunks' lengths at the head. So a window of
-//! 16 aligned frames costs one chunk, whatever the clip's length, and a GPU host needs nothing but zstd.
+//! The codec splits the frames into chunks of 16. Each chunk is one zstd frame, and the head
+//! contains the chunk lengths. So a window of 16 aligned frames costs one chunk, whatever the
+//! length of the clip. A GPU host needs only zstd.
 //!
 //! ```text
 //! 0   8  magic  "genieRGB"            16  4  height
@@ -11,53 +12,55 @@
 //! ```
 //! All numbers are little-endian.
 //!
-//! Frames are compressed as they are: subtracting the previous frame first made four of five kinds of recordings larger
-//! (by up to 80 %). One core decodes 9 000 to 17 000 frames of 160×90 a second, a window in about 1 ms, and 150 000
-//! frames of 32×32 (2026-11-22, 2-core x86-64 virtual machine, busy).
+//! Frames are compressed as they are. Subtracting the previous frame first made four of five kinds
+//! of recordings larger (by up to 80 %). One core decodes 9 000 to 17 000 frames of 160×90 per
+//! second (a window in about 1 ms), and 150 000 frames of 32×32 (2026-11-22, 2-core x86-64 virtual
+//! machine, busy).
 //!
-//! Decoding never panics and believes nothing: sizes are checked against [`MAX_BYTES`] and against the payload's own
-//! length before anything is allocated.
+//! Decoding never panics and trusts no size in the payload. It checks sizes against [`MAX_BYTES`]
+//! and against the length of the payload before it allocates memory.
 
-use crate::frames::Frames;
+use crate::frames::{Frames, ShapeError};
 
-/// The codec's name, in every clip row.
+/// Name of the codec, as each clip row contains it.
 pub const NAME: &str = "rgb24+zstd";
-/// Frames in a chunk: the length of a training window, so that an aligned window decodes one chunk.
+/// Frames per chunk: the length of a training window, so that an aligned window needs one chunk.
 pub const CHUNK_FRAMES: usize = 16;
-/// The most bytes of frames a payload may hold: 1 GiB, or ten minutes of 160×90 at 10 FPS many times over.
+/// Maximum number of frame bytes in one payload: 1 GiB.
 pub const MAX_BYTES: usize = 1 << 30;
 
 const MAGIC: &[u8; 8] = b"genieRGB";
 const VERSION: u16 = 1;
 const HEAD: usize = 24;
-/// Chosen for speed: ingest is bound by video decoding and training by reading.
+/// zstd level, chosen for speed: decoding limits ingest, and reading limits training.
 const LEVEL: i32 = 3;
 
-/// Why a payload cannot be encoded or decoded.
+/// Why the codec cannot encode or decode a payload.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    #[error("{bytes} bytes cannot be {t} frames of {height}×{width}×3")]
-    Shape { t: usize, height: usize, width: usize, bytes: usize },
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     #[error(
-        "{t} frames of {height}×{width}: no frames, or more than {MAX_BYTES} bytes of them; cut shorter clips"
+        "{t} frames of {height}×{width}: a clip needs at least one frame and at most {MAX_BYTES} \
+         bytes; cut shorter clips"
     )]
     Size { t: usize, height: usize, width: usize },
     #[error("the payload is not `{NAME}`")]
     Magic,
-    #[error("the payload is `{NAME}` version {0}, this program reads version {VERSION}")]
+    #[error("the payload is `{NAME}` version {0}, but this program reads version {VERSION}")]
     Version(u16),
-    #[error("the payload's chunks do not add up to its length: it is cut off or damaged")]
+    #[error("the chunk lengths do not add up to the payload: it is truncated or damaged")]
     Index,
     #[error("chunk {0} is damaged")]
     Chunk(usize),
-    #[error("frames {first}..{first}+{len} of {t}")]
+    #[error("frames {first}..{first}+{len} are outside the {t} frames of the payload")]
     Range { first: usize, len: usize, t: usize },
     #[error("zstd failed")]
     Zstd(#[from] std::io::Error),
 }
 
-/// What a payload's head says of it.
+/// Shape of a payload's frames, from its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     pub t: usize,
@@ -68,7 +71,7 @@ pub struct Shape {
 /// Encodes frames.
 ///
 /// # Errors
-/// When the data does not fill the shape, when there are no frames or more than [`MAX_BYTES`] of them.
+/// If the data does not agree with the shape, or if there are no frames or more than [`MAX_BYTES`].
 pub fn encode(frames: &Frames) -> Result<Vec<u8>, CodecError> {
     frames.check()?;
     let shape = Shape { t: frames.t, height: frames.height, width: frames.width };
@@ -96,10 +99,10 @@ pub fn encode(frames: &Frames) -> Result<Vec<u8>, CodecError> {
     Ok(payload)
 }
 
-/// The shape of the frames in a payload, from its head alone.
+/// Reads the shape of a payload's frames from its head alone.
 ///
 /// # Errors
-/// When the payload is not of this codec and version, or its sizes are out of bounds.
+/// If the payload has another codec or version, or its sizes are out of bounds.
 pub fn shape(payload: &[u8]) -> Result<Shape, CodecError> {
     let head = payload.get(..HEAD).ok_or(CodecError::Magic)?;
     if &head[..8] != MAGIC {
@@ -115,18 +118,10 @@ pub fn shape(payload: &[u8]) -> Result<Shape, CodecError> {
     Ok(shape)
 }
 
-/// Decodes all frames.
+/// Decodes frames `first .. first + len`, and decompresses only the chunks that contain them.
 ///
 /// # Errors
-/// When the payload is not of this codec, or damaged.
-pub fn decode(payload: &[u8]) -> Result<Frames, CodecError> {
-    decode_range(payload, 0, shape(payload)?.t)
-}
-
-/// Decodes frames `first .. first + len`, touching only the chunks they lie in.
-///
-/// # Errors
-/// When the range is empty or not within the clip, or the payload is not of this codec, or damaged.
+/// If the range is empty or outside the clip, or the payload has another codec or is damaged.
 pub fn decode_range(payload: &[u8], first: usize, len: usize) -> Result<Frames, CodecError> {
     let shape = shape(payload)?;
     let end = first.checked_add(len).filter(|&end| len > 0 && end <= shape.t);
@@ -173,7 +168,7 @@ fn decompress(
     }
 }
 
-/// The compressed chunks, by the index at the head.
+/// Returns the compressed chunks, using the index in the head.
 fn chunks(payload: &[u8], shape: Shape) -> Result<Vec<&[u8]>, CodecError> {
     let count = shape.t.div_ceil(CHUNK_FRAMES);
     let index_end = HEAD + 4 * count;
@@ -188,7 +183,7 @@ fn chunks(payload: &[u8], shape: Shape) -> Result<Vec<&[u8]>, CodecError> {
     if rest.is_empty() { Ok(chunks) } else { Err(CodecError::Index) }
 }
 
-/// Bytes of a frame, when the whole clip is neither empty nor over [`MAX_BYTES`].
+/// Bytes per frame, if the clip is not empty and at most [`MAX_BYTES`] large.
 fn bounded_frame_bytes(shape: Shape) -> Result<usize, CodecError> {
     let Shape { t, height, width } = shape;
     let frame = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(3));
@@ -203,7 +198,7 @@ fn read_u32(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
 }
 
-/// For sizes that [`MAX_BYTES`] already bounds.
+/// Converts a size that [`MAX_BYTES`] already bounds.
 fn to_u32(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }

@@ -1,29 +1,30 @@
-//! What can go wrong with the files, said so that a person can act on it.
+//! Errors of reading and writing the dataset.
 //!
-//! Every variant names the file (or the clip, before there is a file) and, where there is one, the row and the field.
-//! Causes are sources, not parts of the message: the binaries print the chain.
+//! Every variant names the file (or the clip, if there is no file yet) and, if known, the row and
+//! the field. A cause is the error's source, not part of its message: the binaries print the whole
+//! chain.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::codec::CodecError;
 
-/// Shorthand for results of this crate.
+/// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of reading or writing the dataset.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    #[error("{path}: cannot {action}")]
+    #[error("cannot {action} `{path}`")]
     Io { path: Utf8PathBuf, action: &'static str, source: std::io::Error },
 
     #[error(transparent)]
     Durable(#[from] genie_durable::Error),
 
-    #[error("{path}: not a Parquet file that can be used")]
+    #[error("{path}: cannot read or write this file as Parquet")]
     Parquet { path: Utf8PathBuf, source: parquet::errors::ParquetError },
 
-    #[error("{path}: cannot build the rows")]
+    #[error("{path}: cannot read or write rows")]
     Arrow { path: Utf8PathBuf, source: arrow::error::ArrowError },
 
     #[error("{path}: column `{field}`: {problem}")]
@@ -33,42 +34,50 @@ pub enum Error {
     Value { path: Utf8PathBuf, row: usize, field: &'static str, problem: String },
 
     #[error(
-        "{path}, row {row} (clip {clip_id}): the {what} does not match its recorded hash, so the file is damaged; \
-         restore it, or delete it together with its entry in the manifest and make it again"
+        "{path}, row {row} (clip {clip_id}): the {what} does not match its recorded hash, so the \
+         file is damaged; restore it, or delete the file and its entry in the manifest and run \
+         the step again"
     )]
     Hash { path: Utf8PathBuf, row: usize, clip_id: String, what: &'static str },
 
-    #[error("{path}, row {row} (clip {clip_id}): the payload cannot be decoded")]
+    #[error("{path}, row {row} (clip {clip_id}): cannot encode or decode the payload")]
     Payload { path: Utf8PathBuf, row: usize, clip_id: String, source: CodecError },
 
     #[error("clip {clip_id}: `{field}`: {problem}")]
     Clip { clip_id: String, field: &'static str, problem: String },
 
-    #[error("clip {clip_id} has {frames} frames: frames {first}..{first}+{len} are not in it")]
+    #[error("clip {clip_id} has {frames} frames, so it has no frames {first}..{first}+{len}")]
     Range { clip_id: String, frames: usize, first: usize, len: usize },
 
-    #[error("there is no clip {index}: the store holds {count}")]
+    #[error("there is no clip {index}: the store has {count} clips")]
     NoClip { index: usize, count: usize },
 
     #[error("{path}: {problem}")]
     Damaged { path: Utf8PathBuf, problem: String },
 
     #[error(
-        "{path}: {what} of format {found}, but this program knows formats up to {known}; \
-         use the version of the program that wrote it, or a later one"
+        "{path}: {what} of format {found}, but this program knows formats up to {known}; use the \
+         version of the program that wrote it, or a later one"
     )]
     Newer { path: Utf8PathBuf, what: &'static str, found: u64, known: u32 },
 
     #[error(
-        "{path}: {what} of format {found}, which this program no longer reads (it writes format {known}); \
-         genie-ingest run makes them again from the videos"
+        "{path}: {what} of format {found}, which this program no longer reads (it writes format \
+         {known}); run `{command}` to write the file again"
     )]
-    Older { path: Utf8PathBuf, what: &'static str, found: u64, known: u32 },
+    Older {
+        path: Utf8PathBuf,
+        what: &'static str,
+        found: u64,
+        known: u32,
+        /// The command that writes such files.
+        command: &'static str,
+    },
 
-    #[error("{path}: not a manifest")]
+    #[error("{path}: not a valid manifest; restore it from a backup")]
     Json { path: Utf8PathBuf, source: serde_json::Error },
 
-    #[error("{path}: nothing to write: a file with no rows is not published")]
+    #[error("{path}: there are no rows to write; an empty file is not published")]
     Empty { path: Utf8PathBuf },
 }
 

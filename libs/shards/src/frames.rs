@@ -1,56 +1,64 @@
-//! Decoded frames, as every stage handles them: RGB, 8 bits, row-major `[t, h, w, 3]`.
+//! Decoded frames: RGB, 8 bits, row-major `[t, h, w, 3]`.
 //!
-//! The fields are public because the stages fill and read them in bulk; [`Frames::new`] and the codec check that
-//! they agree.
+//! The fields are public because the stages fill and read them in bulk. [`Frames::new`] and the
+//! codec check that they agree.
 
-use crate::codec::CodecError;
+/// The number of bytes does not agree with the shape of the frames.
+#[derive(Debug, thiserror::Error)]
+#[error("{bytes} bytes cannot be {t} frames of {height}×{width}×3")]
+pub struct ShapeError {
+    t: usize,
+    height: usize,
+    width: usize,
+    bytes: usize,
+}
 
 /// Frames of one clip or window.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Frames {
     /// Number of frames.
     pub t: usize,
-    /// Rows of a frame.
+    /// Height of a frame in pixels.
     pub height: usize,
-    /// Columns of a frame.
+    /// Width of a frame in pixels.
     pub width: usize,
     /// `t · height · width · 3` bytes.
     pub data: Vec<u8>,
 }
 
 impl Frames {
-    /// Frames over `data`.
+    /// Creates frames from `data`, `[t, height, width, 3]`.
     ///
     /// # Errors
-    /// When `data` does not hold exactly `t · height · width · 3` bytes.
-    pub fn new(t: usize, height: usize, width: usize, data: Vec<u8>) -> Result<Self, CodecError> {
+    /// If `data` does not have exactly `t · height · width · 3` bytes.
+    pub fn new(t: usize, height: usize, width: usize, data: Vec<u8>) -> Result<Self, ShapeError> {
         let frames = Self { t, height, width, data };
         frames.check()?;
         Ok(frames)
     }
 
-    /// Bytes of one frame.
+    /// Number of bytes of one frame.
     #[must_use]
     pub fn frame_bytes(&self) -> usize {
         self.height * self.width * 3
     }
 
-    /// Frame `i`, `[h, w, 3]`, or `None` past the end.
+    /// Returns frame `i`, `[h, w, 3]`, or `None` after the last frame.
     #[must_use]
     pub fn frame(&self, i: usize) -> Option<&[u8]> {
         let bytes = self.frame_bytes();
         self.data.get(i.checked_mul(bytes)?..)?.get(..bytes).filter(|_| i < self.t)
     }
 
-    /// Whether the sizes and the data agree.
-    pub(crate) fn check(&self) -> Result<(), CodecError> {
+    /// Checks that the shape and the number of bytes agree.
+    pub(crate) fn check(&self) -> Result<(), ShapeError> {
         let expected = [self.t, self.height, self.width, 3]
             .iter()
             .try_fold(1_usize, |size, &n| size.checked_mul(n));
         if expected == Some(self.data.len()) {
             return Ok(());
         }
-        Err(CodecError::Shape {
+        Err(ShapeError {
             t: self.t,
             height: self.height,
             width: self.width,
@@ -59,7 +67,7 @@ impl Frames {
     }
 }
 
-/// The shape alone: a clip's pixels would drown every message that it is part of.
+/// Shows only the shape: the pixels of a clip would fill every message that contains it.
 impl std::fmt::Debug for Frames {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { t, height, width, data } = self;
@@ -71,14 +79,15 @@ impl std::fmt::Debug for Frames {
 mod tests {
     use super::*;
 
-    // Bug: frames whose data is one row short, noticed only where a slice panics, far from where they were made.
+    /// Catches: frames whose data is one row short, so that a slice panics far from the mistake.
     #[test]
     fn data_must_fill_the_shape() {
         assert!(Frames::new(2, 3, 4, vec![0; 72]).is_ok());
-        assert!(matches!(Frames::new(2, 3, 4, vec![0; 71]), Err(CodecError::Shape { .. })));
+        assert!(matches!(Frames::new(2, 3, 4, vec![0; 71]), Err(ShapeError { .. })));
         assert!(Frames::new(usize::MAX, 3, 4, vec![]).is_err());
     }
 
+    /// Catches: a panic for a frame after the last.
     #[test]
     fn a_frame_past_the_end_is_none() {
         let frames = Frames::new(2, 1, 1, vec![0, 0, 0, 1, 2, 3]).unwrap();

@@ -1,8 +1,9 @@
-//! The manifest: the one place that says which files exist.
+//! The manifest: the only list of published files.
 //!
-//! `manifest.json` in a directory names, by table, the published files below it, with rows, bytes and hash. It is
-//! replaced as a whole (temporary sibling, fsync, rename, fsync of the directory), under a file lock, so that two
-//! writers lose nothing and a reader sees the old state or the new one. What it does not name is garbage.
+//! `manifest.json` in a directory names the published files below it, grouped by table, with their
+//! rows, bytes and hashes. A commit replaces the whole file atomically while it holds a file lock.
+//! So two writers lose nothing, and a reader sees the old state or the new one. A file that no
+//! manifest names is garbage.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -13,23 +14,23 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    MANIFEST_FORMAT,
     error::{Error, Result},
+    formats::MANIFEST_FORMAT,
 };
 
 /// Names of the tables in manifests.
 pub mod tables {
-    /// Clip shards, in a dataset root's manifest.
+    /// Clip shards; in the manifest of a dataset root.
     pub const CLIPS: &str = "clips";
-    /// Source rows of the catalog, in a dataset root's manifest.
+    /// Source rows of the catalog; in the manifest of a dataset root.
     pub const SOURCES: &str = "sources";
-    /// Clip rows of the catalog, in a dataset root's manifest.
+    /// Clip rows of the catalog; in the manifest of a dataset root.
     pub const CLIP_ROWS: &str = "clip_rows";
-    /// Token shards, in the manifest of a tokenizer's directory.
+    /// Token shards; in the manifest of a tokenizer's directory.
     pub const TOKENS: &str = "tokens";
-    /// Action shards, in the manifest of a latent action model's directory.
+    /// Action shards; in the manifest of a latent action model's directory.
     pub const ACTIONS: &str = "actions";
-    /// Measured windows, in the manifest of a report's directory.
+    /// Measured windows; in the manifest of a report's directory.
     pub const WINDOWS: &str = "windows";
 }
 
@@ -39,7 +40,7 @@ const LOCK: &str = ".manifest.lock";
 /// A published file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Path relative to the manifest's directory.
+    /// Path relative to the directory of the manifest.
     pub file: String,
     pub rows: u64,
     pub bytes: u64,
@@ -47,14 +48,14 @@ pub struct Entry {
     pub blake3: String,
 }
 
-/// What is published in a directory.
+/// The published files of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
     tables: BTreeMap<String, Vec<Entry>>,
 }
 
-/// What a manifest of any format holds.
+/// The field that manifests of all formats have.
 #[derive(Deserialize)]
 struct Version {
     format: u64,
@@ -67,10 +68,10 @@ impl Default for Manifest {
 }
 
 impl Manifest {
-    /// The manifest of a directory; an empty one where there is none.
+    /// Loads the manifest of a directory; returns an empty one if there is none.
     ///
     /// # Errors
-    /// When there is one that cannot be read, is damaged, or is of a later format.
+    /// If the manifest cannot be read, is damaged, or has a later format.
     pub fn load(dir: &Utf8Path) -> Result<Self> {
         let path = dir.join(FILE);
         let text = match fs::read(&path) {
@@ -81,7 +82,7 @@ impl Manifest {
             Err(error) => return Err(Error::io(&path, "read")(error)),
         };
         let json = |source| Error::Json { path: path.clone(), source };
-        // Alone, first: a later format may look different in every other way.
+        // Only the version first: a later format may differ in everything else.
         let found = serde_json::from_slice::<Version>(&text).map_err(json)?.format;
         if found > u64::from(MANIFEST_FORMAT) {
             return Err(Error::Newer { path, what: "a manifest", found, known: MANIFEST_FORMAT });
@@ -91,12 +92,13 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Changes the manifest of a directory, atomically and safe against other writers, and returns the new one.
+    /// Edits the manifest of a directory atomically, under its lock, and returns the new one.
     ///
-    /// Each file that it newly names must lie there with the size its entry gives.
+    /// Every newly named file must exist with the size that its entry gives.
     ///
     /// # Errors
-    /// When the manifest cannot be loaded or replaced, or names a file that is not there. Then nothing has changed.
+    /// If the manifest cannot be loaded or replaced, or names a missing file. Then nothing has
+    /// changed.
     pub fn commit(dir: &Utf8Path, edit: impl FnOnce(&mut Self)) -> Result<Self> {
         genie_durable::create_dir(dir)?;
         let lock_path = dir.join(LOCK);
@@ -120,56 +122,60 @@ impl Manifest {
         Ok(new)
     }
 
-    /// The published files of a table; none if it does not exist.
+    /// The published files of a table; empty if the table does not exist.
     #[must_use]
     pub fn table(&self, table: &str) -> &[Entry] {
         self.tables.get(table).map_or(&[], Vec::as_slice)
     }
 
-    /// Rows of a table over all its files.
+    /// Number of rows of a table, over all its files.
     #[must_use]
     pub fn rows(&self, table: &str) -> u64 {
         self.table(table).iter().map(|entry| entry.rows).sum()
     }
 
-    /// Names a published file. An entry of the same file is replaced.
+    /// Adds a published file; replaces an entry with the same path.
     pub fn add(&mut self, table: &str, entry: Entry) {
         let entries = self.tables.entry(table.to_owned()).or_default();
         entries.retain(|other| other.file != entry.file);
         entries.push(entry);
     }
 
-    /// Keeps only the entries of a table that `keep` says. The files stay until they are collected.
+    /// Keeps only the entries for which `keep` is true.
+    ///
+    /// The files stay until [`crate::collect`] removes them.
     pub fn retain(&mut self, table: &str, keep: impl FnMut(&Entry) -> bool) {
         if let Some(entries) = self.tables.get_mut(table) {
             entries.retain(keep);
         }
     }
 
-    /// Hash of all that is published, in hex: of the contents, not of the files' names or order.
+    /// Hash of all published content, in hex; names and order of the files do not matter.
     #[must_use]
     pub fn content_hash(&self) -> String {
         hash(self.tables.keys().flat_map(|name| self.lines(name)).collect())
     }
 
-    /// The same of one table: the input hash of a step that reads only that.
+    /// Hash of one table's content, in hex: the input hash of a step that reads only this table.
     #[must_use]
     pub fn table_hash(&self, table: &str) -> String {
         hash(self.lines(table).collect())
     }
 
-    /// All published files, each with its table.
+    /// All published files, each with the name of its table.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.tables
             .iter()
             .flat_map(|(table, entries)| entries.iter().map(move |entry| (table.as_str(), entry)))
     }
 
-    /// Files in a directory and some directories below it that no table names: drafts of killed runs, and what was replaced. To be
-    /// collected, but only while no writer is at work.
+    /// Lists the files in `dir`, and in the directories `below` it, that no table names.
+    ///
+    /// These are drafts of killed runs, and files that were replaced. Remove them only while no
+    /// writer is running.
     ///
     /// # Errors
-    /// When one of the directories exists and cannot be listed.
+    /// If one of the directories exists and cannot be listed.
     pub fn unnamed(&self, dir: &Utf8Path, below: &[&str]) -> Result<Vec<Utf8PathBuf>> {
         let named: HashSet<Utf8PathBuf> =
             self.entries().map(|(_, entry)| dir.join(&entry.file)).collect();
@@ -183,8 +189,8 @@ impl Manifest {
             if !dir.is_dir() {
                 continue;
             }
-            for item in dir.read_dir_utf8().map_err(Error::io(&dir, "list"))? {
-                let path = item.map_err(Error::io(&dir, "list"))?.into_path();
+            for item in dir.read_dir_utf8().map_err(Error::io(&dir, "list the directory"))? {
+                let path = item.map_err(Error::io(&dir, "list the directory"))?.into_path();
                 if ours(&path) && path.is_file() && !named.contains(&path) {
                     unnamed.push(path);
                 }
@@ -200,7 +206,7 @@ impl Manifest {
             .map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
     }
 
-    /// One form for one content, so that a commit that changes nothing writes nothing.
+    /// Gives equal content one form, so that a commit that changes nothing writes nothing.
     fn tidy(&mut self) {
         for entries in self.tables.values_mut() {
             entries.sort_by(|a, b| a.file.cmp(&b.file));
@@ -208,7 +214,7 @@ impl Manifest {
         self.tables.retain(|_, entries| !entries.is_empty());
     }
 
-    /// A manifest may be copied from elsewhere: it must not name files outside its directory.
+    /// Refuses names outside the directory: somebody may have copied the manifest from elsewhere.
     fn check_paths(&self, path: &Utf8Path) -> Result<()> {
         let inside = |file: &str| {
             !file.is_empty()
@@ -221,7 +227,7 @@ impl Manifest {
             Some(entry) => Err(Error::Damaged {
                 path: path.to_owned(),
                 problem: format!(
-                    "names `{}`, which is not a file below its own directory",
+                    "names `{}`, which is not a file below the directory of the manifest",
                     entry.file
                 ),
             }),
@@ -232,10 +238,11 @@ impl Manifest {
         for (table, entries) in &self.tables {
             for entry in entries.iter().filter(|entry| !old.table(table).contains(entry)) {
                 let path = dir.join(&entry.file);
-                let found = fs::metadata(&path)
-                    .map_err(Error::io(&path, "find this file, which was to be published"))?;
+                let found =
+                    fs::metadata(&path).map_err(Error::io(&path, "find the file to publish"))?;
                 if found.len() != entry.bytes {
-                    let problem = format!("{} bytes, its entry says {}", found.len(), entry.bytes);
+                    let problem =
+                        format!("has {} bytes, but its entry says {}", found.len(), entry.bytes);
                     return Err(Error::Damaged { path, problem });
                 }
             }

@@ -1,8 +1,14 @@
-//! Reads clips: what is known of all of them at once, frames on demand.
+//! Reads clips: the metadata of all clips at once, and frames on demand.
 //!
-//! Opening reads the narrow columns of every published shard; a payload is read by its row, through the Parquet page
-//! index, without touching its neighbours. Payloads are kept, compressed, in a cache bounded by bytes. One store serves
-//! many threads.
+//! Opening reads the narrow columns of every published shard. A payload is read by its row, through
+//! the Parquet page index, without reading its neighbours. A cache keeps compressed payloads, up to
+//! a limit in bytes. Many threads can use one store.
+
+mod cache;
+pub(crate) mod check;
+pub(crate) mod rewrite;
+mod shard;
+pub(crate) mod writer;
 
 use std::{
     collections::HashMap,
@@ -12,22 +18,27 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
+use cache::Cache;
+use shard::Shard;
+
 use crate::{
-    Clip, ClipMeta, Frames, Split,
-    cache::Cache,
     codec,
     error::{Error, Result},
+    frames::Frames,
     manifest::{Manifest, tables},
-    shard::Shard,
+    schema::{
+        clip::{Clip, ClipMeta},
+        split::Split,
+    },
 };
 
-/// Payload bytes that are kept in memory, unless told otherwise.
+/// Default size limit of the payload cache.
 const CACHE_BYTES: usize = 512 << 20;
 
 /// The published clips of a dataset root.
 pub struct ClipStore {
     clips: Vec<ClipMeta>,
-    /// Where each clip's payload lies: shard, row, and what it must hash to.
+    /// Shard, row and expected payload hash of each clip.
     places: Vec<Place>,
     shards: Vec<Shard>,
     by_id: HashMap<String, usize>,
@@ -44,7 +55,7 @@ impl ClipStore {
     /// Opens the published clips of a split, or of all splits with `None`.
     ///
     /// # Errors
-    /// When the manifest or a shard that it names cannot be read, is damaged, or is of a later format.
+    /// If the manifest or one of its shards cannot be read, is damaged, or has a later format.
     pub fn open(root: &Utf8Path, split: impl Into<Option<Split>>) -> Result<Self> {
         let split = split.into();
         let manifest = Manifest::load(root)?;
@@ -62,11 +73,14 @@ impl ClipStore {
         }
         rows.retain(|(clip, _)| split.is_none_or(|split| clip.split == split));
         rows.sort_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
-        // The same content ingested from two paths is one clip: counting it twice would weigh it twice in training.
+        // The same content at two paths is one clip. Otherwise training would weigh it twice.
         rows.dedup_by(|(later, _), (first, _)| {
             let same = later.clip_id == first.clip_id;
             if same {
-                tracing::warn!(clip_id = first.clip_id, "published twice; the second is not used");
+                tracing::warn!(
+                    clip_id = first.clip_id,
+                    "the clip is published twice; the second copy is ignored"
+                );
             }
             same
         });
@@ -79,7 +93,7 @@ impl ClipStore {
         Self { clips, places, shards, by_id, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
     }
 
-    /// Leaves out the clips that are not `wanted`.
+    /// Keeps only the clips that are `wanted`.
     #[must_use]
     pub fn only(self, wanted: impl Fn(&ClipMeta) -> bool) -> Self {
         let rows = self.clips.into_iter().zip(self.places);
@@ -87,14 +101,14 @@ impl ClipStore {
         Self::of(clips, places, self.shards)
     }
 
-    /// Bounds the cache of payloads; 0 keeps none.
+    /// Limits the payload cache to `bytes`; 0 disables it.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache = Mutex::new(Cache::new(bytes));
         self
     }
 
-    /// All clips, by source, then time.
+    /// All clips, ordered by source, then time.
     #[must_use]
     pub fn clips(&self) -> &[ClipMeta] {
         &self.clips
@@ -106,31 +120,32 @@ impl ClipStore {
         self.clips.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no clips.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.clips.is_empty()
     }
 
-    /// Index of a clip.
+    /// Index of the clip with this id.
     #[must_use]
     pub fn position(&self, clip_id: &str) -> Option<usize> {
         self.by_id.get(clip_id).copied()
     }
 
-    /// All frames of clip `i`.
+    /// Decodes all frames of clip `i`.
     ///
     /// # Errors
-    /// When there is no such clip, or its payload cannot be read or is damaged.
+    /// If there is no such clip, or its payload cannot be read or is damaged.
     pub fn frames(&self, i: usize) -> Result<Frames> {
         let frames = self.clip(i)?.frame_count();
         self.window(i, 0, frames)
     }
 
-    /// Frames `first .. first + len` of clip `i`; only what they need is decompressed.
+    /// Decodes frames `first .. first + len` of clip `i`; decompresses only what they need.
     ///
     /// # Errors
-    /// When there is no such clip, the frames are not in it, or its payload cannot be read or is damaged.
+    /// If there is no such clip, the frames are outside it, or its payload cannot be read or is
+    /// damaged.
     pub fn window(&self, i: usize, first: usize, len: usize) -> Result<Frames> {
         let clip = self.clip(i)?;
         let frames = clip.frame_count();
@@ -141,7 +156,7 @@ impl ClipStore {
         codec::decode_range(&payload, first, len).map_err(|source| self.payload_error(i, source))
     }
 
-    /// Clip `i` with its frames.
+    /// Reads clip `i` with all its frames.
     ///
     /// # Errors
     /// As [`Self::frames`].
@@ -153,16 +168,16 @@ impl ClipStore {
         self.clips.get(i).ok_or(Error::NoClip { index: i, count: self.clips.len() })
     }
 
-    /// The payload of clip `i`: of the recorded hash, and of the shape that its row says.
+    /// Returns the payload of clip `i`, after checking its hash and its shape against the row.
     fn payload(&self, i: usize) -> Result<Arc<[u8]>> {
-        // A panic of another reader cannot leave the cache inconsistent in a way that matters: go on with it.
+        // Another reader's panic cannot make the cache inconsistent in a way that matters.
         let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(payload) = cache().get(i) {
             return Ok(payload);
         }
         let (clip, place) = (&self.clips[i], &self.places[i]);
         let shard = &self.shards[place.shard];
-        // Read outside the lock: readers of other clips do not wait for this disk.
+        // Read outside the lock, so that readers of other clips do not wait for this read.
         let payload = shard.payload(place.row)?;
         if blake3::hash(&payload).to_hex().as_str() != place.payload_hash {
             let (path, clip_id) = (shard.path.clone(), clip.clip_id.clone());
@@ -172,8 +187,10 @@ impl ClipStore {
         if (shape.t, shape.height, shape.width)
             != (clip.frame_count(), clip.height as usize, clip.width as usize)
         {
-            let problem =
-                format!("the payload holds {}×{}×{} frames", shape.t, shape.height, shape.width);
+            let problem = format!(
+                "the payload has {}×{}×{} frames, but the row says otherwise",
+                shape.t, shape.height, shape.width
+            );
             return Err(Error::Value {
                 path: shard.path.clone(),
                 row: place.row,

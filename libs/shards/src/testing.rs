@@ -1,20 +1,20 @@
-//! Clips for this crate's tests: small, distinct, with every field set.
+//! Clips for the tests of this crate: small, distinct, with every field set.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use crate::{Clip, ClipMeta, ClipShardWriter, Frames, Published, Scores, Split};
 
-/// An empty dataset root, removed when the first part is dropped.
+/// Creates an empty dataset root; dropping the first value removes it.
 pub(crate) fn root() -> (TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
     (dir, root)
 }
 
-/// A clip of `frames` frames of 6×8 noise, which differs by source and start.
+/// A clip of `frames` frames of 6×8 noise, which depends on source and start.
 pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
-    // Sources in the order of their names, so that tests can say what comes first.
+    // Ordered like the names of the sources, so that tests know which comes first.
     let source_id = source.repeat(64 / source.len());
     let clip_id =
         blake3::hash(format!("{source} {start_pts}").as_bytes()).to_hex()[..32].to_owned();
@@ -53,7 +53,7 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
     Clip { meta, frames: Frames { t: frames, height: 6, width: 8, data } }
 }
 
-/// A published shard of clips, which no manifest names yet.
+/// Publishes a shard of clips that no manifest names yet.
 pub(crate) fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Published {
     let mut writer = ClipShardWriter::create(&root.join("clips"), name).unwrap();
     for clip in clips {

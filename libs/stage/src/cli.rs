@@ -1,24 +1,29 @@
-//! The command line's edge: a clap parser with this project's exit codes.
+//! Parses the command line with clap and this project's exit codes.
 //!
-//! clap leaves with 2 on wrong usage, and 2 means "done, with rejects" here: a cron job must be able to tell the two
-//! apart. So wrong usage is 64 (`EX_USAGE`), and `--help` and `--version` are 0.
+//! clap exits with 2 on wrong usage, but here 2 means "done, with rejects". A cron job must be able
+//! to distinguish the two. So wrong usage is 64 (`EX_USAGE`), and `--help` and `--version` are 0.
 
 use std::ffi::OsString;
 
 use crate::exit;
 
-/// Parses the process's arguments, or prints clap's message and leaves with 64 (0 for `--help` and `--version`).
+/// Parses the arguments of the process.
+///
+/// If they are wrong, it prints clap's message and exits with 64. For `--help` and `--version` it
+/// exits with 0.
 #[must_use]
 pub fn parse<T: clap::Parser>() -> T {
     T::try_parse_from(overrides_last(std::env::args_os())).unwrap_or_else(|error| {
-        // stdout or stderr, as clap sees fit; a closed pipe there is no reason to fail differently.
+        // clap chooses stdout or stderr. A closed pipe must not change the exit code.
         let _ = error.print();
         std::process::exit(i32::from(code_of(&error)))
     })
 }
 
-/// The arguments with every `--set` moved to the end: clap forgets the values of an option given before the subcommand when
-/// it is given after it as well, and an override must never be dropped without a word.
+/// Moves every `--set` to the end of the arguments.
+///
+/// If an option is given before and after the subcommand, clap forgets the values before it. An
+/// override must never be lost silently.
 fn overrides_last(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let (mut others, mut overrides) = (Vec::new(), Vec::new());
     let mut args = args;
@@ -36,7 +41,7 @@ fn overrides_last(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     others
 }
 
-/// The exit code for what clap has to say.
+/// Exit code for an error or a message of clap.
 fn code_of(error: &clap::Error) -> u8 {
     if error.use_stderr() { exit::USAGE } else { 0 }
 }
@@ -66,7 +71,7 @@ mod tests {
         Run { path: Option<String> },
     }
 
-    /// Would catch: `--set a=1 run --set b=2` running without a=1 and saying nothing.
+    /// Catches: `--set a=1 run --set b=2` that silently runs without a=1.
     #[test]
     fn overrides_count_on_either_side_of_the_subcommand() {
         let args =
@@ -83,7 +88,8 @@ mod tests {
         code_of(&Cli::try_parse_from(args).unwrap_err())
     }
 
-    /// Would catch: a typo in a cron line being reported as "done, with rejects" (clap's own 2).
+    /// Catches: a typing error in a cron line that is reported as "done, with rejects" (clap's own
+    /// 2).
     #[test]
     fn wrong_usage_is_64() {
         assert_eq!(code(&["x", "--nubmer", "1"]), 64);
@@ -91,7 +97,7 @@ mod tests {
         assert_eq!(code(&["x"]), 64);
     }
 
-    /// Would catch: `--help` in a script with `set -e` ending the script.
+    /// Catches: `--help` that ends a script with `set -e`.
     #[test]
     fn help_and_version_are_0() {
         assert_eq!(code(&["x", "--help"]), 0);

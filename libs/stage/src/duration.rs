@@ -1,8 +1,8 @@
-//! Durations as people say them: "0.4 s", "52 s", "3 min 20 s", "2 h 5 min". Two units at most: nobody plans by more.
+//! Durations for people: "0.4 s", "52 s", "3 min 20 s", "2 h 5 min"; at most two units.
 
 use std::time::Duration;
 
-/// `duration` in words.
+/// Formats a duration.
 #[must_use]
 pub fn human(duration: Duration) -> String {
     let tenths = (duration.as_secs_f64() * 10.0).round() / 10.0;
@@ -23,7 +23,7 @@ pub fn human(duration: Duration) -> String {
 mod tests {
     use super::*;
 
-    /// Would catch: "60 s", "1 min 60 s" and "10.0 s" at the edges between units.
+    /// Catches: "60 s", "1 min 60 s" and "10.0 s" at the limits between units.
     #[test]
     fn edges_between_units() {
         for (seconds, words) in [

@@ -1,16 +1,16 @@
-//! How a binary ends: the error it prints and the code it leaves with.
+//! How a binary ends: the error that it prints and its exit code.
 //!
-//! The codes are a contract with shells, cron and `genie run` (ARCHITECTURE, "Streams and exit codes"), so they are
-//! decided in this one place, from the kind of the error and not where it happened:
+//! Shells, cron and `genie run` rely on the codes (ARCHITECTURE, "Streams and exit codes"). So only
+//! this file chooses them, from the type of the error and not from where it happened:
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | done (also: the reader of our stdout went away, as in `… \| head`) |
+//! | 0 | done (also: the reader of stdout closed the pipe, as in `… \| head`) |
 //! | 1 | failed |
 //! | 2 | done, but some inputs were rejected; they are recorded |
 //! | 64 | wrong usage: command line or config; nothing was started |
-//! | 75 | another run holds the lock; try later |
-//! | 130, 143 | stopped by Ctrl-C, SIGTERM; what was done is kept |
+//! | 75 | another run holds the lock; try again later |
+//! | 130, 143 | stopped by Ctrl-C, SIGTERM; finished work is kept |
 
 use std::fmt::Write as _;
 use std::io;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::lock::LockError;
-use crate::stop::Stopped;
+use crate::stop::{Stop, Stopped};
 use crate::{lineage, progress};
 
 pub const FAILED: u8 = 1;
@@ -26,16 +26,16 @@ pub const REJECTS: u8 = 2;
 pub const USAGE: u8 = 64;
 pub const LOCKED: u8 = 75;
 
-/// How a run ended that did not fail by an error.
+/// How a run ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything was done, or there was nothing to do.
+    /// All work is done, or there was nothing to do.
     Done,
     /// Done, but some inputs were rejected.
     Rejects,
     /// Stopped on request, after saving; the code is [`crate::stop::Stop::exit_code`].
     Stopped(u8),
-    /// Failed with this code, and the reason was already told on stderr (by a child process, say).
+    /// Failed with this code; stderr already has the reason (for example from a child process).
     Failed(u8),
 }
 
@@ -50,19 +50,27 @@ impl Exit {
     }
 }
 
-/// The user asked for something that cannot be asked for: exit code 64.
+impl Stop {
+    /// Returns [`Exit::Stopped`] with the code of the signal.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        Exit::Stopped(self.exit_code())
+    }
+}
+
+/// The user asked for something impossible: exit code 64.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// Runs a binary's body; prints its error, if any, to stderr; returns its exit code.
+/// Runs the body of a binary, prints its error to stderr, and returns its exit code.
 pub fn run(name: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     lineage::set_tool(name);
     let code = match body() {
         Ok(exit) => exit.code(),
         Err(error) => {
             let code = code_of(&error);
-            if deserves_words(&error) {
+            if must_be_printed(&error) {
                 let message = render(&error);
                 progress::suspend(|| eprint!("{message}"));
             }
@@ -72,10 +80,11 @@ pub fn run(name: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> E
     ExitCode::from(code)
 }
 
-/// The exit code of an error, by the first of its causes that has one of its own.
+/// Exit code of an error: that of its first cause that has a code of its own.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> u8 {
-    // A value given to `.context(…)` is only reachable by anyhow's own downcast, not through the chain.
+    // Only anyhow's own downcast reaches a value that was given to `.context(…)`; the chain does
+    // not.
     if error.is::<Usage>() {
         return USAGE;
     }
@@ -96,8 +105,8 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
     FAILED
 }
 
-/// A reader that went away and a user who pressed Ctrl-C know what they did.
-fn deserves_words(error: &anyhow::Error) -> bool {
+/// Whether to print the error: not after a closed pipe, and not after Ctrl-C.
+fn must_be_printed(error: &anyhow::Error) -> bool {
     !error.chain().any(|cause| cause.is::<Stopped>() || is_closed_pipe(cause))
 }
 
@@ -105,7 +114,7 @@ fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The error and its causes, one a line; a cause whose words are already in the line above it is not repeated.
+/// Formats the error and its causes, one per line, without causes that the line above contains.
 fn render(error: &anyhow::Error) -> String {
     let mut shown = error.to_string();
     let mut text = format!("error: {shown}\n");
@@ -124,7 +133,7 @@ mod tests {
     use super::*;
     use anyhow::{Context, anyhow};
 
-    /// Would catch: a code being lost when somebody adds `.context(…)` on the way up.
+    /// Catches: a code that is lost when `.context(…)` wraps the error.
     #[test]
     fn the_code_survives_context() {
         let usage: anyhow::Result<()> = Err(Usage("no such split".into()).into());
@@ -137,17 +146,24 @@ mod tests {
         assert_eq!(code_of(&anyhow!("anything else")), FAILED);
     }
 
-    /// Would catch: `genie-ingest sql … | head` ending in an error.
+    /// Catches: exit code 1 instead of 75 for a run that found the lock held.
+    #[test]
+    fn a_held_lock_has_its_own_code() {
+        let held = LockError::Held { path: "x/.lock".into(), holder: "genie-train".into() };
+        assert_eq!(code_of(&held.into()), LOCKED);
+    }
+
+    /// Catches: `genie-ingest sql … | head` that ends with an error.
     #[test]
     fn a_closed_pipe_is_no_failure() {
         let error = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(code_of(&error), 0);
-        assert!(!deserves_words(&error));
+        assert!(!must_be_printed(&error));
     }
 
-    /// Would catch: causes missing from the message, or said twice.
+    /// Catches: a cause that is missing from the message or printed twice.
     #[test]
-    fn every_cause_is_told_once() {
+    fn every_cause_is_printed_once() {
         let error = anyhow!("disk full").context("cannot write x: disk full").context("fit failed");
         assert_eq!(render(&error), "error: fit failed\n  cause: cannot write x: disk full\n");
     }

@@ -1,12 +1,14 @@
-//! Work keys: the name of a piece of work, from what goes into it.
+//! Work keys: the name of a piece of work, computed from its inputs.
 //!
-//! "Is it up to date?" is answered by content and config, never by time stamps: a step's key is a hash of its name,
-//! the version of its code's output format, its resolved config and the keys or content hashes of its inputs. Its
-//! output directory bears the key. Same key: nothing to do. Anything changed: another directory, and the old one
-//! stays valid.
+//! Content and config decide whether an output is current; time stamps never do. The key of a step
+//! is a hash of its name, the version of its output format, its resolved config, and the keys or
+//! content hashes of its inputs. The output directory has the key as its name. If the key is
+//! unchanged, there is nothing to do. If anything changed, the step writes another directory, and
+//! the old one stays valid.
 //!
-//! Guarantees: the same on every machine; independent of the order of fields and of inputs; and no two different
-//! lists of parts are hashed as the same bytes (they are hashed as one canonical JSON document).
+//! Guarantees: a key is the same on every machine. It does not depend on the order of fields or
+//! inputs. Different lists of parts never hash as the same bytes, because they are hashed as one
+//! canonical JSON document.
 
 use std::fmt;
 
@@ -15,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 const HEX_DIGITS: usize = 16;
 
-/// A work key, and what it was made from (which [`crate::step::StepDir`] records as the output's lineage).
+/// A work key and its inputs, which [`crate::step::StepDir`] records as the output's lineage.
 #[derive(Debug, Clone)]
 pub struct Key {
     hex: String,
@@ -24,8 +26,9 @@ pub struct Key {
 }
 
 impl Key {
-    /// Starts a key for `step`, whose outputs are in version `format` of their format. Raise `format` when the code
-    /// changes so that old outputs should be made anew.
+    /// Starts the key of `step`, whose outputs have format version `format`.
+    ///
+    /// Raise `format` when the code changes so that old outputs must be recomputed.
     pub fn builder(step: &str, format: u32) -> KeyBuilder {
         KeyBuilder { step: step.to_owned(), format, config: Value::Null, inputs: Map::new() }
     }
@@ -44,7 +47,7 @@ impl Key {
     }
 }
 
-/// Collects what goes into a [`Key`].
+/// Collects the parts of a [`Key`].
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct KeyBuilder {
@@ -58,7 +61,8 @@ impl KeyBuilder {
     /// Adds the config that the step's output depends on; several calls merge their fields.
     ///
     /// # Panics
-    /// When `config` is not serialisable as JSON (a map with keys that are not strings): a mistake in the code.
+    /// If `config` cannot be serialised as JSON (a map whose keys are not strings): a programming
+    /// error.
     pub fn config(mut self, config: &impl Serialize) -> Self {
         let value = serde_json::to_value(config).expect("a config section is serialisable");
         self.config = match (self.config, value) {
@@ -71,7 +75,7 @@ impl KeyBuilder {
         self
     }
 
-    /// Adds an input by name and by its key or content hash.
+    /// Adds an input: its name, and its key or content hash.
     pub fn input(mut self, name: &str, hash: impl fmt::Display) -> Self {
         self.inputs.insert(name.to_owned(), Value::String(hash.to_string()));
         self
@@ -91,7 +95,7 @@ impl KeyBuilder {
     }
 }
 
-/// The value with every object's fields in alphabetical order.
+/// Sorts the fields of every object by name.
 fn canonical(value: Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -141,13 +145,13 @@ mod tests {
             .input("splits", "def")
     }
 
-    /// Would catch: any change to how keys are made, which would silently redo everybody's work.
+    /// Catches: any change of how keys are computed, which would silently repeat all users' work.
     #[test]
     fn keys_do_not_change_between_versions() {
         assert_eq!(builder().finish().to_string(), "69f2f9ef5c55a44c");
     }
 
-    /// Would catch: reordering a struct's fields, or the calls, retraining a model.
+    /// Catches: a reordered struct, or reordered calls, that retrain a model.
     #[test]
     fn order_does_not_matter() {
         let other = Key::builder("lam", 1)
@@ -158,7 +162,8 @@ mod tests {
         assert_eq!(builder().finish(), other.finish());
     }
 
-    /// Would catch: a part of the work being left out of its key, so that stale output is taken for fresh.
+    /// Catches: a part of the work that is missing from its key, so that old output counts as
+    /// current.
     #[test]
     fn every_part_matters() {
         let key = builder().finish();
@@ -180,7 +185,7 @@ mod tests {
         }
     }
 
-    /// Would catch: `"ab" + "c"` and `"a" + "bc"` giving the same key.
+    /// Catches: the same key for `"ab" + "c"` and `"a" + "bc"`.
     #[test]
     fn parts_do_not_run_together() {
         let one = Key::builder("x", 1).input("a", "bc").finish();

@@ -1,23 +1,23 @@
-//! What every binary of the pipeline is, so that all of them behave alike.
+//! What all binaries of the pipeline share, so that all of them behave alike.
 //!
-//! A stage binary reads one TOML file, works in steps that each have a key and a directory, draws progress, can be
-//! stopped and gone on with, and says how it ended by its exit code. That is this crate; what a stage computes is
-//! not. It knows nothing of videos, tokens or models, and no stage knows how these things are done:
+//! A stage binary reads one TOML file and works in steps. Each step has a key and a directory. The
+//! binary shows progress, can be stopped and resumed, and reports its result by its exit code. This
+//! crate implements these things. It knows nothing about videos, tokens or models.
 //!
-//! | module | question it answers |
+//! | module | question that it answers |
 //! |---|---|
-//! | [`cli`] | what does a wrong command line do? |
-//! | [`config`] | what was asked for: defaults, then the file, then `--set` |
+//! | [`cli`] | what happens after a wrong command line? |
+//! | [`config`] | what did the user ask for: defaults, file, `--set`? |
 //! | [`key`] | is this the same work as before? |
-//! | [`step`] | where is its output, and is it done? |
-//! | [`status`] | how does a step tell others where it stands? |
-//! | [`lineage`] | what made this output, and when? |
-//! | [`lock`] | is somebody else writing here? |
-//! | [`stop`] | has the user asked to stop? |
+//! | [`step`] | where is the output of a step, and is it done? |
+//! | [`status`] | how does a step report its state to other programs? |
+//! | [`lineage`] | what wrote this output, and when? |
+//! | [`lock`] | is another process writing here? |
+//! | [`stop`] | did the user ask to stop? |
 //! | [`progress`], [`log`] | what do people see on stderr? |
 //! | [`exit`] | what does the calling shell see? |
 //!
-//! A `main.rs` is then one line: `genie_stage::main!("genie-train", genie_train::run);`
+//! So a `main.rs` is one line: `genie_stage::main!("genie-train", genie_train::run);`
 
 pub mod cli;
 pub mod config;
@@ -34,11 +34,10 @@ pub mod stop;
 
 pub use exit::Exit;
 
-/// The whole `main.rs` of a stage: records the commit this binary was built from and runs `$run`,
-/// a `fn() -> anyhow::Result<Exit>`.
+/// The whole `main.rs` of a stage: records the git commit of the build and runs `$run`.
 ///
-/// The commit is read in the binary's own tiny crate and not in this library, so that a new commit relinks five
-/// small files and recompiles nothing.
+/// `$run` is a `fn() -> anyhow::Result<Exit>`. The macro reads the commit in the small binary
+/// crate, not in this library. So a new commit relinks five small files and recompiles nothing.
 #[macro_export]
 macro_rules! main {
     ($name:expr, $run:expr) => {

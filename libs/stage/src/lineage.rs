@@ -1,10 +1,11 @@
-//! What made an output: the tool, its version, the commit it was built from, and when.
+//! What wrote an output: the tool, its version, the git commit of its build, and the time.
 //!
-//! Nothing about the machine: the same work done elsewhere has the same lineage but for the times.
+//! The lineage contains nothing about the machine. The same work on another machine has the same
+//! lineage, except for the times.
 //!
-//! The commit comes from the binary's own `main.rs` through [`crate::main!`], which reads `GENIE_GIT_REVISION` while
-//! it compiles (the Makefile sets it, with `-dirty` where the tree had uncommitted changes). A build by plain
-//! `cargo` does not know it and says "unknown": no answer is better than a stale one.
+//! The commit comes from the binary's `main.rs` through [`crate::main!`], which reads
+//! `GENIE_GIT_REVISION` at compile time. The Makefile sets this variable and appends `-dirty` if
+//! the tree has uncommitted changes. A plain `cargo` build does not set it and records "unknown".
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -12,52 +13,52 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of this workspace: all its crates are released together.
+/// Version of this workspace: all its crates are released together.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 static TOOL: OnceLock<&'static str> = OnceLock::new();
 static GIT_REVISION: OnceLock<&'static str> = OnceLock::new();
 
-/// Names the running tool; the first call counts. Done by [`crate::exit::run`].
-pub fn set_tool(name: &'static str) {
+/// Sets the name of the running tool; only the first call counts. [`crate::exit::run`] calls it.
+pub(crate) fn set_tool(name: &'static str) {
     let _ = TOOL.set(name);
 }
 
-/// Names the commit the running tool was built from; the first call counts. Done by [`crate::main!`].
+/// Sets the git commit of the build; only the first call counts. [`crate::main!`] calls it.
 pub fn set_git_revision(revision: Option<&'static str>) {
     if let Some(revision) = revision.filter(|revision| !revision.is_empty()) {
         let _ = GIT_REVISION.set(revision);
     }
 }
 
-/// "genie-train 0.1.0".
+/// Name and version of the tool: "genie-train 0.1.0".
 #[must_use]
-pub fn tool_version() -> String {
+pub(crate) fn tool_version() -> String {
     format!("{} {VERSION}", TOOL.get().unwrap_or(&"genie"))
 }
 
-/// The commit this tool was built from, or "unknown".
+/// Git commit of the build, or "unknown".
 #[must_use]
 pub fn git_revision() -> &'static str {
     GIT_REVISION.get().unwrap_or(&"unknown")
 }
 
-/// What every output records of the run that made it.
+/// What every output records about the run that wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lineage {
     pub tool_version: String,
     pub git_revision: String,
     pub started: Timestamp,
     pub finished: Timestamp,
-    /// Wall-clock seconds of the run that finished the work (an interrupted work's earlier runs are not in it).
+    /// Wall-clock seconds of the run that finished the work, without earlier interrupted runs.
     pub seconds: f64,
 }
 
-/// A running piece of work: made when it starts, asked when it ends.
+/// Measures a piece of work: create it at the start, and ask it for the lineage at the end.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Timestamp,
-    // The wall clock may be set while we run; a duration is not read off it.
+    // The wall clock may be changed during the run, so durations use this one.
     monotonic: Instant,
 }
 
@@ -67,7 +68,7 @@ impl Clock {
         Self { started: Timestamp::now(), monotonic: Instant::now() }
     }
 
-    /// The lineage of work that began at [`Clock::start`] and ends now.
+    /// Lineage of the work that began at [`Clock::start`] and ends now.
     #[must_use]
     pub fn lineage(&self) -> Lineage {
         let seconds = self.monotonic.elapsed().as_secs_f64();

@@ -1,9 +1,9 @@
-//! One writer a place: an advisory lock on a file.
+//! One writer per place: an advisory lock on a file.
 //!
-//! Two cron runs that overlap, or a user beside cron, must not write the same directory at once. The lock is the
-//! operating system's (`flock`): it goes when the process goes, however it dies, so there is never a stale lock to
-//! delete by hand. The file stays; only the lock on it means anything. Who holds it is written inside, for the
-//! message.
+//! Two overlapping cron runs, or a user and cron, must not write the same directory at the same
+//! time. The lock belongs to the operating system (`flock`). It disappears with the process,
+//! however the process ends, so nobody ever has to delete a stale lock. The file stays, and its
+//! existence means nothing. It contains the name of the lock's holder, for the error message.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -11,24 +11,30 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-/// The place could not be locked.
+/// The lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// A live process holds it: exit code 75.
-    #[error("{} is locked by another run ({holder}); wait for it to end, or stop it, and run this again", path.display())]
+    /// A live process holds the lock: exit code 75.
+    #[error(
+        "{} is locked by another run ({holder}); wait for it to end, or stop it, then try again",
+        path.display()
+    )]
     Held { path: PathBuf, holder: String },
-    #[error("cannot lock {}: is it on a file system that supports locks, and may this user write there?", path.display())]
+    #[error(
+        "cannot lock {}; check that you may write there and that the file system supports locks",
+        path.display()
+    )]
     Io { path: PathBuf, source: io::Error },
 }
 
-/// A held lock; released when dropped.
+/// A held lock; dropping it releases it.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Locks `path`, creating the file and its directory if need be. Does not wait.
+    /// Locks `path` without waiting, and creates the file and its directory if necessary.
     pub fn acquire(path: impl AsRef<Path>) -> Result<Self, LockError> {
         let path = path.as_ref();
         let io_error = |source| LockError::Io { path: path.to_owned(), source };
@@ -56,13 +62,13 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Removing the file instead would let a waiting process lock a file that has no name any more.
+        // Do not remove the file: a waiting process would lock a file that has no name any more.
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
 }
 
-/// Writes who we are into the locked file.
+/// Writes the tool, the process id and the time into the locked file.
 fn sign(file: &mut File) -> io::Result<()> {
     let pid = std::process::id();
     let since = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
@@ -72,7 +78,7 @@ fn sign(file: &mut File) -> io::Result<()> {
     writeln!(file, "{tool}, process {pid}, since {since}")
 }
 
-/// Who wrote themselves into the file; it may be about to.
+/// Reads the holder's name. The holder may not have written it yet.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     match file.read_to_string(&mut text) {
@@ -84,9 +90,8 @@ fn holder(file: &mut File) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit;
 
-    /// Would catch: two runs writing one place; a lock that outlives its holder; exit code 1 instead of 75.
+    /// Catches: two runs that write the same place, and a lock that outlives its holder.
     #[test]
     fn second_is_refused_until_the_first_is_gone() {
         let dir = tempfile::tempdir().unwrap();
@@ -95,12 +100,11 @@ mod tests {
         let refused = Lock::acquire(&path).unwrap_err();
         let pid = format!("process {}", std::process::id());
         assert!(refused.to_string().contains(&pid), "{refused}");
-        assert_eq!(exit::code_of(&refused.into()), exit::LOCKED);
         drop(first);
         Lock::acquire(&path).unwrap();
     }
 
-    /// Would catch: a file left behind by a killed run (no lock on it, only old words) blocking the next.
+    /// Catches: a file from a killed run, with old text but no lock, that blocks the next run.
     #[test]
     fn leftover_file_does_not_block() {
         let dir = tempfile::tempdir().unwrap();

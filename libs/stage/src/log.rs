@@ -1,7 +1,8 @@
-//! What a run tells people as it goes: plain sentences on stderr, that do not tear progress bars apart.
+//! Messages for people on stderr, which do not disturb progress bars.
 //!
-//! stdout is data and is never written here. Information is a bare line, as a person would write it; warnings and
-//! errors begin with their name, as the compiler's do. `-v` adds detail with its origin; `RUST_LOG` overrides all.
+//! stdout is for data, and the log never writes to it. Information is a plain line. Warnings and
+//! errors start with "warning:" or "error:". `-v` adds details and their origin; `RUST_LOG`
+//! overrides everything.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -14,13 +15,13 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::progress;
 
-/// `-v` and `-q`, to flatten into a parser: `log::init(cli.verbosity.level())`.
+/// The flags `-v` and `-q`; use them as `log::init(cli.verbosity.level())`.
 #[derive(clap::Args, Debug, Clone, Copy, Default)]
 pub struct Verbosity {
-    /// Say more; twice for still more
+    /// Print more; repeat for still more.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
-    /// Say only what went wrong
+    /// Print only warnings and errors.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -32,8 +33,9 @@ impl Verbosity {
     }
 }
 
-/// Starts logging to stderr: -1 warnings only, 0 information, 1 debug, 2 and more everything. Only the first call in
-/// a process counts.
+/// Starts logging to stderr; only the first call in a process counts.
+///
+/// -1 prints warnings only, 0 information, 1 debug messages, 2 and more everything.
 pub fn init(verbosity: i8) {
     let ours = match verbosity {
         ..0 => "warn",
@@ -41,21 +43,22 @@ pub fn init(verbosity: i8) {
         1 => "debug",
         2.. => "trace",
     };
-    // The prefix "genie" covers every crate of this workspace; libraries only speak up when something is wrong.
+    // The prefix "genie" matches every crate of this workspace. Other libraries only print
+    // warnings.
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,genie={ours}")));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .event_format(Sentence)
-        .with_writer(|| BesideBars)
+        .event_format(PlainLine)
+        .with_writer(|| HidingBars)
         .try_init();
 }
 
-/// stderr, with the bars taken away while it is written.
-struct BesideBars;
+/// stderr; each write hides the progress bars.
+struct HidingBars;
 
-impl Write for BesideBars {
+impl Write for HidingBars {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         progress::suspend(|| io::stderr().write(bytes))
     }
@@ -65,10 +68,10 @@ impl Write for BesideBars {
     }
 }
 
-/// The format described at the head of this file.
-struct Sentence;
+/// The line format that the head of this file describes.
+struct PlainLine;
 
-impl<S, N> FormatEvent<S, N> for Sentence
+impl<S, N> FormatEvent<S, N> for PlainLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

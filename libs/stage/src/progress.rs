@@ -1,35 +1,37 @@
-//! How far a long piece of work is: a bar on a terminal, a line now and then everywhere else.
+//! Progress of long work: a bar on a terminal, and occasional lines elsewhere.
 //!
-//! A person at a terminal gets a bar with the time left. A log file gets at most one line every ten seconds and
-//! always a last one, so a night's log of a thousand steps stays readable and its end is never missing.
+//! A terminal shows a bar with the remaining time. A log file gets at most one line every ten
+//! seconds, and always a last line. So the log of a thousand steps stays readable and its end is
+//! never missing.
 //!
-//! All bars of a process share one [`indicatif::MultiProgress`]; whatever else writes to stderr does so inside
-//! [`suspend`] and tears nothing apart. [`Progress`] is `Sync`: workers may advance it from any thread.
+//! All bars of a process share one [`indicatif::MultiProgress`]. All other writes to stderr happen
+//! inside [`suspend`], so they do not disturb the bars. [`Progress`] is `Sync`: any thread may
+//! advance it.
 
 mod pace;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::duration::human;
-use pace::Pace;
+use pace::{Pace, lock};
 
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const REDRAW: Duration = Duration::from_millis(250);
 
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Runs `write` with the bars taken off the screen, and puts them back.
-pub fn suspend<R>(write: impl FnOnce() -> R) -> R {
+/// Hides the bars while `write` runs.
+pub(crate) fn suspend<R>(write: impl FnOnce() -> R) -> R {
     BARS.suspend(write)
 }
 
-/// One piece of work of known size (or 0: unknown).
+/// Progress of one piece of work of known size (or 0: unknown).
 #[derive(Debug)]
 pub struct Progress {
     label: String,
@@ -42,14 +44,14 @@ pub struct Progress {
 #[derive(Debug)]
 enum View {
     Bar(ProgressBar),
-    /// When the last line was written.
+    /// Time of the last line.
     Lines(Mutex<Instant>),
-    /// With `--quiet`: who asks for nothing but what went wrong gets no progress either.
+    /// With `--quiet` there is no progress.
     Nothing,
 }
 
 impl Progress {
-    /// Begins showing `label`, of `total` units; 0 where the size is not known.
+    /// Starts to show `label` with `total` units; 0 means an unknown total.
     #[must_use]
     pub fn new(label: impl Into<String>, total: u64) -> Self {
         let label = label.into();
@@ -62,7 +64,7 @@ impl Progress {
         Self { label, pace, message: Mutex::default(), finished: AtomicBool::new(false), view }
     }
 
-    /// Says something beside the count: the loss, the file.
+    /// Sets a text beside the count: the loss, the file.
     pub fn set_message(&self, message: impl Into<String>) {
         let message = message.into();
         if let View::Bar(bar) = &self.view {
@@ -77,13 +79,13 @@ impl Progress {
         self.show();
     }
 
-    /// Advances by `n` units that an earlier run did: they say nothing about how long the others take.
+    /// Advances by `n` units that an earlier run did; they do not count for the remaining time.
     pub fn found(&self, n: u64) {
         self.pace.found(n);
         self.show();
     }
 
-    /// Stands at `n` units. Where a resumed run begins, that is not counted as done in no time.
+    /// Sets the count to `n`. The first call counts as work of an earlier run.
     pub fn set(&self, n: u64) {
         if self.pace.done() == 0 {
             self.pace.found(n);
@@ -93,7 +95,7 @@ impl Progress {
         self.show();
     }
 
-    /// Ends the display, leaving its last state. Further calls do nothing.
+    /// Ends the display and leaves its last state. Later calls do nothing.
     pub fn finish(&self) {
         if self.finished.swap(true, Ordering::Relaxed) {
             return;
@@ -115,7 +117,7 @@ impl Progress {
         match &self.view {
             View::Bar(bar) => bar.set_position(self.pace.done()),
             View::Lines(last) => {
-                // A worker that finds another one writing has nothing to add.
+                // Another thread is already writing a line.
                 let Ok(mut last) = last.try_lock() else {
                     return;
                 };
@@ -128,7 +130,7 @@ impl Progress {
         }
     }
 
-    /// "fit the tokenizer: 120/600, 2 min left, loss 0.12".
+    /// For example "fit the tokenizer: 120/600, 2 min left, loss 0.12".
     fn line(&self) -> String {
         let mut line = format!("{}: {}", self.label, self.count());
         if let Some(left) = self.pace.left() {
@@ -159,15 +161,15 @@ impl Progress {
 }
 
 impl Drop for Progress {
-    /// A run that was stopped or failed leaves its bar where it stood, so that one sees how far it came.
+    /// Leaves the bar of a stopped or failed run where it was, to show how far the run came.
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-/// Whether people watch stderr as it is written.
+/// Whether stderr is a terminal that can show bars.
 #[must_use]
-pub fn on_terminal() -> bool {
+pub(crate) fn on_terminal() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
@@ -178,7 +180,7 @@ fn bar(label: &str, pace: &Arc<Pace>) -> ProgressBar {
     };
     let pace = pace.clone();
     let left = move |_: &ProgressState, text: &mut dyn fmt::Write| {
-        // A bar that cannot be drawn is no reason to stop.
+        // A bar that cannot be drawn must not stop the work.
         let _ = pace.left().map_or(Ok(()), |left| write!(text, "{} left", human(left)));
     };
     let template =
@@ -200,11 +202,6 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("━╸─")
 }
 
-/// A worker's panic while it held a message is no reason for the others to panic too.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +221,7 @@ mod tests {
         }
     }
 
-    /// Would catch: a division by zero before the first unit, or "left" after the last.
+    /// Catches: a division by zero before the first unit, or remaining time after the last.
     #[test]
     fn lines_say_count_time_left_and_message() {
         let progress = lines(4);
@@ -237,7 +234,7 @@ mod tests {
         assert_eq!(progress.last_line(), "fit: 4/4 in 0.0 s, loss 0.5");
     }
 
-    /// Would catch: a run that resumes at 90 % promising to be done in no time.
+    /// Catches: a run that resumes at 90 % and claims to be finished immediately.
     #[test]
     fn what_was_done_before_is_no_measure_of_speed() {
         let mut progress = lines(100);
@@ -249,7 +246,7 @@ mod tests {
         assert_eq!(progress.line(), "fit: 95/100, 20 s left");
     }
 
-    /// Would catch: "3/0" where the size is unknown.
+    /// Catches: "3/0" for an unknown total.
     #[test]
     fn unknown_size_is_not_shown_as_zero() {
         let progress = lines(0);
@@ -257,7 +254,7 @@ mod tests {
         assert_eq!(progress.line(), "fit: 3");
     }
 
-    /// Would catch: a template that indicatif does not parse, which only a terminal would show.
+    /// Catches: a template that indicatif cannot parse, which only a terminal would show.
     #[test]
     fn templates_are_valid() {
         for total in [0, 3] {
@@ -267,7 +264,8 @@ mod tests {
         }
     }
 
-    /// Would catch: an update lost between threads, or a second `finish` (the drop's) showing the end twice.
+    /// Catches: an update that is lost between threads, or a second `finish` (in drop) that prints
+    /// again.
     #[test]
     fn threads_share_one_count() {
         let progress = viewed_as(View::Bar(ProgressBar::hidden()), 400);

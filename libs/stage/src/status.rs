@@ -1,24 +1,24 @@
-//! Where a step stands, told to other programs: what every stage's `status --json` prints and `genie status` reads.
+//! State of a step: every stage prints it with `status --json`, and `genie status` reads it.
 
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-/// How far a step's work under the current config and data is.
+/// State of a step under the current config and data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Its output is there; running it again does nothing.
+pub enum StepState {
+    /// The output exists; another run does nothing.
     Done,
-    /// Begun, not finished; running it goes on.
+    /// Started but not finished; another run resumes it.
     Partial,
-    /// Its inputs are there, its output is not.
+    /// The inputs exist, and the output does not.
     Missing,
-    /// Its inputs are not there yet.
+    /// The inputs do not exist yet.
     Waiting,
 }
 
-impl State {
+impl StepState {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -30,48 +30,52 @@ impl State {
     }
 }
 
-/// One step of a stage.
+/// State of one step of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepStatus {
-    /// The step's subcommand, as typed: "fit", "encode".
+    /// Subcommand of the step, as typed: "fit", "encode".
     pub step: String,
-    /// Its work key; empty while waiting, because a key needs the inputs.
+    /// Work key; empty while waiting, because a key needs the inputs.
     #[serde(default)]
     pub key: String,
-    /// Where its output is or will be; empty while waiting.
+    /// Directory of the output; empty while waiting.
     #[serde(default)]
     pub dir: String,
-    pub state: State,
-    /// What is missing, for a person: "clips: run genie-ingest run".
+    pub state: StepState,
+    /// What is missing, for people: "clips: run genie-ingest run".
     #[serde(default)]
     pub needs: String,
 }
 
 impl StepStatus {
-    /// A step that has no key yet, because what it works on is not there: `needs` is the command that makes it.
+    /// A step without a key, because its inputs do not exist.
+    ///
+    /// `needs` is the command that writes the inputs.
     #[must_use]
     pub fn waiting(step: &str, needs: &str) -> Self {
         Self {
             step: step.into(),
             key: String::new(),
             dir: String::new(),
-            state: State::Waiting,
+            state: StepState::Waiting,
             needs: needs.into(),
         }
     }
 
-    /// This step, waiting for `needs` unless that is `done`. The first thing that is missing is what it waits for.
+    /// Makes this step wait for `needs` if `done` is false.
+    ///
+    /// A step that already waits keeps its first missing input.
     #[must_use]
     pub fn after(mut self, done: bool, needs: &str) -> Self {
-        if !done && self.state != State::Waiting {
-            self.state = State::Waiting;
+        if !done && self.state != StepState::Waiting {
+            self.state = StepState::Waiting;
             needs.clone_into(&mut self.needs);
         }
         self
     }
 }
 
-/// Prints `steps` on stdout: as one JSON array, or for a person, one a line.
+/// Prints `steps` on stdout: as one JSON array, or as one line per step.
 pub fn print(steps: &[StepStatus], json: bool) -> io::Result<()> {
     if json { print_json(steps) } else { print_text(steps) }
 }
@@ -96,20 +100,24 @@ fn print_text(steps: &[StepStatus]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Would catch: a renamed field or state, which would break everything that reads `status --json`.
+    /// Catches: a renamed field or state, which would break every reader of `status --json`.
     #[test]
     fn the_json_is_a_contract() {
         let step = StepStatus {
             step: "fit".into(),
             key: "0123456789abcdef".into(),
             dir: "data/demo/models/tokenizer/0123456789abcdef".into(),
-            state: State::Partial,
+            state: StepState::Partial,
             needs: String::new(),
         };
-        let json = r#"{"step":"fit","key":"0123456789abcdef","dir":"data/demo/models/tokenizer/0123456789abcdef","state":"partial","needs":""}"#;
+        let json = concat!(
+            r#"{"step":"fit","key":"0123456789abcdef","#,
+            r#""dir":"data/demo/models/tokenizer/0123456789abcdef","#,
+            r#""state":"partial","needs":""}"#
+        );
         assert_eq!(serde_json::to_string(&step).unwrap(), json);
         let short: StepStatus =
             serde_json::from_str(r#"{"step":"lam","state":"waiting"}"#).unwrap();
-        assert_eq!(short.state, State::Waiting);
+        assert_eq!(short.state, StepState::Waiting);
     }
 }

@@ -1,9 +1,9 @@
-//! A step's output directory: whose it is, and whether it is done.
+//! Output directory of a step, and whether the step is done.
 //!
-//! A directory is done when it holds a `step.json` that bears the step's current key, and that file is written last,
-//! atomically. Whatever else lies there without it is work in progress: a killed run is seen as not done, and goes on
-//! or begins anew. `step.json` is also the output's lineage: what went in, what made it, when, and its results in
-//! short.
+//! A directory is done if its `step.json` contains the step's current key. The step writes that
+//! file last, atomically. Without it, everything in the directory is unfinished work: a killed run
+//! counts as not done, and the next run resumes it or starts again. `step.json` is also the lineage
+//! of the output: inputs, tool, time, and a summary of the results.
 
 use std::fmt;
 use std::fs;
@@ -15,29 +15,31 @@ use serde_json::{Map, Value};
 
 use crate::key::{Key, KeyBuilder};
 use crate::lineage::{Clock, Lineage};
-use crate::status::{State, StepStatus};
+use crate::status::{StepState, StepStatus};
 
 const RECORD: &str = "step.json";
 const CONFIG: &str = "config.toml";
 
-/// What `step.json` holds.
+/// Content of `step.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub step: String,
     pub key: String,
-    /// Keys or content hashes of what went in, by name.
+    /// Keys or content hashes of the inputs, by name.
     pub inputs: Map<String, Value>,
-    /// The config that the key was made from.
+    /// The config in the key.
     pub config: Value,
     #[serde(flatten)]
     pub lineage: Lineage,
-    /// The step's results in short: losses, counts.
+    /// Summary of the step's results: losses, counts.
     pub summary: Value,
 }
 
 impl Record {
-    /// The key of the work that was finished, if it was `work`, whatever its inputs were. (Its config is compared by the key: numbers
-    /// that went through JSON may differ in their last bit.)
+    /// Key of the finished work if it was `work` with any inputs, else `None`.
+    ///
+    /// The key, not the config, is compared: numbers that pass through JSON may differ in their
+    /// last bit.
     #[must_use]
     pub fn key_of(&self, work: KeyBuilder) -> Option<Key> {
         let mut work = work;
@@ -48,7 +50,7 @@ impl Record {
     }
 }
 
-/// The output directory of one step under one key.
+/// Output directory of one step with one key.
 #[derive(Debug, Clone)]
 pub struct StepDir {
     path: Utf8PathBuf,
@@ -58,8 +60,9 @@ pub struct StepDir {
 }
 
 impl StepDir {
-    /// The directory `path` (the whole path, usually ending in the key) as `key`'s output. Creates nothing; the
-    /// step's clock starts here.
+    /// Describes the output directory `path` of `key`; creates nothing.
+    ///
+    /// The clock of the step starts here. `path` is the whole path. Usually it ends in the key.
     pub fn open(path: impl Into<Utf8PathBuf>, key: &Key, step: impl Into<String>) -> Self {
         Self { path: path.into(), key: key.clone(), step: step.into(), clock: Clock::start() }
     }
@@ -74,18 +77,18 @@ impl StepDir {
         &self.key
     }
 
-    /// Makes the directory.
+    /// Creates the directory.
     pub fn create(&self) -> genie_durable::Result<()> {
         genie_durable::create_dir(&self.path)
     }
 
-    /// Whether this very work has been finished here.
+    /// Whether exactly this work is finished.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.record().is_some_and(|record| record.key == self.key.as_str())
     }
 
-    /// What the last finished work here left, be it ours or an earlier key's.
+    /// Record of the last finished work in this directory, possibly with an earlier key.
     #[must_use]
     pub fn record(&self) -> Option<Record> {
         read_record(&self.path)
@@ -96,7 +99,7 @@ impl StepDir {
         genie_durable::write(self.path.join(CONFIG), toml.to_string())
     }
 
-    /// Marks the step done. Call it last: everything the step made must already be on disk.
+    /// Marks the step as done. Call it last: all output must already be on the disk.
     pub fn finish(&self, summary: Value) -> genie_durable::Result<()> {
         let record = Record {
             step: self.step.clone(),
@@ -115,19 +118,19 @@ impl StepDir {
         genie_durable::write(path, json + "\n")
     }
 
-    /// Done, begun, or not there.
+    /// Returns done, partial or missing.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> StepState {
         if self.is_done() {
-            State::Done
+            StepState::Done
         } else if fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some()) {
-            State::Partial
+            StepState::Partial
         } else {
-            State::Missing
+            StepState::Missing
         }
     }
 
-    /// This step's line in `status --json`, under the name of its subcommand.
+    /// Line of this step in `status --json`, under the name of its subcommand.
     #[must_use]
     pub fn status(&self, subcommand: &str) -> StepStatus {
         StepStatus {
@@ -140,7 +143,9 @@ impl StepDir {
     }
 }
 
-/// The record in `dir`, if a step was finished there. An unreadable one counts as none: the work is done again.
+/// Reads the record in `dir`, if a step has finished there.
+///
+/// An unreadable record counts as none, so the work is done again.
 #[must_use]
 pub fn read_record(dir: &Utf8Path) -> Option<Record> {
     let path = dir.join(RECORD);
@@ -148,12 +153,14 @@ pub fn read_record(dir: &Utf8Path) -> Option<Record> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            tracing::warn!("{path} cannot be read ({error}): taken as not done");
+            tracing::warn!("cannot read {path} ({error}); the step counts as not done");
             return None;
         }
     };
     serde_json::from_str(&text)
-        .inspect_err(|error| tracing::warn!("{path} is damaged ({error}): taken as not done"))
+        .inspect_err(|error| {
+            tracing::warn!("{path} is damaged ({error}); the step counts as not done");
+        })
         .ok()
 }
 
@@ -172,20 +179,20 @@ mod tests {
         (dir, path)
     }
 
-    /// Would catch: a half-written directory taken for a finished one, and `open` leaving traces in `status`.
+    /// Catches: an unfinished directory that counts as done, and an `open` that changes the status.
     #[test]
     fn done_only_after_finish() {
         let (_dir, path) = temporary();
         let step = StepDir::open(&path, &key(8), "lam");
-        assert_eq!(step.state(), State::Missing);
+        assert_eq!(step.state(), StepState::Missing);
         assert!(!path.exists());
         step.write_config(&"[lam]\nwidth = 8\n").unwrap();
-        assert_eq!(step.state(), State::Partial);
+        assert_eq!(step.state(), StepState::Partial);
         step.finish(json!({"loss": 0.5})).unwrap();
-        assert_eq!(step.state(), State::Done);
+        assert_eq!(step.state(), StepState::Done);
     }
 
-    /// Would catch: output of an earlier config or input in the same directory taken for ours.
+    /// Catches: output of an earlier config or input in the same directory that counts as current.
     #[test]
     fn another_keys_record_is_not_ours() {
         let (_dir, path) = temporary();
@@ -193,9 +200,9 @@ mod tests {
         assert!(!StepDir::open(&path, &key(16), "lam").is_done());
     }
 
-    /// Would catch: a lineage field going missing from step.json.
+    /// Catches: a lineage field that is missing from step.json.
     #[test]
-    fn the_record_tells_the_lineage() {
+    fn the_record_contains_the_lineage() {
         let (_dir, path) = temporary();
         StepDir::open(&path, &key(8), "lam").finish(json!({"loss": 0.5})).unwrap();
         let json: Value =
@@ -221,7 +228,7 @@ mod tests {
         assert_eq!(json["summary"]["loss"], 0.5);
     }
 
-    /// Would catch: an output of an older format, or of another config, taken for the same work on other inputs.
+    /// Catches: output of an older format or another config that counts as the same work.
     #[test]
     fn a_record_knows_its_work() {
         let (_dir, path) = temporary();
@@ -239,12 +246,12 @@ mod tests {
         );
     }
 
-    /// Would catch: a damaged step.json ending the run instead of the step being done again.
+    /// Catches: a damaged step.json that ends the run instead of repeating the step.
     #[test]
     fn damaged_record_is_not_done() {
         let (_dir, path) = temporary();
         fs::create_dir(&path).unwrap();
         fs::write(path.join("step.json"), "{\"step\": ").unwrap();
-        assert_eq!(StepDir::open(&path, &key(8), "lam").state(), State::Partial);
+        assert_eq!(StepDir::open(&path, &key(8), "lam").state(), StepState::Partial);
     }
 }

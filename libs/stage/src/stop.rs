@@ -1,12 +1,12 @@
-//! Stopping on request: Ctrl-C and SIGTERM ask, the work saves itself and ends.
+//! Stops on request: Ctrl-C or SIGTERM asks, and the work saves its state and ends.
 //!
-//! The first signal sets a flag that the work looks at between steps; a second one, from somebody who will not wait,
-//! ends the process at once with the code the shell expects. Signals that arrive within a second of the first are the
-//! same request by another road: a Ctrl-C reaches every process of the terminal and `genie` passes it on as well;
-//! systemd and `timeout` send SIGTERM to all processes of a group. Taking those for impatience would lose the
-//! checkpoint.
+//! The first signal sets a flag that the work checks between training steps or items. A second
+//! signal ends the process at once, with the exit code that shells expect. Signals within one
+//! second of the first count as the same request. They often arrive twice: Ctrl-C reaches every
+//! process of the terminal, and `genie` also forwards it; systemd and `timeout` send SIGTERM to all
+//! processes of a group. If such an echo ended the process, the checkpoint would be lost.
 //!
-//! A thread receives the signals, so that the work may compute for seconds without looking.
+//! A thread receives the signals, so the work may compute for seconds without checking.
 
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -17,63 +17,66 @@ use signal_hook::iterator::Signals;
 
 use crate::progress;
 
-/// Within this time after the first signal, others are echoes of it.
+/// Signals within this time after the first one are echoes of it.
 const ECHO: Duration = Duration::from_secs(1);
 
-/// What an interrupted computation returns: no failure, and nothing to print. Exit code 130 or 143.
+/// Result of an interrupted computation: no failure, and nothing to print. Exit code 130 or 143.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stopped on request")]
 pub struct Stopped(pub u8);
 
-/// Whether somebody asked this process to stop. Cheap to clone; all clones of one origin see the same.
+/// Whether somebody asked this process to stop. Clones are cheap and share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Received>);
 
 #[derive(Debug, Default)]
 struct Received {
-    /// The last signal's number; 0 while there was none.
+    /// Number of the last signal; 0 before the first.
     last: AtomicI32,
     count: AtomicUsize,
 }
 
-/// What a second signal does.
+/// Effect of a second signal on this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
+enum SecondSignal {
     /// It ends the process at once.
-    Finite,
-    /// It is only counted: this process waits for its children, who decide.
-    Endless,
+    Ends,
+    /// It is only counted: this process waits for its children, which decide.
+    Counts,
 }
 
 impl Stop {
-    /// Listens for SIGINT and SIGTERM from now on; a second signal ends the process at once. A further call returns
-    /// the same `Stop`.
+    /// Listens for SIGINT and SIGTERM; a second signal ends the process at once.
+    ///
+    /// Later calls return the same `Stop`.
     #[must_use]
     pub fn install() -> Self {
-        Self::listen(Patience::Finite)
+        Self::listen(SecondSignal::Ends)
     }
 
-    /// As [`Stop::install`], but for a process that passes signals on to its children and outlives them: it is never
-    /// ended from here.
+    /// Like [`Stop::install`], but a second signal does not end the process.
+    ///
+    /// For a process that forwards signals to its children and waits for them.
     #[must_use]
     pub fn install_for_parent() -> Self {
-        Self::listen(Patience::Endless)
+        Self::listen(SecondSignal::Counts)
     }
 
-    /// A `Stop` of its own that no signal sets: for tests, and to end work from within by [`Stop::request`].
+    /// A separate `Stop` without signals: for tests, and to end work with [`Stop::request`].
     #[must_use]
     pub fn manual() -> Self {
         Self::default()
     }
 
-    fn listen(patience: Patience) -> Self {
+    fn listen(second: SecondSignal) -> Self {
         static INSTALLED: OnceLock<Stop> = OnceLock::new();
         INSTALLED
             .get_or_init(|| {
                 let stop = Self::default();
-                if let Err(error) = stop.spawn_listener(patience) {
+                if let Err(error) = stop.spawn_listener(second) {
                     tracing::warn!(
-                        "cannot listen for Ctrl-C and SIGTERM ({error}): they will end this run without saving"
+                        "cannot listen for Ctrl-C and SIGTERM ({error}); these signals will end \
+                         this run without saving"
                     );
                 }
                 stop
@@ -81,7 +84,7 @@ impl Stop {
             .clone()
     }
 
-    fn spawn_listener(&self, patience: Patience) -> std::io::Result<()> {
+    fn spawn_listener(&self, second: SecondSignal) -> std::io::Result<()> {
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let stop = self.clone();
         std::thread::Builder::new()
@@ -91,14 +94,15 @@ impl Stop {
                 for signal in signals.forever() {
                     stop.receive(signal);
                     let first: &mut Instant = first.get_or_insert_with(|| {
-                        announce(patience);
+                        announce(second);
                         Instant::now()
                     });
-                    if patience == Patience::Finite && first.elapsed() > ECHO {
+                    if second == SecondSignal::Ends && first.elapsed() > ECHO {
                         if progress::on_terminal() {
                             eprintln!();
                         }
-                        // Not `process::exit`: other threads are at work and their destructors may wait on them.
+                        // Not `process::exit`: destructors may wait for other threads that are
+                        // still running.
                         signal_hook::low_level::exit(i32::from(code(signal)));
                     }
                 }
@@ -111,7 +115,7 @@ impl Stop {
         self.0.count.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Asks to stop, as Ctrl-C does.
+    /// Asks to stop, like Ctrl-C.
     pub fn request(&self) {
         self.receive(SIGINT);
     }
@@ -122,44 +126,38 @@ impl Stop {
         self.count() > 0
     }
 
-    /// `Err` when asked to stop: `stop.check()?` in a loop that has nothing to save.
+    /// Returns `Err` if asked to stop: use `stop.check()?` in a loop that has nothing to save.
     pub fn check(&self) -> Result<(), Stopped> {
         if self.requested() { Err(Stopped(self.exit_code())) } else { Ok(()) }
     }
 
-    /// How many signals have come.
+    /// Number of signals so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.count.load(Ordering::SeqCst)
     }
 
-    /// The last signal that came: "INT" or "TERM".
+    /// Name of the last signal: "INT" or "TERM".
     #[must_use]
     pub fn signal_name(&self) -> &'static str {
         if self.0.last.load(Ordering::SeqCst) == SIGTERM { "TERM" } else { "INT" }
     }
 
-    /// The code to leave with after stopping: 143 after SIGTERM, else 130.
+    /// Exit code after stopping: 143 after SIGTERM, else 130.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         code(self.0.last.load(Ordering::SeqCst))
     }
-
-    /// [`crate::Exit::Stopped`] with that code.
-    #[must_use]
-    pub fn exit(&self) -> crate::Exit {
-        crate::Exit::Stopped(self.exit_code())
-    }
 }
 
-/// 128 + the signal's number, as shells have it.
+/// 128 + the number of the signal, as in shells.
 fn code(signal: i32) -> u8 {
     if signal == SIGTERM { 143 } else { 130 }
 }
 
-fn announce(patience: Patience) {
-    if patience == Patience::Finite {
-        progress::suspend(|| eprintln!("stopping: saving what is done (again to stop at once)"));
+fn announce(second: SecondSignal) {
+    if second == SecondSignal::Ends {
+        progress::suspend(|| eprintln!("stopping: saving finished work (repeat to stop at once)"));
     }
 }
 
@@ -167,7 +165,7 @@ fn announce(patience: Patience) {
 mod tests {
     use super::*;
 
-    /// Would catch: work that never sees the request, or leaves with the code of another signal.
+    /// Catches: work that never sees the request, or exits with the code of another signal.
     #[test]
     fn a_request_is_seen_by_all_clones() {
         let stop = Stop::manual();
@@ -181,8 +179,8 @@ mod tests {
         assert!(!Stop::manual().requested());
     }
 
-    /// Would catch: a real SIGTERM ending the process without saving, and the echo that `genie` forwards right after
-    /// being taken for impatience (either would end this test's process).
+    /// Catches: a SIGTERM that ends the process without saving, and an echo of it that counts as a
+    /// second signal. Either would end this test's process.
     #[test]
     fn a_signal_sets_the_flag_and_its_echo_is_harmless() {
         let stop = Stop::install();

@@ -23,7 +23,7 @@ use crate::host;
 
 use super::preprocess::{I3dPreset, SIDE};
 use net::I3dNet;
-use weights::I3dWeights;
+use weights::I3dTensors;
 
 /// Clips that the network computes at once. Its first layer takes 26 MB per clip.
 const BATCH: usize = 4;
@@ -56,10 +56,10 @@ impl I3d {
     ///
     /// Fails if the file cannot be read, is a `TorchScript` program, or lacks tensors of I3D.
     pub fn load(path: &Utf8Path, preset: I3dPreset, device: &Device) -> Result<Self, ModelError> {
-        Ok(Self::new(I3dWeights::load(path)?, preset, *device))
+        Ok(Self::new(I3dTensors::load(path)?, preset, *device))
     }
 
-    fn new(weights: I3dWeights, preset: I3dPreset, device: Device) -> Self {
+    fn new(weights: I3dTensors, preset: I3dPreset, device: Device) -> Self {
         let extractor: Box<dyn Extractor> = on_device!(&device, |B, device| {
             Box::new(I3dExtractor::<B> {
                 net: I3dNet::new(&weights, preset.epsilon(), &device),

@@ -23,7 +23,7 @@ use crate::error::ModelError;
 use crate::host;
 
 use net::{LpipsNet, prepare};
-use weights::LpipsWeights;
+use weights::LpipsTensors;
 
 /// Frames that the network computes at once.
 ///
@@ -31,7 +31,7 @@ use weights::LpipsWeights;
 const BATCH: usize = 32;
 
 /// The network on some backend.
-trait Features: Send {
+trait FrameNet: Send {
     /// Features of prepared frames `[n, 3, h, w]`, one row per frame.
     fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, ModelError>;
 }
@@ -41,7 +41,7 @@ struct LpipsExtractor<B: Backend> {
     device: B::Device,
 }
 
-impl<B: Backend> Features for LpipsExtractor<B> {
+impl<B: Backend> FrameNet for LpipsExtractor<B> {
     fn features(&self, frames: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, ModelError> {
         let frames = Tensor::from_data(TensorData::new(frames, shape), &self.device);
         host::floats(self.net.forward(frames))
@@ -50,7 +50,7 @@ impl<B: Backend> Features for LpipsExtractor<B> {
 
 /// LPIPS with weights that the user provides.
 pub struct Lpips {
-    net: Box<dyn Features>,
+    net: Box<dyn FrameNet>,
     published: bool,
 }
 
@@ -63,11 +63,11 @@ impl Lpips {
     /// Fails if the file cannot be read, lacks tensors of LPIPS (alex), or has values that LPIPS
     /// cannot have.
     pub fn load(path: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
-        Ok(Self::new(&LpipsWeights::load(path)?, *device))
+        Ok(Self::new(&LpipsTensors::load(path)?, *device))
     }
 
-    fn new(weights: &LpipsWeights, device: Device) -> Self {
-        let net: Box<dyn Features> =
+    fn new(weights: &LpipsTensors, device: Device) -> Self {
+        let net: Box<dyn FrameNet> =
             on_device!(&device, |B, device| Box::new(LpipsExtractor::<B> {
                 net: LpipsNet::new(weights, &device),
                 device

@@ -102,8 +102,12 @@ impl Fixture {
         grads: GradientsParams,
         zero: &[&str],
     ) {
-        let mut ours =
-            Gradients { grads, path: Vec::new(), containers: Vec::new(), found: BTreeMap::new() };
+        let mut ours = NamedGradients {
+            grads,
+            path: Vec::new(),
+            containers: Vec::new(),
+            found: BTreeMap::new(),
+        };
         module.visit(&mut ours);
         let names: Vec<&str> =
             self.values.keys().filter_map(|name| name.strip_prefix("grad.")).collect();
@@ -140,14 +144,14 @@ fn size(values: impl Iterator<Item = f32>) -> f32 {
 }
 
 /// Collects gradients with the names and the layout of the files.
-struct Gradients {
+struct NamedGradients {
     grads: GradientsParams,
     path: Vec<String>,
     containers: Vec<String>,
     found: BTreeMap<String, Vec<f32>>,
 }
 
-impl ModuleVisitor<Ad> for Gradients {
+impl ModuleVisitor<Ad> for NamedGradients {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.push(name.to_owned());
         self.containers.push(container.to_owned());

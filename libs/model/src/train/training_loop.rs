@@ -19,12 +19,21 @@ use super::micro_batches::{Accumulated, accumulate};
 use super::observer::{StepReport, TrainingObserver};
 use super::optimizer::{Ema, ModelOptimizer, clip_grad_norm};
 use super::prefetch::Prefetcher;
-use super::random::{Draws, stream};
+use super::random::{StreamKind, stream};
 use super::task::Task;
 use super::timer::{Phase, StepTimer, clock};
 use crate::estimate::Estimate;
 use crate::host::{scalar, wait};
 use crate::{ModelError, weights};
+
+/// A task's model without autodiff.
+type InnerModel<B, T> = <<T as Task<B>>::Model as AutodiffModule<B>>::InnerModule;
+/// The state of a task's run.
+type StateOf<B, T> = TrainingState<
+    <T as Task<B>>::Model,
+    InnerModel<B, T>,
+    ModelOptimizer<<T as Task<B>>::Model, B>,
+>;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,18 +44,26 @@ pub enum Outcome {
     Stopped(usize),
 }
 
-/// The model before the first training step: with random or imported weights.
-fn initial_model<B: AutodiffBackend, T: Task<B>>(
+/// The state of a run: that of its checkpoint `saved`, or a model with random or imported weights.
+fn initial_state<B: AutodiffBackend, T: Task<B>>(
     task: &T,
     config: &TrainConfig,
     description: &(impl Serialize + DeserializeOwned),
+    run: &Utf8Path,
+    saved: Option<usize>,
     device: &B::Device,
-) -> Result<T::Model, ModelError> {
-    let mut model = task.init(device);
+) -> Result<StateOf<B, T>, ModelError>
+where
+    InnerModel<B, T>: ModuleSnapshot<B::InnerBackend>,
+{
+    let (mut model, optimizer) = (task.init(device), ModelOptimizer::new(config));
+    if let Some(step) = saved {
+        return checkpoint::resume(run, step, model, optimizer, device);
+    }
     if let Some(path) = config.import() {
         weights::import(path, &mut model, description)?;
     }
-    Ok(model)
+    Ok(TrainingState { model, average: None, optimizer, first_loss: None })
 }
 
 /// Copies values for the log from the device, and appends the task's other values.
@@ -78,7 +95,7 @@ pub fn train<B: AutodiffBackend, T: Task<B>>(
     observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError>
 where
-    <T::Model as AutodiffModule<B>>::InnerModule: ModuleSnapshot<B::InnerBackend>,
+    InnerModel<B, T>: ModuleSnapshot<B::InnerBackend>,
 {
     let shared = config.accumulate.is_multiple_of(devices.len());
     let device = devices.first().filter(|_| shared).ok_or_else(|| {
@@ -93,18 +110,8 @@ where
     genie_durable::create_dir(run)?;
     B::seed(device, config.seed);
     let saved = latest_step(run);
-    let TrainingState { mut model, average, mut optimizer, first_loss } = match saved {
-        Some(step) => {
-            let optimizer = ModelOptimizer::new(config);
-            checkpoint::resume(run, step, task.init(device), optimizer, device)?
-        }
-        None => TrainingState {
-            model: initial_model(task, config, description, device)?,
-            average: None,
-            optimizer: ModelOptimizer::new(config),
-            first_loss: None,
-        },
-    };
+    let TrainingState { mut model, average, mut optimizer, first_loss } =
+        initial_state::<B, T>(task, config, description, run, saved, device)?;
     let mut average =
         (config.ema > 0.0).then(|| Ema::new(average.unwrap_or_else(|| model.valid()), config.ema));
     let start = saved.unwrap_or(0);
@@ -117,7 +124,7 @@ where
     thread::scope(|scope| {
         let ahead = start * config.accumulate..config.steps * config.accumulate;
         let batches = Prefetcher::begin(scope, ahead, |index| {
-            task.batch(index, &mut stream(config.seed, Draws::Batch, index))
+            task.batch(index, &mut stream(config.seed, StreamKind::Batch, index))
         });
         let mut writer = BackgroundWriter::new(scope);
         let (wait, clock) = (|| wait::<B>(device), clock());
@@ -167,7 +174,7 @@ where
 
             model = timer.timed(Phase::Optimizer, || {
                 let model = optimizer.step(lr, model, grads);
-                let mut rng = stream(config.seed, Draws::AfterStep, step);
+                let mut rng = stream(config.seed, StreamKind::AfterStep, step);
                 let model = task.after_step(model, aux, done, &mut rng)?;
                 if let Some(average) = &mut average {
                     average.update(&model, step);

@@ -1,11 +1,11 @@
-//! What the codec must survive: any shape, any window, any damage.
+//! Tests of the codec: any shape, any window, any damage.
 
 use proptest::prelude::*;
 
 use super::*;
 
 fn frames(t: usize, height: usize, width: usize, seed: u64) -> Frames {
-    // Noise with runs: compressible here, incompressible there, as frames are.
+    // Noise with runs: some of it compresses and some does not, like real frames.
     let mut state = seed | 1;
     let mut data = Vec::with_capacity(t * height * width * 3);
     while data.len() < t * height * width * 3 {
@@ -18,21 +18,36 @@ fn frames(t: usize, height: usize, width: usize, seed: u64) -> Frames {
     Frames { t, height, width, data }
 }
 
+/// Decodes all frames of a payload.
+fn decode(payload: &[u8]) -> Result<Frames, CodecError> {
+    decode_range(payload, 0, shape(payload)?.t)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    // Bug: losing the last, partial chunk, or mixing rows of odd sizes.
+    /// Catches: losing the last, partial chunk, or mixing rows of odd sizes.
     #[test]
-    fn what_goes_in_comes_out(t in 1_usize..50, height in 1_usize..12, width in 1_usize..12, seed: u64) {
+    fn what_goes_in_comes_out(
+        t in 1_usize..50,
+        height in 1_usize..12,
+        width in 1_usize..12,
+        seed: u64,
+    ) {
         let frames = frames(t, height, width, seed);
         let payload = encode(&frames).unwrap();
         prop_assert_eq!(decode(&payload).unwrap(), frames);
         prop_assert_eq!(shape(&payload).unwrap(), Shape { t, height, width });
     }
 
-    // Bug: an off-by-one where a window starts or ends inside a chunk.
+    /// Catches: an off-by-one error where a window starts or ends inside a chunk.
     #[test]
-    fn a_window_is_that_part_of_the_whole(t in 1_usize..50, first in 0_usize..50, len in 0_usize..50, seed: u64) {
+    fn a_window_is_that_part_of_the_whole(
+        t in 1_usize..50,
+        first in 0_usize..50,
+        len in 0_usize..50,
+        seed: u64,
+    ) {
         let frames = frames(t, 5, 3, seed);
         let payload = encode(&frames).unwrap();
         let window = decode_range(&payload, first, len);
@@ -47,35 +62,46 @@ proptest! {
         }
     }
 
-    // Bug: a panic, or a huge allocation, on bytes that are not ours or were damaged.
+    /// Catches: a panic, or a huge allocation, for damaged or foreign bytes.
     #[test]
-    fn damage_is_an_error_or_changes_frames_but_never_panics(seed: u64, at: prop::sample::Index, bit in 0_u8..8) {
+    fn damage_is_an_error_or_changes_frames_but_never_panics(
+        seed: u64,
+        at: prop::sample::Index,
+        bit in 0_u8..8,
+    ) {
         let frames = frames(20, 4, 4, seed);
         let mut payload = encode(&frames).unwrap();
         let at = at.index(payload.len());
         payload[at] ^= 1 << bit;
-        // zstd frames here carry no checksum, so a flipped bit may decode to other pixels: the payload hash in the row
-        // is what finds that. Here: no panic, and never another amount of data than the head says.
+        // The zstd frames have no checksum, so a flipped bit may decode to other pixels. The
+        // payload hash in the row finds that. This test only requires that nothing panics and that
+        // the amount of data is what the head says.
         if let Ok(decoded) = decode(&payload) {
             prop_assert!(decoded.check().is_ok());
         }
     }
 
-    // Bug: slicing past the end of a payload that was cut off.
+    /// Catches: slicing past the end of a payload that was cut off.
     #[test]
     fn every_truncation_is_an_error(seed: u64, at: prop::sample::Index) {
         let payload = encode(&frames(20, 4, 4, seed)).unwrap();
         prop_assert!(decode(&payload[..at.index(payload.len())]).is_err());
     }
 
+    /// Catches: a panic for bytes that were never a payload.
     #[test]
     fn arbitrary_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(decode(&bytes).is_err());
     }
 
-    // Bug: trusting a head that promises petabytes. The magic is right, the rest is anything.
+    /// Catches: trusting a head that claims petabytes. The magic is right, and the rest is random.
     #[test]
-    fn arbitrary_heads_are_an_error(t: u32, height: u32, width: u32, rest in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn arbitrary_heads_are_an_error(
+        t: u32,
+        height: u32,
+        width: u32,
+        rest in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
         let mut bytes = Vec::from(*MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(16_u16.to_le_bytes());
@@ -87,7 +113,7 @@ proptest! {
     }
 }
 
-// Bug: a payload of a later version decoded as garbage instead of being refused by name.
+/// Catches: a payload of a later version that is decoded as garbage instead of refused.
 #[test]
 fn a_later_version_is_refused() {
     let mut payload = encode(&frames(1, 2, 2, 7)).unwrap();
@@ -95,7 +121,7 @@ fn a_later_version_is_refused() {
     assert!(matches!(decode(&payload), Err(CodecError::Version(2))));
 }
 
-// Bug: bytes after the last chunk are silently ignored, so that two payloads mean the same clip.
+/// Catches: ignored bytes after the last chunk, so that two payloads mean the same clip.
 #[test]
 fn trailing_bytes_are_an_error() {
     let mut payload = encode(&frames(17, 2, 2, 7)).unwrap();
@@ -103,7 +129,7 @@ fn trailing_bytes_are_an_error() {
     assert!(matches!(decode(&payload), Err(CodecError::Index)));
 }
 
-// Bug: a window that costs the whole clip. Damage in another chunk must not matter to it.
+/// Catches: a window that reads the whole clip. Damage in another chunk must not matter to it.
 #[test]
 fn a_window_touches_only_its_own_chunks() {
     let frames = frames(48, 8, 8, 3);
@@ -115,6 +141,7 @@ fn a_window_touches_only_its_own_chunks() {
     assert_eq!(decode_range(&payload, 16, 16).unwrap().data, frames.data[16 * bytes..32 * bytes]);
 }
 
+/// Catches: a payload without frames.
 #[test]
 fn no_frames_cannot_be_encoded() {
     assert!(matches!(encode(&Frames::default()), Err(CodecError::Size { .. })));

@@ -1,4 +1,4 @@
-//! The manifest under writers that compete, die or are newer.
+//! Tests of the manifest: concurrent writers, killed writers, later formats.
 
 use super::*;
 use crate::testing;
@@ -9,7 +9,7 @@ fn entry(root: &Utf8Path, file: &str, content: &str) -> Entry {
     Entry { file: file.to_owned(), rows: 1, bytes: content.len() as u64, blake3 }
 }
 
-// Bug: read, change, write without a lock: of two writers' entries one is lost.
+/// Catches: two writers without a lock, so that the entries of one are lost.
 #[test]
 fn concurrent_commits_lose_nothing() {
     let (_dir, root) = testing::root();
@@ -25,7 +25,7 @@ fn concurrent_commits_lose_nothing() {
     assert_eq!(Manifest::load(&root).unwrap().rows("tokens"), 16);
 }
 
-// Bug: a later format read as if it were this one, and overwritten.
+/// Catches: a later format that is read as this one, and overwritten.
 #[test]
 fn a_later_format_is_refused_by_readers_and_writers() {
     let (_dir, root) = testing::root();
@@ -36,7 +36,8 @@ fn a_later_format_is_refused_by_readers_and_writers() {
     assert_eq!(fs::read_to_string(root.join(FILE)).unwrap(), text);
 }
 
-// Bug: a damaged manifest taken for an empty one, so that everything is made again or, worse, collected.
+/// Catches: a damaged manifest that counts as an empty one, so that all work is repeated or, worse,
+/// the files are removed.
 #[test]
 fn a_damaged_manifest_is_not_an_empty_one() {
     let (_dir, root) = testing::root();
@@ -46,7 +47,7 @@ fn a_damaged_manifest_is_not_an_empty_one() {
     }
 }
 
-// Bug: naming a file before it is there.
+/// Catches: an entry for a file that does not exist yet.
 #[test]
 fn what_is_named_must_exist() {
     let (_dir, root) = testing::root();
@@ -56,20 +57,24 @@ fn what_is_named_must_exist() {
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
 }
 
-// Bug: a copied manifest that makes readers, or a collection, reach outside the dataset.
+/// Catches: a copied manifest that makes readers, or `gc`, reach outside the dataset.
 #[test]
 fn names_outside_the_directory_are_refused() {
     let (_dir, root) = testing::root();
     for file in ["../secret", "/etc/passwd", ""] {
         let text = format!(
-            r#"{{"format":1,"tables":{{"clips":[{{"file":"{file}","rows":1,"bytes":1,"blake3":""}}]}}}}"#
+            concat!(
+                r#"{{"format":1,"tables":{{"clips":[{{"file":"{file}","#,
+                r#""rows":1,"bytes":1,"blake3":""}}]}}}}"#
+            ),
+            file = file
         );
         fs::write(root.join(FILE), text).unwrap();
         assert!(matches!(Manifest::load(&root), Err(Error::Damaged { .. })), "{file}");
     }
 }
 
-// Bug: work keys that change with the order of commits, or that do not change with the content.
+/// Catches: work keys that depend on the order of commits, or that do not depend on the content.
 #[test]
 fn the_content_hash_follows_content_alone() {
     let (_dir, root) = testing::root();
@@ -93,7 +98,7 @@ fn the_content_hash_follows_content_alone() {
     assert_eq!(both.table_hash("clips"), more.table_hash("clips"));
 }
 
-// Bug: leftovers of a commit beside the manifest, or a commit of nothing that touches it.
+/// Catches: files that a commit leaves beside the manifest, and a commit of nothing that writes.
 #[test]
 fn a_commit_leaves_only_the_manifest_and_its_lock() {
     let (_dir, root) = testing::root();

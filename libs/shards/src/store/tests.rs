@@ -1,4 +1,4 @@
-//! What training relies on: order, windows, and that damage is found and named.
+//! Tests of what training relies on: order, windows, and damage that is found and named.
 
 use std::{
     collections::HashSet,
@@ -22,7 +22,7 @@ fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Entry {
     testing::publish(root, name, clips).entry
 }
 
-// Bug: anything at all that does not survive the way to disk and back.
+/// Catches: anything that is lost or changed on the way to the disk and back.
 #[test]
 fn clips_come_back_as_they_were() {
     let (_dir, root) = testing::root();
@@ -42,7 +42,7 @@ fn clips_come_back_as_they_were() {
     assert!(matches!(store.window(9, 0, 1), Err(Error::NoClip { .. })));
 }
 
-// Bug: frames of another clip, or of none, once some are left out; a clip that is left out and found all the same.
+/// Catches: wrong frames after some clips are excluded, and an excluded clip that is still found.
 #[test]
 fn where_some_are_left_out_the_others_keep_their_frames() {
     let (_dir, root) = testing::root();
@@ -58,7 +58,7 @@ fn where_some_are_left_out_the_others_keep_their_frames() {
     );
 }
 
-// Bug: order by file, so that another number of workers trains another model.
+/// Catches: order by file, so that another number of workers trains another model.
 #[test]
 fn order_does_not_depend_on_the_sharding() {
     let clips = [testing::clip("a", 0, 2), testing::clip("a", 100, 2), testing::clip("b", 0, 2)];
@@ -77,7 +77,7 @@ fn order_does_not_depend_on_the_sharding() {
     assert_eq!(one, ids(&[&[1], &[2], &[0]]));
 }
 
-// Bug: readers that list the directory and so see the shards of a killed or unfinished run.
+/// Catches: readers that list the directory, and so see shards of a killed run.
 #[test]
 fn only_what_the_manifest_names_exists() {
     let (_dir, root) = testing::root();
@@ -91,7 +91,7 @@ fn only_what_the_manifest_names_exists() {
     assert_eq!(found, [root.join(unnamed.file)]);
 }
 
-// Bug: training on held-out sources.
+/// Catches: training on held-out sources.
 #[test]
 fn a_split_holds_only_its_own_clips() {
     let (_dir, root) = testing::root();
@@ -104,7 +104,7 @@ fn a_split_holds_only_its_own_clips() {
     assert_eq!(ClipStore::open(&root, Split::Train).unwrap().len(), 1);
 }
 
-// Bug: a clip published twice counts twice.
+/// Catches: a clip that is published twice and counts twice.
 #[test]
 fn the_same_clip_in_two_shards_is_one() {
     let (_dir, root) = testing::root();
@@ -123,7 +123,8 @@ fn the_same_clip_in_two_shards_is_one() {
     assert!(store.frames(1).is_ok(), "the index still points at the right rows");
 }
 
-// Bug: a flipped bit on disk trains as pixels. And: an error that does not say where.
+/// Catches: a flipped bit on the disk that trains as pixels, and an error that does not say where
+/// it is.
 #[test]
 fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     let (_dir, root) = testing::root();
@@ -152,7 +153,7 @@ fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     assert!(store.frames(0).is_ok() && store.frames(2).is_ok());
 }
 
-// Bug: reading a row through its neighbours. Their pages, headers and all, are destroyed here.
+/// Catches: reading a row through its neighbours. The test destroys their pages, with the headers.
 #[test]
 fn a_row_is_read_without_its_neighbours() {
     let (_dir, root) = testing::root();
@@ -167,7 +168,8 @@ fn a_row_is_read_without_its_neighbours() {
         bytes.windows(payload.len()).position(|window| window == payload).unwrap()
     };
     let (first, wanted) = (place(&bytes, &payloads[0]), place(&bytes, &payloads[3]));
-    // A page header and the value's length (4 bytes) lie before each payload: spare those of row 3.
+    // A page header and the length of the value (4 bytes) precede each payload: spare those of row
+    // 3.
     bytes[first..wanted - 64].fill(0xff);
     let after = wanted + payloads[3].len();
     let end = place(&bytes, &payloads[5]) + payloads[5].len();
@@ -178,7 +180,7 @@ fn a_row_is_read_without_its_neighbours() {
     assert!(store.frames(2).is_err() && store.frames(4).is_err());
 }
 
-// Bug: one store a thread, or a lock held while reading.
+/// Catches: a store that only one thread can use, or a lock that is held while reading.
 #[test]
 fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
     let (_dir, root) = testing::root();
@@ -190,7 +192,7 @@ fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
         .for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
 }
 
-// Bug: a shard that was cut off or replaced after publishing is half read.
+/// Catches: reading half of a shard that was cut off or replaced after publishing.
 #[test]
 fn a_file_that_is_not_the_published_one_is_refused() {
     let (_dir, root) = testing::root();

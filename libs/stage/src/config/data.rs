@@ -1,20 +1,24 @@
-//! The section `[data]`, which every stage reads: where the dataset is and what it is made of.
+//! The section `[data]`, which every stage reads: where the dataset is and what it contains.
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::Section;
+use super::section::Section;
 
-/// `[data]`.
+/// The section `[data]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataConfig {
-    /// The dataset root: everything the pipeline makes lies under it.
+    /// The dataset root: the pipeline writes everything below it.
     pub root: Utf8PathBuf,
-    /// Videos: files, directories, globs, or `@list.txt` with one of these a line. Empty: the procedural sample game.
+    /// Videos: files, directories, globs, or `@list.txt` with one of these per line.
+    ///
+    /// Empty: the procedural sample game.
     pub videos: Vec<String>,
-    /// The fraction of source videos kept for evaluation and never trained on.
+    /// Fraction of the source videos that are held out for evaluation, in `[0, 1)`.
     pub held_out: f64,
-    /// Which of the other clips models are trained on: SQL over the columns of the table `clips`. Empty: all.
+    /// SQL condition on the columns of the table `clips`: which clips models train on. Empty: all.
+    ///
+    /// Held-out clips are excluded in any case.
     pub r#where: String,
 }
 
@@ -29,11 +33,11 @@ impl Section for DataConfig {
 
     fn check(&self) -> Result<(), String> {
         if self.root.as_str().is_empty() {
-            return Err("root is empty: name a directory".into());
+            return Err("root is empty; set it to a directory".into());
         }
         if !(0.0..1.0).contains(&self.held_out) {
             return Err(format!(
-                "held_out is {}: it is a fraction, at least 0 and below 1",
+                "held_out is {}; it must be at least 0 and below 1",
                 self.held_out
             ));
         }

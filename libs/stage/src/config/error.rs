@@ -1,4 +1,4 @@
-//! What can be wrong with a config, in words that say where it stands and what to write instead.
+//! Errors of the config: they give the place, and what to write instead.
 
 use std::fmt;
 use std::io;
@@ -29,7 +29,7 @@ pub struct UnknownKey {
     pub section: String,
     pub key: String,
     pub origin: Origin,
-    /// The nearest key of the same section, if one is near.
+    /// Nearest key of the same section, if one is similar.
     pub nearest: Option<String>,
     /// Other sections that have a key of this name.
     pub elsewhere: Vec<String>,
@@ -65,7 +65,7 @@ pub enum ConfigError {
     Override { text: String, reason: String },
     #[error("{origin}: there is no section [{name}]; {hint}")]
     UnknownSection { name: String, origin: Origin, hint: String },
-    #[error("{origin}: `{name}` stands outside any section; {hint}")]
+    #[error("{origin}: `{name}` is outside any section; {hint}")]
     NotASection { name: String, origin: Origin, hint: String },
     #[error("{}", lines(.0))]
     UnknownKeys(Vec<UnknownKey>),

@@ -1,5 +1,4 @@
-//! The layers a user writes: files, the one that is named and those it extends, and the `--set` flags, before any section's type
-//! is known.
+//! The layers that a user writes: config files and `--set` flags, not yet typed.
 
 use std::fs;
 
@@ -7,33 +6,33 @@ use camino::{Utf8Path, Utf8PathBuf};
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{ConfigError, Origin};
+use super::error::{ConfigError, Origin};
 
-/// The config file, with its text, to find the lines that keys stand on.
+/// A config file with its text, to find the line of a key.
 #[derive(Debug, Clone)]
 pub(super) struct ConfigFile {
     path: Utf8PathBuf,
     text: String,
     pub(super) table: Table,
-    /// The file that this one is laid over.
+    /// The file below this one.
     extends: Option<Utf8PathBuf>,
 }
 
-/// The only key outside any section.
+/// The only key outside the sections.
 const EXTENDS: &str = "extends";
 
-/// Files that may lie over each other.
+/// Maximum number of files that extend each other.
 const DEEPEST: usize = 8;
 
 impl ConfigFile {
-    /// The file at `path` and, before it, the one that it extends, and so on.
+    /// Reads the file at `path` and the files that it extends, lowest layer first.
     pub(super) fn read(path: &Utf8Path) -> Result<Vec<Self>, ConfigError> {
         let mut files: Vec<Self> = Vec::new();
         let mut next = Some(path.to_owned());
         while let Some(path) = next.take() {
             if files.len() == DEEPEST {
                 let message = format!(
-                    "{DEEPEST} files extend each other one after the other: is it a circle?"
+                    "more than {DEEPEST} files extend each other; look for a cycle of `extends`"
                 );
                 return Err(files[DEEPEST - 1].extends_error(message));
             }
@@ -62,14 +61,14 @@ impl ConfigFile {
         let mut file = Self { path: path.to_owned(), text, table, extends: None };
         match file.table.remove(EXTENDS) {
             None => {}
-            // Beside the file that says so, wherever the program was started.
+            // Relative to the file that contains it, not to the working directory.
             Some(Value::String(base)) => {
                 let beside = path.parent().unwrap_or(Utf8Path::new(""));
                 file.extends = Some(beside.join(base));
             }
             Some(_) => {
                 return Err(file.extends_error(
-                    "write the path of another config file, as a string".to_owned(),
+                    "it must be the path of another config file, as a string".to_owned(),
                 ));
             }
         }
@@ -80,16 +79,16 @@ impl ConfigFile {
         ConfigError::Value { key: EXTENDS.to_owned(), origin: self.origin(&[EXTENDS]), message }
     }
 
-    /// Whether something stands at `keys`.
+    /// Whether the file has a value at `keys`.
     pub(super) fn has(&self, keys: &[&str]) -> bool {
         let Some((last, tables)) = keys.split_last() else { return false };
         let inside = tables.iter().try_fold(&self.table, |table, key| table.get(*key)?.as_table());
         inside.is_some_and(|table| table.contains_key(*last))
     }
 
-    /// Where the key at `keys` stands; as deep as the file goes.
+    /// Place of the value at `keys`, or of the deepest of these keys that exists.
     pub(super) fn origin(&self, keys: &[&str]) -> Origin {
-        // Parsed again, with positions: only ever for an error message.
+        // Parses again, with positions: only error messages need them.
         let start = DeTable::parse(&self.text)
             .map_or(0, |document| offset_of(document.get_ref(), keys).unwrap_or(0));
         let line = 1 + self.text[..start].matches('\n').count();
@@ -97,7 +96,7 @@ impl ConfigFile {
     }
 }
 
-/// Where in the text the deepest of `keys` that exists begins.
+/// Offset in the text of the deepest of `keys` that exists.
 fn offset_of(table: &DeTable<'_>, keys: &[&str]) -> Option<usize> {
     let (first, rest) = keys.split_first()?;
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
@@ -114,9 +113,9 @@ pub(super) struct Override {
     /// As the user wrote it.
     pub(super) text: String,
     pub(super) section: String,
-    /// The key inside the section; more than one word for a nested table.
+    /// Keys inside the section; several for a nested table.
     pub(super) keys: Vec<String>,
-    /// The value's words, for when a string is wanted after all.
+    /// Text of the value, in case a string is wanted.
     words: String,
     value: Value,
 }
@@ -145,7 +144,7 @@ impl Override {
         })
     }
 
-    /// The value to put where `default` stands: `--set data.root=2024` means the directory "2024", not a number.
+    /// The value to use where `default` is; `--set data.root=2024` means the directory "2024".
     pub(super) fn value_for(&self, default: Option<&Value>) -> Value {
         match (default, &self.value) {
             (
@@ -161,19 +160,20 @@ impl Override {
     }
 }
 
-/// `words` as a TOML value, or as a bare string if they do not look like one.
+/// Parses `words` as a TOML value, or as a bare string if they do not look like one.
 fn value_of(words: &str) -> Result<Value, String> {
     let document: Result<Table, _> = format!("value = {words}").parse();
     match document {
         Ok(mut table) if table.len() == 1 => {
             Ok(table.remove("value").unwrap_or_else(|| Value::String(words.into())))
         }
-        // What begins like a list, a table or a quoted string and is none is a typing error, not a bare word.
+        // A text that starts like a list, a table or a quoted string is a typing error, not a bare
+        // word.
         Err(error) if words.starts_with(['[', '{', '"', '\'']) => Err(format!(
-            "the value is not valid TOML ({}); mind that the shell takes quotes away",
+            "the value is not valid TOML ({}); the shell may have removed quotes",
             error.message()
         )),
-        // The former are words with a line break in them that TOML takes for another key.
+        // `Ok` here: words with a line break, which TOML parses as a second key.
         Ok(_) | Err(_) => Ok(Value::String(words.to_owned())),
     }
 }
@@ -186,7 +186,8 @@ mod tests {
         Override::parse(text).unwrap().value
     }
 
-    /// Would catch: numbers arriving as strings, paths needing quotes, spaces or `=` breaking a value.
+    /// Catches: numbers that become strings, paths that need quotes, and spaces or `=` that break a
+    /// value.
     #[test]
     fn values_are_toml_or_bare_words() {
         assert_eq!(value("lam.steps=200"), Value::Integer(200));
@@ -201,7 +202,7 @@ mod tests {
         assert_eq!(value("data.root="), Value::String(String::new()));
     }
 
-    /// Would catch: a broken list silently becoming a string.
+    /// Catches: an invalid list that silently becomes a string.
     #[test]
     fn broken_values_are_refused() {
         for text in ["data.videos=[a, b]", "data", "data=3", ".x=3", "a..b=3"] {
@@ -210,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Would catch: a directory called 2024 being refused as a number.
+    /// Catches: a directory called 2024 that is refused as a number.
     #[test]
     fn a_string_is_wanted() {
         let root = Override::parse("data.root=2024").unwrap();
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(root.value_for(Some(&0.5.into())), Value::Integer(2024));
     }
 
-    /// Would catch: messages that point at the wrong line, or at none for a nested key.
+    /// Catches: a message with the wrong line, or without a line for a nested key.
     #[test]
     fn origins_have_the_keys_line() {
         let text = "# head\n[data]\nroot = 'x'\n\n[lam]\nsteps = 3\n[lam.deep]\nkey = 1\n";

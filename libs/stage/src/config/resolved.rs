@@ -1,11 +1,11 @@
-//! The resolved config as TOML: what `config` prints and what lies beside every output as `config.toml`.
+//! The resolved config as TOML: `config` prints it, and every output has it as `config.toml`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Section;
+use super::section::Section;
 
-/// Sections with every key filled in, in the order they were added. Shown as TOML that can be read back.
+/// Sections with every key filled in, in the order of adding; formatted as TOML.
 #[derive(Debug, Clone, Default)]
 pub struct Resolved(Vec<String>);
 
@@ -18,10 +18,10 @@ impl Resolved {
     /// Adds a section.
     ///
     /// # Panics
-    /// When the section cannot be written as TOML (an `Option` that is none inside a list, say): a mistake in its type.
+    /// If TOML cannot represent the section (for example a `None` in a list): a programming error.
     #[must_use]
     pub fn with<T: Section>(mut self, section: &T) -> Self {
-        // From the typed value and not by way of `toml::Value`, which would show an f32 of 0.1 as 0.10000000149011612.
+        // From the typed value: `toml::Value` would print an f32 of 0.1 as 0.10000000149011612.
         let text = toml::to_string(&BTreeMap::from([(T::NAME, section)]));
         self.0.push(text.expect("a section is serialisable as TOML"));
         self
@@ -37,9 +37,10 @@ impl fmt::Display for Resolved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConfigArgs, DataConfig, load};
+    use crate::config::data::DataConfig;
+    use crate::config::load::{ConfigArgs, load};
 
-    /// Would catch: a `config.toml` beside an output that does not reproduce it.
+    /// Catches: a `config.toml` beside an output that does not reproduce it.
     #[test]
     fn reads_back_as_the_same() {
         let data = DataConfig {

@@ -1,9 +1,11 @@
-//! "Did you mean …?": the nearest of the known names.
+//! Suggests the nearest known name: "did you mean …?".
 
-/// Below this Jaro-Winkler similarity a suggestion is more confusing than none.
+/// Below this Jaro-Winkler similarity, a suggestion would only confuse.
 const NEAR: f64 = 0.75;
 
-/// The candidate nearest to `name`, if any is near. Case and `-` for `_` are not told apart.
+/// Returns the candidate most similar to `name`, if one is similar enough.
+///
+/// It ignores case and the difference between `-` and `_`.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = normal(name);
@@ -15,9 +17,10 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Jaro-Winkler, which favours a common beginning; but high as well where one slip of the fingers makes the one name
-/// the other (`lma`, which Jaro-Winkler finds far from `lam`), or where one is a word of the other (`rate` and
-/// `learning_rate`).
+/// Similarity from 0 to 1: Jaro-Winkler, with two exceptions that count as at least 0.9.
+///
+/// Jaro-Winkler favours a common beginning. The exceptions are one typing error (`lma` for `lam`)
+/// and one name that is a word of the other (`rate` and `learning_rate`).
 fn similarity(name: &str, candidate: &str) -> f64 {
     let word_of = |short: &str, long: &str| short.len() > 2 && long.split('_').any(|w| w == short);
     let spelled = strsim::jaro_winkler(name, candidate);
@@ -37,7 +40,7 @@ fn normal(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Would catch: no help for the usual slips, or help that misleads.
+    /// Catches: no suggestion for the usual typing errors, or a misleading one.
     #[test]
     fn usual_slips_are_understood() {
         let known = ["root", "videos", "held_out", "learning_rate", "steps"];

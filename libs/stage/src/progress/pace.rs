@@ -1,23 +1,22 @@
-//! How far a piece of work is, and how long it will still take.
+//! Count, speed and remaining time of a piece of work.
 //!
-//! By the mean speed of this run: what an earlier run did says nothing about it. Work may come in lumps that take minutes each, so
-//! between two of them the time left counts down. (An estimate that watches only the last seconds would forget the speed meanwhile.)
+//! The estimate uses the mean speed of this run only. Work may advance in large pieces that take
+//! minutes each, so the remaining time counts down between two pieces. (An estimate from the last
+//! seconds alone would forget the speed in between.)
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lock;
-
-/// A count of units done, of a total that may be unknown (0), with its speed.
+/// Number of finished units of a total that may be unknown (0), and their speed.
 #[derive(Debug)]
 pub(super) struct Pace {
     pub(super) total: u64,
     pub(super) started: Instant,
     done: AtomicU64,
-    /// Of those, what an earlier run did.
+    /// Those of `done` that an earlier run did.
     found: AtomicU64,
-    /// When the last were done.
+    /// Time of the last advance.
     advanced: Mutex<Instant>,
 }
 
@@ -37,25 +36,27 @@ impl Pace {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// `n` more were done.
+    /// Adds `n` units of this run.
     pub(super) fn inc(&self, n: u64) {
         self.done.fetch_add(n, Ordering::Relaxed);
         *lock(&self.advanced) = Instant::now();
     }
 
-    /// `n` more had been done before.
+    /// Adds `n` units of an earlier run.
     pub(super) fn found(&self, n: u64) {
         self.found.fetch_add(n, Ordering::Relaxed);
         self.done.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// `n` are done in all.
+    /// Sets the count to `n` units.
     pub(super) fn set(&self, n: u64) {
         self.done.store(n, Ordering::Relaxed);
         *lock(&self.advanced) = Instant::now();
     }
 
-    /// The time left; `None` before the first unit of this run, after the last, and where the total is not known.
+    /// Remaining time of this run, if it is known.
+    ///
+    /// It is `None` before this run's first unit, after the last unit, and for an unknown total.
     pub(super) fn left(&self) -> Option<Duration> {
         let done = self.done();
         let here = done.saturating_sub(self.found.load(Ordering::Relaxed));
@@ -69,17 +70,22 @@ impl Pace {
     }
 }
 
-/// A count as a number to calculate with; progress needs no more digits than f64 has.
+/// Converts a count to f64, which is precise enough for an estimate.
 #[expect(clippy::cast_precision_loss, reason = "an estimate of the time left")]
 fn counted(n: u64) -> f64 {
     n as f64
+}
+
+/// Locks, and ignores another thread's panic.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Work of 100 units that began `ago` and advanced last `since`.
+    /// Work of 100 units that began `ago` seconds ago and last advanced `since` seconds ago.
     fn pace(ago: u64, since: u64) -> Pace {
         let before = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
         let mut pace = Pace::new(100);
@@ -89,11 +95,12 @@ mod tests {
     }
 
     fn seconds(pace: &Pace) -> Option<u64> {
-        // To the nearest, for what the test itself takes.
+        // Rounds to the nearest second, because the test itself takes time.
         pace.left().map(|left| (left + Duration::from_millis(500)).as_secs())
     }
 
-    /// Would catch: units that were found done taken for fast ones, at the start or later, so that a resumed run promises to be done in no time.
+    /// Catches: units of an earlier run that count as fast ones, so that a resumed run claims to be
+    /// finished immediately.
     #[test]
     fn what_was_found_is_no_measure_of_speed() {
         let pace = pace(20, 0);
@@ -107,7 +114,7 @@ mod tests {
         assert_eq!(seconds(&pace), None);
     }
 
-    /// Would catch: a time left that grows while a lump of work is under way, or goes below zero when it takes longer than the last.
+    /// Catches: a remaining time that grows during a long piece of work, or becomes negative.
     #[test]
     fn between_two_lumps_it_counts_down() {
         let pace = |since| {

@@ -70,7 +70,7 @@ fn for_sequences(
                         },
                     );
                 }
-            })
+            });
         }
     }
 }

@@ -16,7 +16,7 @@ use burn::tensor::module::{conv3d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{Tensor, TensorData};
 
-use super::weights::I3dWeights;
+use super::weights::I3dTensors;
 
 /// Logits per clip.
 pub const LOGITS: usize = 400;
@@ -24,7 +24,7 @@ pub const LOGITS: usize = 400;
 pub const FEWEST_FRAMES: usize = 9;
 
 /// A stage of the network.
-enum Stage<B: Backend> {
+enum I3dStage<B: Backend> {
     Unit(ConvUnit<B>),
     Max { kernel: [usize; 2], stride: [usize; 2] },
     Mixed([ConvUnit<B>; 6]),
@@ -89,8 +89,8 @@ fn max_pool<B: Backend>(
 }
 
 /// The network.
-pub(super) struct I3dNet<B: Backend> {
-    stages: Vec<Stage<B>>,
+pub struct I3dNet<B: Backend> {
+    stages: Vec<I3dStage<B>>,
     /// `[1024, 400]`.
     logits: Tensor<B, 2>,
     bias: Tensor<B, 2>,
@@ -98,7 +98,7 @@ pub(super) struct I3dNet<B: Backend> {
 
 impl<B: Backend> I3dNet<B> {
     /// Builds the network from the user's weights.
-    pub(super) fn new(weights: &I3dWeights, epsilon: f64, device: &B::Device) -> Self {
+    pub fn new(weights: &I3dTensors, epsilon: f64, device: &B::Device) -> Self {
         let unit = |name: &str, stride: usize| {
             let (weight, bias, shape) = weights.folded(name, epsilon);
             ConvUnit {
@@ -107,14 +107,14 @@ impl<B: Backend> I3dNet<B> {
                 stride: [stride; 3],
             }
         };
-        let single = |name, stride| Stage::Unit(unit(name, stride));
+        let single = |name, stride| I3dStage::Unit(unit(name, stride));
         let mixed = |name: &str| {
-            Stage::Mixed(
+            I3dStage::Mixed(
                 ["b0", "b1a", "b1b", "b2a", "b2b", "b3b"]
                     .map(|part| unit(&format!("{name}.{part}"), 1)),
             )
         };
-        let max = |kernel, stride| Stage::Max { kernel, stride };
+        let max = |kernel, stride| I3dStage::Max { kernel, stride };
         let stages = vec![
             single("Conv3d_1a_7x7", 2),
             max([1, 3], [1, 2]),
@@ -143,11 +143,11 @@ impl<B: Backend> I3dNet<B> {
     }
 
     /// Logits `[batch, 400]` of clips `[batch, 3, t, 224, 224]`.
-    pub(super) fn forward(&self, clips: Tensor<B, 5>) -> Tensor<B, 2> {
+    pub fn forward(&self, clips: Tensor<B, 5>) -> Tensor<B, 2> {
         let cells = self.stages.iter().fold(clips, |x, stage| match stage {
-            Stage::Unit(unit) => unit.forward(x),
-            Stage::Max { kernel, stride } => max_pool(x, *kernel, *stride),
-            Stage::Mixed(units) => mixed(units, x),
+            I3dStage::Unit(unit) => unit.forward(x),
+            I3dStage::Max { kernel, stride } => max_pool(x, *kernel, *stride),
+            I3dStage::Mixed(units) => mixed(units, x),
         });
         // The head averages 2 × 7 × 7 values at every step, computes 400 logits of each, and
         // averages them over time. All of this is linear, so the means are taken first.

@@ -9,7 +9,7 @@ const TABLE: &str = include_str!("params.txt");
 
 /// A tensor that the network needs.
 #[derive(Debug, PartialEq)]
-pub(super) struct Param {
+pub struct Param {
     /// The name in piergiaj's pytorch-i3d, which `VideoGPT` and TATS use.
     pub name: &'static str,
     /// The name in hassony2's `kinetics_i3d_pytorch`.
@@ -23,7 +23,7 @@ pub(super) struct Param {
 }
 
 /// All tensors. PyTorch's count of seen batches is left out, because nothing uses it.
-pub(super) fn params() -> Vec<Param> {
+pub fn params() -> Vec<Param> {
     TABLE
         .lines()
         .filter(|line| !line.starts_with('#') && !line.contains("num_batches_tracked"))
@@ -52,7 +52,7 @@ fn parse(line: &'static str) -> Param {
 }
 
 /// The checksum of a tensor in PyTorch's order, with kernels as `[out, in, t, h, w]`.
-pub(super) fn checksum(values: &[f32], shape: &[usize]) -> u32 {
+pub fn checksum(values: &[f32], shape: &[usize]) -> u32 {
     let inner: usize = shape.iter().skip(2).product();
     let outer: usize = shape.iter().take(2).product();
     let mut bytes = Vec::with_capacity(values.len() * 4);

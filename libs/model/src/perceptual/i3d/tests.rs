@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::super::preprocess::prepare;
 use super::table::{Param, checksum, params};
-use super::weights::I3dWeights;
+use super::weights::I3dTensors;
 use super::*;
 use crate::perceptual::state_dict::TensorValues;
 use crate::testing::{made_up_bytes, reference_json, uniform, write_safetensors};
@@ -74,7 +74,7 @@ fn logits_are_those_of_the_reference() {
     for (preset, logits) in &expected.logits {
         let i3d = match preset {
             I3dPreset::Videogpt => {
-                I3d::new(I3dWeights::name(ours.clone()).unwrap(), *preset, Device::Cpu)
+                I3d::new(I3dTensors::name(ours.clone()).unwrap(), *preset, Device::Cpu)
             }
             _ => I3d::load(&path, *preset, &Device::Cpu).unwrap(),
         };
@@ -151,14 +151,14 @@ fn genuine() -> (Vec<Param>, BTreeMap<String, TensorValues>) {
 #[test]
 fn every_tensor_is_checked() {
     let (params, tensors) = genuine();
-    assert_eq!(I3dWeights::among(&params, tensors.clone()).unwrap().altered, [""; 0]);
+    assert_eq!(I3dTensors::among(&params, tensors.clone()).unwrap().altered, [""; 0]);
     for name in
         ["Mixed_4d.b2b.conv3d.weight", "Mixed_5c.b0.bn.running_var", "Conv3d_2b_1x1.bn.weight"]
     {
         let mut altered = tensors.clone();
         let value = altered.get_mut(name).unwrap().data.last_mut().unwrap();
         *value += 1e-6;
-        assert_eq!(I3dWeights::among(&params, altered).unwrap().altered, [name]);
+        assert_eq!(I3dTensors::among(&params, altered).unwrap().altered, [name]);
     }
 }
 
@@ -170,7 +170,7 @@ fn genuine_weights_are_known_by_what_is_in_them() {
     let nameless = tensors.iter().filter(|(name, _)| !scale(name)).enumerate();
     let nameless =
         nameless.map(|(number, (_, values))| (format!("layer{number}"), values.clone())).collect();
-    let found = I3dWeights::among(&params, nameless).unwrap();
+    let found = I3dTensors::among(&params, nameless).unwrap();
     assert_eq!(found.altered, [""; 0]);
     for (name, values) in &tensors {
         assert_eq!(found.get(name), values.data, "{name}");
@@ -192,7 +192,7 @@ fn the_table_is_whole() {
 #[test]
 fn a_file_that_is_not_i3d_is_refused() {
     let one: BTreeMap<_, _> = made_up_weights().into_iter().take(1).collect();
-    let error = I3dWeights::name(one).err().unwrap();
+    let error = I3dTensors::name(one).err().unwrap();
     assert!(error.contains("286 of the 287 tensors"), "{error}");
     assert!(error.contains("piergiaj") && error.contains("hassony2"), "{error}");
     let mut tensors = made_up_weights();
@@ -200,7 +200,7 @@ fn a_file_that_is_not_i3d_is_refused() {
         "logits.conv3d.bias".into(),
         TensorValues { shape: vec![600], data: vec![0.0; 600] },
     );
-    let error = I3dWeights::name(tensors).err().unwrap();
+    let error = I3dTensors::name(tensors).err().unwrap();
     assert!(error.contains("logits.conv3d.bias is [600], but [400]"), "{error}");
 }
 
@@ -208,7 +208,7 @@ fn a_file_that_is_not_i3d_is_refused() {
 #[test]
 fn clips_that_do_not_fit_are_refused() {
     let i3d =
-        I3d::new(I3dWeights::name(made_up_weights()).unwrap(), I3dPreset::Default, Device::Cpu);
+        I3d::new(I3dTensors::name(made_up_weights()).unwrap(), I3dPreset::Default, Device::Cpu);
     let error = i3d.features(&[0; 8 * 12], 8, (2, 2)).unwrap_err().to_string();
     assert!(error.contains("8 frames") && error.contains("at least 9"), "{error}");
     assert!(i3d.features(&[0; 9 * 12 + 1], 9, (2, 2)).is_err());

@@ -13,25 +13,25 @@ use crate::error::ModelError;
 use crate::perceptual::state_dict::{TensorValues, read};
 
 /// All tensors of the network by the table's names.
-pub(super) struct I3dWeights {
+pub struct I3dTensors {
     tensors: BTreeMap<String, TensorValues>,
     /// The names of the tensors that differ from the genuine ones.
     pub altered: Vec<String>,
 }
 
-impl I3dWeights {
+impl I3dTensors {
     /// Reads a file.
-    pub(super) fn load(path: &Utf8Path) -> Result<Self, ModelError> {
+    pub fn load(path: &Utf8Path) -> Result<Self, ModelError> {
         Self::name(read(path)?).map_err(|what| ModelError::checkpoint(path, what))
     }
 
     /// Finds every tensor of the network among `tensors`.
-    pub(super) fn name(tensors: BTreeMap<String, TensorValues>) -> Result<Self, String> {
+    pub fn name(tensors: BTreeMap<String, TensorValues>) -> Result<Self, String> {
         Self::among(&params(), tensors)
     }
 
     /// The same with another table.
-    pub(super) fn among(
+    pub fn among(
         params: &[Param],
         mut tensors: BTreeMap<String, TensorValues>,
     ) -> Result<Self, String> {
@@ -87,14 +87,14 @@ impl I3dWeights {
         Ok(Self { tensors: named, altered })
     }
 
-    pub(super) fn get(&self, name: &str) -> &[f32] {
+    pub fn get(&self, name: &str) -> &[f32] {
         &self.tensors[name].data
     }
 
     /// The kernel `[out, in, t, h, w]` and the bias `[out]` of a unit.
     ///
     /// Its batch normalisation is folded into both.
-    pub(super) fn folded(&self, name: &str, epsilon: f64) -> (Vec<f32>, Vec<f32>, [usize; 5]) {
+    pub fn folded(&self, name: &str, epsilon: f64) -> (Vec<f32>, Vec<f32>, [usize; 5]) {
         let kernel = &self.tensors[&format!("{name}.conv3d.weight")];
         let shape: [usize; 5] =
             kernel.shape.as_slice().try_into().expect("the table's kernels have five sides");

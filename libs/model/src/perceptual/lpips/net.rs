@@ -11,7 +11,7 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 
-use super::weights::{LAYERS, Layer, LpipsWeights};
+use super::weights::{LAYERS, Layer, LpipsTensors};
 
 /// Fewest pixels of a side: with fewer, the second pooling has no input.
 pub const SMALLEST_SIDE: usize = 31;
@@ -65,11 +65,11 @@ impl<B: Backend> WeightedLayer<B> {
 }
 
 /// The network.
-pub(super) struct LpipsNet<B: Backend>(Vec<WeightedLayer<B>>);
+pub struct LpipsNet<B: Backend>(Vec<WeightedLayer<B>>);
 
 impl<B: Backend> LpipsNet<B> {
     /// Builds the network from the user's weights.
-    pub(super) fn new(weights: &LpipsWeights, device: &B::Device) -> Self {
+    pub fn new(weights: &LpipsTensors, device: &B::Device) -> Self {
         let tensor = |data: Vec<f32>, shape: [usize; 4]| {
             Tensor::from_data(TensorData::new(data, shape), device)
         };
@@ -89,7 +89,7 @@ impl<B: Backend> LpipsNet<B> {
     }
 
     /// Rows of features of frames `[n, 3, h, w]`.
-    pub(super) fn forward(&self, frames: Tensor<B, 4>) -> Tensor<B, 2> {
+    pub fn forward(&self, frames: Tensor<B, 4>) -> Tensor<B, 2> {
         let mut x = frames;
         let mut rows = Vec::with_capacity(self.0.len());
         for unit in &self.0 {

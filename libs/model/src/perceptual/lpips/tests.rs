@@ -29,7 +29,7 @@ fn made_up_weights() -> BTreeMap<String, TensorValues> {
 }
 
 fn lpips() -> Lpips {
-    Lpips::new(&LpipsWeights::among(made_up_weights()).unwrap(), Device::Cpu)
+    Lpips::new(&LpipsTensors::among(made_up_weights()).unwrap(), Device::Cpu)
 }
 
 /// The distances between neighbours among frames of `size`.
@@ -41,7 +41,7 @@ fn distances(lpips: &Lpips, frames: &[u8], size: (usize, usize)) -> Vec<f64> {
 }
 
 #[derive(Deserialize)]
-struct Case {
+struct LpipsCase {
     height: usize,
     width: usize,
     share: usize,
@@ -58,7 +58,9 @@ fn distances_are_those_of_the_reference() {
     write_safetensors(&path, &made_up_weights());
     let lpips = Lpips::load(&path, &Device::Cpu).unwrap();
     assert!(!lpips.published(), "these are generated weights");
-    for Case { height, width, share, distance } in reference_json::<Vec<Case>>("lpips.json") {
+    for LpipsCase { height, width, share, distance } in
+        reference_json::<Vec<LpipsCase>>("lpips.json")
+    {
         let bytes = height * width * 3;
         let (one, other) = (made_up_bytes("one", bytes), made_up_bytes("other", bytes));
         let mixed = (0..bytes).map(|at| if at % share == 0 { other[at] } else { one[at] });
@@ -100,7 +102,7 @@ fn distances_are_as_distances_are() {
 fn refused(change: impl FnOnce(&mut BTreeMap<String, TensorValues>)) -> String {
     let mut tensors = made_up_weights();
     change(&mut tensors);
-    LpipsWeights::among(tensors).err().expect("not LPIPS (alex)")
+    LpipsTensors::among(tensors).err().expect("not LPIPS (alex)")
 }
 
 /// Catches: a network that runs without a tensor or with another network's tensor; a message that

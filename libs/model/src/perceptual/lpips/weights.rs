@@ -16,7 +16,7 @@ const WRITE: &str = "python -c \"import lpips, torch; \
                      torch.save(lpips.LPIPS(net='alex').state_dict(), 'lpips.pt')\"";
 
 /// One of the network's five layers.
-pub(super) struct Layer {
+pub struct Layer {
     /// The name of its convolution.
     name: &'static str,
     pub inputs: usize,
@@ -31,7 +31,7 @@ pub(super) struct Layer {
 }
 
 /// The five layers.
-pub(super) static LAYERS: [Layer; 5] = {
+pub static LAYERS: [Layer; 5] = {
     /// A layer after the first.
     const fn layer(
         name: &'static str,
@@ -62,7 +62,7 @@ pub(super) static LAYERS: [Layer; 5] = {
 
 impl Layer {
     /// Names and shapes: the convolution's kernel, its bias, and the weights of the channels.
-    pub(super) fn tensors(&'static self) -> [(String, Vec<usize>); 3] {
+    pub fn tensors(&'static self) -> [(String, Vec<usize>); 3] {
         let Self { name, inputs, outputs, kernel, .. } = *self;
         let number = LAYERS.iter().take_while(|layer| layer.name != name).count();
         [
@@ -74,20 +74,20 @@ impl Layer {
 }
 
 /// All tensors of the network by name.
-pub(super) struct LpipsWeights {
+pub struct LpipsTensors {
     tensors: BTreeMap<String, TensorValues>,
     /// Whether the weights of all channels are those of version 0.1.
     pub published: bool,
 }
 
-impl LpipsWeights {
+impl LpipsTensors {
     /// Reads a file.
-    pub(super) fn load(path: &Utf8Path) -> Result<Self, ModelError> {
+    pub fn load(path: &Utf8Path) -> Result<Self, ModelError> {
         Self::among(read(path)?).map_err(|what| ModelError::checkpoint(path, what))
     }
 
     /// Finds every tensor of the network among `tensors`.
-    pub(super) fn among(mut tensors: BTreeMap<String, TensorValues>) -> Result<Self, String> {
+    pub fn among(mut tensors: BTreeMap<String, TensorValues>) -> Result<Self, String> {
         if let Some(other) = other_network(&tensors) {
             return Err(format!(
                 "these are the weights of LPIPS ({other}), but LPIPS (alex) is needed: give a file \
@@ -129,7 +129,7 @@ impl LpipsWeights {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> &[f32] {
+    pub fn get(&self, name: &str) -> &[f32] {
         &self.tensors[name].data
     }
 }

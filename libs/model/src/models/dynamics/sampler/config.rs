@@ -70,7 +70,7 @@ impl SamplerConfig {
     /// The number of `s` tokens that stay masked after step `step` of the cosine schedule.
     ///
     /// It is ⌊s · cos(π/2 · (step+1)/steps)⌋, and smaller after every step.
-    pub(super) fn masked_after(&self, step: usize, s: usize) -> usize {
+    pub fn masked_after(&self, step: usize, s: usize) -> usize {
         let done = (step + 1) as f64 / self.steps as f64;
         let cosine =
             (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;

@@ -226,12 +226,12 @@ struct Uncached(Loaded<Flex, DynamicsDescription>);
 /// The frames so far, and the actions that lead to them.
 ///
 /// The tokens are `[batch][time*space]`, the actions `[batch][time]`.
-type Frames = (Vec<Vec<u16>>, Vec<Vec<Option<u8>>>);
+type FramesSoFar = (Vec<Vec<u16>>, Vec<Vec<Option<u8>>>);
 
 impl Predictor for Uncached {
-    type Past = Frames;
+    type Past = FramesSoFar;
 
-    fn start(&self) -> Frames {
+    fn start(&self) -> FramesSoFar {
         (Vec::new(), Vec::new())
     }
 
@@ -247,8 +247,8 @@ impl Predictor for Uncached {
         &self,
         tokens: &[u16],
         actions: &[Option<u8>],
-        past: &Frames,
-    ) -> Result<(Vec<f32>, Frames), ModelError> {
+        past: &FramesSoFar,
+    ) -> Result<(Vec<f32>, FramesSoFar), ModelError> {
         let Vocabulary { positions: s, actions: none, .. } = self.0.description.vocabulary;
         let b = actions.len();
         let (mut before, mut led) = past.clone();

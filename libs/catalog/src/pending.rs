@@ -1,0 +1,71 @@
+//! Pending work: clips that lack tokens or actions.
+//!
+//! A clip is done if it has all its windows. So a clip that was half done before a crash is pending
+//! again. A clip that is shorter than a window has no windows, and is never pending.
+
+use arrow::array::{Array, StringArray};
+use datafusion::scalar::ScalarValue;
+use genie_shards::Split;
+
+use crate::{catalog::Catalog, error::Result};
+
+impl Catalog {
+    /// Kept clips that lack token windows of this tokenizer, by source, then time.
+    ///
+    /// `window` is the number of frames of a window.
+    ///
+    /// # Errors
+    /// If a file of the catalog or of the tokens cannot be read.
+    pub fn clips_without_tokens(
+        &self,
+        tokenizer: &str,
+        split: Option<Split>,
+        window: u32,
+    ) -> Result<Vec<String>> {
+        self.clips_without("tokens", "tokenizer", tokenizer, split, window)
+    }
+
+    /// Kept clips that lack action windows of this latent action model, by source, then time.
+    ///
+    /// `window` is the number of frames of a window.
+    ///
+    /// # Errors
+    /// If a file of the catalog or of the actions cannot be read.
+    pub fn clips_without_actions(
+        &self,
+        lam: &str,
+        split: Option<Split>,
+        window: u32,
+    ) -> Result<Vec<String>> {
+        self.clips_without("actions", "lam", lam, split, window)
+    }
+
+    fn clips_without(
+        &self,
+        table: &str,
+        model_column: &str,
+        model: &str,
+        split: Option<Split>,
+        window: u32,
+    ) -> Result<Vec<String>> {
+        if window == 0 {
+            return Ok(Vec::new());
+        }
+        let in_split =
+            split.map_or_else(String::new, |split| format!("AND clips.split = '{split}'"));
+        let sql = format!(
+            "SELECT DISTINCT clips.clip_id, clips.source_id, clips.start_pts
+             FROM clips LEFT ANTI JOIN (
+                 SELECT clip_id, count(DISTINCT first_frame) AS windows
+                 FROM {table} WHERE {model_column} = $model GROUP BY clip_id
+             ) AS done ON done.clip_id = clips.clip_id AND done.windows >= clips.frames / {window}
+             WHERE clips.kept AND clips.frames >= {window} {in_split}
+             ORDER BY clips.source_id, clips.start_pts, clips.clip_id"
+        );
+        let batches = self.sql_with(&sql, vec![("model", ScalarValue::from(model))])?;
+        let ids = batches
+            .iter()
+            .filter_map(|batch| batch.column(0).as_any().downcast_ref::<StringArray>());
+        Ok(ids.flat_map(|ids| ids.iter().flatten().map(str::to_owned)).collect())
+    }
+}

@@ -1,0 +1,5 @@
+//! Parquet files of the dataset: write and publish, open and check, and remove old ones.
+
+pub(crate) mod collect;
+pub(crate) mod draft;
+pub(crate) mod open;

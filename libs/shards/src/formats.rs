@@ -1,0 +1,14 @@
+//! Format versions of the files; a work key contains the versions that its step depends on.
+
+/// Version of the clip shards: schema and payload codec. A new version means: ingest again.
+pub const CLIPS_FORMAT: u32 = 2;
+/// Version of the token shards.
+pub const TOKENS_FORMAT: u32 = 1;
+/// Version of the action shards.
+pub const ACTIONS_FORMAT: u32 = 1;
+/// Version of the files of measured windows.
+pub(crate) const MEASURED_FORMAT: u32 = 1;
+/// Version of the catalog files: source rows and clip rows.
+pub(crate) const CATALOG_FORMAT: u32 = 2;
+/// Version of `manifest.json`.
+pub(crate) const MANIFEST_FORMAT: u32 = 1;

@@ -1,0 +1,133 @@
+//! Scores of one measured window, and their columns.
+//!
+//! A new score is a field of [`WindowScores`]. If it is a list of numbers, it also needs a name in
+//! [`CURVES`].
+
+use arrow::datatypes::{Float64Type, UInt8Type, UInt32Type};
+
+use crate::{error::Result, schema::columns::Columns};
+
+/// Scores of one window; PSNR is in decibels.
+///
+/// Lists over all frames have one entry per frame. Lists of rollouts begin at the first generated
+/// frame.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WindowScores {
+    /// Actions that the rollouts use, between the frames: `[t - 1]`.
+    ///
+    /// The latent action model infers them. For a model of true actions they are the true actions.
+    pub latent: Vec<u8>,
+    /// How often each tokenizer code occurs in the window.
+    pub token_counts: Vec<u32>,
+    /// PSNR of the tokenizer's reconstruction, all frames.
+    pub reconstruction_psnr: Vec<f64>,
+    pub reconstruction_ssim: Vec<f64>,
+    /// LPIPS, here and below, is empty if no LPIPS weights were given.
+    pub reconstruction_lpips: Vec<f64>,
+    /// A copy of the first frame as the prediction, all frames.
+    pub copy_first_psnr: Vec<f64>,
+    pub copy_first_ssim: Vec<f64>,
+    pub copy_first_lpips: Vec<f64>,
+    /// A copy of the last prompt frame as the prediction, generated frames.
+    pub copy_last_psnr: Vec<f64>,
+    pub copy_last_ssim: Vec<f64>,
+    pub copy_last_lpips: Vec<f64>,
+    /// The mean training frame as the prediction, generated frames; empty without training frames.
+    pub mean_frame_psnr: Vec<f64>,
+    /// Rollouts with the window's own actions, generated frames.
+    pub inferred_psnr: Vec<f64>,
+    pub inferred_ssim: Vec<f64>,
+    pub inferred_lpips: Vec<f64>,
+    /// Rollouts with random actions: mean over the draws.
+    pub random_psnr: Vec<f64>,
+    /// Rollouts with the window's own actions shuffled in time: mean over the draws.
+    pub shuffled_psnr: Vec<f64>,
+    /// True motion between all adjacent frames.
+    pub moved: Motions,
+    /// Mean motion per frame while one latent action is held, one entry per latent action.
+    ///
+    /// Empty for windows from which no action is held.
+    pub held: Motions,
+}
+
+/// Motion in pixels per frame, x to the right and y downwards.
+///
+/// `scroll` is the motion of the whole picture. `figure` is the motion of what moves relative to
+/// it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Motions {
+    pub scroll_x: Vec<f64>,
+    pub scroll_y: Vec<f64>,
+    pub figure_x: Vec<f64>,
+    pub figure_y: Vec<f64>,
+}
+
+impl Motions {
+    /// All four lists.
+    #[must_use]
+    pub fn parts(&self) -> [&Vec<f64>; 4] {
+        [&self.scroll_x, &self.scroll_y, &self.figure_x, &self.figure_y]
+    }
+
+    /// All four lists, to fill them.
+    pub fn parts_mut(&mut self) -> [&mut Vec<f64>; 4] {
+        [&mut self.scroll_x, &mut self.scroll_y, &mut self.figure_x, &mut self.figure_y]
+    }
+}
+
+/// A list of scores: its column name, its getter, its setter.
+pub(crate) type Curve =
+    (&'static str, fn(&WindowScores) -> &[f64], fn(&mut WindowScores) -> &mut Vec<f64>);
+
+macro_rules! curves {
+    ($($name:literal: $($field:ident).+),* $(,)?) => {
+        [$(($name, |scores| &scores.$($field).+, |scores| &mut scores.$($field).+)),*]
+    };
+}
+
+/// All lists of numbers among the scores, in schema order.
+pub(crate) const CURVES: [Curve; 23] = curves![
+    "reconstruction_psnr": reconstruction_psnr,
+    "reconstruction_ssim": reconstruction_ssim,
+    "reconstruction_lpips": reconstruction_lpips,
+    "copy_first_psnr": copy_first_psnr,
+    "copy_first_ssim": copy_first_ssim,
+    "copy_first_lpips": copy_first_lpips,
+    "copy_last_psnr": copy_last_psnr,
+    "copy_last_ssim": copy_last_ssim,
+    "copy_last_lpips": copy_last_lpips,
+    "mean_frame_psnr": mean_frame_psnr,
+    "inferred_psnr": inferred_psnr,
+    "inferred_ssim": inferred_ssim,
+    "inferred_lpips": inferred_lpips,
+    "random_psnr": random_psnr,
+    "shuffled_psnr": shuffled_psnr,
+    "moved_scroll_x": moved.scroll_x,
+    "moved_scroll_y": moved.scroll_y,
+    "moved_figure_x": moved.figure_x,
+    "moved_figure_y": moved.figure_y,
+    "held_scroll_x": held.scroll_x,
+    "held_scroll_y": held.scroll_y,
+    "held_figure_x": held.figure_x,
+    "held_figure_y": held.figure_y,
+];
+
+pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<WindowScores>> {
+    let latent = columns.required_lists::<UInt8Type>("latent")?;
+    let counts = columns.required_lists::<UInt32Type>("token_counts")?;
+    let both = latent.into_iter().zip(counts);
+    let mut scores: Vec<WindowScores> = both
+        .map(|(latent, token_counts)| WindowScores {
+            latent,
+            token_counts,
+            ..WindowScores::default()
+        })
+        .collect();
+    for (name, _, place) in CURVES {
+        for (scores, values) in scores.iter_mut().zip(columns.required_lists::<Float64Type>(name)?)
+        {
+            *place(scores) = values;
+        }
+    }
+    Ok(scores)
+}

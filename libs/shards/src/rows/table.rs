@@ -1,0 +1,73 @@
+//! Narrow tables: rows that are written and read as a whole, one file at a time.
+//!
+//! Tokens, actions, source rows, clip rows and measured windows are narrow tables. Each type
+//! implements [`Row`], which converts between rows and columns. Writing, publishing, versions and
+//! checks are common. Clip shards have large payloads, so they have their own writer and reader.
+
+use camino::Utf8Path;
+use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder};
+
+use crate::{
+    error::{Error, Result},
+    files::{
+        draft::ParquetDraft,
+        open::{FileKind, open, properties, verify},
+    },
+    manifest::Entry,
+    schema::columns::{Columns, NamedColumns, batch},
+};
+
+/// A row of a narrow table.
+pub(crate) trait Row: Sized {
+    /// What a file contains, its version, and the command that writes it.
+    const KIND: FileKind;
+    /// Columns that SQL does not show.
+    const HIDDEN: &'static [&'static str] = &[];
+
+    /// Converts at least one row to columns.
+    fn columns(rows: &[Self]) -> Result<NamedColumns>;
+    /// Converts a batch to rows; `path` and `first_row` are for errors.
+    fn read(columns: Columns<'_>, path: &Utf8Path, first_row: usize) -> Result<Vec<Self>>;
+}
+
+/// Writes rows to a new file `dir/<stem>-<hash>.parquet` and publishes it.
+///
+/// The caller commits the entry to a manifest.
+pub(crate) fn write<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<Entry> {
+    draft(dir, stem, rows)?.publish(rows.len() as u64)
+}
+
+/// Writes rows to `dir/<name>` and publishes it; an old file is replaced.
+pub(crate) fn write_as<R: Row>(dir: &Utf8Path, name: &str, rows: &[R]) -> Result<Entry> {
+    draft(dir, name, rows)?.publish_as(|_| name.to_owned(), rows.len() as u64)
+}
+
+/// Writes rows to a draft.
+fn draft<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<ParquetDraft> {
+    let path = dir.join(stem);
+    if rows.is_empty() {
+        return Err(Error::Empty { path });
+    }
+    let batch = batch(&path, R::columns(rows)?)?;
+    let properties = properties(&R::KIND).build();
+    let draft = ParquetDraft::create(dir, stem)?;
+    let mut writer = ArrowWriter::try_new(draft, batch.schema(), Some(properties))
+        .map_err(Error::parquet(&path))?;
+    writer.write(&batch).map_err(Error::parquet(&path))?;
+    writer.into_inner().map_err(Error::parquet(&path))
+}
+
+/// Reads a published file, after checking its bytes against the hash in the manifest.
+pub(crate) fn read<R: Row>(dir: &Utf8Path, entry: &Entry) -> Result<Vec<R>> {
+    let path = dir.join(&entry.file);
+    verify(dir, entry)?;
+    let (file, metadata) = open(&path, entry, &R::KIND)?;
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).build();
+    let mut rows = Vec::new();
+    for batch in reader.map_err(Error::parquet(&path))? {
+        let batch = batch.map_err(Error::arrow(&path))?;
+        let first_row = rows.len();
+        rows.extend(R::read(Columns::new(&path, &batch), &path, first_row)?);
+    }
+    Ok(rows)
+}

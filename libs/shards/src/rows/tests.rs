@@ -1,0 +1,194 @@
+//! Tests of narrow tables: writing and reading back, for every type of row.
+
+use std::{fs, sync::Arc};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use camino::Utf8Path;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::{table::Row, tokens::TokenRow};
+use crate::{
+    ActionWindow, ClipRow, Entry, Error, Manifest, SourceRow, Split, Status, TokenWindow,
+    files::open::{FileKind, open},
+    narrow_schema, read_actions, read_clip_rows, read_sources, read_tokens,
+    schema::columns::Columns,
+    tables, testing, write_actions, write_clip_rows, write_sources, write_tokens,
+};
+
+fn token_window(clip: &str, first_frame: u32, seed: u16) -> TokenWindow {
+    let tokens = (0..2 * 3 * 4).map(|i| seed.wrapping_add(i * 31)).collect();
+    TokenWindow {
+        clip_id: clip.to_owned(),
+        split: Split::HeldOut,
+        first_frame,
+        t: 2,
+        h: 3,
+        w: 4,
+        tokens,
+    }
+}
+
+fn commit(dir: &Utf8Path, table: &str, entries: &[Entry]) {
+    Manifest::commit(dir, |manifest| {
+        for entry in entries {
+            manifest.add(table, entry.clone());
+        }
+    })
+    .unwrap();
+}
+
+/// Catches: order by file, and tokens above 255 or in the wrong byte order.
+#[test]
+fn token_windows_come_back_in_order_of_clip_and_time() {
+    let (_dir, root) = testing::root();
+    let windows =
+        [token_window("a", 0, 1000), token_window("a", 16, 7), token_window("b", 0, 65_000)];
+    let one = write_tokens(&root, "k1", "one", &[windows[2].clone(), windows[1].clone()]).unwrap();
+    let two = write_tokens(&root, "k1", "two", &windows[..1]).unwrap();
+    assert!(read_tokens(&root).unwrap().is_empty(), "nothing is named yet");
+    commit(&root, tables::TOKENS, &[one, two]);
+    assert_eq!(read_tokens(&root).unwrap(), windows);
+}
+
+/// Catches: a shard with mixed shapes, or a window with too few tokens.
+#[test]
+fn token_windows_of_two_shapes_are_refused() {
+    let (_dir, root) = testing::root();
+    let mut other = token_window("b", 0, 0);
+    (other.h, other.w) = (4, 3);
+    assert!(write_tokens(&root, "k1", "one", &[token_window("a", 0, 0), other]).is_err());
+    let mut short = token_window("b", 0, 0);
+    short.tokens.pop();
+    assert!(write_tokens(&root, "k1", "one", &[short]).is_err());
+    assert!(matches!(write_tokens(&root, "k1", "one", &[]), Err(Error::Empty { .. })));
+}
+
+/// Catches: a damaged token file that trains as tokens.
+#[test]
+fn a_flipped_bit_in_a_token_file_is_found() {
+    let (_dir, root) = testing::root();
+    let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0)]).unwrap();
+    commit(&root, tables::TOKENS, std::slice::from_ref(&entry));
+    let path = root.join(&entry.file);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = read_tokens(&root).unwrap_err();
+    assert!(error.to_string().contains(path.as_str()), "{error}");
+}
+
+/// Catches: rows with the hashes of other rows that pass the check.
+#[test]
+fn a_window_hash_covers_whose_tokens_they_are() {
+    let path = Utf8Path::new("x.parquet");
+    let (dir, root) = testing::root();
+    let entry =
+        write_tokens(&root, "k1", "one", &[token_window("a", 0, 0), token_window("b", 0, 9)])
+            .unwrap();
+    let (file, metadata) = open(&root.join(&entry.file), &entry, &TokenRow::KIND).unwrap();
+    let mut reader =
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).build().unwrap();
+    let batch = reader.next().unwrap().unwrap();
+    let swapped = arrow::array::StringArray::from(vec!["b", "a"]);
+    let mut columns = batch.columns().to_vec();
+    columns[batch.schema().index_of("clip_id").unwrap()] = Arc::new(swapped);
+    let swapped = RecordBatch::try_new(batch.schema(), columns).unwrap();
+    assert!(TokenRow::read(Columns::new(path, &batch), path, 0).is_ok());
+    let error = TokenRow::read(Columns::new(path, &swapped), path, 5).err().unwrap();
+    assert!(matches!(error, Error::Hash { row: 5, .. }), "{error}");
+    drop(dir);
+}
+
+/// Catches: absent ground truth that comes back as an empty list, so that agreement is computed on
+/// nothing.
+#[test]
+fn action_windows_keep_truth_and_its_absence() {
+    let (_dir, root) = testing::root();
+    let window = |clip: &str, truth: Option<Vec<u8>>| ActionWindow {
+        clip_id: clip.to_owned(),
+        split: Split::Train,
+        first_frame: 16,
+        codes: vec![7, 0, 3],
+        effects: truth.clone(),
+        truth,
+    };
+    let windows = [window("a", Some(vec![1, 2, 3])), window("b", None)];
+    let entry = write_actions(&root, "l1", "one", &windows).unwrap();
+    commit(&root, tables::ACTIONS, &[entry]);
+    assert_eq!(read_actions(&root).unwrap(), windows);
+    assert!(write_actions(&root, "l1", "two", &[window("c", Some(vec![1]))]).is_err());
+}
+
+/// Catches: a rejected source that loses its reason, or unknown numbers that come back as 0.
+#[test]
+fn catalog_rows_come_back_as_they_were() {
+    let (_dir, root) = testing::root();
+    let good = SourceRow {
+        source_id: "s1".into(),
+        source_path: "a.mp4".into(),
+        bytes: 9,
+        fps: Some(59.94),
+        ..Default::default()
+    };
+    let bad = SourceRow {
+        source_path: "b.mp4".into(),
+        status: Status::Rejected,
+        reason: Some("unreadable".into()),
+        detail: Some("moov atom not found".into()),
+        ingest_key: "k".into(),
+        ..Default::default()
+    };
+    let kept = ClipRow { meta: testing::clip("a", 0, 20).meta, kept: true, ..ClipRow::default() };
+    let rejected = ClipRow {
+        meta: testing::clip("a", 50, 3).meta,
+        reason: Some("too_short".into()),
+        duplicate_of: Some("other".into()),
+        kept: false,
+    };
+    let sources = write_sources(&root, "r1", &[bad.clone(), good.clone()]).unwrap();
+    let clips = write_clip_rows(&root, "r1", &[rejected.clone(), kept.clone()]).unwrap();
+    assert!(
+        sources.file.starts_with("catalog/sources-r1-")
+            && clips.file.starts_with("catalog/clips-r1-")
+    );
+    commit(&root, tables::SOURCES, &[sources]);
+    commit(&root, tables::CLIP_ROWS, &[clips]);
+    assert_eq!(read_sources(&root).unwrap(), [good, bad]);
+    assert_eq!(read_clip_rows(&root).unwrap(), [kept, rejected]);
+}
+
+/// Catches: a file of another kind or another version that is read, and the wrong command in the
+/// advice.
+#[test]
+fn other_kinds_and_later_versions_are_refused() {
+    let (_dir, root) = testing::root();
+    let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0)]).unwrap();
+    let path = root.join(&entry.file);
+    let kind = |name, format| FileKind { name, format, command: "genie-tokenize encode" };
+    assert!(matches!(open(&path, &entry, &kind("actions", 1)), Err(Error::Damaged { .. })));
+    assert!(matches!(
+        open(&path, &entry, &kind("tokens", 0)),
+        Err(Error::Newer { found: 1, known: 0, .. })
+    ));
+    let older = open(&path, &entry, &kind("tokens", 2)).unwrap_err();
+    assert!(matches!(older, Error::Older { found: 1, known: 2, .. }));
+    assert!(older.to_string().contains("genie-tokenize encode"), "{older}");
+    commit(&root, tables::ACTIONS, &[entry]);
+    assert!(read_actions(&root).is_err());
+}
+
+/// Catches: a `select *` that prints blobs.
+#[test]
+fn sql_sees_no_blobs() {
+    let names = |table| {
+        let schema: SchemaRef = narrow_schema(table).unwrap();
+        schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(tables::TOKENS),
+        ["clip_id", "split", "first_frame", "tokenizer", "t", "h", "w"]
+    );
+    assert!(!names(tables::CLIP_ROWS).contains(&"frame_pts".to_owned()));
+    assert!(names(tables::CLIP_ROWS).contains(&"reason".to_owned()));
+    assert!(narrow_schema("payloads").is_none());
+}

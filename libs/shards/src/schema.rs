@@ -1,0 +1,8 @@
+//! What the files contain: clips, splits, scores, windows, and their columns.
+
+pub(crate) mod clip;
+pub(crate) mod clip_columns;
+pub(crate) mod columns;
+pub(crate) mod scores;
+pub(crate) mod split;
+pub(crate) mod windows;
