@@ -1,11 +1,13 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
 //! The tests check which crate uses which, which one reaches `FFmpeg`, where `unsafe` code is,
-//! which file imports from which, how large folders are, how long lines are and how doc comments
-//! begin.
+//! which file imports from which, how large folders are, how long lines are, how doc comments begin
+//! and where links lead.
 
 #[path = "architecture/imports.rs"]
 mod imports;
+#[path = "architecture/links.rs"]
+mod links;
 #[path = "architecture/prose.rs"]
 mod prose;
 #[path = "architecture/workspace.rs"]
@@ -251,6 +253,46 @@ fn comments_have_the_form_that_readers_expect() {
         found.extend(tests.iter().map(|line| format!("{path}: line {line}: {form}")));
     }
     assert!(found.is_empty(), "{} comments: {found:#?}", found.len());
+}
+
+/// Catches: a link to a page or heading that was renamed or never written.
+#[test]
+fn links_in_markdown_lead_somewhere() {
+    let workspace = Workspace::read();
+    let pages = workspace.files().into_iter().filter(|path| is(path, "md"));
+    let pages: BTreeMap<Utf8PathBuf, String> =
+        pages.map(|path| (path.clone(), workspace.read_file(&path))).collect();
+    let mut broken = Vec::new();
+    for (page, text) in &pages {
+        for (file, anchor) in links::relative_links(text) {
+            let folder = page.parent().unwrap_or(Utf8Path::new(""));
+            let target = if file.is_empty() { page.clone() } else { joined(folder, &file) };
+            let found = pages.get(&target).map_or_else(
+                || workspace.root.join(&target).exists(),
+                |text| anchor.is_empty() || links::anchors(text).contains(&anchor),
+            );
+            if !found {
+                broken.push(format!("{page}: {file}#{anchor}"));
+            }
+        }
+    }
+    assert!(pages.len() > 10, "only {} pages found", pages.len());
+    assert!(broken.is_empty(), "{} links lead nowhere: {broken:#?}", broken.len());
+}
+
+/// Joins a folder and a relative path, and resolves `..` in it.
+fn joined(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
+    let mut joined = folder.to_owned();
+    for part in Utf8Path::new(path) {
+        match part {
+            "." => {}
+            ".." => {
+                joined.pop();
+            }
+            name => joined.push(name),
+        }
+    }
+    joined
 }
 
 /// Catches: one name with several meanings, so that a reader takes one type for another.
