@@ -38,8 +38,7 @@ fn every_held_action_is_its_own_clip_from_the_same_start() {
         assert_ne!(
             held.frame(0, FRAMES - 1),
             held.frame(code, FRAMES - 1),
-            "the clips end \
-                                                                             differently"
+            "the clips end differently"
         );
     }
 }
