@@ -1,7 +1,8 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
-//! The tests check which crate uses which, which one reaches `FFmpeg`, where `unsafe` code is, which
-//! file imports from which, how large folders are, how long lines are and how doc comments begin.
+//! The tests check which crate uses which, which one reaches `FFmpeg`, where `unsafe` code is,
+//! which file imports from which, how large folders are, how long lines are and how doc comments
+//! begin.
 
 #[path = "architecture/imports.rs"]
 mod imports;
