@@ -6,7 +6,7 @@ use crate::measure::{MeasurementObserver, Settings};
 use crate::testing::{
     CODES, FRAMES, Flaw, SETTINGS, SilentObserver, ToyWorld, WithRollout, measured, recordings,
 };
-use crate::world::{ActionBatch, TokenBatch};
+use crate::world::{ActionBatch, TokenBatch, WorldModel};
 
 /// Catches: rows of a batch that are mixed up.
 #[test]
