@@ -312,7 +312,7 @@ fn dynamics_can_be_diagnosed_with_true_actions() {
         report["action_agreement"]
     );
     assert!(
-        report["warnings"].to_string().contains("actions that were played"),
+        report["warnings"].to_string().contains("trained with true actions"),
         "{}",
         report["warnings"]
     );

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(find(&files, &["a[1].mp4"], |_| ()), ["a[1].mp4"]);
         assert_eq!(find(&files, &["a*"], |_| ()), ["a1.mp4", "a[1].mp4"]);
         let list = |place: &Path| {
-            fs::write(place.join("list.txt"), "# mine\nb.mp4\n\nsub/c.dat\ngone.mp4\n").unwrap()
+            fs::write(place.join("list.txt"), "# mine\nb.mp4\n\nsub/c.dat\ngone.mp4\n").unwrap();
         };
         assert_eq!(find(&files, &["@list.txt"], list), ["b.mp4", "gone.mp4: missing", "sub/c.dat"]);
     }

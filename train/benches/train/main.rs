@@ -31,33 +31,33 @@ use genie_training::{ModelSections, pixels_at_once};
 
 use data::Noise;
 use measurements::Measurements;
-use peer::{Peer, Task, Variant};
+use peer::{Peer, PeerTask, Variant};
 
 // The same allocator as in the binaries. Without it, a step takes a quarter longer.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measure training steps and encoding, beside PyTorch
+/// Measure training steps and encoding, beside PyTorch.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Size of frames in pixels
+    /// Size of frames in pixels.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "32x32")]
     size: String,
-    /// Device: cpu or cuda[:n,…]; PyTorch uses the first GPU
+    /// Device: cpu or cuda[:n,…]; PyTorch uses the first GPU.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Measured training steps, or encoded batches, per round
+    /// Measured training steps, or encoded batches, per round.
     #[arg(long, default_value_t = 30)]
     steps: usize,
-    /// Models and operations to measure
+    /// Models and operations to measure.
     #[arg(long, value_delimiter = ',', default_value = "tokenizer,lam,dynamics,encode")]
     what: Vec<Kind>,
-    /// Measure only this, in this process, and print the numbers as JSON
+    /// Measure only this, in this process, and print the numbers as JSON.
     #[arg(long, hide = true)]
     only: Option<Kind>,
-    /// Ignored; cargo passes it to every benchmark
+    /// Ignored; cargo passes it to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -136,15 +136,15 @@ impl Plan {
             .max(1)
     }
 
-    fn task(&self, kind: Kind) -> Task {
+    fn task(&self, kind: Kind) -> PeerTask {
         let size = self.video.size();
         match kind {
-            Kind::Tokenizer => Task::tokenizer(&self.tokenizer, size),
-            Kind::Lam => Task::lam(&self.lam, size),
+            Kind::Tokenizer => PeerTask::tokenizer(&self.tokenizer, size),
+            Kind::Lam => PeerTask::lam(&self.lam, size),
             Kind::Dynamics => {
-                Task::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size)
+                PeerTask::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size)
             }
-            Kind::Encode => Task::encode(&self.tokenizer, size, self.encode_batch()),
+            Kind::Encode => PeerTask::encode(&self.tokenizer, size, self.encode_batch()),
         }
     }
 }

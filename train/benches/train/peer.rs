@@ -29,7 +29,7 @@ pub struct Peer {
 }
 
 /// A task for `peer.py`, as JSON.
-pub struct Task(Value);
+pub struct PeerTask(Value);
 
 /// How PyTorch runs a task.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ impl Peer {
     ///
     /// # Errors
     /// If Python cannot be started.
-    pub fn measure(&self, task: &Task, variant: Variant, steps: usize) -> Result<Output> {
+    pub fn measure(&self, task: &PeerTask, variant: Variant, steps: usize) -> Result<Output> {
         let mut request = task.0.clone();
         let variant = match variant {
             Variant::Eager => "eager",
@@ -134,7 +134,7 @@ fn training(kind: &str, train: &TrainConfig, batch: usize, model: &Value) -> Val
     })
 }
 
-impl Task {
+impl PeerTask {
     /// A training step of a tokenizer.
     pub fn tokenizer(config: &TokenizerConfig, size: (usize, usize)) -> Self {
         let mut task = training(

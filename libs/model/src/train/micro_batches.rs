@@ -23,7 +23,7 @@ use burn::tensor::backend::AutodiffBackend;
 use super::autodiff_lock::with_autodiff_lock;
 use super::config::TrainConfig;
 use super::prefetch::Prefetcher;
-use super::random::{Draws, stream};
+use super::random::{StreamKind, stream};
 use super::task::{Loss, Task};
 use super::timer::{Phase, StepTimer};
 use crate::{ModelError, weights};
@@ -122,7 +122,7 @@ fn in_sequence<B: AutodiffBackend, T: Task<B>>(
     let mut index = indices.start;
     loop {
         let batch = next(timer)?;
-        let mut rng = stream(config.seed, Draws::Loss, index);
+        let mut rng = stream(config.seed, StreamKind::Loss, index);
         let (loss, metrics, aux) = with_autodiff_lock(|| {
             let Loss { value, metrics, aux } = timer.timed(Phase::Forward, || {
                 Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device))

@@ -19,7 +19,7 @@ use super::micro_batches::{Accumulated, accumulate};
 use super::observer::{StepReport, TrainingObserver};
 use super::optimizer::{Ema, ModelOptimizer, clip_grad_norm};
 use super::prefetch::Prefetcher;
-use super::random::{Draws, stream};
+use super::random::{StreamKind, stream};
 use super::task::Task;
 use super::timer::{Phase, StepTimer, clock};
 use crate::estimate::Estimate;
@@ -124,7 +124,7 @@ where
     thread::scope(|scope| {
         let ahead = start * config.accumulate..config.steps * config.accumulate;
         let batches = Prefetcher::begin(scope, ahead, |index| {
-            task.batch(index, &mut stream(config.seed, Draws::Batch, index))
+            task.batch(index, &mut stream(config.seed, StreamKind::Batch, index))
         });
         let mut writer = BackgroundWriter::new(scope);
         let (wait, clock) = (|| wait::<B>(device), clock());
@@ -174,7 +174,7 @@ where
 
             model = timer.timed(Phase::Optimizer, || {
                 let model = optimizer.step(lr, model, grads);
-                let mut rng = stream(config.seed, Draws::AfterStep, step);
+                let mut rng = stream(config.seed, StreamKind::AfterStep, step);
                 let model = task.after_step(model, aux, done, &mut rng)?;
                 if let Some(average) = &mut average {
                     average.update(&model, step);

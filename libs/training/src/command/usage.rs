@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(code(ModelError::Config("[lam] frames must be at least 2".into())), USAGE);
         assert_eq!(code(ModelError::Device("there is no device `cuad`".into())), USAGE);
         assert_eq!(code(ModelError::Diverged { step: 3, loss: 1e9 }), FAILED);
-        let error = Err::<(), _>(ModelError::Config("wrong".into())).map_err(Into::into);
+        let error = Err::<(), _>(anyhow::Error::from(ModelError::Config("wrong".into())));
         assert_eq!(mark_usage_errors(error).unwrap_err().to_string(), "wrong");
     }
 }

@@ -99,7 +99,7 @@ fn forget<W: StoredWindow>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()
         fs::remove_file(&record).with_context(|| format!("cannot remove {record}"))?;
     }
     Manifest::commit(dir, |manifest| {
-        manifest.retain(W::TABLE, |entry| !files.contains(&entry.file))
+        manifest.retain(W::TABLE, |entry| !files.contains(&entry.file));
     })?;
     Ok(())
 }

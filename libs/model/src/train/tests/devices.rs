@@ -11,7 +11,7 @@ use super::*;
 use crate::Precision;
 use crate::estimate::Estimate;
 use crate::layers::Stack;
-use crate::train::random::{Draws, stream};
+use crate::train::random::{StreamKind, stream};
 use crate::train::{Loss, Task, train};
 
 const GRID: Grid = Grid { b: 2, t: 3, s: 4 };
@@ -138,7 +138,7 @@ fn errors_on_several_devices_are_returned() {
         .expect("three devices cannot share four micro-batches");
     assert!(error.to_string().contains("accumulate = 4"), "{error}");
     // The second micro-batch of the third step.
-    let batch = task.batch(9, &mut stream(0, Draws::Batch, 9)).unwrap();
+    let batch = task.batch(9, &mut stream(0, StreamKind::Batch, 9)).unwrap();
     let unreadable = Rows { unreadable: Some(batch[0].to_bits()), ..task };
     let error =
         run(&unreadable, 2, &config(), &runs.run("a")).err().expect("a batch cannot be read");

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::estimate::Estimate;
-use crate::train::random::{Draws, stream};
+use crate::train::random::{StreamKind, stream};
 use crate::train::{Loss, Task, train};
 
 #[derive(Module, Debug)]
@@ -91,7 +91,7 @@ fn a_step_has_the_mean_gradient_of_its_micro_batches() {
     // At w = 1 the loss is x and its gradient is 2x. The first three micro-batches are the first
     // three steps of a run with one micro-batch per step.
     let x: Vec<f32> = (0..3)
-        .map(|index| Toy.batch(index, &mut stream(0, Draws::Batch, index)).unwrap())
+        .map(|index| Toy.batch(index, &mut stream(0, StreamKind::Batch, index)).unwrap())
         .collect();
     assert!(x[0] != x[1] && x[1] != x[2]);
     let mean = x.iter().sum::<f32>() / 3.0;
