@@ -5,48 +5,53 @@ use clap::Args;
 use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
 use genie_training::check_device_name;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Settings;
 
-/// The `[evaluate]` section.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How much is measured on held-out videos, and how rollouts are sampled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvaluateConfig {
-    /// Device that runs the models: `cpu` or `cuda[:n]`. Not part of the work key.
+    /// Where the models run: `cpu`, `cuda`, or `cuda:1` with the number of the GPU.
+    ///
+    /// It is not part of the work key.
     pub device: String,
-    /// Largest number of held-out windows to measure.
+    /// Largest number of held-out windows to measure, at least 1.
     pub windows: usize,
-    /// Real frames given at the start of each rollout.
+    /// Number of real frames at the start of each rollout, at least 1.
     pub prompt_frames: usize,
-    /// Draws of random actions, and shuffles in time, for each window; at most 255.
+    /// Number of draws of random actions, and of shuffles in time, for each window, from 1 to 255.
     pub samples: usize,
-    /// Windows that go through the models at once.
+    /// Number of windows that go through the models at once, at least 1; fewer need less memory.
     pub batch: usize,
-    /// Seed of every random choice.
+    /// Seed of every random choice of the measurement.
     pub seed: u64,
-    /// Unmasking steps for each frame.
+    /// Number of unmasking steps for each generated frame, at least 1 (the paper: 25).
     pub steps: usize,
-    /// Divisor of the logits before sampling; 0 takes the most likely token.
+    /// Divisor of the logits before sampling (the paper: 2); 0 takes the most likely token.
     pub temperature: f32,
-    /// Order in which tokens are unmasked: `random`, `confidence`, `greedy` or `entropy`.
+    /// Order in which the tokens of a frame are unmasked.
     pub order: UnmaskOrder,
-    /// Entropy bound of the `entropy` order, in nats per unmasking step.
+    /// Largest sum of entropies that the `entropy` order unmasks in one step, in nats, at least 0.
     pub entropy: f32,
-    /// Windows from which each latent action is held, to measure its effect.
+    /// Number of windows from which each latent action is held, to measure its effect.
     pub starts: usize,
-    /// Windows for which the report has pictures.
+    /// Number of windows for which the report has pictures.
     pub strips: usize,
-    /// Bootstrap draws for the intervals, and shuffles for the chance levels.
+    /// Number of bootstrap draws for the intervals, and of shuffles for the chance levels.
     pub bootstrap: usize,
-    /// File with I3D weights for FVD; empty for none.
+    /// File with I3D weights for FVD (.pt or .safetensors); empty for none.
     ///
     /// The work key contains a hash of the file's content, not its path.
+    #[schemars(with = "String")]
     pub i3d: Utf8PathBuf,
-    /// Published FVD code to follow: `default`, `tf1-legacy`, `styleganv` or `videogpt`.
+    /// Published FVD code whose numbers the report has.
     pub i3d_preset: I3dPreset,
-    /// File with LPIPS (alex) weights; empty for none.
+    /// File with LPIPS (alex) weights (.pt or .safetensors); empty for none.
     ///
     /// The work key contains a hash of the file's content, not its path.
+    #[schemars(with = "String")]
     pub lpips: Utf8PathBuf,
 }
 

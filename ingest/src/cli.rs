@@ -6,7 +6,7 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use genie_catalog::Catalog;
-use genie_stage::config::{self, Config, ConfigArgs, DataConfig, Resolved};
+use genie_stage::config::{self, Config, ConfigArgs, DataConfig, ExplainArgs, Resolved};
 use genie_stage::log::Verbosity;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
@@ -74,7 +74,7 @@ enum Command {
         memory_mb: u64,
     },
     /// Print the resolved config of this stage
-    Config,
+    Config(ExplainArgs),
     /// Show the state of each step of this stage
     Status {
         /// Print JSON
@@ -134,9 +134,9 @@ pub fn run() -> Result<Exit> {
             genie_catalog::print(&rows, format.into())?;
             Ok(Exit::Done)
         }
-        Command::Config => {
+        Command::Config(explain) => {
             let sample: SampleConfig = config.section()?;
-            print!("{}", Resolved::new().with(&data).with(&sample).with(&ingest));
+            explain.print(&Resolved::new().with(&data).with(&sample).with(&ingest))?;
             Ok(Exit::Done)
         }
         Command::Status { json } => {

@@ -3,22 +3,23 @@
 //! All stages share the section `[data]` ([`genie_stage::config::DataConfig`]).
 
 use genie_stage::config::Section;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[sample]`: the videos of the sample game.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The sample game, which is recorded if `data.videos` is empty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleConfig {
-    /// Number of episodes. An episode is one video.
+    /// Number of videos to record, at least 1; each is one episode of play.
     pub episodes: u32,
-    /// Length of an episode, in seconds.
+    /// Length of each video, in seconds, at least 1.
     pub seconds: u32,
     /// Seed of the random levels and of the random play.
     pub seed: u64,
-    /// Levels are five screens wide and the camera follows the player.
+    /// Whether levels are five screens wide and the camera follows the player.
     ///
     /// Such videos are harder to learn than single screens.
     pub scrolling: bool,
-    /// Number of colour themes, 1 to 6.
+    /// Number of colour themes of the levels, from 1 to 6.
     pub themes: u32,
 }
 
@@ -43,7 +44,7 @@ impl Section for SampleConfig {
 }
 
 /// How a picture is fitted to the configured frame size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Aspect {
     /// Cut off permanent black borders, then stretch the rest.
@@ -76,32 +77,34 @@ const KEEP: &str = "black_share < 0.95 and contrast > 0.02 and static_share < 0.
                     and distinct_share >= 0.7 and noise < 0.5 and saturation < 0.75 and zoom < 0.4 \
                     and overlay_share < 0.37";
 
-/// `[ingest]`: how videos become clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How videos become clips of small frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IngestConfig {
-    /// Frames per second of a clip.
+    /// Frames per second of a clip, from 0.001 to 1000.
     pub fps: f64,
-    /// Width of a clip's frames, in pixels.
+    /// Width of a clip's frames, in pixels, from 1 to 8192.
     pub width: u32,
-    /// Height of a clip's frames, in pixels.
+    /// Height of a clip's frames, in pixels, from 1 to 8192.
     pub height: u32,
-    /// How a picture with another aspect ratio is fitted.
+    /// How a picture with another aspect ratio is fitted to `width` and `height`.
     pub aspect: Aspect,
-    /// Length of a clip, in seconds. The last clip of a shot may be shorter.
+    /// Length of a clip, in seconds; the last clip of a shot may be shorter.
     pub clip_seconds: f64,
-    /// Number of frames of the shortest clip. Shorter clips are dropped.
+    /// Number of frames of the shortest clip, at least 1; shorter clips are dropped.
     pub min_frames: u32,
     /// Which clips are kept: SQL conditions over the columns of the table `clips`, joined by `and`.
     ///
     /// An empty string keeps all clips.
     pub keep: String,
-    /// Keep only the best clip of a set of near-duplicates.
+    /// Whether only the best clip of a set of near-duplicates is kept.
     pub near_duplicates: bool,
-    /// Keyword rules for a video's `.info.json`. A video without this file passes them.
+    /// Keyword rules for a video's `.info.json`, which yt-dlp writes; they ignore case.
+    ///
+    /// An empty list is no rule. A video without this file passes all rules.
     pub metadata: MetadataRules,
-    /// Number of files that are decoded at the same time. 0 means one per processor.
+    /// Number of video files that are decoded at the same time; 0 means one per processor.
     pub threads: u32,
-    /// Limits of one decoder process.
+    /// Limits of one decoder process; a process that exceeds them is killed.
     pub decoder: DecoderLimits,
 }
 
@@ -109,26 +112,26 @@ pub struct IngestConfig {
 ///
 /// yt-dlp writes such a file beside each video. The rules contain words and phrases, and ignore
 /// their case. An empty list is no rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MetadataRules {
-    /// The title must contain one of these.
+    /// The title must contain one of these words or phrases.
     ///
     /// The paper's list of words for 2D platformers is not published.
     pub title_any: Vec<String>,
-    /// The title or the description must contain one of these.
+    /// The title or the description must contain one of these words or phrases.
     pub text_any: Vec<String>,
-    /// The title must contain none of these.
+    /// The title must contain none of these words or phrases.
     pub title_none: Vec<String>,
 }
 
 /// `[ingest.decoder]`: limits of a decoder process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecoderLimits {
-    /// Memory, in MiB.
+    /// Memory that the process may use, in MiB, at least 256.
     pub memory_mb: u64,
-    /// Longest time without a message from the process, in seconds.
+    /// Longest time without a message from the process, in seconds, at least 1.
     pub silence_s: u64,
-    /// Longest time for one file, in seconds.
+    /// Longest time for one video file, in seconds, at least 1.
     pub total_s: u64,
 }
 

@@ -12,12 +12,14 @@
 //! | `child` | one step as a child process: its output, signals, exit code |
 //! | `runner` | runs all steps, one after the other |
 //! | `dry_run` | what training would cost |
+//! | `explain` | what each config key means |
 //! | `summary` | the report's main numbers |
 //! | `retokenize` | the steps of a nightly run, with the models that exist |
 //! | `status`, `history` | the table of what exists; the last nightly runs |
 
 mod child;
 mod dry_run;
+mod explain;
 mod history;
 mod paint;
 mod retokenize;
@@ -77,10 +79,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check the config and print it with every key filled in.
+    /// Check the config and print it with every key filled in, or explain the keys.
     Config {
         #[command(flatten)]
         pipeline: Pipeline,
+        /// Print what each key means, with its type and default, for example `--explain lam.train`.
+        #[arg(
+            long, value_name = "SECTION", num_args = 0..=1, default_missing_value = "",
+            conflicts_with_all = ["config", "set", "videos", "root"]
+        )]
+        explain: Option<String>,
+        /// With --explain: print Markdown, as in docs/config.md.
+        #[arg(long, requires = "explain")]
+        markdown: bool,
     },
 }
 
@@ -151,7 +162,10 @@ pub fn run() -> anyhow::Result<Exit> {
         Command::Status { pipeline, json } => {
             status::print(&Tools::beside_this_one()?, &pipeline.args(), json)
         }
-        Command::Config { pipeline } => {
+        Command::Config { explain: Some(name), markdown, .. } => {
+            explain::run(&Tools::beside_this_one()?, &name, markdown)
+        }
+        Command::Config { pipeline, .. } => {
             let args = pipeline.args();
             let loaded = config::load(&args)?;
             let resolved = Tools::beside_this_one()?.resolve(&loaded, &args)?;

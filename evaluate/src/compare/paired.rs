@@ -56,9 +56,9 @@ impl<'a> Paired<'a> {
     pub fn interval(&self, name: MetricName, difference: f64) -> Result<Interval, String> {
         let rows: Vec<_> = match name.metric.per_window {
             PerWindow::No => {
-                return Err("intervals of differences are not implemented for such \
-                                         numbers"
-                    .to_owned());
+                return Err(
+                    "intervals of differences are not implemented for such numbers".to_owned()
+                );
             }
             PerWindow::Nmi(truth) | PerWindow::Accuracy(truth) => self
                 .rows

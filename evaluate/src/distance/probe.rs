@@ -23,7 +23,7 @@ pub fn frozen(clips: &VideoBatch) -> VideoBatch {
 #[must_use]
 pub fn shuffled(clips: &VideoBatch, first: usize) -> VideoBatch {
     reordered(clips, |clip, order| {
-        order.shuffle(&mut stream(0, Purpose::ProbeShuffle, first + clip))
+        order.shuffle(&mut stream(0, Purpose::ProbeShuffle, first + clip));
     })
 }
 

@@ -159,7 +159,7 @@ fn intercept(points: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distance::simulated;
+    use crate::distance::simulated::simulated;
 
     const DIMENSION: usize = 8;
 

@@ -98,7 +98,7 @@ pub fn discard(report: &Utf8Path) -> Result<()> {
 /// Reads every batch that is not damaged.
 fn read(dir: &Utf8Path) -> Vec<Vec<MeasuredWindow>> {
     let damaged = |error: genie_shards::Error| {
-        tracing::warn!("evaluate: {error}; the windows in it are measured again")
+        tracing::warn!("evaluate: {error}; the windows in it are measured again");
     };
     let manifest = Manifest::load(dir).unwrap_or_else(|error| {
         damaged(error);

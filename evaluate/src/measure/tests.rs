@@ -6,7 +6,7 @@ use crate::measure::{MeasurementObserver, Settings};
 use crate::testing::{
     CODES, FRAMES, Flaw, SETTINGS, SilentObserver, ToyWorld, WithRollout, measured, recordings,
 };
-use crate::world::{ActionBatch, TokenBatch};
+use crate::world::{ActionBatch, TokenBatch, WorldModel};
 
 /// Catches: rows of a batch that are mixed up.
 #[test]
@@ -38,8 +38,7 @@ fn every_held_action_is_its_own_clip_from_the_same_start() {
         assert_ne!(
             held.frame(0, FRAMES - 1),
             held.frame(code, FRAMES - 1),
-            "the clips end \
-                                                                             differently"
+            "the clips end differently"
         );
     }
 }

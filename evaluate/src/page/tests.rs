@@ -9,7 +9,7 @@ use crate::testing::{
     measured_by, names, provenance, recordings,
 };
 
-/// Writes a report of an imperfect model, to look at.
+/// Catches: nothing. It writes a report of an imperfect model, to look at.
 ///
 /// Run it with `GENIE_FIXTURE_REPORT=dir cargo test … -- --ignored fixture`.
 #[test]

@@ -207,8 +207,7 @@ fn lpips_is_there_with_weights_and_not_without() {
     }
     assert!(
         rollout.lpips_reconstruction.iter().all(|p| p.mean == 0.0),
-        "the tokenizer of the toy \
-                                                                         world is exact"
+        "the tokenizer of the toy world is exact"
     );
     assert!(rollout.lpips[5].mean > 0.0 && rollout.lpips_copy_last[5].mean > rollout.lpips[5].mean);
     assert!(rollout.lpips[5].ci95.is_some());

@@ -1,8 +1,8 @@
 //! PSNR and SSIM of one 8-bit RGB frame against another.
 //!
 //! PSNR is over all three channels: 10·log10(255² / MSE). The MSE is at least 1/12, the variance of
-//! rounding to 8 bits. So identical frames have 58.9 dB and not infinity, and
-//! means stay meaningful if some frames stand still.
+//! rounding to 8 bits. So identical frames have 58.9 dB and not infinity, and means stay meaningful
+//! if some frames stand still.
 //!
 //! SSIM follows Wang et al. (2004): luma with BT.601 weights, 11×11 Gaussian window with σ = 1.5,
 //! K1 = 0.01, K2 = 0.03, L = 255, biased (weighted) moments, mean over the valid region, no

@@ -76,8 +76,7 @@ impl Checked<'_> {
         let known = self.0.num_actions();
         if let Some(bad) = actions.data.iter().find(|&&a| usize::from(a) >= known) {
             anyhow::bail!(
-                "the latent action model returned action {bad}, but it has only {known} \
-                           actions"
+                "the latent action model returned action {bad}, but it has only {known} actions"
             );
         }
         Ok(actions)

@@ -12,8 +12,10 @@
 
 mod data;
 mod error;
+mod explain;
 mod layers;
 mod load;
+mod reference;
 mod resolved;
 mod section;
 mod suggest;
@@ -22,7 +24,9 @@ mod typed;
 
 pub use data::DataConfig;
 pub use error::{ConfigError, Origin, UnknownKey};
+pub use explain::ExplainArgs;
 pub use load::{ConfigArgs, load};
+pub use reference::ConfigReference;
 pub use resolved::Resolved;
 pub use section::Section;
 pub use suggest::nearest;

@@ -22,8 +22,7 @@ pub fn control(h: &HeadlineNumbers) -> [Card; 2] {
             verdict: match random {
                 Rating::Good => "The latent actions steer what is generated.",
                 Rating::Unclear => {
-                    "The interval contains zero. It is not proved that actions \
-                                    matter."
+                    "The interval contains zero. It is not proved that actions matter."
                 }
                 Rating::Bad => "The clip's own actions give worse frames than random ones.",
             },

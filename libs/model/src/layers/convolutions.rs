@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::linear::{apply, fan_in, linear};
@@ -20,12 +21,12 @@ const SIDE: usize = 3;
 pub const NEIGHBOURHOOD: usize = SIDE * SIDE;
 
 /// Shape of a sequence of 3×3 convolutions with GELU between them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConvolutionsConfig {
-    /// Output channels of each convolution.
+    /// Number of output channels of each convolution, at least 1.
     pub channels: Vec<usize>,
-    /// Stride of each convolution, in rows and columns.
+    /// Stride of each convolution in rows and columns, at least 1; as many as there are `channels`.
     ///
     /// Larger strides are faster, but the features of a motion then depend on where it begins.
     pub strides: Vec<usize>,

@@ -13,6 +13,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::attention::{Attention, AttentionConfig};
@@ -24,20 +25,24 @@ use crate::ModelError;
 use crate::kernels::{Axis, Kernels, gelu};
 
 /// Shape of a stack of ST-blocks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackConfig {
-    /// Number of blocks.
+    /// Number of transformer blocks, at least 1.
     pub layers: usize,
-    /// Width of the rows.
+    /// Number of features of each position (the width of the model), at least 1.
+    ///
+    /// It is a multiple of `heads`, unless `head_dim` is set.
     pub d: usize,
-    /// Number of attention heads.
+    /// Number of attention heads in each attention layer, at least 1.
     pub heads: usize,
-    /// Width of a head (the paper's k/q size); 0 means `d` divided by `heads`.
+    /// Number of features of one attention head; 0 means `d` divided by `heads`.
+    ///
+    /// The paper calls it the k/q size.
     #[serde(default)]
     pub head_dim: usize,
-    /// Hidden width of the feed-forward layer, as a multiple of `d`.
+    /// Hidden width of the feed-forward layers, as a multiple of `d`, at least 1.
     pub ffn_mult: usize,
-    /// Whether queries and keys have a layer norm.
+    /// Whether queries and keys have a layer norm; large models need it for stability.
     pub qk_norm: bool,
     /// Whether blocks have temporal attention; without it, frames are independent of each other.
     pub temporal: bool,

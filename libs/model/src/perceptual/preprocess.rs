@@ -7,13 +7,16 @@
 use std::fmt;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Side of the frames that I3D was trained on. Its head averages over 7 × 7 cells of 32 pixels.
 pub const SIDE: usize = 224;
 
 /// The code base whose FVD is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum I3dPreset {
     /// Half-pixel coordinates, stretched to 224 × 224, from −1 to 1, unbiased covariance.

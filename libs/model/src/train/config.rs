@@ -1,12 +1,13 @@
 //! Options of a training run.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ModelError, Precision};
 
 /// The learning rate after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
     /// It stays constant.
@@ -20,7 +21,7 @@ pub enum Schedule {
 }
 
 /// The optimizer of the matrices of the transformer's blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// AdamW, which also updates everything else (as in the paper).
@@ -32,59 +33,68 @@ pub enum OptimizerKind {
 }
 
 /// Options of a training run, the same for every model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Safetensors file with the initial weights, as `export` writes it; empty means none.
+    /// Safetensors file with the initial weights, as `export` writes it; empty for random weights.
+    #[schemars(with = "String")]
     pub import: Utf8PathBuf,
-    /// Number of training steps; 0 with an `import` uses its weights unchanged.
+    /// Number of training steps, at least 1.
+    ///
+    /// With an `import` it may be 0: the model then has the imported weights.
     pub steps: usize,
-    /// Windows per training step.
+    /// Number of windows per training step, at least 1 and a multiple of `accumulate`.
     pub batch: usize,
-    /// Number of micro-batches per training step, for batches that do not fit into memory.
+    /// Number of micro-batches per training step, at least 1; more of them need less memory.
     ///
     /// Their gradients are averaged. Means over a batch, as in a centring quantizer or a weighted
     /// loss, are means over a micro-batch.
     pub accumulate: usize,
-    /// Precision of matrix products: `f32`, or `bf16`, which is for GPUs.
+    /// Precision of the factors of matrix products; everything else is computed in f32.
     pub precision: Precision,
-    /// Optimizer of the matrices of the transformer's blocks: `adamw` or `muon`.
+    /// Optimizer of the matrices of the transformer's blocks; AdamW updates all other weights.
     pub optimizer: OptimizerKind,
-    /// Peak learning rate of AdamW.
+    /// Peak learning rate of AdamW, above 0.
     pub lr: f64,
-    /// Peak learning rate of Muon, with the same schedule.
+    /// Peak learning rate of Muon, above 0, with the same schedule as `lr`; only `muon` uses it.
     ///
     /// It has AdamW's units: the root mean square of an update is 0.2 of it.
     pub matrix_lr: f64,
-    /// Learning rate at the end of a `cosine` or `wsd` schedule.
+    /// Learning rate at the last training step of a `cosine` or `wsd` schedule.
     pub final_lr: f64,
-    /// Number of training steps in which the learning rate rises from 0.
+    /// Number of training steps in which the learning rate rises from 0 to its peak.
     pub warmup: usize,
-    /// Schedule of the learning rate after the warm-up: `constant`, `cosine` or `wsd`.
+    /// How the learning rate changes after the warm-up.
     pub schedule: Schedule,
-    /// Share of the training steps in which the rate of a `wsd` schedule falls.
+    /// Share of the training steps in which the rate of a `wsd` schedule falls, above 0, at most 1.
     pub decay: f64,
-    /// Share of the weights' moving average that each training step keeps, such as 0.999.
+    /// Share of the weights' moving average that each training step keeps, from 0 to below 1.
     ///
     /// The trained model is then the average. 0 means no average: the last weights are used.
     pub ema: f64,
-    /// AdamW's β₁.
+    /// AdamW's β₁: the share of the gradients' moving average that each training step keeps.
     pub beta_1: f32,
-    /// AdamW's β₂.
+    /// AdamW's β₂: the share of the squared gradients' moving average that each step keeps.
     pub beta_2: f32,
     /// AdamW's decoupled weight decay.
+    ///
+    /// Each training step shrinks the weights by this share times the learning rate.
     pub weight_decay: f32,
-    /// Largest norm of the whole gradient; 0 means no limit.
+    /// Largest norm of the gradient of all weights together; 0 means no limit.
+    ///
+    /// A larger gradient is scaled down to this norm.
     pub clip_norm: f64,
-    /// Seed of initial weights, batches and noise.
+    /// Seed of the initial weights, of the order of the windows, and of the noise in training.
     pub seed: u64,
-    /// Training steps between two lines of metrics.
+    /// Number of training steps between two lines in `metrics.jsonl`, at least 1.
     pub log_every: usize,
-    /// Training steps between two checkpoints.
+    /// Number of training steps between two checkpoints, at least 1.
+    ///
+    /// A run that was killed resumes from its last checkpoint.
     pub checkpoint_every: usize,
-    /// Number of newest checkpoints to keep.
+    /// Number of newest checkpoints that are kept, at least 1; older ones are deleted.
     pub keep: usize,
-    /// Interval in training steps of further checkpoints to keep; 0 means none.
+    /// Interval, in training steps, of checkpoints that are kept for ever; 0 means none.
     pub keep_every: usize,
     /// Peak speed of all devices together in TFLOP/s, to report the share in use (`mfu`).
     ///

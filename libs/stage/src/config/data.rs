@@ -1,14 +1,16 @@
 //! The section `[data]`, which every stage reads: where the dataset is and what it contains.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::section::Section;
 
-/// The section `[data]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Where the dataset is, and what it contains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DataConfig {
     /// The dataset root: the pipeline writes everything below it.
+    #[schemars(with = "String")]
     pub root: Utf8PathBuf,
     /// Videos: files, directories, globs, or `@list.txt` with one of these per line.
     ///

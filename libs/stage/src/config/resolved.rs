@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::reference::{self, ConfigReference};
 use super::section::Section;
 
 /// Sections with every key filled in, in the order of adding; formatted as TOML.
 #[derive(Debug, Clone, Default)]
-pub struct Resolved(Vec<String>);
+pub struct Resolved {
+    sections: Vec<String>,
+    references: Vec<fn() -> ConfigReference>,
+}
 
 impl Resolved {
     #[must_use]
@@ -23,14 +27,22 @@ impl Resolved {
     pub fn with<T: Section>(mut self, section: &T) -> Self {
         // From the typed value: `toml::Value` would print an f32 of 0.1 as 0.10000000149011612.
         let text = toml::to_string(&BTreeMap::from([(T::NAME, section)]));
-        self.0.push(text.expect("a section is serialisable as TOML"));
+        self.sections.push(text.expect("a section is serialisable as TOML"));
+        self.references.push(reference::of_section::<T>);
         self
+    }
+
+    /// What the keys of the sections mean, with their defaults.
+    #[must_use]
+    pub fn reference(&self) -> ConfigReference {
+        let tables = self.references.iter().flat_map(|reference| reference().tables);
+        ConfigReference { tables: tables.collect() }
     }
 }
 
 impl fmt::Display for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        f.write_str(&self.sections.join("\n"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A section of the config as a type, and the names of all sections.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,7 +11,8 @@ pub(crate) const SECTIONS: [&str; 8] =
 /// A section of the config as a type.
 ///
 /// Every key has a default and none is an `Option`, so the serialised default has every key.
-pub trait Section: Default + Serialize + DeserializeOwned {
+/// Every field has a doc comment, which `config --explain` prints.
+pub trait Section: Default + Serialize + DeserializeOwned + JsonSchema {
     const NAME: &'static str;
 
     /// Checks what types cannot: ranges, and keys that must agree.

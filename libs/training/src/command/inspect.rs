@@ -1,10 +1,8 @@
 //! The subcommands that print and change nothing: `config` and `status`.
 
-use std::io::{self, Write as _};
-
 use anyhow::{Result, bail};
 use genie_stage::Exit;
-use genie_stage::config::Resolved;
+use genie_stage::config::{ExplainArgs, Resolved};
 use genie_stage::exit::Usage;
 use genie_stage::status::{self, StepStatus};
 
@@ -18,6 +16,8 @@ pub enum Inspect {
         /// Also check that this binary can use the device of this section; may be repeated.
         #[arg(long, value_name = "SECTION")]
         check_device: Vec<String>,
+        #[command(flatten)]
+        explain: ExplainArgs,
     },
     /// Print the state of each step of this stage.
     Status {
@@ -42,14 +42,14 @@ impl Inspect {
         steps: impl FnOnce() -> Result<Vec<StepStatus>>,
     ) -> Result<Exit> {
         match self {
-            Self::Config { check_device } => {
+            Self::Config { check_device, explain } => {
                 for section in check_device {
                     let Some((_, device)) = devices.iter().find(|(name, _)| name == section) else {
                         bail!(Usage(format!("--check-device: [{section}] has no device here")));
                     };
                     open_device(section, device)?;
                 }
-                write!(io::stdout(), "{resolved}")?;
+                explain.print(resolved)?;
             }
             Self::Status { json } => status::print(&steps()?, *json)?,
         }

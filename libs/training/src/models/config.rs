@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use genie_model::{DynamicsConfig, LamConfig, ModelError, TokenizerConfig, TrainConfig};
 use genie_stage::config::Section;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::device::check_device_name;
@@ -10,7 +11,7 @@ use super::device::check_device_name;
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident, $config:ty, $key:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(pub $config);
 
@@ -40,15 +41,15 @@ macro_rules! section {
 }
 
 section!(
-    /// The section `[tokenizer]`.
+    /// The tokenizer, which turns frames into tokens and tokens into frames.
     TokenizerSection, TokenizerConfig, "tokenizer"
 );
 section!(
-    /// The section `[lam]`.
+    /// The latent action model, which learns without labels what happens between two frames.
     LamSection, LamConfig, "lam"
 );
 section!(
-    /// The section `[dynamics]`.
+    /// The dynamics model, which predicts the tokens of the next frame from the past and an action.
     DynamicsSection, DynamicsConfig, "dynamics"
 );
 

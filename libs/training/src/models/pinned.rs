@@ -9,20 +9,21 @@
 //! contains the key.
 
 use genie_stage::config::Section;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The value that stands for the last finished model of this config.
 pub(super) const NEWEST: &str = "newest";
 
-/// The section `[pinned]`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Models that stay in use when new clips arrive.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PinnedSection {
-    /// The tokenizer: the key of a model, `newest`, or empty.
+    /// The tokenizer to use: the key of a model (16 hex digits), `newest`, or empty.
     ///
     /// Empty means the model that is trained on the current clips.
     pub tokenizer: String,
-    /// The latent action model: the key of a model, `newest`, or empty.
+    /// The latent action model to use: the key of a model (16 hex digits), `newest`, or empty.
     ///
     /// Empty means the model that is trained on the current clips.
     pub lam: String,

@@ -1,6 +1,7 @@
 //! Options of a quantizer.
 
 use burn::nn::Initializer;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::network::Quantizer;
@@ -9,28 +10,28 @@ use crate::kernels::Kernels;
 use crate::layers::linear::{fan_in, linear};
 
 /// The method that turns vectors into codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QuantizerKind {
-    /// Vector quantization with a learned codebook.
+    /// Vector quantization with a learned codebook (the paper).
     Vq,
-    /// Finite scalar quantization.
+    /// Finite scalar quantization: each dimension is rounded to one of a few levels.
     Fsq,
 }
 
 /// Shape and losses of a quantizer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuantizerConfig {
-    /// The method: `vq` or `fsq`.
+    /// The method that turns vectors into codes.
     pub kind: QuantizerKind,
-    /// Number of codes in the `vq` codebook.
+    /// Number of codes in the `vq` codebook, at least 2; `fsq` ignores it.
     pub codes: usize,
-    /// Width of a `vq` code.
+    /// Number of features of a `vq` code, at least 1; `fsq` ignores it.
     pub latent: usize,
-    /// Weight β of the `vq` commitment loss.
+    /// Weight β of the `vq` commitment loss, which pulls vectors towards their codes.
     pub commitment: f64,
-    /// Number of levels of each `fsq` dimension; their product is the number of codes.
+    /// Number of levels of each `fsq` dimension, at least 2; their product is the number of codes.
     pub levels: Vec<usize>,
     /// Weight of a reward for equal use of all codes; 0 means none.
     ///

@@ -1,5 +1,6 @@
 //! The `[dynamics]` section of the config, and the description that a checkpoint stores.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
@@ -7,7 +8,7 @@ use crate::layers::StackConfig;
 use crate::train::TrainConfig;
 
 /// How an action conditions the frame that it leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionMode {
     /// As one more position before the frame's tokens.
@@ -17,7 +18,7 @@ pub enum ActionMode {
 }
 
 /// Which actions lead from frame to frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionSource {
     /// The actions that the latent action model labels.
@@ -29,16 +30,16 @@ pub enum ActionSource {
 }
 
 /// The `[dynamics]` section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DynamicsConfig {
-    /// Where to train and run: `cpu` or `cuda[:n,…]`.
+    /// Where to train and run: `cpu`, `cuda`, or `cuda:0,1` with the numbers of the GPUs.
     pub device: String,
-    /// Which actions to train with: `latent` or `true`.
+    /// Which actions the model is trained with.
     pub actions: ActionSource,
-    /// How an action conditions its frame.
+    /// How an action conditions the frame that it leads to.
     pub action_mode: ActionMode,
-    /// The transformer.
+    /// The transformer that predicts masked tokens.
     pub stack: StackConfig,
     /// Whether the input at each position also has that position's token of the previous frame.
     ///
@@ -46,17 +47,19 @@ pub struct DynamicsConfig {
     /// token, even if it is masked in the previous frame; a rollout has it too. The model then need
     /// not learn to keep what stays, and one layer can see where something moves.
     pub previous_frame: bool,
-    /// Smallest share of a frame's tokens that training masks. The largest is 1 (the paper: 0.5).
+    /// Smallest share of a frame's tokens that training masks, from 0 to 1 (the paper: 0.5).
+    ///
+    /// The largest is 1. Each window has a random share between the two.
     pub min_mask_rate: f64,
-    /// Share of the frames after the first that training masks (the paper: 1).
+    /// Share of the frames after the first that training masks, above 0, at most 1 (the paper: 1).
     ///
     /// The others serve as clean history, as in a rollout.
     pub masked_frames: f64,
-    /// Weight of tokens that differ from the same position's token in the previous frame.
+    /// Weight in the loss of tokens that differ from the same position's token one frame earlier.
     ///
     /// All other tokens have weight 1.
     pub changed_token_weight: f64,
-    /// The training options.
+    /// How the model is trained: length, batches, optimizer, logs and checkpoints.
     pub train: TrainConfig,
 }
 

@@ -1,5 +1,6 @@
 //! The `[lam]` section of the config, and the description that a LAM's checkpoint stores.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::FrameSize;
@@ -8,7 +9,7 @@ use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackCon
 use crate::train::TrainConfig;
 
 /// What a frame consists of (`lam.input`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LamInput {
     /// Pixels (the paper's choice).
@@ -20,7 +21,7 @@ pub enum LamInput {
 }
 
 /// What the encoder sees for each action (`lam.sees`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LamSees {
     /// The pair `x_t`, `x_{t+1}`.
@@ -30,7 +31,7 @@ pub enum LamSees {
 }
 
 /// How the encoder reads what it sees (`lam.reads`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LamReads {
     /// By attention among patches (the paper).
@@ -43,7 +44,7 @@ pub enum LamReads {
 }
 
 /// How the vectors of all positions become the one vector that is quantized (`lam.pool`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LamPool {
     /// Their mean. A motion at few positions changes it little.
@@ -53,62 +54,66 @@ pub enum LamPool {
 }
 
 /// Which frames the decoder sees beside the action (`lam.history`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LamHistory {
-    /// `x_1..x_t` (the paper).
+    /// All frames so far, `x_1..x_t` (the paper).
     History,
-    /// `x_t`.
+    /// The last frame, `x_t`.
     LastFrame,
-    /// `x_{t-1}` and `x_t`.
+    /// The last two frames, `x_{t-1}` and `x_t`.
     ///
     /// They show how things already move. The action only needs to say what was chosen.
     LastTwo,
 }
 
 /// What the decoder predicts (`lam.target`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LamTarget {
-    /// `x_{t+1}` (the paper).
+    /// The next frame, `x_{t+1}` (the paper).
     Frame,
-    /// `x_{t+1} − x_t`. The output layer starts at zero, so an untrained model copies `x_t`.
+    /// The change, `x_{t+1} − x_t`.
+    ///
+    /// The output layer starts at zero, so an untrained model copies `x_t`.
     Change,
 }
 
 /// The `[lam]` section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LamConfig {
-    /// Where to train and run: `cpu` or `cuda[:n,…]`.
+    /// Where to train and run: `cpu`, `cuda`, or `cuda:0,1` with the numbers of the GPUs.
     pub device: String,
-    /// Frames per training window. Without temporal attention, labelled windows have any length.
+    /// Number of frames per training window, at least 2, or at least 3 with `last_two`.
+    ///
+    /// Without temporal attention, labelled windows have any length.
     pub frames: usize,
-    /// What a frame consists of: `pixels` or `tokens`.
+    /// What the model sees of a frame: its pixels or its tokens.
     pub input: LamInput,
-    /// Side of a square patch in pixels, or in tokens (then 1 is usual).
+    /// Side of a square patch in pixels, or in tokens (then 1 is usual), at least 1.
     pub patch: usize,
-    /// What the encoder sees for each action.
+    /// Which frames the encoder sees for each action.
     pub sees: LamSees,
-    /// How the encoder reads what it sees.
+    /// How the encoder reads the frames that it sees.
     pub reads: LamReads,
-    /// How the vectors of all positions become one.
+    /// How the vectors of all positions become the one vector that is quantized.
     pub pool: LamPool,
     /// Which frames the decoder sees beside the action.
     pub history: LamHistory,
-    /// What the decoder predicts.
+    /// What the decoder predicts from these frames and the action.
     pub target: LamTarget,
-    /// Weight of pixels that change. All other pixels have weight 1.
+    /// Weight in the loss of pixels that change; all other pixels have weight 1.
     pub changed_pixel_weight: f64,
-    /// The encoder that reads by attention.
+    /// The transformer of the encoder, if it reads by attention.
     pub encoder: StackConfig,
-    /// The encoder that reads by convolution.
+    /// The convolutions of the encoder, if it reads by convolution.
     pub convolutions: ConvolutionsConfig,
-    /// The decoder.
+    /// The transformer that predicts a frame from earlier frames and the action.
     pub decoder: StackConfig,
-    /// The quantizer, which makes the actions.
+    /// The quantizer, which turns the encoder's vector into one of a few latent actions.
     pub quantizer: QuantizerConfig,
-    /// The training options.
+    /// How the model is trained: length, batches, optimizer, logs and checkpoints.
     pub train: TrainConfig,
 }
 

@@ -1,5 +1,6 @@
 //! The `[tokenizer]` section of the config, and the description that a checkpoint stores.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::FrameSize;
@@ -8,24 +9,24 @@ use crate::layers::{QuantizerConfig, StackConfig};
 use crate::train::TrainConfig;
 
 /// The `[tokenizer]` section.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// Where to train and run: `cpu` or `cuda[:n,…]`.
+    /// Where to train and run: `cpu`, `cuda`, or `cuda:0,1` with the numbers of the GPUs.
     pub device: String,
-    /// Frames per window.
+    /// Number of frames per window, at least 2; token windows have the same length.
     pub frames: usize,
-    /// Side of a square patch in pixels.
+    /// Side of a square patch in pixels, at least 1; each patch becomes one token.
     pub patch: usize,
-    /// The encoder.
+    /// The transformer that turns patches of pixels into the vectors that are quantized.
     pub encoder: StackConfig,
-    /// The decoder.
+    /// The transformer that turns quantized vectors back into patches of pixels.
     pub decoder: StackConfig,
-    /// The quantizer, which makes the codes.
+    /// The quantizer, which replaces each vector by one of a finite number of codes.
     pub quantizer: QuantizerConfig,
-    /// Weight of pixels that differ from the previous frame. All other pixels have weight 1.
+    /// Weight in the loss of pixels that differ from the previous frame; all others have 1.
     pub changed_pixel_weight: f64,
-    /// The training options.
+    /// How the model is trained: length, batches, optimizer, logs and checkpoints.
     pub train: TrainConfig,
 }
 

@@ -1,14 +1,15 @@
 //! The options of the sampler.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
 
 /// Which tokens the sampler sets first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UnmaskOrder {
-    /// Random tokens.
+    /// Tokens at random positions.
     Random,
     /// Tokens sampled with the highest probability, with noise.
     ///
