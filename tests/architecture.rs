@@ -280,6 +280,21 @@ fn links_in_markdown_lead_somewhere() {
     assert!(broken.is_empty(), "{} links lead nowhere: {broken:#?}", broken.len());
 }
 
+/// Catches: a log entry that readers of the index do not find.
+#[test]
+fn every_log_entry_is_in_the_index() {
+    let workspace = Workspace::read();
+    let index = workspace.read_file("docs/log/README.md".into());
+    let linked: BTreeSet<String> =
+        links::relative_links(&index).into_iter().map(|(file, _)| file).collect();
+    let entry = |path: Utf8PathBuf| path.strip_prefix("docs/log").ok().map(ToString::to_string);
+    let entries: Vec<String> = workspace.files().into_iter().filter_map(entry).collect();
+    assert!(entries.len() > 10, "only {} entries found", entries.len());
+    let missing: Vec<_> =
+        entries.iter().filter(|name| *name != "README.md" && !linked.contains(*name)).collect();
+    assert!(missing.is_empty(), "docs/log/README.md does not link to {missing:?}");
+}
+
 /// Joins a folder and a relative path, and resolves `..` in it.
 fn joined(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
     let mut joined = folder.to_owned();

@@ -194,6 +194,14 @@ mod tests {
             .collect()
     }
 
+    /// Catches: a score that is not in `CURVES`, so that its values are lost in the file.
+    #[test]
+    fn every_score_has_a_column() {
+        // `window` fills the lists in `CURVES` only.
+        let shown = format!("{:?}", window("a", None).scores);
+        assert!(!shown.contains("[]"), "not in CURVES: {shown}");
+    }
+
     /// Catches: a score in the wrong column, a missing score, rounded numbers, unknown truth that
     /// comes back as an empty list, and a second write that fails or appends.
     #[test]
