@@ -162,7 +162,7 @@ fn what_is_damaged_is_measured_again() {
             fs::write(&parts[2], bytes).unwrap();
         }),
         ("not named", kept, |parts| {
-            fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap()
+            fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap();
         }),
     ];
     for (what, lost, damage) in damages {

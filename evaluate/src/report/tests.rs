@@ -111,7 +111,7 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     assert!(value["warnings"].to_string().contains("Only 3 recordings"));
 }
 
-/// Catches: NaN that serde_json writes as null, which readers take for "not measured".
+/// Catches: NaN that `serde_json` writes as null, which readers take for "not measured".
 #[test]
 fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
     let mut report = report(Flaw::None);
