@@ -16,7 +16,7 @@
 //! | `random` | every random choice, from one seed |
 //!
 //! Only `networks` uses Burn, through `genie_model`. The tests run everything else on a toy world
-//! whose true values are known. `evaluate/README.md` explains the numbers.
+//! whose true values are known. `docs/report.md` explains the numbers.
 
 #![allow(
     clippy::cast_precision_loss,

@@ -115,7 +115,7 @@ pub fn measure(bench: &Bench, inputs: &Inputs, peers: &mut Peers, goals: &mut Go
             .filter(|(contender, _)| contender.title().starts_with(prefix));
         match of.map(|(_, runs)| runs.median()).reduce(f64::min) {
             Some(best) => {
-                goals.at_least(format!("short files: {what}, its fastest"), wanted, best / median)
+                goals.at_least(format!("short files: {what}, its fastest"), wanted, best / median);
             }
             None => goals.left_out(format!("short files: {what}")),
         }

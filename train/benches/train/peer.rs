@@ -102,7 +102,7 @@ fn quantizer(config: &QuantizerConfig) -> Value {
         json!({ "commitment": config.commitment, "usage": config.usage, "centre": config.centre });
     match config.kind {
         QuantizerKind::Vq => {
-            (value["codes"], value["latent"]) = (json!(config.codes), json!(config.latent))
+            (value["codes"], value["latent"]) = (json!(config.codes), json!(config.latent));
         }
         QuantizerKind::Fsq => value["levels"] = json!(config.levels),
     }

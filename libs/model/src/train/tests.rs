@@ -165,10 +165,10 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
             );
         }
         in_threads(3, || {
-            assert_eq!(train(&config, &parts, &mut Quiet::default()).unwrap(), Outcome::Finished)
+            assert_eq!(train(&config, &parts, &mut Quiet::default()).unwrap(), Outcome::Finished);
         });
         in_threads(1, || {
-            assert_eq!(train(&config, &alone, &mut Quiet::default()).unwrap(), Outcome::Finished)
+            assert_eq!(train(&config, &alone, &mut Quiet::default()).unwrap(), Outcome::Finished);
         });
 
         assert_eq!(latest_step(&whole), Some(50));

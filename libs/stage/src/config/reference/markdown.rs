@@ -31,7 +31,7 @@ impl ConfigReference {
         let mut page = HEAD.to_owned();
         for table in &self.tables {
             let level = if table.name.contains('.') { "###" } else { "##" };
-            page += &format!("\n{level} `[{}]`\n", table.name);
+            page += &["\n", level, " `[", &table.name, "]`\n"].concat();
             for text in paragraphs(&table.doc) {
                 page.push('\n');
                 page += &wrap(&text, "", "");
