@@ -43,8 +43,8 @@ fn allowed(workspace: &Workspace) -> BTreeMap<String, BTreeSet<String>> {
     page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
 }
 
-/// Catches: a library that uses a stage, a stage that uses another stage, a library that uses
-/// another one without permission, a new crate that ARCHITECTURE.md does not list.
+/// Catches: a library uses a stage, a stage uses another stage, a library uses another one without
+/// permission, or ARCHITECTURE.md does not list a crate.
 #[test]
 fn crates_use_only_what_the_page_allows() {
     let workspace = Workspace::read();
@@ -64,8 +64,7 @@ fn crates_use_only_what_the_page_allows() {
     }
 }
 
-/// Catches: training that does not start on a GPU host without `FFmpeg`, because a library
-/// needs it.
+/// Catches: training does not start on a GPU host without `FFmpeg`, because a library needs it.
 #[test]
 fn only_ingest_reaches_ffmpeg() {
     let workspace = Workspace::read();
@@ -80,8 +79,8 @@ fn only_ingest_reaches_ffmpeg() {
     }
 }
 
-/// Catches: a link to `FFmpeg` that the dependency graph does not show, such as one by a build
-/// script.
+/// Catches: a crate links to `FFmpeg`, and the dependency graph does not show it (a build script
+/// can do that).
 #[test]
 fn only_ingest_links_ffmpeg() {
     for name in ["genie", "genie-tokenize", "genie-train", "genie-evaluate"] {
@@ -97,7 +96,7 @@ fn only_ingest_links_ffmpeg() {
     }
 }
 
-/// Catches: Burn or DataFusion in a program that does not need it. Burn costs minutes of
+/// Catches: a program that does not need Burn or DataFusion contains it. Burn costs minutes of
 /// compilation. DataFusion makes a binary five times as large.
 #[test]
 fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
@@ -114,7 +113,7 @@ fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
     assert!(workspace.reach("train").contains("burn"), "the test reads the graph");
 }
 
-/// Catches: a second file with `unsafe` code; a crate without the workspace's lints, which deny
+/// Catches: a second file contains `unsafe` code; a crate lacks the workspace's lints, which deny
 /// it.
 #[test]
 fn one_file_may_be_unsafe() {
@@ -135,8 +134,8 @@ fn one_file_may_be_unsafe() {
     assert!(workspace.read_file("Cargo.toml".into()).contains("unsafe_code = \"deny\""));
 }
 
-/// Catches: `cargo test -p genie-ingest` that compiles hundreds of dependencies a second time,
-/// because one crate alone selects fewer features of them than the workspace does.
+/// Catches: `cargo test -p genie-ingest` compiles hundreds of dependencies a second time, because
+/// one crate alone selects fewer features of them than the workspace does.
 #[test]
 fn one_crate_selects_the_features_of_the_workspace() {
     let workspace = Workspace::read();
@@ -150,7 +149,7 @@ fn one_crate_selects_the_features_of_the_workspace() {
     }
 }
 
-/// Catches: logic in a `main.rs`, where no test and no other program can reach it.
+/// Catches: a `main.rs` contains logic, which no test and no other program can reach.
 #[test]
 fn a_stage_is_a_thin_main_over_a_library() {
     let workspace = Workspace::read();
@@ -167,8 +166,7 @@ fn a_stage_is_a_thin_main_over_a_library() {
     }
 }
 
-/// Catches: two files that cannot be understood one at a time, because each imports from the
-/// other.
+/// Catches: two files cannot be understood one at a time, because each imports from the other.
 #[test]
 fn no_files_import_each_other() {
     let workspace = Workspace::read();
@@ -186,7 +184,7 @@ fn no_files_import_each_other() {
     assert!(found.is_empty(), "{} import cycles:\n{}", found.len(), found.join("\n\n"));
 }
 
-/// Catches: a test of imports that reads nothing, and so finds no cycles.
+/// Catches: a test of imports reads nothing, and so finds no cycles.
 #[test]
 fn imports_are_read_through_re_exports_macros_and_relative_paths() {
     let workspace = Workspace::read();
@@ -196,8 +194,8 @@ fn imports_are_read_through_re_exports_macros_and_relative_paths() {
     assert!(users > 5, "only {users} files import the errors: {imports:#?}");
 }
 
-/// Catches: a folder with so many files that a reader cannot see what belongs together;
-/// `mod.rs`, which hides the name of its module.
+/// Catches: a folder has so many files that a reader cannot see what belongs together; a file is
+/// called `mod.rs`, which hides the name of its module.
 #[test]
 fn folders_are_small_and_modules_have_names() {
     let workspace = Workspace::read();
@@ -218,7 +216,7 @@ fn folders_are_small_and_modules_have_names() {
     assert!(large.is_empty(), "more than {ENTRIES} entries: {large:#?}");
 }
 
-/// Catches: a line that a reader must scroll for, in code, comments or prose.
+/// Catches: a line of code, a comment or prose is so long that a reader must scroll.
 #[test]
 fn lines_have_at_most_100_columns() {
     let workspace = Workspace::read();
@@ -234,8 +232,8 @@ fn lines_have_at_most_100_columns() {
     assert!(found.is_empty(), "{} lines are too long: {found:#?}", found.len());
 }
 
-/// Catches: a comment that an index of `cargo doc` cuts in mid-sentence; a file that does not
-/// say what it is; a test that does not say which bug it catches.
+/// Catches: the index of `cargo doc` cuts a comment in mid-sentence; a file does not say what it
+/// is; a test does not say which bug it catches.
 #[test]
 fn comments_have_the_form_that_readers_expect() {
     let workspace = Workspace::read();
@@ -253,7 +251,7 @@ fn comments_have_the_form_that_readers_expect() {
     assert!(found.is_empty(), "{} comments: {found:#?}", found.len());
 }
 
-/// Catches: one name with several meanings, so that a reader takes one type for another.
+/// Catches: one name has several meanings, so that a reader takes one type for another.
 #[test]
 fn a_type_name_has_one_meaning() {
     let workspace = Workspace::read();

@@ -125,7 +125,7 @@ impl fmt::Display for Reject {
 mod tests {
     use super::*;
 
-    /// Catches: a code that differs between catalog, command line and worker protocol.
+    /// Catches: a code differs between catalog, command line and worker protocol.
     #[test]
     fn a_code_is_the_same_everywhere() {
         for reason in Reason::value_variants() {

@@ -194,8 +194,8 @@ mod tests {
             .collect()
     }
 
-    /// Catches: a score in the wrong column, a missing score, rounded numbers, unknown truth that
-    /// comes back as an empty list, and a second write that fails or appends.
+    /// Catches: a score is in the wrong column or missing, a number is rounded, unknown true
+    /// actions come back as an empty list, or a second write fails or appends.
     #[test]
     fn windows_come_back_as_they_were() {
         let (_dir, root) = testing::root();
@@ -208,7 +208,7 @@ mod tests {
         assert!(publish_measured(&report, &[]).is_err());
     }
 
-    /// Catches: parts that replace each other, and a truncated file that is read.
+    /// Catches: stored batches replace each other, or a truncated file is read.
     #[test]
     fn parts_lie_beside_each_other() {
         let (_dir, root) = testing::root();
