@@ -45,8 +45,8 @@ fn allowed(workspace: &Workspace) -> BTreeMap<String, BTreeSet<String>> {
     page.lines().filter(|line| line.starts_with("| `")).filter_map(row).collect()
 }
 
-/// Catches: a library that uses a stage, a stage that uses another stage, a library that uses
-/// another one without permission, a new crate that ARCHITECTURE.md does not list.
+/// Catches: a library uses a stage, a stage uses another stage, a library uses another one without
+/// permission, or ARCHITECTURE.md does not list a crate.
 #[test]
 fn crates_use_only_what_the_page_allows() {
     let workspace = Workspace::read();
@@ -66,8 +66,7 @@ fn crates_use_only_what_the_page_allows() {
     }
 }
 
-/// Catches: training that does not start on a GPU host without `FFmpeg`, because a library
-/// needs it.
+/// Catches: training does not start on a GPU host without `FFmpeg`, because a library needs it.
 #[test]
 fn only_ingest_reaches_ffmpeg() {
     let workspace = Workspace::read();
@@ -82,8 +81,8 @@ fn only_ingest_reaches_ffmpeg() {
     }
 }
 
-/// Catches: a link to `FFmpeg` that the dependency graph does not show, such as one by a build
-/// script.
+/// Catches: a crate links to `FFmpeg`, and the dependency graph does not show it (a build script
+/// can do that).
 #[test]
 fn only_ingest_links_ffmpeg() {
     for name in ["genie", "genie-tokenize", "genie-train", "genie-evaluate"] {
@@ -99,7 +98,7 @@ fn only_ingest_links_ffmpeg() {
     }
 }
 
-/// Catches: Burn or DataFusion in a program that does not need it. Burn costs minutes of
+/// Catches: a program that does not need Burn or DataFusion contains it. Burn costs minutes of
 /// compilation. DataFusion makes a binary five times as large.
 #[test]
 fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
@@ -116,7 +115,7 @@ fn crates_reach_burn_and_datafusion_only_where_they_need_them() {
     assert!(workspace.reach("train").contains("burn"), "the test reads the graph");
 }
 
-/// Catches: a second file with `unsafe` code; a crate without the workspace's lints, which deny
+/// Catches: a second file contains `unsafe` code; a crate lacks the workspace's lints, which deny
 /// it.
 #[test]
 fn one_file_may_be_unsafe() {
@@ -137,8 +136,8 @@ fn one_file_may_be_unsafe() {
     assert!(workspace.read_file("Cargo.toml".into()).contains("unsafe_code = \"deny\""));
 }
 
-/// Catches: `cargo test -p genie-ingest` that compiles hundreds of dependencies a second time,
-/// because one crate alone selects fewer features of them than the workspace does.
+/// Catches: `cargo test -p genie-ingest` compiles hundreds of dependencies a second time, because
+/// one crate alone selects fewer features of them than the workspace does.
 #[test]
 fn one_crate_selects_the_features_of_the_workspace() {
     let workspace = Workspace::read();
@@ -152,7 +151,7 @@ fn one_crate_selects_the_features_of_the_workspace() {
     }
 }
 
-/// Catches: logic in a `main.rs`, where no test and no other program can reach it.
+/// Catches: a `main.rs` contains logic, which no test and no other program can reach.
 #[test]
 fn a_stage_is_a_thin_main_over_a_library() {
     let workspace = Workspace::read();
@@ -169,8 +168,7 @@ fn a_stage_is_a_thin_main_over_a_library() {
     }
 }
 
-/// Catches: two files that cannot be understood one at a time, because each imports from the
-/// other.
+/// Catches: two files cannot be understood one at a time, because each imports from the other.
 #[test]
 fn no_files_import_each_other() {
     let workspace = Workspace::read();
@@ -188,7 +186,7 @@ fn no_files_import_each_other() {
     assert!(found.is_empty(), "{} import cycles:\n{}", found.len(), found.join("\n\n"));
 }
 
-/// Catches: a test of imports that reads nothing, and so finds no cycles.
+/// Catches: a test of imports reads nothing, and so finds no cycles.
 #[test]
 fn imports_are_read_through_re_exports_macros_and_relative_paths() {
     let workspace = Workspace::read();
@@ -198,8 +196,8 @@ fn imports_are_read_through_re_exports_macros_and_relative_paths() {
     assert!(users > 5, "only {users} files import the errors: {imports:#?}");
 }
 
-/// Catches: a folder with so many files that a reader cannot see what belongs together;
-/// `mod.rs`, which hides the name of its module.
+/// Catches: a folder has so many files that a reader cannot see what belongs together; a file is
+/// called `mod.rs`, which hides the name of its module.
 #[test]
 fn folders_are_small_and_modules_have_names() {
     let workspace = Workspace::read();
@@ -220,7 +218,7 @@ fn folders_are_small_and_modules_have_names() {
     assert!(large.is_empty(), "more than {ENTRIES} entries: {large:#?}");
 }
 
-/// Catches: a line that a reader must scroll for, in code, comments or prose.
+/// Catches: a line of code, a comment or prose is so long that a reader must scroll.
 #[test]
 fn lines_have_at_most_100_columns() {
     let workspace = Workspace::read();
@@ -236,8 +234,8 @@ fn lines_have_at_most_100_columns() {
     assert!(found.is_empty(), "{} lines are too long: {found:#?}", found.len());
 }
 
-/// Catches: a comment that an index of `cargo doc` cuts in mid-sentence; a file that does not
-/// say what it is; a test that does not say which bug it catches.
+/// Catches: the index of `cargo doc` cuts a comment in mid-sentence; a file does not say what it
+/// is; a test does not say which bug it catches.
 #[test]
 fn comments_have_the_form_that_readers_expect() {
     let workspace = Workspace::read();
@@ -255,7 +253,7 @@ fn comments_have_the_form_that_readers_expect() {
     assert!(found.is_empty(), "{} comments: {found:#?}", found.len());
 }
 
-/// Catches: a link to a page or heading that was renamed or never written.
+/// Catches: a link leads to a page or heading that was renamed or never written.
 #[test]
 fn links_in_markdown_lead_somewhere() {
     let workspace = Workspace::read();
@@ -280,7 +278,7 @@ fn links_in_markdown_lead_somewhere() {
     assert!(broken.is_empty(), "{} links lead nowhere: {broken:#?}", broken.len());
 }
 
-/// Catches: a log entry that readers of the index do not find.
+/// Catches: the index of the log does not link to an entry.
 #[test]
 fn every_log_entry_is_in_the_index() {
     let workspace = Workspace::read();
@@ -310,7 +308,7 @@ fn joined(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
     joined
 }
 
-/// Catches: one name with several meanings, so that a reader takes one type for another.
+/// Catches: one name has several meanings, so that a reader takes one type for another.
 #[test]
 fn a_type_name_has_one_meaning() {
     let workspace = Workspace::read();

@@ -16,8 +16,8 @@ const STEPS: [&str; 8] = [
     "train lam",
 ];
 
-/// Catches: a stage that does not find the output of the stage before it; a report that lacks a
-/// key, or has text instead of a number; a status that differs from what the run did.
+/// Catches: a stage does not find the output of the stage before it; a report lacks a key, or has
+/// text instead of a number; a status differs from what the run did.
 #[test]
 fn from_nothing_to_a_report() {
     let dataset = Dataset::new();
@@ -109,8 +109,8 @@ fn check_report(report: &Value) {
     assert!(distance["frechet_infinity"].is_null(), "six clips are too few to extrapolate");
 }
 
-/// Catches: FVD or LPIPS left out of the report without a message although weights were given; FVD
-/// computed on clips that are too short.
+/// Catches: the report leaves out FVD or LPIPS without a message although weights were given; FVD
+/// is computed on clips that are too short.
 #[test]
 fn weights_that_cannot_be_used_are_an_error() {
     let dataset = Dataset::new();
@@ -154,8 +154,8 @@ fn check_page(page: &str) {
     assert!(!page.contains("@import"), "the page imports a style sheet");
 }
 
-/// Catches: work done twice; a file rewritten (and copied by every backup) although nothing
-/// changed; a key that depends on time or on the order of files.
+/// Catches: work is done twice; a file is rewritten (and copied by every backup) although nothing
+/// changed; a key depends on time or on the order of files.
 #[test]
 fn a_second_run_does_nothing() {
     let dataset = Dataset::new();
@@ -172,8 +172,8 @@ fn different(before: &Files, after: &Files) -> Vec<String> {
     names.filter(|name| before.get(*name) != after.get(*name)).map(ToString::to_string).collect()
 }
 
-/// Catches: an output without its config; a `config.toml` that differs from the config that was
-/// used, so that it gives another key.
+/// Catches: an output lacks its config; a `config.toml` differs from the config that was used, so
+/// that it gives another key.
 #[test]
 fn the_config_beside_an_output_finds_it_again() {
     let dataset = Dataset::new();
@@ -199,9 +199,9 @@ fn the_config_beside_an_output_finds_it_again() {
     }
 }
 
-/// Catches: a key that contains too much (one changed number trains every model again) or too
-/// little (a changed number trains nothing); an overwritten output of the old config; the old
-/// config evaluated with a model of the new config.
+/// Catches: a key contains too much (one changed number trains every model again) or too little (a
+/// changed number trains nothing); the output of the old config is overwritten; the old config is
+/// evaluated with a model of the new config.
 #[test]
 fn another_dynamics_model_leaves_the_rest_alone() {
     let dataset = Dataset::new();
@@ -242,7 +242,8 @@ fn another_dynamics_model_leaves_the_rest_alone() {
     }
 }
 
-/// Catches: a changed config key that does not make the steps due whose output it changes.
+/// Catches: a config key changes the output of a step, but the step is not due after the key
+/// changed.
 #[test]
 fn a_changed_key_makes_what_follows_due() {
     let dataset = Dataset::new();
@@ -269,9 +270,8 @@ fn a_changed_key_makes_what_follows_due() {
     assert_eq!(due("ingest.threads=1"), [""; 0]);
 }
 
-/// Catches: a latent action model with `input = "tokens"` that uses pixels; a model that is kept
-/// although its tokenizer changed; labels or a report made with another input than the model was
-/// trained on.
+/// Catches: a latent action model with `input = "tokens"` uses pixels; a model is kept although its
+/// tokenizer changed; labels or a report are made with another input than the model was trained on.
 #[test]
 fn latent_actions_can_be_learned_from_tokens() {
     let dataset = Dataset::new();
@@ -294,8 +294,7 @@ fn latent_actions_can_be_learned_from_tokens() {
     );
 }
 
-/// Catches: a dynamics model with `actions = "true"` that is trained or evaluated with latent
-/// actions.
+/// Catches: a dynamics model with `actions = "true"` is trained or evaluated with latent actions.
 #[test]
 fn dynamics_can_be_diagnosed_with_true_actions() {
     let dataset = Dataset::new();

@@ -33,9 +33,9 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
-/// Catches: numbers that differ from those in the reports; a difference with the wrong sign;
-/// missing intervals although the windows are the same; a gate on the first report, or one that
-/// passes and should fail.
+/// Catches: numbers differ from those in the reports; a difference has the wrong sign; intervals
+/// are missing although the windows are the same; a gate checks the first report, or passes where
+/// it should fail.
 #[test]
 fn two_models_side_by_side() {
     let (dataset, first) = reported();
@@ -89,8 +89,8 @@ fn two_models_side_by_side() {
     assert!((number(&passed["gates"][0]["value"]) - change).abs() < 1e-12);
 }
 
-/// Catches: a gate that passes because its number is missing; a wrong expression that is accepted;
-/// another exit code than that of wrong usage.
+/// Catches: a gate passes because its number is missing; a wrong expression is accepted; the exit
+/// code differs from that of wrong usage.
 #[test]
 fn a_gate_that_cannot_be_evaluated_does_not_pass() {
     let (dataset, report) = reported();
@@ -110,9 +110,9 @@ fn a_gate_that_cannot_be_evaluated_does_not_pass() {
     dataset.stage("evaluate", "compare", &[key, "--fail-if", "tokenizer_psnr < 0"]).expect(0);
 }
 
-/// Catches: no warning for numbers that were measured in different ways; a report of an older
-/// version that cannot be compared, or that is compared as if nothing were missing; a damaged file
-/// of windows that ends the comparison, or that is used.
+/// Catches: numbers that were measured in different ways give no warning; a report of an older
+/// version cannot be compared, or is compared as if nothing were missing; a damaged file of windows
+/// ends the comparison, or is used.
 #[test]
 fn what_does_not_compare_is_said() {
     let (dataset, report) = reported();

@@ -33,7 +33,7 @@ fn leaves(name: &str, table: &Table, found: &mut Vec<(String, toml::Value)>) {
     }
 }
 
-/// Catches: a page that does not list a new key, or describes what a key did before.
+/// Catches: a page does not list a new key, or describes what a key did before.
 #[test]
 fn the_page_is_what_the_command_prints() {
     let page = format!("{}/../docs/config.md", env!("CARGO_MANIFEST_DIR"));
@@ -45,8 +45,8 @@ fn the_page_is_what_the_command_prints() {
     );
 }
 
-/// Catches: a key of the config that the reference leaves out, or shows with another default; a key
-/// in the reference that does not exist; a section that is printed by each stage that uses it.
+/// Catches: the reference leaves out a key of the config, or shows another default; a key in the
+/// reference does not exist; a section is printed by each stage that uses it.
 #[test]
 fn the_reference_has_every_key_of_the_config_once() {
     let dataset = Dataset::new();
@@ -80,8 +80,8 @@ fn the_reference_has_every_key_of_the_config_once() {
     }
 }
 
-/// Catches: a key, a table or a value without a doc comment, or with a comment that only repeats
-/// its name or type.
+/// Catches: a key, a table or a value has no doc comment, or its comment only repeats its name or
+/// type.
 #[test]
 fn every_comment_says_something() {
     const FILLERS: [&str; 12] =
@@ -111,8 +111,8 @@ fn every_comment_says_something() {
     assert!(wrong.is_empty(), "{} comments: {wrong:#?}", wrong.len());
 }
 
-/// Catches: `--explain lam.train` that prints everything or nothing; a misspelt section with
-/// another exit code than 64, or without a hint.
+/// Catches: `--explain lam.train` prints everything or nothing; a misspelt section gives another
+/// exit code than 64, or no hint.
 #[test]
 fn a_part_can_be_named() {
     let dataset = Dataset::new();

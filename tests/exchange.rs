@@ -39,10 +39,10 @@ fn importing(directory: &str) -> Vec<String> {
     MODELS.into_iter().flat_map(of).flat_map(|set| ["--set".into(), set]).collect()
 }
 
-/// Catches: an export of another model or of an older checkpoint; weights that change on the way,
-/// or that give other tokens, actions or rollouts; an imported model in the directory of the
-/// trained one; training steps although none are asked for; a key that contains a file's name, not
-/// its content.
+/// Catches: another model or an older checkpoint is exported; weights change on the way, or give
+/// other tokens, actions or rollouts; an imported model gets the directory of the trained one;
+/// training steps are made although the config asks for none; a key contains a file's name instead
+/// of its content.
 #[test]
 fn exported_models_are_imported_to_the_last_bit() {
     let dataset = Dataset::new().on_one_thread();
@@ -105,8 +105,8 @@ fn exported_models_are_imported_to_the_last_bit() {
         .says("out/tokenizer.safetensors");
 }
 
-/// Catches: a file that a second export overwrites; an export without a checkpoint; an import of
-/// another kind of model, or of another shape, that leaves a checkpoint behind.
+/// Catches: a second export overwrites a file; a model without a checkpoint is exported; an import
+/// of another kind of model, or of another shape, leaves a checkpoint behind.
 #[test]
 fn mistakes_are_reported_and_change_nothing() {
     let dataset = Dataset::new();

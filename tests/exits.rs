@@ -7,8 +7,8 @@ use genie_tests::Dataset;
 const BINARIES: [&str; 5] =
     ["genie", "genie-ingest", "genie-tokenize", "genie-train", "genie-evaluate"];
 
-/// Catches: a misspelt key that is ignored, so that hours of training use the default; a message
-/// that does not name the right key; another exit code than 64.
+/// Catches: a misspelt key is ignored, so that hours of training use the default; a message does
+/// not name the right key; the exit code is not 64.
 #[test]
 fn an_unknown_key_names_the_nearest() {
     let dataset = Dataset::new();
@@ -30,7 +30,7 @@ fn an_unknown_key_names_the_nearest() {
     assert!(!dataset.path("root").exists(), "nothing starts with a wrong config");
 }
 
-/// Catches: a value of the wrong type or out of range that is found during a run, or by a panic.
+/// Catches: a value of the wrong type or out of range is found during a run, or by a panic.
 #[test]
 fn an_impossible_value_is_refused_before_anything_starts() {
     let dataset = Dataset::new();
@@ -50,8 +50,8 @@ fn an_impossible_value_is_refused_before_anything_starts() {
     assert!(!dataset.path("root").exists());
 }
 
-/// Catches: a misspelt device, or one that the binary cannot use, found only after hours of ingest;
-/// another exit code than 64; a device that is checked although no step to run uses it.
+/// Catches: a misspelt device, or one that the binary cannot use, is found only after hours of
+/// ingest; the exit code is not 64; a device is checked although no step to run uses it.
 #[test]
 fn an_unusable_device_is_refused_before_anything_starts() {
     let dataset = Dataset::new();
@@ -81,7 +81,7 @@ fn an_unusable_device_is_refused_before_anything_starts() {
     assert!(!dataset.path("root/models").exists());
 }
 
-/// Catches: clap's own exit code 2, which here means "done, some videos were rejected".
+/// Catches: clap's own exit code 2 is used, which here means "done, some videos were rejected".
 #[test]
 fn an_unknown_flag_is_wrong_usage() {
     let dataset = Dataset::new();
@@ -94,7 +94,7 @@ fn an_unknown_flag_is_wrong_usage() {
     }
 }
 
-/// Catches: an empty dataset that is published; a run that continues and trains on nothing.
+/// Catches: an empty dataset is published; a run continues and trains on nothing.
 #[test]
 fn no_videos() {
     let dataset = Dataset::new();
@@ -103,7 +103,7 @@ fn no_videos() {
     assert_eq!(dataset.status(&["--videos", "empty"]).all("done"), [""; 0]);
 }
 
-/// Catches: a stage that is started too early, and panics or does not name the step to run first.
+/// Catches: a stage is started too early, and panics or does not name the step to run first.
 #[test]
 fn a_step_out_of_order_says_what_comes_first() {
     let dataset = Dataset::new();
@@ -119,7 +119,7 @@ fn a_step_out_of_order_says_what_comes_first() {
     dataset.stage("evaluate", "run", &[]).expect(1).says("run `genie-tokenize fit`");
 }
 
-/// Catches: a wrong query that returns an empty answer.
+/// Catches: a wrong query returns an empty answer.
 #[test]
 fn a_wrong_query_fails() {
     let dataset = Dataset::new();

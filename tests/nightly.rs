@@ -42,8 +42,7 @@ fn shell(command: &str) -> std::process::Output {
     Command::new("sh").args(["-c", command]).output().expect("a shell")
 }
 
-/// Catches: a unit or a crontab line with a misspelt flag or with a config key that no longer
-/// exists.
+/// Catches: a unit or a crontab line has a misspelt flag or a config key that no longer exists.
 #[test]
 fn the_commands_do_the_work() {
     let (dataset, config) = installed();
@@ -83,8 +82,8 @@ fn the_commands_do_the_work() {
     );
 }
 
-/// Catches: the same in the jobs that need models; a config that does not find the models; mail in
-/// a night without new videos.
+/// Catches: the same bugs in the jobs that need models; a config does not find the models; a night
+/// without new videos sends mail.
 #[test]
 fn the_commands_encode_and_label() {
     let (dataset, _) = installed();
@@ -127,7 +126,8 @@ fn the_commands_encode_and_label() {
     }
 }
 
-/// Catches: a setting that systemd does not know and ignores, such as a misspelt sandbox option.
+/// Catches: a unit has a setting that systemd does not know and ignores, such as a misspelt sandbox
+/// option.
 #[test]
 fn systemd_knows_every_setting() {
     let (dataset, config) = installed();

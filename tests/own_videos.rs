@@ -19,8 +19,8 @@ fn recorded(count: usize) -> Dataset {
     dataset
 }
 
-/// Catches: a report that needs true actions; agreement with true actions that do not exist;
-/// recordings of the built-in game among the user's videos.
+/// Catches: a report cannot be made without true actions, or shows agreement with true actions that
+/// do not exist; recordings of the built-in game are among the user's videos.
 #[test]
 fn without_true_actions_there_is_a_report_without_agreement() {
     let dataset = recorded(8);
@@ -36,8 +36,8 @@ fn without_true_actions_there_is_a_report_without_agreement() {
     assert!(page.is_ok_and(|page| page.contains("</html>")));
 }
 
-/// Catches: a run that ends at one damaged file; a damaged file without a row, a reason or exit
-/// code 2; a copy of a file that is counted twice, or that is in both splits.
+/// Catches: a run ends at one damaged file; a damaged file gets no row, no reason or no exit code
+/// 2; a copy of a file is counted twice, or is in both splits.
 #[test]
 fn a_bad_video_is_rejected_and_the_run_goes_on() {
     let dataset = recorded(8);
@@ -81,8 +81,8 @@ fn a_bad_video_is_rejected_and_the_run_goes_on() {
     dataset.pipeline(&OWN).expect(2).says("nothing to do");
 }
 
-/// Catches: a new file that an up-to-date dataset does not find; an old file that is decoded again;
-/// a source that changes its split when other sources are added.
+/// Catches: an up-to-date dataset does not find a new file; an old file is decoded again; a source
+/// changes its split when other sources are added.
 #[test]
 fn a_new_video_is_added_to_the_old_ones() {
     let dataset = recorded(6);

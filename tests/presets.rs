@@ -18,8 +18,8 @@ fn pipelines() -> Vec<Utf8PathBuf> {
     files
 }
 
-/// Catches: a preset with a misspelt key or an impossible value, found only after a day of ingest;
-/// a dry run that builds the model (the weights of the largest need 77 GB), or that writes files.
+/// Catches: a misspelt key or an impossible value of a preset is found only after a day of ingest;
+/// a dry run builds the model (the weights of the largest need 77 GB), or writes files.
 #[test]
 fn a_dry_run_works_for_every_preset() {
     let files = pipelines();
@@ -37,9 +37,9 @@ fn a_dry_run_works_for_every_preset() {
     assert!(!dataset.path("root").exists(), "a dry run writes nothing");
 }
 
-/// Catches: a frame size that does not come from `[ingest]`; hardware flags that change nothing;
-/// sizes copied wrongly from the paper. The parameters without feed-forward layers must be about as
-/// many as the name of the preset says.
+/// Catches: a frame size does not come from `[ingest]`; hardware flags change nothing; sizes are
+/// not those of the paper. The parameters without feed-forward layers must be about as many as the
+/// name of the preset says.
 #[test]
 fn costs_follow_config_and_hardware() {
     let dataset = Dataset::new();
@@ -89,7 +89,7 @@ fn costs_follow_config_and_hardware() {
     }
 }
 
-/// Catches: estimates for impossible flags.
+/// Catches: impossible flags get an estimate.
 #[test]
 fn impossible_flags_are_wrong_usage() {
     let dataset = Dataset::new();

@@ -54,10 +54,10 @@ fn weights(run: &Utf8Path) -> Vec<u8> {
     fs::read(run.join("step-400/model.safetensors")).expect("the last checkpoint's weights")
 }
 
-/// Catches: a signal that loses the work since the last checkpoint; another exit code than the
-/// shell's; a run that starts again instead of resuming; weights, moments, schedule, batches, noise
-/// or running means that a resumed run does not restore to the last bit; training steps that are
-/// logged twice.
+/// Catches: a signal loses the work since the last checkpoint; the exit code differs from the
+/// shell's; a run starts again instead of resuming; a resumed run does not restore weights,
+/// moments, schedule, batches, noise or running means to the last bit; training steps are logged
+/// twice.
 #[test]
 fn stopped_and_resumed_is_as_never_stopped() {
     let dataset = ingested();
@@ -91,8 +91,8 @@ fn stopped_and_resumed_is_as_never_stopped() {
     );
 }
 
-/// Catches: an incomplete checkpoint of a killed run that the next run loads; a run that does not
-/// resume from the last complete checkpoint.
+/// Catches: the next run loads an incomplete checkpoint of a killed run; a run does not resume from
+/// the last complete checkpoint.
 #[test]
 fn killed_and_resumed_is_as_never_stopped() {
     let dataset = ingested();
@@ -122,8 +122,8 @@ fn killed_and_resumed_is_as_never_stopped() {
     );
 }
 
-/// Catches: two runs that write one directory; a lock that stays after its holder was killed; a
-/// message that does not name the holder.
+/// Catches: two runs write one directory; a lock stays after its holder was killed; a message does
+/// not name the holder.
 #[test]
 fn locked_by_another_run() {
     let dataset = ingested();
@@ -137,8 +137,8 @@ fn locked_by_another_run() {
     dataset.stage("train", "lam", &LONG).expect(0);
 }
 
-/// Catches: a SIGTERM to the pipeline (systemd, a container) that leaves its child running or its
-/// work unsaved, or that is reported as a failure; a pipeline that starts the stopped step again.
+/// Catches: a SIGTERM to the pipeline (systemd, a container) leaves its child running or its work
+/// unsaved, or is reported as a failure; a pipeline starts the stopped step again.
 #[test]
 fn the_pipeline_stops_and_resumes() {
     let dataset = Dataset::new().on_one_thread();
@@ -157,8 +157,8 @@ fn the_pipeline_stops_and_resumes() {
     assert_eq!(dataset.status(&LONG).all("done").len(), 8);
 }
 
-/// Catches: a pipeline that is started with SIGINT ignored (`genie run … &` in a script) and does
-/// not stop on a signal, because its child ignores SIGINT too; a stop that loses the child's work.
+/// Catches: a pipeline is started with SIGINT ignored (`genie run … &` in a script) and does not
+/// stop on a signal, because its child ignores SIGINT too; a stop loses the child's work.
 #[test]
 fn a_pipeline_with_sigint_ignored_at_its_start_stops() {
     let dataset = Dataset::new().on_one_thread();
@@ -173,8 +173,8 @@ fn a_pipeline_with_sigint_ignored_at_its_start_stops() {
     }
 }
 
-/// Catches: an evaluation that starts again after it was stopped or killed, or whose report then
-/// differs; finished batches that stay beside the report.
+/// Catches: an evaluation starts again after it was stopped or killed, or its report then differs;
+/// finished batches stay beside the report.
 #[test]
 fn an_evaluation_resumes() {
     // Batches of one window, so that the run can be killed between two. All but the first two are

@@ -69,10 +69,10 @@ fn count(dataset: &Dataset, query: &str) -> u64 {
         .expect("a number")
 }
 
-/// Catches: a new tokenizer because of new clips, so that every clip is re-encoded; work on clips
-/// that have tokens; a clip that is left out; training in a nightly run; tokens, labels and
-/// dynamics of different models; a run history without the line or with wrong sums; a run without
-/// work that writes.
+/// Catches: new clips lead to a new tokenizer, so that every clip is re-encoded; clips that have
+/// tokens are encoded again; a clip is left out; a nightly run trains; tokens, labels and dynamics
+/// belong to different models; the run history lacks the line or has wrong sums; a run without work
+/// writes.
 #[test]
 fn a_night_adds_only_what_is_new() {
     let dataset = trained();
@@ -139,8 +139,8 @@ fn a_night_adds_only_what_is_new() {
     assert!(shown.contains("last runs"), "{shown}");
 }
 
-/// Catches: a pinned model that is missing or of another config, found only after an hour; a
-/// message that does not say what is wrong.
+/// Catches: a missing pinned model, or one of another config, is found only after an hour; a
+/// message does not say what is wrong.
 #[test]
 fn a_pin_that_does_not_fit_is_refused() {
     let dataset = trained();
@@ -156,7 +156,7 @@ fn a_pin_that_does_not_fit_is_refused() {
     encode(&[&pin, "tokenizer.patch=8"]).expect(64).says("another config").says("config.toml");
 }
 
-/// Catches: clips of another size that are encoded, or that fail without naming the model.
+/// Catches: clips of another size are encoded, or fail without naming the model.
 #[test]
 fn a_tokenizer_that_does_not_fit_the_clips_is_refused() {
     let dataset = trained();
@@ -188,9 +188,9 @@ fn interrupt(dataset: &Dataset, dir: &Utf8Path, delay: Duration, signal: Signal)
     encoding.wait();
 }
 
-/// Catches: shards that depend on where a run was killed or stopped; windows that are lost or
-/// computed twice; an incomplete shard; a lock that stays after its holder was killed; temporary
-/// files of killed runs that are not removed.
+/// Catches: shards depend on where a run was killed or stopped; windows are lost or computed twice;
+/// an incomplete shard; a lock stays after its holder was killed; temporary files of killed runs
+/// are not removed.
 #[test]
 fn killed_and_stopped_is_as_never_stopped() {
     let dataset = Dataset::new();
@@ -243,8 +243,8 @@ fn killed_and_stopped_is_as_never_stopped() {
     }
 }
 
-/// Catches: a clip that cannot be read and stops the encoding of the others; a clip that cannot be
-/// read and is not reported.
+/// Catches: a clip cannot be read and stops the encoding of the others; a clip cannot be read and
+/// is not reported.
 #[test]
 fn a_damaged_clip_does_not_stop_the_others() {
     let dataset = Dataset::new();
@@ -275,8 +275,8 @@ fn a_damaged_clip_does_not_stop_the_others() {
     assert_eq!((&run["clips"], &run["failed"]), (&1.into(), &0.into()), "{run}");
 }
 
-/// Catches: two runs that write one directory; a held lock reported with the exit code of a
-/// failure; a lock of a dead process that blocks later runs.
+/// Catches: two runs write one directory; a held lock is reported with the exit code of a failure;
+/// a lock of a dead process blocks later runs.
 #[test]
 fn another_run_holds_the_lock_is_75() {
     let dataset = Dataset::new();
@@ -304,8 +304,8 @@ fn another_run_holds_the_lock_is_75() {
     dataset.run("genie", &[&["retokenize", "tiny.toml"], &MANY[..]].concat()).expect(0);
 }
 
-/// Catches: current tokens that are deleted; old tokens that are never deleted; a dry run that
-/// deletes; a model that is deleted with its tokens.
+/// Catches: current tokens are deleted; old tokens are never deleted; a dry run deletes; a model is
+/// deleted with its tokens.
 #[test]
 fn old_tokens_can_be_deleted() {
     let dataset = trained();
@@ -327,7 +327,7 @@ fn old_tokens_can_be_deleted() {
     assert!(new.exists());
 }
 
-/// Catches: a flipped bit in tokens or labels that is not found, or that cannot be repaired.
+/// Catches: a flipped bit in tokens or labels is not found, or cannot be repaired.
 #[test]
 fn damage_is_found_and_repaired() {
     let dataset = trained();

@@ -10,9 +10,9 @@ fn keys(steps: &Steps) -> Vec<String> {
     MODELS.iter().map(|step| steps.key(step).to_owned()).collect()
 }
 
-/// Catches: an expression that is ignored; other models for another expression that selects the
-/// same clips; a report on other clips than without the expression; `genie-evaluate`, which has no
-/// SQL, that does not find the models; a status that does not show the expression.
+/// Catches: an expression is ignored; another expression that selects the same clips leads to other
+/// models; the report uses other clips than without the expression; `genie-evaluate`, which has no
+/// SQL, does not find the models; a status does not show the expression.
 #[test]
 fn models_are_trained_on_the_clips_that_are_selected() {
     let dataset = Dataset::new();
@@ -64,8 +64,8 @@ fn models_are_trained_on_the_clips_that_are_selected() {
     assert_eq!(other.state("tokenize fit"), "missing");
 }
 
-/// Catches: a wrong expression that is found only after hours of ingest; training on an empty
-/// selection; a message that does not list the columns.
+/// Catches: a wrong expression is found only after hours of ingest; a model trains on an empty
+/// selection; a message does not list the columns.
 #[test]
 fn a_wrong_expression_is_refused_before_anything_starts() {
     let dataset = Dataset::new();

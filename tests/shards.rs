@@ -9,9 +9,9 @@ use genie_tests::Dataset;
 /// The number of frames in a window of `tiny.toml`.
 const WINDOW: usize = 8;
 
-/// Catches: tokens of another window or clip than their row says; a window that depends on the
-/// other windows in its batch, or that reaches over the end of its clip; a window that is left out;
-/// tokens that differ from those of the tokenizer on disk.
+/// Catches: tokens belong to another window or clip than their row says; a window depends on the
+/// other windows in its batch, or reaches over the end of its clip; a window is left out; tokens
+/// differ from those of the tokenizer on disk.
 #[test]
 fn a_token_shard_read_back_is_direct_tokenization() {
     let dataset = Dataset::new();
@@ -62,8 +62,8 @@ fn expected_places(clips: &ClipStore) -> Vec<(String, usize)> {
     places
 }
 
-/// Catches: labels that are one frame off against the frames or the true actions; labels of another
-/// window.
+/// Catches: labels are one frame off against the frames or the true actions; labels belong to
+/// another window.
 #[test]
 fn an_action_shard_read_back_is_direct_labelling() {
     let dataset = Dataset::new();
@@ -91,7 +91,7 @@ fn an_action_shard_read_back_is_direct_labelling() {
     }
 }
 
-/// Catches: a model that is measured on its training data, because a source is in both splits or a
+/// Catches: a model is measured on its training data, because a source is in both splits or a
 /// window has another split than its clip.
 #[test]
 fn no_source_is_in_both_splits() {

@@ -79,8 +79,8 @@ pub fn shuffled_actions(
 mod tests {
     use super::*;
 
-    /// Catches: new random actions instead of a permutation, which would change what the actions
-    /// say about the clip as a whole; a shuffle of the prompt's actions.
+    /// Catches: the actions are new random ones instead of a permutation, so they differ from the
+    /// clip's also as a whole; the prompt's actions are shuffled.
     #[test]
     fn a_time_shuffle_keeps_the_multiset_and_the_prompt() {
         let inferred: Vec<u8> = vec![5, 5, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 1, 1, 1];
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(shuffled, sorted);
     }
 
-    /// Catches: one random stream for all windows, which gives every window the same "random"
+    /// Catches: all windows share one random stream, so every window gets the same "random"
     /// sequence.
     #[test]
     fn random_actions_cover_all_codes_and_differ_by_window_and_draw() {

@@ -31,7 +31,7 @@ fn third(distance: f64) -> u8 {
 mod tests {
     use super::*;
 
-    /// Catches: names that do not match the numbers; a vertical axis that points up.
+    /// Catches: names do not match the numbers; the vertical axis points up.
     #[test]
     fn names_follow_numbers() {
         let name = |dx, dy| NAMES[usize::from(class(dx, dy))];

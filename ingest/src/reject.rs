@@ -125,7 +125,7 @@ impl fmt::Display for Reject {
 mod tests {
     use super::*;
 
-    /// Catches: a code that differs between catalog, command line and worker protocol.
+    /// Catches: a code differs between catalog, command line and worker protocol.
     #[test]
     fn a_code_is_the_same_everywhere() {
         for reason in Reason::value_variants() {
@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Catches: a new code that README.md does not explain.
+    /// Catches: README.md does not explain a new code.
     #[test]
     fn the_page_explains_every_code() {
         let page = include_str!("../README.md");

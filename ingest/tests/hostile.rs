@@ -110,7 +110,7 @@ fn a_file_that_changes_while_it_is_read() {
     );
 }
 
-/// Catches: an endless directory walk, or a name that breaks a row, a line or a shell command.
+/// Catches: a directory walk never ends, or a name breaks a row, a line or a shell command.
 ///
 /// A read must not block on a pipe either.
 #[test]
@@ -156,7 +156,7 @@ fn a_file_without_permission() {
     assert!(dir.sql("select reason from sources").contains("unreadable"));
 }
 
-/// Catches: a file header that causes unbounded allocation.
+/// Catches: a file header causes unbounded allocation.
 ///
 /// The memory limit must have an effect, and videos must be decodable under it.
 #[test]

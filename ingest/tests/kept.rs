@@ -14,7 +14,7 @@ fn decoded(output: &std::process::Output) -> usize {
     line.and_then(|line| line.split(['/', ' ']).nth(1)?.parse().ok()).unwrap_or(0)
 }
 
-/// Catches: decoding that a changed expression does not need, or a clip it cannot restore.
+/// Catches: a changed expression decodes more than it needs, or cannot restore a clip.
 #[test]
 fn a_changed_keep_expression_decodes_only_missing_clips() {
     let dir = TestDir::with_samples(6);
@@ -118,7 +118,7 @@ fn metadata_rules_apply() {
     assert_eq!(run(&[]), (1, 3), "a video without metadata is kept");
 }
 
-/// Catches: numbers that do not add up, or a reason that is missing.
+/// Catches: numbers do not add up, or a reason is missing.
 #[test]
 fn stats_report_the_dataset() {
     let dir = TestDir::with_samples(3);

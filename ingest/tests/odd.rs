@@ -158,7 +158,7 @@ fn every_odd_file_comes_out_as_expected() {
     );
 }
 
-/// Catches: near-duplicates in both splits, or a worse one that is kept instead of a better.
+/// Catches: near-duplicates are in both splits, or a worse one is kept instead of a better one.
 ///
 /// Another moment of the same level must not be dropped.
 #[test]

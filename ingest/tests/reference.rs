@@ -220,7 +220,8 @@ fn set_matrix(path: &Utf8PathBuf, [a, b, c, d]: [i32; 4]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Catches: turned or mirrored pictures, combs, sheared odd sizes, or borders that are kept.
+/// Catches: pictures are turned or mirrored, show combs, are sheared at odd sizes, or keep their
+/// borders.
 ///
 /// A change of size must not end or distort a video.
 #[test]
@@ -455,7 +456,7 @@ fn colour_bars_keep_their_colours() {
     assert!(worst.0 <= 2.0, "{worst:?}");
 }
 
-/// Catches: HDR that looks grey and washed out.
+/// Catches: HDR looks grey and washed out.
 ///
 /// The input is a ramp of SDR greys in PQ, with white at 203 cd/m².
 #[test]

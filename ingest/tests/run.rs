@@ -32,7 +32,7 @@ fn player(clip: &Clip, frame: usize) -> (f64, f64) {
     (x / count, y / count)
 }
 
-/// Catches: actions that are one frame early or late.
+/// Catches: actions are one frame early or late.
 ///
 /// The sidecar's effect of a frame must match the motion of the pixels to the next frame.
 #[test]
@@ -183,7 +183,7 @@ fn another_config_replaces_and_new_files_are_added() {
     assert!(third.iter().all(|clip| clip.width == 64));
 }
 
-/// Catches: stale actions, or a bad sidecar that costs its video.
+/// Catches: stale actions are kept, or a video with a bad sidecar is rejected.
 #[test]
 fn a_changed_sidecar_is_read_again() {
     let dir = TestDir::with_samples(3);
@@ -260,7 +260,7 @@ fn status_follows_the_work() {
     assert_eq!(state(&dir), "partial");
 }
 
-/// Catches: a modified file that counts as unchanged, or a touched file that is decoded again.
+/// Catches: a modified file counts as unchanged, or a touched file is decoded again.
 ///
 /// A touched file must not be read again in every later run.
 #[test]

@@ -17,7 +17,7 @@ fn videos(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// Catches: times, thread counts or addresses in the videos, which would make runs differ.
+/// Catches: videos contain times, thread counts or addresses, which would make runs differ.
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let (one, other, third) = (TestDir::with_samples(3), TestDir::with_samples(3), TestDir::new());

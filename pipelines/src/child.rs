@@ -106,7 +106,7 @@ mod tests {
         run(Command::new("sh").arg("-c").arg(script), stop, stdout).unwrap()
     }
 
-    /// Catches: the report's directory lost because an empty line follows it.
+    /// Catches: the report's directory is lost because an empty line follows it.
     #[test]
     fn the_last_line_is_the_result() {
         let ended = shell("echo one; echo two; echo", &Stop::manual(), Stdout::Keep);
@@ -114,7 +114,8 @@ mod tests {
         assert_eq!(code_of(ended.status), 0);
     }
 
-    /// Catches: a child that was killed by a signal (out of memory, say) reported as code 0.
+    /// Catches: a child that was killed by a signal (for example, out of memory) is reported as
+    /// code 0.
     #[test]
     fn codes_are_those_of_a_shell() {
         let code = |script| code_of(shell(script, &Stop::manual(), Stdout::Keep).status);
@@ -123,8 +124,8 @@ mod tests {
         assert_eq!(code("kill -s TERM $$"), 143);
     }
 
-    /// Catches: a signal to the pipeline alone that leaves its child running, or a pipeline that
-    /// does not wait while the child saves.
+    /// Catches: a signal to the pipeline alone leaves its child running, or a pipeline does not
+    /// wait while the child saves.
     #[test]
     fn signals_are_passed_on_and_the_child_is_waited_for() {
         // A shell cannot trap a signal that it inherits as ignored, and this test may have been

@@ -60,8 +60,8 @@ pub fn table(runs: &[Value]) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: an incomplete line that hides all runs; the first runs shown instead of the last; a
-    /// table without the numbers that an operator monitors.
+    /// Catches: an incomplete line hides all runs; the first runs are shown instead of the last;
+    /// the table lacks the numbers that an operator monitors.
     #[test]
     fn the_last_runs_are_shown() {
         let dir = tempfile::tempdir().unwrap();

@@ -180,8 +180,8 @@ mod tests {
     use super::*;
     use genie_stage::config::DataConfig;
 
-    /// Catches: a directory whose name changes in `--set` because of a space, a quote or a
-    /// backslash; a clap definition that panics.
+    /// Catches: the name of a directory changes in `--set` because of a space, a quote or a
+    /// backslash; a clap definition panics.
     #[test]
     fn own_videos_keep_their_names() {
         let odd = r#"it's a "dir" \ 1"#;

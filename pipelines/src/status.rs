@@ -85,7 +85,8 @@ mod tests {
     use super::*;
     use genie_stage::status::StepState;
 
-    /// Catches: columns that run into each other; a waiting step without what it waits for.
+    /// Catches: columns run into each other; the line of a waiting step does not say what the step
+    /// waits for.
     #[test]
     fn the_table_says_what_is_needed() {
         let row = |stage, step: &str, state, key: &str, dir: &str, needs: &str| StatusRow {

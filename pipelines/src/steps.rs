@@ -117,8 +117,8 @@ pub fn retokenize(data: &DataConfig) -> Vec<Step> {
 mod tests {
     use super::*;
 
-    /// Catches: a step before the step whose output it reads; the game recorded although the user
-    /// has videos.
+    /// Catches: a step comes before the step whose output it reads; the game is recorded although
+    /// the user has videos.
     #[test]
     fn the_order() {
         let names =

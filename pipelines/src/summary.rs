@@ -150,7 +150,7 @@ mod tests {
         );
     }
 
-    /// Catches: an error, or a number that was not measured, for a report without true actions.
+    /// Catches: a report without true actions gives an error, or a number that was not measured.
     #[test]
     fn what_is_null_or_missing_is_left_out() {
         let text = shown(json!({

@@ -166,7 +166,7 @@ fn time(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: width and height exchanged; a wrong size that is accepted.
+    /// Catches: width and height are exchanged; a wrong size is accepted.
     #[test]
     fn a_size_is_width_times_height() {
         assert_eq!("160x90".parse(), Ok(Pixels { width: 160, height: 90 }));
@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    /// Catches: units that are wrong by a factor of a thousand or of sixty.
+    /// Catches: units are wrong by a factor of a thousand or of sixty.
     #[test]
     fn quantities_are_shown_in_units_that_fit() {
         assert_eq!(

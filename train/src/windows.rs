@@ -178,8 +178,8 @@ mod tests {
             .unwrap();
     }
 
-    /// Catches: training that fails, or uses only some new clips, because a nightly run has encoded
-    /// them and not yet labelled them; training on clips that were dropped or held out after
+    /// Catches: training fails, or uses only some new clips, because a nightly run has encoded them
+    /// and not yet labelled them; models train on clips that were dropped or held out after
     /// encoding.
     #[test]
     fn a_training_sees_the_clips_of_its_chain() {

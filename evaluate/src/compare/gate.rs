@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(change.to_string(), "change in nmi < -0.05");
     }
 
-    /// Catches: a mistyped expression that is taken for another one, so that a gate never fails.
+    /// Catches: a mistyped expression is taken for another one, so that a gate never fails.
     #[test]
     fn what_is_not_understood_is_an_error_that_helps() {
         for (text, words) in [

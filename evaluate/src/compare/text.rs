@@ -140,7 +140,8 @@ mod tests {
     use super::*;
     use crate::compare::name::MetricName;
 
-    /// Catches: a sign before zero; a minus that is missing or doubled; decimals of counts.
+    /// Catches: a sign before zero; a minus sign is missing or doubled; a count is shown with
+    /// decimals.
     #[test]
     fn numbers_have_their_signs_and_digits() {
         let of = |name: &str, value: f64, plus: &str| {

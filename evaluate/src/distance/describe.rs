@@ -135,8 +135,8 @@ mod tests {
     use crate::distance::simulated::simulated;
     use crate::testing::recordings;
 
-    /// Catches: halves of one recording that are compared as if they were independent, although
-    /// there are other recordings; a panic or a number if nothing can be halved.
+    /// Catches: halves of one recording are compared as if they were independent, although there
+    /// are other recordings; a panic or a number if nothing can be halved.
     #[test]
     fn windows_are_grouped_by_the_largest_unit_there_is_enough_of() {
         let (windows, _) = recordings(5, 2);
@@ -151,8 +151,8 @@ mod tests {
         assert!(unit(1, 3).unwrap_err().contains("at least 4"));
     }
 
-    /// Catches: numbers under a wrong name; probes that are compared with all clips instead of
-    /// their own.
+    /// Catches: numbers under a wrong name; probes are compared with all clips instead of their
+    /// own.
     #[test]
     fn numbers_are_what_they_are_called() {
         let (windows, _) = recordings(12, 4);

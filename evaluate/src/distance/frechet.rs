@@ -51,8 +51,8 @@ mod tests {
     use super::*;
     use crate::distance::reference;
 
-    /// Catches: a wrong matrix square root, trace or divisor; a method that fails for fewer clips
-    /// than dimensions (second case).
+    /// Catches: a wrong matrix square root, trace or divisor; a method fails for fewer clips than
+    /// dimensions (second case).
     ///
     /// The relative error is at most 1e-6 against scipy, and 1e-9 against singular values. scipy's
     /// own error is 1.5e-7 there.
@@ -71,7 +71,7 @@ mod tests {
         }
     }
 
-    /// Catches: rounding errors that give a set a distance from itself: with fewer clips than
+    /// Catches: rounding errors give a set a distance above 0 from itself: with fewer clips than
     /// dimensions, each of the many zero eigenvalues would add 1e-8.
     #[test]
     fn a_set_is_at_no_distance_from_itself() {
@@ -82,8 +82,8 @@ mod tests {
         }
     }
 
-    /// Catches: a distance that uses only the means, or only the diagonal. Diagonal covariances
-    /// have a distance in closed form.
+    /// Catches: a distance uses only the means, or only the diagonal. Diagonal covariances have a
+    /// distance in closed form.
     #[test]
     fn diagonal_gaussians_have_their_known_distance() {
         // Two points a side: mean 0, and variance 2 s² in one direction.

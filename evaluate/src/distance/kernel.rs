@@ -121,8 +121,8 @@ mod tests {
         }
     }
 
-    /// Catches: a group that a draw contains twice and that is compared with itself, which moves
-    /// every interval above zero.
+    /// Catches: a draw contains a group twice and compares it with itself, which moves every
+    /// interval above zero.
     #[test]
     fn two_sets_of_the_same_kind_are_at_zero_within_the_interval() {
         let group: Vec<usize> = (0..60).map(|i| i / 3).collect();

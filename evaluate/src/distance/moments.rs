@@ -99,8 +99,8 @@ impl Moments {
 mod tests {
     use super::*;
 
-    /// Catches: a merge that ignores the distance between the means of blocks, or that loses digits
-    /// far from zero.
+    /// Catches: a merge ignores the distance between the means of blocks, or loses digits far from
+    /// zero.
     #[test]
     fn blocks_merge_to_the_moments_of_all_rows() {
         let rows: Vec<[f32; 2]> = (0..700)

@@ -43,8 +43,8 @@ fn reordered(clips: &VideoBatch, change: impl Fn(usize, &mut [usize])) -> VideoB
 mod tests {
     use super::*;
 
-    /// Catches: frames that move to another clip; an order that depends on the batch, so that
-    /// stored features differ.
+    /// Catches: frames move to another clip; an order depends on the batch, so that stored features
+    /// differ.
     #[test]
     fn clips_keep_their_own_frames() {
         let data: Vec<u8> = (0..2 * 8).flat_map(|frame| [frame; 3]).collect();

@@ -139,9 +139,8 @@ mod tests {
     use super::*;
     use crate::testing::{CountingEncoder, FRAMES, SilentObserver, recordings};
 
-    /// Catches: features that a second run encodes again; features of other windows or of another
-    /// encoder that are used; features that depend on the batch size; half a file that counts as a
-    /// whole one.
+    /// Catches: a second run encodes features again; features of other windows or of another
+    /// encoder are used; features depend on the batch size; half a file counts as a whole one.
     #[test]
     fn features_are_kept_by_what_they_are_of() {
         let dir = tempfile::tempdir().unwrap();

@@ -194,14 +194,14 @@ mod tests {
         assert!(foretold.abs() < plain / 4.0, "{foretold} has about the same bias as {plain}");
     }
 
-    /// Catches: a line fitted where it does not hold, which gave negative distances.
+    /// Catches: a line is fitted where the relation is not linear, which gave negative distances.
     #[test]
     fn fewer_clips_than_dimensions_foretell_nothing() {
         assert_eq!(Sets::new(0, 16, 0.5).all().extrapolated(), None);
     }
 
-    /// Catches: halves that share clips; a floor of another number of clips than the model's value
-    /// beside it; a perfect model that is far above its floor.
+    /// Catches: two halves share clips; the floor and the model's value beside it are from
+    /// different numbers of clips; a perfect model is far above its floor.
     #[test]
     fn clips_of_the_same_kind_are_at_the_floor_and_others_above() {
         let same = Sets::new(1, 80, 0.0).all().halves();
@@ -212,8 +212,8 @@ mod tests {
         assert!(other.generated > 4.0 * other.real, "{other:?}");
     }
 
-    /// Catches: an interval without the jackknife's factor n − 1, which is far too narrow; an
-    /// interval that is as wide as the value.
+    /// Catches: an interval lacks the jackknife's factor n − 1 and is far too narrow; an interval
+    /// is as wide as the value.
     #[test]
     fn the_interval_covers_what_other_clips_would_give() {
         let values: Vec<f64> =

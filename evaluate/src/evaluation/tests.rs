@@ -112,9 +112,9 @@ impl Dataset {
     }
 }
 
-/// Catches: a batch that is lost or counted twice after a stop; features, token counts or scores
-/// that are read back in another order or rounded; pictures that are missing because their batch
-/// was stored; stored batches that are measured again.
+/// Catches: a batch is lost or counted twice after a stop; features, token counts or scores are
+/// read back in another order or rounded; pictures are missing because their batch was stored;
+/// stored batches are measured again.
 #[test]
 fn stopped_anywhere_it_ends_as_if_never_stopped() {
     let (whole, rollouts) = Dataset::new().work(&SETTINGS, 0);
@@ -134,7 +134,7 @@ fn stopped_anywhere_it_ends_as_if_never_stopped() {
     }
 }
 
-/// Catches: a report without pictures that reads no frame and so does not know the frame size.
+/// Catches: a report without pictures reads no frame and so does not know the frame size.
 #[test]
 fn all_of_it_may_have_been_kept() {
     let settings = Settings { scenes: 0, held: 0, starts: 0, ..SETTINGS };
@@ -148,7 +148,7 @@ fn all_of_it_may_have_been_kept() {
 /// Name of a damage, number of rollouts that it costs, and how to do it.
 type Damage = (&'static str, usize, fn(&[Utf8PathBuf]));
 
-/// Catches: a damaged batch file that ends the run, or whose scores are used.
+/// Catches: a damaged batch file ends the run, or its scores are used.
 #[test]
 fn what_is_damaged_is_measured_again() {
     let dataset = Dataset::new();
@@ -162,7 +162,7 @@ fn what_is_damaged_is_measured_again() {
             fs::write(&parts[2], bytes).unwrap();
         }),
         ("not named", kept, |parts| {
-            fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap()
+            fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap();
         }),
     ];
     for (what, lost, damage) in damages {
@@ -185,7 +185,7 @@ fn what_is_damaged_is_measured_again() {
     assert!(!dataset.report().join("parts").exists());
 }
 
-/// Catches: stored batches of other windows, or of another report, that are used.
+/// Catches: stored batches of other windows, or of another report, are used.
 #[test]
 fn what_is_of_other_windows_is_left_alone() {
     let mut dataset = Dataset::new();

@@ -70,7 +70,7 @@ mod tests {
         ]
     }
 
-    /// Catches: windows in file order, which takes all 7 from the first clip.
+    /// Catches: windows are chosen in file order, so all 7 are from the first clip.
     #[test]
     fn windows_are_spread_over_sources_then_clips() {
         let chosen = choose(&candidates(), 7, 0);
@@ -79,8 +79,8 @@ mod tests {
         assert_eq!(clips, [0, 1, 2, 3, 3, 3, 4]);
     }
 
-    /// Catches: a selection that depends on the count, which makes short and full reports
-    /// incomparable; a window that is chosen twice.
+    /// Catches: a selection depends on the count, which makes short and full reports incomparable;
+    /// a window is chosen twice.
     #[test]
     fn fewer_windows_are_a_prefix_and_none_comes_twice() {
         let all = choose(&candidates(), 1000, 0);

@@ -43,7 +43,8 @@ fn published(clips: &[Clip]) -> (tempfile::TempDir, Utf8PathBuf) {
     (dir, root)
 }
 
-/// Catches: training clips among the measured windows; no error if no clip is held out.
+/// Catches: training clips are among the measured windows; a dataset without held-out clips gives
+/// no error.
 #[test]
 fn nothing_is_measured_on_what_was_trained_on() {
     let (_dir, root) = published(&[clip("a", Split::Train, 32, SIZE)]);
@@ -59,8 +60,8 @@ fn nothing_is_measured_on_what_was_trained_on() {
     );
 }
 
-/// Catches: a mean frame that contains held-out clips or clips of another size; a black mean frame
-/// if there is no training clip.
+/// Catches: a mean frame contains held-out clips or clips of another size; a black mean frame if
+/// there is no training clip.
 #[test]
 fn the_mean_frame_is_of_training_clips_alone() {
     let grey = |source: &str, split, height, level: u8| {
@@ -84,8 +85,8 @@ fn the_mean_frame_is_of_training_clips_alone() {
     assert_eq!(mean(&clips), None);
 }
 
-/// Catches: labels from the start of the clip for a window in its middle, which makes agreement a
-/// matter of chance.
+/// Catches: a window in the middle of a clip gets the labels of the clip's start, which makes
+/// agreement a matter of chance.
 #[test]
 fn truth_lies_between_the_frames_of_its_window() {
     let (_dir, root) = published(&[clip("a", Split::HeldOut, 32, SIZE)]);
@@ -101,7 +102,7 @@ fn truth_lies_between_the_frames_of_its_window() {
     }
 }
 
-/// Catches: clips of another size or with other action names that are used, or left out without a
+/// Catches: clips of another size or with other action names are used, or left out without a
 /// warning.
 #[test]
 fn clips_that_do_not_fit_are_left_out_loudly() {

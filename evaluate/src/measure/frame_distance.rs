@@ -85,7 +85,7 @@ mod tests {
         VideoBatch { batch: 2, frames: 5, height: 1, width: 2, data }
     }
 
-    /// Catches: frames compared with those of another time, window or arm; lists of rollouts that
+    /// Catches: frames are compared with those of another time, window or arm; lists of rollouts
     /// begin at another frame.
     #[test]
     fn each_frame_is_compared_with_its_own_counterpart() {
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(scores.inferred_lpips, [2.0, 3.0, 4.0]);
     }
 
-    /// Catches: a distance that is negative or not finite and enters a mean.
+    /// Catches: a distance is negative or not finite and enters a mean.
     #[test]
     fn what_is_no_distance_is_refused() {
         struct Broken(f64);

@@ -88,8 +88,8 @@ mod tests {
     };
     use crate::world::TokenBatch;
 
-    /// Catches: prompt frames counted as generated; frames of a batch counted once; the warm-up run
-    /// counted.
+    /// Catches: prompt frames count as generated; frames of a batch are counted once; the warm-up
+    /// run is counted.
     #[test]
     fn frames_a_second_are_of_generated_frames() {
         let (windows, videos) = recordings(2, 4);

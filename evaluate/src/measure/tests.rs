@@ -8,7 +8,7 @@ use crate::testing::{
 };
 use crate::world::{ActionBatch, TokenBatch, WorldModel};
 
-/// Catches: rows of a batch that are mixed up.
+/// Catches: rows of a batch are mixed up.
 #[test]
 fn the_batch_size_changes_no_score_of_a_deterministic_model() {
     let scores = |batch| {
@@ -22,7 +22,7 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
     assert_eq!(scores(1), scores(4));
 }
 
-/// Catches: held actions that start from different frames, or that all give the same clip.
+/// Catches: held actions start from different frames, or all give the same clip.
 #[test]
 fn every_held_action_is_its_own_clip_from_the_same_start() {
     let (windows, videos) = recordings(2, 2);
@@ -43,7 +43,7 @@ fn every_held_action_is_its_own_clip_from_the_same_start() {
     }
 }
 
-/// Catches: Ctrl-C in the middle that gives a report over half of the windows.
+/// Catches: Ctrl-C during a measurement gives a report on half of the windows.
 #[test]
 fn a_stop_request_ends_the_measurement_without_a_result() {
     struct After(Cell<usize>);
@@ -61,7 +61,7 @@ fn a_stop_request_ends_the_measurement_without_a_result() {
     assert!(found.is_none());
 }
 
-/// Catches: a progress bar that ends before or after 100 %.
+/// Catches: a progress bar ends before or after 100 %.
 #[test]
 fn progress_ends_at_the_announced_amount_of_work() {
     struct Count(Cell<usize>);
@@ -79,7 +79,7 @@ fn progress_ends_at_the_announced_amount_of_work() {
     assert_eq!(count.0.get(), SETTINGS.work(0..12));
 }
 
-/// Catches: a dynamics model of another tokenizer that gives a number instead of an error.
+/// Catches: a dynamics model of another tokenizer gives a number instead of an error.
 #[test]
 fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
     let mismatched = WithRollout(
@@ -99,8 +99,8 @@ fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
     );
 }
 
-/// Catches: a model that was trained with true actions and gets latent ones; a window without true
-/// actions that is measured.
+/// Catches: a model trained with true actions gets latent ones; a window without true actions is
+/// measured.
 #[test]
 fn a_model_of_true_actions_is_led_by_them() {
     let (mut windows, videos) = recordings(12, 4);

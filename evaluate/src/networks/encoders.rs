@@ -152,7 +152,7 @@ mod tests {
     use crate::distance::{Moments, features_of, frechet};
     use crate::testing::recordings;
 
-    /// Catches: a number with unknown weights that is called FVD.
+    /// Catches: a distance with unknown weights is called FVD.
     #[test]
     fn only_genuine_weights_make_fvd() {
         let genuine = i3d_encoder(true, "0123", I3dPreset::Default);
@@ -184,8 +184,8 @@ mod tests {
         (sum / (to - from + 1)) as u8
     }
 
-    /// Catches: features for which worse clips are not further away, or which do not see stopped
-    /// clips.
+    /// Catches: worse clips are not further away, or the features do not change when clips stop
+    /// moving.
     #[test]
     fn worse_clips_are_further_away() {
         let (_, videos) = recordings(12, 4);

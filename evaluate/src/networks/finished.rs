@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: "train the dynamics model" as the advice to a user who has not ingested any video.
+    /// Catches: a user who has not ingested any video is told to train the dynamics model.
     #[test]
     fn what_is_missing_is_named_with_the_step_that_makes_it_in_order() {
         let dir = tempfile::tempdir().unwrap();

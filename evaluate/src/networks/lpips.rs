@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a number with unknown weights that is called LPIPS.
+    /// Catches: a distance with unknown weights is called LPIPS.
     #[test]
     fn only_the_published_layers_make_lpips() {
         assert_eq!(weights(true, "0123".into()).name, "LPIPS (alex)");
@@ -90,8 +90,7 @@ mod tests {
         assert!(error.contains("30×64") && error.contains("at least 31"), "{error}");
     }
 
-    /// Catches: checksums that do not fit the genuine weights; another `AlexNet` than the published
-    /// one.
+    /// Catches: checksums do not fit the genuine weights; another `AlexNet` than the published one.
     ///
     /// Needs genuine weights and the pictures `ex_ref.png`, `ex_p0.png` and `ex_p1.png` of the
     /// authors' repository (`imgs/`). The authors' code gives 0.7217 and 0.1374 or 0.1375; two

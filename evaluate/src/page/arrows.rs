@@ -102,8 +102,8 @@ fn arrow(class: &str, motion: [f64; 2], longest: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: arrows upside down (y grows downwards in pixels and in SVG); arrows that leave
-    /// their box.
+    /// Catches: arrows upside down (y grows downwards in pixels and in SVG); arrows leave their
+    /// box.
     #[test]
     fn arrows_point_where_things_move() {
         let tip = |motion| {

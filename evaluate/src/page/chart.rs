@@ -193,8 +193,7 @@ fn label(value: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: ticks that are not round, or that do not enclose the values; no scale for a
-    /// constant curve.
+    /// Catches: ticks are not round, or do not enclose the values; no scale for a constant curve.
     #[test]
     fn ticks_are_round_and_enclose_the_values() {
         assert_eq!(ticks(-0.3, 3.6), [-1.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
@@ -202,7 +201,7 @@ mod tests {
         assert!(ticks(0.0, 0.0)[0].abs() < 1e-12);
     }
 
-    /// Catches: a band of NaN if there is no interval, which breaks the whole picture.
+    /// Catches: the band of a missing interval is NaN, which breaks the whole picture.
     #[test]
     fn a_curve_without_intervals_has_a_line_and_no_band() {
         let points = [Point { t: 1, mean: 2.0, ci95: None }, Point { t: 2, mean: 3.0, ci95: None }];

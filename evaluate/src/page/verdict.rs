@@ -35,7 +35,7 @@ mod tests {
     use crate::page::verdict::card::{Rating, above};
     use crate::report::schema::{Distance, HeadlineNumbers};
 
-    /// Catches: a good rating for a number whose interval contains the baseline.
+    /// Catches: a number whose interval contains the baseline gets a good rating.
     #[test]
     fn an_interval_that_holds_the_baseline_is_never_good_news() {
         assert_eq!(above(Some([-0.01, 2.0]), 0.0), Rating::Unclear);
@@ -48,14 +48,14 @@ mod tests {
         );
     }
 
-    /// Catches: agreement within chance that is not rated as bad.
+    /// Catches: agreement that is no better than chance is not rated as bad.
     #[test]
     fn agreement_within_chance_is_called_so() {
         assert_eq!(nmi("", 0.04, Some([0.03, 0.06]), 0.03, 0.05).rating, Rating::Bad);
     }
 
-    /// Catches: a good rating for clips that are far from real ones; no bad rating for clips that
-    /// are further away than frozen clips.
+    /// Catches: clips that are far from real ones get a good rating; clips that are further away
+    /// than frozen clips do not get a bad rating.
     #[test]
     fn a_distance_is_judged_by_its_floor_and_by_standing_still() {
         let with = |frechet: f64, half_generated: f64| Distance {
@@ -70,7 +70,7 @@ mod tests {
         assert!(bad.title.contains("not FVD"), "{}", bad.title);
     }
 
-    /// Catches: timing alone that is called control. A barely trained model had +0.05 dB against
+    /// Catches: timing alone is called control. A barely trained model had +0.05 dB against
     /// shuffled actions by chance, but no gain over random ones.
     #[test]
     fn timing_alone_is_not_called_control() {

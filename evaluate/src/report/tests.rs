@@ -14,8 +14,8 @@ use crate::testing::{
     measured, measured_by, names, provenance, recordings, report, report_with,
 };
 
-/// Catches: a misalignment of actions with frames, or of truth with actions, which costs the
-/// perfect model something.
+/// Catches: actions are not aligned with frames, or true actions with latent ones, so that the
+/// perfect model gets a worse value.
 #[test]
 fn a_perfect_model_is_measured_as_perfect() {
     let report = report(Flaw::None);
@@ -29,8 +29,8 @@ fn a_perfect_model_is_measured_as_perfect() {
     assert!(report.tokenizer.psnr_gain_db_ci95.unwrap()[0] > 3.0);
 }
 
-/// Catches: frame numbers that are off by one, which moves the paper's t = 4. With one prompt
-/// frame, t = 1 is the first generated frame.
+/// Catches: frame numbers are off by one, which moves the paper's t = 4. With one prompt frame, t =
+/// 1 is the first generated frame.
 #[test]
 fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
     let of = |report: &Report| report.delta_psnr_db.iter().map(|p| p.t).collect::<Vec<_>>();
@@ -44,7 +44,7 @@ fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
     );
 }
 
-/// Catches: arms with different noise, which give a random difference around zero.
+/// Catches: the two arms use different noise, which gives a random difference around zero.
 #[test]
 fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {
     let report = report(Flaw::ActionBlind);
@@ -57,8 +57,8 @@ fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {
     );
 }
 
-/// Catches: actions that are used one frame late. ΔPSNR stays positive, so the rollout must be
-/// worse than that of the perfect model.
+/// Catches: actions are used one frame late. ΔPSNR stays positive, so the rollout must be worse
+/// than that of the perfect model.
 #[test]
 fn actions_applied_a_frame_late_cost_rollout_quality() {
     let (late, right) = (report(Flaw::Late), report(Flaw::None));
@@ -66,7 +66,7 @@ fn actions_applied_a_frame_late_cost_rollout_quality() {
     assert!(late.rollout.psnr_db[3].mean < PSNR_CAP_DB - 10.0);
 }
 
-/// Catches: labels that are one frame late and still agree.
+/// Catches: labels are one frame late and still agree.
 #[test]
 fn labels_a_frame_late_cost_agreement() {
     let agreement = report(Flaw::LateLabels).action_agreement.unwrap();
@@ -74,8 +74,8 @@ fn labels_a_frame_late_cost_agreement() {
     assert!(agreement.accuracy < 0.9, "{}", agreement.accuracy);
 }
 
-/// Catches: high ΔPSNR without control (the weakness of the paper's metric) that the other two
-/// numbers do not show.
+/// Catches: ΔPSNR is high without control (the weakness of the paper's metric), and the other two
+/// numbers do not show it.
 #[test]
 fn a_latent_that_encodes_only_the_theme_is_exposed() {
     let report = report(Flaw::ThemeOnly);
@@ -94,7 +94,7 @@ fn a_latent_that_encodes_only_the_theme_is_exposed() {
     );
 }
 
-/// Catches: a report that fails, or has an agreement, if no truth is known.
+/// Catches: a report fails, or has an agreement, if no truth is known.
 #[test]
 fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     let (mut windows, videos) = recordings(3, 4);
@@ -113,7 +113,7 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     assert!(value["warnings"].to_string().contains("Only 3 recordings"));
 }
 
-/// Catches: NaN that serde_json writes as null, which readers take for "not measured".
+/// Catches: `serde_json` writes NaN as null, which readers take for "not measured".
 #[test]
 fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
     let mut report = report(Flaw::None);
@@ -122,7 +122,7 @@ fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
     assert!(message.starts_with("rollout.psnr_db[2].mean"), "{message}");
 }
 
-/// Catches: an older report that cannot be read, because a new key has no default.
+/// Catches: an older report cannot be read, because a new key has no default.
 #[test]
 fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value =
@@ -142,8 +142,8 @@ fn reports_of_schema_1_are_still_read() {
     assert_eq!(read.schema_version, 1);
 }
 
-/// Catches: effects of another action, or with a wrong sign; consistency that a perfect model
-/// lacks, or that a model has which ignores its actions.
+/// Catches: effects belong to another action or have a wrong sign; a perfect model has no
+/// consistency, or a model that ignores its actions has some.
 #[test]
 fn what_actions_do_is_seen_in_recordings_and_when_held() {
     let effects = report(Flaw::None).effects.unwrap();
@@ -223,7 +223,7 @@ fn lpips_is_there_with_weights_and_not_without() {
     assert!(page.contains("is not verified"));
 }
 
-/// Catches: a NaN in a distance that is written as `null`, as if it were a missing value.
+/// Catches: a NaN in a distance is written as `null`, as if it were a missing value.
 #[test]
 fn only_what_may_be_absent_is_null() {
     let mut report = report(Flaw::None);
@@ -232,7 +232,7 @@ fn only_what_may_be_absent_is_null() {
     assert!(report.to_json().unwrap_err().to_string().starts_with("distances[0].half_floor"));
 }
 
-/// Catches: a new key that docs/report.md does not explain.
+/// Catches: docs/report.md does not explain a new key.
 #[test]
 fn the_page_explains_every_key() {
     fn check(value: &serde_json::Value, words: &HashSet<&str>, path: &str) {
@@ -256,7 +256,7 @@ fn the_page_explains_every_key() {
     check(&serde_json::to_value(report(Flaw::None)).unwrap(), &words, "report");
 }
 
-/// Catches: one recording without intervals, or without a warning that they are over its clips.
+/// Catches: a report on one recording has no intervals, or no warning that they are over its clips.
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = recordings(1, 12);

@@ -239,8 +239,8 @@ mod tests {
         assert!(found.accuracy_baseline < 0.5);
     }
 
-    /// Catches: a chance level from shuffled single entries, which most independent slow sequences
-    /// exceed.
+    /// Catches: the chance level is from single shuffled entries. Most independent sequences that
+    /// change slowly exceed it.
     #[test]
     fn independent_slow_labels_pass_the_shuffled_baseline_as_rarely_as_promised() {
         let passed = (0..100)
@@ -253,8 +253,8 @@ mod tests {
         assert!((1..=12).contains(&passed), "{passed} of 100 instead of about 5");
     }
 
-    /// Catches: names that are learnt and tested on the same pairs, which beats the baseline on
-    /// pure noise.
+    /// Catches: names are learnt and tested on the same pairs, which beats the baseline on pure
+    /// noise.
     #[test]
     fn accuracy_of_noise_is_not_above_its_baseline() {
         let excess: f64 = (0..100)
@@ -264,7 +264,8 @@ mod tests {
         assert!(excess / 100.0 <= 0.0, "{}", excess / 100.0);
     }
 
-    /// Catches: an agreement of 0 if no truth is known, which readers take for "no control".
+    /// Catches: a report without true actions gives an agreement of 0, which readers take for "no
+    /// control".
     #[test]
     fn no_truth_is_no_agreement() {
         assert!(agreement(&[], 4, 4, 10, 0).is_none());

@@ -178,7 +178,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Catches: windows resampled instead of sources, which makes the interval ten times too
+    /// Catches: windows are resampled instead of sources, which makes the interval ten times too
     /// narrow.
     #[test]
     fn copies_of_a_window_do_not_shrink_the_interval() {
@@ -189,7 +189,7 @@ mod tests {
         assert!(a[1] - a[0] > 10.0);
     }
 
-    /// Catches: an interval [mean, mean] for a single group, which readers take for certainty.
+    /// Catches: a single group gives the interval [mean, mean], which readers take for certainty.
     #[test]
     fn one_group_has_no_interval() {
         assert_eq!(
@@ -198,8 +198,8 @@ mod tests {
         );
     }
 
-    /// Catches: plain percentile intervals, which cover the truth in about 90 % instead of 95 % of
-    /// the cases (10 groups of a uniform variable with mean 0.5, 400 trials).
+    /// Catches: the intervals are plain percentiles, which contain the true value in about 90 %
+    /// instead of 95 % of the cases (10 groups of a uniform variable with mean 0.5, 400 trials).
     #[test]
     fn intervals_cover_the_truth_as_often_as_they_say() {
         let mut rng = stream(7, Purpose::RandomActions, 0);
@@ -224,7 +224,7 @@ mod tests {
         assert!((normal_cdf(-1.959_964) - 0.025).abs() < 1e-6);
     }
 
-    /// Catches: an interval that is not shifted. The number of different groups in a draw is always
+    /// Catches: an interval is not shifted. The number of different groups in a draw is always
     /// below the number of groups, so the interval would lie below the estimate.
     #[test]
     fn the_interval_stands_around_the_estimate_of_a_biased_statistic() {

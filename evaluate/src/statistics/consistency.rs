@@ -140,8 +140,7 @@ mod tests {
         assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);
     }
 
-    /// Catches: effects that depend on the place alone and count as consistent; a wrong chance
-    /// level.
+    /// Catches: effects depend on the place alone and count as consistent; a wrong chance level.
     #[test]
     fn effects_by_chance_are_at_the_level_of_chance() {
         let scrambled = |start: usize, action: usize| {

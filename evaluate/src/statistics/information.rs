@@ -135,7 +135,8 @@ mod tests {
         table
     }
 
-    /// Catches: a comparison of label numbers instead of information, which gives 0 here.
+    /// Catches: the numbers of labels are compared instead of their information, which gives 0
+    /// here.
     #[test]
     fn a_renumbering_is_full_agreement() {
         let truth = [0, 1, 2, 3, 0, 1, 1];
@@ -143,8 +144,8 @@ mod tests {
         assert!((table(&latent, &truth).nmi() - 1.0).abs() < 1e-12);
     }
 
-    /// Catches: agreement above 0 for independent labels; a collapsed latent action that scores as
-    /// perfect because 0/0 counts as 1.
+    /// Catches: independent labels have an agreement above 0; a collapsed latent action has a
+    /// perfect score because 0/0 counts as 1.
     #[test]
     fn labels_that_say_nothing_agree_by_zero() {
         // Every combination occurs equally often, so the labels are exactly independent.
@@ -160,7 +161,7 @@ mod tests {
         assert!((table(&[0, 0, 1, 1], &[0, 1, 2, 3]).nmi() - 2.0 / 3.0).abs() < 1e-12);
     }
 
-    /// Catches: perplexity that counts unused labels, or is NaN.
+    /// Catches: perplexity counts unused labels, or is NaN.
     #[test]
     fn perplexity_counts_effective_codes() {
         assert!((perplexity(&[5, 5, 5, 5, 0]) - 4.0).abs() < 1e-12);
@@ -168,8 +169,8 @@ mod tests {
         assert!(perplexity(&[0, 0]).abs() < 1e-12, "an empty histogram must not give NaN");
     }
 
-    /// Catches: a code that never occurs and is mapped to action 0, which credits or blames the
-    /// first action.
+    /// Catches: a code never occurs and is mapped to action 0, which credits or blames the first
+    /// action.
     #[test]
     fn an_unseen_code_maps_to_the_commonest_action() {
         assert_eq!(table(&[0, 1, 1, 2], &[3, 1, 1, 3]).majority(), [3, 1, 3, 1]);

@@ -269,8 +269,8 @@ mod tests {
         assert!(error < 0.75, "{found:?} instead of {expected:?}");
     }
 
-    /// Catches: a wrong sign; x and y exchanged; a figure's motion that depends on whether the
-    /// camera follows it.
+    /// Catches: a wrong sign; x and y exchanged; a figure's motion depends on whether the camera
+    /// follows it.
     #[test]
     fn a_figure_moves_alike_on_a_still_and_on_a_following_camera() {
         let walks = motion(&scene(0, 20, 32), &scene(0, 23, 32), SIDE, SIDE);
@@ -284,7 +284,7 @@ mod tests {
         close(jumps.figure, [3.0, -5.0]);
     }
 
-    /// Catches: noise of a codec or a tokenizer that counts as motion.
+    /// Catches: noise of a codec or a tokenizer counts as motion.
     #[test]
     fn noise_does_not_move() {
         let before = scene(3, 20, 30);

@@ -119,7 +119,7 @@ mod tests {
         assert!((psnr(&[7; 12], &[7; 12]) - PSNR_CAP_DB).abs() < 1e-9);
     }
 
-    /// Catches: a cap below the smallest measurable error, which makes different frames look
+    /// Catches: the cap is below the smallest measurable error, which makes different frames look
     /// identical.
     #[test]
     fn one_wrong_bit_scores_below_identity() {

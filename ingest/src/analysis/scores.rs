@@ -192,7 +192,7 @@ mod tests {
         assert_near(s.motion_block, 20.0 / 255.0, 1e-6);
     }
 
-    /// Catches: a new score that README.md does not explain.
+    /// Catches: README.md does not explain a new score.
     #[test]
     fn the_page_explains_every_score() {
         let page = include_str!("../../README.md");

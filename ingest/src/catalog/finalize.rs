@@ -148,7 +148,7 @@ mod tests {
     }
 
     /// Catches: an accepted source without kept clips; a rejected source with kept clips; a reason
-    /// that depends on the order of clips.
+    /// depends on the order of clips.
     #[test]
     fn the_row_of_a_source_follows_from_its_clips() {
         let kept = concluded(&[

@@ -82,8 +82,8 @@ mod tests {
         bytes
     }
 
-    /// Catches: clips of one source that are near-duplicates of each other; clips without a
-    /// fingerprint that match every clip; a comparison that ignores the length.
+    /// Catches: clips of one source are near-duplicates of each other; clips without a fingerprint
+    /// match every clip; a comparison ignores the length.
     #[test]
     fn only_the_same_play_of_another_source_is_a_near_duplicate() {
         let mut originals = Originals::default();
@@ -99,8 +99,7 @@ mod tests {
         assert_eq!(original(&clip(3, 160, Vec::new())), None, "no fingerprint");
     }
 
-    /// Catches: a search that takes long at the end of a run, with 10,000 clips and no
-    /// near-duplicates.
+    /// Catches: a search takes long at the end of a run, with 10,000 clips and no near-duplicates.
     #[test]
     #[ignore = "a measurement"]
     fn ten_thousand_clips_are_compared_in_seconds() {

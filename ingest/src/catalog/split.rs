@@ -75,7 +75,7 @@ mod tests {
         clips.iter().filter(|row| row.meta.split == Split::HeldOut).count()
     }
 
-    /// Catches: a fraction that does not follow the uniform distribution.
+    /// Catches: a fraction does not follow the uniform distribution.
     #[test]
     fn about_as_many_as_wanted() {
         assert!((70..130).contains(&held(&ids(1000), 0.1)));
@@ -95,8 +95,8 @@ mod tests {
         assert_eq!(held(&ids(9), 0.0), 0, "`held_out` is 0");
     }
 
-    /// Catches: a held-out split that contains only a damaged file; a source that moves although
-    /// both splits have clips.
+    /// Catches: a held-out split contains only a damaged file; a source moves although both splits
+    /// have clips.
     #[test]
     fn only_kept_clips_count() {
         let mut all = ids(20);

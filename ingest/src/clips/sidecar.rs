@@ -58,7 +58,7 @@ mod tests {
         Sidecar { actions: actions.to_vec(), names: Vec::new(), moves }
     }
 
-    /// Catches: an action of the next interval in this one.
+    /// Catches: an action of the next interval is assigned to this one.
     #[test]
     fn the_longest_held_action_wins() {
         let sidecar = with(&[1, 2, 2, 4, 3, 3], None);
@@ -69,7 +69,8 @@ mod tests {
         assert_eq!(sidecar.action(&(7..9)), 3, "after the last row");
     }
 
-    /// Catches: the class of a single frame instead of the sum. 2 right and 2 left is no movement.
+    /// Catches: the class is that of a single frame instead of the sum. 2 right and 2 left is no
+    /// movement.
     #[test]
     fn effects_come_from_the_summed_displacement() {
         let sidecar = with(&[1, 1, 1], Some(vec![(2.0, 0.0), (-2.0, 0.0), (3.0, -5.0)]));

@@ -236,7 +236,7 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    /// Catches: a name at the wrong number; an empty last row that fails.
+    /// Catches: a name at the wrong number; an empty last row fails.
     #[test]
     fn numbered_actions() {
         let sidecar = parse(
@@ -248,8 +248,7 @@ mod tests {
         assert_eq!(sidecar.names, ["LEFT", "1", "RIGHT"]);
     }
 
-    /// Catches: numbers that depend on the order of columns, so that two files of one game
-    /// disagree.
+    /// Catches: numbers depend on the order of columns, so that two files of one game disagree.
     #[test]
     fn keys_are_numbered_by_name() {
         let one = parse("frame,time_s,Left,Right,space\n0,0.0,1,0,1\n1,0.1,0,1,0\n2,0.2,0,0,0\n")

@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Catches: time stamps that are missing, jump or repeat are trusted.
+    /// Catches: time stamps are trusted although they are missing, jump or repeat.
     #[test]
     fn unreliable_time_stamps_end_skipping() {
         let mut clock = TickClock::new(10.0, (1, 1000));

@@ -125,7 +125,7 @@ mod tests {
         ToneMap::new(Hdr { transfer, wide: true }).apply(&deep).try_into().unwrap()
     }
 
-    /// Catches: constants that differ from the standards.
+    /// Catches: constants differ from the standards.
     ///
     /// BT.2408-7, table 1: 58 % PQ and 75 % HLG are 203 cd/m², 38 % of both is 26 cd/m².
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         assert!((nits(1.0) - 1000.0).abs() < 2.0, "{}", nits(1.0));
     }
 
-    /// Catches: grey pictures, tinted greys, or highlights that are cut off or wrap around.
+    /// Catches: pictures are grey, greys are tinted, or highlights are cut off or wrap around.
     #[test]
     fn white_is_white_and_brighter_is_whiter() {
         for transfer in [HdrTransfer::Pq, HdrTransfer::Hlg] {

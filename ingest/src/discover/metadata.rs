@@ -99,7 +99,7 @@ mod tests {
         MetadataRules::default().check(&info).map(|reject| reject.detail)
     }
 
-    /// Catches: a match inside a longer word; a match that depends on the case.
+    /// Catches: a match inside a longer word; a match depends on the case.
     #[test]
     fn words_are_found_as_words() {
         assert_eq!(verdict("SUPER Jumper: SPEEDRUN (any%)", ""), None);
@@ -114,7 +114,7 @@ mod tests {
         );
     }
 
-    /// Catches: an empty list that rejects every video.
+    /// Catches: an empty list rejects every video.
     #[test]
     fn an_empty_list_is_no_rule() {
         let none =

@@ -246,8 +246,8 @@ mod tests {
         found.iter().map(name).collect()
     }
 
-    /// Catches: sidecars, hidden files and text files found as videos; an order that depends on the
-    /// file system.
+    /// Catches: sidecars, hidden files and text files found as videos; an order depends on the file
+    /// system.
     #[test]
     fn a_directory_is_searched() {
         let files = [
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(find(&files, &[""], |_| ()), ["a.mkv", "b/a.webm", "b/z.MP4", "noend"]);
     }
 
-    /// Catches: an endless search through a link loop; a file that is found twice.
+    /// Catches: an endless search through a link loop; a file is found twice.
     #[test]
     fn links_are_followed_once() {
         let found = find(&["d/a.mp4"], &["", "d", "d/a.mp4"], |place| {
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(found, ["d/a.mp4", "dangling.mp4: missing"]);
     }
 
-    /// Catches: a name with brackets that is read as a glob pattern.
+    /// Catches: a name with brackets is read as a glob pattern.
     #[test]
     fn globs_lists_and_plain_names() {
         let files = ["a[1].mp4", "a1.mp4", "b.mp4", "sub/c.dat", "list.txt"];

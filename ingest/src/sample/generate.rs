@@ -175,7 +175,8 @@ mod tests {
         assert!(distinct.len() > 15, "only {} of 20 levels differ", distinct.len());
     }
 
-    /// Catches: half-pixel positions at 32×32, which blur the player in every second frame.
+    /// Catches: the player has half-pixel positions at 32×32, which blur the player in every second
+    /// frame.
     #[test]
     fn every_tenth_ends_on_the_grain() {
         for seed in 0..20 {

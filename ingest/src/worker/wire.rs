@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::reject::Reason;
 
-    /// Catches: a frame with another frame's time stamp, or a message that is not read to its end.
+    /// Catches: a frame has another frame's time stamp, or a message is not read to its end.
     #[test]
     fn messages_arrive_as_they_were_sent() {
         let mut pipe = Vec::new();

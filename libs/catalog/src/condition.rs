@@ -171,8 +171,7 @@ mod tests {
         assert_eq!(failures(sql, &rows), [None, part("motion > 0.01"), part("static_share < 0.9")]);
     }
 
-    /// Catches: an `or` that is split, so that clips are rejected although one of its sides is
-    /// true.
+    /// Catches: an `or` is split, so that clips are rejected although one of its sides is true.
     #[test]
     fn an_or_is_one_part() {
         let rows = [clip(0.5, 0.95), clip(0.0, 0.95)];
@@ -184,8 +183,8 @@ mod tests {
         assert_eq!(failures("", &rows), [None, None], "no expression holds for everything");
     }
 
-    /// Catches: a misspelt column that silently keeps or rejects everything, and a number that
-    /// counts as true.
+    /// Catches: a misspelt column silently keeps or rejects everything, and a number counts as
+    /// true.
     #[test]
     fn what_cannot_be_judged_is_an_error_that_helps() {
         for wrong in [

@@ -131,8 +131,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Catches: CSV that refuses list columns, so that a query works in one format and fails in
-    /// another.
+    /// Catches: CSV refuses list columns, so that a query works in one format and fails in another.
     #[test]
     fn csv_writes_lists_as_text() {
         assert_eq!(render(&[batch()], Format::Csv).unwrap(), "n,list\n7,\"[1, 2]\"\n,\n");
@@ -147,7 +146,7 @@ mod tests {
         );
     }
 
-    /// Catches: a result without rows that prints as nothing, or as invalid JSON.
+    /// Catches: a result without rows prints as nothing, or as invalid JSON.
     #[test]
     fn no_rows_still_have_columns() {
         let empty = batch().slice(0, 0);
@@ -156,7 +155,7 @@ mod tests {
         assert!(render(&[empty], Format::Table).unwrap().contains("| n |"));
     }
 
-    /// Catches: a format name that is not parsed, or an error that does not name it.
+    /// Catches: a format name is not parsed, or an error does not name it.
     #[test]
     fn formats_have_names() {
         assert_eq!("csv".parse::<Format>().unwrap(), Format::Csv);

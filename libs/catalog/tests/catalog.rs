@@ -55,7 +55,7 @@ fn csv(catalog: &Catalog, sql: &str) -> String {
     render(&catalog.sql(sql).unwrap(), Format::Csv).unwrap()
 }
 
-/// Catches: a missing stage that makes every query fail, instead of an empty table.
+/// Catches: a missing stage makes every query fail, instead of an empty table.
 #[test]
 fn what_does_not_exist_yet_is_an_empty_table() {
     let (_dir, root) = root();
@@ -70,7 +70,7 @@ fn what_does_not_exist_yet_is_an_empty_table() {
     assert_eq!(catalog.clips_without_tokens("k1", None, 16).unwrap(), Vec::<String>::new());
 }
 
-/// Catches: a directory listing that finds files of a killed run, or files that were replaced.
+/// Catches: a directory listing finds files of a killed run, or files that were replaced.
 #[test]
 fn only_what_a_manifest_names_is_seen() {
     let (_dir, root) = root();
@@ -89,7 +89,7 @@ fn only_what_a_manifest_names_is_seen() {
     assert_eq!(csv(&catalog, "SELECT count(*) AS n FROM tokens"), "n\n0\n");
 }
 
-/// Catches: columns or types that are lost between writer and query, and blobs in `select *`.
+/// Catches: columns or types are lost between writer and query, and blobs in `select *`.
 #[test]
 fn every_table_answers() {
     let (_dir, root) = root();
@@ -152,8 +152,8 @@ fn every_table_answers() {
     );
 }
 
-/// Catches: windows of an unfinished report, an old report without windows that makes every query
-/// fail, and lists whose elements SQL cannot read.
+/// Catches: a query finds windows of an unfinished report, an old report without windows makes
+/// every query fail, or SQL cannot read the elements of a list.
 #[test]
 fn windows_are_those_of_finished_reports() {
     let (_dir, root) = root();
@@ -188,8 +188,8 @@ fn windows_are_those_of_finished_reports() {
     assert!(!columns.contains("token_counts") && columns.contains("shuffled_psnr"), "{columns}");
 }
 
-/// Catches: a half-done clip that counts as done, a short clip that is always pending, and work of
-/// a rejected clip, another split or another tokenizer.
+/// Catches: a half-done clip counts as done, a short clip is always pending, or a rejected clip,
+/// another split or another tokenizer counts as pending.
 #[test]
 fn pending_work_is_what_lacks_windows() {
     let (_dir, root) = root();
@@ -220,7 +220,7 @@ fn pending_work_is_what_lacks_windows() {
     assert_eq!(catalog.clips_without_actions("l1", None, 16).unwrap().len(), 4);
 }
 
-/// Catches: an SQL prompt that can change published files.
+/// Catches: an SQL prompt can change published files.
 #[test]
 fn queries_cannot_write() {
     let (_dir, root) = root();
@@ -241,7 +241,7 @@ fn queries_cannot_write() {
     assert!(catalog.sql("SHOW TABLES").is_ok() && catalog.sql("DESCRIBE clips").is_ok());
 }
 
-/// Catches: a dataset that is not found because its directory's name looks like a pattern.
+/// Catches: a dataset is not found because its directory's name looks like a pattern.
 #[test]
 fn any_directory_name_will_do() {
     let (_dir, root) = root();
@@ -251,8 +251,8 @@ fn any_directory_name_will_do() {
     assert_eq!(csv(&Catalog::open(&odd).unwrap(), "SELECT clip_id FROM clips"), "clip_id\na\n");
 }
 
-/// Catches: opening that reads files, for which every stage would pay. The limit suits busy
-/// machines.
+/// Catches: opening the catalog reads files, which would slow every stage down. The limit suits
+/// busy machines.
 #[test]
 fn opening_is_fast() {
     let (_dir, root) = root();

@@ -136,7 +136,7 @@ pub(crate) mod tests {
         names
     }
 
-    /// Catches: a directory that is visible before it is whole, and files of its old content.
+    /// Catches: a directory is visible before it is whole, and files of its old content.
     #[test]
     fn a_directory_appears_whole_and_replaces_the_old_one() {
         let (_guard, root) = temporary();
@@ -155,7 +155,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Catches: files of a killed run in the next run's directory, and drafts that stay behind.
+    /// Catches: files of a killed run in the next run's directory, and drafts stay behind.
     #[test]
     fn leftovers_of_a_killed_run_are_deleted() {
         let (_guard, root) = temporary();
@@ -170,7 +170,7 @@ pub(crate) mod tests {
         assert_eq!(names(&root), ["step-1"]);
     }
 
-    /// Catches: an error that does not say which directory it is about.
+    /// Catches: an error does not say which directory it is about.
     #[test]
     fn failure_names_the_directory() {
         let (_guard, root) = temporary();
@@ -181,7 +181,7 @@ pub(crate) mod tests {
         assert!(error.to_string().contains(".step-2.partial"), "{error}");
     }
 
-    /// Catches: a removal that fails when there is nothing to remove, or leaves something behind.
+    /// Catches: a removal fails when there is nothing to remove, or leaves something behind.
     #[test]
     fn a_directory_is_removed_with_its_content() {
         let (_guard, root) = temporary();

@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(names(&dir.join("a/b")), ["file.json"]);
     }
 
-    /// Catches: outputs that only their owner can read, which is the default of temporary files.
+    /// Catches: only the owner can read an output, which is the default of temporary files.
     #[test]
     fn permissions_are_those_of_an_ordinary_file() {
         let (_guard, dir) = temporary();
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(mode("ours"), mode("plain"));
     }
 
-    /// Catches: an error that does not say which file it is about.
+    /// Catches: an error does not say which file it is about.
     #[test]
     fn failure_names_the_file_and_the_operation() {
         let (_guard, dir) = temporary();
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(names(&dir.join("new")), ["part-1"]);
     }
 
-    /// Catches: publishing a file that the disk changed, and a deleted draft that stays behind.
+    /// Catches: a file that the disk changed is published, or a deleted draft stays behind.
     #[test]
     fn a_damaged_draft_is_not_published() {
         let (_guard, dir) = temporary();
@@ -221,7 +221,7 @@ mod tests {
         assert!(names(&dir).is_empty());
     }
 
-    /// Catches: a draft of another program that is copied, not renamed, or is left behind.
+    /// Catches: a draft of another program is copied, not renamed, or is left behind.
     #[test]
     fn a_file_of_another_program_is_renamed() {
         let (_guard, dir) = temporary();

@@ -112,7 +112,7 @@ pub(crate) use on_device;
 mod tests {
     use super::*;
 
-    /// Catches: an unknown device that silently runs on the CPU.
+    /// Catches: an unknown device silently runs on the CPU.
     #[test]
     fn only_known_devices_parse() {
         assert_eq!("cpu".parse::<Device>().unwrap(), Device::Cpu);

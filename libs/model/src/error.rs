@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a message that has the path but not the operation that failed on it.
+    /// Catches: a message has the path but not the operation that failed on it.
     #[test]
     fn an_io_error_names_operation_and_path() {
         let error = ModelError::io("read", "a/metrics.jsonl")(io::ErrorKind::NotFound.into());

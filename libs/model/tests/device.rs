@@ -185,9 +185,9 @@ fn fsq() -> QuantizerConfig {
     }
 }
 
-/// Catches: an operation that a device lacks or computes differently, in training, encoding and
-/// decoding; integers of another width than the CPU's; a checkpoint that one device writes and the
-/// other cannot read.
+/// Catches: a device lacks an operation of training, encoding or decoding, or computes it
+/// differently; integers have another width than on the CPU; one device cannot read the checkpoint
+/// of the other.
 #[test]
 fn tokenizers() {
     let vq = QuantizerConfig {
@@ -221,8 +221,8 @@ fn tokenizers() {
     }
 }
 
-/// Catches: an operation of the LAM's encoders, such as a convolution, that a device computes
-/// differently.
+/// Catches: a device computes an operation of the LAM's encoders differently, such as a
+/// convolution.
 #[test]
 fn latent_actions() {
     let paper = LamConfig {
@@ -287,8 +287,8 @@ fn windows() -> TokenWindows {
     TokenWindows { frames: FRAMES, positions, columns, tokens, actions }
 }
 
-/// Catches: an operation of the dynamics model that a device computes differently, in both action
-/// modes, in both precisions, and in the sampler with its cache.
+/// Catches: a device computes an operation of the dynamics model differently. The test covers both
+/// action modes, both precisions, and the sampler with its cache.
 #[test]
 fn dynamics() {
     let form = |action_mode, qk_norm, optimizer, precision| DynamicsConfig {
@@ -331,8 +331,8 @@ fn dynamics() {
     }
 }
 
-/// Catches: convolutions over time and space that a device computes differently, which would change
-/// the distances between real and generated clips.
+/// Catches: a device computes convolutions over time and space differently, which would change the
+/// distances between real and generated clips.
 #[test]
 fn features_of_clips() {
     let (clips, t) = (3, ClipEncoder::FEWEST_FRAMES + 3);

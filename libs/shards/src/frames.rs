@@ -79,7 +79,8 @@ impl std::fmt::Debug for Frames {
 mod tests {
     use super::*;
 
-    /// Catches: frames whose data is one row short, so that a slice panics far from the mistake.
+    /// Catches: frames are accepted with one row of data too few, so that a slice panics far from
+    /// the mistake.
     #[test]
     fn data_must_fill_the_shape() {
         assert!(Frames::new(2, 3, 4, vec![0; 72]).is_ok());

@@ -71,7 +71,7 @@ mod tests {
         Run { path: Option<String> },
     }
 
-    /// Catches: `--set a=1 run --set b=2` that silently runs without a=1.
+    /// Catches: `--set a=1 run --set b=2` silently runs without a=1.
     #[test]
     fn overrides_count_on_either_side_of_the_subcommand() {
         let args =
@@ -88,8 +88,7 @@ mod tests {
         code_of(&Cli::try_parse_from(args).unwrap_err())
     }
 
-    /// Catches: a typing error in a cron line that is reported as "done, with rejects" (clap's own
-    /// 2).
+    /// Catches: a typing error in a cron line is reported as "done, with rejects" (clap's own 2).
     #[test]
     fn wrong_usage_is_64() {
         assert_eq!(code(&["x", "--nubmer", "1"]), 64);
@@ -97,7 +96,7 @@ mod tests {
         assert_eq!(code(&["x"]), 64);
     }
 
-    /// Catches: `--help` that ends a script with `set -e`.
+    /// Catches: `--help` ends a script with `set -e`.
     #[test]
     fn help_and_version_are_0() {
         assert_eq!(code(&["x", "--help"]), 0);

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use anyhow::{Context, anyhow};
 
-    /// Catches: a code that is lost when `.context(…)` wraps the error.
+    /// Catches: a code is lost when `.context(…)` wraps the error.
     #[test]
     fn the_code_survives_context() {
         let usage: anyhow::Result<()> = Err(Usage("no such split".into()).into());
@@ -146,14 +146,14 @@ mod tests {
         assert_eq!(code_of(&anyhow!("anything else")), FAILED);
     }
 
-    /// Catches: exit code 1 instead of 75 for a run that found the lock held.
+    /// Catches: a run that finds the lock held ends with 1 instead of 75.
     #[test]
     fn a_held_lock_has_its_own_code() {
         let held = LockError::Held { path: "x/.lock".into(), holder: "genie-train".into() };
         assert_eq!(code_of(&held.into()), LOCKED);
     }
 
-    /// Catches: `genie-ingest sql … | head` that ends with an error.
+    /// Catches: `genie-ingest sql … | head` ends with an error.
     #[test]
     fn a_closed_pipe_is_no_failure() {
         let error = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
@@ -161,7 +161,7 @@ mod tests {
         assert!(!must_be_printed(&error));
     }
 
-    /// Catches: a cause that is missing from the message or printed twice.
+    /// Catches: a cause is missing from the message or printed twice.
     #[test]
     fn every_cause_is_printed_once() {
         let error = anyhow!("disk full").context("cannot write x: disk full").context("fit failed");

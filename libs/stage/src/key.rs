@@ -145,13 +145,13 @@ mod tests {
             .input("splits", "def")
     }
 
-    /// Catches: any change of how keys are computed, which would silently repeat all users' work.
+    /// Catches: keys are computed in another way, which would silently repeat all users' work.
     #[test]
     fn keys_do_not_change_between_versions() {
         assert_eq!(builder().finish().to_string(), "69f2f9ef5c55a44c");
     }
 
-    /// Catches: a reordered struct, or reordered calls, that retrain a model.
+    /// Catches: a reordered struct, or reordered calls, retrain a model.
     #[test]
     fn order_does_not_matter() {
         let other = Key::builder("lam", 1)
@@ -162,8 +162,7 @@ mod tests {
         assert_eq!(builder().finish(), other.finish());
     }
 
-    /// Catches: a part of the work that is missing from its key, so that old output counts as
-    /// current.
+    /// Catches: a part of the work is missing from its key, so that old output counts as current.
     #[test]
     fn every_part_matters() {
         let key = builder().finish();

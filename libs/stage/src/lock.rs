@@ -91,7 +91,7 @@ fn holder(file: &mut File) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: two runs that write the same place, and a lock that outlives its holder.
+    /// Catches: two runs write the same place, and a lock outlives its holder.
     #[test]
     fn second_is_refused_until_the_first_is_gone() {
         let dir = tempfile::tempdir().unwrap();
@@ -104,7 +104,7 @@ mod tests {
         Lock::acquire(&path).unwrap();
     }
 
-    /// Catches: a file from a killed run, with old text but no lock, that blocks the next run.
+    /// Catches: a file from a killed run, with old text but no lock, blocks the next run.
     #[test]
     fn leftover_file_does_not_block() {
         let dir = tempfile::tempdir().unwrap();

@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(progress.last_line(), "fit: 4/4 in 0.0 s, loss 0.5");
     }
 
-    /// Catches: a run that resumes at 90 % and claims to be finished immediately.
+    /// Catches: a run resumes at 90 % and claims to be finished immediately.
     #[test]
     fn what_was_done_before_is_no_measure_of_speed() {
         let mut progress = lines(100);
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(progress.line(), "fit: 3");
     }
 
-    /// Catches: a template that indicatif cannot parse, which only a terminal would show.
+    /// Catches: indicatif cannot parse a template, which only a terminal would show.
     #[test]
     fn templates_are_valid() {
         for total in [0, 3] {
@@ -264,8 +264,7 @@ mod tests {
         }
     }
 
-    /// Catches: an update that is lost between threads, or a second `finish` (in drop) that prints
-    /// again.
+    /// Catches: an update is lost between threads, or a second `finish` (in drop) prints again.
     #[test]
     fn threads_share_one_count() {
         let progress = viewed_as(View::Bar(ProgressBar::hidden()), 400);

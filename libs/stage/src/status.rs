@@ -100,7 +100,7 @@ fn print_text(steps: &[StepStatus]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Catches: a renamed field or state, which would break every reader of `status --json`.
+    /// Catches: a field or a state is renamed, which would break every reader of `status --json`.
     #[test]
     fn the_json_is_a_contract() {
         let step = StepStatus {

@@ -179,7 +179,7 @@ mod tests {
         (dir, path)
     }
 
-    /// Catches: an unfinished directory that counts as done, and an `open` that changes the status.
+    /// Catches: an unfinished directory counts as done, and an `open` changes the status.
     #[test]
     fn done_only_after_finish() {
         let (_dir, path) = temporary();
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(step.state(), StepState::Done);
     }
 
-    /// Catches: output of an earlier config or input in the same directory that counts as current.
+    /// Catches: output of an earlier config or input in the same directory counts as current.
     #[test]
     fn another_keys_record_is_not_ours() {
         let (_dir, path) = temporary();
@@ -200,7 +200,7 @@ mod tests {
         assert!(!StepDir::open(&path, &key(16), "lam").is_done());
     }
 
-    /// Catches: a lineage field that is missing from step.json.
+    /// Catches: a lineage field is missing from step.json.
     #[test]
     fn the_record_contains_the_lineage() {
         let (_dir, path) = temporary();
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(json["summary"]["loss"], 0.5);
     }
 
-    /// Catches: output of an older format or another config that counts as the same work.
+    /// Catches: output of an older format or another config counts as the same work.
     #[test]
     fn a_record_knows_its_work() {
         let (_dir, path) = temporary();
@@ -246,7 +246,7 @@ mod tests {
         );
     }
 
-    /// Catches: a damaged step.json that ends the run instead of repeating the step.
+    /// Catches: a damaged step.json ends the run instead of repeating the step.
     #[test]
     fn damaged_record_is_not_done() {
         let (_dir, path) = temporary();

@@ -165,7 +165,7 @@ fn announce(second: SecondSignal) {
 mod tests {
     use super::*;
 
-    /// Catches: work that never sees the request, or exits with the code of another signal.
+    /// Catches: work never sees the request, or exits with the code of another signal.
     #[test]
     fn a_request_is_seen_by_all_clones() {
         let stop = Stop::manual();
@@ -179,7 +179,7 @@ mod tests {
         assert!(!Stop::manual().requested());
     }
 
-    /// Catches: a SIGTERM that ends the process without saving, and an echo of it that counts as a
+    /// Catches: a SIGTERM ends the process before it saves, or a copy of the signal counts as a
     /// second signal. Either would end this test's process.
     #[test]
     fn a_signal_sets_the_flag_and_its_echo_is_harmless() {

@@ -76,7 +76,7 @@ fn section(stage: Stage) -> &'static str {
     }
 }
 
-/// Catches: a step left out or moved; flags that do not reach the stages.
+/// Catches: a step is left out or moved; flags do not reach the stages.
 #[test]
 fn runs_all_steps_in_order_with_the_same_flags() {
     let fake = Fake::new("");
@@ -98,7 +98,7 @@ fn runs_all_steps_in_order_with_the_same_flags() {
     assert_eq!(arguments.trim(), "--set=lam.steps=3");
 }
 
-/// Catches: `--stage` that runs the steps of other stages.
+/// Catches: `--stage` runs the steps of other stages.
 #[test]
 fn a_stage_alone() {
     let fake = Fake::new("");
@@ -106,7 +106,7 @@ fn a_stage_alone() {
     assert_eq!(fake.calls(), ["tokenize fit", "tokenize encode"]);
 }
 
-/// Catches: a run that ends at one rejected video, or that ends with 0 after one.
+/// Catches: a run ends at one rejected video, or ends with 0 after one.
 #[test]
 fn rejects_are_remembered_to_the_end() {
     let fake = Fake::new("'ingest run') echo \"$step\" >> calls; exit 2;;");
@@ -114,7 +114,7 @@ fn rejects_are_remembered_to_the_end() {
     assert_eq!(fake.calls().len(), 8);
 }
 
-/// Catches: a run that continues without the output of a failed step, or ends with another code.
+/// Catches: a run continues without the output of a failed step, or ends with another code.
 #[test]
 fn any_other_failure_ends_the_run_with_its_code() {
     for code in [1, 64, 75, 130, 143] {
@@ -175,7 +175,7 @@ fn says_whether_there_was_anything_to_do() {
     assert!(run.worked);
 }
 
-/// Catches: steps that start after a Ctrl-C between two steps.
+/// Catches: a step starts after a Ctrl-C between two steps.
 #[test]
 fn a_stop_between_steps_ends_the_run() {
     let fake = Fake::new("");
@@ -195,7 +195,7 @@ fn a_stop_between_steps_ends_the_run() {
     assert!(fake.calls().is_empty());
 }
 
-/// Catches: a printed command that a shell splits at the wrong places.
+/// Catches: a shell splits a printed command at the wrong places.
 #[test]
 fn quotes_what_a_shell_would_split() {
     let odd = r#"--set=data.videos=["it's here"]"#;

@@ -65,8 +65,8 @@ fn difference(name: MetricName, a: &Value, b: &Value) -> f64 {
     name.value(b).unwrap().0 - name.value(a).unwrap().0
 }
 
-/// Catches: a metric whose value from windows differs from the report (`interval` refuses those);
-/// an interval that does not contain the difference; a difference with the wrong sign.
+/// Catches: the value of a metric computed from windows differs from the report (`interval` returns
+/// an error then); an interval does not contain the difference; a difference has the wrong sign.
 #[test]
 fn what_windows_say_is_what_reports_say() {
     let ((good, good_rows), (bad, bad_rows)) =
@@ -97,8 +97,8 @@ fn what_windows_say_is_what_reports_say() {
     assert!(high < -5.0, "the flawed model is clearly worse: at best {high}");
 }
 
-/// Catches: windows paired by their position in the list; two means that are resampled
-/// independently, so that difficult recordings make a constant difference look uncertain.
+/// Catches: windows are paired by their position in the list. Or the two reports are resampled
+/// independently, so that a constant difference gets a wide interval.
 #[test]
 fn what_is_the_same_in_every_window_is_sure() {
     let (report, rows) = measured(Flaw::Imperfect, 6, 1);
@@ -117,8 +117,8 @@ fn what_is_the_same_in_every_window_is_sure() {
     assert!(alone[1] - alone[0] > 0.5, "{alone:?}");
 }
 
-/// Catches: frames counted from the first generated frame, so that t = 4 means different frames for
-/// different prompts.
+/// Catches: frames are counted from the first generated frame, so that t = 4 means different frames
+/// for different prompts.
 #[test]
 fn frames_are_counted_from_the_window_s_first() {
     let ((short, short_rows), (long, long_rows)) =
@@ -132,8 +132,8 @@ fn frames_are_counted_from_the_window_s_first() {
     );
 }
 
-/// Catches: an interval for reports with different windows, or from windows that do not belong to
-/// the report.
+/// Catches: an interval is computed for reports with different windows, or from windows that do not
+/// belong to the report.
 #[test]
 fn without_pairs_there_is_no_interval() {
     let ((report, rows), (fewer, fewer_rows)) =

@@ -20,7 +20,7 @@ pub fn control(h: &HeadlineNumbers) -> [Card; 2] {
             baseline: "0 dB: actions change nothing".into(),
             rating: random,
             verdict: match random {
-                Rating::Good => "The latent actions steer what is generated.",
+                Rating::Good => "The latent actions control the generated frames.",
                 Rating::Unclear => {
                     "The interval contains zero. It is not proved that actions matter."
                 }

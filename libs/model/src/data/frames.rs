@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: padding that shifts pixels or is not cropped.
+    /// Catches: padding shifts pixels or is not cropped.
     #[test]
     fn odd_sizes_come_back_unchanged() {
         for channels in [RGB, 4] {
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// Catches: a diverged tokenizer that returns black frames, so that a report measures them.
+    /// Catches: a diverged tokenizer returns black frames, so that a report measures them.
     #[test]
     fn what_is_no_number_is_no_picture() {
         let size = FrameSize { height: 2, width: 2, patch: 2, channels: RGB };

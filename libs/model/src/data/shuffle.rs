@@ -77,7 +77,7 @@ mod tests {
         Shuffle::new(items, seed).batch(epoch, items).collect()
     }
 
-    /// Catches: items that an epoch leaves out or sees twice, above all when the number of items is
+    /// Catches: an epoch leaves out items or sees them twice, above all when the number of items is
     /// next to a square or a power of two.
     #[test]
     fn an_epoch_has_every_item_once() {
@@ -93,8 +93,8 @@ mod tests {
         }
     }
 
-    /// Catches: a batch at an epoch's end that is short, repeats items of its own epoch or skips
-    /// the start of the next one; an order that depends on the batch size.
+    /// Catches: a batch at an epoch's end is short, repeats items of its own epoch or skips the
+    /// start of the next one; an order depends on the batch size.
     #[test]
     fn batches_cross_from_one_epoch_into_the_next() {
         let (items, seed) = (10, 3);
@@ -107,8 +107,8 @@ mod tests {
         }
     }
 
-    /// Catches: the same order in every epoch or for every seed; items that keep their neighbours
-    /// or stay near their places, so that a batch comes from one clip.
+    /// Catches: the same order in every epoch or for every seed; items keep their neighbours or
+    /// stay near their places, so that a batch comes from one clip.
     #[test]
     fn orders_differ_and_neighbours_part() {
         let items = 10_000;
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// Catches: few items that come in only a few of their possible orders.
+    /// Catches: a short list has only a few of its possible orders.
     #[test]
     fn over_many_epochs_every_item_is_everywhere() {
         for items in [2, 3, 4, 5, 9] {

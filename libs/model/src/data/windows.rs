@@ -56,8 +56,8 @@ mod tests {
     use super::*;
     use crate::testing::Clips;
 
-    /// Catches: a window that crosses from one clip to the next; a window (such as a clip's first
-    /// or last) that an epoch leaves out or sees twice, at the end of an epoch too.
+    /// Catches: a window crosses from one clip to the next; an epoch leaves out a window (such as a
+    /// clip's first or last) or sees it twice, also at its end.
     #[test]
     fn an_epoch_sees_every_window_of_every_clip_once_and_none_crosses_a_clip() {
         // Every frame is one pixel, which shows its clip and its number.

@@ -37,7 +37,7 @@ fn shapes() -> Vec<(AttentionShape, usize)> {
     ]
 }
 
-/// Catches: wrong strides of an axis, padding in the softmax, a causal mask that is off by one.
+/// Catches: wrong strides of an axis, padding in the softmax, a causal mask is off by one.
 #[test]
 fn attention_equals_its_equations_on_both_axes() {
     for (shape, d) in shapes() {
@@ -56,7 +56,7 @@ fn attention_equals_its_equations_on_both_axes() {
     }
 }
 
-/// Catches: a hand-written gradient that is wrong in the fused and in the composed version.
+/// Catches: a hand-written gradient is wrong in the fused and in the composed version.
 #[test]
 fn gradients_equal_burns_own() {
     let (shape, d) = shapes()[1];
@@ -97,7 +97,7 @@ fn gradients_equal_burns_own() {
     close("gelu", x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
 }
 
-/// Catches: a cached query that reads the wrong frame, on either axis.
+/// Catches: a cached query reads the wrong frame, on either axis.
 #[test]
 fn queries_of_the_last_frames_have_the_same_output() {
     for (shape, d) in shapes() {
@@ -135,7 +135,7 @@ fn unfold_shapes() -> [(UnfoldShape, usize); 4] {
     ]
 }
 
-/// Catches: a neighbourhood that wraps at the edge or enters the next image; swapped axes.
+/// Catches: a neighbourhood wraps at the edge or enters the next image; swapped axes.
 #[test]
 fn unfolding_and_a_product_is_a_convolution() {
     use burn::tensor::module::conv2d;
@@ -156,7 +156,7 @@ fn unfolding_and_a_product_is_a_convolution() {
     }
 }
 
-/// Catches: a gradient that goes to another pixel, or is lost where neighbourhoods overlap.
+/// Catches: a gradient goes to another pixel, or is lost where neighbourhoods overlap.
 #[test]
 fn unfolding_passes_gradients_back() {
     for (shape, c) in unfold_shapes() {

@@ -111,7 +111,8 @@ mod tests {
     use super::*;
     use crate::testing::seeded;
 
-    /// Catches: features that depend on the position, an edge that reaches inwards, a lost stride.
+    /// Catches: features depend on the position, padding at an edge changes inner features, or the
+    /// stride has no effect.
     ///
     /// An image moved by one stride must have the same features, moved by one position.
     #[test]
@@ -133,7 +134,7 @@ mod tests {
         assert!((here - there).abs().max().into_scalar() > 0.01, "the spot has no effect");
     }
 
-    /// Catches: lists of different lengths, which are cut to the shorter one.
+    /// Catches: lists of different lengths are cut to the shorter one.
     #[test]
     fn every_convolution_has_a_stride() {
         let check = |channels: &[usize], strides: &[usize]| {

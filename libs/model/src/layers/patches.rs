@@ -35,7 +35,8 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a patch with swapped rows and columns, which trains but blurs.
+    /// Catches: a patch has swapped rows and columns; such a model trains, but its pictures are
+    /// blurred.
     #[test]
     fn patches_are_squares_and_can_be_put_together_again() {
         let device = burn::backend::flex::FlexDevice;

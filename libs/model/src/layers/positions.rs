@@ -79,7 +79,7 @@ fn sinusoids(row: usize, column: usize, d: usize) -> impl Iterator<Item = f32> {
 mod tests {
     use super::*;
 
-    /// Catches: swapped rows and columns; two positions with one embedding; a width that is not a
+    /// Catches: swapped rows and columns; two positions with one embedding; a width is not a
     /// multiple of four.
     #[test]
     fn neighbours_are_one_rotation_apart_everywhere() {

@@ -53,7 +53,7 @@ fn attention_is_pytorchs() {
     }
 }
 
-/// Catches: a residual, norm or branch that is missing, doubled or in another order; post-norm; an
+/// Catches: a residual, norm or branch is missing, doubled or in another order; post-norm; an
 /// approximate GELU; no norm at the end.
 #[test]
 fn a_stack_is_pytorchs() {

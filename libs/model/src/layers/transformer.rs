@@ -273,7 +273,7 @@ mod tests {
         assert!(!same(frame..5), "nothing changed at all");
     }
 
-    /// Catches: a cache that drops, repeats or misplaces a frame.
+    /// Catches: a cache drops, repeats or misplaces a frame.
     #[test]
     fn frame_by_frame_equals_all_frames_together() {
         let (stack, x, grid) = stack();

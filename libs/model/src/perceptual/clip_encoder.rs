@@ -204,15 +204,15 @@ mod tests {
         a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
     }
 
-    /// Catches: an encoder that changed while reports still name the old one; an encoder that
-    /// differs from run to run.
+    /// Catches: the encoder changed, but reports still name the old one; the encoder differs from
+    /// run to run.
     #[test]
     fn it_is_the_encoder_that_reports_name() {
         assert_eq!(ClipEncoder::new(&Device::Cpu).hash(), "53cab17ff40bd1a9");
     }
 
     /// Catches: features of single frames, which do not depend on the order of frames; filters for
-    /// change that respond to a still picture.
+    /// change respond to a still picture.
     #[test]
     fn it_sees_motion() {
         let moving = features(&clip(|t| t, true));
@@ -230,13 +230,13 @@ mod tests {
         );
     }
 
-    /// Catches: features that respond to motion only.
+    /// Catches: features respond to motion only.
     #[test]
     fn it_sees_detail() {
         assert!(apart(&features(&clip(|t| t, true)), &features(&clip(|t| t, false))) > 0.3);
     }
 
-    /// Catches: clips that are mixed up within a batch; a panic if clips are too short.
+    /// Catches: clips are mixed up within a batch; a panic if clips are too short.
     #[test]
     fn a_batch_is_its_clips() {
         let clips = [clip(|t| t, true), clip(|_| 4, true), clip(|t| 12 - t, false)];

@@ -82,8 +82,8 @@ mod tests {
     use super::*;
     use crate::testing::reference;
 
-    /// Catches: names that are renumbered (`branch_3.1` exists without `branch_3.0`); integers that
-    /// are read as weights; 16-bit floats that are misread; the prefix of `DataParallel`.
+    /// Catches: names are renumbered (`branch_3.1` exists without `branch_3.0`); integers are read
+    /// as weights; 16-bit floats are misread; the prefix of `DataParallel`.
     #[test]
     fn a_pytorch_file_is_read_as_it_is() {
         let tensors = read(&reference("state_dict.pt")).unwrap();
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(tensors["mixed_3b.branch_3.1.conv3d.weight"], kernel);
     }
 
-    /// Catches: a tensor with two names that is lost, as in the last layers of the package `lpips`.
+    /// Catches: a tensor with two names is lost, as in the last layers of the package `lpips`.
     #[test]
     fn numbers_under_two_names_are_read_under_both() {
         let tensors = read(&reference("tied.pt")).unwrap();
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(tensors["lins.0.model.1.weight"], weight);
     }
 
-    /// Catches: a `TorchScript` program whose error message speaks of pickles.
+    /// Catches: the error message for a `TorchScript` program is about pickles.
     #[test]
     fn a_torchscript_program_is_refused_with_the_way_out() {
         let path = reference("torchscript.pt");

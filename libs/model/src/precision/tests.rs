@@ -56,7 +56,7 @@ impl ModuleVisitor<Ad> for Weights {
     }
 }
 
-/// Catches: rounded norms, biases or master weights; a matrix that is not rounded; other weights.
+/// Catches: rounded norms, biases or master weights; a matrix is not rounded; other weights.
 #[test]
 fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
     let stack = stack();
@@ -81,7 +81,7 @@ fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
     assert_eq!((matrices, others), (2 * 6, 2 * 20 + 2));
 }
 
-/// Catches: a copy that initialises its own weights, so that the step is one of another model.
+/// Catches: a copy initialises its own weights, so that the step is one of another model.
 #[test]
 fn weights_are_drawn_once() {
     let config = StackConfig {
@@ -122,7 +122,8 @@ fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
     all.1
 }
 
-/// Catches: a gradient that the rounding cuts off, or one of other weights; products in f32.
+/// Catches: the rounding cuts off a gradient, or the gradient is that of other weights; products
+/// are computed in f32.
 ///
 /// Two blocks have 2·(4 + 4 + 2) products in sequence, and twice that many backward. Each product
 /// rounds two factors and its result. 180 independent errors, uniform up to 2⁻⁸, add up to

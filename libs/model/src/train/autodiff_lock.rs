@@ -50,7 +50,7 @@ mod tests {
         })
     }
 
-    /// Catches: gradients that are lost because of another thread's backward passes.
+    /// Catches: gradients are lost because of another thread's backward passes.
     ///
     /// Without the lock, nearly all of these 300 are wrong (two cores, Burn 0.21).
     #[test]

@@ -207,7 +207,7 @@ impl TrainConfig {
 mod tests {
     use super::*;
 
-    /// Catches: a schedule that jumps at the end of the warm-up or never reaches its end.
+    /// Catches: a schedule jumps at the end of the warm-up or never reaches its end.
     #[test]
     fn the_rate_rises_then_falls_to_the_end() {
         let config =
@@ -219,7 +219,7 @@ mod tests {
         assert!((config.lr_at(100) - 0.1).abs() < 1e-12);
     }
 
-    /// Catches: a decay that begins at once, never ends, or jumps.
+    /// Catches: a decay begins at once, never ends, or jumps.
     #[test]
     fn a_stable_rate_falls_only_at_the_end() {
         let config = TrainConfig {

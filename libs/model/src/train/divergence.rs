@@ -47,7 +47,7 @@ impl DivergenceCheck {
 mod tests {
     use super::*;
 
-    /// Catches: a limit that moves with the loss; a doubled loss that stops the run.
+    /// Catches: a limit moves with the loss; a doubled loss stops the run.
     #[test]
     fn the_limit_comes_from_the_first_loss() {
         let mut check = DivergenceCheck::new(None);

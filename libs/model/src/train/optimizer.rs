@@ -122,8 +122,8 @@ mod tests {
     use crate::layers::{Grid, Stack, StackConfig};
     use crate::testing::{Ad, noise, seeded};
 
-    /// Catches: matrices that no optimizer updates, or both do; norms and biases in Muon, which
-    /// panics on them; a rate that is not the configured one.
+    /// Catches: no optimizer updates a matrix, or both do; Muon gets norms and biases, on which it
+    /// panics; a rate is not the configured one.
     ///
     /// Muon's first update has orthogonal rows. Its length follows from the learning rate alone,
     /// whatever the size of the gradient.

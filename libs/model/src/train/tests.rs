@@ -136,8 +136,8 @@ fn in_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
-/// Catches: a resume that loses the optimizer's moments, a running mean or the place in the
-/// schedule, repeats or skips batches, draws other random numbers, or restarts an epoch.
+/// Catches: a resume loses the optimizer's moments, a running mean or the place in the schedule,
+/// repeats or skips batches, draws other random numbers, or restarts an epoch.
 ///
 /// There are only a few windows, and the run stops in the middle and at the end of an epoch. All is
 /// equal to the last bit, with any number of threads.
@@ -184,7 +184,7 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
     }
 }
 
-/// Catches: a kernel whose sums depend on the number of threads, so that resume is not exact on
+/// Catches: the sums of a kernel depend on the number of threads, so that resume is not exact on
 /// another machine.
 ///
 /// At this size, kernels and matrix products are split among threads. (Burn sums whole tensors of
@@ -236,7 +236,7 @@ impl ModuleVisitor<Ad> for Gradients {
     }
 }
 
-/// Catches: two lines in the log for a step that is computed again after a kill.
+/// Catches: the log has two lines for a training step that is computed again after a kill.
 #[test]
 fn the_log_of_a_killed_run_resumes_from_its_checkpoint() {
     let (config, runs) =
@@ -254,8 +254,8 @@ fn the_log_of_a_killed_run_resumes_from_its_checkpoint() {
     assert_eq!(whole.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
 }
 
-/// Catches: a run that continues with a loss that is not finite, or replaces good checkpoints by
-/// bad ones.
+/// Catches: a run continues with a loss that is not finite, or replaces good checkpoints by bad
+/// ones.
 #[test]
 fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
     for (name, train) in MODELS {

@@ -165,8 +165,9 @@ mod tests {
         (found - expected).abs() < 1e-9
     }
 
-    /// Catches: the speed of one step reported for many, or one since the beginning of the run;
-    /// waiting counted as work; a share of the peak that is off by a factor of 1000.
+    /// Catches: the speed of one training step, or of the whole run, is reported for the steps
+    /// since the last report; waiting counts as work; the share of the peak is off by a factor of
+    /// 1000.
     #[test]
     fn each_report_covers_the_steps_since_the_last_one() {
         let config = TrainConfig { steps: 12, peak_tflops: 0.5, ..Default::default() };
@@ -199,8 +200,8 @@ mod tests {
         assert_eq!(timer.report(3, &unknown, &COST).mfu, None);
     }
 
-    /// Catches: asynchronous work that is counted in a later phase or not at all; steps that wait
-    /// although they are not logged; an optimizer's time that is lost after the report.
+    /// Catches: asynchronous work is counted in a later phase or not at all; steps wait although
+    /// they are not logged; an optimizer's time is lost after the report.
     #[test]
     fn logged_steps_wait_for_the_device() {
         let (now, queued) = (Cell::new(0.0), Cell::new(0.0));
@@ -235,8 +236,7 @@ mod tests {
         assert!(queued.get() == 0.010, "a step that is not logged must not wait");
     }
 
-    /// Catches: a failure of the device that is dropped, so that training goes on with wrong
-    /// values.
+    /// Catches: a failure of the device is dropped, so that training continues with wrong values.
     #[test]
     fn a_failure_of_the_device_is_returned() {
         let (wait, clock) = (|| Err(ModelError::Failed("out of memory".into())), || 0.0);

@@ -63,9 +63,9 @@ fn tensors(file: &Utf8Path) -> Vec<u8> {
     bytes[8 + length..].to_vec()
 }
 
-/// Catches: a tensor that export or import transposes, moves, rounds or leaves out; a training step
-/// although `steps` is 0; fine-tuning that does not start from the imported weights; a resumed run
-/// that imports again and loses what it learned.
+/// Catches: export or import transposes, moves, rounds or leaves out a tensor; a training step is
+/// made although `steps` is 0; fine-tuning does not start from the imported weights; a resumed run
+/// imports again and loses what it learned.
 #[test]
 fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     let runs = Runs::new();
@@ -102,9 +102,9 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     longer(5, None);
 }
 
-/// Catches: a file that is read in part; a fault without a name in the message; heads or positions
-/// that fit by shape but mean something else; weights that are not finite or have another type; a
-/// LAM's file in a tokenizer; a damaged file that panics.
+/// Catches: a file is read in part; a fault without a name in the message; heads or positions fit
+/// by shape but mean something else; weights are not finite or have another type; a LAM's file in a
+/// tokenizer; a damaged file panics.
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
     let runs = Runs::new();
@@ -236,7 +236,7 @@ fn saved(run: &Utf8Path) -> BTreeSet<(String, usize)> {
     tensors.map(|(name, snapshot)| (layer(name), snapshot.shape.len())).collect()
 }
 
-/// Catches: a tensor that README.md does not list, or that does not exist any more.
+/// Catches: README.md does not list a tensor, or lists one that does not exist any more.
 #[test]
 fn the_page_knows_every_tensor() {
     let runs = Runs::new();

@@ -81,20 +81,21 @@ proptest! {
         }
     }
 
-    /// Catches: slicing past the end of a payload that was cut off.
+    /// Catches: a payload that was cut off is sliced past its end.
     #[test]
     fn every_truncation_is_an_error(seed: u64, at: prop::sample::Index) {
         let payload = encode(&frames(20, 4, 4, seed)).unwrap();
         prop_assert!(decode(&payload[..at.index(payload.len())]).is_err());
     }
 
-    /// Catches: a panic for bytes that were never a payload.
+    /// Catches: bytes that were never a payload cause a panic.
     #[test]
     fn arbitrary_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(decode(&bytes).is_err());
     }
 
-    /// Catches: trusting a head that claims petabytes. The magic is right, and the rest is random.
+    /// Catches: a head that claims petabytes is trusted. The magic is right, and the rest is
+    /// random.
     #[test]
     fn arbitrary_heads_are_an_error(
         t: u32,
@@ -113,7 +114,7 @@ proptest! {
     }
 }
 
-/// Catches: a payload of a later version that is decoded as garbage instead of refused.
+/// Catches: a payload of a later version is decoded as garbage instead of refused.
 #[test]
 fn a_later_version_is_refused() {
     let mut payload = encode(&frames(1, 2, 2, 7)).unwrap();
@@ -129,7 +130,7 @@ fn trailing_bytes_are_an_error() {
     assert!(matches!(decode(&payload), Err(CodecError::Index)));
 }
 
-/// Catches: a window that reads the whole clip. Damage in another chunk must not matter to it.
+/// Catches: a window reads the whole clip. Damage in another chunk must not matter to it.
 #[test]
 fn a_window_touches_only_its_own_chunks() {
     let frames = frames(48, 8, 8, 3);

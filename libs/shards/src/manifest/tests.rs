@@ -25,7 +25,7 @@ fn concurrent_commits_lose_nothing() {
     assert_eq!(Manifest::load(&root).unwrap().rows("tokens"), 16);
 }
 
-/// Catches: a later format that is read as this one, and overwritten.
+/// Catches: a later format is read as this one, and overwritten.
 #[test]
 fn a_later_format_is_refused_by_readers_and_writers() {
     let (_dir, root) = testing::root();
@@ -36,8 +36,8 @@ fn a_later_format_is_refused_by_readers_and_writers() {
     assert_eq!(fs::read_to_string(root.join(FILE)).unwrap(), text);
 }
 
-/// Catches: a damaged manifest that counts as an empty one, so that all work is repeated or, worse,
-/// the files are removed.
+/// Catches: a damaged manifest counts as an empty one, so that all work is repeated or, worse, the
+/// files are removed.
 #[test]
 fn a_damaged_manifest_is_not_an_empty_one() {
     let (_dir, root) = testing::root();
@@ -47,7 +47,7 @@ fn a_damaged_manifest_is_not_an_empty_one() {
     }
 }
 
-/// Catches: an entry for a file that does not exist yet.
+/// Catches: an entry is accepted for a file that does not exist yet.
 #[test]
 fn what_is_named_must_exist() {
     let (_dir, root) = testing::root();
@@ -57,7 +57,7 @@ fn what_is_named_must_exist() {
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
 }
 
-/// Catches: a copied manifest that makes readers, or `gc`, reach outside the dataset.
+/// Catches: a copied manifest makes readers, or `gc`, reach outside the dataset.
 #[test]
 fn names_outside_the_directory_are_refused() {
     let (_dir, root) = testing::root();
@@ -74,7 +74,7 @@ fn names_outside_the_directory_are_refused() {
     }
 }
 
-/// Catches: work keys that depend on the order of commits, or that do not depend on the content.
+/// Catches: work keys depend on the order of commits, or do not depend on the content.
 #[test]
 fn the_content_hash_follows_content_alone() {
     let (_dir, root) = testing::root();
@@ -98,7 +98,7 @@ fn the_content_hash_follows_content_alone() {
     assert_eq!(both.table_hash("clips"), more.table_hash("clips"));
 }
 
-/// Catches: files that a commit leaves beside the manifest, and a commit of nothing that writes.
+/// Catches: a commit leaves files beside the manifest, or a commit without changes writes.
 #[test]
 fn a_commit_leaves_only_the_manifest_and_its_lock() {
     let (_dir, root) = testing::root();

@@ -194,7 +194,7 @@ mod tests {
             .collect()
     }
 
-    /// Catches: a score that is not in `CURVES`, so that its values are lost in the file.
+    /// Catches: a score is not in `CURVES`, so its values are lost in the file.
     #[test]
     fn every_score_has_a_column() {
         // `window` fills the lists in `CURVES` only.
@@ -202,8 +202,8 @@ mod tests {
         assert!(!shown.contains("[]"), "not in CURVES: {shown}");
     }
 
-    /// Catches: a score in the wrong column, a missing score, rounded numbers, unknown truth that
-    /// comes back as an empty list, and a second write that fails or appends.
+    /// Catches: a score is in the wrong column or missing, a number is rounded, unknown true
+    /// actions come back as an empty list, or a second write fails or appends.
     #[test]
     fn windows_come_back_as_they_were() {
         let (_dir, root) = testing::root();
@@ -216,7 +216,7 @@ mod tests {
         assert!(publish_measured(&report, &[]).is_err());
     }
 
-    /// Catches: parts that replace each other, and a truncated file that is read.
+    /// Catches: stored batches replace each other, or a truncated file is read.
     #[test]
     fn parts_lie_beside_each_other() {
         let (_dir, root) = testing::root();

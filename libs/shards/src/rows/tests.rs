@@ -64,7 +64,7 @@ fn token_windows_of_two_shapes_are_refused() {
     assert!(matches!(write_tokens(&root, "k1", "one", &[]), Err(Error::Empty { .. })));
 }
 
-/// Catches: a damaged token file that trains as tokens.
+/// Catches: a damaged token file is used for training.
 #[test]
 fn a_flipped_bit_in_a_token_file_is_found() {
     let (_dir, root) = testing::root();
@@ -78,7 +78,7 @@ fn a_flipped_bit_in_a_token_file_is_found() {
     assert!(error.to_string().contains(path.as_str()), "{error}");
 }
 
-/// Catches: rows with the hashes of other rows that pass the check.
+/// Catches: rows with the hashes of other rows pass the check.
 #[test]
 fn a_window_hash_covers_whose_tokens_they_are() {
     let path = Utf8Path::new("x.parquet");
@@ -100,7 +100,7 @@ fn a_window_hash_covers_whose_tokens_they_are() {
     drop(dir);
 }
 
-/// Catches: absent ground truth that comes back as an empty list, so that agreement is computed on
+/// Catches: absent ground truth comes back as an empty list, so that agreement is computed on
 /// nothing.
 #[test]
 fn action_windows_keep_truth_and_its_absence() {
@@ -120,7 +120,7 @@ fn action_windows_keep_truth_and_its_absence() {
     assert!(write_actions(&root, "l1", "two", &[window("c", Some(vec![1]))]).is_err());
 }
 
-/// Catches: a rejected source that loses its reason, or unknown numbers that come back as 0.
+/// Catches: a rejected source loses its reason, or unknown numbers come back as 0.
 #[test]
 fn catalog_rows_come_back_as_they_were() {
     let (_dir, root) = testing::root();
@@ -158,8 +158,7 @@ fn catalog_rows_come_back_as_they_were() {
     assert_eq!(read_clip_rows(&root).unwrap(), [kept, rejected]);
 }
 
-/// Catches: a file of another kind or another version that is read, and the wrong command in the
-/// advice.
+/// Catches: a file of another kind or another version is read, and the wrong command in the advice.
 #[test]
 fn other_kinds_and_later_versions_are_refused() {
     let (_dir, root) = testing::root();
@@ -181,7 +180,7 @@ fn other_kinds_and_later_versions_are_refused() {
     assert!(read_actions(&root).is_err());
 }
 
-/// Catches: a `select *` that prints blobs.
+/// Catches: a `select *` prints blobs.
 #[test]
 fn sql_sees_no_blobs() {
     let names = |table| {

@@ -138,8 +138,8 @@ impl Deref for Clip {
 mod tests {
     use super::*;
 
-    /// Catches: two recordings of one game that count as two games because nobody jumps in one of
-    /// them, and two games that count as one.
+    /// Catches: two recordings of one game count as two games because nobody jumps in one of them,
+    /// or two games count as one.
     #[test]
     fn names_of_one_game_are_merged_and_of_two_are_not() {
         let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();

@@ -132,7 +132,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<Scores>> {
 mod tests {
     use super::*;
 
-    /// Catches: a score that is not in `COLUMNS`, so that its values are lost in the file.
+    /// Catches: a score is not in `COLUMNS`, so its values are lost in the file.
     #[test]
     fn every_score_has_a_column() {
         let mut scores = Scores::default();

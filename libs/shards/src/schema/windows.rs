@@ -13,8 +13,7 @@ pub fn windows_of(frames: usize, len: usize) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
-    /// Catches: a last window that is short, or that starts at `frames - len` and overlaps the
-    /// previous one.
+    /// Catches: a last window is short, or starts at `frames - len` and overlaps the previous one.
     #[test]
     fn only_whole_windows_and_no_overlap() {
         assert_eq!(windows_of(47, 16).collect::<Vec<_>>(), [0, 16]);

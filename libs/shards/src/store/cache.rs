@@ -61,7 +61,8 @@ mod tests {
         vec![0; bytes].into()
     }
 
-    /// Catches: a cache that limits the number of entries, so that clips in 4K fill the memory.
+    /// Catches: a cache limits the number of entries instead of bytes, so that clips in 4K fill the
+    /// memory.
     #[test]
     fn bytes_bound_it_and_the_least_recently_used_goes() {
         let mut cache = Cache::new(100);
@@ -74,7 +75,7 @@ mod tests {
         assert_eq!(cache.bytes, 80);
     }
 
-    /// Catches: one oversized payload that evicts all others and then itself.
+    /// Catches: one oversized payload evicts all others and then itself.
     #[test]
     fn what_cannot_fit_is_not_kept() {
         let mut cache = Cache::new(100);

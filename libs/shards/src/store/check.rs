@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    /// Catches: a damaged shard that is not reported, or reported without naming the damaged clips.
+    /// Catches: a damaged shard is not reported, or reported without naming the damaged clips.
     #[test]
     fn a_flipped_bit_names_its_clip() {
         let (_dir, root) = testing::root();

@@ -22,7 +22,7 @@ fn publish(root: &Utf8Path, name: &str, clips: &[Clip]) -> Entry {
     testing::publish(root, name, clips).entry
 }
 
-/// Catches: anything that is lost or changed on the way to the disk and back.
+/// Catches: anything is lost or changed on the way to the disk and back.
 #[test]
 fn clips_come_back_as_they_were() {
     let (_dir, root) = testing::root();
@@ -42,7 +42,7 @@ fn clips_come_back_as_they_were() {
     assert!(matches!(store.window(9, 0, 1), Err(Error::NoClip { .. })));
 }
 
-/// Catches: wrong frames after some clips are excluded, and an excluded clip that is still found.
+/// Catches: a clip has wrong frames after others are excluded, or an excluded clip is still found.
 #[test]
 fn where_some_are_left_out_the_others_keep_their_frames() {
     let (_dir, root) = testing::root();
@@ -77,7 +77,7 @@ fn order_does_not_depend_on_the_sharding() {
     assert_eq!(one, ids(&[&[1], &[2], &[0]]));
 }
 
-/// Catches: readers that list the directory, and so see shards of a killed run.
+/// Catches: readers list the directory, and so see shards of a killed run.
 #[test]
 fn only_what_the_manifest_names_exists() {
     let (_dir, root) = testing::root();
@@ -104,7 +104,7 @@ fn a_split_holds_only_its_own_clips() {
     assert_eq!(ClipStore::open(&root, Split::Train).unwrap().len(), 1);
 }
 
-/// Catches: a clip that is published twice and counts twice.
+/// Catches: a clip is published twice and counts twice.
 #[test]
 fn the_same_clip_in_two_shards_is_one() {
     let (_dir, root) = testing::root();
@@ -123,8 +123,8 @@ fn the_same_clip_in_two_shards_is_one() {
     assert!(store.frames(1).is_ok(), "the index still points at the right rows");
 }
 
-/// Catches: a flipped bit on the disk that trains as pixels, and an error that does not say where
-/// it is.
+/// Catches: a flipped bit on the disk is used as pixels in training, or the error does not say
+/// where it is.
 #[test]
 fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     let (_dir, root) = testing::root();
@@ -180,7 +180,7 @@ fn a_row_is_read_without_its_neighbours() {
     assert!(store.frames(2).is_err() && store.frames(4).is_err());
 }
 
-/// Catches: a store that only one thread can use, or a lock that is held while reading.
+/// Catches: only one thread can use the store, or a lock is held during a read.
 #[test]
 fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
     let (_dir, root) = testing::root();
@@ -192,7 +192,7 @@ fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
         .for_each(|i| assert_eq!(store.frames(i % 8).unwrap(), clips[i % 8].frames));
 }
 
-/// Catches: reading half of a shard that was cut off or replaced after publishing.
+/// Catches: half of a shard is read although it was cut off or replaced after publishing.
 #[test]
 fn a_file_that_is_not_the_published_one_is_refused() {
     let (_dir, root) = testing::root();

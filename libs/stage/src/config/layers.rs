@@ -186,8 +186,7 @@ mod tests {
         Override::parse(text).unwrap().value
     }
 
-    /// Catches: numbers that become strings, paths that need quotes, and spaces or `=` that break a
-    /// value.
+    /// Catches: numbers become strings, paths need quotes, or a space or `=` breaks a value.
     #[test]
     fn values_are_toml_or_bare_words() {
         assert_eq!(value("lam.steps=200"), Value::Integer(200));
@@ -202,7 +201,7 @@ mod tests {
         assert_eq!(value("data.root="), Value::String(String::new()));
     }
 
-    /// Catches: an invalid list that silently becomes a string.
+    /// Catches: an invalid list silently becomes a string.
     #[test]
     fn broken_values_are_refused() {
         for text in ["data.videos=[a, b]", "data", "data=3", ".x=3", "a..b=3"] {
@@ -211,7 +210,7 @@ mod tests {
         }
     }
 
-    /// Catches: a directory called 2024 that is refused as a number.
+    /// Catches: a directory called 2024 is refused as a number.
     #[test]
     fn a_string_is_wanted() {
         let root = Override::parse("data.root=2024").unwrap();

@@ -52,7 +52,7 @@ mod tests {
     use crate::config::data::DataConfig;
     use crate::config::load::{ConfigArgs, load};
 
-    /// Catches: a `config.toml` beside an output that does not reproduce it.
+    /// Catches: a `config.toml` beside an output does not reproduce it.
     #[test]
     fn reads_back_as_the_same() {
         let data = DataConfig {

@@ -99,7 +99,7 @@ mod tests {
         pace.left().map(|left| (left + Duration::from_millis(500)).as_secs())
     }
 
-    /// Catches: units of an earlier run that count as fast ones, so that a resumed run claims to be
+    /// Catches: units of an earlier run count as fast ones, so that a resumed run claims to be
     /// finished immediately.
     #[test]
     fn what_was_found_is_no_measure_of_speed() {
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(seconds(&pace), None);
     }
 
-    /// Catches: a remaining time that grows during a long piece of work, or becomes negative.
+    /// Catches: a remaining time grows during a long piece of work, or becomes negative.
     #[test]
     fn between_two_lumps_it_counts_down() {
         let pace = |since| {

@@ -34,8 +34,8 @@ mod tests {
         code_of(&mark_usage_errors(result).unwrap_err())
     }
 
-    /// Catches: a config that no model can be built from, or a missing device, with exit code 1;
-    /// a diverged run with exit code 64.
+    /// Catches: an impossible model config or a missing device gives exit code 1; a diverged run
+    /// gives exit code 64.
     #[test]
     fn model_errors_about_config_and_device_are_wrong_usage() {
         assert_eq!(code(ModelError::Config("[lam] frames must be at least 2".into())), USAGE);

@@ -72,8 +72,8 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a model trained in bf16 that has the key of the model trained in f32; a model whose
-    /// key depends on the device.
+    /// Catches: a model trained in bf16 has the key of the model trained in f32; the key of a model
+    /// depends on the device.
     #[test]
     fn precision_makes_another_model_and_the_device_does_not() {
         let section = DynamicsSection::default();

@@ -38,8 +38,8 @@ pub fn open_device(section: &str, name: &str) -> Result<Device> {
 mod tests {
     use super::*;
 
-    /// Catches: a misspelt device that is found only when its step starts; a config for GPUs that
-    /// cannot be read on a machine without them.
+    /// Catches: a misspelt device is found only when its step starts; a config for GPUs cannot be
+    /// read on a machine without them.
     #[test]
     fn names_of_devices_are_checked_without_the_device() {
         for name in ["cpu", "cuda", "cuda:0", "cuda:0,7"] {

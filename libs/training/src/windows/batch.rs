@@ -77,8 +77,8 @@ impl FrameBatch {
 mod tests {
     use super::*;
 
-    /// Catches: a batch that reaches over the end of a shard, so that shards depend on where a run
-    /// was stopped; a last batch that is left out.
+    /// Catches: a batch reaches over the end of a shard, so that shards depend on where a run was
+    /// stopped; a last batch is left out.
     #[test]
     fn a_batch_ends_with_its_shard() {
         let windows = [2, 2, 2, 2, 1];

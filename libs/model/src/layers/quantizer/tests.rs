@@ -37,7 +37,7 @@ fn a_code_has_the_embedding_it_was_quantized_to() {
     }
 }
 
-/// Catches: unused codes that are counted, an entropy in bits, a perplexity that is an entropy.
+/// Catches: unused codes are counted, the entropy is in bits, or the perplexity is an entropy.
 #[test]
 fn usage_counts_codes_and_how_evenly_they_are_used() {
     let codes =
@@ -53,7 +53,7 @@ fn usage_counts_codes_and_how_evenly_they_are_used() {
     near(&[1, 1, 2, 5], [3.0, 2.0_f32.powf(1.5)]);
 }
 
-/// Catches: a quantizer that cuts off the encoder's gradient; a codebook without gradient.
+/// Catches: a quantizer cuts off the encoder's gradient; a codebook without gradient.
 #[test]
 fn gradients_pass_to_encoder_and_codebook() {
     for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
@@ -82,7 +82,7 @@ fn gradients_pass_to_encoder_and_codebook() {
     }
 }
 
-/// Catches: re-seeding that leaves unused codes as they are, or changes codes in use.
+/// Catches: re-seeding leaves unused codes as they are, or changes codes in use.
 #[test]
 fn reseeding_replaces_unused_codes_only() {
     let (quantizer, rows, _) = quantizer(QuantizerKind::Vq);
@@ -94,7 +94,7 @@ fn reseeding_replaces_unused_codes_only() {
     assert!(off(after.narrow(0, 4, 12), before.narrow(0, 4, 12)) < 1e-7);
 }
 
-/// Catches: soft assignments in another order or number than the codes, or that do not sum to 1.
+/// Catches: soft assignments in another order or number than the codes, or do not sum to 1.
 #[test]
 fn soft_assignments_are_sharpest_at_the_code() {
     let (quantizer, rows, config) = quantizer(QuantizerKind::Fsq);

@@ -114,8 +114,7 @@ fn two_windows(changed: usize) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
     (tokens, actions, other)
 }
 
-/// Catches: attention that looks ahead in time, which is perfect in training and worthless in a
-/// rollout.
+/// Catches: attention looks ahead in time, which is perfect in training and worthless in a rollout.
 #[test]
 fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     for (mode, changed) in
@@ -129,8 +128,8 @@ fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     }
 }
 
-/// Catches: a frame that sees its own true tokens beside its masks, so that the cross-entropy falls
-/// to 0 and nothing is learned (the true tokens of frame t may be seen from frame t+1 on).
+/// Catches: a frame sees its own true tokens beside its masks, so that the cross-entropy falls to 0
+/// and nothing is learned (the true tokens of frame t may be seen from frame t+1 on).
 #[test]
 fn true_tokens_are_seen_from_the_next_frame_on() {
     for (mode, changed) in
@@ -154,7 +153,7 @@ fn true_tokens_are_seen_from_the_next_frame_on() {
     }
 }
 
-/// Catches: actions that are off by one frame (the action between frames t and t+1 must change the
+/// Catches: actions are off by one frame (the action between frames t and t+1 must change the
 /// prediction of frame t+1, and not that of frame t).
 #[test]
 fn the_action_from_t_on_changes_frame_t_plus_1_first() {
@@ -183,9 +182,9 @@ fn the_action_from_t_on_changes_frame_t_plus_1_first() {
     }
 }
 
-/// Catches: a loss over tokens that are not masked, which the model can copy; rows in another order
-/// than their targets; weights that change the loss's scale or belong to tokens that did not
-/// change.
+/// Catches: the loss includes tokens that are not masked, which the model can copy; rows have
+/// another order than their targets; weights change the loss's scale or belong to tokens that did
+/// not change.
 #[test]
 fn the_loss_is_the_weighted_mean_over_masked_tokens() {
     for mode in MODES {
@@ -229,7 +228,7 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
     }
 }
 
-/// Catches: an untrained model whose logits are too large; a cross-entropy that is not one.
+/// Catches: the logits of an untrained model are too large; the cross-entropy is computed wrongly.
 #[test]
 fn an_untrained_model_knows_nothing() {
     for mode in MODES {
@@ -243,8 +242,8 @@ fn an_untrained_model_knows_nothing() {
     }
 }
 
-/// Catches: a model that cannot learn: targets that do not belong to the inputs, a gradient that
-/// does not flow, masked rows that are not read.
+/// Catches: a model cannot learn: targets do not belong to the inputs, a gradient is cut off, or
+/// masked rows are not read.
 #[test]
 fn one_batch_is_learned_by_heart() {
     for mode in MODES {
@@ -257,8 +256,8 @@ fn one_batch_is_learned_by_heart() {
     }
 }
 
-/// Catches: a parameter that training never changes, such as an action's embedding without a
-/// gradient or a mask token without use.
+/// Catches: training never changes a parameter, such as an action's embedding without a gradient or
+/// a mask token without use.
 #[test]
 fn gradients_reach_every_parameter() {
     for mode in MODES {

@@ -98,8 +98,8 @@ fn with_frame_changed(frames: &[u8], frame: usize) -> Vec<u8> {
     changed
 }
 
-/// Catches: an encoder that sees frames after `x_{t+1}`; an off-by-one error that labels action t
-/// with the motion of another step.
+/// Catches: an encoder sees frames after `x_{t+1}`; an off-by-one error labels action t with the
+/// motion of another step.
 #[test]
 fn action_t_depends_on_frames_up_to_t_plus_1_only() {
     for (name, config) in variants() {
@@ -129,8 +129,8 @@ fn action_t_depends_on_frames_up_to_t_plus_1_only() {
     }
 }
 
-/// Catches: a decoder that sees the frame that it must predict, or later frames (it would copy the
-/// frame and ignore the action).
+/// Catches: a decoder sees the frame that it must predict, or later frames (it would copy the frame
+/// and ignore the action).
 #[test]
 fn a_prediction_sees_no_frame_but_those_before() {
     for (name, mut config) in variants() {
@@ -162,7 +162,7 @@ fn a_prediction_sees_no_frame_but_those_before() {
     }
 }
 
-/// Catches: an action that is added to the wrong frame or to none.
+/// Catches: an action is added to the wrong frame or to none.
 #[test]
 fn an_action_changes_the_prediction_that_it_leads_to() {
     for (name, mut config) in variants() {
@@ -185,8 +185,8 @@ fn an_action_changes_the_prediction_that_it_leads_to() {
     }
 }
 
-/// Catches: a loss against another frame than `x_{t+1}`; a decoder that sees `x_{t+1}` (an
-/// untrained model of the change must be exactly as good as copying the last frame).
+/// Catches: a loss against another frame than `x_{t+1}`; a decoder sees `x_{t+1}` (an untrained
+/// model of the change must be exactly as good as copying the last frame).
 #[test]
 fn training_starts_at_copying_the_last_frame() {
     for config in [works(), last_frame()] {
@@ -201,7 +201,7 @@ fn training_starts_at_copying_the_last_frame() {
     }
 }
 
-/// Catches: a parameter that training never changes.
+/// Catches: training never changes a parameter.
 #[test]
 fn gradients_reach_every_parameter() {
     for (name, config) in variants() {
@@ -228,8 +228,8 @@ fn gradients_reach_every_parameter() {
     }
 }
 
-/// Catches: codes without meaning, from a decoder that ignores them or an encoder without a
-/// gradient (a square that moves right or down must get codes that each mean one motion).
+/// Catches: codes have no meaning, because the decoder ignores them or the encoder gets no gradient
+/// (a square that moves right or down must get codes that each mean one motion).
 #[test]
 fn two_motions_get_codes_of_their_own() {
     for (name, config, steps) in [("attention", works(), 700), ("convolution", convolution(), 250)]
@@ -269,8 +269,8 @@ fn codes_of_two_motions(name: &str, mut config: LamConfig, steps: usize) {
     );
 }
 
-/// Catches: a motion whose code depends on its position in the frame; pairs of the wrong frames; an
-/// encoder that sees what a frame shows instead of what moves.
+/// Catches: the code of a motion depends on its position in the frame; the wrong frames are paired;
+/// the encoder encodes what a frame shows instead of what moves.
 #[test]
 fn by_convolution_a_motion_is_the_same_everywhere() {
     let config = LamConfig { frames: 3, ..convolution() };
@@ -297,9 +297,9 @@ fn by_convolution_a_motion_is_the_same_everywhere() {
     assert_ne!(here[0], vectors([(4, 6), (4, 4), (6, 4)])[0], "right is not left");
 }
 
-/// Catches: a running mean that does not follow the vectors, so that labelling centres them
-/// differently than training (the first step sets it to the batch's mean; labelling this batch must
-/// then give the codes of training).
+/// Catches: a running mean does not follow the vectors, so that labelling centres them differently
+/// than training (the first step sets it to the batch's mean; labelling this batch must then give
+/// the codes of training).
 #[test]
 fn the_running_mean_is_that_of_the_vectors() {
     // This model trains on every pair of a window, as labelling does.
@@ -328,9 +328,9 @@ fn the_running_mean_is_that_of_the_vectors() {
     assert_eq!(codes(&model, false), codes(&model, true));
 }
 
-/// Catches: labels that depend on the batch, on chance, or on weights that the checkpoint leaves
-/// out (a centring quantizer that used the batch's mean in labelling would give a single window
-/// always the same code).
+/// Catches: labels depend on the batch, on chance, or on weights that the checkpoint leaves out (a
+/// centring quantizer that used the batch's mean in labelling would give a single window always the
+/// same code).
 #[test]
 fn labels_are_those_of_the_saved_model_whatever_the_batch() {
     for (name, config) in variants() {
@@ -365,7 +365,7 @@ fn labels_are_those_of_the_saved_model_whatever_the_batch() {
     }
 }
 
-/// Catches: options that contradict each other, so that nothing useful is learned.
+/// Catches: options contradict each other, so that nothing useful is learned.
 #[test]
 fn options_that_cannot_work_are_refused() {
     let mut blind = works();

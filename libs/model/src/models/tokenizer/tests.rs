@@ -66,8 +66,7 @@ fn windows_with_a_changed_frame(size: FrameSize, changed: usize) -> (Vec<u8>, Ve
     (before, after)
 }
 
-/// Catches: an encoder or decoder that looks ahead in time; a norm or a quantizer that mixes
-/// frames.
+/// Catches: an encoder or decoder looks ahead in time; a norm or a quantizer mixes frames.
 #[test]
 fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
     for (kind, changed) in
@@ -90,8 +89,8 @@ fn a_changed_frame_leaves_earlier_codes_and_pixels_bit_identical() {
     }
 }
 
-/// Catches: a decoder that looks ahead in time; positions in time that depend on the window's
-/// length (generated windows are decoded before they are full).
+/// Catches: a decoder looks ahead in time; positions in time depend on the window's length
+/// (generated windows are decoded before they are full).
 #[test]
 fn earlier_frames_decode_alike_whatever_follows() {
     let (size, loaded) = (size(8), loaded(QuantizerKind::Vq, size(8)));
@@ -104,7 +103,7 @@ fn earlier_frames_decode_alike_whatever_follows() {
     }
 }
 
-/// Catches: tokens that depend on the batch, by a norm over the batch or rows in the wrong order.
+/// Catches: tokens depend on the batch, by a norm over the batch or rows in the wrong order.
 #[test]
 fn a_windows_tokens_do_not_depend_on_its_batch() {
     for kind in KINDS {
@@ -126,8 +125,8 @@ fn a_windows_tokens_do_not_depend_on_its_batch() {
     }
 }
 
-/// Catches: a quantizer without a gradient, a decoder that ignores the codes, or a loss over the
-/// wrong pixels: none of them can reproduce a window.
+/// Catches: a quantizer has no gradient, a decoder ignores the codes, or the loss is over the wrong
+/// pixels. Such a model cannot reproduce a window.
 #[test]
 fn one_window_is_learned_by_heart() {
     for kind in KINDS {
@@ -144,8 +143,8 @@ fn one_window_is_learned_by_heart() {
     }
 }
 
-/// Catches: a parameter that training never changes, such as a codebook without a gradient or a
-/// layer that the forward pass leaves out.
+/// Catches: training never changes a parameter, such as a codebook without a gradient or a layer
+/// that the forward pass leaves out.
 #[test]
 fn gradients_reach_every_parameter() {
     for kind in KINDS {
@@ -159,8 +158,8 @@ fn gradients_reach_every_parameter() {
     }
 }
 
-/// Catches: weights or a running mean that a checkpoint leaves out; a window that is encoded by
-/// another model than the trained one.
+/// Catches: a checkpoint leaves out weights or a running mean; a window is encoded by another model
+/// than the trained one.
 #[test]
 fn a_loaded_tokenizer_is_the_one_that_was_saved() {
     for (kind, centre) in [(QuantizerKind::Vq, false), (QuantizerKind::Fsq, true)] {
@@ -219,8 +218,8 @@ fn what_does_not_fit_is_refused() {
     assert!(tokenizer.draw_codes(&[64]).is_err(), "a token beyond the codebook");
 }
 
-/// Catches: a codebook so large that the dynamics model's mask token, the number after the last
-/// code, does not fit a token.
+/// Catches: a codebook is accepted although it is so large that the dynamics model's mask token,
+/// the number after the last code, does not fit a token.
 #[test]
 fn the_mask_token_fits_a_token() {
     let mut config = config(QuantizerKind::Vq);
@@ -230,8 +229,8 @@ fn the_mask_token_fits_a_token() {
     assert!(config.check().is_err());
 }
 
-/// Catches: weights that change the loss's scale, that favour pixels that did not change, or that
-/// treat frame 0 as changed (no frame precedes it).
+/// Catches: weights change the loss's scale, favour pixels that did not change, or treat frame 0 as
+/// changed (no frame precedes it).
 #[test]
 fn changed_pixels_weigh_more_and_all_weigh_one_on_average() {
     let frames = [0.5, 0.5, 0.5, 0.9, 0.5, 0.9];
@@ -246,9 +245,9 @@ fn changed_pixels_weigh_more_and_all_weigh_one_on_average() {
     }
 }
 
-/// Catches: a model without temporal attention that trains on runs of similar frames; a micro-batch
-/// of another size than configured; tokens that depend on a frame's place in its window, although
-/// training uses only the first place.
+/// Catches: a model without temporal attention trains on runs of similar frames; a micro-batch of
+/// another size than configured; tokens depend on a frame's place in its window, although training
+/// uses only the first place.
 #[test]
 fn without_temporal_attention_every_frame_stands_alone() {
     let mut config = config(QuantizerKind::Fsq);

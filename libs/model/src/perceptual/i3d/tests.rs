@@ -56,7 +56,7 @@ fn error(found: &[f32], expected: &[f64]) -> f64 {
 }
 
 /// Catches: any difference from the graph (padding, pooling, ε, the order of branches, the head); a
-/// kernel in another order; a hassony2 name on the wrong tensor; generated weights that count as
+/// kernel in another order; a hassony2 name on the wrong tensor; generated weights count as
 /// genuine.
 #[test]
 fn logits_are_those_of_the_reference() {
@@ -96,8 +96,8 @@ struct Resized {
     values: Vec<f64>,
 }
 
-/// Catches: a half pixel too much or too little, rows and columns that are swapped, a crop that is
-/// not central, another range of values, channels or frames in another order.
+/// Catches: the picture is shifted by half a pixel, rows and columns are swapped, the crop is not
+/// central, values have another range, or channels or frames another order.
 #[test]
 fn frames_are_resized_as_pytorch_and_tensorflow_do() {
     for case in reference_json::<Vec<Resized>>("resize.json") {
@@ -146,8 +146,7 @@ fn genuine() -> (Vec<Param>, BTreeMap<String, TensorValues>) {
     (params, tensors)
 }
 
-/// Catches: an altered weight, or a scale that is not 1, that counts as genuine; genuine weights
-/// that do not.
+/// Catches: an altered weight, or a scale other than 1, counts as genuine; genuine weights do not.
 #[test]
 fn every_tensor_is_checked() {
     let (params, tensors) = genuine();
@@ -162,7 +161,7 @@ fn every_tensor_is_checked() {
     }
 }
 
-/// Catches: genuine weights that are refused because of their names, or whose tensors are mixed up.
+/// Catches: genuine weights are rejected because of their names, or their tensors are mixed up.
 #[test]
 fn genuine_weights_are_known_by_what_is_in_them() {
     let (params, tensors) = genuine();
@@ -177,7 +176,7 @@ fn genuine_weights_are_known_by_what_is_in_them() {
     }
 }
 
-/// Catches: a table without one of its lines, so that nothing checks that tensor.
+/// Catches: the table lacks a line, so that nothing checks that tensor.
 #[test]
 fn the_table_is_whole() {
     let params = params();
@@ -187,8 +186,8 @@ fn the_table_is_whole() {
     assert_eq!(numbers, 12_711_881 - 57, "without the counts of batches");
 }
 
-/// Catches: a network that runs without a tensor or with another model's tensor; a message that
-/// does not say which tensor or what to provide.
+/// Catches: a network runs without a tensor or with another model's tensor; a message does not say
+/// which tensor or what to provide.
 #[test]
 fn a_file_that_is_not_i3d_is_refused() {
     let one: BTreeMap<_, _> = made_up_weights().into_iter().take(1).collect();
@@ -214,7 +213,7 @@ fn clips_that_do_not_fit_are_refused() {
     assert!(i3d.features(&[0; 9 * 12 + 1], 9, (2, 2)).is_err());
 }
 
-/// Catches: a table of checksums that does not fit the genuine weights.
+/// Catches: a table of checksums does not fit the genuine weights.
 #[test]
 #[ignore = "needs the genuine weights, in GENIE_I3D"]
 fn known_value_with_genuine_weights() {

@@ -49,8 +49,8 @@ struct LpipsCase {
 }
 
 /// Catches: any difference from the definition (input range, padding, pooling, which layers give
-/// features, ε, sums in place of means, a weight on another channel); a kernel in another order; a
-/// smallest size that the network cannot compute.
+/// features, ε, sums in place of means, a weight on another channel); a kernel in another order;
+/// the network cannot compute the smallest size that it accepts.
 #[test]
 fn distances_are_those_of_the_reference() {
     let dir = tempfile::tempdir().unwrap();
@@ -71,8 +71,8 @@ fn distances_are_those_of_the_reference() {
     }
 }
 
-/// Catches: frames that are mixed up when the network needs several passes; a distance that is not
-/// 0 for equal frames or not symmetric; a distance that does not grow with the noise.
+/// Catches: frames are mixed up when the network needs several passes; a distance is not 0 for
+/// equal frames or not symmetric; a distance does not grow with the noise.
 #[test]
 fn distances_are_as_distances_are() {
     const SIDE: usize = 40;
@@ -105,8 +105,8 @@ fn refused(change: impl FnOnce(&mut BTreeMap<String, TensorValues>)) -> String {
     LpipsTensors::among(tensors).err().expect("not LPIPS (alex)")
 }
 
-/// Catches: a network that runs without a tensor or with another network's tensor; a message that
-/// does not say which tensor or what to provide.
+/// Catches: a network runs without a tensor or with another network's tensor; a message does not
+/// say which tensor or what to provide.
 #[test]
 fn a_file_that_is_not_lpips_is_refused() {
     let error = refused(|tensors| tensors.retain(|name, _| name.starts_with("lin")));
@@ -124,7 +124,8 @@ fn a_file_that_is_not_lpips_is_refused() {
     }
 }
 
-/// Catches: a damaged file whose numbers go into a report; negative weights, which have no root.
+/// Catches: numbers of a damaged file enter a report; negative weights, which have no square root,
+/// are accepted.
 #[test]
 fn values_that_lpips_cannot_have_are_refused() {
     let spoilt =

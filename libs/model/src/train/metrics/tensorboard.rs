@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::testing::Runs;
 
-    /// Catches: a checksum or a field that TensorBoard rejects, so that it shows nothing.
+    /// Catches: TensorBoard rejects a checksum or a field, so that it shows nothing.
     ///
     /// A file of TensorFlow begins with the same bytes, except for the time: a length of 24 and its
     /// checksum. The second record was decoded by hand.

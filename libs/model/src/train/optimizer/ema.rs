@@ -87,8 +87,8 @@ mod tests {
         )
     }
 
-    /// Catches: an average that equals the last weights, never moves, confuses parameters, or keeps
-    /// the initial weights for thousands of steps.
+    /// Catches: an average equals the last weights, never moves, confuses parameters, or keeps the
+    /// initial weights for thousands of steps.
     #[test]
     fn the_average_follows_at_its_own_pace() {
         let mut average = Ema::new(filled(0.0).valid(), 0.9);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Dynamics, Tokenizer};
 
-/// Catches: old checkpoints that fill the disk; a new one that is removed instead of them.
+/// Catches: old checkpoints fill the disk; a new one is removed instead.
 #[test]
 fn the_last_checkpoints_are_kept() {
     let runs = Runs::new();
@@ -20,7 +20,7 @@ fn the_last_checkpoints_are_kept() {
     assert_eq!(names, ["events.out.tfevents.genie", "metrics.jsonl", "step-10", "step-11"]);
 }
 
-/// Catches: a half-written checkpoint that counts, or that makes the next one fail.
+/// Catches: a half-written checkpoint counts, or makes the next one fail.
 #[test]
 fn a_half_written_checkpoint_does_not_count() {
     let runs = Runs::new();
@@ -50,7 +50,7 @@ fn flip_a_byte(path: &Utf8Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Catches: damaged weights that are used or trained further; an error without the file's name.
+/// Catches: damaged weights are used or trained further; an error without the file's name.
 #[test]
 fn a_damaged_file_is_an_error_with_its_name() {
     let runs = Runs::new();
@@ -82,7 +82,7 @@ fn a_damaged_file_is_an_error_with_its_name() {
     }
 }
 
-/// Catches: weights of another shape that are loaded in part, or a panic instead of an error.
+/// Catches: weights of another shape are loaded in part, or a panic instead of an error.
 #[test]
 fn the_checkpoint_of_another_model_is_an_error() {
     let runs = Runs::new();

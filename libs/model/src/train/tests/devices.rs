@@ -92,9 +92,9 @@ fn config() -> TrainConfig {
     TrainConfig { optimizer: OptimizerKind::Muon, ema: 0.5, ..config }
 }
 
-/// Catches: a micro-batch that is computed twice or not at all, or with another one's data or
-/// noise; a device whose gradient or loss is lost or has another weight; a copy of the model that
-/// is not updated; the log values of another micro-batch.
+/// Catches: a micro-batch is computed twice or not at all, or with another one's data or noise; the
+/// gradient or loss of a device is lost or has another weight; a copy of the model is not updated;
+/// the log gets the values of another micro-batch.
 #[test]
 fn devices_that_share_a_step_compute_the_same() {
     let (runs, task) = (Runs::new(), Rows::new());
@@ -128,8 +128,8 @@ fn devices_that_share_a_step_compute_the_same() {
     assert!(weights(&runs.run("one")) == weights(&runs.run("two")));
 }
 
-/// Catches: a device that waits for ever for an unreadable batch; an error that hides the error of
-/// reading; micro-batches that no device computes.
+/// Catches: a device waits for ever for an unreadable batch; an error hides the error of reading;
+/// no device computes a micro-batch.
 #[test]
 fn errors_on_several_devices_are_returned() {
     let (runs, task) = (Runs::new(), Rows::new());

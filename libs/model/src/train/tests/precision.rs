@@ -22,8 +22,8 @@ fn stored(run: &Utf8Path) -> (Vec<String>, u64) {
     (types, fs::metadata(checkpoint.join("optimizer.bin")).unwrap().len())
 }
 
-/// Catches: a layer that fails with rounded matrices; a step without rounding; weights, moments or
-/// averages that are stored in bf16; an error that grows over the steps.
+/// Catches: a layer fails with rounded matrices; a step without rounding; weights, moments or
+/// averages are stored in bf16; an error grows over the steps.
 ///
 /// The error grows, for example, if the weights themselves are bf16: rounding then removes their
 /// updates.

@@ -78,8 +78,8 @@ fn config(steps: usize) -> TrainConfig {
     TrainConfig { log_every: 1, warmup: 1, batch: 6, ..super::steps(steps) }
 }
 
-/// Catches: gradients of micro-batches that are added instead of averaged, or of which only the
-/// last counts; a micro-batch that is drawn twice.
+/// Catches: gradients of micro-batches are added instead of averaged, or only the last one counts;
+/// a micro-batch is drawn twice.
 #[test]
 fn a_step_has_the_mean_gradient_of_its_micro_batches() {
     let runs = Runs::new();
@@ -104,8 +104,8 @@ fn a_step_has_the_mean_gradient_of_its_micro_batches() {
     assert!((loss - x[0]).abs() < 1e-6 && (norm - 2.0 * x[0]).abs() < 1e-6, "{loss} {norm}");
 }
 
-/// Catches: a loss that grows without limit but is still finite, so that the run continues for
-/// days; a good checkpoint that is lost because of it; a loss that only doubles and stops the run.
+/// Catches: a loss grows without limit but is still finite, so that the run continues for days; a
+/// good checkpoint is lost because of it; a loss that only doubles stops the run.
 #[test]
 fn an_exploding_loss_stops_the_run() {
     let runs = Runs::new();
@@ -154,8 +154,8 @@ fn diverges_at(runs: &Runs, name: &str) -> usize {
     }
 }
 
-/// Catches: a limit of the loss that a resumed run takes from its own first loss; a checkpoint
-/// without a first loss, as older programs wrote it, that cannot be resumed.
+/// Catches: a resumed run takes the limit of the loss from its own first loss; a checkpoint without
+/// a first loss, as older programs wrote it, cannot be resumed.
 #[test]
 fn a_resumed_run_diverges_at_the_same_step() {
     let runs = Runs::new();
@@ -174,7 +174,7 @@ fn a_resumed_run_diverges_at_the_same_step() {
     assert_eq!(diverges_at(&runs, "old"), 12);
 }
 
-/// Catches: checkpoints for later comparison that are removed with the others.
+/// Catches: checkpoints for later comparison are removed with the others.
 #[test]
 fn checkpoints_at_the_interval_are_kept() {
     let runs = Runs::new();
@@ -191,7 +191,7 @@ fn checkpoints_at_the_interval_are_kept() {
     assert_eq!(kept, ["step-11", "step-4", "step-8"]);
 }
 
-/// Catches: an average that is not saved, is lost at a resume, or is not the model that is used.
+/// Catches: an average is not saved, is lost at a resume, or is not the model that is used.
 #[test]
 fn the_average_is_saved_resumed_and_used() {
     let config = TrainConfig { ema: 0.9, ..config(12) };
@@ -230,7 +230,7 @@ fn the_average_is_saved_resumed_and_used() {
     );
 }
 
-/// Catches: a checkpoint that cannot be written in the background, without an error.
+/// Catches: a checkpoint cannot be written in the background, without an error.
 #[test]
 fn an_error_in_the_background_ends_the_run() {
     let runs = Runs::new();

@@ -10,8 +10,8 @@ use parquet::{
 use super::*;
 use crate::{Frames, testing};
 
-/// Catches: pages with several clips (one read costs all of them), a payload that is compressed
-/// twice, or a missing offset index.
+/// Catches: a page has several clips (a reader of one must read all), a payload is compressed
+/// twice, or the offset index is missing.
 #[test]
 fn each_payload_has_a_page_of_its_own() {
     let (_dir, root) = testing::root();
@@ -34,7 +34,7 @@ fn each_payload_has_a_page_of_its_own() {
     assert_eq!(pages.iter().map(|page| page.first_row_index).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
-/// Catches: row groups of gigabytes, which every reader and writer buffers whole.
+/// Catches: row groups have gigabytes, and every reader and writer buffers a whole one.
 #[test]
 fn row_groups_are_cut_by_bytes() {
     let (_dir, root) = testing::root();
@@ -54,7 +54,7 @@ fn row_groups_are_cut_by_bytes() {
     assert_eq!(metadata.metadata().num_row_groups(), 4, "3 MB a clip");
 }
 
-/// Catches: a killed or failed run that leaves something that looks like a shard.
+/// Catches: a killed or failed run leaves something that looks like a shard.
 #[test]
 fn an_unpublished_shard_is_nothing() {
     let (_dir, root) = testing::root();
@@ -77,7 +77,7 @@ fn an_unpublished_shard_is_nothing() {
     ));
 }
 
-/// Catches: a repeated run that replaces or duplicates published files.
+/// Catches: a repeated run replaces or duplicates published files.
 #[test]
 fn the_same_clips_make_the_same_file() {
     let (_dir, root) = testing::root();
@@ -92,7 +92,7 @@ fn the_same_clips_make_the_same_file() {
     assert!(first.entry.file.starts_with("clips/one-"), "{}", first.entry.file);
 }
 
-/// Catches: an action list that is one entry short, found only when trained labels do not fit.
+/// Catches: an action list is one entry short, found only when trained labels do not fit.
 #[test]
 fn rows_that_disagree_with_themselves_are_refused() {
     let (_dir, root) = testing::root();

@@ -80,7 +80,7 @@ mod tests {
         found.names().map(str::to_owned).collect()
     }
 
-    /// Catches: tables left out; those of a section whose name begins alike.
+    /// Catches: tables are left out, or tables of another section with the same prefix are shown.
     #[test]
     fn a_name_selects_all_inside_it() {
         assert_eq!(selected("lam").len(), 6);
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(selected("lam.patch"), ["lam", "lam.patch"]);
     }
 
-    /// Catches: a typing error answered without the name that was meant.
+    /// Catches: the message for a typing error does not contain the name that was meant.
     #[test]
     fn an_unknown_name_is_an_error_with_the_nearest() {
         let error = |name: &str| reference().select(name).unwrap_err().to_string();

@@ -73,8 +73,8 @@ impl ConfigReference {
 mod tests {
     use super::*;
 
-    /// Catches: a section that several stages use printed several times; sections in another order
-    /// than in config files.
+    /// Catches: a section that several stages use is printed several times; sections have another
+    /// order than in config files.
     #[test]
     fn every_section_comes_once_and_in_order() {
         let part = |names: &[&str]| ConfigReference {

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use crate::config::reference::tables::{AllowedValue, ConfigTable};
 
-    /// Catches: a terminal that shows a key without its name, type, default, comment or values.
+    /// Catches: a terminal shows a key without its name, type, default, comment or values.
     #[test]
     fn a_key_is_shown_with_all_that_is_known_of_it() {
         let key = ConfigKey {

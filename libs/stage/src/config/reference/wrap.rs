@@ -64,7 +64,7 @@ fn unbreakable(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// Catches: line breaks of the source that stay in the text; paragraphs that are joined.
+    /// Catches: line breaks of the source stay in the text; paragraphs are joined.
     #[test]
     fn paragraphs_lose_their_line_breaks() {
         let doc = "One line.\n\nTwo\nlines:\n- an item\n- another\n  item\n";
@@ -72,7 +72,7 @@ mod tests {
         assert!(paragraphs("").is_empty());
     }
 
-    /// Catches: lines that are too long; words that are lost or run together.
+    /// Catches: lines are too long; words are lost or run together.
     #[test]
     fn lines_are_short_and_words_are_kept() {
         // The sign has no room at the end of the first line.

@@ -66,7 +66,7 @@ fn complaint(file: &str, sets: &[&str]) -> String {
     words
 }
 
-/// Catches: a layer that does not override the lower one, or that removes other keys.
+/// Catches: a layer does not override the lower one, or removes other keys.
 #[test]
 fn flags_over_file_over_defaults() {
     let file = "[lam]\nsteps = 7\ndecoder = 'x'\n[lam.deep]\nwidth = 3\n";
@@ -82,13 +82,13 @@ fn flags_over_file_over_defaults() {
     assert_eq!(lam("", &[]).unwrap(), Lam::default());
 }
 
-/// Catches: an integer that is refused where a float is expected.
+/// Catches: an integer is refused where a float is expected.
 #[test]
 fn integers_are_numbers_too() {
     assert!((lam("[lam]\nlearning_rate = 1", &[]).unwrap().learning_rate - 1.0).abs() < 1e-9);
 }
 
-/// Catches: a misspelt key that is silently ignored, and a message without a place or a suggestion.
+/// Catches: a misspelt key is silently ignored, and a message without a place or a suggestion.
 #[test]
 fn unknown_keys_name_place_and_nearest() {
     assert_eq!(
@@ -110,8 +110,8 @@ fn unknown_keys_name_place_and_nearest() {
     );
 }
 
-/// Catches: serde's message, without a place or a suggestion, for a misspelt table or a key of a
-/// type that denies unknown fields.
+/// Catches: a misspelt table, or a misspelt key of a type that denies unknown fields, gives serde's
+/// message without a place or a suggestion.
 #[test]
 fn a_misspelt_table_is_a_misspelt_key() {
     assert_eq!(
@@ -127,7 +127,7 @@ fn all_unknown_keys_are_reported_at_once() {
     assert!(words.contains("`step`") && words.contains("`layer`"), "{words}");
 }
 
-/// Catches: a misspelt section header that disables everything below it.
+/// Catches: a misspelt section header disables all keys below it.
 #[test]
 fn unknown_sections_are_refused() {
     assert_eq!(
@@ -139,7 +139,7 @@ fn unknown_sections_are_refused() {
     assert!(complaint("[zzz]\n", &[]).contains("the sections are [data], [sample]"));
 }
 
-/// Catches: a type error that does not name the key and the line.
+/// Catches: a type error does not name the key and the line.
 #[test]
 fn wrong_types_name_the_key() {
     let words = complaint("[lam]\nsteps = 'many'\n", &[]);
@@ -153,7 +153,7 @@ fn wrong_types_name_the_key() {
     assert!(words.contains("`steps` is a value"), "{words}");
 }
 
-/// Catches: a value that has the right type but makes no sense.
+/// Catches: a value has the right type but makes no sense.
 #[test]
 fn a_section_checks_itself() {
     assert_eq!(complaint("[lam]\nsteps = 0\n", &[]), "section [lam]: steps is 0: at least 1");
@@ -162,7 +162,7 @@ fn a_section_checks_itself() {
     assert!(error.to_string().contains("held_out is 1.5"), "{error}");
 }
 
-/// Catches: a check of all sections that misses a key, or suggests the wrong section.
+/// Catches: the check of all sections misses a key, or suggests the wrong section.
 #[test]
 fn all_sections_can_be_checked_at_once() {
     let all: Table = "[lam]\nsteps = 1\n[tokenizer]\npatch = 4\n[lam.labels]\n".parse().unwrap();
@@ -176,7 +176,7 @@ fn all_sections_can_be_checked_at_once() {
     );
 }
 
-/// Catches: a message about a wrong path or invalid TOML that does not name the file.
+/// Catches: a message about a wrong path or invalid TOML does not name the file.
 #[test]
 fn unreadable_files_are_named() {
     let args = ConfigArgs { config: Some("/nowhere/p.toml".into()), set: Vec::new() };
@@ -186,7 +186,7 @@ fn unreadable_files_are_named() {
     assert!(error.to_string().starts_with("p.toml is not valid TOML"), "{error}");
 }
 
-/// Catches: a child process that gets another config than its parent.
+/// Catches: a child process gets another config than its parent.
 #[test]
 fn words_reproduce_the_flags() {
     let args =
@@ -194,8 +194,8 @@ fn words_reproduce_the_flags() {
     assert_eq!(args.to_words(), ["--config=a b.toml", "--set=data.videos=[\"x y\"]"]);
 }
 
-/// Catches: a base file that overrides the file above it or replaces whole tables, a base path
-/// relative to the working directory, and a message that names the wrong file.
+/// Catches: a base file overrides the file that extends it, or replaces whole tables; its path is
+/// relative to the working directory; a message names the wrong file.
 #[test]
 fn a_file_extends_another() {
     let dir = tempfile::tempdir().unwrap();

@@ -64,10 +64,10 @@ fn clips() -> Vec<ClipRow> {
     vec![moving, clip("still", Split::Train, 0.1), held_out, dropped]
 }
 
-/// Catches: training on clips that are not selected, are held out, or were dropped; a new key
-/// because of another expression for the same clips, or because of new clips that are not selected;
-/// an unchanged key although a new clip is selected; an unchanged key of tokens although clips were
-/// added.
+/// Catches: models train on clips that are not selected, are held out, or were dropped; the key
+/// changes because of another expression for the same clips, or because of new clips that are not
+/// selected; the key stays although a new clip is selected; the key of tokens stays although clips
+/// were added.
 #[test]
 fn keys_hold_the_clips_that_are_selected() {
     let dir = tempfile::tempdir().unwrap();
@@ -101,8 +101,8 @@ fn keys_hold_the_clips_that_are_selected() {
     assert!((0..3).all(|model| models[model] != new[model]), "{models:?} {new:?}");
 }
 
-/// Catches: a binary without SQL that finds other models than the binaries with SQL; a record that
-/// is used for other clips or another expression; a missing record taken for "all clips".
+/// Catches: a binary without SQL finds other models than the binaries with SQL; a record is used
+/// for other clips or another expression; a missing record counts as "all clips".
 #[test]
 fn a_binary_without_sql_reads_the_record() {
     let dir = tempfile::tempdir().unwrap();
@@ -120,7 +120,7 @@ fn a_binary_without_sql_reads_the_record() {
     assert!(unknown("").is_none());
 }
 
-/// Catches: hours of training on no clips, or with an expression that is not valid.
+/// Catches: training starts without clips or with an invalid expression, and fails after hours.
 #[test]
 fn an_empty_selection_and_a_wrong_expression_are_refused_before_any_work() {
     let dir = tempfile::tempdir().unwrap();

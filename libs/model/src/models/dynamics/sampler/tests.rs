@@ -87,8 +87,8 @@ fn masked(tokens: &[u16]) -> usize {
     tokens.iter().filter(|token| **token == K as u16).count()
 }
 
-/// Catches: a schedule with steps that set nothing, that leaves tokens masked at the end, or that
-/// masks tokens again.
+/// Catches: a schedule has steps that set nothing, leaves tokens masked at the end, or masks tokens
+/// again.
 #[test]
 fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
     for order in ORDERS {
@@ -124,7 +124,7 @@ fn the_schedule_begins_slowly() {
     assert_eq!(left, [980, 923, 831, 707, 555, 382, 195, 0]);
 }
 
-/// Catches: a temperature of 0 that still samples; a temperature near 0 that behaves differently.
+/// Catches: a temperature of 0 still samples; a temperature near 0 behaves differently.
 #[test]
 fn temperature_0_takes_the_likeliest() {
     for order in ORDERS {
@@ -140,8 +140,8 @@ fn temperature_0_takes_the_likeliest() {
     }
 }
 
-/// Catches: a temperature that divides probabilities or noise instead of the logits, works the
-/// wrong way round or has no effect; samples that do not follow the model's distribution.
+/// Catches: a temperature divides probabilities or noise instead of the logits, works the wrong way
+/// round or has no effect; samples do not follow the model's distribution.
 #[test]
 fn draws_follow_the_softmax_at_every_temperature() {
     let logits = [2.0, 1.0, 0.0, -1.0, -30.0];
@@ -204,8 +204,8 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
     assert_ne!(set_first(UnmaskOrder::Confidence, 50.0), surest, "noise changes the order");
 }
 
-/// Catches: tokens sampled from logits that are not finite (a diverged model's rollouts would be
-/// measured like any other).
+/// Catches: tokens are sampled from logits that are not finite (a diverged model's rollouts would
+/// be measured like any other).
 #[test]
 fn logits_that_are_no_numbers_end_a_rollout() {
     for odd in [f32::NAN, f32::NEG_INFINITY] {
@@ -216,8 +216,8 @@ fn logits_that_are_no_numbers_end_a_rollout() {
     }
 }
 
-/// Catches: actions that are off by one frame; generated frames that never go back into the model
-/// (every frame must be the previous one plus its own action, after prompts of any length).
+/// Catches: actions are off by one frame; generated frames never go back into the model (every
+/// frame must be the previous one plus its own action, after prompts of any length).
 #[test]
 fn each_frame_follows_from_the_one_before_and_its_own_action() {
     let (s, frames, b) = (3, 6, 2);
@@ -250,7 +250,7 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
     }
 }
 
-/// Catches: random numbers that depend on threads or time; a seed without effect.
+/// Catches: random numbers depend on threads or time; a seed without effect.
 #[test]
 fn the_seed_decides() {
     let config = SamplerConfig { temperature: 4.0, ..Default::default() };
@@ -261,8 +261,8 @@ fn the_seed_decides() {
     assert_eq!(roll(1), one_thread.install(|| roll(1)));
 }
 
-/// Catches: a random stream that the rows of a batch share, so that one rollout changes with its
-/// neighbours; rows or frames that all draw the same numbers.
+/// Catches: the rows of a batch share a random stream, so that one rollout changes with its
+/// neighbours; all rows or frames draw the same numbers.
 #[test]
 fn a_row_does_not_depend_on_its_neighbours() {
     let (s, frames) = (20, 4);
@@ -285,7 +285,7 @@ fn a_row_does_not_depend_on_its_neighbours() {
     assert_ne!(same[s..2 * s], same[2 * s..3 * s], "frames draw different numbers");
 }
 
-/// Catches: options that would loop for ever or divide by zero.
+/// Catches: options are accepted although they would loop for ever or divide by zero.
 #[test]
 fn options_without_sense_are_refused() {
     let wrong = |config: SamplerConfig| assert!(config.check().is_err(), "{config:?}");
@@ -296,8 +296,7 @@ fn options_without_sense_are_refused() {
     SamplerConfig::default().check().unwrap();
 }
 
-/// Catches: a rollout that ends, loses frames or shifts its actions when the model's window is
-/// full.
+/// Catches: a rollout ends, loses frames or shifts its actions when the model's window is full.
 #[test]
 fn a_rollout_goes_on_past_the_window() {
     let (s, b, frames) = (3, 2, 23);
@@ -313,8 +312,8 @@ fn a_rollout_goes_on_past_the_window() {
     }
 }
 
-/// Catches: a wrong entropy; a bound that is exceeded, or that sets nothing; tokens that stay
-/// masked after the last step.
+/// Catches: a wrong entropy; a bound is exceeded, or sets nothing; tokens stay masked after the
+/// last step.
 #[test]
 fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     let near = |a: f32, b: f32| (a - b).abs() < 1e-5;

@@ -26,8 +26,8 @@ fn shares(batch: &MaskedBatch) -> Vec<Vec<f64>> {
     windows.map(|window| window.chunks_exact(WIDE.positions).map(frame).collect()).collect()
 }
 
-/// Catches: targets that are all zero, shifted by a frame or still visible in the input; a masked
-/// first frame; actions of another window.
+/// Catches: targets are all zero, shifted by a frame or still visible in the input; the first frame
+/// is masked; actions belong to another window.
 #[test]
 fn targets_are_the_true_tokens_at_exactly_the_masked_places() {
     // There is only one window, so the test knows which one was drawn.
@@ -91,7 +91,7 @@ fn mask_rates_are_spread_over_their_range() {
     );
 }
 
-/// Catches: `masked_frames` that is ignored, or that masks a part of a frame that should be clean.
+/// Catches: `masked_frames` is ignored, or masks a part of a frame that should be clean.
 #[test]
 fn only_a_share_of_frames_is_masked_where_asked() {
     let data = windows(3, WIDE, 7);

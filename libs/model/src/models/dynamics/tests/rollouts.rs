@@ -10,7 +10,7 @@ fn loaded(mode: Mode) -> Loaded<Flex, DynamicsDescription> {
     Loaded { net: net(mode), description: describe(&config(mode), V), device: FlexDevice }
 }
 
-/// Catches: a cache that drops, repeats or misplaces a frame, its action or its position in time.
+/// Catches: a cache drops, repeats or misplaces a frame, its action or its position in time.
 #[test]
 fn logits_over_a_cache_equal_those_over_the_whole_window() {
     for mode in MODES {
@@ -53,9 +53,9 @@ fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     )
 }
 
-/// Catches: actions that are off by one frame in training, in a rollout or in both; an action
-/// without effect (a model is trained on windows whose every frame shows the action that led to it;
-/// its rollout must show each action in the frame that it leads to, and in no other).
+/// Catches: actions are off by one frame in training, in a rollout or in both; an action without
+/// effect (a model is trained on windows whose every frame shows the action that led to it; its
+/// rollout must show each action in the frame that it leads to, and in no other).
 #[test]
 fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
     for mode in MODES {
@@ -97,8 +97,8 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
     }
 }
 
-/// Catches: rollouts that depend on their neighbours in the batch, or on chance beside the seed; a
-/// rollout that changes its prompt.
+/// Catches: rollouts depend on their neighbours in the batch, or on chance beside the seed; a
+/// rollout changes its prompt.
 #[test]
 fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     for mode in MODES {
@@ -136,8 +136,8 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     }
 }
 
-/// Catches: a rollout past the window that differs from a short one at its start, or that continues
-/// with other frames or actions than those of the full window's later half.
+/// Catches: a rollout past the window differs from a short one at its start, or continues with
+/// other frames or actions than those of the full window's later half.
 #[test]
 fn a_rollout_past_the_window_goes_on_from_its_later_half() {
     for mode in MODES {
@@ -191,8 +191,8 @@ fn what_does_not_fit_is_refused() {
     assert!(short.check(V.codes, V.actions).is_err(), "an incomplete window");
 }
 
-/// Catches: weights that a checkpoint leaves out; a model rebuilt in another mode than it was
-/// trained in.
+/// Catches: a checkpoint leaves out weights; a model is rebuilt in another mode than it was trained
+/// in.
 #[test]
 fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
     for mode in MODES {
@@ -287,8 +287,8 @@ fn counted<R>(compute: impl FnOnce() -> R) -> (R, usize) {
     (result, COMPUTED.get() - before)
 }
 
-/// Catches: a cache that exists but is not used, so that a step computes earlier frames again; a
-/// cache that changes what is sampled.
+/// Catches: a cache exists but is not used, so that a step computes earlier frames again; a cache
+/// changes what is sampled.
 #[test]
 fn the_cache_saves_most_of_the_work_and_changes_nothing() {
     let size = Vocabulary { frames: 16, positions: 64, columns: 8, codes: 64, actions: 3 };

@@ -46,10 +46,10 @@ fn models() -> [(&'static str, LamConfig, &'static [&'static str]); 2] {
     ]
 }
 
-/// Catches: actions that are off by one frame; a decoder that sees the frame that it predicts, or
-/// its two frames in the wrong order; a change that is added to another frame than the last;
-/// weights of another step's change; the mean instead of the maximum; a gradient that does not
-/// reach the encoder through the action.
+/// Catches: actions are off by one frame; a decoder sees the frame that it predicts, or its two
+/// frames in the wrong order; a change is added to another frame than the last; weights are those
+/// of another frame's change; the mean is used instead of the maximum; a gradient does not reach
+/// the encoder through the action.
 #[test]
 fn the_latent_action_model_is_pytorchs() {
     for (name, config, zero) in models() {

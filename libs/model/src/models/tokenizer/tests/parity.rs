@@ -40,10 +40,10 @@ fn models() -> [(&'static str, TokenizerConfig); 2] {
     [("tokenizer_vq", vq), ("tokenizer_fsq", fsq)]
 }
 
-/// Catches: patches with rows, columns or colours in another order; positions of space or time that
-/// belong to other rows; positions of the decoder in the encoder; pixels weighed by another frame's
-/// change, or weights whose mean is not 1; a loss without the quantizer's term; a gradient that
-/// stops at the codes.
+/// Catches: patches have rows, columns or colours in another order; positions of space or time
+/// belong to other rows; the encoder uses the decoder's positions; pixels are weighted by another
+/// frame's change, or the mean of the weights is not 1; the loss lacks the quantizer's term; a
+/// gradient stops at the codes.
 #[test]
 fn the_tokenizer_is_pytorchs() {
     for (name, config) in models() {
@@ -73,9 +73,8 @@ fn the_tokenizer_is_pytorchs() {
     }
 }
 
-/// Catches: names or layouts that differ from the documented table, so that a file of PyTorch's
-/// cannot be imported or gets another meaning; an import that training changes although `steps` is
-/// 0.
+/// Catches: names or layouts differ from the documented table, so that a file of PyTorch's cannot
+/// be imported or gets another meaning; training changes an import although `steps` is 0.
 #[test]
 fn weights_of_pytorch_are_imported_as_they_are() {
     for (name, mut config) in models() {
