@@ -1,11 +1,13 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
 //! The tests check which crate uses which, which one reaches `FFmpeg`, where `unsafe` code is,
-//! which file imports from which, how large folders are, how long lines are and how doc comments
-//! begin.
+//! which file imports from which, how large folders are, how long lines are, how doc comments begin
+//! and where links lead.
 
 #[path = "architecture/imports.rs"]
 mod imports;
+#[path = "architecture/links.rs"]
+mod links;
 #[path = "architecture/prose.rs"]
 mod prose;
 #[path = "architecture/workspace.rs"]
@@ -249,6 +251,61 @@ fn comments_have_the_form_that_readers_expect() {
         found.extend(tests.iter().map(|line| format!("{path}: line {line}: {form}")));
     }
     assert!(found.is_empty(), "{} comments: {found:#?}", found.len());
+}
+
+/// Catches: a link leads to a page or heading that was renamed or never written.
+#[test]
+fn links_in_markdown_lead_somewhere() {
+    let workspace = Workspace::read();
+    let pages = workspace.files().into_iter().filter(|path| is(path, "md"));
+    let pages: BTreeMap<Utf8PathBuf, String> =
+        pages.map(|path| (path.clone(), workspace.read_file(&path))).collect();
+    let mut broken = Vec::new();
+    for (page, text) in &pages {
+        for (file, anchor) in links::relative_links(text) {
+            let folder = page.parent().unwrap_or(Utf8Path::new(""));
+            let target = if file.is_empty() { page.clone() } else { joined(folder, &file) };
+            let found = pages.get(&target).map_or_else(
+                || workspace.root.join(&target).exists(),
+                |text| anchor.is_empty() || links::anchors(text).contains(&anchor),
+            );
+            if !found {
+                broken.push(format!("{page}: {file}#{anchor}"));
+            }
+        }
+    }
+    assert!(pages.len() > 10, "only {} pages found", pages.len());
+    assert!(broken.is_empty(), "{} links lead nowhere: {broken:#?}", broken.len());
+}
+
+/// Catches: the index of the log does not link to an entry.
+#[test]
+fn every_log_entry_is_in_the_index() {
+    let workspace = Workspace::read();
+    let index = workspace.read_file("docs/log/README.md".into());
+    let linked: BTreeSet<String> =
+        links::relative_links(&index).into_iter().map(|(file, _)| file).collect();
+    let entry = |path: Utf8PathBuf| path.strip_prefix("docs/log").ok().map(ToString::to_string);
+    let entries: Vec<String> = workspace.files().into_iter().filter_map(entry).collect();
+    assert!(entries.len() > 10, "only {} entries found", entries.len());
+    let missing: Vec<_> =
+        entries.iter().filter(|name| *name != "README.md" && !linked.contains(*name)).collect();
+    assert!(missing.is_empty(), "docs/log/README.md does not link to {missing:?}");
+}
+
+/// Joins a folder and a relative path, and resolves `..` in it.
+fn joined(folder: &Utf8Path, path: &str) -> Utf8PathBuf {
+    let mut joined = folder.to_owned();
+    for part in Utf8Path::new(path) {
+        match part {
+            "." => {}
+            ".." => {
+                joined.pop();
+            }
+            name => joined.push(name),
+        }
+    }
+    joined
 }
 
 /// Catches: one name has several meanings, so that a reader takes one type for another.

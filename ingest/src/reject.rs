@@ -133,4 +133,14 @@ mod tests {
             assert_eq!(reason.to_possible_value().unwrap().get_name(), reason.code());
         }
     }
+
+    /// Catches: README.md does not explain a new code.
+    #[test]
+    fn the_page_explains_every_code() {
+        let page = include_str!("../README.md");
+        for reason in Reason::value_variants() {
+            let code = format!("`{}`", reason.code());
+            assert!(page.contains(&code), "README.md has no {code}");
+        }
+    }
 }

@@ -156,6 +156,17 @@ mod tests {
         );
     }
 
+    /// Catches: docs/report.md does not list a new number.
+    #[test]
+    fn the_page_lists_every_name() {
+        let page = include_str!("../../../docs/report.md");
+        for Metric { name, field, .. } in METRICS {
+            let curve = matches!(field, ReportField::Curve(_));
+            let shown = if curve { format!("`{name}_T`") } else { format!("`{name}`") };
+            assert!(page.contains(&shown), "docs/report.md has no {shown}");
+        }
+    }
+
     /// Catches: a name hides another one (`psnr_copy_last` is not a frame of `psnr`); a duplicate
     /// name.
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Each test plants one flaw and checks that the number for it shows the flaw.
 
+use std::collections::HashSet;
+
 use crate::held_out::LabelNames;
 use crate::measure::Settings;
 use crate::report::schema::{Point, Report};
@@ -228,6 +230,30 @@ fn only_what_may_be_absent_is_null() {
     assert!(report.to_json().unwrap().contains("\"frechet_infinity\": null"));
     report.distances[0].half_floor = f64::NAN;
     assert!(report.to_json().unwrap_err().to_string().starts_with("distances[0].half_floor"));
+}
+
+/// Catches: docs/report.md does not explain a new key.
+#[test]
+fn the_page_explains_every_key() {
+    fn check(value: &serde_json::Value, words: &HashSet<&str>, path: &str) {
+        match value {
+            serde_json::Value::Object(map) => {
+                for (key, value) in map {
+                    // An interval, and the agreement with true displacements, have no own entry.
+                    let word = key.trim_start_matches("effect_").trim_end_matches("_ci95");
+                    assert!(words.contains(word), "docs/report.md has no {path}.{key}");
+                    check(value, words, &format!("{path}.{key}"));
+                }
+            }
+            serde_json::Value::Array(items) => {
+                items.iter().for_each(|item| check(item, words, path));
+            }
+            _ => {}
+        }
+    }
+    let page = include_str!("../../../docs/report.md");
+    let words = page.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    check(&serde_json::to_value(report(Flaw::None)).unwrap(), &words, "report");
 }
 
 /// Catches: a report on one recording has no intervals, or no warning that they are over its clips.

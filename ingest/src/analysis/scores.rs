@@ -84,6 +84,8 @@ fn zoom_share(planes: &[Plane], every: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use genie_shards::{ClipRow, condition_columns};
+
     use super::*;
     use crate::analysis::synthetic::{TestPicture, clip, noise, plain, world};
 
@@ -188,6 +190,22 @@ mod tests {
         let s = scores([10, 20, 50].map(|v| plain(33, 17, [v, v, v])));
         assert_near(s.motion, 20.0 / 255.0, 1e-6);
         assert_near(s.motion_block, 20.0 / 255.0, 1e-6);
+    }
+
+    /// Catches: README.md does not explain a new score.
+    #[test]
+    fn the_page_explains_every_score() {
+        let page = include_str!("../../README.md");
+        let columns = condition_columns(&[ClipRow::default()]).unwrap();
+        let schema = columns.schema();
+        let fields = schema.fields().iter();
+        let scores: Vec<_> =
+            fields.filter(|field| field.data_type().to_string() == "Float32").collect();
+        assert!(scores.len() >= 14, "{scores:?}");
+        for score in scores {
+            let name = format!("`{}`", score.name());
+            assert!(page.contains(&name), "README.md has no {name}");
+        }
     }
 
     /// Catches: a panic or NaN at sizes down to one pixel and clips of one frame.

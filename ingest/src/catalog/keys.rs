@@ -19,15 +19,29 @@ const CODE_FORMAT: u32 = 2;
 
 /// The work key of a config. The work key of every source starts with it.
 pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
-    // `threads` and `decoder` do not change clips. `keep` chooses among clips, but does not change
-    // them. Paths have no effect either, because a source is its content.
+    // All keys are named, so that a new key needs a decision. `threads` and `decoder` do not change
+    // clips. `keep` and `near_duplicates` choose among clips, but do not change them. The result of
+    // `metadata` is in the source's row. Paths have no effect, because a source is its content.
+    let IngestConfig {
+        fps,
+        width,
+        height,
+        aspect,
+        clip_seconds,
+        min_frames,
+        keep: _,
+        near_duplicates: _,
+        metadata: _,
+        threads: _,
+        decoder: _,
+    } = config;
     let decides = json!({
-        "fps": config.fps,
-        "width": config.width,
-        "height": config.height,
-        "aspect": config.aspect,
-        "clip_seconds": config.clip_seconds,
-        "min_frames": config.min_frames,
+        "fps": fps,
+        "width": width,
+        "height": height,
+        "aspect": aspect,
+        "clip_seconds": clip_seconds,
+        "min_frames": min_frames,
         "held_out": held_out,
     });
     Key::builder("ingest", CODE_FORMAT)

@@ -7,6 +7,8 @@
 //! tokens, `u8` actions, configs, directories and a [`Device`]. Burn's types and the choice of
 //! backend stay inside, so that the stages compile without Burn.
 //!
+//! `examples/train_lam.rs` trains a model on videos in memory.
+//!
 //! | module | question that it answers |
 //! |---|---|
 //! | `models::tokenizer` | How do frames become tokens, and tokens become frames? |

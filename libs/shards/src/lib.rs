@@ -13,6 +13,8 @@
 //!   by clip, then by first frame. The number of shards does not matter.
 //! - **Bad bytes cause no panic**, and a bad header cannot cause a large allocation.
 //!
+//! `examples/read_clips.rs` reads the clips of a dataset.
+//!
 //! | module | contents |
 //! |---|---|
 //! | `schema` | clips, splits, scores, windows, and their columns |

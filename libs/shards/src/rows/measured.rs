@@ -194,6 +194,14 @@ mod tests {
             .collect()
     }
 
+    /// Catches: a score is not in `CURVES`, so its values are lost in the file.
+    #[test]
+    fn every_score_has_a_column() {
+        // `window` fills the lists in `CURVES` only.
+        let shown = format!("{:?}", window("a", None).scores);
+        assert!(!shown.contains("[]"), "not in CURVES: {shown}");
+    }
+
     /// Catches: a score is in the wrong column or missing, a number is rounded, unknown true
     /// actions come back as an empty list, or a second write fails or appends.
     #[test]

@@ -8,7 +8,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{table::Row, tokens::TokenRow};
 use crate::{
-    ActionWindow, ClipRow, Entry, Error, Manifest, SourceRow, Split, Status, TokenWindow,
+    ActionWindow, ClipRow, Entry, Error, Manifest, SourceRow, Split, Status, TOKENS_FORMAT,
+    TokenWindow,
     files::open::{FileKind, open},
     narrow_schema, read_actions, read_clip_rows, read_sources, read_tokens,
     schema::columns::Columns,
@@ -164,13 +165,16 @@ fn other_kinds_and_later_versions_are_refused() {
     let entry = write_tokens(&root, "k1", "one", &[token_window("a", 0, 0)]).unwrap();
     let path = root.join(&entry.file);
     let kind = |name, format| FileKind { name, format, command: "genie-tokenize encode" };
-    assert!(matches!(open(&path, &entry, &kind("actions", 1)), Err(Error::Damaged { .. })));
     assert!(matches!(
-        open(&path, &entry, &kind("tokens", 0)),
-        Err(Error::Newer { found: 1, known: 0, .. })
+        open(&path, &entry, &kind("actions", TOKENS_FORMAT)),
+        Err(Error::Damaged { .. })
     ));
-    let older = open(&path, &entry, &kind("tokens", 2)).unwrap_err();
-    assert!(matches!(older, Error::Older { found: 1, known: 2, .. }));
+    assert!(matches!(
+        open(&path, &entry, &kind("tokens", TOKENS_FORMAT - 1)),
+        Err(Error::Newer { .. })
+    ));
+    let older = open(&path, &entry, &kind("tokens", TOKENS_FORMAT + 1)).unwrap_err();
+    assert!(matches!(older, Error::Older { .. }));
     assert!(older.to_string().contains("genie-tokenize encode"), "{older}");
     commit(&root, tables::ACTIONS, &[entry]);
     assert!(read_actions(&root).is_err());

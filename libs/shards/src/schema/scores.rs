@@ -76,7 +76,7 @@ macro_rules! columns {
 }
 
 /// All numeric scores, in schema order.
-const COLUMNS: [Column; 14] = columns![
+const COLUMNS: &[Column] = &columns![
     motion,
     motion_block,
     static_share,
@@ -126,4 +126,20 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<Scores>> {
         }
     }
     Ok(scores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: a score is not in `COLUMNS`, so its values are lost in the file.
+    #[test]
+    fn every_score_has_a_column() {
+        let mut scores = Scores::default();
+        for (_, _, place) in COLUMNS {
+            *place(&mut scores) = 0.5;
+        }
+        let shown = format!("{scores:?}");
+        assert!(!shown.contains(": 0.0"), "not in COLUMNS: {shown}");
+    }
 }

@@ -86,7 +86,7 @@ macro_rules! curves {
 }
 
 /// All lists of numbers among the scores, in schema order.
-pub(crate) const CURVES: [Curve; 23] = curves![
+pub(crate) const CURVES: &[Curve] = &curves![
     "reconstruction_psnr": reconstruction_psnr,
     "reconstruction_ssim": reconstruction_ssim,
     "reconstruction_lpips": reconstruction_lpips,
