@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a user who has not ingested any video is told to train the dynamics model.
+    /// Catches: a user without any ingested video gets the advice to train the dynamics model.
     #[test]
     fn the_first_missing_step_is_named_with_its_command() {
         let dir = tempfile::tempdir().unwrap();

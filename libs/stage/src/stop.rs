@@ -158,7 +158,7 @@ fn code(signal: i32) -> u8 {
 fn announce(second: SecondSignal) {
     if second == SecondSignal::Ends {
         progress::suspend(|| {
-            eprintln!("stopping: saving finished work (repeat to stop immediately)")
+            eprintln!("stopping: saving finished work (repeat to stop immediately)");
         });
     }
 }
