@@ -114,7 +114,7 @@ fn a_gate_that_cannot_be_evaluated_does_not_pass() {
 /// version cannot be compared, or is compared as if nothing were missing; a damaged file of windows
 /// ends the comparison, or is used.
 #[test]
-fn what_does_not_compare_is_said() {
+fn differences_of_measurement_give_a_warning() {
     let (dataset, report) = reported();
     let other = ["--set", "evaluate.steps=3", "--set", "evaluate.windows=5"];
     dataset.stage("evaluate", "run", &other).expect(0);

@@ -30,7 +30,7 @@ fn a_dry_run_works_for_every_preset() {
             .run("genie", &["run", file.as_str(), "--root", "root", "--dry-run"])
             .expect(0)
             .stdout;
-        for line in ["parameters", "together", "FLOPs a step", "time on one such device"] {
+        for line in ["parameters", "together", "FLOPs per step", "time on one such device"] {
             assert!(said.contains(line), "{file}:\n{said}");
         }
     }

@@ -243,8 +243,7 @@ fn killed_and_stopped_is_as_never_stopped() {
     }
 }
 
-/// Catches: a clip cannot be read and stops the encoding of the others; a clip cannot be read and
-/// is not reported.
+/// Catches: an unreadable clip stops the encoding of the others, or is not reported.
 #[test]
 fn a_damaged_clip_does_not_stop_the_others() {
     let dataset = Dataset::new();

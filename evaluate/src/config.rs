@@ -23,7 +23,7 @@ pub struct EvaluateConfig {
     pub prompt_frames: usize,
     /// Number of draws of random actions, and of shuffles in time, for each window, from 1 to 255.
     pub samples: usize,
-    /// Number of windows that go through the models at once, at least 1; fewer need less memory.
+    /// Number of windows per batch, at least 1; fewer need less memory.
     pub batch: usize,
     /// Seed of every random choice of the measurement.
     pub seed: u64,
@@ -90,7 +90,7 @@ pub struct WeightsArgs {
 }
 
 impl WeightsArgs {
-    /// Overrides the config's files with those of the command line.
+    /// Overrides the config's weight files with the command line's.
     pub fn put(&self, config: &mut EvaluateConfig) {
         let places = [(&self.i3d, &mut config.i3d), (&self.lpips, &mut config.lpips)];
         for (given, place) in places {
@@ -171,7 +171,7 @@ impl EvaluateConfig {
 
     /// Returns the part of the config that enters the work key.
     ///
-    /// The device and the paths of the weight files are left out: the numbers do not depend on
+    /// The device and the paths of the weight files are not included: the numbers do not depend on
     /// them.
     #[must_use]
     pub fn keyed(&self) -> EvaluateConfig {

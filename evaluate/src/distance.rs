@@ -1,10 +1,10 @@
 //! Distances between real and generated clips, by features of an encoder.
 //!
-//! This module does not know the networks that compute features (`networks/encoders.rs` does).
+//! This module contains no networks. `networks/encoders.rs` computes features with them.
 //!
-//! A Fréchet distance alone says little. It grows if there are fewer clips (its bias is about c/n),
-//! it may not see motion, and nobody knows what a good value is. So every distance has more numbers
-//! beside it:
+//! A Fréchet distance alone says little. It grows if there are fewer clips: its bias is inversely
+//! proportional to their number. It may not depend on motion. A good value is not known. So the
+//! report shows more numbers with every distance:
 //!
 //! - the number of clips;
 //! - the distance between two halves of the real clips, and between one real and one generated
@@ -18,7 +18,7 @@
 //! | `moments`, `frechet`, `kernel`, `resample` | the statistics, as pure functions |
 //! | `probe` | real clips with changed motion |
 //! | `encoder`, `features`, `real` | the encoder's interface; features of real clips, on disk |
-//! | `gather`, `describe` | from clips to features, and to the numbers of the report |
+//! | `gather`, `describe` | collecting features of clips; the numbers of the report |
 //!
 //! All random halves and subsets consist of whole groups: the windows of a recording stay together.
 

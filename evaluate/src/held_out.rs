@@ -1,7 +1,7 @@
 //! The held-out windows to measure, and their frames.
 //!
 //! Only sources of the split `held_out` are opened for measurement. Clips whose frames have another
-//! size than the models expect are left out, with a warning. Labels are used only where their names
+//! size than the models expect are skipped, with a warning. Labels are used only where their names
 //! agree: two recordings that number their actions differently cannot share one confusion table.
 
 mod choose;

@@ -1,6 +1,6 @@
 //! The interface to the models under test.
 //!
-//! The statistics and the report know neither Burn nor a checkpoint. They use a [`WorldModel`]: a
+//! The statistics and the report use neither Burn nor checkpoints. They use a [`WorldModel`]: a
 //! tokenizer, a latent action model and a dynamics model behind six methods. The binary implements
 //! it with the trained models (`networks/trained.rs`), the tests with a toy world whose true values
 //! are known.

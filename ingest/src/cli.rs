@@ -16,7 +16,7 @@ use crate::maintenance::{gc, stats, status as steps, verify};
 use crate::reject::Reason;
 use crate::{decode, pipeline, sample, worker};
 
-/// Turn videos into clip shards
+/// Turn videos into clip shards.
 #[derive(Parser)]
 #[command(name = "genie-ingest", version)]
 struct Cli {
@@ -30,54 +30,54 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make sample videos of a small platform game, with the true action of every frame
+    /// Make sample videos of a small platform game, with the true action of every frame.
     Sample(SampleArgs),
-    /// Ingest the videos in data.videos that are new
+    /// Ingest the videos in data.videos that are new.
     Run {
-        /// Also decode sources again that were rejected for these reasons, such as timeout
+        /// Also decode sources again that were rejected for these reasons, such as timeout.
         #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
         retry: Vec<Reason>,
     },
     /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports)
     Sql {
-        /// A query, such as "select reason, count(*) from sources group by reason"
+        /// A query, such as "select reason, count(*) from sources group by reason".
         query: String,
-        /// Format of the output
+        /// Format of the output.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Read all published files and compare them with their checksums
+    /// Read all published files and compare them with their checksums.
     Verify {
-        /// Remove damaged files from the dataset; the next run rebuilds their clips
+        /// Remove damaged files from the dataset; the next run rebuilds their clips.
         #[arg(long)]
         forget: bool,
     },
-    /// Delete files that no manifest names: from killed runs, or replaced
+    /// Delete files that no manifest names: from killed runs, or replaced.
     Gc {
-        /// Only delete files that are at least this old
+        /// Only delete files that are at least this old.
         #[arg(long, value_name = "HOURS", default_value_t = 24)]
         older_than: u64,
-        /// List the files, but do not delete them
+        /// List the files, but do not delete them.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show what the dataset contains, what was not used and why, and the speed of runs
+    /// Show what the dataset contains, what was not used and why, and the speed of runs.
     Stats {
         /// Show a histogram of these scores (columns of clips, or SQL expressions of them)
         #[arg(long, value_name = "COLUMN", value_delimiter = ',', default_value = "frames,motion")]
         histogram: Vec<String>,
     },
-    /// Decode videos for another process of this program
+    /// Decode videos for another process of this program.
     #[command(hide = true, name = worker::COMMAND)]
     Decoder {
         #[arg(long)]
         memory_mb: u64,
     },
-    /// Print the resolved config of this stage
+    /// Print the resolved config of this stage.
     Config(ExplainArgs),
-    /// Show the state of each step of this stage
+    /// Show the state of each step of this stage.
     Status {
-        /// Print JSON
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -94,16 +94,16 @@ enum Format {
 /// Flags that override the section `[sample]`.
 #[derive(Args)]
 struct SampleArgs {
-    /// Write the videos here [default: <data.root>/videos, where `run` finds them]
+    /// Write the videos here [default: <data.root>/videos, where `run` finds them].
     #[arg(long, value_name = "DIR")]
     out: Option<Utf8PathBuf>,
-    /// Make this many videos
+    /// Make this many videos.
     #[arg(long, value_name = "N")]
     episodes: Option<u32>,
-    /// Use this random seed; the same seed gives the same bytes
+    /// Use this random seed; the same seed gives the same bytes.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Make wide levels and a camera that follows the player, instead of single screens
+    /// Make wide levels and a camera that follows the player, instead of single screens.
     #[arg(long)]
     scrolling: bool,
 }

@@ -4,7 +4,7 @@
 //! sampled frames are converted. All frames come out with one configured size, upright, in
 //! presentation order. Time stamps are FFmpeg's best-effort ones, which its players use. A frame
 //! without a time stamp follows the previous frame by the nominal frame time. A damaged packet
-//! costs only its own frames, not the file. The size, format or colour may change in the middle of
+//! loses only its own frames, not the file. The size, format or colour may change in the middle of
 //! the stream.
 //!
 //! The search for borders ([`borders`]) uses the first sampled frames. These frames are held back

@@ -1,6 +1,6 @@
 //! Sample videos: episodes of a small built-in platformer, with the true action of every frame.
 //!
-//! The pipeline uses them if the user has no videos. They are the ground truth of all tests of
+//! The pipeline uses them if the user has no videos. Their true actions are known, for all tests of
 //! controllability. The same configuration gives the same bytes on any number of threads, because
 //! an episode depends only on the seed and its own number.
 //!

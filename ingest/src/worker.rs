@@ -135,7 +135,8 @@ impl Running {
             // The catalog records a crash. The decoder's stderr helps only at the highest
             // verbosity.
             .stderr(if verbose { Stdio::inherit() } else { Stdio::null() })
-            // mimalloc would reserve a gigabyte at once, which may be more than a decoder's limit.
+            // mimalloc would reserve a gigabyte in one piece, which may be more than a decoder's
+            // limit.
             .env("MIMALLOC_ARENA_RESERVE", "0")
             // Ctrl-C is for the supervisor. A decoder that it ended would look like a crash.
             .process_group(0)

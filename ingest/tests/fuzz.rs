@@ -98,7 +98,8 @@ fn fuzz(count: usize, seed: u64) {
 fn originals(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
     let sample = dir.path("videos/episode-00000.mp4");
     let mut videos = vec![(String::from("sample.mp4"), fs::read(&sample).unwrap())];
-    // Many containers and codecs. This FFmpeg may not write all of them; those are left out.
+    // Many containers and codecs. This FFmpeg may not write all of them; those that fail are
+    // skipped.
     let kinds: [(&str, &[&str]); 16] = [
         ("h264.mkv", &["-c:v", "libx264", "-bf", "3"]),
         ("h264.ts", &["-c:v", "libx264"]),

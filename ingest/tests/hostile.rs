@@ -32,7 +32,7 @@ fn meddled(dir: &TestDir, settings: &[&str], signal: Signal) -> Output {
     run.wait_with_output().unwrap()
 }
 
-/// Catches: a crash in FFmpeg ends the run or costs other files.
+/// Catches: a crash in FFmpeg ends the run, or other files are lost.
 #[test]
 fn a_decoder_that_dies_costs_one_row() {
     let dir = TestDir::new();

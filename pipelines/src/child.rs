@@ -25,7 +25,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// The interval at which the child and the signals are checked.
 const POLL: Duration = Duration::from_millis(20);
 
-/// What happens to the lines that a step prints on stdout.
+/// The destination of the lines that a step prints on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdout {
     /// They are shown on stderr as they come.

@@ -10,7 +10,7 @@ use genie_stage::config::{ConfigArgs, ConfigReference};
 use crate::steps::Stage;
 use crate::tools::{self, Tools};
 
-/// Prints the reference of all sections, or of what `name` names if it is not empty.
+/// Prints the reference of all sections, or of the section or key `name` if it is not empty.
 pub fn run(tools: &Tools, name: &str, markdown: bool) -> anyhow::Result<Exit> {
     let mut reference = match merged(tools) {
         Ok(reference) => reference,

@@ -1,9 +1,9 @@
 //! The pipeline: starts the stages' binaries in order, with one config file.
 //!
-//! It knows the order of the steps, and not what they do. Each step is a separate program in the
-//! same directory. The step checks by its work key whether there is anything to do, takes its own
-//! lock, and draws its own progress. So a step is the same whether a person, cron or this program
-//! starts it, and killing the pipeline loses no finished work.
+//! It contains the order of the steps, not their work. Each step is a separate program in the same
+//! directory. The step checks by its work key whether there is anything to do, takes its own lock,
+//! and draws its own progress. So a step is the same whether a person, cron or this program starts
+//! it, and killing the pipeline loses no finished work.
 //!
 //! | module | contents |
 //! |---|---|

@@ -3,8 +3,8 @@
 //! It ingests new videos, encodes clips that lack tokens with the current tokenizer, and labels
 //! clips that lack latent actions with the current model. The current model is the one that the
 //! config pins, or the newest of this config if it pins none ("Pinned models" in ARCHITECTURE.md).
-//! The exit codes are those of every step: 0 if there is nothing to do, 75 if another run holds the
-//! lock.
+//! The exit codes are the same as for every step: 0 if there is nothing to do, 75 if another run
+//! holds the lock.
 
 use genie_stage::Exit;
 use genie_stage::config::{self, ConfigArgs};

@@ -1,7 +1,7 @@
 //! The report's main numbers, each beside its baseline.
 //!
 //! They are read from `report.json`, whose keys are a contract. A number that is missing or null
-//! (for example because the videos have no true actions) is left out.
+//! (for example because the videos have no true actions) is omitted.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -152,7 +152,7 @@ mod tests {
 
     /// Catches: a report without true actions gives an error, or a number that was not measured.
     #[test]
-    fn what_is_null_or_missing_is_left_out() {
+    fn null_or_missing_numbers_are_omitted() {
         let text = shown(json!({
             "tokenizer": {"psnr_db": null},
             "lam": {"codes_used": 5},

@@ -1,7 +1,7 @@
 //! Reads which file imports from which, with `syn`. Follows re-exports to the definition.
 //!
 //! `mod x;` and `pub use x::Name` in a parent are no imports: they say where things are. Code under
-//! `#[cfg(test)]` is left out.
+//! `#[cfg(test)]` is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 

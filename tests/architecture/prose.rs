@@ -1,4 +1,4 @@
-//! The form of what people read: how long lines are, and how doc comments begin.
+//! Checks of prose: how long lines are, and how doc comments begin.
 
 use camino::Utf8Path;
 

@@ -110,7 +110,7 @@ impl Workspace {
         sources
     }
 
-    /// Every file that we wrote, relative to the root. Hidden folders and outputs are left out.
+    /// Every file that we wrote, relative to the root. Hidden folders and outputs are skipped.
     pub fn files(&self) -> Vec<Utf8PathBuf> {
         let ours = |entry: &walkdir::DirEntry| {
             let name = entry.file_name().to_string_lossy();

@@ -91,7 +91,7 @@ fn fit_tokenizer(sections: &ModelSections) -> Result<Exit> {
 
 /// Keys of the tokenizers whose tokens this config can use.
 ///
-/// These are the tokenizer of the chain and the one that `newest` stands for.
+/// These are the tokenizer of the chain and the one that `newest` resolves to.
 fn current(sections: &ModelSections) -> Result<Vec<String>> {
     let chain = Chain::of(sections)?.map(|chain| chain.tokenizer.key().clone());
     Ok(chain.into_iter().chain(sections.newest_tokenizer()?).map(|key| key.to_string()).collect())

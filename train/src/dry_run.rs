@@ -119,7 +119,7 @@ fn models(
     ])
 }
 
-/// One row a quantity and one column a model.
+/// Prints a table with one row per quantity and one column per model.
 fn table(out: &mut impl Write, models: &[(&'static str, Estimate); 3], args: &Args) -> Result<()> {
     let names = models.each_ref().map(|(name, _)| format!("{name:>14}")).concat();
     writeln!(out, "{:<36}{names}", "")?;
@@ -131,8 +131,8 @@ fn table(out: &mut impl Write, models: &[(&'static str, Estimate); 3], args: &Ar
     row("weights, gradients, moments (f32)", &|model| bytes(model.model_bytes))?;
     row("activations, micro-batch (f32)", &|model| bytes(model.activation_bytes))?;
     row("together", &|model| bytes(model.bytes()))?;
-    row("tokens a step", &|model| count(model.rows as f64))?;
-    row("FLOPs a step", &|model| format!("{:.2e}", model.flops_per_step))?;
+    row("tokens per step", &|model| count(model.rows as f64))?;
+    row("FLOPs per step", &|model| format!("{:.2e}", model.flops_per_step))?;
     row("steps", &|model| count(model.steps as f64))?;
     row("FLOPs", &|model| format!("{:.2e}", model.flops()))?;
     row("time on one such device", &|model| time(model.seconds(args.tflops * 1e12, args.mfu)))?;

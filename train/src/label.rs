@@ -1,6 +1,6 @@
 //! `label`: writes the latent actions of every clip that lacks them.
 //!
-//! The true actions are written beside the latent ones if a sidecar has them.
+//! The same shards contain the true actions if a sidecar has them.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -97,7 +97,7 @@ fn run_command() -> Result<Exit> {
 
 /// Keys of the latent action models whose labels this config can use.
 ///
-/// These are the model of the chain and the one that `newest` stands for.
+/// These are the model of the chain and the one that `newest` resolves to.
 fn current(sections: &ModelSections) -> Result<Vec<String>> {
     let chain = Chain::of(sections)?.map(|chain| chain.lam.key().clone());
     Ok(chain.into_iter().chain(sections.newest_lam()?).map(|key| key.to_string()).collect())

@@ -64,7 +64,7 @@ impl ActionSet {
 
 /// Reads the training windows of the clips of `chain`, by clip, then first frame.
 ///
-/// If true actions are asked for, windows without them are left out. Shards that another run
+/// If true actions are asked for, windows without them are skipped. Shards that another run
 /// publishes meanwhile do not matter: the windows of the chain's clips were complete when the chain
 /// was computed.
 ///

@@ -89,7 +89,7 @@ mod tests {
 
     /// Catches: a mistyped expression is taken for another one, so that a gate never fails.
     #[test]
-    fn what_is_not_understood_is_an_error_that_helps() {
+    fn an_invalid_gate_is_an_error_that_helps() {
         for (text, words) in [
             ("delta_psnr_4", "has no comparison"),
             ("delta_psnr_4 < ", "`` is no number"),

@@ -28,9 +28,9 @@ pub enum PerWindow {
     MeanAt(fn(&WindowScores, usize) -> Option<f64>),
     /// The perplexity of the sums of these counts.
     Perplexity(fn(&WindowScores) -> Vec<u64>),
-    /// The NMI of latent actions with this truth.
+    /// The NMI of latent actions with these true actions or effects.
     Nmi(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
-    /// The accuracy of latent actions with this truth.
+    /// The accuracy with which latent actions predict these true actions or effects.
     Accuracy(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
 }
 

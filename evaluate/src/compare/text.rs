@@ -118,7 +118,9 @@ fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Returns the other reasons why cells of report `number` are empty, each with its metrics.
+/// Returns the reasons why cells of report `number` are empty, each with its metrics.
+///
+/// Without the reason `known`, which is printed once for the whole report.
 fn notes(
     lines: &[MetricLine],
     number: usize,

@@ -18,7 +18,7 @@ use crate::statistics::bootstrap::{Bootstrap, Interval};
 ///
 /// More groups are merged. Groups of independent groups are still independent.
 const MOST_GROUPS: usize = 256;
-/// Clips whose kernel values are in memory at once.
+/// Clips whose kernel values are in memory at the same time.
 const BLOCK: usize = 256;
 
 /// Sums over pairs of clips, by pair of groups: of the kernel, and of the number of pairs.

@@ -5,7 +5,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-/// Rows that are multiplied at once.
+/// Rows per matrix product.
 const BLOCK: usize = 256;
 
 /// Divisor of the sum of squares.

@@ -1,4 +1,4 @@
-//! Real clips with changed motion, to see whether a distance notices motion.
+//! Real clips with changed motion, to test whether a distance depends on motion.
 //!
 //! If generated clips are as far from the real ones as these probes, the distance says little about
 //! motion.

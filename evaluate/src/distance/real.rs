@@ -39,7 +39,7 @@ pub struct RealClips<'a> {
     pub frames: usize,
     /// Reads a window as `[1, time, height, width, 3]`.
     pub load: &'a dyn Fn(usize) -> Result<VideoBatch>,
-    /// Windows that are encoded at once.
+    /// Windows per batch of the encoder.
     pub batch: usize,
     /// Root of the dataset.
     pub root: &'a Utf8Path,

@@ -145,12 +145,12 @@ fn all_of_it_may_have_been_kept() {
     assert_eq!(rollouts, SPEED_RUNS);
 }
 
-/// Name of a damage, number of rollouts that it costs, and how to do it.
+/// Name of a damage, number of rollouts that are repeated after it, and how to do it.
 type Damage = (&'static str, usize, fn(&[Utf8PathBuf]));
 
 /// Catches: a damaged batch file ends the run, or its scores are used.
 #[test]
-fn what_is_damaged_is_measured_again() {
+fn damaged_batch_files_are_measured_again() {
     let dataset = Dataset::new();
     let whole = dataset.work(&SETTINGS, 0).0;
     let kept: usize = BATCHES[1..].iter().sum();
@@ -187,7 +187,7 @@ fn what_is_damaged_is_measured_again() {
 
 /// Catches: stored batches of other windows, or of another report, are used.
 #[test]
-fn what_is_of_other_windows_is_left_alone() {
+fn batch_files_of_other_windows_are_ignored() {
     let mut dataset = Dataset::new();
     let whole = dataset.work(&SETTINGS, 0).0;
     dataset.windows.swap(12, 23);

@@ -24,7 +24,7 @@ fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
     counts
 }
 
-/// Windows that go through the models together.
+/// The windows of one batch.
 pub(super) struct WindowBatch<'a> {
     pub model: &'a Checked<'a>,
     pub settings: &'a Settings,

@@ -105,7 +105,7 @@ mod tests {
 
     /// Catches: a distance is negative or not finite and enters a mean.
     #[test]
-    fn what_is_no_distance_is_refused() {
+    fn an_invalid_distance_is_an_error() {
         struct Broken(f64);
         impl FrameDistance for Broken {
             fn distances(&self, _: &[u8], _: (usize, usize), pairs: &[Pair]) -> Result<Vec<f64>> {

@@ -1,10 +1,10 @@
-//! The results of a measurement.
+//! What a measurement returns: scores of all windows, and frames of some windows for pictures.
 
 use genie_shards::WindowScores;
 
 use crate::world::VideoBatch;
 
-/// Frames of one window, for the pictures.
+/// Frames of one window, for the report's pictures.
 #[derive(Debug, Clone)]
 pub struct Scene {
     /// Position in the list of windows.
@@ -14,7 +14,9 @@ pub struct Scene {
     pub reconstructed: VideoBatch,
     pub inferred: VideoBatch,
     pub random: VideoBatch,
-    /// One clip for each latent action, held from the same start; `None` for most scenes.
+    /// One rollout per latent action, all from the same frames, with that action at every step.
+    ///
+    /// `None` for most scenes.
     pub held: Option<VideoBatch>,
 }
 

@@ -14,7 +14,7 @@ pub struct Settings {
     pub prompt_frames: usize,
     /// Draws of random actions, and shuffles in time, for each window.
     pub samples: usize,
-    /// Windows that go through the models at once.
+    /// Windows per batch.
     pub batch: usize,
     pub seed: u64,
     /// Number of windows whose frames are kept for the pictures.

@@ -1,7 +1,7 @@
 //! The clip encoders that distances use: the project's own encoder, and I3D if weights are given.
 //!
-//! This module decides what is called FVD: a distance on I3D with the genuine weights, and nothing
-//! else.
+//! Only a distance on the features of I3D with the published weights is called FVD. This module
+//! enforces that.
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
@@ -15,7 +15,7 @@ use crate::world::VideoBatch;
 
 /// Chooses the groups of windows and the encoders for the distances.
 ///
-/// `None` if no distance can be measured. `notes` receives the reason, and all other warnings.
+/// Returns `None` if no distance can be measured. Adds the reason, and all warnings, to `notes`.
 ///
 /// # Errors
 /// Fails if the I3D weights cannot be used, or if the windows are too few or too short for them.

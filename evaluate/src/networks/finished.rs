@@ -1,9 +1,9 @@
 //! The finished models that a config names.
 //!
-//! The directory of a model follows from the config and the clips, by the chain of work keys that
-//! all stages share. So a dynamics model is always evaluated with the tokenizer and the latent
-//! actions that it was trained on. The `config.toml` beside an old output gives the models of that
-//! output.
+//! All stages compute the directory of a model from the config and the clips: the directory is
+//! named by the model's work key. So a dynamics model is always evaluated with the tokenizer and
+//! the latent actions that it was trained on. To find the models of an old output, use the
+//! `config.toml` in the output's directory.
 
 use anyhow::Result;
 use genie_training::{Chain, ModelSections};
@@ -46,9 +46,9 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a user who has not ingested any video is told to train the dynamics model.
+    /// Catches: a user without any ingested video gets the advice to train the dynamics model.
     #[test]
-    fn what_is_missing_is_named_with_the_step_that_makes_it_in_order() {
+    fn the_first_missing_step_is_named_with_its_command() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let args = ConfigArgs { config: None, set: vec![format!("data.root={root}")] };

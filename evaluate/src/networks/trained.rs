@@ -29,9 +29,9 @@ impl Trained {
         ensure!(
             (dynamics.positions(), dynamics.codebook_size())
                 == (rows * columns, tokenizer.codebook_size()),
-            "dynamics model {} was trained on {} tokens a frame of {} codes, but tokenizer {} has \
-             {} tokens of {} codes: they do not belong together; train the dynamics model on this \
-             tokenizer's tokens",
+            "dynamics model {} was trained on {} tokens per frame of {} codes, but tokenizer {} \
+             has {} tokens of {} codes: they do not belong together; train the dynamics model on \
+             this tokenizer's tokens",
             models.dynamics.key(),
             dynamics.positions(),
             dynamics.codebook_size(),

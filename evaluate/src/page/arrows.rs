@@ -11,7 +11,7 @@ const DOT: f64 = 0.08;
 /// The table row of a latent action.
 pub struct EffectRow {
     pub action: usize,
-    /// The true action and movement that it mostly occurs with, if truth is known.
+    /// The true action and movement that it mostly occurs with, if the true actions are known.
     pub name: String,
     pub share: u32,
     /// Motion in the recordings, and while the action is held.

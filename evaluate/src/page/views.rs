@@ -42,7 +42,7 @@ pub struct HeatCell {
     pub count: u64,
 }
 
-/// A distance with the numbers beside it.
+/// A distance and the numbers that help to judge it.
 pub struct DistanceView<'a> {
     pub title: String,
     pub of: &'a Distance,
@@ -161,7 +161,7 @@ pub fn effects_view(of: &Effects) -> EffectsView<'_> {
 pub fn speed(report: &Report) -> String {
     let Some(speed) = &report.speed else { return String::new() };
     format!(
-        "{} frames a second on {}; {} with {} worlds at once",
+        "{} frames per second on {}; {} with {} worlds in one batch",
         three_digits(speed.frames_per_second),
         speed.device,
         three_digits(speed.batch_frames_per_second),

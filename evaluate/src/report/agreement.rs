@@ -8,7 +8,7 @@ use crate::report::averages::Grouping;
 use crate::report::schema::{ActionAgreement, Confusion};
 use crate::statistics::agreement::{Agreement, Pairs, agreement};
 
-/// Measures agreement with one kind of truth, over the windows that have it.
+/// Measures agreement with the true actions or with their effects, over the windows that have them.
 pub fn agree<'a>(
     found: &Measurement,
     windows: &'a [HeldOutWindow],
@@ -22,7 +22,7 @@ pub fn agree<'a>(
     let mut pairs = Vec::new();
     for ((window, scores), &group) in windows.iter().zip(&found.scores).zip(&grouping.group) {
         let Some(truth) = truth(window) else { continue };
-        // Groups without truth must not be drawn, so the others get new numbers.
+        // Groups without true actions must not be drawn, so the others get new numbers.
         let next = numbers.len();
         let group = *numbers.entry(group).or_insert(next);
         pairs.push(Pairs { group, latent: scores.latent.clone(), truth: truth.clone() });

@@ -64,7 +64,7 @@ impl Averages<'_> {
     }
 
     pub fn tokenizer(&self) -> TokenizerQuality {
-        // Frame 0 is left out, because the baseline copies it.
+        // Frame 0 is not included, because the baseline copies it.
         let over_frames = |list: &[f64]| list[1..].iter().sum::<f64>() / (list.len() - 1) as f64;
         let psnr = self.mean(|s| over_frames(&s.reconstruction_psnr));
         let psnr_baseline = self.mean(|s| over_frames(&s.copy_first_psnr));

@@ -86,7 +86,7 @@ pub struct ReportLineage {
     pub versions: BTreeMap<String, String>,
 }
 
-/// Numbers of what was measured.
+/// Counts of the measured clips, windows and recordings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Counts {
     pub sources: usize,
@@ -122,7 +122,7 @@ pub struct GenerationSpeed {
     pub device: String,
     /// Frames per second of one world.
     pub frames_per_second: f64,
-    /// Number of worlds at once, and frames per second of all of them together.
+    /// Number of worlds in one batch, and the frames per second of all of them together.
     pub batch: usize,
     pub batch_frames_per_second: f64,
 }

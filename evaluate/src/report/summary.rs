@@ -34,7 +34,7 @@ pub struct Provenance {
     pub distances: Vec<Distance>,
     pub speed: Option<GenerationSpeed>,
     pub lpips_weights: Option<LpipsWeights>,
-    /// Warnings from earlier steps (for example about clips that are left out).
+    /// Warnings from earlier steps (for example about clips that are skipped).
     pub warnings: Vec<String>,
 }
 

@@ -94,7 +94,7 @@ fn a_latent_that_encodes_only_the_theme_is_exposed() {
     );
 }
 
-/// Catches: a report fails, or has an agreement, if no truth is known.
+/// Catches: a report fails, or has an agreement, if no true actions are known.
 #[test]
 fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     let (mut windows, videos) = recordings(3, 4);
@@ -145,7 +145,7 @@ fn reports_of_schema_1_are_still_read() {
 /// Catches: effects belong to another action or have a wrong sign; a perfect model has no
 /// consistency, or a model that ignores its actions has some.
 #[test]
-fn what_actions_do_is_seen_in_recordings_and_when_held() {
+fn effects_are_measured_in_recordings_and_when_held() {
     let effects = report(Flaw::None).effects.unwrap();
     assert_eq!((effects.starts, effects.hold_frames, effects.actions.len()), (12, 4, CODES));
     // Latent actions are true actions in another order: 2 stands, 3 goes left, 0 right, 1 jumps.

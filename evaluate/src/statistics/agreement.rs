@@ -169,7 +169,7 @@ fn cross_fitted_hits(
     latents: usize,
     truths: usize,
 ) -> Vec<(u64, u64)> {
-    // A single group has no other groups, so each window is left out in turn.
+    // A single group has no other groups, so each window in turn is excluded.
     let fold = |index: usize, window: &Pairs| if groups > 1 { window.group } else { index };
     let folds = if groups > 1 { groups } else { windows.len() };
     let mut tables = vec![PairCounts::new(latents, truths); folds];

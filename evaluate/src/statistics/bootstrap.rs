@@ -64,7 +64,7 @@ impl Bootstrap {
     /// Returns the interval of a statistic whose value for the original groups is `estimate`.
     ///
     /// `statistic` gets the number of times that each group was drawn. Draws for which it is not
-    /// finite are left out. `None` if there are fewer than two groups, or no finite value.
+    /// finite are skipped. `None` if there are fewer than two groups, or no finite value.
     pub fn interval(&self, estimate: f64, statistic: impl Fn(&[u32]) -> f64) -> Option<Interval> {
         if self.groups < 2 || !estimate.is_finite() {
             return None;

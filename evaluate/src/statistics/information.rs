@@ -3,7 +3,7 @@
 //! NMI is 2·I(A; B) / (H(A) + H(B)), with arithmetic normalisation. The numbering of labels has no
 //! influence: latent action 5 may be "jump". If one side has only one label, NMI is 0. The plug-in
 //! estimate from few pairs is above 0 even for independent labels. So reports always show it beside
-//! its value for shuffled truth (`agreement.rs`).
+//! its value for shuffled true actions (`agreement.rs`).
 
 /// Counts of pairs (row label, column label).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,8 +154,8 @@ mod tests {
         assert!(table(&[2, 2, 2, 2], &[1, 1, 1, 1]).nmi().abs() < 1e-12);
     }
 
-    /// Catches: a wrong normalisation. The truth has 2 bits, the latent action the first of them,
-    /// so NMI is 2·1 / (1 + 2).
+    /// Catches: a wrong normalisation. The true action has 2 bits, the latent action is the first
+    /// of them, so NMI is 2·1 / (1 + 2).
     #[test]
     fn half_the_information_is_two_thirds() {
         assert!((table(&[0, 0, 1, 1], &[0, 1, 2, 3]).nmi() - 2.0 / 3.0).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! Motion between two frames: of the whole picture, and of what moves against it.
+//! Motion between two frames: of the whole picture, and of the figure that moves against it.
 //!
 //! In a platformer, an action shows in two ways: the camera follows and everything scrolls, or the
 //! figure moves on the screen. The motion of the figure in the world is the difference of the two.

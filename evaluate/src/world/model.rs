@@ -27,8 +27,8 @@ pub trait WorldModel {
     fn infer_actions(&self, video: &VideoBatch) -> Result<ActionBatch>;
     /// Continues `prompt` to `actions.steps + 1` frames; the result begins with the prompt.
     ///
-    /// The same `seed` gives the same noise for the same row, whatever the actions are. This pairs
-    /// the arms of a comparison.
+    /// The same `seed` gives the same noise for the same row and any actions. This pairs the arms
+    /// of a comparison.
     ///
     /// # Errors
     /// Fails if the tokens do not fit the dynamics model, or if its logits are not finite.

@@ -51,7 +51,7 @@ pub fn ours(
     run(&mut command, memory)
 }
 
-/// Runs one FFmpeg process with one thread per file, as many at once as there are processors.
+/// Runs one FFmpeg process per file, each with one thread, and one process per processor.
 pub fn ffmpeg_files(
     videos: &Utf8Path,
     out: &Utf8Path,

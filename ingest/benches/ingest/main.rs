@@ -64,7 +64,7 @@ enum Section {
 pub struct Bench {
     quick: bool,
     rounds: usize,
-    /// Number of processors: files decoded at once, or threads of one file.
+    /// Number of processors: files decoded in parallel, or threads of one file.
     jobs: usize,
     /// A directory on a disk that is emptied between rounds.
     ///

@@ -1,6 +1,6 @@
 //! The Python contenders: their virtual environment and their processes (see `peers.py`).
 //!
-//! If Python, pip or a package is missing, the report names the contenders that are left out.
+//! If Python, pip or a package is missing, the report names the contenders that are skipped.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

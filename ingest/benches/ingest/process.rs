@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 const EVERY: Duration = Duration::from_millis(50);
-/// Clock ticks a second in /proc: 100 on every Linux that Rust runs on.
+/// Clock ticks per second in /proc: 100 on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
 
 /// Measurement of one run.

@@ -1,9 +1,9 @@
 //! The small luma picture that shots, fingerprints and most scores use.
 //!
-//! A frame is averaged down by a whole factor to at most [`LONGEST`] pixels a side: 160×90 becomes
-//! 80×45, 64×64 stays. So the results are cheap and nearly independent of the frames' size and
-//! encoding. All arithmetic is on integers up to the last division. So the results are the same on
-//! every machine.
+//! A frame is averaged down by a whole factor to at most [`LONGEST`] pixels per side: 160×90
+//! becomes 80×45, 64×64 stays. So the results are cheap and nearly independent of the frames' size
+//! and encoding. All arithmetic is on integers up to the last division. So the results are the same
+//! on every machine.
 
 use std::ops::Range;
 

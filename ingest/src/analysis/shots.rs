@@ -31,7 +31,7 @@ const TIMES: f32 = 2.5;
 /// Largest change of a repeated frame, in levels, which its encoding causes.
 ///
 /// The last two larger changes before the examined frame count, however long ago they were. So a
-/// recording with few frames a second, each shown several times, does not get a cut at every new
+/// recording with few frames per second, each shown several times, does not get a cut at every new
 /// frame.
 const REPEATED: f32 = 0.5;
 

@@ -1,9 +1,9 @@
-//! Finding near-duplicates: clips that look the same because a video was re-encoded, scaled or
-//! reposted.
+//! Finding near-duplicates: clips that look the same.
 //!
-//! Two clips are near-duplicates if they come from different sources, their lengths differ by at
-//! most one frame, and the distance of their fingerprints is at most [`NEAR`]. Each clip is
-//! compared with all clips that are not near-duplicates themselves.
+//! Videos look the same after they were re-encoded, scaled or reposted. Two clips are
+//! near-duplicates if they come from different sources, their lengths differ by at most one
+//! frame, and the distance of their fingerprints is at most [`NEAR`]. Each clip is compared
+//! with all clips that are not near-duplicates themselves.
 
 use genie_shards::ClipMeta;
 use rayon::prelude::*;

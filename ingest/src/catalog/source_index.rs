@@ -123,8 +123,7 @@ impl SourceIndex {
         self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
     }
 
-    /// Drops the outdated sources with their clips, and updates the rows of the files that were
-    /// found.
+    /// Drops outdated sources with their clips, and updates the rows of the files that were found.
     ///
     /// Publishes both changes with one commit, so that no reader sees only one of them. Publishes
     /// nothing if nothing changes.

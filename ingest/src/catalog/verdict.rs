@@ -50,8 +50,7 @@ impl KeepRules {
         Ok(self.keep.failures(std::slice::from_ref(row))?.pop().flatten())
     }
 
-    /// Decides about all clips of a dataset, and sets `kept`, `reason` and `duplicate_of` of each
-    /// row.
+    /// Decides about all clips of a dataset: sets `kept`, `reason` and `duplicate_of`.
     ///
     /// On entry `kept` means that a shard contains the clip. A clip that passes the rules and is in
     /// no shard gets [`Reason::Gone`], until its source is decoded again.

@@ -88,8 +88,7 @@ impl<'a> ClipCutter<'a> {
         cuts
     }
 
-    /// Adds the oldest frame in `ahead` to the current clip, or to a new one. Returns a finished
-    /// clip.
+    /// Adds the oldest frame in `ahead` to a clip, and returns a finished clip.
     fn place(&mut self, begins_shot: bool) -> Option<CutClip> {
         let (rgb, plane, frame) = self.ahead.pop_front()?;
         let full = self.kept.len() >= self.format.clip_frames;

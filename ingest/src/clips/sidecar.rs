@@ -20,11 +20,10 @@ impl Sidecar {
         self.actions.len()
     }
 
-    /// The action between two sampled frames, which are the source frames `rows.start` and
-    /// `rows.end`.
+    /// The action between two sampled frames.
     ///
-    /// It is the action that is held longest. Of equals it is the earliest. After the last row it
-    /// is the action of the last row.
+    /// They are the source frames `rows.start` and `rows.end`. It is the action that is held
+    /// longest. Of equals it is the earliest. After the last row it is the action of the last row.
     pub fn action(&self, rows: &Range<usize>) -> u8 {
         let last = self.actions.len() - 1;
         let start = rows.start.min(last);

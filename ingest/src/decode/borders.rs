@@ -90,7 +90,7 @@ impl Borders {
         *right = run_of_black(*right, |x| lines.column_is_black(width - 1 - x, rows.clone()));
     }
 
-    /// Returns whether no border can be found any more, whatever frames follow.
+    /// Returns whether no border can be found any more, with any further frames.
     pub fn hopeless(&self) -> bool {
         self.pairs() == [0; 4]
     }

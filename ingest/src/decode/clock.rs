@@ -33,7 +33,7 @@ pub struct TickClock {
 }
 
 impl TickClock {
-    /// Creates a clock of `fps` ticks a second for time stamps in units of `time_base` seconds.
+    /// Creates a clock of `fps` ticks per second for time stamps in units of `time_base` seconds.
     ///
     /// `fps` is rounded to a thousandth.
     #[expect(clippy::cast_possible_truncation, reason = "a configured rate is at most 1000")]

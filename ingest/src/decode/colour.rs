@@ -1,13 +1,14 @@
 //! The matrix and range that convert a frame's YUV to RGB, and the names of its colour tags.
 //!
-//! The tags decide. The stream's tags take precedence over the container's, except for VP8, which
-//! has only one value. A file without tags is treated as players treat it: BT.709 from 720 lines
-//! up, else BT.601, and limited range unless the pixel format implies full range. (FFmpeg's scale
-//! filter uses BT.601 at every size.)
+//! If the file has colour tags, they determine the conversion. The stream's tags take precedence
+//! over the container's tags, except for VP8, whose stream always says the same. A file without
+//! tags gets the same defaults as in video players: BT.709 if it has at least 720 lines, otherwise
+//! BT.601; and limited range, unless the pixel format implies full range. (FFmpeg's scale filter
+//! uses BT.601 at every size.)
 //!
 //! PQ and HLG are mapped to SDR (`tonemap.rs`), with BT.2020's matrix and primaries unless the tags
 //! name others. Other transfers and primaries are not converted: a clip has the values that a
-//! display would receive.
+//! player would send to a display.
 
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +84,8 @@ impl Colour {
 /// How a frame's samples become RGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversion {
-    /// The value of [`FrameView::sws_matrix`](super::view::FrameView::sws_matrix).
+    /// swscale's number of the YUV matrix, for
+    /// [`FrameView::sws_matrix`](super::view::FrameView::sws_matrix).
     pub sws_matrix: i32,
     pub full_range: bool,
     /// Set if the frame is HDR and must be mapped to SDR.

@@ -17,7 +17,7 @@ pub struct Track {
     pub width: u32,
     /// Native height in pixels.
     pub height: u32,
-    /// Native frame rate, frames a second; 0 if unknown.
+    /// Native frame rate in frames per second; 0 if unknown.
     pub fps: f64,
     pub colour: Colour,
     /// Degrees by which the picture was turned clockwise, after mirroring if `mirrored` is true.

@@ -45,7 +45,7 @@ impl ToneMap {
         Self { hdr, light }
     }
 
-    /// Maps RGB of 16 bits a sample, little-endian, to RGB of 8 bits a sample.
+    /// Maps RGB with 16 bits per sample, little-endian, to RGB with 8 bits per sample.
     pub fn apply(&self, deep: &[u8]) -> Vec<u8> {
         let mut shown = Vec::with_capacity(deep.len() / 2);
         for pixel in deep.chunks_exact(6) {

@@ -44,6 +44,6 @@ pub struct FrameView {
     pub sws_matrix: i32,
     /// Black is 0, not 16.
     pub full_range: bool,
-    /// The output has 16 bits a sample, little-endian, instead of 8 bits.
+    /// The output has 16 bits per sample, little-endian, instead of 8 bits.
     pub deep: bool,
 }

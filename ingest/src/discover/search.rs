@@ -124,7 +124,8 @@ impl VideoSearch {
 
     /// Adds the files of an existing path.
     ///
-    /// `named`: an entry is this path, so a file is added whatever its extension is.
+    /// `named`: an entry is this path, so a file is added even if its extension is not that of a
+    /// video.
     fn path(&mut self, path: &Path, named: bool) {
         if path.is_dir() {
             self.directory(path);

@@ -94,8 +94,9 @@ impl SourceIngester<'_> {
         Ok((row, damaged))
     }
 
-    /// Copies the properties of the decoded video to the row. Rejects a source too short for any
-    /// clip.
+    /// Copies the properties of the decoded video to the row.
+    ///
+    /// Rejects a source that is too short for any clip.
     fn describe(&self, row: &mut SourceRow, summary: &Summary) -> Option<Reject> {
         row.duration_s = Some(summary.seconds);
         row.codec = Some(summary.track.codec.clone());

@@ -1,4 +1,4 @@
-//! What a run reports: a line per source with a problem, the counts at the end, and the exit code.
+//! The report of a run: a line per source with a problem, the counts at the end, and the exit code.
 
 use camino::Utf8Path;
 use genie_shards::SourceRow;

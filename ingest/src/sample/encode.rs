@@ -39,7 +39,7 @@ pub struct VideoWriter {
 }
 
 impl VideoWriter {
-    /// Starts a video of square frames of `side` pixels at `fps` frames a second.
+    /// Starts a video of square frames of `side` pixels at `fps` frames per second.
     ///
     /// `side` is even.
     pub fn create(path: &Utf8Path, side: usize, fps: u32) -> Result<Self, EncodeError> {

@@ -91,7 +91,7 @@ fn place_movers(level: &mut Level, random: &mut impl Rng) {
 /// Returns whether the player can reach every place to stand on, and the start from every state.
 ///
 /// A place to stand on is the top of a tile with a free tile above. The search covers all states
-/// that play can reach. Moving platforms are left out, because no level needs them.
+/// that play can reach. The search does not use moving platforms, because no level needs them.
 fn is_playable(level: &Level) -> bool {
     let mut numbers: HashMap<Player, usize> = HashMap::new();
     let mut states = vec![World::new(level).player];

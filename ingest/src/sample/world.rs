@@ -1,9 +1,9 @@
 //! The rules of the sample game: how actions move the player.
 //!
-//! Time runs at 30 frames a second, in tenths of a second of three frames. An action is read at the
-//! first frame of a tenth and holds for the tenth. So sampling at 10 frames a second shows exactly
-//! one action between two frames. All objects move by whole pixels, and by multiples of 4 in a
-//! tenth. So the picture moves by whole pixels at 32×32 too, and a model can learn the game in
+//! Time runs at 30 frames per second, in tenths of a second of three frames. An action is read at
+//! the first frame of a tenth and holds for the tenth. So sampling at 10 frames per second shows
+//! exactly one action between two frames. All objects move by whole pixels, and by multiples of 4
+//! in a tenth. So the picture moves by whole pixels at 32×32 too, and a model can learn the game in
 //! minutes. There is no inertia along x: the motion shows the action.
 //!
 //! - Walking: 8 pixels in a tenth. A jump starts in the frame after it is pressed, rises 16+12+8+4

@@ -5,7 +5,7 @@
 //!
 //! `motion > 0.01 and black_share < 0.9` is split at its outermost `and`s, so a rejected clip can
 //! name the part that failed: the first that is not true for it. A null is not true, as in a
-//! `where`. The columns are those of the table `clips`, except those that the verdict writes.
+//! `where`. The columns are the columns of the table `clips`, except those that the verdict writes.
 
 use std::sync::Arc;
 
@@ -186,7 +186,7 @@ mod tests {
     /// Catches: a misspelt column silently keeps or rejects everything, and a number counts as
     /// true.
     #[test]
-    fn what_cannot_be_judged_is_an_error_that_helps() {
+    fn an_invalid_condition_is_an_error_that_helps() {
         for wrong in [
             "moton > 0.1",
             "motion >",

@@ -131,7 +131,8 @@ mod tests {
         .unwrap()
     }
 
-    /// Catches: CSV refuses list columns, so that a query works in one format and fails in another.
+    /// Catches: CSV output fails for list columns, so that a query works in one format and fails in
+    /// another.
     #[test]
     fn csv_writes_lists_as_text() {
         assert_eq!(render(&[batch()], Format::Csv).unwrap(), "n,list\n7,\"[1, 2]\"\n,\n");

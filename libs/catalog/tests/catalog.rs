@@ -57,7 +57,7 @@ fn csv(catalog: &Catalog, sql: &str) -> String {
 
 /// Catches: a missing stage makes every query fail, instead of an empty table.
 #[test]
-fn what_does_not_exist_yet_is_an_empty_table() {
+fn missing_files_give_an_empty_table() {
     let (_dir, root) = root();
     let catalog = Catalog::open(&root.join("not made yet")).unwrap();
     for table in ["sources", "clips", "tokens", "actions", "windows"] {

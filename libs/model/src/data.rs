@@ -1,6 +1,6 @@
 //! Training data as this crate sees it: clips of frames in bytes, or windows of tokens.
 //!
-//! This crate knows neither shards nor catalogs. The stages implement [`Video`] over clip shards,
+//! This crate does not read shards or catalogs. The stages implement [`Video`] over clip shards,
 //! and fill [`TokenWindows`] from token and action shards.
 
 mod frames;

@@ -1,14 +1,14 @@
-//! What training a model costs: parameters, memory and floating-point operations.
+//! Estimates of training: parameters, memory and floating-point operations.
 //!
 //! The estimate needs only the config and allocates nothing, so a laptop can estimate the largest
 //! model.
 //!
 //! A [`CostTally`] follows the forward pass of a model. Parameters are exact: a test compares them
-//! with the real modules. Operations are those of matrix products: 2 per multiply-add, for all of a
-//! causal attention's products. A training step takes as many as three forward passes [Chowdhery et
-//! al. 2022, appendix B]. Memory is what the device holds at once: 32-bit weights, gradients and
-//! moments, and what each operation keeps for its backward pass. The allocator's reserve is not in
-//! it.
+//! with the real modules. Only the operations of matrix products count: 2 per multiply-add, for all
+//! of a causal attention's products. A training step takes as many as three forward passes
+//! [Chowdhery et al. 2022, appendix B]. Memory is the peak on the device: 32-bit weights, gradients
+//! and moments, and what each operation keeps for its backward pass. The allocator's reserve is not
+//! in it.
 
 mod tally;
 
@@ -19,14 +19,14 @@ use crate::train::{OptimizerKind, TrainConfig};
 /// Bytes per value: all values have 32 bits.
 const VALUE: u64 = 4;
 
-/// What training one model costs.
+/// The estimated cost of training one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
     /// Values of the weights, including the few that are not trained (a running mean).
     pub parameters: u64,
     /// Bytes of the weights, the gradients and the optimizer's moments.
     pub model_bytes: u64,
-    /// Bytes that a micro-batch needs beside the model.
+    /// Bytes that a micro-batch needs in addition to the model.
     ///
     /// They are what its forward pass keeps, and the largest gradient of its backward pass.
     pub activation_bytes: u64,

@@ -1,9 +1,9 @@
-//! Versions of what the models compute and of what training produces.
+//! Versions of the models' computation and of the results of training.
 
-/// Version of what the models compute and of the format of checkpoints.
+/// Version of the models' computation and of the format of checkpoints.
 pub const MODEL_FORMAT: u32 = 3;
 
-/// Version of what training produces from the same config and data.
+/// Version of the results of training from the same config and data.
 ///
 /// It is part of every model's work key. It follows [`MODEL_FORMAT`], and also goes up by one if
 /// only training changes, such as the order of its windows. Models are then trained again, but

@@ -21,7 +21,7 @@ pub fn wait<B: Backend>(device: &B::Device) -> Result<(), ModelError> {
     checked(B::sync(device))
 }
 
-/// Copies a tensor's values to the host as f32, in row-major order, whatever its precision.
+/// Copies a tensor's values to the host as f32, in row-major order.
 ///
 /// # Errors
 /// If the device has failed.

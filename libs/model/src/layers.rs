@@ -1,7 +1,7 @@
 //! The building blocks that tokenizer, LAM and dynamics share [Genie §2.1].
 //!
-//! Activations are rows `[b*t*s, d]`. A [`Grid`] beside them says how many windows, frames and
-//! positions they are.
+//! Activations are rows `[b*t*s, d]`. A [`Grid`] says how many windows, frames and positions they
+//! are.
 
 mod attention;
 mod changed_pixels;

@@ -45,7 +45,7 @@ const TRAINING_KEYS: [&str; 8] = [
 
 #[derive(Serialize, Deserialize)]
 struct Metadata<C> {
-    /// The version of what the weights mean: [`MODEL_FORMAT`].
+    /// The version of the weights' meaning: [`MODEL_FORMAT`].
     format: u32,
     #[serde(flatten)]
     description: C,

@@ -1,8 +1,8 @@
 //! The payload codec `rgb24+zstd`: lossless, and decoded without `FFmpeg`.
 //!
 //! The codec splits the frames into chunks of 16. Each chunk is one zstd frame, and the head
-//! contains the chunk lengths. So a window of 16 aligned frames costs one chunk, whatever the
-//! length of the clip. A GPU host needs only zstd.
+//! contains the chunk lengths. So a window of 16 aligned frames needs one chunk, for any length of
+//! the clip. A GPU host needs only zstd.
 //!
 //! ```text
 //! 0   8  magic  "genieRGB"            16  4  height

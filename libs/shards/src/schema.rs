@@ -1,4 +1,4 @@
-//! What the files contain: clips, splits, scores, windows, and their columns.
+//! The contents of the files: clips, splits, scores, windows, and their columns.
 
 pub(crate) mod clip;
 pub(crate) mod clip_columns;

@@ -1,4 +1,4 @@
-//! Reads clips: the metadata of all clips at once, and frames on demand.
+//! Reads clips: the metadata of all clips on opening, and frames on demand.
 //!
 //! Opening reads the narrow columns of every published shard. A payload is read by its row, through
 //! the Parquet page index, without reading its neighbours. A cache keeps compressed payloads, up to

@@ -80,7 +80,7 @@ pub fn run(name: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> E
     ExitCode::from(code)
 }
 
-/// Exit code of an error: that of its first cause that has a code of its own.
+/// Exit code of an error: the code of its first cause that has one.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> u8 {
     // Only anyhow's own downcast reaches a value that was given to `.context(…)`; the chain does

@@ -1,8 +1,8 @@
-//! What all binaries of the pipeline share, so that all of them behave alike.
+//! Shared code of all binaries of the pipeline, so that they behave in the same way.
 //!
 //! A stage binary reads one TOML file and works in steps. Each step has a key and a directory. The
 //! binary shows progress, can be stopped and resumed, and reports its result by its exit code. This
-//! crate implements these things. It knows nothing about videos, tokens or models.
+//! crate implements these things. It does not depend on videos, tokens or models.
 //!
 //! | module | question that it answers |
 //! |---|---|

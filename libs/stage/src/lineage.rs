@@ -1,4 +1,4 @@
-//! What wrote an output: the tool, its version, the git commit of its build, and the time.
+//! The record of an output's origin: the tool, its version, its git commit, and the time.
 //!
 //! The lineage contains nothing about the machine. The same work on another machine has the same
 //! lineage, except for the times.
@@ -43,7 +43,7 @@ pub fn git_revision() -> &'static str {
     GIT_REVISION.get().unwrap_or(&"unknown")
 }
 
-/// What every output records about the run that wrote it.
+/// The record in every output of the run that wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lineage {
     pub tool_version: String,

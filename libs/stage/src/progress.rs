@@ -64,7 +64,7 @@ impl Progress {
         Self { label, pace, message: Mutex::default(), finished: AtomicBool::new(false), view }
     }
 
-    /// Sets a text beside the count: the loss, the file.
+    /// Sets the text after the count, for example the loss or the file.
     pub fn set_message(&self, message: impl Into<String>) {
         let message = message.into();
         if let View::Bar(bar) = &self.view {
@@ -236,7 +236,7 @@ mod tests {
 
     /// Catches: a run resumes at 90 % and claims to be finished immediately.
     #[test]
-    fn what_was_done_before_is_no_measure_of_speed() {
+    fn units_of_an_earlier_run_do_not_count_as_speed() {
         let mut progress = lines(100);
         Arc::get_mut(&mut progress.pace).unwrap().started =
             Instant::now().checked_sub(Duration::from_secs(20)).unwrap();

@@ -1,7 +1,7 @@
 //! Stops on request: Ctrl-C or SIGTERM asks, and the work saves its state and ends.
 //!
 //! The first signal sets a flag that the work checks between training steps or items. A second
-//! signal ends the process at once, with the exit code that shells expect. Signals within one
+//! signal ends the process immediately, with the exit code that shells expect. Signals within one
 //! second of the first count as the same request. They often arrive twice: Ctrl-C reaches every
 //! process of the terminal, and `genie` also forwards it; systemd and `timeout` send SIGTERM to all
 //! processes of a group. If such an echo ended the process, the checkpoint would be lost.
@@ -39,14 +39,14 @@ struct Received {
 /// Effect of a second signal on this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SecondSignal {
-    /// It ends the process at once.
+    /// It ends the process immediately.
     Ends,
     /// It is only counted: this process waits for its children, which decide.
     Counts,
 }
 
 impl Stop {
-    /// Listens for SIGINT and SIGTERM; a second signal ends the process at once.
+    /// Listens for SIGINT and SIGTERM; a second signal ends the process immediately.
     ///
     /// Later calls return the same `Stop`.
     #[must_use]
@@ -157,7 +157,9 @@ fn code(signal: i32) -> u8 {
 
 fn announce(second: SecondSignal) {
     if second == SecondSignal::Ends {
-        progress::suspend(|| eprintln!("stopping: saving finished work (repeat to stop at once)"));
+        progress::suspend(|| {
+            eprintln!("stopping: saving finished work (repeat to stop immediately)");
+        });
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a trained model computes for every window of every clip, as published shards.
+//! Shards with the results of a trained model for every window of every clip.
 
 mod batch;
 mod gc;

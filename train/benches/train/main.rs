@@ -1,4 +1,4 @@
-//! `make bench-train`: speed and memory of training and encoding, beside PyTorch on this machine.
+//! `make bench-train`: compares the speed and memory of training and encoding with PyTorch's.
 //!
 //! The benchmark measures a training step of each model of a config: its time, the share of its
 //! phases, and its memory. It also measures how fast frames are encoded. It measures the same in
@@ -37,7 +37,7 @@ use peer::{Peer, PeerTask, Variant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measure training steps and encoding, beside PyTorch.
+/// Compare training steps and encoding with PyTorch's.
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]

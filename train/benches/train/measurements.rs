@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Measurements(BTreeMap<String, Vec<f64>>);
 
 impl Measurements {
-    /// Adds the output of the process `who`; numbers that it does not know are null and left out.
+    /// Adds the numbers in the output of the process `who`, except those that are null.
     ///
     /// # Errors
     /// If the process failed, or its output is not JSON.

@@ -89,7 +89,8 @@ impl TrainingObserver for Print {
 
 /// Measures the encoding of batches as `genie-tokenize encode` has them.
 ///
-/// The model has one training step. Reading and writing are not measured: they run beside encoding.
+/// The model has one training step. Reading and writing are not measured: they run on other threads
+/// than encoding.
 fn encode(plan: &Plan, run: &Utf8Path) -> Result<()> {
     let Plan { tokenizer: config, video, device, .. } = plan;
     let mut frames = Vec::new();

@@ -1,4 +1,6 @@
-//! Differences between models of the toy world, from their reports and their windows.
+//! Differences between two models, from their reports and their windows.
+//!
+//! The models play the toy world of the tests (`testing/toy_world.rs`), where all values are known.
 
 use serde_json::Value;
 
@@ -13,7 +15,7 @@ use crate::testing::{ACTION_NAMES, Flaw, SilentObserver, ToyWorld, recordings};
 
 type Windows = BTreeMap<(String, u32), MeasuredWindow>;
 
-/// Returns the report of a model, and its rows.
+/// Returns the report of a toy model, and its rows of `windows.parquet`.
 fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows) {
     let settings = Settings {
         prompt_frames,
@@ -68,7 +70,7 @@ fn difference(name: MetricName, a: &Value, b: &Value) -> f64 {
 /// Catches: the value of a metric computed from windows differs from the report (`interval` returns
 /// an error then); an interval does not contain the difference; a difference has the wrong sign.
 #[test]
-fn what_windows_say_is_what_reports_say() {
+fn windows_and_reports_give_the_same_differences() {
     let ((good, good_rows), (bad, bad_rows)) =
         (measured(Flaw::None, 10, 1), measured(Flaw::Imperfect, 10, 1));
     let paired = Paired::new(&good_rows, &bad_rows, 200).unwrap();
@@ -100,7 +102,7 @@ fn what_windows_say_is_what_reports_say() {
 /// Catches: windows are paired by their position in the list. Or the two reports are resampled
 /// independently, so that a constant difference gets a wide interval.
 #[test]
-fn what_is_the_same_in_every_window_is_sure() {
+fn a_constant_difference_has_a_narrow_interval() {
     let (report, rows) = measured(Flaw::Imperfect, 6, 1);
     let name = MetricName::parse("psnr_3").unwrap();
     let shifted: Windows = rows

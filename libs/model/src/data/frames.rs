@@ -183,7 +183,7 @@ mod tests {
 
     /// Catches: a diverged tokenizer returns black frames, so that a report measures them.
     #[test]
-    fn what_is_no_number_is_no_picture() {
+    fn frames_that_are_not_finite_are_an_error() {
         let size = FrameSize { height: 2, width: 2, patch: 2, channels: RGB };
         for odd in [f32::NAN, f32::INFINITY] {
             let mut values = vec![0.5; size.bytes()];

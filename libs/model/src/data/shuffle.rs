@@ -45,7 +45,9 @@ impl Shuffle {
         item as usize
     }
 
-    /// A permutation of the numbers below `side`². Each round can be inverted, whatever it adds.
+    /// A permutation of the numbers below `side`².
+    ///
+    /// Each round can be inverted, because it only adds a number modulo `side`.
     fn permuted(self, item: u64, key: u64) -> u64 {
         let (mut left, mut right) = (item / self.side, item % self.side);
         for round in 0..ROUNDS {

@@ -1,4 +1,4 @@
-//! The axes that rows of activations stand for.
+//! The axes that are flattened into the rows of activations.
 
 /// Number of windows, frames and positions of rows `[b*t*s, d]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,8 +56,8 @@ impl<B: Backend> Positions<B> {
 
 /// Initial embedding of an image position: `d` values.
 ///
-/// They are the sines and cosines of the row, then those of the column, at wavelengths from 4 to
-/// 128 positions.
+/// They are the sines and cosines of the row, then the sines and cosines of the column, at
+/// wavelengths from 4 to 128 positions.
 fn sinusoids(row: usize, column: usize, d: usize) -> impl Iterator<Item = f32> {
     const SHORTEST: f32 = 4.0;
     const LONGEST: f32 = 128.0;

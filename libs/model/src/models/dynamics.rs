@@ -156,7 +156,7 @@ impl Dynamics {
         self.roller.rollout(prompt, actions, b, config, seed)
     }
 
-    /// Frames per window: the most that the model sees at once.
+    /// Frames per window: the longest sequence that the model reads.
     pub fn frames(&self) -> usize {
         self.description.vocabulary.frames
     }

@@ -13,7 +13,7 @@ use crate::estimate::Estimate;
 use crate::kernels::Kernels;
 use crate::train::{self, Outcome, Task, TrainConfig, TrainingObserver};
 
-/// What a checkpoint stores about its model: enough to check, build, train and load it.
+/// The description of a model in its checkpoint: enough to check, build, train and load it.
 pub trait Description: Serialize + DeserializeOwned + Sync + Sized {
     /// The network.
     type Net<B: Kernels>: Module<B>;

@@ -1,7 +1,7 @@
 //! A small clip encoder, for distances between sets of clips if the user has no weights of I3D.
 //!
 //! Nothing in it is trained. Its filters are random and fixed by a seed. Networks with random
-//! weights work in Fréchet-type distances, but they do not know what matters to a person.
+//! weights work in Fréchet-type distances, but they do not measure human perception.
 //!
 //! The encoder has two layers of convolutions over time and space. A feature is the mean response
 //! of one filter over a clip, as a logarithm, so that faint motion counts beside strong edges. Half
@@ -42,7 +42,7 @@ const FAINT: f64 = 0.01;
 /// A response of about this size gives a feature of about 0.
 const TYPICAL: f64 = 0.1;
 const SEED: u64 = 1;
-/// Clips that the network computes at once.
+/// Clips per batch of the network.
 const BATCH: usize = 16;
 
 struct ClipEncoderExtractor<B: Backend> {

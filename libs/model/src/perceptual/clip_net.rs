@@ -1,4 +1,4 @@
-//! What I3D and the clip encoder have in common: they compute features of clips.
+//! The trait of networks that compute features of clips: I3D and the clip encoder.
 
 use super::preprocess::{I3dPreset, prepare};
 use crate::data::{FrameSize, RGB};
@@ -19,7 +19,7 @@ pub(crate) struct ClipNet {
     /// Side that frames are resized to, in pixels.
     pub side: usize,
     pub fewest_frames: usize,
-    /// Clips that the network computes at once.
+    /// Clips per batch of the network.
     pub batch: usize,
 }
 

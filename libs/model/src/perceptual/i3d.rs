@@ -25,7 +25,7 @@ use super::preprocess::{I3dPreset, SIDE};
 use net::I3dNet;
 use weights::I3dTensors;
 
-/// Clips that the network computes at once. Its first layer takes 26 MB per clip.
+/// Clips per batch of the network. Its first layer takes 26 MB per clip.
 const BATCH: usize = 4;
 
 struct I3dExtractor<B: Backend> {

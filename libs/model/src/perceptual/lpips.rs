@@ -25,7 +25,7 @@ use crate::host;
 use net::{LpipsNet, prepare};
 use weights::LpipsTensors;
 
-/// Frames that the network computes at once.
+/// Frames per batch of the network.
 ///
 /// At 224 × 224, the largest layers take 1.5 MB per frame.
 const BATCH: usize = 32;

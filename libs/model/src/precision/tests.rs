@@ -1,4 +1,4 @@
-//! Tests of what is rounded, and of the gradient through the rounding.
+//! Tests of which tensors are rounded, and of the gradient through the rounding.
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;

@@ -1,4 +1,4 @@
-//! Short training runs, and what is measured on them.
+//! Short training runs, and measurements on them.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -8,8 +8,8 @@
 //! drops its inputs before it is registered. The node's backward step is then lost, and its share
 //! of the gradient is missing without an error (the test below; `docs/log/`).
 //!
-//! So a forward pass and its backward pass never run at the same time as those of another thread.
-//! On a GPU the lock is held only while the work is queued; the devices still compute in parallel.
+//! So only one thread at a time runs a forward pass and its backward pass. On a GPU the lock is
+//! held only while the work is queued; the devices still compute in parallel.
 
 use std::sync::{Mutex, PoisonError};
 

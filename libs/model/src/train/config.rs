@@ -219,7 +219,7 @@ mod tests {
         assert!((config.lr_at(100) - 0.1).abs() < 1e-12);
     }
 
-    /// Catches: a decay begins at once, never ends, or jumps.
+    /// Catches: a decay begins with the first training step, never ends, or jumps.
     #[test]
     fn a_stable_rate_falls_only_at_the_end() {
         let config = TrainConfig {

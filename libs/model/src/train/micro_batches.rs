@@ -42,8 +42,8 @@ pub struct Accumulated<B: AutodiffBackend, A> {
 
 /// Computes all micro-batches of a training step.
 ///
-/// The number of devices, at least one, divides that of micro-batches. The model is on the first
-/// device.
+/// There is at least one device. The number of micro-batches is a multiple of the number of
+/// devices. The model is on the first device.
 ///
 /// # Errors
 /// Errors of reading batches, and failures of devices.
@@ -58,7 +58,7 @@ pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
 ) -> Result<Accumulated<B, T::Aux>, ModelError> {
     let (first, others) = devices.split_first().expect("there is at least one device");
     let (run, begin) = (config.accumulate / devices.len(), step * config.accumulate);
-    // Batches are taken in order, so those of the other devices come first.
+    // Batches are taken in order, so the batches of the other devices come first.
     let mut ahead = begin..begin + config.accumulate;
     let mut next = |timer: &mut StepTimer<'_>| {
         let index = ahead.next().expect("each batch is taken once");

@@ -126,7 +126,7 @@ mod tests {
     /// panics; a rate is not the configured one.
     ///
     /// Muon's first update has orthogonal rows. Its length follows from the learning rate alone,
-    /// whatever the size of the gradient.
+    /// for a gradient of any size.
     #[test]
     fn muon_updates_the_matrices_of_blocks_and_adamw_the_rest() {
         // Enough rows, so that every gradient has full rank.

@@ -1,4 +1,4 @@
-//! What a model implements to be trained.
+//! The trait that a model implements to be trained.
 
 use burn::module::AutodiffModule;
 use burn::store::ModuleSnapshot;

@@ -25,7 +25,7 @@ pub struct Speed {
     pub backward_share: f64,
     /// Time of the optimizer and all that follows it, as a share of the mean time per step.
     ///
-    /// It is that of the logged step before, if not all steps are logged.
+    /// If not all steps are logged, it is the time of the logged step before.
     pub optimizer_share: f64,
     /// Rows through the model per second ([`Estimate::rows`]).
     pub tokens_per_second: f64,

@@ -44,7 +44,7 @@ pub enum Outcome {
     Stopped(usize),
 }
 
-/// The state of a run: that of its checkpoint `saved`, or a model with random or imported weights.
+/// The state of a run, from its checkpoint `saved` or with random or imported weights.
 fn initial_state<B: AutodiffBackend, T: Task<B>>(
     task: &T,
     config: &TrainConfig,

@@ -1,4 +1,4 @@
-//! Tests of files of weights: contents, refused files, and the table in README.md.
+//! Tests of files of weights: contents, invalid files, and the table in README.md.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -106,7 +106,7 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
 /// by shape but mean something else; weights are not finite or have another type; a LAM's file in a
 /// tokenizer; a damaged file panics.
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
+fn weights_that_do_not_fit_are_an_error_with_their_name() {
     let runs = Runs::new();
     let file = exported(&runs);
     let refused = |change: &dyn Fn(&mut TokenizerConfig), file: &Utf8Path, words: &[&str]| {

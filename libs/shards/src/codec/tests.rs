@@ -28,7 +28,7 @@ proptest! {
 
     /// Catches: losing the last, partial chunk, or mixing rows of odd sizes.
     #[test]
-    fn what_goes_in_comes_out(
+    fn decoding_returns_the_encoded_frames(
         t in 1_usize..50,
         height in 1_usize..12,
         width in 1_usize..12,
@@ -114,7 +114,7 @@ proptest! {
     }
 }
 
-/// Catches: a payload of a later version is decoded as garbage instead of refused.
+/// Catches: a payload of a later version is decoded as garbage instead of giving an error.
 #[test]
 fn a_later_version_is_refused() {
     let mut payload = encode(&frames(1, 2, 2, 7)).unwrap();

@@ -20,7 +20,7 @@ pub struct Collected {
     pub young: usize,
 }
 
-/// Removes those of `files` that are older than `age`; with `dry_run`, only reports them.
+/// Removes the `files` that are older than `age`; with `dry_run`, only reports them.
 ///
 /// Young files stay, because a reader may still use a manifest that names them. Call this only
 /// while no writer is running: its drafts are files that no manifest names.

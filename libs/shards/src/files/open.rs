@@ -17,14 +17,14 @@ use crate::{
     manifest::Entry,
 };
 
-/// Metadata key of what a file contains.
+/// Metadata key of the kind of a file's content.
 const KIND_KEY: &str = "genie.table";
 /// Metadata key of a file's format version.
 const FORMAT_KEY: &str = "genie.format";
 
 /// A kind of file of the dataset.
 pub(crate) struct FileKind {
-    /// What a file contains, as errors and the file's metadata name it.
+    /// Name of the kind of content, for errors and for the file's metadata.
     pub(crate) name: &'static str,
     /// The version that this program reads and writes.
     pub(crate) format: u32,

@@ -49,7 +49,7 @@ fn a_damaged_manifest_is_not_an_empty_one() {
 
 /// Catches: an entry is accepted for a file that does not exist yet.
 #[test]
-fn what_is_named_must_exist() {
+fn published_files_must_exist() {
     let (_dir, root) = testing::root();
     let missing =
         Entry { file: "missing.parquet".to_owned(), rows: 1, bytes: 1, blake3: String::new() };

@@ -66,7 +66,7 @@ pub fn clip_rows_of(root: &Utf8Path, manifest: &Manifest) -> Result<Vec<ClipRow>
 
 /// Returns the columns that a condition on clips may use.
 ///
-/// They are the columns that SQL shows, without those of the verdict.
+/// They are the columns that SQL shows, without the columns of the verdict.
 ///
 /// # Errors
 /// If the rows cannot be columns of one table.

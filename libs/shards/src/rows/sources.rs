@@ -38,7 +38,7 @@ impl Status {
     }
 }
 
-/// What ingest knows about one source file; `None` means unknown, because it was rejected earlier.
+/// The facts about one source file; `None` means unknown, because it was rejected earlier.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SourceRow {
     /// 64 hex digits: BLAKE3 of the file; empty if the file could not be read.

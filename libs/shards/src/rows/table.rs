@@ -19,7 +19,7 @@ use crate::{
 
 /// A row of a narrow table.
 pub(crate) trait Row: Sized {
-    /// What a file contains, its version, and the command that writes it.
+    /// The kind of the file's content, its version, and the command that writes it.
     const KIND: FileKind;
     /// Columns that SQL does not show.
     const HIDDEN: &'static [&'static str] = &[];

@@ -100,7 +100,7 @@ fn a_window_hash_covers_whose_tokens_they_are() {
     drop(dir);
 }
 
-/// Catches: absent ground truth comes back as an empty list, so that agreement is computed on
+/// Catches: absent true actions come back as an empty list, so that agreement is computed on
 /// nothing.
 #[test]
 fn action_windows_keep_truth_and_its_absence() {

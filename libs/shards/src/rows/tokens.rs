@@ -1,8 +1,8 @@
 //! Token shards: one row per window, tokens as little-endian `u16`, and a hash per row.
 //!
 //! They are in `root/tokens/<tokenizer>/`, which has its own manifest. So a new tokenizer adds a
-//! directory, and the work of the old one stays valid. The hash covers clip, first frame, shape and
-//! tokens, so swapped tokens are found.
+//! directory, and the tokens of the old tokenizer stay valid. The hash covers clip, first frame,
+//! shape and tokens. So a reader detects tokens that were exchanged between rows.
 
 use std::sync::Arc;
 
@@ -28,11 +28,13 @@ pub struct TokenWindow {
     pub split: Split,
     /// Index in the clip of the window's first frame.
     pub first_frame: u32,
-    /// Number of frames, token rows and token columns.
+    /// Number of frames.
     pub t: u16,
+    /// Number of rows of tokens per frame.
     pub h: u16,
+    /// Number of columns of tokens per frame.
     pub w: u16,
-    /// `[t, h, w]`.
+    /// The tokens, `[t, h, w]`.
     pub tokens: Vec<u16>,
 }
 
@@ -43,9 +45,10 @@ pub(crate) struct TokenRow {
     tokenizer: String,
 }
 
-/// Writes and publishes windows at `dir/<name>-<hash>.parquet`.
+/// Writes windows to `dir/<name>-<hash>.parquet` and returns the shard's manifest entry.
 ///
-/// Commit the entry to the manifest of `dir` under [`tables::TOKENS`].
+/// The shard is visible after the caller commits the entry to the manifest of `dir` under
+/// [`tables::TOKENS`].
 ///
 /// # Errors
 /// If there are no windows, their shapes differ, or the file cannot be written.
@@ -60,7 +63,7 @@ pub fn write_tokens(
     table::write(dir, name, &windows.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Reads all published windows of a tokenizer's directory, by clip, then first frame.
+/// Reads all published windows of a tokenizer's directory, sorted by clip, then by first frame.
 ///
 /// Every window is checked against its hash.
 ///

@@ -77,14 +77,14 @@ mod tests {
 
     /// Catches: one oversized payload evicts all others and then itself.
     #[test]
-    fn what_cannot_fit_is_not_kept() {
+    fn payloads_that_cannot_fit_are_not_kept() {
         let mut cache = Cache::new(100);
         cache.put(1, payload(40));
         cache.put(2, payload(101));
         assert!(cache.get(1).is_some() && cache.get(2).is_none());
     }
 
-    /// Catches: counting a payload twice if two readers missed it at once, so that the cache
+    /// Catches: a payload that two readers missed at the same time counts twice, so that the cache
     /// shrinks.
     #[test]
     fn the_same_clip_counts_once() {

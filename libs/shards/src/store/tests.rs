@@ -1,4 +1,4 @@
-//! Tests of what training relies on: order, windows, and damage that is found and named.
+//! Tests that training depends on: order, windows, and errors that name the damage.
 
 use std::{
     collections::HashSet,
@@ -44,7 +44,7 @@ fn clips_come_back_as_they_were() {
 
 /// Catches: a clip has wrong frames after others are excluded, or an excluded clip is still found.
 #[test]
-fn where_some_are_left_out_the_others_keep_their_frames() {
+fn clips_keep_their_frames_when_others_are_excluded() {
     let (_dir, root) = testing::root();
     let clips = [testing::clip("a", 0, 3), testing::clip("b", 0, 4), testing::clip("c", 0, 5)];
     commit(&root, vec![publish(&root, "one", &clips)]);

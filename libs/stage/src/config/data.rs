@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::section::Section;
 
-/// Where the dataset is, and what it contains.
+/// The path of the dataset, its videos, and its splits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DataConfig {
     /// The dataset root: the pipeline writes everything below it.

@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    /// Catches: a directory called 2024 is refused as a number.
+    /// Catches: a directory called 2024 is read as a number and rejected.
     #[test]
     fn a_string_is_wanted() {
         let root = Override::parse("data.root=2024").unwrap();

@@ -32,7 +32,7 @@ impl Resolved {
         self
     }
 
-    /// What the keys of the sections mean, with their defaults.
+    /// The description of every key of the sections, with its default.
     #[must_use]
     pub fn reference(&self) -> ConfigReference {
         let tables = self.references.iter().flat_map(|reference| reference().tables);

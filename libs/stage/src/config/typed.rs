@@ -55,7 +55,7 @@ impl Config {
         Ok(section)
     }
 
-    /// Checks the keys of all sections at once, given every section's defaults.
+    /// Checks the keys of all sections, given every section's defaults.
     ///
     /// For a program that knows all stages: its errors can name the right section for any key.
     pub fn check_keys(&self, all_defaults: &Table) -> Result<(), ConfigError> {

@@ -102,7 +102,7 @@ mod tests {
     /// Catches: units of an earlier run count as fast ones, so that a resumed run claims to be
     /// finished immediately.
     #[test]
-    fn what_was_found_is_no_measure_of_speed() {
+    fn units_found_at_the_start_do_not_count_as_speed() {
         let pace = pace(20, 0);
         pace.found(50);
         assert_eq!(seconds(&pace), None);

@@ -7,7 +7,8 @@ use genie_stage::exit::Usage;
 /// Marks errors about a config or a device as wrong usage, so that the binary exits with code 64.
 ///
 /// A model returns [`ModelError::Config`] and [`ModelError::Device`] in many places, and the model
-/// crate does not know exit codes. So each binary calls this once, with the result of its command.
+/// crate does not depend on exit codes. So each binary calls this once, with the result of its
+/// command.
 pub fn mark_usage_errors<T>(result: Result<T>) -> Result<T> {
     result.map_err(|error| {
         let is_usage = error.chain().any(|cause| {

@@ -88,7 +88,7 @@ impl Chain {
             Some(selected) => key.input("selected", selected),
             None => key.input("clips", &clips),
         };
-        // Tokens and actions are of all clips; models are trained on those of the selected clips.
+        // All clips have tokens and actions; models are trained on the selected clips.
         let trained = selected.unwrap_or(&clips);
         let window = sections.tokenizer.0.frames;
 

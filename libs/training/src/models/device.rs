@@ -10,7 +10,7 @@ use genie_stage::exit::Usage;
 /// and used on another.
 ///
 /// # Errors
-/// When the name is not that of a device; the error is the message for the config's reader.
+/// When no device has this name. The error is the message for the user.
 pub fn check_device_name(name: &str) -> Result<(), String> {
     let (kind, numbers) = name.split_once(':').unwrap_or((name, "0"));
     let is_device = match kind {

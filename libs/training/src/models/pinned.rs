@@ -12,7 +12,7 @@ use genie_stage::config::Section;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The value that stands for the last finished model of this config.
+/// The value that means the last finished model of this config.
 pub(super) const NEWEST: &str = "newest";
 
 /// Models that stay in use when new clips arrive.

@@ -2,8 +2,8 @@
 //!
 //! Models may be trained on clips that are kept and not held out. `[data] where` selects some of
 //! these. Only training uses the selection. All clips are encoded and labelled, so several
-//! selections share their tokens. Reports are on all held-out clips, so reports of several
-//! selections can be compared.
+//! selections share their tokens. Reports use all held-out clips, so reports of several selections
+//! can be compared.
 //!
 //! Work keys contain the selected clips, not the text of the expression. So another expression that
 //! selects the same clips changes nothing. New clips that are not selected change nothing either;

@@ -1,4 +1,4 @@
-//! What identifies a model, whatever clips it was trained on.
+//! The parts of a model's identity that do not depend on its training clips.
 
 use anyhow::{Context, Result};
 use camino::Utf8Path;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::pinned::NEWEST;
 
-/// What identifies a model, whatever clips it was trained on.
+/// The parts of a model's identity that do not depend on its training clips.
 pub(super) struct ModelSpec<'a> {
     pub root: &'a Utf8Path,
     /// The kind of model: its directory is below `models/<kind>`, its config section is `[<kind>]`.
@@ -88,7 +88,9 @@ impl<'a> ModelSpec<'a> {
         Ok(Some(key))
     }
 
-    /// The key of the last finished model of this config; the greater key if two finished at once.
+    /// The key of the last finished model of this config.
+    ///
+    /// If two finished in the same second, this is the greater key.
     ///
     /// # Errors
     /// When the models cannot be listed.

@@ -14,9 +14,9 @@ pub struct TokenVideo {
     rows: usize,
     columns: usize,
     frames: usize,
-    /// `[window, time, row, column]`.
+    /// Shape `[window, time, row, column]`.
     tokens: Vec<u16>,
-    /// The values that stand for each code, `[code, channel]`.
+    /// The values that represent each code, `[code, channel]`.
     pictures: Vec<u8>,
     channels: usize,
 }

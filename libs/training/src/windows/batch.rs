@@ -45,7 +45,7 @@ pub(super) struct FrameBatch {
 }
 
 impl FrameBatch {
-    /// Reads the windows of `clips`, each of `frames` frames; several clips at once.
+    /// Reads the windows of `clips`, each of `frames` frames, in parallel over clips.
     ///
     /// A clip that cannot be read is logged and counted in `failed`.
     pub fn read(store: &ClipStore, clips: &[usize], frames: usize) -> Self {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     /// Catches: a batch reaches over the end of a shard, so that shards depend on where a run was
-    /// stopped; a last batch is left out.
+    /// stopped; the last batch is lost.
     #[test]
     fn a_batch_ends_with_its_shard() {
         let windows = [2, 2, 2, 2, 1];

@@ -3,7 +3,7 @@
 //! Work is done only for clips that lack windows, in order of source and time. A shard ends with
 //! the clip that fills it. The last shard is usually not full; the next run reads it again and
 //! replaces it with a fuller one. So for a given set of clips the shards are the same, byte for
-//! byte, wherever runs were stopped or killed. Clips that come later are added behind the others,
+//! byte, even if runs were stopped or killed. Clips that come later are added behind the others,
 //! and no window is computed twice.
 //!
 //! Three threads work at the same time: one reads the next batch of clips, this one runs the model,
@@ -31,7 +31,7 @@ use super::publisher::ShardPublisher;
 use super::stored::StoredWindow;
 use crate::models::ModelSections;
 
-/// The number of pixels that go through a model at once, in whole clips.
+/// The number of pixels per batch of a model; a batch consists of whole clips.
 ///
 /// More pixels do not make a CPU faster and need more memory (docs/log/, 2026-11-25). Fewer pixels
 /// do not use a GPU fully. A model needs a few hundred bytes for each pixel.
@@ -42,7 +42,7 @@ pub fn pixels_at_once(device: Device) -> usize {
 
 /// A loaded model that computes a value for every window of a clip.
 pub trait WindowModel {
-    /// What it computes for a window.
+    /// The result of a model for one window.
     type Window: StoredWindow;
 
     /// Height and width of the frames that the model takes, in pixels.

@@ -37,7 +37,8 @@ pub fn reseed<B: Kernels>(
         used[code] = true;
     }
     let rows = projected.dims()[0];
-    // At most a tenth of the codebook at once, so that the codes in use stay the majority.
+    // At most a tenth of the codebook per training step, so that the codes in use stay the
+    // majority.
     let dead: Vec<usize> = (0..size).filter(|code| !used[*code]).take(size.div_ceil(10)).collect();
     if dead.is_empty() {
         return Ok(quantizer);

@@ -113,7 +113,7 @@ impl DynamicsConfig {
         f64::midpoint(1.0, self.min_mask_rate) * self.masked_frames
     }
 
-    /// Positions per frame beside the tokens: 1 for the action with [`ActionMode::Prepend`].
+    /// Positions per frame that are not tokens: 1 for the action with [`ActionMode::Prepend`].
     pub(crate) fn lead(&self) -> usize {
         usize::from(self.action_mode == ActionMode::Prepend)
     }
@@ -132,7 +132,7 @@ pub struct Vocabulary {
     pub actions: usize,
 }
 
-/// What a dynamics model's checkpoint stores about its model.
+/// The description of the model in a dynamics model's checkpoint.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "model", rename = "dynamics")]
 pub struct DynamicsDescription {

@@ -36,7 +36,7 @@ pub trait Predictor {
     /// The most frames that a cache and one more frame can have together.
     fn window(&self) -> usize;
 
-    /// The token that stands for "masked".
+    /// The token that means "masked".
     fn mask_token(&self) -> u16;
 
     /// Logits `[batch*space, codes]` of a frame, and the cache with this frame.

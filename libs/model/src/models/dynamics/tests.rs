@@ -128,8 +128,8 @@ fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     }
 }
 
-/// Catches: a frame sees its own true tokens beside its masks, so that the cross-entropy falls to 0
-/// and nothing is learned (the true tokens of frame t may be seen from frame t+1 on).
+/// Catches: a frame sees its own true tokens in addition to its masks, so that the cross-entropy
+/// falls to 0 and nothing is learned (the true tokens of frame t may be seen from frame t+1 on).
 #[test]
 fn true_tokens_are_seen_from_the_next_frame_on() {
     for (mode, changed) in

@@ -53,7 +53,7 @@ pub enum LamPool {
     Max,
 }
 
-/// Which frames the decoder sees beside the action (`lam.history`).
+/// Which frames the decoder sees in addition to the action (`lam.history`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LamHistory {
@@ -99,7 +99,7 @@ pub struct LamConfig {
     pub reads: LamReads,
     /// How the vectors of all positions become the one vector that is quantized.
     pub pool: LamPool,
-    /// Which frames the decoder sees beside the action.
+    /// Which frames the decoder sees in addition to the action.
     pub history: LamHistory,
     /// What the decoder predicts from these frames and the action.
     pub target: LamTarget,
@@ -195,7 +195,7 @@ impl LamConfig {
         Ok(())
     }
 
-    /// Frames that the decoder sees at once.
+    /// Number of frames in one input of the decoder.
     ///
     /// The first prediction of a window is the frame after them.
     pub fn given(&self) -> usize {
@@ -214,7 +214,7 @@ impl LamConfig {
     }
 }
 
-/// What a LAM's checkpoint stores about its model.
+/// The description of the model in a LAM's checkpoint.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "model", rename = "lam")]
 pub struct LamDescription {

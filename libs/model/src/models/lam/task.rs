@@ -72,7 +72,7 @@ where
         let weights = change_weights(change.clone(), config.changed_pixel_weight);
         let fit = (square.clone() * weights.clone()).mean() / weights.clone().mean();
 
-        // How much smaller the weighted error is than that of copying the last frame, in dB.
+        // The ratio of the weighted error of copying the last frame to the model's, in dB.
         let copy = (change.clone() * change * weights.clone()).mean() / weights.mean();
         let gain = (copy.inner().log() - fit.clone().inner().log())
             .mul_scalar(10.0 / std::f64::consts::LN_10);

@@ -89,7 +89,7 @@ impl TokenizerConfig {
     }
 }
 
-/// What a tokenizer's checkpoint stores about its model.
+/// The description of the model in a tokenizer's checkpoint.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "model", rename = "tokenizer")]
 pub struct TokenizerDescription {

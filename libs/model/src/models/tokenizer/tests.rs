@@ -199,7 +199,7 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
 
 /// Catches: a panic or an answer where the input does not fit the model.
 #[test]
-fn what_does_not_fit_is_refused() {
+fn input_that_does_not_fit_is_an_error() {
     let size = size(8);
     let loaded = loaded(QuantizerKind::Vq, size);
     let description = loaded.description.clone();

@@ -32,9 +32,9 @@ enum I3dStage<B: Backend> {
 
 /// A convolution with "same" padding and a ReLU.
 struct ConvUnit<B: Backend> {
-    /// `[out, in, t, h, w]`.
+    /// Shape `[out, in, t, h, w]`.
     weight: Tensor<B, 5>,
-    /// `[out]`.
+    /// Shape `[out]`.
     bias: Tensor<B, 1>,
     stride: [usize; 3],
 }
@@ -91,7 +91,7 @@ fn max_pool<B: Backend>(
 /// The network.
 pub struct I3dNet<B: Backend> {
     stages: Vec<I3dStage<B>>,
-    /// `[1024, 400]`.
+    /// Shape `[1024, 400]`.
     logits: Tensor<B, 2>,
     bias: Tensor<B, 2>,
 }

@@ -3,7 +3,7 @@
 //! `params.txt` lists the weights of `i3d-kinetics-400/1`, which are `rgb_scratch` of the paper's
 //! authors. The checksums are those of the TensorFlow checkpoint: masked CRC32C of the
 //! little-endian floats in TensorFlow's order, with kernels as `[t, h, w, in, out]`. A file whose
-//! tensors all have these checksums has these weights, whatever its name and origin.
+//! tensors all have these checksums has these weights. Its name and origin do not matter.
 
 const TABLE: &str = include_str!("params.txt");
 
@@ -22,7 +22,7 @@ pub struct Param {
     pub checksum: Option<u32>,
 }
 
-/// All tensors. PyTorch's count of seen batches is left out, because nothing uses it.
+/// All tensors. PyTorch's count of seen batches is not listed, because nothing uses it.
 pub fn params() -> Vec<Param> {
     TABLE
         .lines()

@@ -3,7 +3,8 @@
 //! LPIPS scales the features of each position to length 1, squares their differences, weights the
 //! channels, and averages over positions. Here the features already contain the square roots of the
 //! weights and of the number of positions. LPIPS is then the squared Euclidean distance between two
-//! rows of features, so a frame goes through the network only once, whatever it is compared with.
+//! rows of features, so a frame goes through the network only once, even if it is compared with
+//! several others.
 
 use burn::tensor::activation::relu;
 use burn::tensor::backend::Backend;
@@ -38,9 +39,9 @@ pub fn prepare(frames: &[u8], pixels: usize) -> Vec<f32> {
 /// A convolution with a ReLU, and the weights of its features.
 struct WeightedLayer<B: Backend> {
     layer: &'static Layer,
-    /// `[out, in, k, k]`.
+    /// Shape `[out, in, k, k]`.
     weight: Tensor<B, 4>,
-    /// `[out]`.
+    /// Shape `[out]`.
     bias: Tensor<B, 1>,
     /// Square roots of the channels' weights, `[1, out, 1, 1]`.
     root: Tensor<B, 4>,

@@ -98,7 +98,7 @@ fn distances_are_as_distances_are() {
     assert_eq!(distances(&lpips, &still.repeat(2), (SIDE, SIDE)), [0.0]);
 }
 
-/// The message with which a file with these tensors is refused.
+/// The error message for a file with these tensors.
 fn refused(change: impl FnOnce(&mut BTreeMap<String, TensorValues>)) -> String {
     let mut tensors = made_up_weights();
     change(&mut tensors);

@@ -14,7 +14,7 @@ use crate::{ModelError, weights};
 
 /// The training step and the weights file of a run's newest checkpoint; none without a checkpoint.
 ///
-/// The file is that of the moving average if one is kept. Its hash is checked.
+/// If a moving average is kept, this loads the average. The file's hash is checked.
 ///
 /// # Errors
 /// If the checkpoint is damaged.

@@ -119,7 +119,7 @@ fn an_exploding_loss_stops_the_run() {
     assert!(runs.run("a").join("step-3/state.json").is_file());
 }
 
-/// A loss that grows by half with each training step, whatever the weights.
+/// A loss that grows by half with each training step, for any weights.
 struct Growing;
 
 impl Task<Ad> for Growing {
@@ -159,7 +159,8 @@ fn diverges_at(runs: &Runs, name: &str) -> usize {
 #[test]
 fn a_resumed_run_diverges_at_the_same_step() {
     let runs = Runs::new();
-    // The first loss is 1, so the limit is 20: the loss of step 8 is 17.1, that of step 9 is 25.6.
+    // The first loss is 1, so the limit is 20: the loss of step 8 is 17.1, and the loss of step 9
+    // is 25.6.
     assert_eq!(diverges_at(&runs, "whole"), 9);
     run_task(&Growing, &config(5), &runs, "resumed").0.unwrap();
     copy(&runs.run("resumed"), &runs.run("old"));

@@ -52,8 +52,8 @@ pub struct WindowScores {
 
 /// Motion in pixels per frame, x to the right and y downwards.
 ///
-/// `scroll` is the motion of the whole picture. `figure` is the motion of what moves relative to
-/// it.
+/// `scroll` is the motion of the whole picture. `figure` is the motion of the parts that move
+/// relative to it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Motions {
     pub scroll_x: Vec<f64>,

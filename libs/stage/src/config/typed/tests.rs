@@ -1,4 +1,4 @@
-//! Tests of what users see: which layer wins, and the error messages.
+//! Tests of the precedence of config layers, and of the error messages.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ fn flags_over_file_over_defaults() {
     assert_eq!(lam("", &[]).unwrap(), Lam::default());
 }
 
-/// Catches: an integer is refused where a float is expected.
+/// Catches: an integer is an error where a float is expected.
 #[test]
 fn integers_are_numbers_too() {
     assert!((lam("[lam]\nlearning_rate = 1", &[]).unwrap().learning_rate - 1.0).abs() < 1e-9);

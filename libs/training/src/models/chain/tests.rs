@@ -46,7 +46,7 @@ fn sections(root: &Utf8Path, expression: &str) -> ModelSections {
     ModelSections::read(&load(&ConfigArgs { config: None, set }).unwrap()).unwrap()
 }
 
-/// The keys of tokenizer, latent action model and dynamics model, then those of tokens and labels.
+/// The keys of tokenizer, latent action model, dynamics model, tokens and labels.
 fn keys(sections: &ModelSections) -> ([String; 3], [String; 2]) {
     let chain = Chain::existing(sections).unwrap();
     let key = |step: &genie_stage::step::StepDir| step.key().to_string();

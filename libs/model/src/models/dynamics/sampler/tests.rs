@@ -14,7 +14,7 @@ const ORDERS: [UnmaskOrder; 3] =
 /// It records the tokens that it is asked about.
 #[derive(Default)]
 struct Adds {
-    /// At each position, how much larger the logit of its own token is than those of the others.
+    /// At each position: the difference between the logit of its own token and the other logits.
     sure: Vec<f32>,
     asked: RefCell<Vec<Vec<u16>>>,
     finished: RefCell<Vec<Vec<u16>>>,

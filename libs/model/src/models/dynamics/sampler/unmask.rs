@@ -9,7 +9,7 @@ use super::config::{SamplerConfig, UnmaskOrder};
 struct Proposal {
     /// Proposals with more confidence come first.
     confidence: f32,
-    /// What the token adds to the step's entropy, in nats. 0 in all orders but `entropy`.
+    /// Entropy that the token adds to the sampling step, in nats. 0 in all orders but `entropy`.
     entropy: f32,
     position: usize,
     token: u16,

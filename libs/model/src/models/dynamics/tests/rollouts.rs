@@ -97,8 +97,8 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
     }
 }
 
-/// Catches: rollouts depend on their neighbours in the batch, or on chance beside the seed; a
-/// rollout changes its prompt.
+/// Catches: rollouts depend on their neighbours in the batch, or on random numbers other than those
+/// of the seed; a rollout changes its prompt.
 #[test]
 fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
     for mode in MODES {
@@ -168,7 +168,7 @@ fn a_rollout_past_the_window_goes_on_from_its_later_half() {
 
 /// Catches: a panic or a rollout where the input does not fit the model.
 #[test]
-fn what_does_not_fit_is_refused() {
+fn input_that_does_not_fit_is_an_error() {
     let (model, config) = dynamics(MODES[0]);
     let roll = |prompt: &[u16], actions: &[u8], b| model.rollout(prompt, actions, b, &config, 0);
     assert!(roll(&[0; 4], &[0; 4], 1).is_ok());
