@@ -137,8 +137,8 @@ impl SourceIndex {
             let before = self.rows.len();
             self.rows.retain(|row| !outdated.contains(&row.source_id));
             tracing::info!(
-                "ingest: dropped {} sources, because the config, a sidecar or ingest.keep changed; \
-                 ingest decodes those again that still exist",
+                "ingest: dropped {} sources, because the config, a sidecar or ingest.keep changed, \
+                 or their clips are damaged; ingest decodes those again that still exist",
                 before - self.rows.len()
             );
             self = Self::new(self.rows);

@@ -65,8 +65,10 @@ impl ClipSelector {
     pub fn check(&self) -> Result<()> {
         match self.filter {
             Some(filter) if !self.expression.is_empty() => {
-                filter(&self.expression, &[])
-                    .map_err(|error| Usage(format!("[data] where: {error:#}")))?;
+                // Causes of an SQL error repeat each other: the last one says it all.
+                filter(&self.expression, &[]).map_err(|error| {
+                    Usage(format!("[data] where: {error}\n  cause: {}", error.root_cause()))
+                })?;
             }
             _ => {}
         }
