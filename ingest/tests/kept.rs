@@ -100,7 +100,7 @@ fn metadata_rules_apply() {
     info(2, "Cooking", "how to bake");
     let run = |settings: &[&str]| {
         let output = dir.run(settings);
-        assert_eq!(code(&output), 0, "a filtered file is no failure: {}", stderr(&output));
+        assert_eq!(code(&output), 0, "a filtered file is not a failure: {}", stderr(&output));
         (decoded(&output), dir.clips(None).len())
     };
     assert_eq!(run(&[]), (2, 2));

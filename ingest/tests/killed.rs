@@ -23,7 +23,7 @@ fn dataset() -> TestDir {
     dir
 }
 
-/// Catches: a commit of half a group, rows without clips, or clips without rows.
+/// Catches: half a group is committed, rows have no clips, or clips have no rows.
 ///
 /// The split must not depend on the time of the kill. The next run must not repeat or omit work.
 #[test]

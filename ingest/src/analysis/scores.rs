@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// Catches: a zoom about a corner, or in one direction only.
+    /// Catches: the score assumes a zoom about a corner, or finds a zoom in one direction only.
     #[test]
     fn a_zoom_is_known_in_both_directions() {
         let size = |i: u32| 1.02_f64.powi(i.try_into().unwrap());
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// Catches: a panic or NaN at sizes down to one pixel and clips of one frame.
+    /// Catches: frames of one pixel, or clips of one frame, cause a panic or NaN.
     ///
     /// The config allows these sizes.
     #[test]

@@ -13,7 +13,7 @@ pub(crate) struct Cache {
     limit: usize,
     bytes: usize,
     clock: u64,
-    /// Payload and time of last use, by clip index.
+    /// Payload and time of last use; the key is the clip index.
     items: HashMap<usize, (Arc<[u8]>, u64)>,
     /// Clip indices by time of last use, oldest first.
     uses: BTreeMap<u64, usize>,

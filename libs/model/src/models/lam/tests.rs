@@ -185,8 +185,8 @@ fn an_action_changes_the_prediction_that_it_leads_to() {
     }
 }
 
-/// Catches: a loss against another frame than `x_{t+1}`; a decoder sees `x_{t+1}` (an untrained
-/// model of the change must be exactly as good as copying the last frame).
+/// Catches: the loss compares with another frame than `x_{t+1}`; a decoder sees `x_{t+1}` (an
+/// untrained model of the change must be exactly as good as copying the last frame).
 #[test]
 fn training_starts_at_copying_the_last_frame() {
     for config in [works(), last_frame()] {

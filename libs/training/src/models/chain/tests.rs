@@ -66,8 +66,8 @@ fn clips() -> Vec<ClipRow> {
 
 /// Catches: models train on clips that are not selected, are held out, or were dropped; the key
 /// changes because of another expression for the same clips, or because of new clips that are not
-/// selected; the key stays although a new clip is selected; the key of tokens stays although clips
-/// were added.
+/// selected; the key stays the same although a new clip is selected; the key of tokens stays the
+/// same although clips were added.
 #[test]
 fn keys_hold_the_clips_that_are_selected() {
     let dir = tempfile::tempdir().unwrap();

@@ -53,7 +53,7 @@ fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     )
 }
 
-/// Catches: actions are off by one frame in training, in a rollout or in both; an action without
+/// Catches: actions are off by one frame in training, in a rollout or in both; an action has no
 /// effect (a model is trained on windows whose every frame shows the action that led to it; its
 /// rollout must show each action in the frame that it leads to, and in no other).
 #[test]
@@ -166,7 +166,7 @@ fn a_rollout_past_the_window_goes_on_from_its_later_half() {
     }
 }
 
-/// Catches: a panic or a rollout where the input does not fit the model.
+/// Catches: an input that does not fit the model causes a panic or gives a rollout.
 #[test]
 fn input_that_does_not_fit_is_an_error() {
     let (model, config) = dynamics(MODES[0]);
