@@ -78,7 +78,6 @@ install: build ## Install the binaries and the nightly systemd units (PREFIX=/us
 		"$(DESTDIR)$(UNITS)" "$(DESTDIR)/etc/genie"
 	install -m 755 $(foreach name,$(BINARIES),"$$CARGO_TARGET_DIR/release/$(name)") \
 		"$(DESTDIR)$(PREFIX)/bin"
-	install -m 644 docs/*.md "$(DESTDIR)$(PREFIX)/share/doc/genie"
 	install -m 644 ingest/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/ingest.md"
 	install -m 644 tokenize/README.md "$(DESTDIR)$(PREFIX)/share/doc/genie/tokenize.md"
 	for job in ingest retokenize; do \

@@ -94,7 +94,7 @@ enum Format {
 /// Flags that override the section `[sample]`.
 #[derive(Args)]
 struct SampleArgs {
-    /// Write the videos here [default: <data.root>/videos, where `run` finds them].
+    /// Write the videos here (default: `<data.root>/videos`, where `run` finds them).
     #[arg(long, value_name = "DIR")]
     out: Option<Utf8PathBuf>,
     /// Make this many videos.

@@ -43,6 +43,20 @@ fn a_flipped_bit_is_reported_and_the_clip_reencoded() {
     assert!(dir.state() == expected);
 }
 
+/// Catches: `verify` takes the run histories of `encode` and `label` for directories, and fails.
+#[test]
+fn run_histories_do_not_disturb() {
+    let dir = TestDir::with_samples(3);
+    dir.run(&[]);
+    for place in ["tokens", "actions"] {
+        let place = dir.root().join(place);
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("runs.jsonl"), "{}\n").unwrap();
+    }
+    let verified = dir.start(&["verify"]);
+    assert_eq!(code(&verified), 0, "{}", stderr(&verified));
+}
+
 /// Catches: an unreadable catalog blocks all later runs.
 #[test]
 fn a_lost_catalog_file_is_reported_and_rebuilt() {

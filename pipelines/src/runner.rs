@@ -207,9 +207,14 @@ fn failure(place: &str, code: u8, took: Duration) -> String {
              use smaller batches, and run the same command to resume",
             bold(place)
         ),
+        exit::USAGE => format!(
+            "{} did not start: the message above says what is wrong; correct it, then run the \
+             command again",
+            bold(place)
+        ),
         code => format!(
-            "{} failed after {took} with exit code {code}: its message is above; \
-             earlier work is saved: run the same command to resume",
+            "{} failed after {took} with exit code {code}: the message above says why; earlier \
+             work is saved: remove the cause, then run the same command to resume",
             bold(place)
         ),
     }

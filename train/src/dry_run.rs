@@ -20,7 +20,7 @@ use serde_json::json;
 /// The flags of `dry-run`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Size of the clips' frames in pixels, as in [ingest].
+    /// Size of the clips' frames in pixels, as in `[ingest]`.
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     size: Pixels,
     /// Peak speed of the hardware in TFLOP/s; 989 is an H100's in bf16.

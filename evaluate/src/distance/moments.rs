@@ -1,7 +1,8 @@
 //! Mean and covariance of features, in one pass with the memory of one covariance.
 //!
 //! Each block is centred on its own mean before it is multiplied, and then merged (Chan et al.
-//! 1979). So features far from zero lose no digits. The formula E[xxᵀ] − E[x]E[x]ᵀ would lose them.
+//! 1979). So features far from zero lose no digits. The formula `E[xxᵀ] − E[x]E[x]ᵀ` would
+//! lose them.
 
 use nalgebra::{DMatrix, DVector};
 

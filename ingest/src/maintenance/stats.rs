@@ -19,6 +19,9 @@ use histogram::histogram;
 
 /// Prints the figures of a dataset, and a histogram of each of `scores`.
 pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
+    if !root.exists() {
+        tracing::warn!("stats: {root} does not exist: see data.root");
+    }
     let (sources, clips) = (read_sources(root)?, read_clip_rows(root)?);
     let mut page = String::new();
     overview(&mut page, root, &sources, &clips)?;
@@ -69,7 +72,8 @@ fn overview(
     writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
     let runs = run_history::all(root);
     if let Some(last) = runs.last() {
-        let speed = |video: f64, took: f64| video / took.max(1e-3);
+        // An empty sum of floats is -0.
+        let speed = |video: f64, took: f64| video.abs() / took.max(1e-3);
         let (video, took) = runs
             .iter()
             .fold((0.0, 0.0), |sum, run| (sum.0 + run.video_seconds, sum.1 + run.seconds));
@@ -123,7 +127,7 @@ fn bytes(count: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: `1000 MB` instead of `1.0 GB`; a unit is too large.
+    /// Catches: a size is `1000 MB` instead of `1.0 GB`; a unit is too large.
     #[test]
     fn bytes_have_units() {
         for (count, words) in [

@@ -33,6 +33,9 @@ struct CheckResult {
 
 /// Checks a dataset root. With `forget` it also removes damaged files from the dataset.
 pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
+    if !root.exists() {
+        tracing::warn!("verify: {root} does not exist, so nothing is checked: see data.root");
+    }
     let _lock = forget.then(|| lock(root)).transpose()?;
     let mut found = check(root, stop)?;
     if found.problems.is_empty() {
@@ -142,12 +145,17 @@ fn with_cause(error: &Error) -> String {
 }
 
 /// The directories that may have a manifest: the root, and its directories of tokens and actions.
+///
+/// The run history lies beside the directories of tokens and actions. It is a file.
 fn directories(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let mut directories = vec![root.to_owned()];
     for parent in ["tokens", "actions"] {
         let Ok(items) = root.join(parent).read_dir_utf8() else { continue };
         for item in items {
-            directories.push(item?.into_path());
+            let path = item?.into_path();
+            if path.is_dir() {
+                directories.push(path);
+            }
         }
     }
     directories.sort();

@@ -110,9 +110,11 @@ impl Catalog {
             }
             Ok(batches)
         };
-        let failed = |source: DataFusionError| Error::Query {
-            sql: sql.to_owned(),
-            source: Box::new(source),
+        let failed = |source: DataFusionError| match source.find_root() {
+            DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => {
+                Error::File { source: Box::new(source) }
+            }
+            _ => Error::Query { sql: sql.to_owned(), source: Box::new(source) },
         };
         self.runtime.block_on(rows).map_err(failed)
     }

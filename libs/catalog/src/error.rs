@@ -27,6 +27,12 @@ pub enum Error {
     Query { sql: String, source: Box<DataFusionError> },
 
     #[error(
+        "cannot read a file of the dataset: `genie-ingest verify` names every damaged file, and \
+         says how to repair it"
+    )]
+    File { source: Box<DataFusionError> },
+
+    #[error(
         "the expression `{expression}` is not a condition on clips; their columns are: {columns}"
     )]
     Condition { expression: String, columns: String, source: Box<DataFusionError> },

@@ -11,7 +11,7 @@
 //!
 //! | need | use |
 //! |---|---|
-//! | write a small file | [`write`] |
+//! | write a small file | [`write()`] |
 //! | write a large file in pieces, check it, then name it | [`DraftFile`], [`SyncedFile`] |
 //! | publish a file that another program wrote | [`rename_file`] |
 //! | write a whole directory, such as a checkpoint | [`DraftDir`] |

@@ -35,8 +35,9 @@ pub enum Error {
 
     #[error(
         "{path}, row {row} (clip {clip_id}): the {what} does not match its recorded hash, so the \
-         file is damaged; restore it, or delete the file and its entry in the manifest and run \
-         the step again"
+         file is damaged; restore it from a backup, or remove it from the dataset with \
+         `verify --forget` of genie-ingest (clips), genie-tokenize (tokens) or genie-train \
+         (actions), and run the step again"
     )]
     Hash { path: Utf8PathBuf, row: usize, clip_id: String, what: &'static str },
 

@@ -2,7 +2,7 @@
 //!
 //! - `vq` has a learned codebook of unit vectors, and takes the nearest code by cosine. Its loss
 //!   pulls codes to the encoder's vectors and, with the commitment weight, vectors to their codes.
-//!   The training task re-seeds unused codes from the batch ([`reseed`]).
+//!   The training task re-seeds unused codes from the batch ([`reseed()`]).
 //! - `fsq` squashes every latent dimension and rounds it to a few levels. It has no codebook, so no
 //!   code can become unused.
 //!

@@ -53,10 +53,10 @@ pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
     }
     Err(Error::Damaged {
         path,
-        problem:
-            "the content differs from what was published, so the file is damaged; restore it, or \
-             delete the file and its entry in the manifest and run the step again"
-                .to_owned(),
+        problem: "the content differs from what was published, so the file is damaged; restore it \
+             from a backup, or remove it from the dataset with `verify --forget` of genie-ingest \
+             (clips), genie-tokenize (tokens) or genie-train (actions), and run the step again"
+            .to_owned(),
     })
 }
 

@@ -47,7 +47,11 @@ impl Chain {
     /// When there are no clips, or as [`Self::of`].
     pub fn existing(sections: &ModelSections) -> Result<Self> {
         let Some(chain) = Self::of(sections)? else {
-            bail!("there are no clips under {}: run `genie-ingest run` first", sections.data.root);
+            bail!(
+                "there are no clips under {}: run `genie-ingest run` first; if it has run, \
+                 `genie-ingest stats` shows why it kept no clip",
+                sections.data.root
+            );
         };
         Ok(chain)
     }

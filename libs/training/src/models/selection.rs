@@ -65,8 +65,12 @@ impl ClipSelector {
     pub fn check(&self) -> Result<()> {
         match self.filter {
             Some(filter) if !self.expression.is_empty() => {
-                filter(&self.expression, &[])
-                    .map_err(|error| Usage(format!("[data] where: {error:#}")))?;
+                filter(&self.expression, &[]).map_err(|error| {
+                    // The causes of an SQL error repeat each other: the last one says everything.
+                    let (text, cause) = (error.to_string(), error.root_cause().to_string());
+                    let cause = if text == cause { "" } else { &format!("\n  cause: {cause}") };
+                    Usage(format!("[data] where: {text}{cause}"))
+                })?;
             }
             _ => {}
         }

@@ -34,6 +34,9 @@ pub struct VerifyArgs {
 /// directory with a damaged file.
 pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exit> {
     let stop = Stop::install();
+    if !root.exists() {
+        tracing::warn!("verify: {root} does not exist, so nothing is checked: see data.root");
+    }
     let directories = directories::<W>(root)?;
     let mut manifests = Vec::new();
     for dir in &directories {
