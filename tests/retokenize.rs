@@ -70,7 +70,7 @@ fn count(dataset: &Dataset, query: &str) -> u64 {
 }
 
 /// Catches: new clips lead to a new tokenizer, so that every clip is re-encoded; clips that have
-/// tokens are encoded again; a clip is left out; a nightly run trains; tokens, labels and dynamics
+/// tokens are encoded again; a clip is skipped; a nightly run trains; tokens, labels and dynamics
 /// belong to different models; the run history lacks the line or has wrong sums; a run without work
 /// writes files.
 #[test]

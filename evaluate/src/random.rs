@@ -93,8 +93,7 @@ mod tests {
         assert_eq!(shuffled, sorted);
     }
 
-    /// Catches: all windows share one random stream, so every window gets the same "random"
-    /// sequence.
+    /// Catches: all windows share one random stream, so every window gets the same random sequence.
     #[test]
     fn random_actions_cover_all_codes_and_differ_by_window_and_draw() {
         let inferred = vec![0; 200];

@@ -84,7 +84,8 @@ fn an_invalid_keep_expression_is_wrong_usage() {
     assert!(!dir.root().exists());
 }
 
-/// Catches: metadata rules are not applied, cause decoding without need, or cannot be revoked.
+/// Catches: metadata rules are not applied, cause needless decoding, or stay in force after they
+/// are removed.
 #[test]
 fn metadata_rules_apply() {
     let dir = TestDir::with_samples(4);

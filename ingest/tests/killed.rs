@@ -85,7 +85,7 @@ fn no_decoder_outlives_its_run() {
     assert_eq!(code(&dir.run(&[])), 0);
 }
 
-/// Catches: a dataset names truncated files, or the error message does not name the full disk.
+/// Catches: a manifest names truncated files, or the error message does not name the full disk.
 #[test]
 fn a_full_disk_is_reported_and_nothing_is_half_visible() {
     let dir = dataset();

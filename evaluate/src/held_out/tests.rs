@@ -102,7 +102,7 @@ fn truth_lies_between_the_frames_of_its_window() {
     }
 }
 
-/// Catches: clips of another size or with other action names are used, or left out without a
+/// Catches: clips of another size or with other action names are used, or skipped without a
 /// warning.
 #[test]
 fn clips_that_do_not_fit_are_left_out_loudly() {

@@ -101,7 +101,7 @@ mod tests {
         assert!((score - expected).abs() <= margin, "{score} is not within {margin} of {expected}");
     }
 
-    /// Catches: black and white shares count each other's frames, or a plain clip has contrast.
+    /// Catches: the shares of black and of white frames are mixed up, or a plain clip has contrast.
     #[test]
     fn plain_clips_are_known_by_their_tone() {
         let black = scores((0..16).map(|_| plain(160, 90, [3, 3, 3])));

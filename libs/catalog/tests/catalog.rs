@@ -188,8 +188,8 @@ fn windows_are_those_of_finished_reports() {
     assert!(!columns.contains("token_counts") && columns.contains("shuffled_psnr"), "{columns}");
 }
 
-/// Catches: a half-done clip counts as done, a short clip is always pending, or a rejected clip,
-/// another split or another tokenizer counts as pending.
+/// Catches: a clip that is only partly done counts as done, a short clip is always pending, or a
+/// rejected clip, another split or another tokenizer counts as pending.
 #[test]
 fn pending_work_is_what_lacks_windows() {
     let (_dir, root) = root();

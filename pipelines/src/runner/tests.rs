@@ -76,7 +76,7 @@ fn section(stage: Stage) -> &'static str {
     }
 }
 
-/// Catches: a step is left out or moved; flags do not reach the stages.
+/// Catches: a step is missing or in the wrong place; flags do not reach the stages.
 #[test]
 fn runs_all_steps_in_order_with_the_same_flags() {
     let fake = Fake::new("");

@@ -79,8 +79,8 @@ mod tests {
         Shuffle::new(items, seed).batch(epoch, items).collect()
     }
 
-    /// Catches: an epoch leaves out items or sees them twice, above all when the number of items is
-    /// next to a square or a power of two.
+    /// Catches: an epoch skips items or sees them twice, above all when the number of items is next
+    /// to a square or a power of two.
     #[test]
     fn an_epoch_has_every_item_once() {
         let near = |n: usize| [n - 1, n, n + 1];

@@ -63,9 +63,9 @@ fn tensors(file: &Utf8Path) -> Vec<u8> {
     bytes[8 + length..].to_vec()
 }
 
-/// Catches: export or import transposes, moves, rounds or leaves out a tensor; a training step is
-/// made although `steps` is 0; fine-tuning does not start from the imported weights; a resumed run
-/// imports again and loses what it learned.
+/// Catches: export or import transposes, moves, rounds or omits a tensor; a training step is made
+/// although `steps` is 0; fine-tuning does not start from the imported weights; a resumed run
+/// imports again and loses the progress of its training.
 #[test]
 fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     let runs = Runs::new();

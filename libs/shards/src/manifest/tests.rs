@@ -57,7 +57,7 @@ fn published_files_must_exist() {
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
 }
 
-/// Catches: a copied manifest makes readers, or `gc`, reach outside the dataset.
+/// Catches: a copied manifest makes readers or `gc` use files outside the dataset.
 #[test]
 fn names_outside_the_directory_are_refused() {
     let (_dir, root) = testing::root();

@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(cache.bytes, 80);
     }
 
-    /// Catches: one oversized payload evicts all others and then itself.
+    /// Catches: a payload larger than the cache evicts all others and then itself.
     #[test]
     fn payloads_that_cannot_fit_are_not_kept() {
         let mut cache = Cache::new(100);

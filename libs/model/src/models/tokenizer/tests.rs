@@ -159,8 +159,8 @@ fn gradients_reach_every_parameter() {
     }
 }
 
-/// Catches: a checkpoint leaves out weights or a running mean; a window is encoded by another model
-/// than the trained one.
+/// Catches: a checkpoint lacks weights or a running mean; a window is encoded by another model than
+/// the trained one.
 #[test]
 fn a_loaded_tokenizer_is_the_one_that_was_saved() {
     for (kind, centre) in [(QuantizerKind::Vq, false), (QuantizerKind::Fsq, true)] {

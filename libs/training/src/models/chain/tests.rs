@@ -120,7 +120,8 @@ fn a_binary_without_sql_reads_the_record() {
     assert!(unknown("").is_none());
 }
 
-/// Catches: training starts without clips or with an invalid expression, and fails after hours.
+/// Catches: training starts without clips or with an invalid expression, and fails only after
+/// hours.
 #[test]
 fn an_empty_selection_and_a_wrong_expression_are_refused_before_any_work() {
     let dir = tempfile::tempdir().unwrap();
