@@ -68,7 +68,8 @@ impl ClipSelector {
                 filter(&self.expression, &[]).map_err(|error| {
                     // The causes of an SQL error repeat each other: the last one says everything.
                     let (text, cause) = (error.to_string(), error.root_cause().to_string());
-                    let cause = if text == cause { "" } else { &format!("\n  cause: {cause}") };
+                    let same = text == cause;
+                    let cause = if same { String::new() } else { format!("\n  cause: {cause}") };
                     Usage(format!("[data] where: {text}{cause}"))
                 })?;
             }
