@@ -17,7 +17,7 @@ const STEPS: [&str; 8] = [
 ];
 
 /// Catches: a stage does not find the output of the stage before it; a report lacks a key, or has
-/// text instead of a number; a status differs from what the run did.
+/// text instead of a number; a status differs from the work of the run.
 #[test]
 fn from_nothing_to_a_report() {
     let dataset = Dataset::new();
@@ -109,8 +109,8 @@ fn check_report(report: &Value) {
     assert!(distance["frechet_infinity"].is_null(), "six clips are too few to extrapolate");
 }
 
-/// Catches: the report leaves out FVD or LPIPS without a message although weights were given; FVD
-/// is computed on clips that are too short.
+/// Catches: the report lacks FVD or LPIPS without a message although weights were given; FVD is
+/// computed on clips that are too short.
 #[test]
 fn weights_that_cannot_be_used_are_an_error() {
     let dataset = Dataset::new();

@@ -99,7 +99,7 @@ fn a_gate_that_cannot_be_evaluated_does_not_pass() {
     gate("fvd > 500").expect(1).says("without the weights of I3D");
     gate("delta_psnr_99 < 1").expect(1).says("no such generated frame");
     gate("delta_pnsr_4 < 1").expect(64).says("did you mean `delta_psnr_4`?");
-    gate("delta_psnr_4 < one").expect(64).says("`one` is no number");
+    gate("delta_psnr_4 < one").expect(64).says("`one` is not a number");
     gate("change in delta_psnr_4 < 0").expect(64).says("name two");
     compare(&dataset, &[]).expect(64);
     compare(&dataset, &["nowhere", "--fail-if", "nmi < 0"])

@@ -33,7 +33,7 @@ fn leaves(name: &str, table: &Table, found: &mut Vec<(String, toml::Value)>) {
     }
 }
 
-/// Catches: a page does not list a new key, or describes what a key did before.
+/// Catches: a page does not list a new key, or describes the earlier meaning of a key.
 #[test]
 fn the_page_is_what_the_command_prints() {
     let page = format!("{}/../docs/config.md", env!("CARGO_MANIFEST_DIR"));
@@ -45,7 +45,7 @@ fn the_page_is_what_the_command_prints() {
     );
 }
 
-/// Catches: the reference leaves out a key of the config, or shows another default; a key in the
+/// Catches: the reference lacks a key of the config, or shows another default; a key in the
 /// reference does not exist; a section is printed by each stage that uses it.
 #[test]
 fn the_reference_has_every_key_of_the_config_once() {

@@ -70,9 +70,9 @@ fn count(dataset: &Dataset, query: &str) -> u64 {
 }
 
 /// Catches: new clips lead to a new tokenizer, so that every clip is re-encoded; clips that have
-/// tokens are encoded again; a clip is left out; a nightly run trains; tokens, labels and dynamics
+/// tokens are encoded again; a clip is skipped; a nightly run trains; tokens, labels and dynamics
 /// belong to different models; the run history lacks the line or has wrong sums; a run without work
-/// writes.
+/// writes files.
 #[test]
 fn a_night_adds_only_what_is_new() {
     let dataset = trained();
@@ -189,7 +189,7 @@ fn interrupt(dataset: &Dataset, dir: &Utf8Path, delay: Duration, signal: Signal)
 }
 
 /// Catches: shards depend on where a run was killed or stopped; windows are lost or computed twice;
-/// an incomplete shard; a lock stays after its holder was killed; temporary files of killed runs
+/// a shard is incomplete; a lock stays after its holder was killed; temporary files of killed runs
 /// are not removed.
 #[test]
 fn killed_and_stopped_is_as_never_stopped() {

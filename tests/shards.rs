@@ -10,7 +10,7 @@ use genie_tests::Dataset;
 const WINDOW: usize = 8;
 
 /// Catches: tokens belong to another window or clip than their row says; a window depends on the
-/// other windows in its batch, or reaches over the end of its clip; a window is left out; tokens
+/// other windows in its batch, or reaches over the end of its clip; a window is skipped; tokens
 /// differ from those of the tokenizer on disk.
 #[test]
 fn a_token_shard_read_back_is_direct_tokenization() {

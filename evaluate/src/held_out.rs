@@ -71,7 +71,7 @@ impl HeldOutSet {
         let left_out = store.clips().iter().filter(|clip| size_of(clip) != size).count();
         if left_out > 0 {
             warnings.push(format!(
-                "{left_out} held-out clips are not {}×{} pixels. They are left out.",
+                "{left_out} held-out clips are not {}×{} pixels. They are skipped.",
                 size.1, size.0
             ));
         }

@@ -79,8 +79,8 @@ pub fn shuffled_actions(
 mod tests {
     use super::*;
 
-    /// Catches: the actions are new random ones instead of a permutation, so they differ from the
-    /// clip's also as a whole; the prompt's actions are shuffled.
+    /// Catches: the actions are new random ones instead of a permutation, so the rollout gets
+    /// actions that do not occur in the clip; the prompt's actions are shuffled.
     #[test]
     fn a_time_shuffle_keeps_the_multiset_and_the_prompt() {
         let inferred: Vec<u8> = vec![5, 5, 0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 1, 1, 1];
@@ -93,8 +93,7 @@ mod tests {
         assert_eq!(shuffled, sorted);
     }
 
-    /// Catches: all windows share one random stream, so every window gets the same "random"
-    /// sequence.
+    /// Catches: all windows share one random stream, so every window gets the same random sequence.
     #[test]
     fn random_actions_cover_all_codes_and_differ_by_window_and_draw() {
         let inferred = vec![0; 200];

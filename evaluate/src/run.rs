@@ -95,7 +95,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     if settings.true_actions {
         notes.push(
             "The dynamics model was trained with true actions. Everything that this report calls \
-             latent actions is a true action, so their agreement with the truth is 1 by definition."
+             latent actions is a true action, so agreement with true actions is 1 by definition."
                 .to_owned(),
         );
     }

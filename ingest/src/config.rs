@@ -100,7 +100,7 @@ pub struct IngestConfig {
     pub near_duplicates: bool,
     /// Keyword rules for a video's `.info.json`, which yt-dlp writes; they ignore case.
     ///
-    /// An empty list is no rule. A video without this file passes all rules.
+    /// An empty list means no rule. A video without this file passes all rules.
     pub metadata: MetadataRules,
     /// Number of video files that are decoded at the same time; 0 means one per processor.
     pub threads: u32,
@@ -111,7 +111,7 @@ pub struct IngestConfig {
 /// `[ingest.metadata]`: the paper's keyword rules (appendix B.1) for a video's `.info.json`.
 ///
 /// yt-dlp writes such a file beside each video. The rules contain words and phrases, and ignore
-/// their case. An empty list is no rule.
+/// their case. An empty list means no rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MetadataRules {
     /// The title must contain one of these words or phrases.

@@ -30,7 +30,7 @@ fn some_mutants() {
     fuzz(60, 1);
 }
 
-/// Catches: a crash or a hang of the run, a file without a row, or unbounded memory.
+/// Catches: a run crashes, hangs or uses unbounded memory, or a file has no row.
 #[test]
 #[ignore = "minutes: make test-slow"]
 fn two_thousand_mutants() {

@@ -84,7 +84,8 @@ fn an_invalid_keep_expression_is_wrong_usage() {
     assert!(!dir.root().exists());
 }
 
-/// Catches: metadata rules are not applied, cause decoding without need, or cannot be revoked.
+/// Catches: metadata rules are not applied, cause needless decoding, or stay in force after they
+/// are removed.
 #[test]
 fn metadata_rules_apply() {
     let dir = TestDir::with_samples(4);
@@ -100,7 +101,7 @@ fn metadata_rules_apply() {
     info(2, "Cooking", "how to bake");
     let run = |settings: &[&str]| {
         let output = dir.run(settings);
-        assert_eq!(code(&output), 0, "a filtered file is no failure: {}", stderr(&output));
+        assert_eq!(code(&output), 0, "a filtered file is not a failure: {}", stderr(&output));
         (decoded(&output), dir.clips(None).len())
     };
     assert_eq!(run(&[]), (2, 2));

@@ -23,7 +23,7 @@ fn dataset() -> TestDir {
     dir
 }
 
-/// Catches: a commit of half a group, rows without clips, or clips without rows.
+/// Catches: half a group is committed, rows have no clips, or clips have no rows.
 ///
 /// The split must not depend on the time of the kill. The next run must not repeat or omit work.
 #[test]
@@ -85,7 +85,7 @@ fn no_decoder_outlives_its_run() {
     assert_eq!(code(&dir.run(&[])), 0);
 }
 
-/// Catches: a dataset names truncated files, or the error message does not name the full disk.
+/// Catches: a manifest names truncated files, or the error message does not name the full disk.
 #[test]
 fn a_full_disk_is_reported_and_nothing_is_half_visible() {
     let dir = dataset();

@@ -156,7 +156,7 @@ fn source(rate: &str, seconds: &str) -> String {
     format!("-f lavfi -i testsrc2=256x144:r={rate}:d={seconds}")
 }
 
-/// Catches: sampling by index instead of time.
+/// Catches: frames are sampled by index instead of time.
 ///
 /// Also a clock that starts elsewhere, visible preroll frames, frames in decoding order, and a
 /// wrong rate in files without one.
@@ -279,7 +279,7 @@ fn pictures_are_upright_whole_and_without_borders() {
     let cropped = |before| Reference { before, ..PLAIN };
     all.add("letterbox.mp4", &barred("pad=256:192:0:24", "yuv420p"), cropped("crop=256:144:0:24,"));
     all.add("pillarbox.mp4", &barred("pad=320:144:33:0", "yuv444p"), cropped("crop=256:144:33:0,"));
-    // A border that disappears after 7 seconds is no border.
+    // A border that disappears after 7 seconds is not a border.
     let leaving = "drawbox=0:0:256:24:black:fill:enable='lt(t,7)',\
         drawbox=0:120:256:24:black:fill:enable='lt(t,7)'";
     let leaving = format!(
@@ -389,7 +389,7 @@ fn bars(red: f64, blue: f64, full: bool, depth: u32, shares: (usize, usize)) -> 
     raw
 }
 
-/// Catches: a wrong matrix or range, also for untagged files, or 10 bits read as 8.
+/// Catches: the matrix or the range is wrong, also for untagged files, or 10 bits are read as 8.
 #[test]
 fn colour_bars_keep_their_colours() {
     if !ffmpeg_is_here() {

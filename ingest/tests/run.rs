@@ -82,7 +82,7 @@ fn actions_are_aligned_with_frames() {
     );
 }
 
-/// Catches: a dataset without a held-out split, or a source in both splits.
+/// Catches: a dataset has no held-out split, or a source is in both splits.
 #[test]
 fn both_splits_exist_and_no_source_is_in_both() {
     let dir = TestDir::with_samples(4);
@@ -215,7 +215,7 @@ fn a_changed_sidecar_is_read_again() {
 
     fs::write(&sidecar, "frame,action\n0,1\n1,up\n").unwrap();
     let output = dir.run(&[]);
-    assert_eq!(code(&output), 0, "a bad sidecar is no reject");
+    assert_eq!(code(&output), 0, "a bad sidecar does not reject the video");
     assert!(
         stderr(&output).contains("episode-00001.actions.csv, line 3: action is `up`"),
         "{}",

@@ -122,7 +122,7 @@ mod tests {
         ReportSummary { dir, report }.to_string()
     }
 
-    /// Catches: numbers read from the wrong key, or from another t.
+    /// Catches: numbers are read from the wrong key, or from another t.
     #[test]
     fn every_number_is_beside_its_baseline() {
         let list = |mean: f64| {

@@ -1,7 +1,7 @@
 //! Reads which file imports from which, with `syn`. Follows re-exports to the definition.
 //!
-//! `mod x;` and `pub use x::Name` in a parent are no imports: they say where things are. Code under
-//! `#[cfg(test)]` is ignored.
+//! `mod x;` and `pub use x::Name` in a parent do not count as imports: they only say
+//! where items are. Code under `#[cfg(test)]` is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ struct Module {
     used: BTreeMap<String, Vec<String>>,
     /// Paths behind `use path::*`.
     globs: Vec<Vec<String>>,
-    /// Names that are re-exported: their `use` is no import, their use in code is one.
+    /// Names that are re-exported: their `use` does not count as an import, their use in code does.
     exported: BTreeSet<String>,
 }
 

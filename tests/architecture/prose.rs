@@ -35,7 +35,7 @@ fn is_table_code_or_link(line: &str) -> bool {
     table || code || picture || link
 }
 
-/// Says what is wrong with the doc comments of a Rust file, a line for each.
+/// Lists the faults of the doc comments of a Rust file, one line per fault.
 ///
 /// A doc comment starts with one line that stands alone: a summary that ends with a full stop, and
 /// then nothing or an empty line.

@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 
 use crate::tools::{self, Background, Ended, binary};
 
-/// The name of the config file, in the directory in which the binaries run.
+/// The file name of the config; the file is in the working directory of the binaries.
 const CONFIG: &str = "tiny.toml";
 
 /// A directory with a config file; its dataset root is `root`.
@@ -44,16 +44,16 @@ impl Dataset {
         self
     }
 
-    /// The path of `name` in the directory in which the binaries run.
+    /// The path of `name` in the working directory of the binaries.
     pub fn path(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         let dir =
             Utf8Path::from_path(self.dir.path()).expect("a temporary directory with a UTF-8 name");
         dir.join(name.as_ref())
     }
 
-    fn command(&self, name: &str, words: &[&str]) -> Command {
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = self.in_dir(binary(name));
-        command.args(words);
+        command.args(arguments);
         command
     }
 
@@ -67,43 +67,43 @@ impl Dataset {
         command
     }
 
-    /// Runs a binary with exactly these words.
-    pub fn run(&self, name: &str, words: &[&str]) -> Ended {
-        tools::run(self.command(name, words))
+    /// Runs a binary with exactly these arguments.
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Ended {
+        tools::run(self.command(name, arguments))
     }
 
-    /// Runs `genie run` with these words added.
-    pub fn pipeline(&self, words: &[&str]) -> Ended {
-        self.run("genie", &[&["run", CONFIG], words].concat())
+    /// Runs `genie run` with these additional arguments.
+    pub fn pipeline(&self, arguments: &[&str]) -> Ended {
+        self.run("genie", &[&["run", CONFIG], arguments].concat())
     }
 
     /// Starts [`Self::pipeline`] and does not wait for it.
-    pub fn start_pipeline(&self, words: &[&str]) -> Background {
-        Background::start(self.command("genie", &[&["run", CONFIG], words].concat()))
+    pub fn start_pipeline(&self, arguments: &[&str]) -> Background {
+        Background::start(self.command("genie", &[&["run", CONFIG], arguments].concat()))
     }
 
     /// Starts [`Self::pipeline`] with SIGINT ignored, as `genie run … &` does in a script.
-    pub fn start_pipeline_ignoring_interrupts(&self, words: &[&str]) -> Background {
+    pub fn start_pipeline_ignoring_interrupts(&self, arguments: &[&str]) -> Background {
         let mut shell = self.in_dir("sh");
         shell.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(binary("genie"));
-        shell.args([&["run", CONFIG], words].concat());
+        shell.args([&["run", CONFIG], arguments].concat());
         Background::start(shell)
     }
 
     /// Runs a stage's subcommand: `stage("train", "lam", &["--set", "lam.train.steps=9"])`.
-    pub fn stage(&self, stage: &str, subcommand: &str, words: &[&str]) -> Ended {
-        tools::run(self.stage_command(stage, subcommand, words))
+    pub fn stage(&self, stage: &str, subcommand: &str, arguments: &[&str]) -> Ended {
+        tools::run(self.stage_command(stage, subcommand, arguments))
     }
 
     /// Starts [`Self::stage`] and does not wait for it.
-    pub fn start_stage(&self, stage: &str, subcommand: &str, words: &[&str]) -> Background {
-        Background::start(self.stage_command(stage, subcommand, words))
+    pub fn start_stage(&self, stage: &str, subcommand: &str, arguments: &[&str]) -> Background {
+        Background::start(self.stage_command(stage, subcommand, arguments))
     }
 
-    fn stage_command(&self, stage: &str, subcommand: &str, words: &[&str]) -> Command {
+    fn stage_command(&self, stage: &str, subcommand: &str, arguments: &[&str]) -> Command {
         self.command(
             &format!("genie-{stage}"),
-            &[&[subcommand, "--config", CONFIG], words].concat(),
+            &[&[subcommand, "--config", CONFIG], arguments].concat(),
         )
     }
 
@@ -113,10 +113,12 @@ impl Dataset {
         rows.as_array().expect("rows").clone()
     }
 
-    /// What `genie status` prints, with these words added.
-    pub fn status(&self, words: &[&str]) -> Steps {
-        let rows =
-            self.run("genie", &[&["status", CONFIG, "--json"], words].concat()).expect(0).json();
+    /// The output of `genie status` with these additional arguments.
+    pub fn status(&self, arguments: &[&str]) -> Steps {
+        let rows = self
+            .run("genie", &[&["status", CONFIG, "--json"], arguments].concat())
+            .expect(0)
+            .json();
         let rows = rows.as_array().expect("a list of steps").iter();
         Steps(
             rows.map(|row| {
@@ -126,9 +128,9 @@ impl Dataset {
         )
     }
 
-    /// The report of the config with these words added.
-    pub fn report(&self, words: &[&str]) -> Value {
-        let path = self.path(self.status(words).dir("evaluate run")).join("report.json");
+    /// The report in the directory that `genie status` prints with these additional arguments.
+    pub fn report(&self, arguments: &[&str]) -> Value {
+        let path = self.path(self.status(arguments).dir("evaluate run")).join("report.json");
         let json = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         serde_json::from_str(&json).expect("a report is JSON")
     }
@@ -155,10 +157,10 @@ impl Dataset {
     }
 }
 
-/// The time and the content of each file.
+/// The time of change and the hash of the content of each file.
 pub type Files = BTreeMap<Utf8PathBuf, (SystemTime, blake3::Hash)>;
 
-/// What `genie status` prints about each step, by name ("tokenize fit").
+/// The output of `genie status` for each step; the keys are names such as "tokenize fit".
 pub struct Steps(BTreeMap<String, Value>);
 
 impl Steps {
@@ -179,7 +181,7 @@ impl Steps {
         self.field(step, "key")
     }
 
-    /// The output directory, relative to the directory in which the binaries run.
+    /// The output directory, relative to the working directory of the binaries.
     #[track_caller]
     pub fn dir(&self, step: &str) -> &str {
         self.field(step, "dir")
@@ -197,5 +199,5 @@ impl Steps {
 
 #[track_caller]
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string"))
 }

@@ -111,7 +111,7 @@ pub fn read(chain: &Chain, actions: ActionSet) -> Result<TokenWindows> {
         data.actions.extend(led);
     }
     if left_out > 0 {
-        tracing::warn!("{left_out} windows have no true actions and are left out");
+        tracing::warn!("{left_out} windows have no true actions and are skipped");
     }
     Ok(data)
 }

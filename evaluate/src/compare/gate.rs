@@ -1,7 +1,8 @@
 //! The expressions of `--fail-if`: `metric < number`, or `change in metric < number`.
 //!
-//! A gate tests the last report. A change is its difference from the first report. A gate also
-//! fails if its number is missing, because a gate must not pass if nothing was measured.
+//! A gate tests the last report. A change is the difference of the last report's number from the
+//! first report's. A gate also fails if its number is missing, because a gate must not pass if
+//! nothing was measured.
 
 use std::fmt;
 use std::str::FromStr;
@@ -36,7 +37,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Returns whether the expression holds for this value: then the gate fails.
+    /// Returns whether the expression holds for this value. If it holds, the gate fails.
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {
         (self.comparison.holds)(&value, &self.bound)
@@ -61,7 +62,7 @@ impl FromStr for Gate {
         let (comparison, (left, right)) =
             found.ok_or_else(|| format!("the expression has no comparison: {shape}"))?;
         let bound = right.trim().parse().ok().filter(|bound: &f64| bound.is_finite());
-        let bound = bound.ok_or_else(|| format!("`{}` is no number: {shape}", right.trim()))?;
+        let bound = bound.ok_or_else(|| format!("`{}` is not a number: {shape}", right.trim()))?;
         let words = left.split_whitespace().collect::<Vec<_>>().join(" ");
         let changed = words.strip_prefix(CHANGE);
         let name = MetricName::parse(changed.unwrap_or(&words))?;
@@ -73,10 +74,10 @@ impl FromStr for Gate {
 mod tests {
     use super::*;
 
-    /// Catches: `<=` read as `<` and `= 1`; a value equal to the bound on the wrong side; a lost
-    /// sign.
+    /// Catches: `<=` is read as `<`, with the bound `= 1`; a value equal to the bound gets the
+    /// wrong result; the sign of a bound is lost.
     #[test]
-    fn expressions_mean_what_they_say() {
+    fn every_comparison_and_sign_is_read_correctly() {
         let holds = |text: &str, value: f64| text.parse::<Gate>().unwrap().holds(value);
         assert_eq!([0.9, 1.0, 1.1].map(|v| holds("delta_psnr_4 < 1.0", v)), [true, false, false]);
         assert_eq!([0.9, 1.0, 1.1].map(|v| holds("delta_psnr_4<=1", v)), [true, true, false]);
@@ -87,15 +88,15 @@ mod tests {
         assert_eq!(change.to_string(), "change in nmi < -0.05");
     }
 
-    /// Catches: a mistyped expression is taken for another one, so that a gate never fails.
+    /// Catches: a mistyped expression is read as another expression, so a gate never fails.
     #[test]
     fn an_invalid_gate_is_an_error_that_helps() {
         for (text, words) in [
             ("delta_psnr_4", "has no comparison"),
-            ("delta_psnr_4 < ", "`` is no number"),
-            ("delta_psnr_4 < NaN", "`NaN` is no number"),
-            ("delta_psnr_4 < 1 dB", "`1 dB` is no number"),
-            ("delta_psnr_4 << 1", "`< 1` is no number"),
+            ("delta_psnr_4 < ", "`` is not a number"),
+            ("delta_psnr_4 < NaN", "`NaN` is not a number"),
+            ("delta_psnr_4 < 1 dB", "`1 dB` is not a number"),
+            ("delta_psnr_4 << 1", "`< 1` is not a number"),
             ("delta_psnr < 1", "did you mean `delta_psnr_4`?"),
             ("changes in nmi < 0", "there is no metric `changes in nmi`"),
         ] {

@@ -124,8 +124,8 @@ pub fn names(reports: &[&Value]) -> Vec<MetricName> {
 mod tests {
     use super::*;
 
-    /// Catches: a curve without a frame, or a number with a frame, counts as a metric; a misspelled
-    /// name without a suggestion.
+    /// Catches: a curve without a frame, or a number with a frame, counts as a metric; the error
+    /// for a misspelt name has no suggestion.
     #[test]
     fn names_are_known_or_helped() {
         for name in [
@@ -167,8 +167,8 @@ mod tests {
         }
     }
 
-    /// Catches: a name hides another one (`psnr_copy_last` is not a frame of `psnr`); a duplicate
-    /// name.
+    /// Catches: a name hides another one (`psnr_copy_last` is not a frame of `psnr`); two metrics
+    /// have the same name.
     #[test]
     fn every_name_is_its_own() {
         for metric in METRICS {

@@ -19,7 +19,7 @@ pub struct ComparedReport {
     /// The report's directory.
     pub dir: Utf8PathBuf,
     pub report: Value,
-    /// The windows by clip and first frame, or why they are missing.
+    /// The windows, with clip and first frame as the key, or why they are missing.
     pub windows: Result<BTreeMap<(String, u32), MeasuredWindow>, String>,
 }
 
@@ -34,14 +34,14 @@ impl ComparedReport {
         let path = find(named, root)?;
         let text = fs::read(&path).with_context(|| format!("cannot read {path}"))?;
         let report: Value =
-            serde_json::from_slice(&text).with_context(|| format!("{path} is no report"))?;
+            serde_json::from_slice(&text).with_context(|| format!("{path} is not a report"))?;
         match report["schema_version"].as_u64() {
             Some(version) if version <= u64::from(SCHEMA_VERSION) => {}
             Some(later) => bail!(
                 "{path} is of schema {later}, and this program knows schemas up to \
                  {SCHEMA_VERSION}: use the version that made it, or a later one"
             ),
-            None => bail!("{path} is no report: it has no schema_version"),
+            None => bail!("{path} is not a report: it has no schema_version"),
         }
         let dir = path.parent().unwrap_or(Utf8Path::new(".")).to_owned();
         let letter = char::from_u32('A' as u32 + number as u32).filter(char::is_ascii_uppercase);

@@ -22,12 +22,13 @@ pub struct MetricLine {
 pub struct MetricCell {
     /// `null` if the report does not have it.
     pub value: Option<f64>,
-    /// Interval of the value.
     pub ci95: Option<Interval>,
-    /// The value minus the first report's; `null` if one is missing, or if they are not comparable.
+    /// The value minus the first report's value.
+    ///
+    /// `null` if one of the two is missing, or if the two are not comparable.
     pub change: Option<f64>,
     pub change_ci95: Option<Interval>,
-    /// Why there is no change, or no interval of it.
+    /// The reason if `change` or `change_ci95` is missing.
     pub note: Option<String>,
 }
 

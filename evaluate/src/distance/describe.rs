@@ -136,7 +136,7 @@ mod tests {
     use crate::testing::recordings;
 
     /// Catches: halves of one recording are compared as if they were independent, although there
-    /// are other recordings; a panic or a number if nothing can be halved.
+    /// are other recordings; clips that cannot be halved cause a panic or give a number.
     #[test]
     fn windows_are_grouped_by_the_largest_unit_there_is_enough_of() {
         let (windows, _) = recordings(5, 2);
@@ -151,7 +151,7 @@ mod tests {
         assert!(unit(1, 3).unwrap_err().contains("at least 4"));
     }
 
-    /// Catches: numbers under a wrong name; probes are compared with all clips instead of their
+    /// Catches: numbers have the wrong name; probes are compared with all clips instead of their
     /// own.
     #[test]
     fn numbers_are_what_they_are_called() {

@@ -10,7 +10,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Takes whole rows of `dimension` numbers.
+    /// Creates features from `data`, which contains `dimension` numbers for each clip in turn.
     #[must_use]
     pub fn new(dimension: usize, data: Vec<f32>) -> Features {
         debug_assert!(data.len().is_multiple_of(dimension), "whole rows");
@@ -40,7 +40,7 @@ impl Features {
         &self.data[i * self.dimension..(i + 1) * self.dimension]
     }
 
-    /// Returns all numbers, row by row.
+    /// Returns the numbers of all clips, one clip after the other.
     #[cfg(test)]
     pub fn data(&self) -> &[f32] {
         &self.data

@@ -3,11 +3,11 @@
 //! It is the unbiased estimate of the squared maximum mean discrepancy under k(x, y) = (x·y/d +
 //! 1)³.
 //!
-//! Unlike the Fréchet distance, its bias does not depend on the number of clips: two halves of one
-//! set have a mean distance of 0. A negative value only means "below the noise". Kernel values are
-//! summed by pairs of groups (sources), so a bootstrap over groups needs only these sums. A clip is
-//! never paired with itself, also if a draw contains its group twice: such pairs are alike and
-//! would bias the estimate.
+//! Unlike the Fréchet distance it has no bias, for any number of clips: two halves of one set have
+//! a mean distance of 0. So a value can be negative by chance. Kernel values are summed for each
+//! pair of groups (sources), so a bootstrap over groups needs only these sums. A clip is never
+//! paired with itself, also if a draw contains its group twice: the kernel of a clip with itself
+//! is large and would bias the estimate.
 
 use nalgebra::{DMatrix, DMatrixView};
 
@@ -16,18 +16,19 @@ use crate::statistics::bootstrap::{Bootstrap, Interval};
 
 /// Largest number of groups, so that the sums stay small.
 ///
-/// More groups are merged. Groups of independent groups are still independent.
+/// If there are more groups, several groups become one. Merged groups are still independent of each
+/// other, because the groups are.
 const MOST_GROUPS: usize = 256;
 /// Clips whose kernel values are in memory at the same time.
 const BLOCK: usize = 256;
 
-/// Sums over pairs of clips, by pair of groups: of the kernel, and of the number of pairs.
+/// Sums of the kernel over pairs of clips, and numbers of pairs, for each pair of groups.
 struct PairSums {
     values: DMatrix<f64>,
     counts: DMatrix<f64>,
 }
 
-/// The kernel sums of two sets of clips in the same groups.
+/// The kernel sums within two sets of clips and between them; both sets have the same groups.
 pub struct KernelSums {
     groups: usize,
     within: [PairSums; 2],
@@ -105,7 +106,8 @@ mod tests {
     use crate::distance::reference;
     use crate::distance::simulated::simulated;
 
-    /// Catches: pairs of a clip with itself; a wrong kernel; a wrong weight of the sets.
+    /// Catches: a clip is paired with itself; the kernel is wrong; one of the two sets has a wrong
+    /// weight.
     #[test]
     fn agrees_with_numpy() {
         for case in reference::cases() {
@@ -132,7 +134,7 @@ mod tests {
             low <= 0.0 && 0.0 <= high
         };
         let held = (0..40).filter(|&number| holds_zero(number)).count();
-        assert!(held >= 34, "the 95 % interval contains the truth in {held} of 40 cases");
+        assert!(held >= 34, "the 95 % interval contains the true value, 0, in {held} of 40 cases");
         let far = KernelSums::new(&simulated(0, 60, 6, 0.0), &simulated(1, 60, 6, 2.0), &group);
         assert!(far.interval(200, 0).unwrap()[0] > 0.0);
     }

@@ -181,8 +181,8 @@ mod tests {
         }
     }
 
-    /// Catches: an extrapolation along the wrong axis or in the wrong direction. The true distance
-    /// is 0, because both sides have one distribution.
+    /// Catches: the extrapolation runs along the wrong axis or in the wrong direction. The true
+    /// distance is 0, because both sides have one distribution.
     #[test]
     fn many_clips_are_foretold_by_few() {
         let (mut plain, mut foretold) = (0.0, 0.0);
@@ -200,8 +200,8 @@ mod tests {
         assert_eq!(Sets::new(0, 16, 0.5).all().extrapolated(), None);
     }
 
-    /// Catches: two halves share clips; the floor and the model's value beside it are from
-    /// different numbers of clips; a perfect model is far above its floor.
+    /// Catches: two halves share clips; the floor and the model's value use different numbers of
+    /// clips; a perfect model is far above its floor.
     #[test]
     fn clips_of_the_same_kind_are_at_the_floor_and_others_above() {
         let same = Sets::new(1, 80, 0.0).all().halves();

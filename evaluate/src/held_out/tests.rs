@@ -60,8 +60,8 @@ fn nothing_is_measured_on_what_was_trained_on() {
     );
 }
 
-/// Catches: a mean frame contains held-out clips or clips of another size; a black mean frame if
-/// there is no training clip.
+/// Catches: a mean frame contains held-out clips or clips of another size; the mean frame is black
+/// if there is no training clip.
 #[test]
 fn the_mean_frame_is_of_training_clips_alone() {
     let grey = |source: &str, split, height, level: u8| {
@@ -102,7 +102,7 @@ fn truth_lies_between_the_frames_of_its_window() {
     }
 }
 
-/// Catches: clips of another size or with other action names are used, or left out without a
+/// Catches: clips of another size or with other action names are used, or skipped without a
 /// warning.
 #[test]
 fn clips_that_do_not_fit_are_left_out_loudly() {

@@ -80,7 +80,7 @@ mod tests {
         assert!(!other.name.contains("alex") && other.hash == "0123");
     }
 
-    /// Catches: an error about the frame size after an hour of measurement.
+    /// Catches: an error about the frame size appears only after an hour of measurement.
     #[test]
     fn small_frames_are_refused_before_anything_else() {
         let error = LpipsDistance::load("nowhere.pt".into(), (64, 30), Device::Cpu)
@@ -90,7 +90,7 @@ mod tests {
         assert!(error.contains("30×64") && error.contains("at least 31"), "{error}");
     }
 
-    /// Catches: checksums do not fit the genuine weights; another `AlexNet` than the published one.
+    /// Catches: checksums do not fit the genuine weights; `AlexNet` differs from the published one.
     ///
     /// Needs genuine weights and the pictures `ex_ref.png`, `ex_p0.png` and `ex_p1.png` of the
     /// authors' repository (`imgs/`). The authors' code gives 0.7217 and 0.1374 or 0.1375; two

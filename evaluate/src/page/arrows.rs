@@ -11,7 +11,7 @@ const DOT: f64 = 0.08;
 /// The table row of a latent action.
 pub struct EffectRow {
     pub action: usize,
-    /// The true action and movement that it mostly occurs with, if the true actions are known.
+    /// The true action and movement of most of its frames, if the true actions are known.
     pub name: String,
     pub share: u32,
     /// Motion in the recordings, and while the action is held.
@@ -25,7 +25,7 @@ pub struct Arrows {
     pub scroll: String,
 }
 
-/// Returns a row for each latent action; all arrows have one scale.
+/// Returns a row for each latent action; all arrows have the same scale.
 #[must_use]
 pub fn rows(effects: &Effects) -> Vec<EffectRow> {
     let all = effects.actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten();
@@ -40,7 +40,7 @@ pub fn rows(effects: &Effects) -> Vec<EffectRow> {
     effects.actions.iter().map(row).collect()
 }
 
-/// Names the true action and the true movement that a latent action mostly occurs with.
+/// Names the true action and the true movement of most frames of a latent action.
 fn name(action: &ActionEffect) -> String {
     let said = |name: &Option<String>, share: Option<f64>| {
         let share = share.map_or_else(String::new, |share| format!(" {:.0}\u{a0}%", share * 100.0));
@@ -102,10 +102,10 @@ fn arrow(class: &str, motion: [f64; 2], longest: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: arrows upside down (y grows downwards in pixels and in SVG); arrows leave their
-    /// box.
+    /// Catches: arrows point up instead of down (y grows downwards in pixels and in SVG); arrows
+    /// extend beyond their box.
     #[test]
-    fn arrows_point_where_things_move() {
+    fn arrows_point_in_the_direction_of_motion() {
         let tip = |motion| {
             let svg = arrow("s0", motion, 2.0);
             svg.split('L').nth(1).unwrap().split('M').next().unwrap().to_owned()

@@ -176,8 +176,8 @@ pub fn data_uri(png: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: wrong padding, which breaks every picture whose length is not a multiple of 3 (test
-    /// vectors of RFC 4648 §10).
+    /// Catches: the padding is wrong, so every picture is broken if its length is not a multiple of
+    /// 3 (test vectors of RFC 4648 §10).
     #[test]
     fn base64_has_its_test_vectors() {
         for (plain, coded) in
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(Zoom::to_width(160, 64), Zoom::Out(2));
     }
 
-    /// Catches: swapped axes; interpolation.
+    /// Catches: the axes are swapped; pixels are interpolated.
     #[test]
     fn an_enlarged_pixel_is_a_square_in_its_place() {
         let frame = [255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9, 8, 8, 8, 7, 7, 7];
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(at(6 + GAP, 0), [255, 0, 0, 255]);
     }
 
-    /// Catches: a wrong frame count, which makes browsers show a still picture.
+    /// Catches: the frame count is wrong, so browsers show a still picture.
     #[test]
     fn an_animation_reads_back_with_all_its_frames() {
         let shade = |value: u8| vec![value; 12];

@@ -193,7 +193,7 @@ fn label(value: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: ticks are not round, or do not enclose the values; no scale for a constant curve.
+    /// Catches: ticks are not round, or do not enclose the values; a constant curve has no scale.
     #[test]
     fn ticks_are_round_and_enclose_the_values() {
         assert_eq!(ticks(-0.3, 3.6), [-1.0, 0.0, 1.0, 2.0, 3.0, 4.0]);

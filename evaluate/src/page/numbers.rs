@@ -3,7 +3,7 @@
 use crate::report::schema::Distance;
 use crate::statistics::bootstrap::Interval;
 
-/// Returns the title of a distance, with "(not FVD)" where needed.
+/// Returns the title of a distance, with "(not FVD)" if it is not comparable with FVD.
 pub fn distance_title(d: &Distance) -> String {
     if d.comparable_with_fvd { d.name.clone() } else { format!("{} (not FVD)", d.name) }
 }

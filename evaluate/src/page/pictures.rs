@@ -146,7 +146,7 @@ fn evenly_spaced(count: usize, most: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// Catches: a filmstrip is cut off, which hides the end of a rollout, where it is worst.
+    /// Catches: a filmstrip is cut off, so the end of a rollout, its worst part, is hidden.
     #[test]
     fn long_windows_are_thinned_from_first_to_last() {
         let shown = evenly_spaced(64, 16);

@@ -43,8 +43,8 @@ fn fixture_report() {
         .unwrap();
 }
 
-/// Catches: a link to a script, font or picture, which breaks the page where there is no network; a
-/// missing part of the page.
+/// Catches: the page links to a script, font or picture, so it is broken without a network; a part
+/// of the page is missing.
 #[test]
 fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     let (windows, videos) = recordings(6, 4);

@@ -70,8 +70,8 @@ mod tests {
         assert!(bad.title.contains("not FVD"), "{}", bad.title);
     }
 
-    /// Catches: timing alone is called control. A barely trained model had +0.05 dB against
-    /// shuffled actions by chance, but no gain over random ones.
+    /// Catches: an effect of the timing alone is called control. A barely trained model had +0.05
+    /// dB against shuffled actions by chance, but no gain over random ones.
     #[test]
     fn timing_alone_is_not_called_control() {
         let headline = HeadlineNumbers {

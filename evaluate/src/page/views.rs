@@ -69,7 +69,7 @@ pub struct PictureView {
     pub film: String,
 }
 
-/// A row of the table of all numbers by frame.
+/// A row of the table that lists all numbers for each frame.
 pub struct FrameRow {
     pub t: usize,
     pub random: String,

@@ -2,7 +2,7 @@
 //!
 //! The keys are a contract (the table in `docs/report.md`). A new number gets a new key. If a
 //! key changes its meaning, [`SCHEMA_VERSION`] goes up. An interval that cannot be estimated is
-//! `null`, and so is agreement without known truth. Any other number that is not finite is an
+//! `null`, and so is agreement without true actions. Any other number that is not finite is an
 //! error, because JSON would write it as `null` without notice.
 
 mod actions;

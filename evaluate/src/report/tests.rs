@@ -113,7 +113,7 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     assert!(value["warnings"].to_string().contains("Only 3 recordings"));
 }
 
-/// Catches: `serde_json` writes NaN as null, which readers take for "not measured".
+/// Catches: `serde_json` writes NaN as null, which readers understand as "not measured".
 #[test]
 fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {
     let mut report = report(Flaw::None);
@@ -171,7 +171,7 @@ fn effects_are_measured_in_recordings_and_when_held() {
     assert_eq!((blind.explained, blind.shuffled_p95), (0.0, 0.0));
 }
 
-/// Catches: a baseline or a similarity under a wrong name.
+/// Catches: a baseline or a similarity has the wrong name.
 #[test]
 fn rollouts_have_their_baselines() {
     let rollout = report(Flaw::Imperfect).rollout;
@@ -185,8 +185,9 @@ fn rollouts_have_their_baselines() {
     assert!(at(&rollout.ssim_copy_last) < at(&report(Flaw::None).rollout.ssim));
 }
 
-/// Catches: LPIPS without weights; no LPIPS with weights; a curve under a wrong name or from a
-/// wrong frame on; means of the tokenizer that include frame 0, which the baseline copies.
+/// Catches: the report has LPIPS without weights, or lacks it with weights; a curve has the wrong
+/// name or starts at the wrong frame; means of the tokenizer include frame 0, which the baseline
+/// copies.
 #[test]
 fn lpips_is_there_with_weights_and_not_without() {
     let without: serde_json::Value =
@@ -256,7 +257,8 @@ fn the_page_explains_every_key() {
     check(&serde_json::to_value(report(Flaw::None)).unwrap(), &words, "report");
 }
 
-/// Catches: a report on one recording has no intervals, or no warning that they are over its clips.
+/// Catches: a report on one recording has no intervals, or does not warn that its intervals are
+/// over clips.
 #[test]
 fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let (windows, videos) = recordings(1, 12);

@@ -3,10 +3,11 @@
 //! The input is a list of pairs (latent action, true action), one for each two neighbouring frames.
 //! There are two measures:
 //!
-//! - NMI: the information that one action carries about the other (`information.rs`), beside its
-//!   value for shuffled truth. Keys are held for several frames, so both sequences change slowly,
-//!   and slow sequences often agree by chance. The shuffle keeps that slowness: each window gets
-//!   the truth of another window, rotated by a random offset. This is repeated many times.
+//! - NMI: the information that one action carries about the other (`information.rs`). It
+//!   comes with its value for shuffled true actions. Keys are held for several frames, so both
+//!   sequences change slowly, and slow sequences often agree by chance. The shuffled sequences
+//!   change as slowly: each window gets the true actions of another window, rotated by a random
+//!   offset. This is repeated many times.
 //! - Accuracy: each latent action is named after the true action that it occurs with most often,
 //!   and hits are counted. The names for one group (source) are learnt on all other groups, because
 //!   a map that is tested on its own training data always looks better than chance. The baseline
@@ -33,7 +34,7 @@ pub struct Agreement {
     pub pairs: u64,
     pub nmi: f64,
     pub nmi_ci95: Option<Interval>,
-    /// Mean and 95th percentile of the NMI with shuffled truth.
+    /// Mean and 95th percentile of the NMI with shuffled true actions.
     pub nmi_shuffled: f64,
     pub nmi_shuffled_p95: f64,
     pub accuracy: f64,
@@ -89,7 +90,7 @@ pub struct ByGroup {
 }
 
 impl ByGroup {
-    /// Counts pairs by group; `None` if there is no window.
+    /// Counts pairs for each group; `None` if there is no window.
     #[must_use]
     pub fn new(windows: &[Pairs], latents: usize, truths: usize) -> Option<ByGroup> {
         let groups = windows.iter().map(|w| w.group + 1).max()?;
@@ -229,7 +230,7 @@ mod tests {
             .collect()
     }
 
-    /// Catches: a comparison by action number; an offset of one entry between the lists.
+    /// Catches: actions are compared by number; the two lists are offset by one entry.
     #[test]
     fn renumbered_actions_agree_fully() {
         let found = agreement(&windows(40, 3, 0, |a, _| 3 - a), 4, 4, 200, 0).unwrap();
@@ -239,8 +240,8 @@ mod tests {
         assert!(found.accuracy_baseline < 0.5);
     }
 
-    /// Catches: the chance level is from single shuffled entries. Most independent sequences that
-    /// change slowly exceed it.
+    /// Catches: the chance level is computed from single shuffled entries. Most independent
+    /// sequences that change slowly exceed it.
     #[test]
     fn independent_slow_labels_pass_the_shuffled_baseline_as_rarely_as_promised() {
         let passed = (0..100)
@@ -264,8 +265,8 @@ mod tests {
         assert!(excess / 100.0 <= 0.0, "{}", excess / 100.0);
     }
 
-    /// Catches: a report without true actions gives an agreement of 0, which readers take for "no
-    /// control".
+    /// Catches: a report without true actions gives an agreement of 0, which readers understand as
+    /// "no control".
     #[test]
     fn no_truth_is_no_agreement() {
         assert!(agreement(&[], 4, 4, 10, 0).is_none());

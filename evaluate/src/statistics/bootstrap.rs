@@ -85,7 +85,7 @@ impl Bootstrap {
     }
 }
 
-/// Sums of a value over windows, by group, for the bootstrap of a mean over windows.
+/// Sums of a value over the windows of each group, for the bootstrap of a mean over windows.
 #[derive(Debug, Clone)]
 pub struct GroupedMean {
     sums: Vec<(f64, u32)>,
@@ -189,7 +189,7 @@ mod tests {
         assert!(a[1] - a[0] > 10.0);
     }
 
-    /// Catches: a single group gives the interval [mean, mean], which readers take for certainty.
+    /// Catches: a single group gives the interval [mean, mean], which looks certain.
     #[test]
     fn one_group_has_no_interval() {
         assert_eq!(
@@ -216,7 +216,7 @@ mod tests {
         assert!((0.92..=0.98).contains(&share), "covered {share}");
     }
 
-    /// Catches: a wrong constant in Student's t or in the normal distribution.
+    /// Catches: a constant of Student's t or of the normal distribution is wrong.
     #[test]
     fn student_and_normal_have_their_table_values() {
         assert!((student_975(11) - 2.201).abs() < 1e-3);

@@ -129,8 +129,8 @@ mod tests {
         consistency(&starts, 300, 0).unwrap()
     }
 
-    /// Catches: consistency below 1 for actions with a constant effect, because other things move
-    /// too.
+    /// Catches: actions with a constant effect have a consistency below 1, because other things
+    /// move too.
     #[test]
     fn an_action_that_always_does_the_same_is_consistent_whatever_else_moves() {
         let found =
@@ -140,7 +140,8 @@ mod tests {
         assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);
     }
 
-    /// Catches: effects depend on the place alone and count as consistent; a wrong chance level.
+    /// Catches: effects depend on the place alone and count as consistent; the chance level is
+    /// wrong.
     #[test]
     fn effects_by_chance_are_at_the_level_of_chance() {
         let scrambled = |start: usize, action: usize| {
@@ -152,7 +153,7 @@ mod tests {
         assert!((found.shuffled - 1.0 / 40.0).abs() < 0.02, "{found:?}");
     }
 
-    /// Catches: NaN if actions change nothing.
+    /// Catches: the result is NaN if actions change nothing.
     #[test]
     fn actions_without_effect_have_no_consistency() {
         let found = measured(&effects(8, |start, _| [start as f32, 1.0]));

@@ -154,8 +154,8 @@ mod tests {
         assert!(table(&[2, 2, 2, 2], &[1, 1, 1, 1]).nmi().abs() < 1e-12);
     }
 
-    /// Catches: a wrong normalisation. The true action has 2 bits, the latent action is the first
-    /// of them, so NMI is 2·1 / (1 + 2).
+    /// Catches: the normalisation is wrong. The true action has 2 bits, the latent action is the
+    /// first of them, so NMI is 2·1 / (1 + 2).
     #[test]
     fn half_the_information_is_two_thirds() {
         assert!((table(&[0, 0, 1, 1], &[0, 1, 2, 3]).nmi() - 2.0 / 3.0).abs() < 1e-12);

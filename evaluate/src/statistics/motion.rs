@@ -120,7 +120,7 @@ struct BlockMatcher {
 }
 
 impl BlockMatcher {
-    /// Returns all translations, the smallest first: the first one is no motion.
+    /// Returns all translations, the smallest first: the first one is the zero translation.
     fn shifts(&self) -> Vec<[isize; 2]> {
         let reach = (self.height.max(self.width) / 8).max(1).cast_signed();
         let mut shifts: Vec<_> =
@@ -269,8 +269,8 @@ mod tests {
         assert!(error < 0.75, "{found:?} instead of {expected:?}");
     }
 
-    /// Catches: a wrong sign; x and y exchanged; a figure's motion depends on whether the camera
-    /// follows it.
+    /// Catches: a sign is wrong; x and y are exchanged; a figure's motion depends on whether the
+    /// camera follows it.
     #[test]
     fn a_figure_moves_alike_on_a_still_and_on_a_following_camera() {
         let walks = motion(&scene(0, 20, 32), &scene(0, 23, 32), SIDE, SIDE);
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(motion(&before, &before, SIDE, SIDE), FrameMotion::default());
     }
 
-    /// Catches: a panic on frames that are smaller than a block, or not square.
+    /// Catches: frames that are smaller than a block, or not square, cause a panic.
     #[test]
     fn small_and_oblong_frames_are_measured() {
         for (height, width) in [(4, 4), (9, 160), (90, 7)] {

@@ -111,7 +111,7 @@ mod tests {
             .collect()
     }
 
-    /// Catches: a wrong peak value; a natural logarithm.
+    /// Catches: the peak value is wrong; the logarithm is natural instead of decimal.
     #[test]
     fn psnr_has_its_textbook_values() {
         assert!((psnr(&[0; 12], &[255; 12])).abs() < 1e-12);
@@ -128,8 +128,8 @@ mod tests {
         assert!(psnr(&vec![100; 32 * 32 * 3], &other) < PSNR_CAP_DB);
     }
 
-    /// Catches: a wrong C1 or window sum. Flat frames have no structure, so only (2ab + C1) / (a² +
-    /// b² + C1) remains.
+    /// Catches: C1 or a window's sum is wrong. Flat frames have no structure, so only (2ab + C1) /
+    /// (a² + b² + C1) remains.
     #[test]
     fn ssim_of_flat_frames_is_the_luminance_term() {
         let (a, b) = (50.0_f64, 200.0_f64);
@@ -138,8 +138,8 @@ mod tests {
         assert!((got - expected).abs() < 1e-9, "{got} instead of {expected}");
     }
 
-    /// Catches: swapped axes; a wrong valid region. The reference value is from a script of four
-    /// loops with a full 2-D kernel and centred moments.
+    /// Catches: the axes are swapped; the valid region is wrong. The reference value is from a
+    /// script of four loops with a full 2-D kernel and centred moments.
     #[test]
     fn ssim_agrees_with_an_independent_implementation() {
         let got = ssim(&pattern(14, 19, 0), &pattern(14, 19, 3), 14, 19);
@@ -147,7 +147,7 @@ mod tests {
     }
     const SSIM_REFERENCE: f64 = 0.916_148_226_215_242_8;
 
-    /// Catches: an underflow or the mean of nothing (NaN), because 11×11 does not fit a 6×4 frame.
+    /// Catches: a 6×4 frame, in which no 11×11 window fits, causes an underflow or gives NaN.
     #[test]
     fn ssim_of_tiny_frames_is_defined() {
         let a = pattern(4, 6, 0);

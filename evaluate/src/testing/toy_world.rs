@@ -1,8 +1,8 @@
 //! A toy world whose true values are known: a block on a platform that stands, walks and jumps.
 //!
 //! A frame is a painting of its state (theme, x, y). So the tokenizer is exact, and the latent
-//! actions follow from two frames. The dynamics is right, or wrong in one chosen way. A metric that
-//! does not notice the [`Flaw`] it is meant for is broken.
+//! actions follow from two frames. The dynamics is right, or wrong in one chosen way. A metric is
+//! broken if it does not change with the [`Flaw`] that it is meant to find.
 
 use anyhow::{Context, Result};
 use rand::RngExt;

@@ -56,7 +56,7 @@ impl Peers {
             }
         }
         for line in &peers.left_out {
-            eprintln!("left out: {line}");
+            eprintln!("skipped: {line}");
         }
         peers
     }

@@ -101,7 +101,7 @@ mod tests {
         assert!((score - expected).abs() <= margin, "{score} is not within {margin} of {expected}");
     }
 
-    /// Catches: black and white shares count each other's frames, or a plain clip has contrast.
+    /// Catches: the shares of black and of white frames are mixed up, or a plain clip has contrast.
     #[test]
     fn plain_clips_are_known_by_their_tone() {
         let black = scores((0..16).map(|_| plain(160, 90, [3, 3, 3])));
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// Catches: a zoom about a corner, or in one direction only.
+    /// Catches: the score assumes a zoom about a corner, or finds a zoom in one direction only.
     #[test]
     fn a_zoom_is_known_in_both_directions() {
         let size = |i: u32| 1.02_f64.powi(i.try_into().unwrap());
@@ -208,7 +208,7 @@ mod tests {
         }
     }
 
-    /// Catches: a panic or NaN at sizes down to one pixel and clips of one frame.
+    /// Catches: frames of one pixel, or clips of one frame, cause a panic or NaN.
     ///
     /// The config allows these sizes.
     #[test]

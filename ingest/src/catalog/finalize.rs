@@ -147,8 +147,8 @@ mod tests {
         row
     }
 
-    /// Catches: an accepted source without kept clips; a rejected source with kept clips; a reason
-    /// depends on the order of clips.
+    /// Catches: a source without kept clips is accepted; a source with kept clips is rejected; a
+    /// reason depends on the order of clips.
     #[test]
     fn the_row_of_a_source_follows_from_its_clips() {
         let kept = concluded(&[

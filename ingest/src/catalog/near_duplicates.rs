@@ -26,7 +26,7 @@ struct Original {
 impl Originals {
     /// The ID of the first known clip of which `clip` is a near-duplicate.
     ///
-    /// A clip without a fingerprint is no near-duplicate.
+    /// A clip without a fingerprint is not a near-duplicate.
     pub fn original_of(&self, clip: &ClipMeta) -> Option<&str> {
         if clip.scores.fingerprint.is_empty() {
             return None;
@@ -43,7 +43,7 @@ impl Originals {
             .map(|known| known.clip_id.as_str())
     }
 
-    /// Adds a clip that is no near-duplicate.
+    /// Adds a clip that is not a near-duplicate.
     pub fn add(&mut self, clip: &ClipMeta) {
         if clip.scores.fingerprint.is_empty() {
             return;

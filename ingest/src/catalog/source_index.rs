@@ -21,7 +21,7 @@ pub struct SourceIndex {
     rows: Vec<SourceRow>,
     /// Content hash, path and reason of every row.
     known: HashSet<(String, String, Option<String>)>,
-    /// The row that decides about a content, by content hash.
+    /// The row that decides about a content; the key is the content hash.
     decided: HashMap<String, usize>,
     /// The rows of each path.
     by_path: HashMap<String, Vec<usize>>,
@@ -193,7 +193,7 @@ impl SourceIndex {
         Some(rows)
     }
 
-    /// The row of a file, by path and content hash.
+    /// The row of a file; the key is its path and its content hash.
     pub fn row_of(&self, path: &str, source_id: &str) -> Option<&SourceRow> {
         self.of_path(path).find(|row| row.source_id == source_id)
     }

@@ -81,7 +81,7 @@ mod tests {
         assert!((70..130).contains(&held(&ids(1000), 0.1)));
     }
 
-    /// Catches: a small dataset with an empty split.
+    /// Catches: a small dataset has an empty split.
     #[test]
     fn both_splits_exist() {
         for count in 2..30 {

@@ -4,7 +4,7 @@
 //! time without decoding. A clip is kept if, in this order:
 //! 1. it is long enough;
 //! 2. it passes each condition of `ingest.keep`;
-//! 3. it is no near-duplicate of a better clip;
+//! 3. it is not a near-duplicate of a better clip;
 //! 4. a shard contains it.
 
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ impl KeepRules {
     ///
     /// # Errors
     ///
-    /// [`Usage`] if `expression` is no condition over the columns of `clips`.
+    /// [`Usage`] if `expression` is not a condition over the columns of `clips`.
     pub fn new(expression: &str, near_duplicates: bool) -> Result<Self> {
         let keep = Condition::parse(expression).map_err(|error| {
             let cause = std::error::Error::source(&error)

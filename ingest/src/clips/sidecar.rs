@@ -57,7 +57,7 @@ mod tests {
         Sidecar { actions: actions.to_vec(), names: Vec::new(), moves }
     }
 
-    /// Catches: an action of the next interval is assigned to this one.
+    /// Catches: an action of one interval is assigned to the interval before it.
     #[test]
     fn the_longest_held_action_wins() {
         let sidecar = with(&[1, 2, 2, 4, 3, 3], None);

@@ -236,7 +236,7 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    /// Catches: a name at the wrong number; an empty last row fails.
+    /// Catches: a name belongs to the wrong number; an empty last row is an error.
     #[test]
     fn numbered_actions() {
         let sidecar = parse(
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(names, ["Left+space", "Right", "noop"]);
     }
 
-    /// Catches: an overflow of the action number; an error for a gamepad with many unused buttons.
+    /// Catches: the action number overflows; a gamepad with many unused buttons is an error.
     #[test]
     fn more_than_eight_keys() {
         let header = (0..12).map(|key| format!("k{key:02}")).collect::<Vec<_>>().join(",");
@@ -271,7 +271,7 @@ mod tests {
         assert!(many.contains("12 key columns"), "{many}");
     }
 
-    /// Catches: a crash; an error without the line number.
+    /// Catches: an invalid file causes a panic; an error lacks the line number.
     #[test]
     fn malformed_sidecars_name_the_line() {
         for (text, expected) in [

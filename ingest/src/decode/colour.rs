@@ -84,8 +84,9 @@ impl Colour {
 /// How a frame's samples become RGB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversion {
-    /// swscale's number of the YUV matrix, for
-    /// [`FrameView::sws_matrix`](super::view::FrameView::sws_matrix).
+    /// swscale's number of the YUV matrix.
+    ///
+    /// Goes into [`FrameView::sws_matrix`](super::view::FrameView::sws_matrix).
     pub sws_matrix: i32,
     pub full_range: bool,
     /// Set if the frame is HDR and must be mapped to SDR.

@@ -168,7 +168,8 @@ mod tests {
         assert_eq!(fit(100_000.0, 1.0, (160, 90)), (160, 1));
     }
 
-    /// Catches: an upright phone video padded before it is turned, or ignored sample shapes.
+    /// Catches: an upright phone video is padded before it is turned, or the shape of samples is
+    /// ignored.
     #[test]
     fn shape_is_that_of_the_upright_picture() {
         let format = FrameFormat { aspect: Aspect::Pad, ..IngestConfig::default().frame_format() };

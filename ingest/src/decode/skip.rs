@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// Catches: a skipped frame before a gap would have been on the screen at a tick.
+    /// Catches: a frame before a gap is skipped although a tick shows it.
     #[test]
     fn a_frame_before_a_gap_is_needed() {
         // Frame 167 stays until 433. The ticks at 200, 300 and 400 show it.

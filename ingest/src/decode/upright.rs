@@ -84,7 +84,8 @@ impl Orientation {
 mod tests {
     use super::*;
 
-    /// Catches: a quarter turn in the wrong direction, or a mirror on the wrong side of a turn.
+    /// Catches: a quarter turn has the wrong direction, or the mirror and the turn are applied in
+    /// the wrong order.
     #[test]
     fn pictures_turn_clockwise() {
         let pixels =
@@ -102,7 +103,7 @@ mod tests {
         assert_eq!(turn(true, 1), pixels(&[6, 3, 5, 2, 4, 1]));
     }
 
-    /// Catches: phone videos upside down, from a transposed matrix, or mirrored text.
+    /// Catches: phone videos are upside down because a matrix is transposed, or text is mirrored.
     #[test]
     fn display_matrices_are_quarter_turns() {
         let matrix = |a: i32, b: i32, c: i32, d: i32| {

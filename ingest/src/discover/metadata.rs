@@ -99,7 +99,7 @@ mod tests {
         MetadataRules::default().check(&info).map(|reject| reject.detail)
     }
 
-    /// Catches: a match inside a longer word; a match depends on the case.
+    /// Catches: a phrase matches inside a longer word; a match depends on the case.
     #[test]
     fn words_are_found_as_words() {
         assert_eq!(verdict("SUPER Jumper: SPEEDRUN (any%)", ""), None);

@@ -10,7 +10,7 @@
 //! An entry that exists as a path is that path, even if it contains characters of a glob pattern.
 //!
 //! Inside directories and globs a file with a video's extension is a video. A file without an
-//! extension is tried, and is no reject if it is not a video. Hidden files and directories are
+//! extension is tried, and is ignored if it is not a video. Hidden files and directories are
 //! skipped. Each file is found once. The result is sorted by path.
 
 use std::collections::hash_map::{Entry, HashMap};
@@ -43,7 +43,7 @@ pub struct FoundFile {
     pub path: PathBuf,
     /// Why ingest cannot use the file, if that is known without opening it.
     pub reject: Option<Reject>,
-    /// The file has no extension, and only a search found it. If it is no video, it is no reject.
+    /// The file has no extension, and only a search found it. If it is not a video, it is ignored.
     pub guess: bool,
 }
 
@@ -61,7 +61,7 @@ pub fn videos(data: &DataConfig) -> Vec<String> {
 /// # Errors
 ///
 /// A glob pattern is invalid, a list cannot be read, or lists are nested too deeply. An entry that
-/// names nothing is no error: the file is found with a reject.
+/// does not exist is not an error: the result contains it with a reject.
 pub fn discover(entries: &[String]) -> Result<Vec<FoundFile>> {
     let mut search = VideoSearch::default();
     for entry in entries {
@@ -247,7 +247,7 @@ mod tests {
         found.iter().map(name).collect()
     }
 
-    /// Catches: sidecars, hidden files and text files found as videos; an order depends on the file
+    /// Catches: sidecars, hidden files or text files count as videos; the order depends on the file
     /// system.
     #[test]
     fn a_directory_is_searched() {
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(find(&files, &[""], |_| ()), ["a.mkv", "b/a.webm", "b/z.MP4", "noend"]);
     }
 
-    /// Catches: an endless search through a link loop; a file is found twice.
+    /// Catches: a loop of links makes the search endless; a file is found twice.
     #[test]
     fn links_are_followed_once() {
         let found = find(&["d/a.mp4"], &["", "d", "d/a.mp4"], |place| {

@@ -22,7 +22,7 @@ pub struct SourceFile {
     pub metadata_key: String,
     /// Why ingest cannot use the file, if that is known without decoding.
     pub reject: Option<Reject>,
-    /// The file has no extension, and only a search found it. If it is no video, it is no reject.
+    /// The file has no extension, and only a search found it. If it is not a video, it is ignored.
     pub guess: bool,
 }
 

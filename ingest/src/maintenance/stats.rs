@@ -127,7 +127,7 @@ fn bytes(count: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: `1000 MB` instead of `1.0 GB`; a unit is too large.
+    /// Catches: a size is `1000 MB` instead of `1.0 GB`; a unit is too large.
     #[test]
     fn bytes_have_units() {
         for (count, words) in [

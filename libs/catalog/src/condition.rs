@@ -161,8 +161,8 @@ mod tests {
         Condition::parse(sql).unwrap().failures(rows).unwrap()
     }
 
-    /// Catches: a reason with the whole expression, with the last failing part, or with the user's
-    /// own spelling, so that counts per reason are wrong.
+    /// Catches: a reason contains the whole expression, the last failing part, or the user's own
+    /// spelling, so counts per reason are wrong.
     #[test]
     fn the_first_part_that_does_not_hold_is_named() {
         let rows = [clip(0.5, 0.1), clip(0.001, 0.95), clip(0.5, 0.95)];

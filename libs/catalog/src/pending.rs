@@ -10,7 +10,7 @@ use genie_shards::Split;
 use crate::{catalog::Catalog, error::Result};
 
 impl Catalog {
-    /// Kept clips that lack token windows of this tokenizer, by source, then time.
+    /// Kept clips that lack token windows of this tokenizer, sorted by source, then time.
     ///
     /// `window` is the number of frames of a window.
     ///
@@ -25,7 +25,7 @@ impl Catalog {
         self.clips_without("tokens", "tokenizer", tokenizer, split, window)
     }
 
-    /// Kept clips that lack action windows of this latent action model, by source, then time.
+    /// Kept clips that lack action windows of this LAM, sorted by source, then time.
     ///
     /// `window` is the number of frames of a window.
     ///

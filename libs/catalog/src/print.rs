@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(render(&[batch()], Format::Csv).unwrap(), "n,list\n7,\"[1, 2]\"\n,\n");
     }
 
-    /// Catches: omitted nulls, so that the first object does not have all keys.
+    /// Catches: nulls are omitted, so the first object does not have all keys.
     #[test]
     fn json_has_every_key() {
         assert_eq!(

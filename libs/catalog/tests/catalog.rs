@@ -55,7 +55,7 @@ fn csv(catalog: &Catalog, sql: &str) -> String {
     render(&catalog.sql(sql).unwrap(), Format::Csv).unwrap()
 }
 
-/// Catches: a missing stage makes every query fail, instead of an empty table.
+/// Catches: every query fails if the output of one stage is missing; its table should be empty.
 #[test]
 fn missing_files_give_an_empty_table() {
     let (_dir, root) = root();
@@ -89,7 +89,7 @@ fn only_what_a_manifest_names_is_seen() {
     assert_eq!(csv(&catalog, "SELECT count(*) AS n FROM tokens"), "n\n0\n");
 }
 
-/// Catches: columns or types are lost between writer and query, and blobs in `select *`.
+/// Catches: columns or types are lost between writer and query; `select *` returns blobs.
 #[test]
 fn every_table_answers() {
     let (_dir, root) = root();
@@ -188,8 +188,8 @@ fn windows_are_those_of_finished_reports() {
     assert!(!columns.contains("token_counts") && columns.contains("shuffled_psnr"), "{columns}");
 }
 
-/// Catches: a half-done clip counts as done, a short clip is always pending, or a rejected clip,
-/// another split or another tokenizer counts as pending.
+/// Catches: a clip that is only partly done counts as done, a short clip is always pending, or a
+/// rejected clip, another split or another tokenizer counts as pending.
 #[test]
 fn pending_work_is_what_lacks_windows() {
     let (_dir, root) = root();

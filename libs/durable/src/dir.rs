@@ -136,7 +136,8 @@ pub(crate) mod tests {
         names
     }
 
-    /// Catches: a directory is visible before it is whole, and files of its old content.
+    /// Catches: a directory is visible before it is complete, or still contains files of its old
+    /// content.
     #[test]
     fn a_directory_appears_whole_and_replaces_the_old_one() {
         let (_guard, root) = temporary();
@@ -155,7 +156,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Catches: files of a killed run in the next run's directory, and drafts stay behind.
+    /// Catches: files of a killed run are in the next run's directory; drafts are not removed.
     #[test]
     fn leftovers_of_a_killed_run_are_deleted() {
         let (_guard, root) = temporary();

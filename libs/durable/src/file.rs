@@ -154,7 +154,8 @@ mod tests {
         entries.map(|entry| entry.unwrap().file_name().to_owned()).collect()
     }
 
-    /// Catches: writing in place, leftovers beside the target, and an error for a missing parent.
+    /// Catches: a file is written in place; temporary files stay beside the target; a missing
+    /// parent is an error.
     #[test]
     fn replaces_the_whole_file_and_leaves_nothing_else() {
         let (_guard, dir) = temporary();
@@ -188,7 +189,7 @@ mod tests {
         assert!(write("/", "x").is_err());
     }
 
-    /// Catches: a hash or a length of something else than the file's content.
+    /// Catches: a hash or a length differs from the file's content.
     #[test]
     fn a_draft_knows_its_content_before_it_has_a_name() {
         let (_guard, dir) = temporary();

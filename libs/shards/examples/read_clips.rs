@@ -47,12 +47,12 @@ fn print_clips(root: &Utf8Path) -> Result<usize, Error> {
     }
     // Opens all splits. It reads the columns of the clips, but not their frames.
     let store = ClipStore::open(root, None)?;
-    println!("{:<32} {:>5} {:>11} {:>6}  first frame", "clip", "split", "size", "frames");
+    println!("{:<32} {:>8} {:>11} {:>6}  first frame", "clip", "split", "size", "frames");
     for (index, clip) in store.clips().iter().enumerate() {
         let first = store.window(index, 0, 1)?;
         let [red, green, blue] = mean_colour(&first.data);
         println!(
-            "{} {:>5} {:>11} {:>6}  #{red:02x}{green:02x}{blue:02x}",
+            "{} {:>8} {:>11} {:>6}  #{red:02x}{green:02x}{blue:02x}",
             clip.clip_id,
             clip.split.as_str(),
             format!("{}×{}", clip.width, clip.height),

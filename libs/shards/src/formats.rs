@@ -1,6 +1,8 @@
 //! Format versions of the files; a work key contains the versions that its step depends on.
 
-/// Version of the clip shards: schema and payload codec. A new version means: ingest again.
+/// Version of the clip shards: schema and payload codec.
+///
+/// After a new version, ingest decodes all videos again.
 pub const CLIPS_FORMAT: u32 = 2;
 /// Version of the token shards.
 pub const TOKENS_FORMAT: u32 = 1;

@@ -88,7 +88,7 @@ mod tests {
         assert!(Frames::new(usize::MAX, 3, 4, vec![]).is_err());
     }
 
-    /// Catches: a panic for a frame after the last.
+    /// Catches: a read of a frame after the last one causes a panic.
     #[test]
     fn a_frame_past_the_end_is_none() {
         let frames = Frames::new(2, 1, 1, vec![0, 0, 0, 1, 2, 3]).unwrap();

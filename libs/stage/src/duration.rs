@@ -23,7 +23,7 @@ pub fn human(duration: Duration) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: "60 s", "1 min 60 s" and "10.0 s" at the limits between units.
+    /// Catches: durations at the limits between units become "60 s", "1 min 60 s" or "10.0 s".
     #[test]
     fn edges_between_units() {
         for (seconds, words) in [

@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(builder().finish().to_string(), "69f2f9ef5c55a44c");
     }
 
-    /// Catches: a reordered struct, or reordered calls, retrain a model.
+    /// Catches: the order of fields or of calls changes the key, so a model is trained again.
     #[test]
     fn order_does_not_matter() {
         let other = Key::builder("lam", 1)
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// Catches: the same key for `"ab" + "c"` and `"a" + "bc"`.
+    /// Catches: `"ab" + "c"` and `"a" + "bc"` have the same key.
     #[test]
     fn parts_do_not_run_together() {
         let one = Key::builder("x", 1).input("a", "bc").finish();

@@ -91,7 +91,7 @@ fn holder(file: &mut File) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: two runs write the same place, and a lock outlives its holder.
+    /// Catches: two runs write to the same place; a lock stays after its holder ended.
     #[test]
     fn second_is_refused_until_the_first_is_gone() {
         let dir = tempfile::tempdir().unwrap();

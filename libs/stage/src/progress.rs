@@ -221,7 +221,8 @@ mod tests {
         }
     }
 
-    /// Catches: a division by zero before the first unit, or remaining time after the last.
+    /// Catches: the remaining time is a division by zero before the first unit, or is shown after
+    /// the last.
     #[test]
     fn lines_say_count_time_left_and_message() {
         let progress = lines(4);
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(progress.line(), "fit: 95/100, 20 s left");
     }
 
-    /// Catches: "3/0" for an unknown total.
+    /// Catches: an unknown total is shown as "3/0".
     #[test]
     fn unknown_size_is_not_shown_as_zero() {
         let progress = lines(0);

@@ -179,7 +179,7 @@ mod tests {
         (dir, path)
     }
 
-    /// Catches: an unfinished directory counts as done, and an `open` changes the status.
+    /// Catches: an unfinished directory counts as done; `open` changes the status.
     #[test]
     fn done_only_after_finish() {
         let (_dir, path) = temporary();

@@ -76,7 +76,7 @@ fn section(stage: Stage) -> &'static str {
     }
 }
 
-/// Catches: a step is left out or moved; flags do not reach the stages.
+/// Catches: a step is missing or in the wrong place; flags do not reach the stages.
 #[test]
 fn runs_all_steps_in_order_with_the_same_flags() {
     let fake = Fake::new("");
@@ -124,7 +124,7 @@ fn any_other_failure_ends_the_run_with_its_code() {
     }
 }
 
-/// Catches: a missing binary found only after an hour of training.
+/// Catches: a missing binary is found only after an hour of training.
 #[test]
 fn a_missing_binary_is_reported_before_anything_starts() {
     let fake = Fake::new("");
@@ -135,7 +135,8 @@ fn a_missing_binary_is_reported_before_anything_starts() {
     assert!(fake.calls().is_empty());
 }
 
-/// Catches: a misspelt key found only when its stage starts; a message without the right section.
+/// Catches: a misspelt key is found only when its stage starts; a message does not name the right
+/// section.
 #[test]
 fn a_wrong_config_is_reported_before_anything_starts() {
     let fake = Fake::new("");
@@ -147,7 +148,7 @@ fn a_wrong_config_is_reported_before_anything_starts() {
     assert!(fake.calls().is_empty() && refusing.calls().is_empty());
 }
 
-/// Catches: "nothing to do" after work was done, or the reverse.
+/// Catches: the summary says "nothing to do" after work was done, or the reverse.
 #[test]
 fn says_whether_there_was_anything_to_do() {
     let fake = Fake::new("");

@@ -7,8 +7,8 @@
 //! - The data are random, because the cost of a step does not depend on them.
 //! - This crate and PyTorch run alternately, in three rounds, each in its own process. The report
 //!   has the medians.
-//! - PyTorch's data are in memory before its clock starts. Ours are drawn and read beside the
-//!   steps, as in training.
+//! - PyTorch's data are in memory before its clock starts. This crate draws and
+//!   reads its data while the steps run, as in training.
 //! - Memory is the peak: on a GPU the memory that the allocator holds, else the resident set of the
 //!   process.
 //!

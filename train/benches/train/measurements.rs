@@ -1,7 +1,7 @@
 //! The numbers that a measuring process prints.
 //!
-//! It prints one flat JSON object per group of steps, and a last one with its memory. This crate's
-//! process and PyTorch's print the same keys.
+//! The process prints one flat JSON object per group of training steps. Its last object contains
+//! its peak memory. The processes of this crate and of PyTorch print the same keys.
 
 use std::collections::BTreeMap;
 use std::process::Output;

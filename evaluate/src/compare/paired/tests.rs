@@ -99,8 +99,8 @@ fn windows_and_reports_give_the_same_differences() {
     assert!(high < -5.0, "the flawed model is clearly worse: at best {high}");
 }
 
-/// Catches: windows are paired by their position in the list. Or the two reports are resampled
-/// independently, so that a constant difference gets a wide interval.
+/// Catches: windows are paired by their position in the list; the two reports are resampled
+/// independently, so a constant difference gets a wide interval.
 #[test]
 fn a_constant_difference_has_a_narrow_interval() {
     let (report, rows) = measured(Flaw::Imperfect, 6, 1);

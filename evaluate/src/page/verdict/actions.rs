@@ -95,7 +95,7 @@ pub fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64)
         title: title.into(),
         value: format!("{value:.3}"),
         interval: interval(ci95, 3),
-        baseline: format!("shuffled truth {mean:.3}; 95 of 100 shuffles below {p95:.3}"),
+        baseline: format!("shuffled true actions {mean:.3}; 95 of 100 shuffles below {p95:.3}"),
         rating,
         verdict: match rating {
             Rating::Good => "Clearly more than chance.",

@@ -25,7 +25,7 @@ pub struct ActionEffect {
     pub share: f64,
     /// The true action of more than half of these frames, and its share.
     ///
-    /// `null` if truth is not known, or if no true action has a majority.
+    /// `null` if true actions are not known, or if no true action has a majority.
     pub name: Option<String>,
     pub name_share: Option<f64>,
     /// The same for the true movement.

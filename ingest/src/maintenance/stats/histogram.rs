@@ -61,7 +61,7 @@ fn draw(score: &str, values: &[(f64, bool)]) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: a value outside the last bin, a missing bin, or a division by zero width.
+    /// Catches: a value is outside the last bin, a bin is missing, or a width of zero is a divisor.
     #[test]
     fn every_clip_is_in_a_bin() {
         let mut values: Vec<(f64, bool)> = (0..1000).map(|n| (f64::from(n), n >= 500)).collect();

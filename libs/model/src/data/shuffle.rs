@@ -79,8 +79,8 @@ mod tests {
         Shuffle::new(items, seed).batch(epoch, items).collect()
     }
 
-    /// Catches: an epoch leaves out items or sees them twice, above all when the number of items is
-    /// next to a square or a power of two.
+    /// Catches: an epoch skips items or sees them twice, above all when the number of items is next
+    /// to a square or a power of two.
     #[test]
     fn an_epoch_has_every_item_once() {
         let near = |n: usize| [n - 1, n, n + 1];
@@ -109,8 +109,8 @@ mod tests {
         }
     }
 
-    /// Catches: the same order in every epoch or for every seed; items keep their neighbours or
-    /// stay near their places, so that a batch comes from one clip.
+    /// Catches: the order is the same in every epoch or for every seed; items keep their neighbours
+    /// or stay near their places, so that a batch comes from one clip.
     #[test]
     fn orders_differ_and_neighbours_part() {
         let items = 10_000;
@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    /// Catches: an overflow or an endless loop with more items than a test can visit.
+    /// Catches: a very long list, which a test cannot visit, causes an overflow or an endless loop.
     #[test]
     fn large_sets_are_no_harder() {
         let items = 3_000_000_000;

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::testing::Clips;
 
-    /// Catches: a window crosses from one clip to the next; an epoch leaves out a window (such as a
+    /// Catches: a window crosses from one clip to the next; an epoch skips a window (such as a
     /// clip's first or last) or sees it twice, also at its end.
     #[test]
     fn an_epoch_sees_every_window_of_every_clip_once_and_none_crosses_a_clip() {

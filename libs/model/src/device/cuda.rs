@@ -157,7 +157,7 @@ fn autotune_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> 
 mod tests {
     use super::*;
 
-    /// Catches: a panic for a missing driver or GPU; a message does not say what to do.
+    /// Catches: a missing driver or GPU causes a panic; a message does not say what to do.
     #[test]
     fn a_missing_driver_or_gpu_is_an_error() {
         if !DRIVERS.iter().any(|device| Path::new(device).exists()) {
@@ -177,7 +177,7 @@ mod tests {
         assert!(!has_headers(Some("/nowhere".into())), "the configured directory is used");
     }
 
-    /// Catches: a list loses a GPU or has one twice; text is taken for a number.
+    /// Catches: a list loses a GPU or has one twice; text is read as a number.
     #[test]
     fn gpus_are_named_by_number() {
         let parse = |numbers| Gpus::parse(numbers, "cuda").map_err(|error| error.to_string());

@@ -145,7 +145,7 @@ pub fn attend_backward<B: Backend>(
     primitive(Tensor::cat(parts.to_vec(), 1))
 }
 
-/// One slice of the padded images for each pixel of a neighbourhood, row by row.
+/// One slice of the padded images for each pixel of a neighbourhood, in row-major order.
 ///
 /// The padded images are `[images, height + 2·reach, width + 2·reach, c]`. The slice for a pixel
 /// holds that pixel of every neighbourhood.

@@ -37,7 +37,8 @@ fn shapes() -> Vec<(AttentionShape, usize)> {
     ]
 }
 
-/// Catches: wrong strides of an axis, padding in the softmax, a causal mask is off by one.
+/// Catches: the strides of an axis are wrong; the softmax includes padding; a causal mask is off by
+/// one.
 #[test]
 fn attention_equals_its_equations_on_both_axes() {
     for (shape, d) in shapes() {
@@ -135,7 +136,7 @@ fn unfold_shapes() -> [(UnfoldShape, usize); 4] {
     ]
 }
 
-/// Catches: a neighbourhood wraps at the edge or enters the next image; swapped axes.
+/// Catches: a neighbourhood wraps at the edge or enters the next image; the axes are swapped.
 #[test]
 fn unfolding_and_a_product_is_a_convolution() {
     use burn::tensor::module::conv2d;

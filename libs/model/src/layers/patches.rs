@@ -35,7 +35,7 @@ mod tests {
 
     use super::*;
 
-    /// Catches: a patch has swapped rows and columns; such a model trains, but its pictures are
+    /// Catches: rows and columns of a patch are swapped; such a model trains, but its pictures are
     /// blurred.
     #[test]
     fn patches_are_squares_and_can_be_put_together_again() {

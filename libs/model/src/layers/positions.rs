@@ -79,8 +79,8 @@ fn sinusoids(row: usize, column: usize, d: usize) -> impl Iterator<Item = f32> {
 mod tests {
     use super::*;
 
-    /// Catches: swapped rows and columns; two positions with one embedding; a width is not a
-    /// multiple of four.
+    /// Catches: rows and columns are swapped; two positions have the same embedding; a width that
+    /// is not a multiple of four gives a wrong embedding.
     #[test]
     fn neighbours_are_one_rotation_apart_everywhere() {
         let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);

@@ -13,7 +13,7 @@ use crate::testing::{Ad, Fixture};
 
 const DEVICE: FlexDevice = FlexDevice;
 
-/// Catches: a wrong attention layer.
+/// Catches: an attention layer is wrong.
 ///
 /// - Heads, queries, keys or values in another order in the packed rows.
 /// - A scale other than 1/√(head width).
@@ -84,7 +84,7 @@ fn a_stack_is_pytorchs() {
     );
 }
 
-/// Catches: a wrong quantizer.
+/// Catches: a quantizer is wrong.
 ///
 /// - Codes by distance instead of by cosine.
 /// - A codebook without gradient, or with the gradient of the commitment loss.

@@ -254,7 +254,7 @@ mod tests {
         )
     }
 
-    /// Catches: temporal attention to later frames, or a norm over the frame axis.
+    /// Catches: temporal attention reads later frames, or a norm includes the frame axis.
     #[test]
     fn a_changed_frame_leaves_earlier_output_bit_identical() {
         let (stack, x, grid) = stack();

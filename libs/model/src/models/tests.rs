@@ -104,8 +104,8 @@ fn parameters_are_those_of_the_modules() {
     }
 }
 
-/// Catches: an estimate of operations leaves out rows, layers or attention, or counts only the
-/// forward pass.
+/// Catches: an estimate of operations lacks rows, layers or attention, or counts only the forward
+/// pass.
 #[test]
 fn operations_follow_the_rule_of_thumb() {
     let config = |layers| DynamicsConfig {
@@ -141,7 +141,7 @@ fn operations_follow_the_rule_of_thumb() {
     assert!((added / (12.0 * 1000.0 * 2048.0) - 1.0).abs() < 1e-9, "{added}");
 }
 
-/// Catches: an optimizer's moments are left out or counted twice; hours are shown as days.
+/// Catches: an optimizer's moments are not counted or counted twice; hours are shown as days.
 #[test]
 fn memory_and_time_of_a_known_model() {
     let mut config = DynamicsConfig { stack: stack(true), ..Default::default() };

@@ -4,9 +4,9 @@
 //! weights work in Fréchet-type distances, but they do not measure human perception.
 //!
 //! The encoder has two layers of convolutions over time and space. A feature is the mean response
-//! of one filter over a clip, as a logarithm, so that faint motion counts beside strong edges. Half
-//! of the filters of the first layer respond only to change: their sum over time is zero. Six more
-//! respond only to edges, and two also to colour.
+//! of one filter over a clip, as a logarithm, so that faint motion also has an effect if edges are
+//! strong. Half of the filters of the first layer respond only to change: their sum over time is
+//! zero. Six more respond only to edges, and two also to colour.
 //!
 //! A distance has the unit of these features. It compares only with distances of an encoder that
 //! has the same [`ClipEncoder::hash`].
@@ -211,8 +211,8 @@ mod tests {
         assert_eq!(ClipEncoder::new(&Device::Cpu).hash(), "53cab17ff40bd1a9");
     }
 
-    /// Catches: features of single frames, which do not depend on the order of frames; filters for
-    /// change respond to a still picture.
+    /// Catches: features are computed from single frames, so the order of frames has no effect;
+    /// filters for change respond to a still picture.
     #[test]
     fn it_sees_motion() {
         let moving = features(&clip(|t| t, true));
@@ -236,7 +236,7 @@ mod tests {
         assert!(apart(&features(&clip(|t| t, true)), &features(&clip(|t| t, false))) > 0.3);
     }
 
-    /// Catches: clips are mixed up within a batch; a panic if clips are too short.
+    /// Catches: clips are mixed up within a batch; clips that are too short cause a panic.
     #[test]
     fn a_batch_is_its_clips() {
         let clips = [clip(|t| t, true), clip(|_| 4, true), clip(|t| 12 - t, false)];

@@ -19,7 +19,7 @@ pub(crate) struct TensorValues {
     pub data: Vec<f32>,
 }
 
-/// Reads the float tensors of a file, by name.
+/// Reads the float tensors of a file; the key is the name.
 pub(crate) fn read(path: &Utf8Path) -> Result<BTreeMap<String, TensorValues>, ModelError> {
     let wrong = |error: &dyn std::fmt::Display| ModelError::checkpoint(path, error);
     if path.extension() == Some("safetensors") {
@@ -83,7 +83,7 @@ mod tests {
     use crate::testing::reference;
 
     /// Catches: names are renumbered (`branch_3.1` exists without `branch_3.0`); integers are read
-    /// as weights; 16-bit floats are misread; the prefix of `DataParallel`.
+    /// as weights; 16-bit floats are misread; the prefix of `DataParallel` is not removed.
     #[test]
     fn a_pytorch_file_is_read_as_it_is() {
         let tensors = read(&reference("state_dict.pt")).unwrap();

@@ -56,7 +56,8 @@ impl ModuleVisitor<Ad> for Weights {
     }
 }
 
-/// Catches: rounded norms, biases or master weights; a matrix is not rounded; other weights.
+/// Catches: norms, biases or master weights are rounded; a matrix is not rounded; the copy has
+/// other weights.
 #[test]
 fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
     let stack = stack();

@@ -18,7 +18,7 @@ use crate::weights;
 
 const TOLERANCE: f32 = 1e-4;
 
-/// A fixture's values by name.
+/// A fixture's values; the key is the name.
 pub struct Fixture {
     directory: Utf8PathBuf,
     values: BTreeMap<String, TensorData>,

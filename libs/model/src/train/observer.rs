@@ -17,7 +17,7 @@ pub struct StepReport {
     pub grad_norm: f32,
     /// The speed since the last report.
     pub speed: Speed,
-    /// The task's own values, by name.
+    /// The task's own values; the key is the name.
     pub metrics: Vec<(&'static str, f32)>,
 }
 

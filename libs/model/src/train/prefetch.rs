@@ -68,8 +68,8 @@ mod tests {
 
     use super::*;
 
-    /// Catches: batches come in the order in which threads finish; a batch is left out or read
-    /// twice in a resumed run; threads read the whole dataset ahead into memory.
+    /// Catches: batches come in the order in which threads finish; a batch is skipped or read twice
+    /// in a resumed run; threads read the whole dataset ahead into memory.
     #[test]
     fn batches_come_in_order_and_few_are_read_ahead() {
         let read_count = AtomicUsize::new(0);
@@ -100,8 +100,8 @@ mod tests {
         assert_eq!(read_count.load(Ordering::SeqCst), 35);
     }
 
-    /// Catches: an error overtakes earlier batches, or is lost; a run ends early and waits for its
-    /// threads for ever.
+    /// Catches: an error is returned before earlier batches, or is lost; a run ends early and waits
+    /// for its threads for ever.
     #[test]
     fn an_error_comes_in_order_and_ends_the_run() {
         scope(|scope| {

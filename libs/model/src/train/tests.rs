@@ -288,7 +288,7 @@ fn divergence_stops_the_run_and_keeps_the_last_good_checkpoint() {
     }
 }
 
-/// Catches: a lost error of a reading thread, so that training hangs or continues with half a
+/// Catches: the error of a reading thread is lost, so training hangs or continues with half a
 /// batch.
 #[test]
 fn an_unreadable_clip_ends_the_run_with_its_error() {

@@ -63,9 +63,9 @@ fn tensors(file: &Utf8Path) -> Vec<u8> {
     bytes[8 + length..].to_vec()
 }
 
-/// Catches: export or import transposes, moves, rounds or leaves out a tensor; a training step is
-/// made although `steps` is 0; fine-tuning does not start from the imported weights; a resumed run
-/// imports again and loses what it learned.
+/// Catches: export or import transposes, moves, rounds or omits a tensor; a training step is made
+/// although `steps` is 0; fine-tuning does not start from the imported weights; a resumed run
+/// imports again and loses the progress of its training.
 #[test]
 fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     let runs = Runs::new();
@@ -102,9 +102,9 @@ fn weights_come_back_to_the_last_bit_and_training_goes_on_from_them() {
     longer(5, None);
 }
 
-/// Catches: a file is read in part; a fault without a name in the message; heads or positions fit
-/// by shape but mean something else; weights are not finite or have another type; a LAM's file in a
-/// tokenizer; a damaged file panics.
+/// Catches: a file is read in part; a message does not name the fault; heads or positions fit by
+/// shape but mean something else; weights are not finite or have another type; a LAM's file is read
+/// into a tokenizer; a damaged file causes a panic.
 #[test]
 fn weights_that_do_not_fit_are_an_error_with_their_name() {
     let runs = Runs::new();
@@ -122,7 +122,7 @@ fn weights_that_do_not_fit_are_an_error_with_their_name() {
         &["config.encoder.heads is 2 in the file and 4 in the config"],
     );
     refused(&|config| config.encoder.layers = 2, &file, &["layers"]);
-    // Options of training are no difference.
+    // Options of training do not count as a difference.
     import(|config| config.changed_pixel_weight = 3.0, &file, &runs).unwrap();
     fs::remove_dir_all(runs.run("ours")).unwrap();
 

@@ -26,7 +26,7 @@ fn decode(payload: &[u8]) -> Result<Frames, CodecError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Catches: losing the last, partial chunk, or mixing rows of odd sizes.
+    /// Catches: the last, partial chunk is lost, or rows of odd sizes are mixed up.
     #[test]
     fn decoding_returns_the_encoded_frames(
         t in 1_usize..50,
@@ -40,7 +40,7 @@ proptest! {
         prop_assert_eq!(shape(&payload).unwrap(), Shape { t, height, width });
     }
 
-    /// Catches: an off-by-one error where a window starts or ends inside a chunk.
+    /// Catches: a window that starts or ends inside a chunk is off by one frame.
     #[test]
     fn a_window_is_that_part_of_the_whole(
         t in 1_usize..50,
@@ -62,7 +62,7 @@ proptest! {
         }
     }
 
-    /// Catches: a panic, or a huge allocation, for damaged or foreign bytes.
+    /// Catches: damaged or foreign bytes cause a panic or a huge allocation.
     #[test]
     fn damage_is_an_error_or_changes_frames_but_never_panics(
         seed: u64,
@@ -122,7 +122,7 @@ fn a_later_version_is_refused() {
     assert!(matches!(decode(&payload), Err(CodecError::Version(2))));
 }
 
-/// Catches: ignored bytes after the last chunk, so that two payloads mean the same clip.
+/// Catches: bytes after the last chunk are ignored, so two payloads mean the same clip.
 #[test]
 fn trailing_bytes_are_an_error() {
     let mut payload = encode(&frames(17, 2, 2, 7)).unwrap();
@@ -142,7 +142,7 @@ fn a_window_touches_only_its_own_chunks() {
     assert_eq!(decode_range(&payload, 16, 16).unwrap().data, frames.data[16 * bytes..32 * bytes]);
 }
 
-/// Catches: a payload without frames.
+/// Catches: a payload without frames is accepted.
 #[test]
 fn no_frames_cannot_be_encoded() {
     assert!(matches!(encode(&Frames::default()), Err(CodecError::Size { .. })));

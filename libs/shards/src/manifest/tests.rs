@@ -9,7 +9,7 @@ fn entry(root: &Utf8Path, file: &str, content: &str) -> Entry {
     Entry { file: file.to_owned(), rows: 1, bytes: content.len() as u64, blake3 }
 }
 
-/// Catches: two writers without a lock, so that the entries of one are lost.
+/// Catches: two writers do not lock each other out, so the entries of one are lost.
 #[test]
 fn concurrent_commits_lose_nothing() {
     let (_dir, root) = testing::root();
@@ -57,7 +57,7 @@ fn published_files_must_exist() {
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
 }
 
-/// Catches: a copied manifest makes readers, or `gc`, reach outside the dataset.
+/// Catches: a copied manifest makes readers or `gc` use files outside the dataset.
 #[test]
 fn names_outside_the_directory_are_refused() {
     let (_dir, root) = testing::root();

@@ -62,7 +62,7 @@ pub fn write_actions(
     table::write(dir, name, &windows.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Reads all published windows of a latent action model's directory, by clip, then first frame.
+/// Reads all published windows of a LAM's directory, sorted by clip, then by first frame.
 ///
 /// Every window is checked against its hash.
 ///

@@ -41,7 +41,7 @@ pub fn write_clip_rows(root: &Utf8Path, name: &str, rows: &[ClipRow]) -> Result<
     Ok(Entry { file: format!("catalog/{}", entry.file), ..entry })
 }
 
-/// Reads all published clip rows, by source, then time.
+/// Reads all published clip rows, sorted by source, then time.
 ///
 /// # Errors
 /// If the manifest or one of its files cannot be read or is damaged.
@@ -49,7 +49,7 @@ pub fn read_clip_rows(root: &Utf8Path) -> Result<Vec<ClipRow>> {
     clip_rows_of(root, &Manifest::load(root)?)
 }
 
-/// Reads the clip rows that `manifest` names, by source, then time.
+/// Reads the clip rows that `manifest` names, sorted by source, then time.
 ///
 /// `manifest` is a manifest of the dataset root that was loaded earlier.
 ///

@@ -38,7 +38,8 @@ fn commit(dir: &Utf8Path, table: &str, entries: &[Entry]) {
     .unwrap();
 }
 
-/// Catches: order by file, and tokens above 255 or in the wrong byte order.
+/// Catches: windows are ordered by file; tokens above 255 are lost, or tokens have the wrong byte
+/// order.
 #[test]
 fn token_windows_come_back_in_order_of_clip_and_time() {
     let (_dir, root) = testing::root();
@@ -51,7 +52,7 @@ fn token_windows_come_back_in_order_of_clip_and_time() {
     assert_eq!(read_tokens(&root).unwrap(), windows);
 }
 
-/// Catches: a shard with mixed shapes, or a window with too few tokens.
+/// Catches: a shard with mixed shapes, or a window with too few tokens, is accepted.
 #[test]
 fn token_windows_of_two_shapes_are_refused() {
     let (_dir, root) = testing::root();
@@ -158,7 +159,7 @@ fn catalog_rows_come_back_as_they_were() {
     assert_eq!(read_clip_rows(&root).unwrap(), [kept, rejected]);
 }
 
-/// Catches: a file of another kind or another version is read, and the wrong command in the advice.
+/// Catches: a file of another kind or another version is read; the advice names the wrong command.
 #[test]
 fn other_kinds_and_later_versions_are_refused() {
     let (_dir, root) = testing::root();

@@ -13,7 +13,7 @@ pub(crate) struct Cache {
     limit: usize,
     bytes: usize,
     clock: u64,
-    /// Payload and time of last use, by clip index.
+    /// Payload and time of last use; the key is the clip index.
     items: HashMap<usize, (Arc<[u8]>, u64)>,
     /// Clip indices by time of last use, oldest first.
     uses: BTreeMap<u64, usize>,
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(cache.bytes, 80);
     }
 
-    /// Catches: one oversized payload evicts all others and then itself.
+    /// Catches: a payload larger than the cache evicts all others and then itself.
     #[test]
     fn payloads_that_cannot_fit_are_not_kept() {
         let mut cache = Cache::new(100);

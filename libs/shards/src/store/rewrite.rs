@@ -113,8 +113,8 @@ mod tests {
     use super::*;
     use crate::{ClipStore, Manifest, tables, testing};
 
-    /// Catches: a payload of another clip, a split changes in only one place, and an old entry
-    /// stays beside the new one.
+    /// Catches: a clip gets the payload of another clip; a split changes in only one place; an old
+    /// entry stays beside the new one.
     #[test]
     fn clips_that_stay_are_the_same() {
         let (_dir, root) = testing::root();

@@ -58,7 +58,7 @@ fn clips_keep_their_frames_when_others_are_excluded() {
     );
 }
 
-/// Catches: order by file, so that another number of workers trains another model.
+/// Catches: clips are ordered by file, so another number of workers leads to another model.
 #[test]
 fn order_does_not_depend_on_the_sharding() {
     let clips = [testing::clip("a", 0, 2), testing::clip("a", 100, 2), testing::clip("b", 0, 2)];
@@ -91,7 +91,7 @@ fn only_what_the_manifest_names_exists() {
     assert_eq!(found, [root.join(unnamed.file)]);
 }
 
-/// Catches: training on held-out sources.
+/// Catches: a model trains on held-out sources.
 #[test]
 fn a_split_holds_only_its_own_clips() {
     let (_dir, root) = testing::root();
@@ -153,7 +153,8 @@ fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     assert!(store.frames(0).is_ok() && store.frames(2).is_ok());
 }
 
-/// Catches: reading a row through its neighbours. The test destroys their pages, with the headers.
+/// Catches: the read of a row also reads its neighbours. The test destroys their pages, with the
+/// headers.
 #[test]
 fn a_row_is_read_without_its_neighbours() {
     let (_dir, root) = testing::root();

@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(root.value_for(Some(&0.5.into())), Value::Integer(2024));
     }
 
-    /// Catches: a message with the wrong line, or without a line for a nested key.
+    /// Catches: a message has the wrong line, or has no line for a nested key.
     #[test]
     fn origins_have_the_keys_line() {
         let text = "# head\n[data]\nroot = 'x'\n\n[lam]\nsteps = 3\n[lam.deep]\nkey = 1\n";

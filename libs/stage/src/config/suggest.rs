@@ -40,7 +40,7 @@ fn normal(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: no suggestion for the usual typing errors, or a misleading one.
+    /// Catches: a common typing error gets no suggestion, or a misleading one.
     #[test]
     fn usual_slips_are_understood() {
         let known = ["root", "videos", "held_out", "learning_rate", "steps"];

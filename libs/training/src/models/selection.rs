@@ -65,9 +65,12 @@ impl ClipSelector {
     pub fn check(&self) -> Result<()> {
         match self.filter {
             Some(filter) if !self.expression.is_empty() => {
-                // Causes of an SQL error repeat each other: the last one says it all.
                 filter(&self.expression, &[]).map_err(|error| {
-                    Usage(format!("[data] where: {error}\n  cause: {}", error.root_cause()))
+                    // The causes of an SQL error repeat each other: the last one says everything.
+                    let (text, cause) = (error.to_string(), error.root_cause().to_string());
+                    let same = text == cause;
+                    let cause = if same { String::new() } else { format!("\n  cause: {cause}") };
+                    Usage(format!("[data] where: {text}{cause}"))
                 })?;
             }
             _ => {}

@@ -187,7 +187,7 @@ fn tile_row<const FMA: bool, const R: usize>(
 mod tests {
     use super::*;
 
-    /// Catches: entries at the end of a row are left out or taken twice.
+    /// Catches: entries at the end of a row are skipped or used twice.
     #[test]
     fn sums_and_maxima_are_of_all_entries() {
         for n in [0, 1, 15, 16, 17, 31, 32, 50] {

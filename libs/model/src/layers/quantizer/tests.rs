@@ -20,7 +20,7 @@ fn quantizer(kind: QuantizerKind) -> (Quantizer<Ad>, Tensor<Ad, 2>, QuantizerCon
     (config.init(8, &device), rows, config)
 }
 
-/// Catches: other vectors for the decoder in generation than in training.
+/// Catches: the decoder gets other vectors in generation than in training.
 #[test]
 fn a_code_has_the_embedding_it_was_quantized_to() {
     for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
@@ -53,7 +53,7 @@ fn usage_counts_codes_and_how_evenly_they_are_used() {
     near(&[1, 1, 2, 5], [3.0, 2.0_f32.powf(1.5)]);
 }
 
-/// Catches: a quantizer cuts off the encoder's gradient; a codebook without gradient.
+/// Catches: a quantizer cuts off the encoder's gradient; a codebook has no gradient.
 #[test]
 fn gradients_pass_to_encoder_and_codebook() {
     for kind in [QuantizerKind::Vq, QuantizerKind::Fsq] {
@@ -94,7 +94,7 @@ fn reseeding_replaces_unused_codes_only() {
     assert!(off(after.narrow(0, 4, 12), before.narrow(0, 4, 12)) < 1e-7);
 }
 
-/// Catches: soft assignments in another order or number than the codes, or do not sum to 1.
+/// Catches: soft assignments have another order or number than the codes, or do not sum to 1.
 #[test]
 fn soft_assignments_are_sharpest_at_the_code() {
     let (quantizer, rows, config) = quantizer(QuantizerKind::Fsq);
@@ -114,7 +114,7 @@ fn soft_assignments_are_sharpest_at_the_code() {
     }
 }
 
-/// Catches: a usage reward of the wrong sign, or without gradient.
+/// Catches: the usage reward has the wrong sign, or no gradient.
 ///
 /// Its descent must spread rows that all have one code over many codes.
 #[test]

@@ -256,8 +256,8 @@ fn one_batch_is_learned_by_heart() {
     }
 }
 
-/// Catches: training never changes a parameter, such as an action's embedding without a gradient or
-/// a mask token without use.
+/// Catches: training never changes a parameter, for example because an action's embedding has no
+/// gradient or the mask token is not used.
 #[test]
 fn gradients_reach_every_parameter() {
     for mode in MODES {

@@ -185,8 +185,8 @@ fn an_action_changes_the_prediction_that_it_leads_to() {
     }
 }
 
-/// Catches: a loss against another frame than `x_{t+1}`; a decoder sees `x_{t+1}` (an untrained
-/// model of the change must be exactly as good as copying the last frame).
+/// Catches: the loss compares with another frame than `x_{t+1}`; a decoder sees `x_{t+1}` (an
+/// untrained model of the change must be exactly as good as copying the last frame).
 #[test]
 fn training_starts_at_copying_the_last_frame() {
     for config in [works(), last_frame()] {
@@ -270,7 +270,7 @@ fn codes_of_two_motions(name: &str, mut config: LamConfig, steps: usize) {
 }
 
 /// Catches: the code of a motion depends on its position in the frame; the wrong frames are paired;
-/// the encoder encodes what a frame shows instead of what moves.
+/// the encoder encodes the content of a frame instead of its motion.
 #[test]
 fn by_convolution_a_motion_is_the_same_everywhere() {
     let config = LamConfig { frames: 3, ..convolution() };
@@ -328,7 +328,7 @@ fn the_running_mean_is_that_of_the_vectors() {
     assert_eq!(codes(&model, false), codes(&model, true));
 }
 
-/// Catches: labels depend on the batch, on chance, or on weights that the checkpoint leaves out (a
+/// Catches: labels depend on the batch, on chance, or on weights that the checkpoint lacks (a
 /// centring quantizer that used the batch's mean in labelling would give a single window always the
 /// same code).
 #[test]

@@ -103,7 +103,8 @@ fn earlier_frames_decode_alike_whatever_follows() {
     }
 }
 
-/// Catches: tokens depend on the batch, by a norm over the batch or rows in the wrong order.
+/// Catches: tokens depend on the batch, because a norm includes the batch or rows are in the wrong
+/// order.
 #[test]
 fn a_windows_tokens_do_not_depend_on_its_batch() {
     for kind in KINDS {
@@ -143,8 +144,8 @@ fn one_window_is_learned_by_heart() {
     }
 }
 
-/// Catches: training never changes a parameter, such as a codebook without a gradient or a layer
-/// that the forward pass leaves out.
+/// Catches: training never changes a parameter, for example because a codebook has no gradient or
+/// the forward pass skips a layer.
 #[test]
 fn gradients_reach_every_parameter() {
     for kind in KINDS {
@@ -158,8 +159,8 @@ fn gradients_reach_every_parameter() {
     }
 }
 
-/// Catches: a checkpoint leaves out weights or a running mean; a window is encoded by another model
-/// than the trained one.
+/// Catches: a checkpoint lacks weights or a running mean; a window is encoded by another model than
+/// the trained one.
 #[test]
 fn a_loaded_tokenizer_is_the_one_that_was_saved() {
     for (kind, centre) in [(QuantizerKind::Vq, false), (QuantizerKind::Fsq, true)] {
@@ -197,7 +198,7 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
     }
 }
 
-/// Catches: a panic or an answer where the input does not fit the model.
+/// Catches: an input that does not fit the model causes a panic or gives a result.
 #[test]
 fn input_that_does_not_fit_is_an_error() {
     let size = size(8);
@@ -245,7 +246,7 @@ fn changed_pixels_weigh_more_and_all_weigh_one_on_average() {
     }
 }
 
-/// Catches: a model without temporal attention trains on runs of similar frames; a micro-batch of
+/// Catches: a model without temporal attention trains on runs of similar frames; a micro-batch has
 /// another size than configured; tokens depend on a frame's place in its window, although training
 /// uses only the first place.
 #[test]

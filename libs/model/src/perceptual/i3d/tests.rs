@@ -55,9 +55,9 @@ fn error(found: &[f32], expected: &[f64]) -> f64 {
     (apart / square(&mut expected.iter().copied())).sqrt()
 }
 
-/// Catches: any difference from the graph (padding, pooling, ε, the order of branches, the head); a
-/// kernel in another order; a hassony2 name on the wrong tensor; generated weights count as
-/// genuine.
+/// Catches: the network differs from the graph (padding, pooling, ε, the order of branches, the
+/// head); a kernel has another order; a hassony2 name belongs to the wrong tensor; generated
+/// weights count as genuine.
 #[test]
 fn logits_are_those_of_the_reference() {
     let expected: Reference = reference_json("i3d.json");
@@ -120,8 +120,8 @@ fn frames_are_resized_as_pytorch_and_tensorflow_do() {
     }
 }
 
-/// Catches: a checksum in PyTorch's order, of big-endian numbers, without TensorFlow's mask, or of
-/// another CRC-32, so that genuine weights are not recognised.
+/// Catches: a checksum uses PyTorch's order, big-endian numbers, no TensorFlow mask, or another
+/// CRC-32, so genuine weights are not recognised.
 #[test]
 fn checksums_are_tensorflows() {
     for (name, expected) in reference_json::<Reference>("i3d.json").checksums {
@@ -203,7 +203,7 @@ fn a_file_that_is_not_i3d_is_refused() {
     assert!(error.contains("logits.conv3d.bias is [600], but [400]"), "{error}");
 }
 
-/// Catches: a panic if clips are too short or of another size.
+/// Catches: clips that are too short, or of another size, cause a panic.
 #[test]
 fn clips_that_do_not_fit_are_refused() {
     let i3d =

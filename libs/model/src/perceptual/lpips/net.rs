@@ -17,7 +17,7 @@ use super::weights::{LAYERS, Layer, LpipsTensors};
 /// Fewest pixels of a side: with fewer, the second pooling has no input.
 pub const SMALLEST_SIDE: usize = 31;
 
-/// What is subtracted from each colour, which is from −1 to 1, and what the result is divided by.
+/// Offset of each colour, from −1 to 1: the network reads (colour − offset) / `SCALE`.
 const SHIFT: [f64; 3] = [-0.030, -0.088, -0.188];
 const SCALE: [f64; 3] = [0.458, 0.448, 0.450];
 

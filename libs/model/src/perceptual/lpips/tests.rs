@@ -48,9 +48,9 @@ struct LpipsCase {
     distance: f64,
 }
 
-/// Catches: any difference from the definition (input range, padding, pooling, which layers give
-/// features, ε, sums in place of means, a weight on another channel); a kernel in another order;
-/// the network cannot compute the smallest size that it accepts.
+/// Catches: the network differs from the definition (input range, padding, pooling, which layers
+/// give features, ε, sums instead of means, a weight on another channel); a kernel has another
+/// order; the network cannot compute the smallest size that it accepts.
 #[test]
 fn distances_are_those_of_the_reference() {
     let dir = tempfile::tempdir().unwrap();
@@ -140,7 +140,7 @@ fn values_that_lpips_cannot_have_are_refused() {
     assert!(error.contains("lin3.model.1.weight") && error.contains("-0.25"), "{error}");
 }
 
-/// Catches: a panic if frames are smaller than the network needs.
+/// Catches: frames that are smaller than the network needs cause a panic.
 #[test]
 fn frames_that_do_not_fit_are_refused() {
     let error = lpips().features(&[0; 30 * 64 * 3], (30, 64)).unwrap_err().to_string();

@@ -73,7 +73,7 @@ impl Layer {
     }
 }
 
-/// All tensors of the network by name.
+/// All tensors of the network; the key is the name.
 pub struct LpipsTensors {
     tensors: BTreeMap<String, TensorValues>,
     /// Whether the weights of all channels are those of version 0.1.

@@ -50,7 +50,7 @@ fn flip_a_byte(path: &Utf8Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Catches: damaged weights are used or trained further; an error without the file's name.
+/// Catches: damaged weights are used or trained further; an error lacks the file's name.
 #[test]
 fn a_damaged_file_is_an_error_with_its_name() {
     let runs = Runs::new();
@@ -82,7 +82,7 @@ fn a_damaged_file_is_an_error_with_its_name() {
     }
 }
 
-/// Catches: weights of another shape are loaded in part, or a panic instead of an error.
+/// Catches: weights of another shape are loaded in part, or cause a panic instead of an error.
 #[test]
 fn the_checkpoint_of_another_model_is_an_error() {
     let runs = Runs::new();

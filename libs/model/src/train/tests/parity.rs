@@ -7,7 +7,7 @@ use super::*;
 use crate::testing::Fixture;
 use crate::train::optimizer::{ModelOptimizer, clip_grad_norm};
 
-/// Catches: wrong clipping or a wrong AdamW.
+/// Catches: the clipping or AdamW is wrong.
 ///
 /// - A norm per parameter, or no clipping.
 /// - ε added under the root or before the bias correction, or larger than PyTorch's 1e-8 (Burn's

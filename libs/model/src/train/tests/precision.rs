@@ -22,7 +22,7 @@ fn stored(run: &Utf8Path) -> (Vec<String>, u64) {
     (types, fs::metadata(checkpoint.join("optimizer.bin")).unwrap().len())
 }
 
-/// Catches: a layer fails with rounded matrices; a step without rounding; weights, moments or
+/// Catches: a layer fails with rounded matrices; a step does not round; weights, moments or
 /// averages are stored in bf16; an error grows over the steps.
 ///
 /// The error grows, for example, if the weights themselves are bf16: rounding then removes their

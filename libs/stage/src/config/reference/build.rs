@@ -203,8 +203,8 @@ mod tests {
         const NAME: &'static str = "lam";
     }
 
-    /// Catches: a key left out or without its type, default or comment; variants without their
-    /// comments; a default in more digits than it has in `genie config`.
+    /// Catches: a key is missing or lacks its type, default or comment; variants lack their
+    /// comments; a default has more digits than in `genie config`.
     #[test]
     fn keys_have_types_defaults_and_comments() {
         let reference = of_section::<Wrapped>();

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::config::reference::tables::{AllowedValue, ConfigTable};
 
-    /// Catches: a page is not Markdown, or leaves out what the terminal shows.
+    /// Catches: a page is not Markdown, or lacks something that the terminal shows.
     #[test]
     fn a_key_is_an_item() {
         let key = ConfigKey {

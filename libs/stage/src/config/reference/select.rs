@@ -80,7 +80,7 @@ mod tests {
         found.names().map(str::to_owned).collect()
     }
 
-    /// Catches: tables are left out, or tables of another section with the same prefix are shown.
+    /// Catches: tables are missing, or tables of another section with the same prefix are shown.
     #[test]
     fn a_name_selects_all_inside_it() {
         assert_eq!(selected("lam").len(), 6);

@@ -88,7 +88,7 @@ fn integers_are_numbers_too() {
     assert!((lam("[lam]\nlearning_rate = 1", &[]).unwrap().learning_rate - 1.0).abs() < 1e-9);
 }
 
-/// Catches: a misspelt key is silently ignored, and a message without a place or a suggestion.
+/// Catches: a misspelt key is silently ignored; a message has no place or no suggestion.
 #[test]
 fn unknown_keys_name_place_and_nearest() {
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_misspelt_table_is_a_misspelt_key() {
     );
 }
 
-/// Catches: users who need five runs to fix five typing errors.
+/// Catches: a run reports only the first of five typing errors.
 #[test]
 fn all_unknown_keys_are_reported_at_once() {
     let words = complaint("[lam]\nstep = 1\nlayer = 2\n", &[]);
@@ -153,7 +153,7 @@ fn wrong_types_name_the_key() {
     assert!(words.contains("`steps` is a value"), "{words}");
 }
 
-/// Catches: a value has the right type but makes no sense.
+/// Catches: a value of the right type that makes no sense is accepted.
 #[test]
 fn a_section_checks_itself() {
     assert_eq!(complaint("[lam]\nsteps = 0\n", &[]), "section [lam]: steps is 0: at least 1");

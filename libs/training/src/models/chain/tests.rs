@@ -66,8 +66,8 @@ fn clips() -> Vec<ClipRow> {
 
 /// Catches: models train on clips that are not selected, are held out, or were dropped; the key
 /// changes because of another expression for the same clips, or because of new clips that are not
-/// selected; the key stays although a new clip is selected; the key of tokens stays although clips
-/// were added.
+/// selected; the key stays the same although a new clip is selected; the key of tokens stays the
+/// same although clips were added.
 #[test]
 fn keys_hold_the_clips_that_are_selected() {
     let dir = tempfile::tempdir().unwrap();
@@ -120,7 +120,8 @@ fn a_binary_without_sql_reads_the_record() {
     assert!(unknown("").is_none());
 }
 
-/// Catches: training starts without clips or with an invalid expression, and fails after hours.
+/// Catches: training starts without clips or with an invalid expression, and fails only after
+/// hours.
 #[test]
 fn an_empty_selection_and_a_wrong_expression_are_refused_before_any_work() {
     let dir = tempfile::tempdir().unwrap();

@@ -115,7 +115,7 @@ fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
     }
 }
 
-/// Catches: a cosine schedule upside down (the first steps must set few tokens, the last ones
+/// Catches: a cosine schedule is reversed (the first steps must set few tokens, the last ones
 /// most).
 #[test]
 fn the_schedule_begins_slowly() {
@@ -180,8 +180,8 @@ fn draws_follow_the_softmax_at_every_temperature() {
     }
 }
 
-/// Catches: tokens in the wrong order, so that the least confident ones are set first; an order
-/// option without effect.
+/// Catches: tokens are set in the wrong order, so the least confident ones are first; the option
+/// for the order has no effect.
 #[test]
 fn greedy_sets_the_surest_first_and_random_does_not() {
     let s = 32;
@@ -250,7 +250,7 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
     }
 }
 
-/// Catches: random numbers depend on threads or time; a seed without effect.
+/// Catches: random numbers depend on threads or time; a seed has no effect.
 #[test]
 fn the_seed_decides() {
     let config = SamplerConfig { temperature: 4.0, ..Default::default() };
@@ -312,8 +312,8 @@ fn a_rollout_goes_on_past_the_window() {
     }
 }
 
-/// Catches: a wrong entropy; a bound is exceeded, or sets nothing; tokens stay masked after the
-/// last step.
+/// Catches: the entropy is wrong; the bound is exceeded, or no token is set; tokens stay masked
+/// after the last step.
 #[test]
 fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     let near = |a: f32, b: f32| (a - b).abs() < 1e-5;

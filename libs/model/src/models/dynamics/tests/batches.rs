@@ -59,8 +59,8 @@ fn targets_are_the_true_tokens_at_exactly_the_masked_places() {
     }
 }
 
-/// Catches: a mask rate outside its range, the same for all windows, or drawn separately for each
-/// frame.
+/// Catches: a mask rate is outside its range, the same for all windows, or drawn separately for
+/// each frame.
 #[test]
 fn mask_rates_are_spread_over_their_range() {
     let data = windows(3, WIDE, 6);

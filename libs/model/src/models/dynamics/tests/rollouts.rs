@@ -53,7 +53,7 @@ fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     )
 }
 
-/// Catches: actions are off by one frame in training, in a rollout or in both; an action without
+/// Catches: actions are off by one frame in training, in a rollout or in both; an action has no
 /// effect (a model is trained on windows whose every frame shows the action that led to it; its
 /// rollout must show each action in the frame that it leads to, and in no other).
 #[test]
@@ -166,7 +166,7 @@ fn a_rollout_past_the_window_goes_on_from_its_later_half() {
     }
 }
 
-/// Catches: a panic or a rollout where the input does not fit the model.
+/// Catches: an input that does not fit the model causes a panic or gives a rollout.
 #[test]
 fn input_that_does_not_fit_is_an_error() {
     let (model, config) = dynamics(MODES[0]);
@@ -191,8 +191,7 @@ fn input_that_does_not_fit_is_an_error() {
     assert!(short.check(V.codes, V.actions).is_err(), "an incomplete window");
 }
 
-/// Catches: a checkpoint leaves out weights; a model is rebuilt in another mode than it was trained
-/// in.
+/// Catches: a checkpoint lacks weights; a model is rebuilt in another mode than it was trained in.
 #[test]
 fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
     for mode in MODES {
@@ -288,7 +287,7 @@ fn counted<R>(compute: impl FnOnce() -> R) -> (R, usize) {
 }
 
 /// Catches: a cache exists but is not used, so that a step computes earlier frames again; a cache
-/// changes what is sampled.
+/// changes the sampled tokens.
 #[test]
 fn the_cache_saves_most_of_the_work_and_changes_nothing() {
     let size = Vocabulary { frames: 16, positions: 64, columns: 8, codes: 64, actions: 3 };
