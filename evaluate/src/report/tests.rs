@@ -247,7 +247,9 @@ fn the_page_explains_every_key() {
                 }
             }
             serde_json::Value::Array(items) => {
-                items.iter().for_each(|item| check(item, words, path));
+                for item in items {
+                    check(item, words, path);
+                }
             }
             _ => {}
         }
