@@ -38,7 +38,7 @@ enum Command {
         #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
         retry: Vec<Reason>,
     },
-    /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports)
+    /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports).
     Sql {
         /// A query, such as "select reason, count(*) from sources group by reason".
         query: String,
@@ -63,7 +63,7 @@ enum Command {
     },
     /// Show what the dataset contains, what was not used and why, and the speed of runs.
     Stats {
-        /// Show a histogram of these scores (columns of clips, or SQL expressions of them)
+        /// Show a histogram of these scores (columns of clips, or SQL expressions of them).
         #[arg(long, value_name = "COLUMN", value_delimiter = ',', default_value = "frames,motion")]
         histogram: Vec<String>,
     },
