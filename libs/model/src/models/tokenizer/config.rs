@@ -83,7 +83,8 @@ impl TokenizerConfig {
 
     /// Windows of [`TokenizerConfig::span`] frames in a micro-batch.
     ///
-    /// They have as many frames together as [`TrainConfig::micro_batch`] windows of `frames` frames.
+    /// They have as many frames together as [`TrainConfig::micro_batch`] windows of `frames`
+    /// frames.
     pub fn windows_per_micro_batch(&self) -> usize {
         self.train.micro_batch() * self.frames / self.span()
     }
