@@ -196,8 +196,8 @@ fn imports_are_read_through_re_exports_macros_and_relative_paths() {
     assert!(users > 5, "only {users} files import the errors: {imports:#?}");
 }
 
-/// Catches: a folder has so many files that a reader cannot see what belongs together; a file is
-/// called `mod.rs`, which hides the name of its module.
+/// Catches: a folder has more than [`ENTRIES`] entries; a file is called `mod.rs`, which hides the
+/// name of its module.
 #[test]
 fn folders_are_small_and_modules_have_names() {
     let workspace = Workspace::read();

@@ -47,7 +47,7 @@ const READ_AHEAD: usize = 8;
 /// FFmpeg's own messages about damaged files are shown only if `remarks` is true. The catalog
 /// records the relevant damage anyway.
 pub fn init(remarks: bool) {
-    // `init` fails in no supported version of FFmpeg, and nothing here depends on it.
+    // In the supported versions of FFmpeg, `init` cannot fail, and this code does not need it.
     let _ = ffmpeg::init();
     ffmpeg::util::log::set_level(if remarks {
         ffmpeg::log::Level::Verbose

@@ -110,7 +110,7 @@ impl ByGroup {
 
     /// Returns the accuracy if each group counts `multiplicity` times.
     ///
-    /// The names are always learnt on all other groups, each counted once.
+    /// The names of a group come from all other groups. Each of these counts once.
     #[must_use]
     pub fn accuracy(&self, multiplicity: &[u32]) -> f64 {
         share(&self.hits, multiplicity)

@@ -60,7 +60,7 @@ fn draft(random: &mut impl Rng, columns: usize) -> Level {
     level
 }
 
-/// Places one moving platform per screen, if there is room for its whole path and for a rider.
+/// Places one moving platform per screen, where its path and the place of a rider are free.
 fn place_movers(level: &mut Level, random: &mut impl Rng) {
     for _ in 0..level.columns.div_ceil(SCREEN) {
         for _attempt in 0..20 {

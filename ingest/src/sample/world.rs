@@ -20,7 +20,9 @@ pub const FPS: u32 = 30;
 /// Frames for which an action holds.
 pub const TENTH: usize = 3;
 
-/// Pixels walked in each frame of a tenth: 8 in all, or 4 if there is no room for 8, or none.
+/// Pixels that the player walks in each frame of a tenth of a second, for the three strides.
+///
+/// A stride is 8, 4 or 0 pixels in total. The longest one that fits is used.
 const STRIDES: [[i32; TENTH]; 3] = [[3, 3, 2], [2, 1, 1], [0, 0, 0]];
 /// Positions at the end of a tenth are multiples of this: whole pixels of a 32×32 picture.
 pub const GRAIN: i32 = 4;

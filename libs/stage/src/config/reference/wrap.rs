@@ -75,7 +75,7 @@ mod tests {
     /// Catches: lines are too long; words are lost or run together.
     #[test]
     fn lines_are_short_and_words_are_kept() {
-        // The sign has no room at the end of the first line.
+        // The sign `-` does not fit at the end of the first line.
         let text = "word ".repeat(19) + "abc - " + &"word ".repeat(30) + "end";
         let wrapped = wrap(&text, "* ", "  ");
         assert!(wrapped.starts_with("* word word") && wrapped.contains("\n  abc - word"));
