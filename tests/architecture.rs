@@ -223,7 +223,7 @@ fn folders_are_small_and_modules_have_names() {
 fn lines_have_at_most_100_columns() {
     let workspace = Workspace::read();
     let read = |path: &Utf8PathBuf| {
-        ["rs", "md", "py", "toml", "sh"].iter().any(|extension| is(path, extension))
+        ["rs", "md", "py", "toml", "sh", "yml"].iter().any(|extension| is(path, extension))
             || ["Makefile", "run"].contains(&path.file_name().unwrap_or_default())
     };
     let mut found = Vec::new();

@@ -110,12 +110,15 @@ impl Workspace {
         sources
     }
 
-    /// Every file that we wrote, relative to the root. Hidden folders and outputs are skipped.
+    /// Every file that we wrote, relative to the root.
+    ///
+    /// Outputs and hidden folders are skipped, except `.ci` and `.github`.
     pub fn files(&self) -> Vec<Utf8PathBuf> {
         let ours = |entry: &walkdir::DirEntry| {
             let name = entry.file_name().to_string_lossy();
             let output = entry.depth() == 1 && ["target", "data", "runs"].contains(&&*name);
-            entry.depth() == 0 || (!output && !name.starts_with('.') && name != "__pycache__")
+            let hidden = name.starts_with('.') && ![".ci", ".github"].contains(&&*name);
+            entry.depth() == 0 || (!output && !hidden && name != "__pycache__")
         };
         let walk = WalkDir::new(&self.root).sort_by_file_name().into_iter().filter_entry(ours);
         let entries = walk.map(|entry| entry.expect("a readable folder"));
