@@ -1,0 +1,1 @@
+//! Plays a world model live: an image in, actions in, frames out.
