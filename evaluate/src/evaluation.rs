@@ -164,7 +164,7 @@ impl BatchObserver<'_> {
         windows
             .zip(scores)
             .map(|((index, window), scores)| {
-                self.evaluation.header.row(window, scores, features(index))
+                self.evaluation.header.row(index, window, scores, features(index))
             })
             .collect()
     }

@@ -2,7 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `run`, `config` | the `run` command and the `[evaluate]` section |
+//! | `run` | the `run` command, its config, and the key of its report |
 //! | `held_out` | the choice of held-out windows, and their frames |
 //! | `world` | the interface to the models under test, and the checks of their answers |
 //! | `networks` | everything that uses the networks of `genie_model`: trained models, I3D, LPIPS |
@@ -27,7 +27,6 @@
 )]
 
 mod compare;
-mod config;
 mod distance;
 mod evaluation;
 mod held_out;
@@ -48,7 +47,7 @@ use genie_stage::Exit;
 use genie_stage::config::DataConfig;
 use genie_training::{Inspect, ModelArgs, mark_usage_errors};
 
-use crate::config::WeightsArgs;
+use crate::run::WeightsArgs;
 
 /// Measure a trained world model on held-out recordings; write report.json and report.html.
 #[derive(Parser, Debug)]

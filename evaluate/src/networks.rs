@@ -1,13 +1,11 @@
 //! The only modules that run networks of `genie_model`.
 
 mod encoders;
-mod finished;
 mod lpips;
 mod trained;
 mod weights;
 
 pub use encoders::choose;
-pub use finished::find;
 pub use lpips::LpipsDistance;
 pub use trained::Trained;
 pub use weights::content_hash;

@@ -6,6 +6,7 @@
 //! and the next run continues from them.
 
 mod sections;
+mod weights_args;
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
@@ -16,16 +17,16 @@ use genie_stage::lineage::Clock;
 use genie_stage::lock::Lock;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_training::open_device;
+use genie_training::{EvaluateConfig, TrainedModels, find_finished, open_device};
 
 pub use sections::EvaluateSections;
+pub use weights_args::WeightsArgs;
 
-use crate::config::EvaluateConfig;
 use crate::distance::warnings;
 use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
 use crate::held_out::HeldOutSet;
-use crate::measure::FrameDistance;
-use crate::networks::{self, LpipsDistance, Trained, find};
+use crate::measure::{FrameDistance, Settings};
+use crate::networks::{self, LpipsDistance, Trained};
 use crate::page::{self, ScenePictures, cards, draw};
 use crate::report::schema::Report;
 use crate::report::{Provenance, summarise};
@@ -38,7 +39,7 @@ use crate::report::{Provenance, summarise};
 pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let (root, evaluate) = (sections.root(), &sections.evaluate);
     let device = open_device(EvaluateConfig::NAME, &evaluate.device)?;
-    let models = find(&sections.models)??;
+    let models = find_finished(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
         // A run that was killed just before it ended may have left `parts/`.
@@ -49,10 +50,11 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     }
     let _lock = Lock::acquire(root.join("reports/.lock"))?;
     let stop = Stop::install();
-    let model = Trained::load(&models, evaluate.sampler(), device)?;
-    let held_out =
-        HeldOutSet::open(root, model.size(), model.frames(), evaluate.windows, evaluate.seed)?;
-    let settings = evaluate.settings(model.takes_true_actions());
+    let trained = TrainedModels::load(&models, device)?;
+    let (size, frames) = (trained.size(), trained.frames());
+    let held_out = HeldOutSet::open(root, size, frames, evaluate.windows, evaluate.seed)?;
+    let settings = Settings::new(evaluate, trained.takes_true_actions());
+    let model = Trained { models: trained, sampler: evaluate.sampler() };
     let windows = held_out.windows.len();
     tracing::info!(
         "evaluate: {windows} held-out windows, dynamics model {}",
@@ -60,16 +62,14 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     );
 
     let mut notes = held_out.warnings.clone();
-    let comparison =
-        networks::choose(evaluate, device, &held_out.windows, model.frames(), &mut notes)?;
-    let lpips =
-        evaluate.lpips().map(|path| LpipsDistance::load(path, model.size(), device)).transpose()?;
+    let comparison = networks::choose(evaluate, device, &held_out.windows, frames, &mut notes)?;
+    let lpips = evaluate.lpips().map(|path| LpipsDistance::load(path, size, device)).transpose()?;
     notes.extend(lpips.as_ref().and_then(LpipsDistance::warning));
     let mean_frame = held_out.mean_frame(root, settings.seed)?;
     let evaluation = Evaluation {
         model: &model,
         windows: &held_out.windows,
-        frames: model.frames(),
+        frames,
         load: &|index| held_out.load(index),
         mean_frame: mean_frame.as_deref(),
         frame_distance: lpips.as_ref().map(|lpips| lpips as &dyn FrameDistance),
@@ -82,6 +82,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
             report: output.key().to_string(),
             dynamics: models.dynamics.key().to_string(),
             prompt_frames: settings.prompt_frames,
+            seed: settings.seed,
         },
         stop: &stop,
     };

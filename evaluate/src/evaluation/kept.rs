@@ -44,14 +44,14 @@ impl KeptBatches {
         let mut left = read(&dir);
         let mut found = BTreeMap::new();
         for batch in due {
-            let windows = &windows[batch.clone()];
-            let is = |(window, row): (&HeldOutWindow, &MeasuredWindow)| {
+            let is = |(index, row): (usize, &MeasuredWindow)| {
+                let window = &windows[index];
                 row.clip_id == window.clip_id
                     && row.features.len() == features
-                    && *row == header.row(window, &row.scores, row.features.clone())
+                    && *row == header.row(index, window, &row.scores, row.features.clone())
             };
             let is_batch =
-                |rows: &Vec<_>| rows.len() == windows.len() && windows.iter().zip(rows).all(is);
+                |rows: &Vec<_>| rows.len() == batch.len() && batch.clone().zip(rows).all(is);
             if let Some(at) = left.iter().position(is_batch) {
                 found.insert(batch.start, left.swap_remove(at));
             }

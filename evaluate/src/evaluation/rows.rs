@@ -3,8 +3,9 @@
 use genie_shards::{MeasuredWindow, WindowScores};
 
 use crate::held_out::HeldOutWindow;
+use crate::random::sampler_seed;
 
-/// The columns that are equal in all rows of a report.
+/// What all rows of a report share.
 #[derive(Debug, Clone)]
 pub struct RowHeader {
     /// Work key of the report.
@@ -12,13 +13,18 @@ pub struct RowHeader {
     /// Work key of the dynamics model.
     pub dynamics: String,
     pub prompt_frames: usize,
+    /// Seed of every random choice of the report.
+    pub seed: u64,
 }
 
 impl RowHeader {
     /// Returns the row of a window, from its scores and the features of its generated clip.
+    ///
+    /// `index` is the window's position in the list of all windows.
     #[must_use]
     pub fn row(
         &self,
+        index: usize,
         window: &HeldOutWindow,
         scores: &WindowScores,
         features: Vec<f32>,
@@ -32,6 +38,7 @@ impl RowHeader {
             clip_id: window.clip_id.clone(),
             first_frame: frames(window.first),
             prompt_frames: frames(self.prompt_frames),
+            sampler_seed: sampler_seed(self.seed, index),
             truth: window.truth.clone(),
             effects: window.effects.clone(),
             scores: scores.clone(),

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs;
 
 use camino::Utf8PathBuf;
+use genie_shards::rollout_hash;
 
 use super::*;
 use crate::distance::Groups;
@@ -58,18 +59,20 @@ impl Dataset {
     ) -> (Option<(String, Vec<MeasuredWindow>)>, usize) {
         let stop = Stop::manual();
         let rollouts = Cell::new(0);
-        let counted = |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seed| {
-            rollouts.set(rollouts.get() + 1);
-            if rollouts.get() == at {
-                stop.request();
-            }
-            world.rollout(prompt, actions, seed)
-        };
+        let counted =
+            |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seeds: &[u64]| {
+                rollouts.set(rollouts.get() + 1);
+                if rollouts.get() == at {
+                    stop.request();
+                }
+                world.rollout(prompt, actions, seeds)
+            };
         let model = WithRollout(ToyWorld(Flaw::Imperfect), counted);
         let header = RowHeader {
             report: "k".into(),
             dynamics: "d".into(),
             prompt_frames: settings.prompt_frames,
+            seed: settings.seed,
         };
         let evaluation = Evaluation {
             model: &model,
@@ -143,6 +146,22 @@ fn all_of_it_may_have_been_kept() {
     let (again, rollouts) = dataset.work(&settings, 0);
     assert!(again == first.0);
     assert_eq!(rollouts, SPEED_RUNS);
+}
+
+/// Catches: another program cannot generate a window again, because its row has the seed or the
+/// hash of another window, or the hash of another arm.
+#[test]
+fn a_row_is_enough_to_generate_its_window_again() {
+    let dataset = Dataset::new();
+    let rows = dataset.work(&SETTINGS, 0).0.unwrap().1;
+    let world = ToyWorld(Flaw::Imperfect);
+    for (row, video) in rows.iter().zip(&dataset.videos) {
+        let prompt = world.encode(video).unwrap().prefix(SETTINGS.prompt_frames);
+        let data = row.scores.latent.clone();
+        let actions = ActionBatch { batch: 1, steps: data.len(), data };
+        let tokens = world.rollout(&prompt, &actions, &[row.sampler_seed]).unwrap();
+        assert_eq!(rollout_hash(&tokens.data), row.scores.rollout);
+    }
 }
 
 /// Name of a damage, number of rollouts that are repeated after it, and how to do it.

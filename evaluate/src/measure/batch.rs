@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use anyhow::{Result, bail};
-use genie_shards::WindowScores;
+use genie_shards::{WindowScores, rollout_hash};
 
 use crate::held_out::HeldOutWindow;
 use crate::measure::frame_distance::{ComparedWindows, FrameDistance};
@@ -53,7 +53,7 @@ impl WindowBatch<'_> {
         let prompt = tokens.prefix(settings.prompt_frames);
         let given = settings.prompt_frames - 1;
         let codes = model.0.num_actions();
-        let Some(inferred) = self.arm(&prompt, &latent)? else { return Ok(None) };
+        let Some((continued, inferred)) = self.arm(&prompt, &latent)? else { return Ok(None) };
         self.observer.generated(&inferred)?;
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
@@ -61,18 +61,19 @@ impl WindowBatch<'_> {
             let actions = self.actions(&latent, |row, window| {
                 random_actions(row, given, codes, settings.seed, window, draw)
             });
-            let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
+            let Some((_, video)) = self.arm(&prompt, &actions)? else { return Ok(None) };
             random.push(video);
             let actions = self.actions(&latent, |row, window| {
                 shuffled_actions(row, given, settings.seed, window, draw)
             });
-            let Some(video) = self.arm(&prompt, &actions)? else { return Ok(None) };
+            let Some((_, video)) = self.arm(&prompt, &actions)? else { return Ok(None) };
             shuffled.push(video);
         }
         for b in 0..real.batch {
             let window = self.start + b;
             let mut scores = WindowScores {
                 token_counts: counts(tokens.window(b), found.token_counts.len()),
+                rollout: rollout_hash(continued.window(b)),
                 ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
             };
             if let Some(distance) = self.frame_distance {
@@ -140,18 +141,25 @@ impl WindowBatch<'_> {
         ActionBatch { data, ..*latent }
     }
 
-    /// Continues every window and decodes the result; `None` if the observer stops it.
-    ///
-    /// All arms of a batch share one sampler seed.
-    fn arm(&self, prompt: &TokenBatch, actions: &ActionBatch) -> Result<Option<VideoBatch>> {
+    /// Returns the sampler seed of window `b`, which all its rollouts share.
+    fn seed(&self, b: usize) -> u64 {
+        sampler_seed(self.settings.seed, self.start + b)
+    }
+
+    /// Continues every window, as tokens and as frames; `None` if the observer stops it.
+    fn arm(
+        &self,
+        prompt: &TokenBatch,
+        actions: &ActionBatch,
+    ) -> Result<Option<(TokenBatch, VideoBatch)>> {
         if self.observer.stopped() {
             return Ok(None);
         }
-        let tokens =
-            self.model.rollout(prompt, actions, sampler_seed(self.settings.seed, self.start))?;
+        let seeds: Vec<u64> = (0..prompt.batch).map(|b| self.seed(b)).collect();
+        let tokens = self.model.rollout(prompt, actions, &seeds)?;
         let video = self.model.decode(&tokens, &self.real)?;
         self.observer.advance(self.real.batch);
-        Ok(Some(video))
+        Ok(Some((tokens, video)))
     }
 
     /// Continues window `b` with each latent action held: one clip for each action.
@@ -177,8 +185,8 @@ impl WindowBatch<'_> {
             data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), steps - given));
         }
         let actions = ActionBatch { batch: codes, steps, data };
-        let seed = sampler_seed(settings.seed, self.start + b);
-        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, seed)?;
+        let seeds = vec![self.seed(b); codes];
+        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, &seeds)?;
         let video = self.model.decode(&tokens, &self.real)?;
         self.observer.advance(1);
         Ok(Some(video))

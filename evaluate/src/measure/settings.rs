@@ -2,10 +2,17 @@
 
 use std::ops::Range;
 
+use genie_training::EvaluateConfig;
+
 /// Generated frames of a held action that are searched for motion: the paper's t = 4.
 ///
 /// After more frames, a held jump is also a fall.
 pub const HOLD: usize = 4;
+
+/// Largest number of windows with pictures of held actions.
+///
+/// Each picture shows every latent action, so these are the largest pictures of the page.
+const HELD_SCENES: usize = 3;
 
 /// The settings of a measurement.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +35,23 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Returns the settings of a config.
+    ///
+    /// `true_actions` says whether the dynamics model was trained with true actions.
+    #[must_use]
+    pub fn new(config: &EvaluateConfig, true_actions: bool) -> Settings {
+        Settings {
+            prompt_frames: config.prompt_frames,
+            samples: config.samples,
+            batch: config.batch,
+            seed: config.seed,
+            scenes: config.strips,
+            held: config.strips.min(HELD_SCENES),
+            starts: config.starts.max(config.strips.min(HELD_SCENES)),
+            true_actions,
+        }
+    }
+
     /// Returns the units of work for some of the windows.
     ///
     /// A window has one unit for tokenizer and actions, and one for each rollout. A start has one

@@ -69,8 +69,9 @@ fn timed(
     let steps = real.frames - 1;
     // The actions have no influence on the time.
     let actions = ActionBatch { batch: real.batch, steps, data: vec![0; real.batch * steps] };
+    let seeds: Vec<u64> = (0..real.batch).map(|b| sampler_seed(settings.seed, b)).collect();
     let begin = Instant::now();
-    let tokens = model.rollout(&prompt, &actions, sampler_seed(settings.seed, 0))?;
+    let tokens = model.rollout(&prompt, &actions, &seeds)?;
     model.decode(&tokens, real)?;
     observer.advance(1);
     Ok(Some(begin.elapsed().as_secs_f64()))
@@ -105,11 +106,11 @@ mod tests {
         let warm = Cell::new(false);
         let slow = WithRollout(
             ToyWorld(Flaw::None),
-            |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seed| {
+            |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seeds: &[u64]| {
                 let warm_up = if warm.replace(true) { 0 } else { 200 };
                 let frames = actions.steps + 1 - prompt.frames;
                 sleep(Duration::from_millis(4 * (frames * prompt.batch) as u64 + warm_up));
-                world.rollout(prompt, actions, seed)
+                world.rollout(prompt, actions, seeds)
             },
         );
         let found = speed(&slow, &inputs, &settings, "cpu", &SilentObserver).unwrap().unwrap();

@@ -1,8 +1,10 @@
 //! Measurements of the toy world.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use crate::measure::{MeasurementObserver, Settings};
+use crate::random::sampler_seed;
 use crate::testing::{
     CODES, FRAMES, Flaw, SETTINGS, SilentObserver, ToyWorld, WithRollout, measured, recordings,
 };
@@ -20,6 +22,29 @@ fn the_batch_size_changes_no_score_of_a_deterministic_model() {
         format!("{:?}", found.scores)
     };
     assert_eq!(scores(1), scores(4));
+}
+
+/// Catches: an arm of a window has other noise than the window's other arms; two windows share
+/// their noise; a window's noise depends on its batch.
+#[test]
+fn every_rollout_of_a_window_has_the_window_s_seed() {
+    let (windows, videos) = recordings(3, 4);
+    let used = RefCell::new(BTreeMap::new());
+    let spied = WithRollout(
+        ToyWorld(Flaw::None),
+        |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seeds: &[u64]| {
+            for seed in seeds {
+                *used.borrow_mut().entry(*seed).or_insert(0) += 1;
+            }
+            world.rollout(prompt, actions, seeds)
+        },
+    );
+    measured(&spied, &windows, &videos, &SETTINGS, &SilentObserver).unwrap().unwrap();
+    // One arm with inferred actions, two for each sample, and one rollout for each held action.
+    let rollouts = 1 + 2 * SETTINGS.samples + CODES;
+    let expected: BTreeMap<u64, usize> =
+        (0..windows.len()).map(|w| (sampler_seed(SETTINGS.seed, w), rollouts)).collect();
+    assert_eq!(used.into_inner(), expected);
 }
 
 /// Catches: held actions start from different frames, or all give the same clip.
@@ -84,8 +109,8 @@ fn progress_ends_at_the_announced_amount_of_work() {
 fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
     let mismatched = WithRollout(
         ToyWorld(Flaw::None),
-        |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seed| {
-            let mut tokens = world.rollout(prompt, actions, seed)?;
+        |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seeds: &[u64]| {
+            let mut tokens = world.rollout(prompt, actions, seeds)?;
             *tokens.data.last_mut().unwrap() = 64;
             Ok(tokens)
         },

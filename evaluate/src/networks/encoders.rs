@@ -6,8 +6,8 @@
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use genie_model::{ClipEncoder, Device, I3d, I3dPreset};
+use genie_training::EvaluateConfig;
 
-use crate::config::EvaluateConfig;
 use crate::distance::{ClipFeatures, Divisor, EncoderDescription, Encoders, Groups};
 use crate::held_out::HeldOutWindow;
 use crate::networks::weights::content_hash;

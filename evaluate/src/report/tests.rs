@@ -113,6 +113,16 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     assert!(value["warnings"].to_string().contains("Only 3 recordings"));
 }
 
+/// Catches: a window's random numbers depend on its place in its batch, so that a report depends on
+/// `[evaluate] batch`.
+#[test]
+fn the_batch_size_changes_no_number() {
+    let of =
+        |batch| report_with(Flaw::Imperfect, &Settings { batch, ..SETTINGS }).to_json().unwrap();
+    let five = of(5);
+    assert!(of(1) == five && of(48) == five);
+}
+
 /// Catches: `serde_json` writes NaN as null, which readers understand as "not measured".
 #[test]
 fn a_number_that_is_not_finite_is_an_error_that_names_its_key() {

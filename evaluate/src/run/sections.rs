@@ -10,14 +10,14 @@ use genie_stage::key::Key;
 use genie_stage::lineage;
 use genie_stage::status::StepStatus;
 use genie_stage::step::StepDir;
-use genie_training::Chain;
+use genie_training::{Chain, EvaluateConfig, find_finished};
 
-use crate::config::{EvaluateConfig, WeightsArgs};
-use crate::networks::{content_hash, find};
+use crate::networks::content_hash;
 use crate::report::schema::{ReportLineage, SCHEMA_VERSION};
+use crate::run::weights_args::WeightsArgs;
 
 /// Version of the measurement; a higher version gives every report a new work key.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const STEP: &str = "evaluate";
 
 /// The config sections that this stage reads: its own, and those of the models.
@@ -61,7 +61,7 @@ impl EvaluateSections {
     /// # Errors
     /// Fails if the manifest of the clips cannot be read.
     pub fn status(&self) -> Result<StepStatus> {
-        Ok(match find(&self.models)? {
+        Ok(match find_finished(&self.models)? {
             Ok(models) => self.step(&models)?.status("run"),
             Err(missing) => StepStatus::waiting("run", missing.command),
         })

@@ -138,9 +138,11 @@ impl WorldModel for ToyWorld {
         let mut data: Vec<u8> =
             tokens.data.chunks(4).flat_map(|t| State::of_tokens(t).paint()).collect();
         if self.0 == Flaw::Imperfect {
-            let mut noise = stream(5, Purpose::Sampler, 0);
-            for value in &mut data {
-                *value = value.saturating_add_signed(noise.random_range(-9..9));
+            for clip in data.chunks_mut(tokens.frames * SIZE * SIZE * 3) {
+                let mut noise = stream(5, Purpose::Sampler, 0);
+                for value in clip {
+                    *value = value.saturating_add_signed(noise.random_range(-9..9));
+                }
             }
         }
         Ok(VideoBatch {
@@ -178,10 +180,15 @@ impl WorldModel for ToyWorld {
         Ok(ActionBatch { batch: video.batch, steps, data })
     }
 
-    fn rollout(&self, prompt: &TokenBatch, actions: &ActionBatch, seed: u64) -> Result<TokenBatch> {
-        let mut noise = stream(seed, Purpose::Sampler, 1);
+    fn rollout(
+        &self,
+        prompt: &TokenBatch,
+        actions: &ActionBatch,
+        seeds: &[u64],
+    ) -> Result<TokenBatch> {
         let mut data = Vec::new();
-        for b in 0..prompt.batch {
+        for (b, &seed) in seeds.iter().enumerate() {
+            let mut noise = stream(seed, Purpose::Sampler, 1);
             let given = prompt.window(b);
             data.extend_from_slice(given);
             let mut state = State::of_tokens(&given[given.len() - 4..]);
@@ -205,7 +212,7 @@ impl WorldModel for ToyWorld {
 /// The toy world with other rollouts.
 pub struct WithRollout<F>(pub ToyWorld, pub F);
 
-impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, u64) -> Result<TokenBatch>> WorldModel
+impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, &[u64]) -> Result<TokenBatch>> WorldModel
     for WithRollout<F>
 {
     fn codebook_size(&self) -> usize {
@@ -228,8 +235,13 @@ impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, u64) -> Result<TokenBatch>> Wor
         self.0.infer_actions(video)
     }
 
-    fn rollout(&self, prompt: &TokenBatch, actions: &ActionBatch, seed: u64) -> Result<TokenBatch> {
-        self.1(&self.0, prompt, actions, seed)
+    fn rollout(
+        &self,
+        prompt: &TokenBatch,
+        actions: &ActionBatch,
+        seeds: &[u64],
+    ) -> Result<TokenBatch> {
+        self.1(&self.0, prompt, actions, seeds)
     }
 }
 

@@ -91,11 +91,11 @@ impl Checked<'_> {
         &self,
         prompt: &TokenBatch,
         actions: &ActionBatch,
-        seed: u64,
+        seeds: &[u64],
     ) -> Result<TokenBatch> {
         let tokens = self
             .0
-            .rollout(prompt, actions, seed)
+            .rollout(prompt, actions, seeds)
             .context("the dynamics model cannot continue a window")?;
         ensure!(
             tokens.batch == prompt.batch

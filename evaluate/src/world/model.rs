@@ -27,10 +27,16 @@ pub trait WorldModel {
     fn infer_actions(&self, video: &VideoBatch) -> Result<ActionBatch>;
     /// Continues `prompt` to `actions.steps + 1` frames; the result begins with the prompt.
     ///
-    /// The same `seed` gives the same noise for the same row and any actions. This pairs the arms
-    /// of a comparison.
+    /// `seeds` has one seed for each row. A row depends on its own prompt, actions and seed, and on
+    /// nothing else in the batch. The same seed gives the same noise for any actions. This pairs
+    /// the arms of a comparison.
     ///
     /// # Errors
     /// Fails if the tokens do not fit the dynamics model, or if its logits are not finite.
-    fn rollout(&self, prompt: &TokenBatch, actions: &ActionBatch, seed: u64) -> Result<TokenBatch>;
+    fn rollout(
+        &self,
+        prompt: &TokenBatch,
+        actions: &ActionBatch,
+        seeds: &[u64],
+    ) -> Result<TokenBatch>;
 }

@@ -10,6 +10,7 @@ mod grid;
 mod indices;
 mod linear;
 mod norm;
+mod past;
 mod patches;
 mod positions;
 mod quantizer;
@@ -20,10 +21,11 @@ pub use convolutions::{Convolutions, ConvolutionsConfig, NEIGHBOURHOOD};
 pub use grid::Grid;
 pub use indices::indices;
 pub use linear::{apply, fan_in, linear};
+pub use past::{Past, PastRow};
 pub use patches::{patchify, unpatchify};
 pub use positions::Positions;
 pub use quantizer::{Quantized, Quantizer, QuantizerConfig, QuantizerKind, reseed, usage};
-pub use transformer::{Past, Stack, StackConfig};
+pub use transformer::{Stack, StackConfig};
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@
 //! | `models::lam` | Which latent action leads from one frame to the next? |
 //! | `models::dynamics` | Which tokens does the next frame have, given an action? |
 //! | `models::lifecycle` | How are the three models trained and loaded? |
+//! | `models::sequence` | What does a model see of a sequence that is longer than its window? |
 //! | `train` | How does a training step work, and how does training resume exactly? |
 //! | `layers` | What are the models built from (transformer, quantizers, convolutions)? |
 //! | `kernels` | How are layer norm, attention and GELU computed fast? |
@@ -66,14 +67,16 @@ pub use estimate::Estimate;
 pub use format::{MODEL_FORMAT, TRAINING_FORMAT};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use models::dynamics::{
-    ActionMode, ActionSource, Dynamics, DynamicsConfig, SamplerConfig, UnmaskOrder,
-    estimate_dynamics, train_dynamics,
+    ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, SamplerConfig, Session,
+    Snapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
 };
 pub use models::lam::{
     Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget, estimate_lam,
     train_lam,
 };
-pub use models::tokenizer::{Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer};
+pub use models::tokenizer::{
+    Decoding, Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer,
+};
 pub use perceptual::{ClipEncoder, I3d, I3dPreset, Lpips};
 pub use precision::Precision;
 pub use train::{

@@ -10,11 +10,13 @@
 //! | `x/task.rs` | the training task: batches and loss |
 //! | `x/cost.rs` | the estimated cost of training |
 //!
-//! `lifecycle.rs` trains and loads all three.
+//! `lifecycle.rs` trains and loads all three. `sequence.rs` is what a model sees of a sequence that
+//! is longer than its window.
 
 pub mod dynamics;
 pub mod lam;
 mod lifecycle;
+mod sequence;
 pub mod tokenizer;
 
 #[cfg(test)]

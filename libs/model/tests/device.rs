@@ -323,7 +323,8 @@ fn dynamics() {
             (0..b * (FRAMES + 1)).map(|entry| u8::from(entry % 3 == 0)).collect();
         let [cpu, other] = [Device::Cpu, device()].map(|device| {
             let model = Dynamics::load(&run, &device).expect("it loads");
-            model.rollout(&prompt, &actions, b, &sampler, 1).expect("rolls out")
+            let seeds: Vec<u64> = (0..b as u64).collect();
+            model.rollout(&prompt, &actions, &seeds, &sampler).expect("rolls out")
         });
         let same = agreement(&cpu, &other);
         eprintln!("{what}: {same} of the rollouts' tokens are the same");

@@ -9,7 +9,7 @@ pub const TOKENS_FORMAT: u32 = 1;
 /// Version of the action shards.
 pub const ACTIONS_FORMAT: u32 = 1;
 /// Version of the files of measured windows.
-pub(crate) const MEASURED_FORMAT: u32 = 1;
+pub(crate) const MEASURED_FORMAT: u32 = 2;
 /// Version of the catalog files: source rows and clip rows.
 pub(crate) const CATALOG_FORMAT: u32 = 2;
 /// Version of `manifest.json`.

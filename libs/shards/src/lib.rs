@@ -50,7 +50,7 @@ pub use rows::{
     clip_rows::{ClipRow, clip_rows_of, condition_columns, read_clip_rows, write_clip_rows},
     measured::{
         MeasuredWindow, publish_measured, publish_measured_part, read_measured,
-        scores::{Motions, WindowScores},
+        scores::{Motions, WindowScores, rollout_hash},
     },
     narrow::narrow_schema,
     sources::{SourceRow, Status, read_sources, write_sources},

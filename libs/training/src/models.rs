@@ -3,16 +3,20 @@
 mod chain;
 mod config;
 mod device;
+mod finished;
 mod labeller;
 mod pinned;
 mod sections;
 mod selection;
 mod spec;
+mod trained;
 
 pub use chain::Chain;
 pub use config::{DynamicsSection, LamSection, TokenizerSection};
 pub use device::{check_device_name, open_device};
+pub use finished::{MissingStep, find_finished};
 pub use labeller::ActionLabeller;
 pub use pinned::PinnedSection;
 pub use sections::ModelSections;
 pub use selection::ClipFilter;
+pub use trained::TrainedModels;

@@ -36,11 +36,13 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
         frame_distance: None,
     };
     let found = measure(&ToyWorld(flaw), &inputs, &settings, &SilentObserver).unwrap().unwrap();
-    let header = RowHeader { report: "r".into(), dynamics: "d".into(), prompt_frames };
+    let header =
+        RowHeader { report: "r".into(), dynamics: "d".into(), prompt_frames, seed: settings.seed };
     let rows = windows
         .iter()
         .zip(&found.scores)
-        .map(|(window, scores)| header.row(window, scores, Vec::new()));
+        .enumerate()
+        .map(|(index, (window, scores))| header.row(index, window, scores, Vec::new()));
     let rows = rows.map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect();
     let actions = ACTION_NAMES.map(str::to_owned).to_vec();
     let provenance = Provenance {

@@ -6,6 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::grid::Grid;
+use super::indices::indices;
 
 /// Learned embeddings of the position and of the frame, added once at the start of a stack.
 #[derive(Module, Debug)]
@@ -43,14 +44,26 @@ impl<B: Backend> Positions<B> {
         }
     }
 
-    /// Adds the embeddings to rows `[b*t*s, d]`; the first frame is frame `first` of the window.
-    pub fn add(&self, rows: Tensor<B, 2>, grid: Grid, first: usize) -> Tensor<B, 2> {
+    /// Adds the embeddings to rows `[b*t*s, d]`, from the first frame of a window on.
+    pub fn add(&self, rows: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
         let ([frames, d], Grid { b, t, s }) = (self.time.dims(), grid);
-        let (b, t, first) = if frames == 1 { (b * t, 1, 0) } else { (b, t, first) };
+        let (b, t) = if frames == 1 { (b * t, 1) } else { (b, t) };
         let space = self.space.val().reshape([1, s, d]);
-        let time = self.time.val().narrow(0, first, t).reshape([t, 1, d]);
+        let time = self.time.val().narrow(0, 0, t).reshape([t, 1, d]);
         let both = (space + time).reshape([1, t * s, d]);
         (rows.reshape([b, t * s, d]) + both).reshape([grid.rows(), d])
+    }
+
+    /// Adds the embeddings to rows `[b*s, d]` of single frames.
+    ///
+    /// Row `i` of the batch is frame `frames[i]` of its window.
+    pub fn add_frames(&self, rows: Tensor<B, 2>, frames: &[usize]) -> Tensor<B, 2> {
+        let ([known, d], b) = (self.time.dims(), frames.len());
+        let [n, _] = rows.dims();
+        let index = frames.iter().map(|frame| if known == 1 { 0 } else { *frame as i64 });
+        let time = self.time.val().select(0, indices::<B>(index, &rows.device()));
+        let space = self.space.val().reshape([1, n / b, d]);
+        (rows.reshape([b, n / b, d]) + (space + time.reshape([b, 1, d]))).reshape([n, d])
     }
 }
 

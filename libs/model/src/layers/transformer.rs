@@ -9,6 +9,8 @@
 //! - [`Stack::next_frame`] computes one more frame from cached keys and values. The result equals
 //!   that of [`Stack::forward`] over all frames.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
@@ -20,6 +22,7 @@ use super::attention::{Attention, AttentionConfig};
 use super::grid::Grid;
 use super::linear::{apply, fan_in, linear};
 use super::norm::Norm;
+use super::past::Past;
 use super::positions::Positions;
 use crate::ModelError;
 use crate::kernels::{Axis, Kernels, gelu};
@@ -154,25 +157,6 @@ impl<B: Kernels> Block<B> {
     }
 }
 
-/// Cached keys and values of earlier frames, for [`Stack::next_frame`].
-#[derive(Clone, Debug)]
-pub struct Past<B: Backend> {
-    /// Packed rows `[b, t, s*3*inner]` of each block's temporal attention; none before frame 0.
-    blocks: Vec<Tensor<B, 3>>,
-}
-
-impl<B: Backend> Past<B> {
-    /// A cache without frames.
-    pub fn new() -> Self {
-        Self { blocks: Vec::new() }
-    }
-
-    /// Number of cached frames.
-    pub fn frames(&self) -> usize {
-        self.blocks.first().map_or(0, |rows| rows.dims()[1])
-    }
-}
-
 /// A stack of ST-blocks with a final layer norm.
 #[derive(Module, Debug)]
 pub struct Stack<B: Backend> {
@@ -189,40 +173,40 @@ impl<B: Kernels> Stack<B> {
         self.norm.forward(x)
     }
 
-    /// Computes the frame `[b*s, d]` that follows the frames in `past`.
+    /// Computes the frames that follow some sequences: rows `[b*s, d]` to `[b*s, d]`.
     ///
-    /// Returns its output `[b*s, d]`, and `past` with the frame added.
+    /// The sequences of `pasts` come one after the other, and have `b` rows together. Caches may
+    /// have different lengths. Also returns the caches with the frame added. The result of a
+    /// sequence does not depend on the other sequences.
     pub fn next_frame(
         &self,
         mut x: Tensor<B, 2>,
-        b: usize,
-        past: &Past<B>,
-    ) -> (Tensor<B, 2>, Past<B>) {
+        pasts: &[Arc<Past<B>>],
+    ) -> (Tensor<B, 2>, Vec<Past<B>>) {
+        let b = pasts.iter().map(|past| past.batch()).sum();
         let s = x.dims()[0] / b;
         let frame = Grid { b, t: 1, s };
-        let t = past.frames() + 1;
-        let mut blocks = Vec::with_capacity(self.blocks.len());
+        let mut longer: Vec<Past<B>> = pasts.iter().map(|past| past.longer()).collect();
         for (index, block) in self.blocks.iter().enumerate() {
             x = x.clone() + block.space.forward(x, frame, Axis::Space);
             if let Some(time) = &block.time {
                 let packed = time.pack(x.clone());
                 let width = packed.dims()[1];
-                let packed = packed.reshape([b, 1, s * width]);
-                let all = match past.blocks.get(index) {
-                    Some(before) => Tensor::cat(vec![before.clone(), packed], 1),
-                    None => packed,
-                };
-                blocks.push(all.clone());
-                x = x + time.attend(
-                    all.reshape([b * t * s, width]),
-                    Grid { b, t, s },
-                    Axis::Time,
-                    1,
-                );
+                let mut first = 0;
+                let attended = pasts.iter().zip(&mut longer).map(|(past, longer)| {
+                    let (b, t) = (past.batch(), longer.frames());
+                    let own = packed.clone().narrow(0, first, b * s).reshape([b, 1, s * width]);
+                    first += b * s;
+                    let all = past.followed_by(index, own);
+                    longer.push(all.clone());
+                    let rows = all.reshape([b * t * s, width]);
+                    time.attend(rows, Grid { b, t, s }, Axis::Time, 1)
+                });
+                x = x + Tensor::cat(attended.collect(), 0);
             }
             x = x.clone() + block.feed_forward(x);
         }
-        (self.norm.forward(x), Past { blocks })
+        (self.norm.forward(x), longer)
     }
 }
 
@@ -232,6 +216,7 @@ mod tests {
     use burn::tensor::Distribution;
 
     use super::*;
+    use crate::layers::past::PastRow;
 
     /// A stack with heads wider than its rows, as in some of the paper's sizes.
     fn stack() -> (Stack<Flex>, Tensor<Flex, 2>, Grid) {
@@ -278,14 +263,54 @@ mod tests {
     fn frame_by_frame_equals_all_frames_together() {
         let (stack, x, grid) = stack();
         let whole = stack.forward(x.clone(), grid).reshape([2, 5, 48]);
-        let mut past = Past::new();
+        let mut past = Past::new(2);
         for t in 0..5 {
             let frame = x.clone().reshape([2, 5, 48]).narrow(1, t, 1).reshape([6, 16]);
-            let (out, longer) = stack.next_frame(frame, 2, &past);
-            past = longer;
+            let (out, mut longer) = stack.next_frame(frame, &[Arc::new(past)]);
+            past = longer.remove(0);
             let off =
                 (out.reshape([2, 1, 48]) - whole.clone().narrow(1, t, 1)).abs().max().into_scalar();
             assert!(off < 1e-5, "frame {t} is off by {off}");
+        }
+    }
+
+    /// Catches: a sequence's output depends on how many others are in the batch, or how long they
+    /// are; rows are mixed up when sequences join and part.
+    #[test]
+    fn a_sequence_does_not_depend_on_the_others_in_its_step() {
+        let (stack, x, _) = stack();
+        let frame = |b: usize, t: usize| {
+            x.clone().reshape([2, 5, 48]).slice([b..b + 1, t..t + 1]).reshape([3, 16])
+        };
+        let alone = |b: usize| {
+            let mut row = PastRow::new();
+            let step = |t| {
+                let (out, longer) = stack.next_frame(frame(b, t), &PastRow::gather(&[&row]));
+                row = longer.into_iter().flat_map(Past::into_rows).next().unwrap();
+                out.into_data()
+            };
+            (0..5).map(step).collect::<Vec<_>>()
+        };
+        // The second sequence starts two frames later, and the order in the batch changes.
+        let mut rows = [PastRow::new(), PastRow::new()];
+        let expected = [alone(0), alone(1)];
+        for t in 0..5_usize {
+            let late = t.checked_sub(2);
+            let mut order = vec![0];
+            order.extend(late.map(|_| 1));
+            if t % 2 == 0 {
+                order.reverse();
+            }
+            let frames = order.iter().map(|b| frame(*b, if *b == 0 { t } else { t - 2 }));
+            let pasts: Vec<&PastRow<Flex>> = order.iter().map(|b| &rows[*b]).collect();
+            let (out, longer) =
+                stack.next_frame(Tensor::cat(frames.collect(), 0), &PastRow::gather(&pasts));
+            let longer: Vec<PastRow<Flex>> = longer.into_iter().flat_map(Past::into_rows).collect();
+            for (i, b) in order.iter().enumerate() {
+                let own = out.clone().narrow(0, i * 3, 3).into_data();
+                assert_eq!(own, expected[*b][if *b == 0 { t } else { t - 2 }], "{b} at {t}");
+                rows[*b] = longer[i].clone();
+            }
         }
     }
 }

@@ -10,8 +10,10 @@
 mod config;
 mod cost;
 mod network;
+mod predictor;
 mod rollout;
 mod sampler;
+mod session;
 mod task;
 
 use burn::tensor::backend::AutodiffBackend;
@@ -20,8 +22,10 @@ use camino::Utf8Path;
 pub use config::{ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, Vocabulary};
 pub use cost::estimate_dynamics;
 use network::DynamicsNet;
-use rollout::Roller;
+use predictor::Player;
+use rollout::{RolloutInputs, rollout};
 pub use sampler::{SamplerConfig, UnmaskOrder};
+pub use session::{GeneratedFrame, Session, Snapshot, Turn};
 use task::DynamicsTask;
 
 use crate::data::TokenWindows;
@@ -59,7 +63,7 @@ impl Description for DynamicsDescription {
     where
         B: AutodiffBackend + Kernels,
         B::InnerBackend: Kernels;
-    type Operations = dyn Roller;
+    type Operations = dyn Player;
 
     fn check(&self) -> Result<(), ModelError> {
         self.config.check()
@@ -86,7 +90,7 @@ impl Description for DynamicsDescription {
         DynamicsTask::new(self, data)
     }
 
-    fn operations<B: Kernels>(loaded: Loaded<B, Self>) -> Box<dyn Roller> {
+    fn operations<B: Kernels>(loaded: Loaded<B, Self>) -> Box<dyn Player> {
         Box::new(loaded)
     }
 }
@@ -94,7 +98,7 @@ impl Description for DynamicsDescription {
 /// A trained dynamics model.
 pub struct Dynamics {
     description: DynamicsDescription,
-    roller: Box<dyn Roller>,
+    player: Box<dyn Player>,
 }
 
 impl Dynamics {
@@ -102,58 +106,113 @@ impl Dynamics {
     ///
     /// Fails if there is no complete checkpoint or if it is damaged.
     pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
-        let (description, roller) = lifecycle::load(run, *device)?;
-        Ok(Self { description, roller })
+        let (description, player) = lifecycle::load(run, *device)?;
+        Ok(Self { description, player })
     }
 
     /// Continues prompts of p frames to t frames.
     ///
-    /// The prompt is tokens `[b, p, space]`. The actions are `[b, t-1]`: entry t leads from frame t
-    /// to frame t+1. The result is tokens `[b, t, space]`, and its first p frames are the prompt.
-    /// The same seed gives the same rollout.
+    /// The prompt is tokens `[batch, p, space]`. The actions are `[batch, t-1]`: entry t leads from
+    /// frame t to frame t+1. Each rollout has a seed; the batch is the number of seeds. The result
+    /// is tokens `[batch, t, space]`, and its first p frames are the prompt.
     ///
-    /// If t exceeds [`Dynamics::frames`], the model sees between half a window and a whole window
-    /// of the last frames. Fails if the shapes do not fit each other or the model, or if a logit is
-    /// not finite.
+    /// A rollout is a [`Session`] with known actions. It depends on its own prompt, actions and
+    /// seed, and not on the others in the batch. If t exceeds [`Dynamics::frames`], the model sees
+    /// between half a window and a whole window of the last frames. Fails if the shapes do not fit
+    /// each other or the model, or if a logit is not finite.
     pub fn rollout(
         &self,
         prompt: &[u16],
         actions: &[u8],
-        b: usize,
-        config: &SamplerConfig,
-        seed: u64,
+        seeds: &[u64],
+        sampler: &SamplerConfig,
     ) -> Result<Vec<u16>, ModelError> {
-        config.check()?;
-        let wrong = |what: String| Err(ModelError::Data(what));
-        let Vocabulary { positions: s, codes, actions: known, .. } = self.description.vocabulary;
+        sampler.check()?;
+        let Vocabulary { positions: space, frames: window, .. } = self.description.vocabulary;
+        let b = seeds.len();
         if b == 0
-            || !prompt.len().is_multiple_of(b * s)
+            || !prompt.len().is_multiple_of(b * space)
             || !actions.len().is_multiple_of(b)
             || prompt.is_empty()
         {
-            return wrong(format!(
-                "{} prompt tokens and {} actions are not {b} rollouts of {s}-token frames",
+            return Err(ModelError::Data(format!(
+                "{} prompt tokens and {} actions are not {b} rollouts of {space}-token frames",
                 prompt.len(),
                 actions.len()
-            ));
+            )));
         }
-        let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
+        let (given, frames) = (prompt.len() / (b * space), actions.len() / b + 1);
         if given > frames {
-            return wrong(format!(
+            return Err(ModelError::Data(format!(
                 "a prompt of {given} frames is longer than its rollout of {frames} frames: give \
                  one action for each frame after the first"
-            ));
+            )));
         }
-        if let Some(action) = actions.iter().find(|action| usize::from(**action) >= known) {
-            return wrong(format!("action {action} is not one of the model's {known} actions"));
+        self.check_tokens(prompt)?;
+        self.check_actions(actions)?;
+        let inputs = RolloutInputs { prompt, actions, seeds, space, window };
+        rollout(&inputs, sampler, |turns| self.player.step(turns))
+    }
+
+    /// Starts a session that begins with the frames `prompt`.
+    ///
+    /// The prompt is tokens `[p, space]`, with at least one frame. `actions` `[p-1]` lead from each
+    /// of its frames to the next. Fails if the shapes do not fit each other or the model.
+    pub fn start(&self, prompt: &[u16], actions: &[u8], seed: u64) -> Result<Session, ModelError> {
+        let space = self.positions();
+        if prompt.is_empty() || prompt.len() != (actions.len() + 1) * space {
+            return Err(ModelError::Data(format!(
+                "{} prompt tokens and {} actions are not a prompt: it has {space} tokens for each \
+                 frame, and one action for each frame after the first",
+                prompt.len(),
+                actions.len()
+            )));
         }
-        if let Some(token) = prompt.iter().find(|token| usize::from(**token) >= codes) {
-            return wrong(format!(
+        self.check_tokens(prompt)?;
+        self.check_actions(actions)?;
+        Ok(Session::new(prompt, actions, space, seed, true))
+    }
+
+    /// Generates one frame of each session, in one batch.
+    ///
+    /// Sessions may have different ages and samplers. Fails if an action or a sampler is not valid,
+    /// if a session is of a model with other tokens, or if a logit is not finite. All sessions are
+    /// then as before.
+    pub fn step(&self, turns: &mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError> {
+        for turn in &*turns {
+            turn.sampler.check()?;
+            self.check_actions(&[turn.action])?;
+            if turn.session.last().len() != self.positions() {
+                return Err(ModelError::Data(format!(
+                    "a session has {} tokens per frame, but the model has {}: it was started with \
+                     another model",
+                    turn.session.last().len(),
+                    self.positions()
+                )));
+            }
+        }
+        if turns.is_empty() { Ok(Vec::new()) } else { self.player.step(turns) }
+    }
+
+    fn check_tokens(&self, tokens: &[u16]) -> Result<(), ModelError> {
+        let codes = self.codebook_size();
+        match tokens.iter().find(|token| usize::from(**token) >= codes) {
+            Some(token) => Err(ModelError::Data(format!(
                 "token {token} is outside the codebook of {codes} codes: the tokens are of another \
                  tokenizer"
-            ));
+            ))),
+            None => Ok(()),
         }
-        self.roller.rollout(prompt, actions, b, config, seed)
+    }
+
+    fn check_actions(&self, actions: &[u8]) -> Result<(), ModelError> {
+        let known = self.num_actions();
+        match actions.iter().find(|action| usize::from(**action) >= known) {
+            Some(action) => Err(ModelError::Data(format!(
+                "action {action} is not one of the model's {known} actions"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Frames per window: the longest sequence that the model reads.

@@ -3,6 +3,7 @@
 //! Encoder and decoder are ST-transformers: the codes of a frame depend on that frame and on the
 //! earlier frames of its window. They never depend on frames outside the window.
 
+mod coder;
 mod config;
 mod cost;
 mod network;
@@ -11,6 +12,8 @@ mod task;
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
+use coder::Coder;
+pub use coder::Decoding;
 pub use config::{TokenizerConfig, TokenizerDescription};
 pub use cost::estimate_tokenizer;
 use network::TokenizerNet;
@@ -20,9 +23,7 @@ use crate::data::{FrameSize, RGB, Video};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::estimate::Estimate;
-use crate::host;
 use crate::kernels::Kernels;
-use crate::layers::indices;
 use crate::models::lifecycle::{self, Description, Loaded};
 use crate::train::{Outcome, TrainConfig, TrainingObserver};
 
@@ -82,34 +83,6 @@ impl Description for TokenizerDescription {
     }
 }
 
-/// The operations of a tokenizer on some backend.
-pub trait Coder: Send {
-    fn encode(&self, frames: &[u8], b: usize) -> Result<Vec<u16>, ModelError>;
-    fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError>;
-    /// Embedded codes `[codes, width]`.
-    fn codebook(&self) -> Result<Vec<f32>, ModelError>;
-}
-
-impl<B: Kernels> Coder for Loaded<B, TokenizerDescription> {
-    fn encode(&self, frames: &[u8], b: usize) -> Result<Vec<u16>, ModelError> {
-        let TokenizerDescription { config, size } = &self.description;
-        let patches = size.to_patches::<B>(frames, b, config.frames, &self.device);
-        host::codes(self.net.encode(patches, size.grid(b, config.frames), false).codes)
-    }
-
-    fn decode(&self, tokens: &[u16], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
-        let size = self.description.size;
-        let codes = indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device);
-        let patches = self.net.decode(self.net.quantizer.embed(codes), size.grid(b, t));
-        size.patches_to_bytes(patches, b, t)
-    }
-
-    fn codebook(&self) -> Result<Vec<f32>, ModelError> {
-        let codes = self.description.config.quantizer.size();
-        host::floats(self.net.quantizer.embed(indices::<B>(0..codes as i64, &self.device)))
-    }
-}
-
 /// A trained video tokenizer.
 pub struct Tokenizer {
     description: TokenizerDescription,
@@ -132,7 +105,25 @@ impl Tokenizer {
     /// windows of this tokenizer's frame size.
     pub fn encode(&self, frames: &[u8]) -> Result<Vec<u16>, ModelError> {
         let b = self.description.size.windows(frames, self.frames())?;
-        self.coder.encode(frames, b)
+        self.coder.encode(frames, b, self.frames())
+    }
+
+    /// Encodes the first frames of a window `[t, height, width, 3]` as tokens `[t, space]`.
+    ///
+    /// The tokens equal those of the whole window, because later frames have no influence. Fails if
+    /// the bytes are not 1 to [`Tokenizer::frames`] whole frames of this tokenizer's size.
+    pub fn encode_start(&self, frames: &[u8]) -> Result<Vec<u16>, ModelError> {
+        let (height, width) = self.size();
+        let frame = height * width * RGB;
+        let t = frames.len() / frame;
+        if t == 0 || t > self.frames() || !frames.len().is_multiple_of(frame) {
+            return Err(ModelError::Data(format!(
+                "{} bytes are not 1 to {} frames of {width}×{height} RGB pixels",
+                frames.len(),
+                self.frames()
+            )));
+        }
+        self.coder.encode(frames, 1, t)
     }
 
     /// Decodes tokens `[batch, t, space]` to frames `[batch, t, height, width, 3]`.
@@ -150,6 +141,33 @@ impl Tokenizer {
         }
         self.check_tokens(tokens)?;
         self.coder.decode(tokens, tokens.len() / window, t)
+    }
+
+    /// Decodes the next frame of several sequences.
+    ///
+    /// Tokens `[batch, space]` become frames `[batch, height, width, 3]`. Within a window the frames equal those of [`Tokenizer::decode`], up to rounding. A sequence
+    /// may be longer than the window: the decoder then sees between half a window and a whole
+    /// window of the last frames. Fails as [`Tokenizer::decode`] does; all sequences are then as
+    /// before.
+    pub fn decode_next(
+        &self,
+        sequences: &mut [&mut Decoding],
+        tokens: &[u16],
+    ) -> Result<Vec<u8>, ModelError> {
+        let (rows, columns) = self.grid();
+        if tokens.len() != sequences.len() * rows * columns {
+            return Err(ModelError::Data(format!(
+                "{} tokens are not one frame of {rows}×{columns} tokens for each of {} sequences",
+                tokens.len(),
+                sequences.len()
+            )));
+        }
+        self.check_tokens(tokens)?;
+        if sequences.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.coder.decode_next(sequences, tokens)
+        }
     }
 
     /// Replaces each token by its embedded code, as bytes `[tokens, code width]`.

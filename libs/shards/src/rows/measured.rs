@@ -9,7 +9,7 @@ pub(crate) mod scores;
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, StringArray, UInt32Array},
+    array::{ArrayRef, StringArray, UInt32Array, UInt64Array},
     datatypes::{Float32Type, Float64Type, UInt8Type, UInt32Type},
 };
 use camino::Utf8Path;
@@ -43,6 +43,8 @@ pub struct MeasuredWindow {
     pub first_frame: u32,
     /// Number of frames that a rollout starts from; its score lists begin after them.
     pub prompt_frames: u32,
+    /// Seed of the sampler for every rollout of the window.
+    pub sampler_seed: u64,
     /// True actions between the frames, if known: `[t - 1]`.
     pub truth: Option<Vec<u8>>,
     /// True displacement classes between the frames, if known: `[t - 1]`.
@@ -97,6 +99,7 @@ impl Row for MeasuredWindow {
         let u32s = |get: fn(&Self) -> u32| {
             Arc::new(UInt32Array::from_iter_values(rows.iter().map(get))) as ArrayRef
         };
+        let seeds = UInt64Array::from_iter_values(rows.iter().map(|row| row.sampler_seed));
         let bytes = |get: fn(&Self) -> Option<&[u8]>| lists::<UInt8Type>(rows.iter().map(get));
         let mut columns: NamedColumns = vec![
             ("report", strings(|row| &row.report), false),
@@ -106,6 +109,9 @@ impl Row for MeasuredWindow {
             ("clip_id", strings(|row| &row.clip_id), false),
             ("first_frame", u32s(|row| row.first_frame), false),
             ("prompt_frames", u32s(|row| row.prompt_frames), false),
+            // Nullable in the schema, as the scores below.
+            ("sampler_seed", Arc::new(seeds) as ArrayRef, true),
+            ("rollout", strings(|row| &row.scores.rollout), true),
             ("latent", bytes(|row| Some(&row.scores.latent)), false),
             ("truth", bytes(|row| row.truth.as_deref()), true),
             ("effects", bytes(|row| row.effects.as_deref()), true),
@@ -131,6 +137,7 @@ impl Row for MeasuredWindow {
             (string("source_id")?, string("source")?, string("clip_id")?);
         let first_frame = columns.required::<UInt32Array>("first_frame")?;
         let prompt_frames = columns.required::<UInt32Array>("prompt_frames")?;
+        let sampler_seed = columns.required::<UInt64Array>("sampler_seed")?;
         let mut truth = columns.lists::<UInt8Type>("truth")?.into_iter();
         let mut effects = columns.lists::<UInt8Type>("effects")?.into_iter();
         let mut features = columns.required_lists::<Float32Type>("features")?.into_iter();
@@ -143,6 +150,7 @@ impl Row for MeasuredWindow {
                 clip_id: clip_id.value(i).to_owned(),
                 first_frame: first_frame.value(i),
                 prompt_frames: prompt_frames.value(i),
+                sampler_seed: sampler_seed.value(i),
                 truth: truth.next().flatten(),
                 effects: effects.next().flatten(),
                 scores,
@@ -164,6 +172,7 @@ mod tests {
         let mut scores = WindowScores {
             latent: vec![7, 0, 3],
             token_counts: vec![0, 9, 70_000],
+            rollout: "00112233aabbccdd".into(),
             ..Default::default()
         };
         // Each list is different, with numbers that text would round.
@@ -178,6 +187,7 @@ mod tests {
             clip_id: clip.into(),
             first_frame: 16,
             prompt_frames: 1,
+            sampler_seed: u64::MAX - 1,
             effects: truth.clone(),
             truth,
             scores,

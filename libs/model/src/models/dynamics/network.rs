@@ -15,7 +15,7 @@ pub struct DynamicsNet<B: Backend> {
     pub tokens: Param<Tensor<B, 2>>,
     previous: Option<Param<Tensor<B, 2>>>,
     pub actions: Param<Tensor<B, 2>>,
-    positions: Positions<B>,
+    pub positions: Positions<B>,
     pub stack: Stack<B>,
     pub logits: Linear<B>,
     prepend: bool,
@@ -46,7 +46,7 @@ impl<B: Kernels> DynamicsNet<B> {
         }
     }
 
-    /// Embeds frames as rows, from frame `first` of a window on, and returns the grid of the rows.
+    /// Embeds frames as rows without positions, and returns the grid of the rows.
     ///
     /// `tokens` are `[batch*time*space]`, `before` are the tokens of the previous frames
     /// `[batch*time*space]`, and `actions` lead to each frame `[batch*time]`.
@@ -56,7 +56,6 @@ impl<B: Kernels> DynamicsNet<B> {
         before: Tensor<B, 1, Int>,
         actions: Tensor<B, 1, Int>,
         grid: Grid,
-        first: usize,
     ) -> (Tensor<B, 2>, Grid) {
         let Grid { b, t, s } = grid;
         let mut tokens = self.tokens.val().select(0, tokens);
@@ -74,7 +73,7 @@ impl<B: Kernels> DynamicsNet<B> {
         };
         #[cfg(test)]
         COMPUTED.set(COMPUTED.get() + grid.rows());
-        (self.positions.add(rows, grid, first), grid)
+        (rows, grid)
     }
 
     /// The rows of the tokens among the rows of tokens and actions.
@@ -103,7 +102,7 @@ impl<B: Kernels> DynamicsNet<B> {
         let start = frames.clone().narrow(1, 0, 1).zeros_like() + mask;
         let before =
             Tensor::cat(vec![start, frames.narrow(1, 0, grid.t - 1)], 1).reshape([grid.rows()]);
-        let (x, grid) = self.embed(tokens, before, actions, grid, 0);
-        self.token_rows(self.stack.forward(x, grid), grid)
+        let (x, grid) = self.embed(tokens, before, actions, grid);
+        self.token_rows(self.stack.forward(self.positions.add(x, grid), grid), grid)
     }
 }

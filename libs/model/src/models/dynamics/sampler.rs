@@ -8,10 +8,7 @@
 //!
 //! - The number of masked tokens falls at every step and ends at 0.
 //! - A token that is set never changes.
-//! - A rollout depends only on its own prompt, its actions, the seed and its place in the batch.
-//!
-//! A rollout may be longer than the model's window. When the window is full, the rollout continues
-//! from the window's later half, as if it had begun there.
+//! - A frame depends on its own session only, and not on the others in the batch.
 
 mod config;
 mod unmask;
@@ -21,136 +18,86 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 pub use config::{SamplerConfig, UnmaskOrder};
-use unmask::unmask;
+use unmask::Canvas;
 
+use super::session::{GeneratedFrame, SeenFrame, Turn};
 use crate::error::ModelError;
+use crate::models::sequence::{FrameReader, catch_up};
 
-/// A model that predicts one more frame after cached frames.
-pub trait Predictor {
-    /// The cache.
-    type Past: Clone;
-
-    /// An empty cache.
-    fn start(&self) -> Self::Past;
-
-    /// The most frames that a cache and one more frame can have together.
-    fn window(&self) -> usize;
+/// A model that predicts the next frame after the frames that it has read.
+pub trait Predictor: FrameReader<Frame = SeenFrame> {
+    /// The pasts of several sessions, prepared for a batch.
+    type Batch;
 
     /// The token that means "masked".
     fn mask_token(&self) -> u16;
 
-    /// Logits `[batch*space, codes]` of a frame, and the cache with this frame.
-    ///
-    /// `tokens` are the frame's tokens `[batch*space]`, and `actions` `[batch]` lead to it. No
-    /// action leads to frame 0. Fails if the device fails.
-    fn next(
-        &self,
-        tokens: &[u16],
-        actions: &[Option<u8>],
-        past: &Self::Past,
-    ) -> Result<(Vec<f32>, Self::Past), ModelError>;
+    /// Prepares pasts for the steps of one frame. Neighbours of equal length share work.
+    fn gather(&self, pasts: &[&Self::Past]) -> Self::Batch;
 
-    /// The cache with a finished frame. Fails if [`Predictor::next`] would fail.
-    fn extend(
+    /// Logits `[batch*space, codes]` of a frame that is partly masked.
+    ///
+    /// `tokens` are the frame's tokens `[batch*space]`, and `actions` `[batch]` lead to it. Fails
+    /// if the device fails.
+    fn logits(
         &self,
         tokens: &[u16],
         actions: &[Option<u8>],
-        past: &Self::Past,
-    ) -> Result<Self::Past, ModelError> {
-        Ok(self.next(tokens, actions, past)?.1)
-    }
+        batch: &Self::Batch,
+    ) -> Result<Vec<f32>, ModelError>;
 }
 
-/// Continues `b` prompts `[b, p, s]` with actions `[b, t-1]` to tokens `[b, t, s]`.
+/// Generates one frame of each session. If it fails, all sessions are as before.
+pub fn step<P: Predictor>(
+    model: &P,
+    turns: &mut [Turn<'_>],
+) -> Result<Vec<GeneratedFrame>, ModelError> {
+    let mut sequences: Vec<_> = turns.iter_mut().map(Turn::frames).collect();
+    catch_up(model, &mut sequences)?;
+    // Sessions whose caches have equal length come together. The result is in the given order.
+    let mut order: Vec<usize> = (0..turns.len()).collect();
+    order.sort_by_key(|turn| turns[*turn].session.seen());
+    let generated = fill(model, &order.iter().map(|turn| &turns[*turn]).collect::<Vec<_>>())?;
+    let mut frames: Vec<_> = order.into_iter().zip(generated).collect();
+    frames.sort_by_key(|(turn, _)| *turn);
+    for (turn, (_, frame)) in turns.iter_mut().zip(&frames) {
+        let (tokens, action) = (frame.tokens.clone(), Some(turn.action));
+        turn.frames().push(SeenFrame { tokens, action });
+    }
+    Ok(frames.into_iter().map(|(_, frame)| frame).collect())
+}
+
+/// Samples one frame of each session, which has caught up.
 ///
 /// Fails if the device fails or a logit is not a finite number, since sampling would not notice it.
-pub fn rollout<P: Predictor>(
-    model: &P,
-    s: usize,
-    prompt: &[u16],
-    actions: &[u8],
-    b: usize,
-    config: &SamplerConfig,
-    seed: u64,
-) -> Result<Vec<u16>, ModelError> {
-    let (given, frames) = (prompt.len() / (b * s), actions.len() / b + 1);
-    let led = |frame: usize| -> Vec<Option<u8>> {
-        (0..b)
-            .map(|i| frame.checked_sub(1).map(|before| actions[i * (frames - 1) + before]))
-            .collect()
-    };
-    let mut out = vec![0; b * frames * s];
-    let mut past = model.start();
-    // The first frame in the cache.
-    let mut first = 0;
-    for frame in 0..frames {
-        if frame - first == model.window() {
-            first = frame - (model.window() / 2).max(1);
-            past = recall(model, &out, (frames, s), first..frame, led)?;
-        }
-        let tokens = if frame < given {
-            (0..b).flat_map(|i| prompt[(i * given + frame) * s..][..s].iter().copied()).collect()
-        } else {
-            fill(model, s, &led(frame), &past, config, seed, frame)?
-        };
-        if frame + 1 < frames {
-            past = model.extend(&tokens, &led(frame), &past)?;
-        }
-        for (i, tokens) in tokens.chunks_exact(s).enumerate() {
-            out[(i * frames + frame) * s..][..s].copy_from_slice(tokens);
-        }
-    }
-    Ok(out)
-}
-
-/// A new cache of some frames of rollouts `[b, frames, s]`. No action leads to the first of them.
-fn recall<P: Predictor>(
-    model: &P,
-    out: &[u16],
-    (frames, s): (usize, usize),
-    range: std::ops::Range<usize>,
-    led: impl Fn(usize) -> Vec<Option<u8>>,
-) -> Result<P::Past, ModelError> {
-    let mut past = model.start();
-    for frame in range.clone() {
+fn fill<P: Predictor>(model: &P, turns: &[&Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError> {
+    let pasts: Vec<&P::Past> = turns.iter().map(|turn| turn.past()).collect();
+    let batch = model.gather(&pasts);
+    let actions: Vec<Option<u8>> = turns.iter().map(|turn| Some(turn.action)).collect();
+    let mask = model.mask_token();
+    let mut canvases: Vec<Canvas> =
+        turns.iter().map(|turn| Canvas::new(turn.session.last().len(), mask)).collect();
+    let steps = turns.iter().map(|turn| turn.sampler.steps).max().unwrap_or(0);
+    for step in 0..steps {
         let tokens: Vec<u16> =
-            out.chunks_exact(frames * s).flat_map(|one| &one[frame * s..][..s]).copied().collect();
-        let led = if frame == range.start { vec![None; tokens.len() / s] } else { led(frame) };
-        past = model.extend(&tokens, &led, &past)?;
-    }
-    Ok(past)
-}
-
-/// Samples one frame `[b*s]` over the configured steps.
-fn fill<P: Predictor>(
-    model: &P,
-    s: usize,
-    actions: &[Option<u8>],
-    past: &P::Past,
-    config: &SamplerConfig,
-    seed: u64,
-    frame: usize,
-) -> Result<Vec<u16>, ModelError> {
-    let mut tokens = vec![model.mask_token(); actions.len() * s];
-    for step in 0..config.steps {
-        let (logits, _) = model.next(&tokens, actions, past)?;
-        if !logits.iter().all(|logit| logit.is_finite()) {
-            return Err(ModelError::NotFinite("the output of the dynamics model"));
-        }
-        let k = logits.len() / tokens.len();
-        let (keep, mask) = (config.masked_after(step, s), model.mask_token());
-        tokens.par_chunks_mut(s).zip(logits.par_chunks(s * k)).enumerate().for_each(
-            |(i, (tokens, logits))| {
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                rng.set_stream(((i as u64) << 32) | ((frame as u64) << 16) | step as u64);
-                unmask(tokens, logits, mask, keep, config, step, &mut rng);
-            },
-        );
+            canvases.iter().flat_map(|canvas| &canvas.frame.tokens).copied().collect();
         if !tokens.contains(&mask) {
             break;
         }
+        let logits = model.logits(&tokens, &actions, &batch)?;
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return Err(ModelError::NotFinite("the output of the dynamics model"));
+        }
+        let row = logits.len() / turns.len();
+        canvases.par_iter_mut().zip(turns).zip(logits.par_chunks(row)).for_each(
+            |((canvas, turn), logits)| {
+                let mut rng = ChaCha8Rng::seed_from_u64(turn.seed());
+                rng.set_stream(((turn.frame() as u64) << 16) | step as u64);
+                canvas.unmask(logits, turn.sampler, step, &mut rng);
+            },
+        );
     }
-    Ok(tokens)
+    Ok(canvases.into_iter().map(|canvas| canvas.frame).collect())
 }
 
 #[cfg(test)]

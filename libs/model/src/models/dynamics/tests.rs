@@ -3,6 +3,7 @@
 mod batches;
 mod parity;
 mod rollouts;
+mod sessions;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;

@@ -57,7 +57,7 @@ impl<B: Kernels> FrameDecoder<B> {
         let seen: Vec<_> =
             (0..given).map(|first| frames_of(frames.clone(), grid, first, steps.t)).collect();
         let before = seen[given - 1].clone();
-        let x = self.decoder_positions.add(apply(&self.start, Tensor::cat(seen, 1)), steps, 0);
+        let x = self.decoder_positions.add(apply(&self.start, Tensor::cat(seen, 1)), steps);
         let d = x.dims()[1];
         let action = apply(&self.action, actions).reshape([steps.b * steps.t, 1, d]);
         let x = (x.reshape([steps.b * steps.t, steps.s, d]) + action).reshape([steps.rows(), d]);

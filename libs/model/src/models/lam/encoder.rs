@@ -70,10 +70,10 @@ impl<B: Kernels> AttentionEncoder<B> {
                 let before = frames_of(patches.clone(), grid, 0, steps.t);
                 let after = frames_of(patches, grid, 1, steps.t);
                 let pairs = apply(&self.embed, Tensor::cat(vec![before, after], 1));
-                self.encoder.forward(self.encoder_positions.add(pairs, steps, 0), steps)
+                self.encoder.forward(self.encoder_positions.add(pairs, steps), steps)
             }
             LamSees::Frames => {
-                let x = self.encoder_positions.add(apply(&self.embed, patches), grid, 0);
+                let x = self.encoder_positions.add(apply(&self.embed, patches), grid);
                 frames_of(self.encoder.forward(x, grid), grid, 1, steps.t)
             }
         };

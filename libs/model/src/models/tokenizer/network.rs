@@ -1,5 +1,7 @@
 //! The tokenizer's network: an encoder, a quantizer and a decoder.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
@@ -9,7 +11,7 @@ use burn::tensor::backend::Backend;
 use super::config::TokenizerConfig;
 use crate::data::FrameSize;
 use crate::kernels::Kernels;
-use crate::layers::{Grid, Positions, Quantized, Quantizer, Stack, apply, fan_in, linear};
+use crate::layers::{Grid, Past, Positions, Quantized, Quantizer, Stack, apply, fan_in, linear};
 
 /// The network. The fields' names are the names of the weights in a checkpoint.
 #[derive(Module, Debug)]
@@ -44,13 +46,32 @@ impl<B: Kernels> TokenizerNet<B> {
 
     /// Encodes patches `[batch*time*space, values]` as codes, one per patch.
     pub fn encode(&self, patches: Tensor<B, 2>, grid: Grid, training: bool) -> Quantized<B> {
-        let x = self.encoder_positions.add(apply(&self.embed, patches), grid, 0);
+        let x = self.encoder_positions.add(apply(&self.embed, patches), grid);
         self.quantizer.quantize(self.encoder.forward(x, grid), training)
     }
 
     /// Decodes embedded codes `[batch*time*space, width]` to patches with values from 0 to 1.
     pub fn decode(&self, embedded: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
-        let x = self.decoder_positions.add(apply(&self.expand, embedded), grid, 0);
-        sigmoid(apply(&self.pixels, self.decoder.forward(x, grid)))
+        let x = self.decoder_positions.add(apply(&self.expand, embedded), grid);
+        self.paint(self.decoder.forward(x, grid))
+    }
+
+    /// Decodes embedded codes `[batch*space, width]` of the frames that follow `pasts`.
+    ///
+    /// Returns patches with values from 0 to 1, and the longer caches.
+    pub fn decode_next(
+        &self,
+        embedded: Tensor<B, 2>,
+        pasts: &[Arc<Past<B>>],
+    ) -> (Tensor<B, 2>, Vec<Past<B>>) {
+        let each = |past: &Arc<Past<B>>| std::iter::repeat_n(past.frames(), past.batch());
+        let frames: Vec<usize> = pasts.iter().flat_map(each).collect();
+        let x = self.decoder_positions.add_frames(apply(&self.expand, embedded), &frames);
+        let (x, longer) = self.decoder.next_frame(x, pasts);
+        (self.paint(x), longer)
+    }
+
+    fn paint(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        sigmoid(apply(&self.pixels, x))
     }
 }

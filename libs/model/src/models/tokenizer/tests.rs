@@ -103,6 +103,58 @@ fn earlier_frames_decode_alike_whatever_follows() {
     }
 }
 
+/// Catches: frame by frame, the decoder drops, repeats or misplaces a frame; it stops at the end of
+/// its window; beyond the window, a frame depends on frames that the decoder no longer sees.
+#[test]
+fn frame_by_frame_equals_the_window_and_goes_on_beyond_it() {
+    let (size, loaded) = (size(8), loaded(QuantizerKind::Vq, size(8)));
+    let (space, frame) = (size.positions(), size.bytes());
+    let frames = 3 * T;
+    let tokens = |seed| -> Vec<u16> {
+        noise(frames * space, seed).into_iter().map(|byte| u16::from(byte) % 64).collect()
+    };
+    let (one, other) = (tokens(3), tokens(4));
+    let near = |a: &[u8], b: &[u8], what: &str| {
+        assert!(a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1), "{what}");
+    };
+    let (mut a, mut b) = (Decoding::new(), Decoding::new());
+    for t in 0..frames {
+        let [mine, others] = [&one, &other].map(|tokens| &tokens[t * space..][..space]);
+        let mut restored = a.without_memory();
+        let both = loaded.decode_next(&mut [&mut a, &mut b], &[mine, others].concat()).unwrap();
+        let alone = loaded.decode_next(&mut [&mut restored], mine).unwrap();
+        assert_eq!(both[..frame], alone, "frame {t}, alone and restored");
+        // The decoder sees the frames since its window slid last.
+        let kept = T - T / 2;
+        let first = if t < T { 0 } else { (t - T + kept) / kept * kept };
+        let window = loaded.decode(&one[first * space..(t + 1) * space], 1, t + 1 - first).unwrap();
+        near(&both[..frame], &window[(t - first) * frame..], &format!("frame {t} of {first}.."));
+    }
+}
+
+/// Catches: the tokens of a prompt differ from those of its whole window; bytes that are no frames
+/// cause a panic.
+#[test]
+fn a_prompt_has_the_tokens_of_its_window() {
+    let size = size(8);
+    let description = describe(&config(QuantizerKind::Vq), size);
+    let coder = Box::new(loaded(QuantizerKind::Vq, size));
+    let tokenizer = Tokenizer { description, coder };
+    let frames = noise(T * size.bytes(), 9);
+    let whole = tokenizer.encode(&frames).unwrap();
+    for t in 1..=T {
+        let start = tokenizer.encode_start(&frames[..t * size.bytes()]).unwrap();
+        assert_eq!(start, whole[..t * size.positions()], "{t} frames");
+    }
+    for bytes in [0, 1, size.bytes() + 1, (T + 1) * size.bytes()] {
+        assert!(tokenizer.encode_start(&vec![0; bytes]).is_err(), "{bytes} bytes");
+    }
+    assert!(tokenizer.decode_next(&mut [&mut Decoding::new()], &[0]).is_err(), "a part of a frame");
+    let strange = vec![u16::MAX; size.positions()];
+    assert!(tokenizer.decode_next(&mut [&mut Decoding::new()], &strange).is_err());
+    assert!(tokenizer.decode_next(&mut [], &[]).unwrap().is_empty());
+}
+
 /// Catches: tokens depend on the batch, because a norm includes the batch or rows are in the wrong
 /// order.
 #[test]
@@ -110,10 +162,10 @@ fn a_windows_tokens_do_not_depend_on_its_batch() {
     for kind in KINDS {
         let (size, loaded) = (size(8), loaded(kind, size(8)));
         let frames = noise(5 * T * size.bytes(), 4);
-        let together = loaded.encode(&frames, 5).unwrap();
+        let together = loaded.encode(&frames, 5, T).unwrap();
         let apart: Vec<u16> = frames
             .chunks_exact(T * size.bytes())
-            .flat_map(|window| loaded.encode(window, 1).unwrap())
+            .flat_map(|window| loaded.encode(window, 1, T).unwrap())
             .collect();
         assert_eq!(together, apart, "{kind:?}");
         assert_eq!(
@@ -178,7 +230,7 @@ fn a_loaded_tokenizer_is_the_one_that_was_saved() {
         let tokenizer = Tokenizer::load(&runs.run("a"), &Device::Cpu).unwrap();
         let frames = noise(3 * T * size.bytes(), 6);
         let tokens = tokenizer.encode(&frames).unwrap();
-        assert_eq!(tokens, saved.encode(&frames, 3).unwrap());
+        assert_eq!(tokens, saved.encode(&frames, 3, T).unwrap());
         assert_eq!(tokens, tokenizer.encode(&frames).unwrap(), "a second time");
         assert_eq!(tokenizer.decode(&tokens, T).unwrap(), saved.decode(&tokens, 3, T).unwrap());
         assert_eq!((tokenizer.frames(), tokenizer.size(), tokenizer.grid()), (T, (10, 6), (3, 2)));
@@ -275,9 +327,9 @@ fn without_temporal_attention_every_frame_stands_alone() {
     let frames = noise(T * size.bytes(), 3);
     let mut turned = frames.clone();
     turned.rotate_left(size.bytes());
-    let mut tokens = loaded.encode(&frames, 1).unwrap();
+    let mut tokens = loaded.encode(&frames, 1, T).unwrap();
     tokens.rotate_left(size.positions());
-    assert_eq!(tokens, loaded.encode(&turned, 1).unwrap());
+    assert_eq!(tokens, loaded.encode(&turned, 1, T).unwrap());
 
     // A change needs two neighbouring frames.
     config.changed_pixel_weight = 2.0;

@@ -3,7 +3,10 @@
 //! A new score is a field of [`WindowScores`]. If it is a list of numbers, it also needs a name in
 //! [`CURVES`].
 
-use arrow::datatypes::{Float64Type, UInt8Type, UInt32Type};
+use arrow::{
+    array::StringArray,
+    datatypes::{Float64Type, UInt8Type, UInt32Type},
+};
 
 use crate::{error::Result, schema::columns::Columns};
 
@@ -19,6 +22,8 @@ pub struct WindowScores {
     pub latent: Vec<u8>,
     /// How often each tokenizer code occurs in the window.
     pub token_counts: Vec<u32>,
+    /// Hash of the rollout with the window's own actions; see [`rollout_hash`].
+    pub rollout: String,
     /// PSNR of the tokenizer's reconstruction, all frames.
     pub reconstruction_psnr: Vec<f64>,
     pub reconstruction_ssim: Vec<f64>,
@@ -75,6 +80,17 @@ impl Motions {
     }
 }
 
+/// Returns the hash of a window's tokens `[t, s]`, the prompt's frames included.
+///
+/// It is the first 16 hex digits of BLAKE3 over the tokens as little-endian 16-bit numbers. Another
+/// program can use it to check that it generates the same tokens.
+#[must_use]
+pub fn rollout_hash(tokens: &[u16]) -> String {
+    const DIGITS: usize = 16;
+    let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+    blake3::hash(&bytes).to_hex()[..DIGITS].to_owned()
+}
+
 /// A list of scores: its column name, its getter, its setter.
 pub(crate) type Curve =
     (&'static str, fn(&WindowScores) -> &[f64], fn(&mut WindowScores) -> &mut Vec<f64>);
@@ -115,11 +131,13 @@ pub(crate) const CURVES: &[Curve] = &curves![
 pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<WindowScores>> {
     let latent = columns.required_lists::<UInt8Type>("latent")?;
     let counts = columns.required_lists::<UInt32Type>("token_counts")?;
-    let both = latent.into_iter().zip(counts);
-    let mut scores: Vec<WindowScores> = both
-        .map(|(latent, token_counts)| WindowScores {
+    let rollouts = columns.required::<StringArray>("rollout")?;
+    let all = latent.into_iter().zip(counts).enumerate();
+    let mut scores: Vec<WindowScores> = all
+        .map(|(i, (latent, token_counts))| WindowScores {
             latent,
             token_counts,
+            rollout: rollouts.value(i).to_owned(),
             ..WindowScores::default()
         })
         .collect();
@@ -130,4 +148,16 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<WindowScores>> {
         }
     }
     Ok(scores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: the hash is of big-endian tokens or of single bytes, so no other program finds it.
+    #[test]
+    fn a_rollout_is_hashed_as_little_endian_tokens() {
+        let expected = blake3::hash(&[1, 0, 2, 3]).to_hex();
+        assert_eq!(rollout_hash(&[1, 0x0302]), expected[..16]);
+    }
 }

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 
 use super::unmask::{entropy, sample};
 use super::*;
+use crate::models::dynamics::rollout::{self, RolloutInputs};
+use crate::models::dynamics::session::Session;
 
 const K: usize = 8;
 const ORDERS: [UnmaskOrder; 3] =
@@ -28,7 +30,8 @@ impl Adds {
     }
 }
 
-impl Predictor for Adds {
+impl FrameReader for Adds {
+    type Frame = SeenFrame;
     type Past = Vec<Vec<u16>>;
 
     fn start(&self) -> Self::Past {
@@ -39,48 +42,77 @@ impl Predictor for Adds {
         if self.window == 0 { usize::MAX } else { self.window }
     }
 
+    fn read(
+        &self,
+        frames: &[&SeenFrame],
+        pasts: &[&Self::Past],
+    ) -> Result<Vec<Self::Past>, ModelError> {
+        let read = |(frame, past): (&&SeenFrame, &&Self::Past)| {
+            let tokens = frame.tokens.clone();
+            assert!(tokens.iter().all(|token| *token < K as u16), "an unfinished frame was read");
+            assert!(past.len() < self.window(), "more frames than its window has");
+            self.finished.borrow_mut().push(tokens.clone());
+            let mut longer = past.to_vec();
+            longer.push(tokens);
+            longer
+        };
+        Ok(frames.iter().zip(pasts).map(read).collect())
+    }
+}
+
+impl Predictor for Adds {
+    type Batch = Vec<Vec<Vec<u16>>>;
+
     fn mask_token(&self) -> u16 {
         K as u16
     }
 
-    fn next(
+    fn gather(&self, pasts: &[&Self::Past]) -> Self::Batch {
+        pasts.iter().map(|past| past.to_vec()).collect()
+    }
+
+    fn logits(
         &self,
         tokens: &[u16],
         actions: &[Option<u8>],
-        past: &Self::Past,
-    ) -> Result<(Vec<f32>, Self::Past), ModelError> {
+        batch: &Self::Batch,
+    ) -> Result<Vec<f32>, ModelError> {
         self.asked.borrow_mut().push(tokens.to_vec());
-        assert!(past.len() < self.window(), "more frames than its window has");
         let s = tokens.len() / actions.len();
         let mut logits = vec![0.0; tokens.len() * K];
         for (row, logits) in logits.chunks_exact_mut(K).enumerate() {
-            let last = past.last().map_or(0, |frame| usize::from(frame[row]));
+            let past = &batch[row / s];
+            assert!(past.len() < self.window(), "more frames than its window has");
+            let last = usize::from(past.last().expect("a prompt")[row % s]);
             let action = actions[row / s].map_or(0, usize::from);
-            assert_eq!(
-                actions[row / s].is_none(),
-                past.is_empty(),
-                "no action leads to frame 0, one to every other"
-            );
             logits[(last + action) % K] = self.sure[row % s];
         }
-        let mut longer = past.clone();
-        longer.push(tokens.to_vec());
-        Ok((logits, longer))
+        Ok(logits)
     }
+}
 
-    fn extend(
-        &self,
-        tokens: &[u16],
-        _actions: &[Option<u8>],
-        past: &Self::Past,
-    ) -> Result<Self::Past, ModelError> {
-        assert!(tokens.iter().all(|token| *token < K as u16), "an unfinished frame was fed back");
-        assert!(past.len() < self.window(), "more frames than its window has");
-        self.finished.borrow_mut().push(tokens.to_vec());
-        let mut longer = past.clone();
-        longer.push(tokens.to_vec());
-        Ok(longer)
-    }
+/// The frames that follow prompts of one frame of zeros, one for each action.
+fn next_frames(model: &Adds, s: usize, actions: &[u8], sampler: &SamplerConfig) -> Vec<u16> {
+    let start = |seed| Session::new(&vec![0; s], &[], s, seed, false);
+    let mut sessions: Vec<Session> = (0..actions.len() as u64).map(start).collect();
+    let turn = |(session, action): (_, &u8)| Turn { session, action: *action, sampler };
+    let mut turns: Vec<Turn<'_>> = sessions.iter_mut().zip(actions).map(turn).collect();
+    step(model, &mut turns).unwrap().into_iter().flat_map(|frame| frame.tokens).collect()
+}
+
+/// Rollouts with the seeds `seed`, `seed + 1` and so on.
+fn rollout(
+    model: &Adds,
+    space: usize,
+    prompt: &[u16],
+    actions: &[u8],
+    b: usize,
+    config: &SamplerConfig,
+    seed: u64,
+) -> Result<Vec<u16>, ModelError> {
+    let seeds: Vec<u64> = (seed..).take(b).collect();
+    let inputs = RolloutInputs { prompt, actions, seeds: &seeds, space, window: model.window() };
+    rollout::rollout(&inputs, config, |turns| step(model, turns))
 }
 
 fn masked(tokens: &[u16]) -> usize {
@@ -95,7 +127,7 @@ fn fewer_are_masked_at_every_step_and_what_is_set_stays() {
         for (s, steps) in [(1, 1), (1, 25), (4, 25), (7, 3), (64, 1), (64, 25), (920, 25)] {
             let config = SamplerConfig { steps, order, ..Default::default() };
             let model = Adds::of(s);
-            let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0).unwrap();
+            let last = next_frames(&model, s, &[0], &config);
             let mut seen = model.asked.borrow().clone();
             assert_eq!(seen.len(), steps.min(s), "{order:?}, {s} tokens in {steps} steps");
             seen.push(last);
@@ -130,9 +162,8 @@ fn temperature_0_takes_the_likeliest() {
     for order in ORDERS {
         let config = SamplerConfig { temperature: 0.0, order, ..Default::default() };
         let model = Adds::of(16);
-        let tokens =
-            fill(&model, 16, &[Some(3), Some(5)], &vec![vec![1; 32]], &config, 7, 1).unwrap();
-        assert_eq!(tokens, [[4; 16], [6; 16]].concat(), "{order:?}");
+        let tokens = next_frames(&model, 16, &[3, 5], &config);
+        assert_eq!(tokens, [[3; 16], [5; 16]].concat(), "{order:?}");
     }
     for seed in 0..200 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -189,7 +220,7 @@ fn greedy_sets_the_surest_first_and_random_does_not() {
         let model = Adds::of(s);
         let config =
             SamplerConfig { order, noise, temperature: 0.0, steps: 2, ..Default::default() };
-        fill(&model, s, &[None], &Vec::new(), &config, 3, 0).unwrap();
+        next_frames(&model, s, &[0], &config);
         let second = model.asked.borrow()[1].clone();
         (0..s).filter(|position| second[*position] != K as u16).collect::<Vec<_>>()
     };
@@ -242,11 +273,8 @@ fn each_frame_follows_from_the_one_before_and_its_own_action() {
                 assert_eq!(frame(t), expected, "row {row}, frame {t} after a prompt of {given}");
             }
         }
-        assert_eq!(
-            model.finished.borrow().len(),
-            frames - 1,
-            "every frame but the last is fed back, once"
-        );
+        let read = if given < frames { b * (frames - 1) } else { 0 };
+        assert_eq!(model.finished.borrow().len(), read, "every frame but the last is read, once");
     }
 }
 
@@ -334,7 +362,7 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
             ..Default::default()
         };
         let model = Adds { sure: sure.clone(), ..Adds::default() };
-        let last = fill(&model, s, &[None], &Vec::new(), &config, 1, 0).unwrap();
+        let last = next_frames(&model, s, &[0], &config);
         assert_eq!(masked(&last), 0);
         model.asked.borrow().iter().map(|tokens| masked(tokens)).collect::<Vec<_>>()
     };
@@ -343,4 +371,69 @@ fn the_entropy_order_sets_as_much_as_its_bound_allows() {
     assert_eq!(steps(2.0 * each, 25), [12, 4, 2]);
     assert_eq!(steps(1e-6, 25), [12, 6, 5, 4, 3, 2, 1], "at least one a step");
     assert_eq!(steps(each, 3), [12, 5, 4], "the last step sets all that are left");
+}
+
+/// Catches: a session differs from a rollout in a token; an old or a young session, another order
+/// in the batch, or another sampler beside it changes a session; a sampler of more steps than its
+/// neighbour's is cut short.
+#[test]
+fn a_session_does_not_depend_on_who_else_plays() {
+    let (s, frames, window) = (20, 30, 6);
+    let model = Adds { window, ..Adds::of(s) };
+    let samplers =
+        [3, 9].map(|steps| SamplerConfig { steps, temperature: 4.0, ..Default::default() });
+    let actions = |player: usize| (0..frames - 1).map(move |t| ((t * (player + 2)) % 5) as u8);
+    let prompt = |player: usize| vec![player as u16; s];
+    let alone = |player: usize| {
+        let actions: Vec<u8> = actions(player).collect();
+        let sampler = &samplers[player % 2];
+        rollout(&model, s, &prompt(player), &actions, 1, sampler, player as u64).unwrap()
+    };
+    // Player n joins at time 4n, and the order of the turns changes.
+    let mut sessions: Vec<Session> =
+        (0..3).map(|player| Session::new(&prompt(player), &[], s, player as u64, true)).collect();
+    let mut played: Vec<Vec<u16>> = (0..3).map(prompt).collect();
+    for time in 0..frames + 8 {
+        let mut turns: Vec<(usize, Turn<'_>)> = sessions
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(player, session)| {
+                let action = actions(player).nth(time.checked_sub(4 * player)?)?;
+                Some((player, Turn { session, action, sampler: &samplers[player % 2] }))
+            })
+            .collect();
+        let turned = time % turns.len().max(1);
+        turns.rotate_left(turned);
+        let (players, mut turns): (Vec<usize>, Vec<_>) = turns.into_iter().unzip();
+        for (player, frame) in players.into_iter().zip(step(&model, &mut turns).unwrap()) {
+            played[player].extend(frame.tokens);
+        }
+    }
+    for (player, played) in played.iter().enumerate() {
+        assert_eq!(*played, alone(player), "player {player}");
+    }
+}
+
+/// Catches: the step at which a token was set, or the entropy, is that of another position.
+#[test]
+fn a_frame_says_when_each_token_was_set_and_how_sure_it_was() {
+    let s = 12;
+    let sampler = SamplerConfig {
+        steps: 4,
+        order: UnmaskOrder::Greedy,
+        temperature: 0.0,
+        ..Default::default()
+    };
+    let model = Adds::of(s);
+    let mut session = Session::new(&vec![0; s], &[], s, 1, true);
+    let mut turn = [Turn { session: &mut session, action: 2, sampler: &sampler }];
+    let frame = step(&model, &mut turn).unwrap().remove(0);
+    // Later positions are surer, so they are set first.
+    assert!(frame.set_at.windows(2).all(|pair| pair[0] >= pair[1]), "{:?}", frame.set_at);
+    assert_eq!((frame.set_at[0], frame.set_at[s - 1]), (3, 0));
+    for (sure, entropy_of) in model.sure.iter().zip(&frame.entropy) {
+        let mut logits = [0.0; K];
+        logits[2] = *sure;
+        assert!((entropy(&logits, 1.0) - entropy_of).abs() < 1e-5);
+    }
 }

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{SamplerConfig, UnmaskOrder};
+use crate::models::dynamics::session::GeneratedFrame;
 
 /// A token that the sampler may set.
 struct Proposal {
@@ -15,55 +16,73 @@ struct Proposal {
     token: u16,
 }
 
-/// Samples every masked token of one frame, and sets the first of them in the configured order.
-///
-/// `keep` tokens stay masked; the `entropy` order ignores it before the last step. `logits` are
-/// `[space, codes]`.
-pub fn unmask(
-    tokens: &mut [u16],
-    logits: &[f32],
+/// A frame of which some tokens are masked.
+pub struct Canvas {
+    pub frame: GeneratedFrame,
     mask: u16,
-    keep: usize,
-    config: &SamplerConfig,
-    step: usize,
-    rng: &mut ChaCha8Rng,
-) {
-    let k = logits.len() / tokens.len();
-    let anneal = config.noise * (1.0 - (step + 1) as f32 / config.steps as f32);
-    let mut proposals: Vec<Proposal> = tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| **token == mask)
-        .map(|(position, _)| {
-            let logits = &logits[position * k..][..k];
-            let (token, log_probability) = sample(logits, config.temperature, rng);
-            let uniform = rng.random::<f32>().clamp(1e-20, 1.0 - 1e-7);
-            let (confidence, entropy) = match config.order {
-                UnmaskOrder::Random => (uniform, 0.0),
-                UnmaskOrder::Greedy => (log_probability, 0.0),
-                UnmaskOrder::Confidence => (log_probability - anneal * (-uniform.ln()).ln(), 0.0),
-                UnmaskOrder::Entropy => {
-                    let entropy = entropy(logits, config.temperature);
-                    (-entropy, entropy)
-                }
-            };
-            Proposal { confidence, entropy, position, token }
-        })
-        .collect();
-    proposals.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    let set = match config.order {
-        UnmaskOrder::Entropy if step + 1 < config.steps => {
-            let mut sum = 0.0;
-            let fits = |proposal: &&Proposal| {
-                sum += proposal.entropy;
-                sum <= config.entropy
-            };
-            proposals.iter().take_while(fits).count().max(1).min(proposals.len())
+}
+
+impl Canvas {
+    /// A frame of `space` masked tokens.
+    pub fn new(space: usize, mask: u16) -> Self {
+        let (tokens, set_at) = (vec![mask; space], vec![0; space]);
+        Self { frame: GeneratedFrame { tokens, set_at, entropy: vec![0.0; space] }, mask }
+    }
+
+    /// Samples every masked token, and sets the first of them in the configured order.
+    ///
+    /// The sampler's schedule says how many tokens stay masked; the `entropy` order ignores it
+    /// before the last step. After the last step nothing is masked. `logits` are `[space, codes]`.
+    pub fn unmask(
+        &mut self,
+        logits: &[f32],
+        config: &SamplerConfig,
+        step: usize,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let GeneratedFrame { tokens, set_at, entropy: entropies } = &mut self.frame;
+        let mask = self.mask;
+        let k = logits.len() / tokens.len();
+        let anneal = config.noise * (1.0 - (step + 1) as f32 / config.steps as f32);
+        let mut proposals: Vec<Proposal> = tokens
+            .iter()
+            .enumerate()
+            .filter(|(_, token)| **token == mask)
+            .map(|(position, _)| {
+                let logits = &logits[position * k..][..k];
+                let (token, log_probability) = sample(logits, config.temperature, rng);
+                let uniform = rng.random::<f32>().clamp(1e-20, 1.0 - 1e-7);
+                let noise = -anneal * (-uniform.ln()).ln();
+                let (confidence, entropy) = match config.order {
+                    UnmaskOrder::Random => (uniform, 0.0),
+                    UnmaskOrder::Greedy => (log_probability, 0.0),
+                    UnmaskOrder::Confidence => (log_probability + noise, 0.0),
+                    UnmaskOrder::Entropy => {
+                        let entropy = entropy(logits, config.temperature);
+                        (-entropy, entropy)
+                    }
+                };
+                Proposal { confidence, entropy, position, token }
+            })
+            .collect();
+        proposals.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        let set = match config.order {
+            _ if step + 1 >= config.steps => proposals.len(),
+            UnmaskOrder::Entropy => {
+                let mut sum = 0.0;
+                let fits = |proposal: &&Proposal| {
+                    sum += proposal.entropy;
+                    sum <= config.entropy
+                };
+                proposals.iter().take_while(fits).count().max(1).min(proposals.len())
+            }
+            _ => proposals.len().saturating_sub(config.masked_after(step, tokens.len())),
+        };
+        for Proposal { position, token, .. } in &proposals[..set] {
+            tokens[*position] = *token;
+            set_at[*position] = step as u32;
+            entropies[*position] = entropy(&logits[position * k..][..k], 1.0);
         }
-        _ => proposals.len().saturating_sub(keep),
-    };
-    for proposal in &proposals[..set] {
-        tokens[proposal.position] = proposal.token;
     }
 }
 

@@ -1,9 +1,11 @@
 //! The cache, rollouts and loading of the dynamics model.
 
 use super::super::network::COMPUTED;
-use super::super::sampler::{Predictor, rollout};
+use super::super::sampler::{Predictor, step};
+use super::super::session::SeenFrame;
 use super::*;
 use crate::host;
+use crate::models::sequence::FrameReader;
 use crate::testing::{Runs, Spy, frames_of};
 
 fn loaded(mode: Mode) -> Loaded<Flex, DynamicsDescription> {
@@ -30,16 +32,19 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
             frames_of(&data.tokens, 2, V.frames),
             frames_of(&led, 2, V.frames),
         );
-        let mut past = loaded.start();
+        let mut pasts = [loaded.start(), loaded.start()];
         for t in 0..V.frames {
-            let (cached, longer) = loaded.next(&tokens[t], &led[t], &past).unwrap();
+            let rows: Vec<_> = pasts.iter().collect();
+            let cached = loaded.logits(&tokens[t], &led[t], &loaded.gather(&rows)).unwrap();
             let off = cached.iter().zip(&whole[t]).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
             assert!(off < 1e-5, "{mode:?}: frame {t} is off by {off}");
-            past = if t % 2 == 0 {
-                loaded.extend(&tokens[t], &led[t], &past).unwrap()
-            } else {
-                longer
-            };
+            let frames: Vec<SeenFrame> = tokens[t]
+                .chunks_exact(V.positions)
+                .zip(&led[t])
+                .map(|(tokens, action)| SeenFrame { tokens: tokens.to_vec(), action: *action })
+                .collect();
+            let longer = loaded.read(&frames.iter().collect::<Vec<_>>(), &rows).unwrap();
+            pasts = longer.try_into().ok().expect("two rows");
         }
     }
 }
@@ -48,7 +53,7 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
 fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.02, ..Default::default() };
     (
-        Dynamics { description: describe(&self::config(mode), V), roller: Box::new(loaded(mode)) },
+        Dynamics { description: describe(&self::config(mode), V), player: Box::new(loaded(mode)) },
         config,
     )
 }
@@ -76,15 +81,16 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
         let (mut stream, mut numbers) = (rng(8), 0..);
         let batch = || task.draw(numbers.next().unwrap(), &mut stream);
         let (model, values) = fit(&task, model, 150, 5e-3, batch);
-        let roller =
+        let loaded =
             Loaded { net: model.valid(), description: description.clone(), device: FlexDevice };
+        let dynamics = Dynamics { description: description.clone(), player: Box::new(loaded) };
         let greedy = SamplerConfig { temperature: 0.0, steps: 3, ..Default::default() };
 
         let prompt = &data.tokens[..V.positions];
         let mut actions = vec![0, 1, 2, 1];
         for changed in 0..V.frames - 1 {
             actions[changed] = (actions[changed] + 1) % V.actions as u8;
-            let out = roller.rollout(prompt, &actions, 1, &greedy, 1).unwrap();
+            let out = dynamics.rollout(prompt, &actions, &[1], &greedy).unwrap();
             let expected = actions
                 .iter()
                 .flat_map(|action| (0..V.positions).map(|position| shown(*action, position)));
@@ -110,7 +116,7 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
             .flat_map(|tokens| tokens[..2 * V.positions].to_vec())
             .collect();
         let roll = |prompt: &[u16], actions: &[u8], seed| {
-            model.rollout(prompt, actions, 3, &config, seed).unwrap()
+            model.rollout(prompt, actions, &[seed, seed + 1, seed + 2], &config).unwrap()
         };
         let out = roll(&prompt, &data.actions, 1);
         assert_eq!(out, roll(&prompt, &data.actions, 1));
@@ -133,6 +139,10 @@ fn a_rollout_depends_on_its_own_prompt_actions_and_seed() {
         assert_eq!(out[..window], other[..window], "{mode:?}: row 0");
         assert_ne!(out[window..2 * window], other[window..2 * window], "{mode:?}: row 1");
         assert_eq!(out[2 * window..], other[2 * window..], "{mode:?}: row 2");
+        let alone = model
+            .rollout(&prompt[..2 * V.positions], &data.actions[..V.frames - 1], &[1], &config)
+            .unwrap();
+        assert_eq!(out[..window], alone, "{mode:?}: alone");
     }
 }
 
@@ -152,7 +162,7 @@ fn a_rollout_past_the_window_goes_on_from_its_later_half() {
         let prompt = &windows(1, V, 18).tokens[..s];
         let actions: Vec<u8> = (0..3 * t).map(|i| (i * i % V.actions) as u8).collect();
         let roll =
-            |prompt: &[u16], actions: &[u8]| model.rollout(prompt, actions, 1, &greedy, 0).unwrap();
+            |prompt: &[u16], actions: &[u8]| model.rollout(prompt, actions, &[0], &greedy).unwrap();
         let long = roll(prompt, &actions);
         assert_eq!(long.len(), (3 * t + 1) * s);
         assert_eq!(long[..t * s], roll(prompt, &actions[..t - 1]));
@@ -170,7 +180,8 @@ fn a_rollout_past_the_window_goes_on_from_its_later_half() {
 #[test]
 fn input_that_does_not_fit_is_an_error() {
     let (model, config) = dynamics(MODES[0]);
-    let roll = |prompt: &[u16], actions: &[u8], b| model.rollout(prompt, actions, b, &config, 0);
+    let roll =
+        |prompt: &[u16], actions: &[u8], b| model.rollout(prompt, actions, &vec![0; b], &config);
     assert!(roll(&[0; 4], &[0; 4], 1).is_ok());
     assert!(roll(&[0; 12], &[0; 1], 1).is_err(), "a prompt longer than the rollout");
     assert!(roll(&[0; 4], &[3; 4], 1).is_err(), "an action beyond the last");
@@ -202,6 +213,7 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         let trained = spy.train(&config.train, &description, &runs.run("a"));
         let saved =
             Loaded { net: trained.valid(), description: description.clone(), device: FlexDevice };
+        let saved = Dynamics { description: description.clone(), player: Box::new(saved) };
         let model = Dynamics::load(&runs.run("a"), &Device::Cpu).unwrap();
         let (prompt, sampler) = (
             &data.tokens[..V.positions],
@@ -209,8 +221,8 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         );
         let actions = &data.actions[..V.frames - 1];
         assert_eq!(
-            model.rollout(prompt, actions, 1, &sampler, 1).unwrap(),
-            saved.rollout(prompt, actions, 1, &sampler, 1).unwrap()
+            model.rollout(prompt, actions, &[1], &sampler).unwrap(),
+            saved.rollout(prompt, actions, &[1], &sampler).unwrap()
         );
         assert_eq!(
             (model.frames(), model.positions(), model.codebook_size(), model.num_actions()),
@@ -222,60 +234,62 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
 /// A predictor without a cache: every step computes all frames so far.
 struct Uncached(Loaded<Flex, DynamicsDescription>);
 
-/// The frames so far, and the actions that lead to them.
-///
-/// The tokens are `[batch][time*space]`, the actions `[batch][time]`.
-type FramesSoFar = (Vec<Vec<u16>>, Vec<Vec<Option<u8>>>);
+impl FrameReader for Uncached {
+    type Frame = SeenFrame;
+    /// The tokens so far `[time*space]`, and the actions that lead to the frames `[time]`.
+    type Past = (Vec<u16>, Vec<Option<u8>>);
 
-impl Predictor for Uncached {
-    type Past = FramesSoFar;
-
-    fn start(&self) -> FramesSoFar {
-        (Vec::new(), Vec::new())
+    fn start(&self) -> Self::Past {
+        Default::default()
     }
 
     fn window(&self) -> usize {
         self.0.window()
     }
 
+    fn read(
+        &self,
+        frames: &[&SeenFrame],
+        pasts: &[&Self::Past],
+    ) -> Result<Vec<Self::Past>, ModelError> {
+        let longer = |(frame, past): (&&SeenFrame, &&Self::Past)| {
+            let mut longer = (*past).clone();
+            longer.0.extend(&frame.tokens);
+            longer.1.push(frame.action);
+            longer
+        };
+        Ok(frames.iter().zip(pasts).map(longer).collect())
+    }
+}
+
+impl Predictor for Uncached {
+    type Batch = (Vec<u16>, Vec<Option<u8>>);
+
     fn mask_token(&self) -> u16 {
         self.0.mask_token()
     }
 
-    fn next(
+    fn gather(&self, pasts: &[&Self::Past]) -> Self::Batch {
+        assert_eq!(pasts.len(), 1, "one session");
+        pasts[0].clone()
+    }
+
+    fn logits(
         &self,
         tokens: &[u16],
         actions: &[Option<u8>],
-        past: &FramesSoFar,
-    ) -> Result<(Vec<f32>, FramesSoFar), ModelError> {
+        (before, led): &Self::Batch,
+    ) -> Result<Vec<f32>, ModelError> {
         let Vocabulary { positions: s, actions: none, .. } = self.0.description.vocabulary;
-        let b = actions.len();
-        let (mut before, mut led) = past.clone();
-        before.resize(b, Vec::new());
-        led.resize(b, Vec::new());
-        for (i, (frame, action)) in tokens.chunks_exact(s).zip(actions).enumerate() {
-            before[i].extend(frame);
-            led[i].push(*action);
-        }
-        let grid = Grid { b, t: led[0].len(), s };
-        if grid.t == 1 {
-            // `forward` needs at least two frames. There is nothing to cache before the second
-            // frame.
-            return Ok((self.0.next(tokens, actions, &self.0.start())?.0, (before, led)));
-        }
-        let row = |tokens: &[Vec<u16>]| {
-            indices::<Flex>(tokens.iter().flatten().map(|token| i64::from(*token)), &FlexDevice)
-        };
-        let actions = led.iter().flatten().map(|action| action.map_or(none as i64, i64::from));
-        let hidden = self.0.net.forward(
-            row(&before),
-            row(&before),
-            indices::<Flex>(actions, &FlexDevice),
-            grid,
-        );
+        let tokens: Vec<u16> = before.iter().chain(tokens).copied().collect();
+        let led: Vec<Option<u8>> = led.iter().chain(actions).copied().collect();
+        let grid = Grid { b: 1, t: led.len(), s };
+        let row = || indices::<Flex>(tokens.iter().map(|token| i64::from(*token)), &FlexDevice);
+        let actions = led.iter().map(|action| action.map_or(none as i64, i64::from));
+        let hidden = self.0.net.forward(row(), row(), indices::<Flex>(actions, &FlexDevice), grid);
         let d = hidden.dims()[1];
-        let last = hidden.reshape([b, grid.t, s * d]).narrow(1, grid.t - 1, 1).reshape([b * s, d]);
-        Ok((host::floats(self.0.net.logits.forward(last))?, (before, led)))
+        let last = hidden.reshape([grid.t, s * d]).narrow(0, grid.t - 1, 1).reshape([s, d]);
+        host::floats(self.0.net.logits.forward(last))
     }
 }
 
@@ -319,10 +333,13 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
             ..Default::default()
         };
         let prompt = &data.tokens[..(t - 1) * s];
-        let (with, fast) =
-            counted(|| rollout(&cached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap());
-        let (without, slow) =
-            counted(|| rollout(&uncached, s, &prompt[..s], actions, 1, &sampler, 0).unwrap());
+        let inputs =
+            RolloutInputs { prompt: &prompt[..s], actions, seeds: &[0], space: s, window: t };
+        let roll = |model: &dyn Fn(&mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError>| {
+            counted(|| rollout(&inputs, &sampler, model).unwrap())
+        };
+        let (with, fast) = roll(&|turns| step(&cached, turns));
+        let (without, slow) = roll(&|turns| step(&uncached, turns));
         assert_eq!(with, without, "{mode:?}");
         // Every frame but the prompt takes all steps, and every frame but the last is cached.
         let frame = s + config.lead();
@@ -331,14 +348,16 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
 
         let (mut short, mut long) = (cached.start(), uncached.start());
         for (frame, tokens) in prompt.chunks_exact(s).enumerate() {
-            let led = [frame.checked_sub(1).map(|before| actions[before])];
-            short = cached.extend(tokens, &led, &short).unwrap();
-            long = uncached.extend(tokens, &led, &long).unwrap();
+            let action = frame.checked_sub(1).map(|before| actions[before]);
+            let frame = SeenFrame { tokens: tokens.to_vec(), action };
+            short = cached.read(&[&frame], &[&short]).unwrap().remove(0);
+            long = uncached.read(&[&frame], &[&long]).unwrap().remove(0);
         }
         let masked = vec![cached.mask_token(); s];
         let led = [actions.last().copied()];
-        let (with, fast) = counted(|| cached.next(&masked, &led, &short).unwrap().0);
-        let (without, slow) = counted(|| uncached.next(&masked, &led, &long).unwrap().0);
+        let (short, long) = (cached.gather(&[&short]), uncached.gather(&[&long]));
+        let (with, fast) = counted(|| cached.logits(&masked, &led, &short).unwrap());
+        let (without, slow) = counted(|| uncached.logits(&masked, &led, &long).unwrap());
         assert_eq!((fast, slow), (frame, t * frame), "{mode:?}: positions per step");
         let off = with.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(off < 1e-5, "{mode:?}: off by {off}");

@@ -1,14 +1,12 @@
 //! The `[evaluate]` section: how much is measured, and how rollouts are sampled.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::Args;
 use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
-use genie_training::check_device_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Settings;
+use crate::models::check_device_name;
 
 /// How much is measured on held-out videos, and how rollouts are sampled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -78,29 +76,6 @@ impl Default for EvaluateConfig {
     }
 }
 
-/// Weight files on the command line; they override the config.
-#[derive(Args, Debug)]
-pub struct WeightsArgs {
-    /// Use these I3D weights (.pt or .safetensors) for FVD, instead of `[evaluate] i3d`.
-    #[arg(long, global = true, value_name = "FILE")]
-    i3d: Option<Utf8PathBuf>,
-    /// Use these LPIPS (alex) weights (.pt or .safetensors), instead of `[evaluate] lpips`.
-    #[arg(long, global = true, value_name = "FILE")]
-    lpips: Option<Utf8PathBuf>,
-}
-
-impl WeightsArgs {
-    /// Overrides the config's weight files with the command line's.
-    pub fn put(&self, config: &mut EvaluateConfig) {
-        let places = [(&self.i3d, &mut config.i3d), (&self.lpips, &mut config.lpips)];
-        for (given, place) in places {
-            if let Some(given) = given {
-                place.clone_from(given);
-            }
-        }
-    }
-}
-
 impl Section for EvaluateConfig {
     const NAME: &'static str = "evaluate";
 
@@ -124,7 +99,7 @@ impl Section for EvaluateConfig {
 }
 
 impl EvaluateConfig {
-    /// Returns the sampler's settings.
+    /// The sampler's settings.
     #[must_use]
     pub fn sampler(&self) -> SamplerConfig {
         SamplerConfig {
@@ -136,40 +111,19 @@ impl EvaluateConfig {
         }
     }
 
-    /// Returns the measurement's settings.
-    ///
-    /// `true_actions` says whether the dynamics model was trained with true actions.
-    #[must_use]
-    pub fn settings(&self, true_actions: bool) -> Settings {
-        /// Largest number of windows with pictures of held actions.
-        ///
-        /// Each picture shows every latent action, so these are the largest pictures of the page.
-        const HELD: usize = 3;
-        Settings {
-            prompt_frames: self.prompt_frames,
-            samples: self.samples,
-            batch: self.batch,
-            seed: self.seed,
-            scenes: self.strips,
-            held: self.strips.min(HELD),
-            starts: self.starts.max(self.strips.min(HELD)),
-            true_actions,
-        }
-    }
-
-    /// Returns the file with I3D weights, if one is configured.
+    /// The file with I3D weights, if one is configured.
     #[must_use]
     pub fn i3d(&self) -> Option<&Utf8Path> {
         Some(self.i3d.as_path()).filter(|path| !path.as_str().is_empty())
     }
 
-    /// Returns the file with LPIPS weights, if one is configured.
+    /// The file with LPIPS weights, if one is configured.
     #[must_use]
     pub fn lpips(&self) -> Option<&Utf8Path> {
         Some(self.lpips.as_path()).filter(|path| !path.as_str().is_empty())
     }
 
-    /// Returns the part of the config that enters the work key.
+    /// The part of the config that enters the work key.
     ///
     /// The device and the paths of the weight files are not included: the numbers do not depend on
     /// them.

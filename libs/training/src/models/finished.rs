@@ -1,27 +1,31 @@
 //! The finished models that a config names.
 //!
 //! All stages compute the directory of a model from the config and the clips: the directory is
-//! named by the model's work key. So a dynamics model is always evaluated with the tokenizer and
-//! the latent actions that it was trained on. To find the models of an old output, use the
+//! named by the model's work key. So a dynamics model is always used with the tokenizer and the
+//! latent actions that it was trained on. To find the models of an old output, use the
 //! `config.toml` in the output's directory.
 
 use anyhow::Result;
-use genie_training::{Chain, ModelSections};
+
+use super::chain::Chain;
+use super::sections::ModelSections;
 
 /// A step that has to run first, and its command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the {what} of this config {verb} missing: run `{command}`")]
 pub struct MissingStep {
+    /// What is missing.
     pub what: &'static str,
     verb: &'static str,
+    /// The command that makes it.
     pub command: &'static str,
 }
 
-/// Returns the finished models of a config, or the first missing step.
+/// The finished models of a config, or the first missing step.
 ///
 /// # Errors
-/// Fails if the manifest of the clips cannot be read.
-pub fn find(sections: &ModelSections) -> Result<Result<Chain, MissingStep>> {
+/// When the manifest of the clips cannot be read.
+pub fn find_finished(sections: &ModelSections) -> Result<Result<Chain, MissingStep>> {
     let Some(chain) = Chain::of(sections)? else {
         return Ok(Err(MissingStep { what: "clips", verb: "are", command: "genie-ingest run" }));
     };
@@ -53,7 +57,7 @@ mod tests {
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let args = ConfigArgs { config: None, set: vec![format!("data.root={root}")] };
         let sections = ModelSections::read(&load(&args).unwrap()).unwrap();
-        let missing = || find(&sections).unwrap().err().map(|missing| missing.command);
+        let missing = || find_finished(&sections).unwrap().err().map(|missing| missing.command);
         assert_eq!(missing(), Some("genie-ingest run"));
 
         let meta = ClipMeta {
