@@ -13,6 +13,9 @@
 //! From the first few windows (the *starts*), each latent action is also held for a few frames. The
 //! motion that follows shows what the action does, and whether it does the same from every start.
 //!
+//! In the first windows, the frames of the first arm and the reconstructed frames of the clip are
+//! encoded and decoded again. What changes is a signal of doubt that needs no recording.
+//!
 //! `t` counts the frames of a window from 0. With one prompt frame, frame `t` is the `t`-th
 //! generated frame, and `t` actions lead to it. Actions that lead to frames of the prompt belong to
 //! the prompt: every arm keeps them as inferred.
@@ -25,6 +28,7 @@ mod frame_distance;
 mod inputs;
 mod measurement;
 mod observer;
+mod reencoded;
 mod settings;
 mod speed;
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod numbers;
 mod pictures;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod verdict;
 mod views;
 
@@ -21,6 +22,7 @@ pub use pictures::{ScenePictures, draw};
 pub use verdict::cards;
 
 use crate::page::chart::{Series, bars, curves};
+use crate::page::trust::{TrustView, trust_view};
 use crate::page::verdict::Card;
 use crate::page::views::{
     DistanceView, EffectsView, FrameRow, Heat, LpipsView, SceneView, distance_view, effects_view,
@@ -37,6 +39,7 @@ struct Page<'a> {
     rollout_chart: String,
     ssim_chart: String,
     lpips: Option<LpipsView<'a>>,
+    trust: Option<TrustView>,
     usage_chart: String,
     effects: Option<EffectsView<'a>>,
     speed: String,
@@ -85,6 +88,7 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
             ],
         ),
         lpips: report.lpips_weights.as_ref().map(|of| lpips_view(report, of)),
+        trust: report.trust.as_ref().map(trust_view),
         effects: report.effects.as_ref().map(effects_view),
         speed: speed(report),
         usage_chart: bars("Share of each latent action", &report.lam.share),

@@ -8,5 +8,6 @@ pub mod schema;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use summary::{Provenance, summarise};

@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod bootstrap;
 pub mod consistency;
+pub mod correlation;
 pub mod information;
 pub mod motion;
 pub mod pixels;

@@ -12,6 +12,6 @@ mod batches;
 mod checked;
 mod model;
 
-pub use batches::{ActionBatch, TokenBatch, VideoBatch};
+pub use batches::{ActionBatch, Continuation, TokenBatch, VideoBatch};
 pub use checked::Checked;
 pub use model::WorldModel;

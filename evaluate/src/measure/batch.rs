@@ -9,11 +9,12 @@ use crate::held_out::HeldOutWindow;
 use crate::measure::frame_distance::{ComparedWindows, FrameDistance};
 use crate::measure::measurement::{Measurement, Scene};
 use crate::measure::observer::MeasurementObserver;
-use crate::measure::settings::{HOLD, Settings};
+use crate::measure::reencoded::Reencoded;
+use crate::measure::settings::{HOLD, REENCODED, Settings};
 use crate::random::{random_actions, sampler_seed, shuffled_actions};
 use crate::statistics::motion::{FrameMotion, lists, motion};
 use crate::statistics::pixels::{psnr, ssim};
-use crate::world::{ActionBatch, Checked, TokenBatch, VideoBatch};
+use crate::world::{ActionBatch, Checked, Continuation, TokenBatch, VideoBatch};
 
 /// Counts how often each of `codes` codes occurs.
 fn counts(tokens: &[u16], codes: usize) -> Vec<u32> {
@@ -55,6 +56,11 @@ impl WindowBatch<'_> {
         let codes = model.0.num_actions();
         let Some((continued, inferred)) = self.arm(&prompt, &latent)? else { return Ok(None) };
         self.observer.generated(&inferred)?;
+        let reencode = |tokens, frames| {
+            (self.start < REENCODED).then(|| Reencoded::new(model, tokens, frames)).transpose()
+        };
+        let doubt = reencode(&continued.tokens, &inferred)?;
+        let recorded = reencode(&tokens, &reconstructed)?;
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {
@@ -73,9 +79,17 @@ impl WindowBatch<'_> {
             let window = self.start + b;
             let mut scores = WindowScores {
                 token_counts: counts(tokens.window(b), found.token_counts.len()),
-                rollout: rollout_hash(continued.window(b)),
+                rollout: rollout_hash(continued.tokens.window(b)),
+                inferred_entropy: continued.entropy(b).to_vec(),
                 ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
             };
+            if let (Some(doubt), Some(recorded), true) = (&doubt, &recorded, window < REENCODED) {
+                let (all, generated) = (0..real.frames, settings.prompt_frames..real.frames);
+                scores.inferred_changed_tokens = doubt.changed_tokens(b, generated.clone());
+                scores.inferred_reencoding_rms = doubt.rms(b, generated);
+                scores.reconstruction_changed_tokens = recorded.changed_tokens(b, all.clone());
+                scores.reconstruction_reencoding_rms = recorded.rms(b, all);
+            }
             if let Some(distance) = self.frame_distance {
                 let compared =
                     ComparedWindows { real, reconstructed: &reconstructed, inferred: &inferred };
@@ -151,15 +165,15 @@ impl WindowBatch<'_> {
         &self,
         prompt: &TokenBatch,
         actions: &ActionBatch,
-    ) -> Result<Option<(TokenBatch, VideoBatch)>> {
+    ) -> Result<Option<(Continuation, VideoBatch)>> {
         if self.observer.stopped() {
             return Ok(None);
         }
         let seeds: Vec<u64> = (0..prompt.batch).map(|b| self.seed(b)).collect();
-        let tokens = self.model.rollout(prompt, actions, &seeds)?;
-        let video = self.model.decode(&tokens, &self.real)?;
+        let continued = self.model.rollout(prompt, actions, &seeds)?;
+        let video = self.model.decode(&continued.tokens, &self.real)?;
         self.observer.advance(self.real.batch);
-        Ok(Some((tokens, video)))
+        Ok(Some((continued, video)))
     }
 
     /// Continues window `b` with each latent action held: one clip for each action.
@@ -186,7 +200,7 @@ impl WindowBatch<'_> {
         }
         let actions = ActionBatch { batch: codes, steps, data };
         let seeds = vec![self.seed(b); codes];
-        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, &seeds)?;
+        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, &seeds)?.tokens;
         let video = self.model.decode(&tokens, &self.real)?;
         self.observer.advance(1);
         Ok(Some(video))
@@ -246,7 +260,7 @@ impl WindowBatch<'_> {
                     motion(real.frame(b, t - 1), real.frame(b, t), real.height, real.width)
                 }),
             ),
-            // `run` adds the token counts, LPIPS and the held actions.
+            // `run` adds the other scores.
             ..WindowScores::default()
         }
     }

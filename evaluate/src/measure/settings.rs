@@ -9,6 +9,12 @@ use genie_training::EvaluateConfig;
 /// After more frames, a held jump is also a fall.
 pub const HOLD: usize = 4;
 
+/// Largest number of windows whose frames are encoded again, for the signals of doubt.
+///
+/// For all 96 windows of the demo it takes a tenth of the time of the other work (2026-11-29, two
+/// cores of a virtual machine).
+pub const REENCODED: usize = 48;
+
 /// Largest number of windows with pictures of held actions.
 ///
 /// Each picture shows every latent action, so these are the largest pictures of the page.

@@ -71,7 +71,7 @@ fn timed(
     let actions = ActionBatch { batch: real.batch, steps, data: vec![0; real.batch * steps] };
     let seeds: Vec<u64> = (0..real.batch).map(|b| sampler_seed(settings.seed, b)).collect();
     let begin = Instant::now();
-    let tokens = model.rollout(&prompt, &actions, &seeds)?;
+    let tokens = model.rollout(&prompt, &actions, &seeds)?.tokens;
     model.decode(&tokens, real)?;
     observer.advance(1);
     Ok(Some(begin.elapsed().as_secs_f64()))

@@ -110,9 +110,9 @@ fn a_dynamics_model_of_another_tokenizer_is_an_error_not_a_number() {
     let mismatched = WithRollout(
         ToyWorld(Flaw::None),
         |world: &ToyWorld, prompt: &TokenBatch, actions: &ActionBatch, seeds: &[u64]| {
-            let mut tokens = world.rollout(prompt, actions, seeds)?;
-            *tokens.data.last_mut().unwrap() = 64;
-            Ok(tokens)
+            let mut continued = world.rollout(prompt, actions, seeds)?;
+            *continued.tokens.data.last_mut().unwrap() = 64;
+            Ok(continued)
         },
     );
     let (windows, videos) = recordings(1, 1);

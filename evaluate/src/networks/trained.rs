@@ -4,7 +4,7 @@ use anyhow::Result;
 use genie_model::SamplerConfig;
 use genie_training::TrainedModels;
 
-use crate::world::{ActionBatch, TokenBatch, VideoBatch, WorldModel};
+use crate::world::{ActionBatch, Continuation, TokenBatch, VideoBatch, WorldModel};
 
 /// Trained models, with the settings of the sampler.
 pub struct Trained {
@@ -43,14 +43,15 @@ impl WorldModel for Trained {
         prompt: &TokenBatch,
         actions: &ActionBatch,
         seeds: &[u64],
-    ) -> Result<TokenBatch> {
+    ) -> Result<Continuation> {
         let dynamics = &self.models.dynamics;
         let data = dynamics.rollout(&prompt.data, &actions.data, seeds, &self.sampler)?;
-        Ok(TokenBatch {
+        let tokens = TokenBatch {
             batch: prompt.batch,
             frames: actions.steps + 1,
             per_frame: prompt.per_frame,
             data,
-        })
+        };
+        Ok(Continuation { tokens, entropy: Vec::new() })
     }
 }

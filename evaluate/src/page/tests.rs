@@ -70,6 +70,7 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     assert_eq!(page.matches("<svg viewBox").count(), 4, "three charts of curves, and one of bars");
     assert_eq!(page.matches("<svg class=\"arrows\"").count(), arrows);
     assert!(arrows > CODES);
+    assert!(page.contains("No. No signal without a recording follows the true error."));
     assert!(page.contains("12.5 frames per second on cpu; 80.0 with 16 worlds in one batch"));
     let without_pictures: String =
         page.split('"').filter(|part| !part.starts_with("data:")).collect();

@@ -22,7 +22,7 @@ impl Report {
 }
 
 /// Keys that may be `null` because there is no value.
-const MAY_BE_ABSENT: [&str; 15] = [
+const MAY_BE_ABSENT: [&str; 17] = [
     "action_agreement",
     "preset",
     "frechet_infinity",
@@ -38,6 +38,8 @@ const MAY_BE_ABSENT: [&str; 15] = [
     "lpips",
     "lpips_baseline",
     "lpips_weights",
+    "trust",
+    "best",
 ];
 
 /// Returns the path of the first `null` whose key may not be `null`.

@@ -11,6 +11,7 @@ mod quality;
 
 use std::collections::BTreeMap;
 
+use genie_training::Trust;
 use serde::{Deserialize, Serialize};
 
 pub use actions::{ActionAgreement, ActionEffect, Confusion, Effects, Moves};
@@ -51,6 +52,9 @@ pub struct Report {
     /// Origin of the LPIPS weights; `null` without weights, and then there is no LPIPS.
     #[serde(default)]
     pub lpips_weights: Option<LpipsWeights>,
+    /// Which signals of doubt follow the true error; missing in older reports.
+    #[serde(default)]
+    pub trust: Option<Trust>,
     /// Warnings that a reader needs before trusting the numbers.
     pub warnings: Vec<String>,
 }

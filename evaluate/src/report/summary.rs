@@ -119,6 +119,7 @@ pub fn summarise(
         distances: provenance.distances,
         speed: provenance.speed,
         lpips_weights: provenance.lpips_weights,
+        trust: Some(summary.trust(prompt)),
         warnings,
     }
 }

@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 
+use genie_training::DoubtSignal;
+
 use crate::held_out::LabelNames;
 use crate::measure::Settings;
 use crate::report::schema::{Point, Report};
@@ -117,10 +119,19 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
 /// `[evaluate] batch`.
 #[test]
 fn the_batch_size_changes_no_number() {
-    let of =
-        |batch| report_with(Flaw::Imperfect, &Settings { batch, ..SETTINGS }).to_json().unwrap();
-    let five = of(5);
-    assert!(of(1) == five && of(48) == five);
+    // Frames are encoded again in the first 48 windows.
+    let (windows, videos) = recordings(13, 4);
+    for flaw in [Flaw::Imperfect, Flaw::FalseStripe] {
+        let of = |batch| {
+            let settings = Settings { batch, ..SETTINGS };
+            let found = measured(&ToyWorld(flaw), &windows, &videos, &settings, &SilentObserver);
+            let found = found.unwrap().unwrap();
+            let report = summarise(&found, &windows, &names(), &settings, provenance());
+            (report.to_json().unwrap(), found.scores)
+        };
+        let five = of(5);
+        assert!(of(1) == five && of(52) == five, "{flaw:?}");
+    }
 }
 
 /// Catches: `serde_json` writes NaN as null, which readers understand as "not measured".
@@ -138,7 +149,7 @@ fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value =
         serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
     old["schema_version"] = 1.into();
-    for key in ["distances", "effects", "speed", "lpips_weights"] {
+    for key in ["distances", "effects", "speed", "lpips_weights", "trust"] {
         old.as_object_mut().unwrap().remove(key).unwrap();
     }
     for section in ["rollout", "tokenizer"] {
@@ -241,6 +252,45 @@ fn only_what_may_be_absent_is_null() {
     assert!(report.to_json().unwrap().contains("\"frechet_infinity\": null"));
     report.distances[0].half_floor = f64::NAN;
     assert!(report.to_json().unwrap_err().to_string().starts_with("distances[0].half_floor"));
+}
+
+/// Catches: a signal of doubt is of another frame, window or arm than the error; a model that makes
+/// things up gives no warning; a signal without information gives one.
+#[test]
+fn doubt_that_follows_the_error_is_usable_and_other_doubt_is_not() {
+    let trust = report(Flaw::FalseStripe).trust.unwrap();
+    assert_eq!(trust.signals.len(), 3);
+    for found in &trust.signals {
+        assert!(found.usable && found.correlation > 0.6, "{found:?}");
+    }
+    // What is left of a frame that is encoded again is the right frame, in this world.
+    let best = trust.warning().unwrap();
+    assert_eq!(best.signal, DoubtSignal::ReencodingRms);
+    assert!((best.correlation - 1.0).abs() < 1e-9 && best.warn_above == 0.0, "{best:?}");
+
+    // The entropy of this model is noise, and its frames can be encoded again.
+    let trust = report(Flaw::Imperfect).trust.unwrap();
+    assert_eq!(trust.best, None, "{trust:?}");
+    let entropy = &trust.signals[0];
+    assert!(entropy.signal == DoubtSignal::Entropy && entropy.correlation != 0.0, "{entropy:?}");
+    assert!((0.8..1.0).contains(&entropy.warn_above), "{entropy:?}");
+}
+
+/// Catches: the threshold of a warning is of generated frames, so that a bad model never warns.
+#[test]
+fn warnings_begin_where_recordings_end() {
+    let (windows, videos) = recordings(12, 4);
+    let model = ToyWorld(Flaw::FalseStripe);
+    let mut found =
+        measured(&model, &windows, &videos, &SETTINGS, &SilentObserver).unwrap().unwrap();
+    for (number, scores) in found.scores.iter_mut().enumerate() {
+        // Frame 0 is a prompt frame and must not count.
+        scores.reconstruction_reencoding_rms = vec![number as f64 / 47.0; FRAMES];
+        scores.reconstruction_reencoding_rms[0] = 1e6;
+    }
+    let trust = summarise(&found, &windows, &names(), &SETTINGS, provenance()).trust.unwrap();
+    let warn_above = trust.warning().unwrap().warn_above;
+    assert!((0.93..=0.97).contains(&warn_above), "{warn_above}");
 }
 
 /// Catches: docs/report.md does not explain a new key.

@@ -9,7 +9,7 @@ use rand::RngExt;
 
 use crate::held_out::HeldOutWindow;
 use crate::random::{Purpose, stream};
-use crate::world::{ActionBatch, TokenBatch, VideoBatch, WorldModel};
+use crate::world::{ActionBatch, Continuation, TokenBatch, VideoBatch, WorldModel};
 
 pub const SIZE: usize = 32;
 pub const FRAMES: usize = 16;
@@ -24,6 +24,7 @@ const THEMES: [[[u8; 3]; 2]; 4] = [
     [[200, 220, 240], [235, 240, 245]],
 ];
 const COLOUR: [u8; 3] = [220, 60, 50];
+const STRIPE: [u8; 3] = [0, 0, 0];
 
 /// The flaw of a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,7 +39,13 @@ pub enum Flaw {
     /// The latent action is only the clip's theme, and the dynamics paints that theme.
     ThemeOnly,
     /// Everything is somewhat wrong, as in real models: some actions are missed, colours are off.
+    ///
+    /// The entropy of tokens is noise.
     Imperfect,
+    /// Most generated frames have tokens that no recording has, and a false stripe.
+    ///
+    /// The entropy grows with the stripe.
+    FalseStripe,
 }
 
 pub struct ToyWorld(pub Flaw);
@@ -48,6 +55,8 @@ struct State {
     theme: u16,
     x: u16,
     y: u16,
+    /// Height in pixels of a stripe that no recording has, at most 7.
+    stripe: u16,
 }
 
 impl State {
@@ -75,11 +84,11 @@ impl State {
     }
 
     fn tokens(self) -> [u16; 4] {
-        [self.theme, self.x, self.y, 0]
+        [self.theme, self.x, self.y, self.stripe]
     }
 
     fn of_tokens(tokens: &[u16]) -> State {
-        State { theme: tokens[0], x: tokens[1], y: tokens[2] }
+        State { theme: tokens[0], x: tokens[1], y: tokens[2], stripe: tokens[3] }
     }
 
     fn paint(self) -> Vec<u8> {
@@ -89,7 +98,9 @@ impl State {
             let (y, x) = (i / SIZE, i % SIZE);
             let player =
                 (left..left + PLAYER).contains(&x) && (bottom - PLAYER..bottom).contains(&y);
-            if player {
+            if y + usize::from(self.stripe) >= SIZE {
+                STRIPE
+            } else if player {
                 COLOUR
             } else if y >= 24 {
                 ground
@@ -100,20 +111,29 @@ impl State {
         (0..SIZE * SIZE).flat_map(pixel).collect()
     }
 
+    /// Finds the state that a frame shows; a stripe is not seen.
     fn of_frame(frame: &[u8]) -> Result<State> {
         let theme = THEMES
             .iter()
-            .position(|theme| theme[0][..] == frame[..3])
+            .position(|theme| alike(&frame[..3], theme[0]))
             .context("the sky has no known theme")?;
-        let first =
-            frame.chunks(3).position(|pixel| pixel == COLOUR).context("the frame has no player")?;
+        let first = frame
+            .chunks(3)
+            .position(|pixel| alike(pixel, COLOUR))
+            .context("the frame has no player")?;
         let state = State {
             theme: theme as u16,
             x: (first % SIZE) as u16,
             y: (24 - PLAYER - first / SIZE) as u16,
+            stripe: 0,
         };
         Ok(state)
     }
+}
+
+/// Returns whether a pixel has a colour, up to the noise of [`Flaw::Imperfect`].
+fn alike(pixel: &[u8], colour: [u8; 3]) -> bool {
+    pixel.iter().zip(colour).all(|(&value, colour)| value.abs_diff(colour) < 12)
 }
 
 impl WorldModel for ToyWorld {
@@ -185,8 +205,8 @@ impl WorldModel for ToyWorld {
         prompt: &TokenBatch,
         actions: &ActionBatch,
         seeds: &[u64],
-    ) -> Result<TokenBatch> {
-        let mut data = Vec::new();
+    ) -> Result<Continuation> {
+        let (mut data, mut entropy) = (Vec::new(), Vec::new());
         for (b, &seed) in seeds.iter().enumerate() {
             let mut noise = stream(seed, Purpose::Sampler, 1);
             let given = prompt.window(b);
@@ -202,17 +222,27 @@ impl WorldModel for ToyWorld {
                     Flaw::Imperfect if missed => state.step(0),
                     _ => state.step((latent(t - 1) + 2) % 4),
                 };
+                if self.0 == Flaw::FalseStripe {
+                    let stripe = noise.random_range(0..8);
+                    state.stripe = if missed { 0 } else { stripe };
+                }
+                entropy.push(match self.0 {
+                    Flaw::Imperfect => noise.random_range(0.0..1.0),
+                    _ => f64::from(state.stripe) / 10.0,
+                });
                 data.extend(state.tokens());
             }
         }
-        Ok(TokenBatch { batch: prompt.batch, frames: actions.steps + 1, per_frame: 4, data })
+        let frames = actions.steps + 1;
+        let tokens = TokenBatch { batch: prompt.batch, frames, per_frame: 4, data };
+        Ok(Continuation { tokens, entropy })
     }
 }
 
 /// The toy world with other rollouts.
 pub struct WithRollout<F>(pub ToyWorld, pub F);
 
-impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, &[u64]) -> Result<TokenBatch>> WorldModel
+impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, &[u64]) -> Result<Continuation>> WorldModel
     for WithRollout<F>
 {
     fn codebook_size(&self) -> usize {
@@ -240,7 +270,7 @@ impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, &[u64]) -> Result<TokenBatch>> 
         prompt: &TokenBatch,
         actions: &ActionBatch,
         seeds: &[u64],
-    ) -> Result<TokenBatch> {
+    ) -> Result<Continuation> {
         self.1(&self.0, prompt, actions, seeds)
     }
 }
@@ -254,7 +284,8 @@ pub fn recordings(sources: usize, windows: usize) -> (Vec<HeldOutWindow>, Vec<Vi
 
 fn play(source: usize, window: usize) -> (HeldOutWindow, VideoBatch) {
     let mut rng = stream(11, Purpose::Windows, source << 16 | window);
-    let mut state = State { theme: (source % 4) as u16, x: rng.random_range(0..PLACES), y: 0 };
+    let x = rng.random_range(0..PLACES);
+    let mut state = State { theme: (source % 4) as u16, x, y: 0, stripe: 0 };
     let (mut truth, mut data, mut action) = (Vec::new(), state.paint(), 0);
     for t in 0..FRAMES - 1 {
         if t % 3 == 0 {

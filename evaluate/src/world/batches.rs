@@ -55,6 +55,12 @@ impl TokenBatch {
         &self.data[b * len..(b + 1) * len]
     }
 
+    /// Returns the tokens of frame `t` of window `b`.
+    #[must_use]
+    pub fn frame(&self, b: usize, t: usize) -> &[u16] {
+        &self.window(b)[t * self.per_frame..(t + 1) * self.per_frame]
+    }
+
     /// Returns the first `frames` frames of every window.
     #[must_use]
     pub fn prefix(&self, frames: usize) -> TokenBatch {
@@ -69,6 +75,26 @@ impl TokenBatch {
     #[must_use]
     pub fn repeat(&self, b: usize, times: usize) -> TokenBatch {
         TokenBatch { batch: times, data: self.window(b).repeat(times), ..*self }
+    }
+}
+
+/// Windows that the dynamics model continued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Continuation {
+    /// The prompt and the generated frames.
+    pub tokens: TokenBatch,
+    /// Mean entropy of each generated frame's tokens when they were set, in nats.
+    ///
+    /// `[batch, generated frames]`, or empty if the model does not give it.
+    pub entropy: Vec<f64>,
+}
+
+impl Continuation {
+    /// Returns the entropies of the generated frames of window `b`.
+    #[must_use]
+    pub fn entropy(&self, b: usize) -> &[f64] {
+        let len = self.entropy.len() / self.tokens.batch;
+        &self.entropy[b * len..(b + 1) * len]
     }
 }
 

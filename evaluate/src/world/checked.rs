@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::world::batches::{ActionBatch, TokenBatch, VideoBatch};
+use crate::world::batches::{ActionBatch, Continuation, TokenBatch, VideoBatch};
 use crate::world::model::WorldModel;
 
 /// A world model with checks of every answer.
@@ -85,18 +85,19 @@ impl Checked<'_> {
     /// Calls [`WorldModel::rollout`] and checks the tokens.
     ///
     /// # Errors
-    /// Fails if the model fails, if the tokens have a wrong shape or are outside the codebook, or
-    /// if they do not begin with the prompt.
+    /// Fails if the model fails, if tokens or entropies have a wrong shape, if tokens are outside
+    /// the codebook, or if they do not begin with the prompt.
     pub fn rollout(
         &self,
         prompt: &TokenBatch,
         actions: &ActionBatch,
         seeds: &[u64],
-    ) -> Result<TokenBatch> {
-        let tokens = self
+    ) -> Result<Continuation> {
+        let found = self
             .0
             .rollout(prompt, actions, seeds)
             .context("the dynamics model cannot continue a window")?;
+        let Continuation { tokens, entropy } = &found;
         ensure!(
             tokens.batch == prompt.batch
                 && tokens.frames == actions.steps + 1
@@ -115,8 +116,16 @@ impl Checked<'_> {
             "the dynamics model changed the frames of its prompt, so its rollouts cannot be \
              compared with the clip",
         );
-        self.in_codebook(&tokens, "the dynamics model")?;
-        Ok(tokens)
+        let generated = tokens.batch * (tokens.frames - prompt.frames);
+        ensure!(
+            (entropy.is_empty() || entropy.len() == generated)
+                && entropy.iter().all(|entropy| entropy.is_finite()),
+            "the dynamics model returned {} entropies of {generated} generated frames, or one that \
+             is not finite",
+            entropy.len(),
+        );
+        self.in_codebook(tokens, "the dynamics model")?;
+        Ok(found)
     }
 
     fn in_codebook(&self, tokens: &TokenBatch, who: &str) -> Result<()> {

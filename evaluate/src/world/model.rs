@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::world::batches::{ActionBatch, TokenBatch, VideoBatch};
+use crate::world::batches::{ActionBatch, Continuation, TokenBatch, VideoBatch};
 
 /// A tokenizer, a latent action model and a dynamics model that belong together.
 pub trait WorldModel {
@@ -38,5 +38,5 @@ pub trait WorldModel {
         prompt: &TokenBatch,
         actions: &ActionBatch,
         seeds: &[u64],
-    ) -> Result<TokenBatch>;
+    ) -> Result<Continuation>;
 }

@@ -7,7 +7,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `models` | which model belongs to which config: work keys, pinned models, loaded models |
-//! | `sampling` | how frames are generated: the section `[evaluate]` |
+//! | `sampling` | how frames are generated (`[evaluate]`), and which doubts can be trusted |
 //! | `train` | training data, and training a model as a step |
 //! | `windows` | tokens and latent actions of every window, as shards; `verify`, `gc` |
 //! | `command` | flags and subcommands that the binaries share |
@@ -23,7 +23,9 @@ pub use models::{
     ActionLabeller, Chain, ClipFilter, DynamicsSection, LamSection, MissingStep, ModelSections,
     PinnedSection, TokenizerSection, TrainedModels, check_device_name, find_finished, open_device,
 };
-pub use sampling::EvaluateConfig;
+pub use sampling::{
+    DoubtSignal, EvaluateConfig, SignalTrust, Trust, changed_tokens, reencoding_rms,
+};
 pub use train::{Fitted, TokenVideo, TrainingClips, fit};
 pub use windows::{
     GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, pixels_at_once, verify, write_pending,

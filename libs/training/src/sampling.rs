@@ -1,5 +1,7 @@
-//! How `evaluate` and `play` generate frames: the section `[evaluate]`.
+//! How `evaluate` and `play` generate frames, and which doubts about a frame can be trusted.
 
 mod config;
+mod trust;
 
 pub use config::EvaluateConfig;
+pub use trust::{DoubtSignal, SignalTrust, Trust, changed_tokens, reencoding_rms};

@@ -43,6 +43,19 @@ pub struct WindowScores {
     pub inferred_psnr: Vec<f64>,
     pub inferred_ssim: Vec<f64>,
     pub inferred_lpips: Vec<f64>,
+    /// Mean entropy of a frame's tokens when they were set, in nats; empty if it is not known.
+    ///
+    /// Here and below, `inferred` is of rollouts with the window's own actions, generated frames.
+    pub inferred_entropy: Vec<f64>,
+    /// Share of a frame's tokens that change when the frame is decoded and encoded again.
+    ///
+    /// This and the next three are empty for windows whose frames are not encoded again.
+    pub inferred_changed_tokens: Vec<f64>,
+    /// Root mean square difference between a frame and its own reconstruction, in 8-bit levels.
+    pub inferred_reencoding_rms: Vec<f64>,
+    /// The two of the tokenizer's reconstruction of the window, all frames.
+    pub reconstruction_changed_tokens: Vec<f64>,
+    pub reconstruction_reencoding_rms: Vec<f64>,
     /// Rollouts with random actions: mean over the draws.
     pub random_psnr: Vec<f64>,
     /// Rollouts with the window's own actions shuffled in time: mean over the draws.
@@ -116,6 +129,11 @@ pub(crate) const CURVES: &[Curve] = &curves![
     "inferred_psnr": inferred_psnr,
     "inferred_ssim": inferred_ssim,
     "inferred_lpips": inferred_lpips,
+    "inferred_entropy": inferred_entropy,
+    "inferred_changed_tokens": inferred_changed_tokens,
+    "inferred_reencoding_rms": inferred_reencoding_rms,
+    "reconstruction_changed_tokens": reconstruction_changed_tokens,
+    "reconstruction_reencoding_rms": reconstruction_reencoding_rms,
     "random_psnr": random_psnr,
     "shuffled_psnr": shuffled_psnr,
     "moved_scroll_x": moved.scroll_x,
