@@ -23,14 +23,14 @@ DEVICES = $(if $(DEVICE),$(foreach section,$(MODELS),--set $(section).device=$(D
 WITH_FEATURES = $(if $(FEATURES),--features $(FEATURES))
 # Exit code 2 means: done, and some videos were rejected. For make this is no error.
 RUN = $(GENIE) run "$$PIPELINE" $(DATA) $(DEVICES)
-BINARIES = genie genie-ingest genie-tokenize genie-train genie-evaluate
+BINARIES = genie genie-ingest genie-tokenize genie-train genie-evaluate genie-play
 PREFIX ?= /usr/local
 UNITS = /etc/systemd/system
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo ingest tokenize train evaluate retokenize status install
-.PHONY: test test-slow test-device lint audit bench-ingest bench-train reference
+.PHONY: help setup setup-tests build demo play ingest tokenize train evaluate retokenize status
+.PHONY: install test test-slow test-device lint audit bench-ingest bench-train bench-play reference
 
 help: ## List these commands
 	@echo 'From videos to a world model that is controlled by learnt actions.'
@@ -44,6 +44,11 @@ help: ## List these commands
 
 demo: build ## Run the whole pipeline, up to a report; what is up to date is not repeated
 	@$(RUN) $(REJECTS_ARE_FINE)
+
+play: build ## Play the trained world in a browser; the address is printed
+	@"$$CARGO_TARGET_DIR/release/genie-play" serve --config "$$PIPELINE" \
+		$(if $(VIDEOS)$(ROOT),--set data.root="$${ROOT:-$(NAMED)}") \
+		$(if $(DEVICE),--device $(DEVICE)) $(if $(LISTEN),--listen $(LISTEN))
 
 ingest: build ## Cut the videos into clips (without VIDEOS: record the built-in game first)
 	@$(RUN) --stage ingest $(REJECTS_ARE_FINE)
@@ -137,3 +142,7 @@ bench-train: build ## Measure training steps and encoding, and PyTorch's (GENIE_
 	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench train -- \
 		--config "$$(realpath "$$PIPELINE")" \
 		$(if $(DEVICE),--device $(DEVICE)) $(if $(SIZE),--size $(SIZE))
+
+bench-play: build ## Measure play: key-to-frame latency, hiccups, several players (after make demo)
+	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench play -- --config "$$PIPELINE" \
+		$(if $(ROOT),--set data.root="$$ROOT") $(if $(DEVICE),--device $(DEVICE))

@@ -22,10 +22,10 @@ use camino::Utf8Path;
 pub use config::{ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, Vocabulary};
 pub use cost::estimate_dynamics;
 use network::DynamicsNet;
-use predictor::Player;
+use predictor::Stepper;
 use rollout::{RolloutInputs, rollout};
 pub use sampler::{SamplerConfig, UnmaskOrder};
-pub use session::{GeneratedFrame, Session, Snapshot, Turn};
+pub use session::{GeneratedFrame, Session, SessionSnapshot, Turn};
 use task::DynamicsTask;
 
 use crate::data::TokenWindows;
@@ -63,7 +63,7 @@ impl Description for DynamicsDescription {
     where
         B: AutodiffBackend + Kernels,
         B::InnerBackend: Kernels;
-    type Operations = dyn Player;
+    type Operations = dyn Stepper;
 
     fn check(&self) -> Result<(), ModelError> {
         self.config.check()
@@ -90,7 +90,7 @@ impl Description for DynamicsDescription {
         DynamicsTask::new(self, data)
     }
 
-    fn operations<B: Kernels>(loaded: Loaded<B, Self>) -> Box<dyn Player> {
+    fn operations<B: Kernels>(loaded: Loaded<B, Self>) -> Box<dyn Stepper> {
         Box::new(loaded)
     }
 }
@@ -98,7 +98,7 @@ impl Description for DynamicsDescription {
 /// A trained dynamics model.
 pub struct Dynamics {
     description: DynamicsDescription,
-    player: Box<dyn Player>,
+    stepper: Box<dyn Stepper>,
 }
 
 impl Dynamics {
@@ -106,8 +106,8 @@ impl Dynamics {
     ///
     /// Fails if there is no complete checkpoint or if it is damaged.
     pub fn load(run: &Utf8Path, device: &Device) -> Result<Self, ModelError> {
-        let (description, player) = lifecycle::load(run, *device)?;
-        Ok(Self { description, player })
+        let (description, stepper) = lifecycle::load(run, *device)?;
+        Ok(Self { description, stepper })
     }
 
     /// Continues prompts of p frames to t frames.
@@ -151,7 +151,7 @@ impl Dynamics {
         self.check_tokens(prompt)?;
         self.check_actions(actions)?;
         let inputs = RolloutInputs { prompt, actions, seeds, space, window };
-        rollout(&inputs, sampler, |turns| self.player.step(turns))
+        rollout(&inputs, sampler, |turns| self.stepper.step(turns))
     }
 
     /// Starts a session that begins with the frames `prompt`.
@@ -191,7 +191,7 @@ impl Dynamics {
                 )));
             }
         }
-        if turns.is_empty() { Ok(Vec::new()) } else { self.player.step(turns) }
+        if turns.is_empty() { Ok(Vec::new()) } else { self.stepper.step(turns) }
     }
 
     fn check_tokens(&self, tokens: &[u16]) -> Result<(), ModelError> {

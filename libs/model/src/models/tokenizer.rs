@@ -145,10 +145,10 @@ impl Tokenizer {
 
     /// Decodes the next frame of several sequences.
     ///
-    /// Tokens `[batch, space]` become frames `[batch, height, width, 3]`. Within a window the frames equal those of [`Tokenizer::decode`], up to rounding. A sequence
-    /// may be longer than the window: the decoder then sees between half a window and a whole
-    /// window of the last frames. Fails as [`Tokenizer::decode`] does; all sequences are then as
-    /// before.
+    /// Tokens `[batch, space]` become frames `[batch, height, width, 3]`. Within a window, the
+    /// frames equal those of [`Tokenizer::decode`], up to rounding. A sequence may be longer than
+    /// the window: the decoder then sees between half a window and a whole window of the last
+    /// frames. Fails as [`Tokenizer::decode`] does; all sequences are then as before.
     pub fn decode_next(
         &self,
         sequences: &mut [&mut Decoding],

@@ -112,12 +112,12 @@ impl<B: Kernels> Loaded<B, DynamicsDescription> {
 }
 
 /// The operation of a dynamics model on some backend.
-pub trait Player: Send {
+pub trait Stepper: Send {
     /// See [`sampler::step`].
     fn step(&self, turns: &mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError>;
 }
 
-impl<B: Kernels> Player for Loaded<B, DynamicsDescription> {
+impl<B: Kernels> Stepper for Loaded<B, DynamicsDescription> {
     fn step(&self, turns: &mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError> {
         sampler::step(self, turns)
     }

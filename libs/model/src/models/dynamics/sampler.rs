@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 pub use config::{SamplerConfig, UnmaskOrder};
-use unmask::Canvas;
+use unmask::MaskedFrame;
 
 use super::session::{GeneratedFrame, SeenFrame, Turn};
 use crate::error::ModelError;
@@ -75,12 +75,12 @@ fn fill<P: Predictor>(model: &P, turns: &[&Turn<'_>]) -> Result<Vec<GeneratedFra
     let batch = model.gather(&pasts);
     let actions: Vec<Option<u8>> = turns.iter().map(|turn| Some(turn.action)).collect();
     let mask = model.mask_token();
-    let mut canvases: Vec<Canvas> =
-        turns.iter().map(|turn| Canvas::new(turn.session.last().len(), mask)).collect();
+    let mut frames: Vec<MaskedFrame> =
+        turns.iter().map(|turn| MaskedFrame::new(turn.session.last().len(), mask)).collect();
     let steps = turns.iter().map(|turn| turn.sampler.steps).max().unwrap_or(0);
     for step in 0..steps {
         let tokens: Vec<u16> =
-            canvases.iter().flat_map(|canvas| &canvas.frame.tokens).copied().collect();
+            frames.iter().flat_map(|frame| &frame.so_far.tokens).copied().collect();
         if !tokens.contains(&mask) {
             break;
         }
@@ -89,15 +89,15 @@ fn fill<P: Predictor>(model: &P, turns: &[&Turn<'_>]) -> Result<Vec<GeneratedFra
             return Err(ModelError::NotFinite("the output of the dynamics model"));
         }
         let row = logits.len() / turns.len();
-        canvases.par_iter_mut().zip(turns).zip(logits.par_chunks(row)).for_each(
-            |((canvas, turn), logits)| {
+        frames.par_iter_mut().zip(turns).zip(logits.par_chunks(row)).for_each(
+            |((frame, turn), logits)| {
                 let mut rng = ChaCha8Rng::seed_from_u64(turn.seed());
                 rng.set_stream(((turn.frame() as u64) << 16) | step as u64);
-                canvas.unmask(logits, turn.sampler, step, &mut rng);
+                frame.unmask(logits, turn.sampler, step, &mut rng);
             },
         );
     }
-    Ok(canvases.into_iter().map(|canvas| canvas.frame).collect())
+    Ok(frames.into_iter().map(|frame| frame.so_far).collect())
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct Session {
 
 /// The exact state of a session, without the model's memory, which can be computed again.
 #[derive(Clone, Debug)]
-pub struct Snapshot(Session);
+pub struct SessionSnapshot(Session);
 
 /// One frame of one session to generate.
 pub struct Turn<'a> {
@@ -89,14 +89,14 @@ impl Session {
     }
 
     /// The exact state, to go back to.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot(Self { frames: self.frames.without_memory(), seed: self.seed })
+    pub fn snapshot(&self) -> SessionSnapshot {
+        SessionSnapshot(Self { frames: self.frames.without_memory(), seed: self.seed })
     }
 
     /// A session that goes on exactly as the one of which `snapshot` was taken.
     ///
     /// Its first step takes longer, because the model reads the frames of the window again.
-    pub fn restore(snapshot: &Snapshot) -> Self {
+    pub fn restore(snapshot: &SessionSnapshot) -> Self {
         snapshot.0.clone()
     }
 }

@@ -52,7 +52,7 @@ impl FrameReader for Adds {
             assert!(tokens.iter().all(|token| *token < K as u16), "an unfinished frame was read");
             assert!(past.len() < self.window(), "more frames than its window has");
             self.finished.borrow_mut().push(tokens.clone());
-            let mut longer = past.to_vec();
+            let mut longer = (*past).clone();
             longer.push(tokens);
             longer
         };
@@ -68,7 +68,7 @@ impl Predictor for Adds {
     }
 
     fn gather(&self, pasts: &[&Self::Past]) -> Self::Batch {
-        pasts.iter().map(|past| past.to_vec()).collect()
+        pasts.iter().map(|past| (*past).clone()).collect()
     }
 
     fn logits(

@@ -17,16 +17,17 @@ struct Proposal {
 }
 
 /// A frame of which some tokens are masked.
-pub struct Canvas {
-    pub frame: GeneratedFrame,
+pub struct MaskedFrame {
+    pub so_far: GeneratedFrame,
     mask: u16,
 }
 
-impl Canvas {
+impl MaskedFrame {
     /// A frame of `space` masked tokens.
     pub fn new(space: usize, mask: u16) -> Self {
         let (tokens, set_at) = (vec![mask; space], vec![0; space]);
-        Self { frame: GeneratedFrame { tokens, set_at, entropy: vec![0.0; space] }, mask }
+        let so_far = GeneratedFrame { tokens, set_at, entropy: vec![0.0; space] };
+        Self { so_far, mask }
     }
 
     /// Samples every masked token, and sets the first of them in the configured order.
@@ -40,7 +41,7 @@ impl Canvas {
         step: usize,
         rng: &mut ChaCha8Rng,
     ) {
-        let GeneratedFrame { tokens, set_at, entropy: entropies } = &mut self.frame;
+        let GeneratedFrame { tokens, set_at, entropy: entropies } = &mut self.so_far;
         let mask = self.mask;
         let k = logits.len() / tokens.len();
         let anneal = config.noise * (1.0 - (step + 1) as f32 / config.steps as f32);

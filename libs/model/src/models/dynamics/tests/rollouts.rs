@@ -53,7 +53,7 @@ fn logits_over_a_cache_equal_those_over_the_whole_window() {
 fn dynamics(mode: Mode) -> (Dynamics, SamplerConfig) {
     let config = SamplerConfig { steps: 4, temperature: 0.02, ..Default::default() };
     (
-        Dynamics { description: describe(&self::config(mode), V), player: Box::new(loaded(mode)) },
+        Dynamics { description: describe(&self::config(mode), V), stepper: Box::new(loaded(mode)) },
         config,
     )
 }
@@ -83,7 +83,7 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
         let (model, values) = fit(&task, model, 150, 5e-3, batch);
         let loaded =
             Loaded { net: model.valid(), description: description.clone(), device: FlexDevice };
-        let dynamics = Dynamics { description: description.clone(), player: Box::new(loaded) };
+        let dynamics = Dynamics { description: description.clone(), stepper: Box::new(loaded) };
         let greedy = SamplerConfig { temperature: 0.0, steps: 3, ..Default::default() };
 
         let prompt = &data.tokens[..V.positions];
@@ -213,7 +213,7 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
         let trained = spy.train(&config.train, &description, &runs.run("a"));
         let saved =
             Loaded { net: trained.valid(), description: description.clone(), device: FlexDevice };
-        let saved = Dynamics { description: description.clone(), player: Box::new(saved) };
+        let saved = Dynamics { description: description.clone(), stepper: Box::new(saved) };
         let model = Dynamics::load(&runs.run("a"), &Device::Cpu).unwrap();
         let (prompt, sampler) = (
             &data.tokens[..V.positions],
@@ -335,11 +335,10 @@ fn the_cache_saves_most_of_the_work_and_changes_nothing() {
         let prompt = &data.tokens[..(t - 1) * s];
         let inputs =
             RolloutInputs { prompt: &prompt[..s], actions, seeds: &[0], space: s, window: t };
-        let roll = |model: &dyn Fn(&mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError>| {
-            counted(|| rollout(&inputs, &sampler, model).unwrap())
-        };
-        let (with, fast) = roll(&|turns| step(&cached, turns));
-        let (without, slow) = roll(&|turns| step(&uncached, turns));
+        let (with, fast) =
+            counted(|| rollout(&inputs, &sampler, |turns| step(&cached, turns)).unwrap());
+        let (without, slow) =
+            counted(|| rollout(&inputs, &sampler, |turns| step(&uncached, turns)).unwrap());
         assert_eq!(with, without, "{mode:?}");
         // Every frame but the prompt takes all steps, and every frame but the last is cached.
         let frame = s + config.lead();

@@ -7,7 +7,7 @@ const PLAYED: usize = 3 * V.frames;
 fn dynamics(mode: Mode) -> Dynamics {
     let description = describe(&config(mode), V);
     let loaded = Loaded { net: net(mode), description: description.clone(), device: FlexDevice };
-    Dynamics { description, player: Box::new(loaded) }
+    Dynamics { description, stepper: Box::new(loaded) }
 }
 
 /// A sampler with which the logits and the seed both decide.
@@ -141,7 +141,7 @@ fn a_turn_that_is_not_valid_changes_no_session() {
     let description = describe(&config(MODES[0]), small);
     let net = DynamicsNet::<Flex>::new(&description.config, small, &FlexDevice);
     let loaded = Loaded { net, description: description.clone(), device: FlexDevice };
-    let stranger = Dynamics { description, player: Box::new(loaded) };
+    let stranger = Dynamics { description, stepper: Box::new(loaded) };
     let turn = Turn { session: &mut one, action: 0, sampler: &good };
     assert!(stranger.step(&mut [turn]).is_err());
 }

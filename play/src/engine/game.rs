@@ -1,0 +1,308 @@
+//! One session: a world in progress, its timeline, and what its player wants.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use genie_model::SamplerConfig;
+
+use super::feed::Feeds;
+use super::messages::{Input, PageEvent, Refused, SamplerSettings};
+use super::moment::Moment;
+use super::picture::StoredPicture;
+use super::start::Started;
+use crate::world::{Move, PlayableWorld, PlayedFrame, Playthrough};
+
+/// Most frames of one `step` message.
+const STEPS: usize = 64;
+/// Most frames that wait to be generated step by step.
+const WAITING: usize = 256;
+/// Most sampling steps that a player can choose.
+const SAMPLING_STEPS: usize = 64;
+/// Highest temperature that a player can choose.
+const HOTTEST: f32 = 10.0;
+/// Largest sum of entropies of one sampling step, in nats.
+const LARGEST_ENTROPY: f32 = 1e4;
+/// Lowest and highest rate in frames per second.
+const SLOWEST: f64 = 1.0;
+const FASTEST: f64 = 60.0;
+
+/// The nearest settings that a player can choose.
+fn clamped(settings: &SamplerSettings) -> SamplerSettings {
+    SamplerSettings {
+        steps: settings.steps.clamp(1, SAMPLING_STEPS),
+        temperature: settings.temperature.clamp(0.0, HOTTEST),
+        entropy: settings.entropy.clamp(0.0, LARGEST_ENTROPY),
+        order: settings.order,
+    }
+}
+
+/// A session.
+pub struct Game {
+    pub id: String,
+    pub world: Started,
+    pub feeds: Feeds,
+    pub playing: bool,
+    pub autopilot: bool,
+    pub inspect: bool,
+    /// Frames per second while playing.
+    pub rate: f64,
+    /// The action of the next frames; none for the still one, or the autopilot's.
+    pub held: Option<u8>,
+    pub sampler: Arc<SamplerConfig>,
+    /// Actions of frames to generate as soon as possible.
+    steps: VecDeque<Option<u8>>,
+    /// When the next frame is due while playing.
+    due: Instant,
+    /// When a page or a request was last here.
+    pub seen: Instant,
+    /// Number of the last ping.
+    pub ping: Option<u64>,
+}
+
+impl Game {
+    /// A paused session.
+    pub fn new(id: String, world: Started, sampler: &SamplerConfig, rate: f64) -> Self {
+        Self {
+            id,
+            world,
+            feeds: Feeds::default(),
+            playing: false,
+            autopilot: false,
+            inspect: false,
+            rate,
+            held: None,
+            sampler: Arc::new(sampler.clone()),
+            steps: VecDeque::new(),
+            due: Instant::now(),
+            seen: Instant::now(),
+            ping: None,
+        }
+    }
+
+    /// Takes an input. An input that is refused changes nothing.
+    ///
+    /// # Errors
+    /// When the input is not valid.
+    pub fn input(
+        &mut self,
+        world: &PlayableWorld,
+        input: Input,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        let known = world.num_actions();
+        let check = |action: Option<u8>| match action.filter(|code| usize::from(*code) >= known) {
+            Some(code) => Err(Refused::Wrong(format!(
+                "there is no action {code}; the model has actions 0 to {}",
+                known - 1
+            ))),
+            None => Ok(()),
+        };
+        match input {
+            Input::Ping { id } => {
+                self.ping = Some(id);
+                self.feeds.send(&PageEvent::Pong(id));
+                return Ok(());
+            }
+            Input::Hold { action } => {
+                check(action)?;
+                let takes_over = action.is_some() && self.autopilot;
+                self.held = action;
+                if !takes_over {
+                    return Ok(());
+                }
+                self.autopilot = false;
+            }
+            Input::Play {} => {
+                self.steps.clear();
+                self.playing = true;
+                self.due = now;
+            }
+            Input::Pause {} => self.pause(),
+            Input::Step { action, count } => {
+                check(action)?;
+                if count == 0 || count > STEPS || self.steps.len() + count > WAITING {
+                    return Err(Refused::Wrong(format!(
+                        "{count} steps are not possible now; ask for 1 to {STEPS} at a time"
+                    )));
+                }
+                let changed = self.playing || (action.is_some() && self.autopilot);
+                self.playing = false;
+                self.autopilot &= action.is_none();
+                self.steps.extend(std::iter::repeat_n(action, count));
+                if !changed {
+                    return Ok(());
+                }
+            }
+            Input::Reset {} => {
+                self.steps.clear();
+                self.world.timeline.seek_frame(self.world.prompt.frames.len() - 1);
+                self.go_to_current(world);
+                return Ok(());
+            }
+            Input::Seek { node } => {
+                let Some(_) = self.world.timeline.seek(node) else {
+                    return Err(Refused::NotFound(format!("frame {node} is not in the timeline")));
+                };
+                self.pause();
+                self.go_to_current(world);
+                return Ok(());
+            }
+            Input::Sampler(settings) => self.sampler = Arc::new(clamped(&settings).sampler()),
+            Input::Autopilot { on } => self.autopilot = on && self.world.recording.is_some(),
+            Input::Inspect { on } => {
+                self.inspect = on;
+                self.show(world);
+            }
+            Input::Rate { fps } => {
+                self.rate = fps.clamp(SLOWEST, FASTEST);
+                self.due = now;
+            }
+        }
+        self.feeds.send(&PageEvent::Session(Arc::new(self.view())));
+        Ok(())
+    }
+
+    fn pause(&mut self) {
+        self.playing = false;
+        self.steps.clear();
+    }
+
+    /// Restores the exact state after the current frame, and shows the frame.
+    fn go_to_current(&mut self, world: &PlayableWorld) {
+        let node = self.world.timeline.node();
+        self.world.player = Playthrough::restore(&node.content.state);
+        self.world.pixels = node.content.picture.rgb().into();
+        self.feeds.send(&PageEvent::Session(Arc::new(self.view())));
+        self.show(world);
+    }
+
+    /// When the next frame is to be generated; none while nothing is wanted.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        if self.steps.is_empty() { self.playing.then_some(self.due) } else { Some(now) }
+    }
+
+    /// The action of the next frame, if one is due at `now`.
+    ///
+    /// At the end of a recording the autopilot stops, and says so.
+    ///
+    /// # Errors
+    /// When the latent action model fails.
+    pub fn next_action(
+        &mut self,
+        world: &PlayableWorld,
+        now: Instant,
+    ) -> anyhow::Result<Option<u8>> {
+        if self.due(now).is_none_or(|due| due > now) {
+            return Ok(None);
+        }
+        if self.playing && !self.feeds.is_watched() {
+            self.pause();
+            return Ok(None);
+        }
+        let wanted = self.steps.front().copied().unwrap_or(self.held);
+        if wanted.is_none() && self.autopilot {
+            let frame = self.world.timeline.node().frame + 1;
+            let recording = self.world.recording.as_mut();
+            let action = recording
+                .map(|recording| world.recorded_action(recording, frame))
+                .transpose()?
+                .flatten();
+            if action.is_none() {
+                self.autopilot = false;
+                self.pause();
+                self.feeds.send(&PageEvent::Notice("The recording ends here.".to_owned()));
+                self.feeds.send(&PageEvent::Session(Arc::new(self.view())));
+            }
+            return Ok(action);
+        }
+        Ok(Some(wanted.unwrap_or(world.actions().still)))
+    }
+
+    /// The player and the sampler, to generate a frame with.
+    pub fn turn(&mut self) -> (&mut Playthrough, &SamplerConfig) {
+        (&mut self.world.player, &self.sampler)
+    }
+
+    /// Generates one frame alone.
+    ///
+    /// # Errors
+    /// When the models fail. The session is then as before.
+    pub fn step(&mut self, world: &PlayableWorld, action: u8) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let (player, sampler) = self.turn();
+        match world.step(&mut [Move { player, action, sampler }]) {
+            Ok(mut frames) => {
+                self.advance(world, action, frames.remove(0), began.elapsed());
+                Ok(())
+            }
+            Err(error) => {
+                self.go_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// Adds a generated frame to the timeline and shows it.
+    pub fn advance(
+        &mut self,
+        world: &PlayableWorld,
+        action: u8,
+        frame: PlayedFrame,
+        spent: Duration,
+    ) {
+        let hash = frame.hash();
+        let current = self.world.timeline.node();
+        let moment = Moment {
+            state: self.world.player.state(),
+            picture: StoredPicture::new(&frame.pixels),
+            hash,
+            tokens: self.world.player.tokens().into(),
+            seen: current.content.state.seen(world.window()),
+            generated: frame.generated.map(Arc::new),
+            sampler: self.sampler.clone(),
+            doubt: frame.doubt,
+        };
+        let at_tip = self.world.timeline.is_at_tip();
+        let forgotten = self.world.timeline.push(action, moment);
+        self.world.pixels = frame.pixels.into();
+        self.steps.pop_front();
+        if forgotten || !at_tip {
+            self.feeds.send(&PageEvent::Session(Arc::new(self.view())));
+        }
+        let frame = self.frame(world, spent);
+        self.feeds.send(&PageEvent::Frame(Arc::new(frame)));
+    }
+
+    /// Plans the next frame after one at `now`.
+    ///
+    /// Sessions of equal rate are due at equal times, so that they share batches.
+    pub fn plan(&mut self, started: Instant, now: Instant) {
+        let period = Duration::from_secs_f64(1.0 / self.rate);
+        let elapsed = now.saturating_duration_since(started).as_secs_f64();
+        let ticks = (elapsed * self.rate).floor() + 1.0;
+        self.due = started + Duration::from_secs_f64(ticks / self.rate);
+        if self.due <= now {
+            self.due = now + period;
+        }
+    }
+
+    /// Goes back to the last frame after the models failed.
+    pub fn go_back(&mut self) {
+        self.world.player = Playthrough::restore(&self.world.timeline.node().content.state);
+    }
+
+    /// Goes back to the last frame after the models failed, pauses, and says why.
+    pub fn fail(&mut self, message: &str) {
+        self.pause();
+        self.go_back();
+        self.feeds.send(&PageEvent::Error(format!("the frame could not be generated: {message}")));
+        self.feeds.send(&PageEvent::Session(Arc::new(self.view())));
+    }
+
+    /// Sends the current frame to all pages.
+    fn show(&mut self, world: &PlayableWorld) {
+        let frame = self.frame(world, Duration::ZERO);
+        self.feeds.send(&PageEvent::Frame(Arc::new(frame)));
+    }
+}

@@ -1,0 +1,211 @@
+//! The engine's loop: takes commands, generates the frames that are due, and forgets idle sessions.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::command::{Command, Limits};
+use super::futures::FuturesJob;
+use super::game::Game;
+use super::messages::{Refused, SessionView, Start};
+use super::start::start;
+use crate::world::{Clips, Move, PlayableWorld};
+
+/// Longest time without a look at idle sessions.
+const LOOK: Duration = Duration::from_secs(1);
+/// Most commands between two frames, so that a flood does not stop the game.
+const AT_ONCE: usize = 64;
+
+/// Most pictures of a path in one answer; a longer answer is cut.
+const PATH: usize = 1200;
+
+struct EngineThread {
+    world: PlayableWorld,
+    clips: Clips,
+    limits: Limits,
+    games: BTreeMap<String, Game>,
+    futures: Vec<FuturesJob>,
+    started: Instant,
+}
+
+/// Runs until all senders of commands are gone.
+pub fn run(world: PlayableWorld, clips: Clips, limits: Limits, commands: &Receiver<Command>) {
+    let started = Instant::now();
+    let (games, futures) = (BTreeMap::new(), Vec::new());
+    let mut engine = EngineThread { world, clips, limits, games, futures, started };
+    loop {
+        let now = Instant::now();
+        let due = engine.games.values().filter_map(|game| game.due(now)).min();
+        let wait = match due {
+            _ if !engine.futures.is_empty() => Duration::ZERO,
+            Some(due) => due.saturating_duration_since(now).min(LOOK),
+            None => LOOK,
+        };
+        match commands.recv_timeout(wait) {
+            Ok(command) => {
+                engine.command(command);
+                commands.try_iter().take(AT_ONCE).for_each(|command| engine.command(command));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        engine.generate();
+        engine.forget_idle();
+    }
+}
+
+impl EngineThread {
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Start { start, seed, reply } => {
+                let _ = reply.send(self.start(start, seed));
+            }
+            Command::View { id, reply } => {
+                let _ = reply.send(self.game(&id).map(|game| game.view()));
+            }
+            Command::Close { id, reply } => {
+                let gone = self.game(&id).map(drop);
+                self.games.remove(&id);
+                let _ = reply.send(gone);
+            }
+            Command::Attach { id, reply } => {
+                let attached = find(&mut self.games, &id).map(|game| {
+                    let events = game.welcome(&self.world);
+                    game.feeds.attach(events)
+                });
+                let _ = reply.send(attached);
+            }
+            Command::Input { id, input, reply } => {
+                let game = find(&mut self.games, &id);
+                let _ = reply
+                    .send(game.and_then(|game| game.input(&self.world, input, Instant::now())));
+            }
+            Command::Futures { id, frames, reply } => match find(&mut self.games, &id) {
+                Ok(game) => {
+                    self.futures.extend(FuturesJob::start(&self.world, game, frames, reply));
+                }
+                Err(refused) => drop(reply.send(Err(refused))),
+            },
+            Command::Frame { id, node, reply } => {
+                let game = find(&mut self.games, &id);
+                let _ = reply.send(game.and_then(|game| game.picture(node)));
+            }
+            Command::Path { id, from, to, reply } => {
+                let game = find(&mut self.games, &id);
+                let pictures = game.and_then(|game| {
+                    let most = from.saturating_add(PATH - 1);
+                    game.pictures(from, to.min(most))
+                });
+                let _ = reply.send(pictures);
+            }
+            Command::Log { id, reply } => {
+                let game = find(&mut self.games, &id);
+                let _ = reply.send(game.and_then(|game| game.log(&self.world)));
+            }
+        }
+    }
+
+    fn game(&mut self, id: &str) -> Result<&mut Game, Refused> {
+        find(&mut self.games, id)
+    }
+
+    fn start(&mut self, from: Start, seed: Option<u64>) -> Result<SessionView, Refused> {
+        if self.games.len() >= self.limits.sessions {
+            return Err(Refused::Full(format!(
+                "all {} places are taken; try again later, or start genie-play with a larger \
+                 --sessions",
+                self.limits.sessions
+            )));
+        }
+        let started = start(&self.world, &self.clips, from, seed, self.limits.frames)?;
+        let id = format!("{:032x}", rand::random::<u128>());
+        let sampler = &self.world.lineage().sampler;
+        let game = Game::new(id.clone(), started, sampler, self.clips.fps());
+        let view = game.view();
+        self.games.insert(id, game);
+        Ok(view)
+    }
+
+    /// Generates the frames that are due now, and one frame of the futures, in one batch.
+    fn generate(&mut self) {
+        let now = Instant::now();
+        let world = &self.world;
+        let mut due: Vec<(&mut Game, u8)> = Vec::new();
+        for game in self.games.values_mut() {
+            match game.next_action(world, now) {
+                Ok(Some(action)) => due.push((game, action)),
+                Ok(None) => {}
+                Err(error) => game.fail(&format!("{error:#}")),
+            }
+        }
+        if due.is_empty() && self.futures.is_empty() {
+            return;
+        }
+        let mut moves: Vec<Move<'_>> =
+            due.iter_mut().map(|(game, action)| turn(game, *action)).collect();
+        moves.extend(self.futures.iter_mut().flat_map(FuturesJob::moves));
+        let generated = world.step(&mut moves);
+        drop(moves);
+        let spent = now.elapsed();
+        match generated {
+            Ok(frames) => {
+                let mut frames = frames.into_iter();
+                for ((game, action), frame) in due.iter_mut().zip(frames.by_ref()) {
+                    game.advance(world, *action, frame, spent);
+                    game.plan(self.started, now);
+                }
+                for mut futures in std::mem::take(&mut self.futures) {
+                    let count = futures.len();
+                    if futures.take(frames.by_ref().take(count)) {
+                        self.futures.push(futures);
+                    } else {
+                        futures.finish();
+                    }
+                }
+            }
+            // One session must not stop the others: each gets a second try alone.
+            Err(error) => {
+                let message = format!("{error:#}");
+                tracing::warn!("a batch of frames failed: {message}");
+                for (game, action) in &mut due {
+                    game.go_back();
+                    match game.step(world, *action) {
+                        Ok(()) => game.plan(self.started, now),
+                        Err(error) => game.fail(&format!("{error:#}")),
+                    }
+                }
+                for futures in std::mem::take(&mut self.futures) {
+                    futures.fail(&message);
+                }
+            }
+        }
+    }
+
+    fn forget_idle(&mut self) {
+        let now = Instant::now();
+        let idle = Duration::from_secs(self.limits.idle_seconds);
+        self.games.retain(|id, game| {
+            if game.feeds.is_watched() {
+                game.seen = now;
+            }
+            let kept = now.saturating_duration_since(game.seen) < idle;
+            if !kept {
+                tracing::info!("session {id} had no page for {} s and is closed", idle.as_secs());
+            }
+            kept
+        });
+    }
+}
+
+fn find<'a>(games: &'a mut BTreeMap<String, Game>, id: &str) -> Result<&'a mut Game, Refused> {
+    let game = games.get_mut(id).ok_or_else(|| {
+        Refused::NotFound("this session does not exist any more; start a new one".to_owned())
+    })?;
+    game.seen = Instant::now();
+    Ok(game)
+}
+
+fn turn(game: &mut Game, action: u8) -> Move<'_> {
+    let (player, sampler) = game.turn();
+    Move { player, action, sampler }
+}

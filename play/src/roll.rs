@@ -1,0 +1,136 @@
+//! `genie-play roll`: an image or a clip and a list of actions, to a GIF or a PNG strip.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
+use genie_stage::Exit;
+use genie_stage::exit::Usage;
+
+use crate::engine::{Game, Start, StoredPicture, start};
+use crate::pictures::{Fit, PictureLimits, decode, gif, scale_for, strip};
+use crate::world::{Clips, PlayableWorld};
+
+/// The flags of `roll`.
+#[derive(Args, Debug)]
+pub struct RollArgs {
+    #[command(flatten)]
+    from: From,
+    /// Actions by name or code, such as "right*8 jump*4 0 3"; the page shows the names.
+    #[arg(long)]
+    actions: String,
+    /// The file to write: .gif is an animation, .png is a strip of all frames.
+    #[arg(long, value_name = "FILE")]
+    out: Utf8PathBuf,
+    /// Also write an action log that `genie-play replay` reads.
+    #[arg(long, value_name = "FILE")]
+    log: Option<Utf8PathBuf>,
+    /// Seed of the sampler; without it, a clip of the report gets the report's seed, others 0.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How an image of another shape fits into a frame.
+    #[arg(long, value_enum, default_value_t = FitArg::Crop)]
+    fit: FitArg,
+}
+
+/// What a world starts from.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct From {
+    /// Start from an image: PNG, JPEG, WebP, GIF or BMP.
+    #[arg(long, value_name = "FILE")]
+    image: Option<Utf8PathBuf>,
+    /// Start from a held-out clip, by its id; `:N` begins at its frame N.
+    #[arg(long, value_name = "ID[:N]")]
+    clip: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FitArg {
+    /// Cut out the centre.
+    Crop,
+    /// Add bars.
+    Pad,
+}
+
+/// Generates the frames and writes the file.
+///
+/// # Errors
+/// When the image, the clip or the actions are not valid, or a file cannot be written.
+pub fn roll(world: &PlayableWorld, clips: &Clips, args: &RollArgs) -> Result<Exit> {
+    let kind = OutputKind::of(&args.out)?;
+    let actions = world
+        .actions()
+        .parse(&args.actions)
+        .map_err(|error| Usage(format!("--actions: {error}")))?;
+    let from = args.from.start(world, args.fit)?;
+    let seed = args.seed.or_else(|| args.from.image.as_ref().map(|_| 0));
+    let limit = actions.len() + world.longest_prompt() + 1;
+    let started = start(world, clips, from, seed, limit)?;
+    let mut game = Game::new(String::new(), started, &world.lineage().sampler, clips.fps());
+    for action in actions {
+        game.step(world, action)?;
+    }
+    kind.write(&args.out, &game, world.size(), clips.fps())?;
+    if let Some(path) = &args.log {
+        game.log(world)?.write(path)?;
+    }
+    println!("{}", args.out);
+    Ok(Exit::Done)
+}
+
+impl From {
+    fn start(&self, world: &PlayableWorld, fit: FitArg) -> Result<Start> {
+        if let Some(path) = &self.image {
+            let bytes = fs::read(path).with_context(|| format!("cannot read the image {path}"))?;
+            let fit = match fit {
+                FitArg::Crop => Fit::Crop,
+                FitArg::Pad => Fit::Pad,
+            };
+            let frame = decode(&bytes, world.size(), fit, &PictureLimits::default());
+            return Ok(Start::Image(frame.with_context(|| format!("cannot use {path}"))?));
+        }
+        let text = self.clip.as_deref().unwrap_or_default();
+        let (clip, first) = text.split_once(':').unwrap_or((text, "0"));
+        let Ok(first) = first.parse() else {
+            bail!(Usage(format!("--clip {text}: `{first}` is not the number of a frame")));
+        };
+        Ok(Start::Clip { clip: clip.to_owned(), first, prompt: world.lineage().prompt })
+    }
+}
+
+/// Kinds of files that frames are written to.
+#[derive(Clone, Copy, Debug)]
+pub enum OutputKind {
+    Gif,
+    Strip,
+}
+
+impl OutputKind {
+    /// The kind of a file, by its ending.
+    ///
+    /// # Errors
+    /// When the ending is neither .gif nor .png.
+    pub fn of(path: &Utf8Path) -> Result<Self> {
+        match path.extension().map(str::to_ascii_lowercase).as_deref() {
+            Some("gif") => Ok(Self::Gif),
+            Some("png") => Ok(Self::Strip),
+            _ => bail!(Usage(format!("--out {path}: the name must end with .gif or .png"))),
+        }
+    }
+
+    /// Writes all frames of a session.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(self, path: &Utf8Path, game: &Game, size: (usize, usize), fps: f64) -> Result<()> {
+        let pictures = game.pictures(0, usize::MAX)?;
+        let frames: Vec<Vec<u8>> = pictures.iter().map(StoredPicture::rgb).collect();
+        let bytes = match self {
+            Self::Gif => gif(&frames, size, fps, scale_for(size)),
+            Self::Strip => strip(&frames, size, 1),
+        };
+        Ok(genie_durable::write(path, bytes)?)
+    }
+}

@@ -1,0 +1,111 @@
+//! `genie-play serve`: the page, the API and the engine, until somebody asks to stop.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use genie_stage::Exit;
+use genie_stage::stop::Stop;
+use serde_json::Value;
+
+use crate::engine::{Engine, Limits, Refused};
+use crate::info::WorldInfo;
+use crate::server::{Backend, ListenAddress, Listening};
+use crate::world::{ClipPage, Clips, PlayableWorld};
+
+/// The flags of `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Address and port; other machines can connect only if it is not a loopback address.
+    ///
+    /// The default is 127.0.0.1:7860, or the next free port.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<ListenAddress>,
+    /// The secret in the URL; without it, an address that others can reach gets a random one.
+    #[arg(long, value_name = "SECRET")]
+    token: Option<String>,
+    /// Most worlds at a time.
+    #[arg(long, default_value_t = 8)]
+    sessions: usize,
+    /// Most frames that a world remembers for rewinding.
+    #[arg(long, default_value_t = 6000)]
+    frames: usize,
+    /// Seconds after which a world without a page is closed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    idle: u64,
+}
+
+/// A server that has its port.
+pub struct Serving {
+    listening: Listening,
+    limits: Limits,
+}
+
+impl Serving {
+    /// Takes the port, before the models are loaded.
+    ///
+    /// # Errors
+    /// When the port is taken, or the address or the token is not valid.
+    pub fn bind(args: ServeArgs) -> Result<Self> {
+        let listening = Listening::bind(args.listen.unwrap_or_default(), args.token)?;
+        let limits =
+            Limits { sessions: args.sessions, frames: args.frames, idle_seconds: args.idle };
+        Ok(Self { listening, limits })
+    }
+
+    /// Serves until somebody asks to stop.
+    ///
+    /// # Errors
+    /// When a clip cannot be read, or the system has no thread or socket left.
+    pub fn run(self, world: PlayableWorld, clips: Clips) -> Result<Exit> {
+        let stop = Stop::install();
+        let info = WorldInfo::of(&world, &clips, &self.limits)?;
+        if info.report.is_none() {
+            tracing::warn!(
+                "there is no report about these models, so actions have no names; run \
+                 `genie-evaluate run`"
+            );
+        }
+        let backend = PlayBackend {
+            info: serde_json::to_value(&info)?,
+            size: world.size(),
+            clips: clips.clone(),
+        };
+        let (engine, thread) = Engine::spawn(world, clips, self.limits)?;
+        let exit = self.listening.serve(engine, Arc::new(backend), &stop)?;
+        // All handles of the engine are gone, so its thread ends after the current frame.
+        thread.join().ok();
+        Ok(exit)
+    }
+}
+
+/// What the server needs besides the engine.
+struct PlayBackend {
+    info: Value,
+    size: (usize, usize),
+    clips: Clips,
+}
+
+impl Backend for PlayBackend {
+    fn world(&self) -> Value {
+        self.info.clone()
+    }
+
+    fn frame_size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn fps(&self) -> f64 {
+        self.clips.fps()
+    }
+
+    fn clips(&self, filter: Option<&str>, after: usize) -> Result<ClipPage, Refused> {
+        let page = self.clips.list(filter.unwrap_or_default(), after);
+        page.map_err(|error| Refused::Wrong(format!("{error:#}")))
+    }
+
+    fn thumbnail(&self, clip: &str, first: usize) -> Result<Vec<u8>, Refused> {
+        let frames = self.clips.frames(clip, first, 1);
+        Ok(frames.map_err(|error| Refused::NotFound(format!("{error:#}")))?.data)
+    }
+}
