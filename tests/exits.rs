@@ -4,8 +4,8 @@ use std::fs;
 
 use genie_tests::Dataset;
 
-const BINARIES: [&str; 5] =
-    ["genie", "genie-ingest", "genie-tokenize", "genie-train", "genie-evaluate"];
+const BINARIES: [&str; 6] =
+    ["genie", "genie-ingest", "genie-tokenize", "genie-train", "genie-evaluate", "genie-play"];
 
 /// Catches: a misspelt key is ignored, so that hours of training use the default; a message does
 /// not name the right key; the exit code is not 64.

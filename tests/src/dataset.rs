@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
+use crate::playing::Playing;
 use crate::tools::{self, Background, Ended, binary};
 
 /// The file name of the config; the file is in the working directory of the binaries.
@@ -105,6 +106,12 @@ impl Dataset {
             &format!("genie-{stage}"),
             &[&[subcommand, "--config", CONFIG], arguments].concat(),
         )
+    }
+
+    /// Starts `genie-play serve` with these additional arguments, on a free port.
+    pub fn serve(&self, arguments: &[&str]) -> Playing {
+        let listen = ["--listen", "127.0.0.1:0"];
+        Playing::start(self.stage_command("play", "serve", &[&listen, arguments].concat()))
     }
 
     /// The rows that the catalog returns for a query.

@@ -8,8 +8,10 @@
 #![allow(clippy::missing_panics_doc, reason = "helpers of tests report by panicking")]
 
 mod dataset;
+mod playing;
 mod tools;
 
 pub use dataset::{Dataset, Files, Steps};
+pub use playing::{PlayerClient, Playing, Told};
 pub use rustix::process::Signal;
 pub use tools::{Background, Ended, binary};

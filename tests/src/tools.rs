@@ -90,6 +90,11 @@ pub(crate) fn run(mut command: Command) -> Ended {
     Ended::of(shown, &output)
 }
 
+/// Waits for the end of a child.
+pub(crate) fn end(shown: String, child: Child) -> Ended {
+    Ended::of(shown, &child.wait_with_output().expect("the child can be waited for"))
+}
+
 /// A running command, which is killed when it is dropped.
 pub struct Background {
     child: Option<Child>,

@@ -27,8 +27,9 @@ pub(super) fn direction(motion: &PlayerMotion) -> PlayDirection {
 /// Names every action: `right`, `left jump`, `still`, `right 2`, or `action 5` if not measured.
 ///
 /// Several actions with one direction are numbered, the strongest first. Of those without certain
-/// motion, the one that moves least comes first, then the most common one. An action that moves up is called `jump`, unless another one moves
-/// straight down: then the game is seen from above, and it is called `up`.
+/// motion, the one that moves least comes first, then the most common one. An action that moves up
+/// is called `jump`, unless another one moves straight down: then the game is seen from above, and
+/// it is called `up`.
 pub(super) fn names(motions: &[Option<PlayerMotion>]) -> Vec<String> {
     let directions: Vec<Option<PlayDirection>> =
         motions.iter().map(|motion| motion.as_ref().map(direction)).collect();
