@@ -37,6 +37,10 @@ pub struct Picture {
 pub struct ScenePictures {
     /// Recording, clip and frames of the scene.
     pub caption: String,
+    /// Where to play from: `clip:first frame:prompt frames`.
+    pub place: String,
+    /// The inferred actions after the prompt, in words for a script.
+    pub script: String,
     /// The latent actions between its frames.
     pub latent: Vec<u8>,
     pub compare: Picture,
@@ -92,10 +96,16 @@ fn draw_scene(
             window.first,
             window.first + scene.real.frames - 1
         ),
+        place: format!("{}:{}:{prompt_frames}", window.clip_id, window.first),
+        script: words(&scene.latent[prompt_frames - 1..]),
         latent: scene.latent.clone(),
         compare,
         held: held.transpose()?,
     })
+}
+
+fn words(actions: &[u8]) -> String {
+    actions.iter().map(u8::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn short(id: &str) -> &str {

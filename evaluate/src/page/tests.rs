@@ -44,7 +44,7 @@ fn fixture_report() {
 }
 
 /// Catches: the page links to a script, font or picture, so it is broken without a network; a part
-/// of the page is missing.
+/// of the page is missing; a scene cannot be played.
 #[test]
 fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     let (windows, videos) = recordings(6, 4);
@@ -56,6 +56,8 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     let page =
         crate::page::render(&report, &crate::page::draw(&found.scenes, &windows, 1, 10.0).unwrap())
             .unwrap();
+    let place = format!("#clip={}:{}:1", windows[0].clip_id, windows[0].first);
+    assert!(page.contains(&place), "the first scene says how to play from it: {place}");
     for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {
         assert!(!page.contains(outside), "{outside} in the page");
     }

@@ -58,6 +58,12 @@ pub struct Fact {
 
 pub struct SceneView<'a> {
     pub caption: &'a str,
+    /// Where to play from: `clip:first frame:prompt frames`.
+    pub place: &'a str,
+    /// The same for a script: `clip:first frame`.
+    pub start: &'a str,
+    /// The inferred actions after the prompt, in words for a script.
+    pub script: &'a str,
     pub latent: &'a [u8],
     pub compare: PictureView,
     pub held: Option<PictureView>,
@@ -90,6 +96,9 @@ pub fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'
         scene.held.as_ref().map(|picture| PictureView { labels: names.to_vec(), ..view(picture) });
     SceneView {
         caption: &scene.caption,
+        place: &scene.place,
+        start: scene.place.rsplit_once(':').map_or(&scene.place, |(start, _)| start),
+        script: &scene.script,
         latent: &scene.latent,
         compare: view(&scene.compare),
         held,
