@@ -1,6 +1,6 @@
 //! How fast a world answers: `make bench-play`.
 //!
-//! Starts `genie-play serve` for a config and plays as pages do, over HTTP and WebSockets. It
+//! Starts `genie-play serve` for a config and plays as pages do, over HTTP and web sockets. It
 //! prints a table with the targets. The exit code is 1 if a target is missed.
 
 use std::process::{Command, ExitCode};
@@ -47,14 +47,14 @@ fn main() -> ExitCode {
 
 /// The time of the models for a frame, one step after the other.
 fn steps(player: &mut PlayerClient) -> Vec<bool> {
-    let actions: Vec<u8> = (0..STEPS).map(|step| (step / 5 % 3) as u8).collect();
+    let actions: Vec<u8> = (0..STEPS).map(|step| [0, 1, 2][step / 5 % 3]).collect();
     let mut times: Vec<f64> = player
         .play(&actions)
         .iter()
         .skip(20)
         .map(|(header, _)| header["ms"].as_f64().expect("a time"))
         .collect();
-    let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
+    let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
     println!("one frame, models only        p50 {p50:6.1} ms   p99 {p99:6.1} ms");
     let ratio = p99 / p50;
     vec![row("p99 / p50 (the window slides)", ratio, "", ratio < HICCUP, HICCUP)]
@@ -77,7 +77,7 @@ fn latency(player: &mut PlayerClient) -> Vec<bool> {
         times.push(pressed.elapsed().as_secs_f64() * 1e3);
     }
     player.say(&json!({ "type": "pause" }));
-    let (p50, p95) = (percentile(&mut times, 0.5), percentile(&mut times, 0.95));
+    let (p50, p95) = (percentile(&mut times, 50), percentile(&mut times, 95));
     println!("key to frame, one player      p50 {p50:6.1} ms   p95 {p95:6.1} ms");
     vec![row("key to frame, p95", p95, " ms", p95 < LATENCY, LATENCY)]
 }
@@ -119,10 +119,8 @@ fn row(what: &str, value: f64, unit: &str, met: bool, target: f64) -> bool {
     met
 }
 
-/// The value below which a share of the values lie.
-fn percentile(values: &mut [f64], share: f64) -> f64 {
+/// The value below which `percent` per cent of the values lie.
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    let index = (share * (values.len() - 1) as f64).round();
-    #[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "an index")]
-    values[index as usize]
+    values[(values.len() - 1) * percent / 100]
 }
