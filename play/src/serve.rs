@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, value_parser};
 use genie_stage::Exit;
 use genie_stage::stop::Stop;
 use serde_json::Value;
@@ -25,13 +25,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECRET")]
     token: Option<String>,
     /// Most worlds at a time.
-    #[arg(long, default_value_t = 8)]
-    sessions: usize,
-    /// Most frames that a world remembers for rewinding.
-    #[arg(long, default_value_t = 6000)]
-    frames: usize,
-    /// Seconds after which a world without a page is closed.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, default_value_t = 8, value_parser = value_parser!(u32).range(1..=1000))]
+    sessions: u32,
+    /// Most frames that a world remembers for rewinding, at least 100.
+    #[arg(long, default_value_t = 6000, value_parser = value_parser!(u32).range(100..=1_000_000))]
+    frames: u32,
+    /// Seconds after which a world without a page is closed, at least 10.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600,
+        value_parser = value_parser!(u64).range(10..))]
     idle: u64,
 }
 
