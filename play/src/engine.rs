@@ -13,6 +13,7 @@ mod command;
 mod feed;
 mod futures;
 mod game;
+mod input;
 mod messages;
 mod moment;
 mod picture;

@@ -7,35 +7,11 @@ use std::time::{Duration, Instant};
 use genie_model::SamplerConfig;
 
 use super::feed::Feeds;
-use super::messages::{Input, PageEvent, Refused, SamplerSettings};
+use super::messages::PageEvent;
 use super::moment::Moment;
 use super::picture::StoredPicture;
 use super::start::Started;
 use crate::world::{Move, PlayableWorld, PlayedFrame, Playthrough};
-
-/// Most frames of one `step` message.
-const STEPS: usize = 64;
-/// Most frames that wait to be generated step by step.
-const WAITING: usize = 256;
-/// Most sampling steps that a player can choose.
-const SAMPLING_STEPS: usize = 64;
-/// Highest temperature that a player can choose.
-const HOTTEST: f32 = 10.0;
-/// Largest sum of entropies of one sampling step, in nats.
-const LARGEST_ENTROPY: f32 = 1e4;
-/// Lowest and highest rate in frames per second.
-const SLOWEST: f64 = 1.0;
-const FASTEST: f64 = 60.0;
-
-/// The nearest settings that a player can choose.
-fn clamped(settings: &SamplerSettings) -> SamplerSettings {
-    SamplerSettings {
-        steps: settings.steps.clamp(1, SAMPLING_STEPS),
-        temperature: settings.temperature.clamp(0.0, HOTTEST),
-        entropy: settings.entropy.clamp(0.0, LARGEST_ENTROPY),
-        order: settings.order,
-    }
-}
 
 /// A session.
 pub struct Game {
@@ -51,9 +27,9 @@ pub struct Game {
     pub held: Option<u8>,
     pub sampler: Arc<SamplerConfig>,
     /// Actions of frames to generate as soon as possible.
-    steps: VecDeque<Option<u8>>,
+    pub steps: VecDeque<Option<u8>>,
     /// When the next frame is due while playing.
-    due: Instant,
+    pub due: Instant,
     /// When a page or a request was last here.
     pub seen: Instant,
     /// Number of the last ping.
@@ -80,96 +56,14 @@ impl Game {
         }
     }
 
-    /// Takes an input. An input that is refused changes nothing.
-    ///
-    /// # Errors
-    /// When the input is not valid.
-    pub fn input(
-        &mut self,
-        world: &PlayableWorld,
-        input: Input,
-        now: Instant,
-    ) -> Result<(), Refused> {
-        let known = world.num_actions();
-        let check = |action: Option<u8>| match action.filter(|code| usize::from(*code) >= known) {
-            Some(code) => Err(Refused::Wrong(format!(
-                "there is no action {code}; the model has actions 0 to {}",
-                known - 1
-            ))),
-            None => Ok(()),
-        };
-        match input {
-            Input::Ping { id } => {
-                self.ping = Some(id);
-                self.feeds.send(&PageEvent::Pong(id));
-                return Ok(());
-            }
-            Input::Hold { action } => {
-                check(action)?;
-                let takes_over = action.is_some() && self.autopilot;
-                self.held = action;
-                if !takes_over {
-                    return Ok(());
-                }
-                self.autopilot = false;
-            }
-            Input::Play {} => {
-                self.steps.clear();
-                self.playing = true;
-                self.due = now;
-            }
-            Input::Pause {} => self.pause(),
-            Input::Step { action, count } => {
-                check(action)?;
-                if count == 0 || count > STEPS || self.steps.len() + count > WAITING {
-                    return Err(Refused::Wrong(format!(
-                        "{count} steps are not possible now; ask for 1 to {STEPS} at a time"
-                    )));
-                }
-                let changed = self.playing || (action.is_some() && self.autopilot);
-                self.playing = false;
-                self.autopilot &= action.is_none();
-                self.steps.extend(std::iter::repeat_n(action, count));
-                if !changed {
-                    return Ok(());
-                }
-            }
-            Input::Reset {} => {
-                self.steps.clear();
-                self.world.timeline.seek_frame(self.world.prompt.frames.len() - 1);
-                self.go_to_current(world);
-                return Ok(());
-            }
-            Input::Seek { node } => {
-                let Some(_) = self.world.timeline.seek(node) else {
-                    return Err(Refused::NotFound(format!("frame {node} is not in the timeline")));
-                };
-                self.pause();
-                self.go_to_current(world);
-                return Ok(());
-            }
-            Input::Sampler(settings) => self.sampler = Arc::new(clamped(&settings).sampler()),
-            Input::Autopilot { on } => self.autopilot = on && self.world.recording.is_some(),
-            Input::Inspect { on } => {
-                self.inspect = on;
-                self.show(world);
-            }
-            Input::Rate { fps } => {
-                self.rate = fps.clamp(SLOWEST, FASTEST);
-                self.due = now;
-            }
-        }
-        self.feeds.send(&PageEvent::Session(Arc::new(self.view())));
-        Ok(())
-    }
-
-    fn pause(&mut self) {
+    /// Stops playing, and forgets the steps that wait.
+    pub fn pause(&mut self) {
         self.playing = false;
         self.steps.clear();
     }
 
     /// Restores the exact state after the current frame, and shows the frame.
-    fn go_to_current(&mut self, world: &PlayableWorld) {
+    pub fn go_to_current(&mut self, world: &PlayableWorld) {
         let node = self.world.timeline.node();
         self.world.player = Playthrough::restore(&node.content.state);
         self.world.pixels = node.content.picture.rgb().into();
@@ -301,7 +195,7 @@ impl Game {
     }
 
     /// Sends the current frame to all pages.
-    fn show(&mut self, world: &PlayableWorld) {
+    pub fn show(&mut self, world: &PlayableWorld) {
         let frame = self.frame(world, Duration::ZERO);
         self.feeds.send(&PageEvent::Frame(Arc::new(frame)));
     }
