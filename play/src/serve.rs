@@ -49,8 +49,11 @@ impl Serving {
     /// When the port is taken, or the address or the token is not valid.
     pub fn bind(args: ServeArgs) -> Result<Self> {
         let listening = Listening::bind(args.listen.unwrap_or_default(), args.token)?;
-        let limits =
-            Limits { sessions: args.sessions, frames: args.frames, idle_seconds: args.idle };
+        let limits = Limits {
+            sessions: args.sessions as usize,
+            frames: args.frames as usize,
+            idle_seconds: args.idle,
+        };
         Ok(Self { listening, limits })
     }
 
