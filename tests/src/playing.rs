@@ -82,6 +82,8 @@ impl Playing {
     pub fn connect(&self, id: &str) -> PlayerClient {
         let host = self.url.strip_prefix("http://").expect("an address");
         let stream = TcpStream::connect(host).expect("the server listens");
+        // Browsers send at once, too.
+        stream.set_nodelay(true).expect("a socket");
         let path = format!("ws://{host}/api/sessions/{id}/socket");
         let mut request = path.into_client_request().expect("an address");
         let origin = self.url.parse().expect("a header");
