@@ -61,6 +61,7 @@ export class Link {
     this.on = on;
     this.delay = 0.5;
     this.closed = false;
+    this.early = []; // messages that wait for the first connection
     this.timer = setInterval(() => this.watch(), PING_EVERY);
     this.open();
   }
@@ -78,6 +79,9 @@ export class Link {
     socket.onopen = () => {
       this.delay = 0.5;
       this.on.open();
+      const { early } = this;
+      this.early = null;
+      for (const message of early ?? []) this.send(message);
     };
     socket.onmessage = ({ data }) => {
       if (this.closed || socket !== this.socket) return;
@@ -93,6 +97,7 @@ export class Link {
   /** Says that the connection is lost, and tries again later. */
   lose() {
     this.socket = null;
+    this.early = null;
     if (this.closed) return;
     const delay = this.delay;
     this.delay = Math.min(LONGEST_DELAY, delay * 2);
@@ -123,7 +128,9 @@ export class Link {
     } else this.on.ping();
   }
 
+  /** Sends a message. After a lost connection it is not sent, because it is out of date then. */
   send(message) {
+    if (this.early && !this.connected) return this.early.push(message) > 0;
     if (!this.connected) return false;
     this.socket.send(JSON.stringify(message));
     return true;
