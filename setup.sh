@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the build needs and this machine lacks. It does nothing if nothing is missing.
 # With the argument `tests` it also installs what only the tests need: the ffmpeg program, whose
-# frames the tests compare with ours.
+# frames the tests compare with ours, and a browser with its driver, for the page of genie-play.
 #
 # It looks for the thing itself (a library that pkg-config knows, a program on the PATH), not for a
 # package. So it accepts an FFmpeg of your own and other package managers. It installs missing
@@ -27,12 +27,24 @@ have_libclang() {
     return 1
 }
 
+# Chromium or Chrome. Ubuntu has no package of them: install Chrome and its chromedriver there.
+have_browser() {
+    for name in chromium google-chrome google-chrome-stable chromium-browser; do
+        have "$name" && return 0
+    done
+    return 1
+}
+
 # Prints the Debian packages of what is missing, one on a line.
 missing() {
     have cc || printf '%s\n' gcc libc6-dev
     have make || echo make
     have clang || echo clang
-    if [ "$purpose" = tests ]; then have ffmpeg || echo ffmpeg; fi
+    if [ "$purpose" = tests ]; then
+        have ffmpeg || echo ffmpeg
+        have_browser || echo chromium
+        have chromedriver || echo chromium-driver
+    fi
     have_libclang || echo libclang-dev
     if ! have pkg-config; then
         printf '%s\n' pkg-config libavcodec-dev libavformat-dev libavutil-dev libswscale-dev

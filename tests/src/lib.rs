@@ -1,4 +1,4 @@
-//! Helpers of the black-box tests: the paths of the built binaries, running one, and a dataset.
+//! Helpers of the black-box tests: the built binaries, a dataset, a player, and a browser.
 //!
 //! The tests use only what users know: command lines, exit codes, files, and the keys in files.
 //! Each test makes its own dataset in a temporary directory ([`Dataset`]), runs binaries there with
@@ -7,10 +7,12 @@
 
 #![allow(clippy::missing_panics_doc, reason = "helpers of tests report by panicking")]
 
+mod browser;
 mod dataset;
 mod playing;
 mod tools;
 
+pub use browser::{Browser, keys};
 pub use dataset::{Dataset, Files, Steps};
 pub use playing::{PlayerClient, Playing, Told};
 pub use rustix::process::Signal;

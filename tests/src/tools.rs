@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The longest wait for a condition, so that a test that hangs ends.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The path of a built binary of this workspace, in `target/<profile>`.
 pub fn binary(name: &str) -> PathBuf {
