@@ -24,6 +24,7 @@ mod view;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,8 +42,11 @@ pub use start::{start, start_of_log};
 use crate::record::ActionLog;
 use crate::world::{Clips, PlayableWorld};
 
-/// Most commands that wait for the thread; more are refused.
+/// Most commands that wait for the thread; more wait outside.
 const COMMANDS: usize = 256;
+/// How long and how often a command waits outside, before it is refused: five seconds in all.
+const PAUSE: Duration = Duration::from_millis(10);
+const PATIENCE: usize = 500;
 
 /// A handle of the engine's thread.
 #[derive(Clone)]
@@ -163,12 +167,24 @@ impl Engine {
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Refused> {
         let (reply, answer) = oneshot::channel();
         let gone = || Refused::Failed("the engine has stopped; start genie-play again".to_owned());
-        self.commands.try_send(command(reply)).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                Refused::Full("the models cannot keep up; try again in a moment".to_owned())
+        let mut command = command(reply);
+        let mut patience = PATIENCE;
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => break,
+                Err(TrySendError::Disconnected(_)) => return Err(gone()),
+                // A batch of frames is generated now. An input that is lost would leave a key down.
+                Err(TrySendError::Full(again)) if patience > 0 => {
+                    command = again;
+                    patience -= 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(TrySendError::Full(_)) => {
+                    let message = "the models cannot keep up; try again in a moment";
+                    return Err(Refused::Full(message.to_owned()));
+                }
             }
-            TrySendError::Disconnected(_) => gone(),
-        })?;
+        }
         answer.await.map_err(|_| gone())?
     }
 }

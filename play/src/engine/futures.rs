@@ -1,25 +1,30 @@
-//! The futures of a session: each action, held for some frames, in one batch.
+//! The futures of a session: each action, held for some frames.
 //!
-//! They are generated frame by frame between the frames of the players, so they hold nobody up.
+//! They are generated a few frames at a time, while no player waits for a frame.
 
 use genie_model::SamplerConfig;
 use tokio::sync::oneshot;
 
 use super::game::Game;
 use super::messages::{Future, Futures, Refused};
-use crate::world::{Move, PlayableWorld, PlayedFrame, Playthrough};
+use crate::world::{Move, PlayableWorld, Playthrough};
 
 /// Most frames of a future.
 const LONGEST: usize = 64;
 /// Most frames of all futures together.
 const MOST: usize = 1024;
+/// Frames that are generated at a time: a player waits for no more.
+const CHUNK: usize = 2;
 
 /// Futures in progress.
 pub struct FuturesJob {
     players: Vec<Playthrough>,
     sampler: SamplerConfig,
     futures: Futures,
+    /// Number of frames of each future that are left.
     left: usize,
+    /// The first future that lacks the current frame.
+    next: usize,
     reply: oneshot::Sender<Result<Futures, Refused>>,
 }
 
@@ -49,33 +54,33 @@ impl FuturesJob {
             sampler: sampler.clone(),
             futures: Futures { node, futures },
             left: frames,
+            next: 0,
             reply,
         })
     }
 
-    /// The next frame of each future, to generate.
-    pub fn moves(&mut self) -> impl Iterator<Item = Move<'_>> {
-        let actions = self.futures.futures.iter().map(|future| future.action);
+    /// Generates the next few frames. Returns whether more are left.
+    ///
+    /// # Errors
+    /// When the models fail.
+    pub fn step(&mut self, world: &PlayableWorld) -> anyhow::Result<bool> {
         let sampler = &self.sampler;
-        self.players.iter_mut().zip(actions).map(move |(player, action)| Move {
-            player,
-            action,
-            sampler,
-        })
-    }
-
-    /// Number of moves of each frame.
-    pub fn len(&self) -> usize {
-        self.players.len()
-    }
-
-    /// Takes the generated frames. Whether more are wanted.
-    pub fn take(&mut self, frames: impl Iterator<Item = PlayedFrame>) -> bool {
-        for (future, frame) in self.futures.futures.iter_mut().zip(frames) {
+        let chunk = self.next..self.players.len().min(self.next + CHUNK);
+        let players = self.players[chunk.clone()].iter_mut();
+        let futures = &mut self.futures.futures[chunk.clone()];
+        let mut moves: Vec<Move<'_>> = players
+            .zip(&*futures)
+            .map(|(player, future)| Move { player, action: future.action, sampler })
+            .collect();
+        for (future, frame) in futures.iter_mut().zip(world.step(&mut moves)?) {
             future.frames.push(frame.pixels);
         }
-        self.left -= 1;
-        self.left > 0 && !self.reply.is_closed()
+        self.next = chunk.end;
+        if self.next == self.players.len() {
+            self.next = 0;
+            self.left -= 1;
+        }
+        Ok(self.left > 0 && !self.reply.is_closed())
     }
 
     /// Answers with all futures.
@@ -83,8 +88,8 @@ impl FuturesJob {
         let _ = self.reply.send(Ok(self.futures));
     }
 
-    /// Answers with an error.
-    pub fn fail(self, message: &str) {
-        let _ = self.reply.send(Err(Refused::Failed(message.to_owned())));
+    /// Answers with a refusal.
+    pub fn refuse(self, refused: Refused) {
+        let _ = self.reply.send(Err(refused));
     }
 }

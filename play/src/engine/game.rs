@@ -30,6 +30,8 @@ pub struct Game {
     pub steps: VecDeque<Option<u8>>,
     /// When the next frame is due while playing.
     pub due: Instant,
+    /// When the last frame was generated.
+    last: Option<Instant>,
     /// When a page or a request was last here.
     pub seen: Instant,
     /// Number of the last ping.
@@ -51,6 +53,7 @@ impl Game {
             sampler: Arc::new(sampler.clone()),
             steps: VecDeque::new(),
             due: Instant::now(),
+            last: None,
             seen: Instant::now(),
             ping: None,
         }
@@ -168,10 +171,17 @@ impl Game {
         self.feeds.send(&PageEvent::Frame(Arc::new(frame)));
     }
 
+    /// The earliest time of the next frame at the session's rate.
+    pub fn earliest(&self, now: Instant) -> Instant {
+        let period = Duration::from_secs_f64(1.0 / self.rate);
+        self.last.map_or(now, |last| now.max(last + period))
+    }
+
     /// Plans the next frame after one at `now`.
     ///
     /// Sessions of equal rate are due at equal times, so that they share batches.
     pub fn plan(&mut self, started: Instant, now: Instant) {
+        self.last = Some(now);
         let period = Duration::from_secs_f64(1.0 / self.rate);
         let elapsed = now.saturating_duration_since(started).as_secs_f64();
         let ticks = (elapsed * self.rate).floor() + 1.0;

@@ -68,7 +68,7 @@ impl Game {
             Input::Play {} => {
                 self.steps.clear();
                 self.playing = true;
-                self.due = now;
+                self.due = self.earliest(now);
             }
             Input::Pause {} => self.pause(),
             Input::Step { action, count } => {
@@ -88,7 +88,7 @@ impl Game {
             }
             Input::Reset {} => {
                 self.steps.clear();
-                self.world.timeline.seek_frame(self.world.prompt.frames.len() - 1);
+                self.world.timeline.reset();
                 self.go_to_current(world);
                 return Ok(());
             }
@@ -108,7 +108,7 @@ impl Game {
             }
             Input::Rate { fps } => {
                 self.rate = fps.clamp(SLOWEST, FASTEST);
-                self.due = now;
+                self.due = self.earliest(now);
             }
         }
         self.feeds.send(&PageEvent::Session(Arc::new(self.view())));

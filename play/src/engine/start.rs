@@ -93,9 +93,10 @@ fn begin(
         }
         last = Some((player, picture.pixels));
     }
-    let (Some(timeline), Some((player, pixels))) = (timeline, last) else {
+    let (Some(mut timeline), Some((player, pixels))) = (timeline, last) else {
         return Err(Refused::Wrong("a prompt has at least one frame".to_owned()));
     };
+    timeline.end_prompt();
     let rgb: Vec<&[u8]> = frames.chunks_exact(size).collect();
     let prompt = LogPrompt::new(&rgb, (height, width), hash(&tokens), actions);
     let pixels = Arc::from(pixels);

@@ -1,13 +1,13 @@
 //! The engine's loop: takes commands, generates the frames that are due, and forgets idle sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::command::{Command, Limits};
+use super::command::{Command, Limits, Reply};
 use super::futures::FuturesJob;
 use super::game::Game;
-use super::messages::{Refused, SessionView, Start};
+use super::messages::{Futures, Refused, SessionView, Start};
 use super::start::start;
 use crate::world::{Clips, Move, PlayableWorld};
 
@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Most commands between two frames, so that a flood does not stop the game.
 const AT_ONCE: usize = 64;
 
+/// Most sessions whose futures are generated at a time.
+const FUTURES: usize = 2;
 /// Most pictures of a path in one answer; a longer answer is cut.
 const PATH: usize = 1200;
 
@@ -24,14 +26,15 @@ struct EngineThread {
     clips: Clips,
     limits: Limits,
     games: BTreeMap<String, Game>,
-    futures: Vec<FuturesJob>,
+    /// The sessions whose futures are generated. The first one is next.
+    futures: VecDeque<(String, FuturesJob)>,
     started: Instant,
 }
 
 /// Runs until all senders of commands are gone.
 pub fn run(world: PlayableWorld, clips: Clips, limits: Limits, commands: &Receiver<Command>) {
     let started = Instant::now();
-    let (games, futures) = (BTreeMap::new(), Vec::new());
+    let (games, futures) = (BTreeMap::new(), VecDeque::new());
     let mut engine = EngineThread { world, clips, limits, games, futures, started };
     loop {
         let now = Instant::now();
@@ -49,7 +52,9 @@ pub fn run(world: PlayableWorld, clips: Clips, limits: Limits, commands: &Receiv
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        engine.generate();
+        if !engine.generate() {
+            engine.continue_futures();
+        }
         engine.forget_idle();
     }
 }
@@ -80,12 +85,7 @@ impl EngineThread {
                 let _ = reply
                     .send(game.and_then(|game| game.input(&self.world, input, Instant::now())));
             }
-            Command::Futures { id, frames, reply } => match find(&mut self.games, &id) {
-                Ok(game) => {
-                    self.futures.extend(FuturesJob::start(&self.world, game, frames, reply));
-                }
-                Err(refused) => drop(reply.send(Err(refused))),
-            },
+            Command::Futures { id, frames, reply } => self.start_futures(id, frames, reply),
             Command::Frame { id, node, reply } => {
                 let game = find(&mut self.games, &id);
                 let _ = reply.send(game.and_then(|game| game.picture(node)));
@@ -126,8 +126,40 @@ impl EngineThread {
         Ok(view)
     }
 
-    /// Generates the frames that are due now, and one frame of the futures, in one batch.
-    fn generate(&mut self) {
+    /// Starts the futures of a session. They replace older ones of the same session.
+    fn start_futures(&mut self, id: String, frames: usize, reply: Reply<Futures>) {
+        if let Some(old) = self.futures.iter().position(|(session, _)| *session == id) {
+            let replaced = "a newer request for futures replaced this one".to_owned();
+            if let Some((_, job)) = self.futures.remove(old) {
+                job.refuse(Refused::Wrong(replaced));
+            }
+        }
+        let refused = match find(&mut self.games, &id) {
+            Ok(_) if self.futures.len() >= FUTURES => Refused::Full(
+                "the futures of other players are generated now; try again in a moment".to_owned(),
+            ),
+            Ok(game) => {
+                let job = FuturesJob::start(&self.world, game, frames, reply);
+                self.futures.extend(job.map(|job| (id, job)));
+                return;
+            }
+            Err(refused) => refused,
+        };
+        let _ = reply.send(Err(refused));
+    }
+
+    /// Generates the next few frames of some futures.
+    fn continue_futures(&mut self) {
+        let Some((id, mut job)) = self.futures.pop_front() else { return };
+        match job.step(&self.world) {
+            Ok(true) => self.futures.push_back((id, job)),
+            Ok(false) => job.finish(),
+            Err(error) => job.refuse(Refused::Failed(format!("{error:#}"))),
+        }
+    }
+
+    /// Generates the frames that are due now, in one batch. Returns whether there were any.
+    fn generate(&mut self) -> bool {
         let now = Instant::now();
         let world = &self.world;
         let mut due: Vec<(&mut Game, u8)> = Vec::new();
@@ -138,35 +170,24 @@ impl EngineThread {
                 Err(error) => game.fail(&format!("{error:#}")),
             }
         }
-        if due.is_empty() && self.futures.is_empty() {
-            return;
+        if due.is_empty() {
+            return false;
         }
         let mut moves: Vec<Move<'_>> =
             due.iter_mut().map(|(game, action)| turn(game, *action)).collect();
-        moves.extend(self.futures.iter_mut().flat_map(FuturesJob::moves));
         let generated = world.step(&mut moves);
         drop(moves);
         let spent = now.elapsed();
         match generated {
             Ok(frames) => {
-                let mut frames = frames.into_iter();
-                for ((game, action), frame) in due.iter_mut().zip(frames.by_ref()) {
+                for ((game, action), frame) in due.iter_mut().zip(frames) {
                     game.advance(world, *action, frame, spent);
                     game.plan(self.started, now);
-                }
-                for mut futures in std::mem::take(&mut self.futures) {
-                    let count = futures.len();
-                    if futures.take(frames.by_ref().take(count)) {
-                        self.futures.push(futures);
-                    } else {
-                        futures.finish();
-                    }
                 }
             }
             // One session must not stop the others: each gets a second try alone.
             Err(error) => {
-                let message = format!("{error:#}");
-                tracing::warn!("a batch of frames failed: {message}");
+                tracing::warn!("a batch of frames failed: {error:#}");
                 for (game, action) in &mut due {
                     game.go_back();
                     match game.step(world, *action) {
@@ -174,21 +195,20 @@ impl EngineThread {
                         Err(error) => game.fail(&format!("{error:#}")),
                     }
                 }
-                for futures in std::mem::take(&mut self.futures) {
-                    futures.fail(&message);
-                }
             }
         }
+        true
     }
 
     fn forget_idle(&mut self) {
         let now = Instant::now();
         let idle = Duration::from_secs(self.limits.idle_seconds);
         self.games.retain(|id, game| {
-            if game.feeds.is_watched() {
+            let watched = game.feeds.is_watched();
+            if watched {
                 game.seen = now;
             }
-            let kept = now.saturating_duration_since(game.seen) < idle;
+            let kept = watched || now.saturating_duration_since(game.seen) < idle;
             if !kept {
                 tracing::info!("session {id} had no page for {} s and is closed", idle.as_secs());
             }

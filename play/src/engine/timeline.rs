@@ -1,7 +1,8 @@
 //! The timeline of a session: a tree of frames, each with the exact state after it.
 //!
 //! Playing on from an earlier frame starts a branch. When the tree is full, the frames that are not
-//! on the current path are forgotten first, then the oldest half of the path.
+//! on the current path are forgotten first, then the oldest half of the path. The prompt is never
+//! forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ pub struct Timeline<T> {
     next: NodeId,
     current: NodeId,
     tip: NodeId,
+    /// The last frame of the prompt. Its frames have the numbers up to this one.
+    prompt: NodeId,
     limit: usize,
 }
 
@@ -35,6 +38,7 @@ impl<T> Timeline<T> {
             next: 1,
             current: 0,
             tip: 0,
+            prompt: 0,
             limit: limit.max(2),
         }
     }
@@ -92,12 +96,14 @@ impl<T> Timeline<T> {
         Some(true)
     }
 
-    /// Goes to the frame of this number on the current path, or to the nearest one.
-    pub fn seek_frame(&mut self, frame: usize) {
-        let path = self.path_ids(self.tip);
-        let first = self.nodes[&path[0]].frame;
-        let index = frame.saturating_sub(first).min(path.len() - 1);
-        self.current = path[index];
+    /// Ends the prompt with the current frame.
+    pub fn end_prompt(&mut self) {
+        self.prompt = self.current;
+    }
+
+    /// Goes to the last frame of the prompt.
+    pub fn reset(&mut self) {
+        self.seek(self.prompt);
     }
 
     /// Whether the current frame is the end of its path.
@@ -126,12 +132,12 @@ impl<T> Timeline<T> {
         let path: BTreeSet<NodeId> = self.path_ids(self.tip).into_iter().collect();
         let parents: BTreeSet<NodeId> =
             self.nodes.values().filter_map(|node| node.parent).collect();
-        let ends = self.nodes.keys().filter(|id| !parents.contains(id) && **id != self.tip);
+        let ends = self.nodes.keys().filter(|id| !parents.contains(id) && !path.contains(id));
         ends.map(|tip| {
-            let line = self.path_ids(*tip);
-            let shared = line.iter().rev().find(|id| path.contains(id)).unwrap_or(&line[0]);
-            let (from, frame) = (self.nodes[shared].frame, self.nodes[tip].frame);
-            Branch { tip: *tip, from, frame }
+            let mut line = self.line_up(*tip);
+            let shared = line.find(|id| path.contains(id)).unwrap_or(0);
+            let from = self.nodes.get(&shared).map_or(0, |node| node.frame);
+            Branch { tip: *tip, from, frame: self.nodes[tip].frame }
         })
         .collect()
     }
@@ -142,9 +148,13 @@ impl<T> Timeline<T> {
         path[path.len().saturating_sub(count)..].to_vec()
     }
 
+    /// A frame and the frames before it, newest first.
+    fn line_up(&self, tip: NodeId) -> impl Iterator<Item = NodeId> {
+        std::iter::successors(Some(tip), |id| self.nodes[id].parent)
+    }
+
     fn path_ids(&self, tip: NodeId) -> Vec<NodeId> {
-        let parent = |id: &NodeId| self.nodes[id].parent;
-        let mut path: Vec<NodeId> = std::iter::successors(Some(tip), parent).collect();
+        let mut path: Vec<NodeId> = self.line_up(tip).collect();
         path.reverse();
         path
     }
@@ -153,9 +163,11 @@ impl<T> Timeline<T> {
         let path = self.path_ids(self.current);
         let half = if path.len() * 4 > self.limit * 3 { path.len() / 2 } else { 0 };
         let kept: BTreeSet<NodeId> = path[half..].iter().copied().collect();
-        self.nodes.retain(|id, _| kept.contains(id));
-        if let Some(first) = self.nodes.get_mut(&path[half]) {
-            first.parent = None;
+        let prompt = self.prompt;
+        self.nodes.retain(|id, _| *id <= prompt || kept.contains(id));
+        let oldest = path[half];
+        if let Some(node) = self.nodes.get_mut(&oldest).filter(|_| half > 0 && oldest > prompt) {
+            node.parent = None;
         }
         self.tip = self.current;
     }

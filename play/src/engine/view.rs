@@ -9,7 +9,7 @@ use super::messages::{
 use super::moment::Moment;
 use super::picture::StoredPicture;
 use super::timeline::Node;
-use crate::record::{ActionLog, FORMAT, LogModel, LogModels, LogSegment};
+use crate::record::{ActionLog, FORMAT, LogModel, LogModels, LogPrompt, LogSegment, hash};
 use crate::world::{PlayableWorld, Recording, mean};
 
 impl Game {
@@ -122,15 +122,10 @@ impl Game {
         }
         let mut segments: Vec<LogSegment> = Vec::new();
         let mut line: Vec<&Node<Moment>> = timeline.line().collect();
-        let prompt = self.world.prompt.clone();
-        if line.len() < prompt.frames.len() {
-            return Err(Refused::Wrong(
-                "the current frame is in the prompt; a log contains the whole prompt: go to its \
-                 end"
-                .to_owned(),
-            ));
-        }
-        for node in line.drain(prompt.frames.len()..) {
+        // A branch can begin inside the prompt: then the log's prompt ends there.
+        let given = line.iter().take_while(|node| node.content.generated.is_none()).count();
+        let prompt = prompt_of(&self.world.prompt, &line[..given]);
+        for node in line.drain(given..) {
             if segments.last().is_none_or(|last| last.sampler != *node.content.sampler) {
                 let sampler = (*node.content.sampler).clone();
                 segments.push(LogSegment { sampler, actions: Vec::new(), hashes: Vec::new() });
@@ -162,5 +157,17 @@ impl Game {
             prompt,
             segments,
         })
+    }
+}
+
+/// The first frames of a prompt, as many as there are nodes.
+fn prompt_of(whole: &LogPrompt, nodes: &[&Node<Moment>]) -> LogPrompt {
+    let tokens = nodes.iter().flat_map(|node| node.content.tokens.iter());
+    let tokens: Vec<u8> = tokens.flat_map(|token| token.to_le_bytes()).collect();
+    LogPrompt {
+        frames: whole.frames[..nodes.len()].to_vec(),
+        hashes: whole.hashes[..nodes.len()].to_vec(),
+        tokens: hash(&tokens),
+        actions: whole.actions[..nodes.len() - 1].to_vec(),
     }
 }

@@ -58,7 +58,26 @@ fn a_full_timeline_forgets_branches_first_then_the_oldest_half() {
     let (offset, path) = (timeline.offset(), timeline.path());
     assert_eq!(timeline.get(path[0].node).unwrap().frame, offset);
     assert_eq!(timeline.get(path[0].node).unwrap().parent, None);
-    timeline.seek_frame(0);
-    assert_eq!(timeline.node().frame, offset, "the oldest frame that is left");
-    assert_eq!(timeline.get(0).map(|node| node.content), None);
+    assert_eq!(timeline.get(2).map(|node| node.content), None);
+}
+
+/// Catches: after a long play, or in a branch that begins inside the prompt, reset leads to a
+/// generated frame instead of the end of the prompt.
+#[test]
+fn reset_leads_to_the_end_of_the_prompt_at_any_time() {
+    let mut timeline = timeline(3, 10);
+    timeline.end_prompt();
+    timeline.seek(1);
+    timeline.push(1, 50);
+    timeline.reset();
+    assert_eq!(line(&timeline), [0, 1, 2]);
+    for frame in 60..120 {
+        timeline.push(1, frame);
+    }
+    assert!(timeline.offset() > 2, "the first frames after the prompt are forgotten");
+    timeline.reset();
+    assert_eq!(line(&timeline), [0, 1, 2], "the prompt is not");
+    timeline.push(1, 200);
+    assert_eq!(line(&timeline), [0, 1, 2, 200]);
+    assert!(timeline.branches().iter().any(|branch| branch.frame > 2));
 }
