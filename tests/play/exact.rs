@@ -66,6 +66,23 @@ fn a_log_replays_or_names_the_first_frame_that_differs() {
     replay(&other).expect(1).says("frame 1 differs").says("has other weights");
 }
 
+/// Catches: the log of a branch that begins inside the prompt contains prompt frames that were not
+/// played, so it does not replay.
+#[test]
+fn a_branch_inside_the_prompt_replays() {
+    let dataset = trained();
+    let server = dataset.serve(&[]);
+    let clip = clip_start(&server)["clip"].clone();
+    let mut player = server.player(&json!({ "clip": clip, "first": 0, "prompt": 5 }));
+    player.say(&json!({ "type": "seek", "node": 2 }));
+    player.frame();
+    player.play(&[1, 2, 3, 1]);
+    let log = server.json(&format!("/api/sessions/{}/log.json", player.id));
+    assert_eq!(log["prompt"]["frames"].as_array().unwrap().len(), 3, "the frames that were played");
+    fs::write(dataset.path("log.json"), log.to_string()).unwrap();
+    dataset.stage("play", "replay", &["log.json"]).expect(0).says("all 4");
+}
+
 /// Catches: a world on autopilot is not evaluate's rollout: another seed, another sampler, actions
 /// off by one frame, or another order of random numbers.
 #[test]

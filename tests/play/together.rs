@@ -67,6 +67,34 @@ fn a_future_is_what_its_action_then_does() {
     }
 }
 
+/// Catches: many requests for futures stop the players.
+#[test]
+fn many_futures_do_not_stop_a_player() {
+    let dataset = trained();
+    let server = dataset.serve(&[]);
+    let mut player = server.player(&clip_start(&server));
+    let others: Vec<String> =
+        (0..4).map(|_| server.player(&clip_start(&server)).id.clone()).collect();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for id in &others {
+            scope.spawn(|| {
+                let path = format!("/api/sessions/{id}/futures?frames=64");
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let (status, answer) = server.post(&path, &json!({}));
+                    assert!([200, 400, 503].contains(&status), "{answer}");
+                }
+            });
+        }
+        player.say(&json!({ "type": "rate", "fps": 60 }));
+        player.say(&json!({ "type": "play" }));
+        let frames = std::iter::repeat_with(|| player.frame().0["frame"].as_u64());
+        let reached = frames.take(200).any(|frame| frame >= Some(60));
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(reached, "the player goes on");
+    });
+}
+
 /// Catches: an action or a message that does not exist ends the connection or the server; a bad
 /// start is not explained.
 #[test]
