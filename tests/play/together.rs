@@ -78,7 +78,8 @@ fn many_futures_do_not_stop_a_player() {
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         for id in &others {
-            scope.spawn(|| {
+            let (server, done) = (&server, &done);
+            scope.spawn(move || {
                 let path = format!("/api/sessions/{id}/futures?frames=64");
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
                     let (status, answer) = server.post(&path, &json!({}));
