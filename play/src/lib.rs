@@ -10,6 +10,7 @@
 //! | `actions` | names of actions from their measured effects; sequences in words |
 //! | `pictures` | images of players in; PNG, strips and GIF out |
 //! | `record` | the action log |
+//! | `output` | the files of `roll` and `replay` |
 //!
 //! The page is in `play/page`: HTML, CSS and JavaScript without a build step. The server embeds it.
 
@@ -23,6 +24,7 @@
 mod actions;
 mod engine;
 mod info;
+mod output;
 mod pictures;
 mod record;
 mod replay;

@@ -10,6 +10,7 @@
 //! | frames as an animation | [`gif`], [`scale_for`] |
 //! | colours for drawing | [`palette`], [`hex`] |
 
+mod chunks;
 mod decode;
 mod error;
 mod gif;

@@ -7,9 +7,12 @@
 mod check;
 mod file;
 mod format;
+mod shown;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 pub use file::LogError;
-pub use format::{ActionLog, FORMAT, LogModel, LogModels, LogPrompt, LogSegment, LogStart, hash};
+pub use format::{
+    ActionLog, FORMAT, LONGEST_LOG, LogModel, LogModels, LogPrompt, LogSegment, LogStart, hash,
+};

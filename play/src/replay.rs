@@ -6,8 +6,8 @@ use clap::Args;
 use genie_stage::Exit;
 
 use crate::engine::{Game, start_of_log};
+use crate::output::Output;
 use crate::record::{ActionLog, LogModel};
-use crate::roll::OutputKind;
 use crate::world::PlayableWorld;
 
 /// The flags of `replay`.
@@ -26,7 +26,10 @@ pub struct ReplayArgs {
 /// When the log cannot be read or does not fit the models, or a frame differs. The error for a
 /// frame that differs names the first one and the likely reason.
 pub fn replay(world: &PlayableWorld, args: &ReplayArgs) -> Result<Exit> {
-    let kind = args.out.as_deref().map(OutputKind::of).transpose()?;
+    let output = args.out.as_deref().map(Output::of).transpose()?;
+    if let Some(output) = &output {
+        output.check_apart(&args.log)?;
+    }
     let log = ActionLog::read(&args.log)?;
     check_shape(world, &log)?;
     let started = start_of_log(world, &log)?;
@@ -47,11 +50,13 @@ pub fn replay(world: &PlayableWorld, args: &ReplayArgs) -> Result<Exit> {
             frame += 1;
         }
     }
-    if let (Some(kind), Some(path)) = (kind, &args.out) {
-        kind.write(path, &game, world.size(), log.fps)?;
-        println!("{path}");
+    if let Some(output) = &output {
+        output.write(&game, world.size())?;
     }
     tracing::info!("replay: all {} generated frames are the same", frame - prompt);
+    if let Some(output) = &output {
+        output.print()?;
+    }
     Ok(Exit::Done)
 }
 

@@ -3,13 +3,15 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use genie_stage::Exit;
 use genie_stage::exit::Usage;
 
-use crate::engine::{Game, Start, StoredPicture, start};
-use crate::pictures::{Fit, PictureLimits, decode, gif, scale_for, strip};
+use crate::engine::{Game, Start, start};
+use crate::output::{Output, check_place};
+use crate::pictures::{Fit, PictureLimits, decode};
+use crate::record::LONGEST_LOG;
 use crate::world::{Clips, PlayableWorld};
 
 /// The flags of `roll`.
@@ -59,7 +61,11 @@ enum FitArg {
 /// # Errors
 /// When the image, the clip or the actions are not valid, or a file cannot be written.
 pub fn roll(world: &PlayableWorld, clips: &Clips, args: &RollArgs) -> Result<Exit> {
-    let kind = OutputKind::of(&args.out)?;
+    let output = Output::of(&args.out)?;
+    if let Some(log) = &args.log {
+        check_place("--log", log)?;
+        output.check_apart(log)?;
+    }
     let actions = world
         .actions()
         .parse(&args.actions)
@@ -68,15 +74,22 @@ pub fn roll(world: &PlayableWorld, clips: &Clips, args: &RollArgs) -> Result<Exi
     let seed = args.seed.or_else(|| args.from.image.as_ref().map(|_| 0));
     let limit = actions.len() + world.longest_prompt() + 1;
     let started = start(world, clips, from, seed, limit)?;
+    let prompt = started.prompt.frames.len();
+    if args.log.is_some() && prompt + actions.len() > LONGEST_LOG {
+        bail!(Usage(format!(
+            "--log: a log has at most {LONGEST_LOG} frames; use at most {} actions",
+            LONGEST_LOG - prompt
+        )));
+    }
     let mut game = Game::new(String::new(), started, &world.lineage().sampler, clips.fps());
     for action in actions {
         game.step(world, action)?;
     }
-    kind.write(&args.out, &game, world.size(), clips.fps())?;
+    output.write(&game, world.size())?;
     if let Some(path) = &args.log {
         game.log(world)?.write(path)?;
     }
-    println!("{}", args.out);
+    output.print()?;
     Ok(Exit::Done)
 }
 
@@ -97,40 +110,5 @@ impl From {
             bail!(Usage(format!("--clip {text}: `{first}` is not the number of a frame")));
         };
         Ok(Start::Clip { clip: clip.to_owned(), first, prompt: world.lineage().prompt })
-    }
-}
-
-/// Kinds of files that frames are written to.
-#[derive(Clone, Copy, Debug)]
-pub enum OutputKind {
-    Gif,
-    Strip,
-}
-
-impl OutputKind {
-    /// The kind of a file, by its ending.
-    ///
-    /// # Errors
-    /// When the ending is neither .gif nor .png.
-    pub fn of(path: &Utf8Path) -> Result<Self> {
-        match path.extension().map(str::to_ascii_lowercase).as_deref() {
-            Some("gif") => Ok(Self::Gif),
-            Some("png") => Ok(Self::Strip),
-            _ => bail!(Usage(format!("--out {path}: the name must end with .gif or .png"))),
-        }
-    }
-
-    /// Writes all frames of a session.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write(self, path: &Utf8Path, game: &Game, size: (usize, usize), fps: f64) -> Result<()> {
-        let pictures = game.pictures(0, usize::MAX)?;
-        let frames: Vec<Vec<u8>> = pictures.iter().map(StoredPicture::rgb).collect();
-        let bytes = match self {
-            Self::Gif => gif(&frames, size, fps, scale_for(size)),
-            Self::Strip => strip(&frames, size, 1),
-        };
-        Ok(genie_durable::write(path, bytes)?)
     }
 }

@@ -99,10 +99,6 @@ impl Backend for PlayBackend {
         self.size
     }
 
-    fn fps(&self) -> f64 {
-        self.clips.fps()
-    }
-
     fn clips(&self, filter: Option<&str>, after: usize) -> Result<ClipPage, Refused> {
         let page = self.clips.list(filter.unwrap_or_default(), after);
         page.map_err(|error| Refused::Wrong(format!("{error:#}")))

@@ -1,5 +1,6 @@
 //! The player's images: decoded within limits, turned upright, and fitted into a frame.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,7 +11,7 @@ use super::error::PictureError;
 use super::limits::PictureLimits;
 use super::resample::{Fit, fit};
 use super::scanline::DecodedPicture;
-use super::{jpeg, webp};
+use super::{chunks, jpeg, webp};
 
 /// Decodes a PNG, JPEG, WebP, GIF or BMP into one RGB frame, `[height, width, 3]`.
 ///
@@ -66,15 +67,19 @@ fn pixels(
     if format == ImageFormat::WebP {
         webp::check(bytes, limits)?;
     }
+    let bytes = match format {
+        ImageFormat::Png => chunks::needed(bytes),
+        _ => Cow::Borrowed(bytes),
+    };
     let of_decoder = |error| PictureError::of_decoder(format, &error);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut reader = ImageReader::with_format(Cursor::new(&*bytes), format);
     reader.limits(limits.for_decoder());
     let mut decoder = reader.into_decoder().map_err(of_decoder)?;
     let (width, height) = decoder.dimensions();
     limits.check_pixels(format, [width, height])?;
     let pixels = u64::from(width) * u64::from(height);
     let cost = match format {
-        ImageFormat::Jpeg => jpeg::cost(bytes),
+        ImageFormat::Jpeg => jpeg::cost(&bytes),
         _ => jpeg::JpegCost::default(),
     };
     limits.check_scans(cost.scans, pixels)?;

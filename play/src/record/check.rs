@@ -3,6 +3,7 @@
 use std::iter::once;
 
 use super::format::{ActionLog, FORMAT, LONGEST_LOG, LogPrompt, LogSegment, hash};
+use super::shown::shown;
 
 /// The longest side of a frame that a log may have, in pixels.
 const SIDE: usize = 4096;
@@ -16,6 +17,13 @@ impl ActionLog {
         if self.format != FORMAT {
             return Err(format!("it has format {} instead of {FORMAT}", self.format));
         }
+        let models = &self.models;
+        for model in [&models.tokenizer, &models.lam, &models.dynamics] {
+            let right = is_hex(&model.key, 64) && is_hex(&model.weights, 64);
+            require(right, "a key or a hash of its models is not in hex digits")?;
+        }
+        require(is_name(&self.program), "the name of its program is not a short text")?;
+        require(is_name(&self.device), "the name of its device is not a short text")?;
         let side = |side: usize| (1..=SIDE).contains(&side);
         require(side(self.height) && side(self.width), "its frames have an impossible size")?;
         require(self.fps.is_finite() && self.fps > 0.0, "its frame rate is not positive")?;
@@ -79,14 +87,22 @@ impl ActionLog {
     }
 }
 
+/// Whether a text has 1 to `most` hex digits in lower case.
+fn is_hex(text: &str, most: usize) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (1..=most).contains(&text.len()) && text.bytes().all(is_digit)
+}
+
+/// Whether a text can be printed in a message.
+fn is_name(text: &str) -> bool {
+    text.len() <= 100 && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// Fails if a hash does not have 16 hex digits in lower case.
 fn check_hashes<'a>(hashes: impl Iterator<Item = (usize, &'a String)>) -> Result<(), String> {
-    let is_hash = |text: &str| {
-        text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
     for (frame, text) in hashes {
-        if !is_hash(text) {
-            let shown: String = text.chars().take(20).collect();
+        if text.len() != 16 || !is_hex(text, 16) {
+            let shown = shown(text, 20);
             return Err(format!(
                 "frame {frame} has `{shown}` instead of 16 hex digits as its hash"
             ));

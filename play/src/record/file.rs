@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use serde::Deserialize;
 
 use super::format::{ActionLog, FORMAT};
+use super::shown::shown;
 
 /// The largest log that is read, in bytes: more than 100,000 frames need.
 const LARGEST: usize = 64 << 20;
@@ -57,12 +58,12 @@ impl ActionLog {
         if header.format != FORMAT {
             let program = match header.program.as_str() {
                 "" => "the program that wrote it".to_owned(),
-                program => program.chars().take(60).collect(),
+                program => shown(program, 60),
             };
             return Err(LogError::Format { found: header.format, program });
         }
         let log: Self = serde_json::from_slice(bytes)
-            .map_err(|error| LogError::Wrong { fault: error.to_string() })?;
+            .map_err(|error| LogError::Wrong { fault: words(&error) })?;
         log.check().map_err(|fault| LogError::Wrong { fault })?;
         Ok(log)
     }
@@ -87,10 +88,11 @@ impl ActionLog {
     }
 }
 
+/// The words of an error, which can contain text of the log.
+fn words(error: &serde_json::Error) -> String {
+    shown(&error.to_string(), 300)
+}
+
 fn no_log(error: &serde_json::Error) -> LogError {
-    if error.is_eof() {
-        LogError::Truncated
-    } else {
-        LogError::NotALog { reason: error.to_string() }
-    }
+    if error.is_eof() { LogError::Truncated } else { LogError::NotALog { reason: words(error) } }
 }

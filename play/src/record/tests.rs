@@ -106,6 +106,28 @@ fn wrong_logs_are_refused() {
     }
 }
 
+/// Catches: text of a log reaches the terminal as it is: with escapes, or in thousands of letters.
+#[test]
+fn text_of_a_log_is_not_printed_raw() {
+    type Change = fn(&mut Value, &str);
+    let changes: [Change; 7] = [
+        |log, text| log["models"]["dynamics"]["key"] = json!(text),
+        |log, text| log["models"]["lam"]["weights"] = json!(text),
+        |log, text| log["program"] = json!(text),
+        |log, text| log["device"] = json!(text),
+        |log, text| log["segments"][0]["hashes"][0] = json!(text),
+        |log, text| log[text] = json!(1),
+        |log, text| (log["format"], log["program"]) = (json!(2), json!(text)),
+    ];
+    for (i, change) in changes.into_iter().enumerate() {
+        for text in ["\u{1b}[31mred".to_owned(), "x".repeat(9000)] {
+            let message = refused(|log| change(log, &text));
+            let plain = !message.contains(char::is_control) && message.len() < 500;
+            assert!(plain, "{i}: {message:?}");
+        }
+    }
+}
+
 /// Catches: another format, another file or a part of a log has a message about types.
 #[test]
 fn other_files_have_their_own_messages() {

@@ -16,9 +16,6 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns (height, width) of a frame.
     fn frame_size(&self) -> (usize, usize);
 
-    /// Returns the frame rate of the clips in frames per second.
-    fn fps(&self) -> f64;
-
     /// Returns the limits of players' pictures.
     fn picture_limits(&self) -> PictureLimits {
         PictureLimits::default()

@@ -14,10 +14,14 @@ pub const MALFORMED: usize = 20;
 pub const INPUTS: usize = 64;
 /// Uploads at a time; each holds a whole picture in memory.
 pub const UPLOADS: usize = 4;
-/// Pictures that are encoded, and clips that are read, at a time.
+/// Frames that are encoded, and clips that are read, at a time.
 pub const WORKERS: usize = 2;
 /// Requests that wait for one of these workers.
 pub const WORK_QUEUE: usize = 32;
+/// Animations and strips that are encoded at a time; one can take seconds.
+pub const ENCODERS: usize = 1;
+/// Requests that wait for this encoder.
+pub const ENCODE_QUEUE: usize = 8;
 /// Pictures of players that are decoded at a time.
 pub const DECODERS: usize = 2;
 

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::access::AccessRules;
 use super::backend::Backend;
-use super::limits::{DECODERS, ServerLimits, UPLOADS, WORK_QUEUE, WORKERS};
+use super::limits::{DECODERS, ENCODE_QUEUE, ENCODERS, ServerLimits, UPLOADS, WORK_QUEUE, WORKERS};
 use super::workers::Workers;
 use crate::engine::Engine;
 
@@ -16,8 +16,10 @@ pub struct ServerState {
     pub backend: Arc<dyn Backend>,
     pub access: AccessRules,
     pub limits: ServerLimits,
-    /// Encode pictures and read clips.
+    /// Encode frames and read clips.
     pub workers: Workers,
+    /// Encode animations and strips, so that nothing small waits for them.
+    pub encoders: Workers,
     /// Decode players' pictures.
     pub decoders: Workers,
     pub uploads: Semaphore,
@@ -56,6 +58,7 @@ impl ServerState {
             access,
             limits,
             workers: Workers::new(WORKERS, WORK_QUEUE),
+            encoders: Workers::new(ENCODERS, ENCODE_QUEUE),
             decoders: Workers::new(DECODERS, UPLOADS),
             uploads: Semaphore::new(UPLOADS),
             closing,

@@ -5,6 +5,7 @@ mod client;
 mod connections;
 mod fake;
 mod running;
+mod saving;
 mod sockets;
 mod stopping;
 mod strangers;

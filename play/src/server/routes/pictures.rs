@@ -49,17 +49,19 @@ struct RangeQuery {
     to: Option<usize>,
 }
 
-/// Returns frames of the current path: those of the query, or the last `most`.
+/// Returns frames of the current path, and the session's frames per second.
+///
+/// The frames are those of the query, or the last `most`.
 async fn frames(
     server: &ServerState,
     session: &str,
     uri: &Uri,
     most: usize,
-) -> Result<Vec<StoredPicture>, ApiError> {
+) -> Result<(Vec<StoredPicture>, f64), ApiError> {
     let RangeQuery { from, to } = query(uri)?;
     let view = server.engine.view(session).await?;
     let range = range(from, to, view.offset..=view.offset + view.path.len().max(1) - 1, most)?;
-    Ok(server.engine.path(session, *range.start(), *range.end()).await?)
+    Ok((server.engine.path(session, *range.start(), *range.end()).await?, view.rate))
 }
 
 fn range(
@@ -91,10 +93,10 @@ pub async fn animation(
     Path(session): Path<String>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let frames = frames(&server, &session, &uri, GIF_FRAMES).await?;
-    let (size, fps) = (server.backend.frame_size(), server.backend.fps());
-    let encode = move || pictures::gif(&rgb(&frames), size, fps, pictures::scale_for(size));
-    let gif = server.workers.run(encode).await?;
+    let (frames, rate) = frames(&server, &session, &uri, GIF_FRAMES).await?;
+    let size = server.backend.frame_size();
+    let encode = move || pictures::gif(&rgb(&frames), size, rate, pictures::scale_for(size));
+    let gif = server.encoders.run(encode).await?;
     Ok(([(CONTENT_TYPE, "image/gif")], gif).into_response())
 }
 
@@ -106,8 +108,8 @@ pub async fn film(
 ) -> Result<Png, ApiError> {
     let size = server.backend.frame_size();
     let most = (STRIP_WIDTH / size.1.max(1)).max(1);
-    let frames = frames(&server, &session, &uri, most).await?;
-    Ok(Png(server.workers.run(move || pictures::strip(&rgb(&frames), size, 0)).await?))
+    let (frames, _) = frames(&server, &session, &uri, most).await?;
+    Ok(Png(server.encoders.run(move || pictures::strip(&rgb(&frames), size, 0)).await?))
 }
 
 fn rgb(pictures: &[StoredPicture]) -> Vec<Vec<u8>> {

@@ -15,6 +15,8 @@ pub enum End {
     Flood,
     /// The client sent messages that cannot be read.
     Malformed,
+    /// The client sent a text that is not UTF-8.
+    NotText,
     /// The client sent a message that is too large, or broke the WebSocket protocol.
     Broken,
     /// The session is gone, or its events came faster than this client reads.
@@ -31,6 +33,7 @@ impl End {
             Self::Silent => (close_code::POLICY, "the client was silent for too long"),
             Self::Flood => (close_code::POLICY, "too many messages in a second"),
             Self::Malformed => (close_code::POLICY, "too many messages that cannot be read"),
+            Self::NotText => (close_code::INVALID, "a text was not UTF-8"),
             Self::Broken => (close_code::SIZE, "a message was too large or broken"),
             Self::Session => (close_code::NORMAL, "the session has ended; load the page again"),
             Self::Stopping => (close_code::AWAY, "genie-play stops"),

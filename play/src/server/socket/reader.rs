@@ -97,8 +97,15 @@ fn broken(error: &axum::Error) -> End {
         }
         source = error.source();
     }
-    let closed = error.to_string().to_ascii_lowercase().contains("closed");
-    if closed { End::Gone } else { End::Broken }
+    // The type of the error is not part of axum's interface, but its words are.
+    let words = error.to_string();
+    if words.starts_with("UTF-8 encoding error") {
+        End::NotText
+    } else if words.to_ascii_lowercase().contains("closed") {
+        End::Gone
+    } else {
+        End::Broken
+    }
 }
 
 /// Counts messages in each second.

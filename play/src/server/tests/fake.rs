@@ -163,6 +163,7 @@ impl Playthrough {
             }
             Input::Play {} => self.view.playing = true,
             Input::Pause {} => self.view.playing = false,
+            Input::Rate { fps } => self.view.rate = *fps,
             Input::Step { count, .. } => (0..*count).for_each(|_| self.step(pixels)),
             Input::Ping { id } => self.tell(&PageEvent::Pong(*id)),
             _ => self.tell(&PageEvent::Session(self.view.clone().into())),

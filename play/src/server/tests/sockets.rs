@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tungstenite::Message;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::client::{LONG, ask, closed, eventually, hear, say, socket, start};
 use super::running::{Running, Setup};
@@ -111,6 +113,17 @@ fn floods_close_the_connection() {
         assert_eq!(code, 1009);
     }
     eventually("all floods are closed", || server.open_sockets() == 0);
+}
+
+/// Catches: a client with broken text is told that its message is too large.
+#[test]
+fn a_text_that_is_not_utf8_has_its_own_code() {
+    let server = Running::start();
+    let mut page = socket(server.address, &start(server.address), &[]).unwrap();
+    hear(&mut page);
+    let kind = OpCode::Data(Data::Text);
+    page.send(Message::Frame(Frame::message(vec![0xff, 0xfe], kind, true))).unwrap();
+    assert_eq!(closed(&mut page).unwrap().0, 1007);
 }
 
 /// Catches: a page that does not read holds up other pages, or is kept for ever.

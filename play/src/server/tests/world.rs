@@ -26,10 +26,6 @@ impl Backend for FakeWorld {
         self.size
     }
 
-    fn fps(&self) -> f64 {
-        10.0
-    }
-
     fn picture_limits(&self) -> PictureLimits {
         PictureLimits { bytes: 100_000, ..PictureLimits::default() }
     }
@@ -37,6 +33,9 @@ impl Backend for FakeWorld {
     fn clips(&self, filter: Option<&str>, after: usize) -> Result<ClipPage, Refused> {
         if filter == Some("bad sql") {
             return Err(Refused::Wrong("there is no column bad".to_owned()));
+        }
+        if filter == Some("slow") {
+            thread::sleep(Duration::from_secs(2));
         }
         let name = filter.unwrap_or("all").to_owned();
         let thumb = "/api/clips/a/0.png".to_owned();

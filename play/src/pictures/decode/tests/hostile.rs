@@ -43,6 +43,21 @@ fn huge_pictures_are_refused_by_their_headers() {
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
+/// Catches: a colour profile or a text takes memory that the limits do not count or do not allow.
+#[test]
+fn profiles_and_texts_are_not_read() {
+    let mut file = Vec::new();
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut file);
+    encoder.set_icc_profile(vec![0; 8 << 20]).unwrap();
+    encoder.write_image(&corners(16, 16), 16, 16, ColorType::Rgb8.into()).unwrap();
+    let text = chunk(*b"tEXt", &[b"Comment\0".to_vec(), vec![b'x'; 200_000]].concat());
+    let after_header = png_header(16, 16).len();
+    file.splice(after_header..after_header, text);
+    let limits = PictureLimits { bytes: 1 << 20, ..TIGHT };
+    let frame = decode(&file, (16, 16), Fit::Crop, &limits).unwrap();
+    assert_eq!(frame, corners(16, 16).into_raw());
+}
+
 /// Catches: the number of bytes is not limited.
 #[test]
 fn too_many_bytes_are_refused() {
