@@ -8,21 +8,26 @@ export class Refused extends Error {
   }
 }
 
-/** Sends a request and returns the JSON of the answer, or throws `Refused`. */
-export async function ask(path, options = {}) {
+/** Sends a request and returns the answer, or throws `Refused`. */
+export async function load(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, options);
   } catch {
     throw new Refused("The server does not answer. Is genie-play still running?", 0);
   }
-  if (answer.status === 204) return null;
-  const body = await answer.json().catch(() => null);
   if (!answer.ok) {
+    const body = await answer.json().catch(() => null);
     const words = body?.error ?? `The server refused this (status ${answer.status}).`;
     throw new Refused(words.charAt(0).toUpperCase() + words.slice(1), answer.status);
   }
-  return body;
+  return answer;
+}
+
+/** Sends a request and returns the JSON of the answer, or throws `Refused`. */
+export async function ask(path, options = {}) {
+  const answer = await load(path, options);
+  return answer.status === 204 ? null : answer.json().catch(() => null);
 }
 
 /** The pixels of an RGB picture as the canvas wants them, with an opaque fourth channel. */

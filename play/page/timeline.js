@@ -1,5 +1,6 @@
 // Time: play and pause, single steps, the slider over the path, branches, speed, saving.
 
+import { saveFrom } from "./save.js";
 import { $, colourOf, make, throttle } from "./ui.js";
 
 const BRANCHES = 24;
@@ -28,10 +29,7 @@ export class Timeline {
   follow(game) {
     this.game = game;
     this.branches = null;
-    for (const [id, file] of [["gif", "play.gif"], ["strip", "strip.png"], ["log", "log.json"]]) {
-      $(`save-${id}`).href = `/api/sessions/${game.id}/${file}`;
-      $(`save-${id}`).download = `genie-${game.id}-${file}`;
-    }
+    saveFrom(game);
     this.session();
   }
 

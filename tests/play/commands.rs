@@ -1,8 +1,11 @@
 //! `genie-play` from scripts.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::pipe;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use genie_tests::Dataset;
+use genie_tests::{Dataset, binary};
 
 use super::trained;
 
@@ -61,6 +64,55 @@ fn roll_explains_what_is_wrong() {
     assert!(!dataset.path("a.gif").exists());
     fs::write(dataset.path("log.json"), "{}").unwrap();
     dataset.stage("play", "replay", &["log.json"]).expect(1).says("no action log");
+}
+
+/// Catches: a full disk behind stdout is a panic; a closed pipe (`… | true`) is a failure.
+#[test]
+fn a_full_or_closed_stdout_is_no_panic() {
+    let dataset = trained();
+    fs::write(dataset.path("sketch.png"), sketch()).unwrap();
+    let roll = ["--image", "sketch.png", "--actions", "1*2", "--out", "a.gif", "--log", "a.json"];
+    let replay = ["a.json", "--out", "b.gif"];
+    for (command, arguments) in [("roll", &roll[..]), ("replay", &replay)] {
+        let into = |stdout: Stdio| {
+            let mut play = Command::new(binary("genie-play"));
+            play.current_dir(dataset.path("")).args([command, "--config", "tiny.toml"]);
+            let output = play.args(arguments).stdout(stdout).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (code, stderr) = into(full.into());
+        assert_eq!(code, Some(1), "{command}: {stderr}");
+        assert!(stderr.contains("is written, but stdout cannot be"), "{command}: {stderr}");
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let (code, stderr) = into(writer.into());
+        assert_eq!(code, Some(0), "{command}: {stderr}");
+        assert!(!stderr.contains("error"), "{command}: {stderr}");
+    }
+}
+
+/// Catches: a log that is too long, or a file that cannot be written, is found after all frames; a
+/// log overwrites the frames.
+#[test]
+fn files_are_checked_before_the_first_frame() {
+    let dataset = trained();
+    fs::write(dataset.path("sketch.png"), sketch()).unwrap();
+    fs::create_dir(dataset.path("dir.gif")).unwrap();
+    let started = Instant::now();
+    let wrong = |out: &str, log: &str| {
+        let start = ["--image", "sketch.png", "--actions", "0*100000"];
+        let ended = dataset.stage("play", "roll", &[&start[..], &["--out", out, log]].concat());
+        ended.expect(64)
+    };
+    wrong("a.gif", "--log=a.json").says("at most 99999 actions");
+    wrong("a.gif", "--log=./a.gif").says("the same file");
+    wrong("a.gif", "--log=dir.gif").says("directory");
+    wrong("dir.gif", "--log=a.json").says("directory");
+    wrong("tiny.toml/a.gif", "--log=a.json").says("tiny.toml is no directory");
+    dataset.stage("play", "replay", &["a.gif", "--out", "a.gif"]).expect(64).says("same file");
+    assert!(!dataset.path("a.gif").exists() && !dataset.path("a.json").exists());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
 
 /// A picture of 40×30 pixels.

@@ -1,5 +1,9 @@
 //! Going back, branches, futures, and what is saved.
 
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use genie_tests::keys;
 use serde_json::{Value, json};
 
@@ -94,6 +98,36 @@ fn a_chosen_future_happens_and_the_game_can_be_saved() {
     let log: Value = serde_json::from_slice(&load("save-log")).expect("JSON");
     let logged = log["segments"][0]["actions"].as_array().expect("actions").len();
     assert_eq!(logged, 9, "{log}");
+}
+
+/// Catches: a file that the server refuses to make is a download that breaks off without a word; a
+/// link saves no file, or saves it under a name that says nothing.
+#[test]
+fn a_file_is_saved_or_its_error_is_shown() {
+    let page = OpenPage::with_game();
+    let browser = &page.browser;
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let allow = json!({ "behavior": "allow", "downloadPath": folder.path() });
+    browser.devtools("Browser.setDownloadBehavior", &allow);
+    let game = session_id(browser);
+    for (id, file, start) in [("gif", "play.gif", "GIF89a"), ("log", "log.json", "{")] {
+        browser.click(&format!("save-{id}"));
+        let file = folder.path().join(format!("genie-{game}-{file}"));
+        let saved = || fs::read(&file).is_ok_and(|bytes| bytes.starts_with(start.as_bytes()));
+        let started = Instant::now();
+        while !saved() {
+            assert!(started.elapsed() < Duration::from_mins(1), "{} is not saved", file.display());
+            sleep(Duration::from_millis(20));
+        }
+    }
+    assert_eq!(browser.value(&shown("banner")), json!(false));
+    browser.value("document.getElementById('save-strip').href += '?from=7'");
+    browser.click("save-strip");
+    browser
+        .until(&format!("{}.includes('The path has the frames 0 to 0')", text_of("banner-text")));
+    assert_eq!(session_id(browser), game, "the game goes on");
+    let errors = browser.console_errors();
+    assert!(errors.iter().all(|error| error.contains("400")), "{errors:?}");
 }
 
 /// Catches: the recording beside the game is of another time; the autopilot cannot be turned on; a

@@ -48,8 +48,8 @@ impl<'a> Iterator for Chunks<'a> {
 mod tests {
     use super::*;
 
-    fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
-        [&(content.len() as u32).to_be_bytes()[..], name, content, &[0; 4]].concat()
+    fn chunk(name: [u8; 4], content: &[u8]) -> Vec<u8> {
+        [&(content.len() as u32).to_be_bytes()[..], &name, content, &[0; 4]].concat()
     }
 
     /// Catches: a profile or a text reaches the decoder; pixels or transparency do not.
@@ -57,18 +57,18 @@ mod tests {
     fn only_needed_chunks_stay() {
         let signature = b"\x89PNG\r\n\x1a\n".to_vec();
         let kept = [
-            chunk(b"IHDR", &[1; 13]),
-            chunk(b"PLTE", &[2; 6]),
-            chunk(b"tRNS", &[3]),
-            chunk(b"eXIf", &[4; 5]),
-            chunk(b"IDAT", &[]),
-            chunk(b"IEND", &[]),
+            chunk(*b"IHDR", &[1; 13]),
+            chunk(*b"PLTE", &[2; 6]),
+            chunk(*b"tRNS", &[3]),
+            chunk(*b"eXIf", &[4; 5]),
+            chunk(*b"IDAT", &[]),
+            chunk(*b"IEND", &[]),
         ];
         let plain = [signature.clone(), kept.concat()].concat();
         assert!(matches!(needed(&plain), Cow::Borrowed(same) if same == plain));
         let mut file = signature;
         for (part, dropped) in kept.iter().zip([b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"acTL"]) {
-            file.extend([part.clone(), chunk(dropped, &[9; 20])].concat());
+            file.extend([part.clone(), chunk(*dropped, &[9; 20])].concat());
         }
         file.extend(&kept[5]);
         assert_eq!(*needed(&file), plain);
@@ -77,9 +77,9 @@ mod tests {
     /// Catches: a length that is not true stops the program, or hides a chunk.
     #[test]
     fn wrong_lengths_are_left_to_the_decoder() {
-        let mut file = [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &[1; 13])].concat();
+        let mut file = [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(*b"IHDR", &[1; 13])].concat();
         let whole = file.clone();
-        file.extend(chunk(b"iCCP", &[9; 20]));
+        file.extend(chunk(*b"iCCP", &[9; 20]));
         let length = whole.len()..whole.len() + 4;
         file[length].fill(0xff);
         assert_eq!(*needed(&file), whole);

@@ -28,6 +28,7 @@ const FILES: &[(&str, &[u8])] = page_files!(
     "keys.js"
     "main.js"
     "meters.js"
+    "save.js"
     "shell.js"
     "start.js"
     "timeline.js"
