@@ -6,6 +6,12 @@
 //! `motion > 0.01 and black_share < 0.9` is split at its outermost `and`s, so a rejected clip can
 //! name the part that failed: the first that is not true for it. A null is not true, as in a
 //! `where`. The columns are the columns of the table `clips`, except those that the verdict writes.
+//!
+//! [`limits`] says how long and how deep an expression may be, and [`allowed`] what it may contain.
+
+mod allowed;
+mod limits;
+mod refusal;
 
 use std::sync::Arc;
 
@@ -28,6 +34,7 @@ use datafusion::{
 };
 use genie_shards::{ClipRow, condition_columns};
 
+use self::refusal::shown;
 use crate::error::{Error, Result};
 
 /// A parsed expression.
@@ -40,11 +47,12 @@ impl Condition {
     /// Parses and checks an expression. An empty one is true for all clips.
     ///
     /// # Errors
-    /// If it is not SQL, names a column that clips do not have, or has a part that is not boolean.
+    /// If it is not SQL, names a column that clips do not have, has a part that is not boolean, is
+    /// too long or nested too deeply, or contains a function that is not allowed.
     pub fn parse(sql: &str) -> Result<Self> {
         let schema = columns(&[ClipRow::default()])?.schema();
         let wrong = |source| Error::Condition {
-            expression: sql.to_owned(),
+            expression: shown(sql),
             columns: schema
                 .fields()
                 .iter()
@@ -56,7 +64,8 @@ impl Condition {
         if sql.trim().is_empty() {
             return Ok(Self { parts: Vec::new() });
         }
-        compile(sql, &schema).map(|parts| Self { parts }).map_err(wrong)
+        let parts = limits::on_large_stack(|| compile(sql, &schema));
+        parts.map(|parts| Self { parts }).map_err(wrong)
     }
 
     /// For each clip, whether the whole expression is true.
@@ -78,9 +87,8 @@ impl Condition {
         }
         let batch = columns(rows)?;
         for (sql, part) in &self.parts {
-            let holds = evaluate(part.as_ref(), &batch).map_err(|source| Error::Condition {
-                expression: sql.clone(),
-                columns: String::new(),
+            let holds = evaluate(part.as_ref(), &batch).map_err(|source| Error::Evaluate {
+                expression: shown(sql),
                 source: Box::new(source),
             })?;
             for (row, failure) in failures.iter_mut().enumerate() {
@@ -104,23 +112,26 @@ fn compile(
 ) -> DataFusionResult<Vec<(String, Arc<dyn PhysicalExpr>)>> {
     let context = SessionContext::new();
     let columns = DFSchema::try_from(schema.as_ref().clone())?;
-    let part = |sql: String| {
+    let part = |part: Expr| {
+        limits::check(&part)?;
+        let sql = part.to_string();
         let part =
             context.create_physical_expr(context.parse_sql_expr(&sql, &columns)?, &columns)?;
         match part.data_type(schema)? {
             DataType::Boolean => Ok((sql, part)),
             other => {
-                Err(DataFusionError::Plan(format!("`{sql}` has type {other}, but must be boolean")))
+                refusal::refused(format!("`{}` has type {other}, but must be boolean", shown(&sql)))
             }
         }
     };
     conjuncts(sql)?.into_iter().map(part).collect()
 }
 
-/// The outermost operands of `and`, in order, as normalised SQL.
-fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
+/// The outermost operands of `and`, in order.
+fn conjuncts(sql: &str) -> DataFusionResult<Vec<Expr>> {
     let broken = |error| DataFusionError::SQL(Box::new(error), None);
-    let mut parser = Parser::new(&GenericDialect {}).try_with_sql(sql).map_err(broken)?;
+    let mut parser =
+        Parser::new(&GenericDialect {}).with_tokens_with_locations(limits::tokens(sql)?);
     let whole = parser.parse_expr().map_err(broken)?;
     parser.expect_token(&Token::EOF).map_err(broken)?;
     let (mut parts, mut waiting) = (Vec::new(), vec![whole]);
@@ -130,7 +141,7 @@ fn conjuncts(sql: &str) -> DataFusionResult<Vec<String>> {
                 waiting.extend([*right, *left]);
             }
             Expr::Nested(inner) => waiting.push(*inner),
-            other => parts.push(other.to_string()),
+            other => parts.push(other),
         }
     }
     Ok(parts)
@@ -145,60 +156,4 @@ fn evaluate(part: &dyn PhysicalExpr, batch: &RecordBatch) -> DataFusionResult<Bo
 }
 
 #[cfg(test)]
-mod tests {
-    use genie_shards::{ClipMeta, Scores};
-
-    use super::*;
-
-    fn clip(motion: f32, static_share: f32) -> ClipRow {
-        let scores = Scores { motion, static_share, ..Scores::default() };
-        let meta =
-            ClipMeta { clip_id: "a".into(), frame_pts: vec![0; 40], scores, ..ClipMeta::default() };
-        ClipRow { meta, ..ClipRow::default() }
-    }
-
-    fn failures(sql: &str, rows: &[ClipRow]) -> Vec<Option<String>> {
-        Condition::parse(sql).unwrap().failures(rows).unwrap()
-    }
-
-    /// Catches: a reason contains the whole expression, the last failing part, or the user's own
-    /// spelling, so counts per reason are wrong.
-    #[test]
-    fn the_first_part_that_does_not_hold_is_named() {
-        let rows = [clip(0.5, 0.1), clip(0.001, 0.95), clip(0.5, 0.95)];
-        let sql = "motion>0.01 AND (static_share < 0.9 and frames >= 16)";
-        let part = |text: &str| Some(text.to_owned());
-        assert_eq!(failures(sql, &rows), [None, part("motion > 0.01"), part("static_share < 0.9")]);
-    }
-
-    /// Catches: an `or` is split, so that clips are rejected although one of its sides is true.
-    #[test]
-    fn an_or_is_one_part() {
-        let rows = [clip(0.5, 0.95), clip(0.0, 0.95)];
-        let sql = "motion > 0.01 or static_share < 0.9";
-        assert_eq!(
-            failures(sql, &rows),
-            [None, Some("motion > 0.01 OR static_share < 0.9".to_owned())]
-        );
-        assert_eq!(failures("", &rows), [None, None], "no expression holds for everything");
-    }
-
-    /// Catches: a misspelt column silently keeps or rejects everything, and a number counts as
-    /// true.
-    #[test]
-    fn an_invalid_condition_is_an_error_that_helps() {
-        for wrong in [
-            "moton > 0.1",
-            "motion >",
-            "motion",
-            "motion > 0.1; drop table clips",
-            "max(motion) > 0.1",
-        ] {
-            let error = Condition::parse(wrong)
-                .err()
-                .unwrap_or_else(|| panic!("`{wrong}` was taken"))
-                .to_string();
-            assert!(error.contains(wrong) && error.contains("static_share"), "{error}");
-        }
-    }
-}
+mod tests;

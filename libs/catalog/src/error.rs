@@ -37,6 +37,9 @@ pub enum Error {
     )]
     Condition { expression: String, columns: String, source: Box<DataFusionError> },
 
+    #[error("the condition `{expression}` cannot be evaluated for the clips")]
+    Evaluate { expression: String, source: Box<DataFusionError> },
+
     #[error("cannot start the threads that run queries")]
     Runtime(#[source] std::io::Error),
 

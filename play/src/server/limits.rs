@@ -40,6 +40,8 @@ pub struct ServerLimits {
     pub write: Duration,
     /// Time for decoding a picture.
     pub decode: Duration,
+    /// Time for finding the clips of a condition.
+    pub condition: Duration,
     /// Time between two pings of a WebSocket.
     pub ping: Duration,
     /// Time after which a WebSocket without messages and pongs is closed.
@@ -59,6 +61,7 @@ impl Default for ServerLimits {
             body: Duration::from_mins(2),
             write: Duration::from_secs(30),
             decode: Duration::from_secs(10),
+            condition: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             silence: Duration::from_secs(45),
             messages: 200,

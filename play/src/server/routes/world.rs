@@ -36,8 +36,9 @@ pub async fn clips(
     let ClipsQuery { filter, after } = query(&uri)?;
     let filter = filter.filter(|filter| !filter.trim().is_empty());
     let backend = Arc::clone(&server.backend);
-    let page = server.workers.run(move || backend.clips(filter.as_deref(), after)).await??;
-    Ok(Json(page))
+    let late = ApiError::wrong("the condition takes too long to evaluate; make it simpler");
+    let list = move || backend.clips(filter.as_deref(), after);
+    Ok(Json(server.workers.run_within(server.limits.condition, late, list).await??))
 }
 
 /// `GET /api/clips/<id>/<first>.png`

@@ -1,5 +1,7 @@
 //! The routes of the API.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -7,6 +9,7 @@ use super::client::{ask, get, post_json, start};
 use super::fake::SESSIONS;
 use super::running::{Running, Setup};
 use crate::pictures::from_png;
+use crate::server::ServerLimits;
 
 /// Catches: a route is missing, has another name or status, or gives another picture.
 #[test]
@@ -62,6 +65,16 @@ fn the_world_and_its_clips_are_listed() {
     assert_eq!(get(server.address, "/api/clips?where=").json()["clips"][0]["name"], "all");
     let thumbnail = get(server.address, clip["thumb"].as_str().unwrap());
     assert_eq!(from_png(&thumbnail.body, (4, 4)).unwrap(), [0; 48]);
+}
+
+/// Catches: a request for clips waits as long as its condition runs.
+#[test]
+fn a_slow_condition_is_refused() {
+    let limits = ServerLimits { condition: Duration::from_millis(50), ..ServerLimits::default() };
+    let server = Setup { limits, ..Setup::default() }.run();
+    let answer = get(server.address, "/api/clips?where=slow");
+    assert_eq!(answer.status, 400);
+    assert!(answer.error().contains("too long"), "{answer:?}");
 }
 
 /// Catches: an error has another status, is no JSON, or does not say what is wrong.
