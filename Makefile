@@ -75,7 +75,7 @@ setup-tests:
 	@./setup.sh tests
 
 build: setup ## Build all binaries
-	@test -x $(GENIE) || echo 'building: 8 to 35 minutes the first time, on two cores' >&2
+	@test -x $(GENIE) || echo 'building: about 15 minutes the first time, on two cores' >&2
 	@$(CARGO) build --release --workspace --locked $(WITH_FEATURES)
 
 install: build ## Install the binaries and the nightly systemd units (PREFIX=/usr/local, DESTDIR=)
