@@ -4,11 +4,11 @@
 //!
 //! | need | use |
 //! |---|---|
-//! | a frame from an image of a stranger | [`decode`], [`PictureLimits`] |
-//! | a frame as PNG, and back | [`png`], [`from_png`] |
+//! | a frame from an image of a stranger | [`decode()`], [`PictureLimits`] |
+//! | a frame as PNG, and back | [`png()`], [`from_png`] |
 //! | frames side by side | [`strip`] |
-//! | frames as an animation | [`gif`], [`scale_for`] |
-//! | colours for drawing | [`palette`], [`hex`] |
+//! | frames as an animation | [`gif()`], [`scale_for`] |
+//! | colours for drawing | [`palette()`], [`hex`] |
 
 mod chunks;
 mod decode;
