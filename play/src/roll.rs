@@ -71,9 +71,8 @@ pub fn roll(world: &PlayableWorld, clips: &Clips, args: &RollArgs) -> Result<Exi
         .parse(&args.actions)
         .map_err(|error| Usage(format!("--actions: {error}")))?;
     let from = args.from.start(world, args.fit)?;
-    let seed = args.seed.or_else(|| args.from.image.as_ref().map(|_| 0));
     let limit = actions.len() + world.longest_prompt() + 1;
-    let started = start(world, clips, from, seed, limit)?;
+    let started = start(world, clips, from, args.seed, 0, limit)?;
     let prompt = started.prompt.frames.len();
     if args.log.is_some() && prompt + actions.len() > LONGEST_LOG {
         bail!(Usage(format!(

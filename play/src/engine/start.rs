@@ -27,7 +27,7 @@ pub struct Started {
 
 /// Starts a world that remembers at most `limit` frames.
 ///
-/// Without a seed, a clip gets the seed of its rollout in the report, if it has one.
+/// Without a seed, a clip gets the seed of its rollout in the report, and others get `otherwise`.
 ///
 /// # Errors
 /// When the clip does not exist or is too short, the frames do not fit, or the models fail.
@@ -36,13 +36,14 @@ pub fn start(
     clips: &Clips,
     from: Start,
     seed: Option<u64>,
+    otherwise: u64,
     limit: usize,
 ) -> Result<Started, Refused> {
     let prompt = match from {
         Start::Clip { clip, first, prompt } => of_clip(world, clips, clip, first, prompt)?,
         Start::Image(frames) => Prompt { frames, ..Prompt::default() },
     };
-    let seed = seed.or(prompt.measured).unwrap_or_else(rand::random);
+    let seed = seed.or(prompt.measured).unwrap_or(otherwise);
     begin(world, prompt, seed, limit)
 }
 

@@ -117,7 +117,8 @@ impl EngineThread {
                 self.limits.sessions
             )));
         }
-        let started = start(&self.world, &self.clips, from, seed, self.limits.frames)?;
+        let started =
+            start(&self.world, &self.clips, from, seed, rand::random(), self.limits.frames)?;
         let id = format!("{:032x}", rand::random::<u128>());
         let sampler = &self.world.lineage().sampler;
         let game = Game::new(id.clone(), started, sampler, self.clips.fps());

@@ -52,9 +52,10 @@ impl PlaySections {
 /// used. The error for a missing model names the command that makes it.
 pub fn load(sections: &PlaySections) -> Result<PlayableWorld> {
     let device = open_device(EvaluateConfig::NAME, &sections.evaluate.device)?;
-    let chain = find_finished(&sections.models)?
-        .map_err(anyhow::Error::new)
-        .context("there is nothing to play yet; `make demo` makes all models of the demo")?;
+    let chain = find_finished(&sections.models)?.map_err(anyhow::Error::new).context(
+        "this config has nothing to play yet: give a config with --config; `make demo` makes \
+             the models of pipelines/demo.toml",
+    )?;
     let models = TrainedModels::load(&chain, device)?;
     let report = newest_report(sections.root(), &chain)?;
     let (directory, report) = report.unzip();
