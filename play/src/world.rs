@@ -13,8 +13,7 @@ mod recording;
 
 #[cfg(test)]
 pub use clips::ClipView;
-pub use clips::{ClipPage, Clips};
-pub use doubt::mean;
+pub use clips::{ClipPage, Clips, file_name};
 pub use keys::ModelKeys;
 pub use load::{PlaySections, load};
 pub use playable::{Move, PlayableWorld, PlayedFrame, Playthrough, PlaythroughState};

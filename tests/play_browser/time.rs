@@ -12,8 +12,8 @@ use super::{OpenPage, REST, frame_number, pixels, session_id, shown, text_of};
 /// Width and height of a frame, in `tiny.toml`.
 const SIDE: u32 = 32;
 
-/// Catches: a rewound picture is not the one that was played, kept or loaded anew; playing on from
-/// there loses the old frames; a branch leads elsewhere; a reloaded page has another game.
+/// Catches: after going back, the picture is not the one that was played; playing on from there
+/// loses the old frames; a branch leads elsewhere; a reloaded page has another game.
 #[test]
 fn going_back_shows_the_same_pixels_and_starts_a_branch() {
     let page = OpenPage::with_game();

@@ -1,7 +1,7 @@
 //! The trained models as a [`WorldModel`].
 
 use anyhow::Result;
-use genie_model::{SamplerConfig, Turn};
+use genie_model::SamplerConfig;
 use genie_training::TrainedModels;
 
 use crate::world::{ActionBatch, Continuation, TokenBatch, VideoBatch, WorldModel};
@@ -45,32 +45,21 @@ impl WorldModel for Trained {
         seeds: &[u64],
     ) -> Result<Continuation> {
         let dynamics = &self.models.dynamics;
-        let start = |(b, seed): (usize, &u64)| {
-            let given = &actions.window(b)[..prompt.frames - 1];
-            dynamics.start(prompt.window(b), given, *seed)
-        };
-        let mut sessions = seeds.iter().enumerate().map(start).collect::<Result<Vec<_>, _>>()?;
-        let mut rows: Vec<Vec<u16>> =
-            (0..prompt.batch).map(|b| prompt.window(b).to_vec()).collect();
-        let mut entropy = vec![Vec::new(); prompt.batch];
-        for step in prompt.frames - 1..actions.steps {
-            let turns = sessions.iter_mut().enumerate().map(|(b, session)| {
-                let action = actions.window(b)[step];
-                Turn { session, action, sampler: &self.sampler }
-            });
-            let mut turns: Vec<Turn<'_>> = turns.collect();
-            for (b, frame) in dynamics.step(&mut turns)?.into_iter().enumerate() {
-                rows[b].extend(&frame.tokens);
-                let sum: f64 = frame.entropy.iter().copied().map(f64::from).sum();
-                entropy[b].push(sum / frame.entropy.len() as f64);
+        let generated = dynamics.generate(&prompt.data, &actions.data, seeds, &self.sampler)?;
+        let (mut data, mut entropy) = (Vec::new(), Vec::new());
+        for (b, frames) in generated.iter().enumerate() {
+            data.extend_from_slice(prompt.window(b));
+            for frame in frames {
+                data.extend(&frame.tokens);
+                entropy.push(frame.mean_entropy());
             }
         }
         let tokens = TokenBatch {
             batch: prompt.batch,
             frames: actions.steps + 1,
             per_frame: prompt.per_frame,
-            data: rows.concat(),
+            data,
         };
-        Ok(Continuation { tokens, entropy: entropy.concat() })
+        Ok(Continuation { tokens, entropy })
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use camino::Utf8Path;
+use genie_shards::rollout_hash;
 
 use super::messages::{Refused, Start, StartView};
 use super::moment::Moment;
 use super::picture::StoredPicture;
 use super::timeline::Timeline;
 use crate::record::{ActionLog, LogPrompt, LogStart, hash};
-use crate::world::{Clips, PlayableWorld, Playthrough, Recording};
+use crate::world::{Clips, PlayableWorld, Playthrough, Recording, file_name};
 
 /// A started world.
 pub struct Started {
@@ -77,7 +77,7 @@ fn begin(
     let mut timeline: Option<Timeline<Moment>> = None;
     let mut last = None;
     for (frame, (player, picture)) in started.into_iter().enumerate() {
-        tokens.extend(player.tokens().iter().flat_map(|token| token.to_le_bytes()));
+        tokens.extend_from_slice(player.tokens());
         let moment = Moment {
             state: player.state(),
             picture: StoredPicture::new(&picture.pixels),
@@ -99,7 +99,7 @@ fn begin(
     };
     timeline.end_prompt();
     let rgb: Vec<&[u8]> = frames.chunks_exact(size).collect();
-    let prompt = LogPrompt::new(&rgb, (height, width), hash(&tokens), actions);
+    let prompt = LogPrompt::new(&rgb, (height, width), rollout_hash(&tokens), actions);
     let pixels = Arc::from(pixels);
     Ok(Started { view, log, prompt, seed, timeline, player, pixels, recording })
 }
@@ -150,7 +150,7 @@ fn of_clip(
             "there is no such held-out clip; choose one of the list".to_owned(),
         ));
     };
-    let name = Utf8Path::new(&meta.source_path).file_name().unwrap_or(&meta.source_path).to_owned();
+    let name = file_name(meta).to_owned();
     let frames = clips
         .frames(&clip, first, prompt)
         .map_err(|error| Refused::Wrong(format!("{error:#}")))?

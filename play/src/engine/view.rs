@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use genie_shards::rollout_hash;
+
 use super::game::Game;
 use super::messages::{
     FrameEvent, FrameHeader, Inspection, NodeId, PageEvent, Refused, SamplerSettings, SessionView,
@@ -9,8 +11,8 @@ use super::messages::{
 use super::moment::Moment;
 use super::picture::StoredPicture;
 use super::timeline::Node;
-use crate::record::{ActionLog, FORMAT, LogModel, LogModels, LogPrompt, LogSegment, hash};
-use crate::world::{PlayableWorld, Recording, mean};
+use crate::record::{ActionLog, FORMAT, LogModel, LogModels, LogPrompt, LogSegment};
+use crate::world::{PlayableWorld, Recording};
 
 impl Game {
     /// The state, without pictures.
@@ -50,7 +52,7 @@ impl Game {
             ms: spent.as_secs_f64() * 1e3,
             recording: recorded.is_some(),
             #[allow(clippy::cast_possible_truncation, reason = "a number to show")]
-            entropy: node.content.generated.as_ref().map(|frame| mean(&frame.entropy) as f32),
+            entropy: node.content.generated.as_ref().map(|frame| frame.mean_entropy() as f32),
             doubt: node.content.doubt,
             input: self.ping.take(),
             inspect: self.inspect.then(|| self.inspection(world, node)),
@@ -162,12 +164,12 @@ impl Game {
 
 /// The first frames of a prompt, as many as there are nodes.
 fn prompt_of(whole: &LogPrompt, nodes: &[&Node<Moment>]) -> LogPrompt {
-    let tokens = nodes.iter().flat_map(|node| node.content.tokens.iter());
-    let tokens: Vec<u8> = tokens.flat_map(|token| token.to_le_bytes()).collect();
+    let tokens: Vec<u16> =
+        nodes.iter().flat_map(|node| node.content.tokens.iter()).copied().collect();
     LogPrompt {
         frames: whole.frames[..nodes.len()].to_vec(),
         hashes: whole.hashes[..nodes.len()].to_vec(),
-        tokens: hash(&tokens),
+        tokens: rollout_hash(&tokens),
         actions: whole.actions[..nodes.len() - 1].to_vec(),
     }
 }

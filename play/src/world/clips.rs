@@ -131,14 +131,18 @@ impl Clips {
     }
 }
 
+/// The file name of a clip's recording.
+pub fn file_name(clip: &ClipMeta) -> &str {
+    Utf8Path::new(&clip.source_path).file_name().unwrap_or(&clip.source_path)
+}
+
 fn view(clip: &ClipMeta) -> ClipView {
     let (numerator, denominator) = clip.time_base;
     #[allow(clippy::cast_precision_loss, reason = "a time to show")]
     let start = clip.start_pts as f64 * f64::from(numerator) / f64::from(denominator.max(1));
-    let name = Utf8Path::new(&clip.source_path).file_name().unwrap_or(&clip.source_path);
     ClipView {
         id: clip.clip_id.clone(),
-        name: name.to_owned(),
+        name: file_name(clip).to_owned(),
         frames: clip.frame_count(),
         start,
         thumb: format!("/api/clips/{}/0.png", clip.clip_id),

@@ -16,7 +16,7 @@ pub fn doubt(
 ) -> Result<Option<f32>> {
     let Some(trust) = trust else { return Ok(None) };
     let doubt = match trust.signal {
-        DoubtSignal::Entropy => mean(&frame.entropy),
+        DoubtSignal::Entropy => frame.mean_entropy(),
         DoubtSignal::ChangedTokens => {
             changed_tokens(&frame.tokens, &tokenizer.encode_start(pixels)?)
         }
@@ -26,10 +26,4 @@ pub fn doubt(
         }
     };
     Ok(Some(doubt as f32))
-}
-
-/// The mean of some numbers; 0 of none.
-pub fn mean(values: &[f32]) -> f64 {
-    let count = values.len().max(1) as f64;
-    values.iter().map(|value| f64::from(*value)).sum::<f64>() / count
 }

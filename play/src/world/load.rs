@@ -82,6 +82,7 @@ pub fn load(sections: &PlaySections) -> Result<PlayableWorld> {
 /// The newest finished report about the models of a chain.
 fn newest_report(root: &Utf8Path, chain: &Chain) -> Result<Option<(Utf8PathBuf, Value)>> {
     let Ok(directories) = root.join("reports").read_dir_utf8() else { return Ok(None) };
+    let ours = ModelKeys::of(chain, |step| Ok(step.key().to_string()))?;
     let mut newest: Option<(SystemTime, Utf8PathBuf, Value)> = None;
     for directory in directories {
         let directory = directory?.into_path();
@@ -96,7 +97,6 @@ fn newest_report(root: &Utf8Path, chain: &Chain) -> Result<Option<(Utf8PathBuf, 
             continue;
         };
         let of = |kind: &str| report["lineage"][kind].as_str().map(str::to_owned);
-        let ours = ModelKeys::of(chain, |step| Ok(step.key().to_string()))?;
         let theirs = ModelKeys {
             tokenizer: of("tokenizer").unwrap_or_default(),
             lam: of("lam").unwrap_or_default(),

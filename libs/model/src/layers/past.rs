@@ -53,6 +53,11 @@ impl<B: Backend> Past<B> {
         self.blocks.push(block);
     }
 
+    /// Number of cached frames of each sequence of some caches.
+    pub fn frames_of_each(pasts: &[Arc<Self>]) -> Vec<usize> {
+        pasts.iter().flat_map(|past| std::iter::repeat_n(past.frames, past.batch)).collect()
+    }
+
     /// The sequences as rows that share this cache.
     pub fn into_rows(self) -> impl Iterator<Item = PastRow<B>> {
         let shared = Arc::new(self);

@@ -23,7 +23,7 @@ pub use config::{ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, 
 pub use cost::estimate_dynamics;
 use network::DynamicsNet;
 use predictor::Stepper;
-use rollout::{RolloutInputs, rollout};
+use rollout::{RolloutInputs, generate, rollout};
 pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use session::{GeneratedFrame, Session, SessionSnapshot, Turn};
 use task::DynamicsTask;
@@ -127,6 +127,29 @@ impl Dynamics {
         seeds: &[u64],
         sampler: &SamplerConfig,
     ) -> Result<Vec<u16>, ModelError> {
+        let inputs = self.inputs(prompt, actions, seeds, sampler)?;
+        rollout(&inputs, sampler, |turns| self.stepper.step(turns))
+    }
+
+    /// Like [`Dynamics::rollout`], but returns the generated frames of each rollout `[batch][t-p]`.
+    pub fn generate(
+        &self,
+        prompt: &[u16],
+        actions: &[u8],
+        seeds: &[u64],
+        sampler: &SamplerConfig,
+    ) -> Result<Vec<Vec<GeneratedFrame>>, ModelError> {
+        let inputs = self.inputs(prompt, actions, seeds, sampler)?;
+        generate(&inputs, sampler, |turns| self.stepper.step(turns))
+    }
+
+    fn inputs<'a>(
+        &self,
+        prompt: &'a [u16],
+        actions: &'a [u8],
+        seeds: &'a [u64],
+        sampler: &SamplerConfig,
+    ) -> Result<RolloutInputs<'a>, ModelError> {
         sampler.check()?;
         let Vocabulary { positions: space, frames: window, .. } = self.description.vocabulary;
         let b = seeds.len();
@@ -150,8 +173,7 @@ impl Dynamics {
         }
         self.check_tokens(prompt)?;
         self.check_actions(actions)?;
-        let inputs = RolloutInputs { prompt, actions, seeds, space, window };
-        rollout(&inputs, sampler, |turns| self.stepper.step(turns))
+        Ok(RolloutInputs { prompt, actions, seeds, space, window })
     }
 
     /// Starts a session that begins with the frames `prompt`.

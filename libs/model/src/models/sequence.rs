@@ -140,7 +140,7 @@ fn dropped(window: usize) -> usize {
     window - window / 2
 }
 
-/// Makes room for one more frame in each sequence, and lets the reader read all frames so far.
+/// Slides full windows, and lets the reader read all frames so far.
 ///
 /// Frames of different sequences are read in one batch. Fails if the reader fails; the sequences
 /// then keep their frames.

@@ -1,4 +1,4 @@
-//! Why a WebSocket ends, and what its client is told.
+//! The reasons for which a WebSocket ends, and the close frame of each.
 
 use axum::extract::ws::{CloseFrame, close_code};
 

@@ -115,7 +115,7 @@ fn floods_close_the_connection() {
     eventually("all floods are closed", || server.open_sockets() == 0);
 }
 
-/// Catches: a client with broken text is told that its message is too large.
+/// Catches: the close frame after broken text says that the message is too large.
 #[test]
 fn a_text_that_is_not_utf8_has_its_own_code() {
     let server = Running::start();

@@ -97,8 +97,7 @@ impl<B: Kernels> Loaded<B, DynamicsDescription> {
         let row = |tokens: &[u16]| {
             indices::<B>(tokens.iter().map(|token| i64::from(*token)), &self.device)
         };
-        let each = |past: &Arc<Past<B>>| std::iter::repeat_n(past.frames(), past.batch());
-        let frames: Vec<usize> = histories.pasts.iter().flat_map(each).collect();
+        let frames = Past::frames_of_each(&histories.pasts);
         let led = actions.iter().zip(&frames).map(|(action, frame)| match action {
             Some(action) if *frame > 0 => i64::from(*action),
             _ => vocabulary.actions as i64,

@@ -18,12 +18,12 @@ pub struct RolloutInputs<'a> {
     pub window: usize,
 }
 
-/// Continues the prompts to tokens `[batch, t, space]`; `step` generates one frame of each.
-pub fn rollout(
+/// Generates the frames after the prompts `[batch][t-p]`; `step` generates one of each rollout.
+pub fn generate(
     inputs: &RolloutInputs<'_>,
     sampler: &SamplerConfig,
     step: impl Fn(&mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError>,
-) -> Result<Vec<u16>, ModelError> {
+) -> Result<Vec<Vec<GeneratedFrame>>, ModelError> {
     let RolloutInputs { prompt, actions, seeds, space, window } = *inputs;
     let b = seeds.len();
     let (given, steps) = (prompt.len() / (b * space), actions.len() / b);
@@ -33,13 +33,29 @@ pub fn rollout(
         Session::new(prompt, actions, space, *seed, steps + 1 > window)
     };
     let mut sessions: Vec<Session> = seeds.iter().enumerate().map(start).collect();
-    let mut out: Vec<Vec<u16>> = prompt.chunks_exact(given * space).map(<[u16]>::to_vec).collect();
+    let mut generated = vec![Vec::new(); b];
     for frame in given..=steps {
         let turn = |(i, session)| Turn { session, action: actions[i * steps + frame - 1], sampler };
         let mut turns: Vec<Turn<'_>> = sessions.iter_mut().enumerate().map(turn).collect();
-        for (out, frame) in out.iter_mut().zip(step(&mut turns)?) {
-            out.extend(frame.tokens);
+        for (frames, frame) in generated.iter_mut().zip(step(&mut turns)?) {
+            frames.push(frame);
         }
     }
-    Ok(out.concat())
+    Ok(generated)
+}
+
+/// Tokens `[batch, t, space]` of the prompts and of the frames after them.
+pub fn rollout(
+    inputs: &RolloutInputs<'_>,
+    sampler: &SamplerConfig,
+    step: impl Fn(&mut [Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError>,
+) -> Result<Vec<u16>, ModelError> {
+    let generated = generate(inputs, sampler, step)?;
+    let prompts = inputs.prompt.chunks_exact(inputs.prompt.len() / inputs.seeds.len());
+    let mut tokens = Vec::new();
+    for (prompt, frames) in prompts.zip(generated) {
+        tokens.extend_from_slice(prompt);
+        tokens.extend(frames.into_iter().flat_map(|frame| frame.tokens));
+    }
+    Ok(tokens)
 }

@@ -53,6 +53,14 @@ pub struct GeneratedFrame {
     pub entropy: Vec<f32>,
 }
 
+impl GeneratedFrame {
+    /// The mean entropy of the tokens, in nats.
+    pub fn mean_entropy(&self) -> f64 {
+        let sum: f64 = self.entropy.iter().copied().map(f64::from).sum();
+        sum / self.entropy.len() as f64
+    }
+}
+
 impl Session {
     /// A session that begins with the frames `prompt` `[p, space]`; `actions` `[p-1]` are between.
     ///
@@ -78,7 +86,7 @@ impl Session {
         self.frames.len()
     }
 
-    /// Number of frames that the next frame will be predicted from, if the window has room.
+    /// Number of frames in the window. A full window slides before the next frame.
     pub fn seen(&self) -> usize {
         self.frames.seen().count()
     }

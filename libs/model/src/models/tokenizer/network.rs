@@ -64,8 +64,7 @@ impl<B: Kernels> TokenizerNet<B> {
         embedded: Tensor<B, 2>,
         pasts: &[Arc<Past<B>>],
     ) -> (Tensor<B, 2>, Vec<Past<B>>) {
-        let each = |past: &Arc<Past<B>>| std::iter::repeat_n(past.frames(), past.batch());
-        let frames: Vec<usize> = pasts.iter().flat_map(each).collect();
+        let frames = Past::frames_of_each(pasts);
         let x = self.decoder_positions.add_frames(apply(&self.expand, embedded), &frames);
         let (x, longer) = self.decoder.next_frame(x, pasts);
         (self.paint(x), longer)
