@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
@@ -131,6 +132,8 @@ pub async fn futures(
     State(server): State<Arc<ServerState>>,
     Path(session): Path<String>,
     uri: Uri,
+    // An unread body would make the server reset the connection before the answer is read.
+    _body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     let FuturesQuery { frames } = query(&uri)?;
     let Futures { node, futures } = server.engine.futures(&session, frames).await?;
