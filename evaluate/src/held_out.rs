@@ -12,7 +12,7 @@ mod window;
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
-use genie_shards::{ClipMeta, ClipStore, Split, windows_of};
+use genie_shards::{ClipMeta, ClipStore, ClipTiming, Split, windows_of};
 
 pub use labels::LabelNames;
 pub use window::HeldOutWindow;
@@ -31,6 +31,7 @@ pub struct HeldOutSet {
     frames: usize,
     pub windows: Vec<HeldOutWindow>,
     pub names: LabelNames,
+    /// Median frame rate of the clips.
     pub fps: f64,
     pub warnings: Vec<String>,
 }
@@ -76,6 +77,8 @@ impl HeldOutSet {
             ));
         }
         let clips = store.clips();
+        let timing = ClipTiming::of(clips.iter().filter(|clip| size_of(clip) == size));
+        warnings.extend(timing.iter().flat_map(ClipTiming::warnings));
         let actions = most_common(
             clips,
             |clip| clip.actions.is_some(),
@@ -107,7 +110,7 @@ impl HeldOutSet {
             }
         };
         let windows = choices.iter().map(window).collect();
-        let fps = clips[choices[0].clip].fps;
+        let fps = timing.map_or(clips[choices[0].clip].fps, |timing| timing.typical);
         let names = LabelNames {
             actions: actions.unwrap_or_default(),
             effects: effects.unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Cutting sampled frames into scored clips, with the true actions of a sidecar.
 
 mod cutter;
+mod frame_times;
 mod sidecar;
 mod sidecar_csv;
 

@@ -2,9 +2,13 @@
 //!
 //! All stages share the section `[data]` ([`genie_stage::config::DataConfig`]).
 
+mod format;
+
 use genie_stage::config::Section;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use format::{Aspect, ClipFormat, FrameFormat, MAX_OWN_FPS, SamplingRate, clip_frames};
 
 /// The sample game, which is recorded if `data.videos` is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,30 +47,6 @@ impl Section for SampleConfig {
     }
 }
 
-/// How a picture is fitted to the configured frame size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Aspect {
-    /// Cut off permanent black borders, then stretch the rest.
-    #[default]
-    Crop,
-    /// Keep the aspect ratio at which a player shows the picture, and fill the rest with black.
-    Pad,
-    /// Stretch the whole picture.
-    Stretch,
-}
-
-impl Aspect {
-    /// The name in the config file and in clip IDs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Crop => "crop",
-            Self::Pad => "pad",
-            Self::Stretch => "stretch",
-        }
-    }
-}
-
 /// Default of `ingest.keep`: keeps every clip that is not clearly something else than play.
 ///
 /// The conditions reject, in this order: black; one plain colour; a still picture; a video with
@@ -80,7 +60,10 @@ const KEEP: &str = "black_share < 0.95 and contrast > 0.02 and static_share < 0.
 /// How videos become clips of small frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IngestConfig {
-    /// Frames per second of a clip, from 0.001 to 1000.
+    /// Frames per second of a clip, from 0.001 to 1000; 0 means every frame of the source, once.
+    ///
+    /// With 0, a clip has its source's own frame rate. The sources should then have the same rate,
+    /// because one step of the models is one frame.
     pub fps: f64,
     /// Width of a clip's frames, in pixels, from 1 to 8192.
     pub width: u32,
@@ -181,8 +164,11 @@ impl Section for IngestConfig {
     const NAME: &'static str = "ingest";
 
     fn check(&self) -> Result<(), String> {
-        if !(0.001..=1000.0).contains(&self.fps) {
-            return Err(format!("fps is {}: it must be between 0.001 and 1000", self.fps));
+        if self.fps != 0.0 && !(0.001..=1000.0).contains(&self.fps) {
+            return Err(format!(
+                "fps is {}: it must be between 0.001 and 1000, or 0 for the source's own rate",
+                self.fps
+            ));
         }
         for (key, size) in [("width", self.width), ("height", self.height)] {
             if !(1..=8192).contains(&size) {
@@ -198,63 +184,33 @@ impl Section for IngestConfig {
                         silence_s and total_s must be at least 1"
                 .into());
         }
-        if !(self.clip_seconds > 0.0 && self.clip_frames() >= self.min_frames as usize) {
+        let fps = if self.fps == 0.0 { MAX_OWN_FPS } else { self.fps };
+        let longest = clip_frames(self.clip_seconds, fps);
+        if !(self.clip_seconds > 0.0 && longest >= self.min_frames as usize) {
             return Err(format!(
-                "clip_seconds is {}: at {} frames per second a clip has fewer frames than \
+                "clip_seconds is {}: at {fps} frames per second a clip has fewer frames than \
                  min_frames, {}; raise clip_seconds or lower min_frames",
-                self.clip_seconds, self.fps, self.min_frames
+                self.clip_seconds, self.min_frames
             ));
         }
         Ok(())
     }
 }
 
-/// Rate, size and aspect of sampled frames: all that the decoder needs of the config.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FrameFormat {
-    /// Frames per second.
-    pub fps: f64,
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
-    /// How a picture with another aspect ratio is fitted.
-    pub aspect: Aspect,
-}
-
-/// How sampled frames are cut into clips.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClipFormat {
-    pub frame: FrameFormat,
-    /// Number of frames of a full clip.
-    pub clip_frames: usize,
-    /// Number of frames of the shortest clip.
-    pub min_frames: u32,
-}
-
 impl IngestConfig {
     /// The part of the config that describes sampled frames.
     pub fn frame_format(&self) -> FrameFormat {
         let &Self { fps, width, height, aspect, .. } = self;
-        FrameFormat { fps, width, height, aspect }
+        let rate = if fps == 0.0 { SamplingRate::Own } else { SamplingRate::Fixed(fps) };
+        FrameFormat { rate, width, height, aspect }
     }
 
     /// The part of the config that describes clips.
     pub fn clip_format(&self) -> ClipFormat {
         ClipFormat {
             frame: self.frame_format(),
-            clip_frames: self.clip_frames(),
+            clip_seconds: self.clip_seconds,
             min_frames: self.min_frames,
         }
-    }
-
-    /// Number of frames of a full clip.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the cast saturates, and `check` makes sure that the value is positive"
-    )]
-    fn clip_frames(&self) -> usize {
-        (self.clip_seconds * self.fps).round() as usize
     }
 }

@@ -34,6 +34,7 @@ use ffmpeg_next as ffmpeg;
 
 use crate::config::FrameFormat;
 use borders::Borders;
+pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
 pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
 use input::{DecodeDamage, VideoInput};
 use sampling::{BorderMode, Halt, Sampling};

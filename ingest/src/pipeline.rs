@@ -16,6 +16,7 @@ mod identify;
 mod ingest_source;
 mod plan;
 mod report;
+mod timing;
 
 use std::time::Instant;
 
@@ -33,6 +34,7 @@ use identify::identify;
 use ingest_source::SourceIngester;
 use plan::plan;
 use report::SourceCounts;
+use timing::log_timing;
 
 /// Ingests the videos that `data.videos` names, or the sample videos of the root if it names none.
 ///
@@ -90,11 +92,16 @@ pub fn run(
     pool.install(|| groups.ingest_all(&plan.new))?;
 
     // A plan that is not empty changes the manifest, so the catalog is then always finalized.
-    if let Some(finalized) = finalizer.finalize()? {
-        catalog = finalized;
+    let mut finalized_clips = None;
+    if let Some((finalized, clips)) = finalizer.finalize()? {
+        (catalog, finalized_clips) = (finalized, Some(clips));
         run_history::record(root, &plan.new, &catalog, begun.elapsed())?;
     }
     let counts = SourceCounts::of(&asked, &catalog, &plan.new);
     counts.log(root, plan.is_empty());
+    // A run that changes nothing does not repeat the warnings.
+    if let Some(clips) = finalized_clips {
+        log_timing(&clips, config.frame_format().rate);
+    }
     Ok(counts.exit())
 }

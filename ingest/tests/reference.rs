@@ -24,6 +24,8 @@ const X264: &str = "-c:v libx264 -qp 0 -preset ultrafast -threads 1";
 /// How `ffmpeg` makes the expected frames.
 #[derive(Clone, Copy)]
 struct Reference {
+    /// Filters that choose frames.
+    sampling: &'static str,
     /// Filters before the scaling.
     before: &'static str,
     /// Filters after the scaling.
@@ -37,6 +39,7 @@ struct Reference {
 
 /// For an untagged standard-definition picture that is larger than the output.
 const PLAIN: Reference = Reference {
+    sampling: "setpts=PTS-STARTPTS,fps=10:round=up,",
     before: "",
     after: "",
     size: (WIDTH, HEIGHT),
@@ -66,11 +69,10 @@ fn ffmpeg(words: &[&str], input: &[u8]) -> Vec<u8> {
 
 /// Returns `ffmpeg`'s frames of a file at the configured rate, as RGB.
 fn reference(path: &str, with: Reference) -> Vec<u8> {
-    let Reference { before, after, size: (width, height), kernel, matrix, range } = with;
+    let Reference { sampling, before, after, size: (width, height), kernel, matrix, range } = with;
     let scale = format!("scale={width}:{height}:flags={kernel}+accurate_rnd+full_chroma_int");
     let colour = format!("in_color_matrix={matrix}:in_range={range}");
-    let filter =
-        format!("setpts=PTS-STARTPTS,fps=10:round=up,{before}{scale}:{colour},format=rgb24{after}");
+    let filter = format!("{sampling}{before}{scale}:{colour},format=rgb24{after}");
     let words =
         ["-noautorotate", "-i", path, "-map", "0:V:0", "-vf", &filter, "-fps_mode", "passthrough"];
     ffmpeg(&[&words[..], &["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]].concat(), &[])
@@ -207,6 +209,45 @@ fn frames_are_those_on_the_screen() {
         all.make("whole.mp4", &format!("{thirty} -c:v libx264 -preset ultrafast -bf 2 -g 90"));
     all.add("edited.mp4", &format!("-ss 1.13 -i {whole} -c copy"), PLAIN);
     all.assert_equal(&[]);
+}
+
+/// Catches: at the source's own rate a frame is missing, doubled, or in another place.
+///
+/// The reasons may be time stamps: uneven, rounded, repeated, absent, or starting again. They may
+/// be frames that the decoder skips or reorders, or that an edit list hides.
+#[test]
+fn every_frame_comes_once_at_the_own_rate() {
+    if !ffmpeg_is_here() {
+        return;
+    }
+    let own = Reference { sampling: "", ..PLAIN };
+    let mut all = Comparison::new();
+    let thirty = source("30", "2.3");
+    let reordered = "-c:v libx264 -preset ultrafast -bf 8 -b_strategy 0 -g 90";
+    all.add("reordered.mp4", &format!("{thirty} {reordered}"), own);
+    let dropped = "-vf select='gt(mod(n,7),1)*not(between(t,0.5,1.5))' -fps_mode vfr";
+    all.add("gap.mkv", &format!("{thirty} {dropped} {X264}"), own);
+    all.add("gap.mp4", &format!("{thirty} {dropped} {X264}"), own);
+    all.add("late.ts", &format!("{thirty} -output_ts_offset 7.77 {X264}"), own);
+    all.add("ntsc.mkv", &format!("{} -c:v ffv1", source("60000/1001", "2")), own);
+    all.add("slow.mp4", &format!("{} {X264}", source("4", "2")), own);
+    all.add("fast.mp4", &format!("{} {X264}", source("240", "1")), own);
+    all.add("packed.avi", &format!("{} -c:v mpeg4 -b:v 2M -bf 2", source("25", "2")), own);
+    all.add("picture.gif", &format!("{} -c:v gif", source("12.5", "2")), own);
+    // Two recordings in one file: the clock starts again.
+    let path = all.dir.path("videos/joined.ts");
+    let late = fs::read(all.dir.path("videos/late.ts")).unwrap();
+    fs::write(&path, [late.as_slice(), &late].concat()).unwrap();
+    all.expected.push(("joined.ts".to_owned(), reference(path.as_str(), own)));
+    let film = format!("{} -c:v libx264 -preset ultrafast -bf 3 -threads 1", source("24", "2"));
+    all.add("raw.h264", &film, own);
+    // All frames at the same time.
+    let still = format!("{thirty} -vf settb=1,setpts=0 -fps_mode passthrough {X264}");
+    all.add("still.mkv", &still, own);
+    let whole =
+        all.make("whole.mp4", &format!("{thirty} -c:v libx264 -preset ultrafast -bf 2 -g 90"));
+    all.add("edited.mp4", &format!("-ss 1.13 -i {whole} -c copy"), own);
+    all.assert_equal(&["ingest.fps=0"]);
 }
 
 /// Writes a display matrix `a b c d` (in whole units) to the track header of an MP4 file.
@@ -526,11 +567,14 @@ fn odd_files_are_as_ffmpeg_shows_them() {
         ("interlaced_mpeg2.ts", Reference { before: "field=top,", ..tagged }),
         ("interlaced_mpeg2_corrupt.ts", Reference { before: "field=top,", ..tagged }),
     ];
-    let mut all = Comparison::new();
-    for (name, with) in files {
-        let path = all.dir.path("videos").join(name);
-        fs::copy(odd.join(name), &path).unwrap();
-        all.expected.push((name.to_owned(), reference(path.as_str(), with)));
+    for (sampling, rate) in [(PLAIN.sampling, "ingest.fps=10"), ("", "ingest.fps=0")] {
+        let mut all = Comparison::new();
+        for (name, with) in files {
+            let path = all.dir.path("videos").join(name);
+            fs::copy(odd.join(name), &path).unwrap();
+            let with = Reference { sampling, ..with };
+            all.expected.push((name.to_owned(), reference(path.as_str(), with)));
+        }
+        all.assert_equal(&[rate]);
     }
-    all.assert_equal(&[]);
 }

@@ -22,6 +22,7 @@ fn clip(source: &str, split: Split, frames: usize, height: usize) -> Clip {
         time_base: (1, 10),
         frame_pts: (0..i64::try_from(frames).unwrap()).collect(),
         fps: 10.0,
+        source_fps: 15.0,
         width: SIZE as u32,
         height: height as u32,
         actions: Some((0..frames).map(|t| byte(t % 5)).collect()),
@@ -100,6 +101,30 @@ fn truth_lies_between_the_frames_of_its_window() {
             assert_eq!(action, video.frame(0, t)[0] % 5, "frame {t} of window {index}");
         }
     }
+}
+
+/// Catches: a report says nothing about actions that are mixed in one step, or about clips of
+/// different frame rates; pictures move at the rate of one odd clip.
+#[test]
+fn the_frame_rate_of_the_clips_is_judged() {
+    let at = |source: &str, fps, mixed| {
+        let mut clip = clip(source, Split::HeldOut, 16, SIZE);
+        (clip.meta.fps, clip.meta.mixed_actions) = (fps, Some(mixed));
+        clip
+    };
+    let opened = |clips: &[Clip]| {
+        let (_dir, root) = published(clips);
+        HeldOutSet::open(&root, (SIZE, SIZE), 16, 10, 0).unwrap()
+    };
+    let fine = opened(&[at("a", 15.0, 0.0), at("b", 15.0, 0.0)]);
+    assert!(fine.warnings.is_empty(), "{:?}", fine.warnings);
+    let mixed = opened(&[at("a", 10.0, 0.5), at("b", 10.0, 0.4)]);
+    let [warning] = &mixed.warnings[..] else { panic!("{:?}", mixed.warnings) };
+    assert!(warning.contains("45 % of the steps") && warning.contains("fps = 15"), "{warning}");
+    let rates = opened(&[at("a", 60.0, 0.0), at("b", 15.0, 0.0), at("c", 15.0, 0.0)]);
+    let [warning] = &rates.warnings[..] else { panic!("{:?}", rates.warnings) };
+    assert!(warning.contains("from 15 to 60"), "{warning}");
+    assert_eq!(Some(rates.fps), Some(15.0));
 }
 
 /// Catches: clips of another size or with other action names are used, or skipped without a

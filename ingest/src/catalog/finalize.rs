@@ -58,7 +58,7 @@ impl<'a> Finalizer<'a> {
     }
 
     /// Finalizes the catalog and returns it. Returns `None` if it is already finalized.
-    pub fn finalize(&self) -> Result<Option<SourceIndex>> {
+    pub fn finalize(&self) -> Result<Option<(SourceIndex, Vec<ClipRow>)>> {
         if self.is_finalized()? {
             return Ok(None);
         }
@@ -72,7 +72,7 @@ impl<'a> Finalizer<'a> {
         conclude(&mut sources, &clips);
         republish(self.root, &sources, &clips)?;
         genie_durable::write(self.mark(), self.state()?)?;
-        Ok(Some(SourceIndex::new(sources)))
+        Ok(Some((SourceIndex::new(sources), clips)))
     }
 
     /// Whether the current catalog is finalized with these rules.

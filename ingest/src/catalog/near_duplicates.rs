@@ -1,8 +1,8 @@
 //! Finding near-duplicates: clips that look the same.
 //!
 //! Videos look the same after they were re-encoded, scaled or reposted. Two clips are
-//! near-duplicates if they come from different sources, their lengths differ by at most one
-//! frame, and the distance of their fingerprints is at most [`NEAR`]. Each clip is compared
+//! near-duplicates if they come from different sources, their lengths in time differ by at most
+//! one frame, and the distance of their fingerprints is at most [`NEAR`]. Each clip is compared
 //! with all clips that are not near-duplicates themselves.
 
 use genie_shards::ClipMeta;
@@ -19,7 +19,9 @@ pub struct Originals {
 struct Original {
     clip_id: String,
     source_id: String,
-    frames: usize,
+    /// Length in seconds.
+    seconds: f64,
+    fps: f64,
     fingerprint: Vec<u8>,
 }
 
@@ -32,7 +34,9 @@ impl Originals {
             return None;
         }
         let same = |known: &&Original| {
-            known.frames.abs_diff(clip.frame_count()) <= 1
+            // A frame of the slower clip, and the error of the division.
+            let frame = 1.000_001 / known.fps.min(clip.fps);
+            (known.seconds - clip.seconds()).abs() <= frame
                 && distance(&known.fingerprint, &clip.scores.fingerprint) <= NEAR
                 && known.source_id != clip.source_id
         };
@@ -51,7 +55,8 @@ impl Originals {
         self.known.push(Original {
             clip_id: clip.clip_id.clone(),
             source_id: clip.source_id.clone(),
-            frames: clip.frame_count(),
+            seconds: clip.seconds(),
+            fps: clip.fps,
             fingerprint: clip.scores.fingerprint.clone(),
         });
     }
@@ -71,6 +76,7 @@ mod tests {
             clip_id: format!("clip of {source_id}"),
             source_id,
             frame_pts: vec![0; frames],
+            fps: 10.0,
             scores,
             ..ClipMeta::default()
         }
@@ -94,7 +100,10 @@ mod tests {
         let original = |clip: &ClipMeta| originals.original_of(clip).map(str::to_owned);
         assert_eq!(original(&clip(3, 161, nearly.clone())).as_deref(), Some("clip of source 1"));
         assert_eq!(original(&clip(1, 160, nearly.clone())), None, "the same source");
-        assert_eq!(original(&clip(3, 158, nearly)), None, "another length");
+        assert_eq!(original(&clip(3, 158, nearly.clone())), None, "another length");
+        let fast = |frames| ClipMeta { fps: 60.0, ..clip(3, frames, nearly.clone()) };
+        assert_eq!(original(&fast(960)).as_deref(), Some("clip of source 1"), "another rate");
+        assert_eq!(original(&fast(160)), None, "as many frames of another rate");
         assert_eq!(original(&clip(3, 160, noise(2))), None);
         assert_eq!(original(&clip(3, 160, Vec::new())), None, "no fingerprint");
     }

@@ -25,16 +25,26 @@ impl Sidecar {
     /// They are the source frames `rows.start` and `rows.end`. It is the action that is held
     /// longest. Of equals it is the earliest. After the last row it is the action of the last row.
     pub fn action(&self, rows: &Range<usize>) -> u8 {
-        let last = self.actions.len() - 1;
-        let start = rows.start.min(last);
-        let end = rows.end.min(self.actions.len()).max(start + 1);
-        let held = &self.actions[start..end];
+        let held = self.held(rows);
         let mut counts = [0_u32; 256];
         for &action in held {
             counts[usize::from(action)] += 1;
         }
         let most = counts.iter().max().copied().unwrap_or(0);
         held.iter().copied().find(|&action| counts[usize::from(action)] == most).unwrap_or(held[0])
+    }
+
+    /// Whether different actions are held between two sampled frames.
+    pub fn is_mixed(&self, rows: &Range<usize>) -> bool {
+        let held = self.held(rows);
+        held.iter().any(|action| *action != held[0])
+    }
+
+    /// The actions between two sampled frames, at least one.
+    fn held(&self, rows: &Range<usize>) -> &[u8] {
+        let start = rows.start.min(self.actions.len() - 1);
+        let end = rows.end.min(self.actions.len()).max(start + 1);
+        &self.actions[start..end]
     }
 
     /// The effect class of the displacement between two sampled frames.
@@ -66,6 +76,17 @@ mod tests {
         assert_eq!(sidecar.action(&(3..4)), 4);
         assert_eq!(sidecar.action(&(1..1)), 2, "a repeated frame");
         assert_eq!(sidecar.action(&(7..9)), 3, "after the last row");
+    }
+
+    /// Catches: the action after a step counts as a part of it; a step of one source frame, of a
+    /// repeated frame, or after the last row counts as mixed; an action that returns is overlooked.
+    #[test]
+    fn a_step_is_mixed_if_it_spans_different_actions() {
+        let sidecar = with(&[1, 1, 2, 1, 3, 3], None);
+        let mixed: Vec<bool> = [0..2, 0..3, 1..4, 2..3, 3..3, 3..5, 4..6, 5..9, 7..9]
+            .map(|rows| sidecar.is_mixed(&rows))
+            .to_vec();
+        assert_eq!(mixed, [false, true, true, false, false, true, false, false, false]);
     }
 
     /// Catches: the class is that of a single frame instead of the sum. 2 right and 2 left is no

@@ -1,4 +1,8 @@
-//! Sampling by presentation time: which frame is on the screen at each tick of a regular clock.
+//! Sampling by presentation time: which frame is on the screen at each tick of a clock.
+//!
+//! At the source's own rate, the clock ticks once for every frame, when the frame appears. So every
+//! frame is shown exactly once, whatever its time stamp is. This equals FFmpeg's `-fps_mode
+//! passthrough`. The rest of this page is about a clock with a fixed rate.
 //!
 //! Tick k is k/fps seconds after the first shown frame. It shows the last frame whose presentation
 //! time is not later than the tick. This equals FFmpeg's `setpts=PTS-STARTPTS,fps=FPS:round=up`,
@@ -12,6 +16,8 @@
 //! another recording was joined to the first one. In both cases the frame starts when the previous
 //! frame ends, and the new clock continues from there.
 
+use crate::config::SamplingRate;
+
 /// Longest pause in seconds that is filled with the frame before it.
 pub const MAX_GAP_SECONDS: i64 = 60;
 
@@ -21,9 +27,8 @@ pub const MAX_REWIND_SECONDS: i64 = 1;
 /// The clock of one source. It takes presentation times in presentation order.
 #[derive(Clone, Debug)]
 pub struct TickClock {
-    /// `numerator / denominator` is the number of ticks in one time-base unit.
-    numerator: i128,
-    denominator: i128,
+    /// The number of ticks in one time-base unit; `None` if every frame is one tick.
+    ticks: Option<Ratio>,
     /// Presentation time of tick 0 on the current clock.
     start: Option<i64>,
     last: i64,
@@ -32,16 +37,29 @@ pub struct TickClock {
     next_tick: i128,
 }
 
+/// `numerator / denominator`.
+#[derive(Clone, Copy, Debug)]
+struct Ratio {
+    numerator: i128,
+    denominator: i128,
+}
+
 impl TickClock {
-    /// Creates a clock of `fps` ticks per second for time stamps in units of `time_base` seconds.
+    /// Creates a clock of a rate for time stamps in units of `time_base` seconds.
     ///
-    /// `fps` is rounded to a thousandth.
+    /// A fixed rate is rounded to a thousandth of a tick per second.
     #[expect(clippy::cast_possible_truncation, reason = "a configured rate is at most 1000")]
-    pub fn new(fps: f64, time_base: (i32, i32)) -> Self {
+    pub fn new(rate: SamplingRate, time_base: (i32, i32)) -> Self {
         let (unit, per) = (i64::from(time_base.0.max(1)), i64::from(time_base.1.max(1)));
+        let ticks = match rate {
+            SamplingRate::Own => None,
+            SamplingRate::Fixed(fps) => Some(Ratio {
+                numerator: i128::from((fps * 1000.0).round() as i64) * i128::from(unit),
+                denominator: 1000 * i128::from(per),
+            }),
+        };
         Self {
-            numerator: i128::from((fps * 1000.0).round() as i64) * i128::from(unit),
-            denominator: 1000 * i128::from(per),
+            ticks,
             start: None,
             last: 0,
             max_gap: (MAX_GAP_SECONDS * per / unit).max(1),
@@ -62,7 +80,10 @@ impl TickClock {
             self.start = Some(pts.saturating_sub(end.saturating_sub(start)));
         }
         self.last = pts;
-        self.show_until(pts)
+        match self.ticks {
+            Some(ticks) => self.show_until(ticks, pts),
+            None => u64::from(!first),
+        }
     }
 
     /// Returns the time from tick 0 to `pts` on the current clock.
@@ -75,9 +96,10 @@ impl TickClock {
         if self.start.is_none() {
             return 0;
         }
+        let Some(ticks) = self.ticks else { return 1 };
         let end = pts.min(self.last.saturating_add(self.max_gap));
         // A frame is shown at least once, even if the file says that it lasts no time.
-        let shown = self.show_until(end);
+        let shown = self.show_until(ticks, end);
         if self.next_tick == 0 {
             self.next_tick = 1;
             return 1;
@@ -89,7 +111,9 @@ impl TickClock {
     ///
     /// Uses the current clock. Returns `None` before there is one.
     pub fn shows(&self, pts: i64, next: i64) -> Option<bool> {
-        self.start.map(|start| self.first_tick(start, pts) < self.first_tick(start, next))
+        let start = self.start?;
+        let shows = |ticks: Ratio| ticks.first(start, pts) < ticks.first(start, next);
+        Some(self.ticks.is_none_or(shows))
     }
 
     /// Returns whether a step from `before` to `after` keeps the current clock.
@@ -99,14 +123,16 @@ impl TickClock {
     }
 
     /// Returns the number of ticks before `pts` that are not shown yet.
-    fn show_until(&mut self, pts: i64) -> u64 {
-        let ticks = (self.first_tick(self.start.unwrap_or(pts), pts) - self.next_tick).max(0);
+    fn show_until(&mut self, ticks: Ratio, pts: i64) -> u64 {
+        let ticks = (ticks.first(self.start.unwrap_or(pts), pts) - self.next_tick).max(0);
         self.next_tick += ticks;
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
+}
 
+impl Ratio {
     /// Returns the first tick that is not before `pts`. A frame exactly at a tick is shown by it.
-    fn first_tick(&self, start: i64, pts: i64) -> i128 {
+    fn first(self, start: i64, pts: i64) -> i128 {
         let product = (i128::from(pts) - i128::from(start)) * self.numerator;
         product.div_euclid(self.denominator) + i128::from(product.rem_euclid(self.denominator) != 0)
     }
@@ -118,7 +144,16 @@ mod tests {
 
     /// Returns the index of the frame that each tick shows, for frames at `times` and an end.
     fn sampled(fps: f64, time_base: (i32, i32), times: &[i64], end: i64) -> Vec<usize> {
-        let mut clock = TickClock::new(fps, time_base);
+        sampled_at(SamplingRate::Fixed(fps), time_base, times, end)
+    }
+
+    fn sampled_at(
+        rate: SamplingRate,
+        time_base: (i32, i32),
+        times: &[i64],
+        end: i64,
+    ) -> Vec<usize> {
+        let mut clock = TickClock::new(rate, time_base);
         let duration = i64::from(time_base.1) / i64::from(time_base.0) / 10;
         let mut shown = Vec::new();
         for (index, &time) in times.iter().enumerate() {
@@ -165,6 +200,26 @@ mod tests {
         assert_eq!(sampled(10.0, (1, 5), &[0, 1, 2], 3), [0, 0, 1, 1, 2, 2]);
     }
 
+    /// Catches: at the source's own rate a frame is missing or shown twice, because of a gap, a
+    /// repeated or broken time stamp, a clock that starts again, or the first or last frame.
+    #[test]
+    fn the_own_rate_shows_every_frame_once() {
+        let all = [
+            vec![0],
+            vec![0, 33, 70, 101, 133, 133, 133, 1200, 1230],
+            vec![5000, 5100, 1400, 1500, 99_000],
+            vec![0, i64::MIN, i64::MAX, 7],
+        ];
+        for times in all {
+            let shown = sampled_at(SamplingRate::Own, (1, 1000), &times, 0);
+            assert_eq!(shown, (0..times.len()).collect::<Vec<_>>(), "{times:?}");
+        }
+        let mut clock = TickClock::new(SamplingRate::Own, (1, 1000));
+        assert_eq!((clock.finish(0), clock.shows(1, 2)), (0, None));
+        clock.advance(0, 0);
+        assert_eq!(clock.shows(1, 2), Some(true), "no packet may be skipped");
+    }
+
     /// Catches: a file with a broken time stamp fills the disk with one frame.
     #[test]
     fn a_broken_clock_does_not_repeat_forever() {
@@ -178,7 +233,7 @@ mod tests {
     fn a_clock_that_starts_again_goes_on() {
         let times = [5000, 5100, 5200, 1400, 1500, 1600, 99_000, 99_100];
         assert_eq!(sampled(10.0, (1, 1000), &times, 99_200), [0, 1, 2, 3, 4, 5, 6, 7]);
-        let mut clock = TickClock::new(10.0, (1, 1000));
+        let mut clock = TickClock::new(SamplingRate::Fixed(10.0), (1, 1000));
         times.windows(2).for_each(|pair| _ = clock.advance(pair[1], pair[0] + 100));
         assert_eq!(clock.elapsed(99_200), 700, "from the second to the end of the last");
     }

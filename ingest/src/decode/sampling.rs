@@ -108,7 +108,7 @@ impl Sampling {
             BorderMode::Known(crop) => (None, crop),
         };
         Self {
-            clock: TickClock::new(format.fps, input.time_base),
+            clock: TickClock::new(format.rate, input.time_base),
             time_base: input.time_base,
             nominal,
             track: TrackSeed {

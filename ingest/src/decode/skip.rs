@@ -104,6 +104,7 @@ impl Skips {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SamplingRate;
 
     fn timing(pts: Option<i64>) -> Timing {
         Timing { pts, duration: 33, hidden: false }
@@ -114,7 +115,7 @@ mod tests {
     /// `times` are in decoding order. The decoder cannot skip those in `references`. Returns the
     /// frames that came out and the skipped ones, in presentation order.
     fn run(times: &[i64], references: &[i64], ahead: usize) -> (Vec<i64>, Vec<i64>) {
-        let mut clock = TickClock::new(10.0, (1, 1000));
+        let mut clock = TickClock::new(SamplingRate::Fixed(10.0), (1, 1000));
         let mut skips = Skips::new("h264");
         let (mut out, mut skipped, mut inside) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut come_out = |pts: i64, skips: &mut Skips, clock: &mut TickClock| {
@@ -177,7 +178,7 @@ mod tests {
     /// Catches: time stamps are trusted although they are missing, jump or repeat.
     #[test]
     fn unreliable_time_stamps_end_skipping() {
-        let mut clock = TickClock::new(10.0, (1, 1000));
+        let mut clock = TickClock::new(SamplingRate::Fixed(10.0), (1, 1000));
         clock.advance(0, 0);
         let begun = |codec| {
             let mut skips = Skips::new(codec);

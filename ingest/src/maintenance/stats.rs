@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use camino::Utf8Path;
-use genie_shards::{ClipRow, Manifest, SourceRow, read_clip_rows, read_sources, tables};
+use genie_shards::{
+    ClipRow, ClipTiming, Manifest, SourceRow, read_clip_rows, read_sources, tables,
+};
 use genie_stage::Exit;
 use genie_stage::duration::human;
 
@@ -39,6 +41,10 @@ pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
         page += &histogram(root, score)?;
     }
     print!("{page}");
+    let kept = clips.iter().filter(|row| row.kept).map(|row| &row.meta);
+    for warning in ClipTiming::of(kept).iter().flat_map(ClipTiming::warnings) {
+        tracing::warn!("{warning}");
+    }
     Ok(Exit::Done)
 }
 
@@ -49,10 +55,8 @@ fn overview(
     clips: &[ClipRow],
 ) -> Result<()> {
     let seconds = |seconds: f64| human(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    let length =
-        |row: &ClipRow| row.meta.frame_count() as f64 / row.meta.fps.max(f64::MIN_POSITIVE);
     let decoded: f64 = sources.iter().filter_map(|row| row.duration_s).sum();
-    let kept: f64 = clips.iter().filter(|row| row.kept).map(length).sum();
+    let kept: f64 = clips.iter().filter(|row| row.kept).map(|row| row.meta.seconds()).sum();
     let share = if decoded > 0.0 { 100.0 * kept / decoded } else { 0.0 };
     let used = sources.iter().filter(|row| row.clips_kept > 0).count();
     let frames: usize = clips.iter().filter(|row| row.kept).map(|row| row.meta.frame_count()).sum();

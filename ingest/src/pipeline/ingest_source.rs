@@ -6,7 +6,7 @@ use genie_stage::stop::Stop;
 
 use crate::catalog::{GroupWriter, KeepRules};
 use crate::clips::{ClipCutter, ClipOrigin, CutClip, Sidecar, parse_sidecar, sidecar_path};
-use crate::config::{ClipFormat, DecoderLimits};
+use crate::config::{ClipFormat, DecoderLimits, MAX_OWN_FPS, SamplingRate};
 use crate::decode::{Failure, Summary};
 use crate::discover::SourceFile;
 use crate::reject::{Reason, Reject};
@@ -105,18 +105,38 @@ impl SourceIngester<'_> {
         row.fps = Some(summary.track.fps);
         let crop = summary.track.crop;
         row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
-        let notes = summary.damage.iter().chain(&summary.track.notes);
-        row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
         let ClipFormat { frame, min_frames, .. } = self.format;
-        let needed = f64::from(min_frames) / frame.fps;
+        let fast = (frame.rate == SamplingRate::Own).then(|| too_fast(summary)).flatten();
+        let notes = summary.damage.iter().chain(&summary.track.notes).chain(&fast);
+        row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
         (summary.sampled < u64::from(min_frames)).then(|| {
-            let detail = format!(
-                "the video has {:.2} s, but {} frames need {needed:.2} s",
-                summary.seconds, min_frames
-            );
+            let detail = match frame.rate {
+                SamplingRate::Fixed(fps) => {
+                    let needed = f64::from(min_frames) / fps;
+                    let seconds = summary.seconds;
+                    format!(
+                        "the video has {seconds:.2} s, but {min_frames} frames need {needed:.2} s"
+                    )
+                }
+                SamplingRate::Own => {
+                    let frames = summary.sampled;
+                    format!("the video has {frames} frames, but a clip needs {min_frames}")
+                }
+            };
             Reject::new(Reason::TooShort, detail)
         })
     }
+}
+
+/// Describes a rate at which clips of the source's own rate do not have their full length.
+fn too_fast(summary: &Summary) -> Option<String> {
+    let fps = summary.native_frames as f64 / summary.seconds;
+    (fps > MAX_OWN_FPS * 1.01).then(|| {
+        format!(
+            "the video has {fps:.0} frames per second by its time stamps, and clips have their \
+             full length only up to {MAX_OWN_FPS}: set ingest.fps to a rate"
+        )
+    })
 }
 
 /// The parsed sidecar of a source. If it cannot be read, logs a warning.

@@ -3,7 +3,7 @@
 /// Version of the clip shards: schema and payload codec.
 ///
 /// After a new version, ingest decodes all videos again.
-pub const CLIPS_FORMAT: u32 = 2;
+pub const CLIPS_FORMAT: u32 = 3;
 /// Version of the token shards.
 pub const TOKENS_FORMAT: u32 = 1;
 /// Version of the action shards.
@@ -11,6 +11,6 @@ pub const ACTIONS_FORMAT: u32 = 1;
 /// Version of the files of measured windows.
 pub(crate) const MEASURED_FORMAT: u32 = 2;
 /// Version of the catalog files: source rows and clip rows.
-pub(crate) const CATALOG_FORMAT: u32 = 2;
+pub(crate) const CATALOG_FORMAT: u32 = 3;
 /// Version of `manifest.json`.
 pub(crate) const MANIFEST_FORMAT: u32 = 1;

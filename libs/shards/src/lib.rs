@@ -17,7 +17,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `schema` | clips, splits, scores, windows, and their columns |
+//! | `schema` | clips, splits, scores, windows, and their columns; warnings about frame rates |
 //! | `frames`, `codec` | decoded frames, and how a shard stores them |
 //! | `manifest` | which files are published |
 //! | `files` | Parquet files: write and publish, open and check, remove |
@@ -36,7 +36,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 
-pub use codec::CodecError;
+pub use codec::{CodecError, MAX_BYTES as MAX_CLIP_BYTES};
 pub use error::{Error, Result};
 pub use files::{
     collect::{Collected, collect},
@@ -60,6 +60,7 @@ pub use schema::{
     clip::{Clip, ClipMeta, merge_names},
     scores::Scores,
     split::Split,
+    timing::ClipTiming,
     windows::windows_of,
 };
 pub use store::{

@@ -5,4 +5,5 @@ pub(crate) mod clip_columns;
 pub(crate) mod columns;
 pub(crate) mod scores;
 pub(crate) mod split;
+pub(crate) mod timing;
 pub(crate) mod windows;

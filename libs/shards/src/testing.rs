@@ -32,6 +32,7 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
         time_base: (1, 12_800),
         frame_pts: steps.map(|step| start_pts + step).collect(),
         fps: 10.0,
+        source_fps: 29.97,
         width: 8,
         height: 6,
         color_matrix: "bt709".to_owned(),
@@ -43,6 +44,7 @@ pub(crate) fn clip(source: &str, start_pts: i64, frames: usize) -> Clip {
         action_names: Some(vec!["stay".to_owned(), "left".to_owned(), "right".to_owned()]),
         effects: None,
         effect_names: None,
+        mixed_actions: Some(0.125),
         scores: Scores {
             motion: 0.25,
             letterbox: 0.5,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;
-use genie_shards::{ClipMeta, ClipRow, ClipStore, Frames, Manifest, Split, clip_rows_of};
+use genie_shards::{
+    ClipMeta, ClipRow, ClipStore, ClipTiming, Frames, Manifest, Split, clip_rows_of,
+};
 use genie_training::ClipFilter;
 use serde::Serialize;
 
@@ -25,6 +27,7 @@ pub struct Clips(Arc<Shared>);
 
 struct Shared {
     store: ClipStore,
+    fps: f64,
     /// The catalog's rows of these clips, for SQL.
     rows: Vec<ClipRow>,
     filter: ClipFilter,
@@ -65,7 +68,8 @@ impl Clips {
         let mut rows =
             clip_rows_of(root, &manifest).context("cannot read the catalog of the clips")?;
         rows.retain(|row| row.kept && store.position(&row.meta.clip_id).is_some());
-        Ok(Self(Arc::new(Shared { store, rows, filter })))
+        let fps = ClipTiming::of(store.clips()).map_or(FPS, |timing| timing.typical);
+        Ok(Self(Arc::new(Shared { store, fps, rows, filter })))
     }
 
     /// Number of clips.
@@ -73,9 +77,9 @@ impl Clips {
         self.0.store.len()
     }
 
-    /// Frames per second of the clips.
+    /// Frames per second of the clips: the median.
     pub fn fps(&self) -> f64 {
-        self.0.store.clips().first().map_or(FPS, |clip| clip.fps)
+        self.0.fps
     }
 
     /// The clips for which an SQL expression holds, from number `after` on.
@@ -83,7 +87,7 @@ impl Clips {
     /// # Errors
     /// When the expression is wrong.
     pub fn list(&self, expression: &str, after: usize) -> Result<ClipPage> {
-        let Shared { store, rows, filter } = &*self.0;
+        let Shared { store, rows, filter, .. } = &*self.0;
         let chosen: Vec<&ClipMeta> = if expression.trim().is_empty() {
             store.clips().iter().collect()
         } else {

@@ -26,8 +26,10 @@ pub struct ClipMeta {
     pub time_base: (i32, i32),
     /// PTS in the source of each frame of the clip. Its length is the number of frames.
     pub frame_pts: Vec<i64>,
-    /// Frames per second after sampling.
+    /// Frames per second: the sampling rate, or the clip's mean at the source's own rate.
     pub fps: f64,
+    /// Frames per second of the source in the time of the clip.
+    pub source_fps: f64,
     pub width: u32,
     pub height: u32,
     /// Colour matrix of the source, as the source declares it, before conversion to RGB.
@@ -46,6 +48,8 @@ pub struct ClipMeta {
     pub effects: Option<Vec<u8>>,
     /// Name of each effect id.
     pub effect_names: Option<Vec<String>>,
+    /// Share of the clip's steps that span source frames with different true actions.
+    pub mixed_actions: Option<f32>,
     /// Scores of the frames.
     pub scores: Scores,
 }
@@ -55,6 +59,13 @@ impl ClipMeta {
     #[must_use]
     pub fn frame_count(&self) -> usize {
         self.frame_pts.len()
+    }
+
+    /// Length in seconds.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
+    pub fn seconds(&self) -> f64 {
+        self.frame_count() as f64 / self.fps.max(f64::MIN_POSITIVE)
     }
 
     /// Sort key of clips: source, then time. The other fields make the order total.

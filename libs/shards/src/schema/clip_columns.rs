@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder,
-        UInt32Array,
+        Array, Float32Array, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray,
+        StringBuilder, UInt32Array,
     },
     datatypes::{Int64Type, UInt8Type},
 };
@@ -33,9 +33,14 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
     let i64s = |get: fn(&ClipMeta) -> i64| {
         Arc::new(Int64Array::from_iter_values(clips.iter().map(|clip| get(clip)))) as Arc<dyn Array>
     };
+    let f64s = |get: fn(&ClipMeta) -> f64| {
+        Arc::new(Float64Array::from_iter_values(clips.iter().map(|clip| get(clip))))
+            as Arc<dyn Array>
+    };
     let bytes = |get: fn(&ClipMeta) -> Option<&[u8]>| {
         lists::<UInt8Type>(clips.iter().map(|clip| get(clip)))
     };
+    let mixed: Float32Array = clips.iter().map(|clip| clip.mixed_actions).collect();
     let pts = lists::<Int64Type>(clips.iter().map(|clip| Some(clip.frame_pts.as_slice())));
     let mut columns: NamedColumns = vec![
         ("clip_id", strings(|clip| &clip.clip_id), false),
@@ -49,7 +54,8 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         ("time_base_den", i32s(|clip| clip.time_base.1), false),
         ("frames", u32s(|clip| u32::try_from(clip.frame_count()).unwrap_or(u32::MAX)), false),
         ("frame_pts", pts, false),
-        ("fps", Arc::new(Float64Array::from_iter_values(clips.iter().map(|clip| clip.fps))), false),
+        ("fps", f64s(|clip| clip.fps), false),
+        ("source_fps", f64s(|clip| clip.source_fps), false),
         ("width", u32s(|clip| clip.width), false),
         ("height", u32s(|clip| clip.height), false),
         ("color_matrix", strings(|clip| &clip.color_matrix), false),
@@ -61,6 +67,7 @@ pub(crate) fn write(clips: &[&ClipMeta]) -> NamedColumns {
         ("action_names", string_lists(clips.iter().map(|clip| clip.action_names.as_deref())), true),
         ("effects", bytes(|clip| clip.effects.as_deref()), true),
         ("effect_names", string_lists(clips.iter().map(|clip| clip.effect_names.as_deref())), true),
+        ("mixed_actions", Arc::new(mixed), true),
     ];
     let scores: Vec<_> = clips.iter().map(|clip| &clip.scores).collect();
     columns.extend(scores::write(&scores));
@@ -80,6 +87,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
     let (numerator, denominator) = (i32s("time_base_num")?, i32s("time_base_den")?);
     let frame_pts = columns.required_lists::<Int64Type>("frame_pts")?;
     let fps = columns.required::<Float64Array>("fps")?;
+    let source_fps = columns.required::<Float64Array>("source_fps")?;
     let (width, height) = (u32s("width")?, u32s("height")?);
     let (matrix, range, transfer) =
         (string("color_matrix")?, string("color_range")?, string("color_transfer")?);
@@ -88,6 +96,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
     let mut action_names = columns.string_lists("action_names")?.into_iter();
     let mut effects = columns.lists::<UInt8Type>("effects")?.into_iter();
     let mut effect_names = columns.string_lists("effect_names")?.into_iter();
+    let mixed_actions = columns.optional::<Float32Array>("mixed_actions")?;
     let mut scores = scores::read(columns)?.into_iter();
     let clip = |(i, frame_pts)| {
         let clip = ClipMeta {
@@ -101,6 +110,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
             time_base: (numerator.value(i), denominator.value(i)),
             frame_pts,
             fps: fps.value(i),
+            source_fps: source_fps.value(i),
             width: width.value(i),
             height: height.value(i),
             color_matrix: matrix.value(i).to_owned(),
@@ -112,6 +122,7 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
             action_names: action_names.next().flatten(),
             effects: effects.next().flatten(),
             effect_names: effect_names.next().flatten(),
+            mixed_actions: mixed_actions.is_valid(i).then(|| mixed_actions.value(i)),
             scores: scores.next().unwrap_or_default(),
         };
         clip.check().map(|()| clip)

@@ -1,0 +1,167 @@
+//! The frame rates of a set of clips, and the warnings that follow from them.
+//!
+//! Models know only steps from one frame to the next, not seconds. So a dataset has two faults that
+//! no model can repair: steps of different durations, and steps that span several true actions.
+
+use super::clip::ClipMeta;
+
+/// Largest ratio of two frame rates that count as equal.
+///
+/// So 24 and 25, or 29.97 and 30, are equal. 25 and 30 are not.
+const SAME_RATE: f64 = 1.05;
+
+/// Largest share of steps that may mix true actions.
+///
+/// A step has one true action, the one that is held longest. In a mixed step this is right for
+/// about half of the step. So a tenth of mixed steps costs up to 5 points of accuracy, which is as
+/// much as a typical interval of the report. Measured at 10 frames per second (2026-11-29):
+/// recordings of players who hold keys have 5 to 23 %, and a player who chooses a random action for
+/// every frame at 15 frames per second has 47 %.
+const MANY_MIXED: f64 = 0.1;
+
+/// The frame rates of a set of clips, in frames per second, and how often steps mix true actions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipTiming {
+    pub slowest: f64,
+    /// The median.
+    pub typical: f64,
+    pub fastest: f64,
+    /// `None` if no step mixes true actions, or no clip has any.
+    pub mixed: Option<MixedSteps>,
+}
+
+/// How many steps of the clips with true actions span different true actions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MixedSteps {
+    /// Share of all steps of these clips, from 0 to 1.
+    pub share: f64,
+    /// Median frame rate of the clips with such steps.
+    fps: f64,
+    /// Median frame rate of the sources of these.
+    source_fps: f64,
+}
+
+impl ClipTiming {
+    /// Computes the timing of a set of clips; `None` for an empty set.
+    pub fn of<'a>(clips: impl IntoIterator<Item = &'a ClipMeta>) -> Option<Self> {
+        let clips: Vec<&ClipMeta> = clips.into_iter().collect();
+        let rates = sorted(clips.iter().map(|clip| clip.fps));
+        let (slowest, fastest) = (*rates.first()?, *rates.last()?);
+        Some(Self { slowest, typical: rates[rates.len() / 2], fastest, mixed: mixed(&clips) })
+    }
+
+    /// Returns what a user must know about the rates, as sentences. Empty if nothing is wrong.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let Self { slowest, typical, fastest, .. } = *self;
+        if fastest > slowest * SAME_RATE {
+            warnings.push(format!(
+                "The clips have different frame rates, from {} to {} frames per second. So one \
+                 step of the models, and one latent action, lasts {:.0} ms in one clip and {:.0} \
+                 ms in another. Set [ingest] fps to one rate for all, for example {}, and ingest \
+                 again.",
+                shown(slowest),
+                shown(fastest),
+                1000.0 / fastest,
+                1000.0 / slowest,
+                shown(typical),
+            ));
+        }
+        if let Some(MixedSteps { share, fps, source_fps }) =
+            self.mixed.filter(|mixed| mixed.share > MANY_MIXED)
+        {
+            warnings.push(format!(
+                "At {} frames per second, {:.0} % of the steps of recordings with true actions \
+                 span two or more different actions. The source has {} frames per second. Set \
+                 [ingest] fps = {}, or fps = 0 to take every frame of every source, and ingest \
+                 again.",
+                shown(fps),
+                100.0 * share,
+                shown(source_fps),
+                shown(source_fps),
+            ));
+        }
+        warnings
+    }
+}
+
+/// Counts the mixed steps of the clips with true actions.
+fn mixed(clips: &[&ClipMeta]) -> Option<MixedSteps> {
+    let known = clips.iter().filter_map(|clip| Some((*clip, clip.mixed_actions?)));
+    let known: Vec<(&ClipMeta, f32)> = known.collect();
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
+    let steps = |clip: &ClipMeta| clip.frame_count().saturating_sub(1) as f64;
+    let all: f64 = known.iter().map(|(clip, _)| steps(clip)).sum();
+    let mixed: f64 = known.iter().map(|(clip, share)| f64::from(*share) * steps(clip)).sum();
+    let median = |rate: fn(&ClipMeta) -> f64| {
+        let mixing = known.iter().filter(|(_, share)| *share > 0.0);
+        let rates = sorted(mixing.map(|(clip, _)| rate(clip)));
+        rates.get(rates.len() / 2).copied()
+    };
+    let (fps, source_fps) = (median(|clip| clip.fps)?, median(|clip| clip.source_fps)?);
+    (all > 0.0).then(|| MixedSteps { share: mixed / all, fps, source_fps })
+}
+
+fn sorted(rates: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut rates: Vec<f64> = rates.collect();
+    rates.sort_by(f64::total_cmp);
+    rates
+}
+
+/// A rate with at most two decimals, for example `15` or `29.97`.
+fn shown(rate: f64) -> f64 {
+    (rate * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clip(fps: f64, source_fps: f64, frames: usize, mixed_actions: Option<f32>) -> ClipMeta {
+        let frame_pts = vec![0; frames];
+        ClipMeta { frame_pts, fps, source_fps, mixed_actions, ..ClipMeta::default() }
+    }
+
+    fn warnings(clips: &[ClipMeta]) -> Vec<String> {
+        ClipTiming::of(clips).map_or_else(Vec::new, |timing| timing.warnings())
+    }
+
+    /// Catches: one clip of a few frames counts as much as a long one; clips without true actions
+    /// lower the share; the advice names the sampling rate instead of the source's.
+    #[test]
+    fn many_mixed_steps_are_a_warning_with_the_rate_to_use() {
+        let clips = [
+            clip(10.0, 15.0, 161, Some(0.475)),
+            clip(10.0, 15.0, 41, Some(0.475)),
+            clip(10.0, 15.0, 2, Some(0.0)),
+            clip(10.0, 60.0, 900, None),
+            clip(10.0, 60.0, 900, None),
+            clip(10.0, 60.0, 900, None),
+        ];
+        let [warning] = &warnings(&clips)[..] else { panic!("one warning") };
+        for words in ["At 10 frames", "47 %", "has 15 frames", "fps = 15, or fps = 0"] {
+            assert!(warning.contains(words), "{words}: {warning}");
+        }
+        let few = [clip(10.0, 15.0, 161, Some(0.05)), clip(10.0, 15.0, 9, None)];
+        assert!(warnings(&few).is_empty());
+        assert!(warnings(&[clip(10.0, 15.0, 1, Some(1.0))]).is_empty(), "no steps");
+    }
+
+    /// Catches: a rounded or measured rate counts as another rate; two rates give no warning; the
+    /// typical rate is that of one odd clip.
+    #[test]
+    fn different_rates_are_a_warning() {
+        let rates = |rates: &[f64]| -> Vec<ClipMeta> {
+            rates.iter().map(|&fps| clip(fps, fps, 20, None)).collect()
+        };
+        assert!(warnings(&rates(&[30.0, 29.97, 29.167, 30.003])).is_empty());
+        let clips = rates(&[60.0, 15.0, 15.0]);
+        let [warning] = &warnings(&clips)[..] else { panic!("one warning") };
+        for words in ["from 15 to 60", "17 ms", "67 ms", "for example 15,"] {
+            assert!(warning.contains(words), "{words}: {warning}");
+        }
+        assert_eq!(ClipTiming::of(&clips).map(|timing| timing.typical), Some(15.0));
+        assert_eq!(ClipTiming::of(&[]), None);
+    }
+}
