@@ -66,6 +66,10 @@ fn check_windows(dataset: &Dataset, report: &Value) {
 
 /// Checks the keys of the report and their values.
 fn check_report(report: &Value) {
+    // Clips of 2.5 seconds at 10 frames per second are longer than windows of 8 frames.
+    assert_eq!(report["long"]["frames"], 25);
+    assert_eq!(report["long"]["rollout"]["psnr_db"].as_array().map(Vec::len), Some(17));
+    assert_eq!(report["long"]["objects"][0]["recorded"][16]["mean"], 1.0, "{}", report["long"]);
     for key in ["/tokenizer/psnr_db", "/tokenizer/psnr_baseline_db"] {
         assert!(number(&report.pointer(key).cloned().unwrap_or_default()) > 0.0, "{key}");
     }
