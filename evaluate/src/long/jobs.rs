@@ -13,7 +13,7 @@ use crate::long::back::{OppositeActions, WAYS, WayScores};
 use crate::long::batch::LongBatch;
 use crate::long::curve::{marks, points};
 use crate::long::kept::KeptJobs;
-use crate::long::objects::{ComparedClips, as_many, expected};
+use crate::long::objects::{ComparedClips, Expected};
 use crate::long::scores::ClipScores;
 use crate::long::settings::LongSettings;
 use crate::long::windows::features;
@@ -275,10 +275,10 @@ impl Jobs<'_> {
             .objects
             .iter()
             .map(|object| {
-                let count = expected(last, batch.real.width, object)?;
+                let expected = Expected::of(last, batch.real.width, object)?;
                 let of = |code| {
                     let points = points(settings.prompt_frames, frames);
-                    as_many(&video, code, points, object, count)
+                    expected.are_in(&video, code, points)
                 };
                 Some((0..codes).map(of).collect())
             })

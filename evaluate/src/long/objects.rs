@@ -4,6 +4,10 @@
 //! would not do: two halves of a torn figure have as many pixels as a whole one. A piece is a whole
 //! object if its size fits. A smaller piece of at least half of the smallest size, or a larger
 //! piece, is *debris*. Smaller specks do not count.
+//!
+//! An object may have another colour in another recording. The last prompt frame decides which one
+//! it has in a clip. So a colour of the list that is part of another recording's ground does no
+//! harm.
 
 use genie_training::TrackedObject;
 use serde::{Deserialize, Serialize};
@@ -20,14 +24,10 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// Searches a frame `[height, width, 3]` for an object.
+    /// Searches a frame `[height, width, 3]` for an object of one colour.
     #[must_use]
-    pub fn of(frame: &[u8], width: usize, object: &TrackedObject) -> Sighting {
-        let has_colour = |pixel: &[u8]| {
-            object.colours.iter().any(|colour| {
-                pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(*b) <= object.tolerance)
-            })
-        };
+    pub fn of(frame: &[u8], width: usize, object: &TrackedObject, colour: [u8; 3]) -> Sighting {
+        let has_colour = |pixel: &[u8]| largest_difference(pixel, colour) <= object.tolerance;
         let mut open: Vec<bool> = frame.chunks_exact(3).map(has_colour).collect();
         let [least, most] = object.pixels;
         let mut found = Sighting { whole: Vec::new(), debris: 0 };
@@ -57,6 +57,11 @@ impl Sighting {
             nearest.is_some_and(|i| apart(&left.swap_remove(i)) <= distance)
         })
     }
+}
+
+/// Returns the largest difference of a channel.
+fn largest_difference(pixel: &[u8], colour: [u8; 3]) -> u8 {
+    pixel.iter().zip(colour).map(|(a, b)| a.abs_diff(b)).max().unwrap_or(0)
 }
 
 /// Removes the piece with pixel `start` from `open` and returns its pixels.
@@ -123,17 +128,16 @@ impl ComparedClips<'_> {
         points: &[usize],
         object: &TrackedObject,
     ) -> Option<ObjectScores> {
-        let see =
-            |video: &VideoBatch, t: usize| Sighting::of(video.frame(b, t), video.width, object);
-        let expected = expected(self.real.frame(b, prompt - 1), self.real.width, object)?;
-        let has = |video, t| see(video, t).is(expected);
+        let expected = Expected::of(self.real.frame(b, prompt - 1), self.real.width, object)?;
+        let see = |video: &VideoBatch, t: usize| expected.see(video, b, t);
+        let has = |video, t| see(video, t).is(expected.count);
         let seen = |video| points.iter().map(|&t| has(video, t)).collect();
         let none = |&t| see(self.generated, t).is(0);
         let near = |&t| {
             let real = see(self.real, t);
-            real.is(expected).then(|| {
+            real.is(expected.count).then(|| {
                 let generated = see(self.generated, t);
-                generated.is(expected) && real.is_near(&generated, object.within)
+                generated.is(expected.count) && real.is_near(&generated, object.within)
             })
         };
         Some(ObjectScores {
@@ -146,25 +150,54 @@ impl ComparedClips<'_> {
     }
 }
 
-/// Returns how many whole objects the last frame of a prompt shows.
-///
-/// `None` if it shows none, or also a piece that is not a whole object.
-#[must_use]
-pub fn expected(last: &[u8], width: usize, object: &TrackedObject) -> Option<usize> {
-    let last = Sighting::of(last, width, object);
-    (last.debris == 0 && !last.whole.is_empty()).then_some(last.whole.len())
+/// The objects of one kind that a clip must keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    object: &'a TrackedObject,
+    colour: [u8; 3],
+    count: usize,
 }
 
-/// Returns whether frames `points` of clip `b` have exactly `count` whole objects.
-#[must_use]
-pub fn as_many(
-    video: &VideoBatch,
-    b: usize,
-    points: impl Iterator<Item = usize>,
-    object: &TrackedObject,
-    count: usize,
-) -> Vec<bool> {
-    points.map(|t| Sighting::of(video.frame(b, t), video.width, object).is(count)).collect()
+impl<'a> Expected<'a> {
+    /// Returns what the last frame of a prompt shows.
+    ///
+    /// Among the colours of which it shows whole objects and no debris, it is the one that fits
+    /// most exactly. `None` if there is no such colour.
+    #[must_use]
+    pub fn of(last: &[u8], width: usize, object: &'a TrackedObject) -> Option<Expected<'a>> {
+        let expected = |&colour: &[u8; 3]| {
+            let found = Sighting::of(last, width, object, colour);
+            let count = found.whole.len();
+            (found.debris == 0 && count > 0).then_some(Expected { object, colour, count })
+        };
+        object.colours.iter().filter_map(expected).min_by_key(|found| found.error(last))
+    }
+
+    /// Returns the mean difference of the pixels of the colour, in thousandths of a level.
+    fn error(&self, frame: &[u8]) -> usize {
+        let differences = frame.chunks_exact(3).map(|pixel| largest_difference(pixel, self.colour));
+        let (mut sum, mut count) = (0, 0);
+        for difference in differences.filter(|difference| *difference <= self.object.tolerance) {
+            sum += usize::from(difference);
+            count += 1;
+        }
+        sum * 1000 / count.max(1)
+    }
+
+    fn see(&self, video: &VideoBatch, b: usize, t: usize) -> Sighting {
+        Sighting::of(video.frame(b, t), video.width, self.object, self.colour)
+    }
+
+    /// Returns whether frames `points` of clip `b` have exactly as many whole objects.
+    #[must_use]
+    pub fn are_in(
+        &self,
+        video: &VideoBatch,
+        b: usize,
+        points: impl Iterator<Item = usize>,
+    ) -> Vec<bool> {
+        points.map(|t| self.see(video, b, t).is(self.count)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +226,7 @@ mod tests {
     }
 
     fn see(rows: [&str; 5]) -> Sighting {
-        Sighting::of(&frame(rows), 8, &object())
+        Sighting::of(&frame(rows), 8, &object(), [200, 0, 0])
     }
 
     /// Catches: two halves of a figure count as one figure, because they have as many pixels; a
@@ -215,6 +248,19 @@ mod tests {
         assert!(speck.is(1), "a single pixel is no debris: {speck:?}");
         let diagonal = see(["#.......", ".#......", "..#.....", "...#....", "........"]);
         assert!(diagonal.is(1));
+    }
+
+    /// Catches: the colour of another recording is searched for, because it is in this one's ground.
+    #[test]
+    fn the_prompt_decides_which_colour_an_object_has() {
+        let both = TrackedObject { colours: vec![[182, 17, 0], [200, 0, 0]], ..object() };
+        let of =
+            |rows| Expected::of(&frame(rows), 8, &both).map(|found| (found.colour, found.count));
+        let red = ["........", ".##..##.", ".##..##.", "........", "........"];
+        assert_eq!(of(red), Some(([200, 0, 0], 2)));
+        let other = ["........", ".~~.....", ".~~.....", "........", "........"];
+        assert_eq!(of(other), Some(([182, 17, 0], 1)));
+        assert_eq!(of(["##......", "........", "........", "........", "........"]), None);
     }
 
     /// Catches: two generated figures at the place of one recorded figure count as two right ones.

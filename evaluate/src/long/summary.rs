@@ -263,10 +263,11 @@ impl Means<'_> {
 
     fn object(&self, number: usize, name: &str) -> ObjectPresence {
         let share = |value: &dyn Fn(&ObjectScores, usize) -> Option<bool>| {
-            self.curve(|clip, t| {
+            let curve = self.curve(|clip, t| {
                 let seen = clip.objects[number].as_ref()?;
                 value(seen, self.index(clip, t)?).map(|is| f64::from(u8::from(is)))
-            })
+            });
+            curve.iter().map(as_share).collect()
         };
         let held: Vec<(usize, &HeldScores, &Vec<Vec<bool>>)> = self
             .found
@@ -310,8 +311,14 @@ impl Means<'_> {
                     let value = move |is: &Vec<bool>| at.map(|at| f64::from(u8::from(is[at])));
                     seen[actions.clone()].iter().map(move |is| (*clip, value(is)))
                 });
-                self.point(t, values)
+                self.point(t, values).as_ref().map(as_share)
             })
             .collect()
     }
+}
+
+/// Limits the interval of a share to possible shares.
+fn as_share(point: &Point) -> Point {
+    let ci95 = point.ci95.map(|[low, high]| [low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)]);
+    Point { t: point.t, mean: point.mean, ci95 }
 }

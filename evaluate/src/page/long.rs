@@ -6,7 +6,7 @@ use crate::held_out::LongClip;
 use crate::long::{LongStrip, marks};
 use crate::page::canvas::{Zoom, data_uri, grid};
 use crate::page::chart::{Series, curves};
-use crate::page::numbers::{decibel, percent, three_digits};
+use crate::page::numbers::{percent, three_digits};
 use crate::report::schema::{
     LongDistance, LongRollouts, ObjectPresence, Point, Way, WindowDistance,
 };
@@ -209,18 +209,18 @@ fn object_view<'a>(of: &'a ObjectPresence, names: &[String]) -> ObjectView<'a> {
 fn ways(of: &LongRollouts, names: &[String]) -> Vec<WayRow> {
     let row = |way: &Way| WayRow {
         actions: format!(
-            "{}, then {}",
+            "{} → {}",
             name(names, usize::from(way.there)),
             name(names, usize::from(way.back))
         ),
         frames: way.frames,
-        there: decibel(way.psnr_there_db, false),
-        back: decibel(way.psnr_back_db, false),
+        there: format!("{:.1}", way.psnr_there_db),
+        back: format!("{:.1}", way.psnr_back_db),
         gain: match way.gain_db_ci95 {
             Some([low, high]) => {
                 format!("{:+.1} [{low:+.1}, {high:+.1}]", way.gain_db).replace('-', "−")
             }
-            None => decibel(way.gain_db, true),
+            None => format!("{:+.1}", way.gain_db).replace('-', "−"),
         },
     };
     of.there_and_back.ways.iter().map(row).collect()

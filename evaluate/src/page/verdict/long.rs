@@ -51,7 +51,7 @@ fn object(of: &ObjectPresence) -> Option<Card> {
         title: format!("Whole `{}` after {} frames", of.name, last.t + 1),
         value: percent(last.mean),
         interval: last.ci95.map_or_else(no_interval, |[low, high]| {
-            format!("95\u{a0}%: {} to {}", percent(low.max(0.0)), percent(high.min(1.0)))
+            format!("95\u{a0}%: {} to {}", percent(low), percent(high))
         }),
         baseline: format!("recordings {}", percent(recorded.mean)),
         rating,
