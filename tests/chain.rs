@@ -17,7 +17,8 @@ const STEPS: [&str; 8] = [
 ];
 
 /// Catches: a stage does not find the output of the stage before it; a report lacks a key, or has
-/// text instead of a number; a status differs from the work of the run.
+/// text instead of a number; a status differs from the work of the run; long rollouts change another
+/// number of the report.
 #[test]
 fn from_nothing_to_a_report() {
     let dataset = Dataset::new();
@@ -40,6 +41,18 @@ fn from_nothing_to_a_report() {
     );
     check_page(&fs::read_to_string(dataset.path(place).join("report.html")).expect("a page"));
     check_windows(&dataset, &report);
+    check_without_long_rollouts(&dataset, &report);
+}
+
+/// Checks that long rollouts can be turned off, and that no other number depends on them.
+fn check_without_long_rollouts(dataset: &Dataset, report: &Value) {
+    let off = ["--set", "evaluate.long=0"];
+    dataset.stage("evaluate", "run", &off).expect(0);
+    let without = dataset.report(&off);
+    assert!(report["long"].is_object() && without["long"].is_null(), "{}", without["long"]);
+    for key in ["tokenizer", "lam", "rollout", "delta_psnr_db", "effects", "distances", "trust"] {
+        assert_eq!(report[key], without[key], "{key}");
+    }
 }
 
 /// Checks that the rows of windows, read by SQL, agree with the report.
