@@ -17,7 +17,8 @@ const STEPS: [&str; 8] = [
 ];
 
 /// Catches: a stage does not find the output of the stage before it; a report lacks a key, or has
-/// text instead of a number; a status differs from the work of the run.
+/// text instead of a number; a status differs from the work of the run; long rollouts change another
+/// number of the report.
 #[test]
 fn from_nothing_to_a_report() {
     let dataset = Dataset::new();
@@ -40,6 +41,18 @@ fn from_nothing_to_a_report() {
     );
     check_page(&fs::read_to_string(dataset.path(place).join("report.html")).expect("a page"));
     check_windows(&dataset, &report);
+    check_without_long_rollouts(&dataset, &report);
+}
+
+/// Checks that long rollouts can be turned off, and that no other number depends on them.
+fn check_without_long_rollouts(dataset: &Dataset, report: &Value) {
+    let off = ["--set", "evaluate.long=0"];
+    dataset.stage("evaluate", "run", &off).expect(0);
+    let without = dataset.report(&off);
+    assert!(report["long"].is_object() && without["long"].is_null(), "{}", without["long"]);
+    for key in ["tokenizer", "lam", "rollout", "delta_psnr_db", "effects", "distances", "trust"] {
+        assert_eq!(report[key], without[key], "{key}");
+    }
 }
 
 /// Checks that the rows of windows, read by SQL, agree with the report.
@@ -66,6 +79,10 @@ fn check_windows(dataset: &Dataset, report: &Value) {
 
 /// Checks the keys of the report and their values.
 fn check_report(report: &Value) {
+    // Clips of 2.5 seconds at 10 frames per second are longer than windows of 8 frames.
+    assert_eq!(report["long"]["frames"], 25);
+    assert_eq!(report["long"]["rollout"]["psnr_db"].as_array().map(Vec::len), Some(17));
+    assert_eq!(report["long"]["objects"][0]["recorded"][16]["mean"], 1.0, "{}", report["long"]);
     for key in ["/tokenizer/psnr_db", "/tokenizer/psnr_baseline_db"] {
         assert!(number(&report.pointer(key).cloned().unwrap_or_default()) > 0.0, "{key}");
     }

@@ -27,10 +27,11 @@ use genie_stage::exit::{FAILED, Usage};
 use serde_json::{Value, json};
 
 use crate::compare::gate::Gate;
-use crate::compare::metric::{METRICS, ReportField};
+use crate::compare::metric::{METRICS, Metric};
 use crate::compare::name::names;
 use crate::compare::side::ComparedReport;
 use crate::compare::table::{ComparisonTable, MetricCell, MetricLine};
+use crate::long::is_mark;
 
 /// Show reports side by side.
 #[derive(clap::Args, Debug)]
@@ -52,9 +53,8 @@ pub struct CompareArgs {
 
 /// Lists the metrics for `--help`.
 fn help() -> String {
-    let of = |metric: &metric::Metric| match metric.field {
-        ReportField::Curve(_) => format!("{}_T", metric.name),
-        _ => metric.name.to_owned(),
+    let of = |metric: &Metric| {
+        if metric.field.is_curve() { format!("{}_T", metric.name) } else { metric.name.to_owned() }
     };
     format!(
         "Metrics (T is the number of a frame): {}",
@@ -98,10 +98,9 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
             "gates": results.iter().map(GateResult::to_json).collect::<Vec<_>>(),
         }))? + "\n"
     } else {
-        let headline = sides[0].report.pointer("/headline/t").and_then(Value::as_u64);
         let shown = |line: &MetricLine| {
             let gate = args.fail_if.iter().any(|gate| gate.name == line.metric);
-            gate || line.metric.t.is_none_or(|t| Some(t as u64) == headline)
+            gate || line.metric.t.is_none_or(|t| is_shown(line.metric.metric, t, &sides[0].report))
         };
         text::render(&sides, &table, &all.into_iter().filter(shown).collect::<Vec<_>>())
     };
@@ -116,6 +115,20 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
     }
     written?;
     Ok(Exit::Done)
+}
+
+/// Returns whether the text has frame `t` of a curve.
+///
+/// Windows show the headline's frame, and long rollouts their marked frames and the last one.
+fn is_shown(metric: &Metric, t: usize, report: &Value) -> bool {
+    let is = |pointer, number: usize| {
+        report.pointer(pointer).and_then(Value::as_u64) == Some(number as u64)
+    };
+    if metric.field.is_long() {
+        is_mark(t) || is("/long/frames", t + 1)
+    } else {
+        is("/headline/t", t)
+    }
 }
 
 /// A gate, and the answer of the last report.

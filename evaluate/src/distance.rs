@@ -19,6 +19,7 @@
 //! | `probe` | real clips with changed motion |
 //! | `encoder`, `features`, `real` | the encoder's interface; features of real clips, on disk |
 //! | `gather`, `describe` | collecting features of clips; the numbers of the report |
+//! | `late` | the numbers of one time of long clips |
 //!
 //! All random halves and subsets consist of whole groups: the windows of a recording stay together.
 
@@ -28,6 +29,7 @@ mod features;
 mod frechet;
 mod gather;
 mod kernel;
+mod late;
 mod moments;
 mod probe;
 mod real;
@@ -38,12 +40,11 @@ mod resample;
 mod simulated;
 
 pub use describe::{Draws, Groups, warnings};
-#[cfg(test)]
-pub use encoder::features_of;
-pub use encoder::{ClipFeatures, EncoderDescription, Encoders};
+pub use encoder::{ClipFeatures, EncoderDescription, Encoders, features_of};
 #[cfg(test)]
 pub use frechet::frechet;
 pub use gather::FeatureCollector;
+pub use late::window_distance;
 pub use moments::Divisor;
 #[cfg(test)]
 pub use moments::Moments;

@@ -16,7 +16,7 @@ use genie_shards::{MeasuredWindow, WindowScores};
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-pub use kept::discard;
+pub use kept::{discard, parts};
 pub use rows::RowHeader;
 
 use crate::distance::{Draws, Encoders, FeatureCollector, Groups, RealClips};
@@ -126,10 +126,10 @@ impl Evaluation<'_> {
     }
 }
 
-/// Passes progress and stop requests on while real clips are encoded and speed is measured.
-struct ProgressObserver<'a> {
-    progress: Progress,
-    stop: &'a Stop,
+/// Passes on progress and stop requests.
+pub struct ProgressObserver<'a> {
+    pub progress: Progress,
+    pub stop: &'a Stop,
 }
 
 impl MeasurementObserver for ProgressObserver<'_> {

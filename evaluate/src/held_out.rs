@@ -6,6 +6,7 @@
 
 mod choose;
 mod labels;
+mod long;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -15,6 +16,7 @@ use camino::Utf8Path;
 use genie_shards::{ClipMeta, ClipStore, ClipTiming, Split, windows_of};
 
 pub use labels::LabelNames;
+pub use long::LongClip;
 pub use window::HeldOutWindow;
 
 use crate::held_out::choose::{ClipCandidate, WindowChoice, choose};

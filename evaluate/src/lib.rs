@@ -8,6 +8,7 @@
 //! | `networks` | everything that uses the networks of `genie_model`: trained models, I3D, LPIPS |
 //! | `evaluation` | all slow work, window by window, with resume after a stop |
 //! | `measure` | rollouts with inferred, random, time-shuffled and held actions, as scores |
+//! | `long` | rollouts of whole clips: scores, objects, late windows, there and back |
 //! | `distance` | distances between real and generated clips |
 //! | `statistics` | PSNR, SSIM, motion, NMI, bootstrap and the like, as pure functions |
 //! | `report` | from scores to `report.json` |
@@ -30,6 +31,7 @@ mod compare;
 mod distance;
 mod evaluation;
 mod held_out;
+mod long;
 mod measure;
 mod networks;
 mod page;

@@ -33,6 +33,7 @@ mod settings;
 mod speed;
 #[cfg(test)]
 mod tests;
+mod truth;
 
 pub use frame_distance::{FrameDistance, Pair};
 pub use inputs::{MeasurementInputs, load_batch};
@@ -40,6 +41,7 @@ pub use measurement::{Measurement, Scene};
 pub use observer::MeasurementObserver;
 pub use settings::{HOLD, Settings};
 pub use speed::{WORK as SPEED_RUNS, speed};
+pub use truth::true_actions;
 
 use std::ops::Range;
 

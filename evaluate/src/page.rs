@@ -7,6 +7,7 @@
 mod arrows;
 mod canvas;
 mod chart;
+mod long;
 mod numbers;
 mod pictures;
 #[cfg(test)]
@@ -18,10 +19,12 @@ mod views;
 use anyhow::{Context, Result};
 use askama::Template;
 
+pub use long::{StripPicture, draw_strips};
 pub use pictures::{ScenePictures, draw};
 pub use verdict::cards;
 
 use crate::page::chart::{Series, bars, curves};
+use crate::page::long::{LongView, long_view};
 use crate::page::trust::{TrustView, trust_view};
 use crate::page::verdict::Card;
 use crate::page::views::{
@@ -44,17 +47,25 @@ struct Page<'a> {
     effects: Option<EffectsView<'a>>,
     speed: String,
     confusions: Vec<Heat<'a>>,
+    long: Option<LongView<'a>>,
     distances: Vec<DistanceView<'a>>,
     scenes: Vec<SceneView<'a>>,
     rows: Vec<FrameRow>,
     config: String,
 }
 
+/// All pictures of a report.
+#[derive(Debug, Clone, Default)]
+pub struct ReportPictures {
+    pub scenes: Vec<ScenePictures>,
+    pub strips: Vec<StripPicture>,
+}
+
 /// Renders the page.
 ///
 /// # Errors
 /// Fails if the template or the config cannot be rendered.
-pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
+pub fn render(report: &Report, pictures: &ReportPictures) -> Result<String> {
     let series = |name, points| Series { name, points };
     let names = latent_names(report);
     let page = Page {
@@ -93,8 +104,9 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
         speed: speed(report),
         usage_chart: bars("Share of each latent action", &report.lam.share),
         confusions: heats(report),
+        long: report.long.as_ref().map(|long| long_view(long, &names, &pictures.strips)),
         distances: report.distances.iter().map(distance_view).collect(),
-        scenes: pictures.iter().map(|scene| scene_view(scene, &names)).collect(),
+        scenes: pictures.scenes.iter().map(|scene| scene_view(scene, &names)).collect(),
         rows: rows(report),
         config: serde_json::to_string_pretty(&report.lineage.config)?,
     };

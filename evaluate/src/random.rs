@@ -21,6 +21,7 @@ pub enum Purpose {
     Subset,
     ProbeShuffle,
     EffectShuffle,
+    LongRollout,
 }
 
 /// Returns stream number `index` of `purpose`.
@@ -35,6 +36,12 @@ pub fn stream(seed: u64, purpose: Purpose, index: usize) -> ChaCha8Rng {
 #[must_use]
 pub fn sampler_seed(seed: u64, index: usize) -> u64 {
     stream(seed, Purpose::Sampler, index).next_u64()
+}
+
+/// Returns a seed for the model's sampler in the long rollouts of a clip.
+#[must_use]
+pub fn long_sampler_seed(seed: u64, clip: usize) -> u64 {
+    stream(seed, Purpose::LongRollout, clip).next_u64()
 }
 
 /// Draws a sequence of uniformly random latent actions for a window.

@@ -5,6 +5,7 @@
 //! last, so a killed run never looks finished. Batches that are already measured stay in `parts/`,
 //! and the next run continues from them.
 
+mod long;
 mod sections;
 mod weights_args;
 
@@ -25,11 +26,13 @@ pub use weights_args::WeightsArgs;
 use crate::distance::warnings;
 use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
 use crate::held_out::HeldOutSet;
+use crate::long::LongSettings;
 use crate::measure::{FrameDistance, Settings};
 use crate::networks::{self, LpipsDistance, Trained};
-use crate::page::{self, ScenePictures, cards, draw};
+use crate::page::{self, ReportPictures, cards, draw, draw_strips};
 use crate::report::schema::Report;
 use crate::report::{Provenance, summarise};
+use crate::run::long::LongRun;
 
 /// Makes the report if it does not exist, and prints its directory.
 ///
@@ -63,6 +66,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
 
     let mut notes = held_out.warnings.clone();
     let comparison = networks::choose(evaluate, device, &held_out.windows, frames, &mut notes)?;
+    let encoders = comparison.as_ref().map(|(_, encoders)| encoders.clone()).unwrap_or_default();
     let lpips = evaluate.lpips().map(|path| LpipsDistance::load(path, size, device)).transpose()?;
     notes.extend(lpips.as_ref().and_then(LpipsDistance::warning));
     let mean_frame = held_out.mean_frame(root, settings.seed)?;
@@ -107,11 +111,32 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         bootstrap_draws: evaluate.bootstrap,
         distances,
         speed: Some(speed),
-        lpips_weights: lpips.map(|lpips| lpips.weights),
+        lpips_weights: lpips.as_ref().map(|lpips| lpips.weights.clone()),
         warnings: notes,
     };
-    let report = summarise(&found, &held_out.windows, &held_out.names, &settings, provenance);
-    let pictures = draw(&found.scenes, &held_out.windows, settings.prompt_frames, held_out.fps)?;
+    let mut report = summarise(&found, &held_out.windows, &held_out.names, &settings, provenance);
+    let long = LongRun {
+        model: &model,
+        held_out: &held_out,
+        config: evaluate,
+        settings: LongSettings::new(evaluate, &settings, frames),
+        encoders: &encoders,
+        mean_frame: mean_frame.as_deref(),
+        frame_distance: lpips.as_ref().map(|lpips| lpips as &dyn FrameDistance),
+        effects: report.effects.as_ref(),
+        report: output.path(),
+        stop: &stop,
+    };
+    let Some(long) = long.run()? else {
+        tracing::info!("evaluate: stopped; run the same command to continue");
+        return Ok(stop.exit());
+    };
+    report.long = long.section;
+    report.warnings.extend(long.warnings);
+    let pictures = ReportPictures {
+        scenes: draw(&found.scenes, &held_out.windows, settings.prompt_frames, held_out.fps)?,
+        strips: draw_strips(&long.strips, &long.clips)?,
+    };
     write(&output, sections, &rows, &report, &pictures)?;
     discard(output.path())?;
     log_headline(&report);
@@ -125,18 +150,20 @@ fn write(
     sections: &EvaluateSections,
     rows: &[MeasuredWindow],
     report: &Report,
-    pictures: &[ScenePictures],
+    pictures: &ReportPictures,
 ) -> Result<()> {
     let json = report.to_json()?;
     let page = page::render(report, pictures)?;
     step.create()?;
     step.write_config(&sections.resolved())?;
     let folder: Utf8PathBuf = step.path().join("pictures");
-    for picture in
-        pictures.iter().flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten()
-    {
+    let scenes = pictures.scenes.iter();
+    for picture in scenes.flat_map(|scene| [Some(&scene.compare), scene.held.as_ref()]).flatten() {
         genie_durable::write(folder.join(format!("{}.png", picture.name)), &picture.animation)?;
         genie_durable::write(folder.join(format!("{}-film.png", picture.name)), &picture.film)?;
+    }
+    for strip in &pictures.strips {
+        genie_durable::write(folder.join(format!("{}.png", strip.name)), &strip.film)?;
     }
     publish_measured(step.path(), rows)?;
     genie_durable::write(step.path().join("report.html"), page)?;

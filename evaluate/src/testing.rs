@@ -4,6 +4,10 @@ mod doubles;
 mod reports;
 mod toy_world;
 
-pub use doubles::{CountingEncoder, MeanDifference, SETTINGS, SilentObserver, distance};
+pub use doubles::{
+    CountingEncoder, MeanDifference, SETTINGS, SilentObserver, distance, long_rollouts,
+};
 pub use reports::{lpips_weights, measured, measured_by, names, provenance, report, report_with};
-pub use toy_world::{ACTION_NAMES, CODES, FRAMES, Flaw, ToyWorld, WithRollout, recordings};
+pub use toy_world::{
+    ACTION_NAMES, CODES, FRAMES, Flaw, ToyWorld, WithRollout, long_recordings, recordings,
+};

@@ -6,7 +6,7 @@ use crate::compare::name::MetricName;
 use crate::compare::side::ComparedReport;
 
 /// Values of `report.json` that must be equal, and their names.
-const SAME: [(&str, &str); 13] = [
+const SAME: [(&str, &str); 15] = [
     ("/lineage/data", "the clips"),
     ("/counts/windows", "the number of windows"),
     ("/counts/window_frames", "the frames of a window"),
@@ -18,6 +18,8 @@ const SAME: [(&str, &str); 13] = [
     ("/lineage/config/temperature", "the sampler's temperature"),
     ("/lineage/config/order", "the sampler's order"),
     ("/lineage/config/seed", "the seed"),
+    ("/long/clips", "the number of clips of long rollouts"),
+    ("/long/frames", "the frames of long rollouts"),
     ("/lpips_weights/hash", "the weights of LPIPS"),
     ("/schema_version", "the version of the report"),
 ];

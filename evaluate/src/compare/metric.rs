@@ -13,8 +13,41 @@ pub enum ReportField {
     Number(&'static str),
     /// JSON pointer of a list of `{t, mean, ci95}`.
     Curve(&'static str),
+    /// List of `{t, mean, ci95}` of the distance of long rollouts that the function recognises.
+    LongDistance(fn(&Value) -> bool),
     /// Key of the distance that the function recognises.
     Distance(fn(&Value) -> bool, &'static str),
+}
+
+impl ReportField {
+    /// Returns whether the number is one frame of a curve.
+    #[must_use]
+    pub fn is_curve(self) -> bool {
+        matches!(self, ReportField::Curve(_) | ReportField::LongDistance(_))
+    }
+
+    /// Returns whether the number is one of long rollouts.
+    #[must_use]
+    pub fn is_long(self) -> bool {
+        match self {
+            ReportField::Curve(pointer) => pointer.starts_with("/long/"),
+            ReportField::LongDistance(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the points of the curve, if the report has it.
+    #[must_use]
+    pub fn points(self, report: &Value) -> Option<&Vec<Value>> {
+        match self {
+            ReportField::Curve(pointer) => report.pointer(pointer)?.as_array(),
+            ReportField::LongDistance(is) => {
+                let distances = report.pointer("/long/distances")?.as_array()?;
+                distances.iter().find(|distance| is(distance))?["over_floor"].as_array()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// How a number is computed from windows, for the bootstrap of its difference.
@@ -62,6 +95,9 @@ const I3D: &str = "the report was made without I3D, or with the weights of FVD";
 const CLIPS: &str = "its windows are too few or too short, or it has schema 1";
 const LPIPS: &str = "the report was made without the weights of LPIPS (--lpips)";
 const SCHEMA_3: &str = "its windows have no such frame, or it has a schema before 3";
+const LONG: &str = "it has no long rollouts, or none that reach that frame, or a schema before 4";
+const OBJECTS: &str = "it has no evaluate.objects, or no long rollouts, or a schema before 4";
+const BACK: &str = "no two of its actions have opposite effects, or it has no long rollouts";
 const ALWAYS: &str = "the report is damaged";
 
 fn is_fvd(distance: &Value) -> bool {
@@ -109,7 +145,7 @@ fn difference(a: &[f64], b: &[f64], at: usize) -> Option<f64> {
 /// All metrics, in the order of the table.
 pub const METRICS: &[Metric] = {
     use PerWindow::{Accuracy, Mean, MeanAt, Nmi, No, Perplexity};
-    use ReportField::{Curve, Distance, Number};
+    use ReportField::{Curve, Distance, LongDistance, Number};
     &[
         metric(
             "delta_psnr",
@@ -153,6 +189,18 @@ pub const METRICS: &[Metric] = {
             3,
             LPIPS,
         ),
+        metric("long_psnr", Curve("/long/rollout/psnr_db"), No, 2, LONG),
+        metric("long_gain_over_copy", Curve("/long/gain_over_copy_db"), No, 2, LONG),
+        metric("long_ssim", Curve("/long/rollout/ssim"), No, 3, LONG),
+        metric("long_lpips", Curve("/long/rollout/lpips"), No, 3, LPIPS),
+        metric("long_half_life", Number("/long/half_life_at_least"), No, 0, LONG),
+        metric("long_fvd_over_floor", LongDistance(is_fvd), No, 2, FVD),
+        metric("long_clip_distance_over_floor", LongDistance(is_own), No, 2, LONG),
+        metric("there_and_back", Number("/long/there_and_back/gain_db"), No, 2, BACK),
+        metric("object", Curve("/long/objects/0/as_many"), No, 3, OBJECTS),
+        metric("object_near", Curve("/long/objects/0/near"), No, 3, OBJECTS),
+        metric("object_held", Curve("/long/objects/0/held"), No, 3, OBJECTS),
+        metric("second_object", Curve("/long/objects/1/as_many"), No, 3, OBJECTS),
         metric("consistency", Number("/effects/consistency/explained"), No, 3, SCHEMA_3),
         metric("nmi", Number("/action_agreement/nmi"), Nmi(truth), 3, TRUTH),
         metric("nmi_shuffled", Number("/action_agreement/nmi_shuffled"), No, 3, TRUTH),

@@ -40,7 +40,7 @@ impl MetricName {
     /// # Errors
     /// Fails if there is no such number; the message has the nearest name.
     pub fn parse(text: &str) -> Result<MetricName, String> {
-        let curve = |metric: &Metric| matches!(metric.field, ReportField::Curve(_));
+        let curve = |metric: &Metric| metric.field.is_curve();
         if let Some(metric) = METRICS.iter().find(|metric| metric.name == text && !curve(metric)) {
             return Ok(MetricName { metric, t: None });
         }
@@ -71,8 +71,8 @@ impl MetricName {
             ReportField::Number(pointer) => {
                 (report.pointer(pointer)?, report.pointer(&format!("{pointer}_ci95")))
             }
-            ReportField::Curve(pointer) => {
-                let points = report.pointer(pointer)?.as_array()?;
+            ReportField::Curve(_) | ReportField::LongDistance(_) => {
+                let points = self.metric.field.points(report)?;
                 let point = points
                     .iter()
                     .find(|point| point["t"].as_u64().map(|t| t as usize) == self.t)?;
@@ -98,20 +98,20 @@ impl MetricName {
 /// Lists all numbers that at least one of the reports has.
 #[must_use]
 pub fn names(reports: &[&Value]) -> Vec<MetricName> {
-    let frames = |pointer| {
-        let points =
-            reports.iter().filter_map(|report| report.pointer(pointer)?.as_array()).flatten();
+    let frames = |field: ReportField| {
+        let points = reports.iter().filter_map(|report| field.points(report)).flatten();
         let mut frames: Vec<usize> =
             points.filter_map(|point| Some(point["t"].as_u64()? as usize)).collect();
         frames.sort_unstable();
         frames.dedup();
         frames
     };
-    let of = |metric: &'static Metric| match metric.field {
-        ReportField::Curve(pointer) => {
-            frames(pointer).into_iter().map(|t| MetricName { metric, t: Some(t) }).collect()
+    let of = |metric: &'static Metric| {
+        if metric.field.is_curve() {
+            frames(metric.field).into_iter().map(|t| MetricName { metric, t: Some(t) }).collect()
+        } else {
+            vec![MetricName { metric, t: None }]
         }
-        _ => vec![MetricName { metric, t: None }],
     };
     METRICS
         .iter()
@@ -161,8 +161,7 @@ mod tests {
     fn the_page_lists_every_name() {
         let page = include_str!("../../../docs/report.md");
         for Metric { name, field, .. } in METRICS {
-            let curve = matches!(field, ReportField::Curve(_));
-            let shown = if curve { format!("`{name}_T`") } else { format!("`{name}`") };
+            let shown = if field.is_curve() { format!("`{name}_T`") } else { format!("`{name}`") };
             assert!(page.contains(&shown), "docs/report.md has no {shown}");
         }
     }
@@ -172,10 +171,7 @@ mod tests {
     #[test]
     fn every_name_is_its_own() {
         for metric in METRICS {
-            let name = MetricName {
-                metric,
-                t: matches!(metric.field, ReportField::Curve(_)).then_some(3),
-            };
+            let name = MetricName { metric, t: metric.field.is_curve().then_some(3) };
             assert_eq!(MetricName::parse(&name.to_string()).unwrap(), name);
         }
     }

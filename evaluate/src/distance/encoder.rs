@@ -1,5 +1,7 @@
 //! The interface of clip encoders, and their description in the report.
 
+use std::rc::Rc;
+
 use anyhow::{Result, ensure};
 
 use crate::distance::moments::Divisor;
@@ -34,7 +36,9 @@ pub trait ClipFeatures {
 }
 
 /// The encoders of a report. The report has one distance for each.
-pub type Encoders = Vec<Box<dyn ClipFeatures>>;
+///
+/// They are shared by the windows and the long rollouts.
+pub type Encoders = Vec<Rc<dyn ClipFeatures>>;
 
 /// Computes the features of some clips and checks them.
 ///

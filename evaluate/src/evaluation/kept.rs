@@ -40,7 +40,7 @@ impl KeptBatches {
         due: impl Iterator<Item = Range<usize>>,
         features: usize,
     ) -> KeptBatches {
-        let dir = report.join(NAME);
+        let dir = parts(report);
         let mut left = read(&dir);
         let mut found = BTreeMap::new();
         for batch in due {
@@ -81,12 +81,18 @@ impl KeptBatches {
     }
 }
 
+/// Returns the directory of the finished batches of a report.
+#[must_use]
+pub fn parts(report: &Utf8Path) -> Utf8PathBuf {
+    report.join(NAME)
+}
+
 /// Removes the finished batches of a report.
 ///
 /// # Errors
 /// Fails if they exist and cannot be removed.
 pub fn discard(report: &Utf8Path) -> Result<()> {
-    let dir = report.join(NAME);
+    let dir = parts(report);
     match fs::remove_dir_all(&dir) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).context(format!("cannot remove {dir}"))

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::rc::Rc;
 
 use camino::Utf8PathBuf;
 use genie_shards::rollout_hash;
@@ -91,7 +92,7 @@ impl Dataset {
         };
         // With two encoders, a mix-up of their features shows in the report.
         let encoders: Encoders =
-            vec![Box::new(CountingEncoder::new("one")), Box::new(CountingEncoder::new("two"))];
+            vec![Rc::new(CountingEncoder::new("one")), Rc::new(CountingEncoder::new("two"))];
         let done = evaluation.run(Some((Groups::of(&self.windows).unwrap(), encoders))).unwrap();
         let finished = done.map(|EvaluationResult { found, distances, rows, .. }| {
             let scenes = format!("{:?}", found.scenes);

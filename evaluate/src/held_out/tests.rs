@@ -151,3 +151,39 @@ fn clips_that_do_not_fit_are_left_out_loudly() {
     let message = HeldOutSet::open(&root, (9, 9), 16, 10, 0).err().unwrap().to_string();
     assert!(message.contains("9×9"), "{message}");
 }
+
+/// Catches: a long rollout uses a short clip of a source, several clips of one source, a training
+/// clip, a clip of another size, or one that is not longer than a window; true actions are cut.
+#[test]
+fn a_long_rollout_is_of_the_longest_clip_of_each_source() {
+    let of = |source: &str, id: &str, split, frames, height| {
+        let mut clip = clip(source, split, frames, height);
+        clip.meta.clip_id = id.into();
+        clip
+    };
+    let clips = [
+        of("a", "a-16", Split::HeldOut, 16, SIZE),
+        of("a", "a-24", Split::HeldOut, 24, SIZE),
+        of("a", "a-tall", Split::HeldOut, 40, SIZE + 1),
+        of("b", "b-40", Split::HeldOut, 40, SIZE),
+        of("b", "b-50", Split::HeldOut, 50, SIZE),
+        of("c", "c-8", Split::HeldOut, 8, SIZE),
+        of("d", "d-50", Split::Train, 50, SIZE),
+        of("e", "e-30", Split::HeldOut, 30, SIZE),
+    ];
+    let (_dir, root) = published(&clips);
+    let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
+    let chosen = |count, longest| -> Vec<String> {
+        let clips = recordings.long_clips(count, longest).into_iter();
+        clips.map(|clip| clip.window.clip_id).collect()
+    };
+    assert_eq!(chosen(9, 160), ["b-50", "e-30", "a-24"]);
+    assert_eq!(chosen(2, 160), ["b-50", "e-30"]);
+    // Frames after the longest rollout do not count.
+    assert_eq!(chosen(9, 20), ["a-24", "b-40", "e-30"]);
+    let clip = &recordings.long_clips(1, 160)[0];
+    let video = recordings.load_long(clip, 12).unwrap();
+    assert_eq!((clip.frames, video.frames, video.frame(0, 11)[0]), (50, 12, 11));
+    assert_eq!(clip.window.truth.as_ref().unwrap().len(), 49);
+    assert_eq!(clip.window.truth.as_ref().unwrap()[..6], [0, 1, 2, 3, 4, 0]);
+}

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use genie_shards::{WindowScores, rollout_hash};
 
 use crate::held_out::HeldOutWindow;
@@ -11,6 +11,7 @@ use crate::measure::measurement::{Measurement, Scene};
 use crate::measure::observer::MeasurementObserver;
 use crate::measure::reencoded::Reencoded;
 use crate::measure::settings::{HOLD, REENCODED, Settings};
+use crate::measure::truth::true_actions;
 use crate::random::{random_actions, sampler_seed, shuffled_actions};
 use crate::statistics::motion::{FrameMotion, lists, motion};
 use crate::statistics::pixels::{psnr, ssim};
@@ -47,8 +48,12 @@ impl WindowBatch<'_> {
         let WindowBatch { model, settings, real, .. } = &self;
         let tokens = model.encode(real)?;
         let reconstructed = model.decode(&tokens, real)?;
-        let latent =
-            if settings.true_actions { self.true_actions()? } else { model.infer_actions(real)? };
+        let latent = if settings.true_actions {
+            let windows: Vec<&HeldOutWindow> = self.windows.iter().collect();
+            true_actions(&windows, real.frames - 1, model.0.num_actions())?
+        } else {
+            model.infer_actions(real)?
+        };
         self.observer.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
@@ -115,31 +120,6 @@ impl WindowBatch<'_> {
             }
         }
         Ok(Some(()))
-    }
-
-    /// Returns the true actions of each window.
-    fn true_actions(&self) -> Result<ActionBatch> {
-        let steps = self.real.frames - 1;
-        let mut data = Vec::with_capacity(self.real.batch * steps);
-        for window in self.windows {
-            let Some(truth) = &window.truth else {
-                bail!(
-                    "the dynamics model was trained with true actions, and {} has none, or names \
-                     them differently: hold out recordings with sidecars, or train with [dynamics] \
-                     actions = \"latent\"",
-                    window.name
-                );
-            };
-            data.extend_from_slice(truth);
-        }
-        let known = self.model.0.num_actions();
-        if let Some(action) = data.iter().find(|action| usize::from(**action) >= known) {
-            bail!(
-                "a window has true action {action}, but the dynamics model was trained with \
-                 {known} actions: hold out recordings whose actions it knows"
-            );
-        }
-        Ok(ActionBatch { batch: self.real.batch, steps, data })
     }
 
     /// Changes the actions of every window.

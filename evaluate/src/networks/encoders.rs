@@ -3,6 +3,8 @@
 //! Only a distance on the features of I3D with the published weights is called FVD. This module
 //! enforces that.
 
+use std::rc::Rc;
+
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use genie_model::{ClipEncoder, Device, I3d, I3dPreset};
@@ -53,9 +55,9 @@ pub fn choose(
     if let Some(path) = config.i3d() {
         let i3d = I3dEncoder::load(path, config.i3d_preset, device)?;
         notes.extend(i3d.warning.clone());
-        encoders.push(Box::new(i3d));
+        encoders.push(Rc::new(i3d));
     }
-    encoders.push(Box::new(OwnEncoder::new(device)));
+    encoders.push(Rc::new(OwnEncoder::new(device)));
     Ok(Some((groups, encoders)))
 }
 

@@ -1,10 +1,25 @@
 //! The trained models as a [`WorldModel`].
 
 use anyhow::Result;
-use genie_model::SamplerConfig;
+use genie_model::{Decoding, SamplerConfig, Tokenizer};
 use genie_training::TrainedModels;
 
 use crate::world::{ActionBatch, Continuation, TokenBatch, VideoBatch, WorldModel};
+
+/// Decodes clips that are longer than the tokenizer's window, frame by frame, as in play.
+fn decode_beyond_window(tokenizer: &Tokenizer, tokens: &TokenBatch) -> Result<Vec<u8>> {
+    let mut clips = vec![Vec::new(); tokens.batch];
+    let mut decodings = vec![Decoding::new(); tokens.batch];
+    for t in 0..tokens.frames {
+        let next: Vec<u16> = (0..tokens.batch).flat_map(|b| tokens.frame(b, t)).copied().collect();
+        let frames = tokenizer.decode_next(&mut decodings.iter_mut().collect::<Vec<_>>(), &next)?;
+        for (clip, frame) in clips.iter_mut().zip(frames.chunks_exact(frames.len() / tokens.batch))
+        {
+            clip.extend_from_slice(frame);
+        }
+    }
+    Ok(clips.concat())
+}
 
 /// Trained models, with the settings of the sampler.
 pub struct Trained {
@@ -28,8 +43,13 @@ impl WorldModel for Trained {
     }
 
     fn decode(&self, tokens: &TokenBatch) -> Result<VideoBatch> {
-        let (height, width) = self.models.tokenizer.size();
-        let data = self.models.tokenizer.decode(&tokens.data, tokens.frames)?;
+        let tokenizer = &self.models.tokenizer;
+        let (height, width) = tokenizer.size();
+        let data = if tokens.frames <= tokenizer.frames() {
+            tokenizer.decode(&tokens.data, tokens.frames)?
+        } else {
+            decode_beyond_window(tokenizer, tokens)?
+        };
         Ok(VideoBatch { batch: tokens.batch, frames: tokens.frames, height, width, data })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A report needs only two kinds of chart and must not load anything, so no chart library is used.
 //! The charts follow the page's light and dark colours through CSS classes: `templates/report.html`
-//! colours `.s0`, `.s1`, `.s2`, `.band` and `.axis`. The view box is about as wide as a phone, so
+//! colours `.s0` to `.s3`, `.band` and `.axis`. The view box is about as wide as a phone, so
 //! the text is readable there without zooming.
 
 use std::fmt::Write;

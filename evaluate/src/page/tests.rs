@@ -1,12 +1,14 @@
 //! The page of a report of the toy world.
 
 use crate::held_out::LabelNames;
+use crate::long::LongStrip;
 use crate::measure::Settings;
-use crate::report::schema::ReportLineage;
+use crate::page::ReportPictures;
+use crate::report::schema::{Report, ReportLineage};
 use crate::report::{Provenance, summarise};
 use crate::testing::{
-    CODES, Flaw, MeanDifference, SETTINGS, SilentObserver, ToyWorld, lpips_weights, measured,
-    measured_by, names, provenance, recordings,
+    CODES, Flaw, MeanDifference, SETTINGS, SilentObserver, ToyWorld, long_recordings,
+    long_rollouts, lpips_weights, measured, measured_by, names, provenance, recordings, report,
 };
 
 /// Catches: nothing. It writes a report of an imperfect model, to look at.
@@ -37,10 +39,51 @@ fn fixture_report() {
         versions: [("genie-evaluate".to_owned(), "0.1.0".to_owned())].into(),
     };
     let report = summarise(&found, &windows, &names(), &settings, provenance);
-    let pictures = crate::page::draw(&found.scenes, &windows, 1, 10.0).unwrap();
+    let scenes = crate::page::draw(&found.scenes, &windows, 1, 10.0).unwrap();
+    let pictures = ReportPictures { scenes, ..ReportPictures::default() };
     std::fs::write(directory.join("report.json"), report.to_json().unwrap()).unwrap();
     std::fs::write(directory.join("report.html"), crate::page::render(&report, &pictures).unwrap())
         .unwrap();
+}
+
+/// Catches: long rollouts, a strip, held actions or the way there and back are not on the page; a
+/// name from the config is not escaped; a lost player is called good.
+#[test]
+fn the_page_shows_long_rollouts() {
+    let report = Report { long: Some(long_rollouts()), ..report(Flaw::None) };
+    assert!(report.to_json().is_ok());
+    let (clips, videos) = long_recordings(2, 20);
+    let frame = |t: usize| videos[1].frame(0, t).to_vec();
+    let strip = LongStrip {
+        clip: 1,
+        times: vec![0, 15],
+        real: vec![frame(0), frame(15)],
+        generated: vec![frame(0), frame(14)],
+        height: videos[1].height,
+        width: videos[1].width,
+    };
+    let strips = crate::page::draw_strips(&[strip], &clips).unwrap();
+    let page = crate::page::render(&report, &ReportPictures { strips, ..Default::default() });
+    let page = page.unwrap();
+    for part in [
+        "half of the lead over the mean frame is gone at t = 42",
+        "Whole `&#60;player&#62;` after 50 frames",
+        "In most worlds it vanishes",
+        "PSNR after 50 frames",
+        "closer to the recording than a still picture is",
+        "frame 16 (t = 15)",
+        "level-01.mp4",
+        "There and back",
+        "+6.0 [+4.0, +8.0]",
+        "<td>4.50</td>",
+        "<th scope=\"row\">all</th><td></td><td>75",
+    ] {
+        assert!(page.contains(part), "the page has no {part}");
+    }
+    let mut better = report.clone();
+    better.long.as_mut().unwrap().objects[0].as_many[1].mean = 0.95;
+    let card = crate::page::cards(&better).into_iter().find(|card| card.title.contains("player"));
+    assert_eq!(card.unwrap().rating.class(), "good");
 }
 
 /// Catches: the page links to a script, font or picture, so it is broken without a network; a part
@@ -53,9 +96,9 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
         .unwrap();
     let names = LabelNames { actions: vec!["<left>".into(), "a & b".into()], effects: Vec::new() };
     let report = summarise(&found, &windows, &names, &SETTINGS, provenance());
-    let page =
-        crate::page::render(&report, &crate::page::draw(&found.scenes, &windows, 1, 10.0).unwrap())
-            .unwrap();
+    let scenes = crate::page::draw(&found.scenes, &windows, 1, 10.0).unwrap();
+    let pictures = ReportPictures { scenes, ..ReportPictures::default() };
+    let page = crate::page::render(&report, &pictures).unwrap();
     let place = format!("#clip={}:{}:1", windows[0].clip_id, windows[0].first);
     assert!(page.contains(&place), "the first scene says how to play from it: {place}");
     for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {

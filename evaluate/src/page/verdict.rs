@@ -6,11 +6,13 @@
 
 mod actions;
 mod card;
+mod long;
 mod models;
 
 pub use card::Card;
 
 use crate::page::verdict::actions::{agreements, consistency, control};
+use crate::page::verdict::long::long;
 use crate::page::verdict::models::{distance, lam, tokenizer};
 use crate::report::schema::Report;
 
@@ -23,6 +25,7 @@ pub fn cards(report: &Report) -> Vec<Card> {
         cards.extend(agreements(agreement));
     }
     cards.extend(report.distances.iter().map(distance));
+    cards.extend(report.long.iter().flat_map(long));
     cards.extend(tokenizer(&report.tokenizer));
     cards.push(lam(&report.lam));
     cards

@@ -22,7 +22,7 @@ impl Report {
 }
 
 /// Keys that may be `null` because there is no value.
-const MAY_BE_ABSENT: [&str; 17] = [
+const MAY_BE_ABSENT: [&str; 21] = [
     "action_agreement",
     "preset",
     "frechet_infinity",
@@ -40,6 +40,10 @@ const MAY_BE_ABSENT: [&str; 17] = [
     "lpips_weights",
     "trust",
     "best",
+    "long",
+    "half_life",
+    "half_life_at_least",
+    "gain_db",
 ];
 
 /// Returns the path of the first `null` whose key may not be `null`.

@@ -7,6 +7,7 @@
 
 mod actions;
 mod distance;
+mod long;
 mod quality;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,15 @@ use serde::{Deserialize, Serialize};
 
 pub use actions::{ActionAgreement, ActionEffect, Confusion, Effects, Moves};
 pub use distance::Distance;
+pub use long::{
+    LongDistance, LongRollouts, ObjectPresence, Reached, ThereAndBack, Way, WindowDistance,
+};
 pub use quality::{LamUsage, Point, Rollout, TokenizerQuality};
 
 use crate::statistics::bootstrap::Interval;
 
 /// Version of the layout of `report.json`.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// A report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +59,9 @@ pub struct Report {
     /// Which signals of doubt follow the true error; missing in older reports.
     #[serde(default)]
     pub trust: Option<Trust>,
+    /// Rollouts of whole clips; `null` if they are turned off, and missing in schemas below 4.
+    #[serde(default)]
+    pub long: Option<LongRollouts>,
     /// Warnings that a reader needs before trusting the numbers.
     pub warnings: Vec<String>,
 }

@@ -120,6 +120,8 @@ pub fn summarise(
         speed: provenance.speed,
         lpips_weights: provenance.lpips_weights,
         trust: Some(summary.trust(prompt)),
+        // The `run` command adds it, because it needs the effects of actions.
+        long: None,
         warnings,
     }
 }

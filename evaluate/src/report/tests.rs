@@ -8,12 +8,13 @@ use genie_training::DoubtSignal;
 
 use crate::held_out::LabelNames;
 use crate::measure::Settings;
+use crate::page::ReportPictures;
 use crate::report::schema::{Point, Report};
 use crate::report::{Provenance, summarise};
 use crate::statistics::pixels::PSNR_CAP_DB;
 use crate::testing::{
-    CODES, FRAMES, Flaw, MeanDifference, SETTINGS, SilentObserver, ToyWorld, lpips_weights,
-    measured, measured_by, names, provenance, recordings, report, report_with,
+    CODES, FRAMES, Flaw, MeanDifference, SETTINGS, SilentObserver, ToyWorld, long_rollouts,
+    lpips_weights, measured, measured_by, names, provenance, recordings, report, report_with,
 };
 
 /// Catches: actions are not aligned with frames, or true actions with latent ones, so that the
@@ -149,7 +150,7 @@ fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value =
         serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
     old["schema_version"] = 1.into();
-    for key in ["distances", "effects", "speed", "lpips_weights", "trust"] {
+    for key in ["distances", "effects", "speed", "lpips_weights", "trust", "long"] {
         old.as_object_mut().unwrap().remove(key).unwrap();
     }
     for section in ["rollout", "tokenizer"] {
@@ -240,7 +241,7 @@ fn lpips_is_there_with_weights_and_not_without() {
     assert!((tokenizer.lpips_baseline.unwrap() - copy / 12.0).abs() < 1e-12);
     assert_eq!((tokenizer.lpips, tokenizer.lpips_ci95), (Some(0.0), Some([0.0, 0.0])));
 
-    let page = crate::page::render(&report, &[]).unwrap();
+    let page = crate::page::render(&report, &ReportPictures::default()).unwrap();
     assert!(page.contains("LPIPS (alex) of generated frames") && page.contains("0123456789abcdef"));
     assert!(page.contains("is not verified"));
 }
@@ -316,7 +317,8 @@ fn the_page_explains_every_key() {
     }
     let page = include_str!("../../../docs/report.md");
     let words = page.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    check(&serde_json::to_value(report(Flaw::None)).unwrap(), &words, "report");
+    let report = Report { long: Some(long_rollouts()), ..report(Flaw::None) };
+    check(&serde_json::to_value(report).unwrap(), &words, "report");
 }
 
 /// Catches: a report on one recording has no intervals, or does not warn that its intervals are

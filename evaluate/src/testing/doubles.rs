@@ -6,7 +6,10 @@ use anyhow::Result;
 
 use crate::distance::{ClipFeatures, Divisor, EncoderDescription};
 use crate::measure::{FrameDistance, MeasurementObserver, Pair, Settings};
-use crate::report::schema::Distance;
+use crate::report::schema::{
+    Distance, LongDistance, LongRollouts, ObjectPresence, Point, Reached, Rollout, ThereAndBack,
+    Way, WindowDistance,
+};
 use crate::testing::toy_world::FRAMES;
 use crate::world::VideoBatch;
 
@@ -45,6 +48,79 @@ pub fn distance() -> Distance {
         probe_clips: 48,
         probe_frozen: 20.0,
         probe_shuffled: 15.0,
+    }
+}
+
+/// Long rollouts of four clips of 50 frames in which the player stays in half of the worlds.
+pub fn long_rollouts() -> LongRollouts {
+    let curve = |first: f64, last: f64| -> Vec<Point> {
+        let ci95 = Some([last - 0.1, last + 0.1]);
+        vec![Point { t: 1, mean: first, ci95 }, Point { t: 49, mean: last, ci95 }]
+    };
+    LongRollouts {
+        clips: 4,
+        clips_asked: 16,
+        frames: 50,
+        reached: vec![Reached { t: 1, clips: 4 }, Reached { t: 49, clips: 4 }],
+        rollout: Rollout {
+            psnr_db: curve(30.0, 20.0),
+            psnr_copy_last_db: curve(25.0, 19.0),
+            psnr_mean_frame_db: curve(12.0, 12.0),
+            psnr_reconstruction_db: curve(38.0, 38.0),
+            ssim: curve(0.9, 0.6),
+            ssim_copy_last: curve(0.8, 0.5),
+            ssim_reconstruction: curve(0.97, 0.97),
+            lpips: Vec::new(),
+            lpips_copy_last: Vec::new(),
+            lpips_reconstruction: Vec::new(),
+        },
+        gain_over_copy_db: curve(5.0, 1.0),
+        half_life: Some(42),
+        half_life_at_least: Some(42),
+        distances: vec![LongDistance {
+            name: "Clip distance 01234567".into(),
+            comparable_with_fvd: false,
+            encoder: "genie clip encoder 0123456789abcdef".into(),
+            preset: None,
+            windows: vec![WindowDistance {
+                t: 49,
+                real_clips: 4,
+                frechet: 8.0,
+                frechet_ci95: None,
+                half_clips: 2.0,
+                half_floor: 2.0,
+                half_generated: 9.0,
+                kernel: 0.1,
+                kernel_ci95: None,
+            }],
+            over_floor: vec![Point { t: 49, mean: 4.5, ci95: None }],
+        }],
+        there_and_back: ThereAndBack {
+            ways: vec![Way {
+                there: 0,
+                back: 3,
+                frames: 8,
+                starts: 4,
+                psnr_there_db: 20.0,
+                psnr_back_db: 26.0,
+                gain_db: 6.0,
+                gain_db_ci95: Some([4.0, 8.0]),
+            }],
+            gain_db: Some(6.0),
+            gain_db_ci95: Some([4.0, 8.0]),
+        },
+        objects: vec![ObjectPresence {
+            name: "<player>".into(),
+            clips: 4,
+            recorded: curve(1.0, 1.0),
+            reconstructed: curve(1.0, 1.0),
+            as_many: curve(1.0, 0.4),
+            none: curve(0.0, 0.4),
+            near: curve(1.0, 0.25),
+            held_starts: 2,
+            held: curve(1.0, 0.75),
+            held_by_action: vec![curve(1.0, 1.0), curve(1.0, 0.5)],
+        }],
     }
 }
 

@@ -7,7 +7,7 @@
 use anyhow::{Context, Result};
 use rand::RngExt;
 
-use crate::held_out::HeldOutWindow;
+use crate::held_out::{HeldOutWindow, LongClip};
 use crate::random::{Purpose, stream};
 use crate::world::{ActionBatch, Continuation, TokenBatch, VideoBatch, WorldModel};
 
@@ -279,15 +279,24 @@ impl<F: Fn(&ToyWorld, &TokenBatch, &ActionBatch, &[u64]) -> Result<Continuation>
 ///
 /// Each recording has one theme.
 pub fn recordings(sources: usize, windows: usize) -> (Vec<HeldOutWindow>, Vec<VideoBatch>) {
-    (0..sources * windows).map(|index| play(index / windows, index % windows)).unzip()
+    (0..sources * windows).map(|index| play(index / windows, index % windows, FRAMES)).unzip()
 }
 
-fn play(source: usize, window: usize) -> (HeldOutWindow, VideoBatch) {
+/// Plays one recording of `frames` frames for each source.
+pub fn long_recordings(sources: usize, frames: usize) -> (Vec<LongClip>, Vec<VideoBatch>) {
+    let clip = |source| {
+        let (window, video) = play(source, 0, frames);
+        (LongClip::new(window, frames), video)
+    };
+    (0..sources).map(clip).unzip()
+}
+
+fn play(source: usize, window: usize, frames: usize) -> (HeldOutWindow, VideoBatch) {
     let mut rng = stream(11, Purpose::Windows, source << 16 | window);
     let x = rng.random_range(0..PLACES);
     let mut state = State { theme: (source % 4) as u16, x, y: 0, stripe: 0 };
     let (mut truth, mut data, mut action) = (Vec::new(), state.paint(), 0);
-    for t in 0..FRAMES - 1 {
+    for t in 0..frames - 1 {
         if t % 3 == 0 {
             action = rng.random_range(0..4);
         }
@@ -307,5 +316,5 @@ fn play(source: usize, window: usize) -> (HeldOutWindow, VideoBatch) {
         truth: Some(truth),
         effects,
     };
-    (window, VideoBatch { batch: 1, frames: FRAMES, height: SIZE, width: SIZE, data })
+    (window, VideoBatch { batch: 1, frames, height: SIZE, width: SIZE, data })
 }

@@ -31,6 +31,23 @@ impl VideoBatch {
         &self.clip(b)[t * len..(t + 1) * len]
     }
 
+    /// Returns the first `frames` frames of every clip.
+    #[must_use]
+    pub fn prefix(&self, frames: usize) -> VideoBatch {
+        self.between(0, frames)
+    }
+
+    /// Returns `frames` frames of every clip, from frame `first` on.
+    #[must_use]
+    pub fn between(&self, first: usize, frames: usize) -> VideoBatch {
+        let len = self.frame_len();
+        let data = (0..self.batch)
+            .flat_map(|b| &self.clip(b)[first * len..(first + frames) * len])
+            .copied()
+            .collect();
+        VideoBatch { frames, data, ..*self }
+    }
+
     /// Returns a batch of clip `b` alone.
     #[must_use]
     pub fn single(&self, b: usize) -> VideoBatch {

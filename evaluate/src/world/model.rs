@@ -15,7 +15,7 @@ pub trait WorldModel {
     /// # Errors
     /// Fails if the frames do not fit the tokenizer, or if its output is not finite.
     fn encode(&self, video: &VideoBatch) -> Result<TokenBatch>;
-    /// Decodes tokens to frames.
+    /// Decodes tokens to frames; clips may be longer than a window.
     ///
     /// # Errors
     /// Fails if the tokens do not fit the tokenizer, or if its output is not finite.

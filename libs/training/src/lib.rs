@@ -24,7 +24,7 @@ pub use models::{
     PinnedSection, TokenizerSection, TrainedModels, check_device_name, find_finished, open_device,
 };
 pub use sampling::{
-    DoubtSignal, EvaluateConfig, SignalTrust, Trust, changed_tokens, reencoding_rms,
+    DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,
 };
 pub use train::{Fitted, TokenVideo, TrainingClips, fit};
 pub use windows::{

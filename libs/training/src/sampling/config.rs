@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::models::check_device_name;
+use crate::sampling::objects::TrackedObject;
 
 /// How much is measured on held-out videos, and how rollouts are sampled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,10 @@ pub struct EvaluateConfig {
     pub entropy: f32,
     /// Number of windows from which each latent action is held, to measure its effect.
     pub starts: usize,
+    /// Largest number of held-out clips for long rollouts, one for each source; 0 for none.
+    pub long: usize,
+    /// Largest number of frames of a long rollout, at least 2, its prompt included.
+    pub long_frames: usize,
     /// Number of windows for which the report has pictures.
     pub strips: usize,
     /// Number of bootstrap draws for the intervals, and of shuffles for the chance levels.
@@ -51,6 +56,14 @@ pub struct EvaluateConfig {
     /// The work key contains a hash of the file's content, not its path.
     #[schemars(with = "String")]
     pub lpips: Utf8PathBuf,
+    /// Objects of the game that long rollouts are searched for; empty for none.
+    ///
+    /// Each table `[[evaluate.objects]]` has five keys: `name`, the object's name in the report;
+    /// `colours`, a list of RGB colours from 0 to 255, of which a recording has one; `tolerance`,
+    /// the largest difference of each channel from a colour, from 0 to 255; `pixels`, the smallest
+    /// and the largest number of connected pixels of one whole object; `within`, the largest
+    /// distance from the recorded object that still counts as the same place, in pixels.
+    pub objects: Vec<TrackedObject>,
 }
 
 impl Default for EvaluateConfig {
@@ -67,11 +80,14 @@ impl Default for EvaluateConfig {
             order: UnmaskOrder::Confidence,
             entropy: 0.5,
             starts: 16,
+            long: 16,
+            long_frames: 160,
             strips: 6,
             bootstrap: 1000,
             i3d: Utf8PathBuf::new(),
             i3d_preset: I3dPreset::Default,
             lpips: Utf8PathBuf::new(),
+            objects: Vec::new(),
         }
     }
 }
@@ -93,6 +109,16 @@ impl Section for EvaluateConfig {
         }
         if self.samples > 255 {
             return Err(format!("samples is {}; set it to at most 255", self.samples));
+        }
+        if self.long > 0 && self.long_frames <= self.prompt_frames {
+            return Err(format!(
+                "long_frames is {}, so a long rollout has only its prompt; set it above \
+                 prompt_frames, or set long to 0",
+                self.long_frames
+            ));
+        }
+        for object in &self.objects {
+            object.check()?;
         }
         self.sampler().check().map_err(|error| error.to_string())
     }
