@@ -6,6 +6,7 @@
 
 mod arrows;
 mod canvas;
+mod ceiling;
 mod chart;
 mod numbers;
 mod pictures;
@@ -21,6 +22,7 @@ use askama::Template;
 pub use pictures::{ScenePictures, draw};
 pub use verdict::cards;
 
+use crate::page::ceiling::{CeilingView, ceiling_view};
 use crate::page::chart::{Series, bars, curves};
 use crate::page::trust::{TrustView, trust_view};
 use crate::page::verdict::Card;
@@ -42,6 +44,7 @@ struct Page<'a> {
     trust: Option<TrustView>,
     usage_chart: String,
     effects: Option<EffectsView<'a>>,
+    ceiling: Option<CeilingView<'a>>,
     speed: String,
     confusions: Vec<Heat<'a>>,
     distances: Vec<DistanceView<'a>>,
@@ -90,6 +93,7 @@ pub fn render(report: &Report, pictures: &[ScenePictures]) -> Result<String> {
         lpips: report.lpips_weights.as_ref().map(|of| lpips_view(report, of)),
         trust: report.trust.as_ref().map(trust_view),
         effects: report.effects.as_ref().map(effects_view),
+        ceiling: report.ceiling.as_ref().map(ceiling_view),
         speed: speed(report),
         usage_chart: bars("Share of each latent action", &report.lam.share),
         confusions: heats(report),

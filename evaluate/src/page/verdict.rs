@@ -10,7 +10,7 @@ mod models;
 
 pub use card::Card;
 
-use crate::page::verdict::actions::{agreements, consistency, control};
+use crate::page::verdict::actions::{agreements, ceiling, consistency, control};
 use crate::page::verdict::models::{distance, lam, tokenizer};
 use crate::report::schema::Report;
 
@@ -22,6 +22,7 @@ pub fn cards(report: &Report) -> Vec<Card> {
     if let Some(agreement) = &report.action_agreement {
         cards.extend(agreements(agreement));
     }
+    cards.extend(report.ceiling.as_ref().map(ceiling));
     cards.extend(report.distances.iter().map(distance));
     cards.extend(tokenizer(&report.tokenizer));
     cards.push(lam(&report.lam));

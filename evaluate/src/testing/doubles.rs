@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use crate::distance::{ClipFeatures, Divisor, EncoderDescription};
 use crate::measure::{FrameDistance, MeasurementObserver, Pair, Settings};
-use crate::report::schema::Distance;
+use crate::report::schema::{
+    Ceiling, CeilingShare, Distance, KeyReading, KeyReadingAtLag, KeyReadings,
+};
 use crate::testing::toy_world::FRAMES;
 use crate::world::VideoBatch;
 
@@ -45,6 +47,48 @@ pub fn distance() -> Distance {
         probe_clips: 48,
         probe_frozen: 20.0,
         probe_shuffled: 15.0,
+    }
+}
+
+/// A ceiling: the latent actions have half of what the narrow network reads.
+pub fn ceiling() -> Ceiling {
+    let at = |lag: usize, nmi: f64| KeyReadingAtLag {
+        lag,
+        nmi,
+        nmi_ci95: Some([nmi - 0.05, nmi + 0.05]),
+        nmi_shuffled: 0.01,
+        information_nats: nmi,
+        information_nats_ci95: Some([nmi - 0.05, nmi + 0.05]),
+        accuracy: 0.4 + nmi,
+        accuracy_ci95: None,
+        entropy_nats: 1.1,
+        accuracy_baseline: 0.4,
+    };
+    let reading = |frames_before, frames_after, nmi| KeyReading {
+        frames_before,
+        frames_after,
+        chosen: at(1, nmi),
+        lags: vec![at(0, nmi / 2.0), at(1, nmi), at(2, nmi / 4.0)],
+    };
+    let share = |share| CeilingShare {
+        nmi_share: Some(share),
+        information_share: Some(share),
+        accuracy_share: None,
+    };
+    Ceiling {
+        pairs: 576,
+        training_pairs: 6144,
+        labelled_frames: 20_000,
+        training_steps: 600,
+        keys: KeyReadings {
+            names: vec!["stand".into(), "left".into(), "right".into(), "jump".into()],
+            latent: reading(0, 1, 0.1),
+            narrow: reading(0, 1, 0.2),
+            wide: reading(2, 2, 0.4),
+            of_narrow: share(0.5),
+            of_wide: share(0.25),
+        },
+        directions: None,
     }
 }
 
