@@ -36,7 +36,9 @@ fn steps(first: usize, frames: usize, length: usize, view: FramesSeen) -> Range<
     begin..end.max(begin)
 }
 
-/// Makes the steps of a window; `labels` are of the whole clip, `codes` between the window's frames.
+/// Makes the steps of a window.
+///
+/// `labels` are of the whole clip, `codes` lie between the window's frames.
 fn window_steps(
     place: WindowChoice,
     frames: usize,

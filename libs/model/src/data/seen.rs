@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The frames that a model sees for the step from `x_t` to `x_{t+1}`: from `x_{t-before}` to
-/// `x_{t+after}`.
+/// The frames that a model sees for the step from `x_t` to `x_{t+1}`.
+///
+/// They are `x_{t-before}` to `x_{t+after}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FramesSeen {
     /// Number of frames before `x_t`.
