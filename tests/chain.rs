@@ -112,6 +112,11 @@ fn check_report(report: &Value) {
         let share = number(&report["action_agreement"][key]);
         assert!((0.0..=1.0).contains(&share), "action_agreement.{key} is {share}");
     }
+    for reader in ["latent", "narrow", "wide"] {
+        let reading = &report["ceiling"]["keys"][reader];
+        assert!(number(&reading["information_nats"]) >= 0.0, "{reader}: {reading}");
+        assert_eq!(reading["lags"].as_array().map(Vec::len), Some(3), "{reader}: {reading}");
+    }
     assert_eq!(report["counts"]["windows"], 6);
     let distance = &report["distances"][0];
     assert!(!distance["name"].as_str().expect("a name").contains("FVD"), "{distance}");

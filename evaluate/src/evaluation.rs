@@ -3,6 +3,7 @@
 //! An evaluation that is stopped or killed resumes after its last finished batch. The result is
 //! equal to the last bit, except for the speed.
 
+pub mod ceiling;
 mod kept;
 mod rows;
 #[cfg(test)]

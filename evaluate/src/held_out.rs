@@ -19,7 +19,9 @@ pub use labels::LabelNames;
 pub use long::LongClip;
 pub use window::HeldOutWindow;
 
-use crate::held_out::choose::{ClipCandidate, WindowChoice, choose};
+pub use choose::WindowChoice;
+
+use crate::held_out::choose::{ClipCandidate, choose};
 use crate::held_out::labels::{agree, most_common};
 use crate::world::VideoBatch;
 
@@ -59,7 +61,7 @@ impl HeldOutSet {
                  training clips: ingest more recordings, or raise [data] held_out and ingest again"
             );
         }
-        let choices = choose(&candidates(&store, size, frames), count, seed);
+        let choices = spread(&store, size, frames, count, seed);
         if choices.is_empty() {
             bail!(
                 "none of the {} held-out clips under {root} has a window of {frames} frames of \
@@ -131,8 +133,8 @@ impl HeldOutSet {
     pub fn mean_frame(&self, root: &Utf8Path, seed: u64) -> Result<Option<Vec<u8>>> {
         let store =
             ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
-        let size = size_of(&self.store.clips()[self.choices[0].clip]);
-        let choices = choose(&candidates(&store, size, self.frames), MEAN_FRAME_WINDOWS, seed);
+        let size = self.size();
+        let choices = spread(&store, size, self.frames, MEAN_FRAME_WINDOWS, seed);
         let mut sums = vec![0_u64; size.0 * size.1 * 3];
         for choice in &choices {
             let frame = store.window(choice.clip, choice.first, 1)?;
@@ -140,6 +142,21 @@ impl HeldOutSet {
         }
         let count = choices.len() as u64;
         Ok((count > 0).then(|| sums.iter().map(|sum| ((sum + count / 2) / count) as u8).collect()))
+    }
+
+    /// Returns height and width of the frames.
+    pub fn size(&self) -> (usize, usize) {
+        size_of(&self.store.clips()[self.choices[0].clip])
+    }
+
+    /// Returns the held-out clips.
+    pub fn store(&self) -> &ClipStore {
+        &self.store
+    }
+
+    /// Returns the place of window `index`: its clip in [`HeldOutSet::store`], and its first frame.
+    pub fn place(&self, index: usize) -> WindowChoice {
+        self.choices[index]
     }
 
     /// Reads the frames of window `index` as `[1, time, height, width, 3]`.
@@ -154,6 +171,19 @@ impl HeldOutSet {
             data: frames.data,
         })
     }
+}
+
+/// Chooses at most `count` windows of `frames` frames, spread over the recordings of a store.
+///
+/// Clips of another `size` (height, width) have no windows.
+pub fn spread(
+    store: &ClipStore,
+    size: (usize, usize),
+    frames: usize,
+    count: usize,
+    seed: u64,
+) -> Vec<WindowChoice> {
+    choose(&candidates(store, size, frames), count, seed)
 }
 
 /// Lists the windows of `frames` frames of every clip; clips of another size have none.

@@ -6,6 +6,7 @@
 
 mod arrows;
 mod canvas;
+mod ceiling;
 mod chart;
 mod long;
 mod numbers;
@@ -23,6 +24,7 @@ pub use long::{StripPicture, draw_strips};
 pub use pictures::{ScenePictures, draw};
 pub use verdict::cards;
 
+use crate::page::ceiling::{CeilingView, ceiling_view};
 use crate::page::chart::{Series, bars, curves};
 use crate::page::long::{LongView, long_view};
 use crate::page::trust::{TrustView, trust_view};
@@ -45,6 +47,7 @@ struct Page<'a> {
     trust: Option<TrustView>,
     usage_chart: String,
     effects: Option<EffectsView<'a>>,
+    ceiling: Option<CeilingView<'a>>,
     speed: String,
     confusions: Vec<Heat<'a>>,
     long: Option<LongView<'a>>,
@@ -101,6 +104,7 @@ pub fn render(report: &Report, pictures: &ReportPictures) -> Result<String> {
         lpips: report.lpips_weights.as_ref().map(|of| lpips_view(report, of)),
         trust: report.trust.as_ref().map(trust_view),
         effects: report.effects.as_ref().map(effects_view),
+        ceiling: report.ceiling.as_ref().map(ceiling_view),
         speed: speed(report),
         usage_chart: bars("Share of each latent action", &report.lam.share),
         confusions: heats(report),

@@ -24,11 +24,12 @@ pub use sections::EvaluateSections;
 pub use weights_args::WeightsArgs;
 
 use crate::distance::warnings;
+use crate::evaluation::ceiling::{CeilingInputs, CeilingResult, measure_ceiling};
 use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
 use crate::held_out::HeldOutSet;
 use crate::long::LongSettings;
 use crate::measure::{FrameDistance, Settings};
-use crate::networks::{self, LpipsDistance, Trained};
+use crate::networks::{self, LpipsDistance, NetworkPlace, Trained};
 use crate::page::{self, ReportPictures, cards, draw, draw_strips};
 use crate::report::schema::Report;
 use crate::report::{Provenance, summarise};
@@ -96,6 +97,21 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         return Ok(stop.exit());
     };
     notes.extend(distances.iter().flat_map(warnings));
+    let latent: Vec<&[u8]> = found.scores.iter().map(|scores| &*scores.latent).collect();
+    let ceiling = CeilingInputs {
+        config: evaluate,
+        place: NetworkPlace { root, resolved: &sections.resolved(), device, stop: &stop },
+        model: &model,
+        seen: model.models.labeller.seen(),
+        held_out: &held_out,
+        frames,
+        latent: (!settings.true_actions).then_some(&latent),
+    };
+    let ceiling = match measure_ceiling(&ceiling, &mut notes)? {
+        CeilingResult::Measured(ceiling) => Some(*ceiling),
+        CeilingResult::NotMeasured => None,
+        CeilingResult::Stopped => return Ok(stop.exit()),
+    };
 
     if settings.true_actions {
         notes.push(
@@ -109,6 +125,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         lineage: sections.lineage(&models, &output)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
+        ceiling,
         distances,
         speed: Some(speed),
         lpips_weights: lpips.as_ref().map(|lpips| lpips.weights.clone()),

@@ -7,3 +7,4 @@ pub mod correlation;
 pub mod information;
 pub mod motion;
 pub mod pixels;
+pub mod prediction;

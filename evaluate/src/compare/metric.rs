@@ -90,6 +90,7 @@ const fn metric(
 const FRAMES: &str = "its windows have no such generated frame";
 const TRUTH: &str = "no held-out recording has true actions";
 const EFFECTS: &str = "no held-out recording has true displacements";
+const CEILING: &str = "the ceiling of agreement was not measured, or is not above chance";
 const FVD: &str = "the report was made without the weights of I3D (--i3d)";
 const I3D: &str = "the report was made without I3D, or with the weights of FVD";
 const CLIPS: &str = "its windows are too few or too short, or it has schema 1";
@@ -227,6 +228,49 @@ pub const METRICS: &[Metric] = {
             No,
             3,
             EFFECTS,
+        ),
+        metric("ceiling_latent_nmi", Number("/ceiling/keys/latent/nmi"), No, 3, CEILING),
+        metric(
+            "ceiling_latent_information",
+            Number("/ceiling/keys/latent/information_nats"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric("ceiling_latent_accuracy", Number("/ceiling/keys/latent/accuracy"), No, 3, CEILING),
+        metric("ceiling_narrow_nmi", Number("/ceiling/keys/narrow/nmi"), No, 3, CEILING),
+        metric(
+            "ceiling_narrow_information",
+            Number("/ceiling/keys/narrow/information_nats"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric("ceiling_narrow_accuracy", Number("/ceiling/keys/narrow/accuracy"), No, 3, CEILING),
+        metric("ceiling_wide_nmi", Number("/ceiling/keys/wide/nmi"), No, 3, CEILING),
+        metric(
+            "ceiling_wide_information",
+            Number("/ceiling/keys/wide/information_nats"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric("ceiling_wide_accuracy", Number("/ceiling/keys/wide/accuracy"), No, 3, CEILING),
+        metric("ceiling_nmi_share", Number("/ceiling/keys/of_narrow/nmi_share"), No, 3, CEILING),
+        metric(
+            "ceiling_information_share",
+            Number("/ceiling/keys/of_narrow/information_share"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric("ceiling_wide_nmi_share", Number("/ceiling/keys/of_wide/nmi_share"), No, 3, CEILING),
+        metric(
+            "ceiling_wide_information_share",
+            Number("/ceiling/keys/of_wide/information_share"),
+            No,
+            3,
+            CEILING,
         ),
         metric("fvd", Distance(is_fvd, "frechet"), No, 1, FVD),
         metric("kvd", Distance(is_fvd, "kernel"), No, 3, FVD),

@@ -101,6 +101,7 @@ impl Dataset {
                 lineage: ReportLineage::default(),
                 windows_asked: self.windows.len(),
                 bootstrap_draws: 50,
+                ceiling: None,
                 distances,
                 speed: None,
                 lpips_weights: None,

@@ -117,6 +117,8 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
     assert!(arrows > CODES);
     assert!(page.contains("No. No signal without a recording follows the true error."));
     assert!(page.contains("12.5 frames per second on cpu; 80.0 with 16 worlds in one batch"));
+    assert!(page.contains("have 50\u{a0}% of the information that the same frames have"));
+    assert!(page.contains("supervised, more frames (frames t−2 to t+2)"));
     let without_pictures: String =
         page.split('"').filter(|part| !part.starts_with("data:")).collect();
     assert!(!without_pictures.contains("NaN"));

@@ -11,7 +11,7 @@ mod models;
 
 pub use card::Card;
 
-use crate::page::verdict::actions::{agreements, consistency, control};
+use crate::page::verdict::actions::{agreements, ceiling, consistency, control};
 use crate::page::verdict::long::long;
 use crate::page::verdict::models::{distance, lam, tokenizer};
 use crate::report::schema::Report;
@@ -24,6 +24,7 @@ pub fn cards(report: &Report) -> Vec<Card> {
     if let Some(agreement) = &report.action_agreement {
         cards.extend(agreements(agreement));
     }
+    cards.extend(report.ceiling.as_ref().map(ceiling));
     cards.extend(report.distances.iter().map(distance));
     cards.extend(report.long.iter().flat_map(long));
     cards.extend(tokenizer(&report.tokenizer));

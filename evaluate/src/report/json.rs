@@ -22,8 +22,13 @@ impl Report {
 }
 
 /// Keys that may be `null` because there is no value.
-const MAY_BE_ABSENT: [&str; 21] = [
+const MAY_BE_ABSENT: [&str; 26] = [
     "action_agreement",
+    "ceiling",
+    "directions",
+    "nmi_share",
+    "information_share",
+    "accuracy_share",
     "preset",
     "frechet_infinity",
     "effects",

@@ -6,6 +6,7 @@
 //! error, because JSON would write it as `null` without notice.
 
 mod actions;
+mod ceiling;
 mod distance;
 mod long;
 mod quality;
@@ -16,6 +17,7 @@ use genie_training::Trust;
 use serde::{Deserialize, Serialize};
 
 pub use actions::{ActionAgreement, ActionEffect, Confusion, Effects, Moves};
+pub use ceiling::{Ceiling, CeilingShare, KeyReading, KeyReadingAtLag, KeyReadings};
 pub use distance::Distance;
 pub use long::{
     LongDistance, LongRollouts, ObjectPresence, Reached, ThereAndBack, Way, WindowDistance,
@@ -42,6 +44,11 @@ pub struct Report {
     pub delta_psnr_db: Vec<Point>,
     pub delta_psnr_time_shuffled_db: Vec<Point>,
     pub action_agreement: Option<ActionAgreement>,
+    /// What frames say about the true actions, to a supervised network and to the latent actions.
+    ///
+    /// Missing in schemas below 4, without true actions, and if it is turned off.
+    #[serde(default)]
+    pub ceiling: Option<Ceiling>,
     /// The effect of each latent action; missing in schemas below 3.
     #[serde(default)]
     pub effects: Option<Effects>,

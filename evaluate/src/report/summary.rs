@@ -11,8 +11,8 @@ use crate::measure::{Measurement, Settings};
 use crate::report::agreement::{action_agreement, agree};
 use crate::report::averages::{Averages, Grouping};
 use crate::report::schema::{
-    Counts, Distance, GenerationSpeed, HeadlineNumbers, LamUsage, LpipsWeights, Point, Report,
-    ReportLineage, Rollout, SCHEMA_VERSION, TokenizerQuality,
+    Ceiling, Counts, Distance, GenerationSpeed, HeadlineNumbers, LamUsage, LpipsWeights, Point,
+    Report, ReportLineage, Rollout, SCHEMA_VERSION, TokenizerQuality,
 };
 use crate::statistics::agreement::Agreement;
 use crate::statistics::bootstrap::Bootstrap;
@@ -30,6 +30,8 @@ pub struct Provenance {
     pub lineage: ReportLineage,
     pub windows_asked: usize,
     pub bootstrap_draws: usize,
+    /// The ceiling of agreement, if it is measured.
+    pub ceiling: Option<Ceiling>,
     /// Distances between real and generated clips.
     pub distances: Vec<Distance>,
     pub speed: Option<GenerationSpeed>,
@@ -116,6 +118,7 @@ pub fn summarise(
         delta_psnr_time_shuffled_db,
         effects: Some(summary.effects([keys.as_ref(), effects.as_ref()], names, settings.seed)),
         action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
+        ceiling: provenance.ceiling,
         distances: provenance.distances,
         speed: provenance.speed,
         lpips_weights: provenance.lpips_weights,

@@ -150,7 +150,7 @@ fn reports_of_schema_1_are_still_read() {
     let mut old: serde_json::Value =
         serde_json::from_str(&report(Flaw::None).to_json().unwrap()).unwrap();
     old["schema_version"] = 1.into();
-    for key in ["distances", "effects", "speed", "lpips_weights", "trust", "long"] {
+    for key in ["ceiling", "distances", "effects", "speed", "lpips_weights", "trust", "long"] {
         old.as_object_mut().unwrap().remove(key).unwrap();
     }
     for section in ["rollout", "tokenizer"] {

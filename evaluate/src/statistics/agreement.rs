@@ -19,7 +19,7 @@ use crate::random::{Purpose, stream};
 use crate::statistics::bootstrap::{Bootstrap, Interval, quantile};
 use crate::statistics::information::PairCounts;
 
-/// The action pairs of one window.
+/// The action pairs of one window, at least one.
 #[derive(Debug, Clone)]
 pub struct Pairs {
     /// The window's group (source); groups are numbered without gaps.
@@ -151,10 +151,11 @@ fn shuffled_nmi(
             order.shuffle(&mut rng);
             let mut table = PairCounts::new(latents, truths);
             for (window, &other) in windows.iter().zip(&order) {
-                let mut truth = windows[other].truth.clone();
+                let truth = &windows[other].truth;
                 let offset = rng.random_range(0..truth.len());
-                truth.rotate_left(offset);
-                table.count(&window.latent, &truth);
+                // Windows at the edges of clips may have fewer pairs.
+                let rotated = truth.iter().cycle().skip(offset).take(window.latent.len());
+                table.count(&window.latent, &rotated.copied().collect::<Vec<_>>());
             }
             table.nmi()
         })

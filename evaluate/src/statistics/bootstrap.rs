@@ -55,6 +55,12 @@ impl Bootstrap {
         Bootstrap { groups, multiplicities }
     }
 
+    /// Returns the number of groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
     /// Returns the number of draws.
     #[must_use]
     pub fn draws(&self) -> usize {

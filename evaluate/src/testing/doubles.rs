@@ -7,8 +7,8 @@ use anyhow::Result;
 use crate::distance::{ClipFeatures, Divisor, EncoderDescription};
 use crate::measure::{FrameDistance, MeasurementObserver, Pair, Settings};
 use crate::report::schema::{
-    Distance, LongDistance, LongRollouts, ObjectPresence, Point, Reached, Rollout, ThereAndBack,
-    Way, WindowDistance,
+    Ceiling, CeilingShare, Distance, KeyReading, KeyReadingAtLag, KeyReadings, LongDistance,
+    LongRollouts, ObjectPresence, Point, Reached, Rollout, ThereAndBack, Way, WindowDistance,
 };
 use crate::testing::toy_world::FRAMES;
 use crate::world::VideoBatch;
@@ -121,6 +121,48 @@ pub fn long_rollouts() -> LongRollouts {
             held: curve(1.0, 0.75),
             held_by_action: vec![curve(1.0, 1.0), curve(1.0, 0.5)],
         }],
+    }
+}
+
+/// A ceiling: the latent actions have half of what the narrow network reads.
+pub fn ceiling() -> Ceiling {
+    let at = |lag: usize, nmi: f64| KeyReadingAtLag {
+        lag,
+        nmi,
+        nmi_ci95: Some([nmi - 0.05, nmi + 0.05]),
+        nmi_shuffled: 0.01,
+        information_nats: nmi,
+        information_nats_ci95: Some([nmi - 0.05, nmi + 0.05]),
+        accuracy: 0.4 + nmi,
+        accuracy_ci95: None,
+        entropy_nats: 1.1,
+        accuracy_baseline: 0.4,
+    };
+    let reading = |frames_before, frames_after, nmi| KeyReading {
+        frames_before,
+        frames_after,
+        chosen: at(1, nmi),
+        lags: vec![at(0, nmi / 2.0), at(1, nmi), at(2, nmi / 4.0)],
+    };
+    let share = |share| CeilingShare {
+        nmi_share: Some(share),
+        information_share: Some(share),
+        accuracy_share: None,
+    };
+    Ceiling {
+        pairs: 576,
+        training_pairs: 6144,
+        labelled_frames: 20_000,
+        training_steps: 600,
+        keys: KeyReadings {
+            names: vec!["stand".into(), "left".into(), "right".into(), "jump".into()],
+            latent: reading(0, 1, 0.1),
+            narrow: reading(0, 1, 0.2),
+            wide: reading(2, 2, 0.4),
+            of_narrow: share(0.5),
+            of_wide: share(0.25),
+        },
+        directions: None,
     }
 }
 

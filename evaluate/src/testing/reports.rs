@@ -8,7 +8,7 @@ use crate::measure::{
 };
 use crate::report::schema::{GenerationSpeed, LpipsWeights, Report, ReportLineage};
 use crate::report::{Provenance, summarise};
-use crate::testing::doubles::{SETTINGS, SilentObserver, distance};
+use crate::testing::doubles::{SETTINGS, SilentObserver, ceiling, distance};
 use crate::testing::toy_world::{ACTION_NAMES, Flaw, ToyWorld, recordings};
 use crate::world::{VideoBatch, WorldModel};
 
@@ -23,6 +23,7 @@ pub fn provenance() -> Provenance {
         lineage: ReportLineage::default(),
         windows_asked: 64,
         bootstrap_draws: 300,
+        ceiling: Some(ceiling()),
         distances: vec![distance()],
         speed: Some(GenerationSpeed {
             device: "cpu".into(),

@@ -4,13 +4,15 @@
 //! and fill [`TokenWindows`] from token and action shards.
 
 mod frames;
+mod seen;
 mod shuffle;
 mod tokens;
 mod video;
 mod windows;
 
 pub use frames::{FrameSize, RGB};
+pub use seen::FramesSeen;
 pub use shuffle::Shuffle;
 pub use tokens::TokenWindows;
-pub use video::{SourceError, Video};
+pub use video::{LabelledVideo, SourceError, Video};
 pub use windows::TrainingWindows;

@@ -21,6 +21,7 @@ pub use convolutions::{Convolutions, ConvolutionsConfig, NEIGHBOURHOOD};
 pub use grid::Grid;
 pub use indices::indices;
 pub use linear::{apply, fan_in, linear};
+pub use norm::Norm;
 pub use past::{Past, PastRow};
 pub use patches::{patchify, unpatchify};
 pub use positions::Positions;

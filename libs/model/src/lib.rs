@@ -14,7 +14,8 @@
 //! | `models::tokenizer` | How do frames become tokens, and tokens become frames? |
 //! | `models::lam` | Which latent action leads from one frame to the next? |
 //! | `models::dynamics` | Which tokens does the next frame have, given an action? |
-//! | `models::lifecycle` | How are the three models trained and loaded? |
+//! | `models::inverse_dynamics` | Which true action can a supervised network read from frames? |
+//! | `models::lifecycle` | How are the models trained and loaded? |
 //! | `models::sequence` | What does a model see of a sequence that is longer than its window? |
 //! | `train` | How does a training step work, and how does training resume exactly? |
 //! | `layers` | What are the models built from (transformer, quantizers, convolutions)? |
@@ -60,7 +61,7 @@ mod testing;
 mod train;
 mod weights;
 
-pub use data::{FrameSize, RGB, SourceError, TokenWindows, Video};
+pub use data::{FrameSize, FramesSeen, LabelledVideo, RGB, SourceError, TokenWindows, Video};
 pub use device::Device;
 pub use error::ModelError;
 pub use estimate::Estimate;
@@ -69,6 +70,9 @@ pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig
 pub use models::dynamics::{
     ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, SamplerConfig, Session,
     SessionSnapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
+};
+pub use models::inverse_dynamics::{
+    InverseDynamics, InverseDynamicsConfig, LAGS, train_inverse_dynamics,
 };
 pub use models::lam::{
     Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget, estimate_lam,

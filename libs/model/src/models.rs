@@ -1,4 +1,4 @@
-//! The paper's three models: the video tokenizer, the LAM and the dynamics model.
+//! The paper's three models, and a supervised network to compare the LAM with.
 //!
 //! Each model has the same files:
 //!
@@ -10,10 +10,11 @@
 //! | `x/task.rs` | the training task: batches and loss |
 //! | `x/cost.rs` | the estimated cost of training |
 //!
-//! `lifecycle.rs` trains and loads all three. `sequence.rs` is what a model sees of a sequence that
+//! `lifecycle.rs` trains and loads them all. `sequence.rs` is what a model sees of a sequence that
 //! is longer than its window.
 
 pub mod dynamics;
+pub mod inverse_dynamics;
 pub mod lam;
 mod lifecycle;
 mod sequence;

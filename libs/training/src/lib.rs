@@ -26,7 +26,7 @@ pub use models::{
 pub use sampling::{
     DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,
 };
-pub use train::{Fitted, TokenVideo, TrainingClips, fit};
+pub use train::{Fitted, TokenVideo, TrainingClips, fit, fit_until};
 pub use windows::{
     GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, pixels_at_once, verify, write_pending,
 };

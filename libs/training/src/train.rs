@@ -5,5 +5,5 @@ mod fit;
 mod token_video;
 
 pub use clips::TrainingClips;
-pub use fit::{Fitted, fit};
+pub use fit::{Fitted, fit, fit_until};
 pub use token_video::TokenVideo;

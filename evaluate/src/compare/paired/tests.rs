@@ -50,6 +50,7 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
         lineage: ReportLineage::default(),
         windows_asked: windows.len(),
         bootstrap_draws: 100,
+        ceiling: None,
         distances: Vec::new(),
         speed: None,
         lpips_weights: None,

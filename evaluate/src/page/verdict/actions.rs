@@ -2,7 +2,7 @@
 
 use crate::page::numbers::{decibel, interval, no_interval, percent};
 use crate::page::verdict::card::{Card, Rating, above};
-use crate::report::schema::{ActionAgreement, HeadlineNumbers};
+use crate::report::schema::{ActionAgreement, Ceiling, HeadlineNumbers};
 use crate::statistics::bootstrap::Interval;
 use crate::statistics::consistency::Consistency;
 
@@ -104,6 +104,42 @@ pub fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64)
         },
         meaning: "Information of the latent action about the true action: 0 is none, 1 is all. \
                   Blocked moves keep it below 1 even with perfect control.",
+    }
+}
+
+/// Rates the latent actions by what a supervised network reads from the same frames.
+pub fn ceiling(ceiling: &Ceiling) -> Card {
+    /// Smallest share of the ceiling that is good.
+    const GOOD: f64 = 0.5;
+    let keys = &ceiling.keys;
+    let (narrow, wide) = (keys.of_narrow.information_share, keys.of_wide.information_share);
+    let text = |share: Option<f64>| share.map_or_else(|| "not known".to_owned(), percent);
+    let rating = match narrow {
+        Some(share) if share >= GOOD => Rating::Good,
+        Some(share) if share > 0.0 => Rating::Unclear,
+        Some(_) => Rating::Bad,
+        None => Rating::Unclear,
+    };
+    Card {
+        title: "Share of what the frames say about true actions".into(),
+        value: text(narrow),
+        interval: format!("of what more frames say: {}", text(wide)),
+        baseline: format!(
+            "supervised networks read {:.3} and {:.3} of {:.2} nats",
+            keys.narrow.chosen.information_nats,
+            keys.wide.chosen.information_nats,
+            keys.latent.chosen.entropy_nats
+        ),
+        rating,
+        verdict: match (rating, narrow) {
+            (Rating::Good, _) => "The latent actions have most of what these frames say.",
+            (_, None) => "The supervised network reads nothing: the ceiling is not known.",
+            (Rating::Bad, _) => "The latent actions say nothing about the true actions.",
+            (Rating::Unclear, _) => "The frames say more than the latent actions do.",
+        },
+        meaning: "Information about the true action in the latent action, divided by what a \
+                  supervised network reads from the frames that the latent action model sees. \
+                  Agreement cannot be higher than what the frames say.",
     }
 }
 

@@ -32,3 +32,12 @@ pub trait Video: Sync {
         to: &mut Vec<u8>,
     ) -> Result<(), SourceError>;
 }
+
+/// Clips with the class of the true action at every frame.
+#[derive(Clone, Copy)]
+pub struct LabelledVideo<'a> {
+    /// The clips.
+    pub video: &'a dyn Video,
+    /// A list for each clip, with one entry for each frame; entry t leads to frame t+1.
+    pub labels: &'a [Vec<u8>],
+}

@@ -38,14 +38,19 @@ impl<'a> TrainingWindows<'a> {
     pub fn read(&self, index: usize, count: usize) -> Result<Vec<u8>, ModelError> {
         let (h, w) = self.video.size();
         let mut bytes = Vec::with_capacity(count * self.frames * h * w * self.video.channels());
-        for window in self.order.batch(index, count) {
-            let at = self.ends.partition_point(|(_, end)| *end <= window);
-            let begin = if at == 0 { 0 } else { self.ends[at - 1].1 };
-            self.video
-                .read(self.ends[at].0, window - begin, self.frames, &mut bytes)
-                .map_err(ModelError::Source)?;
+        for (clip, first) in self.places(index, count) {
+            self.video.read(clip, first, self.frames, &mut bytes).map_err(ModelError::Source)?;
         }
         Ok(bytes)
+    }
+
+    /// Clip and first frame of each window of the micro-batch `index` of `count` windows.
+    pub fn places(&self, index: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.order.batch(index, count).map(|window| {
+            let at = self.ends.partition_point(|(_, end)| *end <= window);
+            let begin = if at == 0 { 0 } else { self.ends[at - 1].1 };
+            (self.ends[at].0, window - begin)
+        })
     }
 }
 

@@ -33,7 +33,7 @@ pub use cost::estimate_lam;
 use network::LamNet;
 use task::LamTask;
 
-use crate::data::{FrameSize, Video};
+use crate::data::{FrameSize, FramesSeen, Video};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::estimate::Estimate;
@@ -148,6 +148,11 @@ impl Lam {
     /// The number of latent actions.
     pub fn num_actions(&self) -> usize {
         self.description.config.quantizer.size()
+    }
+
+    /// Frames that the model sees for an action.
+    pub fn seen(&self) -> FramesSeen {
+        self.description.config.seen()
     }
 
     /// What a frame consists of.

@@ -1,4 +1,4 @@
-//! Training and loading, once for all three models.
+//! Training and loading, once for all models.
 
 use burn::backend::Autodiff;
 use burn::module::Module;

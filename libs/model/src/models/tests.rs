@@ -7,12 +7,13 @@ use burn::module::Module;
 use super::dynamics::{
     ActionMode, DynamicsConfig, DynamicsDescription, Vocabulary, estimate_dynamics,
 };
+use super::inverse_dynamics::{InverseDynamicsConfig, InverseDynamicsDescription};
 use super::lam::{
     LamConfig, LamDescription, LamHistory, LamReads, LamSees, LamTarget, estimate_lam,
 };
 use super::lifecycle::Description;
 use super::tokenizer::{TokenizerConfig, TokenizerDescription, estimate_tokenizer};
-use crate::data::{FrameSize, RGB};
+use crate::data::{FrameSize, FramesSeen, RGB};
 use crate::layers::{QuantizerConfig, QuantizerKind, StackConfig};
 use crate::train::OptimizerKind;
 
@@ -89,6 +90,10 @@ fn parameters_are_those_of_the_modules() {
             );
         }
     }
+    let config = InverseDynamicsConfig::new(FramesSeen { before: 2, after: 1 }, 7, 100);
+    let description = InverseDynamicsDescription { config, size: pixels(1) };
+    let net = description.net::<Flex>(&FlexDevice);
+    assert_eq!(description.cost().unwrap().parameters, net.num_params() as u64);
     for (action_mode, previous_frame) in [(ActionMode::Prepend, true), (ActionMode::Add, false)] {
         let config = DynamicsConfig {
             action_mode,

@@ -1,7 +1,7 @@
 //! A trained latent action model that takes frames, whether its input is pixels or tokens.
 
 use anyhow::{Context, Result, ensure};
-use genie_model::{Device, Lam, LamInput, Tokenizer};
+use genie_model::{Device, FramesSeen, Lam, LamInput, Tokenizer};
 
 use super::chain::Chain;
 
@@ -60,6 +60,12 @@ impl ActionLabeller {
     #[must_use]
     pub fn num_actions(&self) -> usize {
         self.lam.num_actions()
+    }
+
+    /// Frames that the model sees for an action.
+    #[must_use]
+    pub fn seen(&self) -> FramesSeen {
+        self.lam.seen()
     }
 
     /// Height and width of the frames that the model takes, in pixels.

@@ -1,5 +1,7 @@
 //! The `[evaluate]` section: how much is measured, and how rollouts are sampled.
 
+use std::collections::HashSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{I3dPreset, SamplerConfig, UnmaskOrder};
 use genie_stage::config::Section;
@@ -44,6 +46,20 @@ pub struct EvaluateConfig {
     pub strips: usize,
     /// Number of bootstrap draws for the intervals, and of shuffles for the chance levels.
     pub bootstrap: usize,
+    /// Number of training steps of each network that measures the ceiling of agreement; 0: none.
+    ///
+    /// Two networks learn the true actions from training clips, once for each dataset. More steps
+    /// give a higher ceiling. 600 steps take about a minute for both at 32×32 pixels, on two cores.
+    pub ceiling_steps: usize,
+    /// Lists of names of true actions that have the same effect, so that each list counts as one.
+    ///
+    /// For example `[["noop", "down"]]`. All other names stay alone. Only `ceiling` in the report
+    /// uses it.
+    pub same_keys: Vec<Vec<String>>,
+    /// Lists of names of true actions for a coarser division, which `ceiling` shows in addition.
+    ///
+    /// For example left, none and right. A list of `same_keys` must not be divided. Empty: none.
+    pub directions: Vec<Vec<String>>,
     /// File with I3D weights for FVD (.pt or .safetensors); empty for none.
     ///
     /// The work key contains a hash of the file's content, not its path.
@@ -84,6 +100,9 @@ impl Default for EvaluateConfig {
             long_frames: 160,
             strips: 6,
             bootstrap: 1000,
+            ceiling_steps: 600,
+            same_keys: Vec::new(),
+            directions: Vec::new(),
             i3d: Utf8PathBuf::new(),
             i3d_preset: I3dPreset::Default,
             lpips: Utf8PathBuf::new(),
@@ -120,8 +139,33 @@ impl Section for EvaluateConfig {
         for object in &self.objects {
             object.check()?;
         }
+        check_lists("same_keys", &self.same_keys)?;
+        check_lists("directions", &self.directions)?;
+        let direction = |name: &String| self.directions.iter().position(|list| list.contains(name));
+        let divided =
+            |list: &&Vec<String>| list.iter().any(|name| direction(name) != direction(&list[0]));
+        if let Some(list) = self.same_keys.iter().find(divided) {
+            return Err(format!(
+                "directions divides {list:?}, which same_keys counts as one; put all of these \
+                 names into one list of directions, or none of them"
+            ));
+        }
         self.sampler().check().map_err(|error| error.to_string())
     }
+}
+
+/// Checks that no list is empty, and that no name is listed twice.
+fn check_lists(key: &str, lists: &[Vec<String>]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for list in lists {
+        if list.is_empty() {
+            return Err(format!("{key} has an empty list; remove it"));
+        }
+        if let Some(name) = list.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(format!("{key} has `{name}` twice; remove one of them"));
+        }
+    }
+    Ok(())
 }
 
 impl EvaluateConfig {
@@ -161,5 +205,33 @@ impl EvaluateConfig {
             lpips: Utf8PathBuf::new(),
             ..self.clone()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(same: &[&[&str]], directions: &[&[&str]]) -> Result<(), String> {
+        let lists = |lists: &[&[&str]]| {
+            lists.iter().map(|list| list.iter().map(ToString::to_string).collect()).collect()
+        };
+        let (same_keys, directions) = (lists(same), lists(directions));
+        EvaluateConfig { same_keys, directions, ..EvaluateConfig::default() }.check()
+    }
+
+    /// Catches: a key counts in two lists, so that its class depends on their order; directions
+    /// divide what counts as one key.
+    #[test]
+    fn every_key_has_one_class() {
+        assert_eq!(with(&[&["left", "a"]], &[&["left", "a", "jump left"], &["right"]]), Ok(()));
+        assert_eq!(with(&[&["left", "a"]], &[&["right"]]), Ok(()));
+        let message =
+            |same: &[&[&str]], directions: &[&[&str]]| with(same, directions).unwrap_err();
+        assert!(message(&[&["left", "a"], &["a"]], &[]).contains("`a` twice"));
+        assert!(message(&[&["left"], &[]], &[]).contains("empty list"));
+        assert!(message(&[], &[&["left"], &["left"]]).contains("`left` twice"));
+        assert!(message(&[&["left", "a"]], &[&["left"]]).contains("divides"));
+        assert!(message(&[&["left", "a"]], &[&["left"], &["a"]]).contains("divides"));
     }
 }

@@ -54,11 +54,25 @@ pub fn fit(
     steps: usize,
     train: impl FnOnce(&Utf8Path, &mut dyn TrainingObserver) -> Result<Outcome>,
 ) -> Result<Fitted> {
+    fit_until(&Stop::install(), step, config, label, steps, train)
+}
+
+/// Does the same as [`fit`], until `stop` is requested.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_until(
+    stop: &Stop,
+    step: &StepDir,
+    config: &Resolved,
+    label: &str,
+    steps: usize,
+    train: impl FnOnce(&Utf8Path, &mut dyn TrainingObserver) -> Result<Outcome>,
+) -> Result<Fitted> {
     if step.is_done() {
         tracing::info!("{label}: up to date");
         return Ok(Fitted::UpToDate);
     }
-    let stop = Stop::install();
     step.create()?;
     let _lock = Lock::acquire(step.path().join(".lock"))?;
     step.write_config(config)?;

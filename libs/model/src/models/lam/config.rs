@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::FrameSize;
+use crate::data::{FrameSize, FramesSeen};
 use crate::error::ModelError;
 use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 use crate::train::TrainConfig;
@@ -203,6 +203,13 @@ impl LamConfig {
             LamHistory::History | LamHistory::LastFrame => 1,
             LamHistory::LastTwo => 2,
         }
+    }
+
+    /// Frames that the encoder sees for an action.
+    ///
+    /// Temporal attention sees all earlier frames of the window. Two of them are counted.
+    pub fn seen(&self) -> FramesSeen {
+        FramesSeen { before: if self.encoder.temporal { 2 } else { 0 }, after: 1 }
     }
 
     /// Width of the encoder's vectors.

@@ -136,7 +136,11 @@ impl<'a> Schema<'a> {
             "boolean" => "true or false".to_owned(),
             "array" => {
                 let items = self.get("items").map(|items| self.at(items).kind());
-                format!("list of {}s", items.unwrap_or_else(|| "value".to_owned()))
+                let items = items.unwrap_or_else(|| "value".to_owned());
+                match items.strip_prefix("list of ") {
+                    Some(inner) => format!("list of lists of {inner}"),
+                    None => format!("list of {items}s"),
+                }
             }
             "object" => "table".to_owned(),
             other => other.to_owned(),
@@ -170,6 +174,7 @@ mod tests {
         /// none.
         share: f32,
         names: Vec<String>,
+        groups: Vec<Vec<String>>,
     }
 
     impl Default for Settings {
@@ -179,6 +184,7 @@ mod tests {
                 inner: Inner::default(),
                 share: 0.1,
                 names: vec!["a b".into()],
+                groups: vec![vec!["c".into()]],
             }
         }
     }
@@ -226,6 +232,7 @@ mod tests {
                 ("lam.drawn", "one of the values below", "\"last_two\"", "Which frames are drawn."),
                 ("lam.share", "number", "0.1", "The largest share, from 0 to 1.\n\n0 means\nnone."),
                 ("lam.names", "list of strings", "[\"a b\"]", ""),
+                ("lam.groups", "list of lists of strings", "[[\"c\"]]", ""),
                 ("lam.inner.on", "true or false", "false", "Whether it is on."),
                 ("lam.inner.where", "integer", "0", "How often it is done."),
             ]

@@ -1,0 +1,189 @@
+//! The ceiling of agreement: what a supervised network reads about the true actions.
+//!
+//! Latent actions cannot say more about the true actions than the frames do. So two networks learn
+//! the true actions from training clips. The *narrow* one sees the frames that the latent action
+//! model sees, the *wide* one sees more. Networks and latent actions are measured at the same steps
+//! of the held-out windows.
+//!
+//! The lag of an effect depends on the game. In `CoinRun`, a key changes the figure's pose in the
+//! next frame, and its motion one frame later. So what a reader says about the step from t to t+1
+//! is compared with the keys at t, t − 1 and t − 2. Each reader's lag is chosen on training clips.
+//!
+//! Guarantee: nothing is learnt from held-out clips: no network, no lag, no name of a latent
+//! action.
+
+mod classes;
+mod labelled;
+mod readings;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use anyhow::Result;
+use genie_model::{FramesSeen, InverseDynamicsConfig, LAGS};
+use genie_shards::ClipStore;
+use genie_training::EvaluateConfig;
+
+use crate::evaluation::ceiling::classes::{Division, divide, divide_actions, unknown_names};
+use crate::evaluation::ceiling::labelled::LabelledClips;
+use crate::evaluation::ceiling::readings::{
+    KeyProbabilities, Measured, Reader, latent_reader, readings,
+};
+use crate::evaluation::ceiling::steps::{WindowSteps, held_out_steps, training_steps};
+use crate::held_out::HeldOutSet;
+use crate::networks::{KeyNetwork, NetworkPlace};
+use crate::report::schema::{Ceiling, KeyReadings};
+use crate::world::WorldModel;
+
+/// Number of training windows on which lags are chosen and latent actions are named.
+const TRAINING_WINDOWS: usize = 256;
+/// Frames that the wide network sees, at least.
+const WIDE: FramesSeen = FramesSeen { before: LAGS - 1, after: 2 };
+/// Fewer labelled training frames give a warning.
+const FEW_LABELS: usize = 5000;
+
+/// Inputs of the measurement of a ceiling.
+pub struct CeilingInputs<'a> {
+    pub config: &'a EvaluateConfig,
+    pub place: NetworkPlace<'a>,
+    pub model: &'a dyn WorldModel,
+    /// Frames that the latent action model sees for an action.
+    pub seen: FramesSeen,
+    pub held_out: &'a HeldOutSet,
+    /// Frames per window.
+    pub frames: usize,
+    /// Latent actions of each held-out window, one less than frames.
+    ///
+    /// `None` if the dynamics model takes true actions: then there is nothing to compare.
+    pub latent: Option<&'a [&'a [u8]]>,
+}
+
+/// How the measurement of a ceiling ended.
+pub enum CeilingResult {
+    /// It is measured.
+    Measured(Box<Ceiling>),
+    /// There are no true actions, or it is turned off.
+    NotMeasured,
+    /// The user stopped the training of a network; the next run resumes it.
+    Stopped,
+}
+
+/// Trains the networks that are not trained yet, and measures; adds warnings to `notes`.
+///
+/// # Errors
+/// Fails if clips cannot be read, or if a network cannot be trained or stored.
+pub fn measure_ceiling(
+    inputs: &CeilingInputs<'_>,
+    notes: &mut Vec<String>,
+) -> Result<CeilingResult> {
+    let &CeilingInputs { config, place, model, held_out, seen, frames, .. } = inputs;
+    let labelled = held_out.windows.iter().any(|window| window.truth.is_some());
+    let Some(latent) = inputs.latent.filter(|_| labelled && config.ceiling_steps > 0) else {
+        return Ok(CeilingResult::NotMeasured);
+    };
+    let (wide_view, mut names) = (seen.and(WIDE), held_out.names.actions.clone());
+    let (size, shortest) = (held_out.size(), wide_view.count());
+    let Some(clips) = LabelledClips::open(place.root, size, shortest, &mut names)? else {
+        notes.push(NO_LABELS.to_owned());
+        return Ok(CeilingResult::NotMeasured);
+    };
+    let held_out_actions = held_out.store().clips().iter().flat_map(|clip| &clip.actions).flatten();
+    let highest = held_out_actions.copied().max().unwrap_or(0).max(clips.highest());
+    let count = names.len().max(usize::from(highest) + 1);
+    let keys = divide_actions(&names, count, &config.same_keys);
+    notes.extend(unknown_names("same_keys", &config.same_keys, &keys));
+    notes.extend(unknown_names("directions", &config.directions, &keys));
+    let clips = clips.with_classes(&keys);
+
+    let held = held_out_steps(held_out, latent, frames, wide_view, &keys);
+    if held.is_empty() {
+        notes.push(TOO_SHORT.to_owned());
+        return Ok(CeilingResult::NotMeasured);
+    }
+    let (hash, mut networks) = (clips.hash(), Vec::new());
+    for (name, seen) in [("narrow ceiling", seen), ("wide ceiling", wide_view)] {
+        let network = InverseDynamicsConfig::new(seen, keys.len(), config.ceiling_steps);
+        match KeyNetwork::trained(place, &network, (clips.data(), &hash), name)? {
+            Some(network) => networks.push(network),
+            None => return Ok(CeilingResult::Stopped),
+        }
+    }
+    let settings = (TRAINING_WINDOWS, config.batch, config.seed);
+    let training = training_steps(&clips, model, frames, wide_view, settings)?;
+    let measured = Measured {
+        held_out: &held,
+        training: &training,
+        draws: config.bootstrap,
+        seed: config.seed,
+    };
+    let latent = latent_reader(&measured, seen, model.num_actions(), keys.len());
+    let stores = (held_out.store(), clips.store());
+    let [narrow, wide] = [
+        network_reader(&networks[0], &measured, stores)?,
+        network_reader(&networks[1], &measured, stores)?,
+    ];
+    let readers = [&latent, &narrow, &wide];
+    let all = Division::trivial(&keys);
+    let directions =
+        (!config.directions.is_empty()).then(|| divide(&keys.members, &config.directions));
+    let pairs = |windows: &[WindowSteps]| windows.iter().map(|w| w.codes.len() as u64).sum();
+    let ceiling = Ceiling {
+        pairs: pairs(&held),
+        training_pairs: pairs(&training),
+        labelled_frames: clips.labelled_frames() as u64,
+        training_steps: config.ceiling_steps,
+        keys: readings(&measured, readers, &all),
+        directions: directions.map(|directions| readings(&measured, readers, &directions)),
+    };
+    notes.extend(warn(&ceiling));
+    Ok(CeilingResult::Measured(Box::new(ceiling)))
+}
+
+const NO_LABELS: &str = "No training clip has true actions with the names that the held-out clips \
+                         have, so there is no ceiling of agreement.";
+const TOO_SHORT: &str = "The held-out clips are too short to measure the ceiling of agreement.";
+
+/// Lets a network read the keys of all measured steps.
+fn network_reader(
+    network: &KeyNetwork,
+    measured: &Measured<'_>,
+    (held_out, training): (&ClipStore, &ClipStore),
+) -> Result<Reader> {
+    let read = |store: &ClipStore, windows: &[WindowSteps]| -> Result<KeyProbabilities> {
+        windows.iter().map(|window| network.read(store, window.clip, &window.steps)).collect()
+    };
+    Ok(Reader {
+        seen: network.seen(),
+        held_out: read(held_out, measured.held_out)?,
+        training: read(training, measured.training)?,
+        codes: None,
+    })
+}
+
+/// Warns about a ceiling that is not to be trusted.
+fn warn(ceiling: &Ceiling) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let KeyReadings { latent, narrow, wide, .. } = &ceiling.keys;
+    if (ceiling.labelled_frames as usize) < FEW_LABELS {
+        warnings.push(format!(
+            "Only {} frames of training clips have true actions. The ceiling of agreement may be \
+             much higher than measured.",
+            ceiling.labelled_frames
+        ));
+    }
+    if wide.chosen.information_nats <= 0.0 {
+        warnings.push(
+            "The supervised networks read nothing about the true actions, so the ceiling of \
+             agreement is not known. Raise [evaluate] ceiling_steps, or check the sidecars."
+                .to_owned(),
+        );
+    } else if latent.chosen.information_nats > narrow.chosen.information_nats {
+        warnings.push(
+            "The latent actions say more about the true actions than the supervised network that \
+             sees the same frames. Its ceiling is only a lower bound: raise [evaluate] \
+             ceiling_steps."
+                .to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,124 @@
+//! The training clips with true actions, from which the networks learn.
+
+use std::collections::HashSet;
+
+use anyhow::{Context as _, Result};
+use camino::Utf8Path;
+use genie_model::{LabelledVideo, SourceError, Video};
+use genie_shards::{ClipStore, Split, merge_names};
+
+use crate::evaluation::ceiling::classes::Division;
+
+/// The training clips of one frame size whose true actions have the names of the held-out clips.
+///
+/// `[data] where` does not narrow them: every model of the dataset has the same ceiling.
+pub struct LabelledClips {
+    store: ClipStore,
+    /// Height and width of the frames.
+    size: (usize, usize),
+    /// True actions of each clip, or their classes.
+    labels: Vec<Vec<u8>>,
+}
+
+impl LabelledClips {
+    /// Opens the clips, and adds the names of their true actions to `names`; `None` without clips.
+    ///
+    /// Clips of fewer frames than `shortest` are left out.
+    ///
+    /// # Errors
+    /// Fails if the clips cannot be read.
+    pub fn open(
+        root: &Utf8Path,
+        size: (usize, usize),
+        shortest: usize,
+        names: &mut Vec<String>,
+    ) -> Result<Option<LabelledClips>> {
+        let store =
+            ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
+        let mut wanted = HashSet::new();
+        for clip in store.clips() {
+            let fits = (clip.height as usize, clip.width as usize) == size
+                && clip.frame_count() >= shortest;
+            if clip.actions.is_none() || !fits {
+                continue;
+            }
+            if let Some(merged) =
+                merge_names(names, clip.action_names.as_deref().unwrap_or_default())
+            {
+                *names = merged;
+                wanted.insert(clip.clip_id.clone());
+            }
+        }
+        let store = store.only(|clip| wanted.contains(&clip.clip_id));
+        let labels =
+            store.clips().iter().map(|clip| clip.actions.clone().unwrap_or_default()).collect();
+        Ok((!store.is_empty()).then_some(LabelledClips { store, size, labels }))
+    }
+
+    /// Replaces true actions by their classes.
+    #[must_use]
+    pub fn with_classes(mut self, keys: &Division) -> LabelledClips {
+        self.labels.iter_mut().for_each(|labels| *labels = keys.of(labels));
+        self
+    }
+
+    pub fn store(&self) -> &ClipStore {
+        &self.store
+    }
+
+    /// Returns the labels of a clip, one for each frame.
+    pub fn labels(&self, clip: usize) -> &[u8] {
+        &self.labels[clip]
+    }
+
+    /// Returns the highest label of all clips.
+    pub fn highest(&self) -> u8 {
+        self.labels.iter().flatten().copied().max().unwrap_or(0)
+    }
+
+    /// Returns the number of labelled frames.
+    pub fn labelled_frames(&self) -> usize {
+        self.labels.iter().map(Vec::len).sum()
+    }
+
+    /// Returns a hash of the clips and their labels.
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (clip, labels) in self.store.clips().iter().zip(&self.labels) {
+            hasher.update(clip.clip_id.as_bytes());
+            hasher.update(&(labels.len() as u64).to_le_bytes());
+            hasher.update(labels);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Returns the clips as training data.
+    pub fn data(&self) -> LabelledVideo<'_> {
+        LabelledVideo { video: self, labels: &self.labels }
+    }
+}
+
+impl Video for LabelledClips {
+    fn clips(&self) -> usize {
+        self.store.len()
+    }
+
+    fn frames(&self, clip: usize) -> usize {
+        self.labels[clip].len()
+    }
+
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn read(
+        &self,
+        clip: usize,
+        first: usize,
+        len: usize,
+        to: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
+        to.extend_from_slice(&self.store.window(clip, first, len)?.data);
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! From what each reader says at each step to the numbers of the report.
+
+use genie_model::{FramesSeen, LAGS};
+
+use crate::evaluation::ceiling::classes::Division;
+use crate::evaluation::ceiling::steps::WindowSteps;
+use crate::report::schema::{CeilingShare, KeyReading, KeyReadingAtLag, KeyReadings};
+use crate::statistics::agreement::{Pairs, agreement};
+use crate::statistics::bootstrap::Bootstrap;
+use crate::statistics::prediction::{CodeNames, PredictedKeys, coarser, information, score};
+
+/// Log-probabilities `[step, lag, class]` of the keys, for each window.
+pub type KeyProbabilities = Vec<Vec<f64>>;
+
+/// What a reader says about the keys of held-out and of training windows.
+pub struct Reader {
+    pub seen: FramesSeen,
+    pub held_out: KeyProbabilities,
+    pub training: KeyProbabilities,
+    /// The number of latent actions, if the reader is the latent action model.
+    pub codes: Option<usize>,
+}
+
+/// The measured steps, and the settings of the statistics.
+pub struct Measured<'a> {
+    pub held_out: &'a [WindowSteps],
+    pub training: &'a [WindowSteps],
+    pub draws: usize,
+    pub seed: u64,
+}
+
+/// Learns the names of latent actions on training windows, and names them on all windows.
+pub fn latent_reader(
+    measured: &Measured<'_>,
+    seen: FramesSeen,
+    codes: usize,
+    classes: usize,
+) -> Reader {
+    let names: [CodeNames; LAGS] = std::array::from_fn(|lag| {
+        let pairs = measured
+            .training
+            .iter()
+            .flat_map(|window| window.codes.iter().copied().zip(window.keys[lag].iter().copied()));
+        CodeNames::learn(pairs, codes, classes)
+    });
+    let named = |window: &WindowSteps| {
+        let rows = window.codes.iter().flat_map(|&code| names.iter().map(move |at| at.given(code)));
+        rows.flatten().copied().collect()
+    };
+    Reader {
+        seen,
+        held_out: measured.held_out.iter().map(named).collect(),
+        training: measured.training.iter().map(named).collect(),
+        codes: Some(codes),
+    }
+}
+
+impl Reader {
+    /// Returns the predictions of a division's classes at one lag.
+    fn predicted(
+        windows: &[WindowSteps],
+        probabilities: &KeyProbabilities,
+        lag: usize,
+        division: &Division,
+    ) -> Vec<PredictedKeys> {
+        let classes = division.class_of.len();
+        let window = |(window, rows): (&WindowSteps, &Vec<f64>)| {
+            let at_lag: Vec<f64> =
+                rows.chunks(classes).skip(lag).step_by(LAGS).flatten().copied().collect();
+            PredictedKeys {
+                group: window.group,
+                keys: division.of(&window.keys[lag]),
+                log_probabilities: coarser(&at_lag, &division.class_of, division.len()),
+            }
+        };
+        windows.iter().zip(probabilities).map(window).collect()
+    }
+
+    /// Measures one lag on the held-out windows.
+    fn at_lag(&self, measured: &Measured<'_>, lag: usize, division: &Division) -> KeyReadingAtLag {
+        let predicted = Self::predicted(measured.held_out, &self.held_out, lag, division);
+        let symbols = self.codes.unwrap_or(division.len());
+        let pairs: Vec<Pairs> = predicted
+            .iter()
+            .zip(measured.held_out)
+            .map(|(predicted, window)| Pairs {
+                group: window.group,
+                latent: match self.codes {
+                    Some(_) => window.codes.clone(),
+                    None => predicted.most_likely(),
+                },
+                truth: predicted.keys.clone(),
+            })
+            .collect();
+        let (draws, seed) = (measured.draws, measured.seed);
+        let agreed = agreement(&pairs, symbols, division.len(), draws, seed);
+        let groups = pairs.iter().map(|pairs| pairs.group + 1).max().unwrap_or(0);
+        let found = score(&predicted, division.len(), &Bootstrap::new(groups, draws, seed));
+        KeyReadingAtLag {
+            lag,
+            nmi: agreed.as_ref().map_or(0.0, |agreed| agreed.nmi),
+            nmi_ci95: agreed.as_ref().and_then(|agreed| agreed.nmi_ci95),
+            nmi_shuffled: agreed.as_ref().map_or(0.0, |agreed| agreed.nmi_shuffled),
+            information_nats: found.information,
+            information_nats_ci95: found.information_ci95,
+            accuracy: found.accuracy,
+            accuracy_ci95: found.accuracy_ci95,
+            entropy_nats: found.entropy,
+            accuracy_baseline: found.accuracy_baseline,
+        }
+    }
+
+    /// Measures all lags on the held-out windows, and chooses one on the training windows.
+    fn reading(&self, measured: &Measured<'_>, division: &Division) -> KeyReading {
+        let lags: Vec<_> = (0..LAGS).map(|lag| self.at_lag(measured, lag, division)).collect();
+        let on_training = |lag: usize| {
+            let predicted = Self::predicted(measured.training, &self.training, lag, division);
+            information(&predicted, division.len())
+        };
+        // Of equal lags, the last maximum is the first lag.
+        let best = (0..LAGS).rev().max_by(|a, b| on_training(*a).total_cmp(&on_training(*b)));
+        KeyReading {
+            frames_before: self.seen.before,
+            frames_after: self.seen.after,
+            chosen: lags[best.unwrap_or(0)].clone(),
+            lags,
+        }
+    }
+}
+
+/// Measures the latent actions, the narrow network and the wide network for one division of keys.
+pub fn readings(
+    measured: &Measured<'_>,
+    [latent, narrow, wide]: [&Reader; 3],
+    division: &Division,
+) -> KeyReadings {
+    let [latent, narrow, wide] =
+        [latent, narrow, wide].map(|reader| reader.reading(measured, division));
+    KeyReadings {
+        names: division.names(),
+        of_narrow: share(&latent.chosen, &narrow.chosen),
+        of_wide: share(&latent.chosen, &wide.chosen),
+        latent,
+        narrow,
+        wide,
+    }
+}
+
+/// Returns the latent actions' numbers as a share of a network's.
+fn share(latent: &KeyReadingAtLag, network: &KeyReadingAtLag) -> CeilingShare {
+    let above = |reading: &KeyReadingAtLag| reading.accuracy - reading.accuracy_baseline;
+    let of = |part: f64, whole: f64, least: f64| (whole > least).then(|| part / whole);
+    CeilingShare {
+        nmi_share: of(latent.nmi, network.nmi, network.nmi_shuffled),
+        information_share: of(latent.information_nats, network.information_nats, 0.0),
+        accuracy_share: of(above(latent), above(network), 0.0),
+    }
+}
