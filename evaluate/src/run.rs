@@ -11,6 +11,7 @@ mod weights_args;
 
 use anyhow::Result;
 use camino::Utf8PathBuf;
+use genie_model::Device;
 use genie_shards::{MeasuredWindow, publish_measured};
 use genie_stage::Exit;
 use genie_stage::config::Section as _;
@@ -18,7 +19,7 @@ use genie_stage::lineage::Clock;
 use genie_stage::lock::Lock;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_training::{EvaluateConfig, TrainedModels, find_finished, open_device};
+use genie_training::{Chain, EvaluateConfig, TrainedModels, find_finished, open_device};
 
 pub use sections::EvaluateSections;
 pub use weights_args::WeightsArgs;
@@ -35,14 +36,17 @@ use crate::report::schema::Report;
 use crate::report::{Provenance, summarise};
 use crate::run::long::LongRun;
 
+const TRUE_ACTIONS: &str = "The dynamics model was trained with true actions. Everything that this \
+    report calls latent actions is a true action, so agreement with true actions is 1 by \
+    definition.";
+
 /// Makes the report if it does not exist, and prints its directory.
 ///
 /// # Errors
 /// Fails if models or held-out clips are missing or do not fit each other, or if the report cannot
 /// be written. An existing report is never overwritten.
 pub fn run(sections: &EvaluateSections) -> Result<Exit> {
-    let (root, evaluate) = (sections.root(), &sections.evaluate);
-    let device = open_device(EvaluateConfig::NAME, &evaluate.device)?;
+    let device = open_device(EvaluateConfig::NAME, &sections.evaluate.device)?;
     let models = find_finished(&sections.models)??;
     let output = sections.step(&models)?;
     if output.is_done() {
@@ -52,9 +56,20 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         println!("{}", output.path());
         return Ok(Exit::Done);
     }
-    let _lock = Lock::acquire(root.join("reports/.lock"))?;
+    let _lock = Lock::acquire(sections.root().join("reports/.lock"))?;
+    make(sections, device, &models, &output)
+}
+
+/// Measures everything, and writes the report.
+fn make(
+    sections: &EvaluateSections,
+    device: Device,
+    models: &Chain,
+    output: &StepDir,
+) -> Result<Exit> {
+    let (root, evaluate) = (sections.root(), &sections.evaluate);
     let stop = Stop::install();
-    let trained = TrainedModels::load(&models, device)?;
+    let trained = TrainedModels::load(models, device)?;
     let (size, frames) = (trained.size(), trained.frames());
     let held_out = HeldOutSet::open(root, size, frames, evaluate.windows, evaluate.seed)?;
     let settings = Settings::new(evaluate, trained.takes_true_actions());
@@ -93,8 +108,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     };
     let Some(EvaluationResult { found, distances, speed, rows }) = evaluation.run(comparison)?
     else {
-        tracing::info!("evaluate: stopped; run the same command to continue");
-        return Ok(stop.exit());
+        return Ok(stopped(&stop));
     };
     notes.extend(distances.iter().flat_map(warnings));
     let latent: Vec<&[u8]> = found.scores.iter().map(|scores| &*scores.latent).collect();
@@ -110,19 +124,15 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let ceiling = match measure_ceiling(&ceiling, &mut notes)? {
         CeilingResult::Measured(ceiling) => Some(*ceiling),
         CeilingResult::NotMeasured => None,
-        CeilingResult::Stopped => return Ok(stop.exit()),
+        CeilingResult::Stopped => return Ok(stopped(&stop)),
     };
 
     if settings.true_actions {
-        notes.push(
-            "The dynamics model was trained with true actions. Everything that this report calls \
-             latent actions is a true action, so agreement with true actions is 1 by definition."
-                .to_owned(),
-        );
+        notes.push(TRUE_ACTIONS.to_owned());
     }
     let provenance = Provenance {
         created: format!("{:.0}", Clock::start().lineage().finished),
-        lineage: sections.lineage(&models, &output)?,
+        lineage: sections.lineage(models, output)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
         ceiling,
@@ -145,8 +155,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         stop: &stop,
     };
     let Some(long) = long.run()? else {
-        tracing::info!("evaluate: stopped; run the same command to continue");
-        return Ok(stop.exit());
+        return Ok(stopped(&stop));
     };
     report.long = long.section;
     report.warnings.extend(long.warnings);
@@ -154,11 +163,17 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         scenes: draw(&found.scenes, &held_out.windows, settings.prompt_frames, held_out.fps)?,
         strips: draw_strips(&long.strips, &long.clips)?,
     };
-    write(&output, sections, &rows, &report, &pictures)?;
+    write(output, sections, &rows, &report, &pictures)?;
     discard(output.path())?;
     log_headline(&report);
     println!("{}", output.path());
     Ok(Exit::Done)
+}
+
+/// Says how to continue, and returns the exit code of a stop.
+fn stopped(stop: &Stop) -> Exit {
+    tracing::info!("evaluate: stopped; run the same command to continue");
+    stop.exit()
 }
 
 /// Renders everything, then writes it; `step.json` is last.
