@@ -17,8 +17,8 @@ const STEPS: [&str; 8] = [
 ];
 
 /// Catches: a stage does not find the output of the stage before it; a report lacks a key, or has
-/// text instead of a number; a status differs from the work of the run; long rollouts change another
-/// number of the report.
+/// text instead of a number; a status differs from the work of the run; long rollouts change
+/// another number of the report.
 #[test]
 fn from_nothing_to_a_report() {
     let dataset = Dataset::new();

@@ -250,7 +250,8 @@ mod tests {
         assert!(diagonal.is(1));
     }
 
-    /// Catches: the colour of another recording is searched for, because it is in this one's ground.
+    /// Catches: the colour of another recording is searched for, because it is in this one's
+    /// ground.
     #[test]
     fn the_prompt_decides_which_colour_an_object_has() {
         let both = TrackedObject { colours: vec![[182, 17, 0], [200, 0, 0]], ..object() };
