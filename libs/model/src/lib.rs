@@ -71,8 +71,8 @@ pub use models::dynamics::{
     SessionSnapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
 };
 pub use models::lam::{
-    Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget, estimate_lam,
-    train_lam,
+    Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamRegion, LamSees, LamTarget,
+    estimate_lam, train_lam,
 };
 pub use models::tokenizer::{
     Decoding, Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer,

@@ -11,26 +11,32 @@
 //! - the maximum over all positions instead of their mean
 //! - a decoder that starts at copying the last frame, and predicts the change
 //! - a larger weight for changed pixels
+//! - only the part of the frame that stays in place while the picture scrolls
 //! - `fsq` codes of centred vectors, and a reward for using all codes
 //!
 //! Guarantee: action t depends on frames up to t+1 only.
 
 mod config;
 mod cost;
+mod crop;
 mod decoder;
 mod encoder;
 mod network;
 mod rows;
+mod still;
 mod task;
 
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
 pub use config::{
-    LamConfig, LamDescription, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget,
+    LamConfig, LamDescription, LamHistory, LamInput, LamPool, LamReads, LamRegion, LamSees,
+    LamTarget,
 };
 pub use cost::estimate_lam;
+use crop::CroppedVideo;
 use network::LamNet;
+use still::still_region;
 use task::LamTask;
 
 use crate::data::{FrameSize, Video};
@@ -44,8 +50,9 @@ use crate::train::{Outcome, TrainConfig, TrainingObserver};
 
 /// Trains a latent action model in the directory `run`, or resumes its training there.
 ///
-/// With [`LamInput::Tokens`], the video shows codes ([`crate::Tokenizer::draw_codes`]). An error
-/// leaves the checkpoints that are already in `run` as they are.
+/// With [`LamInput::Tokens`], the video shows codes ([`crate::Tokenizer::draw_codes`]). With
+/// [`LamRegion::Still`], the region is searched for in the video first. An error leaves the
+/// checkpoints that are already in `run` as they are.
 pub fn train_lam(
     config: &LamConfig,
     video: &dyn Video,
@@ -53,9 +60,16 @@ pub fn train_lam(
     device: &Device,
     observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
+    config.check()?;
+    let crop = match config.region {
+        LamRegion::Frame => None,
+        LamRegion::Still => still_region(video, config.patch)?,
+    };
+    let cropped = crop.map(|crop| CroppedVideo::new(video, crop));
+    let video = cropped.as_ref().map_or(video, |cropped| cropped as &dyn Video);
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
-    let description = LamDescription { config: config.clone(), size };
+    let description = LamDescription { config: config.clone(), size, crop };
     lifecycle::train(&description, video, run, *device, observer)
 }
 
@@ -106,7 +120,7 @@ pub trait ActionEncoder: Send {
 
 impl<B: Kernels> ActionEncoder for Loaded<B, LamDescription> {
     fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
-        let LamDescription { config, size } = &self.description;
+        let LamDescription { config, size, .. } = &self.description;
         let patches = size.to_patches::<B>(frames, b, t, &self.device);
         host::codes(self.net.encode(config, patches, size.grid(b, t), false).codes)
     }
@@ -133,7 +147,7 @@ impl Lam {
     /// [`LamInput::Tokens`] the frames show codes. Fails if the bytes are not whole windows of this
     /// model's frame size, or if the windows are longer than the model's temporal attention.
     pub fn actions(&self, frames: &[u8], t: usize) -> Result<Vec<u8>, ModelError> {
-        let LamDescription { config, size } = &self.description;
+        let LamDescription { config, size, crop } = &self.description;
         if t < 2 || (config.encoder.temporal && t > config.frames) {
             return Err(ModelError::Data(format!(
                 "cannot label windows of {t} frames: this latent action model takes 2 to {} \
@@ -141,8 +155,11 @@ impl Lam {
                 config.frames
             )));
         }
-        let b = size.windows(frames, t)?;
-        self.encoder.actions(frames, b, t)
+        let b = self.description.frame().windows(frames, t)?;
+        let Some(crop) = crop else { return self.encoder.actions(frames, b, t) };
+        let mut seen = Vec::with_capacity(b * t * size.bytes());
+        crop.cut(frames, size.channels, &mut seen);
+        self.encoder.actions(&seen, b, t)
     }
 
     /// The number of latent actions.
@@ -162,7 +179,8 @@ impl Lam {
 
     /// Height and width of a frame in pixels, or in tokens.
     pub fn size(&self) -> (usize, usize) {
-        (self.description.size.height, self.description.size.width)
+        let size = self.description.frame();
+        (size.height, size.width)
     }
 }
 

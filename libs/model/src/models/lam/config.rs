@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::crop::FrameCrop;
 use crate::data::FrameSize;
 use crate::error::ModelError;
 use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
@@ -18,6 +19,20 @@ pub enum LamInput {
     ///
     /// The model cannot see what the tokenizer lost.
     Tokens,
+}
+
+/// Which part of each frame the model sees (`lam.region`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LamRegion {
+    /// The whole frame.
+    Frame,
+    /// The rectangle around what stays in place while the picture scrolls.
+    ///
+    /// If the camera follows the player, this is the player. Then the actions name what the player
+    /// does, and not how the camera moves. The rectangle is found in the training clips before
+    /// training. If they do not scroll, it is the whole frame.
+    Still,
 }
 
 /// What the encoder sees for each action (`lam.sees`).
@@ -91,6 +106,8 @@ pub struct LamConfig {
     pub frames: usize,
     /// What the model sees of a frame: its pixels or its tokens.
     pub input: LamInput,
+    /// Which part of each frame the model sees; `still` needs `input = "pixels"`.
+    pub region: LamRegion,
     /// Side of a square patch in pixels, or in tokens (then 1 is usual), at least 1.
     pub patch: usize,
     /// Which frames the encoder sees for each action.
@@ -132,6 +149,7 @@ impl Default for LamConfig {
             device: "cpu".into(),
             frames: 4,
             input: LamInput::Pixels,
+            region: LamRegion::Frame,
             patch: 4,
             sees: LamSees::Pairs,
             reads: LamReads::Attention,
@@ -166,6 +184,9 @@ impl LamConfig {
         let wrong = |what: &str| Err(ModelError::Config(format!("[lam] {what}")));
         if self.frames < 2 || self.patch == 0 {
             return wrong("frames must be at least 2 and patch at least 1");
+        }
+        if self.region == LamRegion::Still && self.input != LamInput::Pixels {
+            return wrong("region = \"still\" needs input = \"pixels\"");
         }
         if self.sees == LamSees::Frames && !self.encoder.temporal {
             return wrong(
@@ -219,5 +240,18 @@ impl LamConfig {
 #[serde(tag = "model", rename = "lam")]
 pub struct LamDescription {
     pub config: LamConfig,
+    /// Size of what the network sees: the whole frame or the rectangle `crop`.
     pub size: FrameSize,
+    /// The rectangle of the frame that the network sees; `None` means the whole frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<FrameCrop>,
+}
+
+impl LamDescription {
+    /// Size of the frames that the model takes.
+    pub(crate) fn frame(&self) -> FrameSize {
+        let (height, width) =
+            self.crop.map_or((self.size.height, self.size.width), |crop| crop.frame);
+        FrameSize { height, width, ..self.size }
+    }
 }

@@ -53,7 +53,7 @@ where
         _rng: &mut ChaCha8Rng,
         device: &B::Device,
     ) -> Loss<B, Self::Aux> {
-        let LamDescription { config, size } = self.description;
+        let LamDescription { config, size, .. } = self.description;
         let (b, t, given) = (config.train.micro_batch(), config.frames, config.given());
         let grid = size.grid(b, t);
         let patches = size.to_patches::<B>(&frames, b, t, device);

@@ -1,6 +1,7 @@
 //! Causality, learning and labelling of the latent action model.
 
 mod parity;
+mod region;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
@@ -78,7 +79,7 @@ fn variants() -> [(&'static str, LamConfig); 5] {
 }
 
 fn describe(config: &LamConfig, size: FrameSize) -> LamDescription {
-    LamDescription { config: config.clone(), size }
+    LamDescription { config: config.clone(), size, crop: None }
 }
 
 fn net(config: &LamConfig) -> LamNet<Flex> {
@@ -386,6 +387,8 @@ fn options_that_cannot_work_are_refused() {
         shifted.check().is_err(),
         "training and labelling would give its pairs different positions in time"
     );
+    let tokens = LamConfig { region: LamRegion::Still, input: LamInput::Tokens, ..works() };
+    assert!(tokens.check().is_err(), "tokens do not scroll by pixels");
     let mut still = convolution();
     (still.sees, still.encoder.temporal, still.frames) = (LamSees::Frames, true, 3);
     assert!(still.check().is_err(), "convolutions over single frames show no motion");
