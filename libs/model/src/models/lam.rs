@@ -7,7 +7,7 @@
 //! The paper's recipe collapses at small scale (`docs/log/`), so each of its choices has an
 //! alternative that works:
 //!
-//! - an encoder of frame pairs, which it reads by convolution
+//! - an encoder of frame pairs, which it reads by convolution or by independent components
 //! - the maximum over all positions instead of their mean
 //! - a decoder that starts at copying the last frame, and predicts the change
 //! - a larger weight for changed pixels
@@ -16,12 +16,15 @@
 //!
 //! Guarantee: action t depends on frames up to t+1 only.
 
+mod components;
 mod config;
 mod cost;
 mod crop;
 mod decoder;
+mod eigen;
 mod encoder;
 mod network;
+mod pairs;
 mod rows;
 mod still;
 mod task;
@@ -85,7 +88,15 @@ impl Description for LamDescription {
 
     fn check(&self) -> Result<(), ModelError> {
         self.config.check()?;
-        self.size.check("lam")
+        self.size.check("lam")?;
+        let FrameSize { height, width, patch, .. } = self.size;
+        if self.config.reads == LamReads::Components && self.size.padded() != (height, width) {
+            return Err(ModelError::Config(format!(
+                "[lam] reads = \"components\" needs frames whose sides are multiples of the patch, \
+                 not {width}×{height} with patch = {patch}"
+            )));
+        }
+        Ok(())
     }
 
     fn train_config(&self) -> &TrainConfig {

@@ -56,6 +56,12 @@ pub enum LamReads {
     /// A convolution computes the same at every position, so a motion gets the same action wherever
     /// it happens.
     Convolution,
+    /// By independent components of the pixels' change, which are found before training.
+    ///
+    /// Each component is negative, near zero or positive, so `quantizer.levels` is a list of
+    /// threes, one for each component. It needs `quantizer.centre = false` and `usage = 0`. The
+    /// model sees at most 1024 pixels, as with `region = "still"`.
+    Components,
 }
 
 /// How the vectors of all positions become the one vector that is quantized (`lam.pool`).
@@ -201,11 +207,26 @@ impl LamConfig {
         if self.history == LamHistory::LastTwo && self.frames < 3 {
             return wrong("history = \"last_two\" needs windows of at least 3 frames");
         }
-        if self.reads == LamReads::Convolution
+        if self.reads != LamReads::Attention
             && (self.sees != LamSees::Pairs || self.encoder.temporal)
         {
             return wrong(
-                "reads = \"convolution\" needs sees = \"pairs\" and encoder.temporal = false",
+                "reads = \"convolution\" and \"components\" need sees = \"pairs\" and \
+                 encoder.temporal = false",
+            );
+        }
+        let quantizer = &self.quantizer;
+        if self.reads == LamReads::Components
+            && (self.input != LamInput::Pixels
+                || quantizer.kind != QuantizerKind::Fsq
+                || quantizer.levels.iter().any(|level| *level != 3)
+                || quantizer.centre
+                || quantizer.usage != 0.0)
+        {
+            return wrong(
+                "reads = \"components\" needs input = \"pixels\" and \
+                 quantizer = { kind = \"fsq\", levels = [3, 3], usage = 0.0, centre = false }, \
+                 with a 3 for each component",
             );
         }
         if self.history == LamHistory::LastTwo && self.encoder.temporal {
@@ -226,11 +247,12 @@ impl LamConfig {
         }
     }
 
-    /// Width of the encoder's vectors.
-    pub(crate) fn encoder_width(&self) -> usize {
+    /// Width of the encoder's vectors for frames of `size`.
+    pub(crate) fn encoder_width(&self, size: FrameSize) -> usize {
         match self.reads {
             LamReads::Attention => self.encoder.d,
             LamReads::Convolution => self.convolutions.width(),
+            LamReads::Components => size.height * size.width,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! "this pixel moved with the picture".
 
 use super::crop::FrameCrop;
+use super::pairs::visit_pairs;
 use crate::data::Video;
 use crate::error::ModelError;
 
@@ -16,7 +17,7 @@ const SCROLLING: usize = 20;
 /// Smallest scroll in pixels along one axis; a smaller one moves many pixels onto their equals.
 const FAR: isize = 2;
 /// Difference of two bytes above which a pixel counts as wrong, however wrong it is.
-const WRONG: i32 = 24;
+const WRONG: f32 = 24.0;
 /// Largest share of the error of "moved with the picture" that a pixel that stays may have.
 const STAYS: f64 = 0.85;
 /// Smallest number of connected pixels that count as a part of the picture.
@@ -33,24 +34,7 @@ const COMPARED: usize = 4096;
 pub fn still_region(video: &dyn Video, patch: usize) -> Result<Option<FrameCrop>, ModelError> {
     let (height, width) = video.size();
     let mut errors = Errors::new(height, width);
-    let pairs: usize = (0..video.clips()).map(|clip| video.frames(clip).saturating_sub(1)).sum();
-    let (mut clip, mut begin, mut bytes) = (0, 0, Vec::new());
-    for index in 0..PAIRS.min(pairs) {
-        let pair = index * pairs / PAIRS.min(pairs);
-        while pair >= begin + video.frames(clip).saturating_sub(1) {
-            begin += video.frames(clip).saturating_sub(1);
-            clip += 1;
-        }
-        bytes.clear();
-        video.read(clip, pair - begin, 2, &mut bytes).map_err(ModelError::Source)?;
-        let grey: Vec<i32> = bytes
-            .chunks_exact(video.channels())
-            .map(|pixel| pixel.iter().map(|value| i32::from(*value)).sum::<i32>())
-            .map(|sum| sum / video.channels() as i32)
-            .collect();
-        let (before, after) = grey.split_at(height * width);
-        errors.add(before, after);
-    }
+    visit_pairs(video, PAIRS, |before, after| errors.add(before, after))?;
     if errors.scrolling < SCROLLING {
         return Ok(None);
     }
@@ -76,7 +60,7 @@ impl Errors {
     }
 
     /// Adds a pair of grey frames, if the picture scrolls between them.
-    fn add(&mut self, before: &[i32], after: &[i32]) {
+    fn add(&mut self, before: &[f32], after: &[f32]) {
         let Some(scroll) = self.scroll(before, after) else { return };
         self.scrolling += 1;
         for y in 0..self.height {
@@ -99,19 +83,19 @@ impl Errors {
     /// Rows and columns by which the picture scrolls between two frames, if it clearly scrolls.
     ///
     /// It is the best of all motions up to an eighth of the frame.
-    fn scroll(&self, before: &[i32], after: &[i32]) -> Option<(isize, isize)> {
+    fn scroll(&self, before: &[f32], after: &[f32]) -> Option<(isize, isize)> {
         let step = (self.height * self.width).div_ceil(COMPARED).isqrt().max(1);
         let error = |scroll| {
-            let (mut sum, mut count) = (0, 0);
+            let (mut sum, mut count) = (0.0, 0.0);
             for y in (0..self.height).step_by(step) {
                 for x in (0..self.width).step_by(step) {
                     if let Some(source) = self.source(y, x, scroll) {
                         let wrong = (after[y * self.width + x] - before[source]).abs();
-                        (sum, count) = (sum + wrong.min(WRONG), count + 1);
+                        (sum, count) = (sum + wrong.min(WRONG), count + 1.0);
                     }
                 }
             }
-            f64::from(sum) / f64::from(count.max(1))
+            sum / f32::max(count, 1.0)
         };
         let reach = |side: usize| (side / 8).max(1) as isize;
         let (down, right) = (reach(self.height), reach(self.width));

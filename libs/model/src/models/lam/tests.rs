@@ -1,5 +1,6 @@
 //! Causality, learning and labelling of the latent action model.
 
+mod components;
 mod parity;
 mod region;
 
@@ -217,9 +218,10 @@ fn gradients_reach_every_parameter() {
         let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
         // Centring cancels all that is constant: the bias of the projection, and the last shift
         // before it. The running mean follows the vectors and has no gradient.
-        let last_shift = match config.reads {
-            LamReads::Attention => "encoder.norm.bias",
-            LamReads::Convolution => "motion.convolutions.layers.1.bias",
+        let last_shift = if config.reads == LamReads::Convolution {
+            "motion.convolutions.layers.1.bias"
+        } else {
+            "encoder.norm.bias"
         };
         let mut expected = vec![last_shift, "quantizer.project.bias", "quantizer.mean"];
         expected.retain(|_| config.quantizer.centre);
