@@ -26,6 +26,7 @@ mod encoder;
 mod network;
 mod pairs;
 mod rows;
+mod scroll;
 mod still;
 mod task;
 
@@ -39,6 +40,8 @@ pub use config::{
 pub use cost::estimate_lam;
 use crop::CroppedVideo;
 use network::LamNet;
+use pairs::grey;
+use scroll::Scroll;
 use still::still_region;
 use task::LamTask;
 
@@ -167,15 +170,26 @@ impl Lam {
             )));
         }
         let b = self.description.frame().windows(frames, t)?;
-        let Some(crop) = crop else { return self.encoder.actions(frames, b, t) };
-        let mut seen = Vec::with_capacity(b * t * size.bytes());
-        crop.cut(frames, size.channels, &mut seen);
-        self.encoder.actions(&seen, b, t)
+        let mut actions = match crop {
+            None => self.encoder.actions(frames, b, t)?,
+            Some(crop) => {
+                let mut seen = Vec::with_capacity(b * t * size.bytes());
+                crop.cut(frames, size.channels, &mut seen);
+                self.encoder.actions(&seen, b, t)?
+            }
+        };
+        if config.scroll {
+            // At most 256 actions: the config was checked.
+            let codes = config.quantizer.size() as u8;
+            let directions = directions(frames, self.description.frame(), t);
+            actions.iter_mut().zip(directions).for_each(|(action, way)| *action += way * codes);
+        }
+        Ok(actions)
     }
 
     /// The number of latent actions.
     pub fn num_actions(&self) -> usize {
-        self.description.config.quantizer.size()
+        self.description.config.num_actions()
     }
 
     /// What a frame consists of.
@@ -193,6 +207,20 @@ impl Lam {
         let size = self.description.frame();
         (size.height, size.width)
     }
+}
+
+/// The direction of the scroll of each pair of frames of windows of `t` frames.
+fn directions(frames: &[u8], size: FrameSize, t: usize) -> impl Iterator<Item = u8> {
+    let pixels = size.height * size.width;
+    let window = move |bytes: &[u8]| {
+        let grey = grey(bytes, size.channels);
+        let frames: Vec<&[f32]> = grey.chunks_exact(pixels).collect();
+        let pairs = frames.windows(2);
+        pairs
+            .map(|pair| Scroll::between(pair[0], pair[1], (size.height, size.width)).direction())
+            .collect::<Vec<u8>>()
+    };
+    frames.chunks_exact(t * size.bytes()).flat_map(window)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::crop::FrameCrop;
+use super::scroll::DIRECTIONS;
 use crate::data::FrameSize;
 use crate::error::ModelError;
 use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
@@ -114,6 +115,11 @@ pub struct LamConfig {
     pub input: LamInput,
     /// Which part of each frame the model sees; `still` needs `input = "pixels"`.
     pub region: LamRegion,
+    /// Whether an action also says how the whole picture scrolls; it needs `input = "pixels"`.
+    ///
+    /// There are five times as many actions: no scroll, then mostly down, up, right and left. With
+    /// `region = "still"`, the codes alone say nothing of the camera.
+    pub scroll: bool,
     /// Side of a square patch in pixels, or in tokens (then 1 is usual), at least 1.
     pub patch: usize,
     /// Which frames the encoder sees for each action.
@@ -156,6 +162,7 @@ impl Default for LamConfig {
             frames: 4,
             input: LamInput::Pixels,
             region: LamRegion::Frame,
+            scroll: false,
             patch: 4,
             sees: LamSees::Pairs,
             reads: LamReads::Attention,
@@ -190,6 +197,13 @@ impl LamConfig {
         let wrong = |what: &str| Err(ModelError::Config(format!("[lam] {what}")));
         if self.frames < 2 || self.patch == 0 {
             return wrong("frames must be at least 2 and patch at least 1");
+        }
+        let limit = usize::from(u8::MAX) + 1;
+        if self.num_actions() > limit || self.scroll && self.input != LamInput::Pixels {
+            return wrong(&format!(
+                "scroll = true needs input = \"pixels\" and at most {} codes",
+                limit / DIRECTIONS
+            ));
         }
         if self.region == LamRegion::Still && self.input != LamInput::Pixels {
             return wrong("region = \"still\" needs input = \"pixels\"");
@@ -235,6 +249,11 @@ impl LamConfig {
             );
         }
         Ok(())
+    }
+
+    /// Number of actions: codes, times the directions of a scroll if actions say it.
+    pub fn num_actions(&self) -> usize {
+        self.quantizer.size() * if self.scroll { DIRECTIONS } else { 1 }
     }
 
     /// Number of frames in one input of the decoder.

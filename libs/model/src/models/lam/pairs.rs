@@ -24,14 +24,19 @@ pub fn visit_pairs(
         }
         bytes.clear();
         video.read(clip, pair - begin, 2, &mut bytes).map_err(ModelError::Source)?;
-        let grey: Vec<f32> = bytes
-            .chunks_exact(channels)
-            .map(|pixel| pixel.iter().map(|value| f32::from(*value)).sum::<f32>() / channels as f32)
-            .collect();
+        let grey = grey(&bytes, channels);
         let (before, after) = grey.split_at(height * width);
         visit(before, after);
     }
     Ok(())
+}
+
+/// The mean of the channels of each pixel.
+pub fn grey(bytes: &[u8], channels: usize) -> Vec<f32> {
+    bytes
+        .chunks_exact(channels)
+        .map(|pixel| pixel.iter().map(|value| f32::from(*value)).sum::<f32>() / channels as f32)
+        .collect()
 }
 
 #[cfg(test)]

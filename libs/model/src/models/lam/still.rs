@@ -7,6 +7,7 @@
 
 use super::crop::FrameCrop;
 use super::pairs::visit_pairs;
+use super::scroll::Scroll;
 use crate::data::Video;
 use crate::error::ModelError;
 
@@ -16,14 +17,10 @@ const PAIRS: usize = 1024;
 const SCROLLING: usize = 20;
 /// Smallest scroll in pixels along one axis; a smaller one moves many pixels onto their equals.
 const FAR: isize = 2;
-/// Difference of two bytes above which a pixel counts as wrong, however wrong it is.
-const WRONG: f32 = 24.0;
 /// Largest share of the error of "moved with the picture" that a pixel that stays may have.
 const STAYS: f64 = 0.85;
 /// Smallest number of connected pixels that count as a part of the picture.
 const CONNECTED: usize = 4;
-/// Pixels that the search for the scroll compares at most; large frames are compared on a grid.
-const COMPARED: usize = 4096;
 
 /// The rectangle around the part that stays in place while the picture scrolls.
 ///
@@ -81,30 +78,10 @@ impl Errors {
     }
 
     /// Rows and columns by which the picture scrolls between two frames, if it clearly scrolls.
-    ///
-    /// It is the best of all motions up to an eighth of the frame.
     fn scroll(&self, before: &[f32], after: &[f32]) -> Option<(isize, isize)> {
-        let step = (self.height * self.width).div_ceil(COMPARED).isqrt().max(1);
-        let error = |scroll| {
-            let (mut sum, mut count) = (0.0, 0.0);
-            for y in (0..self.height).step_by(step) {
-                for x in (0..self.width).step_by(step) {
-                    if let Some(source) = self.source(y, x, scroll) {
-                        let wrong = (after[y * self.width + x] - before[source]).abs();
-                        (sum, count) = (sum + wrong.min(WRONG), count + 1.0);
-                    }
-                }
-            }
-            sum / f32::max(count, 1.0)
-        };
-        let reach = |side: usize| (side / 8).max(1) as isize;
-        let (down, right) = (reach(self.height), reach(self.width));
-        let best = (-down..=down)
-            .flat_map(|y| (-right..=right).map(move |x| (y, x)))
-            .map(|scroll| (error(scroll), scroll))
-            .min_by(|a, b| a.0.total_cmp(&b.0))?;
-        let (found, (y, x)) = best;
-        (y.abs().max(x.abs()) >= FAR && found < 0.5 * error((0, 0))).then_some((y, x))
+        let Scroll { down, right, error, still } =
+            Scroll::between(before, after, (self.height, self.width));
+        (down.abs().max(right.abs()) >= FAR && error < 0.5 * still).then_some((down, right))
     }
 
     /// First and last row and column of the part that stays and changes most.
