@@ -144,8 +144,7 @@ fn covariance(rows: &[f64], width: usize) -> Vec<f64> {
             sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += a * b);
         }
     }
-    sums.iter_mut().for_each(|sum| *sum /= n);
-    sums
+    sums.into_iter().map(|sum| sum / n).collect()
 }
 
 /// Rotations `[components, width]` of white rows `[n, width]` to independent components.
@@ -167,9 +166,9 @@ fn fast_ica(rows: &[f64], width: usize, seed: u64) -> Vec<f64> {
                 next.iter_mut().zip(row).for_each(|(next, value)| *next += bounded * value);
             }
         }
-        for component in 0..width {
+        for (component, slope) in slopes.into_iter().enumerate() {
             for i in component * width..(component + 1) * width {
-                next[i] = (next[i] - slopes[component] * rotations[i]) / n;
+                next[i] = (next[i] - slope * rotations[i]) / n;
             }
         }
         rotations = orthogonal(&next, width);
