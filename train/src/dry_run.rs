@@ -108,7 +108,7 @@ fn models(
         LamInput::Pixels => (size, RGB),
         LamInput::Tokens => (pixels.patches(), tokenizer.quantizer.width()),
     };
-    let (codes, actions) = (tokenizer.quantizer.size(), lam.quantizer.size());
+    let (codes, actions) = (tokenizer.quantizer.size(), lam.num_actions());
     Ok([
         ("tokenizer", estimate_tokenizer(tokenizer, size)?),
         ("lam", estimate_lam(lam, seen, channels)?),

@@ -154,7 +154,7 @@ fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
             // The keys of the chain ensure that tokens and labels were made with these sections.
             let codes = sections.tokenizer.0.quantizer.size();
             let actions = match config.actions {
-                ActionSource::Latent => ActionSet::Latent(sections.lam.0.quantizer.size()),
+                ActionSource::Latent => ActionSet::Latent(sections.lam.0.num_actions()),
                 ActionSource::True => ActionSet::of_sidecars(&sections.data.root)?,
             };
             Ok(train_dynamics(

@@ -75,8 +75,8 @@ pub use models::inverse_dynamics::{
     InverseDynamics, InverseDynamicsConfig, LAGS, train_inverse_dynamics,
 };
 pub use models::lam::{
-    Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget, estimate_lam,
-    train_lam,
+    Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamRegion, LamSees, LamTarget,
+    estimate_lam, train_lam,
 };
 pub use models::tokenizer::{
     Decoding, Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer,

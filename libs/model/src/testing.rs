@@ -12,4 +12,4 @@ pub use fixture::Fixture;
 pub use made_up::{made_up_bytes, reference, reference_json, uniform, write_safetensors};
 pub use random::{Ad, noise, rng, seeded};
 pub use training::{Quiet, Runs, Spy, dead_parameters, fit, measure};
-pub use video::{Clips, moving_square};
+pub use video::{Clips, moving_square, scrolling_level};

@@ -142,7 +142,7 @@ impl Plan {
             Kind::Tokenizer => PeerTask::tokenizer(&self.tokenizer, size),
             Kind::Lam => PeerTask::lam(&self.lam, size),
             Kind::Dynamics => {
-                PeerTask::dynamics(&self.dynamics, &self.tokenizer, self.lam.quantizer.size(), size)
+                PeerTask::dynamics(&self.dynamics, &self.tokenizer, self.lam.num_actions(), size)
             }
             Kind::Encode => PeerTask::encode(&self.tokenizer, size, self.encode_batch()),
         }

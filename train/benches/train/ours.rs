@@ -41,7 +41,7 @@ pub fn measure_here(kind: Kind, plan: &Plan) -> Result<()> {
         Kind::Tokenizer => drop(train_tokenizer(tokenizer, video, &run, device, &mut Print)?),
         Kind::Lam => drop(train_lam(lam, video, &run, device, &mut Print)?),
         Kind::Dynamics => {
-            let (codes, actions) = (tokenizer.quantizer.size(), lam.quantizer.size());
+            let (codes, actions) = (tokenizer.quantizer.size(), lam.num_actions());
             let tokens = windows(tokenizer, actions, video.size());
             train_dynamics(dynamics, &tokens, codes, actions, &run, device, &mut Print)?;
         }

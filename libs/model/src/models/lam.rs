@@ -7,30 +7,42 @@
 //! The paper's recipe collapses at small scale (`docs/log/`), so each of its choices has an
 //! alternative that works:
 //!
-//! - an encoder of frame pairs, which it reads by convolution
+//! - an encoder of frame pairs, which it reads by convolution or by independent components
 //! - the maximum over all positions instead of their mean
 //! - a decoder that starts at copying the last frame, and predicts the change
 //! - a larger weight for changed pixels
+//! - only the part of the frame that stays in place while the picture scrolls
 //! - `fsq` codes of centred vectors, and a reward for using all codes
 //!
 //! Guarantee: action t depends on frames up to t+1 only.
 
+mod components;
 mod config;
 mod cost;
+mod crop;
 mod decoder;
+mod eigen;
 mod encoder;
 mod network;
+mod pairs;
 mod rows;
+mod scroll;
+mod still;
 mod task;
 
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
 pub use config::{
-    LamConfig, LamDescription, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget,
+    LamConfig, LamDescription, LamHistory, LamInput, LamPool, LamReads, LamRegion, LamSees,
+    LamTarget,
 };
 pub use cost::estimate_lam;
+use crop::CroppedVideo;
 use network::LamNet;
+use pairs::grey;
+use scroll::Scroll;
+use still::still_region;
 use task::LamTask;
 
 use crate::data::{FrameSize, FramesSeen, Video};
@@ -44,8 +56,9 @@ use crate::train::{Outcome, TrainConfig, TrainingObserver};
 
 /// Trains a latent action model in the directory `run`, or resumes its training there.
 ///
-/// With [`LamInput::Tokens`], the video shows codes ([`crate::Tokenizer::draw_codes`]). An error
-/// leaves the checkpoints that are already in `run` as they are.
+/// With [`LamInput::Tokens`], the video shows codes ([`crate::Tokenizer::draw_codes`]). With
+/// [`LamRegion::Still`], the region is searched for in the video first. An error leaves the
+/// checkpoints that are already in `run` as they are.
 pub fn train_lam(
     config: &LamConfig,
     video: &dyn Video,
@@ -53,9 +66,16 @@ pub fn train_lam(
     device: &Device,
     observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
+    config.check()?;
+    let crop = match config.region {
+        LamRegion::Frame => None,
+        LamRegion::Still => still_region(video, config.patch)?,
+    };
+    let cropped = crop.map(|crop| CroppedVideo::new(video, crop));
+    let video = cropped.as_ref().map_or(video, |cropped| cropped as &dyn Video);
     let (height, width) = video.size();
     let size = FrameSize { height, width, patch: config.patch, channels: video.channels() };
-    let description = LamDescription { config: config.clone(), size };
+    let description = LamDescription { config: config.clone(), size, crop };
     lifecycle::train(&description, video, run, *device, observer)
 }
 
@@ -71,7 +91,15 @@ impl Description for LamDescription {
 
     fn check(&self) -> Result<(), ModelError> {
         self.config.check()?;
-        self.size.check("lam")
+        self.size.check("lam")?;
+        let FrameSize { height, width, patch, .. } = self.size;
+        if self.config.reads == LamReads::Components && self.size.padded() != (height, width) {
+            return Err(ModelError::Config(format!(
+                "[lam] reads = \"components\" needs frames whose sides are multiples of the patch, \
+                 not {width}×{height} with patch = {patch}"
+            )));
+        }
+        Ok(())
     }
 
     fn train_config(&self) -> &TrainConfig {
@@ -106,7 +134,7 @@ pub trait ActionEncoder: Send {
 
 impl<B: Kernels> ActionEncoder for Loaded<B, LamDescription> {
     fn actions(&self, frames: &[u8], b: usize, t: usize) -> Result<Vec<u8>, ModelError> {
-        let LamDescription { config, size } = &self.description;
+        let LamDescription { config, size, .. } = &self.description;
         let patches = size.to_patches::<B>(frames, b, t, &self.device);
         host::codes(self.net.encode(config, patches, size.grid(b, t), false).codes)
     }
@@ -133,7 +161,7 @@ impl Lam {
     /// [`LamInput::Tokens`] the frames show codes. Fails if the bytes are not whole windows of this
     /// model's frame size, or if the windows are longer than the model's temporal attention.
     pub fn actions(&self, frames: &[u8], t: usize) -> Result<Vec<u8>, ModelError> {
-        let LamDescription { config, size } = &self.description;
+        let LamDescription { config, size, crop } = &self.description;
         if t < 2 || (config.encoder.temporal && t > config.frames) {
             return Err(ModelError::Data(format!(
                 "cannot label windows of {t} frames: this latent action model takes 2 to {} \
@@ -141,13 +169,27 @@ impl Lam {
                 config.frames
             )));
         }
-        let b = size.windows(frames, t)?;
-        self.encoder.actions(frames, b, t)
+        let b = self.description.frame().windows(frames, t)?;
+        let mut actions = match crop {
+            None => self.encoder.actions(frames, b, t)?,
+            Some(crop) => {
+                let mut seen = Vec::with_capacity(b * t * size.bytes());
+                crop.cut(frames, size.channels, &mut seen);
+                self.encoder.actions(&seen, b, t)?
+            }
+        };
+        if config.scroll {
+            // At most 256 actions: the config was checked.
+            let codes = config.quantizer.size() as u8;
+            let directions = directions(frames, self.description.frame(), t);
+            actions.iter_mut().zip(directions).for_each(|(action, way)| *action += way * codes);
+        }
+        Ok(actions)
     }
 
     /// The number of latent actions.
     pub fn num_actions(&self) -> usize {
-        self.description.config.quantizer.size()
+        self.description.config.num_actions()
     }
 
     /// Frames that the model sees for an action.
@@ -167,8 +209,23 @@ impl Lam {
 
     /// Height and width of a frame in pixels, or in tokens.
     pub fn size(&self) -> (usize, usize) {
-        (self.description.size.height, self.description.size.width)
+        let size = self.description.frame();
+        (size.height, size.width)
     }
+}
+
+/// The direction of the scroll of each pair of frames of windows of `t` frames.
+fn directions(frames: &[u8], size: FrameSize, t: usize) -> impl Iterator<Item = u8> {
+    let pixels = size.height * size.width;
+    let window = move |bytes: &[u8]| {
+        let grey = grey(bytes, size.channels);
+        let frames: Vec<&[f32]> = grey.chunks_exact(pixels).collect();
+        let pairs = frames.windows(2);
+        pairs
+            .map(|pair| Scroll::between(pair[0], pair[1], (size.height, size.width)).direction())
+            .collect::<Vec<u8>>()
+    };
+    frames.chunks_exact(t * size.bytes()).flat_map(window)
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ fn parameters_are_those_of_the_modules() {
         };
         let convolution = LamConfig { reads: LamReads::Convolution, ..works.clone() };
         for config in [works, paper, convolution] {
-            let description = LamDescription { config: config.clone(), size: pixels(config.patch) };
+            let description =
+                LamDescription { config: config.clone(), size: pixels(config.patch), crop: None };
             let net = description.net::<Flex>(&FlexDevice);
             assert_eq!(
                 estimate_lam(&config, size, RGB).unwrap().parameters,

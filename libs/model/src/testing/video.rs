@@ -71,3 +71,29 @@ pub fn moving_square(
     }
     (bytes, steps)
 }
+
+/// A clip of 32×32 pixels of a textured level that scrolls by `scroll(frame)` columns.
+///
+/// A figure of 6×3 pixels stays at row 12 and column 15 and changes its colour. A bar of constant
+/// colour stays at the upper edge.
+pub fn scrolling_level(frames: usize, scroll: impl Fn(usize) -> usize) -> Vec<u8> {
+    const SIDE: usize = 32;
+    const LENGTH: usize = 512;
+    let mut rng = rng(3);
+    let level: Vec<u8> = (0..SIDE * LENGTH).map(|_| rng.random_range(0..255)).collect();
+    let (mut bytes, mut at) = (vec![], 0);
+    for frame in 0..frames {
+        at = (at + scroll(frame)) % (LENGTH - SIDE);
+        for (y, x) in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (y, x))) {
+            let grey = if (12..18).contains(&y) && (15..18).contains(&x) {
+                [200, 90, 140][frame % 3]
+            } else if y < 2 && x < 20 {
+                250
+            } else {
+                level[y * LENGTH + at + x]
+            };
+            bytes.extend([grey; 3]);
+        }
+    }
+    bytes
+}

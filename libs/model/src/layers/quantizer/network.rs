@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::fsq;
 use super::vq::{self, unit};
@@ -69,6 +69,20 @@ impl<B: Kernels> Quantizer<B> {
     /// Number of codes in the learned codebook; none with `fsq`.
     pub fn codebook_size(&self) -> Option<usize> {
         self.codebook.as_ref().map(|codebook| codebook.dims()[0])
+    }
+
+    /// Replaces the projection by the weights `[d, width]` and the bias `[width]`.
+    pub fn with_projection(mut self, weights: &[f32], bias: &[f32]) -> Self {
+        let like = |values: &[f32], old: &[usize]| TensorData::new(values.to_vec(), old.to_vec());
+        self.project.weight = self
+            .project
+            .weight
+            .map(|old| Tensor::from_data(like(weights, &old.dims()), &old.device()).require_grad());
+        self.project.bias = self.project.bias.map(|param| {
+            param
+                .map(|old| Tensor::from_data(like(bias, &old.dims()), &old.device()).require_grad())
+        });
+        self
     }
 
     /// Moves the running mean towards the batch's mean by the share `rate`.

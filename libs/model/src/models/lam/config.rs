@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::crop::FrameCrop;
+use super::scroll::DIRECTIONS;
 use crate::data::{FrameSize, FramesSeen};
 use crate::error::ModelError;
 use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
@@ -18,6 +20,20 @@ pub enum LamInput {
     ///
     /// The model cannot see what the tokenizer lost.
     Tokens,
+}
+
+/// Which part of each frame the model sees (`lam.region`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LamRegion {
+    /// The whole frame.
+    Frame,
+    /// The rectangle around what stays in place while the picture scrolls.
+    ///
+    /// If the camera follows the player, this is the player. Then the actions name what the player
+    /// does, and not how the camera moves. The rectangle is found in the training clips before
+    /// training. If they do not scroll, it is the whole frame.
+    Still,
 }
 
 /// What the encoder sees for each action (`lam.sees`).
@@ -41,6 +57,12 @@ pub enum LamReads {
     /// A convolution computes the same at every position, so a motion gets the same action wherever
     /// it happens.
     Convolution,
+    /// By independent components of the pixels' change, which are found before training.
+    ///
+    /// Each component is negative, near zero or positive, so `quantizer.levels` is a list of
+    /// threes, one for each component. It needs `quantizer.centre = false` and `usage = 0`. The
+    /// model sees at most 1024 pixels, as with `region = "still"`.
+    Components,
 }
 
 /// How the vectors of all positions become the one vector that is quantized (`lam.pool`).
@@ -91,6 +113,13 @@ pub struct LamConfig {
     pub frames: usize,
     /// What the model sees of a frame: its pixels or its tokens.
     pub input: LamInput,
+    /// Which part of each frame the model sees; `still` needs `input = "pixels"`.
+    pub region: LamRegion,
+    /// Whether an action also says how the whole picture scrolls; it needs `input = "pixels"`.
+    ///
+    /// There are five times as many actions: no scroll, then mostly down, up, right and left. With
+    /// `region = "still"`, the codes alone say nothing of the camera.
+    pub scroll: bool,
     /// Side of a square patch in pixels, or in tokens (then 1 is usual), at least 1.
     pub patch: usize,
     /// Which frames the encoder sees for each action.
@@ -132,6 +161,8 @@ impl Default for LamConfig {
             device: "cpu".into(),
             frames: 4,
             input: LamInput::Pixels,
+            region: LamRegion::Frame,
+            scroll: false,
             patch: 4,
             sees: LamSees::Pairs,
             reads: LamReads::Attention,
@@ -167,6 +198,16 @@ impl LamConfig {
         if self.frames < 2 || self.patch == 0 {
             return wrong("frames must be at least 2 and patch at least 1");
         }
+        let limit = usize::from(u8::MAX) + 1;
+        if self.num_actions() > limit || self.scroll && self.input != LamInput::Pixels {
+            return wrong(&format!(
+                "scroll = true needs input = \"pixels\" and at most {} codes",
+                limit / DIRECTIONS
+            ));
+        }
+        if self.region == LamRegion::Still && self.input != LamInput::Pixels {
+            return wrong("region = \"still\" needs input = \"pixels\"");
+        }
         if self.sees == LamSees::Frames && !self.encoder.temporal {
             return wrong(
                 "sees = \"frames\" needs encoder.temporal = true: single frames show no motion",
@@ -180,11 +221,26 @@ impl LamConfig {
         if self.history == LamHistory::LastTwo && self.frames < 3 {
             return wrong("history = \"last_two\" needs windows of at least 3 frames");
         }
-        if self.reads == LamReads::Convolution
+        if self.reads != LamReads::Attention
             && (self.sees != LamSees::Pairs || self.encoder.temporal)
         {
             return wrong(
-                "reads = \"convolution\" needs sees = \"pairs\" and encoder.temporal = false",
+                "reads = \"convolution\" and \"components\" need sees = \"pairs\" and \
+                 encoder.temporal = false",
+            );
+        }
+        let quantizer = &self.quantizer;
+        if self.reads == LamReads::Components
+            && (self.input != LamInput::Pixels
+                || quantizer.kind != QuantizerKind::Fsq
+                || quantizer.levels.iter().any(|level| *level != 3)
+                || quantizer.centre
+                || quantizer.usage != 0.0)
+        {
+            return wrong(
+                "reads = \"components\" needs input = \"pixels\" and \
+                 quantizer = { kind = \"fsq\", levels = [3, 3], usage = 0.0, centre = false }, \
+                 with a 3 for each component",
             );
         }
         if self.history == LamHistory::LastTwo && self.encoder.temporal {
@@ -193,6 +249,11 @@ impl LamConfig {
             );
         }
         Ok(())
+    }
+
+    /// Number of actions: codes, times the directions of a scroll if actions say it.
+    pub fn num_actions(&self) -> usize {
+        self.quantizer.size() * if self.scroll { DIRECTIONS } else { 1 }
     }
 
     /// Number of frames in one input of the decoder.
@@ -212,11 +273,12 @@ impl LamConfig {
         FramesSeen { before: if self.encoder.temporal { 2 } else { 0 }, after: 1 }
     }
 
-    /// Width of the encoder's vectors.
-    pub(crate) fn encoder_width(&self) -> usize {
+    /// Width of the encoder's vectors for frames of `size`.
+    pub(crate) fn encoder_width(&self, size: FrameSize) -> usize {
         match self.reads {
             LamReads::Attention => self.encoder.d,
             LamReads::Convolution => self.convolutions.width(),
+            LamReads::Components => size.height * size.width,
         }
     }
 }
@@ -226,5 +288,18 @@ impl LamConfig {
 #[serde(tag = "model", rename = "lam")]
 pub struct LamDescription {
     pub config: LamConfig,
+    /// Size of what the network sees: the whole frame or the rectangle `crop`.
     pub size: FrameSize,
+    /// The rectangle of the frame that the network sees; `None` means the whole frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<FrameCrop>,
+}
+
+impl LamDescription {
+    /// Size of the frames that the model takes.
+    pub(crate) fn frame(&self) -> FrameSize {
+        let (height, width) =
+            self.crop.map_or((self.size.height, self.size.width), |crop| crop.frame);
+        FrameSize { height, width, ..self.size }
+    }
 }

@@ -38,8 +38,9 @@ pub fn estimate_lam(
         LamReads::Convolution => {
             tally.convolutions(&config.convolutions, b * steps, size.padded(), 2 * channels);
         }
+        LamReads::Components => tally.pointwise(pairs.rows(), 3 * values),
     }
-    tally.quantizer(quantizer, b * steps, config.encoder_width());
+    tally.quantizer(quantizer, b * steps, config.encoder_width(size));
     tally.linear(b * steps, quantizer.width(), config.decoder.d);
     tally.linear(pairs.rows(), given * values, config.decoder.d);
     tally.positions(&config.decoder, config.frames, positions);

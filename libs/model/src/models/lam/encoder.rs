@@ -1,10 +1,14 @@
-//! The LAM's encoder: what happens between two frames, by attention or by convolution.
+//! The LAM's encoder: what happens between two frames, by attention, by convolution or by linear
+//! components.
+
+use std::marker::PhantomData;
 
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::components::LARGEST_CHANGE;
 use super::config::{LamConfig, LamReads, LamSees};
 use super::rows::frames_of;
 use crate::data::FrameSize;
@@ -19,6 +23,8 @@ pub enum MotionEncoder<B: Backend> {
     Attention(AttentionEncoder<B>),
     /// Convolutions over the pixels of a pair of frames.
     Convolution(ConvolutionEncoder<B>),
+    /// The change of each pixel, which the quantizer projects to independent components.
+    Components(PixelChange<B>),
 }
 
 impl<B: Kernels> MotionEncoder<B> {
@@ -29,6 +35,7 @@ impl<B: Kernels> MotionEncoder<B> {
             LamReads::Convolution => {
                 Self::Convolution(ConvolutionEncoder::new(config, size, device))
             }
+            LamReads::Components => Self::Components(PixelChange { size, backend: PhantomData }),
         }
     }
 
@@ -37,6 +44,7 @@ impl<B: Kernels> MotionEncoder<B> {
         match self {
             Self::Attention(encoder) => encoder.forward(sees, patches, grid),
             Self::Convolution(encoder) => encoder.motion.forward(patches, grid),
+            Self::Components(encoder) => encoder.forward(patches, grid),
         }
     }
 }
@@ -111,11 +119,7 @@ impl<B: Kernels> PairConvolutions<B> {
     fn forward(&self, patches: Tensor<B, 2>, grid: Grid) -> Tensor<B, 3> {
         let (Grid { b, t, .. }, c) = (grid, self.size.channels);
         let (height, width) = self.size.padded();
-        let pixels = unpatchify(patches, b, t, height, width, self.size.patch)
-            .reshape([b * t * height * width, c]);
-        let frames = Grid { b, t, s: height * width };
-        let (before, after) =
-            (frames_of(pixels.clone(), frames, 0, t - 1), frames_of(pixels, frames, 1, t - 1));
+        let (before, after) = pixel_pairs(patches, grid, self.size);
         self.convolutions.forward(Tensor::cat(vec![before, after], 1).reshape([
             b * (t - 1),
             height,
@@ -123,4 +127,35 @@ impl<B: Kernels> PairConvolutions<B> {
             2 * c,
         ]))
     }
+}
+
+/// The change of the grey value of each pixel. It has no weights.
+#[derive(Module, Debug)]
+pub struct PixelChange<B: Backend> {
+    #[module(skip)]
+    size: FrameSize,
+    backend: PhantomData<B>,
+}
+
+impl<B: Kernels> PixelChange<B> {
+    /// One position for each pair: `[batch*(time-1), 1, pixels]`.
+    fn forward(&self, patches: Tensor<B, 2>, grid: Grid) -> Tensor<B, 3> {
+        let (before, after) = pixel_pairs(patches, grid, self.size);
+        let change = (after - before).mean_dim(1).clamp(-LARGEST_CHANGE, LARGEST_CHANGE);
+        change.reshape([grid.b * (grid.t - 1), 1, self.size.height * self.size.width])
+    }
+}
+
+/// The pixels `[batch*(time-1)*height*width, channels]` of the first and second frame of each pair.
+fn pixel_pairs<B: Backend>(
+    patches: Tensor<B, 2>,
+    grid: Grid,
+    size: FrameSize,
+) -> (Tensor<B, 2>, Tensor<B, 2>) {
+    let Grid { b, t, .. } = grid;
+    let (height, width) = size.padded();
+    let pixels = unpatchify(patches, b, t, height, width, size.patch)
+        .reshape([b * t * height * width, size.channels]);
+    let frames = Grid { b, t, s: height * width };
+    (frames_of(pixels.clone(), frames, 0, t - 1), frames_of(pixels, frames, 1, t - 1))
 }

@@ -26,7 +26,7 @@ impl<B: Kernels> LamNet<B> {
     /// A network with random weights for frames of `size`.
     pub fn new(config: &LamConfig, size: FrameSize, device: &B::Device) -> Self {
         let encoder = MotionEncoder::new(config, size, device);
-        let quantizer = config.quantizer.init(config.encoder_width(), device);
+        let quantizer = config.quantizer.init(config.encoder_width(size), device);
         Self { encoder, quantizer, decoder: FrameDecoder::new(config, size, device) }
     }
 
@@ -93,6 +93,7 @@ impl<B: Backend> Module<B> for LamNet<B> {
         match &self.encoder {
             MotionEncoder::Attention(encoder) => encoder.visit(visitor),
             MotionEncoder::Convolution(encoder) => encoder.visit(visitor),
+            MotionEncoder::Components(_) => {}
         }
         visitor.enter_module(QUANTIZER, CONTAINER);
         self.quantizer.visit(visitor);
@@ -104,6 +105,7 @@ impl<B: Backend> Module<B> for LamNet<B> {
         let encoder = match self.encoder {
             MotionEncoder::Attention(encoder) => MotionEncoder::Attention(encoder.map(mapper)),
             MotionEncoder::Convolution(encoder) => MotionEncoder::Convolution(encoder.map(mapper)),
+            MotionEncoder::Components(encoder) => MotionEncoder::Components(encoder),
         };
         mapper.enter_module(QUANTIZER, CONTAINER);
         let quantizer = self.quantizer.map(mapper);

@@ -4,7 +4,8 @@ use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor};
 use rand_chacha::ChaCha8Rng;
 
-use super::config::LamDescription;
+use super::components::{Components, independent_components};
+use super::config::{LamDescription, LamReads};
 use super::network::LamNet;
 use super::rows::frames_of;
 use crate::data::{TrainingWindows, Video};
@@ -17,6 +18,8 @@ use crate::train::{Loss, Task};
 pub struct LamTask<'a> {
     description: &'a LamDescription,
     windows: TrainingWindows<'a>,
+    /// The encoder, if it reads by components.
+    components: Option<Components>,
 }
 
 impl<'a> LamTask<'a> {
@@ -24,7 +27,14 @@ impl<'a> LamTask<'a> {
     pub fn new(description: &'a LamDescription, video: &'a dyn Video) -> Result<Self, ModelError> {
         let config = &description.config;
         let windows = TrainingWindows::new(video, config.frames, config.train.seed)?;
-        Ok(Self { description, windows })
+        let components = match config.reads {
+            LamReads::Components => {
+                let count = config.quantizer.levels.len();
+                Some(independent_components(video, count, config.train.seed)?)
+            }
+            LamReads::Attention | LamReads::Convolution => None,
+        };
+        Ok(Self { description, windows, components })
     }
 }
 
@@ -39,7 +49,11 @@ where
     type Aux = (Tensor<B, 2>, Tensor<B, 1, Int>);
 
     fn init(&self, device: &B::Device) -> LamNet<B> {
-        LamNet::new(&self.description.config, self.description.size, device)
+        let mut net = LamNet::new(&self.description.config, self.description.size, device);
+        if let Some(Components { weights, bias }) = &self.components {
+            net.quantizer = net.quantizer.with_projection(weights, bias);
+        }
+        net
     }
 
     fn batch(&self, index: usize, _rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ModelError> {
@@ -53,7 +67,7 @@ where
         _rng: &mut ChaCha8Rng,
         device: &B::Device,
     ) -> Loss<B, Self::Aux> {
-        let LamDescription { config, size } = self.description;
+        let LamDescription { config, size, .. } = self.description;
         let (b, t, given) = (config.train.micro_batch(), config.frames, config.given());
         let grid = size.grid(b, t);
         let patches = size.to_patches::<B>(&frames, b, t, device);
@@ -64,7 +78,12 @@ where
         let seen = Grid { t: t + 1 - given, ..grid };
         let actions = net.encode(config, frames(given - 1, seen.t), seen, true);
         let known = Grid { t: t - 1, ..grid };
-        let predicted = net.decode(config, &frames(0, known.t), actions.embedded, known);
+        let embedded = match config.reads {
+            // The components are not trained: to predict pixels is another aim than theirs.
+            LamReads::Components => actions.embedded.detach(),
+            LamReads::Attention | LamReads::Convolution => actions.embedded,
+        };
+        let predicted = net.decode(config, &frames(0, known.t), embedded, known);
 
         let difference = predicted - after.clone();
         let square = difference.clone() * difference;

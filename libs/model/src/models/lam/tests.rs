@@ -1,6 +1,8 @@
 //! Causality, learning and labelling of the latent action model.
 
+mod components;
 mod parity;
+mod region;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
@@ -78,7 +80,7 @@ fn variants() -> [(&'static str, LamConfig); 5] {
 }
 
 fn describe(config: &LamConfig, size: FrameSize) -> LamDescription {
-    LamDescription { config: config.clone(), size }
+    LamDescription { config: config.clone(), size, crop: None }
 }
 
 fn net(config: &LamConfig) -> LamNet<Flex> {
@@ -216,9 +218,10 @@ fn gradients_reach_every_parameter() {
         let (model, _) = fit(&task, model, 5, 3e-3, &mut batch);
         // Centring cancels all that is constant: the bias of the projection, and the last shift
         // before it. The running mean follows the vectors and has no gradient.
-        let last_shift = match config.reads {
-            LamReads::Attention => "encoder.norm.bias",
-            LamReads::Convolution => "motion.convolutions.layers.1.bias",
+        let last_shift = if config.reads == LamReads::Convolution {
+            "motion.convolutions.layers.1.bias"
+        } else {
+            "encoder.norm.bias"
         };
         let mut expected = vec![last_shift, "quantizer.project.bias", "quantizer.mean"];
         expected.retain(|_| config.quantizer.centre);
@@ -386,6 +389,8 @@ fn options_that_cannot_work_are_refused() {
         shifted.check().is_err(),
         "training and labelling would give its pairs different positions in time"
     );
+    let tokens = LamConfig { region: LamRegion::Still, input: LamInput::Tokens, ..works() };
+    assert!(tokens.check().is_err(), "tokens do not scroll by pixels");
     let mut still = convolution();
     (still.sees, still.encoder.temporal, still.frames) = (LamSees::Frames, true, 3);
     assert!(still.check().is_err(), "convolutions over single frames show no motion");

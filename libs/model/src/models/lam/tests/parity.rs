@@ -57,7 +57,7 @@ fn the_latent_action_model_is_pytorchs() {
         let fixture = Fixture::read(name);
         let frames = fixture.bytes("frames");
         let video = Clips { size: (SIZE.height, SIZE.width), clips: vec![frames.clone()] };
-        let description = LamDescription { config: config.clone(), size: SIZE };
+        let description = LamDescription { config: config.clone(), size: SIZE, crop: None };
         let task = LamTask::new(&description, &video).unwrap();
         let model = fixture.load(<LamTask as Task<Ad>>::init(&task, &FlexDevice));
 
