@@ -86,7 +86,7 @@ pub fn scrolling_level(frames: usize, scroll: impl Fn(usize) -> usize) -> Vec<u8
         at = (at + scroll(frame)) % (LENGTH - SIDE);
         for (y, x) in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (y, x))) {
             let grey = if (12..18).contains(&y) && (15..18).contains(&x) {
-                [200, 90, 140][frame % 3]
+                [120, 128, 136][frame % 3]
             } else if y < 2 && x < 20 {
                 250
             } else {
