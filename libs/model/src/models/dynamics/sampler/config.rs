@@ -25,6 +25,19 @@ pub enum UnmaskOrder {
     Entropy,
 }
 
+/// How many tokens each step sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnmaskSchedule {
+    /// Few tokens in the first steps, and many in the last ones (the paper).
+    Cosine,
+    /// Each step leaves the same share of the masked tokens, so the last ones are set one by one.
+    ///
+    /// Together with an order that sets the most certain tokens first, the uncertain tokens then
+    /// depend on each other: an object is neither lost nor doubled.
+    Geometric,
+}
+
 /// Options of the sampler.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -35,6 +48,8 @@ pub struct SamplerConfig {
     pub temperature: f32,
     /// Which tokens the sampler sets first.
     pub order: UnmaskOrder,
+    /// How many tokens each step sets; the `entropy` order ignores it.
+    pub schedule: UnmaskSchedule,
     /// Scale of the `confidence` order's noise at the first step.
     pub noise: f32,
     /// Most entropy that the `entropy` order sets in a step, in nats.
@@ -47,6 +62,7 @@ impl Default for SamplerConfig {
             steps: 25,
             temperature: 1.0,
             order: UnmaskOrder::Confidence,
+            schedule: UnmaskSchedule::Cosine,
             noise: 1.0,
             entropy: 0.5,
         }
@@ -68,13 +84,17 @@ impl SamplerConfig {
         Ok(())
     }
 
-    /// The number of `s` tokens that stay masked after step `step` of the cosine schedule.
+    /// The number of `s` tokens that stay masked after step `step`.
     ///
-    /// It is ⌊s · cos(π/2 · (step+1)/steps)⌋, and smaller after every step.
+    /// With the cosine schedule it is ⌊s · cos(π/2 · x)⌋ and with the geometric one ⌊s^(1−x)⌋,
+    /// where x is the share of the steps that are done. It is smaller after every step.
     pub fn masked_after(&self, step: usize, s: usize) -> usize {
-        let done = (step + 1) as f64 / self.steps as f64;
-        let cosine =
-            (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;
-        if step + 1 == self.steps { 0 } else { cosine.min(s.saturating_sub(step + 1)) }
+        let (done, all) = ((step + 1) as f64 / self.steps as f64, s as f64);
+        let left = match self.schedule {
+            UnmaskSchedule::Cosine => all * (std::f64::consts::FRAC_PI_2 * done).cos(),
+            UnmaskSchedule::Geometric => all.powf(1.0 - done),
+        };
+        let left = left.floor().max(0.0) as usize;
+        if step + 1 == self.steps { 0 } else { left.min(s.saturating_sub(step + 1)) }
     }
 }
