@@ -68,7 +68,7 @@ pub use format::{MODEL_FORMAT, TRAINING_FORMAT};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use models::dynamics::{
     ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, SamplerConfig, Session,
-    SessionSnapshot, Turn, UnmaskOrder, UnmaskSchedule, estimate_dynamics, train_dynamics,
+    SessionSnapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
 };
 pub use models::lam::{
     Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamSees, LamTarget, estimate_lam,

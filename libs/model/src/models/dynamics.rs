@@ -25,7 +25,7 @@ pub use cost::estimate_dynamics;
 use network::DynamicsNet;
 use predictor::Stepper;
 use rollout::{RolloutInputs, generate, rollout};
-pub use sampler::{SamplerConfig, UnmaskOrder, UnmaskSchedule};
+pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use session::{GeneratedFrame, Session, SessionSnapshot, Turn};
 use task::DynamicsTask;
 

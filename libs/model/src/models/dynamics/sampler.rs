@@ -17,7 +17,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-pub use config::{SamplerConfig, UnmaskOrder, UnmaskSchedule};
+pub use config::{SamplerConfig, UnmaskOrder};
 use unmask::MaskedFrame;
 
 use super::session::{GeneratedFrame, SeenFrame, Turn};

@@ -23,19 +23,12 @@ pub enum UnmaskOrder {
     /// on each other are then not sampled independently, and an easy frame needs few steps. There
     /// are at most `steps` steps, and the last one sets all tokens that are left.
     Entropy,
-}
-
-/// How many tokens each step sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum UnmaskSchedule {
-    /// Few tokens in the first steps, and many in the last ones (the paper).
-    Cosine,
-    /// Each step leaves the same share of the masked tokens, so the last ones are set one by one.
+    /// Tokens sampled with the highest probability, fewer at every step.
     ///
-    /// Together with an order that sets the most certain tokens first, the uncertain tokens then
-    /// depend on each other: an object is neither lost nor doubled.
-    Geometric,
+    /// Each step leaves the same share of the masked tokens, so the last ones are set one by one.
+    /// Tokens of which the model is least sure then depend on each other. So an object whose place
+    /// is uncertain is neither lost nor doubled.
+    Tapered,
 }
 
 /// Options of the sampler.
@@ -48,8 +41,6 @@ pub struct SamplerConfig {
     pub temperature: f32,
     /// Which tokens the sampler sets first.
     pub order: UnmaskOrder,
-    /// How many tokens each step sets; the `entropy` order ignores it.
-    pub schedule: UnmaskSchedule,
     /// Scale of the `confidence` order's noise at the first step.
     pub noise: f32,
     /// Most entropy that the `entropy` order sets in a step, in nats.
@@ -62,7 +53,6 @@ impl Default for SamplerConfig {
             steps: 25,
             temperature: 1.0,
             order: UnmaskOrder::Confidence,
-            schedule: UnmaskSchedule::Cosine,
             noise: 1.0,
             entropy: 0.5,
         }
@@ -86,13 +76,14 @@ impl SamplerConfig {
 
     /// The number of `s` tokens that stay masked after step `step`.
     ///
-    /// With the cosine schedule it is ⌊s · cos(π/2 · x)⌋ and with the geometric one ⌊s^(1−x)⌋,
-    /// where x is the share of the steps that are done. It is smaller after every step.
+    /// It is ⌊s · cos(π/2 · x)⌋, where x is the share of the steps that are done. In the `tapered`
+    /// order it is ⌊s^(1−x)⌋, or the number of steps that are left, if that is more. It is smaller
+    /// after every step.
     pub fn masked_after(&self, step: usize, s: usize) -> usize {
         let (done, all) = ((step + 1) as f64 / self.steps as f64, s as f64);
-        let left = match self.schedule {
-            UnmaskSchedule::Cosine => all * (std::f64::consts::FRAC_PI_2 * done).cos(),
-            UnmaskSchedule::Geometric => all.powf(1.0 - done),
+        let left = match self.order {
+            UnmaskOrder::Tapered => all.powf(1.0 - done).max((self.steps - step - 1) as f64),
+            _ => all * (std::f64::consts::FRAC_PI_2 * done).cos(),
         };
         let left = left.floor().max(0.0) as usize;
         if step + 1 == self.steps { 0 } else { left.min(s.saturating_sub(step + 1)) }
