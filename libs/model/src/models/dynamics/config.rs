@@ -60,7 +60,8 @@ pub struct DynamicsConfig {
     /// In a rollout the earlier frames are the model's own, with their errors. A corrupted frame
     /// shows such errors to the later frames. Targets stay true, so the model learns to restore
     /// what it lost. Each window has one run of corrupted frames, whose length is a random share of
-    /// the window up to this one.
+    /// the window up to this one. The share grows from 0 over the training, because early on the
+    /// errors only slow the training down.
     pub history_noise: f64,
     /// Share of the corrupted windows whose errors are the model's own predictions, from 0 to 1.
     ///

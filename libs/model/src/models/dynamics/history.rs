@@ -36,15 +36,17 @@ pub enum Corruption {
 impl Corruption {
     /// Draws the corruption of a window of tokens `[time, space]`; none if its run has no frames.
     ///
-    /// Frame 0 is never predicted, because no frame comes before it.
+    /// `progress` is the share of the training that is done, from 0 to 1. Frame 0 is never
+    /// predicted, because no frame comes before it.
     pub fn draw(
         config: &DynamicsConfig,
         tokens: &[u16],
         space: usize,
+        progress: f64,
         rng: &mut ChaCha8Rng,
     ) -> Option<Self> {
         let time = tokens.len() / space;
-        let share = rng.random_range(0.0..=config.history_noise);
+        let share = rng.random_range(0.0..=config.history_noise * progress);
         let length = (share * time as f64).round() as usize;
         let predicted = rng.random_bool(config.predicted_history);
         let begin = usize::from(predicted);

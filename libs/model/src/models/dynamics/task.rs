@@ -91,6 +91,7 @@ impl<'a> DynamicsTask<'a> {
         let DynamicsDescription { config, vocabulary } = self.description;
         let Grid { b, t, s } = self.grid();
         let mut batch = MaskedBatch::default();
+        let progress = (index + 1) as f64 / (config.train.steps * config.train.accumulate) as f64;
         for (place, window) in self.order.batch(index, b).enumerate() {
             let tokens = &self.data.tokens[window * t * s..][..t * s];
             let actions = &self.data.actions[window * (t - 1)..][..t - 1];
@@ -120,7 +121,7 @@ impl<'a> DynamicsTask<'a> {
             }
             // Without noise there are no random draws, so the weights stay what they were.
             let corruption = (config.history_noise > 0.0)
-                .then(|| Corruption::draw(config, tokens, s, rng))
+                .then(|| Corruption::draw(config, tokens, s, progress.min(1.0), rng))
                 .flatten();
             if let Some(corruption) = corruption {
                 batch.corrupt(place, corruption, (t, s), vocabulary.codes as i64, rng);

@@ -10,14 +10,20 @@ const LONG: Vocabulary =
     Vocabulary { frames: 10, positions: 50, columns: 10, codes: 1000, actions: 3 };
 const WINDOW: usize = LONG.frames * LONG.positions;
 
-/// Draws a batch of 40 windows of a data set with one window, so that the truth is known.
+/// Draws the last batch, of 40 windows of a data set with one window, so that the truth is known.
 fn draw(data: &TokenWindows, noise: f64, predicted: f64) -> MaskedBatch {
+    draw_after(data, noise, predicted, 99)
+}
+
+/// Draws the batch after `steps` of 100 training steps.
+fn draw_after(data: &TokenWindows, noise: f64, predicted: f64, steps: usize) -> MaskedBatch {
     let mut config = config(MODES[0]);
     config.train.batch = 40;
+    config.train.steps = 100;
     (config.history_noise, config.predicted_history) = (noise, predicted);
     config.check().unwrap();
     let description = describe(&config, LONG);
-    DynamicsTask::new(&description, data).unwrap().draw(0, &mut rng(1))
+    DynamicsTask::new(&description, data).unwrap().draw(steps, &mut rng(1))
 }
 
 /// The frames of each window with a token that is not the true one.
@@ -84,6 +90,20 @@ fn a_run_of_frames_shows_stale_tokens_and_the_targets_stay_true() {
     assert!(low < 0.2 && high > 0.8, "the shares of stale positions are {low} to {high}");
 }
 
+/// Catches: the first training steps have as many errors as the last ones, or all have none.
+#[test]
+fn errors_grow_over_the_training() {
+    let data = windows(1, LONG, 5);
+    let frames = |steps: usize| -> usize {
+        changed_frames(&draw_after(&data, 1.0, 0.0, steps), &data).iter().map(BTreeSet::len).sum()
+    };
+    // The runs of 40 windows have 200 frames in all at the end, and half as many in the middle.
+    let [first, middle, last] = [0, 49, 99].map(frames);
+    assert_eq!(first, 0);
+    assert!((60..140).contains(&middle), "{middle} frames in the middle");
+    assert!((140..260).contains(&last), "{last} frames at the end");
+}
+
 /// Catches: without noise, random draws are made, so that the same config trains other weights than
 /// before the option existed.
 #[test]
@@ -115,7 +135,7 @@ fn predicted_frames_are_samples_given_the_frames_before() {
     for mode in MODES {
         let mut config = config(mode);
         (config.history_noise, config.predicted_history) = (1.0, 1.0);
-        config.train.batch = 6;
+        (config.train.batch, config.train.steps) = (6, 1);
         let data = windows(1, V, 11);
         let description = describe(&config, V);
         let task = DynamicsTask::new(&description, &data).unwrap();
