@@ -7,6 +7,7 @@ const ORDERS = {
   confidence: "Tokens that the model is sure of are set first, with some noise.",
   greedy: "The most probable tokens are set first, without noise.",
   entropy: "Tokens with low entropy are set first, as many at once as the bound allows.",
+  tapered: "The most probable tokens are set first, and the last ones one by one.",
 };
 
 /** The colours of heat maps from low to high. */

@@ -20,7 +20,7 @@ pub struct WorldInfo {
     /// The action that moves least.
     pub still: u8,
     pub sampler: SamplerSettings,
-    pub orders: [&'static str; 4],
+    pub orders: [&'static str; 5],
     /// Common colours of the recordings, as `#rrggbb`.
     pub palette: Vec<String>,
     /// Number of held-out clips.
@@ -67,7 +67,7 @@ impl WorldInfo {
             actions: world.actions().actions.clone(),
             still: world.actions().still,
             sampler: SamplerSettings::from(&lineage.sampler),
-            orders: ["random", "confidence", "greedy", "entropy"],
+            orders: ["random", "confidence", "greedy", "entropy", "tapered"],
             palette: palette(&clips.samples()?).into_iter().map(hex).collect(),
             clips: clips.len(),
             report: lineage.report.as_ref().map(ToString::to_string),

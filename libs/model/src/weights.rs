@@ -32,13 +32,15 @@ const KEY: &str = "genie";
 /// Config keys that concern training only.
 ///
 /// Models that differ only in these keys compute the same from the same weights.
-const TRAINING_KEYS: [&str; 8] = [
+const TRAINING_KEYS: [&str; 10] = [
     "device",
     "train",
     "changed_pixel_weight",
     "changed_token_weight",
     "min_mask_rate",
     "masked_frames",
+    "history_noise",
+    "predicted_history",
     "commitment",
     "usage",
 ];

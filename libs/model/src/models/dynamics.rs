@@ -9,6 +9,7 @@
 
 mod config;
 mod cost;
+mod history;
 mod network;
 mod predictor;
 mod rollout;

@@ -55,6 +55,20 @@ pub struct DynamicsConfig {
     ///
     /// The others serve as clean history, as in a rollout.
     pub masked_frames: f64,
+    /// Largest share of a window's frames that training corrupts, from 0 (none) to 1.
+    ///
+    /// In a rollout the earlier frames are the model's own, with their errors. A corrupted frame
+    /// shows such errors to the later frames. Targets stay true, so the model learns to restore
+    /// what it lost. Each window has one run of corrupted frames, whose length is a random share of
+    /// the window up to this one. The share grows from 0 over the training, because early on the
+    /// errors only slow the training down.
+    pub history_noise: f64,
+    /// Share of the corrupted windows whose errors are the model's own predictions, from 0 to 1.
+    ///
+    /// These predictions cost one more forward pass of their windows. In the other windows, a
+    /// random share of the positions shows the token of another frame, so that objects vanish or
+    /// leave copies.
+    pub predicted_history: f64,
     /// Weight in the loss of tokens that differ from the same position's token one frame earlier.
     ///
     /// All other tokens have weight 1.
@@ -81,6 +95,8 @@ impl Default for DynamicsConfig {
             previous_frame: true,
             min_mask_rate: 0.5,
             masked_frames: 1.0,
+            history_noise: 0.0,
+            predicted_history: 0.0,
             changed_token_weight: 5.0,
             train: TrainConfig::default(),
         }
@@ -98,6 +114,13 @@ impl DynamicsConfig {
                 "[dynamics] min_mask_rate must be from 0 to 1, masked_frames above 0 and at most 1"
                     .into(),
             ));
+        }
+        let shares = [self.history_noise, self.predicted_history];
+        if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
+            return Err(ModelError::Config(format!(
+                "[dynamics] history_noise ({}) and predicted_history ({}) must be from 0 to 1",
+                self.history_noise, self.predicted_history
+            )));
         }
         if !self.stack.temporal {
             return Err(ModelError::Config(

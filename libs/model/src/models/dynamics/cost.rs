@@ -30,5 +30,9 @@ pub fn estimate_dynamics(
     let masked = (config.masked_share() * (b * (frames - 1) * positions) as f64).round() as usize;
     tally.linear(masked, d, codes);
     tally.pointwise(masked, 2 * codes);
+    if config.history_noise > 0.0 {
+        // A training step counts three forward passes. Predictions take at most one more.
+        tally.flops *= 1.0 + config.predicted_history / 3.0;
+    }
     Ok(Estimate::of(&tally, &config.train, grid.rows()))
 }

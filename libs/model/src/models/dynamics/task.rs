@@ -1,12 +1,14 @@
 //! The dynamics model's training task.
 
-use burn::tensor::Tensor;
+use burn::module::AutodiffModule as _;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Int, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::DynamicsDescription;
+use super::history::{Corruption, Predictions, replaced};
 use super::network::DynamicsNet;
 use crate::data::{Shuffle, TokenWindows};
 use crate::error::ModelError;
@@ -19,7 +21,7 @@ use crate::train::{Loss, Task};
 pub struct MaskedBatch {
     /// Input tokens `[batch*time*space]`, with the mask token where a token is masked.
     pub inputs: Vec<i64>,
-    /// The same tokens without masks.
+    /// The same tokens without masks, which the next frame sees.
     pub clean: Vec<i64>,
     /// The action that leads to each frame `[batch*time]`.
     pub actions: Vec<i64>,
@@ -29,6 +31,35 @@ pub struct MaskedBatch {
     pub targets: Vec<i64>,
     /// The weight of each masked token in the loss.
     pub weights: Vec<f32>,
+    /// The tokens of `inputs` and `clean` that the model predicts itself before the loss.
+    pub predictions: Predictions,
+}
+
+impl MaskedBatch {
+    /// Corrupts frames of the window `window`. Masked tokens and targets stay as they are.
+    fn corrupt(
+        &mut self,
+        window: usize,
+        corruption: Corruption,
+        (t, s): (usize, usize),
+        mask: i64,
+        rng: &mut ChaCha8Rng,
+    ) {
+        match corruption {
+            Corruption::Predicted { frames } => self.predictions.push(window, frames, s, rng),
+            Corruption::Stale { frames, tokens } => {
+                for frame in frames {
+                    for (position, token) in &tokens {
+                        let row = (window * t + frame) * s + position;
+                        self.clean[row] = i64::from(*token);
+                        if self.inputs[row] != mask {
+                            self.inputs[row] = i64::from(*token);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Trains the network to predict masked tokens.
@@ -60,7 +91,8 @@ impl<'a> DynamicsTask<'a> {
         let DynamicsDescription { config, vocabulary } = self.description;
         let Grid { b, t, s } = self.grid();
         let mut batch = MaskedBatch::default();
-        for window in self.order.batch(index, b) {
+        let progress = (index + 1) as f64 / (config.train.steps * config.train.accumulate) as f64;
+        for (place, window) in self.order.batch(index, b).enumerate() {
             let tokens = &self.data.tokens[window * t * s..][..t * s];
             let actions = &self.data.actions[window * (t - 1)..][..t - 1];
             batch.actions.push(vocabulary.actions as i64);
@@ -87,8 +119,45 @@ impl<'a> DynamicsTask<'a> {
                     }
                 }
             }
+            // Without noise there are no random draws, so the weights stay what they were.
+            let corruption = (config.history_noise > 0.0)
+                .then(|| Corruption::draw(config, tokens, s, progress.min(1.0), rng))
+                .flatten();
+            if let Some(corruption) = corruption {
+                batch.corrupt(place, corruption, (t, s), vocabulary.codes as i64, rng);
+            }
         }
         batch
+    }
+}
+
+impl DynamicsTask<'_> {
+    /// The inputs of a micro-batch and the tokens that the next frames see, with predictions.
+    ///
+    /// No gradient reaches the predictions: they are data.
+    pub fn tokens_seen<B: AutodiffBackend + Kernels>(
+        &self,
+        net: &DynamicsNet<B>,
+        batch: &MaskedBatch,
+        device: &B::Device,
+    ) -> (Tensor<B, 1, Int>, Tensor<B, 1, Int>)
+    where
+        B::InnerBackend: Kernels,
+    {
+        let MaskedBatch { inputs, clean, actions, predictions, .. } = batch;
+        let row = |tokens: &[i64]| indices::<B>(tokens.iter().copied(), device);
+        if predictions.is_empty() {
+            return (row(inputs), row(clean));
+        }
+        let Grid { t, s, .. } = self.grid();
+        let sampled = predictions.sample(&net.valid(), clean, actions, self.grid(), device);
+        let sampled = Tensor::from_inner(sampled);
+        let clean_rows = predictions.rows(t, s);
+        let clean = replaced(row(clean), clean_rows, sampled.clone());
+        let mask = self.description.vocabulary.codes as i64;
+        let masked = row(inputs).equal_elem(mask);
+        let shown = replaced(row(inputs), predictions.rows(t, s), sampled);
+        (shown.mask_fill(masked, mask), clean)
     }
 }
 
@@ -120,8 +189,7 @@ where
         _rng: &mut ChaCha8Rng,
         device: &B::Device,
     ) -> Loss<B, ()> {
-        let inputs = indices::<B>(batch.inputs.into_iter(), device);
-        let clean = indices::<B>(batch.clean.into_iter(), device);
+        let (inputs, clean) = self.tokens_seen(net, &batch, device);
         let actions = indices::<B>(batch.actions.into_iter(), device);
         let masked = indices::<B>(batch.masked.into_iter(), device);
         let targets = indices::<B>(batch.targets.into_iter(), device);

@@ -1,6 +1,7 @@
 //! Causality, alignment and learning of the dynamics model, and its rollouts.
 
 mod batches;
+mod history;
 mod parity;
 mod rollouts;
 mod sessions;
@@ -8,9 +9,12 @@ mod sessions;
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::AutodiffModule;
-use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor};
 
+use rand::RngExt as _;
+
+use super::history::Predictions;
 use super::*;
 use crate::layers::{Grid, StackConfig, indices};
 use crate::testing::{

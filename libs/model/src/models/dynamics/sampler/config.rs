@@ -23,6 +23,12 @@ pub enum UnmaskOrder {
     /// on each other are then not sampled independently, and an easy frame needs few steps. There
     /// are at most `steps` steps, and the last one sets all tokens that are left.
     Entropy,
+    /// Tokens sampled with the highest probability, fewer at every step.
+    ///
+    /// Each step leaves the same share of the masked tokens, so the last ones are set one by one.
+    /// Tokens of which the model is least sure then depend on each other. So an object whose place
+    /// is uncertain is neither lost nor doubled.
+    Tapered,
 }
 
 /// Options of the sampler.
@@ -68,13 +74,18 @@ impl SamplerConfig {
         Ok(())
     }
 
-    /// The number of `s` tokens that stay masked after step `step` of the cosine schedule.
+    /// The number of `s` tokens that stay masked after step `step`.
     ///
-    /// It is ⌊s · cos(π/2 · (step+1)/steps)⌋, and smaller after every step.
+    /// It is ⌊s · cos(π/2 · x)⌋, where x is the share of the steps that are done. In the `tapered`
+    /// order it is ⌊s^(1−x)⌋, or the number of steps that are left, if that is more. It is smaller
+    /// after every step.
     pub fn masked_after(&self, step: usize, s: usize) -> usize {
-        let done = (step + 1) as f64 / self.steps as f64;
-        let cosine =
-            (s as f64 * (std::f64::consts::FRAC_PI_2 * done).cos()).floor().max(0.0) as usize;
-        if step + 1 == self.steps { 0 } else { cosine.min(s.saturating_sub(step + 1)) }
+        let (done, all) = ((step + 1) as f64 / self.steps as f64, s as f64);
+        let left = match self.order {
+            UnmaskOrder::Tapered => all.powf(1.0 - done).max((self.steps - step - 1) as f64),
+            _ => all * (std::f64::consts::FRAC_PI_2 * done).cos(),
+        };
+        let left = left.floor().max(0.0) as usize;
+        if step + 1 == self.steps { 0 } else { left.min(s.saturating_sub(step + 1)) }
     }
 }

@@ -8,8 +8,8 @@ use crate::models::dynamics::rollout::{self, RolloutInputs};
 use crate::models::dynamics::session::Session;
 
 const K: usize = 8;
-const ORDERS: [UnmaskOrder; 3] =
-    [UnmaskOrder::Random, UnmaskOrder::Confidence, UnmaskOrder::Greedy];
+const ORDERS: [UnmaskOrder; 4] =
+    [UnmaskOrder::Random, UnmaskOrder::Confidence, UnmaskOrder::Greedy, UnmaskOrder::Tapered];
 
 /// A model that adds the action to the last frame's token, modulo [`K`], at every position.
 ///
@@ -154,6 +154,32 @@ fn the_schedule_begins_slowly() {
     let config = SamplerConfig { steps: 8, ..Default::default() };
     let left: Vec<usize> = (0..8).map(|step| config.masked_after(step, 1000)).collect();
     assert_eq!(left, [980, 923, 831, 707, 555, 382, 195, 0]);
+}
+
+/// Catches: the tapered order sets many tokens at once at the end, where the model is least sure,
+/// or its schedule stops early; it sets other tokens first than the most certain ones.
+#[test]
+fn the_tapered_order_ends_one_by_one() {
+    let order = UnmaskOrder::Tapered;
+    let left = |s: usize, steps: usize| -> Vec<usize> {
+        let config = SamplerConfig { steps, order, ..Default::default() };
+        (0..steps).map(|step| config.masked_after(step, s)).collect()
+    };
+    assert_eq!(left(64, 8), [38, 22, 13, 8, 4, 2, 1, 0]);
+    assert_eq!(left(64, 1), [0]);
+    assert_eq!(left(3, 5), [2, 1, 0, 0, 0]);
+
+    let s = 64;
+    let sampler = SamplerConfig { steps: 8, order, temperature: 0.0, ..Default::default() };
+    let model = Adds::of(s);
+    next_frames(&model, s, &[0], &sampler);
+    let asked = model.asked.borrow();
+    let set: Vec<usize> = asked.iter().map(|tokens| s - masked(tokens)).collect();
+    assert_eq!(set, [0, 26, 42, 51, 56, 60, 62, 63]);
+    // Later positions are surer.
+    for (tokens, set) in asked.iter().zip(set) {
+        assert!(tokens[..s - set].iter().all(|token| *token == K as u16), "{set} are set");
+    }
 }
 
 /// Catches: a temperature of 0 still samples; a temperature near 0 behaves differently.

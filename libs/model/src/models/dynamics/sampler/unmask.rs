@@ -56,7 +56,7 @@ impl MaskedFrame {
                 let noise = -anneal * (-uniform.ln()).ln();
                 let (confidence, entropy) = match config.order {
                     UnmaskOrder::Random => (uniform, 0.0),
-                    UnmaskOrder::Greedy => (log_probability, 0.0),
+                    UnmaskOrder::Greedy | UnmaskOrder::Tapered => (log_probability, 0.0),
                     UnmaskOrder::Confidence => (log_probability + noise, 0.0),
                     UnmaskOrder::Entropy => {
                         let entropy = entropy(logits, config.temperature);

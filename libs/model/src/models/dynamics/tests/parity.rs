@@ -26,6 +26,7 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig) -> MaskedBatch {
         weights: rows.iter().map(weight).collect(),
         masked: rows.iter().map(|row| *row as i64).collect(),
         clean,
+        ..Default::default()
     }
 }
 
