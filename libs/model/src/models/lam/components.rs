@@ -42,9 +42,9 @@ pub struct Components {
 
 /// The `count` components of the clips' changes that are most often different from zero.
 ///
-/// These are the components of the lowest kurtosis above that of noise. They are scaled so that a sigmoid rounds each
-/// to three levels: negative, near zero, positive. Fails if the frames have too many pixels or too
-/// few changes, or cannot be read.
+/// These are the components of the lowest kurtosis above that of noise. They are scaled so that a
+/// sigmoid rounds each to three levels: negative, near zero, positive. Fails if the frames have too
+/// many pixels or too few changes, or cannot be read.
 pub fn independent_components(
     video: &dyn Video,
     count: usize,

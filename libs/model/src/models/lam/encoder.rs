@@ -1,5 +1,4 @@
-//! The LAM's encoder: what happens between two frames, by attention, by convolution or by linear
-//! components.
+//! The LAM's encoder: what happens between two frames, by one of three methods.
 
 use std::marker::PhantomData;
 
