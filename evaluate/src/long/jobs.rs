@@ -232,7 +232,9 @@ impl Jobs<'_> {
         let windows = features(inputs.encoders, settings, real, &generated)?;
         let mut scores = Vec::with_capacity(real.batch);
         for (b, windows) in windows.into_iter().enumerate() {
-            let found = compared.scores(b, settings, inputs.mean_frame, inputs.frame_distance)?;
+            let name = &inputs.clips[range.start + b].window.name;
+            let found =
+                compared.scores((b, name), settings, inputs.mean_frame, inputs.frame_distance)?;
             scores.push(ClipScores { windows, ..found });
         }
         let times: Vec<usize> =
@@ -271,11 +273,13 @@ impl Jobs<'_> {
         let actions = ActionBatch { batch: codes, steps, data };
         let video = batch.play(&prompt.repeat(0, codes), &actions, &vec![batch.seed(0); codes])?;
         let last = batch.real.frame(0, prompt.frames - 1);
+        let name = &self.inputs.clips[clip].window.name;
         let objects = settings
             .objects
             .iter()
             .map(|object| {
-                let expected = Expected::of(last, batch.real.width, object)?;
+                let expected =
+                    Expected::of(last, batch.real.width, object).filter(|_| object.is_in(name))?;
                 let of = |code| {
                     let points = points(settings.prompt_frames, frames);
                     expected.are_in(&video, code, points)

@@ -1,6 +1,7 @@
 //! The scores of one clip.
 
 use anyhow::{Result, ensure};
+use genie_training::TrackedObject;
 use serde::{Deserialize, Serialize};
 
 use crate::long::curve::points;
@@ -59,13 +60,13 @@ pub(super) mod exact {
 }
 
 impl ComparedClips<'_> {
-    /// Computes the scores of clip `b`, without features of windows.
+    /// Computes the scores of clip `b`, of the video `name`, without features of windows.
     ///
     /// # Errors
     /// Fails if LPIPS fails, or gives a number that is negative or not finite.
     pub fn scores(
         &self,
-        b: usize,
+        (b, name): (usize, &str),
         settings: &LongSettings,
         mean_frame: Option<&[u8]>,
         frame_distance: Option<&dyn FrameDistance>,
@@ -85,7 +86,9 @@ impl ComparedClips<'_> {
         let reconstructed_frame = |t| reconstructed.frame(b, t).to_vec();
         let copy = |_| copied.to_vec();
         let measured: Vec<usize> = points(prompt, frames).collect();
-        let object = |object| self.objects(b, prompt, &measured, object);
+        let object = |object: &TrackedObject| {
+            self.objects(b, prompt, &measured, object).filter(|_| object.is_in(name))
+        };
         let mut scores = ClipScores {
             psnr: by_psnr(&generated_frame),
             psnr_copy_last: by_psnr(&copy),

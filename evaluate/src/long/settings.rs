@@ -52,6 +52,13 @@ impl LongSettings {
         }
     }
 
+    /// Returns the settings without the objects of other videos than those of `clips`.
+    #[must_use]
+    pub fn of_clips(mut self, clips: &[LongClip]) -> LongSettings {
+        self.objects.retain(|object| clips.iter().any(|clip| object.is_in(&clip.window.name)));
+        self
+    }
+
     /// Returns the number of frames of a rollout of a clip of `frames` frames.
     #[must_use]
     pub fn frames(&self, frames: usize) -> usize {

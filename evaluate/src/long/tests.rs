@@ -45,7 +45,8 @@ fn settings() -> LongSettings {
 }
 
 fn object(name: &str, colour: [u8; 3], pixels: [usize; 2]) -> TrackedObject {
-    TrackedObject { name: name.into(), colours: vec![colour], tolerance: 10, pixels, within: 3.0 }
+    let (name, videos) = (name.into(), String::new());
+    TrackedObject { name, videos, colours: vec![colour], tolerance: 10, pixels, within: 3.0 }
 }
 
 /// Features that see motion: the change from frame to frame in both halves of a window, and luma.
@@ -218,6 +219,22 @@ fn a_perfect_world_is_perfect_to_its_end() {
     assert_eq!(found.strips.len(), 2);
     assert_eq!(found.strips[1].times, [0, 15, 49, 59]);
     assert_eq!(found.strips[1].real, found.strips[1].generated);
+}
+
+/// Catches: the objects of one game are searched for in the videos of another.
+#[test]
+fn objects_are_searched_for_in_their_own_videos() {
+    let dataset = Dataset::new();
+    let mut settings = settings();
+    settings.objects[0].videos = "level-00".into();
+    settings.objects[2].videos = "episode-".into();
+    let settings = settings.of_clips(&dataset.clips);
+    let (_, section, notes) =
+        dataset.measured(&ToyWorld(Flaw::None), &settings, &SilentObserver).unwrap();
+    let found: Vec<_> = section.objects.iter().map(|object| object.clips).collect();
+    assert_eq!(found, [1, 2], "the last object is in no video");
+    assert_eq!(section.objects[0].held_starts, 1);
+    assert!(notes.is_empty(), "{notes:?}");
 }
 
 /// Catches: a player that vanishes late, or that is somewhere else, does not show in the shares.

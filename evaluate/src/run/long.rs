@@ -64,6 +64,7 @@ impl LongRun<'_> {
             );
             return Ok(Some(LongResult { warnings: vec![warning], ..LongResult::default() }));
         }
+        let settings = &self.settings.clone().of_clips(&clips);
         let found = self.effects.map(opposites).unwrap_or_default();
         let inputs = LongInputs {
             clips: &clips,

@@ -74,7 +74,8 @@ pub struct EvaluateConfig {
     pub lpips: Utf8PathBuf,
     /// Objects of the game that long rollouts are searched for; empty for none.
     ///
-    /// Each table `[[evaluate.objects]]` has five keys: `name`, the object's name in the report;
+    /// Each table `[[evaluate.objects]]` has six keys: `name`, the object's name in the report;
+    /// `videos`, the start of the file names of the videos that show it, empty for all videos;
     /// `colours`, a list of RGB colours from 0 to 255, of which a recording has one; `tolerance`,
     /// the largest difference of each channel from a colour, from 0 to 255; `pixels`, the smallest
     /// and the largest number of connected pixels of one whole object; `within`, the largest

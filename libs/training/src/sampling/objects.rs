@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct TrackedObject {
     /// Name in the report, such as `player`.
     pub name: String,
+    /// Start of the file names of the videos that show it; empty for all videos.
+    #[serde(default)]
+    pub videos: String,
     /// Colours, RGB from 0 to 255; another recording may have another one of them.
     pub colours: Vec<[u8; 3]>,
     /// Largest difference of each channel from a colour, from 0 to 255.
@@ -22,6 +25,12 @@ pub struct TrackedObject {
 }
 
 impl TrackedObject {
+    /// Returns whether a video with this file name shows the object.
+    #[must_use]
+    pub fn is_in(&self, video: &str) -> bool {
+        video.starts_with(&self.videos)
+    }
+
     /// Checks the values.
     ///
     /// # Errors
@@ -56,6 +65,7 @@ mod tests {
     fn objects_that_nothing_can_fit_are_refused() {
         let good = TrackedObject {
             name: "player".into(),
+            videos: String::new(),
             colours: vec![[235, 35, 55]],
             tolerance: 60,
             pixels: [8, 22],
