@@ -207,6 +207,7 @@ mod tests {
     fn object() -> TrackedObject {
         TrackedObject {
             name: "player".into(),
+            videos: String::new(),
             colours: vec![[200, 0, 0]],
             tolerance: 20,
             pixels: [4, 9],
