@@ -26,7 +26,7 @@ pub enum LamInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LamRegion {
-    /// The whole frame.
+    /// All pixels: the player, and how the camera moves.
     Frame,
     /// The rectangle around what stays in place while the picture scrolls.
     ///
