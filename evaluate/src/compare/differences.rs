@@ -6,7 +6,7 @@ use crate::compare::name::MetricName;
 use crate::compare::side::ComparedReport;
 
 /// Values of `report.json` that must be equal, and their names.
-const SAME: [(&str, &str); 15] = [
+const SAME: [(&str, &str); 16] = [
     ("/lineage/data", "the clips"),
     ("/counts/windows", "the number of windows"),
     ("/counts/window_frames", "the frames of a window"),
@@ -20,8 +20,16 @@ const SAME: [(&str, &str); 15] = [
     ("/lineage/config/seed", "the seed"),
     ("/long/clips", "the number of clips of long rollouts"),
     ("/long/frames", "the frames of long rollouts"),
+    ("/ceiling/training_steps", "the training steps of the ceiling"),
     ("/lpips_weights/hash", "the weights of LPIPS"),
     ("/schema_version", "the version of the report"),
+];
+
+/// Lists of the config that must be equal, and their names. Messages do not repeat the lists.
+const SAME_LISTS: [(&str, &str); 3] = [
+    ("/lineage/config/objects", "evaluate.objects"),
+    ("/lineage/config/same_keys", "evaluate.same_keys"),
+    ("/lineage/config/directions", "evaluate.directions"),
 ];
 
 /// Keys of a distance that must be equal, and their names.
@@ -43,7 +51,13 @@ pub fn between(a: &ComparedReport, b: &ComparedReport) -> Vec<String> {
         (both && first != second)
             .then(|| format!("{what} ({} and {})", short(&first), short(&second)))
     };
-    let found: Vec<String> = SAME.iter().filter_map(differs).collect();
+    let differ = |pointer: &str| {
+        let (first, second) = (a.report.pointer(pointer), b.report.pointer(pointer));
+        first.zip(second).is_some_and(|(first, second)| first != second)
+    };
+    let lists = SAME_LISTS.iter().filter(|(pointer, _)| differ(pointer));
+    let found: Vec<String> =
+        SAME.iter().filter_map(differs).chain(lists.map(|(_, what)| (*what).to_owned())).collect();
     if found.is_empty() {
         return Vec::new();
     }
@@ -69,4 +83,35 @@ pub fn of_distances(name: MetricName, a: &Value, b: &Value) -> Option<String> {
 /// Shortens a hash to what distinguishes it from others.
 fn short(text: &str) -> &str {
     if text.len() > 16 { &text[..text.floor_char_boundary(8)] } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn side(letter: &str, report: Value) -> ComparedReport {
+        ComparedReport {
+            letter: letter.into(),
+            dir: "reports".into(),
+            report,
+            windows: Ok(BTreeMap::new()),
+        }
+    }
+
+    /// Catches: shares of two different objects are compared without a warning, or old reports
+    /// without the key always give one.
+    #[test]
+    fn lists_of_the_config_must_be_equal() {
+        let with = |objects: Value| json!({"lineage": {"config": {"objects": objects}}});
+        let player = side("A", with(json!([{"name": "player"}])));
+        let platform = side("B", with(json!([{"name": "platform"}])));
+        let old = side("B", json!({"lineage": {"config": {}}}));
+        let found = between(&player, &platform);
+        assert!(found.len() == 1 && found[0].ends_with("evaluate.objects"), "{found:?}");
+        assert!(between(&player, &player).is_empty() && between(&player, &old).is_empty());
+    }
 }

@@ -93,6 +93,10 @@ pub fn measure_ceiling(
     let keys = divide_actions(&names, count, &config.same_keys);
     notes.extend(unknown_names("same_keys", &config.same_keys, &keys));
     notes.extend(unknown_names("directions", &config.directions, &keys));
+    if keys.len() < 2 {
+        notes.push(ONE_KEY.to_owned());
+        return Ok(CeilingResult::NotMeasured);
+    }
     let clips = clips.with_classes(&keys);
 
     let held = held_out_steps(held_out, latent, frames, wide_view, &keys);
@@ -141,6 +145,8 @@ pub fn measure_ceiling(
 
 const NO_LABELS: &str = "No training clip has true actions with the names that the held-out clips \
                          have, so there is no ceiling of agreement.";
+const ONE_KEY: &str = "All true actions count as one, so there is no ceiling of agreement. Remove \
+                       names from [evaluate] same_keys, or check the sidecars.";
 const TOO_SHORT: &str = "The held-out clips are too short to measure the ceiling of agreement.";
 
 /// Lets a network read the keys of all measured steps.

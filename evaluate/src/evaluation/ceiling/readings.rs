@@ -150,8 +150,10 @@ pub fn readings(
 fn share(latent: &KeyReadingAtLag, network: &KeyReadingAtLag) -> CeilingShare {
     let above = |reading: &KeyReadingAtLag| reading.accuracy - reading.accuracy_baseline;
     let of = |part: f64, whole: f64, least: f64| (whole > least).then(|| part / whole);
+    // Without information, the network's NMI is an accident of few pairs.
+    let reads = network.information_nats > 0.0;
     CeilingShare {
-        nmi_share: of(latent.nmi, network.nmi, network.nmi_shuffled),
+        nmi_share: of(latent.nmi, network.nmi, network.nmi_shuffled).filter(|_| reads),
         information_share: of(latent.information_nats, network.information_nats, 0.0),
         accuracy_share: of(above(latent), above(network), 0.0),
     }

@@ -243,6 +243,20 @@ fn nothing_is_learnt_from_held_out_clips() {
         assert!(reading.lags[0].information_nats == 0.0, "{reading:?}");
     }
     assert!(notes.iter().any(|note| note.contains("the ceiling of agreement is not known")));
+    // The network's NMI is high, because its answers are wrong in the same way everywhere.
+    assert_eq!((keys.of_narrow.nmi_share, keys.of_wide.nmi_share), (None, None));
+}
+
+/// Catches: networks are trained for keys that all count as one, and more steps are advised.
+#[test]
+fn one_key_has_no_ceiling() {
+    let dataset = GAME.publish(6, 4);
+    let all = vec![KEYS.map(str::to_owned).to_vec()];
+    let merged = EvaluateConfig { same_keys: all, ..with_steps(3) };
+    let (result, notes) = dataset.measure(&merged, &Stop::manual());
+    assert!(matches!(result, CeilingResult::NotMeasured));
+    assert!(notes.len() == 1 && notes[0].contains("count as one"), "{notes:?}");
+    assert!(dataset.networks().is_empty());
 }
 
 /// Catches: keys with the same effect count as different ones although the config merges them;

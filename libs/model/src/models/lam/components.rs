@@ -55,8 +55,8 @@ pub fn independent_components(
     if pixels > PIXELS {
         return Err(ModelError::Config(format!(
             "[lam] reads = \"components\" takes at most {PIXELS} pixels, and this model sees \
-             {width}×{height}: use region = \"still\" and recordings whose camera follows the \
-             player, or another `reads`"
+             {width}×{height}. With region = \"still\" it sees less, but only if the picture of \
+             the training clips scrolls: use such recordings, smaller frames, or another `reads`"
         )));
     }
     let mut changes: Vec<f64> = Vec::new();
