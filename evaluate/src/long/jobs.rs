@@ -278,8 +278,10 @@ impl Jobs<'_> {
             .objects
             .iter()
             .map(|object| {
-                let expected =
-                    Expected::of(last, batch.real.width, object).filter(|_| object.is_in(name))?;
+                if !object.is_in(name) {
+                    return None;
+                }
+                let expected = Expected::of(last, batch.real.width, object)?;
                 let of = |code| {
                     let points = points(settings.prompt_frames, frames);
                     expected.are_in(&video, code, points)

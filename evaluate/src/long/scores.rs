@@ -87,7 +87,7 @@ impl ComparedClips<'_> {
         let copy = |_| copied.to_vec();
         let measured: Vec<usize> = points(prompt, frames).collect();
         let object = |object: &TrackedObject| {
-            self.objects(b, prompt, &measured, object).filter(|_| object.is_in(name))
+            object.is_in(name).then(|| self.objects(b, prompt, &measured, object)).flatten()
         };
         let mut scores = ClipScores {
             psnr: by_psnr(&generated_frame),

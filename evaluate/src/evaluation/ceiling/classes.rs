@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(directions.of(&keys.of(&[0, 1, 2, 3, 4, 5])), [0, 1, 0, 1, 0, 2]);
     }
 
-    /// Catches: a misspelt name changes nothing, and nobody is told.
+    /// Catches: a misspelt name has no effect and gives no warning.
     #[test]
     fn a_name_that_no_recording_has_is_reported() {
         let keys = divide_actions(&names("left noop"), 2, &[]);
