@@ -1,7 +1,7 @@
 //! Prints rows for people or programs: a table, CSV or JSON.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     str::FromStr,
     sync::Arc,
 };
@@ -9,7 +9,7 @@ use std::{
 use arrow::{
     array::{Array, ArrayRef, StringArray},
     csv,
-    datatypes::{Field, Schema},
+    datatypes::{DataType, Field, Schema},
     error::ArrowError,
     json::{WriterBuilder, writer::JsonArray},
     record_batch::RecordBatch,
@@ -46,24 +46,30 @@ impl FromStr for Format {
 
 /// Prints rows to stdout. A reader that closes the pipe (`… | head`) is not an error.
 ///
+/// On a terminal, control characters are escaped, because file names of strangers may contain
+/// commands for it.
+///
 /// # Errors
 /// If a value has no representation in this format, or stdout cannot be written.
 pub fn print(batches: &[RecordBatch], format: Format) -> Result<()> {
-    let text = render(batches, format)?;
+    let mut text = render(batches, format)?;
     let mut stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        text = escaped(&text, |c| c != '\n');
+    }
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
         _ => Ok(()),
     }
 }
 
-/// Formats rows as text that ends in a newline.
+/// Formats rows as text that ends in a newline. In a table, control characters are escaped.
 ///
 /// # Errors
 /// If a value has no representation in this format.
 pub fn render(batches: &[RecordBatch], format: Format) -> Result<String> {
     let bytes = match format {
-        Format::Table => return Ok(format!("{}\n", pretty_format_batches(batches)?)),
+        Format::Table => return table(batches),
         Format::Csv => csv(batches)?,
         Format::Json => json(batches)?,
     };
@@ -71,10 +77,18 @@ pub fn render(batches: &[RecordBatch], format: Format) -> Result<String> {
         .map_err(|error| Error::Print(ArrowError::ExternalError(Box::new(error))))
 }
 
+fn table(batches: &[RecordBatch]) -> Result<String> {
+    let visible = |text: String| escaped(&text, |_| true);
+    let texts = batches.iter().map(|batch| as_text(batch, |_| true, visible));
+    let texts: Vec<RecordBatch> = texts.collect::<Result<_, _>>()?;
+    Ok(format!("{}\n", pretty_format_batches(&texts)?))
+}
+
 fn csv(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let mut writer = csv::Writer::new(Vec::new());
     for batch in batches {
-        writer.write(&flat(batch)?)?;
+        // CSV has no lists, and a query must not fail because of that.
+        writer.write(&as_text(batch, DataType::is_nested, |text| text)?)?;
     }
     Ok(writer.into_inner())
 }
@@ -91,16 +105,34 @@ fn json(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     Ok(bytes)
 }
 
-/// Converts lists to text: CSV has no lists, and a query must not fail because of that.
-fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+/// Replaces control characters, and characters that change the direction of writing, by escapes.
+fn escaped(text: &str, which: fn(char) -> bool) -> String {
+    let acts =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if acts(c) && which(c) => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Converts the columns of some types to text, and changes each text.
+fn as_text(
+    batch: &RecordBatch,
+    converts: fn(&DataType) -> bool,
+    change: fn(String) -> String,
+) -> Result<RecordBatch, ArrowError> {
     let options = FormatOptions::default();
     let flatten =
         |(field, array): (&Arc<Field>, &ArrayRef)| -> Result<(Field, ArrayRef), ArrowError> {
-            if !array.data_type().is_nested() {
+            if !converts(array.data_type()) {
                 return Ok((field.as_ref().clone(), array.clone()));
             }
             let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
-            let value = |row| array.is_valid(row).then(|| formatter.value(row).to_string());
+            let value = |row| array.is_valid(row).then(|| change(formatter.value(row).to_string()));
             let text: StringArray = (0..array.len()).map(value).collect();
             Ok((Field::new(field.name(), text.data_type().clone(), true), Arc::new(text)))
         };
@@ -136,6 +168,20 @@ mod tests {
     #[test]
     fn csv_writes_lists_as_text() {
         assert_eq!(render(&[batch()], Format::Csv).unwrap(), "n,list\n7,\"[1, 2]\"\n,\n");
+    }
+
+    /// Catches: a file name moves the cursor or changes colours of the terminal, breaks a table, or
+    /// is changed in data for programs.
+    #[test]
+    fn control_characters_are_escaped() {
+        let names = StringArray::from(vec!["a\u{1b}[2J\nb\u{202e}\u{9b}é.mp4"]);
+        let batch = RecordBatch::try_from_iter([("name", Arc::new(names) as ArrayRef)]).unwrap();
+        let table = render(std::slice::from_ref(&batch), Format::Table).unwrap();
+        assert!(table.contains(r"| a\u{1b}[2J\nb\u{202e}\u{9b}é.mp4 |"), "{table}");
+        let csv = render(&[batch], Format::Csv).unwrap();
+        assert!(csv.contains("a\u{1b}[2J\nb"), "{csv:?}");
+        assert_eq!(escaped(&csv, |c| c != '\n').matches('\n').count(), 3);
+        assert!(!escaped(&csv, |c| c != '\n').contains('\u{1b}'));
     }
 
     /// Catches: nulls are omitted, so the first object does not have all keys.
