@@ -2,27 +2,32 @@
 //!
 //! | task | modules |
 //! |---|---|
-//! | know what is published, and update it | `source_index`, `keys`, `lock` |
+//! | know what is published, and update it | `source_index`, `row_kinds`, `keys`, `lock` |
+//! | follow files that moved, grew or changed | `follow` |
 //! | write and publish | `group_writer`, `publish` |
 //! | choose kept clips and their split | `finalize`, `verdict`, `near_duplicates`, `split` |
 //! | record runs | [`run_history`] |
 
 mod finalize;
+mod follow;
 mod group_writer;
 mod keys;
 mod lock;
 mod near_duplicates;
 mod publish;
+mod row_kinds;
 pub mod run_history;
 mod source_index;
 mod split;
 mod verdict;
 
 pub use finalize::Finalizer;
+pub use follow::{FileChanges, original};
 pub use group_writer::GroupWriter;
 pub use keys::{config_key, source_key};
 pub use lock::lock;
 pub use publish::{NewFiles, TABLES};
+pub use row_kinds::{is_of_config, is_pending};
 pub use source_index::SourceIndex;
 pub use split::split_of;
 pub use verdict::KeepRules;

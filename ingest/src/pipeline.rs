@@ -3,7 +3,8 @@
 //! 1. Find the files ([`crate::discover`]).
 //! 2. Identify each file by the hash of its content. The catalog already has the hash of a file
 //!    whose path, size and modification time did not change.
-//! 3. Drop the sources that must be decoded again, and plan which files to decode.
+//! 3. Follow known sources to where their files are now. Drop the sources that must be decoded
+//!    again, and plan which files to decode.
 //! 4. Decode the planned files in groups. Each group is one shard and one commit, so a stopped or
 //!    killed run keeps the groups that it committed.
 //! 5. Finalize the catalog ([`crate::catalog::Finalizer`]).
@@ -27,13 +28,13 @@ use genie_stage::stop::Stop;
 
 use crate::catalog::{Finalizer, KeepRules, NewFiles, SourceIndex, config_key, lock, run_history};
 use crate::config::IngestConfig;
-use crate::discover::{discover, videos};
+use crate::discover::{Found, discover, videos};
 use crate::reject::Reason;
 use groups::GroupIngester;
 use identify::identify;
 use ingest_source::SourceIngester;
 use plan::plan;
-use report::SourceCounts;
+use report::{AskedSource, SourceCounts, log_splits};
 use timing::log_timing;
 
 /// Ingests the videos that `data.videos` names, or the sample videos of the root if it names none.
@@ -47,12 +48,17 @@ pub fn run(
 ) -> Result<Exit> {
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
     let entries = videos(data);
-    let found = discover(&entries)?;
-    if found.is_empty() {
+    let Found { files, skipped } = discover(&entries)?;
+    let skipped = skipped.report();
+    if files.is_empty() {
+        let skipped = skipped.map_or(String::new(), |skipped| format!(" ({skipped})"));
         return Err(anyhow!(
-            "no videos in {}: set data.videos to files or directories with videos",
+            "no videos in {}: set data.videos to files or directories with videos{skipped}",
             entries.join(", ")
         ));
+    }
+    if let Some(skipped) = skipped {
+        tracing::info!("{skipped}");
     }
     let root = data.root.as_path();
     let _lock = lock(root)?;
@@ -63,18 +69,18 @@ pub fn run(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let finalizer = Finalizer::new(root, data.held_out, &rules);
 
-    let mut catalog = SourceIndex::load(root)?;
-    let sources = pool.install(|| identify(found, &key, &config.metadata, &catalog, stop))?;
+    let catalog = SourceIndex::load(root)?;
+    let sources = pool.install(|| identify(files, &key, &config.metadata, &catalog, stop))?;
+    let (mut catalog, changes) = catalog.follow(&sources, &key);
     let mut outdated = catalog.outdated(&key, &sources, &config.metadata);
     outdated.extend(catalog.rejected_for(retry));
     let widened = finalizer.widened(catalog.rows())?;
     let ids = sources.iter().map(|source| &source.id);
     outdated.extend(ids.filter(|&id| widened.contains(id)).cloned());
-    catalog = catalog.update(root, &outdated, &sources)?;
+    catalog = catalog.update(root, Some(&key), &outdated, &sources)?;
 
-    let asked: Vec<(String, String)> =
-        sources.iter().map(|source| (source.shown_path(), source.id.clone())).collect();
-    let plan = plan(sources, &catalog, &config.metadata);
+    let asked: Vec<AskedSource> = sources.iter().map(AskedSource::from).collect();
+    let plan = plan(sources, &catalog, &changes, &config.metadata);
     if !plan.is_empty() {
         let resolved = Resolved::new().with(data).with(config).to_string();
         genie_durable::write(root.join("clips/config.toml"), resolved)?;
@@ -93,7 +99,7 @@ pub fn run(
 
     // A plan that is not empty changes the manifest, so the catalog is then always finalized.
     let mut finalized_clips = None;
-    if let Some((finalized, clips)) = finalizer.finalize()? {
+    if let Some((finalized, clips)) = finalizer.finalize(&changes)? {
         (catalog, finalized_clips) = (finalized, Some(clips));
         run_history::record(root, &plan.new, &catalog, begun.elapsed())?;
     }
@@ -101,6 +107,7 @@ pub fn run(
     counts.log(root, plan.is_empty());
     // A run that changes nothing does not repeat the warnings.
     if let Some(clips) = finalized_clips {
+        log_splits(&clips, data.held_out);
         log_timing(&clips, config.frame_format().rate);
     }
     Ok(counts.exit())

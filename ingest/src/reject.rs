@@ -50,6 +50,8 @@ pub enum Reason {
     ///
     /// An earlier run rejected the clip. Its source is gone, so ingest cannot decode it again.
     Gone,
+    /// Its clips were dropped, and the next run decodes it again.
+    Pending,
     /// It looks the same as another clip, or source, that is kept.
     NearDuplicate,
     /// The file has the same bytes as another source that is used. It does not count as a reject.
@@ -75,6 +77,7 @@ impl Reason {
             Self::Metadata => "metadata",
             Self::Filtered => "filtered",
             Self::Gone => "gone",
+            Self::Pending => "pending",
             Self::NearDuplicate => "near_duplicate",
             Self::Duplicate => "duplicate",
         }
@@ -82,8 +85,9 @@ impl Reason {
 
     /// Whether the file is sound, but not wanted. Such a reason does not make the exit code 2.
     pub fn is_harmless(code: &str) -> bool {
-        const HARMLESS: [Reason; 5] = [
+        const HARMLESS: [Reason; 6] = [
             Reason::Duplicate,
+            Reason::Pending,
             Reason::NotAVideo,
             Reason::Metadata,
             Reason::Filtered,
@@ -96,8 +100,15 @@ impl Reason {
     ///
     /// Another run may decode something else from such a source.
     pub fn taints(self) -> bool {
-        matches!(self, Self::DecoderCrashed | Self::Timeout | Self::Changed)
+        Self::TAINTS.contains(&self)
     }
+
+    /// [`Self::taints`] of the reason with this code.
+    pub fn code_taints(code: &str) -> bool {
+        Self::TAINTS.iter().any(|reason| reason.code() == code)
+    }
+
+    const TAINTS: [Self; 3] = [Self::DecoderCrashed, Self::Timeout, Self::Changed];
 }
 
 /// A reason with its details.

@@ -3,9 +3,11 @@
 //! The finalizer reads the catalog's rows and decides:
 //! - which clips are kept ([`super::verdict`]);
 //! - what this means for their sources;
-//! - if a split is empty, which source moves to it ([`super::split`]).
+//! - the splits of new sources ([`super::split`]).
 //!
-//! Then it publishes all changes with one commit, with one catalog file per table. So the state of
+//! It removes sources that newer contents replaced ([`super::follow`]), and pending rows.
+//!
+//! It publishes all changes with one commit, with one catalog file per table. So the state of
 //! a dataset depends on its sources and its config, but not on the number of runs, or on where a
 //! run was killed.
 //!
@@ -19,14 +21,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{ClipRow, Manifest, SourceRow, Status, read_clip_rows, read_sources};
 use genie_stage::key::Key;
 
+use super::follow::FileChanges;
 use super::publish::republish;
+use super::row_kinds::{is_decided, is_duplicate, is_pending};
 use super::source_index::SourceIndex;
 use super::split;
 use super::verdict::KeepRules;
 use crate::reject::Reason;
 
 /// Version of the decisions in this file.
-const CODE_FORMAT: u32 = 1;
+const CODE_FORMAT: u32 = 2;
 
 /// Finalizes the catalog of a dataset root.
 pub struct Finalizer<'a> {
@@ -58,17 +62,25 @@ impl<'a> Finalizer<'a> {
     }
 
     /// Finalizes the catalog and returns it. Returns `None` if it is already finalized.
-    pub fn finalize(&self) -> Result<Option<(SourceIndex, Vec<ClipRow>)>> {
-        if self.is_finalized()? {
+    ///
+    /// `changes` says which sources are replaced. A source stays until ingest knows what became of
+    /// the content that replaces it.
+    pub fn finalize(&self, changes: &FileChanges) -> Result<Option<(SourceIndex, Vec<ClipRow>)>> {
+        let finalized = self.is_finalized()?;
+        if finalized && changes.replaced.is_empty() {
             return Ok(None);
         }
-        let (mut clips, mut sources) = (read_clip_rows(self.root)?, read_sources(self.root)?);
-        self.rules.apply(&mut clips, &sources)?;
-        if let Some((id, split)) = split::balanced(&clips, self.held_out) {
-            for row in clips.iter_mut().filter(|row| row.meta.source_id == id) {
-                row.meta.split = split;
-            }
+        let mut sources = read_sources(self.root)?;
+        let gone = replaced(changes, &sources);
+        if finalized && gone.is_empty() {
+            return Ok(None);
         }
+        let waits = |row: &SourceRow| changes.replaced.contains_key(&row.source_id);
+        sources.retain(|row| !gone.contains(&row.source_id) && (!is_pending(row) || waits(row)));
+        let mut clips = read_clip_rows(self.root)?;
+        clips.retain(|row| !gone.contains(&row.meta.source_id));
+        self.rules.apply(&mut clips, &sources)?;
+        split::decide(&mut sources, &mut clips, self.held_out);
         conclude(&mut sources, &clips);
         republish(self.root, &sources, &clips)?;
         genie_durable::write(self.mark(), self.state()?)?;
@@ -90,15 +102,27 @@ impl<'a> Finalizer<'a> {
     }
 }
 
+/// The replaced sources whose replacement has a reliable row: their content hashes.
+///
+/// A row is not reliable if another run may find something else, for example after a timeout.
+fn replaced(changes: &FileChanges, sources: &[SourceRow]) -> HashSet<String> {
+    let taints = |row: &SourceRow| row.reason.as_deref().is_some_and(Reason::code_taints);
+    let reliable: HashSet<&str> = (sources.iter())
+        .filter(|row| is_decided(row) && !taints(row))
+        .map(|row| row.source_id.as_str())
+        .collect();
+    let is_gone = |by: &[String]| by.iter().any(|id| reliable.contains(id.as_str()));
+    let gone = changes.replaced.iter().filter(|(_, by)| is_gone(by));
+    gone.map(|(id, _)| id.clone()).collect()
+}
+
 /// Updates the rows of sources from the verdict on their clips.
 fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
     let mut by_source: HashMap<&str, Vec<&ClipRow>> = HashMap::new();
     for row in clips {
         by_source.entry(&row.meta.source_id).or_default().push(row);
     }
-    for row in
-        sources.iter_mut().filter(|row| row.reason.as_deref() != Some(Reason::Duplicate.code()))
-    {
+    for row in sources.iter_mut().filter(|row| !is_duplicate(row)) {
         let Some(clips) = by_source.get(row.source_id.as_str()) else { continue };
         row.clips_kept =
             u32::try_from(clips.iter().filter(|clip| clip.kept).count()).unwrap_or(u32::MAX);
@@ -145,6 +169,30 @@ mod tests {
         conclude(&mut rows, clips);
         let [row] = rows;
         row
+    }
+
+    /// Catches: a timeout removes the clips of the last good recording; a replaced source stays for
+    /// ever; the row of a copy does not count as the new content.
+    #[test]
+    fn a_source_stays_until_its_replacement_is_known() {
+        let row = |id: &str, reason: Option<Reason>| SourceRow {
+            source_id: id.to_owned(),
+            reason: reason.map(|reason| reason.code().to_owned()),
+            ..SourceRow::default()
+        };
+        let replaced_by = [("a", "timeout"), ("b", "new"), ("c", "unreadable"), ("d", "unknown")];
+        let mut changes = FileChanges::default();
+        for (old, new) in replaced_by {
+            changes.replaced.insert(old.to_owned(), vec![new.to_owned()]);
+        }
+        let sources = [
+            row("timeout", Some(Reason::Timeout)),
+            row("new", None),
+            row("unreadable", Some(Reason::Unreadable)),
+        ];
+        let mut gone: Vec<String> = replaced(&changes, &sources).into_iter().collect();
+        gone.sort();
+        assert_eq!(gone, ["b", "c"]);
     }
 
     /// Catches: a source without kept clips is accepted; a source with kept clips is rejected; a

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use camino::Utf8Path;
 use genie_shards::{
-    ClipRow, Entry, Manifest, SourceRow, Split, rewrite_shard, tables, write_clip_rows,
+    ClipPlacement, ClipRow, Entry, Manifest, SourceRow, rewrite_shard, tables, write_clip_rows,
     write_sources,
 };
 
@@ -52,8 +52,8 @@ impl NewFiles {
 
 /// Publishes a dataset of exactly these rows, with one catalog file per table.
 ///
-/// The shards then contain the kept clips in the splits of their rows, and no other clips. This can
-/// remove clips, but not add any.
+/// The shards then contain the kept clips with the splits and paths of their rows, and no other
+/// clips. This can remove clips, but not add any.
 pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
     let shards = with_kept_only(root, Manifest::load(root)?.table(tables::CLIPS), clips)?;
     let files = NewFiles::write(root, "all", shards, sources, clips)?;
@@ -71,18 +71,18 @@ pub fn clear(manifest: &mut Manifest) {
     }
 }
 
-/// Rewrites shards so that they contain only the clips with a kept row, in the split of that row.
+/// Rewrites shards so that they contain only the clips with a kept row, with its split and path.
 ///
 /// Returns the entries of all shards. A shard with nothing to change stays as it is.
 pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
-    let splits: HashMap<&str, Split> = clips
-        .iter()
-        .filter(|row| row.kept)
-        .map(|row| (row.meta.clip_id.as_str(), row.meta.split))
-        .collect();
+    let mut places: HashMap<&str, ClipPlacement<'_>> = HashMap::new();
+    for ClipRow { meta, .. } in clips.iter().filter(|row| row.kept) {
+        let place = ClipPlacement { split: meta.split, source_path: &meta.source_path };
+        places.insert(&meta.clip_id, place);
+    }
     let mut kept = Vec::new();
     for entry in shards {
-        kept.extend(rewrite_shard(root, entry, |id| splits.get(id).copied())?);
+        kept.extend(rewrite_shard(root, entry, |id| places.get(id).copied())?);
     }
     Ok(kept)
 }

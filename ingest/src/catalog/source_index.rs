@@ -4,14 +4,15 @@
 //! the rows once, and passes the index along.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{Error, Manifest, SourceRow, read_clip_rows, read_sources};
+use genie_shards::{Error, Manifest, SourceRow, Split, read_clip_rows, read_sources};
 use genie_stage::key::Key;
 
+use super::follow::{FileChanges, follow};
 use super::publish::{clear, republish};
+use super::row_kinds::{is_decided, is_duplicate, is_of_config, is_pending, pending};
 use crate::config::MetadataRules;
 use crate::discover::{FileStamp, SourceFile, metadata};
 use crate::reject::Reason;
@@ -25,6 +26,10 @@ pub struct SourceIndex {
     decided: HashMap<String, usize>,
     /// The rows of each path.
     by_path: HashMap<String, Vec<usize>>,
+    /// Splits of sources that must be decoded again; the key is the content hash.
+    pending: HashMap<String, Split>,
+    /// The manifest does not name these rows yet.
+    unpublished: bool,
 }
 
 impl SourceIndex {
@@ -47,18 +52,19 @@ impl SourceIndex {
     /// An index of the given rows.
     pub fn new(rows: Vec<SourceRow>) -> Self {
         let known = rows.iter().map(identity).collect();
-        let decides = |row: &SourceRow| !row.source_id.is_empty() && !is_duplicate(row);
         let decided = rows
             .iter()
             .enumerate()
-            .filter(|(_, row)| decides(row))
+            .filter(|(_, row)| is_decided(row))
             .map(|(n, row)| (row.source_id.clone(), n))
             .collect();
+        let pending = rows.iter().filter(|row| is_pending(row));
+        let pending = pending.filter_map(|row| Some((row.source_id.clone(), row.split?))).collect();
         let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
         for (n, row) in rows.iter().enumerate() {
             by_path.entry(row.source_path.clone()).or_default().push(n);
         }
-        Self { rows, known, decided, by_path }
+        Self { rows, known, decided, by_path, pending, unpublished: false }
     }
 
     /// All source rows.
@@ -68,9 +74,14 @@ impl SourceIndex {
 
     /// The row of a content that was ingested or rejected, so that there is nothing to do.
     ///
-    /// Rows of duplicates do not count.
+    /// Rows of duplicates and pending rows do not count.
     pub fn decided(&self, source_id: &str) -> Option<&SourceRow> {
         self.decided.get(source_id).map(|&row| &self.rows[row])
+    }
+
+    /// The split of a source that an earlier run decided and that must be decoded again.
+    pub fn pending_split(&self, source_id: &str) -> Option<Split> {
+        self.pending.get(source_id).copied()
     }
 
     /// Whether there is a row with the same content, path and reason.
@@ -98,16 +109,18 @@ impl SourceIndex {
         sources: &[SourceFile],
         rules: &MetadataRules,
     ) -> HashSet<String> {
-        let other_config =
-            |row: &&SourceRow| row.ingest_key.split('-').next() != Some(config_key.as_str());
-        let mut outdated: HashSet<String> =
-            self.rows.iter().filter(other_config).map(|row| row.source_id.clone()).collect();
+        let other_config = self.rows.iter().filter(|row| !is_of_config(row, config_key));
+        let mut outdated: HashSet<String> = other_config.map(|row| row.source_id.clone()).collect();
         for source in sources {
             let row = self.decided(&source.id).filter(|row| row.source_path == source.shown_path());
             let Some(row) = row else { continue };
             let was_rejected = row.reason.as_deref() == Some(Reason::Metadata.code());
             let other_rules = || row.metadata_key != source.metadata_key;
-            let other_outcome = || metadata::check(&source.path, rules).is_some() != was_rejected;
+            let other_outcome = || {
+                let verdict = metadata::check(&source.path, rules);
+                verdict.reject.is_some() != was_rejected
+                    || verdict.note.is_some() != metadata::is_noted(row)
+            };
             if row.ingest_key != source.key || (other_rules() && other_outcome()) {
                 outdated.insert(row.source_id.clone());
             }
@@ -123,74 +136,77 @@ impl SourceIndex {
         self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
     }
 
-    /// Drops outdated sources with their clips, and updates the rows of the files that were found.
+    /// The index with the rows updated to the files that were found; publishes nothing.
+    pub fn follow(self, found: &[SourceFile], config_key: &Key) -> (Self, FileChanges) {
+        let (rows, changes) = follow(&self.rows, found, config_key);
+        if rows == self.rows {
+            return (self, changes);
+        }
+        (Self { unpublished: true, ..Self::new(rows) }, changes)
+    }
+
+    /// Drops outdated sources with their clips, and publishes the rows if they changed.
     ///
-    /// Publishes both changes with one commit, so that no reader sees only one of them. Publishes
-    /// nothing if nothing changes.
+    /// Publishes both changes with one commit, so that no reader sees only one of them. Sources of
+    /// the config with the key `config_key` keep their splits. `found` are the files that were
+    /// found: their metadata keys become those of the rows.
     pub fn update(
         mut self,
         root: &Utf8Path,
+        config_key: Option<&Key>,
         outdated: &HashSet<String>,
         found: &[SourceFile],
     ) -> Result<Self> {
-        if !outdated.is_empty() {
-            let before = self.rows.len();
-            self.rows.retain(|row| !outdated.contains(&row.source_id));
-            tracing::info!(
-                "ingest: dropped {} sources, because the config, a sidecar or ingest.keep changed, \
-                 or their clips are damaged; ingest decodes those again that still exist",
-                before - self.rows.len()
-            );
-            self = Self::new(self.rows);
-        }
-        let fresh = self.with_found(found);
-        if outdated.is_empty() && fresh.is_none() {
+        self.refresh_metadata_keys(found);
+        if outdated.is_empty() && !self.unpublished {
             return Ok(self);
         }
-        let catalog = fresh.map_or(self, Self::new);
+        if !outdated.is_empty() {
+            let count = self.rows.iter().filter(|row| outdated.contains(&row.source_id)).count();
+            let same_config = |row: &SourceRow| config_key.is_none_or(|key| is_of_config(row, key));
+            let rows = self.rows.into_iter().filter_map(|row| {
+                if !outdated.contains(&row.source_id) {
+                    return Some(row);
+                }
+                Some(row)
+                    .filter(|row| !is_duplicate(row) && same_config(row))
+                    .as_ref()
+                    .and_then(pending)
+            });
+            tracing::info!(
+                "ingest: dropped {count} sources, because the config, a sidecar or ingest.keep \
+                 changed, or their clips are damaged; ingest decodes those again that still exist"
+            );
+            self = Self::new(rows.collect());
+        }
         let mut clips = read_clip_rows(root)?;
         clips.retain(|row| !outdated.contains(&row.meta.source_id));
-        republish(root, &catalog.rows, &clips)?;
-        Ok(catalog)
+        let decided = |row: &&SourceRow| is_decided(row);
+        let paths: HashMap<&str, &str> = (self.rows.iter().filter(decided))
+            .map(|row| (row.source_id.as_str(), row.source_path.as_str()))
+            .collect();
+        for row in &mut clips {
+            if let Some(&path) = paths.get(row.meta.source_id.as_str()) {
+                path.clone_into(&mut row.meta.source_path);
+            }
+        }
+        republish(root, &self.rows, &clips)?;
+        self.unpublished = false;
+        Ok(self)
     }
 
-    /// The rows, updated by the files that were found. `None` if nothing changes.
-    ///
-    /// Rows get the current stamp and metadata key, and a file that was moved gets its new path. A
-    /// reject that belonged to a path, not to a content, is removed if it is no longer true.
-    fn with_found(&self, sources: &[SourceFile]) -> Option<Vec<SourceRow>> {
-        let found: HashMap<String, &SourceFile> =
-            sources.iter().map(|source| (source.shown_path(), source)).collect();
-        let elsewhere: HashMap<&str, &SourceFile> = sources
-            .iter()
-            .filter(|source| {
-                !source.id.is_empty() && self.row_of(&source.shown_path(), &source.id).is_none()
-            })
-            .map(|source| (source.id.as_str(), source))
-            .collect();
-        let mut rows = self.rows.clone();
-        rows.retain_mut(|row| {
-            let moved = elsewhere.get(row.source_id.as_str()).filter(|_| !is_duplicate(row));
-            if let Some(source) = moved.filter(|_| !Path::new(&row.source_path).exists()) {
-                row.source_path = source.shown_path();
+    /// Stores the current metadata keys of the found files, whose results are up to date.
+    fn refresh_metadata_keys(&mut self, found: &[SourceFile]) {
+        for source in found.iter().filter(|source| !source.id.is_empty()) {
+            let path = source.shown_path();
+            for &row in self.by_path.get(&path).into_iter().flatten() {
+                let row = &mut self.rows[row];
+                if row.source_id == source.id && row.metadata_key != source.metadata_key {
+                    row.metadata_key.clone_from(&source.metadata_key);
+                    self.unpublished = true;
+                }
             }
-            let Some(source) = found.get(&row.source_path) else { return true };
-            if row.source_id == source.id && !row.source_id.is_empty() {
-                (row.bytes, row.modified_ns) = (source.stamp.bytes, source.stamp.modified_ns);
-                row.metadata_key.clone_from(&source.metadata_key);
-            }
-            let outlived =
-                row.source_id.is_empty() || row.reason.as_deref() == Some(Reason::Changed.code());
-            let still =
-                source.reject.as_ref().map(|reject| source.rejected(source.row(), reject).reason);
-            !outlived || still == Some(row.reason.clone())
-        });
-        if rows == self.rows {
-            return None;
         }
-        // The same order as after reading the catalog.
-        rows.sort_by(|a, b| order(a).cmp(&order(b)));
-        Some(rows)
     }
 
     /// The row of a file; the key is its path and its content hash.
@@ -201,14 +217,6 @@ impl SourceIndex {
     fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
         self.by_path.get(path).into_iter().flatten().map(|&row| &self.rows[row])
     }
-}
-
-fn is_duplicate(row: &SourceRow) -> bool {
-    row.reason.as_deref() == Some(Reason::Duplicate.code())
-}
-
-fn order(row: &SourceRow) -> (&str, &str, &str) {
-    (&row.source_path, &row.source_id, &row.ingest_key)
 }
 
 fn identity(row: &SourceRow) -> (String, String, Option<String>) {

@@ -5,13 +5,16 @@
 //! sources.
 //!
 //! In a small dataset a split may be empty by chance. Then nothing can be measured, or nothing
-//! trained. So after a run has decoded everything, one source with clips moves to an empty split:
-//! the one with the smallest hash to the held-out split, or the one with the largest hash to the
-//! training split.
+//! trained. So after a run has decoded everything, one new source with clips moves to an empty
+//! split: the one with the smallest hash to the held-out split, or the one with the largest hash to
+//! the training split. A source that an earlier run kept clips of never moves, because models may
+//! have been trained on it. A new source that shows the same play as such a source gets its split.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use genie_shards::{ClipRow, Split};
+use genie_shards::{ClipRow, SourceRow, Split};
+
+use super::row_kinds::is_decided;
 
 /// A hash in hex as a fraction between 0 and 1.
 fn fraction(source_id: &str) -> f64 {
@@ -25,19 +28,71 @@ pub fn split_of(source_id: &str, held_out: f64) -> Split {
     if fraction(source_id) < held_out { Split::HeldOut } else { Split::Train }
 }
 
-/// The source that must move so that both splits have clips, and its new split.
+/// Decides the splits of new sources with kept clips, and stores all splits in the clips' rows.
 ///
-/// `None` if both splits have clips, or if there is only one source and it is in the training
-/// split.
-pub fn balanced(clips: &[ClipRow], held_out: f64) -> Option<(String, Split)> {
+/// The split of another source stays as its row says.
+pub fn decide(sources: &mut [SourceRow], clips: &mut [ClipRow], held_out: f64) {
+    let mut splits: HashMap<String, Split> = HashMap::new();
+    for row in sources.iter().filter(|row| is_decided(row)) {
+        splits.extend(row.split.map(|split| (row.source_id.clone(), split)));
+    }
+    let store = |clips: &mut [ClipRow], splits: &HashMap<String, Split>| {
+        for row in clips {
+            row.meta.split = *splits.get(&row.meta.source_id).unwrap_or(&row.meta.split);
+        }
+    };
+    let same_play = of_same_play(clips, &splits);
+    splits.extend(same_play);
+    store(clips, &splits);
+    splits.extend(balanced(clips, |id| !splits.contains_key(id), held_out));
+    store(clips, &splits);
+    let kept = clips.iter().filter(|row| row.kept);
+    let decided: HashMap<&str, Split> =
+        kept.map(|row| (row.meta.source_id.as_str(), row.meta.split)).collect();
+    for row in sources.iter_mut().filter(|row| is_decided(row)) {
+        row.split = row.split.or(decided.get(row.source_id.as_str()).copied());
+    }
+}
+
+/// Splits of new sources whose clips are kept in place of clips of earlier sources.
+///
+/// For example, a merged download is kept in place of the stream that an earlier run found.
+fn of_same_play(clips: &[ClipRow], splits: &HashMap<String, Split>) -> HashMap<String, Split> {
+    let sources: HashMap<&str, &str> =
+        clips.iter().map(|row| (row.meta.clip_id.as_str(), row.meta.source_id.as_str())).collect();
+    let mut new = HashMap::new();
+    for row in clips {
+        let original = row.duplicate_of.as_deref().and_then(|clip| sources.get(clip));
+        let (Some(&original), Some(&split)) = (original, splits.get(&row.meta.source_id)) else {
+            continue;
+        };
+        if !splits.contains_key(original) {
+            // The training split is the safe one, if there are several.
+            let known = new.entry(original.to_owned()).or_insert(split);
+            *known = split.min(*known);
+        }
+    }
+    new
+}
+
+/// The new source that must move so that both splits have clips, and its new split.
+///
+/// `None` if both splits have clips, if no new source can move, or if there is only one source and
+/// it is in the training split.
+fn balanced(
+    clips: &[ClipRow],
+    is_new: impl Fn(&str) -> bool,
+    held_out: f64,
+) -> Option<(String, Split)> {
     let kept = clips.iter().filter(|row| row.kept);
     let sources: BTreeMap<&str, Split> =
         kept.map(|row| (row.meta.source_id.as_str(), row.meta.split)).collect();
     let is_empty = |split| !sources.values().any(|&of| of == split);
+    let mut new = sources.keys().filter(|id| is_new(id));
     let (id, split) = if held_out > 0.0 && is_empty(Split::HeldOut) {
-        (sources.keys().next()?, Split::HeldOut)
+        (new.next()?, Split::HeldOut)
     } else if is_empty(Split::Train) {
-        (sources.keys().next_back()?, Split::Train)
+        (new.next_back()?, Split::Train)
     } else {
         return None;
     };
@@ -66,7 +121,7 @@ mod tests {
     /// Number of held-out sources after balancing.
     fn held(ids: &[String], wanted: f64) -> usize {
         let mut clips = clips(ids, wanted);
-        if let Some((id, split)) = balanced(&clips, wanted) {
+        if let Some((id, split)) = balanced(&clips, |_| true, wanted) {
             clips
                 .iter_mut()
                 .filter(|row| row.meta.source_id == id)
@@ -103,8 +158,48 @@ mod tests {
         all.sort();
         let mut rows = clips(&all, 0.0001);
         rows[0].kept = false;
-        assert_eq!(balanced(&rows, 0.0001), Some((all[1].clone(), Split::HeldOut)));
+        let moved = |rows: &[ClipRow]| balanced(rows, |_| true, 0.0001);
+        assert_eq!(moved(&rows), Some((all[1].clone(), Split::HeldOut)));
         rows[7].meta.split = Split::HeldOut;
-        assert_eq!(balanced(&rows, 0.0001), None);
+        assert_eq!(moved(&rows), None);
+    }
+
+    /// Catches: a better copy of a recording moves its play to the other split.
+    #[test]
+    fn a_better_copy_gets_the_split_of_the_earlier_source() {
+        let all = ids(2);
+        let row = |id: &String| SourceRow { source_id: id.clone(), ..SourceRow::default() };
+        for earlier in [Split::Train, Split::HeldOut] {
+            let mut sources: Vec<SourceRow> = all.iter().map(row).collect();
+            sources[0].split = Some(earlier);
+            let mut rows = clips(&all, 0.0);
+            "better".clone_into(&mut rows[1].meta.clip_id);
+            (rows[0].kept, rows[0].duplicate_of) = (false, Some("better".to_owned()));
+            decide(&mut sources, &mut rows, 0.0);
+            let expected = [Some(earlier), Some(earlier)];
+            assert_eq!(sources.iter().map(|row| row.split).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    /// Catches: a source on which models were trained is held out on a later night; a new source
+    /// does not fill an empty split; the split of a source that has no kept clip yet is decided.
+    #[test]
+    fn a_split_is_decided_once() {
+        let mut all = ids(3);
+        all.sort();
+        let row = |id: &String| SourceRow { source_id: id.clone(), ..SourceRow::default() };
+        let mut sources: Vec<SourceRow> = all.iter().map(row).collect();
+        let mut rows = clips(&all, 0.0001);
+        sources[0].split = Some(Split::Train);
+        rows[2].kept = false;
+        decide(&mut sources, &mut rows, 0.0001);
+        let splits = [Some(Split::Train), Some(Split::HeldOut), None];
+        assert_eq!(sources.iter().map(|row| row.split).collect::<Vec<_>>(), splits);
+        assert_eq!([0, 1].map(|n| rows[n].meta.split), [Split::Train, Split::HeldOut]);
+
+        // The held-out source loses its clip, and no new source is there.
+        rows[1].kept = false;
+        decide(&mut sources, &mut rows, 0.0001);
+        assert_eq!(sources.iter().map(|row| row.split).collect::<Vec<_>>(), splits);
     }
 }

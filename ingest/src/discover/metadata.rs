@@ -2,27 +2,43 @@
 //!
 //! Genie's videos were found by their titles and descriptions (appendix B.1): they had to contain
 //! words for the genre and for playing, and no words for something else. yt-dlp writes both texts
-//! to `NAME.info.json` beside `NAME.mp4`. A video without this file passes the rules. So does a
-//! video whose file cannot be read, with a warning.
+//! to `NAME.info.json` beside `NAME.mp4`, and beside `NAME.f137.mp4` before it merges streams. A
+//! video without this file passes the rules. If the file cannot be read completely, only the rule
+//! about words that must not occur is applied, and the video's row says so.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use genie_shards::SourceRow;
 
+use super::info_json::{self, Info};
+use super::names::merged_name;
 use super::stamp::FileStamp;
 use crate::config::MetadataRules;
 use crate::reject::{Reason, Reject};
 
-/// The fields of an `.info.json` that the rules use.
-#[derive(Deserialize, Default)]
-struct Info {
-    title: Option<String>,
-    description: Option<String>,
+/// Start of the note about a file that could not be read.
+const NOTE: &str = "cannot read all of";
+
+/// What the rules say about a video.
+#[derive(Debug, Default)]
+pub struct MetadataVerdict {
+    /// Why the video is dropped; `None` if it passes.
+    pub reject: Option<Reject>,
+    /// What could not be read, for the video's row.
+    pub note: Option<String>,
 }
 
 /// The path of a video's `.info.json`.
 fn info_path(video: &Path) -> PathBuf {
-    video.with_extension("info.json")
+    let own = video.with_extension("info.json");
+    match merged_name(video) {
+        Some(merged) if !own.exists() => {
+            let mut path = merged.into_os_string();
+            path.push(".info.json");
+            path.into()
+        }
+        _ => own,
+    }
 }
 
 /// A key of the rules and of the stamp of a video's `.info.json`.
@@ -36,26 +52,34 @@ pub fn key(video: &Path, rules: &MetadataRules) -> String {
     blake3::hash(name.as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// Applies the rules to a video. Returns `None` if it passes.
-pub fn check(video: &Path, rules: &MetadataRules) -> Option<Reject> {
+/// Whether a row says that the `.info.json` could not be read.
+pub fn is_noted(row: &SourceRow) -> bool {
+    row.detail.as_deref().is_some_and(|detail| detail.contains(NOTE))
+}
+
+/// Applies the rules to a video.
+pub fn check(video: &Path, rules: &MetadataRules) -> MetadataVerdict {
     let path = info_path(video);
-    let text = std::fs::read(&path).ok()?;
-    match serde_json::from_slice(&text) {
-        Ok(info) => rules.check(&info),
-        Err(error) => {
-            tracing::warn!(
-                "cannot read {}: {error}; the keyword rules are not applied to its video",
-                path.display()
-            );
-            None
+    let note = |problem: &dyn std::fmt::Display| {
+        let name = path.file_name().unwrap_or_default().display();
+        format!(
+            "{NOTE} {name}: {problem}; of the keyword rules only metadata.title_none is applied"
+        )
+    };
+    match std::fs::read(&path) {
+        Ok(text) => {
+            let info = info_json::read(&text);
+            let note = info.problem.map(|problem| note(&problem));
+            MetadataVerdict { reject: rules.check(&info), note }
         }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => MetadataVerdict::default(),
+        Err(error) => MetadataVerdict { reject: None, note: Some(note(&error)) },
     }
 }
 
 impl MetadataRules {
     fn check(&self, info: &Info) -> Option<Reject> {
-        let title = words(info.title.as_deref().unwrap_or_default());
-        let text = words(info.description.as_deref().unwrap_or_default());
+        let (title, text) = (words(&info.title), words(&info.description));
         let found = |list: &[String], texts: &[&str]| {
             let is_there = |word: &&String| texts.iter().any(|text| text.contains(&words(word)));
             list.iter().find(is_there).cloned()
@@ -63,6 +87,10 @@ impl MetadataRules {
         let reject = |detail: String| Some(Reject::new(Reason::Metadata, detail));
         if let Some(word) = found(&self.title_none, &[&title]) {
             return reject(format!("its title contains `{word}` (metadata.title_none)"));
+        }
+        // A word that was not found may be in the part that could not be read.
+        if info.problem.is_some() {
+            return None;
         }
         if !self.title_any.is_empty() && found(&self.title_any, &[&title]).is_none() {
             return reject(format!(
@@ -94,8 +122,8 @@ mod tests {
     use super::*;
 
     fn verdict(title: &str, description: &str) -> Option<String> {
-        let info =
-            Info { title: Some(title.to_owned()), description: Some(description.to_owned()) };
+        let (title, description) = (title.to_owned(), description.to_owned());
+        let info = Info { title, description, problem: None };
         MetadataRules::default().check(&info).map(|reject| reject.detail)
     }
 
@@ -121,5 +149,23 @@ mod tests {
             MetadataRules { title_any: Vec::new(), text_any: Vec::new(), title_none: Vec::new() };
         assert!(none.check(&Info::default()).is_none());
         assert!(MetadataRules::default().check(&Info::default()).is_some());
+    }
+
+    /// Catches: a video of yt-dlp's unmerged streams, or with an incomplete file, escapes the
+    /// rules; a description that could not be read counts as one without the words.
+    #[test]
+    fn unmerged_streams_and_incomplete_files() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
+        write("v1.2 [x].info.json", r#"{"title": "Jump Movie", "fps": NaN}"#);
+        write("half.info.json", r#"{"title": "Jump", "descr"#);
+        let rules = MetadataRules::default();
+        let of = |name: &str| check(&place.path().join(name), &rules);
+        assert!(of("v1.2 [x].f137.mp4").reject.unwrap().detail.contains("`movie`"));
+        assert!(!key(&place.path().join("v1.2 [x].f137.mp4"), &rules).is_empty());
+        let half = of("half.mp4");
+        assert!(half.reject.is_none() && half.note.unwrap().contains("half.info.json"));
+        let none = of("other.mp4");
+        assert!(none.reject.is_none() && none.note.is_none());
     }
 }

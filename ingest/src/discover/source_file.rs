@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genie_shards::{SourceRow, Status};
+use genie_shards::{SourceRow, Split, Status};
 
 use super::stamp::FileStamp;
 use crate::reject::{Reason, Reject};
@@ -10,6 +10,8 @@ use crate::reject::{Reason, Reject};
 /// A found file with its identity.
 pub struct SourceFile {
     pub path: PathBuf,
+    /// The path without symbolic links.
+    pub identity: PathBuf,
     /// BLAKE3 hash of the content in hex. It is empty if the file cannot be read.
     pub id: String,
     /// Size and time of the file before it was hashed.
@@ -22,8 +24,16 @@ pub struct SourceFile {
     pub metadata_key: String,
     /// Why ingest cannot use the file, if that is known without decoding.
     pub reject: Option<Reject>,
-    /// The file has no extension, and only a search found it. If it is not a video, it is ignored.
+    /// Its name does not say that it is a video, and only a search found it.
+    ///
+    /// If it is not a video, it is ignored.
     pub guess: bool,
+    /// It is a leftover of a download. If it cannot be used, the run does not count it as a reject.
+    pub leftover: bool,
+    /// The split, if an earlier run decided it for this content or for one that it replaces.
+    pub split: Option<Split>,
+    /// What could not be read beside the video, for its row.
+    pub note: Option<String>,
 }
 
 impl SourceFile {
@@ -36,6 +46,7 @@ impl SourceFile {
             modified_ns: self.stamp.modified_ns,
             ingest_key: self.key.clone(),
             metadata_key: self.metadata_key.clone(),
+            split: self.split,
             ..SourceRow::default()
         }
     }

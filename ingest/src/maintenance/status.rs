@@ -5,7 +5,7 @@ use genie_shards::{Error, Manifest, read_sources, tables};
 use genie_stage::config::DataConfig;
 use genie_stage::status::{StepState, StepStatus};
 
-use crate::catalog::{Finalizer, KeepRules, config_key};
+use crate::catalog::{Finalizer, KeepRules, config_key, is_of_config, is_pending};
 use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::{discover, videos};
 use crate::sample;
@@ -49,9 +49,9 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         Err(Error::Older { .. }) => Vec::new(),
         rows => rows?,
     };
-    let ours = rows.iter().filter(|row| row.ingest_key.split('-').next() == Some(key.as_str()));
+    let ours = rows.iter().filter(|row| is_of_config(row, &key) && !is_pending(row));
     let known: std::collections::HashSet<&str> = ours.map(|row| row.source_path.as_str()).collect();
-    let found = discover(&videos(data))?;
+    let found = discover(&videos(data))?.files;
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
     let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
@@ -59,20 +59,21 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     let finalized = Finalizer::new(&data.root, data.held_out, &rules).is_finalized()?;
     status.state = match (found.is_empty(), new, clips) {
         (true, ..) => StepState::Waiting,
+        (_, 0, 0) if finalized => StepState::Waiting,
         (_, 0, 1..) if finalized => StepState::Done,
         _ if known.is_empty() => StepState::Missing,
         _ => StepState::Partial,
     };
     status.needs = match status.state {
-        StepState::Waiting => {
+        StepState::Waiting if found.is_empty() => {
             format!("videos: there are none in {}; set data.videos", videos(data).join(", "))
         }
+        StepState::Waiting => "usable videos: none of the given files can be used".to_owned(),
         StepState::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),
         StepState::Partial if !finalized => {
             "a new verdict on its clips: run genie-ingest run".to_owned()
         }
-        StepState::Partial => "usable videos: none of the given files can be used".to_owned(),
-        StepState::Done | StepState::Missing => String::new(),
+        StepState::Done | StepState::Missing | StepState::Partial => String::new(),
     };
     Ok(status)
 }

@@ -115,7 +115,7 @@ fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
     let lost = rows.iter().filter(|row| row.kept && !present.contains(&row.meta.clip_id));
     let sources: HashSet<String> = lost.map(|row| row.meta.source_id.clone()).collect();
     if !sources.is_empty() {
-        SourceIndex::load(root)?.update(root, &sources, &[])?;
+        SourceIndex::load(root)?.update(root, None, &sources, &[])?;
     }
     Ok(sources.len())
 }

@@ -96,7 +96,7 @@ impl GroupIngester<'_> {
         worker.set_decoder_threads(threads);
         for (number, source) in group.iter().enumerate() {
             self.ingester.stop.check()?;
-            let split = split_of(&source.id, self.held_out);
+            let split = source.split.unwrap_or_else(|| split_of(&source.id, self.held_out));
             let (row, damaged) = self.ingester.ingest(source, split, worker, &mut writer)?;
             if threads > 1 && damaged {
                 return Ok(None);

@@ -1,7 +1,7 @@
 //! Identifying found files: their content hashes and their sidecars.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::Result;
@@ -15,6 +15,9 @@ use crate::clips::sidecar_path;
 use crate::config::MetadataRules;
 use crate::discover::{FileStamp, FoundFile, SourceFile, metadata};
 use crate::reject::{Reason, Reject};
+
+/// Bytes at the start of a file of which one must not be zero.
+const HEAD: usize = 1 << 20;
 
 /// Hashes all found files and reads their sidecars.
 ///
@@ -47,9 +50,10 @@ fn identify_one(
     rules: &MetadataRules,
     catalog: &SourceIndex,
 ) -> SourceFile {
-    let FoundFile { path, reject, guess } = found;
+    let FoundFile { path, identity, reject, guess, leftover } = found;
     let mut source = SourceFile {
         path,
+        identity,
         id: String::new(),
         stamp: FileStamp::default(),
         key: key.to_string(),
@@ -57,6 +61,9 @@ fn identify_one(
         metadata_key: String::new(),
         reject,
         guess,
+        leftover,
+        split: None,
+        note: None,
     };
     if source.reject.is_some() {
         return source;
@@ -82,7 +89,16 @@ fn content(path: &Path, catalog: &SourceIndex) -> io::Result<(String, FileStamp)
         return Ok((known.to_owned(), stamp));
     }
     let mut file = File::open(path)?;
+    let mut head = Vec::new();
+    file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+    if head.len() == HEAD && head.iter().all(|&byte| byte == 0) {
+        // Hashing a file that a download reserved takes as long as its size says.
+        return Err(io::Error::other(
+            "its first MiB is zeros: the file was reserved, but its start was not written",
+        ));
+    }
     let mut hasher = blake3::Hasher::new();
+    hasher.update(&head);
     io::copy(&mut file, &mut hasher)?;
     // If the file changed meanwhile, `has_changed` finds another stamp after decoding.
     Ok((hasher.finalize().to_hex().to_string(), stamp))

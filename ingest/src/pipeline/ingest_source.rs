@@ -77,6 +77,10 @@ impl SourceIngester<'_> {
             reject = Some(Reject::new(Reason::Changed, "the file changed while ingest read it"));
         }
         row.clips_kept = kept;
+        row.detail = [row.detail.take(), source.note.clone()]
+            .into_iter()
+            .flatten()
+            .reduce(|one, other| format!("{one}; {other}"));
         if let Some(reject) = reject.take_if(|reject| kept > 0 && !reject.reason.taints()) {
             // The clips before the damage are good.
             row.detail = Some(format!("decoding stopped after {kept} clips: {reject}"));

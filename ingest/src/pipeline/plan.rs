@@ -1,12 +1,11 @@
 //! Planning a run: which files are known, which ones are duplicates, and which ones are new.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use genie_shards::SourceRow;
 
 use super::report::log_source;
-use crate::catalog::SourceIndex;
+use crate::catalog::{FileChanges, SourceIndex, original};
 use crate::config::MetadataRules;
 use crate::discover::{SourceFile, metadata};
 use crate::reject::{Reason, Reject};
@@ -23,8 +22,13 @@ pub struct IngestPlan {
 /// Chooses one file for each content, and plans what to do with it. The other files are duplicates.
 ///
 /// The chosen file is the one that an earlier run used, else one with a sidecar, else the first by
-/// path.
-pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRules) -> IngestPlan {
+/// path. A new source gets the split that an earlier run decided, if there is one.
+pub fn plan(
+    sources: Vec<SourceFile>,
+    catalog: &SourceIndex,
+    changes: &FileChanges,
+    rules: &MetadataRules,
+) -> IngestPlan {
     let mut plan = IngestPlan::default();
     let mut contents: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
     for source in sources {
@@ -36,17 +40,15 @@ pub fn plan(sources: Vec<SourceFile>, catalog: &SourceIndex, rules: &MetadataRul
     }
     for (id, mut same) in contents {
         let original = if let Some(row) = catalog.decided(&id) {
-            // If the earlier file is gone, one of these is the same file at a new path.
-            if !Path::new(&row.source_path).exists() {
-                same.remove(0);
-            }
             same.retain(|copy| copy.shown_path() != row.source_path);
             row.source_path.clone()
         } else {
-            let used = same.iter().position(|source| source.sidecar.is_some()).unwrap_or(0);
-            let used = same.remove(used);
+            let mut used = same.remove(original(&same));
+            used.split = catalog.pending_split(&id).or(changes.inherited.get(&id).copied());
             let path = used.shown_path();
-            match metadata::check(&used.path, rules) {
+            let verdict = metadata::check(&used.path, rules);
+            used.note = verdict.note;
+            match verdict.reject {
                 Some(reject) => plan.reject(&used, &reject, catalog),
                 None => plan.new.push(used),
             }

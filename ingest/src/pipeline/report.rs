@@ -1,12 +1,28 @@
 //! The report of a run: a line per source with a problem, the counts at the end, and the exit code.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
-use genie_shards::SourceRow;
+use genie_shards::{ClipRow, SourceRow, Split};
 use genie_stage::Exit;
 
 use crate::catalog::SourceIndex;
 use crate::discover::SourceFile;
 use crate::reject::Reason;
+
+/// A source that a run was asked for.
+pub struct AskedSource {
+    path: String,
+    /// The content hash.
+    id: String,
+    leftover: bool,
+}
+
+impl From<&SourceFile> for AskedSource {
+    fn from(source: &SourceFile) -> Self {
+        Self { path: source.shown_path(), id: source.id.clone(), leftover: source.leftover }
+    }
+}
 
 /// Counts of the sources that a run was asked for.
 #[derive(Default)]
@@ -19,16 +35,21 @@ pub struct SourceCounts {
     /// Sources that the user's own rules exclude.
     filtered: u64,
     duplicates: u64,
-    rejected: u64,
+    /// Leftovers of downloads that cannot be used.
+    leftovers: u64,
+    /// Other sources that cannot be used, by reason.
+    rejected: BTreeMap<String, u64>,
+    /// Clips of all sources in the dataset.
+    all_clips: u64,
 }
 
 impl SourceCounts {
-    /// Counts sources, given as (path, content hash), by the rows of the finalized catalog.
+    /// Counts sources by the rows of the finalized catalog.
     ///
     /// `new` are the sources that this run decoded.
-    pub fn of(asked: &[(String, String)], catalog: &SourceIndex, new: &[SourceFile]) -> Self {
+    pub fn of(asked: &[AskedSource], catalog: &SourceIndex, new: &[SourceFile]) -> Self {
         let mut counts = Self::default();
-        for (path, id) in asked {
+        for AskedSource { path, id, leftover } in asked {
             // Another file may have had the same content, and may be gone.
             let row = catalog.row_of(path, id).or_else(|| catalog.decided(id));
             let Some(row) = row else { continue };
@@ -40,9 +61,11 @@ impl SourceCounts {
                 Some(reason) if reason == Reason::Duplicate.code() => counts.duplicates += 1,
                 Some(reason) if reason == Reason::NotAVideo.code() => {}
                 Some(reason) if Reason::is_harmless(reason) => counts.filtered += 1,
-                Some(_) => counts.rejected += 1,
+                Some(_) if *leftover => counts.leftovers += 1,
+                Some(reason) => *counts.rejected.entry(reason.to_owned()).or_default() += 1,
             }
         }
+        counts.all_clips = catalog.rows().iter().map(|row| u64::from(row.clips_kept)).sum();
         let new_rows = new.iter().filter_map(|source| catalog.decided(&source.id));
         counts.new_clips = new_rows.map(|row| u64::from(row.clips_kept)).sum();
         counts
@@ -51,16 +74,43 @@ impl SourceCounts {
     /// Logs the counts. `up_to_date`: the run had nothing to do.
     pub fn log(&self, root: &Utf8Path, up_to_date: bool) {
         let how = if up_to_date { "is up to date" } else { "is done" };
-        let &Self { accepted, clips, new_clips, filtered, duplicates, rejected } = self;
-        tracing::info!(
-            "ingest {how}: {accepted} sources with {clips} clips ({new_clips} new), \
-             {filtered} filtered, {rejected} rejected, {duplicates} duplicates; in {root}"
+        let &Self { accepted, clips, new_clips, filtered, duplicates, leftovers, .. } = self;
+        let rejected = self.rejected.values().sum::<u64>();
+        let reasons: Vec<String> =
+            self.rejected.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let reasons =
+            if rejected > 0 { format!(" ({})", reasons.join(", ")) } else { String::new() };
+        let leftovers = match leftovers {
+            0 => String::new(),
+            count => format!(", {count} leftovers of downloads"),
+        };
+        let line = format!(
+            "{accepted} sources with {clips} clips ({new_clips} new), {filtered} filtered, \
+             {rejected} rejected{reasons}, {duplicates} duplicates{leftovers}; in {root}"
         );
+        tracing::info!("ingest {how}: {line}");
+        if self.all_clips == 0 {
+            tracing::error!(
+                "ingest: the dataset has no clips: {line}; check data.videos: `genie-ingest sql \
+                 \"select source_path, reason, detail from sources\"` lists why"
+            );
+        }
     }
 
     /// The exit code: 2 if a source was rejected for a reason other than the user's own rules.
     pub fn exit(&self) -> Exit {
-        if self.rejected > 0 { Exit::Rejects } else { Exit::Done }
+        if self.rejected.is_empty() { Exit::Done } else { Exit::Rejects }
+    }
+}
+
+/// Warns if no clip is held out, although `held_out` asks for some.
+pub fn log_splits(clips: &[ClipRow], held_out: f64) {
+    let mut kept = clips.iter().filter(|row| row.kept).peekable();
+    if held_out > 0.0 && kept.peek().is_some() && kept.all(|row| row.meta.split == Split::Train) {
+        tracing::warn!(
+            "no clip is held out, so models cannot be measured: add a video; sources of earlier \
+             runs stay in the training split, because models may have been trained on them"
+        );
     }
 }
 

@@ -66,6 +66,6 @@ pub use schema::{
 pub use store::{
     ClipStore,
     check::check_shard,
-    rewrite::rewrite_shard,
+    rewrite::{ClipPlacement, rewrite_shard},
     writer::{ClipShardWriter, Published},
 };

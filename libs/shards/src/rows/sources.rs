@@ -16,7 +16,10 @@ use crate::{
     files::open::FileKind,
     formats::CATALOG_FORMAT,
     manifest::{Entry, Manifest, tables},
-    schema::columns::{Columns, NamedColumns},
+    schema::{
+        columns::{Columns, NamedColumns},
+        split::Split,
+    },
 };
 
 /// Whether a source can be used.
@@ -56,6 +59,8 @@ pub struct SourceRow {
     pub detail: Option<String>,
     pub duration_s: Option<f64>,
     pub clips_kept: u32,
+    /// Split of the source's clips, from the first run that keeps one of them; it never changes.
+    pub split: Option<Split>,
     pub codec: Option<String>,
     /// Native size and frame rate, in pixels and frames per second.
     pub width: Option<u32>,
@@ -136,6 +141,7 @@ impl Row for SourceRow {
             ("detail", strings(|row| row.detail.as_deref()), true),
             ("duration_s", f64s(|row| row.duration_s), true),
             ("clips_kept", u32s(|row| Some(row.clips_kept)), false),
+            ("split", strings(|row| row.split.map(Split::as_str)), true),
             ("codec", strings(|row| row.codec.as_deref()), true),
             ("width", u32s(|row| row.width), true),
             ("height", u32s(|row| row.height), true),
@@ -159,6 +165,7 @@ impl Row for SourceRow {
             (text("reason")?, text("detail")?, text("codec")?, text("crop")?);
         let duration = columns.optional::<Float64Array>("duration_s")?;
         let clips_kept = columns.required::<UInt32Array>("clips_kept")?;
+        let split = text("split")?;
         let (width, height) =
             (columns.optional::<UInt32Array>("width")?, columns.optional::<UInt32Array>("height")?);
         let fps = columns.optional::<Float64Array>("fps")?;
@@ -176,6 +183,7 @@ impl Row for SourceRow {
                 detail: owned(detail, i),
                 duration_s: duration.is_valid(i).then(|| duration.value(i)),
                 clips_kept: clips_kept.value(i),
+                split: owned(split, i).map(|name| parse_split(columns, &name)).transpose()?,
                 codec: owned(codec, i),
                 width: width.is_valid(i).then(|| width.value(i)),
                 height: height.is_valid(i).then(|| height.value(i)),
@@ -196,4 +204,9 @@ fn parse_status(columns: Columns<'_>, name: &str) -> Result<Status> {
     known.ok_or_else(|| {
         columns.error("status", format!("`{name}` is neither accepted nor rejected"))
     })
+}
+
+fn parse_split(columns: Columns<'_>, name: &str) -> Result<Split> {
+    Split::parse(name)
+        .ok_or_else(|| columns.error("split", format!("`{name}` is neither train nor held_out")))
 }

@@ -130,6 +130,7 @@ fn catalog_rows_come_back_as_they_were() {
         source_path: "a.mp4".into(),
         bytes: 9,
         fps: Some(59.94),
+        split: Some(Split::HeldOut),
         ..Default::default()
     };
     let bad = SourceRow {

@@ -1,0 +1,237 @@
+//! Following known sources: where their files are now.
+//!
+//! A source is its content, and its row names the path where the content lies. Between two runs
+//! files are renamed, swapped, overwritten, or they grow. For each row this module finds out which
+//! of these happened:
+//! - The content is at the row's path, or at another path: the row gets the current path.
+//! - The content is nowhere, and its path has another content: the new content replaces it. The new
+//!   content inherits the split, because it may contain the same play.
+//! - The content is nowhere, and its path has no readable file: the row stays, so users may delete
+//!   videos after ingest.
+//!
+//! All of this follows from the rows and the found files. So a run that was killed is repeated with
+//! the same result.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use genie_shards::{SourceRow, Split};
+use genie_stage::key::Key;
+
+use super::row_kinds::{is_duplicate, is_of_config, is_of_path, pending};
+use crate::discover::{FileStamp, SourceFile};
+
+/// What happened to known sources since the last run.
+#[derive(Default)]
+pub struct FileChanges {
+    /// Content hashes that are replaced, with the hashes of the contents at their paths.
+    pub replaced: BTreeMap<String, Vec<String>>,
+    /// Splits that contents inherit from the contents that they replace.
+    pub inherited: HashMap<String, Split>,
+}
+
+/// Where a file with the content of a row is.
+struct Place {
+    path: String,
+    stamp: FileStamp,
+}
+
+/// What happened to the content of a row.
+enum Fate<'a> {
+    At(Place),
+    /// Other contents are at its path.
+    Replaced(Vec<&'a SourceFile>),
+    /// It was not looked for, or is gone.
+    Unknown,
+}
+
+/// Updates rows to the files that were found. Rows of contents that are replaced stay.
+///
+/// Splits are inherited from rows of the config with the key `config_key`.
+pub fn follow(
+    rows: &[SourceRow],
+    found: &[SourceFile],
+    config_key: &Key,
+) -> (Vec<SourceRow>, FileChanges) {
+    let files = FoundFiles::new(rows, found);
+    let mut changes = FileChanges::default();
+    let mut followed = Vec::new();
+    for row in rows {
+        let row = if is_of_path(row) {
+            files.still_rejected(row)
+        } else if is_duplicate(row) {
+            files.duplicate(row)
+        } else {
+            Some(row.clone())
+        };
+        followed.extend(row.map(|row| {
+            if is_of_path(&row) || is_duplicate(&row) {
+                return row;
+            }
+            files.content(row, config_key, &mut changes)
+        }));
+    }
+    let used: HashSet<(String, String)> =
+        followed.iter().filter(|row| !is_duplicate(row)).map(place_of).collect();
+    followed.retain(|row| !is_duplicate(row) || !used.contains(&place_of(row)));
+    followed.sort_by(|a, b| order(a).cmp(&order(b)));
+    (followed, changes)
+}
+
+/// The found files, by path and by content.
+struct FoundFiles<'a> {
+    by_path: HashMap<String, Vec<&'a SourceFile>>,
+    /// By the path without symbolic links, which also finds a path that was written otherwise.
+    by_identity: HashMap<&'a Path, &'a SourceFile>,
+    /// Sorted by path.
+    by_content: HashMap<&'a str, Vec<&'a SourceFile>>,
+    /// Rows of duplicates whose files exist, but that this run was not asked for.
+    copies: HashMap<&'a str, &'a SourceRow>,
+}
+
+impl<'a> FoundFiles<'a> {
+    fn new(rows: &'a [SourceRow], found: &'a [SourceFile]) -> Self {
+        let mut files = Self {
+            by_path: HashMap::new(),
+            by_identity: HashMap::new(),
+            by_content: HashMap::new(),
+            copies: HashMap::new(),
+        };
+        for source in found {
+            // Several paths that are not UTF-8 can have the same name in the catalog.
+            files.by_path.entry(source.shown_path()).or_default().push(source);
+            files.by_identity.insert(&source.identity, source);
+            if !source.id.is_empty() {
+                files.by_content.entry(&source.id).or_default().push(source);
+            }
+        }
+        let unasked = |row: &&SourceRow| {
+            is_duplicate(row) && files.at(&row.source_path).is_empty() && exists(&row.source_path)
+        };
+        let copies = rows.iter().filter(unasked).map(|row| (row.source_id.as_str(), row));
+        files.copies = copies.collect();
+        files
+    }
+
+    /// The files that were found at a path of the catalog.
+    fn at(&self, path: &str) -> Vec<&'a SourceFile> {
+        if let Some(files) = self.by_path.get(path) {
+            return files.clone();
+        }
+        let identity = std::fs::canonicalize(path).ok();
+        identity
+            .and_then(|path| self.by_identity.get(path.as_path()))
+            .copied()
+            .into_iter()
+            .collect()
+    }
+
+    fn fate(&self, row: &SourceRow) -> Fate<'a> {
+        let here = self.at(&row.source_path);
+        if let Some(same) = here.iter().find(|source| source.id == row.source_id) {
+            return Fate::At(Place::from(*same));
+        }
+        if here.is_empty() && exists(&row.source_path) {
+            return Fate::Unknown;
+        }
+        if let Some(copies) = self.by_content.get(row.source_id.as_str()) {
+            return Fate::At(Place::from(copies[original(copies)]));
+        }
+        let others: Vec<&SourceFile> =
+            here.into_iter().filter(|source| !source.id.is_empty()).collect();
+        match self.copies.get(row.source_id.as_str()) {
+            _ if others.is_empty() => Fate::Unknown,
+            Some(copy) => Fate::At(Place::from(*copy)),
+            None => Fate::Replaced(others),
+        }
+    }
+
+    /// The row of a content, at its current path.
+    fn content(
+        &self,
+        mut row: SourceRow,
+        config_key: &Key,
+        changes: &mut FileChanges,
+    ) -> SourceRow {
+        match self.fate(&row) {
+            Fate::At(place) => {
+                row.source_path = place.path;
+                (row.bytes, row.modified_ns) = (place.stamp.bytes, place.stamp.modified_ns);
+            }
+            Fate::Replaced(others) => {
+                let split = row.split.filter(|_| is_of_config(&row, config_key));
+                for (other, split) in others.iter().filter_map(|&other| Some((other, split?))) {
+                    // The training split is the safe one: models may have seen the play.
+                    let inherited = changes.inherited.entry(other.id.clone()).or_insert(split);
+                    *inherited = split.min(*inherited);
+                }
+                let others = others.into_iter().map(|source| source.id.clone()).collect();
+                changes.replaced.insert(row.source_id.clone(), others);
+            }
+            Fate::Unknown => {}
+        }
+        row
+    }
+
+    /// The row of a duplicate, if the copy is still there.
+    fn duplicate(&self, row: &SourceRow) -> Option<SourceRow> {
+        let here = self.at(&row.source_path);
+        let same = here.iter().find(|source| source.id == row.source_id);
+        let Some(same) = same else {
+            return (here.is_empty() && exists(&row.source_path)).then(|| row.clone());
+        };
+        let mut row = row.clone();
+        row.source_path = same.shown_path();
+        (row.bytes, row.modified_ns) = (same.stamp.bytes, same.stamp.modified_ns);
+        Some(row)
+    }
+
+    /// The row of a reject that belongs to a path, if it is still true or was not looked for.
+    fn still_rejected(&self, row: &SourceRow) -> Option<SourceRow> {
+        let Some(here) = self.by_path.get(&row.source_path) else { return Some(row.clone()) };
+        let still = |source: &&SourceFile| {
+            let reject = source.reject.as_ref();
+            reject.is_some_and(|reject| source.rejected(source.row(), reject).reason == row.reason)
+        };
+        if here.iter().any(still) {
+            return Some(row.clone());
+        }
+        // The row of a changed file keeps its split until the file was read again.
+        (!row.source_id.is_empty()).then(|| pending(row)).flatten()
+    }
+}
+
+impl From<&SourceFile> for Place {
+    fn from(source: &SourceFile) -> Self {
+        Self { path: source.shown_path(), stamp: source.stamp }
+    }
+}
+
+impl From<&SourceRow> for Place {
+    fn from(row: &SourceRow) -> Self {
+        Self {
+            path: row.source_path.clone(),
+            stamp: FileStamp { bytes: row.bytes, modified_ns: row.modified_ns },
+        }
+    }
+}
+
+/// The index of the file to use, of several with the same content, sorted by path.
+///
+/// It is the first one with a sidecar, else the first one.
+pub fn original(same: &[impl std::borrow::Borrow<SourceFile>]) -> usize {
+    same.iter().position(|source| source.borrow().sidecar.is_some()).unwrap_or(0)
+}
+
+fn exists(path: &str) -> bool {
+    Path::new(path).exists()
+}
+
+fn place_of(row: &SourceRow) -> (String, String) {
+    (row.source_path.clone(), row.source_id.clone())
+}
+
+/// The order of rows after reading the catalog.
+fn order(row: &SourceRow) -> (&str, &str, &str) {
+    (&row.source_path, &row.source_id, &row.ingest_key)
+}
