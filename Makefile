@@ -14,8 +14,10 @@ GENIE_GIT_REVISION := $(shell git describe --always --dirty --abbrev=40 --exclud
 export CARGO_TARGET_DIR GENIE_GIT_REVISION PIPELINE VIDEOS ROOT
 
 GENIE = "$$CARGO_TARGET_DIR/release/genie"
-# A dataset of own videos is named after them, unless ROOT is set.
-NAMED = data/$$(basename "$$VIDEOS" | tr -c 'A-Za-z0-9._\n-' _)
+# A dataset of own videos is named after them and the pipeline, unless ROOT is set. The demo's has
+# only the name of the videos. Two pipelines in one dataset would replace each other's clips.
+NAMED = data/$$({ basename "$$VIDEOS"; basename "$$PIPELINE" .toml; } | paste -sd- | \
+	sed 's/-demo$$//' | tr -c 'A-Za-z0-9._\n-' _)
 DATA = $(if $(VIDEOS),--videos "$$VIDEOS" --root "$${ROOT:-$(NAMED)}",$(if $(ROOT),--root "$$ROOT"))
 # DEVICE applies to all models.
 MODELS = tokenizer lam dynamics evaluate
@@ -39,7 +41,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  VIDEOS=dir    own videos in place of the built-in game (a directory, a glob, @list.txt)'
-	@echo '  ROOT=dir      the output directory; with VIDEOS, data/<name of VIDEOS> by default'
+	@echo '  ROOT=dir      the output directory; with VIDEOS, data/<name of VIDEOS>-<PIPELINE>'
 	@echo '  FEATURES=cuda DEVICE=cuda   build for NVIDIA GPUs, and train and evaluate there'
 
 demo: build ## Run the whole pipeline, up to a report; what is up to date is not repeated

@@ -162,7 +162,7 @@ fn a_tokenizer_that_does_not_fit_the_clips_is_refused() {
     let dataset = trained();
     record(&dataset, "2", "1");
     dataset
-        .stage("ingest", "run", &[&VIDEOS[..], &["--set", "ingest.width=48"]].concat())
+        .stage("ingest", "run", &[&VIDEOS[..], &["--replace", "--set", "ingest.width=48"]].concat())
         .expect(0);
     let files = |steps: &Steps| shards(&dataset.path(steps.dir("tokenize encode")));
     let steps = dataset.status(&PINNED);

@@ -37,6 +37,9 @@ enum Command {
         /// Also decode sources again that were rejected for these reasons, such as timeout.
         #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
         retry: Vec<Reason>,
+        /// Replace the clips of another config, which are decoded again with this config.
+        #[arg(long)]
+        replace: bool,
     },
     /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports).
     Sql {
@@ -122,7 +125,9 @@ pub fn run() -> Result<Exit> {
             let out = args.out.unwrap_or_else(|| data.root.join("videos"));
             sample::run(&out, &sample, &Stop::install())
         }
-        Command::Run { retry } => pipeline::run(&data, &ingest, &retry, &Stop::install()),
+        Command::Run { retry, replace } => {
+            pipeline::run(&data, &ingest, (&retry, replace), &Stop::install())
+        }
         Command::Verify { forget } => verify::run(&data.root, forget, &Stop::install()),
         Command::Gc { older_than, dry_run } => {
             gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)

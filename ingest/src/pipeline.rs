@@ -26,7 +26,9 @@ use genie_stage::Exit;
 use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::stop::Stop;
 
-use crate::catalog::{Finalizer, KeepRules, NewFiles, SourceIndex, config_key, lock, run_history};
+use crate::catalog::{
+    Finalizer, KeepRules, NewFiles, SourceIndex, config_key, lock, refuse_other_config, run_history,
+};
 use crate::config::IngestConfig;
 use crate::discover::{Found, discover, videos};
 use crate::reject::Reason;
@@ -39,11 +41,12 @@ use timing::log_timing;
 
 /// Ingests the videos that `data.videos` names, or the sample videos of the root if it names none.
 ///
-/// Sources that an earlier run rejected for one of the reasons in `retry` are decoded again.
+/// Sources that an earlier run rejected for one of the reasons in `retry` are decoded again. With
+/// `replace` the clips of another config are replaced. Without it they are an error.
 pub fn run(
     data: &DataConfig,
     config: &IngestConfig,
-    retry: &[Reason],
+    (retry, replace): (&[Reason], bool),
     stop: &Stop,
 ) -> Result<Exit> {
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
@@ -61,6 +64,9 @@ pub fn run(
         tracing::info!("{skipped}");
     }
     let root = data.root.as_path();
+    if !replace {
+        refuse_other_config(root, data.held_out, config)?;
+    }
     let _lock = lock(root)?;
     let begun = Instant::now();
     let key = config_key(data.held_out, config);

@@ -177,7 +177,13 @@ fn another_config_replaces_and_new_files_are_added() {
     assert!(stderr(&dir.run(&[])).contains("5 clips (2 new)"));
     let second: HashSet<String> = dir.clips(None).iter().map(|clip| clip.clip_id.clone()).collect();
     assert!(first.is_subset(&second) && second.len() == 5);
-    assert_eq!(code(&dir.run(&["ingest.width=64"])), 0);
+    let wide = "ingest.width=64";
+    let before = contents(&dir.root());
+    let refused = dir.command(&[wide]).output().unwrap();
+    assert_eq!(code(&refused), 64, "a forgotten config must not replace the clips");
+    assert!(stderr(&refused).contains("ingest.width is 64 instead of 32"), "{}", stderr(&refused));
+    assert!(contents(&dir.root()) == before);
+    assert_eq!(code(&dir.run(&[wide])), 0);
     let third = dir.clips(None);
     assert_eq!(third.len(), 5);
     assert!(third.iter().all(|clip| clip.width == 64));

@@ -19,6 +19,14 @@ const CODE_FORMAT: u32 = 2;
 
 /// The work key of a config. The work key of every source starts with it.
 pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
+    Key::builder("ingest", CODE_FORMAT)
+        .config(&deciding_values(held_out, config))
+        .input("clips_format", CLIPS_FORMAT)
+        .finish()
+}
+
+/// The values of a config that decide about pixels, clips and splits.
+pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Value {
     // All keys are named, so that a new key needs a decision. `threads` and `decoder` do not change
     // clips. `keep` and `near_duplicates` choose among clips, but do not change them. The result of
     // `metadata` is in the source's row. Paths have no effect, because a source is its content.
@@ -35,7 +43,7 @@ pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
         threads: _,
         decoder: _,
     } = config;
-    let decides = json!({
+    json!({
         "fps": fps,
         "width": width,
         "height": height,
@@ -43,11 +51,7 @@ pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
         "clip_seconds": clip_seconds,
         "min_frames": min_frames,
         "held_out": held_out,
-    });
-    Key::builder("ingest", CODE_FORMAT)
-        .config(&decides)
-        .input("clips_format", CLIPS_FORMAT)
-        .finish()
+    })
 }
 
 /// The work key of a source: the config's key, and the hash of the sidecar if there is one.

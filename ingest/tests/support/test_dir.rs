@@ -62,12 +62,12 @@ impl TestDir {
         assert_eq!(code(&self.start(&words)), 0);
     }
 
-    /// Runs `genie-ingest run` with further settings.
+    /// Runs `genie-ingest run --replace` with further settings, so tests may change the config.
     pub fn run(&self, settings: &[&str]) -> Output {
         // The last setting of a key counts.
         let further = settings.iter().map(|&setting| setting.to_owned());
         Self::start_with(
-            &["run"],
+            &["run", "--replace"],
             &self.settings.iter().cloned().chain(further).collect::<Vec<_>>(),
         )
     }
