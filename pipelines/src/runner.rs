@@ -2,8 +2,8 @@
 //!
 //! This module does not skip steps: each step finds out by itself whether it is up to date. It
 //! decides what follows from the end of a step (ARCHITECTURE.md, exit codes). After rejects (2) the
-//! run continues, and ends with 2. After any other failure the run ends with the step's exit code.
-//! The results of earlier steps are kept.
+//! run continues, and ends with 2. If no video can be used, the run ends with 1 after ingest. After
+//! any other failure the run ends with the step's exit code. The results of earlier steps are kept.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -73,6 +73,13 @@ impl PipelineRun<'_> {
             let place = format!("[{}/{}] {}:", index + 1, steps.len(), step.name());
             let (ended, took) = self.step(step, &place)?;
             match child::code_of(ended.status) {
+                0 | exit::REJECTS if self.waits(step) => {
+                    eprintln!(
+                        "{} no output: the messages above say why, and what to do",
+                        bold(&place)
+                    );
+                    return Ok(Exit::Failed(exit::FAILED));
+                }
                 0 => {}
                 exit::REJECTS => self.rejects = true,
                 code => {
@@ -117,6 +124,11 @@ impl PipelineRun<'_> {
         };
         say(&format!("{} {state}", bold(place)));
         Ok((ended, took))
+    }
+
+    /// Whether the step has run and still waits for its inputs: none of them can be used.
+    fn waits(&self, step: &Step) -> bool {
+        step.name() == "ingest run" && self.state(step) == Some(StepState::Waiting)
     }
 
     /// The state of the step before it runs; `None` if the stage cannot tell.

@@ -114,6 +114,17 @@ fn rejects_are_remembered_to_the_end() {
     assert_eq!(fake.calls().len(), 8);
 }
 
+/// Catches: a run goes on to tokenize although ingest could not use any video, or ends with a code
+/// that make takes for success.
+#[test]
+fn without_clips_the_run_ends_after_ingest() {
+    let fake = Fake::new("'ingest run') echo \"$step\" >> calls; exit 2;;");
+    let waiting = json!([{"step": "run", "state": "waiting", "needs": "usable videos"}]);
+    fs::write(fake.dir.join("ingest.status"), waiting.to_string()).unwrap();
+    assert_eq!(fake.run(&[]).unwrap(), Exit::Failed(1));
+    assert_eq!(fake.calls(), ["ingest sample", "ingest run"]);
+}
+
 /// Catches: a run continues without the output of a failed step, or ends with another code.
 #[test]
 fn any_other_failure_ends_the_run_with_its_code() {
