@@ -6,7 +6,7 @@ use crate::compare::name::MetricName;
 use crate::compare::side::ComparedReport;
 
 /// Values of `report.json` that must be equal, and their names.
-const SAME: [(&str, &str); 16] = [
+const SAME: [(&str, &str); 17] = [
     ("/lineage/data", "the clips"),
     ("/counts/windows", "the number of windows"),
     ("/counts/window_frames", "the frames of a window"),
@@ -21,6 +21,7 @@ const SAME: [(&str, &str); 16] = [
     ("/long/clips", "the number of clips of long rollouts"),
     ("/long/frames", "the frames of long rollouts"),
     ("/ceiling/training_steps", "the training steps of the ceiling"),
+    ("/lineage/config/ceiling_middle", "the part of the frame that the ceiling sees"),
     ("/lpips_weights/hash", "the weights of LPIPS"),
     ("/schema_version", "the version of the report"),
 ];

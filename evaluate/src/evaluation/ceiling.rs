@@ -106,7 +106,8 @@ pub fn measure_ceiling(
     }
     let (hash, mut networks) = (clips.hash(), Vec::new());
     for (name, seen) in [("narrow ceiling", seen), ("wide ceiling", wide_view)] {
-        let network = InverseDynamicsConfig::new(seen, keys.len(), config.ceiling_steps);
+        let mut network = InverseDynamicsConfig::new(seen, keys.len(), config.ceiling_steps);
+        network.middle = config.ceiling_middle;
         match KeyNetwork::trained(place, &network, (clips.data(), &hash), name)? {
             Some(network) => networks.push(network),
             None => return Ok(CeilingResult::Stopped),

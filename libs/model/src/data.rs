@@ -3,6 +3,7 @@
 //! This crate does not read shards or catalogs. The stages implement [`Video`] over clip shards,
 //! and fill [`TokenWindows`] from token and action shards.
 
+mod crop;
 mod frames;
 mod seen;
 mod shuffle;
@@ -10,6 +11,7 @@ mod tokens;
 mod video;
 mod windows;
 
+pub use crop::{CroppedVideo, FrameCrop};
 pub use frames::{FrameSize, RGB};
 pub use seen::FramesSeen;
 pub use shuffle::Shuffle;

@@ -67,7 +67,8 @@ impl Description for DynamicsDescription {
     type Operations = dyn Stepper;
 
     fn check(&self) -> Result<(), ModelError> {
-        self.config.check()
+        self.config.check()?;
+        self.config.check_parts(self.vocabulary.actions)
     }
 
     fn train_config(&self) -> &TrainConfig {

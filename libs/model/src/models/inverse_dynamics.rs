@@ -67,7 +67,7 @@ impl Description for InverseDynamicsDescription {
     }
 
     fn cost(&self) -> Result<Estimate, ModelError> {
-        Ok(estimate_inverse_dynamics(&self.config, self.size))
+        Ok(estimate_inverse_dynamics(self))
     }
 
     fn net<B: Kernels>(&self, device: &B::Device) -> InverseDynamicsNet<B> {
@@ -94,8 +94,7 @@ pub trait ActionReader: Send {
 
 impl<B: Kernels> ActionReader for Loaded<B, InverseDynamicsDescription> {
     fn log_probabilities(&self, frames: &[u8]) -> Result<Vec<f32>, ModelError> {
-        let InverseDynamicsDescription { config, size } = &self.description;
-        let pixels: Tensor<B, 4> = pixels(frames, *size, config.seen, &self.device);
+        let pixels: Tensor<B, 4> = pixels(&self.description, frames, &self.device);
         host::floats(self.net.log_probabilities(pixels))
     }
 }

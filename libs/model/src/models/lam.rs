@@ -19,7 +19,6 @@
 mod components;
 mod config;
 mod cost;
-mod crop;
 mod decoder;
 mod eigen;
 mod encoder;
@@ -38,14 +37,13 @@ pub use config::{
     LamTarget,
 };
 pub use cost::estimate_lam;
-use crop::CroppedVideo;
 use network::LamNet;
 use pairs::grey;
 use scroll::Scroll;
 use still::still_region;
 use task::LamTask;
 
-use crate::data::{FrameSize, FramesSeen, Video};
+use crate::data::{CroppedVideo, FrameSize, FramesSeen, Video};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::estimate::Estimate;

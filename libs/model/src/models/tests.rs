@@ -95,9 +95,12 @@ fn parameters_are_those_of_the_modules() {
     let description = InverseDynamicsDescription { config, size: pixels(1) };
     let net = description.net::<Flex>(&FlexDevice);
     assert_eq!(description.cost().unwrap().parameters, net.num_params() as u64);
-    for (action_mode, previous_frame) in [(ActionMode::Prepend, true), (ActionMode::Add, false)] {
+    for (action_mode, previous_frame, action_parts) in
+        [(ActionMode::Prepend, true, vec![]), (ActionMode::Add, false, vec![2, 3])]
+    {
         let config = DynamicsConfig {
             action_mode,
+            action_parts,
             previous_frame,
             stack: stack(true),
             ..Default::default()

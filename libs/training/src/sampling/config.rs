@@ -51,6 +51,11 @@ pub struct EvaluateConfig {
     /// Two networks learn the true actions from training clips, once for each dataset. More steps
     /// give a higher ceiling. 600 steps take about a minute for both at 32×32 pixels, on two cores.
     pub ceiling_steps: usize,
+    /// Side in pixels of the square in the middle of a frame that these networks see; 0: all of it.
+    ///
+    /// Set it for a game whose camera keeps the player in the middle. The square shows the player
+    /// and hides most of the scenery, so the same number of steps gives a higher ceiling.
+    pub ceiling_middle: usize,
     /// Lists of names of true actions that have the same effect, so that each list counts as one.
     ///
     /// For example `[["noop", "down"]]`. All other names stay alone. Only `ceiling` in the report
@@ -102,6 +107,7 @@ impl Default for EvaluateConfig {
             strips: 6,
             bootstrap: 1000,
             ceiling_steps: 600,
+            ceiling_middle: 0,
             same_keys: Vec::new(),
             directions: Vec::new(),
             i3d: Utf8PathBuf::new(),

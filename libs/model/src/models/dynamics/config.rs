@@ -39,6 +39,13 @@ pub struct DynamicsConfig {
     pub actions: ActionSource,
     /// How an action conditions the frame that it leads to.
     pub action_mode: ActionMode,
+    /// Numbers of values of the parts that an action consists of; empty: it has no parts.
+    ///
+    /// Without parts, each action has an embedding of its own. With parts, each value of a part has
+    /// one, and an action's embedding is their sum. So a rare action is learnt from all actions that
+    /// share a value with it. The first part changes fastest from action to action: the levels of
+    /// `lam.quantizer`, then 5 with `lam.scroll`. The product is the number of actions.
+    pub action_parts: Vec<usize>,
     /// The transformer that predicts masked tokens.
     pub stack: StackConfig,
     /// Whether the input at each position also has that position's token of the previous frame.
@@ -83,6 +90,7 @@ impl Default for DynamicsConfig {
             device: "cpu".into(),
             actions: ActionSource::Latent,
             action_mode: ActionMode::Prepend,
+            action_parts: Vec::new(),
             stack: StackConfig {
                 layers: 4,
                 d: 128,
@@ -122,6 +130,12 @@ impl DynamicsConfig {
                 self.history_noise, self.predicted_history
             )));
         }
+        if self.action_parts.contains(&0) {
+            return Err(ModelError::Config(format!(
+                "[dynamics] action_parts must be numbers above 0, not {:?}",
+                self.action_parts
+            )));
+        }
         if !self.stack.temporal {
             return Err(ModelError::Config(
                 "[dynamics] stack.temporal must be true: the model predicts from earlier frames"
@@ -129,6 +143,24 @@ impl DynamicsConfig {
             ));
         }
         Ok(())
+    }
+
+    /// Fails if the parts of an action do not make `actions` actions.
+    pub fn check_parts(&self, actions: usize) -> Result<(), ModelError> {
+        let parts = &self.action_parts;
+        if parts.is_empty() || parts.iter().product::<usize>() == actions {
+            return Ok(());
+        }
+        Err(ModelError::Config(format!(
+            "[dynamics] action_parts = {parts:?} makes {} actions, but there are {actions}: give \
+             the levels of lam.quantizer, then 5 if lam.scroll is true; or [] for no parts",
+            parts.iter().product::<usize>()
+        )))
+    }
+
+    /// Number of rows of the table of actions, without the one of "no action".
+    pub(crate) fn action_rows(&self, actions: usize) -> usize {
+        if self.action_parts.is_empty() { actions } else { self.action_parts.iter().sum() }
     }
 
     /// Mean share of the tokens after the first frame that training masks.

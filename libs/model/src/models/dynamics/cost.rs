@@ -1,6 +1,6 @@
 //! The estimated cost of training a dynamics model.
 
-use super::config::DynamicsConfig;
+use super::config::{ActionSource, DynamicsConfig};
 use crate::error::ModelError;
 use crate::estimate::{CostTally, Estimate};
 use crate::layers::Grid;
@@ -16,6 +16,10 @@ pub fn estimate_dynamics(
     actions: usize,
 ) -> Result<Estimate, ModelError> {
     config.check()?;
+    // The number of true actions is known only when their labels are read.
+    if config.actions == ActionSource::Latent {
+        config.check_parts(actions)?;
+    }
     let (d, b, lead) = (config.stack.d, config.train.micro_batch(), config.lead());
     let grid = Grid { b, t: frames, s: positions + lead };
     let mut tally = CostTally::default();
@@ -23,7 +27,7 @@ pub fn estimate_dynamics(
     if config.previous_frame {
         tally.table(codes + 1, d);
     }
-    tally.table(actions + 1, d);
+    tally.table(config.action_rows(actions) + 1, d);
     tally.positions(&config.stack, frames, positions + lead);
     tally.stack(&config.stack, grid);
     // Only masked tokens get logits: this share of all frames but the first.

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::config::{ActionMode, DynamicsConfig, Vocabulary};
 use crate::kernels::Kernels;
@@ -19,6 +19,8 @@ pub struct DynamicsNet<B: Backend> {
     pub stack: Stack<B>,
     pub logits: Linear<B>,
     prepend: bool,
+    /// The numbers of values of an action's parts; empty if an action has a row of its own.
+    pub parts: Vec<usize>,
 }
 
 #[cfg(test)]
@@ -34,16 +36,31 @@ impl<B: Kernels> DynamicsNet<B> {
         // As large as the positions, so that neither dominates their sum.
         let table = Initializer::Normal { mean: 0.0, std: 0.5 };
         let grid = (vocabulary.positions / vocabulary.columns, vocabulary.columns);
+        let parts = config.action_parts.len().max(1);
+        // The sum of the parts' rows is as large as one row.
+        let part = Initializer::Normal { mean: 0.0, std: 0.5 / (parts as f64).sqrt() };
         Self {
             // Each table has one more row: for the mask token, or for "no action".
             tokens: table.init([vocabulary.codes + 1, d], device),
             previous: config.previous_frame.then(|| table.init([vocabulary.codes + 1, d], device)),
-            actions: table.init([vocabulary.actions + 1, d], device),
+            actions: part.init([config.action_rows(vocabulary.actions) + 1, d], device),
             positions: config.stack.positions(vocabulary.frames, config.lead(), grid, device),
             stack: config.stack.init(device),
             logits: linear(d, vocabulary.codes, 0.02 * fan_in(d), device),
             prepend: config.action_mode == ActionMode::Prepend,
+            parts: config.action_parts.clone(),
         }
+    }
+
+    /// The embeddings `[actions+1, d]` of all actions; the last one is that of "no action".
+    fn action_table(&self) -> Tensor<B, 2> {
+        let rows = self.actions.val();
+        if self.parts.is_empty() {
+            return rows;
+        }
+        let (count, width) = (self.parts.iter().product::<usize>() + 1, rows.dims()[0]);
+        let members = TensorData::new(members(&self.parts), [count, width]);
+        Tensor::<B, 2>::from_data(members, &rows.device()).matmul(rows)
     }
 
     /// Embeds frames as rows without positions, and returns the grid of the rows.
@@ -62,7 +79,7 @@ impl<B: Kernels> DynamicsNet<B> {
         if let Some(previous) = &self.previous {
             tokens = tokens + previous.val().select(0, before);
         }
-        let actions = self.actions.val().select(0, actions);
+        let actions = self.action_table().select(0, actions);
         let d = tokens.dims()[1];
         let (tokens, actions) = (tokens.reshape([b * t, s, d]), actions.reshape([b * t, 1, d]));
         let (rows, grid) = if self.prepend {
@@ -105,4 +122,22 @@ impl<B: Kernels> DynamicsNet<B> {
         let (x, grid) = self.embed(tokens, before, actions, grid);
         self.token_rows(self.stack.forward(self.positions.add(x, grid), grid), grid)
     }
+}
+
+/// Which rows each action is the sum of: `[actions+1, rows+1]` values of 0 or 1.
+///
+/// The digits of an action are the values of its parts, the first part fastest. Only "no action",
+/// which is last, has the last row.
+fn members(parts: &[usize]) -> Vec<f32> {
+    let (count, width) = (parts.iter().product::<usize>(), parts.iter().sum::<usize>() + 1);
+    let mut members = vec![0.0; (count + 1) * width];
+    for (action, members) in members.chunks_exact_mut(width).take(count).enumerate() {
+        let (mut rest, mut first) = (action, 0);
+        for part in parts {
+            members[first + rest % part] = 1.0;
+            (rest, first) = (rest / part, first + part);
+        }
+    }
+    members[(count + 1) * width - 1] = 1.0;
+    members
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod history;
 mod parity;
+mod parts;
 mod rollouts;
 mod sessions;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{FrameSize, FramesSeen};
+use crate::data::{FrameCrop, FrameSize, FramesSeen};
 use crate::error::ModelError;
 use crate::layers::ConvolutionsConfig;
 use crate::train::{Schedule, TrainConfig};
@@ -15,6 +15,9 @@ pub const LAGS: usize = 3;
 pub struct InverseDynamicsConfig {
     /// Frames that the network sees for a step.
     pub seen: FramesSeen,
+    /// Side in pixels of the square in the middle of a frame that the network sees; 0: all of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub middle: usize,
     /// Number of classes of actions.
     pub classes: usize,
     /// The convolutions over the pixels of these frames.
@@ -30,6 +33,7 @@ impl InverseDynamicsConfig {
     pub fn new(seen: FramesSeen, classes: usize, steps: usize) -> Self {
         Self {
             seen,
+            middle: 0,
             classes,
             convolutions: ConvolutionsConfig {
                 channels: vec![32, 64, 96, 128],
@@ -70,10 +74,34 @@ impl InverseDynamicsConfig {
     }
 }
 
+// `skip_serializing_if` gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// The description of the network in its checkpoint.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "model", rename = "inverse_dynamics")]
 pub struct InverseDynamicsDescription {
     pub config: InverseDynamicsConfig,
+    /// Size of the whole frame.
     pub size: FrameSize,
+}
+
+impl InverseDynamicsDescription {
+    /// The part of the frame that the network sees.
+    pub(crate) fn crop(&self) -> FrameCrop {
+        let frame = (self.size.height, self.size.width);
+        match self.config.middle {
+            0 => FrameCrop::middle(frame, usize::MAX),
+            side => FrameCrop::middle(frame, side),
+        }
+    }
+
+    /// Size of that part.
+    pub(crate) fn seen_size(&self) -> FrameSize {
+        let (height, width) = self.crop().size;
+        FrameSize { height, width, ..self.size }
+    }
 }

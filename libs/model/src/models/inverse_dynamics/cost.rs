@@ -1,11 +1,11 @@
 //! The estimated cost of training an inverse-dynamics network.
 
-use super::config::{InverseDynamicsConfig, LAGS};
-use crate::data::FrameSize;
+use super::config::{InverseDynamicsDescription, LAGS};
 use crate::estimate::{CostTally, Estimate};
 
-/// Estimates the cost of training a network on frames of `size`.
-pub fn estimate_inverse_dynamics(config: &InverseDynamicsConfig, size: FrameSize) -> Estimate {
+/// Estimates the cost of training a network.
+pub fn estimate_inverse_dynamics(description: &InverseDynamicsDescription) -> Estimate {
+    let (config, size) = (&description.config, description.seen_size());
     let (b, outputs) = (config.train.micro_batch(), LAGS * config.classes);
     let channels = config.seen.count() * size.channels;
     let mut tally = CostTally::default();

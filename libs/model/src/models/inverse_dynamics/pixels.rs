@@ -3,22 +3,25 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use crate::data::{FrameSize, FramesSeen};
+use super::config::InverseDynamicsDescription;
 
 /// Factor of the changes. Most changes are small, so they get a larger scale than the frame.
 const CHANGE: f32 = 2.0;
 
-/// Frames `[batch, seen, height, width, channels]` as `[batch, height, width, seen*channels]`.
+/// Whole frames `[batch, seen, height, width, channels]` as the part that the network sees.
 ///
+/// The result is `[batch, rows, columns, seen*channels]`.
 /// The channels of `x_{t-before}` are first, from −0.5 to 0.5. The differences between neighbouring
 /// frames follow. They contain the same information as the frames, and motion is easier to see.
 pub fn pixels<B: Backend>(
-    bytes: &[u8],
-    size: FrameSize,
-    seen: FramesSeen,
+    description: &InverseDynamicsDescription,
+    frames: &[u8],
     device: &B::Device,
 ) -> Tensor<B, 4> {
-    let (frame, c, count) = (size.bytes(), size.channels, seen.count());
+    let size = description.seen_size();
+    let mut bytes = Vec::with_capacity(frames.len());
+    description.crop().cut(frames, size.channels, &mut bytes);
+    let (frame, c, count) = (size.bytes(), size.channels, description.config.seen.count());
     let mut values = Vec::with_capacity(bytes.len());
     for window in bytes.chunks_exact(frame * count) {
         for pixel in (0..frame).step_by(c) {

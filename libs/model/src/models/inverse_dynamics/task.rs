@@ -91,8 +91,8 @@ where
         _rng: &mut ChaCha8Rng,
         device: &B::Device,
     ) -> Loss<B, ()> {
-        let InverseDynamicsDescription { config, size } = self.description;
-        let predicted = net.log_probabilities(pixels(&batch.frames, *size, config.seen, device));
+        let config = &self.description.config;
+        let predicted = net.log_probabilities(pixels(self.description, &batch.frames, device));
         let predicted = predicted.reshape([batch.labels.len(), config.classes]);
         let labels = indices::<B>(batch.labels.into_iter(), device).unsqueeze_dim::<2>(1);
         let surprise: Tensor<B, 2> = predicted.gather(1, labels).neg();

@@ -69,6 +69,29 @@ fn frames_show_the_actions_that_lead_from_one_to_the_next() {
     assert!(four.iter().all(|accuracy| *accuracy > 0.9), "{four:?}");
 }
 
+/// Catches: the network sees pixels outside the middle, or another part of it for each frame.
+#[test]
+fn a_network_of_the_middle_sees_nothing_else() {
+    let (runs, (video, labels)) = (Runs::new(), squares(0..4));
+    let (run, data) = (runs.run("run"), LabelledVideo { video: &video, labels: &labels });
+    let config = InverseDynamicsConfig { middle: 4, ..config(PAIR, 2) };
+    train_inverse_dynamics(&config, data, &run, &Device::Cpu, &mut Quiet::default()).unwrap();
+    let network = InverseDynamics::load(&run, &Device::Cpu).unwrap();
+    let (inside, frame) = (2..6, SIDE * SIDE * 3);
+    let mut frames: Vec<u8> = (0..2 * frame).map(|at| (at * 37 % 251) as u8).collect();
+    let first = network.log_probabilities(&frames).unwrap();
+    for (at, byte) in frames.iter_mut().enumerate() {
+        let (row, column) = (at % frame / 3 / SIDE, at / 3 % SIDE);
+        if !(inside.contains(&row) && inside.contains(&column)) {
+            *byte = 255 - *byte;
+        }
+    }
+    assert_eq!(network.log_probabilities(&frames).unwrap(), first);
+    let corner = frame + (5 * SIDE + 5) * 3;
+    frames[corner] = 255 - frames[corner];
+    assert_ne!(network.log_probabilities(&frames).unwrap(), first);
+}
+
 /// Catches: labels of other clips, or of more classes than the network has, are used.
 #[test]
 fn labels_that_do_not_fit_are_an_error() {

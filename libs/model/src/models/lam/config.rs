@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::crop::FrameCrop;
 use super::scroll::DIRECTIONS;
-use crate::data::{FrameSize, FramesSeen};
+use crate::data::{FrameCrop, FrameSize, FramesSeen};
 use crate::error::ModelError;
 use crate::layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 use crate::train::TrainConfig;

@@ -5,10 +5,9 @@
 //! without labels: at its pixels, "this pixel did not move" predicts the next frame better than
 //! "this pixel moved with the picture".
 
-use super::crop::FrameCrop;
 use super::pairs::visit_pairs;
 use super::scroll::Scroll;
-use crate::data::Video;
+use crate::data::{FrameCrop, Video};
 use crate::error::ModelError;
 
 /// Pairs of frames that are looked at, evenly spread over all clips.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{SourceError, Video};
+use super::video::{SourceError, Video};
 
 /// A rectangle of a frame, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,15 @@ pub struct FrameCrop {
 }
 
 impl FrameCrop {
+    /// The square of `side` pixels in the middle of frames of `height` and `width`.
+    ///
+    /// A smaller frame limits the square's sides.
+    pub fn middle((height, width): (usize, usize), side: usize) -> Self {
+        let size = (side.min(height), side.min(width));
+        let corner = ((height - size.0) / 2, (width - size.1) / 2);
+        Self { frame: (height, width), corner, size }
+    }
+
     /// Appends the rectangle of each of the frames `[frames, height, width, channels]` to `to`.
     pub fn cut(self, frames: &[u8], channels: usize, to: &mut Vec<u8>) {
         let ((height, width), (top, left), (rows, columns)) = (self.frame, self.corner, self.size);
@@ -95,5 +104,16 @@ mod tests {
             .collect();
         assert_eq!(bytes, expected);
         assert_eq!((video.size(), video.frames(0)), ((3, 2), 3));
+    }
+
+    /// Catches: the square is off the middle, or larger than the frame.
+    #[test]
+    fn the_middle_is_in_the_frame() {
+        let place = |frame, side| {
+            let crop = FrameCrop::middle(frame, side);
+            (crop.corner, crop.size)
+        };
+        assert_eq!(place((64, 64), 24), ((20, 20), (24, 24)));
+        assert_eq!(place((10, 64), 24), ((0, 20), (10, 24)));
     }
 }
