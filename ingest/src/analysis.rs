@@ -4,6 +4,7 @@
 
 mod fingerprint;
 mod plane;
+mod resemblance;
 pub mod scores;
 mod search;
 mod shift;
@@ -11,8 +12,7 @@ mod shots;
 #[cfg(test)]
 mod synthetic;
 
-#[cfg(test)]
-pub use fingerprint::BYTES;
-pub use fingerprint::{NEAR, distance, fingerprint};
+pub use fingerprint::{Moment, fingerprint};
 pub use plane::Plane;
+pub use resemblance::Likeness;
 pub use shots::ShotDetector;

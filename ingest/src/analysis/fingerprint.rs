@@ -1,93 +1,174 @@
 //! A clip's perceptual hash: robust to re-encoding, scaling and small colour changes.
 //!
-//! The hash of a re-encoded clip differs in a few bits. Different play has a different hash, even
-//! in the same level.
+//! The hash describes the moments of a clip at which it moves most: the local maxima of the motion.
+//! These moments follow from the pictures alone. So a copy that starts later has the same moments
+//! at other times, and a mirrored copy has them at the same times.
 //!
-//! The hash has two parts, both from the small luma picture of each frame, over eighths of the
-//! clip. The first part has a bit for each place where the picture in the middle of the eighth
-//! becomes brighter from left to right, and another bit where it becomes darker. Differences below
-//! [`EDGE`] set no bit, so plain sky gives no information instead of chance. The second part has a
-//! bit for each cell of the picture that changes more than others during the eighth. The first part
-//! distinguishes levels, the second distinguishes play.
+//! A moment has two sets of bits, both from the small luma picture. The first has a bit for each
+//! place where the picture becomes brighter from left to right, and another bit where it becomes
+//! darker. Differences below [`EDGE`] set no bit, so plain sky gives no information instead of
+//! chance. The second has a bit for each cell of the picture that changes more than others around
+//! the moment. The first set distinguishes levels, the second distinguishes play.
 //!
-//! The distance is the share of set bits that differ. So a dark level with three lamps is not near
-//! every other dark level. Measured on 2026-11-25 over clips of 160 frames, in thousandths:
-//! re-encodings at most 202; other episodes, of 24 712 pairs of CoinRun and the sample game at
-//! 64×64, at least 291; another time in the same level, at least 391. Over clips of 64 frames: 215
-//! and 251. In such short clips, a player who stands twice in the same place has near hashes.
+//! [`super::resemblance`] compares two fingerprints.
 
 use super::plane::Plane;
 
-/// Number of bytes of a fingerprint.
-pub const BYTES: usize = EIGHTHS * (16 + 8);
-
-/// Largest [`distance`] of two clips that show the same play.
-///
-/// The clips must have the same number of frames, or differ by one.
-pub const NEAR: u32 = 235;
-
-/// Shorter clips have no fingerprint: the first steps in a level look alike for all players.
-const LEAST_FRAMES: usize = 32;
-
-const EIGHTHS: usize = 8;
+/// Number of bytes of a moment: its time, edges and changes.
+const BYTES: usize = 4 + 16 + 8;
 
 /// Cells along each side of the picture.
 const SIDE: usize = 8;
 
 /// Smallest difference of two neighbouring cells that is an edge, in 1/256 of a level.
 const EDGE: u32 = 2 * 256;
-/// Smallest change of two neighbouring frames that counts, in 1/256 of a level.
+
+/// Smallest mean change of two neighbouring frames that counts, in 1/256 of a level.
 const CHANGE: u32 = 128;
 
-/// A part with fewer set bits cannot distinguish clips.
-const LEAST_BITS: u32 = 24;
+/// Smallest mean change at a moment, in 1/256 of a level.
+const MOVES: u64 = 51;
 
-/// Computes the fingerprint of a clip from its small pictures, one per frame.
+/// Time on each side in which a moment moves most, in seconds.
+const REACH: f64 = 0.3;
+
+/// Time on each side whose changes a moment describes, in seconds.
+const AROUND: f64 = 0.5;
+
+/// Length of the shortest clip with a fingerprint, in seconds.
 ///
-/// Returns `None` if there is too little information: the clip is short, still or plain.
-pub fn fingerprint(planes: &[Plane]) -> Option<[u8; BYTES]> {
-    if planes.len() < LEAST_FRAMES {
-        return None;
-    }
-    let mut bytes = [0; BYTES];
-    let (edges, changes) = bytes.split_at_mut(EIGHTHS * 16);
-    for eighth in 0..EIGHTHS {
-        let middle = (2 * eighth + 1) * planes.len() / (2 * EIGHTHS);
-        let (brighter, darker) = edges_of(&planes[middle - 1..=middle + 1]);
-        edges[eighth * 16..][..8].copy_from_slice(&brighter.to_le_bytes());
-        edges[eighth * 16 + 8..][..8].copy_from_slice(&darker.to_le_bytes());
-        let (start, end) = (eighth * planes.len() / EIGHTHS, (eighth + 1) * planes.len() / EIGHTHS);
-        let moved = changes_of(&planes[start.saturating_sub(1)..end]);
-        changes[eighth * 8..][..8].copy_from_slice(&moved.to_le_bytes());
-    }
-    let enough = ones(edges) >= LEAST_BITS && ones(changes) >= LEAST_BITS;
-    enough.then_some(bytes)
+/// The first steps in a level look alike for all players.
+const SHORTEST: f64 = 3.2;
+
+/// A moment with fewer edges, or fewer changes, cannot distinguish clips.
+const LEAST_BITS: (u32, u32) = (6, 3);
+
+/// A clip with fewer moments has no fingerprint.
+pub const LEAST_MOMENTS: usize = 4;
+
+/// What a clip looks like at one of the times at which it moves most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Time since the clip's first frame, in milliseconds.
+    pub time: u32,
+    /// Where the picture becomes brighter to the right, and where darker: a byte for each row.
+    pub edges: [u64; 2],
+    /// Cells that change more than the mean of all cells: a byte for each row.
+    pub changes: u64,
 }
 
-/// Returns the distance of two fingerprints, 0 to 1000.
-///
-/// Of the bits that are set in either fingerprint, it is the share that is not set in both. The
-/// result is the mean of that share for edges and for changes. Bytes that are not fingerprints of
-/// this format have distance 1000.
-pub fn distance(a: &[u8], b: &[u8]) -> u32 {
-    if a.len() != BYTES || b.len() != BYTES {
-        return 1000;
+impl Moment {
+    /// The same moment of a mirrored clip.
+    pub fn mirrored(self) -> Self {
+        let [brighter, darker] = self.edges;
+        let mirror = |rows: u64| u64::from_le_bytes(rows.to_le_bytes().map(u8::reverse_bits));
+        Self { edges: [mirror(darker), mirror(brighter)], changes: mirror(self.changes), ..self }
     }
-    let share = |a: &[u8], b: &[u8]| {
-        let (mut different, mut either) = (0, 0);
-        for (a, b) in words(a).zip(words(b)) {
-            different += (a ^ b).count_ones();
-            either += (a | b).count_ones();
+
+    fn bytes(self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        bytes[..4].copy_from_slice(&self.time.to_le_bytes());
+        for (part, word) in [self.edges[0], self.edges[1], self.changes].into_iter().enumerate() {
+            bytes[4 + part * 8..][..8].copy_from_slice(&word.to_le_bytes());
         }
-        different * 1000 / either.max(1)
+        bytes
+    }
+
+    fn of_bytes(bytes: &[u8; BYTES]) -> Self {
+        let word =
+            |first: usize| bytes[first..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+        let time = bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        Self { time, edges: [word(4), word(12)], changes: word(20) }
+    }
+
+    fn is_informative(&self) -> bool {
+        let [brighter, darker] = self.edges.map(u64::count_ones);
+        brighter + darker >= LEAST_BITS.0 && self.changes.count_ones() >= LEAST_BITS.1
+    }
+}
+
+/// Computes the fingerprint of a clip from its small pictures, `fps` of them per second.
+///
+/// The result is empty if there is too little information: the clip is short, still or plain.
+pub fn fingerprint(planes: &[Plane], fps: f64) -> Vec<u8> {
+    if (planes.len() as f64) < SHORTEST * fps {
+        return Vec::new();
+    }
+    let frames = |seconds: f64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates, and the value is positive"
+        )]
+        let frames = (seconds * fps).round() as usize;
+        frames.max(1)
     };
-    let ((edges_a, changes_a), (edges_b, changes_b)) =
-        (a.split_at(EIGHTHS * 16), b.split_at(EIGHTHS * 16));
-    u32::midpoint(share(edges_a, edges_b), share(changes_a, changes_b))
+    let changes = changes(planes);
+    let (reach, around) = (frames(REACH), frames(AROUND));
+    let described = most_moving(&changes, reach).into_iter().map(|pair| {
+        let frame = pair + 1;
+        let around = frame.saturating_sub(around)..changes.len().min(frame + around);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the cast saturates, and the value is positive"
+        )]
+        let time = (frame as f64 * 1000.0 / fps).round() as u32;
+        Moment {
+            time,
+            edges: edges_of(&planes[pair..=pair + 2]),
+            changes: changing(&changes[around]),
+        }
+    });
+    let moments: Vec<Moment> = described.filter(Moment::is_informative).collect();
+    if moments.len() < LEAST_MOMENTS {
+        return Vec::new();
+    }
+    moments.into_iter().flat_map(Moment::bytes).collect()
+}
+
+/// The moments of a fingerprint; none if the bytes are not one.
+pub fn moments(fingerprint: &[u8]) -> Vec<Moment> {
+    let (moments, rest) = fingerprint.as_chunks::<BYTES>();
+    if !rest.is_empty() {
+        return Vec::new();
+    }
+    moments.iter().map(Moment::of_bytes).collect()
+}
+
+/// The change of each cell between neighbouring frames, in 1/256 of a level.
+fn changes(planes: &[Plane]) -> Vec<Vec<u32>> {
+    let grids: Vec<Vec<u32>> = planes.iter().map(|plane| plane.grid(SIDE, SIDE)).collect();
+    let change = |pair: &[Vec<u32>]| {
+        pair[0].iter().zip(&pair[1]).map(|(before, now)| before.abs_diff(*now)).collect()
+    };
+    grids.windows(2).map(change).collect()
+}
+
+/// The pairs of frames whose smoothed change is the largest within `reach` pairs.
+///
+/// Pairs at the clip's ends are left out, because a copy that starts elsewhere has others there.
+fn most_moving(changes: &[Vec<u32>], reach: usize) -> Vec<usize> {
+    let sums: Vec<u64> =
+        changes.iter().map(|cells| cells.iter().map(|&cell| u64::from(cell)).sum()).collect();
+    let at = |pair: Option<usize>| pair.and_then(|pair| sums.get(pair)).copied().unwrap_or(0);
+    let smooth: Vec<u64> = (0..sums.len())
+        .map(|pair| at(pair.checked_sub(1)) + 2 * sums[pair] + at(Some(pair + 1)))
+        .collect();
+    let least = 4 * MOVES * (SIDE * SIDE) as u64;
+    let largest = |&pair: &usize| {
+        let (from, to) = (pair.saturating_sub(reach), smooth.len().min(pair + reach + 1));
+        let this = smooth[pair];
+        // Of equal neighbours, the first one counts.
+        this > least
+            && smooth[from..pair].iter().all(|other| *other < this)
+            && smooth[pair + 1..to].iter().all(|other| *other <= this)
+    };
+    (2..smooth.len().saturating_sub(2)).filter(largest).collect()
 }
 
 /// Returns where the mean picture becomes brighter to the right, and where darker, a bit per cell.
-fn edges_of(planes: &[Plane]) -> (u64, u64) {
+fn edges_of(planes: &[Plane]) -> [u64; 2] {
     let mut sums = [0_u32; (SIDE + 1) * SIDE];
     for plane in planes {
         for (sum, part) in sums.iter_mut().zip(plane.grid(SIDE + 1, SIDE)) {
@@ -102,30 +183,20 @@ fn edges_of(planes: &[Plane]) -> (u64, u64) {
             darker = darker << 1 | u64::from(pair[0] > pair[1] + margin);
         }
     }
-    (brighter, darker)
+    [brighter, darker]
 }
 
 /// Returns which cells change more than the mean of all cells, a bit per cell.
-fn changes_of(planes: &[Plane]) -> u64 {
-    let grids: Vec<Vec<u32>> = planes.iter().map(|plane| plane.grid(SIDE, SIDE)).collect();
+fn changing(changes: &[Vec<u32>]) -> u64 {
     let mut sums = [0_u32; SIDE * SIDE];
-    for pair in grids.windows(2) {
-        for ((sum, before), now) in sums.iter_mut().zip(&pair[0]).zip(&pair[1]) {
-            *sum = sum.saturating_add(before.abs_diff(*now));
+    for cells in changes {
+        for (sum, change) in sums.iter_mut().zip(cells) {
+            *sum = sum.saturating_add(*change);
         }
     }
     let mean = sums.iter().map(|&sum| u64::from(sum)).sum::<u64>() / sums.len() as u64;
-    let least = mean.max(u64::from(CHANGE) * grids.len() as u64);
+    let least = mean.max(u64::from(CHANGE) * changes.len() as u64);
     sums.iter().fold(0, |bits, &sum| bits << 1 | u64::from(u64::from(sum) > least))
-}
-
-/// Splits bytes into words of eight bytes.
-fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word))
-}
-
-fn ones(bytes: &[u8]) -> u32 {
-    bytes.iter().map(|byte| byte.count_ones()).sum()
 }
 
 #[cfg(test)]
@@ -133,68 +204,66 @@ mod tests {
     use super::*;
     use crate::analysis::synthetic::{TestPicture, noise, plain, world};
 
-    fn of(pictures: impl IntoIterator<Item = TestPicture>) -> Option<[u8; BYTES]> {
-        fingerprint(&pictures.into_iter().map(|picture| picture.plane()).collect::<Vec<_>>())
+    const FPS: f64 = 10.0;
+
+    fn of(pictures: impl IntoIterator<Item = TestPicture>) -> Vec<u8> {
+        let planes: Vec<Plane> = pictures.into_iter().map(|picture| picture.plane()).collect();
+        fingerprint(&planes, FPS)
     }
 
-    /// Play in level `seed`: it moves right, and up or down every `turn` frames.
-    fn play(
-        seed: u64,
-        turn: usize,
-        width: usize,
-        height: usize,
-    ) -> impl Iterator<Item = TestPicture> {
-        let scale = move |pixels: usize| (pixels * width / 160).cast_signed();
-        (0..80).map(move |i| world(seed, width, height, scale(i * 4), scale(i / turn % 2 * 24)))
+    /// Where the camera is in frame `i`: it moves in jerks, so that there are moments.
+    fn camera(i: usize) -> isize {
+        (i / 5 * 16 + [0, 1, 5, 12, 15][i % 5]).cast_signed()
     }
 
-    fn between(a: Option<[u8; BYTES]>, b: Option<[u8; BYTES]>) -> u32 {
-        distance(&a.expect("a fingerprint"), &b.expect("a fingerprint"))
-    }
-
-    /// Catches: another size, brightness or a little grain gives a clip a different fingerprint.
-    #[test]
-    fn a_copy_is_near() {
-        let original = of(play(1, 20, 160, 90));
-        assert_eq!(between(original, of(play(1, 20, 160, 90))), 0);
-        assert!(between(original, of(play(1, 20, 320, 180))) <= NEAR);
-        let brighter = play(1, 20, 160, 90).map(|picture| picture.dimmed(|p, _| 10 + p / 10 * 9));
-        assert!(between(original, of(brighter)) <= NEAR / 2);
-        let grain = (0..).zip(play(1, 20, 160, 90)).map(|(i, picture)| {
-            let grain = noise(i, 160, 90);
-            picture.dimmed(|p, at| p.saturating_add(grain.at(at) / 32))
-        });
-        assert!(between(original, of(grain)) <= NEAR / 2);
-    }
-
-    /// Catches: the fingerprint depends on the level alone, or on the motion alone.
-    #[test]
-    fn another_level_and_other_play_are_not_near() {
-        let original = of(play(1, 20, 160, 90));
-        assert!(between(original, of(play(2, 20, 160, 90))) > 2 * NEAR);
-        let figure = plain(160, 90, [250, 240, 30]);
-        let single_screen = |at: fn(usize) -> usize| {
-            let figure = figure.clone();
-            of((0..80)
-                .map(move |i| world(1, 160, 90, 0, 0).over(&figure, at(i)..at(i) + 16, 30..60)))
-        };
-        assert!(between(single_screen(|i| i), single_screen(|i| 140 - i)) > NEAR);
+    /// Play in level 1.
+    fn play(frames: usize) -> impl Iterator<Item = TestPicture> {
+        (0..frames).map(|i| world(1, 160, 90, camera(i), 0))
     }
 
     /// Catches: all still, plain or short clips count as near-duplicates of each other.
     #[test]
     fn a_clip_with_too_little_information_has_no_fingerprint() {
-        assert_eq!(of((0..80).map(|_| plain(160, 90, [0, 0, 0]))), None);
-        assert_eq!(of((0..80).map(|_| world(1, 160, 90, 0, 0))), None);
-        assert_eq!(of(play(1, 20, 160, 90).take(LEAST_FRAMES - 1)), None);
-        assert!(of(play(1, 20, 160, 90).take(LEAST_FRAMES)).is_some());
-        assert_eq!(of((0..80).map(|i| noise(i, 1, 1))), None);
+        assert!(of((0..80).map(|_| plain(160, 90, [0, 0, 0]))).is_empty());
+        assert!(of((0..80).map(|_| world(1, 160, 90, 0, 0))).is_empty());
+        assert!(of((0..80).map(|i| noise(i, 1, 1))).is_empty());
+        assert!(of(play(31)).is_empty());
+        assert!(!of(play(60)).is_empty());
+        assert!(of([]).is_empty());
     }
 
-    /// Catches: a row of another format is near to every clip.
+    /// Catches: a moment is written and read in different ways; bytes of another format are read.
     #[test]
-    fn bytes_that_are_no_fingerprint_are_far() {
-        assert_eq!(distance(&[], &[]), 1000);
-        assert_eq!(distance(&[0; BYTES], &[0; BYTES - 1]), 1000);
+    fn moments_are_read_as_they_were_written() {
+        let bytes = of(play(60));
+        let found = moments(&bytes);
+        assert!((8..=12).contains(&found.len()), "a moment in every half second: {}", found.len());
+        assert_eq!(found.iter().flat_map(|moment| moment.bytes()).collect::<Vec<u8>>(), bytes);
+        assert!(found.windows(2).all(|pair| pair[0].time < pair[1].time));
+        assert_eq!(moments(&bytes[1..]), []);
+        assert_eq!(moments(&[]), []);
+    }
+
+    /// Catches: the mirrored moment is not that of the mirrored picture.
+    ///
+    /// The small picture has 72 columns, so all cells have the same size.
+    #[test]
+    fn a_mirrored_moment_is_that_of_the_mirrored_picture() {
+        let play = || (0..60).map(|i| world(1, 144, 80, camera(i), 0));
+        let mirrored = moments(&of(play().map(|picture| picture.mirrored())));
+        let found = moments(&of(play()));
+        assert!(found.len() >= LEAST_MOMENTS);
+        assert_eq!(found.into_iter().map(Moment::mirrored).collect::<Vec<_>>(), mirrored);
+    }
+
+    /// Catches: a clip of another rate has moments at other times.
+    #[test]
+    fn times_do_not_depend_on_the_rate() {
+        let slow = moments(&of(play(60)));
+        let planes: Vec<Plane> =
+            play(60).flat_map(|picture| [picture.plane(), picture.plane()]).collect();
+        let fast = moments(&fingerprint(&planes, 2.0 * FPS));
+        let near = |time: u32| fast.iter().any(|moment| moment.time.abs_diff(time) <= 100);
+        assert!(slow.iter().filter(|moment| near(moment.time)).count() * 10 >= slow.len() * 8);
     }
 }

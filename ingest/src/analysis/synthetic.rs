@@ -36,6 +36,11 @@ impl TestPicture {
         Self::from(self.width, self.height, pixel)
     }
 
+    /// Returns the picture as a mirror shows it.
+    pub fn mirrored(&self) -> Self {
+        Self::from(self.width, self.height, |x, y| self.pixel(self.width - 1 - x, y))
+    }
+
     /// Scales the picture about its centre. Above size 1, edge pixels are repeated at the border.
     pub fn scaled(&self, size: f64) -> Self {
         #[expect(

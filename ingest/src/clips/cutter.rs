@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use genie_shards::{ClipMeta, ClipRow, Frames, Scores, Split};
 
-use super::frame_times::{FrameTimes, scored, source_fps};
+use super::frame_times::{FrameTimes, scored, scored_fps, source_fps};
 use super::sidecar::Sidecar;
 use crate::analysis::{Plane, ShotDetector, fingerprint, scores};
 use crate::config::{ClipFormat, FrameFormat, SamplingRate, clip_frames};
@@ -150,7 +150,7 @@ impl<'a> ClipCutter<'a> {
         let scores = Scores {
             distinct_share: (distinct as f64 / kept.len() as f64) as f32,
             letterbox: track.letterbox as f32,
-            fingerprint: fingerprint(&planes).map(Vec::from).unwrap_or_default(),
+            fingerprint: fingerprint(&planes, scored_fps(fps, format.rate)),
             ..scores::of(&seen, &planes)
         };
         let sidecar = self.origin.sidecar;

@@ -103,6 +103,14 @@ pub fn scored(frames: usize, fps: f64, rate: SamplingRate) -> Vec<usize> {
     (0..frames).map(number).take_while(|&number| number < frames).collect()
 }
 
+/// Returns the rate of the frames that scores and fingerprints see, of a clip at `fps`.
+pub fn scored_fps(fps: f64, rate: SamplingRate) -> f64 {
+    match rate {
+        SamplingRate::Own => fps.min(SCORED_FPS),
+        SamplingRate::Fixed(_) => fps,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,7 +52,8 @@ fn every_value_of_a_part_is_learnt() {
     let net = <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice);
     let mut reached = [false; 6];
     for index in 0..4 {
-        let batch = <DynamicsTask as Task<Ad>>::batch(&task, index, &mut rng(index as u64)).unwrap();
+        let batch =
+            <DynamicsTask as Task<Ad>>::batch(&task, index, &mut rng(index as u64)).unwrap();
         let loss =
             <DynamicsTask as Task<Ad>>::loss(&task, &net, batch, &mut rng(0), &FlexDevice).value;
         let gradient = net.actions.val().grad(&loss.backward()).unwrap();
