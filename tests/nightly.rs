@@ -155,3 +155,19 @@ fn systemd_knows_every_setting() {
         .collect();
     assert!(output.status.success() && ours.is_empty(), "{said}");
 }
+
+/// Catches: the filter of a unit ends every decoder when it confines itself.
+#[test]
+fn the_units_let_decoders_confine_themselves() {
+    for name in ["genie-ingest.service", "genie-retokenize.service"] {
+        let unit = nightly(name);
+        let allowed: Vec<&str> = unit
+            .lines()
+            .filter_map(|line| line.strip_prefix("SystemCallFilter="))
+            .flat_map(str::split_whitespace)
+            .collect();
+        for call in ["seccomp", "landlock_create_ruleset", "landlock_restrict_self"] {
+            assert!(allowed.contains(&call), "{name} does not allow {call}: {allowed:?}");
+        }
+    }
+}
