@@ -11,7 +11,7 @@ use genie_stage::log::Verbosity;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
-use crate::config::{IngestConfig, SampleConfig};
+use crate::config::{IngestConfig, SampleConfig, SandboxMode};
 use crate::maintenance::{gc, stats, status as steps, verify};
 use crate::reject::Reason;
 use crate::{decode, pipeline, sample, worker};
@@ -75,6 +75,8 @@ enum Command {
     Decoder {
         #[arg(long)]
         memory_mb: u64,
+        #[arg(long, value_enum, default_value_t)]
+        sandbox: SandboxMode,
     },
     /// Print the resolved config of this stage.
     Config(ExplainArgs),
@@ -133,7 +135,7 @@ pub fn run() -> Result<Exit> {
             gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)
         }
         Command::Stats { histogram } => stats::run(&data.root, &histogram),
-        Command::Decoder { memory_mb } => worker::serve(memory_mb),
+        Command::Decoder { memory_mb, sandbox } => worker::serve(memory_mb, sandbox),
         Command::Sql { query, format } => {
             let rows = Catalog::open(&data.root)?.sql(&query)?;
             genie_catalog::print(&rows, format.into())?;

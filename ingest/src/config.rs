@@ -3,12 +3,14 @@
 //! All stages share the section `[data]` ([`genie_stage::config::DataConfig`]).
 
 mod format;
+mod sandbox_mode;
 
 use genie_stage::config::Section;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use format::{Aspect, ClipFormat, FrameFormat, MAX_OWN_FPS, SamplingRate, clip_frames};
+pub use sandbox_mode::SandboxMode;
 
 /// The sample game, which is recorded if `data.videos` is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +89,9 @@ pub struct IngestConfig {
     pub metadata: MetadataRules,
     /// Number of video files that are decoded at the same time; 0 means one per processor.
     pub threads: u32,
-    /// Limits of one decoder process; a process that exceeds them is killed.
+    /// Limits of one decoder process, and whether the kernel confines it.
+    ///
+    /// A process over a time limit is killed.
     pub decoder: DecoderLimits,
 }
 
@@ -107,7 +111,7 @@ pub struct MetadataRules {
     pub title_none: Vec<String>,
 }
 
-/// `[ingest.decoder]`: limits of a decoder process.
+/// `[ingest.decoder]`: limits of a decoder process, and whether the kernel confines it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecoderLimits {
     /// Memory that the process may use, in MiB, at least 256.
@@ -116,6 +120,10 @@ pub struct DecoderLimits {
     pub silence_s: u64,
     /// Longest time for one video file, in seconds, at least 1.
     pub total_s: u64,
+    /// Whether the kernel takes away the process's rights to files, network and programs.
+    ///
+    /// A confined process reads the video that ingest opened for it, and nothing else.
+    pub sandbox: SandboxMode,
 }
 
 impl Default for IngestConfig {
@@ -156,7 +164,7 @@ impl Default for MetadataRules {
 
 impl Default for DecoderLimits {
     fn default() -> Self {
-        Self { memory_mb: 4096, silence_s: 60, total_s: 4 * 3600 }
+        Self { memory_mb: 4096, silence_s: 60, total_s: 4 * 3600, sandbox: SandboxMode::On }
     }
 }
 
@@ -178,7 +186,7 @@ impl Section for IngestConfig {
         if self.min_frames == 0 {
             return Err("min_frames is 0: it must be at least 1".into());
         }
-        let DecoderLimits { memory_mb, silence_s, total_s } = self.decoder;
+        let DecoderLimits { memory_mb, silence_s, total_s, .. } = self.decoder;
         if memory_mb < 256 || silence_s == 0 || total_s == 0 {
             return Err("decoder: memory_mb must be at least 256, \
                         silence_s and total_s must be at least 1"

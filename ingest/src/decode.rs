@@ -24,10 +24,10 @@ mod sampling;
 mod skip;
 mod tonemap;
 mod upright;
+mod video_file;
 mod view;
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
@@ -36,8 +36,10 @@ use crate::config::FrameFormat;
 use borders::Borders;
 pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
 pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
+pub use ffi::close_on_exec;
 use input::{DecodeDamage, VideoInput};
 use sampling::{BorderMode, Halt, Sampling};
+pub use video_file::VideoFile;
 use view::Rectangle;
 
 /// Packets that are read before they are decoded. They tell [`skip`] when the next frame starts.
@@ -62,30 +64,30 @@ pub fn init(remarks: bool) {
 /// The frames of an undamaged file do not depend on the number of threads. The frames of a damaged
 /// file may depend on it; the summary then reports the damage.
 pub fn decode(
-    path: &Path,
+    file: &VideoFile,
     format: FrameFormat,
     threads: usize,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Failure> {
     let mut mode = BorderMode::Search;
     loop {
-        match sample(path, format, threads, mode, sink) {
+        match sample(file, format, threads, mode, sink) {
             Ok(summary) => return Ok(summary),
             Err(Halt::Failure(failure)) => return Err(failure),
-            Err(Halt::Borders(found)) => mode = BorderMode::Known(lasting_crop(path, found, sink)?),
+            Err(Halt::Borders(found)) => mode = BorderMode::Known(lasting_crop(file, found, sink)?),
         }
     }
 }
 
 /// Decodes a video once, from its start.
 fn sample(
-    path: &Path,
+    file: &VideoFile,
     format: FrameFormat,
     threads: usize,
     mode: BorderMode,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Halt> {
-    let mut input = VideoInput::open(path, threads)?;
+    let mut input = VideoInput::open(file, threads)?;
     let mut sampling = Sampling::new(&input, format, mode);
     let damage = every_frame(&mut input, &mut TickVisitor { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
@@ -93,11 +95,11 @@ fn sample(
 
 /// Checks borders against the key frames of the whole video. Returns the crop that remains.
 fn lasting_crop(
-    path: &Path,
+    file: &VideoFile,
     mut borders: Borders,
     sink: &mut EventSink<'_>,
 ) -> Result<Option<Rectangle>, Failure> {
-    let mut input = VideoInput::open(path, 1)?;
+    let mut input = VideoInput::open(file, 1)?;
     every_frame(&mut input, &mut KeyFrameVisitor { borders: &mut borders, sink })?;
     Ok(borders.crop())
 }

@@ -32,6 +32,7 @@ use crate::catalog::{
 use crate::config::IngestConfig;
 use crate::discover::{Found, discover, videos};
 use crate::reject::Reason;
+use crate::worker::check_sandbox;
 use groups::GroupIngester;
 use identify::identify;
 use ingest_source::SourceIngester;
@@ -63,6 +64,7 @@ pub fn run(
     if let Some(skipped) = skipped {
         tracing::info!("{skipped}");
     }
+    check_sandbox(&config.decoder, stop)?;
     let root = data.root.as_path();
     if !replace {
         refuse_other_config(root, data.held_out, config)?;

@@ -1,7 +1,5 @@
-//! The only file with `unsafe` code: FFmpeg calls that ffmpeg-next lacks or gets wrong.
+//! The only file with `unsafe` code: calls to C that other crates lack or get wrong.
 //!
-//! - [`open_input`] opens any path. It opens local files and known containers only. ffmpeg-next
-//!   panics on a name that is not UTF-8.
 //! - [`properties`] reads a frame's size, pixel format and colour tags as plain numbers.
 //!   ffmpeg-next transmutes them to Rust enums. That is undefined behaviour for a number that the
 //!   enum lacks.
@@ -10,71 +8,36 @@
 //! - [`Scaler`] calls swscale with the picture's own colour matrix and range. It can read a crop or
 //!   a field of a frame. ffmpeg-next's scaler assumes BT.601, takes whole frames only and hides
 //!   errors.
+//! - [`close_on_exec`] keeps descriptors from child processes. No crate has a safe call for it.
 //!
 //! All functions take and return safe values. Their callers need no `unsafe`.
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_int};
-use std::path::Path;
-use std::ptr;
+use std::ffi::{c_int, c_uint};
+use std::{io, ptr};
 
 use ffmpeg_next::ffi::{
     AV_PIX_FMT_FLAG_ALPHA, AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext,
-    av_image_get_linesize, av_pix_fmt_desc_get, avformat_close_input, avformat_find_stream_info,
-    avformat_open_input, sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale,
-    sws_setColorspaceDetails,
+    av_image_get_linesize, av_pix_fmt_desc_get, sws_freeContext, sws_getCoefficients,
+    sws_getContext, sws_scale, sws_setColorspaceDetails,
 };
 use ffmpeg_next::packet::Ref as _;
 use ffmpeg_next::software::scaling::Flags;
-use ffmpeg_next::{Dictionary, Error, Packet, Stream, format, frame};
+use ffmpeg_next::{Packet, Stream, frame};
 
 use super::layout::{Layout, PlaneRegion};
 use super::view::{FrameView, Properties};
 
-/// Containers that store pictures themselves.
+/// Marks all descriptors from 3 up, so that a program that this process starts does not get them.
 ///
-/// The list has no text formats, no devices, and no playlists or scripts that name other files
-/// (HLS, DASH, concat, and so on).
-const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,\
-    obu,ivf,gif,asf,ogg,3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
-
-/// Opens a local media file and reads its list of streams.
-pub fn open_input(path: &Path) -> Result<format::context::Input, Error> {
-    use std::os::unix::ffi::OsStrExt;
-
-    // The explicit protocol makes FFmpeg read `http:x` or `concat:a|b` as a plain file name.
-    let mut url = b"file:".to_vec();
-    url.extend_from_slice(path.as_os_str().as_bytes());
-    let url = CString::new(url).map_err(|_| Error::InvalidData)?;
-    let mut options = Dictionary::new();
-    options.set("protocol_whitelist", "file");
-    options.set("format_whitelist", CONTAINERS);
-
-    // SAFETY: `url` is a NUL-terminated string that outlives the calls. `avformat_open_input`
-    // allocates the context into the null `context`, or frees it and leaves null when it fails.
-    // `options` is disowned before the call and owned again after it, so it is freed once. A
-    // context that FFmpeg cannot probe is closed here. Otherwise `Input` takes ownership and closes
-    // it.
-    unsafe {
-        let mut context = ptr::null_mut();
-        let mut raw_options = options.disown();
-        let opened = avformat_open_input(
-            &raw mut context,
-            url.as_ptr(),
-            ptr::null_mut(),
-            &raw mut raw_options,
-        );
-        drop(Dictionary::own(raw_options));
-        if opened < 0 {
-            return Err(Error::from(opened));
-        }
-        let found = avformat_find_stream_info(context, ptr::null_mut());
-        if found < 0 {
-            avformat_close_input(&raw mut context);
-            return Err(Error::from(found));
-        }
-        Ok(format::context::Input::wrap(context))
-    }
+/// This crate opens none without the mark. But a shell or a service manager may have given some to
+/// this process. Linux has the call since 5.11.
+pub fn close_on_exec() -> io::Result<()> {
+    // SAFETY: the arguments are numbers. The call reads and writes no memory of this process. It
+    // sets a flag of descriptors, closes none, and so takes none from its owner.
+    let failed =
+        unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Returns a sample's width and height from the container, as a ratio.

@@ -1,18 +1,25 @@
 //! An open video file: its packets, its decoder and its damage.
 
-use std::path::Path;
-
 use ffmpeg::codec::threading::Type;
-use ffmpeg::format::context::Input;
+use ffmpeg::format::context::{Input, StreamIo};
+use ffmpeg::format::input_from_stream;
 use ffmpeg::format::stream::Disposition;
-use ffmpeg::{Packet, codec, decoder, frame, media};
+use ffmpeg::{Dictionary, Error, Packet, codec, decoder, frame, media};
 use ffmpeg_next as ffmpeg;
 
 use super::convert::Presentation;
 use super::event::Failure;
-use super::ffi::{container_matrix, open_input, sample_aspect};
+use super::ffi::{container_matrix, sample_aspect};
 use super::upright::Orientation;
+use super::video_file::VideoFile;
 use crate::reject::Reason;
+
+/// Containers that store pictures themselves.
+///
+/// The list has no text formats, no devices, and no playlists or scripts that name other files
+/// (HLS, DASH, concat, and so on).
+const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,\
+    obu,ivf,gif,asf,ogg,3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
 
 /// Number of consecutive damaged packets after which the rest of a file is not read.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
@@ -33,8 +40,8 @@ impl VideoInput {
     ///
     /// Rejects a file that FFmpeg cannot read, that has no video stream, or that has no known
     /// codec.
-    pub fn open(path: &Path, threads: usize) -> Result<Self, Failure> {
-        let input = open_input(path).map_err(|error| Failure::reject(Reason::Unreadable, error))?;
+    pub fn open(file: &VideoFile, threads: usize) -> Result<Self, Failure> {
+        let input = open_input(file).map_err(|error| Failure::reject(Reason::Unreadable, error))?;
         let none = || {
             Failure::reject(
                 Reason::NoVideoStream,
@@ -96,8 +103,8 @@ impl VideoInput {
                     return Some(packet);
                 }
                 Ok(()) => {}
-                Err(ffmpeg::Error::Eof) => return None,
-                Err(ffmpeg::Error::Other { errno }) if errno != ffmpeg::error::EAGAIN => {
+                Err(Error::Eof) => return None,
+                Err(Error::Other { errno }) if errno != ffmpeg::error::EAGAIN => {
                     damage.ended_early = Some(std::io::Error::from_raw_os_error(errno).to_string());
                     return None;
                 }
@@ -115,15 +122,22 @@ impl VideoInput {
                 damage.in_a_row = 0;
                 true
             }
-            Err(ffmpeg::Error::Eof | ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => {
-                false
-            }
+            Err(Error::Eof | Error::Other { errno: ffmpeg::error::EAGAIN }) => false,
             Err(_) => {
                 damage.packet();
                 false
             }
         }
     }
+}
+
+/// Opens a container of a known kind and reads its list of streams.
+fn open_input(file: &VideoFile) -> Result<Input, Error> {
+    let mut options = Dictionary::new();
+    options.set("format_whitelist", CONTAINERS);
+    // FFmpeg has no protocol of this name. So a container cannot name a further file or address.
+    options.set("protocol_whitelist", "none");
+    input_from_stream(StreamIo::from_read_seek(file.reader())?, Some(&file.name), Some(options))
 }
 
 /// Counts packets and frames that could not be decoded.

@@ -1,19 +1,15 @@
-//! The protocol between a decoder process and its supervisor, through pipes.
+//! Messages from a decoder process to its supervisor, through a pipe.
 //!
-//! The supervisor sends one JSON line per file. The decoder sends messages of one byte of kind,
-//! four bytes of length (little-endian) and a body. The body is JSON, except for frames. The
-//! supervisor does not trust the decoder: a length over [`MAX_BODY`], a frame of the wrong size or
-//! an unknown kind means that the decoder is broken.
+//! A message has one byte of kind, four bytes of length (little-endian) and a body. The body is
+//! JSON, except for frames. The supervisor does not trust the decoder: a length over [`MAX_BODY`],
+//! a frame of the wrong size or an unknown kind means that the decoder is broken.
 
-use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::config::FrameFormat;
+use super::sandbox::Confinement;
 use crate::decode::{Sampled, Summary, Track};
 use crate::reject::Reject;
 
@@ -22,34 +18,17 @@ const MAX_BODY: usize = 256 << 20;
 /// Bytes before a frame's pixels: time stamp, native number, flags.
 const FRAME_HEAD: usize = 17;
 
+const READY: u8 = b'c';
 const TRACK: u8 = b't';
 const FRAME: u8 = b'f';
 const ALIVE: u8 = b'a';
 const DONE: u8 = b'd';
 const REJECT: u8 = b'r';
 
-/// A request to decode a file.
-#[derive(Serialize, Deserialize)]
-pub struct Request {
-    /// The bytes of the path, which need not be UTF-8.
-    path: Vec<u8>,
-    pub format: FrameFormat,
-    /// Number of threads of FFmpeg's decoder.
-    pub threads: usize,
-}
-
-impl Request {
-    pub fn new(path: &Path, format: FrameFormat, threads: usize) -> Self {
-        Self { path: path.as_os_str().as_bytes().to_vec(), format, threads }
-    }
-
-    pub fn path(&self) -> PathBuf {
-        PathBuf::from(OsStr::from_bytes(&self.path))
-    }
-}
-
 /// A message from the decoder.
 pub enum Message {
+    /// The decoder waits for requests, and is confined in this way.
+    Ready(Confinement),
     /// The track of all frames that follow.
     Track(Track),
     Frame(Frame),
@@ -78,6 +57,12 @@ impl Frame {
             rgb: &self.body[FRAME_HEAD..],
         }
     }
+}
+
+/// Sends how the decoder is confined.
+pub fn send_ready(to: &mut impl Write, confinement: &Confinement) -> io::Result<()> {
+    send_json(to, READY, confinement)?;
+    to.flush()
 }
 
 /// Sends the track of the next frames.
@@ -119,6 +104,7 @@ pub fn receive(from: &mut impl Read, frame_bytes: usize) -> io::Result<Message> 
     let mut body = vec![0; length];
     from.read_exact(&mut body)?;
     match kind {
+        READY => Ok(Message::Ready(json(&body)?)),
         TRACK => Ok(Message::Track(json(&body)?)),
         FRAME => Ok(Message::Frame(Frame { body })),
         ALIVE => Ok(Message::Alive),

@@ -8,7 +8,7 @@
 //!
 //! A thread receives the signals, so the work may compute for seconds without checking.
 
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -148,6 +148,16 @@ impl Stop {
     pub fn exit_code(&self) -> u8 {
         code(self.0.last.load(Ordering::SeqCst))
     }
+}
+
+/// Ignores SIGINT and SIGTERM: for a child process that its parent ends.
+///
+/// It starts no thread and opens no descriptor, so it also works in a confined process.
+pub fn ignore_signals() -> std::io::Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
 }
 
 /// 128 + the number of the signal, as in shells.
