@@ -15,4 +15,5 @@ mod synthetic;
 pub use fingerprint::{Moment, fingerprint};
 pub use plane::Plane;
 pub use resemblance::Likeness;
+pub use shift::Shift;
 pub use shots::ShotDetector;

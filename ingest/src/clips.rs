@@ -1,10 +1,13 @@
 //! Cutting sampled frames into scored clips, with the true actions of a sidecar.
 
+mod clip_row;
 mod cutter;
 mod frame_times;
+mod pauses;
 mod sidecar;
 mod sidecar_csv;
 
-pub use cutter::{ClipCutter, ClipOrigin, CutClip};
+pub use clip_row::{ClipOrigin, CutClip};
+pub use cutter::ClipCutter;
 pub use sidecar::Sidecar;
 pub use sidecar_csv::{parse_sidecar, sidecar_path};

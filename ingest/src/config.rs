@@ -53,11 +53,11 @@ impl Section for SampleConfig {
 ///
 /// The conditions reject, in this order: black; one plain colour; a still picture; a video with
 /// fewer frames than are sampled; television static; a test pattern; a zoom; a menu in front of a
-/// moving picture. Each threshold has a margin of at least a tenth to recordings of games and to
-/// unwanted videos (table in `docs/log/`).
+/// moving picture; damaged frames. Each threshold has a margin of at least a tenth to recordings of
+/// games and to unwanted videos (table in `docs/log/`).
 const KEEP: &str = "black_share < 0.95 and contrast > 0.02 and static_share < 0.9 \
                     and distinct_share >= 0.7 and noise < 0.5 and saturation < 0.75 and zoom < 0.4 \
-                    and overlay_share < 0.37";
+                    and overlay_share < 0.37 and corrupt_frames = 0";
 
 /// How videos become clips of small frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,11 +1,11 @@
 //! Decodes one video to the frames at the ticks of a [`TickClock`](clock::TickClock), as RGB.
 //!
-//! The decoder decodes every frame that is sampled or that other frames refer to ([`skip`]). Only
-//! sampled frames are converted. All frames come out with one configured size, upright, in
-//! presentation order. Time stamps are FFmpeg's best-effort ones, which its players use. A frame
+//! The decoder decodes every frame that is sampled or that other frames refer to
+//! ([`Skips`](clock::Skips)). Only sampled frames are converted. All frames come out with one
+//! configured size, upright, in presentation order. Time stamps are FFmpeg's best-effort ones, which its players use. A frame
 //! without a time stamp follows the previous frame by the nominal frame time. A damaged packet
-//! loses only its own frames, not the file. The size, format or colour may change in the middle of
-//! the stream.
+//! loses only the frames that depend on it ([`damage`]), not the file. The size, format or colour
+//! may change in the middle of the stream.
 //!
 //! The search for borders ([`borders`]) uses the first sampled frames. These frames are held back
 //! until the search ends. Only a video that seems to have borders is read again. The second pass
@@ -16,12 +16,12 @@ mod borders;
 mod clock;
 mod colour;
 mod convert;
+mod damage;
 mod event;
 mod ffi;
 mod input;
 mod layout;
 mod sampling;
-mod skip;
 mod tonemap;
 mod upright;
 mod video_file;
@@ -35,14 +35,14 @@ use ffmpeg_next as ffmpeg;
 use crate::config::FrameFormat;
 use borders::Borders;
 pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
-pub use event::{Event, EventSink, Failure, Sampled, Summary, Track};
+pub use event::{Break, Event, EventSink, Failure, Sampled, Summary, Track};
 pub use ffi::close_on_exec;
-use input::{DecodeDamage, VideoInput};
+use input::{DecodeDamage, Received, VideoInput};
 use sampling::{BorderMode, Halt, Sampling};
 pub use video_file::VideoFile;
 use view::Rectangle;
 
-/// Packets that are read before they are decoded. They tell [`skip`] when the next frame starts.
+/// Packets that are read before they are decoded. They tell when the next frame starts.
 const READ_AHEAD: usize = 8;
 
 /// Initialises FFmpeg and its error texts.
@@ -108,9 +108,13 @@ fn lasting_crop(
 trait FrameVisitor {
     type Error;
     /// A packet was read. It is decoded later.
-    fn read(&mut self, packet: &Packet) -> Result<(), Self::Error>;
+    ///
+    /// `skipped` is true if the file has damaged data before it.
+    fn read(&mut self, packet: &Packet, skipped: bool) -> Result<(), Self::Error>;
     /// A packet is about to be decoded. Returns which frames the decoder may skip.
     fn discard(&mut self, packet: &Packet) -> Discard;
+    /// The decoder returned an error instead of a frame.
+    fn failed(&mut self) {}
     /// A frame was decoded.
     fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Self::Error>;
 }
@@ -124,13 +128,17 @@ struct TickVisitor<'a, 'c> {
 impl FrameVisitor for TickVisitor<'_, '_> {
     type Error = Halt;
 
-    fn read(&mut self, packet: &Packet) -> Result<(), Halt> {
-        self.sampling.read(packet);
+    fn read(&mut self, packet: &Packet, skipped: bool) -> Result<(), Halt> {
+        self.sampling.read(packet, skipped);
         Ok((self.sink)(Event::Packet).map_err(Failure::Fatal)?)
     }
 
     fn discard(&mut self, packet: &Packet) -> Discard {
         if self.sampling.may_skip(packet) { Discard::NonReference } else { Discard::Default }
+    }
+
+    fn failed(&mut self) {
+        self.sampling.failed();
     }
 
     fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Halt> {
@@ -147,7 +155,7 @@ struct KeyFrameVisitor<'a, 'c> {
 impl FrameVisitor for KeyFrameVisitor<'_, '_> {
     type Error = Failure;
 
-    fn read(&mut self, _: &Packet) -> Result<(), Failure> {
+    fn read(&mut self, _: &Packet, _: bool) -> Result<(), Failure> {
         Ok((self.sink)(Event::Packet)?)
     }
 
@@ -167,29 +175,44 @@ fn every_frame<V: FrameVisitor>(
     visitor: &mut V,
 ) -> Result<DecodeDamage, V::Error> {
     let mut damage = DecodeDamage::default();
-    let mut frame = frame::Video::empty();
     let mut ahead = VecDeque::new();
     loop {
         while ahead.len() <= READ_AHEAD
             && let Some(packet) = input.next_packet(&mut damage)
         {
-            visitor.read(&packet)?;
+            visitor.read(&packet, std::mem::take(&mut damage.skipped))?;
             ahead.push_back(packet);
         }
         let Some(packet) = ahead.pop_front() else { break };
         input.decoder.skip_frame(visitor.discard(&packet));
         if input.decoder.send_packet(&packet).is_err() {
             damage.packet();
+            visitor.failed();
             continue;
         }
-        while input.receive(&mut frame, &mut damage) {
-            visitor.frame(&mut frame)?;
-        }
+        receive_all(input, visitor, &mut damage)?;
     }
     // An error here means that the decoder has no frames left.
     let _ = input.decoder.send_eof();
-    while input.receive(&mut frame, &mut damage) {
-        visitor.frame(&mut frame)?;
-    }
+    receive_all(input, visitor, &mut damage)?;
     Ok(damage)
+}
+
+/// Passes the frames that the decoder has to a visitor.
+fn receive_all<V: FrameVisitor>(
+    input: &mut VideoInput,
+    visitor: &mut V,
+    damage: &mut DecodeDamage,
+) -> Result<(), V::Error> {
+    let mut frame = frame::Video::empty();
+    loop {
+        match input.receive(&mut frame, damage) {
+            Received::Frame => visitor.frame(&mut frame)?,
+            Received::Nothing => return Ok(()),
+            Received::Error => {
+                visitor.failed();
+                return Ok(());
+            }
+        }
+    }
 }

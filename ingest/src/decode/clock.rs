@@ -10,13 +10,22 @@
 //! frame at a tick could already show the next tick's action. The last tick is before the end of
 //! the last frame. All arithmetic is exact.
 //!
-//! A gap in a clip repeats the frame before it, as a player does. A gap longer than
+//! A gap repeats the frame before it, as a player does. (Clips have these frames only if nothing
+//! happened in the gap.) A gap longer than
 //! [`MAX_GAP_SECONDS`] is a broken clock, not a pause. So no time stamp can make ingest write a
 //! million frames. If time runs backwards by more than [`MAX_REWIND_SECONDS`], a new clock starts:
 //! another recording was joined to the first one. In both cases the frame starts when the previous
 //! frame ends, and the new clock continues from there.
 
+mod breaks;
+pub mod edits;
+mod skip;
+mod steps;
+
 use crate::config::SamplingRate;
+pub use breaks::BreakFinder;
+pub use skip::{Skips, Timing};
+pub use steps::FrameSteps;
 
 /// Longest pause in seconds that is filled with the frame before it.
 pub const MAX_GAP_SECONDS: i64 = 60;

@@ -33,13 +33,35 @@ pub struct Track {
     pub notes: Vec<String>,
 }
 
+impl Track {
+    /// Returns the seconds from one presentation time to another.
+    pub fn seconds(&self, from: i64, to: i64) -> f64 {
+        let (unit, per) = self.time_base;
+        to.saturating_sub(from) as f64 * f64::from(unit.max(1)) / f64::from(per.max(1))
+    }
+}
+
+/// What may lie between a sampled frame and the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Break {
+    /// The recording goes on.
+    #[default]
+    None,
+    /// A pause without frames: nothing happened, or something is missing.
+    Gap,
+    /// Something is missing, or the recording begins again.
+    Cut,
+}
+
 /// A frame that a tick of the clock shows.
 pub struct Sampled<'a> {
     pub rgb: &'a [u8],
     pub pts: i64,
     /// Index among the decoded frames, in presentation order.
     pub native: usize,
+    /// The frame is damaged, or depends on lost data.
     pub corrupt: bool,
+    pub before: Break,
 }
 
 /// An event during decoding.

@@ -64,6 +64,21 @@ pub fn container_matrix(stream: &Stream<'_>) -> i32 {
     }
 }
 
+/// Returns the global header of a stream's codec. It may be empty.
+pub fn extradata(stream: &Stream<'_>) -> Vec<u8> {
+    // SAFETY: the stream belongs to an open input for as long as the reference lives. FFmpeg
+    // allocates the parameters of every stream, and `extradata` has `extradata_size` bytes if it is
+    // not null. The code checks for null.
+    unsafe {
+        let parameters = (*stream.as_ptr()).codecpar;
+        if parameters.is_null() || (*parameters).extradata.is_null() {
+            return Vec::new();
+        }
+        let length = usize::try_from((*parameters).extradata_size).unwrap_or(0);
+        std::slice::from_raw_parts((*parameters).extradata, length).to_vec()
+    }
+}
+
 /// Returns whether an edit list hides a packet (`AV_PKT_FLAG_DISCARD`).
 ///
 /// Such a packet is decoded only because other frames refer to it.

@@ -7,9 +7,10 @@ use ffmpeg::format::stream::Disposition;
 use ffmpeg::{Dictionary, Error, Packet, codec, decoder, frame, media};
 use ffmpeg_next as ffmpeg;
 
+use super::clock::edits;
 use super::convert::Presentation;
 use super::event::Failure;
-use super::ffi::{container_matrix, sample_aspect};
+use super::ffi::{container_matrix, extradata, sample_aspect};
 use super::upright::Orientation;
 use super::video_file::VideoFile;
 use crate::reject::Reason;
@@ -21,6 +22,10 @@ use crate::reject::Reason;
 const CONTAINERS: &str = "mov,mp4,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,h264,hevc,m4v,h263,\
     obu,ivf,gif,asf,ogg,3gp,mxf,nut,rm,swf,dv,y4m,yuv4mpegpipe,mjpeg,vob,wtv,av1,apng";
 
+/// FFmpeg's names of formats that have no time stamps, and the rate that FFmpeg then assumes.
+const RAW: [&str; 7] = ["h264", "hevc", "m4v", "mpegvideo", "mjpeg", "obu", "av1"];
+const ASSUMED_FPS: f64 = 25.0;
+
 /// Number of consecutive damaged packets after which the rest of a file is not read.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
 
@@ -31,7 +36,14 @@ pub struct VideoInput {
     pub stream: usize,
     pub time_base: (i32, i32),
     pub codec: String,
-    pub fps: f64,
+    /// The codec's global header.
+    pub extradata: Vec<u8>,
+    /// The rates that the container states, in frames per second; the first one counts.
+    pub rates: Vec<f64>,
+    /// The container has no time stamps, and FFmpeg may have assumed the rate.
+    pub rate_is_guess: bool,
+    /// Presentation times in seconds at which an edit list joins two parts of a recording.
+    pub joins: Vec<f64>,
     pub presentation: Presentation,
 }
 
@@ -68,11 +80,16 @@ impl VideoInput {
         settings.set_packet_time_base(stream.time_base());
         let orientation = Orientation::of(&stream);
         let container_aspect = sample_aspect(&stream);
-        let rate = [stream.avg_frame_rate(), stream.rate()]
-            .into_iter()
-            .find(|rate| rate.0 > 0 && rate.1 > 0);
+        let rates = [stream.avg_frame_rate(), stream.rate()].into_iter();
+        let rates: Vec<f64> =
+            rates.filter(|rate| rate.0 > 0 && rate.1 > 0).map(f64::from).collect();
+        let rate_is_guess =
+            RAW.contains(&input.format().name()) && rates.first() == Some(&ASSUMED_FPS);
+        let is_mp4 = input.format().name().contains("mp4");
+        let track = u32::try_from(stream.id()).ok().filter(|_| is_mp4);
+        let joins = track.map_or(Vec::new(), |track| edits::joins(file.reader(), track));
+        let extradata = extradata(&stream);
         let (index, time_base) = (stream.index(), stream.time_base());
-        let fps = rate.map_or(0.0, f64::from);
         let decoder = settings.video().map_err(unsupported)?;
         let coded_aspect = decoder.aspect_ratio();
         let aspects = [container_aspect, (coded_aspect.0, coded_aspect.1)];
@@ -83,10 +100,20 @@ impl VideoInput {
             stream: index,
             time_base: (time_base.0, time_base.1),
             codec: name.to_owned(),
-            fps,
+            extradata,
+            rates,
+            rate_is_guess,
+            joins,
             presentation: Presentation { orientation, sample_aspect, matrix },
             input,
         })
+    }
+
+    /// Returns seconds in time-base units.
+    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    pub fn units(&self, seconds: f64) -> i64 {
+        let (unit, per) = self.time_base;
+        (seconds * f64::from(per.max(1)) / f64::from(unit.max(1))).round() as i64
     }
 
     /// Returns the next packet of the stream, or `None` at its end.
@@ -108,24 +135,27 @@ impl VideoInput {
                     damage.ended_early = Some(std::io::Error::from_raw_os_error(errno).to_string());
                     return None;
                 }
-                Err(_) => damage.packet(),
+                Err(_) => {
+                    damage.packet();
+                    damage.skipped = true;
+                }
             }
         }
         damage.ended_early = Some(format!("{MAX_DAMAGED_IN_A_ROW} damaged packets in a row"));
         None
     }
 
-    /// Takes the next decoded frame. Returns `false` if the decoder needs another packet.
-    pub fn receive(&mut self, frame: &mut frame::Video, damage: &mut DecodeDamage) -> bool {
+    /// Takes the next decoded frame.
+    pub fn receive(&mut self, frame: &mut frame::Video, damage: &mut DecodeDamage) -> Received {
         match self.decoder.receive_frame(frame) {
             Ok(()) => {
                 damage.in_a_row = 0;
-                true
+                Received::Frame
             }
-            Err(Error::Eof | Error::Other { errno: ffmpeg::error::EAGAIN }) => false,
+            Err(Error::Eof | Error::Other { errno: ffmpeg::error::EAGAIN }) => Received::Nothing,
             Err(_) => {
                 damage.packet();
-                false
+                Received::Error
             }
         }
     }
@@ -140,11 +170,22 @@ fn open_input(file: &VideoFile) -> Result<Input, Error> {
     input_from_stream(StreamIo::from_read_seek(file.reader())?, Some(&file.name), Some(options))
 }
 
+/// What the decoder returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    Frame,
+    /// The decoder needs another packet.
+    Nothing,
+    Error,
+}
+
 /// Counts packets and frames that could not be decoded.
 #[derive(Default)]
 pub struct DecodeDamage {
     pub count: u64,
     in_a_row: u32,
+    /// Damaged data were skipped before the next packet.
+    pub skipped: bool,
     /// The error that ended reading before the end of the file.
     pub ended_early: Option<String>,
 }
@@ -157,11 +198,11 @@ impl DecodeDamage {
 
     /// Describes the damage in words, if there is any.
     ///
-    /// `frames` is the number of frames that were decoded but are marked as damaged.
+    /// `frames` is the number of decoded frames that are damaged or depend on lost data.
     pub fn describe(&self, frames: u64) -> Option<String> {
         let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
         let lost = count(self.count, "packets or frames could not be decoded");
-        let damaged = count(frames, "frames are damaged");
+        let damaged = count(frames, "frames are damaged or depend on lost data");
         let ended_early =
             self.ended_early.as_ref().map(|error| format!("reading ended early: {error}"));
         [lost, damaged, ended_early]

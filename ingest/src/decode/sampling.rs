@@ -3,13 +3,13 @@
 use ffmpeg_next::{Packet, frame};
 
 use super::borders::{Borders, share};
-use super::clock::TickClock;
+use super::clock::{BreakFinder, FrameSteps, Skips, TickClock, Timing};
 use super::colour::{Colour, Conversion};
 use super::convert::{Converter, Presentation};
-use super::event::{Event, EventSink, Failure, Sampled, Summary, Track};
+use super::damage::{DecodedFrame, FrameState, LossTracker};
+use super::event::{Break, Event, EventSink, Failure, Sampled, Summary, Track};
 use super::ffi::{has_alpha, is_hidden, properties};
 use super::input::{DecodeDamage, VideoInput};
-use super::skip::{Skips, Timing};
 use super::view::{Properties, Rectangle};
 use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
@@ -36,8 +36,8 @@ impl From<Failure> for Halt {
 pub struct Sampling {
     clock: TickClock,
     time_base: (i32, i32),
-    /// Nominal time of a frame, in time-base units.
-    nominal: i64,
+    breaks: BreakFinder,
+    losses: LossTracker,
     track: TrackSeed,
     known: Option<Track>,
     crop: Option<Rectangle>,
@@ -47,8 +47,10 @@ pub struct Sampling {
     skips: Skips,
     /// End of the last frame, decoded or skipped.
     end: i64,
+    /// The last frame is damaged, or depends on lost data.
+    was_corrupt: bool,
     native_frames: usize,
-    /// Number of decoded frames that are marked as damaged.
+    /// Number of decoded frames that are damaged or depend on lost data.
     corrupt: u64,
     shown: u64,
     /// The first frame kind that could not be converted.
@@ -60,13 +62,17 @@ struct CurrentFrame {
     frame: frame::Video,
     pts: i64,
     native: usize,
+    corrupt: bool,
+    before: Break,
 }
 
 /// Properties of a track that the container contains.
 struct TrackSeed {
     stream: u32,
     codec: String,
-    fps: f64,
+    /// The rates that the container states, in frames per second; the first one counts.
+    rates: Vec<f64>,
+    rate_is_guess: bool,
     presentation: Presentation,
 }
 
@@ -84,6 +90,7 @@ struct ConvertedFrame {
     pts: i64,
     native: usize,
     corrupt: bool,
+    before: Break,
     ticks: u64,
 }
 
@@ -96,11 +103,6 @@ pub enum BorderMode {
 
 impl Sampling {
     pub fn new(input: &VideoInput, format: FrameFormat, mode: BorderMode) -> Self {
-        let (unit, per) = input.time_base;
-        let fps = if input.fps > 0.0 { input.fps } else { 25.0 };
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let nominal =
-            (f64::from(per.max(1)) / (f64::from(unit.max(1)) * fps)).round().max(1.0) as i64;
         let (search, crop) = match mode {
             BorderMode::Search => {
                 ((format.aspect == Aspect::Crop).then(BorderSearch::default), None)
@@ -110,11 +112,16 @@ impl Sampling {
         Self {
             clock: TickClock::new(format.rate, input.time_base),
             time_base: input.time_base,
-            nominal,
+            breaks: BreakFinder::new(
+                FrameSteps::new(input.time_base, &input.rates),
+                input.joins.iter().map(|&seconds| input.units(seconds)).collect(),
+            ),
+            losses: LossTracker::new(&input.codec, &input.extradata, input.units(1.0)),
             track: TrackSeed {
                 stream: u32::try_from(input.stream).unwrap_or(u32::MAX),
                 codec: input.codec.clone(),
-                fps: input.fps,
+                rates: input.rates.clone(),
+                rate_is_guess: input.rate_is_guess,
                 presentation: input.presentation,
             },
             known: None,
@@ -124,6 +131,7 @@ impl Sampling {
             search,
             skips: Skips::new(&input.codec),
             end: 0,
+            was_corrupt: false,
             native_frames: 0,
             corrupt: 0,
             shown: 0,
@@ -131,14 +139,27 @@ impl Sampling {
         }
     }
 
-    /// Records a packet that was read.
-    pub fn read(&mut self, packet: &Packet) {
+    /// Records a packet that was read. `skipped` is true if the file has damaged data before it.
+    pub fn read(&mut self, packet: &Packet, skipped: bool) {
         self.skips.read(timing(packet), &self.clock);
+        if skipped {
+            self.losses.skipped();
+        }
+        self.losses.packet(packet.pts(), packet.data().unwrap_or_default(), packet.is_corrupt());
     }
 
     /// Returns whether the decoder may skip a packet, if no other frame refers to it.
     pub fn may_skip(&mut self, packet: &Packet) -> bool {
-        self.skips.may_skip(timing(packet), &self.clock)
+        let may_skip = self.skips.may_skip(timing(packet), &self.clock);
+        if may_skip {
+            self.losses.unneeded(packet.pts());
+        }
+        may_skip
+    }
+
+    /// Records that the decoder returned an error instead of a frame.
+    pub fn failed(&mut self) {
+        self.losses.failed();
     }
 
     /// Takes a decoded frame and its buffers. Passes the previous frame to the sink once per tick.
@@ -147,7 +168,12 @@ impl Sampling {
         for (pts, duration) in self.skips.frame(frame.pts(), pts) {
             self.advance(pts, duration, sink)?;
         }
-        if frame.is_corrupt() || frame.has_decode_errors() {
+        let FrameState { corrupt, interrupted } = self.losses.frame(DecodedFrame {
+            pts: frame.pts(),
+            is_key: frame.is_key(),
+            is_marked: frame.is_corrupt() || frame.has_decode_errors(),
+        });
+        if corrupt {
             self.corrupt += 1;
             self.skips.end();
         }
@@ -156,17 +182,26 @@ impl Sampling {
         self.advance(pts, duration, sink)?;
         if self.known.is_none() {
             self.known = Some(self.track_of(frame));
+        } else if corrupt != self.was_corrupt {
+            self.breaks.cut();
+        }
+        self.was_corrupt = corrupt;
+        if interrupted {
+            self.breaks.remark();
         }
         let taken = std::mem::replace(frame, frame::Video::empty());
-        self.current = Some(CurrentFrame { frame: taken, pts, native });
+        let before = self.breaks.pending();
+        self.current = Some(CurrentFrame { frame: taken, pts, native, corrupt, before });
         Ok(())
     }
 
     /// Advances the clock to a frame at `pts`. A `duration` of 0 is unknown.
     fn advance(&mut self, pts: i64, duration: i64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let is_steady = self.breaks.last().is_none_or(|last| self.clock.is_steady(last, pts));
         let ticks = self.clock.advance(pts, self.end);
         self.show(ticks, sink)?;
-        self.end = pts.saturating_add(if duration > 0 { duration } else { self.nominal });
+        self.breaks.frame(pts, is_steady);
+        self.end = pts.saturating_add(self.breaks.steps.lasting(duration));
         self.native_frames += 1;
         Ok(())
     }
@@ -184,11 +219,12 @@ impl Sampling {
         let ticks = self.clock.finish(end);
         self.show(ticks, sink)?;
         self.decide(sink)?;
-        let Some(track) = self.known.filter(|_| self.shown > 0) else {
+        let Some(mut track) = self.known.filter(|_| self.shown > 0) else {
             return Err(
                 Failure::reject(Reason::NoFrames, self.unconverted.unwrap_or_default()).into()
             );
         };
+        track.fps = self.breaks.steps.fps(&self.track.rates);
         let unit = f64::from(self.time_base.0) / f64::from(self.time_base.1.max(1));
         Ok(Summary {
             track,
@@ -207,9 +243,9 @@ impl Sampling {
                 .get_or_insert_with(|| format!("some frames cannot be converted to RGB: {what:?}"));
             return Ok(());
         };
-        let corrupt = current.frame.is_corrupt() || current.frame.has_decode_errors();
-        let shown =
-            ConvertedFrame { rgb, pts: current.pts, native: current.native, corrupt, ticks };
+        let &CurrentFrame { pts, native, corrupt, before, .. } = current;
+        let shown = ConvertedFrame { rgb, pts, native, corrupt, before, ticks };
+        self.breaks.shown();
         let Some(search) = &mut self.search else { return self.give(&shown, sink) };
         if search.borders.is_none() {
             search.borders = Borders::new(&current.frame);
@@ -243,12 +279,13 @@ impl Sampling {
     fn give(&mut self, shown: &ConvertedFrame, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(track) = &self.known else { return Ok(()) };
         self.shown += shown.ticks;
-        for _ in 0..shown.ticks {
+        for tick in 0..shown.ticks {
             let frame = Sampled {
                 rgb: &shown.rgb,
                 pts: shown.pts,
                 native: shown.native,
                 corrupt: shown.corrupt,
+                before: if tick == 0 { shown.before } else { Break::None },
             };
             sink(Event::Frame(track, frame)).map_err(Failure::Fatal)?;
         }
@@ -270,27 +307,30 @@ impl Sampling {
             codec: self.track.codec.clone(),
             width,
             height,
-            fps: self.track.fps,
+            fps: self.track.rates.first().copied().unwrap_or(0.0),
             colour: Colour::of(&found),
             rotation: presentation.orientation.degrees(),
             mirrored: presentation.orientation.mirrored,
             sample_aspect: presentation.sample_aspect,
             crop: self.crop,
             letterbox: share(self.crop.as_ref(), width, height),
-            notes: notes(&found, frame),
+            notes: notes(&found, frame, self.track.rate_is_guess),
         }
     }
 }
 
-/// Describes changes to pictures like this one that the user may want to know.
-fn notes(found: &Properties, frame: &frame::Video) -> Vec<String> {
+/// Describes what the user may want to know: changes to pictures like this one, a guessed rate.
+fn notes(found: &Properties, frame: &frame::Video, rate_is_guess: bool) -> Vec<String> {
     let hdr = Conversion::of(found)
         .hdr
         .map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
     let interlaced =
         frame.is_interlaced().then(|| "interlaced frames: the first field is shown".to_owned());
     let alpha = has_alpha(found.pixel_format).then(|| "the alpha channel is dropped".to_owned());
-    [hdr, interlaced, alpha].into_iter().flatten().collect()
+    let guess = rate_is_guess.then(|| {
+        "the file has no time stamps, and its 25 frames per second may be a guess".to_owned()
+    });
+    [hdr, interlaced, alpha, guess].into_iter().flatten().collect()
 }
 
 fn timing(packet: &Packet) -> Timing {

@@ -10,13 +10,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::sandbox::Confinement;
-use crate::decode::{Sampled, Summary, Track};
+use crate::decode::{Break, Sampled, Summary, Track};
 use crate::reject::Reject;
 
 /// Largest size of a message: a frame of 8192×8192.
 const MAX_BODY: usize = 256 << 20;
 /// Bytes before a frame's pixels: time stamp, native number, flags.
 const FRAME_HEAD: usize = 17;
+/// Flags of a frame.
+const CORRUPT: u8 = 1;
+const GAP: u8 = 2;
+const CUT: u8 = 4;
 
 const READY: u8 = b'c';
 const TRACK: u8 = b't';
@@ -53,7 +57,12 @@ impl Frame {
         Sampled {
             pts: i64::from_le_bytes(number(0)),
             native: usize::try_from(u64::from_le_bytes(number(8))).unwrap_or(usize::MAX),
-            corrupt: self.body[16] != 0,
+            corrupt: self.body[16] & CORRUPT != 0,
+            before: match self.body[16] & (GAP | CUT) {
+                0 => Break::None,
+                GAP => Break::Gap,
+                _ => Break::Cut,
+            },
             rgb: &self.body[FRAME_HEAD..],
         }
     }
@@ -74,7 +83,12 @@ pub fn send_frame(to: &mut impl Write, frame: &Sampled<'_>) -> io::Result<()> {
     head(to, FRAME, FRAME_HEAD + frame.rgb.len())?;
     to.write_all(&frame.pts.to_le_bytes())?;
     to.write_all(&(frame.native as u64).to_le_bytes())?;
-    to.write_all(&[u8::from(frame.corrupt)])?;
+    let before = match frame.before {
+        Break::None => 0,
+        Break::Gap => GAP,
+        Break::Cut => CUT,
+    };
+    to.write_all(&[before | if frame.corrupt { CORRUPT } else { 0 }])?;
     to.write_all(frame.rgb)
 }
 
@@ -145,17 +159,26 @@ mod tests {
     fn messages_arrive_as_they_were_sent() {
         let mut pipe = Vec::new();
         let rgb = [7, 8, 9];
-        send_frame(&mut pipe, &Sampled { rgb: &rgb, pts: -5, native: 70_000, corrupt: true })
-            .unwrap();
+        let sent = [Break::None, Break::Gap, Break::Cut].map(|before| Sampled {
+            rgb: &rgb,
+            pts: -5,
+            native: 70_000,
+            corrupt: before != Break::Gap,
+            before,
+        });
+        for frame in &sent {
+            send_frame(&mut pipe, frame).unwrap();
+        }
         send_alive(&mut pipe).unwrap();
         send_end(&mut pipe, &Err(Reject::new(Reason::NoFrames, "none"))).unwrap();
         let mut from = pipe.as_slice();
-        let Message::Frame(frame) = receive(&mut from, 3).unwrap() else { panic!("not a frame") };
-        let frame = frame.sampled();
-        assert_eq!(
-            (frame.rgb, frame.pts, frame.native, frame.corrupt),
-            (&rgb[..], -5, 70_000, true)
-        );
+        let parts = |frame: &Sampled<'_>| {
+            (frame.rgb.to_vec(), frame.pts, frame.native, frame.corrupt, frame.before)
+        };
+        for sent in &sent {
+            let Message::Frame(frame) = receive(&mut from, 3).unwrap() else { panic!("no frame") };
+            assert_eq!(parts(&frame.sampled()), parts(sent));
+        }
         assert!(matches!(receive(&mut from, 3).unwrap(), Message::Alive));
         let Message::Reject(reject) = receive(&mut from, 3).unwrap() else {
             panic!("not a reject")
@@ -170,8 +193,9 @@ mod tests {
     #[test]
     fn invalid_messages_are_rejected() {
         let mut frame = Vec::new();
-        send_frame(&mut frame, &Sampled { rgb: &[1; 6], pts: 0, native: 0, corrupt: false })
-            .unwrap();
+        let before = Break::None;
+        let sampled = Sampled { rgb: &[1; 6], pts: 0, native: 0, corrupt: false, before };
+        send_frame(&mut frame, &sampled).unwrap();
         for invalid in [frame.as_slice(), b"f\xff\xff\xff\xff", b"x\0\0\0\0", b"t\x02\0\0\0{}"] {
             assert_eq!(
                 receive(&mut &invalid[..], 3).err().unwrap().kind(),

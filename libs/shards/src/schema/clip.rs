@@ -38,7 +38,7 @@ pub struct ClipMeta {
     pub color_transfer: String,
     /// Rotation that ingest applied, in degrees.
     pub rotation: i32,
-    /// Number of frames that the decoder marked as corrupt.
+    /// Number of frames that are damaged, or depend on lost data.
     pub corrupt_frames: u32,
     /// One action per frame: the effect of action t is first visible in frame t + 1.
     pub actions: Option<Vec<u8>>,

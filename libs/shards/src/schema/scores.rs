@@ -20,9 +20,10 @@ pub struct Scores {
     pub motion_block: f32,
     /// Share of frames that repeat the previous frame: no 8×8 block differs by 2 of 255 on average.
     pub static_share: f32,
-    /// Share of the frames that come from different source frames.
+    /// Share of the frames that do not repeat the frame before because the source is slow.
     ///
-    /// It is below 1 if the source has fewer frames per second than the sampling rate, or a gap.
+    /// It is below 1 if the source has fewer frames per second than the sampling rate. Frames that
+    /// a recorder left out because nothing moved do not lower it.
     pub distinct_share: f32,
     /// Share of pixels, over all frames, with a luma below 24 of 255.
     pub black_share: f32,

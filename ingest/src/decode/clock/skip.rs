@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::TickClock;
+use super::TickClock;
 
 /// Codecs whose decoders skip exactly the unreferenced frames (`AVDISCARD_NONREF`).
 ///

@@ -1,0 +1,201 @@
+//! Recordings with pauses, gaps, broken clocks and damage: where clips end, and what is kept.
+//!
+//! `ffmpeg` makes them from videos of the sample game. Without it, nothing is tested.
+
+#[path = "support/test_dir.rs"]
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use support::{TestDir, code, stderr};
+
+/// Arguments of a fast encoder with a key frame every second.
+const KEYS: &str = "-c:v libx264 -preset ultrafast -g 30";
+
+/// Returns a directory with a video of `seconds` at `play.mp4`, and no videos to ingest.
+///
+/// Its picture scrolls, so it looks different after a while.
+fn recorded(seconds: u32) -> Option<TestDir> {
+    let here = Command::new("ffmpeg").arg("-version").output();
+    if !here.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: the ffmpeg program is not installed");
+        return None;
+    }
+    let mut dir = TestDir::new();
+    dir.settings.push("sample.scrolling=true".to_owned());
+    dir.sample(1, seconds, 3);
+    fs::rename(dir.path("videos/episode-00000.mp4"), dir.path("play.mp4")).unwrap();
+    fs::remove_file(dir.path("videos/episode-00000.actions.csv")).unwrap();
+    dir.settings.push("ingest.near_duplicates=false".to_owned());
+    dir.settings.push("ingest.width=64".to_owned());
+    dir.settings.push("ingest.height=64".to_owned());
+    Some(dir)
+}
+
+/// Runs `ffmpeg` in the directory, with arguments separated by spaces.
+fn ffmpeg(dir: &TestDir, words: &str) {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-y"]).args(words.split(' ')).current_dir(dir.path("."));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{words}: {}", stderr(&output));
+}
+
+/// Joins files in the directory, byte by byte.
+fn join(dir: &TestDir, parts: &[&str], name: &str) {
+    let bytes: Vec<u8> = parts.iter().flat_map(|part| fs::read(dir.path(part)).unwrap()).collect();
+    fs::write(dir.path(name), bytes).unwrap();
+}
+
+/// Replaces the edit list of an MP4 file with one track, whose header is at its end.
+///
+/// An edit is the length of a part in seconds, and its start in the recording.
+fn edit(dir: &TestDir, name: &str, edits: &[(u32, u32)]) {
+    let mut bytes = fs::read(dir.path(name)).unwrap();
+    let find = |bytes: &[u8], name: &[u8]| {
+        bytes.windows(4).rposition(|window| window == name).expect("such a box") - 4
+    };
+    let number =
+        |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let rate = |bytes: &[u8], name: &[u8]| number(bytes, find(bytes, name) + 20);
+    let (movie, media) = (rate(&bytes, b"mvhd"), rate(&bytes, b"mdhd"));
+    let words = edits.iter().flat_map(|(lasts, begins)| [lasts * movie, begins * media, 1 << 16]);
+    let count = u32::try_from(edits.len()).unwrap();
+    let list = [0, count].into_iter().chain(words).flat_map(u32::to_be_bytes).collect::<Vec<_>>();
+    let size = u32::try_from(list.len() + 8).unwrap();
+    let list =
+        [&(size + 8).to_be_bytes()[..], b"edts", &size.to_be_bytes(), b"elst", &list].concat();
+    let at = find(&bytes, b"edts");
+    let old = number(&bytes, at);
+    bytes.splice(at..at + old as usize, list);
+    for outer in [b"moov", b"trak"] {
+        let at = find(&bytes, outer);
+        let size = number(&bytes, at) + size + 8 - old;
+        bytes[at..at + 4].copy_from_slice(&size.to_be_bytes());
+    }
+    fs::write(dir.path(name), bytes).unwrap();
+}
+
+/// Returns the clips of a video, in order of their frames: length, and the reason of a dropped one.
+fn clips(dir: &TestDir, name: &str) -> Vec<(usize, String)> {
+    let (_, mut rows, _) = dir.state();
+    rows.retain(|row| row.meta.source_path.ends_with(&format!("/{name}")));
+    // The catalog has the clips of a source in the order in which they were cut.
+    let clip =
+        |row: genie_shards::ClipRow| (row.meta.frame_count(), row.reason.unwrap_or_default());
+    rows.into_iter().map(clip).collect()
+}
+
+/// Asserts that a video has these clips, all kept, each within one frame.
+#[track_caller]
+fn assert_kept(dir: &TestDir, name: &str, expected: &[usize]) {
+    let found = clips(dir, name);
+    let fits = |(clip, expected): (&(usize, String), &usize)| {
+        clip.1.is_empty() && clip.0.abs_diff(*expected) <= 1
+    };
+    let all = found.len() == expected.len() && found.iter().zip(expected).all(fits);
+    assert!(all, "{name}: {found:?} instead of {expected:?}");
+}
+
+/// Catches: a recorder that writes no frame while nothing moves loses its clips, or they have other
+/// scores than those of a recorder with a constant rate.
+#[test]
+fn a_variable_rate_has_the_scores_of_a_constant_one() {
+    let Some(dir) = recorded(8) else { return };
+    let still = "loop=loop=90:size=1:start=120,setpts=N/30/TB";
+    let lossless = "-c:v libx264 -qp 0 -preset ultrafast";
+    ffmpeg(&dir, &format!("-i play.mp4 -vf {still} {lossless} videos/constant.mp4"));
+    let dropped = format!("{still},select='not(between(n,121,209))'");
+    ffmpeg(
+        &dir,
+        &format!("-i play.mp4 -vf {dropped} -fps_mode vfr {lossless} videos/variable.mp4"),
+    );
+    let few = "select='not(mod(n,6))'";
+    ffmpeg(&dir, &format!("-i play.mp4 -vf {few} -fps_mode vfr {lossless} videos/slow.mkv"));
+    assert_eq!(code(&dir.run(&[])), 0);
+    let (sources, rows, _) = dir.state();
+    let row = |name: &str| rows.iter().find(|row| row.meta.source_path.ends_with(name)).unwrap();
+    let (constant, variable) = (row("constant.mp4"), row("variable.mp4"));
+    assert_eq!((constant.meta.frame_count(), &constant.reason), (110, &None));
+    assert_eq!((variable.meta.frame_count(), &variable.reason), (110, &None));
+    assert_eq!(constant.meta.scores, variable.meta.scores);
+    assert_eq!(row("slow.mkv").reason.as_deref(), Some("distinct_share >= 0.7"));
+    let rate = |name: &str| sources.iter().find(|row| row.source_path.ends_with(name)).unwrap().fps;
+    assert_eq!([rate("constant.mp4"), rate("variable.mp4")], [Some(30.0); 2]);
+}
+
+/// Catches: lost seconds become stills in a clip; a clip spans lost seconds, two parts that an edit
+/// list joins, or a clock that starts again or jumps, although the scene is the same.
+#[test]
+fn a_clip_ends_where_something_is_missing() {
+    let Some(dir) = recorded(12) else { return };
+    ffmpeg(&dir, &format!("-i play.mp4 -t 4 {KEYS} before.ts"));
+    let after = format!("-ss 7 -i play.mp4 {KEYS}");
+    for (name, offset) in [("lost", 7), ("again", 0), ("ahead", 7200)] {
+        ffmpeg(&dir, &format!("{after} -output_ts_offset {offset} {name}.ts"));
+        join(&dir, &["before.ts", &format!("{name}.ts")], &format!("videos/{name}.ts"));
+    }
+    let keeps_times = "-fps_mode vfr -c:v libx264 -preset ultrafast -g 600";
+    let missing = "select='not(between(n,120,209))'";
+    ffmpeg(&dir, &format!("-i play.mp4 -vf {missing} {keeps_times} videos/stalled.mkv"));
+    ffmpeg(&dir, &format!("-i play.mp4 {KEYS} videos/edited.mp4"));
+    edit(&dir, "videos/edited.mp4", &[(4, 0), (5, 7)]);
+    assert_eq!(code(&dir.run(&[])), 0);
+    for name in ["edited.mp4", "lost.ts", "again.ts", "ahead.ts", "stalled.mkv"] {
+        assert_kept(&dir, name, &[40, 50]);
+    }
+    let own = dir.run(&["ingest.fps=0"]);
+    assert_eq!(code(&own), 0);
+    for name in ["edited.mp4", "lost.ts", "again.ts", "ahead.ts", "stalled.mkv"] {
+        assert_kept(&dir, name, &[120, 150]);
+    }
+}
+
+/// Catches: the frames after lost or damaged data are kept although they refer to them, because the
+/// decoder repairs them and says nothing; the whole frames before and after are not kept.
+#[test]
+fn frames_that_depend_on_lost_data_are_not_kept() {
+    let Some(dir) = recorded(10) else { return };
+    let keys = "-force_key_frames 6";
+    let encoders = [
+        ("h264", format!("-c:v libx264 -preset veryfast -g 600 -bf 2 {keys}")),
+        ("baseline", format!("-c:v libx264 -preset ultrafast -tune zerolatency -g 600 {keys}")),
+        ("hevc", format!("-c:v libx265 -x265-params log-level=none -g 600 -bf 2 {keys}")),
+    ];
+    for (name, encoder) in &encoders {
+        ffmpeg(&dir, &format!("-i play.mp4 {encoder} {name}.mp4"));
+        // Nine frames of 300 are missing; no packet is damaged.
+        let lost = "-c copy -bsf:v noise=drop='between(n,90,98)'";
+        ffmpeg(&dir, &format!("-i {name}.mp4 {lost} videos/{name}.mkv"));
+    }
+    // Random bits in nine packets.
+    ffmpeg(&dir, &format!("-i play.mp4 -c:v mpeg4 -q:v 4 -g 600 {keys} mpeg4.avi"));
+    let noise = "-c copy -bsf:v noise=amount='if(between(n,90,98),10,0)'";
+    ffmpeg(&dir, &format!("-i mpeg4.avi {noise} videos/mpeg4.avi"));
+    assert_eq!(code(&dir.run(&[])), 0);
+    for name in ["h264.mkv", "baseline.mkv", "hevc.mkv", "mpeg4.avi"] {
+        let found = clips(&dir, name);
+        let [(before, kept), damaged @ .., (after, _)] = &found[..] else { panic!("{found:?}") };
+        assert!((28..=31).contains(before) && kept.is_empty(), "{name}: {found:?}");
+        assert_eq!((*after, found.last().unwrap().1.as_str()), (40, ""), "{name}: {found:?}");
+        let reasons = ["corrupt_frames = 0", "too_short"];
+        assert!(damaged.iter().all(|(_, reason)| reasons.contains(&reason.as_str())), "{found:?}");
+        let length: usize = damaged.iter().map(|(length, _)| length).sum();
+        assert!((25..=31).contains(&length), "{name}: {found:?}");
+    }
+    let noted = dir.sql("select count(*) from sources where detail like '%depend on lost data%'");
+    assert_eq!(noted, "count(*)\n4\n");
+}
+
+/// Catches: a last sample that claims an hour adds an hour of stills; the rate of the file is the
+/// mean over that hour.
+#[test]
+fn the_last_frame_lasts_as_long_as_the_others() {
+    let Some(dir) = recorded(4) else { return };
+    ffmpeg(&dir, &format!("-i play.mp4 {KEYS} long.mp4"));
+    let hour = "-bsf:v setts=duration=if(eq(N\\,119)\\,3600/TB\\,DURATION)";
+    ffmpeg(&dir, &format!("-i long.mp4 -c copy {hour} videos/hour.mp4"));
+    assert_eq!(code(&dir.run(&[])), 0);
+    assert_kept(&dir, "hour.mp4", &[40]);
+    assert_eq!(dir.sql("select duration_s, fps from sources"), "duration_s,fps\n4.0,30.0\n");
+}
