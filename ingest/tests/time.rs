@@ -199,3 +199,28 @@ fn the_last_frame_lasts_as_long_as_the_others() {
     assert_kept(&dir, "hour.mp4", &[40]);
     assert_eq!(dir.sql("select duration_s, fps from sources"), "duration_s,fps\n4.0,30.0\n");
 }
+
+/// Catches: the last action of a sidecar that ends early counts until the end of the video; a
+/// sidecar that lacks a few rows loses the actions; the catalog does not say so.
+#[test]
+fn frames_after_the_sidecar_have_no_actions() {
+    let dir = TestDir::new();
+    dir.sample(2, 8, 3);
+    for (number, rows) in [(0, 121), (1, 238)] {
+        let path = dir.path(&format!("videos/episode-{number:05}.actions.csv"));
+        let lines = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = lines.lines().take(rows).collect();
+        fs::write(&path, lines.join("\n")).unwrap();
+    }
+    let output = dir.run(&["ingest.near_duplicates=false"]);
+    assert!(stderr(&output).contains("has 120 rows but the video has 240 frames"));
+    let actions = dir.sql(
+        "select frames, has_actions from clips order by split_part(source_path, 'episode', 2), \
+         start_pts",
+    );
+    assert_eq!(actions, "frames,has_actions\n42,true\n38,false\n80,true\n");
+    let detail = "select detail from sources where detail is not null";
+    let expected = "the sidecar has 120 rows but the video has 240 frames, so its later frames \
+                    have no actions";
+    assert_eq!(dir.sql(detail), format!("detail\n\"{expected}\"\n"));
+}

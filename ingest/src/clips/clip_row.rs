@@ -84,7 +84,7 @@ pub fn scored_clip(
         fingerprint: fingerprint(&planes, scored_fps(fps, format.rate)),
         ..scores::of(&seen, &planes)
     };
-    let sidecar = origin.sidecar;
+    let sidecar = origin.sidecar.filter(|sidecar| sidecar.covers(native.unwrap_or(0)));
     let effects: Option<Vec<u8>> =
         sidecar.and_then(|sidecar| rows.iter().map(|rows| sidecar.effect(rows)).collect());
     let meta = ClipMeta {

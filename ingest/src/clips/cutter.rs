@@ -3,7 +3,8 @@
 //! A clip is always inside one shot ([`ShotDetector`]). Within a shot all clips have the same
 //! length, but the last one may be shorter. If that one is too short, it gets a row but no frames
 //! in a shard. [`FrameTimes`] says where a clip of the source's own rate ends. A clip also ends
-//! where something is missing ([`PauseJudge`]), and where damage begins or ends.
+//! where something is missing ([`PauseJudge`]), where damage begins or ends, and where the sidecar
+//! ends.
 //!
 //! A clip's last action covers the time until the next clip's first frame. So a clip is complete
 //! only when the next frame is known.
@@ -75,10 +76,13 @@ impl<'a> ClipCutter<'a> {
                 before: frame.before,
             };
             let meaning = self.pauses.judge(pause);
-            if meaning == Meaning::Missing {
-                cuts.extend(self.end_shot());
-            } else {
+            let ends = |native| self.origin.sidecar.is_some_and(|sidecar| !sidecar.covers(native));
+            let sidecar_ends = ends(frame.native) && !ends(newest.info.native);
+            if meaning != Meaning::Missing {
                 cuts.extend(self.repeat(newest, repeats, meaning == Meaning::Slow));
+            }
+            if meaning == Meaning::Missing || sidecar_ends {
+                cuts.extend(self.end_shot());
             }
         }
         let info = FrameInfo {

@@ -20,6 +20,18 @@ impl Sidecar {
         self.actions.len()
     }
 
+    /// Whether the sidecar has an action for a source frame.
+    ///
+    /// A sidecar may lack some rows at the end, because recorders stop at different moments.
+    pub fn covers(&self, native: usize) -> bool {
+        native < self.frames() + Self::tolerance(self.frames())
+    }
+
+    /// Number of frames by which the lengths of a sidecar and its video may differ.
+    pub fn tolerance(frames: usize) -> usize {
+        2 + frames / 50
+    }
+
     /// The action between two sampled frames.
     ///
     /// They are the source frames `rows.start` and `rows.end`. It is the action that is held

@@ -65,8 +65,9 @@ impl SourceIngester<'_> {
         let mut reject = match decoded {
             Ok(summary) => {
                 cutter.finish(summary.native_frames).into_iter().try_for_each(&mut store)?;
-                compare_lengths(source, sidecar.as_ref(), &summary);
-                self.describe(&mut row, &summary)
+                let problem =
+                    sidecar.as_ref().and_then(|sidecar| compare_lengths(source, sidecar, &summary));
+                self.describe(&mut row, &summary, problem.as_ref())
             }
             Err(Failure::Reject(reject)) => Some(reject),
             Err(Failure::Fatal(error)) => {
@@ -98,10 +99,15 @@ impl SourceIngester<'_> {
         Ok((row, damaged))
     }
 
-    /// Copies the properties of the decoded video to the row.
+    /// Copies the properties of the decoded video, and what is wrong with its sidecar, to the row.
     ///
     /// Rejects a source that is too short for any clip.
-    fn describe(&self, row: &mut SourceRow, summary: &Summary) -> Option<Reject> {
+    fn describe(
+        &self,
+        row: &mut SourceRow,
+        summary: &Summary,
+        sidecar_problem: Option<&String>,
+    ) -> Option<Reject> {
         row.duration_s = Some(summary.seconds);
         row.codec = Some(summary.track.codec.clone());
         row.width = Some(summary.track.width);
@@ -112,6 +118,7 @@ impl SourceIngester<'_> {
         let ClipFormat { frame, min_frames, .. } = self.format;
         let fast = (frame.rate == SamplingRate::Own).then(|| too_fast(summary)).flatten();
         let notes = summary.damage.iter().chain(&summary.track.notes).chain(&fast);
+        let notes = notes.chain(sidecar_problem);
         row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
         (summary.sampled < u64::from(min_frames)).then(|| {
             let detail = match frame.rate {
@@ -155,15 +162,22 @@ fn sidecar(source: &SourceFile) -> Option<Sidecar> {
     }
 }
 
-/// Warns if the length of the sidecar and the video differ: they may not belong together.
-fn compare_lengths(source: &SourceFile, sidecar: Option<&Sidecar>, summary: &Summary) {
-    let Some(sidecar) = sidecar else { return };
+/// Compares the lengths of the sidecar and the video. They may not belong together.
+///
+/// If they differ, logs a warning and returns it.
+fn compare_lengths(source: &SourceFile, sidecar: &Sidecar, summary: &Summary) -> Option<String> {
     let (rows, frames) = (sidecar.frames(), summary.native_frames);
-    if rows.abs_diff(frames) > 2 + frames / 50 {
-        tracing::warn!(
-            "{} has {rows} rows but the video has {frames} frames: \
-             check that both are of the same recording",
-            sidecar_path(&source.path).display()
-        );
+    if rows.abs_diff(frames) <= Sidecar::tolerance(frames) {
+        return None;
     }
+    let path = sidecar_path(&source.path);
+    let lengths = format!("has {rows} rows but the video has {frames} frames");
+    let effect = if sidecar.covers(frames.saturating_sub(1)) {
+        ""
+    } else {
+        ", so its later frames have no actions"
+    };
+    let advice = "check that both are of the same recording";
+    tracing::warn!("{} {lengths}{effect}: {advice}", path.display());
+    Some(format!("the sidecar {lengths}{effect}"))
 }
