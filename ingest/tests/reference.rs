@@ -523,10 +523,10 @@ fn hdr_looks_like_the_sdr_it_was_made_of() {
     }
     let all = Comparison::new();
     let path = all.dir.path("videos/pq.mkv");
-    let tags = "-colorspace bt2020nc -color_range tv -color_primaries bt2020 -color_trc smpte2084";
-    // FFmpeg 5 takes the tags from the output's options, FFmpeg 7 from the input's.
+    // x264 writes the tags itself: FFmpeg 7 replaces the encoder's transfer by that of its frames.
+    let tags = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:range=tv";
     let raw = "-f rawvideo -pix_fmt yuv444p10le -s 256x144 -r 10 -i -";
-    let words = format!("{tags} {raw} {X264} {tags} {path}");
+    let words = format!("{raw} {X264} -x264-params {tags} {path}");
     ffmpeg(&words.split(' ').collect::<Vec<_>>(), &[picture.as_slice(), &picture].concat());
     let frames = &all.frames(&[])["pq.mkv"];
     for (bar, grey) in greys.iter().enumerate() {
