@@ -124,6 +124,8 @@ pub struct DecoderLimits {
     ///
     /// A confined process reads the video that ingest opened for it, and nothing else.
     pub sandbox: SandboxMode,
+    /// Largest picture that is decoded, in millions of pixels, at least 1; 8K video has 33.
+    pub max_megapixels: u64,
 }
 
 impl Default for IngestConfig {
@@ -164,7 +166,13 @@ impl Default for MetadataRules {
 
 impl Default for DecoderLimits {
     fn default() -> Self {
-        Self { memory_mb: 4096, silence_s: 60, total_s: 4 * 3600, sandbox: SandboxMode::On }
+        Self {
+            memory_mb: 4096,
+            silence_s: 60,
+            total_s: 4 * 3600,
+            sandbox: SandboxMode::On,
+            max_megapixels: 100,
+        }
     }
 }
 
@@ -186,10 +194,10 @@ impl Section for IngestConfig {
         if self.min_frames == 0 {
             return Err("min_frames is 0: it must be at least 1".into());
         }
-        let DecoderLimits { memory_mb, silence_s, total_s, .. } = self.decoder;
-        if memory_mb < 256 || silence_s == 0 || total_s == 0 {
+        let DecoderLimits { memory_mb, silence_s, total_s, max_megapixels, .. } = self.decoder;
+        if memory_mb < 256 || silence_s == 0 || total_s == 0 || max_megapixels == 0 {
             return Err("decoder: memory_mb must be at least 256, \
-                        silence_s and total_s must be at least 1"
+                        silence_s, total_s and max_megapixels must be at least 1"
                 .into());
         }
         let fps = if self.fps == 0.0 { MAX_OWN_FPS } else { self.fps };

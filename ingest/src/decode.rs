@@ -10,22 +10,22 @@
 //! The search for borders ([`borders`]) uses the first sampled frames. These frames are held back
 //! until the search ends. Only a video that seems to have borders is read again. The second pass
 //! reads the key frames of the whole file, because a border must be present in all of them. The
-//! third pass decodes from the start, with the crop that remains.
+//! third pass decodes from the start, with the crop that remains. It examines every sampled frame,
+//! because a file may have few key frames. The crop ends where a frame contradicts it.
+//!
+//! Of several video streams, the best one is decoded ([`streams`]). If it contains no frame, the
+//! next one is decoded.
 
 mod borders;
 mod clock;
-mod colour;
-mod convert;
 mod damage;
 mod event;
 mod ffi;
 mod input;
-mod layout;
+mod picture;
 mod sampling;
-mod tonemap;
-mod upright;
+mod streams;
 mod video_file;
-mod view;
 
 use std::collections::VecDeque;
 
@@ -33,17 +33,21 @@ use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
 
 use crate::config::FrameFormat;
+use crate::reject::{Reason, Reject};
 use borders::Borders;
 pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
-pub use event::{Break, Event, EventSink, Failure, Sampled, Summary, Track};
+pub use event::{Break, DecodeOptions, Event, EventSink, Failure, Sampled, Summary, Track};
 pub use ffi::close_on_exec;
 use input::{DecodeDamage, Received, VideoInput};
 use sampling::{BorderMode, Halt, Sampling};
 pub use video_file::VideoFile;
-use view::Rectangle;
 
 /// Packets that are read before they are decoded. They tell when the next frame starts.
 const READ_AHEAD: usize = 8;
+
+/// Rejects of one stream, before any of its frames reaches the sink. Another stream may be usable.
+const ABOUT_STREAM: [Reason; 4] =
+    [Reason::NoFrames, Reason::UnsupportedCodec, Reason::UnsupportedColor, Reason::FrameTooLarge];
 
 /// Initialises FFmpeg and its error texts.
 ///
@@ -59,49 +63,75 @@ pub fn init(remarks: bool) {
     });
 }
 
-/// Decodes a video with at most `threads` FFmpeg threads and passes each sampled frame to `sink`.
+/// Decodes a video and passes each sampled frame to `sink`.
 ///
 /// The frames of an undamaged file do not depend on the number of threads. The frames of a damaged
 /// file may depend on it; the summary then reports the damage.
 pub fn decode(
     file: &VideoFile,
-    format: FrameFormat,
-    threads: usize,
+    options: &DecodeOptions,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Failure> {
+    let mut first: Option<Reject> = None;
+    for choice in 0.. {
+        match decode_stream(file, options, choice, sink) {
+            Ok(Some(summary)) => return Ok(summary),
+            Ok(None) => break,
+            Err(Failure::Reject(reject)) if ABOUT_STREAM.contains(&reject.reason) => {
+                first.get_or_insert(reject);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let none = || Reject::new(Reason::NoVideoStream, "the file has no video stream");
+    Err(Failure::Reject(first.unwrap_or_else(none)))
+}
+
+/// Decodes video stream number `choice` of a file. Returns `None` if the file has fewer.
+fn decode_stream(
+    file: &VideoFile,
+    options: &DecodeOptions,
+    choice: usize,
+    sink: &mut EventSink<'_>,
+) -> Result<Option<Summary>, Failure> {
     let mut mode = BorderMode::Search;
     loop {
-        match sample(file, format, threads, mode, sink) {
-            Ok(summary) => return Ok(summary),
+        let Some(mut input) = VideoInput::open(file, options, choice)? else { return Ok(None) };
+        match sample(&mut input, options.format, mode, sink) {
+            Ok(summary) => return Ok(Some(summary)),
             Err(Halt::Failure(failure)) => return Err(failure),
-            Err(Halt::Borders(found)) => mode = BorderMode::Known(lasting_crop(file, found, sink)?),
+            Err(Halt::Borders(found)) => {
+                mode = BorderMode::Known(lasting(file, options, choice, found, sink)?);
+            }
         }
     }
 }
 
 /// Decodes a video once, from its start.
 fn sample(
-    file: &VideoFile,
+    input: &mut VideoInput,
     format: FrameFormat,
-    threads: usize,
     mode: BorderMode,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Halt> {
-    let mut input = VideoInput::open(file, threads)?;
-    let mut sampling = Sampling::new(&input, format, mode);
-    let damage = every_frame(&mut input, &mut TickVisitor { sampling: &mut sampling, sink })?;
+    let mut sampling = Sampling::new(input, format, mode);
+    let damage = every_frame(input, &mut TickVisitor { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
 }
 
-/// Checks borders against the key frames of the whole video. Returns the crop that remains.
-fn lasting_crop(
+/// Checks borders against the key frames of the whole video. Returns them if they remain.
+fn lasting(
     file: &VideoFile,
+    options: &DecodeOptions,
+    choice: usize,
     mut borders: Borders,
     sink: &mut EventSink<'_>,
-) -> Result<Option<Rectangle>, Failure> {
-    let mut input = VideoInput::open(file, 1)?;
-    every_frame(&mut input, &mut KeyFrameVisitor { borders: &mut borders, sink })?;
-    Ok(borders.crop())
+) -> Result<Option<Borders>, Failure> {
+    let options = DecodeOptions { threads: 1, ..*options };
+    if let Some(mut input) = VideoInput::open(file, &options, choice)? {
+        every_frame(&mut input, &mut KeyFrameVisitor { borders: &mut borders, sink })?;
+    }
+    Ok(Some(borders).filter(|borders| borders.crop().is_some()))
 }
 
 /// Receives the packets and frames of a video.

@@ -27,6 +27,10 @@ pub enum Reason {
     NoVideoStream,
     /// The linked FFmpeg has no decoder for the video stream.
     UnsupportedCodec,
+    /// The colours of the video stream cannot be converted to RGB, for example Dolby Vision's own.
+    UnsupportedColor,
+    /// A frame has more pixels than `ingest.decoder.max_megapixels`.
+    FrameTooLarge,
     /// There is a video stream, but FFmpeg cannot decode any frame of it.
     NoFrames,
     /// The source or clip has fewer than `ingest.min_frames` frames at `ingest.fps`.
@@ -68,6 +72,8 @@ impl Reason {
             Self::Unreadable => "unreadable",
             Self::NoVideoStream => "no_video_stream",
             Self::UnsupportedCodec => "unsupported_codec",
+            Self::UnsupportedColor => "unsupported_color",
+            Self::FrameTooLarge => "frame_too_large",
             Self::NoFrames => "no_frames",
             Self::TooShort => "too_short",
             Self::DecoderCrashed => "decoder_crashed",

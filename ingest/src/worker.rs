@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use genie_stage::stop::Stop;
 
 use crate::config::{DecoderLimits, FrameFormat, SandboxMode};
-use crate::decode::{Failure, Summary};
+use crate::decode::{DecodeOptions, Failure, Summary};
 use crate::reject::{Reason, Reject};
 use process::{DecoderProcess, EXIT_WAIT, GivenUp, start_failure};
 
@@ -49,8 +49,12 @@ impl Worker {
         stop: &Stop,
         sink: &mut FrameSink<'_>,
     ) -> Result<Summary, Failure> {
-        let (request, file) =
-            request::open(path, format, self.decoder_threads).map_err(Failure::Reject)?;
+        let options = DecodeOptions {
+            format,
+            threads: self.decoder_threads,
+            max_pixels: limits.max_megapixels.saturating_mul(1_000_000),
+        };
+        let (request, file) = request::open(path, options).map_err(Failure::Reject)?;
         let mut running = self.take(format, limits)?;
         let given_up = match running.send(&request, &file) {
             Ok(()) => match running.listen(limits, stop, sink)? {

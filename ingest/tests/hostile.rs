@@ -169,8 +169,9 @@ fn memory_is_limited() {
     let large = fs::File::create(dir.path("videos/large.y4m")).unwrap();
     std::io::Write::write_all(&mut &large, b"YUV4MPEG2 W16000 H12000 F30:1 C420\nFRAME\n").unwrap();
     large.set_len(300 << 20).unwrap();
-    let reasons = |settings: &[&str]| {
-        let output = dir.run(settings);
+    let reasons = |memory: &str| {
+        // Only the memory is limited here, not the number of pixels.
+        let output = dir.run(&[memory, "ingest.decoder.max_megapixels=10000"]);
         assert_eq!(code(&output), 2, "{}", stderr(&output));
         assert!(!dir.clips(None).is_empty(), "a file that needs little memory is decoded");
         dir.sql(
@@ -178,7 +179,7 @@ fn memory_is_limited() {
              order by source_path",
         )
     };
-    let limited = reasons(&["ingest.decoder.memory_mb=256"]);
+    let limited = reasons("ingest.decoder.memory_mb=256");
     assert!(limited.contains("episode-00000.mp4,\n"), "{limited}");
     assert!(
         !limited.contains("huge.y4m,\n") && !limited.contains("huge.y4m,decoder_crashed"),
@@ -186,9 +187,37 @@ fn memory_is_limited() {
     );
     assert!(!limited.contains("large.y4m,too_short"), "decoded with too little memory: {limited}");
     fs::remove_dir_all(dir.root()).unwrap();
-    let unlimited = reasons(&["ingest.decoder.memory_mb=4096"]);
+    let unlimited = reasons("ingest.decoder.memory_mb=4096");
     assert!(
         unlimited.contains("large.y4m,too_short"),
         "with enough memory it is decoded: {unlimited}"
     );
+}
+
+/// Catches: a GIF of 100 bytes costs a minute and a gigabyte for each frame.
+///
+/// The limit must not depend on where the size is stated, and must be configurable.
+#[test]
+fn frames_are_limited() {
+    let dir = TestDir::with_samples(1);
+    let mut gif = b"GIF89a\x80\x3e\x80\x3e\xf0\x00\x00\x00\x00\x00\xff\xff\xff".to_vec();
+    for _ in 0..20 {
+        gif.extend(b"\x21\xf9\x04\x00\x0a\x00\x00\x00\x2c\x00\x00\x00\x00\x01\x00\x01\x00");
+        gif.extend(b"\x00\x02\x02\x44\x01\x00");
+    }
+    gif.push(b';');
+    fs::write(dir.path("videos/bomb.gif"), gif).unwrap();
+    let large = b"YUV4MPEG2 W2000 H1000 F30:1 C420\nFRAME\n";
+    fs::write(dir.path("videos/large.y4m"), [&large[..], &vec![0; 3_000_000]].concat()).unwrap();
+    let reasons = |settings: &[&str]| {
+        assert_eq!(code(&dir.run(settings)), 2);
+        dir.sql("select split_part(source_path, 'videos/', 2), reason from sources order by 1")
+    };
+    let limited = reasons(&[]);
+    let expected = "bomb.gif,frame_too_large\nepisode-00000.mp4,\nlarge.y4m,too_short\n";
+    assert!(limited.ends_with(expected), "{limited}");
+    fs::remove_dir_all(dir.root()).unwrap();
+    let limited = reasons(&["ingest.decoder.max_megapixels=1"]);
+    let expected = "bomb.gif,frame_too_large\nepisode-00000.mp4,\nlarge.y4m,frame_too_large\n";
+    assert!(limited.ends_with(expected), "{limited}");
 }

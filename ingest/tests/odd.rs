@@ -128,11 +128,9 @@ fn every_odd_file_comes_out_as_expected() {
     assert_eq!((files, became.len()), (59, 59));
     let warned: Vec<&str> =
         became.iter().filter(|(_, (.., warned))| *warned).map(|(name, _)| name.as_str()).collect();
-    // The files that are expected "with a warning", except cuts, which need none. Also the GIF,
-    // whose format has an alpha channel.
+    // The files that are expected "with a warning", except cuts, which need none.
     let notable = [
         "alpha_qtrle.mov",
-        "animated.gif",
         "bitflips_midfile.mp4",
         "hevc_hdr10_pq.mp4",
         "interlaced_mpeg2.ts",

@@ -1,6 +1,7 @@
 //! Cutting a source's sampled frames into clips.
 //!
-//! A clip is always inside one shot ([`ShotDetector`]). Within a shot all clips have the same
+//! A clip is always inside one shot ([`ShotDetector`]). It also ends where the track changes: the
+//! frames before were turned or cropped in another way. Within a shot all clips have the same
 //! length, but the last one may be shorter. If that one is too short, it gets a row but no frames
 //! in a shard. [`FrameTimes`] says where a clip of the source's own rate ends. A clip also ends
 //! where something is missing ([`PauseJudge`]), where damage begins or ends, and where the sidecar
@@ -24,7 +25,10 @@ pub struct ClipCutter<'a> {
     format: ClipFormat,
     shots: ShotDetector,
     pauses: PauseJudge,
+    /// The track of the current clip.
     track: Option<Track>,
+    /// The track of the newest frame.
+    newest_track: Option<Track>,
     /// The newest frame, and the number of times that it was repeated so far.
     newest: Option<(SampledFrame, u64)>,
     /// Frames for which the shot detector has not decided yet whether they start a shot.
@@ -41,6 +45,8 @@ struct SampledFrame {
     rgb: Vec<u8>,
     plane: Plane,
     info: FrameInfo,
+    /// Set if the track changes with this frame.
+    track: Option<Track>,
 }
 
 impl<'a> ClipCutter<'a> {
@@ -48,17 +54,32 @@ impl<'a> ClipCutter<'a> {
     pub fn new(origin: ClipOrigin<'a>, format: ClipFormat) -> Self {
         let (shots, pauses) = Default::default();
         let (ahead, rgb, planes, kept) = Default::default();
-        Self { origin, format, shots, pauses, track: None, newest: None, ahead, rgb, planes, kept }
+        Self {
+            origin,
+            format,
+            shots,
+            pauses,
+            track: None,
+            newest_track: None,
+            newest: None,
+            ahead,
+            rgb,
+            planes,
+            kept,
+        }
     }
 
     /// Adds a frame. Returns the clips that are full or whose shot has ended.
     pub fn push(&mut self, track: &Track, frame: &Sampled<'_>) -> Vec<CutClip> {
-        let track = self.track.get_or_insert_with(|| track.clone());
         if let Some((newest, repeats)) = &mut self.newest
             && newest.info.native == frame.native
         {
             *repeats += 1;
             return Vec::new();
+        }
+        let changed = (self.newest_track.as_ref() != Some(track)).then(|| track.clone());
+        if changed.is_some() {
+            self.newest_track.clone_from(&changed);
         }
         let FrameFormat { width, height, .. } = self.format.frame;
         let plane = Plane::of(frame.rgb, width as usize, height as usize);
@@ -91,9 +112,9 @@ impl<'a> ClipCutter<'a> {
             corrupt: frame.corrupt,
             repeated: false,
         };
-        let newest = SampledFrame { rgb: frame.rgb.to_vec(), plane, info };
+        let newest = SampledFrame { rgb: frame.rgb.to_vec(), plane, info, track: changed };
         cuts.extend(self.add(newest.clone()));
-        self.newest = Some((newest, 0));
+        self.newest = Some((SampledFrame { track: None, ..newest }, 0));
         cuts
     }
 
@@ -129,7 +150,7 @@ impl<'a> ClipCutter<'a> {
 
     /// Adds the oldest frame in `ahead` to a clip, and returns a finished clip.
     fn place(&mut self, begins_shot: bool) -> Option<CutClip> {
-        let SampledFrame { rgb, plane, info: frame } = self.ahead.pop_front()?;
+        let SampledFrame { rgb, plane, info: frame, track } = self.ahead.pop_front()?;
         let full = match self.format.frame.rate {
             SamplingRate::Fixed(fps) => {
                 self.kept.len() >= clip_frames(self.format.clip_seconds, fps)
@@ -138,7 +159,11 @@ impl<'a> ClipCutter<'a> {
                 self.times().is_some_and(|times| times.is_full(frame.pts, &self.format))
             }
         };
-        let cut = if full || begins_shot { self.cut(frame.native) } else { None };
+        let ends = full || begins_shot || track.is_some();
+        let cut = if ends { self.cut(frame.native) } else { None };
+        if track.is_some() {
+            self.track = track;
+        }
         self.rgb.extend(rgb);
         self.planes.push(plane);
         self.kept.push(frame);

@@ -2,21 +2,21 @@
 //!
 //! A line at the edge belongs to a border if it is black, apart from noise, in every examined frame
 //! that is not dark as a whole. One frame with something else in the line is enough to exclude it.
-//! So the first frame usually ends the search in a video without borders.
+//! So the first frame usually ends the search in a video without borders. If borders are found, all
+//! later frames are examined, too. The crop ends at the first frame that contradicts it.
 //!
 //! A bar counts only together with the opposite bar. Games have black areas at the top, at the
 //! bottom or around the player's lamp. Added bars come in pairs.
 //!
-//! The cost per frame is reading the black lines and one more line on each side.
+//! The cost per frame is reading some pixels of the black lines and of one more line on each side.
 
+use std::iter::StepBy;
 use std::ops::Range;
 
 use ffmpeg_next::frame;
 
-use super::colour::Conversion;
 use super::ffi::{self, properties, row};
-use super::layout::Layout;
-use super::view::Rectangle;
+use super::picture::{Conversion, Layout, Rectangle};
 
 /// Mean brightness up to which a line is black, in levels of 255.
 ///
@@ -34,6 +34,8 @@ const LEAST: u32 = 50;
 const LEFT: u64 = 2;
 /// A frame is not dark if at least one pixel in this many is not black.
 const LIT: u32 = 50;
+/// Number of pixels of a line that are examined, at least, if the line has as many.
+const EXAMINED: u32 = 128;
 /// Number of frames that are not dark before a bar counts.
 const EVIDENCE: usize = 8;
 
@@ -62,6 +64,11 @@ impl Borders {
             align: layout.chroma,
             frames: 0,
         })
+    }
+
+    /// Returns width and height of the frames that are examined.
+    pub fn size(&self) -> (u32, u32) {
+        self.size
     }
 
     /// Examines a frame. It ignores damaged frames, dark frames and frames of another size.
@@ -113,6 +120,24 @@ impl Borders {
         let left = Rectangle { x, y, width: to_x.checked_sub(x)?, height: to_y.checked_sub(y)? };
         let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
         (area(left.width, left.height) * LEFT >= area(width, height)).then_some(left)
+    }
+
+    /// Returns the crop that remains of a crop of earlier frames.
+    ///
+    /// It stays the same if the frames show something only at the edge of a bar, because a bright
+    /// picture smears into it.
+    pub fn remaining(&self, crop: Rectangle) -> Option<Rectangle> {
+        let (width, height) = self.size;
+        let cut = [
+            (crop.y, height),
+            (height.saturating_sub(crop.y + crop.height), height),
+            (crop.x, width),
+            (width.saturating_sub(crop.x + crop.width), width),
+        ];
+        let contradicts = |(&black, (cut, side)): (&u32, (u32, u32))| {
+            black + side.div_ceil(LEAST).min(cut / 4) < cut
+        };
+        if self.black.iter().zip(cut).any(contradicts) { self.crop() } else { Some(crop) }
     }
 
     /// Returns the black lines of each side. A bar that is too thin or has no partner counts as 0.
@@ -190,12 +215,11 @@ impl<'a> Lines<'a> {
 
     fn row_is_black(&self, y: u32) -> bool {
         let rows = self.line(y);
-        is_black((0..self.width).map(|x| self.pixel(&rows, x)), self.width)
+        is_black(examined(0..self.width).map(|x| self.pixel(&rows, x)))
     }
 
     fn column_is_black(&self, x: u32, between: Range<u32>) -> bool {
-        let length = between.end.saturating_sub(between.start);
-        is_black(between.map(|y| self.pixel(&self.line(y), x)), length)
+        is_black(examined(between).map(|y| self.pixel(&self.line(y), x)))
     }
 
     /// Returns whether the frame is dark, from every eighth pixel of every eighth line.
@@ -223,8 +247,15 @@ fn rows<'a>(frame: &'a frame::Video, layout: &Layout, y: u32) -> [&'a [u8]; 3] {
     rows
 }
 
-/// Returns whether a line of `length` pixels is black.
-fn is_black(mut pixels: impl Iterator<Item = (u32, u32)>, length: u32) -> bool {
+/// Returns the positions of a line's pixels that are examined, evenly spaced.
+fn examined(line: Range<u32>) -> StepBy<Range<u32>> {
+    let length = line.end.saturating_sub(line.start);
+    line.step_by((length / EXAMINED).max(1) as usize)
+}
+
+/// Returns whether a line with these examined pixels is black.
+fn is_black(mut pixels: impl ExactSizeIterator<Item = (u32, u32)>) -> bool {
+    let length = u32::try_from(pixels.len()).unwrap_or(u32::MAX);
     let (mut brightness, mut colour, mut outliers) = (0, 0, 0);
     pixels.all(|(bright, coloured)| {
         brightness += bright;
@@ -322,5 +353,28 @@ mod tests {
             frame.data_mut(1).fill(150);
         }
         assert_eq!(found(&frames), None);
+    }
+    /// Catches: a flash of the picture at a bar's edge ends the clip and the crop, or a picture in
+    /// the bar does not.
+    #[test]
+    fn a_crop_survives_a_smeared_edge() {
+        let frames = |bars| (0..10).map(move |_| barred(Pixel::YUV420P, (200, 100), bars, 90));
+        let frames: Vec<_> = frames([20, 20, 0, 0]).collect();
+        let crop = found(&frames).unwrap();
+        let after = |bars| {
+            let mut borders = Borders::new(&frames[0]).unwrap();
+            for frame in &frames {
+                borders.look(frame);
+            }
+            borders.look(&barred(Pixel::YUV420P, (200, 100), bars, 90));
+            borders.remaining(crop)
+        };
+        assert_eq!(after([20, 20, 0, 0]), Some(crop));
+        assert_eq!(after([18, 19, 0, 0]), Some(crop));
+        assert_eq!(after([40, 40, 0, 0]), Some(crop));
+        assert_eq!(after([0, 0, 0, 0]), None);
+        assert_eq!(after([20, 0, 0, 0]), None);
+        let thinner = Rectangle { x: 0, y: 12, width: 200, height: 76 };
+        assert_eq!(after([12, 12, 0, 0]), Some(thinner));
     }
 }

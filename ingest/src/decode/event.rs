@@ -1,13 +1,25 @@
-//! The types that decoding passes to its caller: tracks, sampled frames, results.
+//! The types that decoding and its caller exchange: options, tracks, sampled frames, results.
 
 use genie_stage::stop::Stopped;
 use serde::{Deserialize, Serialize};
 
-use super::colour::Colour;
-use super::view::Rectangle;
+use super::picture::{Colour, Rectangle};
+use crate::config::FrameFormat;
 use crate::reject::{Reason, Reject};
 
+/// How a video is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecodeOptions {
+    pub format: FrameFormat,
+    /// Largest number of FFmpeg's threads.
+    pub threads: usize,
+    /// Largest number of pixels of a frame.
+    pub max_pixels: u64,
+}
+
 /// Properties of a video stream, known once its first frame is decoded.
+///
+/// Orientation and crop may change in mid-stream. Then the track of the following frames differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     pub stream: u32,
@@ -29,8 +41,6 @@ pub struct Track {
     pub crop: Option<Rectangle>,
     /// Share of the picture's area that was border, 0 to 1. It is 0 without a border search.
     pub letterbox: f64,
-    /// Changes to the picture that the user may want to know, in words.
-    pub notes: Vec<String>,
 }
 
 impl Track {
@@ -78,6 +88,7 @@ pub type EventSink<'a> = dyn FnMut(Event<'_>) -> anyhow::Result<()> + 'a;
 /// Result of decoding a whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
+    /// The track of the first frame. It has a crop only if all frames have it.
     pub track: Track,
     /// Number of decoded frames.
     pub native_frames: usize,
@@ -87,6 +98,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Damage in the file, in words, if there was any.
     pub damage: Option<String>,
+    /// Changes to the picture that the user may want to know, in words.
+    pub notes: Vec<String>,
 }
 
 /// Why decoding failed.

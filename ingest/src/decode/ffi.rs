@@ -1,5 +1,7 @@
 //! The only file with `unsafe` code: calls to C that other crates lack or get wrong.
 //!
+//! - [`open_input`] opens a media file. [`stream_facts`] reads numbers of a stream's parameters.
+//!   [`limit_pixels`] limits the frame size that a decoder accepts.
 //! - [`properties`] reads a frame's size, pixel format and colour tags as plain numbers.
 //!   ffmpeg-next transmutes them to Rust enums. That is undefined behaviour for a number that the
 //!   enum lacks.
@@ -13,20 +15,22 @@
 //! All functions take and return safe values. Their callers need no `unsafe`.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{CString, c_int, c_uint};
 use std::{io, ptr};
 
 use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_ALPHA, AV_PKT_FLAG_DISCARD, AVPixFmtDescriptor, AVPixelFormat, SwsContext,
-    av_image_get_linesize, av_pix_fmt_desc_get, sws_freeContext, sws_getCoefficients,
-    sws_getContext, sws_scale, sws_setColorspaceDetails,
+    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AV_PKT_FLAG_DISCARD,
+    AVCodecParameters, AVFMT_FLAG_CUSTOM_IO, AVFormatContext, AVPixFmtDescriptor, AVPixelFormat,
+    SwsContext, av_image_get_linesize, av_pix_fmt_desc_get, avcodec_find_decoder,
+    avformat_alloc_context, avformat_close_input, avformat_find_stream_info, avformat_open_input,
+    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
 };
+use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::packet::Ref as _;
 use ffmpeg_next::software::scaling::Flags;
-use ffmpeg_next::{Packet, Stream, frame};
+use ffmpeg_next::{Dictionary, Error, Packet, Stream, codec, frame};
 
-use super::layout::{Layout, PlaneRegion};
-use super::view::{FrameView, Properties};
+use super::picture::{ColourTags, FrameView, Layout, PlaneRegion, Properties, SampleFormat};
 
 /// Marks all descriptors from 3 up, so that a program that this process starts does not get them.
 ///
@@ -40,6 +44,160 @@ pub fn close_on_exec() -> io::Result<()> {
     if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// A media file that was opened.
+pub struct OpenedInput {
+    pub input: Input,
+    /// The streams that the container's header names, in the order of their indices.
+    pub headers: Vec<StreamHeader>,
+}
+
+/// What the container's header says about a stream.
+///
+/// FFmpeg overwrites it with what the decoder says when it probes the stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamHeader {
+    pub width: i32,
+    pub height: i32,
+    pub tags: ColourTags,
+}
+
+/// Opens a media file and reads its list of streams, through `io`.
+///
+/// FFmpeg looks at the extension of `name` to guess the container. A decoder that it uses to probe
+/// a stream refuses frames of more than `max_pixels` pixels. (ffmpeg-next does not return what the
+/// header says.)
+pub fn open_input(
+    mut io: StreamIo,
+    name: &str,
+    options: Dictionary<'_>,
+    max_pixels: i64,
+) -> Result<OpenedInput, Error> {
+    let name = CString::new(name).map_err(|_| Error::InvalidData)?;
+    // SAFETY: `name` is a NUL-terminated string that outlives the calls. The context is allocated,
+    // and checked for null. `io` outlives it: it is dropped after the context is closed, or `Input`
+    // takes both. `avformat_open_input` frees the context when it fails. `options` is disowned
+    // before the call and owned again after it, so it is freed once; the same holds for each
+    // dictionary in `probing`. `avformat_find_stream_info` reads as many of them as there were
+    // streams before the call, and `probing` has that many. A context that FFmpeg cannot probe is
+    // closed here, and custom input is not closed with it.
+    unsafe {
+        let mut context = avformat_alloc_context();
+        if context.is_null() {
+            return Err(Error::Other { errno: libc::ENOMEM });
+        }
+        (*context).pb = io.as_mut_ptr();
+        (*context).flags |= AVFMT_FLAG_CUSTOM_IO;
+        let mut raw_options = options.disown();
+        let opened = avformat_open_input(
+            &raw mut context,
+            name.as_ptr(),
+            ptr::null_mut(),
+            &raw mut raw_options,
+        );
+        drop(Dictionary::own(raw_options));
+        if opened < 0 {
+            return Err(Error::from(opened));
+        }
+        let headers = stream_headers(context);
+        // FFmpeg takes one dictionary for each stream that the header names.
+        let mut probing: Vec<_> = headers
+            .iter()
+            .map(|_| {
+                let mut options = Dictionary::new();
+                options.set("max_pixels", &max_pixels.to_string());
+                options.disown()
+            })
+            .collect();
+        let options = if probing.is_empty() { ptr::null_mut() } else { probing.as_mut_ptr() };
+        let found = avformat_find_stream_info(context, options);
+        for options in probing {
+            drop(Dictionary::own(options));
+        }
+        if found < 0 {
+            avformat_close_input(&raw mut context);
+            return Err(Error::from(found));
+        }
+        Ok(OpenedInput { input: Input::wrap_with_custom_io(context, io), headers })
+    }
+}
+
+/// Reads the headers of all streams.
+///
+/// # Safety
+/// `context` is an open input.
+unsafe fn stream_headers(context: *const AVFormatContext) -> Vec<StreamHeader> {
+    // SAFETY: an open input has `nb_streams` pointers to allocated streams.
+    unsafe {
+        (0..(*context).nb_streams as usize)
+            .map(|index| {
+                let parameters = (**(*context).streams.add(index)).codecpar;
+                StreamHeader {
+                    width: parameters.as_ref().map_or(0, |parameters| parameters.width),
+                    height: parameters.as_ref().map_or(0, |parameters| parameters.height),
+                    tags: colour_tags(parameters),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Reads the colour tags of a stream's parameters.
+///
+/// # Safety
+/// `parameters` is null or points to allocated parameters.
+unsafe fn colour_tags(parameters: *const AVCodecParameters) -> ColourTags {
+    // SAFETY: the enums are C ints in memory and are read as such. The code checks for null.
+    unsafe {
+        if parameters.is_null() {
+            return ColourTags::NONE;
+        }
+        ColourTags {
+            matrix: (&raw const (*parameters).color_space).cast::<c_int>().read(),
+            range: (&raw const (*parameters).color_range).cast::<c_int>().read(),
+            transfer: (&raw const (*parameters).color_trc).cast::<c_int>().read(),
+            primaries: (&raw const (*parameters).color_primaries).cast::<c_int>().read(),
+        }
+    }
+}
+
+/// Numbers that describe a video stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// In pixels; 0 if unknown.
+    pub width: i32,
+    /// In pixels; 0 if unknown.
+    pub height: i32,
+    /// Number of frames; 0 if the container does not contain it.
+    pub frames: i64,
+    /// Bits per second; 0 if unknown.
+    pub bit_rate: i64,
+    /// Whether this FFmpeg has a decoder for the stream.
+    pub decodable: bool,
+}
+
+/// Reads the facts of a stream.
+pub fn stream_facts(stream: &Stream<'_>) -> StreamFacts {
+    // SAFETY: the stream belongs to an open input for as long as the reference lives. FFmpeg
+    // allocates the parameters of every stream; the code still checks for null.
+    unsafe {
+        let raw = stream.as_ptr();
+        let Some(parameters) = (*raw).codecpar.as_ref() else { return StreamFacts::default() };
+        StreamFacts {
+            width: parameters.width,
+            height: parameters.height,
+            frames: (*raw).nb_frames,
+            bit_rate: parameters.bit_rate,
+            decodable: !avcodec_find_decoder(parameters.codec_id).is_null(),
+        }
+    }
+}
+
+/// Makes a decoder refuse frames of more than `max_pixels` pixels, before it allocates them.
+pub fn limit_pixels(context: &mut codec::Context, max_pixels: i64) {
+    // SAFETY: the context is allocated, and not opened yet, for as long as the reference lives.
+    unsafe { (*context.as_mut_ptr()).max_pixels = max_pixels }
+}
+
 /// Returns a sample's width and height from the container, as a ratio.
 ///
 /// The result is (0, 1) if the container has no value.
@@ -47,21 +205,6 @@ pub fn sample_aspect(stream: &Stream<'_>) -> (i32, i32) {
     // SAFETY: the stream belongs to an open input for as long as the reference lives.
     let ratio = unsafe { (*stream.as_ptr()).sample_aspect_ratio };
     (ratio.num, ratio.den)
-}
-
-/// Returns the colour matrix from the container, with the numbers of [`Properties`].
-pub fn container_matrix(stream: &Stream<'_>) -> i32 {
-    // SAFETY: the stream belongs to an open input for as long as the reference lives. FFmpeg
-    // allocates the parameters of every stream; the code still checks for null. The enum is a C int
-    // in memory and is read as one.
-    unsafe {
-        let parameters = (*stream.as_ptr()).codecpar;
-        if parameters.is_null() {
-            2
-        } else {
-            (&raw const (*parameters).color_space).cast::<c_int>().read()
-        }
-    }
 }
 
 /// Returns the global header of a stream's codec. It may be empty.
@@ -130,6 +273,46 @@ pub fn has_alpha(pixel_format: i32) -> bool {
     descriptor(pixel_format).is_some_and(|found| found.flags & AV_PIX_FMT_FLAG_ALPHA as u64 != 0)
 }
 
+/// Returns whether the samples of a pixel format are red, green and blue, also through a palette.
+pub fn is_rgb(pixel_format: i32) -> bool {
+    let rgb = (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL) as u64;
+    descriptor(pixel_format).is_some_and(|found| found.flags & rgb != 0)
+}
+
+/// Returns whether a frame with a palette has a pixel that is not opaque.
+///
+/// Returns `None` if the frame has no palette.
+pub fn palette_shows_through(frame: &frame::Video) -> Option<bool> {
+    const COLOURS: usize = 256;
+    let found = properties(frame);
+    if descriptor(found.pixel_format)?.flags & AV_PIX_FMT_FLAG_PAL as u64 == 0 {
+        return None;
+    }
+    let (width, height) = (usize::try_from(found.width).ok()?, found.height);
+    // SAFETY: a frame with a palette has rows of one byte per pixel in the first plane, `linesize`
+    // bytes apart, and 256 colours of four bytes in the second plane. Pointers are checked for
+    // null. The buffers live as long as the reference to the frame.
+    unsafe {
+        let raw = frame.as_ptr();
+        let (pixels, stride, palette) = ((*raw).data[0], (*raw).linesize[0], (*raw).data[1]);
+        if pixels.is_null() || palette.is_null() || (stride.unsigned_abs() as usize) < width {
+            return None;
+        }
+        let palette = std::slice::from_raw_parts(palette, 4 * COLOURS);
+        // A colour is a number with alpha in its highest byte.
+        let alpha = |colour: u8| {
+            let at = 4 * usize::from(colour);
+            let bytes = [palette[at], palette[at + 1], palette[at + 2], palette[at + 3]];
+            u32::from_ne_bytes(bytes) >> 24
+        };
+        Some((0..height).any(|y| {
+            let start = pixels.offset(stride as isize * y as isize);
+            let row = std::slice::from_raw_parts(start, width);
+            row.iter().any(|&colour| alpha(colour) < 255)
+        }))
+    }
+}
+
 /// Returns FFmpeg's name of a pixel format.
 pub fn pixel_format_name(number: i32) -> Option<&'static str> {
     let descriptor = descriptor(number)?;
@@ -169,7 +352,7 @@ pub fn row<'a>(frame: &'a frame::Video, layout: &Layout, plane: usize, y: u32) -
     }
 }
 
-/// Converts views of one kind to RGB of one size, and scales them. It is not thread-safe.
+/// Converts views of one kind to samples of one size, and scales them. It is not thread-safe.
 pub struct Scaler {
     context: *mut SwsContext,
     view: FrameView,
@@ -196,10 +379,11 @@ impl Scaler {
         let shrinks = part.width >= out_width && part.lines >= out_height;
         let kernel = if shrinks { Flags::AREA } else { Flags::BICUBIC };
         let flags = kernel | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT;
-        let out = if view.deep {
-            AVPixelFormat::AV_PIX_FMT_RGB48LE
-        } else {
-            AVPixelFormat::AV_PIX_FMT_RGB24
+        let (out, out_full_range) = match view.output {
+            SampleFormat::Rgb8 => (AVPixelFormat::AV_PIX_FMT_RGB24, true),
+            SampleFormat::Rgb16 => (AVPixelFormat::AV_PIX_FMT_RGB48LE, true),
+            // The same range and matrix on both sides: the samples are scaled, not converted.
+            SampleFormat::Planes16 => (AVPixelFormat::AV_PIX_FMT_YUV444P16LE, view.full_range),
         };
         // SAFETY: sizes are positive, formats are valid enum values, and the null pointers mean "no
         // filters, no parameters". The context is checked for null before use. The coefficient
@@ -227,7 +411,7 @@ impl Scaler {
                 table,
                 c_int::from(view.full_range),
                 table,
-                1,
+                c_int::from(out_full_range),
                 0,
                 1 << 16,
                 1 << 16,
@@ -236,10 +420,10 @@ impl Scaler {
         }
     }
 
-    /// Converts a frame to RGB samples, `[height, width, 3]`.
+    /// Converts a frame to the samples that the view's [`SampleFormat`] describes.
     ///
     /// Returns `None` if the frame's size or format differs from the scaler's, or if swscale fails.
-    pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
+    pub fn convert(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
         let (found, source) = (properties(frame), self.view.frame);
         let same = (found.width, found.height, found.pixel_format)
             == (source.width, source.height, source.pixel_format);
@@ -248,17 +432,23 @@ impl Scaler {
             return None;
         }
         // swscale writes whole vectors, so rows are padded first and cut to size afterwards.
-        let row = self.width as usize * if self.view.deep { 6 } else { 3 };
+        let (count, pixel) = self.view.output.planes();
+        let row = self.width as usize * pixel;
         let stride = row.next_multiple_of(64) + 64;
-        let mut padded = vec![0_u8; stride * self.height as usize + 64];
-        let planes = [padded.as_mut_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut()];
-        let strides = [c_int::try_from(stride).ok()?, 0, 0, 0];
+        let plane = stride * self.height as usize;
+        let mut padded = vec![0_u8; count * plane + 64];
+        let mut planes = [ptr::null_mut(); 4];
+        let mut strides = [0; 4];
+        for (index, start) in padded.chunks_exact_mut(plane).take(count).enumerate() {
+            planes[index] = start.as_mut_ptr();
+            strides[index] = c_int::try_from(stride).ok()?;
+        }
         let doubled = if self.view.field.is_some() { 2 } else { 1 };
         // SAFETY: the frame has the size and format that the context was made for (checked above),
         // and FFmpeg's decoders allocate every plane of it. `PlaneRegion::of` ensures that the rows
         // and columns from `starts` on, in steps of `doubled` rows, lie within the frame. The
-        // destination has `height` rows of `stride` bytes, at least `row` each, in its one plane.
-        // All arrays have the four entries that swscale reads.
+        // destination has `height` rows of `stride` bytes, at least `row` each, in each plane of
+        // the output format. All arrays have the four entries that swscale reads.
         let rows = unsafe {
             let raw = frame.as_ptr();
             let mut data = [ptr::null::<u8>(); 4];
@@ -286,11 +476,11 @@ impl Scaler {
         if rows != c_int::try_from(self.height).ok()? {
             return None;
         }
-        let mut rgb = Vec::with_capacity(row * self.height as usize);
-        for line in padded.chunks_exact(stride).take(self.height as usize) {
-            rgb.extend_from_slice(&line[..row]);
+        let mut samples = Vec::with_capacity(count * row * self.height as usize);
+        for line in padded.chunks_exact(stride).take(count * self.height as usize) {
+            samples.extend_from_slice(&line[..row]);
         }
-        Some(rgb)
+        Some(samples)
     }
 }
 

@@ -1,17 +1,18 @@
 //! An open video file: its packets, its decoder and its damage.
 
+use ffmpeg::codec::packet::side_data::{self, SideData};
 use ffmpeg::codec::threading::Type;
 use ffmpeg::format::context::{Input, StreamIo};
-use ffmpeg::format::input_from_stream;
-use ffmpeg::format::stream::Disposition;
-use ffmpeg::{Dictionary, Error, Packet, codec, decoder, frame, media};
+use ffmpeg::{Dictionary, Packet, Stream, codec, decoder, frame};
 use ffmpeg_next as ffmpeg;
 
 use super::clock::edits;
-use super::convert::Presentation;
-use super::event::Failure;
-use super::ffi::{container_matrix, extradata, sample_aspect};
-use super::upright::Orientation;
+use super::event::{DecodeOptions, Failure};
+use super::ffi::{
+    OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts,
+};
+use super::picture::{ColourTags, ContainerColour, Orientation, Presentation};
+use super::streams::{rates, video_streams};
 use super::video_file::VideoFile;
 use crate::reject::Reason;
 
@@ -29,11 +30,16 @@ const ASSUMED_FPS: f64 = 25.0;
 /// Number of consecutive damaged packets after which the rest of a file is not read.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
 
-/// An open file and the decoder of its best video stream.
+/// FFmpeg's names of containers without a global header.
+const JOINABLE: [&str; 3] = ["mpegts", "mpeg", "h264"];
+
+/// An open file and the decoder of one of its video streams.
 pub struct VideoInput {
     pub input: Input,
     pub decoder: decoder::Video,
     pub stream: usize,
+    /// Number of video streams in the file, without cover pictures.
+    pub streams: usize,
     pub time_base: (i32, i32),
     pub codec: String,
     /// The codec's global header.
@@ -45,44 +51,56 @@ pub struct VideoInput {
     /// Presentation times in seconds at which an edit list joins two parts of a recording.
     pub joins: Vec<f64>,
     pub presentation: Presentation,
+    /// The file has no global header, so recordings of different orientations may be joined in it.
+    pub may_be_joined: bool,
 }
 
 impl VideoInput {
-    /// Opens a file for decoding with `threads` threads.
+    /// Opens a file for decoding its video stream number `choice`, where 0 is the best one.
     ///
-    /// Rejects a file that FFmpeg cannot read, that has no video stream, or that has no known
-    /// codec.
-    pub fn open(file: &VideoFile, threads: usize) -> Result<Self, Failure> {
-        let input = open_input(file).map_err(|error| Failure::reject(Reason::Unreadable, error))?;
-        let none = || {
-            Failure::reject(
-                Reason::NoVideoStream,
-                "the file has no video stream, or only a cover picture",
-            )
-        };
-        let stream = input.streams().best(media::Type::Video).ok_or_else(none)?;
-        if stream.disposition().contains(Disposition::ATTACHED_PIC) {
-            return Err(none());
+    /// Returns `None` if the file has fewer video streams. Rejects a file that FFmpeg cannot read,
+    /// that has no video stream or no known codec, or whose frames are too large or cannot be shown
+    /// in their colours.
+    pub fn open(
+        file: &VideoFile,
+        options: &DecodeOptions,
+        choice: usize,
+    ) -> Result<Option<Self>, Failure> {
+        let max_pixels = i64::try_from(options.max_pixels).unwrap_or(i64::MAX);
+        let opened = open_video(file, max_pixels)
+            .map_err(|error| Failure::reject(Reason::Unreadable, error))?;
+        let input = opened.input;
+        let streams = video_streams(&input);
+        if streams.is_empty() {
+            let detail = "the file has no video stream, or only a cover picture";
+            return Err(Failure::reject(Reason::NoVideoStream, detail));
         }
+        let Some(stream) = streams.get(choice).and_then(|&index| input.stream(index)) else {
+            return Ok(None);
+        };
+        let header = opened.headers.get(stream.index());
+        let facts = stream_facts(&stream);
+        let sizes = [(facts.width, facts.height)];
+        let sizes = sizes.into_iter().chain(header.map(|header| (header.width, header.height)));
+        check_size(sizes, max_pixels)?;
+        check_dolby_vision(&stream)?;
         let unsupported = |error| Failure::reject(Reason::UnsupportedCodec, error);
         let mut context =
             codec::Context::from_parameters(stream.parameters()).map_err(unsupported)?;
+        limit_pixels(&mut context, max_pixels);
         let name = context.id().name();
         // Frame threads work for all files; slice threads work for fewer. Each frame thread costs
         // one frame of delay and memory.
         context.set_threading(codec::threading::Config {
-            count: threads.max(1),
+            count: options.threads.max(1),
             ..codec::threading::Config::kind(Type::Frame)
         });
-        // The VP8 decoder reports the same matrix for every file. The container's value is better.
-        let matrix = Some(container_matrix(&stream)).filter(|&matrix| name == "vp8" && matrix != 2);
         let mut settings = context.decoder();
         settings.set_packet_time_base(stream.time_base());
-        let orientation = Orientation::of(&stream);
+        let tags = header.map_or(ColourTags::NONE, |header| header.tags);
+        let (orientation, colour) = (Orientation::of(&stream), ContainerColour::new(tags, name));
         let container_aspect = sample_aspect(&stream);
-        let rates = [stream.avg_frame_rate(), stream.rate()].into_iter();
-        let rates: Vec<f64> =
-            rates.filter(|rate| rate.0 > 0 && rate.1 > 0).map(f64::from).collect();
+        let rates = rates(&stream);
         let rate_is_guess =
             RAW.contains(&input.format().name()) && rates.first() == Some(&ASSUMED_FPS);
         let is_mp4 = input.format().name().contains("mp4");
@@ -95,18 +113,20 @@ impl VideoInput {
         let aspects = [container_aspect, (coded_aspect.0, coded_aspect.1)];
         let sample_aspect =
             aspects.into_iter().find(|aspect| aspect.0 > 0 && aspect.1 > 0).unwrap_or((1, 1));
-        Ok(Self {
+        Ok(Some(Self {
             decoder,
             stream: index,
+            streams: streams.len(),
             time_base: (time_base.0, time_base.1),
             codec: name.to_owned(),
             extradata,
             rates,
             rate_is_guess,
             joins,
-            presentation: Presentation { orientation, sample_aspect, matrix },
+            presentation: Presentation { orientation, sample_aspect, colour },
+            may_be_joined: name == "h264" && JOINABLE.contains(&input.format().name()),
             input,
-        })
+        }))
     }
 
     /// Returns seconds in time-base units.
@@ -162,12 +182,50 @@ impl VideoInput {
 }
 
 /// Opens a container of a known kind and reads its list of streams.
-fn open_input(file: &VideoFile) -> Result<Input, Error> {
+fn open_video(file: &VideoFile, max_pixels: i64) -> Result<OpenedInput, ffmpeg::Error> {
     let mut options = Dictionary::new();
     options.set("format_whitelist", CONTAINERS);
     // FFmpeg has no protocol of this name. So a container cannot name a further file or address.
     options.set("protocol_whitelist", "none");
-    input_from_stream(StreamIo::from_read_seek(file.reader())?, Some(&file.name), Some(options))
+    open_input(StreamIo::from_read_seek(file.reader())?, &file.name, options, max_pixels)
+}
+
+/// Rejects a stream whose frames are too large. `sizes` are its sizes in different headers.
+fn check_size(sizes: impl Iterator<Item = (i32, i32)>, max_pixels: i64) -> Result<(), Failure> {
+    for (width, height) in sizes {
+        let pixels = i64::from(width.max(0)) * i64::from(height.max(0));
+        if pixels > max_pixels {
+            let detail = format!(
+                "frames of {width}x{height} are larger than {} megapixels: to use the file, raise \
+                 ingest.decoder.max_megapixels",
+                max_pixels / 1_000_000
+            );
+            return Err(Failure::reject(Reason::FrameTooLarge, detail));
+        }
+    }
+    Ok(())
+}
+
+/// Rejects Dolby Vision whose pictures cannot be shown without Dolby's metadata.
+///
+/// Its matrix is IPT-PQ-c2, and the metadata reshape it. Other profiles have a base layer that any
+/// player can show (Dolby Vision streams within ISO BMFF, 2.1.2 and 2.2).
+fn check_dolby_vision(stream: &Stream<'_>) -> Result<(), Failure> {
+    let record = stream.side_data().find(|data| data.kind() == side_data::Type::DOVI_CONF);
+    let Some(&[_, _, profile, _, _, _, _, compatible, ..]) = record.as_ref().map(SideData::data)
+    else {
+        return Ok(());
+    };
+    match (profile, compatible) {
+        (5 | 20, _) | (8 | 10, 0) => {
+            let detail = format!(
+                "the colours of Dolby Vision profile {profile} need Dolby's metadata, which ingest \
+                 does not apply: convert the video to HDR10 or SDR"
+            );
+            Err(Failure::reject(Reason::UnsupportedColor, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the decoder returned.

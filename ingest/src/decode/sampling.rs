@@ -1,18 +1,23 @@
 //! Selects the sampled frames among the decoded ones and searches them for borders.
 
+mod notes;
+mod track;
+
+use std::rc::Rc;
+
 use ffmpeg_next::{Packet, frame};
 
-use super::borders::{Borders, share};
+use super::borders::Borders;
 use super::clock::{BreakFinder, FrameSteps, Skips, TickClock, Timing};
-use super::colour::{Colour, Conversion};
-use super::convert::{Converter, Presentation};
 use super::damage::{DecodedFrame, FrameState, LossTracker};
 use super::event::{Break, Event, EventSink, Failure, Sampled, Summary, Track};
-use super::ffi::{has_alpha, is_hidden, properties};
+use super::ffi::{is_hidden, properties};
 use super::input::{DecodeDamage, VideoInput};
-use super::view::{Properties, Rectangle};
+use super::picture::{Converter, Orientation, Orientations, Presentation, Rectangle, unsupported};
 use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
+use notes::Notes;
+use track::Tracks;
 
 /// Largest number of sampled frames that the border search holds back.
 const SEARCH_FRAMES: usize = 64;
@@ -38,12 +43,19 @@ pub struct Sampling {
     time_base: (i32, i32),
     breaks: BreakFinder,
     losses: LossTracker,
-    track: TrackSeed,
-    known: Option<Track>,
-    crop: Option<Rectangle>,
+    codec: String,
+    /// The rates that the container states, in frames per second; the first one counts.
+    rates: Vec<f64>,
+    presentation: Presentation,
+    tracks: Tracks,
+    orientations: Orientations<(frame::Video, FrameState)>,
     current: Option<CurrentFrame>,
     converter: Converter,
     search: Option<BorderSearch>,
+    /// The borders that are cut, with all frames examined so far.
+    borders: Option<Borders>,
+    crop: Option<Rectangle>,
+    notes: Notes,
     skips: Skips,
     /// End of the last frame, decoded or skipped.
     end: i64,
@@ -64,19 +76,10 @@ struct CurrentFrame {
     native: usize,
     corrupt: bool,
     before: Break,
+    orientation: Orientation,
 }
 
-/// Properties of a track that the container contains.
-struct TrackSeed {
-    stream: u32,
-    codec: String,
-    /// The rates that the container states, in frames per second; the first one counts.
-    rates: Vec<f64>,
-    rate_is_guess: bool,
-    presentation: Presentation,
-}
-
-/// Frames that are current back until the border search ends.
+/// Frames that are held back until the border search ends.
 #[derive(Default)]
 struct BorderSearch {
     /// `None` before the first frame.
@@ -86,6 +89,7 @@ struct BorderSearch {
 
 /// A converted frame, and the number of ticks that show it.
 struct ConvertedFrame {
+    track: Rc<Track>,
     rgb: Vec<u8>,
     pts: i64,
     native: usize,
@@ -94,21 +98,36 @@ struct ConvertedFrame {
     ticks: u64,
 }
 
-/// Whether sampling searches for borders or already knows the crop.
-#[derive(Clone, Copy, Debug)]
+/// Whether sampling searches for borders or already knows them.
+#[derive(Debug)]
 pub enum BorderMode {
     Search,
-    Known(Option<Rectangle>),
+    /// Borders to cut until a frame contradicts them, if there are any.
+    Known(Option<Borders>),
 }
 
 impl Sampling {
     pub fn new(input: &VideoInput, format: FrameFormat, mode: BorderMode) -> Self {
-        let (search, crop) = match mode {
+        let (search, borders) = match mode {
             BorderMode::Search => {
                 ((format.aspect == Aspect::Crop).then(BorderSearch::default), None)
             }
-            BorderMode::Known(crop) => (None, crop),
+            BorderMode::Known(borders) => (None, borders),
         };
+        let crop = borders.as_ref().and_then(Borders::crop);
+        let mut converter = Converter::new(format, input.presentation);
+        if let Some(borders) = &borders {
+            converter.crop(borders.size(), crop);
+        }
+        let mut notes = Notes::default();
+        if input.streams > 1 {
+            let (stream, streams) = (input.stream, input.streams);
+            notes.add(format!("stream {stream} is used, of {streams} video streams"));
+        }
+        if input.rate_is_guess {
+            let rate = "the file has no time stamps, and its 25 frames per second may be a guess";
+            notes.add(rate.to_owned());
+        }
         Self {
             clock: TickClock::new(format.rate, input.time_base),
             time_base: input.time_base,
@@ -117,18 +136,17 @@ impl Sampling {
                 input.joins.iter().map(|&seconds| input.units(seconds)).collect(),
             ),
             losses: LossTracker::new(&input.codec, &input.extradata, input.units(1.0)),
-            track: TrackSeed {
-                stream: u32::try_from(input.stream).unwrap_or(u32::MAX),
-                codec: input.codec.clone(),
-                rates: input.rates.clone(),
-                rate_is_guess: input.rate_is_guess,
-                presentation: input.presentation,
-            },
-            known: None,
-            crop,
+            codec: input.codec.clone(),
+            rates: input.rates.clone(),
+            presentation: input.presentation,
+            tracks: Tracks::new(input),
+            orientations: Orientations::new(input.presentation.orientation, input.may_be_joined),
             current: None,
-            converter: Converter::new(format, input.presentation),
+            converter,
             search,
+            borders,
+            crop,
+            notes,
             skips: Skips::new(&input.codec),
             end: 0,
             was_corrupt: false,
@@ -162,17 +180,32 @@ impl Sampling {
         self.losses.failed();
     }
 
-    /// Takes a decoded frame and its buffers. Passes the previous frame to the sink once per tick.
+    /// Takes a decoded frame and its buffers. Passes earlier frames to the sink once per tick.
     pub fn push(&mut self, frame: &mut frame::Video, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let taken = std::mem::replace(frame, frame::Video::empty());
+        let (own, is_key) = (Orientation::of_frame(&taken), taken.is_key());
+        // In the order of decoding: an orientation may be known only some frames later.
+        let state = self.losses.frame(DecodedFrame {
+            pts: taken.pts(),
+            is_key,
+            is_marked: taken.is_corrupt() || taken.has_decode_errors(),
+        });
+        let known = self.orientations.push((taken, state), own, is_key);
+        known.into_iter().try_for_each(|(frame, orientation)| self.take(frame, orientation, sink))
+    }
+
+    /// Takes a frame whose orientation is known.
+    fn take(
+        &mut self,
+        (frame, state): (frame::Video, FrameState),
+        orientation: Orientation,
+        sink: &mut EventSink<'_>,
+    ) -> Result<(), Halt> {
         let pts = frame.timestamp().or(frame.pts()).unwrap_or(self.end);
         for (pts, duration) in self.skips.frame(frame.pts(), pts) {
             self.advance(pts, duration, sink)?;
         }
-        let FrameState { corrupt, interrupted } = self.losses.frame(DecodedFrame {
-            pts: frame.pts(),
-            is_key: frame.is_key(),
-            is_marked: frame.is_corrupt() || frame.has_decode_errors(),
-        });
+        let FrameState { corrupt, interrupted } = state;
         if corrupt {
             self.corrupt += 1;
             self.skips.end();
@@ -180,8 +213,8 @@ impl Sampling {
         let duration = frame.packet().duration;
         let native = self.native_frames;
         self.advance(pts, duration, sink)?;
-        if self.known.is_none() {
-            self.known = Some(self.track_of(frame));
+        if self.current.is_none() {
+            self.check_colour(&frame)?;
         } else if corrupt != self.was_corrupt {
             self.breaks.cut();
         }
@@ -189,9 +222,8 @@ impl Sampling {
         if interrupted {
             self.breaks.remark();
         }
-        let taken = std::mem::replace(frame, frame::Video::empty());
         let before = self.breaks.pending();
-        self.current = Some(CurrentFrame { frame: taken, pts, native, corrupt, before });
+        self.current = Some(CurrentFrame { frame, pts, native, corrupt, before, orientation });
         Ok(())
     }
 
@@ -211,20 +243,26 @@ impl Sampling {
         damage: &DecodeDamage,
         sink: &mut EventSink<'_>,
     ) -> Result<Summary, Halt> {
+        for (frame, orientation) in self.orientations.finish() {
+            self.take(frame, orientation, sink)?;
+        }
         if self.current.is_none() {
-            let detail = format!("no frame of the {} video could be decoded", self.track.codec);
+            let detail = format!("no frame of the {} video could be decoded", self.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());
         }
         let end = self.end;
         let ticks = self.clock.finish(end);
         self.show(ticks, sink)?;
         self.decide(sink)?;
-        let Some(mut track) = self.known.filter(|_| self.shown > 0) else {
+        if self.tracks.crop_changes() {
+            self.notes.add("black borders are cut only until the picture covers them".to_owned());
+        }
+        let Some(mut track) = self.tracks.summary().filter(|_| self.shown > 0) else {
             return Err(
                 Failure::reject(Reason::NoFrames, self.unconverted.unwrap_or_default()).into()
             );
         };
-        track.fps = self.breaks.steps.fps(&self.track.rates);
+        track.fps = self.breaks.steps.fps(&self.rates);
         let unit = f64::from(self.time_base.0) / f64::from(self.time_base.1.max(1));
         Ok(Summary {
             track,
@@ -232,19 +270,31 @@ impl Sampling {
             sampled: self.shown,
             seconds: self.clock.elapsed(end) as f64 * unit,
             damage: self.unconverted.or_else(|| damage.describe(self.corrupt)),
+            notes: self.notes.finish(),
         })
     }
 
     fn show(&mut self, ticks: u64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(current) = self.current.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
-        let Some(rgb) = self.converter.rgb(&current.frame) else {
+        if let (Some(borders), Some(crop)) = (&mut self.borders, self.crop) {
+            borders.look(&current.frame);
+            let remaining = borders.remaining(crop);
+            if remaining != self.crop {
+                self.crop = remaining;
+                self.converter.crop(borders.size(), remaining);
+            }
+        }
+        let Some(rgb) = self.converter.rgb(&current.frame, current.orientation) else {
             let what = properties(&current.frame);
             self.unconverted
                 .get_or_insert_with(|| format!("some frames cannot be converted to RGB: {what:?}"));
             return Ok(());
         };
-        let &CurrentFrame { pts, native, corrupt, before, .. } = current;
-        let shown = ConvertedFrame { rgb, pts, native, corrupt, before, ticks };
+        let found = self.presentation.properties(&current.frame);
+        self.notes.look(&found, &current.frame);
+        let &CurrentFrame { pts, native, corrupt, before, orientation, .. } = current;
+        let track = self.tracks.of(&found, orientation, self.crop);
+        let shown = ConvertedFrame { track, rgb, pts, native, corrupt, before, ticks };
         self.breaks.shown();
         let Some(search) = &mut self.search else { return self.give(&shown, sink) };
         if search.borders.is_none() {
@@ -277,7 +327,6 @@ impl Sampling {
     }
 
     fn give(&mut self, shown: &ConvertedFrame, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        let Some(track) = &self.known else { return Ok(()) };
         self.shown += shown.ticks;
         for tick in 0..shown.ticks {
             let frame = Sampled {
@@ -287,50 +336,21 @@ impl Sampling {
                 corrupt: shown.corrupt,
                 before: if tick == 0 { shown.before } else { Break::None },
             };
-            sink(Event::Frame(track, frame)).map_err(Failure::Fatal)?;
+            sink(Event::Frame(&shown.track, frame)).map_err(Failure::Fatal)?;
         }
         Ok(())
     }
 
-    /// Returns the track's properties from its first frame. The crop applies to frames of its size.
-    fn track_of(&mut self, frame: &frame::Video) -> Track {
-        let presentation = self.track.presentation;
-        let found = presentation.properties(frame);
-        let (width, height) =
-            (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
-        if let Some(crop) = self.crop {
-            self.converter.crop((width, height), crop);
-        }
-        Track {
-            stream: self.track.stream,
-            time_base: self.time_base,
-            codec: self.track.codec.clone(),
-            width,
-            height,
-            fps: self.track.rates.first().copied().unwrap_or(0.0),
-            colour: Colour::of(&found),
-            rotation: presentation.orientation.degrees(),
-            mirrored: presentation.orientation.mirrored,
-            sample_aspect: presentation.sample_aspect,
-            crop: self.crop,
-            letterbox: share(self.crop.as_ref(), width, height),
-            notes: notes(&found, frame, self.track.rate_is_guess),
-        }
+    /// Rejects a video whose colours cannot be converted.
+    fn check_colour(&self, frame: &frame::Video) -> Result<(), Failure> {
+        let Some(matrix) = unsupported(&self.presentation.properties(frame)) else {
+            return Ok(());
+        };
+        let detail = format!(
+            "the colour matrix {matrix} cannot be converted: convert the video to BT.709 or BT.2020"
+        );
+        Err(Failure::reject(Reason::UnsupportedColor, detail))
     }
-}
-
-/// Describes what the user may want to know: changes to pictures like this one, a guessed rate.
-fn notes(found: &Properties, frame: &frame::Video, rate_is_guess: bool) -> Vec<String> {
-    let hdr = Conversion::of(found)
-        .hdr
-        .map(|_| format!("HDR ({}) is mapped to SDR", Colour::of(found).transfer));
-    let interlaced =
-        frame.is_interlaced().then(|| "interlaced frames: the first field is shown".to_owned());
-    let alpha = has_alpha(found.pixel_format).then(|| "the alpha channel is dropped".to_owned());
-    let guess = rate_is_guess.then(|| {
-        "the file has no time stamps, and its 25 frames per second may be a guess".to_owned()
-    });
-    [hdr, interlaced, alpha, guess].into_iter().flatten().collect()
 }
 
 fn timing(packet: &Packet) -> Timing {

@@ -117,7 +117,7 @@ impl SourceIngester<'_> {
         row.crop = crop.map(|crop| format!("{}x{}+{}+{}", crop.width, crop.height, crop.x, crop.y));
         let ClipFormat { frame, min_frames, .. } = self.format;
         let fast = (frame.rate == SamplingRate::Own).then(|| too_fast(summary)).flatten();
-        let notes = summary.damage.iter().chain(&summary.track.notes).chain(&fast);
+        let notes = summary.damage.iter().chain(&summary.notes).chain(&fast);
         let notes = notes.chain(sidecar_problem);
         row.detail = notes.cloned().reduce(|one, other| format!("{one}; {other}"));
         (summary.sampled < u64::from(min_frames)).then(|| {

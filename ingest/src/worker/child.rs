@@ -17,7 +17,7 @@ use genie_stage::{Exit, stop};
 use super::request::{self, Request};
 use super::{sandbox, wire};
 use crate::config::SandboxMode;
-use crate::decode::{self, Event, Failure, Summary, VideoFile};
+use crate::decode::{self, Event, Failure, Summary, Track, VideoFile};
 use crate::reject::{Reason, Reject};
 
 /// Interval of the messages that show that the process is running, while there are no frames.
@@ -66,14 +66,14 @@ fn decode_one(
     out: &mut impl Write,
 ) -> Result<Result<Summary, Reject>> {
     let mut said = Instant::now();
-    let mut track_is_sent = false;
+    let mut sent: Option<Track> = None;
     let decoded = catch_unwind(AssertUnwindSafe(|| {
-        decode::decode(file, request.format, request.threads, &mut |event| {
+        decode::decode(file, &request.options, &mut |event| {
             match event {
                 Event::Frame(track, frame) => {
-                    if !track_is_sent {
+                    if sent.as_ref() != Some(track) {
                         wire::send_track(out, track)?;
-                        track_is_sent = true;
+                        sent = Some(track.clone());
                     }
                     wire::send_frame(out, &frame)?;
                 }

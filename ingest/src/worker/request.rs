@@ -17,8 +17,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::config::FrameFormat;
-use crate::decode::VideoFile;
+use crate::decode::{DecodeOptions, VideoFile};
 use crate::reject::{Reason, Reject};
 
 /// Largest size of a request's JSON, in bytes. A file name has at most 255 bytes.
@@ -31,9 +30,7 @@ pub struct Request {
     name: String,
     /// Size of the file, in bytes.
     bytes: u64,
-    pub format: FrameFormat,
-    /// Number of threads of FFmpeg's decoder.
-    pub threads: usize,
+    pub options: DecodeOptions,
 }
 
 /// Creates the two ends of a channel for requests: the supervisor's and the decoder's.
@@ -42,7 +39,7 @@ pub fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Opens a video for a decoder, and describes what to do with it.
-pub fn open(path: &Path, format: FrameFormat, threads: usize) -> Result<(Request, File), Reject> {
+pub fn open(path: &Path, options: DecodeOptions) -> Result<(Request, File), Reject> {
     let unreadable = |error| Reject::new(Reason::Unreadable, error);
     // A pipe may have replaced the file. Opening it must not wait for a writer.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
@@ -53,7 +50,7 @@ pub fn open(path: &Path, format: FrameFormat, threads: usize) -> Result<(Request
         return Err(Reject::new(Reason::Changed, "it is no longer a regular file"));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok((Request { name, bytes: found.len(), format, threads }, file))
+    Ok((Request { name, bytes: found.len(), options }, file))
 }
 
 /// Sends a request with its file to a decoder.
@@ -94,10 +91,12 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::config::{Aspect, SamplingRate};
+    use crate::config::{Aspect, FrameFormat, SamplingRate};
 
     const FORMAT: FrameFormat =
         FrameFormat { rate: SamplingRate::Own, width: 8, height: 8, aspect: Aspect::Crop };
+    const OPTIONS: DecodeOptions =
+        DecodeOptions { format: FORMAT, threads: 3, max_pixels: 100_000_000 };
 
     /// Catches: the decoder gets another file or name; it does not notice that its supervisor died.
     #[test]
@@ -106,14 +105,14 @@ mod tests {
         let path = directory.path().join("a b.mp4");
         fs::write(&path, "picture").unwrap();
         let (ours, theirs) = channel().unwrap();
-        let (request, file) = open(&path, FORMAT, 3).unwrap();
+        let (request, file) = open(&path, OPTIONS).unwrap();
         send(&ours, &request, &file).unwrap();
         fs::remove_file(&path).unwrap();
         let (request, video) = receive(&theirs).unwrap().unwrap();
         let mut content = String::new();
         video.reader().read_to_string(&mut content).unwrap();
         assert_eq!((video.name.as_str(), content.as_str()), ("a b.mp4", "picture"));
-        assert_eq!((request.threads, request.format), (3, FORMAT));
+        assert_eq!(request.options, OPTIONS);
         drop(ours);
         assert!(receive(&theirs).unwrap().is_none());
     }
@@ -123,7 +122,7 @@ mod tests {
     fn a_long_name_fits() {
         let (ours, theirs) = channel().unwrap();
         let name = "\u{fffd}".repeat(255);
-        let request = Request { name: name.clone(), bytes: 0, format: FORMAT, threads: 1 };
+        let request = Request { name: name.clone(), bytes: 0, options: OPTIONS };
         send(&ours, &request, &tempfile::tempfile().unwrap()).unwrap();
         assert_eq!(receive(&theirs).unwrap().unwrap().1.name, name);
     }
@@ -134,9 +133,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pipe.mp4");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let reject = open(&path, FORMAT, 1).err().unwrap();
+        let reject = open(&path, OPTIONS).err().unwrap();
         assert_eq!(reject.reason, Reason::Changed);
-        let reject = open(&directory.path().join("none.mp4"), FORMAT, 1).err().unwrap();
+        let reject = open(&directory.path().join("none.mp4"), OPTIONS).err().unwrap();
         assert_eq!(reject.reason, Reason::Unreadable);
     }
 }

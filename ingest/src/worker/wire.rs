@@ -33,7 +33,7 @@ const REJECT: u8 = b'r';
 pub enum Message {
     /// The decoder waits for requests, and is confined in this way.
     Ready(Confinement),
-    /// The track of all frames that follow.
+    /// The track of the frames that follow, until the next track.
     Track(Track),
     Frame(Frame),
     /// The decoder is running but has no frame yet.

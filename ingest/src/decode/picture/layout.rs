@@ -1,15 +1,16 @@
 //! Positions of a frame's samples in memory, for every pixel format of whole bytes.
 //!
 //! FFmpeg's descriptors contain the positions, so this file names no pixel format. All of it is
-//! arithmetic. [`ffi`](super::ffi) has the pointers. It relies on [`PlaneRegion::of`] to stay
-//! within the frame.
+//! arithmetic. [`ffi`](crate::decode::ffi) has the pointers. It relies on [`PlaneRegion::of`] to
+//! stay within the frame.
 
 use std::ffi::c_int;
 
 use super::view::{Field, FrameView, Rectangle};
 use ffmpeg_next::ffi::{
-    AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM, AV_PIX_FMT_FLAG_FLOAT,
-    AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AVPixFmtDescriptor,
+    AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_BAYER, AV_PIX_FMT_FLAG_BE, AV_PIX_FMT_FLAG_BITSTREAM,
+    AV_PIX_FMT_FLAG_FLOAT, AV_PIX_FMT_FLAG_HWACCEL, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB,
+    AVPixFmtDescriptor,
 };
 
 /// Positions of the samples of one pixel format.
@@ -19,6 +20,7 @@ pub struct Layout {
     pub rgb: bool,
     /// The components without alpha.
     pub components: Vec<Component>,
+    pub alpha: Option<Component>,
     /// Columns and rows of pixels that share one chroma sample.
     pub chroma: (u32, u32),
 }
@@ -49,6 +51,11 @@ impl Component {
             if self.depth > 8 { sample >> (self.depth - 8) } else { sample << (8 - self.depth) };
         u8::try_from(eight).unwrap_or(u8::MAX)
     }
+
+    /// Returns the largest value of [`Self::level`], which is opaque if this component is alpha.
+    pub fn opaque(&self) -> u8 {
+        u8::MAX << 8_u32.saturating_sub(self.depth)
+    }
 }
 
 impl Layout {
@@ -68,7 +75,7 @@ impl Layout {
         if has(odd) {
             return None;
         }
-        let components = descriptor.comp.iter().take(usize::from(descriptor.nb_components.min(3)));
+        let components = descriptor.comp.iter().take(usize::from(descriptor.nb_components.min(4)));
         let components = components.map(|component| {
             Some(Component {
                 plane: usize::try_from(component.plane).ok().filter(|&plane| plane < 4)?,
@@ -81,11 +88,12 @@ impl Layout {
             })
         });
         let mut components = components.collect::<Option<Vec<_>>>()?;
-        // Two components are grey and alpha.
-        components.truncate(if components.len() == 2 { 1 } else { 3 });
+        // Alpha comes last: two components are grey and alpha.
+        let alpha = if has(AV_PIX_FMT_FLAG_ALPHA) { components.pop() } else { None };
         Some(Self {
             rgb: has(AV_PIX_FMT_FLAG_RGB),
             components,
+            alpha,
             chroma: (1 << descriptor.log2_chroma_w, 1 << descriptor.log2_chroma_h),
         })
     }
@@ -162,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::decode::ffi;
-    use crate::decode::view::Properties;
+    use crate::decode::picture::{Properties, SampleFormat};
 
     /// Returns the size and the starts of the region that is read from a frame of 64×38 pixels.
     fn part(
@@ -180,7 +188,14 @@ mod tests {
             transfer: 2,
             primaries: 2,
         };
-        let view = FrameView { frame, crop, field, sws_matrix: 5, full_range: false, deep: false };
+        let view = FrameView {
+            frame,
+            crop,
+            field,
+            sws_matrix: 5,
+            full_range: false,
+            output: SampleFormat::Rgb8,
+        };
         PlaneRegion::of(&view, ffi::layout(pixel_format).as_ref())
             .map(|part| ([part.width, part.lines], part.starts))
     }
@@ -210,6 +225,20 @@ mod tests {
             None
         );
         assert_eq!(part(AV_PIX_FMT_PAL8, crop, None), None);
+    }
+
+    /// Catches: an opaque video is said to lose its alpha, or luma is read as alpha.
+    #[test]
+    fn alpha_is_the_last_component() {
+        let alpha = |format: AVPixelFormat| {
+            let layout = ffi::layout(format as i32).unwrap();
+            (layout.components.len(), layout.alpha.map(|alpha| (alpha.plane, alpha.opaque())))
+        };
+        assert_eq!(alpha(AV_PIX_FMT_YUVA420P), (3, Some((3, 255))));
+        assert_eq!(alpha(AV_PIX_FMT_YUVA444P10LE), (3, Some((3, 255))));
+        assert_eq!(alpha(AV_PIX_FMT_BGRA), (3, Some((0, 255))));
+        assert_eq!(alpha(AV_PIX_FMT_YA8), (1, Some((0, 255))));
+        assert_eq!(alpha(AV_PIX_FMT_YUV420P), (3, None));
     }
 
     /// Catches: a field reads the line below the frame if both fields differ in chroma lines.

@@ -6,17 +6,25 @@
 //! BT.601; and limited range, unless the pixel format implies full range. (FFmpeg's scale filter
 //! uses BT.601 at every size.)
 //!
-//! PQ and HLG are mapped to SDR (`tonemap.rs`), with BT.2020's matrix and primaries unless the tags
+//! PQ and HLG are mapped to SDR ([`tonemap`]), with BT.2020's matrix and primaries unless the tags
 //! name others. Other transfers and primaries are not converted: a clip has the values that a
-//! player would send to a display.
+//! player would send to a display. A matrix that nothing here can convert is a reason to reject the
+//! file ([`unsupported`]).
+
+mod container;
+mod tonemap;
+mod ycgco;
 
 use serde::{Deserialize, Serialize};
 
-use super::ffi::pixel_format_name;
-use super::view::Properties;
+use super::view::{Properties, SampleFormat};
+use crate::decode::ffi::{is_rgb, pixel_format_name};
+pub use container::ContainerColour;
+pub use tonemap::ToneMap;
+pub use ycgco::{eight_bits, rgb_of_ycgco};
 
 /// FFmpeg's `AVColorSpace` numbers (ITU-T H.273, table 4) and their names.
-const MATRICES: [(i32, &str); 10] = [
+const MATRICES: [(i32, &str); 16] = [
     (0, "gbr"),
     (1, "bt709"),
     (4, "fcc"),
@@ -26,8 +34,18 @@ const MATRICES: [(i32, &str); 10] = [
     (8, "ycgco"),
     (9, "bt2020nc"),
     (10, "bt2020c"),
+    (11, "smpte2085"),
+    (12, "chroma-derived-nc"),
+    (13, "chroma-derived-c"),
     (14, "ictcp"),
+    (15, "ipt-c2"),
+    (16, "ycgco-re"),
+    (17, "ycgco-ro"),
 ];
+/// Matrices that have no conversion to RGB here.
+const UNSUPPORTED: std::ops::RangeInclusive<i32> = 11..=17;
+/// H.273's number of the YCgCo matrix.
+const YCGCO: i32 = 8;
 /// FFmpeg's transfer numbers (H.273, table 3) and their names.
 const TRANSFERS: [(i32, &str); 11] = [
     (1, "bt709"),
@@ -89,6 +107,8 @@ pub struct Conversion {
     /// Goes into [`FrameView::sws_matrix`](super::view::FrameView::sws_matrix).
     pub sws_matrix: i32,
     pub full_range: bool,
+    /// Set if the samples are YCgCo, which swscale cannot convert.
+    pub ycgco: bool,
     /// Set if the frame is HDR and must be mapped to SDR.
     pub hdr: Option<Hdr>,
 }
@@ -133,9 +153,25 @@ impl Conversion {
         Self {
             sws_matrix,
             full_range: frame.range == 2 || full_by_format,
+            ycgco: frame.matrix == YCGCO && !is_rgb(frame.pixel_format),
             hdr: transfer.map(|transfer| Hdr { transfer, wide }),
         }
     }
+
+    /// Returns the samples that swscale must produce for this conversion.
+    pub fn output(self) -> SampleFormat {
+        match self {
+            Self { ycgco: true, .. } => SampleFormat::Planes16,
+            Self { hdr: Some(_), .. } => SampleFormat::Rgb16,
+            _ => SampleFormat::Rgb8,
+        }
+    }
+}
+
+/// Returns the name of a matrix that has no conversion here, if the frame has such a matrix.
+pub fn unsupported(frame: &Properties) -> Option<&'static str> {
+    let is_unsupported = UNSUPPORTED.contains(&frame.matrix) && !is_rgb(frame.pixel_format);
+    is_unsupported.then(|| named(&MATRICES, frame.matrix))
 }
 
 fn named(table: &[(i32, &'static str)], number: i32) -> &'static str {
@@ -167,6 +203,19 @@ mod tests {
         assert!(!Conversion::of(&frame(360, 1, 1)).full_range);
         assert!(!Conversion::of(&frame(360, 1, 0)).full_range);
         assert!(Conversion::of(&frame(360, 1, 2)).full_range);
+    }
+
+    /// Catches: violet pictures, because luma and chroma are converted with another matrix.
+    #[test]
+    fn a_matrix_without_conversion_is_known() {
+        assert!(Conversion::of(&frame(360, 8, 1)).ycgco);
+        assert_eq!(unsupported(&frame(360, 8, 1)), None);
+        assert_eq!(unsupported(&frame(360, 14, 1)), Some("ictcp"));
+        assert!(UNSUPPORTED.clone().all(|matrix| unsupported(&frame(360, matrix, 1)).is_some()));
+        assert!((0..11).all(|matrix| unsupported(&frame(360, matrix, 1)).is_none()));
+        let rgb = Properties { pixel_format: 2, ..frame(360, 14, 1) };
+        assert_eq!(unsupported(&rgb), None, "the matrix of RGB has no effect");
+        assert!(!Conversion::of(&Properties { matrix: 8, ..rgb }).ycgco);
     }
 
     /// Catches: HDR is treated as SDR, or SDR in BT.2020 is darkened.

@@ -1,5 +1,8 @@
 //! Converts a decoded frame to upright RGB of the configured size, in one swscale pass.
 //!
+//! swscale cannot read YCgCo and does not map HDR. For such frames it scales samples of 16 bits,
+//! and [`colour`](super::colour) converts them.
+//!
 //! An interlaced frame contains two pictures, half a frame apart in time, in alternating lines.
 //! Only the first field is shown (`ffmpeg -vf field`), so there is no comb and nothing to
 //! interpolate. Borders are cut if there is a crop and the frame has the crop's native size. The
@@ -9,12 +12,11 @@ use std::collections::hash_map::{Entry, HashMap};
 
 use ffmpeg_next::frame;
 
-use super::colour::{Conversion, Hdr};
-use super::ffi::{Scaler, properties};
-use super::tonemap::ToneMap;
+use super::colour::{ContainerColour, Conversion, Hdr, ToneMap, eight_bits, rgb_of_ycgco};
 use super::upright::Orientation;
 use super::view::{Field, FrameView, Properties, Rectangle};
 use crate::config::{Aspect, FrameFormat};
+use crate::decode::ffi::{Scaler, properties};
 
 /// Largest number of cached scalers. A file needs a few; a hostile file must not fill the memory.
 const KINDS: usize = 16;
@@ -22,18 +24,17 @@ const KINDS: usize = 16;
 /// Presentation settings of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Presentation {
+    /// The container's orientation, for frames without one of their own.
     pub orientation: Orientation,
     /// Width and height of a sample, as a ratio; (1, 1) if the file does not contain it.
     pub sample_aspect: (i32, i32),
-    /// A colour matrix that replaces the matrix of the frames.
-    pub matrix: Option<i32>,
+    pub colour: ContainerColour,
 }
 
 impl Presentation {
-    /// Returns a frame's properties, with the replaced matrix if there is one.
+    /// Returns a frame's properties, with the container's colour tags where the frame has none.
     pub fn properties(self, frame: &frame::Video) -> Properties {
-        let found = properties(frame);
-        Properties { matrix: self.matrix.unwrap_or(found.matrix), ..found }
+        self.colour.complete(properties(frame))
     }
 }
 
@@ -58,13 +59,15 @@ impl Converter {
         }
     }
 
-    /// Sets the rectangle to show of all later frames of `size`.
-    pub fn crop(&mut self, size: (u32, u32), crop: Rectangle) {
-        self.crop = Some((size, crop));
+    /// Sets the rectangle to show of all later frames of `size`; `None` shows the whole frame.
+    pub fn crop(&mut self, size: (u32, u32), crop: Option<Rectangle>) {
+        self.crop = crop.map(|crop| (size, crop));
     }
 
-    /// Converts a frame to `[height, width, 3]` bytes. Returns `None` if swscale cannot read it.
-    pub fn rgb(&mut self, frame: &frame::Video) -> Option<Vec<u8>> {
+    /// Converts a frame of this orientation to upright `[height, width, 3]` bytes.
+    ///
+    /// Returns `None` if swscale cannot read the frame.
+    pub fn rgb(&mut self, frame: &frame::Video, orientation: Orientation) -> Option<Vec<u8>> {
         let found = self.presentation.properties(frame);
         let size = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         let conversion = Conversion::of(&found);
@@ -74,11 +77,10 @@ impl Converter {
             field: first_field(frame),
             sws_matrix: conversion.sws_matrix,
             full_range: conversion.full_range,
-            deep: conversion.hdr.is_some(),
+            output: conversion.output(),
         };
-        let shown = self.shown_size(size);
-        let (width, height) =
-            if self.presentation.orientation.lies() { (shown.1, shown.0) } else { shown };
+        let shown = self.shown_size(size, orientation);
+        let (width, height) = if orientation.lies() { (shown.1, shown.0) } else { shown };
         if self.scalers.len() >= KINDS {
             self.scalers.clear();
         }
@@ -94,28 +96,29 @@ impl Converter {
                 place.insert(views.into_iter().find_map(|view| Scaler::new(view, width, height))?)
             }
         };
-        let mut rgb = scaler.rgb(frame)?;
-        if let Some(hdr) = conversion.hdr {
-            rgb = self.tone_maps.entry(hdr).or_insert_with(|| ToneMap::new(hdr)).apply(&rgb);
+        let mut samples = scaler.convert(frame)?;
+        if conversion.ycgco {
+            samples = rgb_of_ycgco(&samples, conversion.full_range);
         }
-        Some(
-            self.pad(
-                self.presentation.orientation.apply(rgb, width as usize, height as usize),
-                shown,
-            ),
-        )
+        let rgb = match conversion.hdr {
+            Some(hdr) => {
+                self.tone_maps.entry(hdr).or_insert_with(|| ToneMap::new(hdr)).apply(&samples)
+            }
+            None if conversion.ycgco => eight_bits(&samples),
+            None => samples,
+        };
+        Some(self.pad(orientation.apply(rgb, width as usize, height as usize), shown))
     }
 
     /// Returns the size of an upright picture within the configured size.
-    fn shown_size(&self, (width, height): (u32, u32)) -> (u32, u32) {
+    fn shown_size(&self, (width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
         let whole = (self.format.width, self.format.height);
         if self.format.aspect != Aspect::Pad {
             return whole;
         }
         let (across, down) = self.presentation.sample_aspect;
-        let lying = self.presentation.orientation.lies();
         let shape = (f64::from(width) * f64::from(across), f64::from(height) * f64::from(down));
-        let (wide, high) = if lying { (shape.1, shape.0) } else { shape };
+        let (wide, high) = if orientation.lies() { (shape.1, shape.0) } else { shape };
         fit(wide, high, whole)
     }
 
@@ -158,6 +161,7 @@ fn first_field(frame: &frame::Video) -> Option<Field> {
 mod tests {
     use super::*;
     use crate::config::IngestConfig;
+    use crate::decode::picture::ColourTags;
 
     /// Catches: a picture is squeezed instead of padded, or becomes thinner than one pixel.
     #[test]
@@ -174,9 +178,10 @@ mod tests {
     fn shape_is_that_of_the_upright_picture() {
         let format = FrameFormat { aspect: Aspect::Pad, ..IngestConfig::default().frame_format() };
         let shown = |quarters, sample_aspect, size| {
-            let orientation = Orientation { mirrored: false, quarters };
-            Converter::new(format, Presentation { orientation, sample_aspect, matrix: None })
-                .shown_size(size)
+            let (orientation, colour) =
+                (Orientation::default(), ContainerColour::new(ColourTags::NONE, "h264"));
+            Converter::new(format, Presentation { orientation, sample_aspect, colour })
+                .shown_size(size, Orientation { mirrored: false, quarters })
         };
         assert_eq!(shown(0, (4, 3), (480, 360)), (160, 90));
         assert_eq!(shown(0, (1, 1), (480, 360)), (120, 90));

@@ -10,7 +10,7 @@
 //! 5. Light becomes code values by the inverse of BT.1886's gamma, 2.4. An SDR picture that was
 //!    placed in HDR by BT.2408's direct mapping (5.1.3) comes back unchanged.
 
-use super::colour::{Hdr, HdrTransfer};
+use super::{Hdr, HdrTransfer};
 
 /// Reference white in cd/m².
 const WHITE: f32 = 203.0;

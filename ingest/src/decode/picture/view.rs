@@ -14,6 +14,20 @@ pub struct Properties {
     pub primaries: i32,
 }
 
+/// The colour tags of a video stream, as FFmpeg's numbers (ITU-T H.273).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColourTags {
+    pub matrix: i32,
+    pub range: i32,
+    pub transfer: i32,
+    pub primaries: i32,
+}
+
+impl ColourTags {
+    /// The tags of a stream that has none.
+    pub const NONE: Self = Self { matrix: 2, range: 0, transfer: 2, primaries: 2 };
+}
+
 /// A rectangle in a coded frame, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rectangle {
@@ -44,6 +58,29 @@ pub struct FrameView {
     pub sws_matrix: i32,
     /// Black is 0, not 16.
     pub full_range: bool,
-    /// The output has 16 bits per sample, little-endian, instead of 8 bits.
-    pub deep: bool,
+    pub output: SampleFormat,
+}
+
+/// The samples that a view is converted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SampleFormat {
+    /// RGB with 8 bits per sample, `[height, width, 3]`.
+    Rgb8,
+    /// RGB with 16 bits per sample, little-endian, `[height, width, 3]`.
+    Rgb16,
+    /// The frame's luma and chroma with 16 bits per sample, little-endian, `[3, height, width]`.
+    ///
+    /// A sample is the value at the frame's bit depth, shifted up to 16 bits.
+    Planes16,
+}
+
+impl SampleFormat {
+    /// Returns the number of planes, and the bytes of a pixel in each of them.
+    pub fn planes(self) -> (usize, usize) {
+        match self {
+            Self::Rgb8 => (1, 3),
+            Self::Rgb16 => (1, 6),
+            Self::Planes16 => (3, 2),
+        }
+    }
 }

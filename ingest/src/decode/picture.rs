@@ -1,0 +1,13 @@
+//! The picture of a frame: where its samples are, its colours, its orientation, and its conversion.
+
+mod colour;
+mod convert;
+mod layout;
+mod upright;
+mod view;
+
+pub use colour::{Colour, ContainerColour, Conversion, unsupported};
+pub use convert::{Converter, Presentation};
+pub use layout::{Layout, PlaneRegion};
+pub use upright::{Orientation, Orientations};
+pub use view::{ColourTags, FrameView, Properties, Rectangle, SampleFormat};
