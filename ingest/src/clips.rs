@@ -6,6 +6,7 @@ mod frame_times;
 mod pauses;
 mod sidecar;
 mod sidecar_csv;
+mod stills;
 
 pub use clip_row::{ClipOrigin, CutClip};
 pub use cutter::ClipCutter;

@@ -77,6 +77,8 @@ pub struct IngestConfig {
     pub clip_seconds: f64,
     /// Number of frames of the shortest clip, at least 1; shorter clips are dropped.
     pub min_frames: u32,
+    /// Stretches that are cut out, so that the play around them is kept.
+    pub cut: CutConfig,
     /// Which clips are kept: SQL conditions over the columns of the table `clips`, joined by `and`.
     ///
     /// An empty string keeps all clips.
@@ -93,6 +95,19 @@ pub struct IngestConfig {
     ///
     /// A process over a time limit is killed.
     pub decoder: DecoderLimits,
+}
+
+/// `[ingest.cut]`: which stretches are cut out of a recording.
+///
+/// A stretch gets a row in the catalog's table `clips`, with its times and the reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CutConfig {
+    /// Shortest time without any change of the picture that is cut out, in seconds; 0: none.
+    ///
+    /// Pauses, menus and loading screens stand still, and so do frozen recordings. A player who
+    /// waits for five seconds stays in. The reason is `still`.
+    pub still: f64,
 }
 
 /// `[ingest.metadata]`: the paper's keyword rules (appendix B.1) for a video's `.info.json`.
@@ -137,12 +152,19 @@ impl Default for IngestConfig {
             aspect: Aspect::Crop,
             clip_seconds: 16.0,
             min_frames: 16,
+            cut: CutConfig::default(),
             keep: KEEP.to_owned(),
             near_duplicates: true,
             metadata: MetadataRules::default(),
             threads: 0,
             decoder: DecoderLimits::default(),
         }
+    }
+}
+
+impl Default for CutConfig {
+    fn default() -> Self {
+        Self { still: 5.5 }
     }
 }
 
@@ -191,6 +213,12 @@ impl Section for IngestConfig {
                 return Err(format!("{key} is {size}: it must be between 1 and 8192 pixels"));
             }
         }
+        if !(0.0..=86_400.0).contains(&self.cut.still) {
+            return Err(format!(
+                "cut.still is {}: it must be from 0 to 86400 seconds; 0 cuts nothing out",
+                self.cut.still
+            ));
+        }
         if self.min_frames == 0 {
             return Err("min_frames is 0: it must be at least 1".into());
         }
@@ -227,6 +255,7 @@ impl IngestConfig {
             frame: self.frame_format(),
             clip_seconds: self.clip_seconds,
             min_frames: self.min_frames,
+            still_seconds: self.cut.still,
         }
     }
 }

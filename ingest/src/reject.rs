@@ -35,6 +35,8 @@ pub enum Reason {
     NoFrames,
     /// The source or clip has fewer than `ingest.min_frames` frames at `ingest.fps`.
     TooShort,
+    /// The picture stands still for at least `ingest.cut.still` seconds, so it was cut out.
+    Still,
     /// The decoder process crashed: a bug in FFmpeg or in ingest. Please report the file.
     DecoderCrashed,
     /// The decoder process exceeded a time limit.
@@ -76,6 +78,7 @@ impl Reason {
             Self::FrameTooLarge => "frame_too_large",
             Self::NoFrames => "no_frames",
             Self::TooShort => "too_short",
+            Self::Still => "still",
             Self::DecoderCrashed => "decoder_crashed",
             Self::Timeout => "timeout",
             Self::Changed => "changed",
@@ -100,6 +103,11 @@ impl Reason {
             Reason::NearDuplicate,
         ];
         HARMLESS.iter().any(|reason| reason.code() == code)
+    }
+
+    /// Whether the cutter gave the reason to a clip, so that no rule of the config changes it.
+    pub fn is_of_cutter(code: &str) -> bool {
+        [Self::TooShort, Self::Still].iter().any(|reason| reason.code() == code)
     }
 
     /// Whether ingest must also discard the clips that it decoded before the problem.

@@ -224,3 +224,26 @@ fn frames_after_the_sidecar_have_no_actions() {
                     have no actions";
     assert_eq!(dir.sql(detail), format!("detail\n\"{expected}\"\n"));
 }
+
+/// Catches: frozen seconds stay in a clip, or the play around them is dropped with them; a stretch
+/// comes back when the rules change.
+#[test]
+fn frozen_seconds_are_cut_out() {
+    let Some(dir) = recorded(8) else { return };
+    let frozen = "loop=loop=180:size=1:start=120,setpts=N/30/TB";
+    ffmpeg(&dir, &format!("-i play.mp4 -vf {frozen} {KEYS} videos/frozen.mp4"));
+    assert_eq!(code(&dir.run(&[])), 0);
+    let expected = [(41, ""), (59, "still"), (40, "")];
+    let check = |found: Vec<(usize, String)>| {
+        let fits = found.len() == expected.len()
+            && found.iter().zip(expected).all(|((frames, reason), (expected, why))| {
+                frames.abs_diff(expected) <= 2 && reason == why
+            });
+        assert!(fits, "{found:?} instead of {expected:?}");
+    };
+    check(clips(&dir, "frozen.mp4"));
+    assert_eq!(code(&dir.run(&["ingest.keep="])), 0);
+    check(clips(&dir, "frozen.mp4"));
+    assert_eq!(code(&dir.run(&["ingest.cut.still=0"])), 0);
+    assert_eq!(clips(&dir, "frozen.mp4"), [(140, String::new())]);
+}

@@ -71,6 +71,11 @@ pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
     }
 }
 
+/// Returns whether an RGB frame of `size` (width, height) only repeats the one before.
+pub fn is_repeat(before: &[u8], now: &[u8], (width, height): (usize, usize)) -> bool {
+    BlockChanges::new(width, height).add(before, now)
+}
+
 /// Returns the share of change that a zoom explains, over every `every`th pair of frames.
 fn zoom_share(planes: &[Plane], every: usize) -> f32 {
     let (mut translated, mut zoomed) = (0.0, 0.0);

@@ -37,6 +37,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         aspect,
         clip_seconds,
         min_frames,
+        cut,
         keep: _,
         near_duplicates: _,
         metadata: _,
@@ -50,6 +51,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         "aspect": aspect,
         "clip_seconds": clip_seconds,
         "min_frames": min_frames,
+        "cut": cut,
         "held_out": held_out,
     })
 }

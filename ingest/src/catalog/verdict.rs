@@ -2,7 +2,7 @@
 //!
 //! The verdict depends only on the catalog's rows and the config, so ingest can repeat it at any
 //! time without decoding. A clip is kept if, in this order:
-//! 1. it is long enough;
+//! 1. it is long enough, and no stretch that was cut out;
 //! 2. it passes each condition of `ingest.keep`;
 //! 3. it is not a near-duplicate of a better clip;
 //! 4. a shard contains it.
@@ -58,7 +58,7 @@ impl KeepRules {
         let failures = self.keep.failures(clips)?;
         let mut wanted = Vec::new();
         for (index, (row, failure)) in clips.iter_mut().zip(failures).enumerate() {
-            if row.reason.as_deref() == Some(Reason::TooShort.code()) {
+            if row.reason.as_deref().is_some_and(Reason::is_of_cutter) {
                 continue;
             }
             row.reason = failure;

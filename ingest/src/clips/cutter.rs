@@ -5,7 +5,7 @@
 //! length, but the last one may be shorter. If that one is too short, it gets a row but no frames
 //! in a shard. [`FrameTimes`] says where a clip of the source's own rate ends. A clip also ends
 //! where something is missing ([`PauseJudge`]), where damage begins or ends, and where the sidecar
-//! ends.
+//! ends. Still stretches are cut out ([`StillFinder`]).
 //!
 //! A clip's last action covers the time until the next clip's first frame. So a clip is complete
 //! only when the next frame is known.
@@ -15,9 +15,11 @@ use std::collections::VecDeque;
 use super::clip_row::{ClipOrigin, ClipPictures, CutClip, FrameInfo, scored_clip};
 use super::frame_times::FrameTimes;
 use super::pauses::{Meaning, Pause, PauseJudge};
+use super::stills::{StillFinder, Stretch};
 use crate::analysis::{Plane, Shift, ShotDetector};
 use crate::config::{ClipFormat, FrameFormat, SamplingRate, clip_frames};
 use crate::decode::{Sampled, Track};
+use crate::reject::Reason;
 
 /// Collects frames until they form a clip.
 pub struct ClipCutter<'a> {
@@ -33,6 +35,11 @@ pub struct ClipCutter<'a> {
     newest: Option<(SampledFrame, u64)>,
     /// Frames for which the shot detector has not decided yet whether they start a shot.
     ahead: VecDeque<SampledFrame>,
+    stills: StillFinder<SampledFrame>,
+    /// Number of frames that `stills` has seen.
+    placed: u64,
+    /// The frames of the current still stretch.
+    still: Vec<FrameInfo>,
     /// Pixels of the current clip, `[t, h, w, c]`.
     rgb: Vec<u8>,
     planes: Vec<Plane>,
@@ -49,23 +56,32 @@ struct SampledFrame {
     track: Option<Track>,
 }
 
+impl AsRef<[u8]> for SampledFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.rgb
+    }
+}
+
 impl<'a> ClipCutter<'a> {
     /// A cutter for one source.
     pub fn new(origin: ClipOrigin<'a>, format: ClipFormat) -> Self {
-        let (shots, pauses) = Default::default();
-        let (ahead, rgb, planes, kept) = Default::default();
+        let size = (format.frame.width as usize, format.frame.height as usize);
+        let stills = StillFinder::new(format.still_seconds, size);
         Self {
             origin,
             format,
-            shots,
-            pauses,
+            shots: ShotDetector::default(),
+            pauses: PauseJudge::default(),
             track: None,
             newest_track: None,
             newest: None,
-            ahead,
-            rgb,
-            planes,
-            kept,
+            ahead: VecDeque::new(),
+            stills,
+            placed: 0,
+            still: Vec::new(),
+            rgb: Vec::new(),
+            planes: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -124,65 +140,115 @@ impl<'a> ClipCutter<'a> {
         let mut cuts =
             newest.map(|(newest, repeats)| self.repeat(newest, repeats, true)).unwrap_or_default();
         cuts.extend(self.end_shot());
-        cuts.extend(self.cut(native_frames));
+        cuts.extend(self.end_play(native_frames));
         cuts
     }
 
     /// Adds a frame again, some times.
     fn repeat(&mut self, mut frame: SampledFrame, times: u64, is_slow: bool) -> Vec<CutClip> {
         frame.info.repeated = is_slow;
-        (0..times).filter_map(|_| self.add(frame.clone())).collect()
+        (0..times).flat_map(|_| self.add(frame.clone())).collect()
     }
 
     /// Adds a frame to the shot detector.
-    fn add(&mut self, frame: SampledFrame) -> Option<CutClip> {
+    fn add(&mut self, frame: SampledFrame) -> Vec<CutClip> {
         let plane = frame.plane.clone();
         self.ahead.push_back(frame);
-        let begins_shot = self.shots.push(plane)?;
-        self.place(begins_shot)
+        self.shots.push(plane).map(|begins_shot| self.place(begins_shot)).unwrap_or_default()
     }
 
     /// Ends the shot: the next frame begins another one.
     fn end_shot(&mut self) -> Vec<CutClip> {
         let labels: Vec<bool> = std::mem::take(&mut self.shots).finish().collect();
-        labels.into_iter().filter_map(|begins_shot| self.place(begins_shot)).collect()
+        labels.into_iter().flat_map(|begins_shot| self.place(begins_shot)).collect()
     }
 
-    /// Adds the oldest frame in `ahead` to a clip, and returns a finished clip.
-    fn place(&mut self, begins_shot: bool) -> Option<CutClip> {
-        let SampledFrame { rgb, plane, info: frame, track } = self.ahead.pop_front()?;
+    /// Adds the oldest frame in `ahead` to a clip or a still stretch. Returns what it finishes.
+    fn place(&mut self, begins_shot: bool) -> Vec<CutClip> {
+        let Some(mut frame) = self.ahead.pop_front() else { return Vec::new() };
+        let mut cuts = Vec::new();
+        if begins_shot || frame.track.is_some() {
+            cuts.extend(self.end_play(frame.info.native));
+        }
+        if frame.track.is_some() {
+            self.track = frame.track.take();
+        }
+        let time = match (self.format.frame.rate, &self.track) {
+            // Repeated frames have the same presentation time.
+            (SamplingRate::Fixed(fps), _) => self.placed as f64 / fps,
+            (SamplingRate::Own, Some(track)) => track.seconds(0, frame.info.pts),
+            (SamplingRate::Own, None) => 0.0,
+        };
+        self.placed += 1;
+        match self.stills.add(frame, time) {
+            Stretch::Unknown => {}
+            Stretch::Play(frames) => {
+                cuts.extend(frames.first().and_then(|next| self.end_still(next.info.native)));
+                cuts.extend(frames.into_iter().filter_map(|frame| self.append(frame)));
+            }
+            Stretch::Still(frames) => {
+                if self.still.is_empty() {
+                    cuts.extend(frames.first().and_then(|next| self.cut(next.info.native)));
+                }
+                self.still.extend(frames.iter().map(|frame| frame.info));
+            }
+        }
+        cuts
+    }
+
+    /// Ends the current clip or still stretch. `next` is the number of the source frame after it.
+    fn end_play(&mut self, next: usize) -> Vec<CutClip> {
+        let held = self.stills.end();
+        let mut cuts: Vec<CutClip> =
+            held.into_iter().filter_map(|frame| self.append(frame)).collect();
+        cuts.extend(self.end_still(next));
+        cuts.extend(self.cut(next));
+        cuts
+    }
+
+    /// Ends the current still stretch, if there is one, and returns its row without frames.
+    fn end_still(&mut self, next_native: usize) -> Option<CutClip> {
+        let infos = std::mem::take(&mut self.still);
+        let times = self.times_of(&infos)?;
+        let pictures = ClipPictures { rgb: Vec::new(), planes: Vec::new(), infos, next_native };
+        let track = self.track.as_ref()?;
+        let mut stretch = scored_clip(&self.origin, &self.format, track, times, pictures);
+        stretch.row.reason = Some(Reason::Still.code().to_owned());
+        Some(stretch)
+    }
+
+    /// Adds a frame to the current clip. Returns the clip before it if that one is full.
+    fn append(&mut self, frame: SampledFrame) -> Option<CutClip> {
+        let SampledFrame { rgb, plane, info: frame, .. } = frame;
         let full = match self.format.frame.rate {
             SamplingRate::Fixed(fps) => {
                 self.kept.len() >= clip_frames(self.format.clip_seconds, fps)
             }
             SamplingRate::Own => {
-                self.times().is_some_and(|times| times.is_full(frame.pts, &self.format))
+                let times = self.times_of(&self.kept);
+                times.is_some_and(|times| times.is_full(frame.pts, &self.format))
             }
         };
-        let ends = full || begins_shot || track.is_some();
-        let cut = if ends { self.cut(frame.native) } else { None };
-        if track.is_some() {
-            self.track = track;
-        }
+        let cut = if full { self.cut(frame.native) } else { None };
         self.rgb.extend(rgb);
         self.planes.push(plane);
         self.kept.push(frame);
         cut
     }
 
-    /// The times of the current clip's frames; `None` if it has none.
-    fn times(&self) -> Option<FrameTimes> {
+    /// The times of frames; `None` if there are none.
+    fn times_of(&self, frames: &[FrameInfo]) -> Option<FrameTimes> {
         Some(FrameTimes {
-            first: self.kept.first()?.pts,
-            last: self.kept.last()?.pts,
-            frames: self.kept.len(),
+            first: frames.first()?.pts,
+            last: frames.last()?.pts,
+            frames: frames.len(),
             time_base: self.track.as_ref()?.time_base,
         })
     }
 
     /// Ends the current clip. `next_native` is the number of the source frame after it.
     fn cut(&mut self, next_native: usize) -> Option<CutClip> {
-        let times = self.times()?;
+        let times = self.times_of(&self.kept)?;
         let pictures = ClipPictures {
             rgb: std::mem::take(&mut self.rgb),
             planes: std::mem::take(&mut self.planes),

@@ -62,6 +62,8 @@ pub struct ClipFormat {
     pub clip_seconds: f64,
     /// Number of frames of the shortest clip.
     pub min_frames: u32,
+    /// Shortest still stretch that is cut out, in seconds; 0 means none.
+    pub still_seconds: f64,
 }
 
 /// Number of frames in `seconds`, at `fps` frames per second.

@@ -1,0 +1,116 @@
+//! Stretches of a shot in which the picture stands still for long.
+//!
+//! They show no play: a pause, a menu, a loading screen, or a frozen recording. They are cut out,
+//! so that the play before and after them is kept. The first frame of a stretch stays in the clip
+//! before it, because it shows what the last action did.
+
+use crate::analysis::scores;
+
+/// Finds still stretches in the frames of one source, given in order.
+///
+/// `F` is a frame, and its bytes are `[height, width, 3]`.
+pub struct StillFinder<F> {
+    /// Shortest stretch that is cut out, in seconds; 0 means none.
+    limit: f64,
+    /// Width and height of the frames.
+    size: (usize, usize),
+    /// The frame that the next ones are compared with.
+    reference: Option<Vec<u8>>,
+    /// Repeats of the reference so far, if their stretch is still short.
+    held: Vec<F>,
+    /// Time of the first repeat, in seconds.
+    since: f64,
+    is_still: bool,
+}
+
+/// What the frames up to now are.
+#[derive(Debug, PartialEq)]
+pub enum Stretch<F> {
+    /// Not known yet.
+    Unknown,
+    /// These frames are play.
+    Play(Vec<F>),
+    /// These frames are, or continue, a still stretch.
+    Still(Vec<F>),
+}
+
+impl<F: AsRef<[u8]>> StillFinder<F> {
+    /// A finder for frames of `size` (width, height).
+    pub fn new(limit: f64, size: (usize, usize)) -> Self {
+        Self { limit, size, reference: None, held: Vec::new(), since: 0.0, is_still: false }
+    }
+
+    /// Takes the next frame, at `time` in seconds.
+    pub fn add(&mut self, frame: F, time: f64) -> Stretch<F> {
+        let rgb = frame.as_ref();
+        let repeats = |reference: &Vec<u8>| scores::is_repeat(reference, rgb, self.size);
+        if self.limit <= 0.0 || !self.reference.as_ref().is_some_and(repeats) {
+            self.reference = (self.limit > 0.0).then(|| rgb.to_vec());
+            self.is_still = false;
+            let mut play = std::mem::take(&mut self.held);
+            play.push(frame);
+            return Stretch::Play(play);
+        }
+        if self.is_still {
+            return Stretch::Still(vec![frame]);
+        }
+        if self.held.is_empty() {
+            self.since = time;
+        }
+        self.held.push(frame);
+        if time - self.since < self.limit {
+            return Stretch::Unknown;
+        }
+        self.is_still = true;
+        Stretch::Still(std::mem::take(&mut self.held))
+    }
+
+    /// Ends the shot. Returns the frames that are play after all.
+    pub fn end(&mut self) -> Vec<F> {
+        (self.reference, self.is_still) = (None, false);
+        std::mem::take(&mut self.held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: (usize, usize) = (16, 8);
+
+    /// Feeds grey frames, ten per second. Returns for each whether it is still.
+    fn stills(greys: impl IntoIterator<Item = u8>, limit: f64) -> Vec<bool> {
+        let mut finder = StillFinder::new(limit, SIZE);
+        let greys: Vec<u8> = greys.into_iter().collect();
+        let mut found: Vec<(u8, bool)> = Vec::new();
+        for (number, grey) in greys.iter().enumerate() {
+            match finder.add(vec![*grey; SIZE.0 * SIZE.1 * 3], number as f64 / 10.0) {
+                Stretch::Unknown => {}
+                Stretch::Play(frames) => found.extend(frames.iter().map(|f| (f[0], false))),
+                Stretch::Still(frames) => found.extend(frames.iter().map(|f| (f[0], true))),
+            }
+        }
+        found.extend(finder.end().iter().map(|frame| (frame[0], false)));
+        assert!(found.iter().map(|(grey, _)| *grey).eq(greys), "in order, once each");
+        found.into_iter().map(|(_, still)| still).collect()
+    }
+
+    /// Catches: a short pause is cut out; a stretch is off by a frame; play after it is lost.
+    #[test]
+    fn long_stretches_are_still_and_short_ones_are_play() {
+        let play = |frames: u8| (0..frames).map(|i| i * 5);
+        let frozen = |frames: usize| std::iter::repeat_n(200, frames);
+        let found = stills(play(10).chain(frozen(40)).chain(play(10)), 2.0);
+        let expected: Vec<bool> = (0..60).map(|frame| (11..50).contains(&frame)).collect();
+        assert_eq!(found, expected);
+        assert!(!stills(play(10).chain(frozen(20)).chain(play(10)), 2.0).contains(&true));
+        assert!(!stills(play(10).chain(frozen(40)), 0.0).contains(&true), "turned off");
+        assert_eq!(stills(frozen(30), 2.0).iter().filter(|still| **still).count(), 29);
+    }
+
+    /// Catches: a picture that changes slowly counts as still, because neighbours are alike.
+    #[test]
+    fn slow_motion_is_play() {
+        assert!(!stills(0..100, 2.0).contains(&true));
+    }
+}
