@@ -3,14 +3,12 @@
 use ffmpeg::codec::packet::side_data::{self, SideData};
 use ffmpeg::codec::threading::Type;
 use ffmpeg::format::context::{Input, StreamIo};
-use ffmpeg::{Dictionary, Packet, Stream, codec, decoder, frame};
+use ffmpeg::{Dictionary, Error, Packet, Stream, codec, decoder, frame};
 use ffmpeg_next as ffmpeg;
 
 use super::clock::edits;
 use super::event::{DecodeOptions, Failure};
-use super::ffi::{
-    OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts,
-};
+use super::ffi::{OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts};
 use super::picture::{ColourTags, ContainerColour, Orientation, Presentation};
 use super::streams::{rates, video_streams};
 use super::video_file::VideoFile;
