@@ -103,10 +103,10 @@ pub struct IngestConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CutConfig {
-    /// Shortest time without any change of the picture that is cut out, in seconds; 0: none.
+    /// Stretches in which the picture does not change for this many seconds are cut out; 0: none.
     ///
     /// Pauses, menus and loading screens stand still, and so do frozen recordings. A player who
-    /// waits for five seconds stays in. The reason is `still`.
+    /// waits for five seconds stays in. The reason is `still`. The largest value is 600.
     pub still: f64,
 }
 
@@ -213,9 +213,9 @@ impl Section for IngestConfig {
                 return Err(format!("{key} is {size}: it must be between 1 and 8192 pixels"));
             }
         }
-        if !(0.0..=86_400.0).contains(&self.cut.still) {
+        if !(0.0..=600.0).contains(&self.cut.still) {
             return Err(format!(
-                "cut.still is {}: it must be from 0 to 86400 seconds; 0 cuts nothing out",
+                "cut.still is {}: it must be from 0 to 600 seconds; 0 cuts nothing out",
                 self.cut.still
             ));
         }

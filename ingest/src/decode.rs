@@ -2,10 +2,10 @@
 //!
 //! The decoder decodes every frame that is sampled or that other frames refer to
 //! ([`Skips`](clock::Skips)). Only sampled frames are converted. All frames come out with one
-//! configured size, upright, in presentation order. Time stamps are FFmpeg's best-effort ones, which its players use. A frame
-//! without a time stamp follows the previous frame by the nominal frame time. A damaged packet
-//! loses only the frames that depend on it ([`damage`]), not the file. The size, format or colour
-//! may change in the middle of the stream.
+//! configured size, upright, in presentation order. Time stamps are FFmpeg's best-effort ones,
+//! which its players use. A frame without a time stamp begins when the frame before it ends. A
+//! damaged packet loses only the frames that depend on it ([`damage`]), not the file. The size,
+//! format or colour may change in the middle of the stream.
 //!
 //! The search for borders ([`borders`]) uses the first sampled frames. These frames are held back
 //! until the search ends. Only a video that seems to have borders is read again. The second pass

@@ -46,7 +46,9 @@ pub enum Reason {
     Timeout,
     /// The file changed while ingest read it. The next run tries it again.
     Changed,
-    /// The file has no extension and is not a video. It does not count as a reject.
+    /// The file is not a video, and its name does not say that it is one.
+    ///
+    /// It does not count as a reject.
     NotAVideo,
     /// Its `.info.json` does not pass the rules in `[ingest.metadata]`.
     Metadata,

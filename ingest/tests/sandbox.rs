@@ -83,7 +83,12 @@ fn a_hostile_decoder_is_denied() {
         return;
     }
     let run = |settings: &[&str]| {
-        let output = dir.command(settings).arg("-vv").env("LD_PRELOAD", &library).output().unwrap();
+        let output = dir
+            .command(settings)
+            .args(["--replace", "-vv"])
+            .env("LD_PRELOAD", &library)
+            .output()
+            .unwrap();
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         assert_eq!(dir.clips(None).len(), 1, "the video is decoded");
         deeds(&output)
@@ -173,7 +178,9 @@ fn an_old_kernel_gives_one_warning() {
     assert_eq!(warnings.len(), 1, "{said}");
     assert!(warnings[0].contains("Landlock") && warnings[0].contains("seccomp"), "{said}");
 
-    let quiet = on_an_old_kernel(dir.command(&["ingest.decoder.sandbox=\"off\"", "ingest.fps=9"]));
+    let mut off = dir.command(&["ingest.decoder.sandbox=\"off\"", "ingest.fps=9"]);
+    off.arg("--replace");
+    let quiet = on_an_old_kernel(off);
     assert_eq!(code(&quiet), 0, "{}", stderr(&quiet));
     assert!(!stderr(&quiet).contains("confined"), "{}", stderr(&quiet));
 }

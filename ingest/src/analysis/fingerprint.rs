@@ -48,7 +48,7 @@ pub const LEAST_MOMENTS: usize = 4;
 
 /// What a clip looks like at one of the times at which it moves most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct MotionPeak {
     /// Time since the clip's first frame, in milliseconds.
     pub time: u32,
     /// Where the picture becomes brighter to the right, and where darker: a byte for each row.
@@ -57,7 +57,7 @@ pub struct Moment {
     pub changes: u64,
 }
 
-impl Moment {
+impl MotionPeak {
     /// The same moment of a mirrored clip.
     pub fn mirrored(self) -> Self {
         let [brighter, darker] = self.edges;
@@ -114,26 +114,26 @@ pub fn fingerprint(planes: &[Plane], fps: f64) -> Vec<u8> {
             reason = "the cast saturates, and the value is positive"
         )]
         let time = (frame as f64 * 1000.0 / fps).round() as u32;
-        Moment {
+        MotionPeak {
             time,
             edges: edges_of(&planes[pair..=pair + 2]),
             changes: changing(&changes[around]),
         }
     });
-    let moments: Vec<Moment> = described.filter(Moment::is_informative).collect();
+    let moments: Vec<MotionPeak> = described.filter(MotionPeak::is_informative).collect();
     if moments.len() < LEAST_MOMENTS {
         return Vec::new();
     }
-    moments.into_iter().flat_map(Moment::bytes).collect()
+    moments.into_iter().flat_map(MotionPeak::bytes).collect()
 }
 
 /// The moments of a fingerprint; none if the bytes are not one.
-pub fn moments(fingerprint: &[u8]) -> Vec<Moment> {
+pub fn moments(fingerprint: &[u8]) -> Vec<MotionPeak> {
     let (moments, rest) = fingerprint.as_chunks::<BYTES>();
     if !rest.is_empty() {
         return Vec::new();
     }
-    moments.iter().map(Moment::of_bytes).collect()
+    moments.iter().map(MotionPeak::of_bytes).collect()
 }
 
 /// The change of each cell between neighbouring frames, in 1/256 of a level.
@@ -253,7 +253,7 @@ mod tests {
         let mirrored = moments(&of(play().map(|picture| picture.mirrored())));
         let found = moments(&of(play()));
         assert!(found.len() >= LEAST_MOMENTS);
-        assert_eq!(found.into_iter().map(Moment::mirrored).collect::<Vec<_>>(), mirrored);
+        assert_eq!(found.into_iter().map(MotionPeak::mirrored).collect::<Vec<_>>(), mirrored);
     }
 
     /// Catches: a clip of another rate has moments at other times.

@@ -9,7 +9,7 @@
 //!
 //! The thresholds were measured (`docs/log/2026-11-30-copies.md`).
 
-use super::fingerprint::{LEAST_MOMENTS, Moment, moments};
+use super::fingerprint::{LEAST_MOMENTS, MotionPeak, moments};
 
 /// Distance of edges at which a pair is no evidence, in thousandths.
 const EDGES: i32 = 550;
@@ -38,7 +38,7 @@ const LEAST_SHARE: i32 = 300;
 /// A clip as it is compared with others.
 #[derive(Clone)]
 pub struct Likeness {
-    moments: Vec<Moment>,
+    moments: Vec<MotionPeak>,
     /// Weight of each moment in thousandths: 1000 divided by the number of moments like it.
     weights: Vec<i32>,
     /// Length of the clip in milliseconds.
@@ -56,7 +56,7 @@ impl Likeness {
         if moments.len() < LEAST_MOMENTS {
             return None;
         }
-        let like = |moment: &Moment| {
+        let like = |moment: &MotionPeak| {
             moments.iter().filter(|other| similarity(moment, other) > SAME).count().max(1)
         };
         let weights =
@@ -74,7 +74,7 @@ impl Likeness {
     }
 
     /// The clip's moments, in the order of their times.
-    pub fn moments(&self) -> &[Moment] {
+    pub fn moments(&self) -> &[MotionPeak] {
         &self.moments
     }
 
@@ -87,14 +87,16 @@ impl Likeness {
                 pairs.push(Pair { shift, members: (i, j), similarity: similarity(ours, theirs) });
             }
         }
+        pairs.sort_by_key(|pair| pair.shift);
         let mut shifts: Vec<i64> =
             pairs.iter().filter(|pair| pair.similarity > LIKELY).map(|pair| pair.shift).collect();
-        shifts.sort_unstable();
         shifts.dedup();
         shifts.into_iter().any(|shift| self.is_same_at(other, &pairs, shift))
     }
 
     /// Whether the clips show the same play if `other` is moved back by `shift` milliseconds.
+    ///
+    /// `pairs` are sorted by shift.
     fn is_same_at(&self, other: &Self, pairs: &[Pair], shift: i64) -> bool {
         // The overlap, in the times of `self`.
         let (from, to) = ((-shift).max(0), self.length.min(other.length - shift));
@@ -103,7 +105,9 @@ impl Likeness {
         }
         let mut best = (vec![None; self.moments.len()], vec![None; other.moments.len()]);
         let tolerance = self.tolerance.max(other.tolerance);
-        for pair in pairs.iter().filter(|pair| (pair.shift - shift).abs() <= tolerance) {
+        let first = pairs.partition_point(|pair| pair.shift < shift - tolerance);
+        let near = pairs[first..].iter().take_while(|pair| pair.shift <= shift + tolerance);
+        for pair in near {
             let (ours, theirs) = (&mut best.0[pair.members.0], &mut best.1[pair.members.1]);
             *ours = (*ours).max(Some(pair.similarity));
             *theirs = (*theirs).max(Some(pair.similarity));
@@ -138,7 +142,7 @@ struct Pair {
 ///
 /// Both edges and changes must be similar. Of equal levels, only the changes differ, and of equal
 /// motion, only the edges.
-fn similarity(a: &Moment, b: &Moment) -> i32 {
+fn similarity(a: &MotionPeak, b: &MotionPeak) -> i32 {
     let edges = distance(a.edges, b.edges);
     let changes = distance([a.changes], [b.changes]);
     let of =

@@ -7,9 +7,9 @@
 //!
 //! It removes sources that newer contents replaced ([`super::follow`]), and pending rows.
 //!
-//! It publishes all changes with one commit, with one catalog file per table. So the state of
-//! a dataset depends on its sources and its config, but not on the number of runs, or on where a
-//! run was killed.
+//! It publishes all changes with one commit, with one catalog file per table. So the state of a
+//! dataset does not depend on where a run was killed. It depends on earlier runs in two things:
+//! sources whose files were deleted stay, and splits stay.
 //!
 //! The file `catalog/settled` names the rules and the manifest of the last finalized catalog. While
 //! both stay the same, the finalizer reads no rows.
@@ -134,11 +134,12 @@ fn conclude(sources: &mut [SourceRow], clips: &[ClipRow]) {
         for clip in clips {
             *reasons.entry(clip.reason.as_deref().unwrap_or_default()).or_default() += 1;
         }
-        // A clip that is too short tells less about its source than the other clips.
+        // What the cutter cut off or out tells less about its source than the other clips.
         let short = Reason::TooShort.code();
-        let judged: Vec<&&str> = reasons.keys().filter(|reason| **reason != short).collect();
+        let judged: Vec<&&str> =
+            reasons.keys().filter(|reason| !Reason::is_of_cutter(reason)).collect();
         let reason = match judged[..] {
-            [] => short,
+            [] if reasons.keys().all(|reason| *reason == short) => short,
             [one] if *one == Reason::NearDuplicate.code() => one,
             [one] if *one == Reason::Gone.code() => one,
             _ => Reason::Filtered.code(),
@@ -214,6 +215,12 @@ mod tests {
             ]),
             "near_duplicate"
         );
+        let beside_still =
+            |other| reason(&[clip("a", false, Some(other)), clip("a", false, Some("still"))]);
+        assert_eq!(beside_still("near_duplicate"), "near_duplicate");
+        assert_eq!(beside_still("gone"), "gone");
+        assert_eq!(beside_still("too_short"), "filtered");
+        assert_eq!(reason(&[clip("a", false, Some("still"))]), "filtered");
         let mixed =
             [clip("a", false, Some("near_duplicate")), clip("a", false, Some("motion > 0.1"))];
         assert_eq!(reason(&mixed), "filtered");

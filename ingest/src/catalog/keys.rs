@@ -4,15 +4,16 @@
 //! version of the clip format, and the content of the sidecar. Ingest has nothing to do for a
 //! source if its work key and the hash of its content are in the catalog.
 //!
-//! A dataset root contains clips of one config. When the config changes, ingest drops the clips of
-//! the old config and decodes their sources again. The key does not contain `ingest.keep`, because
+//! A dataset root contains clips of one config. A run with another config is refused, unless
+//! `--replace` is given. Then ingest drops the clips of the old config and decodes their sources
+//! again. The key does not contain `ingest.keep`, because
 //! the verdict on clips needs only the scores in the catalog ([`super::finalize`]).
 
 use genie_shards::CLIPS_FORMAT;
 use genie_stage::key::Key;
 use serde_json::json;
 
-use crate::config::IngestConfig;
+use crate::config::{CutConfig, IngestConfig};
 
 /// Version of the code of ingest. It changes when the same config gives other clips.
 const CODE_FORMAT: u32 = 3;
@@ -37,7 +38,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         aspect,
         clip_seconds,
         min_frames,
-        cut,
+        cut: CutConfig { still },
         keep: _,
         near_duplicates: _,
         metadata: _,
@@ -51,7 +52,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         "aspect": aspect,
         "clip_seconds": clip_seconds,
         "min_frames": min_frames,
-        "cut": cut,
+        "cut.still": still,
         "held_out": held_out,
     })
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use genie_shards::ClipMeta;
 
-use crate::analysis::{Likeness, Moment};
+use crate::analysis::{Likeness, MotionPeak};
 
 /// Number of hashes of a moment.
 const BANDS: usize = 4;
@@ -74,7 +74,7 @@ impl Originals {
     }
 
     /// The known clips with two moments like these at the same shift, in their order.
-    fn candidates(&self, moments: &[Moment]) -> Vec<u32> {
+    fn candidates(&self, moments: &[MotionPeak]) -> Vec<u32> {
         let mut hits: Vec<(u32, i64, usize)> = Vec::new();
         for (number, moment) in moments.iter().enumerate() {
             for hash in self.ranks.hashes(moment) {
@@ -144,7 +144,7 @@ impl Ranks {
     }
 
     /// The hashes of a moment, one for each band.
-    fn hashes(&self, moment: &Moment) -> [u32; BANDS] {
+    fn hashes(&self, moment: &MotionPeak) -> [u32; BANDS] {
         let edges = bits(moment.edges);
         let changes = bits([moment.changes]);
         std::array::from_fn(|band| {

@@ -1,11 +1,13 @@
 //! Cutting a source's sampled frames into clips.
 //!
-//! A clip is always inside one shot ([`ShotDetector`]). It also ends where the track changes: the
-//! frames before were turned or cropped in another way. Within a shot all clips have the same
+//! A clip is always inside one shot ([`ShotDetector`]). Within a shot all clips have the same
 //! length, but the last one may be shorter. If that one is too short, it gets a row but no frames
-//! in a shard. [`FrameTimes`] says where a clip of the source's own rate ends. A clip also ends
-//! where something is missing ([`PauseJudge`]), where damage begins or ends, and where the sidecar
-//! ends. Still stretches are cut out ([`StillFinder`]).
+//! in a shard. [`FrameTimes`] says where a clip of the source's own rate ends. A clip also ends:
+//! - where something is missing ([`PauseJudge`]), and where damage begins or ends;
+//! - where the sidecar ends;
+//! - where the track changes, because the picture is then turned or cropped in another way.
+//!
+//! Still stretches are cut out ([`StillFinder`]).
 //!
 //! A clip's last action covers the time until the next clip's first frame. So a clip is complete
 //! only when the next frame is known.
@@ -144,7 +146,7 @@ impl<'a> ClipCutter<'a> {
         cuts
     }
 
-    /// Adds a frame again, some times.
+    /// Adds a frame again, `times` times.
     fn repeat(&mut self, mut frame: SampledFrame, times: u64, is_slow: bool) -> Vec<CutClip> {
         frame.info.repeated = is_slow;
         (0..times).flat_map(|_| self.add(frame.clone())).collect()
@@ -187,7 +189,12 @@ impl<'a> ClipCutter<'a> {
                 cuts.extend(frames.into_iter().filter_map(|frame| self.append(frame)));
             }
             Stretch::Still(frames) => {
-                if self.still.is_empty() {
+                if self.still.is_empty() && self.kept.len() == 1 {
+                    // The frame that the stretch repeats would be a clip of its own.
+                    self.still.append(&mut self.kept);
+                    self.rgb.clear();
+                    self.planes.clear();
+                } else if self.still.is_empty() {
                     cuts.extend(frames.first().and_then(|next| self.cut(next.info.native)));
                 }
                 self.still.extend(frames.iter().map(|frame| frame.info));

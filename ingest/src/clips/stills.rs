@@ -2,9 +2,11 @@
 //!
 //! They show no play: a pause, a menu, a loading screen, or a frozen recording. They are cut out,
 //! so that the play before and after them is kept. The first frame of a stretch stays in the clip
-//! before it, because it shows what the last action did.
+//! before it, because it shows what the last action did. If the shot begins with the stretch, the
+//! first frame belongs to the stretch.
 
 use crate::analysis::scores;
+use crate::config::{MAX_OWN_FPS, clip_frames};
 
 /// Finds still stretches in the frames of one source, given in order.
 ///
@@ -12,6 +14,8 @@ use crate::analysis::scores;
 pub struct StillFinder<F> {
     /// Shortest stretch that is cut out, in seconds; 0 means none.
     limit: f64,
+    /// Largest number of repeats of a short stretch, so that no time stamps fill the memory.
+    most: usize,
     /// Width and height of the frames.
     size: (usize, usize),
     /// The frame that the next ones are compared with.
@@ -37,7 +41,8 @@ pub enum Stretch<F> {
 impl<F: AsRef<[u8]>> StillFinder<F> {
     /// A finder for frames of `size` (width, height).
     pub fn new(limit: f64, size: (usize, usize)) -> Self {
-        Self { limit, size, reference: None, held: Vec::new(), since: 0.0, is_still: false }
+        let most = clip_frames(limit, MAX_OWN_FPS);
+        Self { limit, most, size, reference: None, held: Vec::new(), since: 0.0, is_still: false }
     }
 
     /// Takes the next frame, at `time` in seconds.
@@ -58,7 +63,7 @@ impl<F: AsRef<[u8]>> StillFinder<F> {
             self.since = time;
         }
         self.held.push(frame);
-        if time - self.since < self.limit {
+        if time - self.since < self.limit && self.held.len() < self.most {
             return Stretch::Unknown;
         }
         self.is_still = true;
@@ -106,6 +111,17 @@ mod tests {
         assert!(!stills(play(10).chain(frozen(20)).chain(play(10)), 2.0).contains(&true));
         assert!(!stills(play(10).chain(frozen(40)), 0.0).contains(&true), "turned off");
         assert_eq!(stills(frozen(30), 2.0).iter().filter(|still| **still).count(), 29);
+    }
+
+    /// Catches: a file with equal time stamps fills the memory with one still picture.
+    #[test]
+    fn equal_times_do_not_hold_frames_for_ever() {
+        let mut finder = StillFinder::new(0.1, SIZE);
+        let frame = || vec![7_u8; SIZE.0 * SIZE.1 * 3];
+        let is_still = |found: &Stretch<Vec<u8>>| matches!(found, Stretch::Still(_));
+        let found: Vec<_> = (0..60).map(|_| finder.add(frame(), 0.0)).collect();
+        assert_eq!(found.iter().position(is_still), Some(24));
+        assert!(found[24..].iter().all(is_still));
     }
 
     /// Catches: a picture that changes slowly counts as still, because neighbours are alike.

@@ -71,7 +71,10 @@ impl Borders {
         self.size
     }
 
-    /// Examines a frame. It ignores damaged frames, dark frames and frames of another size.
+    /// Examines a frame.
+    ///
+    /// It ignores frames that the decoder marks as damaged, dark frames and frames of another size.
+    /// The caller leaves out frames that depend on lost data.
     pub fn look(&mut self, frame: &frame::Video) {
         let Some(lines) = Lines::of(frame).filter(|lines| (lines.width, lines.height) == self.size)
         else {

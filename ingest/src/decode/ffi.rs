@@ -132,8 +132,8 @@ unsafe fn stream_headers(context: *const AVFormatContext) -> Vec<StreamHeader> {
             .map(|index| {
                 let parameters = (**(*context).streams.add(index)).codecpar;
                 StreamHeader {
-                    width: parameters.as_ref().map_or(0, |parameters| parameters.width),
-                    height: parameters.as_ref().map_or(0, |parameters| parameters.height),
+                    width: if parameters.is_null() { 0 } else { (*parameters).width },
+                    height: if parameters.is_null() { 0 } else { (*parameters).height },
                     tags: colour_tags(parameters),
                 }
             })
@@ -181,13 +181,16 @@ pub fn stream_facts(stream: &Stream<'_>) -> StreamFacts {
     // allocates the parameters of every stream; the code still checks for null.
     unsafe {
         let raw = stream.as_ptr();
-        let Some(parameters) = (*raw).codecpar.as_ref() else { return StreamFacts::default() };
+        let parameters = (*raw).codecpar;
+        if parameters.is_null() {
+            return StreamFacts::default();
+        }
         StreamFacts {
-            width: parameters.width,
-            height: parameters.height,
+            width: (*parameters).width,
+            height: (*parameters).height,
             frames: (*raw).nb_frames,
-            bit_rate: parameters.bit_rate,
-            decodable: !avcodec_find_decoder(parameters.codec_id).is_null(),
+            bit_rate: (*parameters).bit_rate,
+            decodable: !avcodec_find_decoder((*parameters).codec_id).is_null(),
         }
     }
 }

@@ -190,6 +190,9 @@ impl Sampling {
             is_key,
             is_marked: taken.is_corrupt() || taken.has_decode_errors(),
         });
+        if state.corrupt {
+            self.skips.end();
+        }
         let known = self.orientations.push((taken, state), own, is_key);
         known.into_iter().try_for_each(|(frame, orientation)| self.take(frame, orientation, sink))
     }
@@ -206,10 +209,7 @@ impl Sampling {
             self.advance(pts, duration, sink)?;
         }
         let FrameState { corrupt, interrupted } = state;
-        if corrupt {
-            self.corrupt += 1;
-            self.skips.end();
-        }
+        self.corrupt += u64::from(corrupt);
         let duration = frame.packet().duration;
         let native = self.native_frames;
         self.advance(pts, duration, sink)?;
@@ -277,7 +277,9 @@ impl Sampling {
     fn show(&mut self, ticks: u64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(current) = self.current.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
         if let (Some(borders), Some(crop)) = (&mut self.borders, self.crop) {
-            borders.look(&current.frame);
+            if !current.corrupt {
+                borders.look(&current.frame);
+            }
             let remaining = borders.remaining(crop);
             if remaining != self.crop {
                 self.crop = remaining;
@@ -300,7 +302,9 @@ impl Sampling {
         if search.borders.is_none() {
             search.borders = Borders::new(&current.frame);
         }
-        if let Some(borders) = &mut search.borders {
+        if let Some(borders) = &mut search.borders
+            && !corrupt
+        {
             borders.look(&current.frame);
         }
         let frame_bytes = shown.rgb.len();

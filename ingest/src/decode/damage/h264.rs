@@ -86,14 +86,17 @@ impl H264 {
         finding
     }
 
-    /// Stores a parameter set. Returns `None` if the unit is malformed.
+    /// Stores a parameter set. Returns `None` if the unit is another one or malformed.
     fn set(&mut self, unit: &[u8]) -> Option<()> {
         let kind = unit.first()? & 31;
+        if !matches!(kind, 7 | 8) {
+            return None;
+        }
         let mut bits = Bits::new(unit, 1);
         if kind == 7 {
             let (number, sps) = Sps::read(&mut bits)?;
             *self.sps.get_mut(number)? = Some(sps);
-        } else if kind == 8 {
+        } else {
             let (number, sps) = (bits.golomb()? as usize, bits.golomb()? as usize);
             *self.pps.get_mut(number)? = Some(sps);
         }

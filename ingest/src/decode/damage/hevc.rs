@@ -86,14 +86,17 @@ impl Hevc {
         finding
     }
 
-    /// Stores a parameter set. Returns `None` if the unit is malformed.
+    /// Stores a parameter set. Returns `None` if the unit is another one or malformed.
     fn set(&mut self, unit: &[u8]) -> Option<()> {
         let kind = unit.first()? >> 1 & 63;
+        if !matches!(kind, 33 | 34) {
+            return None;
+        }
         let mut bits = Bits::new(unit, 2);
         if kind == 33 {
             let (number, sps) = Sps::read(&mut bits)?;
             *self.sps.get_mut(number)? = Some(sps);
-        } else if kind == 34 {
+        } else {
             let (number, pps) = Pps::read(&mut bits)?;
             *self.pps.get_mut(number)? = Some(pps);
         }

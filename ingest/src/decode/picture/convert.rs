@@ -80,7 +80,7 @@ impl Converter {
             output: conversion.output(),
         };
         let shown = self.shown_size(size, orientation);
-        let (width, height) = if orientation.lies() { (shown.1, shown.0) } else { shown };
+        let (width, height) = if orientation.swaps_sides() { (shown.1, shown.0) } else { shown };
         if self.scalers.len() >= KINDS {
             self.scalers.clear();
         }
@@ -118,7 +118,7 @@ impl Converter {
         }
         let (across, down) = self.presentation.sample_aspect;
         let shape = (f64::from(width) * f64::from(across), f64::from(height) * f64::from(down));
-        let (wide, high) = if orientation.lies() { (shape.1, shape.0) } else { shape };
+        let (wide, high) = if orientation.swaps_sides() { (shape.1, shape.0) } else { shape };
         fit(wide, high, whole)
     }
 

@@ -62,7 +62,7 @@ impl Orientation {
     }
 
     /// Returns whether width and height swap.
-    pub fn lies(self) -> bool {
+    pub fn swaps_sides(self) -> bool {
         self.quarters % 2 == 1
     }
 
@@ -71,7 +71,8 @@ impl Orientation {
         if self == Self::default() {
             return rgb;
         }
-        let (out_width, out_height) = if self.lies() { (height, width) } else { (width, height) };
+        let (out_width, out_height) =
+            if self.swaps_sides() { (height, width) } else { (width, height) };
         let mut turned = Vec::with_capacity(rgb.len());
         for y in 0..out_height {
             for x in 0..out_width {

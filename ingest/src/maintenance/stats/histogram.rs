@@ -6,15 +6,20 @@ use anyhow::{Result, bail};
 use camino::Utf8Path;
 use genie_catalog::Catalog;
 
+use crate::reject::Reason;
+
 const BINS: usize = 12;
 const WIDTH: usize = 50;
 
 /// Draws the histogram of a column over all clips: kept clips dark, others light.
 ///
-/// `score` may be any SQL expression over the columns that gives a number.
+/// `score` may be any SQL expression over the columns that gives a number. Still stretches, which
+/// have no scores, do not count.
 pub fn histogram(root: &Utf8Path, score: &str) -> Result<String> {
     let query = format!(
-        "select cast({score} as double) as score, kept from clips where {score} is not null"
+        "select cast({score} as double) as score, kept from clips \
+         where {score} is not null and reason is distinct from '{STILL}'",
+        STILL = Reason::Still.code()
     );
     let values = Catalog::open(root)?.numbers_and_flags(&query)?;
     if values.iter().any(|(value, _)| !value.is_finite()) {

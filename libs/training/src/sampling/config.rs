@@ -51,7 +51,7 @@ pub struct EvaluateConfig {
     /// Two networks learn the true actions from training clips, once for each dataset. More steps
     /// give a higher ceiling. 600 steps take about a minute for both at 32×32 pixels, on two cores.
     pub ceiling_steps: usize,
-    /// Side in pixels of the square in the middle of a frame that these networks see; 0: all of it.
+    /// Side in pixels of the square in the middle of a frame that these networks see; 0: the frame.
     ///
     /// Set it for a game whose camera keeps the player in the middle. The square shows the player
     /// and hides most of the scenery, so the same number of steps gives a higher ceiling.

@@ -39,12 +39,12 @@ pub struct DynamicsConfig {
     pub actions: ActionSource,
     /// How an action conditions the frame that it leads to.
     pub action_mode: ActionMode,
-    /// Numbers of values of the parts that an action consists of; empty: it has no parts.
+    /// Numbers of values of the parts that an action consists of; an empty list means no parts.
     ///
     /// Without parts, each action has an embedding of its own. With parts, each value of a part has
-    /// one, and an action's embedding is their sum. So a rare action is learnt from all actions that
-    /// share a value with it. The first part changes fastest from action to action: the levels of
-    /// `lam.quantizer`, then 5 with `lam.scroll`. The product is the number of actions.
+    /// one, and an action's embedding is their sum. So a rare action is learnt from all actions
+    /// that share a value with it. The first part changes fastest from action to action: the levels
+    /// of `lam.quantizer`, then 5 with `lam.scroll`. The product is the number of actions.
     pub action_parts: Vec<usize>,
     /// The transformer that predicts masked tokens.
     pub stack: StackConfig,
@@ -148,19 +148,23 @@ impl DynamicsConfig {
     /// Fails if the parts of an action do not make `actions` actions.
     pub fn check_parts(&self, actions: usize) -> Result<(), ModelError> {
         let parts = &self.action_parts;
-        if parts.is_empty() || parts.iter().product::<usize>() == actions {
+        let product = parts.iter().try_fold(1_usize, |all, &part| all.checked_mul(part));
+        if parts.is_empty() || product == Some(actions) {
             return Ok(());
         }
+        let made = product.map_or("too many".to_owned(), |product| product.to_string());
         Err(ModelError::Config(format!(
-            "[dynamics] action_parts = {parts:?} makes {} actions, but there are {actions}: give \
-             the levels of lam.quantizer, then 5 if lam.scroll is true; or [] for no parts",
-            parts.iter().product::<usize>()
+            "[dynamics] action_parts = {parts:?} makes {made} actions, but there are {actions}: \
+             give the levels of lam.quantizer, then 5 if lam.scroll is true; or [] for no parts"
         )))
     }
 
     /// Number of rows of the table of actions, without the one of "no action".
     pub(crate) fn action_rows(&self, actions: usize) -> usize {
-        if self.action_parts.is_empty() { actions } else { self.action_parts.iter().sum() }
+        if self.action_parts.is_empty() {
+            return actions;
+        }
+        self.action_parts.iter().fold(0, |sum, &part| sum.saturating_add(part))
     }
 
     /// Mean share of the tokens after the first frame that training masks.

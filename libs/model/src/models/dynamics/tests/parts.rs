@@ -72,6 +72,8 @@ fn parts_that_do_not_make_the_actions_are_an_error() {
     assert!(estimate(&PARTS).is_ok() && estimate(&[]).is_ok());
     let error = estimate(&[2, 2]).unwrap_err().to_string();
     assert!(error.contains("makes 4 actions, but there are 6"), "{error}");
+    let overflows = [usize::MAX / 2 + 4, 2];
+    assert!(estimate(&overflows).unwrap_err().to_string().contains("too many"));
     assert!(estimate(&[6, 0]).unwrap_err().to_string().contains("above 0"));
     assert!(describe(&with(&[5]), SIX).check().is_err());
 }
