@@ -67,6 +67,8 @@ pub struct SceneView<'a> {
     pub latent: &'a [u8],
     pub compare: PictureView,
     pub held: Option<PictureView>,
+    /// Whether `held` shows all latent actions, not only the most frequent ones.
+    pub held_is_all: bool,
 }
 
 pub struct PictureView {
@@ -92,8 +94,11 @@ pub fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'
         animation: data_uri(&picture.animation),
         film: data_uri(&picture.film),
     };
-    let held =
-        scene.held.as_ref().map(|picture| PictureView { labels: names.to_vec(), ..view(picture) });
+    let labels = scene.held_actions.iter().filter_map(|&action| names.get(action).cloned());
+    let held = scene
+        .held
+        .as_ref()
+        .map(|picture| PictureView { labels: labels.collect(), ..view(picture) });
     SceneView {
         caption: &scene.caption,
         place: &scene.place,
@@ -101,6 +106,7 @@ pub fn scene_view<'a>(scene: &'a ScenePictures, names: &[String]) -> SceneView<'
         script: &scene.script,
         latent: &scene.latent,
         compare: view(&scene.compare),
+        held_is_all: scene.held_actions.len() == names.len(),
         held,
     }
 }

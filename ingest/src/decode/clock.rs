@@ -11,10 +11,11 @@
 //! the last frame. All arithmetic is exact.
 //!
 //! A gap repeats the frame before it, as a player does. (Clips have these frames only if nothing
-//! happened in the gap.) A gap longer than [`MAX_GAP_SECONDS`] is a broken clock, not a pause. So no time stamp can make ingest write a
-//! million frames. If time runs backwards by more than [`MAX_REWIND_SECONDS`], a new clock starts:
-//! another recording was joined to the first one. In both cases the frame starts when the previous
-//! frame ends, and the new clock continues from there.
+//! happened in the gap.) A gap longer than [`MAX_GAP_SECONDS`] is a broken clock, not a pause. So
+//! no time stamp can make ingest write a million frames. If time runs backwards by more than
+//! [`MAX_REWIND_SECONDS`], a new clock starts: another recording was joined to the first one. In
+//! both cases the frame starts when the previous frame ends, and the new clock continues from
+//! there.
 
 mod breaks;
 pub mod edits;

@@ -6,6 +6,7 @@
 //! video without this file passes the rules. If the file cannot be read completely, only the rule
 //! about words that must not occur is applied, and the video's row says so.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use genie_shards::SourceRow;
@@ -72,7 +73,10 @@ pub fn check(video: &Path, rules: &MetadataRules) -> MetadataVerdict {
             let note = info.problem.map(|problem| note(&problem));
             MetadataVerdict { reject: rules.check(&info), note }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => MetadataVerdict::default(),
+        // A name that is too long with the suffix cannot be the name of a file.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => {
+            MetadataVerdict::default()
+        }
         Err(error) => MetadataVerdict { reject: None, note: Some(note(&error)) },
     }
 }
@@ -167,5 +171,14 @@ mod tests {
         assert!(half.reject.is_none() && half.note.unwrap().contains("half.info.json"));
         let none = of("other.mp4");
         assert!(none.reject.is_none() && none.note.is_none());
+    }
+
+    /// Catches: a note about a file that cannot exist, because its name would be too long.
+    #[test]
+    fn a_name_without_room_for_the_suffix_has_no_words() {
+        let directory = tempfile::tempdir().unwrap();
+        let video = directory.path().join("v".repeat(250) + ".mp4");
+        let verdict = check(&video, &MetadataRules::default());
+        assert!(verdict.note.is_none() && verdict.reject.is_none());
     }
 }
