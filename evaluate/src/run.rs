@@ -160,13 +160,7 @@ fn make(
     report.long = long.section;
     report.warnings.extend(long.warnings);
     let pictures = ReportPictures {
-        scenes: draw(
-            &found.scenes,
-            &held_out.windows,
-            &found.action_counts,
-            settings.prompt_frames,
-            held_out.fps,
-        )?,
+        scenes: draw(&found, &held_out.windows, settings.prompt_frames, held_out.fps)?,
         strips: draw_strips(&long.strips, &long.clips)?,
     };
     write(output, sections, &rows, &report, &pictures)?;

@@ -10,7 +10,7 @@
 use anyhow::Result;
 
 use crate::held_out::HeldOutWindow;
-use crate::measure::Scene;
+use crate::measure::{Measurement, Scene};
 use crate::page::canvas::{Canvas, Zoom, animate, grid};
 
 /// Width of a frame, in pixels, in an animation and in a filmstrip.
@@ -53,20 +53,19 @@ pub struct ScenePictures {
     pub held_actions: Vec<usize>,
 }
 
-/// Draws the pictures of all scenes. `counts` says how often each latent action occurs.
+/// Draws the pictures of all scenes.
 ///
 /// # Errors
 /// Fails if a picture cannot be written as PNG.
 pub fn draw(
-    scenes: &[Scene],
+    found: &Measurement,
     windows: &[HeldOutWindow],
-    counts: &[u64],
     prompt_frames: usize,
     fps: f64,
 ) -> Result<Vec<ScenePictures>> {
-    let actions = most_frequent(counts, HELD_ACTIONS);
+    let actions = most_frequent(&found.action_counts, HELD_ACTIONS);
     let draw = |(number, scene)| draw_scene(number, scene, windows, &actions, prompt_frames, fps);
-    (1..).zip(scenes).map(draw).collect()
+    (1..).zip(&found.scenes).map(draw).collect()
 }
 
 /// The `most` most frequent actions, in the order of their numbers.

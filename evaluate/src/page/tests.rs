@@ -39,7 +39,7 @@ fn fixture_report() {
         versions: [("genie-evaluate".to_owned(), "0.1.0".to_owned())].into(),
     };
     let report = summarise(&found, &windows, &names(), &settings, provenance);
-    let scenes = crate::page::draw(&found.scenes, &windows, &found.action_counts, 1, 10.0).unwrap();
+    let scenes = crate::page::draw(&found, &windows, 1, 10.0).unwrap();
     let pictures = ReportPictures { scenes, ..ReportPictures::default() };
     std::fs::write(directory.join("report.json"), report.to_json().unwrap()).unwrap();
     std::fs::write(directory.join("report.html"), crate::page::render(&report, &pictures).unwrap())
@@ -96,7 +96,7 @@ fn the_page_needs_nothing_from_outside_and_holds_every_part() {
         .unwrap();
     let names = LabelNames { actions: vec!["<left>".into(), "a & b".into()], effects: Vec::new() };
     let report = summarise(&found, &windows, &names, &SETTINGS, provenance());
-    let scenes = crate::page::draw(&found.scenes, &windows, &found.action_counts, 1, 10.0).unwrap();
+    let scenes = crate::page::draw(&found, &windows, 1, 10.0).unwrap();
     let pictures = ReportPictures { scenes, ..ReportPictures::default() };
     let page = crate::page::render(&report, &pictures).unwrap();
     let place = format!("#clip={}:{}:1", windows[0].clip_id, windows[0].first);
