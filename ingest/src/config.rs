@@ -105,8 +105,8 @@ pub struct IngestConfig {
 pub struct CutConfig {
     /// Stretches in which the picture does not change for this many seconds are cut out; 0: none.
     ///
-    /// Pauses, menus and loading screens stand still, and so do frozen recordings. A player who
-    /// waits for five seconds stays in. The reason is `still`. The largest value is 600.
+    /// Pauses, menus, loading screens and frozen recordings stand still. With the default, a player
+    /// may wait for five seconds. The reason of a stretch is `still`. The largest value is 600.
     pub still: f64,
 }
 

@@ -357,6 +357,7 @@ mod tests {
         }
         assert_eq!(found(&frames), None);
     }
+
     /// Catches: a flash of the picture at a bar's edge ends the clip and the crop, or a picture in
     /// the bar does not.
     #[test]

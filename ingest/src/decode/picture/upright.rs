@@ -208,6 +208,7 @@ mod tests {
         assert_eq!(of(0, -1, -1, 0), turned(true, 1));
         assert_eq!(Orientation::from_matrix(&[]), turned(false, 0));
     }
+
     /// Catches: only key frames are upright, or a recording stays turned after the phone was
     /// turned back, or frames lie on their side until a late SEI message arrives.
     #[test]
