@@ -22,11 +22,21 @@ pub struct DataConfig {
     ///
     /// Held-out clips are excluded in any case.
     pub r#where: String,
+    /// Memory for queries on the catalog, in MiB, at least 64.
+    ///
+    /// A query that needs more writes temporary files. The results do not depend on this value.
+    pub memory_mb: u64,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { root: "data/demo".into(), videos: Vec::new(), held_out: 0.1, r#where: String::new() }
+        Self {
+            root: "data/demo".into(),
+            videos: Vec::new(),
+            held_out: 0.1,
+            r#where: String::new(),
+            memory_mb: 1024,
+        }
     }
 }
 
@@ -42,6 +52,9 @@ impl Section for DataConfig {
                 "held_out is {}; it must be at least 0 and below 1",
                 self.held_out
             ));
+        }
+        if self.memory_mb < 64 {
+            return Err(format!("memory_mb is {}; it must be at least 64", self.memory_mb));
         }
         Ok(())
     }

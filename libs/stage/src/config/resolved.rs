@@ -60,6 +60,7 @@ mod tests {
             videos: vec!["a".into(), "b c".into()],
             held_out: 0.25,
             r#where: "split = 'train' and \"motion\" > 0.1".into(),
+            memory_mb: 512,
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
