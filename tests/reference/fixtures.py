@@ -186,9 +186,13 @@ def fixtures():
     still = dict(temporal=False)
     paper = dict(pairs=False, given=1, change=False, pool="mean", changed_pixel_weight=1.0)
     default = dict(pairs=True, given=2, change=True, pool="max", changed_pixel_weight=10.0)
+    convolution = dict(reads="convolution", convolutions=dict(channels=[5, 7], strides=[1, 2]))
+    centred = dict(levels=[2, 2, 2], usage=0.3, centre=True)
     kinds = [
         ("lam_paper", {}, dict(codes=6, latent=4), paper),
-        ("lam_default", still, dict(levels=[2, 2, 2], usage=0.3, centre=True), default),
+        ("lam_default", still, centred, default),
+        ("lam_convolution", still, centred, {**default, **convolution}),
+        ("lam_components", still, dict(levels=[3, 3]), {**default, "reads": "components"}),
     ]
     for name, stacks, quantizer, options in kinds:
         draw = Draw(5)
@@ -203,17 +207,25 @@ def fixtures():
                 **options,
             )
         )
+        if name == "lam_components":
+            # So large that all three levels occur.
+            module.quantizer.project.weight *= 8
         frames = draw.frames(3, 4)
         codes, predicted, loss = module(frames / 255)
         loss.backward()
         yield name, module, dict(frames=frames.byte(), codes=codes, predicted=predicted, loss=loss)
 
-    kinds = [("dynamics_prepend", True, True, True), ("dynamics_add", False, False, False)]
-    for name, prepend, previous, qk_norm in kinds:
+    kinds = [
+        ("dynamics_prepend", True, True, True, None),
+        ("dynamics_add", False, False, False, None),
+        ("dynamics_parts", False, False, False, [3, 2]),
+    ]
+    for name, prepend, previous, qk_norm, parts in kinds:
         draw = Draw(6)
-        b, t, s, codes, actions = 2, 4, 6, 10, 3
+        b, t, s, codes = 2, 4, 6, 10
+        actions = math.prod(parts) if parts else 3
         stack = dict(layers=1, d=8, heads=2, qk_norm=qk_norm)
-        module = draw.fill(Dynamics(stack, t, s, codes, actions, prepend, previous))
+        module = draw.fill(Dynamics(stack, t, s, codes, actions, prepend, previous, parts))
         tokens, led = draw.integers(codes, b, t, s), draw.integers(actions, b, t - 1)
         # Some tokens do not change, so that both weights occur.
         still = draw.integers(2, b, t, s).bool()

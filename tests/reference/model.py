@@ -208,11 +208,44 @@ class Tokenizer(nn.Module):
         return codes.unflatten(0, patches.shape[:3]), pixels, error + loss
 
 
+class Convolutions(nn.Module):
+    """3x3 convolutions with zeros around the image, and GELU between them.
+
+    A layer's weight is `[outputs, 9 * inputs]`: the nine neighbours row by row, and the channels of
+    each.
+    """
+
+    def __init__(self, inputs, channels, strides):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(9 * before, after) for before, after in zip([inputs, *channels], channels)
+        )
+        self.strides = strides
+
+    def forward(self, x):
+        """Images `[n, h, w, c]` to features `[n, positions, channels]`."""
+        x = x.permute(0, 3, 1, 2)
+        for index, (layer, stride) in enumerate(zip(self.layers, self.strides)):
+            x = x if index == 0 else F.gelu(x)
+            weight = layer.weight.unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2)
+            x = F.conv2d(x, weight, layer.bias, stride, padding=1)
+        return x.flatten(2).transpose(1, 2)
+
+
+class Motion(nn.Module):
+    """The convolutions under the name that their weights have in a file."""
+
+    def __init__(self, channels, strides):
+        super().__init__()
+        self.convolutions = Convolutions(2 * 3, channels, strides)
+
+
 class Lam(nn.Module):
     """The latent action model [Genie, section 2.1.1].
 
-    `pairs`: the encoder gets x_t beside x_{t+1}, not x_{t+1} alone. `given`: the number of frames
-    that the decoder gets, side by side. `change`: the decoder predicts x_{t+1} - x_t, not x_{t+1}.
+    `reads`: "attention", "convolution", or "components". `pairs`: the encoder gets x_t beside
+    x_{t+1}, not x_{t+1} alone. `given`: the number of frames that the decoder gets, side by side.
+    `change`: the decoder predicts x_{t+1} - x_t, not x_{t+1}.
     """
 
     def __init__(
@@ -228,8 +261,11 @@ class Lam(nn.Module):
         pool,
         changed_pixel_weight,
         patch,
+        reads="attention",
+        convolutions=None,
     ):
         super().__init__()
+        self.reads = reads
         self.patch, self.pairs, self.given, self.change, self.pool = (
             patch,
             pairs,
@@ -239,28 +275,49 @@ class Lam(nn.Module):
         )
         self.changed_pixel_weight = changed_pixel_weight
         values, positions = patch * patch * 3, size[0] * size[1] // patch**2
-        self.embed = nn.Linear(2 * values if pairs else values, encoder["d"])
-        self.encoder = Stack(**encoder)
-        self.encoder_positions = Positions(self.encoder, frames, positions, encoder["d"])
-        self.quantizer = Quantizer(encoder["d"], **quantizer)
+        if reads == "attention":
+            width = encoder["d"]
+            self.embed = nn.Linear(2 * values if pairs else values, width)
+            self.encoder = Stack(**encoder)
+            self.encoder_positions = Positions(self.encoder, frames, positions, width)
+        elif reads == "convolution":
+            width = convolutions["channels"][-1]
+            self.motion = Motion(**convolutions)
+        else:
+            width = size[0] * size[1]
+        self.quantizer = Quantizer(width, **quantizer)
+        if reads == "components":
+            # The components are computed before training, and training does not change them.
+            self.quantizer.project.requires_grad_(False)
         self.action = nn.Linear(self.quantizer.project.out_features, decoder["d"])
         self.start = nn.Linear(given * values, decoder["d"])
         self.decoder = Stack(**decoder)
         self.decoder_positions = Positions(self.decoder, frames, positions, decoder["d"])
         self.pixels = nn.Linear(decoder["d"], values)
 
-    def infer(self, patches):
+    def encode(self, frames):
+        """Frames `[b, t, h, w, 3]` to features `[b, t-1, positions, width]`."""
+        before, after = frames[:, :-1], frames[:, 1:]
+        if self.reads == "convolution":
+            pairs = torch.cat([before, after], -1).flatten(0, 1)
+            return self.motion.convolutions(pairs).unflatten(0, before.shape[:2])
+        if self.reads == "components":
+            # The change of the grey value of each pixel, at one position.
+            return (after - before).mean(-1).clamp(-0.3, 0.3).flatten(2)[:, :, None]
+        patches = patchify(frames, self.patch)
+        if self.pairs:
+            return self.encoder(
+                self.encoder_positions(self.embed(torch.cat([patches[:, :-1], patches[:, 1:]], -1)))
+            )
+        return self.encoder(self.encoder_positions(self.embed(patches)))[:, 1:]
+
+    def infer(self, frames):
         """Embedded actions `[b, t-1, width]`, codes `[b, t-1]` and loss.
 
         Entry t is the action from frame t to frame t+1.
         """
-        if self.pairs:
-            hidden = self.encoder(
-                self.encoder_positions(self.embed(torch.cat([patches[:, :-1], patches[:, 1:]], -1)))
-            )
-        else:
-            hidden = self.encoder(self.encoder_positions(self.embed(patches)))[:, 1:]
-        if self.pool == "max":
+        hidden = self.encode(frames)
+        if self.pool == "max" and hidden.shape[2] > 1:
             apart(hidden.topk(2, dim=2).values.diff(dim=2))
         pooled = hidden.amax(2) if self.pool == "max" else hidden.mean(2)
         embedded, codes, loss = self.quantizer(pooled.flatten(0, 1))
@@ -270,7 +327,7 @@ class Lam(nn.Module):
         """Frames to (codes of the predicted frames, predicted patches, loss)."""
         patches = patchify(frames, self.patch)
         # Only frames with `given` frames before them can be predicted.
-        actions, codes, loss = self.infer(patches[:, self.given - 1 :])
+        actions, codes, loss = self.infer(frames[:, self.given - 1 :])
         target = patches[:, self.given :]
         last = patches[:, self.given - 1 : -1]
         seen = torch.cat([patches[:, i : i + target.shape[1]] for i in range(self.given)], -1)
@@ -293,16 +350,20 @@ class Dynamics(nn.Module):
     Token number `codes` is the mask. Action number `actions` stands before frame 0. `prepend`: the
     action is one more position of its frame; otherwise it is added to all positions.
     `previous_frame`: the true token at the same position of the frame before is added (the mask,
-    before frame 0).
+    before frame 0). `parts`: the embedding of an action is the sum of one row for each of its
+    digits, whose numbers of values these are. The first digit is the least significant.
     """
 
-    def __init__(self, stack, frames, positions, codes, actions, prepend, previous_frame):
+    def __init__(
+        self, stack, frames, positions, codes, actions, prepend, previous_frame, parts=None
+    ):
         super().__init__()
         d = stack["d"]
         self.prepend = prepend
         self.tokens = nn.Parameter(torch.empty(codes + 1, d))
         self.previous = nn.Parameter(torch.empty(codes + 1, d)) if previous_frame else None
-        self.actions = nn.Parameter(torch.empty(actions + 1, d))
+        self.parts = parts or [actions]
+        self.actions = nn.Parameter(torch.empty(sum(self.parts) + 1, d))
         self.stack = Stack(**stack)
         self.positions = Positions(self.stack, frames, positions + prepend, d)
         self.logits = nn.Linear(d, codes)
@@ -317,10 +378,20 @@ class Dynamics(nn.Module):
         x = self.tokens[tokens.masked_fill(masked, mask)]
         if self.previous is not None:
             x = x + self.previous[F.pad(tokens[:, :-1], (0, 0, 1, 0), value=mask)]
-        action = self.actions[F.pad(actions, (1, 0), value=start)][:, :, None]
+        action = F.pad(self.embed_actions(actions), (0, 0, 1, 0))
+        action[:, 0] = self.actions[start]
+        action = action[:, :, None]
         if self.prepend:
             return self.logits(self.stack(self.positions(torch.cat([action, x], 2)))[:, :, 1:])
         return self.logits(self.stack(self.positions(x + action)))
+
+    def embed_actions(self, actions):
+        """Actions `[b, t-1]` to embeddings `[b, t-1, d]`."""
+        embedded, first = 0, 0
+        for part in self.parts:
+            embedded = embedded + self.actions[first + actions % part]
+            actions, first = actions // part, first + part
+        return embedded
 
     def loss(self, tokens, masked, actions, changed_token_weight):
         """Cross-entropy of the masked tokens.

@@ -9,7 +9,7 @@ use crate::testing::Fixture;
 const V: Vocabulary = Vocabulary { frames: 4, positions: 6, columns: 3, codes: 10, actions: 3 };
 
 /// The fixture's tokens and masks, as [`DynamicsTask::draw`] would return them.
-fn batch(fixture: &Fixture, config: &DynamicsConfig) -> MaskedBatch {
+fn batch(fixture: &Fixture, config: &DynamicsConfig, actions: usize) -> MaskedBatch {
     let (clean, masked) = (fixture.integers("tokens"), fixture.integers("masked"));
     let rows: Vec<usize> = (0..clean.len()).filter(|row| masked[*row] == 1).collect();
     let input = |(token, masked): (&i64, &i64)| if *masked == 1 { V.codes as i64 } else { *token };
@@ -21,7 +21,7 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig) -> MaskedBatch {
     let windows = led.chunks_exact(V.frames - 1);
     MaskedBatch {
         inputs: clean.iter().zip(&masked).map(input).collect(),
-        actions: windows.flat_map(|led| [&[V.actions as i64], led].concat()).collect(),
+        actions: windows.flat_map(|led| [&[actions as i64], led].concat()).collect(),
         targets: rows.iter().map(|row| clean[*row]).collect(),
         weights: rows.iter().map(weight).collect(),
         masked: rows.iter().map(|row| *row as i64).collect(),
@@ -32,17 +32,21 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig) -> MaskedBatch {
 
 /// Catches: an action conditions another frame than the one it leads to; an action's row is taken
 /// for a token's; a previous frame is masked or the wrong one; the embedding of the mask or of "no
-/// action" is from another row; logits are those of a neighbouring position; the loss includes
+/// action" is from another row; the parts of an action are in another order; logits are those of a neighbouring position; the loss includes
 /// tokens that are not masked, or is divided by their number instead of by their weights.
 #[test]
 fn the_dynamics_model_is_pytorchs() {
     let shifts = ["stack.blocks.0.space.key_norm.bias", "stack.blocks.0.time.key_norm.bias"];
-    for (name, action_mode, full, zero) in [
-        ("dynamics_prepend", ActionMode::Prepend, true, &shifts[..]),
-        ("dynamics_add", ActionMode::Add, false, &[]),
+    for (name, action_mode, full, parts, zero) in [
+        ("dynamics_prepend", ActionMode::Prepend, true, vec![], &shifts[..]),
+        ("dynamics_add", ActionMode::Add, false, vec![], &[]),
+        ("dynamics_parts", ActionMode::Add, false, vec![3, 2], &[]),
     ] {
+        let count = if parts.is_empty() { V.actions } else { parts.iter().product() };
+        let vocabulary = Vocabulary { actions: count, ..V };
         let config = DynamicsConfig {
             action_mode,
+            action_parts: parts,
             previous_frame: full,
             stack: StackConfig {
                 layers: 1,
@@ -58,11 +62,11 @@ fn the_dynamics_model_is_pytorchs() {
             ..Default::default()
         };
         let fixture = Fixture::read(name);
-        let data = windows(2, V, 0);
-        let description = describe(&config, V);
+        let data = windows(2, vocabulary, 0);
+        let description = describe(&config, vocabulary);
         let task = DynamicsTask::new(&description, &data).unwrap();
         let model = fixture.load(<DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
-        let MaskedBatch { inputs, clean, actions, .. } = batch(&fixture, &config);
+        let MaskedBatch { inputs, clean, actions, .. } = batch(&fixture, &config, count);
         let [inputs, clean, actions] =
             [inputs, clean, actions].map(|values| indices::<Ad>(values.into_iter(), &FlexDevice));
         let logits = model.logits.forward(model.forward(inputs, clean, actions, task.grid()));
@@ -70,7 +74,7 @@ fn the_dynamics_model_is_pytorchs() {
         let loss = <DynamicsTask as Task<Ad>>::loss(
             &task,
             &model,
-            batch(&fixture, &config),
+            batch(&fixture, &config, count),
             &mut rng(0),
             &FlexDevice,
         )
