@@ -121,9 +121,16 @@ fn the_orientation_in_the_stream_counts_and_may_change() {
     fs::write(videos.path("turns.h264"), parts.concat()).unwrap();
     // A file with a global header, which contains the message.
     videos.make("header.mp4", &turned(90).replace("-f h264", "-f mp4"));
+    // The container says 180 degrees.
+    let header = fs::read(videos.path("header.mp4")).unwrap();
+    let upright = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30].map(i32::to_be_bytes).concat();
+    let half_turn = [-1 << 16, 0, 0, 0, -1 << 16, 0, 0, 0, 1 << 30].map(i32::to_be_bytes).concat();
+    fs::write(videos.path("both.mp4"), replaced(header, (b"tkhd", &upright), &half_turn)).unwrap();
     videos.run(0, &[]);
-    let turns = videos.clips("header.mp4");
-    assert_eq!(turns.iter().map(|clip| clip.rotation).collect::<Vec<_>>(), [270]);
+    for name in ["header.mp4", "both.mp4"] {
+        let turns = videos.clips(name);
+        assert_eq!(turns.iter().map(|clip| clip.rotation).collect::<Vec<_>>(), [270], "{name}");
+    }
     let clips = videos.clips("turns.h264");
     let turns: Vec<_> = clips.iter().map(|clip| (clip.rotation, clip.frame_count())).collect();
     assert_eq!(turns, [(270, 20), (0, 20), (180, 20), (0, 20)]);
@@ -134,6 +141,59 @@ fn the_orientation_in_the_stream_counts_and_may_change() {
             let found = sides(clip, frame);
             assert!(is_near(found[side], colour), "{} {frame}: {found:?}", clip.rotation);
             assert!(is_near(found[side ^ 1], BLUE), "{} {frame}: {found:?}", clip.rotation);
+        }
+    }
+}
+
+/// Replaces the first `old` after a `mark` by `new`, which has the same length.
+fn replaced(mut bytes: Vec<u8>, (mark, old): (&[u8], &[u8]), new: &[u8]) -> Vec<u8> {
+    let find = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|at| at == part);
+    let from = find(&bytes, mark).unwrap();
+    let at = from + find(&bytes[from..], old).unwrap();
+    bytes[at..at + new.len()].copy_from_slice(new);
+    bytes
+}
+
+/// Inserts an SEI message before the first slice of an HEVC stream.
+fn with_message(stream: &[u8], message: &[u8]) -> Vec<u8> {
+    const PREFIX_SEI: [u8; 5] = [0, 0, 1, 39 << 1, 1];
+    // Slices have unit types below 32.
+    let is_slice = |unit: &[u8]| unit[..3] == [0, 0, 1] && (unit[3] >> 1) & 63 < 32;
+    let at = stream.windows(4).position(is_slice).unwrap();
+    [&stream[..at], &PREFIX_SEI, message, &[128], &stream[at..]].concat()
+}
+
+/// Catches: an HEVC recording lies on its side, or stays turned after the orientation is cancelled.
+#[test]
+fn the_orientation_in_an_hevc_stream_counts_and_may_change() {
+    let Some(videos) = Videos::new() else { return };
+    // The left half is red.
+    let words = "-f lavfi -i color=blue:s=128x64:r=10:d=2 -vf drawbox=0:0:64:64:red:fill \
+                 -pix_fmt yuv420p -c:v libx265 -x265-params log-level=none:keyint=10:bframes=0";
+    let path = videos.dir.path("part.hevc");
+    if !ffmpeg(&path, words, &[]) {
+        eprintln!("skipped: this ffmpeg has no encoder for HEVC");
+        return;
+    }
+    let part = fs::read(path).unwrap();
+    // Message 47: its length, three flags, the anticlockwise angle, and the flag of persistence.
+    let (quarter, half) = ([47, 3, 8, 0, 0x18], [47, 3, 16, 0, 0x18]);
+    let (none, cancel) = ([47, 3, 0, 0, 0x18], [47, 1, 0xc0]);
+    let messages: [&[u8]; 5] = [&quarter, &none, &half, &cancel, &quarter];
+    let stream = messages.map(|message| with_message(&part, message)).concat();
+    fs::write(videos.path("turns.hevc"), stream).unwrap();
+    let raw = videos.path("turns.hevc");
+    videos.make("turns.mp4", &format!("-r 10 -i {raw} -c copy"));
+    videos.run(0, &["ingest.fps=10"]);
+    for name in ["turns.hevc", "turns.mp4"] {
+        let clips = videos.clips(name);
+        let turns: Vec<_> = clips.iter().map(|clip| clip.rotation).collect();
+        assert_eq!(turns, [270, 0, 180, 0, 270], "{name}");
+        // The angle is anticlockwise: after 90 degrees, the left side is below.
+        for (clip, side) in clips.iter().zip([3, 0, 1, 0, 3]) {
+            let found = sides(clip, 1);
+            assert!(is_near(found[side], RED), "{name} {}: {found:?}", clip.rotation);
+            assert!(is_near(found[side ^ 1], BLUE), "{name} {}: {found:?}", clip.rotation);
         }
     }
 }

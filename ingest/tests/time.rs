@@ -76,11 +76,10 @@ fn edit(dir: &TestDir, name: &str, edits: &[(u32, u32)]) {
     fs::write(dir.path(name), bytes).unwrap();
 }
 
-/// Returns the clips of a video, in order of their frames: length, and the reason of a dropped one.
+/// Returns the clips of a video by time stamps: length, and the reason of a dropped one.
 fn clips(dir: &TestDir, name: &str) -> Vec<(usize, String)> {
     let (_, mut rows, _) = dir.state();
     rows.retain(|row| row.meta.source_path.ends_with(&format!("/{name}")));
-    // The catalog has the clips of a source in the order in which they were cut.
     let clip =
         |row: genie_shards::ClipRow| (row.meta.frame_count(), row.reason.unwrap_or_default());
     rows.into_iter().map(clip).collect()
@@ -131,7 +130,8 @@ fn a_clip_ends_where_something_is_missing() {
     let Some(dir) = recorded(12) else { return };
     ffmpeg(&dir, &format!("-i play.mp4 -t 4 {KEYS} before.ts"));
     let after = format!("-ss 7 -i play.mp4 {KEYS}");
-    for (name, offset) in [("lost", 7), ("again", 0), ("ahead", 7200)] {
+    // The clock starts again half a second later than it did, so that the clips have an order.
+    for (name, offset) in [("lost", "7"), ("again", "0.5"), ("ahead", "7200")] {
         ffmpeg(&dir, &format!("{after} -output_ts_offset {offset} {name}.ts"));
         join(&dir, &["before.ts", &format!("{name}.ts")], &format!("videos/{name}.ts"));
     }
@@ -246,4 +246,18 @@ fn frozen_seconds_are_cut_out() {
     check(clips(&dir, "frozen.mp4"));
     assert_eq!(code(&dir.run(&["ingest.cut.still=0"])), 0);
     assert_eq!(clips(&dir, "frozen.mp4"), [(140, String::new())]);
+}
+
+/// Catches: a raw stream that states its rate is said to have none, or one without a rate is not.
+#[test]
+fn a_guessed_rate_is_noted() {
+    let Some(dir) = recorded(4) else { return };
+    fs::create_dir_all(dir.path("videos")).unwrap();
+    ffmpeg(&dir, &format!("-i play.mp4 {KEYS} videos/a.h264"));
+    ffmpeg(&dir, "-i play.mp4 -c:v libx265 -x265-params log-level=none videos/b.hevc");
+    ffmpeg(&dir, "-i play.mp4 -c:v mpeg4 videos/c.m4v");
+    ffmpeg(&dir, "-i play.mp4 -c:v mjpeg videos/d.mjpeg");
+    assert_eq!(code(&dir.run(&[])), 0);
+    let noted = dir.sql("select coalesce(detail, '') like '%may be a guess' as noted from sources order by source_path");
+    assert_eq!(noted, "noted\nfalse\nfalse\nfalse\ntrue\n");
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`open_input`] opens a media file. [`stream_facts`] reads numbers of a stream's parameters.
 //!   [`limit_pixels`] limits the frame size that a decoder accepts.
+//! - [`display_matrices`] reads side data of a frame.
 //! - [`properties`] reads a frame's size, pixel format and colour tags as plain numbers.
 //!   ffmpeg-next transmutes them to Rust enums. That is undefined behaviour for a number that the
 //!   enum lacks.
@@ -20,10 +21,11 @@ use std::{io, ptr};
 
 use ffmpeg_next::ffi::{
     AV_PIX_FMT_FLAG_ALPHA, AV_PIX_FMT_FLAG_PAL, AV_PIX_FMT_FLAG_RGB, AV_PKT_FLAG_DISCARD,
-    AVCodecParameters, AVFMT_FLAG_CUSTOM_IO, AVFormatContext, AVPixFmtDescriptor, AVPixelFormat,
-    SwsContext, av_image_get_linesize, av_pix_fmt_desc_get, avcodec_find_decoder,
-    avformat_alloc_context, avformat_close_input, avformat_find_stream_info, avformat_open_input,
-    sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale, sws_setColorspaceDetails,
+    AVCodecParameters, AVFMT_FLAG_CUSTOM_IO, AVFormatContext, AVFrameSideDataType,
+    AVPixFmtDescriptor, AVPixelFormat, SwsContext, av_image_get_linesize, av_pix_fmt_desc_get,
+    avcodec_find_decoder, avformat_alloc_context, avformat_close_input, avformat_find_stream_info,
+    avformat_open_input, sws_freeContext, sws_getCoefficients, sws_getContext, sws_scale,
+    sws_setColorspaceDetails,
 };
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::packet::Ref as _;
@@ -248,6 +250,26 @@ pub fn properties(frame: &frame::Video) -> Properties {
             transfer: (&raw const (*raw).color_trc).cast::<c_int>().read(),
             primaries: (&raw const (*raw).color_primaries).cast::<c_int>().read(),
         }
+    }
+}
+
+/// Returns the display matrices of a frame, in the order in which FFmpeg added them.
+///
+/// (ffmpeg-next returns only the first one.)
+pub fn display_matrices(frame: &frame::Video) -> Vec<&[u8]> {
+    // SAFETY: the frame is allocated for as long as the reference lives. It has `nb_side_data`
+    // pointers to its side data, and each of these has `size` bytes at `data`. The kind is a C int
+    // in memory and is read as such. The code checks for null.
+    unsafe {
+        let raw = frame.as_ptr();
+        let all = (0..usize::try_from((*raw).nb_side_data).unwrap_or(0))
+            .map(|index| *(*raw).side_data.add(index))
+            .filter(|one| !one.is_null() && !(**one).data.is_null());
+        let matrices = all.filter(|&one| {
+            let kind = (&raw const (*one).type_).cast::<c_int>().read();
+            kind == AVFrameSideDataType::AV_FRAME_DATA_DISPLAYMATRIX as c_int
+        });
+        matrices.map(|one| std::slice::from_raw_parts((*one).data, (*one).size)).collect()
     }
 }
 

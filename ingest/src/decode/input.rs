@@ -9,7 +9,9 @@ use ffmpeg_next as ffmpeg;
 use super::clock::edits;
 use super::event::{DecodeOptions, Failure};
 use super::ffi::{OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts};
-use super::picture::{ColourTags, ContainerColour, Orientation, Presentation};
+use super::picture::{
+    ColourTags, ContainerColour, MatrixScope, Orientation, Presentation, container_matrix,
+};
 use super::streams::{rates, video_streams};
 use super::video_file::VideoFile;
 use crate::reject::Reason;
@@ -28,9 +30,6 @@ const ASSUMED_FPS: f64 = 25.0;
 /// Number of consecutive damaged packets after which the rest of a file is not read.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
 
-/// FFmpeg's names of containers without a global header.
-const JOINABLE: [&str; 3] = ["mpegts", "mpeg", "h264"];
-
 /// An open file and the decoder of one of its video streams.
 pub struct VideoInput {
     pub input: Input,
@@ -48,9 +47,10 @@ pub struct VideoInput {
     pub rate_is_guess: bool,
     /// Presentation times in seconds at which an edit list joins two parts of a recording.
     pub joins: Vec<f64>,
+    /// The container's display matrix.
+    pub matrix: Option<Vec<u8>>,
     pub presentation: Presentation,
-    /// The file has no global header, so recordings of different orientations may be joined in it.
-    pub may_be_joined: bool,
+    pub matrix_scope: MatrixScope,
 }
 
 impl VideoInput {
@@ -96,11 +96,18 @@ impl VideoInput {
         let mut settings = context.decoder();
         settings.set_packet_time_base(stream.time_base());
         let tags = header.map_or(ColourTags::NONE, |header| header.tags);
-        let (orientation, colour) = (Orientation::of(&stream), ContainerColour::new(tags, name));
+        let matrix = container_matrix(&stream);
+        let orientation = Orientation::from_matrix(matrix.as_deref().unwrap_or_default());
+        let colour = ContainerColour::new(tags, name);
         let container_aspect = sample_aspect(&stream);
-        let rates = rates(&stream);
-        let rate_is_guess =
-            RAW.contains(&input.format().name()) && rates.first() == Some(&ASSUMED_FPS);
+        let mut rates = rates(&stream);
+        let is_raw = RAW.contains(&input.format().name());
+        let is_assumed = |rate: &f64| is_raw && (rate - ASSUMED_FPS).abs() < 1e-9;
+        if !rates.iter().all(is_assumed) {
+            // FFmpeg 7 states the assumed rate beside the one in the coded stream.
+            rates.retain(|rate| !is_assumed(rate));
+        }
+        let rate_is_guess = rates.first().is_some_and(is_assumed);
         let is_mp4 = input.format().name().contains("mp4");
         let track = u32::try_from(stream.id()).ok().filter(|_| is_mp4);
         let joins = track.map_or(Vec::new(), |track| edits::joins(file.reader(), track));
@@ -121,8 +128,9 @@ impl VideoInput {
             rates,
             rate_is_guess,
             joins,
+            matrix,
             presentation: Presentation { orientation, sample_aspect, colour },
-            may_be_joined: name == "h264" && JOINABLE.contains(&input.format().name()),
+            matrix_scope: MatrixScope::of(name, input.format().name()),
             input,
         }))
     }

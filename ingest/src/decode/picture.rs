@@ -9,5 +9,5 @@ mod view;
 pub use colour::{Colour, ContainerColour, Conversion, unsupported};
 pub use convert::{Converter, Presentation};
 pub use layout::{Layout, PlaneRegion};
-pub use upright::{Orientation, Orientations};
+pub use upright::{MatrixScope, Orientation, Orientations, container_matrix};
 pub use view::{ColourTags, FrameView, Properties, Rectangle, SampleFormat};

@@ -48,6 +48,8 @@ pub struct Sampling {
     rates: Vec<f64>,
     presentation: Presentation,
     tracks: Tracks,
+    /// The container's display matrix.
+    matrix: Option<Vec<u8>>,
     orientations: Orientations<(frame::Video, FrameState)>,
     current: Option<CurrentFrame>,
     converter: Converter,
@@ -140,7 +142,8 @@ impl Sampling {
             rates: input.rates.clone(),
             presentation: input.presentation,
             tracks: Tracks::new(input),
-            orientations: Orientations::new(input.presentation.orientation, input.may_be_joined),
+            matrix: input.matrix.clone(),
+            orientations: Orientations::new(input.presentation.orientation, input.matrix_scope),
             current: None,
             converter,
             search,
@@ -183,7 +186,8 @@ impl Sampling {
     /// Takes a decoded frame and its buffers. Passes earlier frames to the sink once per tick.
     pub fn push(&mut self, frame: &mut frame::Video, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let taken = std::mem::replace(frame, frame::Video::empty());
-        let (own, is_key) = (Orientation::of_frame(&taken), taken.is_key());
+        let own = Orientation::of_frame(&taken, self.matrix.as_deref());
+        let is_key = taken.is_key();
         // In the order of decoding: an orientation may be known only some frames later.
         let state = self.losses.frame(DecodedFrame {
             pts: taken.pts(),

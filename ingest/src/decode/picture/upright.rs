@@ -4,8 +4,9 @@
 //! message). The one in the stream counts. It may change in mid-stream.
 
 use ffmpeg_next::codec::packet::side_data;
-use ffmpeg_next::frame::side_data::Type as FrameData;
 use ffmpeg_next::{Stream, frame};
+
+use crate::decode::ffi::display_matrices;
 
 /// The orientation of a coded picture: one of the eight symmetries of a rectangle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,23 +18,22 @@ pub struct Orientation {
 }
 
 impl Orientation {
-    /// Reads the stream's display matrix, to the nearest quarter turn. No matrix means upright.
-    pub fn of(stream: &Stream<'_>) -> Self {
-        let matrix = stream.side_data().find(|data| data.kind() == side_data::Type::DisplayMatrix);
-        matrix.map_or(Self::default(), |matrix| Self::from_matrix(matrix.data()))
-    }
-
     /// Reads the frame's own display matrix, if it has one.
-    pub fn of_frame(frame: &frame::Video) -> Option<Self> {
-        let matrix = frame.side_data(FrameData::DisplayMatrix)?;
-        Some(Self::from_matrix(matrix.data()))
+    ///
+    /// FFmpeg 7 also gives every frame the container's `matrix`, before its own one.
+    pub fn of_frame(frame: &frame::Video, matrix: Option<&[u8]>) -> Option<Self> {
+        let mut found = display_matrices(frame);
+        if let Some(copy) = found.iter().position(|found| Some(*found) == matrix) {
+            found.remove(copy);
+        }
+        found.last().map(|own| Self::from_matrix(own))
     }
 
     /// Reads the nine fixed-point numbers `a b u c d v x y w` of a display matrix.
     ///
-    /// A point (x, y) of the picture is shown at (ax + cy, bx + dy), with y downwards (ISO/IEC
-    /// 14496-12, 8.3.2).
-    fn from_matrix(matrix: &[u8]) -> Self {
+    /// The result is the nearest quarter turn. An empty matrix means upright. A point (x, y) of the
+    /// picture is shown at (ax + cy, bx + dy), with y downwards (ISO/IEC 14496-12, 8.3.2).
+    pub fn from_matrix(matrix: &[u8]) -> Self {
         let number = |index: usize| {
             let bytes =
                 matrix.get(4 * index..4 * index + 4).and_then(|bytes| bytes.try_into().ok());
@@ -91,36 +91,66 @@ impl Orientation {
     }
 }
 
+/// FFmpeg's names of containers without a global header, in which recordings may be joined.
+const WITHOUT_HEADER: [&str; 3] = ["mpegts", "mpeg", "h264"];
+
 /// Largest number of frames that wait for a matrix after a key frame: the most B-frames, and one.
 const WAITING: usize = 17;
 /// The same at the start of a stream. It is small, because most streams have no matrix.
 const WAITING_AT_START: usize = 5;
 
+/// Returns the display matrix of a stream's container.
+pub fn container_matrix(stream: &Stream<'_>) -> Option<Vec<u8>> {
+    let matrix = stream.side_data().find(|data| data.kind() == side_data::Type::DisplayMatrix);
+    matrix.map(|matrix| matrix.data().to_vec())
+}
+
+/// How long a frame's own matrix holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatrixScope {
+    /// For this frame.
+    ///
+    /// FFmpeg's decoder gives every frame the matrix of the last SEI message (HEVC), and none after
+    /// a message that cancels it.
+    Frame,
+    /// Until the next matrix.
+    Stream,
+    /// Until the next matrix, or until a key frame without one.
+    ///
+    /// Recordings may be joined in the file, and a coded video sequence ends at a key frame (H.264,
+    /// D.2.27). But some programs write the SEI message after the key frame, so that it arrives
+    /// with a later frame. So frames from such a key frame on wait for a matrix.
+    Sequence,
+}
+
+impl MatrixScope {
+    /// Returns the scope for a codec and a container, by FFmpeg's names.
+    pub fn of(codec: &str, container: &str) -> Self {
+        match codec {
+            "hevc" => Self::Frame,
+            "h264" if WITHOUT_HEADER.contains(&container) => Self::Sequence,
+            _ => Self::Stream,
+        }
+    }
+}
+
 /// Finds the orientations of a stream's frames, given in presentation order.
-///
-/// A frame's own matrix holds until the next one. In a file without a global header, recordings may
-/// be joined. There it also ends at a key frame without a matrix, because a coded video sequence
-/// ends there (H.264, D.2.27). But some programs write the SEI message after the key frame, so that
-/// it arrives with a later frame. So frames from such a key frame on wait for a matrix.
 pub struct Orientations<F> {
     container: Orientation,
     current: Orientation,
     waiting: Vec<F>,
     /// The number of waiting frames at which they wait no longer.
     limit: usize,
-    /// Recordings may be joined in the file.
-    joins: bool,
+    scope: MatrixScope,
     /// The next frame is the first one.
     starts: bool,
 }
 
 impl<F> Orientations<F> {
     /// Creates a search for a stream whose container has this orientation.
-    ///
-    /// `joins` says whether recordings may be joined in the file.
-    pub fn new(container: Orientation, joins: bool) -> Self {
+    pub fn new(container: Orientation, scope: MatrixScope) -> Self {
         let (current, waiting) = (container, Vec::new());
-        Self { container, current, waiting, limit: 0, joins, starts: true }
+        Self { container, current, waiting, limit: 0, scope, starts: true }
     }
 
     /// Takes the next frame and its own orientation. Returns the frames whose orientation is known.
@@ -132,7 +162,10 @@ impl<F> Orientations<F> {
     ) -> Vec<(F, Orientation)> {
         let mut known = Vec::new();
         let starts = std::mem::take(&mut self.starts);
-        let is_key = is_key && self.joins;
+        if self.scope == MatrixScope::Frame {
+            self.current = self.container;
+        }
+        let is_key = is_key && self.scope == MatrixScope::Sequence;
         if is_key {
             known = self.finish();
             let turned = self.current != self.container;
@@ -228,7 +261,7 @@ mod tests {
             (false, None, 2),
             (true, None, 2),
         ];
-        let mut orientations = Orientations::new(turned(2), true);
+        let mut orientations = Orientations::new(turned(2), MatrixScope::Sequence);
         let mut known = Vec::new();
         for (number, (is_key, own, _)) in frames.into_iter().enumerate() {
             known.extend(orientations.push(number, own.map(turned), is_key));
@@ -243,9 +276,19 @@ mod tests {
     #[test]
     fn a_matrix_in_the_header_holds_to_the_end() {
         let turned = |quarters| Orientation { mirrored: false, quarters };
-        let mut orientations = Orientations::new(turned(0), false);
+        let mut orientations = Orientations::new(turned(0), MatrixScope::Stream);
         let frames = [(true, Some(1), 1), (false, None, 1), (true, None, 1), (true, Some(3), 3)];
         for (is_key, own, right) in frames {
+            assert_eq!(orientations.push((), own.map(turned), is_key), [((), turned(right))]);
+        }
+    }
+
+    /// Catches: an HEVC recording stays turned after a message that cancels its orientation.
+    #[test]
+    fn a_matrix_of_hevc_holds_for_its_frame() {
+        let turned = |quarters| Orientation { mirrored: false, quarters };
+        let mut orientations = Orientations::new(turned(2), MatrixScope::of("hevc", "mpegts"));
+        for (is_key, own, right) in [(true, Some(1), 1), (false, Some(1), 1), (false, None, 2)] {
             assert_eq!(orientations.push((), own.map(turned), is_key), [((), turned(right))]);
         }
     }
@@ -253,7 +296,7 @@ mod tests {
     /// Catches: a long group of pictures without a matrix fills the memory with waiting frames.
     #[test]
     fn frames_do_not_wait_long() {
-        let mut orientations = Orientations::new(Orientation::default(), true);
+        let mut orientations = Orientations::new(Orientation::default(), MatrixScope::Sequence);
         let turned = Orientation { mirrored: false, quarters: 1 };
         assert_eq!(orientations.push(0, Some(turned), true).len(), 1);
         let lengths = (1..=40).map(|frame| orientations.push(frame, None, frame == 1).len());
