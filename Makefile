@@ -128,7 +128,7 @@ audit: ## Check the dependencies: licences, sources, duplicate versions, known v
 	then $(CARGO) deny check advisories; \
 	else echo 'advisories: not checked, because $(ADVISORIES) cannot be reached' >&2; fi
 
-bench-ingest: build ## Compare ingest with FFmpeg, torchcodec and PyAV (20 minutes; QUICK=1: two)
+bench-ingest: build ## Compare ingest with other programs (20 minutes; QUICK=1: two; GENIE_PYTHON=)
 	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench ingest \
 		$(if $(QUICK),-- --quick)
 

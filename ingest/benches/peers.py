@@ -83,15 +83,21 @@ def pyav(path):
     import av
     from av.video.reformatter import Interpolation, VideoReformatter
 
-    # By default PyAV scales with several threads, which parallel files do not need, and without
-    # accurate chroma.
-    kernel = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    # swscale's flags for area averaging, accurate rounding and full chroma. By default PyAV scales
+    # without accurate chroma.
+    kernel = 0x20 | 0x40000 | 0x2000
+    if hasattr(Interpolation, "_get"):
+        # PyAV before 14 wants an enum, which lacks the last two flags.
+        kernel = Interpolation._get(kernel, True)
     reformatter, done = VideoReformatter(), []
+    # New versions scale with several threads by default, which parallel files do not need.
+    # The signature is only in the documentation.
+    options = {"threads": 1} if "threads" in (reformatter.reformat.__doc__ or "") else {}
 
     def show(frame, count):
         if count > 0:
             small = reformatter.reformat(
-                frame, WIDTH, HEIGHT, "rgb24", interpolation=kernel, threads=1
+                frame, WIDTH, HEIGHT, "rgb24", interpolation=kernel, **options
             )
             done.extend([small.to_ndarray()] * count)
 
@@ -106,7 +112,8 @@ def pyav(path):
             show(held, tick - shown)
             shown, held = max(shown, tick), frame
         nominal = Fraction(1) / (stream.average_rate * stream.time_base)
-        end = held.pts + (held.duration or nominal)
+        # PyAV before 14 has no duration.
+        end = held.pts + (getattr(held, "duration", None) or nominal)
         show(held, math.ceil((end - start) * scale) - shown)
     return len(done), done
 
@@ -142,7 +149,7 @@ def versions(contender):
         import av
 
         library = ".".join(map(str, av.library_versions["libavcodec"]))
-        return f"PyAV {av.__version__} (its own libavcodec {library})"
+        return f"PyAV {av.__version__} (libavcodec {library})"
     import torch
     import torchcodec
 

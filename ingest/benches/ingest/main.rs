@@ -107,8 +107,7 @@ fn run(cli: &Cli) -> Result<bool> {
     let inputs = Inputs::new(&cache.join("bench-inputs"))?;
     let wants = |part: Section| cli.parts.contains(&part);
     let peered = wants(Section::Short) || wants(Section::Windows);
-    let mut peers =
-        if peered { Peers::start(&cache.join("bench-venv"), bench.jobs) } else { Peers::default() };
+    let mut peers = if peered { Peers::start(&cache, bench.jobs) } else { Peers::default() };
     machine::describe(&bench, &inputs, &peers);
 
     let mut goals = Goals::default();

@@ -41,14 +41,21 @@ pub struct PythonPeer {
 }
 
 impl Peers {
-    /// Makes the virtual environment, unless it exists, and starts all contenders.
-    pub fn start(venv: &Utf8Path, jobs: usize) -> Self {
+    /// Starts all contenders, with the Python that `GENIE_PYTHON` names.
+    ///
+    /// Without it, makes a virtual environment in the cache directory, unless it exists.
+    pub fn start(cache: &Utf8Path, jobs: usize) -> Self {
         let mut peers = Self::default();
-        match environment(venv) {
+        let named = std::env::var("GENIE_PYTHON").ok().filter(|python| !python.is_empty());
+        let python = named.map_or_else(
+            || environment(&cache.join("bench-venv")),
+            |python| Ok(Utf8PathBuf::from(python)),
+        );
+        match python {
             Err(error) => peers.left_out.push(format!("torchcodec and PyAV: {error:#}")),
             Ok(python) => {
                 for (name, title) in CONTENDERS {
-                    match PythonPeer::start(&python, name, title, jobs) {
+                    match PythonPeer::start((python.as_path(), cache), name, title, jobs) {
                         Ok(peer) => peers.ready.push(peer),
                         Err(error) => peers.left_out.push(format!("{title}: {error:#}")),
                     }
@@ -69,7 +76,7 @@ impl Peers {
 
 impl PythonPeer {
     fn start(
-        python: &Utf8Path,
+        (python, logs): (&Utf8Path, &Utf8Path),
         name: &'static str,
         title: &'static str,
         jobs: usize,
@@ -78,7 +85,7 @@ impl PythonPeer {
         let mut command = Command::new(python);
         command.args([script.as_str(), name, &jobs.to_string()]);
         // The log has the whole error message. `left_out` has only its last line.
-        let log = python.with_file_name(format!("{name}.log"));
+        let log = logs.join(format!("bench-{name}.log"));
         let words = std::fs::File::create(&log).with_context(|| format!("cannot write {log}"))?;
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(words).spawn()?;
