@@ -37,7 +37,7 @@ use crate::reject::{Reason, Reject};
 use borders::Borders;
 pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
 pub use event::{Break, DecodeOptions, Event, EventSink, Failure, Sampled, Summary, Track};
-pub use ffi::close_on_exec;
+pub use ffi::{close_on_exec, disable_huge_pages, set_pipe_size};
 use input::{DecodeDamage, Received, VideoInput};
 use sampling::{BorderMode, Halt, Sampling};
 pub use video_file::VideoFile;

@@ -30,6 +30,7 @@ use crate::catalog::{
     Finalizer, KeepRules, NewFiles, SourceIndex, config_key, lock, refuse_other_config, run_history,
 };
 use crate::config::IngestConfig;
+use crate::decode::disable_huge_pages;
 use crate::discover::{Found, discover, videos};
 use crate::reject::Reason;
 use crate::worker::check_sandbox;
@@ -64,6 +65,8 @@ pub fn run(
     if let Some(skipped) = skipped {
         tracing::info!("{skipped}");
     }
+    // Without the setting, the run is only slower.
+    let _ = disable_huge_pages();
     check_sandbox(&config.decoder, stop)?;
     let root = data.root.as_path();
     if !replace {

@@ -73,7 +73,7 @@ pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
 
 /// Returns whether an RGB frame of `size` (width, height) only repeats the one before.
 pub fn is_repeat(before: &[u8], now: &[u8], (width, height): (usize, usize)) -> bool {
-    BlockChanges::new(width, height).add(before, now)
+    BlockChanges::new(width, height).repeats(before, now)
 }
 
 /// Returns the share of change that a zoom explains, over every `every`th pair of frames.

@@ -65,6 +65,11 @@ impl GroupWriter {
         self.taken_back |= self.clips.len() < before;
     }
 
+    /// Returns whether the group has clips of a source, kept or not.
+    pub fn has_clips(&self, source_id: &str) -> bool {
+        self.clips.iter().any(|row| row.meta.source_id == source_id)
+    }
+
     /// Adds a source's row.
     pub fn source(&mut self, row: SourceRow) {
         self.sources.push(row);

@@ -13,6 +13,7 @@
 //! only when the next frame is known.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::clip_row::{ClipOrigin, ClipPictures, CutClip, FrameInfo, scored_clip};
 use super::frame_times::FrameTimes;
@@ -22,6 +23,9 @@ use crate::analysis::{Plane, Shift, ShotDetector};
 use crate::config::{ClipFormat, FrameFormat, SamplingRate, clip_frames};
 use crate::decode::{Sampled, Track};
 use crate::reject::Reason;
+
+/// Largest number of bytes that are reserved for a clip before it has any.
+const MAX_RESERVED: usize = 64 << 20;
 
 /// Collects frames until they form a clip.
 pub struct ClipCutter<'a> {
@@ -51,7 +55,7 @@ pub struct ClipCutter<'a> {
 /// A sampled frame that is not in a clip yet.
 #[derive(Clone)]
 struct SampledFrame {
-    rgb: Vec<u8>,
+    rgb: Rc<[u8]>,
     plane: Plane,
     info: FrameInfo,
     /// Set if the track changes with this frame.
@@ -130,7 +134,7 @@ impl<'a> ClipCutter<'a> {
             corrupt: frame.corrupt,
             repeated: false,
         };
-        let newest = SampledFrame { rgb: frame.rgb.to_vec(), plane, info, track: changed };
+        let newest = SampledFrame { rgb: frame.rgb.into(), plane, info, track: changed };
         cuts.extend(self.add(newest.clone()));
         self.newest = Some((SampledFrame { track: None, ..newest }, 0));
         cuts
@@ -237,7 +241,13 @@ impl<'a> ClipCutter<'a> {
             }
         };
         let cut = if full { self.cut(frame.native) } else { None };
-        self.rgb.extend(rgb);
+        if let SamplingRate::Fixed(fps) = self.format.frame.rate
+            && self.kept.is_empty()
+        {
+            let frames = clip_frames(self.format.clip_seconds, fps);
+            self.rgb.reserve((frames * rgb.len()).min(MAX_RESERVED));
+        }
+        self.rgb.extend_from_slice(&rgb);
         self.planes.push(plane);
         self.kept.push(frame);
         cut

@@ -19,7 +19,7 @@ pub struct StillFinder<F> {
     /// Width and height of the frames.
     size: (usize, usize),
     /// The frame that the next ones are compared with.
-    reference: Option<Vec<u8>>,
+    reference: Option<F>,
     /// Repeats of the reference so far, if their stretch is still short.
     held: Vec<F>,
     /// Time of the first repeat, in seconds.
@@ -38,7 +38,7 @@ pub enum Stretch<F> {
     Still(Vec<F>),
 }
 
-impl<F: AsRef<[u8]>> StillFinder<F> {
+impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
     /// A finder for frames of `size` (width, height).
     pub fn new(limit: f64, size: (usize, usize)) -> Self {
         let most = clip_frames(limit, MAX_OWN_FPS);
@@ -47,10 +47,10 @@ impl<F: AsRef<[u8]>> StillFinder<F> {
 
     /// Takes the next frame, at `time` in seconds.
     pub fn add(&mut self, frame: F, time: f64) -> Stretch<F> {
-        let rgb = frame.as_ref();
-        let repeats = |reference: &Vec<u8>| scores::is_repeat(reference, rgb, self.size);
+        let repeats =
+            |reference: &F| scores::is_repeat(reference.as_ref(), frame.as_ref(), self.size);
         if self.limit <= 0.0 || !self.reference.as_ref().is_some_and(repeats) {
-            self.reference = (self.limit > 0.0).then(|| rgb.to_vec());
+            self.reference = (self.limit > 0.0).then(|| frame.clone());
             self.is_still = false;
             let mut play = std::mem::take(&mut self.held);
             play.push(frame);

@@ -35,7 +35,7 @@ pub struct GroupIngester<'a> {
 impl GroupIngester<'_> {
     /// Decodes and publishes all sources, which must be sorted by content hash.
     ///
-    /// If there are fewer groups than threads, each decoder gets several threads.
+    /// While fewer groups are left than threads, each decoder gets several threads.
     pub fn ingest_all(&self, new: &[SourceFile]) -> Result<()> {
         if new.is_empty() {
             return Ok(());
@@ -45,8 +45,9 @@ impl GroupIngester<'_> {
         let idle: Mutex<Vec<Worker>> = Mutex::default();
         let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
         let groups = groups(new);
+        let unfinished = AtomicUsize::new(groups.len());
         // One more than the share, because the decoder's threads wait for each other.
-        let decoder_threads = match rayon::current_num_threads() / groups.len() {
+        let share = || match rayon::current_num_threads() / unfinished.load(Ordering::Relaxed) {
             0 | 1 => 1,
             several => several + 1,
         };
@@ -65,14 +66,15 @@ impl GroupIngester<'_> {
                 progress.inc(1);
                 log_source(row);
             };
-            let mut threads = decoder_threads;
+            let mut threads: &dyn Fn() -> usize = &share;
             let writer = loop {
                 match self.ingest(group, (threads, &mut worker), &mut count)? {
                     Some(writer) => break writer,
-                    None => threads = 1,
+                    None => threads = &|| 1,
                 }
             };
             writer.publish()?.commit(self.root)?;
+            unfinished.fetch_sub(1, Ordering::Relaxed);
             idle().push(worker);
             anyhow::Ok(())
         })?;
@@ -80,26 +82,31 @@ impl GroupIngester<'_> {
         Ok(())
     }
 
-    /// Decodes a group with `threads` decoder threads.
+    /// Decodes a group. `threads` gives the number of decoder threads of the next file.
     ///
-    /// Returns `None` if a file is damaged and `threads` is above 1. FFmpeg's picture for damaged
-    /// data may depend on the number of threads, but the shards must not. The caller then repeats
-    /// with 1 thread. `count` is called after each source with its number in the group, also in a
-    /// repetition.
+    /// FFmpeg's picture for damaged data may depend on the number of threads, but the shards must
+    /// not. So a damaged file is decoded again with 1 thread. If it has clips in the shard already,
+    /// the result is `None`, and the caller repeats the whole group with 1 thread. `count` is
+    /// called after each source with its number in the group, also in a repetition.
     fn ingest(
         &self,
         group: &[SourceFile],
-        (threads, worker): (usize, &mut Worker),
+        (threads, worker): (&dyn Fn() -> usize, &mut Worker),
         count: &mut dyn FnMut(usize, &SourceRow),
     ) -> Result<Option<GroupWriter>> {
         let mut writer = GroupWriter::new(self.root, &group_name(group));
-        worker.set_decoder_threads(threads);
         for (number, source) in group.iter().enumerate() {
             self.ingester.stop.check()?;
+            let threads = threads();
+            worker.set_decoder_threads(threads);
             let split = source.split.unwrap_or_else(|| split_of(&source.id, self.held_out));
-            let (row, damaged) = self.ingester.ingest(source, split, worker, &mut writer)?;
+            let (mut row, damaged) = self.ingester.ingest(source, split, worker, &mut writer)?;
             if threads > 1 && damaged {
-                return Ok(None);
+                if writer.has_clips(&source.id) {
+                    return Ok(None);
+                }
+                worker.set_decoder_threads(1);
+                (row, _) = self.ingester.ingest(source, split, worker, &mut writer)?;
             }
             count(number, &row);
             writer.source(row);

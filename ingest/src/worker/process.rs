@@ -17,7 +17,7 @@ use super::request::{self, Request};
 use super::sandbox::Confinement;
 use super::wire::{self, Message};
 use crate::config::{DecoderLimits, SandboxMode};
-use crate::decode::{Failure, Sampled, Summary, Track, close_on_exec};
+use crate::decode::{Failure, Sampled, Summary, Track, close_on_exec, set_pipe_size};
 use crate::reject::Reject;
 
 /// The subcommand that runs [`super::serve`].
@@ -25,6 +25,8 @@ pub const COMMAND: &str = "decoder";
 
 /// Largest number of messages that wait for the supervisor.
 const QUEUE: usize = 16;
+/// Size of the pipe with the messages, in bytes. The kernel allows no more by default.
+const PIPE_BYTES: i32 = 1 << 20;
 /// How often the supervisor checks for a stop request.
 const POLL: Duration = Duration::from_millis(100);
 /// How long the supervisor waits for a broken decoder to exit.
@@ -78,6 +80,8 @@ impl DecoderProcess {
             .spawn()
             .context("cannot start the decoder process")?;
         let answers = process.stdout.take().context("the decoder process has no pipe")?;
+        // With a pipe of the usual size, the two processes wake each other at every frame.
+        let _ = set_pipe_size(&answers, PIPE_BYTES);
         let (send, messages) = mpsc::sync_channel(QUEUE);
         thread::spawn(move || {
             let mut answers = BufReader::with_capacity(1 << 20, answers);

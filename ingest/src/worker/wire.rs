@@ -115,8 +115,10 @@ pub fn receive(from: &mut impl Read, frame_bytes: usize) -> io::Result<Message> 
     if length > MAX_BODY || (kind == FRAME && length != FRAME_HEAD + frame_bytes) {
         return Err(broken(format!("invalid message of kind {kind} and {length} bytes")));
     }
-    let mut body = vec![0; length];
-    from.read_exact(&mut body)?;
+    let mut body = Vec::with_capacity(length);
+    if from.take(length as u64).read_to_end(&mut body)? < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     match kind {
         READY => Ok(Message::Ready(json(&body)?)),
         TRACK => Ok(Message::Track(json(&body)?)),

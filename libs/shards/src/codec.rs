@@ -95,7 +95,9 @@ pub fn encode(frames: &Frames) -> Result<Vec<u8>, CodecError> {
     for chunk in &chunks {
         payload.extend_from_slice(&to_u32(chunk.len()).to_le_bytes());
     }
-    payload.extend(chunks.iter().flatten());
+    for chunk in &chunks {
+        payload.extend_from_slice(chunk);
+    }
     Ok(payload)
 }
 

@@ -26,31 +26,44 @@ impl BlockChanges {
     ///
     /// Returns whether the second frame only repeats the first.
     pub fn add(&mut self, before: &[u8], now: &[u8]) -> bool {
-        let mut largest = 0.0_f32;
-        let line = self.width * 3;
-        let mut columns = vec![0_u32; line];
+        let mut is_repeat = true;
         for band in 0..SIDE {
-            columns.fill(0);
-            let bytes =
-                edge(self.height, SIDE, band) * line..edge(self.height, SIDE, band + 1) * line;
-            let (before, now) = (&before[bytes.clone()], &now[bytes]);
-            for (before, now) in before.chunks_exact(line.max(1)).zip(now.chunks_exact(line.max(1)))
-            {
-                for ((sum, &a), &b) in columns.iter_mut().zip(before).zip(now) {
-                    *sum += u32::from(a.abs_diff(b));
-                }
-            }
-            for column in 0..SIDE {
-                let bytes =
-                    edge(self.width, SIDE, column) * 3..edge(self.width, SIDE, column + 1) * 3;
-                let sum = columns[bytes].iter().map(|&sum| u64::from(sum)).sum();
-                let block = band * SIDE + column;
-                self.sums[block] += sum;
-                largest = largest.max(ratio(sum, self.bytes(block)));
+            let sums = self.band(band, before, now);
+            is_repeat &= self.is_still(band, &sums);
+            for (total, sum) in self.sums[band * SIDE..].iter_mut().zip(sums) {
+                *total += sum;
             }
         }
         self.pairs += 1;
-        largest < STILL
+        is_repeat
+    }
+
+    /// Returns whether the second of two frames only repeats the first, as [`Self::add`] does.
+    pub fn repeats(&self, before: &[u8], now: &[u8]) -> bool {
+        (0..SIDE).all(|band| self.is_still(band, &self.band(band, before, now)))
+    }
+
+    /// Returns the sums of the blocks of one band, over one pair of frames.
+    fn band(&self, band: usize, before: &[u8], now: &[u8]) -> [u64; SIDE] {
+        let line = self.width * 3;
+        let mut columns = vec![0_u32; line];
+        let bytes = edge(self.height, SIDE, band) * line..edge(self.height, SIDE, band + 1) * line;
+        let (before, now) = (&before[bytes.clone()], &now[bytes]);
+        for (before, now) in before.chunks_exact(line.max(1)).zip(now.chunks_exact(line.max(1))) {
+            for ((sum, &a), &b) in columns.iter_mut().zip(before).zip(now) {
+                *sum += u32::from(a.abs_diff(b));
+            }
+        }
+        std::array::from_fn(|column| {
+            let bytes = edge(self.width, SIDE, column) * 3..edge(self.width, SIDE, column + 1) * 3;
+            columns[bytes].iter().map(|&sum| u64::from(sum)).sum()
+        })
+    }
+
+    /// Returns whether no block of a band changes by [`STILL`] or more on average.
+    fn is_still(&self, band: usize, sums: &[u64; SIDE]) -> bool {
+        let blocks = (band * SIDE..).zip(sums);
+        blocks.map(|(block, &sum)| ratio(sum, self.bytes(block))).all(|change| change < STILL)
     }
 
     /// Returns the mean absolute difference over the picture, 0 to 1.
