@@ -2,7 +2,8 @@
 //!
 //! 1. Find the files ([`crate::discover`]).
 //! 2. Identify each file by the hash of its content. The catalog already has the hash of a file
-//!    whose path, size and modification time did not change.
+//!    whose path, size and modification time did not change. A large file that is no video is
+//!    rejected without a hash.
 //! 3. Follow known sources to where their files are now. Drop the sources that must be decoded
 //!    again, and plan which files to decode.
 //! 4. Decode the planned files in groups. Each group is one shard and one commit, so a stopped or
@@ -16,6 +17,7 @@ mod groups;
 mod identify;
 mod ingest_source;
 mod plan;
+mod probe;
 mod report;
 mod timing;
 
@@ -38,6 +40,7 @@ use groups::GroupIngester;
 use identify::identify;
 use ingest_source::SourceIngester;
 use plan::plan;
+use probe::VideoProbe;
 use report::{AskedSource, SourceCounts, log_splits};
 use timing::log_timing;
 
@@ -81,7 +84,8 @@ pub fn run(
     let finalizer = Finalizer::new(root, data.held_out, &rules);
 
     let catalog = SourceIndex::load(root)?;
-    let sources = pool.install(|| identify(files, &key, &config.metadata, &catalog, stop))?;
+    let probe = VideoProbe { format: config.frame_format(), limits: &config.decoder, stop };
+    let sources = pool.install(|| identify(files, &key, &config.metadata, &catalog, &probe))?;
     let (mut catalog, changes) = catalog.follow(&sources, &key);
     let mut outdated = catalog.outdated(&key, &sources, &config.metadata);
     outdated.extend(catalog.rejected_for(retry));

@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write as _;
 
 use genie_shards::{Clip, Split};
 use support::{TestDir, code, contents, stderr};
@@ -141,6 +142,32 @@ fn an_unusable_file_gets_a_row_with_a_reason() {
     assert_eq!(code(&again), 2, "the same files give the same exit code");
     assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
     assert!(contents(&dir.root()) == before, "a second run changes nothing");
+}
+
+/// Catches: a large file that is no video is read whole, or a large video is rejected.
+#[test]
+fn a_large_file_is_hashed_only_if_it_is_a_video() {
+    const LARGE: u32 = 256 << 20;
+    let dir = TestDir::with_samples(2);
+    // Both files end with a hole, so they need no space.
+    let grow = |path: &camino::Utf8Path, tail: &[u8]| {
+        let file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        (&file).write_all(tail).unwrap();
+        file.set_len(file.metadata().unwrap().len() + u64::from(LARGE)).unwrap();
+    };
+    let empty_box = [(LARGE + 8).to_be_bytes(), *b"free"].concat();
+    grow(&dir.path("videos/episode-00000.mp4"), &empty_box);
+    grow(&dir.path("videos/letter.mp4"), b"a letter, not a video\n");
+    assert_eq!(code(&dir.run(&[])), 2);
+    let rows = dir.sql(
+        "select split_part(source_path, 'videos/', 2), reason, source_id = '' from sources \
+         order by 1",
+    );
+    let expected = "episode-00000.mp4,,false\nepisode-00001.mp4,,false\n\
+                    letter.mp4,unreadable,true\n";
+    assert_eq!(rows.split_once('\n').unwrap().1, expected);
+    let again = dir.run(&[]);
+    assert!(stderr(&again).contains("up to date"), "{}", stderr(&again));
 }
 
 /// Catches: results depend on the order in which workers finish, or on the threads of a decoder

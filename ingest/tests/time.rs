@@ -258,6 +258,9 @@ fn a_guessed_rate_is_noted() {
     ffmpeg(&dir, "-i play.mp4 -c:v mpeg4 videos/c.m4v");
     ffmpeg(&dir, "-i play.mp4 -c:v mjpeg videos/d.mjpeg");
     assert_eq!(code(&dir.run(&[])), 0);
-    let noted = dir.sql("select coalesce(detail, '') like '%may be a guess' as noted from sources order by source_path");
+    let noted = dir.sql(
+        "select coalesce(detail, '') like '%may be a guess' as noted from sources \
+         order by source_path",
+    );
     assert_eq!(noted, "noted\nfalse\nfalse\nfalse\ntrue\n");
 }
