@@ -158,8 +158,13 @@ pub fn children(parent: u32) -> Vec<u32> {
     pids.filter(is_child).collect()
 }
 
-/// Returns whether a process has a file open.
+/// Returns whether a process is a decoder that has a file open.
 pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
+    // A new process has the files of its parent until it runs the decoder.
+    let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    if !command.contains("\0decoder\0") {
+        return false;
+    }
     let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|target| target == path)
 }
