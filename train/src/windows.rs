@@ -146,8 +146,8 @@ mod tests {
         let clips = writer.publish().unwrap().entry;
         let rows = write_clip_rows(root, id, &rows).unwrap();
         Manifest::commit(root, |manifest| {
-            manifest.add(tables::CLIPS, clips);
-            manifest.add(tables::CLIP_ROWS, rows);
+            manifest.add(tables::CLIPS, clips.clone());
+            manifest.add(tables::CLIP_ROWS, rows.clone());
         })
         .unwrap();
     }
@@ -165,8 +165,10 @@ mod tests {
             ..TokenWindow::default()
         };
         let entry = write_tokens(chain.tokens.path(), "tokenizer", "tokens", &[window]).unwrap();
-        Manifest::commit(chain.tokens.path(), |manifest| manifest.add(tables::TOKENS, entry))
-            .unwrap();
+        Manifest::commit(chain.tokens.path(), |manifest| {
+            manifest.add(tables::TOKENS, entry.clone());
+        })
+        .unwrap();
     }
 
     /// Adds a label of the clip's window.
@@ -174,8 +176,10 @@ mod tests {
         let window =
             ActionWindow { clip_id: id.into(), split, codes: vec![0], ..ActionWindow::default() };
         let entry = write_actions(chain.actions.path(), "lam", "actions", &[window]).unwrap();
-        Manifest::commit(chain.actions.path(), |manifest| manifest.add(tables::ACTIONS, entry))
-            .unwrap();
+        Manifest::commit(chain.actions.path(), |manifest| {
+            manifest.add(tables::ACTIONS, entry.clone());
+        })
+        .unwrap();
     }
 
     /// Catches: training fails, or uses only some new clips, because a nightly run has encoded them

@@ -40,7 +40,7 @@ fn published(clips: &[Clip]) -> (tempfile::TempDir, Utf8PathBuf) {
         writer.push(clip).unwrap();
     }
     let entry = writer.publish().unwrap().entry;
-    Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+    Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry.clone())).unwrap();
     (dir, root)
 }
 

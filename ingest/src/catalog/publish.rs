@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use anyhow::Result;
 use camino::Utf8Path;
 use genie_shards::{
-    ClipPlacement, ClipRow, Entry, Manifest, SourceRow, rewrite_shard, tables, write_clip_rows,
-    write_sources,
+    ClipPlacement, ClipRow, Entry, Manifest, ManifestEdit, SourceRow, rewrite_shard, tables,
+    write_clip_rows, write_sources,
 };
 
 /// The tables of ingest in the manifest of a dataset root.
@@ -40,12 +40,12 @@ impl NewFiles {
         Ok(())
     }
 
-    fn add_to(self, manifest: &mut Manifest) {
-        let clips = self.shards.into_iter().map(|entry| (tables::CLIPS, entry));
-        let sources = self.sources.into_iter().map(|entry| (tables::SOURCES, entry));
-        let rows = self.clips.into_iter().map(|entry| (tables::CLIP_ROWS, entry));
+    fn add_to(&self, manifest: &mut ManifestEdit<'_>) {
+        let clips = self.shards.iter().map(|entry| (tables::CLIPS, entry));
+        let sources = self.sources.iter().map(|entry| (tables::SOURCES, entry));
+        let rows = self.clips.iter().map(|entry| (tables::CLIP_ROWS, entry));
         for (table, entry) in clips.chain(sources).chain(rows) {
-            manifest.add(table, entry);
+            manifest.add(table, entry.clone());
         }
     }
 }
@@ -65,7 +65,7 @@ pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> R
 }
 
 /// Removes all files of ingest from a manifest.
-pub fn clear(manifest: &mut Manifest) {
+pub fn clear(manifest: &mut ManifestEdit<'_>) {
     for table in TABLES {
         manifest.retain(table, |_| false);
     }

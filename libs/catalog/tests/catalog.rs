@@ -31,7 +31,7 @@ fn clip(id: &str, frames: i64, split: Split, kept: bool) -> ClipRow {
 
 fn publish_clips(root: &Utf8Path, name: &str, rows: &[ClipRow]) {
     let entry = write_clip_rows(root, name, rows).unwrap();
-    Manifest::commit(root, |manifest| manifest.add(tables::CLIP_ROWS, entry)).unwrap();
+    Manifest::commit(root, |manifest| manifest.add(tables::CLIP_ROWS, entry.clone())).unwrap();
 }
 
 fn publish_tokens(root: &Utf8Path, tokenizer: &str, name: &str, windows: &[(&str, u32)]) {
@@ -48,7 +48,7 @@ fn publish_tokens(root: &Utf8Path, tokenizer: &str, name: &str, windows: &[(&str
     let entry =
         write_tokens(&dir, tokenizer, name, &windows.iter().map(window).collect::<Vec<_>>())
             .unwrap();
-    Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
+    Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry.clone())).unwrap();
 }
 
 fn csv(catalog: &Catalog, sql: &str) -> String {
@@ -106,7 +106,7 @@ fn every_table_answers() {
         ..Default::default()
     };
     let sources = write_sources(&root, "one", &[rejected, accepted]).unwrap();
-    Manifest::commit(&root, |manifest| manifest.add(tables::SOURCES, sources)).unwrap();
+    Manifest::commit(&root, |manifest| manifest.add(tables::SOURCES, sources.clone())).unwrap();
     publish_clips(
         &root,
         "one",
@@ -122,7 +122,7 @@ fn every_table_answers() {
     };
     let dir = root.join("actions/l1");
     let entry = write_actions(&dir, "l1", "one", &[actions]).unwrap();
-    Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
+    Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry.clone())).unwrap();
 
     let catalog = Catalog::open(&root).unwrap();
     let cases = [

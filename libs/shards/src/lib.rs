@@ -44,7 +44,7 @@ pub use files::{
 };
 pub use formats::{ACTIONS_FORMAT, CLIPS_FORMAT, TOKENS_FORMAT};
 pub use frames::{Frames, ShapeError};
-pub use manifest::{Entry, Manifest, tables};
+pub use manifest::{Entry, Manifest, ManifestEdit, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{ClipRow, clip_rows_of, condition_columns, read_clip_rows, write_clip_rows},

@@ -1,28 +1,81 @@
-//! Tests of the manifest: concurrent writers, killed writers, later formats.
+//! Tests of the manifest: concurrent writers, later formats, damage, hashes.
+
+mod kills;
+mod merges;
+mod migration;
 
 use super::*;
 use crate::testing;
 
+/// Writes a file and returns its entry.
 fn entry(root: &Utf8Path, file: &str, content: &str) -> Entry {
     fs::write(root.join(file), content).unwrap();
     let blake3 = blake3::hash(content.as_bytes()).to_hex().to_string();
     Entry { file: file.to_owned(), rows: 1, bytes: content.len() as u64, blake3 }
 }
 
+/// Writes `count` files and returns their entries, sorted by file.
+fn entries(root: &Utf8Path, count: usize) -> Vec<Entry> {
+    (0..count).map(|n| entry(root, &format!("{n:04}.parquet"), &n.to_string())).collect()
+}
+
+fn add(root: &Utf8Path, table: &str, entries: &[Entry]) {
+    Manifest::commit(root, |manifest| {
+        for entry in entries {
+            manifest.add(table, entry.clone());
+        }
+    })
+    .unwrap();
+}
+
+/// The names of the files in a directory, sorted.
+fn names(dir: &Utf8Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        dir.read_dir_utf8().unwrap().map(|item| item.unwrap().file_name().to_owned()).collect();
+    names.sort();
+    names
+}
+
 /// Catches: two writers do not lock each other out, so the entries of one are lost.
 #[test]
 fn concurrent_commits_lose_nothing() {
     let (_dir, root) = testing::root();
-    let entries: Vec<Entry> =
-        (0..16).map(|i| entry(&root, &format!("{i}.parquet"), &i.to_string())).collect();
+    let entries = entries(&root, 16 * 20);
     std::thread::scope(|scope| {
-        for entry in &entries {
-            scope.spawn(|| {
-                Manifest::commit(&root, |manifest| manifest.add("tokens", entry.clone())).unwrap()
-            });
+        for entries in entries.chunks(20) {
+            let root = &root;
+            let commit = |entry| add(root, "tokens", std::slice::from_ref(entry));
+            scope.spawn(move || entries.iter().for_each(commit));
         }
+        // A reader never loses the race for long, and sees whole commits only.
+        scope.spawn(|| {
+            let mut seen = 0;
+            while seen < 320 {
+                let now = Manifest::load(&root).unwrap().rows("tokens");
+                assert!(now >= seen, "{now} files after {seen}");
+                seen = now;
+            }
+        });
     });
-    assert_eq!(Manifest::load(&root).unwrap().rows("tokens"), 16);
+    assert_eq!(Manifest::load(&root).unwrap().table("tokens"), entries);
+}
+
+/// Catches: without the lock (on another file system, or in an object store), one of two writers
+/// replaces the version of the other.
+#[test]
+fn a_writer_that_lost_the_race_applies_its_edit_again() {
+    let (_dir, root) = testing::root();
+    let entries = entries(&root, 3);
+    add(&root, "clips", &entries[..1]);
+    let prepare = |n: usize| {
+        let edit = |manifest: &mut ManifestEdit<'_>| manifest.add("clips", entries[n].clone());
+        commit::prepare(&root, edit).unwrap().unwrap()
+    };
+    let slow = prepare(1);
+    assert!(commit::run(prepare(2)).unwrap());
+    assert!(!commit::run(slow).unwrap(), "version 2 exists");
+    assert!(commit::run(prepare(1)).unwrap());
+    assert_eq!(Manifest::load(&root).unwrap().table("clips"), entries);
 }
 
 /// Catches: a later format is read as this one, and overwritten.
@@ -30,21 +83,57 @@ fn concurrent_commits_lose_nothing() {
 fn a_later_format_is_refused_by_readers_and_writers() {
     let (_dir, root) = testing::root();
     let text = r#"{"format": 99, "tables": "something else"}"#;
-    fs::write(root.join(FILE), text).unwrap();
-    assert!(matches!(Manifest::load(&root), Err(Error::Newer { found: 99, .. })));
-    assert!(Manifest::commit(&root, |_| ()).is_err());
-    assert_eq!(fs::read_to_string(root.join(FILE)).unwrap(), text);
+    let new = entry(&root, "a.parquet", "a");
+    let refused = |path: &Utf8Path| {
+        fs::write(path, text).unwrap();
+        assert!(matches!(Manifest::load(&root), Err(Error::Newer { found: 99, .. })));
+        assert!(Manifest::commit(&root, |manifest| manifest.add("clips", new.clone())).is_err());
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+        fs::remove_file(path).unwrap();
+    };
+    refused(&marker::path(&root));
+    add(&root, "clips", std::slice::from_ref(&new));
+    refused(&Version::newest(&root).unwrap().path(&root));
 }
 
 /// Catches: a damaged manifest counts as an empty one, so that all work is repeated or, worse, the
-/// files are removed.
+/// files are removed; an error does not name the damaged file.
 #[test]
 fn a_damaged_manifest_is_not_an_empty_one() {
     let (_dir, root) = testing::root();
+    let damaged = |path: &Utf8Path, content: &[u8]| {
+        let whole = fs::read(path).unwrap_or_default();
+        fs::write(path, content).unwrap();
+        let error = Manifest::load(&root).unwrap_err();
+        assert!(error.to_string().contains(path.as_str()), "{error}");
+        assert!(Manifest::commit(&root, |manifest| manifest.retain("clips", |_| false)).is_err());
+        fs::write(path, whole).unwrap();
+    };
     for text in ["", "{", r#"{"format": 1}"#] {
-        fs::write(root.join(FILE), text).unwrap();
-        assert!(matches!(Manifest::load(&root), Err(Error::Json { .. })), "{text}");
+        damaged(&marker::path(&root), text.as_bytes());
     }
+    fs::remove_file(marker::path(&root)).unwrap();
+    let all = entries(&root, 100);
+    add(&root, "clips", &all[..99]);
+    add(&root, "clips", &all[99..]);
+    let files = Version::newest(&root).unwrap().files(&root);
+    let [segment, version] = &files[..] else { panic!("{files:?}") };
+    for text in ["", "{", r#"{"format": 2}"#] {
+        damaged(version, text.as_bytes());
+    }
+    let mut bytes = fs::read(segment).unwrap();
+    bytes[300] ^= 1;
+    damaged(segment, &bytes);
+    damaged(segment, &bytes[..100]);
+    assert_eq!(Manifest::load(&root).unwrap().table("clips"), all);
+
+    let lost = segment.with_extension("lost");
+    fs::rename(segment, &lost).unwrap();
+    let error = Manifest::load(&root).unwrap_err();
+    assert!(error.to_string().contains(segment.as_str()), "{error}");
+    fs::remove_dir_all(Version::folder(&root)).unwrap();
+    let error = Manifest::load(&root).unwrap_err();
+    assert!(error.to_string().contains("the folder `manifest`"), "{error}");
 }
 
 /// Catches: an entry is accepted for a file that does not exist yet.
@@ -53,7 +142,7 @@ fn published_files_must_exist() {
     let (_dir, root) = testing::root();
     let missing =
         Entry { file: "missing.parquet".to_owned(), rows: 1, bytes: 1, blake3: String::new() };
-    assert!(Manifest::commit(&root, |manifest| manifest.add("clips", missing)).is_err());
+    assert!(Manifest::commit(&root, |manifest| manifest.add("clips", missing.clone())).is_err());
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
 }
 
@@ -61,53 +150,67 @@ fn published_files_must_exist() {
 #[test]
 fn names_outside_the_directory_are_refused() {
     let (_dir, root) = testing::root();
+    fs::create_dir(Version::folder(&root)).unwrap();
     for file in ["../secret", "/etc/passwd", ""] {
-        let text = format!(
-            concat!(
-                r#"{{"format":1,"tables":{{"clips":[{{"file":"{file}","#,
-                r#""rows":1,"bytes":1,"blake3":""}}]}}}}"#
-            ),
-            file = file
-        );
-        fs::write(root.join(FILE), text).unwrap();
-        assert!(matches!(Manifest::load(&root), Err(Error::Damaged { .. })), "{file}");
+        let entry = format!(r#""file":"{file}","rows":1,"bytes":1,"blake3":"""#);
+        let old = format!(r#"{{"format":1,"tables":{{"clips":[{{{entry}}}]}}}}"#);
+        let [new, segment] = [
+            format!(r#""segments":[],"changes":[{{"table":"clips",{entry}}}]"#),
+            format!(r#""segments":[{{{entry}}}],"changes":[]"#),
+        ]
+        .map(|parts| format!(r#"{{"format":2,"version":1,{parts}}}"#));
+        let version = Version::folder(&root).join("fffffffffffffffe.json");
+        for (path, text) in [(marker::path(&root), old), (version.clone(), new), (version, segment)]
+        {
+            fs::write(&path, text).unwrap();
+            let loaded = Manifest::load(&root);
+            assert!(matches!(loaded, Err(Error::Damaged { .. })), "{file}: {loaded:?}");
+            fs::remove_file(path).unwrap();
+        }
     }
 }
 
 /// Catches: work keys depend on the order of commits, or do not depend on the content.
 #[test]
 fn the_content_hash_follows_content_alone() {
-    let (_dir, root) = testing::root();
-    let (a, b) = (entry(&root, "a.parquet", "a"), entry(&root, "b.parquet", "b"));
-    let manifest = |entries: &[&Entry]| {
-        let mut manifest = Manifest::default();
-        for &entry in entries {
-            manifest.add("clips", entry.clone());
+    let manifest = |files: &[(&str, &str, &str)]| {
+        let (_dir, root) = testing::root();
+        for (table, file, content) in files {
+            add(&root, table, &[entry(&root, file, content)]);
         }
-        manifest
+        Manifest::load(&root).unwrap()
     };
-    let both = manifest(&[&a, &b]);
-    assert_eq!(both.content_hash(), manifest(&[&b, &a]).content_hash());
-    let renamed = Entry { file: "c.parquet".to_owned(), ..b.clone() };
-    assert_eq!(both.content_hash(), manifest(&[&a, &renamed]).content_hash());
-    assert_ne!(both.content_hash(), manifest(&[&a]).content_hash());
-
-    let mut more = both.clone();
-    more.add("sources", a.clone());
+    let (a, b) = (("clips", "a", "a"), ("clips", "b", "b"));
+    let both = manifest(&[a, b]);
+    assert_eq!(both.content_hash(), manifest(&[b, a]).content_hash());
+    assert_eq!(both.content_hash(), manifest(&[a, ("clips", "c", "b")]).content_hash());
+    assert_ne!(both.content_hash(), manifest(&[a]).content_hash());
+    let more = manifest(&[a, b, ("sources", "a", "a")]);
     assert_ne!(both.content_hash(), more.content_hash());
     assert_eq!(both.table_hash("clips"), more.table_hash("clips"));
+    // Models of existing datasets have keys with these hashes.
+    assert_eq!(
+        both.table_hash("clips"),
+        "a94e4546b55757b17017426196cb4b150230fe4d9b352a59a514c63e869d6229"
+    );
 }
 
-/// Catches: a commit leaves files beside the manifest, or a commit without changes writes.
+/// Catches: a commit leaves old files of the manifest, or a commit without changes writes.
 #[test]
-fn a_commit_leaves_only_the_manifest_and_its_lock() {
+fn a_commit_leaves_only_its_own_version() {
     let (_dir, root) = testing::root();
     let a = entry(&root, "a.parquet", "a");
-    Manifest::commit(&root, |manifest| manifest.add("clips", a.clone())).unwrap();
+    let versions = || names(&Version::folder(&root));
+    for _ in 0..2 {
+        add(&root, "clips", std::slice::from_ref(&a));
+        assert_eq!(versions(), ["fffffffffffffffe.json"]);
+    }
+    Manifest::commit(&root, |manifest| manifest.retain("clips", |_| true)).unwrap();
+    assert_eq!(versions(), ["fffffffffffffffe.json"]);
     Manifest::commit(&root, |manifest| manifest.retain("clips", |_| false)).unwrap();
-    let mut names: Vec<String> =
-        root.read_dir_utf8().unwrap().map(|item| item.unwrap().file_name().to_owned()).collect();
-    names.sort();
-    assert_eq!(names, [LOCK, "a.parquet", FILE]);
+    assert_eq!(versions(), ["fffffffffffffffd.json"]);
+    assert_eq!(names(&root), [commit::LOCK, "a.parquet", "manifest", "manifest.json"]);
     assert_eq!(Manifest::load(&root).unwrap(), Manifest::default());
+    Manifest::remove(&root).unwrap();
+    assert_eq!(names(&root), [commit::LOCK, "a.parquet"]);
 }

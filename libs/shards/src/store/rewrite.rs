@@ -149,7 +149,7 @@ mod tests {
         };
         let new = rewrite_shard(&root, &old, place).unwrap().unwrap();
         assert!(new.file.starts_with("clips/one-0-") && new.file != old.file);
-        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, new)).unwrap();
+        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, new.clone())).unwrap();
         let store = ClipStore::open(&root, None).unwrap();
         assert_eq!(store.len(), 2);
         for (index, clip) in clips[1..].iter().enumerate() {

@@ -9,10 +9,10 @@ use std::{
 use super::*;
 use crate::{Entry, testing};
 
-fn commit(root: &Utf8Path, entries: Vec<Entry>) {
+fn commit(root: &Utf8Path, entries: &[Entry]) {
     Manifest::commit(root, |manifest| {
         for entry in entries {
-            manifest.add(tables::CLIPS, entry);
+            manifest.add(tables::CLIPS, entry.clone());
         }
     })
     .unwrap();
@@ -30,7 +30,7 @@ fn clips_come_back_as_they_were() {
     plain.meta.actions = None;
     plain.meta.action_names = None;
     let clips = [testing::clip("a", 0, 35), plain];
-    commit(&root, vec![publish(&root, "one", &clips)]);
+    commit(&root, &[publish(&root, "one", &clips)]);
     let store = ClipStore::open(&root, None).unwrap();
     assert_eq!(store.len(), 2);
     for (i, clip) in clips.iter().enumerate() {
@@ -47,7 +47,7 @@ fn clips_come_back_as_they_were() {
 fn clips_keep_their_frames_when_others_are_excluded() {
     let (_dir, root) = testing::root();
     let clips = [testing::clip("a", 0, 3), testing::clip("b", 0, 4), testing::clip("c", 0, 5)];
-    commit(&root, vec![publish(&root, "one", &clips)]);
+    commit(&root, &[publish(&root, "one", &clips)]);
     let left_out = &clips[1].meta.clip_id;
     let store = ClipStore::open(&root, None).unwrap().only(|clip| clip.clip_id != *left_out);
     assert_eq!((store.len(), store.position(left_out)), (2, None));
@@ -68,7 +68,7 @@ fn order_does_not_depend_on_the_sharding() {
             let clips: Vec<Clip> = rows.iter().map(|&row| clips[row].clone()).collect();
             publish(&root, &format!("shard-{i}"), &clips)
         };
-        commit(&root, shards.iter().enumerate().map(write).collect());
+        commit(&root, &shards.iter().enumerate().map(write).collect::<Vec<_>>());
         let store = ClipStore::open(&root, None).unwrap();
         store.clips().iter().map(|clip| clip.clip_id.clone()).collect::<Vec<_>>()
     };
@@ -84,7 +84,7 @@ fn only_what_the_manifest_names_exists() {
     assert!(ClipStore::open(&root, None).unwrap().is_empty());
     let named = publish(&root, "named", &[testing::clip("a", 0, 2)]);
     let unnamed = publish(&root, "unnamed", &[testing::clip("b", 0, 2)]);
-    commit(&root, vec![named]);
+    commit(&root, &[named]);
     let store = ClipStore::open(&root, None).unwrap();
     assert_eq!(store.len(), 1);
     let found = Manifest::load(&root).unwrap().unnamed(&root, &["clips"]).unwrap();
@@ -97,7 +97,7 @@ fn a_split_holds_only_its_own_clips() {
     let (_dir, root) = testing::root();
     let mut held_out = testing::clip("b", 0, 2);
     held_out.meta.split = Split::HeldOut;
-    commit(&root, vec![publish(&root, "one", &[testing::clip("a", 0, 2), held_out.clone()])]);
+    commit(&root, &[publish(&root, "one", &[testing::clip("a", 0, 2), held_out.clone()])]);
     let store = ClipStore::open(&root, Split::HeldOut).unwrap();
     assert_eq!(store.clips(), &[held_out.meta]);
     assert_eq!(store.frames(0).unwrap(), held_out.frames);
@@ -112,7 +112,7 @@ fn the_same_clip_in_two_shards_is_one() {
     let other = testing::clip("b", 0, 2);
     commit(
         &root,
-        vec![
+        &[
             publish(&root, "one", std::slice::from_ref(&clip)),
             publish(&root, "two", &[clip, other]),
         ],
@@ -131,7 +131,7 @@ fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     let clips = [testing::clip("a", 0, 40), testing::clip("b", 0, 40), testing::clip("c", 0, 40)];
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
-    commit(&root, vec![entry]);
+    commit(&root, &[entry]);
 
     let payload = codec::encode(&clips[1].frames).unwrap();
     let bytes = fs::read(&path).unwrap();
@@ -161,7 +161,7 @@ fn a_row_is_read_without_its_neighbours() {
     let clips: Vec<Clip> = (0..6).map(|i| testing::clip("a", i * 100, 40)).collect();
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
-    commit(&root, vec![entry]);
+    commit(&root, &[entry]);
     let payloads: Vec<Vec<u8>> =
         clips.iter().map(|clip| codec::encode(&clip.frames).unwrap()).collect();
     let mut bytes = fs::read(&path).unwrap();
@@ -186,7 +186,7 @@ fn a_row_is_read_without_its_neighbours() {
 fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
     let (_dir, root) = testing::root();
     let clips: Vec<Clip> = (0..8).map(|i| testing::clip("a", i * 100, 20)).collect();
-    commit(&root, vec![publish(&root, "one", &clips)]);
+    commit(&root, &[publish(&root, "one", &clips)]);
     let store = ClipStore::open(&root, None).unwrap().with_cache_bytes(2000);
     (0..64_usize)
         .into_par_iter()
@@ -199,7 +199,7 @@ fn a_file_that_is_not_the_published_one_is_refused() {
     let (_dir, root) = testing::root();
     let entry = publish(&root, "one", &[testing::clip("a", 0, 2)]);
     let path = root.join(&entry.file);
-    commit(&root, vec![entry.clone()]);
+    commit(&root, std::slice::from_ref(&entry));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(matches!(ClipStore::open(&root, None), Err(Error::Damaged { .. })));

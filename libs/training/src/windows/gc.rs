@@ -94,13 +94,12 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
 
 /// Removes `step.json` and the manifest first.
 ///
-/// If this is killed in between, the directory counts as not done and empty.
-fn remove(dir: &Utf8Path) -> std::io::Result<()> {
-    for name in ["step.json", "manifest.json"] {
-        match fs::remove_file(dir.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+/// If this is killed in between, the directory counts as not done, and then as empty.
+fn remove(dir: &Utf8Path) -> Result<()> {
+    match fs::remove_file(dir.join("step.json")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
     }
-    fs::remove_dir_all(dir)
+    Manifest::remove(dir)?;
+    Ok(fs::remove_dir_all(dir)?)
 }

@@ -1,0 +1,104 @@
+//! Commits: each creates the next version of a manifest.
+//!
+//! A commit writes a segment if the newest changes are many, and then runs a list of file
+//! operations in order. Each of them happens whole or not at all, and after each of them a reader
+//! finds the old version or the new one. Readers take no lock. One that meets a version or a
+//! segment that was just removed begins again with the newer version.
+
+use std::fs::{self, File};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{change::Change, edit::ManifestEdit, marker, version, version::Version};
+use crate::error::{Error, Result};
+
+/// Name of the lock file that writers hold, of all formats.
+pub(crate) const LOCK: &str = ".manifest.lock";
+
+/// A step of a commit.
+pub(crate) enum FileOperation {
+    /// Replaces a file.
+    Write(Utf8PathBuf, String),
+    /// Creates a file. If it exists, another process has made this version, and the commit ends.
+    Create(Utf8PathBuf, String),
+    Remove(Utf8PathBuf),
+}
+
+/// Edits the manifest of a directory under its lock.
+///
+/// `edit` runs again if another process makes the same version without the lock.
+pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Result<()> {
+    genie_durable::create_dir(dir)?;
+    let lock_path = dir.join(LOCK);
+    let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+    let lock = lock.map_err(Error::io(&lock_path, "open"))?;
+    lock.lock().map_err(Error::io(&lock_path, "lock"))?;
+    loop {
+        let Some(operations) = prepare(dir, &edit)? else { return Ok(()) };
+        if run(operations)? {
+            return Ok(());
+        }
+    }
+}
+
+/// The file operations that commit an edit; `None` if the edit changes nothing.
+///
+/// Every newly named file must exist. New segments are written already.
+pub(crate) fn prepare(
+    dir: &Utf8Path,
+    edit: impl Fn(&mut ManifestEdit<'_>),
+) -> Result<Option<Vec<FileOperation>>> {
+    let base = Version::newest(dir)?;
+    let mut edited = ManifestEdit::new(dir, &base);
+    edit(&mut edited);
+    let changes = edited.finish()?;
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    changes.iter().filter(|change| !change.removed).try_for_each(|new| check(dir, new))?;
+    let next = base.next(dir, changes)?;
+    let mut operations = Vec::new();
+    if base.number == 0 {
+        let text = marker::before_versions(dir)?;
+        operations.extend(text.map(|text| FileOperation::Write(marker::path(dir), text)));
+    }
+    operations.push(FileOperation::Create(next.path(dir), next.to_text(dir)?));
+    let text = marker::beside_versions(dir);
+    operations.extend(text.map(|text| FileOperation::Write(marker::path(dir), text)));
+    let needed = next.files(dir);
+    let old = version::files(dir)?.into_iter().chain(base.files(dir));
+    let mut old: Vec<Utf8PathBuf> = old.filter(|path| !needed.contains(path)).collect();
+    old.sort();
+    old.dedup();
+    operations.extend(old.into_iter().map(FileOperation::Remove));
+    Ok(Some(operations))
+}
+
+/// Runs file operations; false if the version exists already.
+pub(crate) fn run(operations: Vec<FileOperation>) -> Result<bool> {
+    for operation in operations {
+        match operation {
+            FileOperation::Write(path, text) => genie_durable::write(path, text)?,
+            FileOperation::Create(path, text) => {
+                if !genie_durable::create(path, text)? {
+                    return Ok(false);
+                }
+            }
+            // A file that cannot be removed is garbage, which `gc` removes.
+            FileOperation::Remove(path) => drop(fs::remove_file(path)),
+        }
+    }
+    Ok(true)
+}
+
+/// Checks that a new file is inside the directory and has the size that its entry gives.
+fn check(dir: &Utf8Path, new: &Change) -> Result<()> {
+    new.entry.check_path(&Version::folder(dir))?;
+    let path = dir.join(&new.entry.file);
+    let found = fs::metadata(&path).map_err(Error::io(&path, "find the file to publish"))?;
+    if found.len() == new.entry.bytes {
+        return Ok(());
+    }
+    let problem = format!("has {} bytes, but its entry says {}", found.len(), new.entry.bytes);
+    Err(Error::Damaged { path, problem })
+}
