@@ -1,7 +1,7 @@
 //! `gc`: deleting files of ingest that no manifest names.
 //!
-//! These are temporary files of killed runs, and shards and catalog files that a later run
-//! replaced. `gc` takes the lock that every writer of these directories holds. It deletes only
+//! These are temporary files of killed runs and queries, and shards and catalog files that a later
+//! run replaced. `gc` takes the lock that every writer of these directories holds. It deletes only
 //! files above a certain age, because a training that opened the dataset before the replacement
 //! still reads them.
 
@@ -24,8 +24,9 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let _lock = lock(root)?;
-    let Collected { files, bytes, young } =
-        collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
+    let mut unnamed = Manifest::load(root)?.unnamed(root, &DIRECTORIES)?;
+    unnamed.extend(genie_catalog::leftovers(root)?);
+    let Collected { files, bytes, young } = collect(unnamed, age, dry_run)?;
     for path in &files {
         println!("{path}");
     }

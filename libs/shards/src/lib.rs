@@ -52,16 +52,18 @@ pub use rows::{
         MeasuredWindow, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},
     },
+    misplaced::{MisplacedClip, misplaced_clips},
     narrow::narrow_schema,
+    rates::timing_of_kept,
     sources::{SourceRow, Status, read_sources, write_sources},
-    stream::{read_columns, stream_clip_rows, stream_sources},
+    stream::{WindowPlace, read_columns, read_places, stream_clip_rows, stream_sources},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},
 };
 pub use schema::{
     clip::{Clip, ClipMeta, merge_names},
     scores::Scores,
     split::Split,
-    timing::ClipTiming,
+    timing::{ClipTiming, TimingTally},
     windows::windows_of,
 };
 pub use store::{

@@ -3,7 +3,9 @@
 pub(crate) mod actions;
 pub(crate) mod clip_rows;
 pub(crate) mod measured;
+pub(crate) mod misplaced;
 pub(crate) mod narrow;
+pub(crate) mod rates;
 pub(crate) mod sources;
 pub(crate) mod stream;
 pub(crate) mod table;

@@ -11,12 +11,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{table::Row, tokens::TokenRow};
 use crate::{
-    ActionWindow, ClipMeta, ClipRow, Entry, Error, Manifest, SourceRow, Split, Status,
+    ActionWindow, ClipMeta, ClipRow, ClipTiming, Entry, Error, Manifest, SourceRow, Split, Status,
     TOKENS_FORMAT, TokenWindow,
     files::open::{FileKind, open},
     narrow_schema, read_actions, read_clip_rows, read_columns, read_sources, read_tokens,
     schema::columns::Columns,
-    stream_clip_rows, tables, testing, write_actions, write_clip_rows, write_sources, write_tokens,
+    stream_clip_rows, tables, testing, timing_of_kept, write_actions, write_clip_rows,
+    write_sources, write_tokens,
 };
 
 fn token_window(clip: &str, first_frame: u32, seed: u16) -> TokenWindow {
@@ -190,7 +191,28 @@ fn a_stream_has_every_row_in_batches_of_chosen_columns() {
     assert!(starts.into_iter().eq(0..2500));
     let error = columns(&["clip_id", "clipid"]).map(drop).unwrap_err();
     assert!(error.to_string().contains("`clipid`: is missing"), "{error}");
-    assert!(read_columns(&root, tables::CLIPS, &entry, &[]).is_err(), "shards are not narrow");
+    assert!(read_columns(&root, tables::CLIPS, &entry, &[]).is_err(), "a file of another kind");
+    assert!(read_columns(&root, "payloads", &entry, &[]).is_err());
+}
+
+/// Catches: the timing of a dataset includes rejected clips, or only the clips of one file.
+#[test]
+fn the_timing_is_that_of_all_kept_clips() {
+    let (_dir, root) = testing::root();
+    let row = |n: u32, kept| {
+        let mut meta = testing::clip("a", i64::from(n), 3).meta;
+        (meta.fps, meta.mixed_actions) = (f64::from(n), (n > 20).then_some(0.5));
+        ClipRow { meta, kept, ..ClipRow::default() }
+    };
+    let files = [vec![row(10, true), row(99, false)], vec![row(20, true), row(30, true)]];
+    let write =
+        |(n, rows): (usize, &Vec<ClipRow>)| write_clip_rows(&root, &n.to_string(), rows).unwrap();
+    let entries: Vec<Entry> = files.iter().enumerate().map(write).collect();
+    commit(&root, tables::CLIP_ROWS, &entries);
+    let kept = files.iter().flatten().filter(|row| row.kept).map(|row| &row.meta);
+    let manifest = Manifest::load(&root).unwrap();
+    assert_eq!(timing_of_kept(&root, &manifest).unwrap(), ClipTiming::of(kept));
+    assert_eq!(timing_of_kept(&root, &Manifest::default()).unwrap(), None);
 }
 
 /// Catches: a file of another kind or another version is read; the advice names the wrong command.
