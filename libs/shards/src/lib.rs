@@ -54,6 +54,7 @@ pub use rows::{
     },
     narrow::narrow_schema,
     sources::{SourceRow, Status, read_sources, write_sources},
+    stream::{read_columns, stream_clip_rows, stream_sources},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},
 };
 pub use schema::{

@@ -5,6 +5,7 @@ pub(crate) mod clip_rows;
 pub(crate) mod measured;
 pub(crate) mod narrow;
 pub(crate) mod sources;
+pub(crate) mod stream;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
