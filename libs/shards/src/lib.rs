@@ -48,11 +48,13 @@ pub use manifest::{Entry, Manifest, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{ClipRow, clip_rows_of, condition_columns, read_clip_rows, write_clip_rows},
+    clip_verdicts::{ClipVerdict, visit_clip_verdicts},
     measured::{
         MeasuredWindow, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},
     },
     narrow::narrow_schema,
+    places::{ClipRun, clip_runs, read_action_rows, token_shape},
     sources::{SourceRow, Status, read_sources, write_sources},
     stream::{read_columns, stream_clip_rows, stream_sources},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},

@@ -1,6 +1,6 @@
 //! The windows that the tokenizer and the LAM train on.
 
-use super::shuffle::Shuffle;
+use super::order::{ShardSize, WindowOrder};
 use super::video::Video;
 use crate::error::ModelError;
 
@@ -10,7 +10,7 @@ pub struct TrainingWindows<'a> {
     frames: usize,
     /// Each clip that is long enough, and the number of windows up to the end of this clip.
     ends: Vec<(usize, usize)>,
-    order: Shuffle,
+    order: WindowOrder,
 }
 
 impl<'a> TrainingWindows<'a> {
@@ -31,7 +31,8 @@ impl<'a> TrainingWindows<'a> {
                 video.clips()
             )));
         }
-        Ok(Self { video, frames, ends, order: Shuffle::new(windows, seed) })
+        let shards = vec![ShardSize { windows: windows as u64, bytes: 0 }];
+        Ok(Self { video, frames, ends, order: WindowOrder::new(shards, u64::MAX, seed) })
     }
 
     /// Reads the micro-batch `index` of `count` windows: bytes `[count, frames, h, w, channels]`.
@@ -46,7 +47,7 @@ impl<'a> TrainingWindows<'a> {
 
     /// Clip and first frame of each window of the micro-batch `index` of `count` windows.
     pub fn places(&self, index: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
-        self.order.batch(index, count).map(|window| {
+        self.order.batch(index, count).into_iter().flat_map(|run| run.windows).map(|window| {
             let at = self.ends.partition_point(|(_, end)| *end <= window);
             let begin = if at == 0 { 0 } else { self.ends[at - 1].1 };
             (self.ends[at].0, window - begin)
