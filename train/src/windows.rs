@@ -22,7 +22,7 @@ pub struct LabelledTokens {
     /// The directory of the labels, and its shards.
     dir: Utf8PathBuf,
     labels: Vec<Entry>,
-    /// For each token shard, the labels of its clips.
+    /// For each token shard, the spans that have the labels of its clips.
     rows: Vec<Vec<LabelRows>>,
     memory: u64,
 }
@@ -35,9 +35,9 @@ struct LabelRows {
 }
 
 impl LabelledTokens {
-    /// Finds the windows and labels of the clips of `chain`. It reads only to which clips they
-    /// belong.
+    /// Finds the windows and labels of the clips of `chain`.
     ///
+    /// Of the shards, it reads only which clips they have.
     /// If true actions are asked for, clips without them are skipped.
     ///
     /// # Errors
@@ -146,9 +146,10 @@ fn label_rows(
     for (shard, runs) in found.into_iter().enumerate() {
         for (token_shard, clip, run) in runs {
             labelled.push(clip);
+            // One span, with the labels of other clips between these: a file is opened less often.
             match rows[token_shard as usize].last_mut() {
-                Some(last) if last.shard == shard && last.rows.end == run.start => {
-                    last.rows.end = run.end;
+                Some(last) if last.shard == shard => {
+                    last.rows = last.rows.start.min(run.start)..last.rows.end.max(run.end);
                 }
                 _ => rows[token_shard as usize].push(LabelRows { shard, rows: run }),
             }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{ClipStore, Error, Manifest, check_shard, read_clip_rows, tables};
+use genie_shards::{ClipRow, ClipStore, Error, Manifest, check_shard, read_clip_rows, tables};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
@@ -109,10 +109,10 @@ fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
             manifest.retain(table, |entry| !catalog_is_damaged && !damaged.contains(&entry.file));
         }
     })?;
-    let present: HashSet<String> =
-        ClipStore::open(root, None)?.clips().iter().map(|clip| clip.clip_id.clone()).collect();
+    let present = ClipStore::open(root, None)?;
     let rows = read_clip_rows(root)?;
-    let lost = rows.iter().filter(|row| row.kept && !present.contains(&row.meta.clip_id));
+    let is_lost = |row: &&ClipRow| row.kept && present.position(&row.meta.clip_id).is_none();
+    let lost = rows.iter().filter(is_lost);
     let sources: HashSet<String> = lost.map(|row| row.meta.source_id.clone()).collect();
     if !sources.is_empty() {
         SourceIndex::load(root)?.update(root, None, &sources, &[])?;

@@ -61,14 +61,16 @@ pub use rows::{
 };
 pub use schema::{
     clip::{Clip, ClipMeta, merge_names},
+    clip_key::ClipKey,
     scores::Scores,
     split::Split,
-    timing::ClipTiming,
+    timing::{ClipRates, ClipTiming, TimingSum},
     windows::windows_of,
 };
 pub use store::{
     ClipStore,
     check::check_shard,
+    places::StoredClip,
     rewrite::{ClipPlacement, rewrite_shard},
     writer::{ClipShardWriter, Published},
 };

@@ -1,5 +1,11 @@
 //! Training on shards of tokens and labels that do not fit into memory together.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the numbers of a test are small"
+)]
+
 use std::fs;
 use std::sync::Arc;
 
@@ -58,7 +64,7 @@ impl Dataset {
         Manifest::commit(&root, |manifest| {
             // Nothing here reads frames.
             manifest.add(tables::CLIPS, entry.clone());
-            manifest.add(tables::CLIP_ROWS, entry);
+            manifest.add(tables::CLIP_ROWS, entry.clone());
         })
         .unwrap();
         let set = vec![format!("data.root={root}")];
@@ -86,7 +92,7 @@ impl Dataset {
         let dir = self.chain.tokens.path();
         let entry = write_tokens(dir, "tokenizer", "tokens", &windows).unwrap();
         let path = dir.join(&entry.file);
-        Manifest::commit(dir, |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
+        Manifest::commit(dir, |manifest| manifest.add(tables::TOKENS, entry.clone())).unwrap();
         path
     }
 
@@ -112,7 +118,7 @@ impl Dataset {
         let dir = self.chain.actions.path();
         let entry = write_actions(dir, "lam", "actions", &windows).unwrap();
         let path = dir.join(&entry.file);
-        Manifest::commit(dir, |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
+        Manifest::commit(dir, |manifest| manifest.add(tables::ACTIONS, entry.clone())).unwrap();
         path
     }
 
@@ -185,16 +191,16 @@ fn windows_of_the_chosen_clips_come_in_the_order_of_clips_with_their_labels() {
 /// hours; the error does not name the file, the clip and the command that helps.
 #[test]
 fn what_is_missing_or_damaged_is_named_with_a_command() {
-    let says = |error: anyhow::Error, words: &[&str]| {
+    let says = |error: &anyhow::Error, words: &[&str]| {
         let error = format!("{error:#}");
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
     };
     let dataset = Dataset::new(&CLIPS);
-    says(dataset.open().err().unwrap(), &["no tokens", "genie-tokenize encode"]);
+    says(&dataset.open().err().unwrap(), &["no tokens", "genie-tokenize encode"]);
     let tokens = dataset.encode(&CLIPS);
     dataset.label(&CLIPS[..3]);
     let labels = dataset.label(&CLIPS[4..]);
-    says(dataset.open().err().unwrap(), &["clip a has tokens", "genie-train label"]);
+    says(&dataset.open().err().unwrap(), &["clip a has tokens", "genie-train label"]);
     dataset.label(&CLIPS[3..4]);
     dataset.read(ActionSet::Latent(8)).unwrap();
 
@@ -208,16 +214,16 @@ fn what_is_missing_or_damaged_is_named_with_a_command() {
                 Ok(read) => assert_eq!(read, expected(&CLIPS, false), "byte {place} of {path}"),
                 Err(error) => {
                     let words = ["verify", command, path.file_name().unwrap()];
-                    says(error.context(format!("byte {place}")), &words);
+                    says(&error.context(format!("byte {place}")), &words);
                 }
             }
         }
         fs::write(path, &whole[..whole.len() - 1]).unwrap();
-        says(dataset.open().err().unwrap(), &["truncated", path.file_name().unwrap()]);
+        says(&dataset.open().err().unwrap(), &["damaged", path.file_name().unwrap()]);
         fs::write(path, whole).unwrap();
     }
     dataset.encode(&[CLIPS[1]]);
-    says(dataset.open().err().unwrap(), &["twice", "genie-tokenize verify"]);
+    says(&dataset.open().err().unwrap(), &["twice", "genie-tokenize verify"]);
 }
 
 /// Stops a run after some steps.

@@ -45,7 +45,7 @@ struct Buffer {
 }
 
 /// Windows of one buffer that follow each other in the order.
-pub struct Run {
+pub struct BatchRun {
     /// The buffer's shards, by number.
     pub shards: Arc<[u32]>,
     /// The windows, as numbers in the buffer.
@@ -83,7 +83,7 @@ impl WindowOrder {
     /// The windows of the batch `index`, if the sequence is cut into batches of `count` windows.
     ///
     /// A batch can cross from one buffer, or one epoch, into the next. There must be windows.
-    pub fn batch(&self, index: usize, count: usize) -> Vec<Run> {
+    pub fn batch(&self, index: usize, count: usize) -> Vec<BatchRun> {
         let mut place = index as u64 * count as u64;
         let end = place + count as u64;
         let mut runs = Vec::new();
@@ -99,7 +99,7 @@ impl WindowOrder {
                 Some(next) => next.shards.clone(),
                 None => self.epoch(epoch + 1)[0].shards.clone(),
             };
-            runs.push(Run {
+            runs.push(BatchRun {
                 shards: shards.clone(),
                 windows: (first..until).map(|place| order.at(place) as usize).collect(),
                 next: (first >= length / 4).then(next),

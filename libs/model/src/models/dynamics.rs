@@ -86,7 +86,7 @@ impl Description for DynamicsDescription {
         DynamicsNet::new(&self.config, self.vocabulary, device)
     }
 
-    fn task<'a, B>(&'a self, data: Arc<dyn TokenShards>) -> Result<DynamicsTask<'a>, ModelError>
+    fn task<B>(&self, data: Arc<dyn TokenShards>) -> Result<DynamicsTask<'_>, ModelError>
     where
         B: AutodiffBackend + Kernels,
         B::InnerBackend: Kernels,

@@ -43,15 +43,15 @@ fn of(table: &str) -> Option<NarrowTable> {
             .cloned();
         Some(Arc::new(Schema::new(shown.collect::<Vec<_>>())))
     }
-    fn known<R: Row + Default>() -> Option<NarrowTable> {
-        Some(NarrowTable { kind: R::KIND, shown: shown::<R> })
+    fn known<R: Row + Default>() -> NarrowTable {
+        NarrowTable { kind: R::KIND, shown: shown::<R> }
     }
-    match table {
+    Some(match table {
         tables::SOURCES => known::<SourceRow>(),
         tables::CLIP_ROWS => known::<ClipRow>(),
         tables::TOKENS => known::<TokenRow>(),
         tables::ACTIONS => known::<ActionRow>(),
         tables::WINDOWS => known::<MeasuredWindow>(),
-        _ => None,
-    }
+        _ => return None,
+    })
 }

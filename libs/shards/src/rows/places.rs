@@ -42,7 +42,7 @@ pub fn clip_runs(dir: &Utf8Path, table: &str, entry: &Entry) -> Result<Vec<ClipR
     let read = read_columns(dir, table, entry, &["clip_id"]).and_then(|batches| {
         for batch in batches {
             let batch = batch?;
-            for clip_id in Columns::new(&path, &batch).required::<StringArray>("clip_id")?.iter() {
+            for clip_id in Columns::new(&path, &batch).required::<StringArray>("clip_id")? {
                 let clip_id = clip_id.unwrap_or_default();
                 match runs.last_mut() {
                     Some(run) if run.clip_id == clip_id => run.rows.end += 1,

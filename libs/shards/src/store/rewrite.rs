@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    files::{draft::ParquetDraft, open::open},
+    files::{draft::ParquetDraft, open::open_with_schema},
     manifest::Entry,
     schema::{columns::Columns, split::Split},
 };
@@ -50,7 +50,7 @@ pub fn rewrite_shard<'a>(
     if is_same(root, entry, &place)? {
         return Ok(Some(entry.clone()));
     }
-    let (file, metadata) = open(&path, entry, &KIND)?;
+    let (file, metadata) = open_with_schema(&path, entry, &KIND)?;
     let (dir, name) = (path.parent().unwrap_or(root), stem(&path));
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
         .with_batch_size(ROWS)

@@ -6,6 +6,8 @@ use std::{
     io::{Seek, SeekFrom, Write},
 };
 
+use rayon::prelude::*;
+
 use super::*;
 use crate::{Entry, testing};
 
@@ -49,7 +51,8 @@ fn clips_keep_their_frames_when_others_are_excluded() {
     let clips = [testing::clip("a", 0, 3), testing::clip("b", 0, 4), testing::clip("c", 0, 5)];
     commit(&root, vec![publish(&root, "one", &clips)]);
     let left_out = &clips[1].meta.clip_id;
-    let store = ClipStore::open(&root, None).unwrap().only(|clip| clip.clip_id != *left_out);
+    let left_out_key = ClipKey::from(left_out.as_str());
+    let store = ClipStore::open(&root, None).unwrap().only(|clip| clip.key != left_out_key);
     assert_eq!((store.len(), store.position(left_out)), (2, None));
     assert_eq!(store.position(&clips[2].meta.clip_id), Some(1));
     assert_eq!(
@@ -70,7 +73,7 @@ fn order_does_not_depend_on_the_sharding() {
         };
         commit(&root, shards.iter().enumerate().map(write).collect());
         let store = ClipStore::open(&root, None).unwrap();
-        store.clips().iter().map(|clip| clip.clip_id.clone()).collect::<Vec<_>>()
+        (0..store.len()).map(|i| store.meta(i).unwrap().clip_id).collect::<Vec<_>>()
     };
     let one = ids(&[&[0, 1, 2]]);
     assert_eq!(one, ids(&[&[2, 0], &[1]]));
@@ -99,7 +102,7 @@ fn a_split_holds_only_its_own_clips() {
     held_out.meta.split = Split::HeldOut;
     commit(&root, vec![publish(&root, "one", &[testing::clip("a", 0, 2), held_out.clone()])]);
     let store = ClipStore::open(&root, Split::HeldOut).unwrap();
-    assert_eq!(store.clips(), &[held_out.meta]);
+    assert_eq!((store.len(), store.meta(0).unwrap()), (1, held_out.meta));
     assert_eq!(store.frames(0).unwrap(), held_out.frames);
     assert_eq!(ClipStore::open(&root, Split::Train).unwrap().len(), 1);
 }
@@ -118,7 +121,7 @@ fn the_same_clip_in_two_shards_is_one() {
         ],
     );
     let store = ClipStore::open(&root, None).unwrap();
-    let ids: HashSet<_> = store.clips().iter().map(|clip| &clip.clip_id).collect();
+    let ids: HashSet<_> = store.clips().iter().map(|clip| clip.key).collect();
     assert_eq!((store.len(), ids.len()), (2, 2));
     assert!(store.frames(1).is_ok(), "the index still points at the right rows");
 }
@@ -206,4 +209,27 @@ fn a_file_that_is_not_the_published_one_is_refused() {
     fs::remove_file(&path).unwrap();
     let Err(error) = ClipStore::open(&root, None) else { panic!("opened without its shard") };
     assert!(error.to_string().contains(path.as_str()), "{error}");
+}
+
+/// Catches: the metadata of some clips are those of others, in another order, or lack a clip; too
+/// many shards are open.
+#[test]
+fn metadata_are_read_for_the_clips_that_are_asked_for() {
+    let (_dir, root) = testing::root();
+    let clips: Vec<Clip> = (0..200).map(|i| testing::clip("a", i * 100, 2)).collect();
+    let entry = |(i, clips): (usize, &[Clip])| publish(&root, &format!("shard-{i}"), clips);
+    commit(&root, clips.chunks(2).enumerate().map(entry).collect());
+    let store = ClipStore::open(&root, None).unwrap();
+    let wanted = [150, 3, 2, 199, 0, 3];
+    let mut found = Vec::new();
+    store.visit_metas(&wanted, |i, meta| found.push((i, meta.clip_id))).unwrap();
+    found.sort();
+    let expected = [0, 2, 3, 150, 199].map(|i| (i, clips[i].clip_id.clone()));
+    assert_eq!(found, expected);
+    for i in (0..200).rev() {
+        assert_eq!(store.meta(i).unwrap(), clips[i].meta);
+        assert_eq!(store.position(&clips[i].clip_id), Some(i));
+        assert_eq!(store.clips()[i].size(), (6, 8));
+    }
+    assert!(store.meta(200).is_err());
 }

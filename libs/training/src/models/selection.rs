@@ -17,13 +17,15 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{ClipRow, Manifest, Split, stream_clip_rows, tables, visit_clip_verdicts};
+use genie_shards::{
+    ClipKey, ClipRow, Manifest, Split, stream_clip_rows, tables, visit_clip_verdicts,
+};
 use genie_stage::exit::Usage;
 use genie_stage::key::Key;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::clip_set::{ClipSet, ClipSetBuilder};
+use super::clip_set::ClipSet;
 use super::selection_hash::SelectionHash;
 
 /// Version of the recorded selection.
@@ -134,28 +136,30 @@ impl ClipSelector {
     /// # Errors
     /// When the catalog cannot be read, or the expression cannot be computed.
     pub fn clips(&self, root: &Utf8Path, manifest: &Manifest, labelled: bool) -> Result<ClipSet> {
-        let mut clips = ClipSetBuilder::default();
+        let mut clips: Vec<ClipKey> = Vec::new();
         if !self.expression.is_empty() {
             self.visit_rows(root, manifest, self.filter()?, |row| {
                 if !labelled || row.meta.actions.is_some() {
-                    clips.add(&row.meta.clip_id);
+                    clips.push(row.meta.clip_id.as_str().into());
                 }
             })?;
-            return Ok(clips.finish());
+            return Ok(clips.into_iter().collect());
         }
         for entry in manifest.table(tables::CLIP_ROWS) {
             visit_clip_verdicts(root, entry, |clip| {
                 let may_train = clip.kept && clip.split == Split::Train;
                 if may_train && (!labelled || clip.has_actions) {
-                    clips.add(clip.clip_id);
+                    clips.push(clip.clip_id.into());
                 }
             })
             .context("cannot read the catalog of the clips")?;
         }
-        Ok(clips.finish())
+        Ok(clips.into_iter().collect())
     }
 
     /// The selection, read from its record or evaluated and recorded; `None` without an expression.
+    ///
+    /// The record is of the same rows and the same expression. So it is not evaluated again.
     ///
     /// # Errors
     /// As [`Self::clips`], and when the record cannot be written.
@@ -168,7 +172,7 @@ impl ClipSelector {
             fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
         let rows = manifest.table_hash(tables::CLIP_ROWS);
         let known = known.filter(|known| known.r#where == self.expression && known.rows == rows);
-        if self.filter.is_none() && known.is_some() {
+        if known.is_some() {
             return Ok(known);
         }
         let mut hash = SelectionHash::new(LINE_BYTES);
@@ -178,9 +182,7 @@ impl ClipSelector {
             self.visit_rows(root, manifest, filter, |row| visit(&row.meta)).map(drop)
         })?;
         let selection = Selection { r#where: self.expression.clone(), rows, hash, selected, of };
-        if known.as_ref() != Some(&selection) {
-            genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
-        }
+        genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
         Ok(Some(selection))
     }
 

@@ -135,8 +135,8 @@ fn range(line: &str) -> usize {
         match byte {
             b'0'..=b'9' => range += usize::from(byte - b'0') * rest,
             b'a'..=b'f' => range += usize::from(byte - b'a' + 10) * rest,
-            ..b'0' => return range,
-            ..b'a' => return range + 10 * rest,
+            _ if byte < b'0' => return range,
+            _ if byte < b'a' => return range + 10 * rest,
             _ => return range + 16 * rest - 1,
         }
     }
@@ -167,8 +167,9 @@ mod tests {
     /// border of two ranges.
     #[test]
     fn the_hash_is_the_same_in_any_memory() {
+        let byte = |n: u32| u8::try_from(n % 7).unwrap();
         let id = |n: u32| blake3::hash(&n.to_le_bytes()).to_hex()[..32].to_owned();
-        let actions = |n: u32| (n % 3 == 0).then(|| vec![(n % 7) as u8; (n % 5) as usize]);
+        let actions = |n: u32| n.is_multiple_of(3).then(|| vec![byte(n); (n % 5) as usize]);
         let odd =
             ["", "\"", "Z", "zz", "~", "é", "a", "0", "00"].map(|id| clip(id.to_owned(), None));
         let mut clips: Vec<ClipMeta> =

@@ -21,8 +21,8 @@ pub struct TokenIndex {
     clips: ClipSet,
     shape: TokenShape,
     shards: Vec<IndexedShard>,
-    /// The shard of each clip, by the clip's position in `clips`.
-    shard_of: Vec<Option<u32>>,
+    /// The shard of each clip and the number of its windows, by the clip's position in `clips`.
+    places: Vec<Option<(u32, u32)>>,
 }
 
 struct IndexedShard {
@@ -48,24 +48,26 @@ impl TokenIndex {
     /// When a shard cannot be read, a clip is in two shards, or there are no windows.
     pub fn open(dir: &Utf8Path, clips: ClipSet) -> Result<Self> {
         let manifest = Manifest::load(dir).context("cannot read the manifest of the tokens")?;
-        let found: Vec<(Vec<usize>, IndexedShard)> = manifest
+        let found: Vec<(Vec<(usize, u32)>, IndexedShard)> = manifest
             .table(tables::TOKENS)
             .par_iter()
             .map(|entry| {
                 let runs =
                     clip_runs(dir, tables::TOKENS, entry).context("cannot read the tokens")?;
-                let wanted =
-                    runs.iter().filter_map(|run| Some((clips.position(&run.clip_id)?, run)));
-                let (places, runs): (Vec<usize>, Vec<&ClipRun>) = wanted.unzip();
-                let windows = runs.iter().map(|run| run.rows.len() as u64).sum();
-                Ok((places, IndexedShard { entry: entry.clone(), windows }))
+                let wanted = |run: ClipRun| {
+                    let clip = clips.position(run.clip_id.as_str())?;
+                    Some(u32::try_from(run.rows.len()).map(|windows| (clip, windows)))
+                };
+                let wanted: Vec<(usize, u32)> =
+                    runs.into_iter().filter_map(wanted).collect::<Result<_, _>>()?;
+                let windows = wanted.iter().map(|(_, windows)| u64::from(*windows)).sum();
+                Ok((wanted, IndexedShard { entry: entry.clone(), windows }))
             })
             .collect::<Result<_>>()?;
         // The order of the shards follows from the clips. So a file that a later run continued,
         // and replaced by one with another name, keeps its place.
-        let mut found: Vec<_> =
-            found.into_iter().filter(|(places, _)| !places.is_empty()).collect();
-        found.sort_by_key(|(places, _)| places.iter().min().copied());
+        let mut found: Vec<_> = found.into_iter().filter(|(clips, _)| !clips.is_empty()).collect();
+        found.sort_by_key(|(clips, _)| clips.iter().min().copied());
         let Some((_, first)) = found.first() else {
             bail!(
                 "{dir} has no tokens of the clips to train on: run `genie-tokenize encode`; if it \
@@ -73,11 +75,11 @@ impl TokenIndex {
             );
         };
         let [frames, rows, columns] = token_shape(dir, &first.entry)?;
-        let mut shard_of = vec![None; clips.len()];
+        let mut places = vec![None; clips.len()];
         let mut shards = Vec::with_capacity(found.len());
-        for (number, (places, shard)) in found.into_iter().enumerate() {
-            for place in places {
-                if shard_of[place].replace(u32::try_from(number)?).is_some() {
+        for (number, (found, shard)) in (0_u32..).zip(found) {
+            for (clip, windows) in found {
+                if places[clip].replace((number, windows)).is_some() {
                     // The cause may be an id that was read from a damaged file.
                     verify(dir, &shard.entry).context("cannot read the tokens")?;
                     bail!(
@@ -90,7 +92,7 @@ impl TokenIndex {
             shards.push(shard);
         }
         let shape = TokenShape { frames, positions: rows * columns, columns };
-        Ok(Self { dir: dir.to_owned(), clips, shape, shards, shard_of })
+        Ok(Self { dir: dir.to_owned(), clips, shape, shards, places })
     }
 
     /// The shape of the windows.
@@ -109,12 +111,23 @@ impl TokenIndex {
     #[must_use]
     pub fn find(&self, clip_id: &str) -> Option<(u32, usize)> {
         let clip = self.clips.position(clip_id)?;
-        Some((self.shard_of[clip]?, clip))
+        Some((self.shard_of(clip)?, clip))
+    }
+
+    /// The shard that has the windows of the clip with this number.
+    #[must_use]
+    pub fn shard_of(&self, clip: usize) -> Option<u32> {
+        self.places[clip].map(|(shard, _)| shard)
+    }
+
+    /// The number of windows of each clip.
+    pub fn windows_of_clips(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().map(|place| place.map_or(0, |(_, windows)| windows))
     }
 
     /// The numbers of the clips that have windows.
     pub fn numbers(&self) -> impl Iterator<Item = usize> {
-        (0..self.clips.len()).filter(|clip| self.shard_of[*clip].is_some())
+        (0..self.clips.len()).filter(|clip| self.places[*clip].is_some())
     }
 
     /// The id of a clip that has windows.
@@ -122,9 +135,10 @@ impl TokenIndex {
     /// # Errors
     /// When the clip's shard cannot be read.
     pub fn clip_id(&self, number: usize) -> Result<String> {
-        let shard = self.shard_of[number].context("the clip has no windows")?;
+        let shard = self.shard_of(number).context("the clip has no windows")?;
         let runs = self.runs(shard)?;
-        let run = runs.into_iter().find(|run| self.clips.position(&run.clip_id) == Some(number));
+        let run =
+            runs.into_iter().find(|run| self.clips.position(run.clip_id.as_str()) == Some(number));
         Ok(run.map(|run| run.clip_id).unwrap_or_default())
     }
 
@@ -173,7 +187,7 @@ impl TokenIndex {
         let IndexedShard { entry, windows } = &self.shards[shard as usize];
         let mut runs =
             clip_runs(&self.dir, tables::TOKENS, entry).context("cannot read the tokens")?;
-        runs.retain(|run| self.clips.contains(&run.clip_id));
+        runs.retain(|run| self.clips.contains(run.clip_id.as_str()));
         let found: usize = runs.iter().map(|run| run.rows.len()).sum();
         ensure!(
             found as u64 == *windows,

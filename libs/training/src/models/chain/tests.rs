@@ -77,7 +77,7 @@ fn keys_hold_the_clips_that_are_selected() {
     let chosen = |expression: &str| -> Vec<&str> {
         let clips = Chain::to_train(&select(expression)).unwrap().clips().unwrap();
         let known = ["another", "dropped", "held out", "moving", "new", "still", "third"];
-        let found: Vec<_> = known.into_iter().filter(|id| clips.contains(id)).collect();
+        let found: Vec<_> = known.into_iter().filter(|id| clips.contains(*id)).collect();
         assert_eq!(found.len(), clips.len());
         found
     };
