@@ -64,7 +64,7 @@ fn a_lost_catalog_file_is_reported_and_rebuilt() {
     dir.run(&[]);
     let expected = dir.state();
     let catalog = contents(&dir.path("root/catalog"));
-    let named = |(path, _): &&(String, Vec<u8>)| path.contains("sources-all");
+    let named = |(path, _): &&(String, Vec<u8>)| path.contains("sources-p");
     fs::remove_file(&catalog.iter().find(named).unwrap().0).unwrap();
     assert_eq!(code(&dir.run(&[])), 1);
     assert_eq!(code(&dir.start(&["verify", "--forget"])), 1);

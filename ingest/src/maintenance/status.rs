@@ -5,7 +5,7 @@ use genie_shards::{Error, Manifest, read_sources, tables};
 use genie_stage::config::DataConfig;
 use genie_stage::status::{StepState, StepStatus};
 
-use crate::catalog::{Finalizer, KeepRules, config_key, is_of_config, is_pending};
+use crate::catalog::{Finalizer, KeepRules, Partitioning, config_key, is_of_config, is_pending};
 use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::{discover, videos};
 use crate::sample;
@@ -56,7 +56,9 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
-    let finalized = Finalizer::new(&data.root, data.held_out, &rules).is_finalized()?;
+    let finalized =
+        Finalizer::new(&data.root, data.held_out, &rules, Partitioning::default(), data.memory_mb)
+            .is_finalized()?;
     status.state = match (found.is_empty(), new, clips) {
         (true, ..) => StepState::Waiting,
         (_, 0, 0) if finalized => StepState::Waiting,

@@ -16,7 +16,7 @@ use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::catalog::{SourceIndex, TABLES, lock};
+use crate::catalog::{TABLES, forget, lock};
 
 /// The result of a check.
 #[derive(Default)]
@@ -115,7 +115,7 @@ fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
     let lost = rows.iter().filter(|row| row.kept && !present.contains(&row.meta.clip_id));
     let sources: HashSet<String> = lost.map(|row| row.meta.source_id.clone()).collect();
     if !sources.is_empty() {
-        SourceIndex::load(root)?.update(root, None, &sources, &[])?;
+        forget(root, &sources)?;
     }
     Ok(sources.len())
 }

@@ -12,5 +12,7 @@ pub const ACTIONS_FORMAT: u32 = 1;
 pub(crate) const MEASURED_FORMAT: u32 = 2;
 /// Version of the catalog files: source rows and clip rows.
 pub(crate) const CATALOG_FORMAT: u32 = 4;
+/// Version of the files of near pairs.
+pub(crate) const NEAR_PAIRS_FORMAT: u32 = 1;
 /// Version of `manifest.json`.
 pub(crate) const MANIFEST_FORMAT: u32 = 1;

@@ -47,25 +47,30 @@ pub use frames::{Frames, ShapeError};
 pub use manifest::{Entry, Manifest, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
-    clip_rows::{ClipRow, clip_rows_of, condition_columns, read_clip_rows, write_clip_rows},
+    clip_rows::{
+        ClipRow, clip_rows_of, clip_rows_of_file, condition_columns, read_clip_rows,
+        write_clip_rows,
+    },
     measured::{
         MeasuredWindow, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},
     },
     narrow::narrow_schema,
-    sources::{SourceRow, Status, read_sources, write_sources},
+    near_pairs::{NearPair, PairedClip, near_pairs_of_file, write_near_pairs},
+    scan::{ClipOutcome, ClipPrint, scan_clip_rows, scan_clip_sources, scan_outcomes, scan_prints},
+    sources::{SourceRow, Status, read_sources, sources_of_file, write_sources},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},
 };
 pub use schema::{
     clip::{Clip, ClipMeta, merge_names},
     scores::Scores,
     split::Split,
-    timing::ClipTiming,
+    timing::{ClipRates, ClipTiming, TimingSum},
     windows::windows_of,
 };
 pub use store::{
     ClipStore,
     check::check_shard,
-    rewrite::{ClipPlacement, rewrite_shard},
+    rewrite::{ClipPlacement, ShardChanges, SourceChange, rewrite_shard},
     writer::{ClipShardWriter, Published},
 };

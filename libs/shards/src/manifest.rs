@@ -26,6 +26,8 @@ pub mod tables {
     pub const SOURCES: &str = "sources";
     /// Clip rows of the catalog; in the manifest of a dataset root.
     pub const CLIP_ROWS: &str = "clip_rows";
+    /// Near pairs of the catalog; in the manifest of a dataset root.
+    pub const NEAR_PAIRS: &str = "near_pairs";
     /// Token shards; in the manifest of a tokenizer's directory.
     pub const TOKENS: &str = "tokens";
     /// Action shards; in the manifest of a latent action model's directory.

@@ -4,6 +4,8 @@ pub(crate) mod actions;
 pub(crate) mod clip_rows;
 pub(crate) mod measured;
 pub(crate) mod narrow;
+pub(crate) mod near_pairs;
+pub(crate) mod scan;
 pub(crate) mod sources;
 pub(crate) mod table;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Models know only steps from one frame to the next, not seconds. So a dataset has two faults that
 //! no model can repair: steps of different durations, and steps that span several true actions.
 
+use std::collections::BTreeMap;
+
 use super::clip::ClipMeta;
 
 /// Largest ratio of two frame rates that count as equal.
@@ -23,7 +25,7 @@ const MANY_MIXED: f64 = 0.1;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipTiming {
     pub slowest: f64,
-    /// The median.
+    /// The median, to three decimals.
     pub typical: f64,
     pub fastest: f64,
     /// `None` if no step mixes true actions, or no clip has any.
@@ -44,10 +46,9 @@ pub struct MixedSteps {
 impl ClipTiming {
     /// Computes the timing of a set of clips; `None` for an empty set.
     pub fn of<'a>(clips: impl IntoIterator<Item = &'a ClipMeta>) -> Option<Self> {
-        let clips: Vec<&ClipMeta> = clips.into_iter().collect();
-        let rates = sorted(clips.iter().map(|clip| clip.fps));
-        let (slowest, fastest) = (*rates.first()?, *rates.last()?);
-        Some(Self { slowest, typical: rates[rates.len() / 2], fastest, mixed: mixed(&clips) })
+        let mut sum = TimingSum::default();
+        clips.into_iter().for_each(|clip| sum.add(ClipRates::of(clip)));
+        sum.timing()
     }
 
     /// Returns what a user must know about the rates, as sentences. Empty if nothing is wrong.
@@ -86,27 +87,93 @@ impl ClipTiming {
     }
 }
 
-/// Counts the mixed steps of the clips with true actions.
-fn mixed(clips: &[&ClipMeta]) -> Option<MixedSteps> {
-    let known = clips.iter().filter_map(|clip| Some((*clip, clip.mixed_actions?)));
-    let known: Vec<(&ClipMeta, f32)> = known.collect();
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
-    let steps = |clip: &ClipMeta| clip.frame_count().saturating_sub(1) as f64;
-    let all: f64 = known.iter().map(|(clip, _)| steps(clip)).sum();
-    let mixed: f64 = known.iter().map(|(clip, share)| f64::from(*share) * steps(clip)).sum();
-    let median = |rate: fn(&ClipMeta) -> f64| {
-        let mixing = known.iter().filter(|(_, share)| *share > 0.0);
-        let rates = sorted(mixing.map(|(clip, _)| rate(clip)));
-        rates.get(rates.len() / 2).copied()
-    };
-    let (fps, source_fps) = (median(|clip| clip.fps)?, median(|clip| clip.source_fps)?);
-    (all > 0.0).then(|| MixedSteps { share: mixed / all, fps, source_fps })
+/// What a clip adds to the timing of a set.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipRates {
+    /// Number of frames.
+    pub frames: usize,
+    pub fps: f64,
+    pub source_fps: f64,
+    /// As [`ClipMeta::mixed_actions`].
+    pub mixed_actions: Option<f32>,
 }
 
-fn sorted(rates: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut rates: Vec<f64> = rates.collect();
-    rates.sort_by(f64::total_cmp);
-    rates
+impl ClipRates {
+    /// The rates of a clip.
+    #[must_use]
+    pub fn of(clip: &ClipMeta) -> Self {
+        let (fps, source_fps) = (clip.fps, clip.source_fps);
+        Self { frames: clip.frame_count(), fps, source_fps, mixed_actions: clip.mixed_actions }
+    }
+}
+
+/// Collects the rates of clips, in memory that does not depend on their number.
+#[derive(Default)]
+pub struct TimingSum {
+    range: Option<(f64, f64)>,
+    rates: RateCounts,
+    /// Rates of the clips with mixed steps, and of their sources.
+    mixing: RateCounts,
+    sources: RateCounts,
+    /// Numbers of steps of the clips with true actions: all, and mixed ones.
+    steps: (f64, f64),
+}
+
+impl TimingSum {
+    /// Adds a clip.
+    pub fn add(&mut self, clip: ClipRates) {
+        let ClipRates { frames, fps, source_fps, mixed_actions } = clip;
+        let (slowest, fastest) = self.range.unwrap_or((fps, fps));
+        self.range = Some((slowest.min(fps), fastest.max(fps)));
+        self.rates.add(fps);
+        let Some(share) = mixed_actions else { return };
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
+        let steps = frames.saturating_sub(1) as f64;
+        self.steps.0 += steps;
+        self.steps.1 += f64::from(share) * steps;
+        if share > 0.0 {
+            self.mixing.add(fps);
+            self.sources.add(source_fps);
+        }
+    }
+
+    /// The timing of all these clips; `None` if there are none.
+    #[must_use]
+    pub fn timing(&self) -> Option<ClipTiming> {
+        let (slowest, fastest) = self.range?;
+        let medians = self.mixing.median().zip(self.sources.median());
+        let (all, mixed) = self.steps;
+        let mixed = medians.filter(|_| all > 0.0).map(|(fps, source_fps)| MixedSteps {
+            share: mixed / all,
+            fps,
+            source_fps,
+        });
+        Some(ClipTiming { slowest, typical: self.rates.median()?, fastest, mixed })
+    }
+}
+
+/// Numbers of clips by their rate, in thousandths of a frame per second.
+#[derive(Default)]
+struct RateCounts(BTreeMap<i64, u64>);
+
+impl RateCounts {
+    fn add(&mut self, rate: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "a rate is far below 2^63")]
+        let key = (rate * 1000.0).round() as i64;
+        *self.0.entry(key).or_default() += 1;
+    }
+
+    /// The median, to three decimals; of an even number of rates, the upper one.
+    fn median(&self) -> Option<f64> {
+        let half = self.0.values().sum::<u64>() / 2;
+        let mut below = 0;
+        let median = self.0.iter().find(|(_, count)| {
+            below += **count;
+            below > half
+        });
+        #[expect(clippy::cast_precision_loss, reason = "a rate has far fewer than 52 bits")]
+        median.map(|(&rate, _)| rate as f64 / 1000.0)
+    }
 }
 
 /// A rate with at most two decimals, for example `15` or `29.97`.
