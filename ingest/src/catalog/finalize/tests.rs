@@ -231,10 +231,10 @@ fn the_state_follows_from_sources_and_rules_in_any_order() {
             if dice[step] % 8 < 5 {
                 other.finalize(keep);
             }
-            if dice[step] % 3 == 0 {
+            if dice[step].is_multiple_of(3) {
                 // A sidecar changed, so the source is decoded again.
                 let again = HashSet::from([id(numbers[0])]);
-                other.with(keep, |finalizer| finalizer.judge()).unwrap();
+                other.with(keep, |finalizer| finalizer.judge().unwrap());
                 other.drop_sources(&again, keep);
                 left.push(numbers[0]);
             }
@@ -326,7 +326,7 @@ fn splits_are_decided_once_at_the_end() {
     root.held_out = 0.0001;
     let numbers: Vec<usize> = (0..6).map(|number| 8 * number).collect();
     root.add(&numbers[..3], "");
-    root.with("", |finalizer| finalizer.judge()).unwrap();
+    root.with("", |finalizer| finalizer.judge().unwrap());
     assert!(read_sources(&root.root).unwrap().iter().all(|row| row.split.is_none()));
     root.add(&numbers[3..], "");
     root.finalize("");
@@ -336,7 +336,7 @@ fn splits_are_decided_once_at_the_end() {
         held.map(|row| row.source_id).collect::<Vec<_>>()
     };
     let first = numbers.iter().map(|number| id(*number)).min().unwrap();
-    assert_eq!(held(&root), [first.clone()]);
+    assert_eq!(held(&root), std::slice::from_ref(&first));
     root.add(&[80, 88], "");
     root.finalize("");
     assert_eq!(held(&root), [first]);
