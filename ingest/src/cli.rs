@@ -12,9 +12,10 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig, SandboxMode};
+use crate::export::ClipExport;
 use crate::maintenance::{gc, stats, status as steps, verify};
 use crate::reject::Reason;
-use crate::{decode, pipeline, sample, worker};
+use crate::{decode, export, pipeline, sample, worker};
 
 /// Turn videos into clip shards.
 #[derive(Parser)]
@@ -49,6 +50,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Write kept clips as H.264 videos, with JSON beside them, for other programs.
+    Export(ClipExport),
     /// Read all published files and compare them with their checksums.
     Verify {
         /// Remove damaged files from the dataset; the next run rebuilds their clips.
@@ -130,6 +133,7 @@ pub fn run() -> Result<Exit> {
         Command::Run { retry, replace } => {
             pipeline::run(&data, &ingest, (&retry, replace), &Stop::install())
         }
+        Command::Export(args) => export::run(&data.root, &args, &Stop::install()),
         Command::Verify { forget } => verify::run(&data.root, forget, &Stop::install()),
         Command::Gc { older_than, dry_run } => {
             gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)
