@@ -30,8 +30,9 @@ pub struct SyntheticDataset {
 }
 
 impl SyntheticDataset {
-    /// Makes a dataset of `clips` clips in `dir`, and finalizes its catalog. An existing one is
-    /// used again.
+    /// Makes a dataset of `clips` clips in `dir`, and finalizes its catalog.
+    ///
+    /// An existing one is used again.
     pub fn make(dir: &Utf8Path, clips: usize) -> Self {
         let dataset = Self { dir: dir.to_owned(), sources: clips.div_ceil(CLIPS) };
         if dir.join(COMPLETE).exists() {
