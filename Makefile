@@ -153,4 +153,4 @@ bench-play: build ## Measure play: key-to-frame latency, hiccups, several player
 
 bench-scale: build ## Measure growth with the number of clips (SIZES=10000,100000 DIR=dir to keep)
 	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench scale -- \
-		$(if $(SIZES),--sizes $(SIZES)) $(if $(DIR),--dir "$(DIR)")
+		$(if $(SIZES),--sizes $(SIZES)) $(if $(DIR),--dir "$$(realpath -m "$(DIR)")")

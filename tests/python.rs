@@ -73,13 +73,10 @@ fn the_page_reads_what_we_write() {
 
     let mut expected = BTreeMap::new();
     let store = ClipStore::open(&root, None).expect("clips");
-    for (index, clip) in store.clips().iter().enumerate() {
-        let frames = store.frames(index).expect("frames");
-        let name = format!(
-            "{} {} {} {} {}",
-            clip.clip_id, clip.split, frames.t, frames.height, frames.width
-        );
-        expected.insert(name, frames.data);
+    for clip in (0..store.len()).map(|index| store.read(index).expect("a clip")) {
+        let (id, split, frames) = (&clip.clip_id, clip.split, &clip.frames);
+        let name = format!("{id} {split} {} {} {}", frames.t, frames.height, frames.width);
+        expected.insert(name, clip.frames.data);
     }
     assert!(expected.len() > 2, "the test needs several clips");
     for window in read_tokens(&tokens).expect("tokens") {

@@ -55,7 +55,7 @@ impl SyntheticDataset {
         eprintln!(
             "{clips} clips: finalized in {:.1} s with {:.0} MB",
             finalized.seconds,
-            finalized.peak_bytes as f64 / 1e6
+            finalized.peak_mb()
         );
         dataset.check_kept();
         File::create(dir.join(COMPLETE)).expect("a file that can be written");

@@ -20,6 +20,14 @@ pub struct Measured {
     pub first_line: Option<f64>,
 }
 
+impl Measured {
+    /// Peak resident set in MB (10⁶ bytes).
+    #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 bytes")]
+    pub fn peak_mb(&self) -> f64 {
+        self.peak_bytes as f64 / 1e6
+    }
+}
+
 /// Runs a command to its end; stdout and stderr go to files in `dir`.
 ///
 /// `watched` is a file whose first line is waited for. A command that fails is a panic.

@@ -11,8 +11,8 @@ pub const TRAINING_STARTS: &str = "dynamics: until the first training step";
 
 /// The size for which the goals of time and memory hold.
 const GOAL_SIZE: usize = 1_000_000;
-/// The largest peak of memory: 1.5 GiB.
-const MOST_BYTES: f64 = 1.5 * (1 << 30) as f64;
+/// A GiB in units of 10⁶ bytes.
+const GIB_IN_MB: f64 = 1073.741_824;
 /// The largest exponents of memory, and of the times with an exponent.
 const MEMORY_GROWTH: f64 = 0.1;
 const TIME_GROWTH: f64 = 1.1;
@@ -20,29 +20,39 @@ const TIME_GROWTH: f64 = 1.1;
 /// The measurements of all sizes.
 #[derive(Default)]
 pub struct Report {
-    /// In the order of the first size: a command, and its measurement for each number of clips.
-    rows: Vec<(String, Vec<(usize, Measured)>)>,
+    /// In the order of the first size.
+    rows: Vec<Row>,
+}
+
+/// A command, and its measurement for each number of clips.
+struct Row {
+    command: String,
+    sizes: Vec<(usize, Measured)>,
 }
 
 impl Report {
     /// Adds the measurement of a command on a dataset of `clips` clips.
     pub fn add(&mut self, clips: usize, command: &str, measured: Measured) {
         eprintln!("{clips} clips: {command}: {}", cell(&measured));
-        match self.rows.iter_mut().find(|(name, _)| name == command) {
-            Some((_, sizes)) => sizes.push((clips, measured)),
-            None => self.rows.push((command.to_owned(), vec![(clips, measured)])),
+        match self.rows.iter_mut().find(|row| row.command == command) {
+            Some(row) => row.sizes.push((clips, measured)),
+            None => {
+                let sizes = vec![(clips, measured)];
+                self.rows.push(Row { command: command.to_owned(), sizes });
+            }
         }
     }
 
     /// Prints the table of measurements, then the goals.
     pub fn print(&self, sizes: &[usize]) {
-        let heads: String = sizes.iter().map(|clips| format!(" {clips} clips |")).collect();
-        println!("| command |{heads} time grows with | memory grows with |");
+        let heads: Vec<String> = sizes.iter().map(|clips| format!(" {clips} clips |")).collect();
+        println!("| command |{} time grows with | memory grows with |", heads.concat());
         println!("|---|{}---|---|", "---|".repeat(sizes.len()));
-        for (command, sizes) in &self.rows {
-            let cells: String =
+        for Row { command, sizes } in &self.rows {
+            let cells: Vec<String> =
                 sizes.iter().map(|(_, measured)| format!(" {} |", cell(measured))).collect();
-            println!("| {command} |{cells} {} | {} |", shown(time(sizes)), shown(memory(sizes)));
+            let (time, memory) = (shown(time(sizes)), shown(memory(sizes)));
+            println!("| {command} |{} {time} | {memory} |", cells.concat());
         }
         println!("\nGrowth n^x: the exponent x is fitted over all sizes, by least squares.\n");
         println!("| goal | wanted | measured | |\n|---|---|---|---|");
@@ -63,20 +73,13 @@ impl Report {
     }
 
     fn goals(&self) -> Vec<Goal> {
-        let row = |name: &str| self.rows.iter().find(|(command, _)| command == name);
-        let seconds = |name: &str| {
-            let (_, sizes) = row(name)?;
-            let (_, at) = sizes.iter().find(|(clips, _)| *clips == GOAL_SIZE)?;
-            Some(at.seconds)
-        };
-        let growth = |name: &str| time(&row(name)?.1);
-        let largest = |of: &dyn Fn(&(String, Vec<(usize, Measured)>)) -> Option<f64>| {
-            self.rows.iter().filter_map(of).max_by(f64::total_cmp)
-        };
-        let peak = largest(&|(_, sizes)| {
-            let (_, at) = sizes.iter().find(|(clips, _)| *clips == GOAL_SIZE)?;
-            Some(at.peak_bytes as f64 / MOST_BYTES * 1.5)
-        });
+        let row = |name: &str| self.rows.iter().find(|row| row.command == name);
+        let seconds = |name: &str| Some(row(name)?.at_goal_size()?.seconds);
+        let growth = |name: &str| time(&row(name)?.sizes);
+        let largest = |values: Vec<f64>| values.into_iter().max_by(f64::total_cmp);
+        let peaks = self.rows.iter().filter_map(Row::at_goal_size);
+        let peak = largest(peaks.map(|at| at.peak_mb() / GIB_IN_MB).collect());
+        let memory = largest(self.rows.iter().filter_map(|row| memory(&row.sizes)).collect());
         let goal = |what, wanted, measured| Goal { what, wanted, measured };
         vec![
             goal("10⁶ clips, nothing to do: seconds", 2.0, seconds(NOTHING_TO_DO)),
@@ -90,11 +93,17 @@ impl Report {
             goal(
                 "memory of every command: exponent",
                 MEMORY_GROWTH,
-                largest(&|row| memory(&row.1)),
+                memory,
             ),
             goal("nothing to do, time: exponent", TIME_GROWTH, growth(NOTHING_TO_DO)),
             goal("100 new sources, time: exponent", TIME_GROWTH, growth(NEW_SOURCES)),
         ]
+    }
+}
+
+impl Row {
+    fn at_goal_size(&self) -> Option<&Measured> {
+        self.sizes.iter().find(|(clips, _)| *clips == GOAL_SIZE).map(|(_, measured)| measured)
     }
 }
 
@@ -106,7 +115,7 @@ struct Goal {
 }
 
 fn cell(measured: &Measured) -> String {
-    format!("{:.2} s, {:.0} MB", measured.seconds, measured.peak_bytes as f64 / 1e6)
+    format!("{:.2} s, {:.0} MB", measured.seconds, measured.peak_mb())
 }
 
 fn shown(exponent: Option<f64>) -> String {
@@ -119,7 +128,7 @@ fn time(sizes: &[(usize, Measured)]) -> Option<f64> {
 }
 
 fn memory(sizes: &[(usize, Measured)]) -> Option<f64> {
-    exponent(sizes.iter().map(|(clips, measured)| (*clips, measured.peak_bytes.max(1) as f64)))
+    exponent(sizes.iter().map(|(clips, measured)| (*clips, measured.peak_mb())))
 }
 
 /// The slope of a line through the logarithms; `None` for fewer than two sizes.

@@ -83,7 +83,7 @@ impl SyntheticSource {
     fn clip(self, videos: &Utf8Path, clip: usize, random: &mut ChaCha8Rng) -> ClipRow {
         let frame = |frame: usize| i64::try_from(clip * FRAMES + frame).unwrap_or_default() * TICKS;
         // A quarter of the sources has irregular times, as phones record them.
-        let irregular = self.number % 4 == 0;
+        let irregular = self.number.is_multiple_of(4);
         let mut jitter = || if irregular { random.random_range(-8..8) } else { 0 };
         let frame_pts: Vec<i64> = (0..FRAMES).map(|at| frame(at) + jitter()).collect();
         let filtered = clip == 7;

@@ -82,7 +82,9 @@ fn write(
         }
         let entries = shards(dir, group, &places);
         Manifest::commit(dir, |manifest| {
-            entries.into_iter().for_each(|entry| manifest.add(table, entry));
+            for entry in entries {
+                manifest.add(table, entry);
+            }
         })
         .expect("a commit");
     });
