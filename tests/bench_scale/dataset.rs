@@ -27,6 +27,8 @@ const COMPLETE: &str = "complete";
 pub struct SyntheticDataset {
     dir: Utf8PathBuf,
     sources: usize,
+    /// The run that finalized the catalog; `None` if an earlier benchmark made the dataset.
+    pub finalized: Option<Measured>,
 }
 
 impl SyntheticDataset {
@@ -34,7 +36,8 @@ impl SyntheticDataset {
     ///
     /// An existing one is used again.
     pub fn make(dir: &Utf8Path, clips: usize) -> Self {
-        let dataset = Self { dir: dir.to_owned(), sources: clips.div_ceil(CLIPS) };
+        let mut dataset =
+            Self { dir: dir.to_owned(), sources: clips.div_ceil(CLIPS), finalized: None };
         if dir.join(COMPLETE).exists() {
             return dataset;
         }
@@ -51,12 +54,7 @@ impl SyntheticDataset {
         let groups: Vec<_> = (0..dataset.sources).step_by(GROUP).collect();
         groups.into_par_iter().for_each(|first| dataset.write_group(first, &key));
         eprintln!("{clips} clips: written in {:.0} s", begun.elapsed().as_secs_f64());
-        let finalized = dataset.run("genie-ingest", &["run"]);
-        eprintln!(
-            "{clips} clips: finalized in {:.1} s with {:.0} MB",
-            finalized.seconds,
-            finalized.peak_mb()
-        );
+        dataset.finalized = Some(dataset.run("genie-ingest", &["run"]));
         dataset.check_kept();
         File::create(dir.join(COMPLETE)).expect("a file that can be written");
         dataset

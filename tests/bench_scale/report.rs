@@ -12,7 +12,7 @@ pub const TRAINING_STARTS: &str = "dynamics: until the first training step";
 /// The size for which the goals of time and memory hold.
 const GOAL_SIZE: usize = 1_000_000;
 /// A GiB in units of 10⁶ bytes.
-const GIB_IN_MB: f64 = 1073.741_824;
+const GIB_IN_MB: f64 = 1_073.741_824;
 /// The largest exponents of memory, and of the times with an exponent.
 const MEMORY_GROWTH: f64 = 0.1;
 const TIME_GROWTH: f64 = 1.1;
@@ -34,12 +34,11 @@ impl Report {
     /// Adds the measurement of a command on a dataset of `clips` clips.
     pub fn add(&mut self, clips: usize, command: &str, measured: Measured) {
         eprintln!("{clips} clips: {command}: {}", cell(&measured));
-        match self.rows.iter_mut().find(|row| row.command == command) {
-            Some(row) => row.sizes.push((clips, measured)),
-            None => {
-                let sizes = vec![(clips, measured)];
-                self.rows.push(Row { command: command.to_owned(), sizes });
-            }
+        if let Some(row) = self.rows.iter_mut().find(|row| row.command == command) {
+            row.sizes.push((clips, measured));
+        } else {
+            let sizes = vec![(clips, measured)];
+            self.rows.push(Row { command: command.to_owned(), sizes });
         }
     }
 
@@ -48,11 +47,15 @@ impl Report {
         let heads: Vec<String> = sizes.iter().map(|clips| format!(" {clips} clips |")).collect();
         println!("| command |{} time grows with | memory grows with |", heads.concat());
         println!("|---|{}---|---|", "---|".repeat(sizes.len()));
-        for Row { command, sizes } in &self.rows {
-            let cells: Vec<String> =
-                sizes.iter().map(|(_, measured)| format!(" {} |", cell(measured))).collect();
-            let (time, memory) = (shown(time(sizes)), shown(memory(sizes)));
-            println!("| {command} |{} {time} | {memory} |", cells.concat());
+        for row in &self.rows {
+            let cells: Vec<String> = sizes
+                .iter()
+                .map(|clips| {
+                    row.at(*clips).map_or(" – |".to_owned(), |at| format!(" {} |", cell(at)))
+                })
+                .collect();
+            let (time, memory) = (shown(time(&row.sizes)), shown(memory(&row.sizes)));
+            println!("| {} |{} {time} | {memory} |", row.command, cells.concat());
         }
         println!("\nGrowth n^x: the exponent x is fitted over all sizes, by least squares.\n");
         println!("| goal | wanted | measured | |\n|---|---|---|---|");
@@ -74,10 +77,10 @@ impl Report {
 
     fn goals(&self) -> Vec<Goal> {
         let row = |name: &str| self.rows.iter().find(|row| row.command == name);
-        let seconds = |name: &str| Some(row(name)?.at_goal_size()?.seconds);
+        let seconds = |name: &str| Some(row(name)?.at(GOAL_SIZE)?.seconds);
         let growth = |name: &str| time(&row(name)?.sizes);
         let largest = |values: Vec<f64>| values.into_iter().max_by(f64::total_cmp);
-        let peaks = self.rows.iter().filter_map(Row::at_goal_size);
+        let peaks = self.rows.iter().filter_map(|row| row.at(GOAL_SIZE));
         let peak = largest(peaks.map(|at| at.peak_mb() / GIB_IN_MB).collect());
         let memory = largest(self.rows.iter().filter_map(|row| memory(&row.sizes)).collect());
         let goal = |what, wanted, measured| Goal { what, wanted, measured };
@@ -90,11 +93,7 @@ impl Report {
             ),
             goal("10⁶ clips, training starts: seconds", 10.0, seconds(TRAINING_STARTS)),
             goal("10⁶ clips, every command: GiB", 1.5, peak),
-            goal(
-                "memory of every command: exponent",
-                MEMORY_GROWTH,
-                memory,
-            ),
+            goal("memory of every command: exponent", MEMORY_GROWTH, memory),
             goal("nothing to do, time: exponent", TIME_GROWTH, growth(NOTHING_TO_DO)),
             goal("100 new sources, time: exponent", TIME_GROWTH, growth(NEW_SOURCES)),
         ]
@@ -102,8 +101,9 @@ impl Report {
 }
 
 impl Row {
-    fn at_goal_size(&self) -> Option<&Measured> {
-        self.sizes.iter().find(|(clips, _)| *clips == GOAL_SIZE).map(|(_, measured)| measured)
+    /// The measurement on a dataset of `clips` clips.
+    fn at(&self, clips: usize) -> Option<&Measured> {
+        self.sizes.iter().find(|(size, _)| *size == clips).map(|(_, measured)| measured)
     }
 }
 
