@@ -32,7 +32,8 @@ REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests build demo play ingest tokenize train evaluate retokenize status
-.PHONY: install test test-slow test-device lint audit bench-ingest bench-train bench-play reference
+.PHONY: install test test-slow test-device lint audit reference
+.PHONY: bench-ingest bench-train bench-play bench-scale
 
 help: ## List these commands
 	@echo 'From videos to a world model that is controlled by learnt actions.'
@@ -149,3 +150,7 @@ bench-train: build ## Measure training steps and encoding, and PyTorch's (GENIE_
 bench-play: build ## Measure play: key-to-frame latency, hiccups, several players (after make demo)
 	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench play -- --config "$$PIPELINE" \
 		$(if $(ROOT),--set data.root="$$ROOT") $(if $(DEVICE),--device $(DEVICE))
+
+bench-scale: build ## Measure growth with the number of clips (SIZES=10000,100000 DIR=dir to keep)
+	@$(CARGO) bench --workspace --locked $(WITH_FEATURES) --bench scale -- \
+		$(if $(SIZES),--sizes $(SIZES)) $(if $(DIR),--dir "$$(realpath -m "$(DIR)")")

@@ -3,6 +3,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use genie_shards::Manifest;
 use genie_tests::{Dataset, Signal};
 use serde_json::Value;
 
@@ -191,13 +192,11 @@ fn an_evaluation_resumes() {
         |line: &&str| line.contains("\"created\"") || line.contains("frames_per_second\"");
     let undated =
         |json: String| json.lines().filter(|line| !differs(line)).collect::<Vec<_>>().join("\n");
-    let whole = (undated(content("report.json")), content("manifest.json"));
+    let published = || Manifest::load(&report).expect("the manifest of the report");
+    let whole = (undated(content("report.json")), published());
     fs::remove_dir_all(&report).expect("the finished report");
 
-    let parts = || {
-        fs::read_to_string(report.join("parts/manifest.json"))
-            .map_or(0, |json| json.matches("\"file\"").count())
-    };
+    let parts = || Manifest::load(&report.join("parts")).map_or(0, |parts| parts.entries().count());
     let mut killed = dataset.start_stage("evaluate", "run", &words);
     killed.until(|| parts() > 0);
     assert_eq!(killed.stop(Signal::KILL).code, None);
@@ -212,6 +211,6 @@ fn an_evaluation_resumes() {
         .says("run the same command");
 
     dataset.stage("evaluate", "run", &words).expect(0).says("of 12 windows are measured already");
-    assert_eq!((undated(content("report.json")), content("manifest.json")), whole);
+    assert_eq!((undated(content("report.json")), published()), whole);
     assert!(!report.join("parts").exists());
 }

@@ -39,7 +39,7 @@ fn a_token_shard_read_back_is_direct_tokenization() {
             window.first_frame
         );
         assert_eq!((window.t, window.h, window.w), (8, 8, 8));
-        assert_eq!(window.split, clips.clips()[clip].split);
+        assert_eq!(window.split, clips.meta(clip).expect("its metadata").split);
         window.tokens.iter().for_each(|token| codes[usize::from(*token)] = true);
     }
     assert!(
@@ -50,13 +50,14 @@ fn a_token_shard_read_back_is_direct_tokenization() {
 
 /// Clip and first frame of every whole window of every clip, by clip, then frame.
 fn expected_places(clips: &ClipStore) -> Vec<(String, usize)> {
-    let windows = |clip: &genie_shards::ClipMeta| {
+    let windows = |clip: usize| {
+        let clip = clips.meta(clip).expect("its metadata");
         let id = clip.clip_id.clone();
         windows_of(clip.frame_count(), WINDOW)
             .map(move |first| (id.clone(), first))
             .collect::<Vec<_>>()
     };
-    let mut places: Vec<_> = clips.clips().iter().flat_map(windows).collect();
+    let mut places: Vec<_> = (0..clips.len()).flat_map(windows).collect();
     places.sort();
     assert!(places.iter().any(|(_, first)| *first > 0), "some clip has several windows");
     places
@@ -86,7 +87,8 @@ fn an_action_shard_read_back_is_direct_labelling() {
         let first = window.first_frame as usize;
         let frames = clips.window(clip, first, WINDOW).expect("its frames");
         assert_eq!(window.codes, lam.actions(&frames.data, WINDOW).expect("its actions"));
-        let truth = clips.clips()[clip].actions.as_ref().expect("the sample game's actions");
+        let truth = clips.meta(clip).expect("its metadata").actions;
+        let truth = truth.expect("the sample game's actions");
         assert_eq!(window.truth.as_deref(), Some(&truth[first..first + WINDOW - 1]));
     }
 }
@@ -99,7 +101,8 @@ fn no_source_is_in_both_splits() {
     dataset.pipeline(&[]).expect(0);
     let mut splits: BTreeMap<String, Vec<Split>> = BTreeMap::new();
     let mut of_clip = BTreeMap::new();
-    for clip in ClipStore::open(&dataset.path("root"), None).expect("clips").clips() {
+    let clips = ClipStore::open(&dataset.path("root"), None).expect("clips");
+    for clip in (0..clips.len()).map(|clip| clips.meta(clip).expect("its metadata")) {
         of_clip.insert(clip.clip_id.clone(), clip.split);
         let known = splits.entry(clip.source_id.clone()).or_default();
         if !known.contains(&clip.split) {

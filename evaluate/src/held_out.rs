@@ -11,9 +11,13 @@ mod long;
 mod tests;
 mod window;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
-use genie_shards::{ClipMeta, ClipStore, ClipTiming, Split, windows_of};
+use genie_shards::{
+    ClipMeta, ClipRates, ClipStore, ClipTiming, Split, StoredClip, TimingTally, windows_of,
+};
 
 pub use labels::LabelNames;
 pub use long::LongClip;
@@ -22,7 +26,7 @@ pub use window::HeldOutWindow;
 pub use choose::WindowChoice;
 
 use crate::held_out::choose::{ClipCandidate, choose};
-use crate::held_out::labels::{agree, most_common};
+use crate::held_out::labels::{NameCounts, agree};
 use crate::world::VideoBatch;
 
 /// Largest number of training windows in the mean frame.
@@ -32,9 +36,13 @@ const MEAN_FRAME_WINDOWS: usize = 256;
 pub struct HeldOutSet {
     store: ClipStore,
     choices: Vec<WindowChoice>,
+    /// The clips of the windows, by their position in the store.
+    chosen: BTreeMap<usize, ClipMeta>,
     frames: usize,
     pub windows: Vec<HeldOutWindow>,
     pub names: LabelNames,
+    /// The highest true action of all held-out clips; 0 if none is known.
+    pub highest_action: u8,
     /// Median frame rate of the clips.
     pub fps: f64,
     pub warnings: Vec<String>,
@@ -73,32 +81,21 @@ impl HeldOutSet {
             );
         }
         let mut warnings = Vec::new();
-        let left_out = store.clips().iter().filter(|clip| size_of(clip) != size).count();
+        let left_out = store.clips().iter().filter(|clip| clip.size() != size).count();
         if left_out > 0 {
             warnings.push(format!(
                 "{left_out} held-out clips are not {}×{} pixels. They are skipped.",
                 size.1, size.0
             ));
         }
-        let clips = store.clips();
-        let timing = ClipTiming::of(clips.iter().filter(|clip| size_of(clip) == size));
+        let facts = Facts::of(&store, size, &choices)?;
+        let timing = facts.timing.timing();
         warnings.extend(timing.iter().flat_map(ClipTiming::warnings));
-        let actions = most_common(
-            clips,
-            |clip| clip.actions.is_some(),
-            |clip| &clip.action_names,
-            "actions",
-            &mut warnings,
-        );
-        let effects = most_common(
-            clips,
-            |clip| clip.effects.is_some(),
-            |clip| &clip.effect_names,
-            "effects",
-            &mut warnings,
-        );
+        let actions = facts.actions.most_common("actions", &mut warnings);
+        let effects = facts.effects.most_common("effects", &mut warnings);
+        let chosen = facts.chosen;
         let window = |choice: &WindowChoice| {
-            let clip = &clips[choice.clip];
+            let clip = &chosen[&choice.clip];
             let between = |labels: &Option<Vec<u8>>| {
                 labels.as_ref().map(|l| l[choice.first..choice.first + frames - 1].to_vec())
             };
@@ -114,12 +111,23 @@ impl HeldOutSet {
             }
         };
         let windows = choices.iter().map(window).collect();
-        let fps = timing.map_or(clips[choices[0].clip].fps, |timing| timing.typical);
+        let fps = timing.map_or(chosen[&choices[0].clip].fps, |timing| timing.typical);
         let names = LabelNames {
             actions: actions.unwrap_or_default(),
             effects: effects.unwrap_or_default(),
         };
-        Ok(HeldOutSet { store, choices, frames, windows, names, fps, warnings })
+        let highest_action = facts.highest_action;
+        Ok(HeldOutSet {
+            store,
+            choices,
+            chosen,
+            frames,
+            windows,
+            names,
+            highest_action,
+            fps,
+            warnings,
+        })
     }
 
     /// Computes the mean frame `[height, width, 3]` of the training clips.
@@ -146,7 +154,7 @@ impl HeldOutSet {
 
     /// Returns height and width of the frames.
     pub fn size(&self) -> (usize, usize) {
-        size_of(&self.store.clips()[self.choices[0].clip])
+        self.store.clips()[self.choices[0].clip].size()
     }
 
     /// Returns the held-out clips.
@@ -157,6 +165,11 @@ impl HeldOutSet {
     /// Returns the place of window `index`: its clip in [`HeldOutSet::store`], and its first frame.
     pub fn place(&self, index: usize) -> WindowChoice {
         self.choices[index]
+    }
+
+    /// Returns the true actions of the whole clip of window `index`, if they are known.
+    pub fn clip_actions(&self, index: usize) -> Option<&[u8]> {
+        self.chosen[&self.choices[index].clip].actions.as_deref()
     }
 
     /// Reads the frames of window `index` as `[1, time, height, width, 3]`.
@@ -173,6 +186,45 @@ impl HeldOutSet {
     }
 }
 
+/// What is known about the held-out clips from their metadata.
+#[derive(Default)]
+struct Facts {
+    /// The rates of the clips that have the models' size.
+    timing: TimingTally,
+    actions: NameCounts,
+    effects: NameCounts,
+    highest_action: u8,
+    /// The clips of the chosen windows.
+    chosen: BTreeMap<usize, ClipMeta>,
+}
+
+impl Facts {
+    /// Reads the metadata of all clips of `store`, those of one shard after the other.
+    fn of(store: &ClipStore, size: (usize, usize), choices: &[WindowChoice]) -> Result<Facts> {
+        let chosen: BTreeSet<usize> = choices.iter().map(|choice| choice.clip).collect();
+        let all: Vec<usize> = (0..store.len()).collect();
+        let mut facts = Facts::default();
+        let read = store.visit_metas(&all, |clip, mut meta| {
+            if store.clips()[clip].size() == size {
+                facts.timing.add(ClipRates::of(&meta));
+            }
+            if let Some(actions) = &meta.actions {
+                facts.highest_action = actions.iter().copied().fold(facts.highest_action, u8::max);
+                facts.actions.add(meta.action_names.clone());
+            }
+            if meta.effects.is_some() {
+                facts.effects.add(meta.effect_names.clone());
+            }
+            if chosen.contains(&clip) {
+                meta.frame_pts = Vec::new();
+                facts.chosen.insert(clip, meta);
+            }
+        });
+        read.context("cannot read the clips")?;
+        Ok(facts)
+    }
+}
+
 /// Chooses at most `count` windows of `frames` frames, spread over the recordings of a store.
 ///
 /// Clips of another `size` (height, width) have no windows.
@@ -183,26 +235,13 @@ pub fn spread(
     count: usize,
     seed: u64,
 ) -> Vec<WindowChoice> {
-    choose(&candidates(store, size, frames), count, seed)
-}
-
-/// Lists the windows of `frames` frames of every clip; clips of another size have none.
-fn candidates(store: &ClipStore, size: (usize, usize), frames: usize) -> Vec<ClipCandidate> {
-    let firsts = |clip: &ClipMeta| {
-        if size_of(clip) == size {
-            windows_of(clip.frame_count(), frames).collect()
-        } else {
-            Vec::new()
-        }
+    let windows = |clip: &StoredClip| {
+        if clip.size() == size { windows_of(clip.frame_count(), frames).count() } else { 0 }
     };
     let candidate =
-        |clip: &ClipMeta| ClipCandidate { source: clip.source_id.clone(), firsts: firsts(clip) };
-    store.clips().iter().map(candidate).collect()
-}
-
-/// Returns height and width of a clip's frames.
-fn size_of(clip: &ClipMeta) -> (usize, usize) {
-    (clip.height as usize, clip.width as usize)
+        |clip: &StoredClip| ClipCandidate { source: clip.source, windows: windows(clip) };
+    let candidates: Vec<ClipCandidate> = store.clips().iter().map(candidate).collect();
+    choose(&candidates, frames, count, seed)
 }
 
 fn file_name(path: &str) -> String {

@@ -12,7 +12,7 @@ mod shots;
 #[cfg(test)]
 mod synthetic;
 
-pub use fingerprint::{MotionPeak, fingerprint};
+pub use fingerprint::{LEAST_MOMENTS, MotionPeak, fingerprint, moments};
 pub use plane::Plane;
 pub use resemblance::Likeness;
 pub use shift::Shift;

@@ -2,10 +2,10 @@
 //!
 //! | task | modules |
 //! |---|---|
-//! | know what is published, and update it | `source_index`, `row_kinds`, `keys`, `lock` |
+//! | know what is published, and update it | `source_index`, `source_update`, `row_kinds`, `keys` |
 //! | follow files that moved, grew or changed | `follow` |
-//! | write and publish | `group_writer`, `publish` |
-//! | choose kept clips and their split | `finalize`, `verdict`, `near_duplicates`, `split` |
+//! | write and publish | `group_writer`, `partitions`, `publish`, `lock` |
+//! | choose kept clips and their split | `finalize`, `near_duplicates` |
 //! | record runs | [`run_history`] |
 
 mod finalize;
@@ -15,21 +15,21 @@ mod keys;
 mod lock;
 mod near_duplicates;
 mod other_config;
+mod partitions;
 mod publish;
 mod row_kinds;
 pub mod run_history;
 mod source_index;
-mod split;
-mod verdict;
+mod source_update;
 
-pub use finalize::Finalizer;
+pub use finalize::{Finalized, Finalizer, KeepRules, forget_files, split_of};
 pub use follow::{FileChanges, original};
 pub use group_writer::GroupWriter;
 pub use keys::{config_key, source_key};
 pub use lock::lock;
 pub use other_config::refuse_other_config;
-pub use publish::{NewFiles, TABLES};
+pub use partitions::Partitioning;
+pub use publish::NewFiles;
 pub use row_kinds::{is_of_config, is_pending};
-pub use source_index::SourceIndex;
-pub use split::split_of;
-pub use verdict::KeepRules;
+pub use source_index::{SourceIndex, drop_older};
+pub use source_update::{FoundChanges, SourceUpdate};

@@ -12,9 +12,10 @@ use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
 use crate::config::{IngestConfig, SampleConfig, SandboxMode};
+use crate::export::ClipExport;
 use crate::maintenance::{gc, stats, status as steps, verify};
 use crate::reject::Reason;
-use crate::{decode, pipeline, sample, worker};
+use crate::{decode, export, pipeline, sample, worker};
 
 /// Turn videos into clip shards.
 #[derive(Parser)]
@@ -49,11 +50,16 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Write kept clips as H.264 videos, with JSON beside them, for other programs.
+    Export(ClipExport),
     /// Read all published files and compare them with their checksums.
     Verify {
         /// Remove damaged files from the dataset; the next run rebuilds their clips.
         #[arg(long)]
         forget: bool,
+        /// Check only this many files, which are others in each run.
+        #[arg(long, value_name = "FILES")]
+        sample: Option<usize>,
     },
     /// Delete files that no manifest names: from killed runs, or replaced.
     Gc {
@@ -130,15 +136,18 @@ pub fn run() -> Result<Exit> {
         Command::Run { retry, replace } => {
             pipeline::run(&data, &ingest, (&retry, replace), &Stop::install())
         }
-        Command::Verify { forget } => verify::run(&data.root, forget, &Stop::install()),
+        Command::Export(args) => export::run(&data.root, &args, &Stop::install()),
+        Command::Verify { forget, sample } => {
+            verify::run(&data.root, forget, sample, &Stop::install())
+        }
         Command::Gc { older_than, dry_run } => {
             gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)
         }
-        Command::Stats { histogram } => stats::run(&data.root, &histogram),
+        Command::Stats { histogram } => stats::run(&data, &histogram),
         Command::Decoder { memory_mb, sandbox } => worker::serve(memory_mb, sandbox),
         Command::Sql { query, format } => {
-            let rows = Catalog::open(&data.root)?.sql(&query)?;
-            genie_catalog::print(&rows, format.into())?;
+            let catalog = Catalog::open(&data.root, data.memory_mb)?;
+            genie_catalog::print(catalog.stream(&query)?, format.into())?;
             Ok(Exit::Done)
         }
         Command::Config(explain) => {

@@ -2,6 +2,7 @@
 
 mod clip_row;
 mod cutter;
+pub mod effect;
 mod frame_times;
 mod pauses;
 mod sidecar;

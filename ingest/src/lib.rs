@@ -18,9 +18,10 @@
 //! | find files and read what is beside them | [`discover`] |
 //! | run ingest, from found files to a finalized catalog | [`pipeline`] |
 //! | decode in a separate process | [`worker`], [`decode`] |
-//! | cut and score clips | [`clips`], [`analysis`], [`effect`] |
+//! | cut and score clips | [`clips`], [`analysis`] |
 //! | choose and publish clips | [`catalog`], [`reject`] |
 //! | maintain a dataset | [`maintenance`] |
+//! | export clips as videos | [`export`], [`encode`] |
 //! | make sample videos: a small game with true actions | [`sample`] |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
@@ -36,7 +37,8 @@ mod clips;
 mod config;
 mod decode;
 mod discover;
-mod effect;
+mod encode;
+mod export;
 mod maintenance;
 mod pipeline;
 mod reject;

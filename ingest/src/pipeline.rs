@@ -8,7 +8,8 @@
 //!    again, and plan which files to decode.
 //! 4. Decode the planned files in groups. Each group is one shard and one commit, so a stopped or
 //!    killed run keeps the groups that it committed.
-//! 5. Finalize the catalog ([`crate::catalog::Finalizer`]).
+//! 5. Finalize the catalog ([`crate::catalog::Finalizer`]). If this frees clips whose better copies
+//!    went, decode their sources again, and repeat.
 //!
 //! The exit code depends on the sources that the user asks for, not on what is new. The same
 //! command on the same files always ends with the same code.
@@ -21,19 +22,22 @@ mod probe;
 mod report;
 mod timing;
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use genie_stage::Exit;
 use genie_stage::config::{DataConfig, Resolved};
+use genie_stage::key::Key;
 use genie_stage::stop::Stop;
 
 use crate::catalog::{
-    Finalizer, KeepRules, NewFiles, SourceIndex, config_key, lock, refuse_other_config, run_history,
+    Finalized, Finalizer, FoundChanges, KeepRules, NewFiles, Partitioning, SourceIndex,
+    SourceUpdate, config_key, drop_older, lock, refuse_other_config, run_history,
 };
 use crate::config::IngestConfig;
 use crate::decode::disable_huge_pages;
-use crate::discover::{Found, discover, videos};
+use crate::discover::{Found, FoundFile, SourceFile, discover, videos};
 use crate::reject::Reason;
 use crate::worker::check_sandbox;
 use groups::GroupIngester;
@@ -41,7 +45,7 @@ use identify::identify;
 use ingest_source::SourceIngester;
 use plan::plan;
 use probe::VideoProbe;
-use report::{AskedSource, SourceCounts, log_splits};
+use report::{AskedSources, SourceCounts, log_splits};
 use timing::log_timing;
 
 /// Ingests the videos that `data.videos` names, or the sample videos of the root if it names none.
@@ -76,54 +80,121 @@ pub fn run(
         refuse_other_config(root, data.held_out, config)?;
     }
     let _lock = lock(root)?;
-    let begun = Instant::now();
-    let key = config_key(data.held_out, config);
     let threads =
         if config.threads == 0 { rayon::current_num_threads() } else { config.threads as usize };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let finalizer = Finalizer::new(root, data.held_out, &rules);
-
-    let catalog = SourceIndex::load(root)?;
-    let probe = VideoProbe { format: config.frame_format(), limits: &config.decoder, stop };
-    let sources = pool.install(|| identify(files, &key, &config.metadata, &catalog, &probe))?;
-    let (mut catalog, changes) = catalog.follow(&sources, &key);
-    let mut outdated = catalog.outdated(&key, &sources, &config.metadata);
-    outdated.extend(catalog.rejected_for(retry));
-    let widened = finalizer.widened(catalog.rows())?;
-    let ids = sources.iter().map(|source| &source.id);
-    outdated.extend(ids.filter(|&id| widened.contains(id)).cloned());
-    catalog = catalog.update(root, Some(&key), &outdated, &sources)?;
-
-    let asked: Vec<AskedSource> = sources.iter().map(AskedSource::from).collect();
-    let plan = plan(sources, &catalog, &changes, &config.metadata);
-    if !plan.is_empty() {
-        let resolved = Resolved::new().with(data).with(config).to_string();
-        genie_durable::write(root.join("clips/config.toml"), resolved)?;
-    }
-    if !plan.rows.is_empty() {
-        NewFiles::write(root, &format!("{key}-rows"), Vec::new(), &plan.rows, &[])?.commit(root)?;
-    }
-    let ingester = SourceIngester {
-        format: config.clip_format(),
-        limits: &config.decoder,
+    let partitioning = Partitioning::default();
+    let run = IngestRun {
+        data,
+        config,
         rules: &rules,
+        key: config_key(data.held_out, config),
+        finalizer: Finalizer::new(root, data.held_out, &rules, partitioning, data.memory_mb),
         stop,
+        begun: Instant::now(),
     };
-    let groups = GroupIngester { root, held_out: data.held_out, ingester };
-    pool.install(|| groups.ingest_all(&plan.new))?;
+    pool.install(|| {
+        drop_older(root)?;
+        let (mut done, mut files, mut retry) = (DoneWork::default(), files, retry);
+        loop {
+            if let Some(exit) = run.round(files, retry, &mut done)? {
+                return Ok(exit);
+            }
+            files = discover(&entries)?.files;
+            retry = &[];
+        }
+    })
+}
 
-    // A plan that is not empty changes the manifest, so the catalog is then always finalized.
-    let mut finalized_clips = None;
-    if let Some((finalized, clips)) = finalizer.finalize(&changes)? {
-        (catalog, finalized_clips) = (finalized, Some(clips));
-        run_history::record(root, &plan.new, &catalog, begun.elapsed())?;
+/// What stays the same in a run.
+struct IngestRun<'a> {
+    data: &'a DataConfig,
+    config: &'a IngestConfig,
+    rules: &'a KeepRules,
+    key: Key,
+    finalizer: Finalizer<'a>,
+    stop: &'a Stop,
+    begun: Instant,
+}
+
+/// What the rounds of a run did so far.
+#[derive(Default)]
+struct DoneWork {
+    /// Sources that were decoded again to restore clips.
+    restored: HashSet<String>,
+    decoded: Vec<SourceFile>,
+}
+
+impl IngestRun<'_> {
+    /// Ingests the found files, and finalizes the catalog.
+    ///
+    /// Returns `None` if clips whose better copies went must be decoded again: then call it again.
+    fn round(
+        &self,
+        files: Vec<FoundFile>,
+        retry: &[Reason],
+        done: &mut DoneWork,
+    ) -> Result<Option<Exit>> {
+        let Self { data, config, rules, key, finalizer, stop, begun } = self;
+        let root = data.root.as_path();
+        let was_finalized = finalizer.is_finalized()?;
+        if !was_finalized {
+            finalizer.judge()?;
+        }
+        let paths: HashSet<String> =
+            files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
+        let known = SourceIndex::read(root, |row| paths.contains(&row.source_path))?;
+        let probe = VideoProbe { format: config.frame_format(), limits: &config.decoder, stop };
+        let sources = identify(files, key, &config.metadata, &known, &probe)?;
+        drop((known, paths));
+
+        let asked = AskedSources::new(&sources);
+        let mut update = SourceUpdate::new(&sources, key, retry);
+        let FoundChanges { index: mut catalog, changes, is_outdated } = update.look(root)?;
+        update.outdated = catalog.outdated(&sources, &config.metadata);
+        if !was_finalized {
+            let gone = finalizer.gone(&|id| asked.has(id))?;
+            done.restored.extend(gone.iter().cloned());
+            update.outdated.extend(gone);
+        }
+        if is_outdated || !update.outdated.is_empty() {
+            finalizer.update(&|rows| update.edit(&rows))?;
+            catalog = SourceIndex::read(root, |row| asked.concern(row))?;
+        }
+        drop(update);
+        let mut plan = plan(sources, &catalog, &changes, &config.metadata);
+        if !plan.is_empty() {
+            let resolved = Resolved::new().with(*data).with(*config).to_string();
+            genie_durable::write(root.join("clips/config.toml"), resolved)?;
+        }
+        if !plan.rows.is_empty() {
+            let name = format!("{key}-rows");
+            NewFiles::write(root, &name, Vec::new(), &plan.rows, &[])?.commit(root)?;
+        }
+        let format = config.clip_format();
+        let ingester = SourceIngester { format, limits: &config.decoder, rules, stop };
+        let groups = GroupIngester { root, held_out: data.held_out, ingester };
+        groups.ingest_all(&plan.new)?;
+        let is_up_to_date = plan.is_empty();
+        done.decoded.append(&mut plan.new);
+
+        // A plan that is not empty changes the manifest, so the catalog is then always finalized.
+        let can_restore = |id: &str| asked.has(id) && !done.restored.contains(id);
+        let is_changed = match finalizer.finalize(&changes, &can_restore)? {
+            Finalized::Restorable => return Ok(None),
+            finalized => finalized == Finalized::Changed,
+        };
+        if is_changed {
+            catalog = SourceIndex::read(root, |row| asked.concern(row))?;
+            run_history::record(root, &done.decoded, &catalog, begun.elapsed())?;
+        }
+        let counts = SourceCounts::of(&asked, &catalog, &done.decoded);
+        counts.log(root, is_up_to_date);
+        // A run that changes nothing does not repeat the warnings.
+        if is_changed {
+            log_splits(&catalog, data.held_out);
+            log_timing(root, config.frame_format().rate)?;
+        }
+        Ok(Some(counts.exit()))
     }
-    let counts = SourceCounts::of(&asked, &catalog, &plan.new);
-    counts.log(root, plan.is_empty());
-    // A run that changes nothing does not repeat the warnings.
-    if let Some(clips) = finalized_clips {
-        log_splits(&clips, data.held_out);
-        log_timing(&clips, config.frame_format().rate);
-    }
-    Ok(counts.exit())
 }

@@ -112,6 +112,11 @@ impl Reason {
         [Self::TooShort, Self::Still].iter().any(|reason| reason.code() == code)
     }
 
+    /// Whether a clip with this reason passes `ingest.keep`.
+    pub fn passes_rules(code: &str) -> bool {
+        [Self::NearDuplicate, Self::Gone].iter().any(|reason| reason.code() == code)
+    }
+
     /// Whether ingest must also discard the clips that it decoded before the problem.
     ///
     /// Another run may decode something else from such a source.

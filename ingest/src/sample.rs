@@ -16,7 +16,6 @@
 )]
 
 mod action;
-mod encode;
 mod generate;
 mod level;
 mod paint;
@@ -39,9 +38,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde_json::json;
 
+use crate::clips::effect;
 use crate::config::SampleConfig;
-use crate::effect;
-use encode::VideoWriter;
+use crate::encode::{Coding, VideoFormat, VideoWriter};
 use generate::generate;
 use level::SCREEN;
 use paint::{SIDE, THEMES, paint};
@@ -113,11 +112,18 @@ fn remove_earlier(step: &StepDir, config: &SampleConfig) -> Result<()> {
 fn write_episode(out: &Utf8Path, config: &SampleConfig, number: u32) -> Result<()> {
     let path = out.join(format!("episode-{number:05}.mp4"));
     let draft = out.join(format!(".episode-{number:05}.mp4.tmp"));
-    let mut video = VideoWriter::create(&draft, SIDE, FPS)?;
-    let mut failed = None;
+    let format = VideoFormat {
+        width: SIDE,
+        height: SIDE,
+        coding: Coding::Lossy,
+        time_base: (1, FPS as i32),
+        step: 1,
+    };
+    let mut video = VideoWriter::create(&draft, format)?;
+    let (mut failed, mut time_stamps) = (None, 0..);
     let sidecar = play(config, number, |frame| {
-        if failed.is_none() {
-            failed = video.push(frame).err();
+        if let (None, Some(time_stamp)) = (&failed, time_stamps.next()) {
+            failed = video.push(frame, time_stamp).err();
         }
     });
     if let Some(error) = failed {

@@ -194,7 +194,7 @@ fn required_means_confined() {
     let said = stderr(&output);
     assert_eq!(code(&output), 1, "{said}");
     assert!(said.contains("\"required\"") && said.contains("Landlock"), "{said}");
-    assert!(!dir.root().join("manifest.json").exists(), "it has changed the dataset");
+    assert!(!dir.root().join("manifest").exists(), "it has changed the dataset");
 
     let output = dir.run(&[required]);
     if code(&output) == 1 && stderr(&output).contains("Landlock") {

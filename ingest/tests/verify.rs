@@ -43,6 +43,29 @@ fn a_flipped_bit_is_reported_and_the_clip_reencoded() {
     assert!(dir.state() == expected);
 }
 
+/// Catches: a sample checks all files, always the same ones, or more than there are.
+#[test]
+fn a_sample_checks_some_files() {
+    let dir = TestDir::with_samples(20);
+    dir.run(&[]);
+    let said = |words: &[&str]| {
+        let output = dir.start(words);
+        stderr(&output).split_once("verify: ").map(|(_, said)| said.to_owned())
+    };
+    assert_eq!(said(&["verify", "--sample", "99"]), said(&["verify"]));
+    let shard =
+        contents(&dir.path("root/clips")).into_iter().find(|(path, _)| path.ends_with(".parquet"));
+    fs::write(shard.unwrap().0, "damaged").unwrap();
+    let samples: Vec<i32> = (0..60)
+        .map(|_| {
+            let one = dir.start(&["verify", "--sample", "1"]);
+            assert!(stderr(&one).contains("1 of "), "{}", stderr(&one));
+            code(&one)
+        })
+        .collect();
+    assert!(samples.contains(&0) && samples.contains(&1), "{samples:?}");
+}
+
 /// Catches: `verify` takes the run histories of `encode` and `label` for directories, and fails.
 #[test]
 fn run_histories_do_not_disturb() {
@@ -64,7 +87,7 @@ fn a_lost_catalog_file_is_reported_and_rebuilt() {
     dir.run(&[]);
     let expected = dir.state();
     let catalog = contents(&dir.path("root/catalog"));
-    let named = |(path, _): &&(String, Vec<u8>)| path.contains("sources-all");
+    let named = |(path, _): &&(String, Vec<u8>)| path.contains("sources-p");
     fs::remove_file(&catalog.iter().find(named).unwrap().0).unwrap();
     assert_eq!(code(&dir.run(&[])), 1);
     assert_eq!(code(&dir.start(&["verify", "--forget"])), 1);
@@ -80,6 +103,8 @@ fn gc_removes_only_old_unnamed_files() {
     let expected = dir.state();
     fs::write(dir.path("root/clips/.one-Ab12.tmp"), "a draft").unwrap();
     fs::write(dir.path("root/clips/notes.txt"), "not ours").unwrap();
+    fs::create_dir(dir.path("root/datafusion-killed")).unwrap();
+    fs::write(dir.path("root/datafusion-killed/part"), "of a query").unwrap();
     let gc = |words: &[&str]| {
         let output = dir.start(&[&["gc"], words].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
@@ -88,7 +113,9 @@ fn gc_removes_only_old_unnamed_files() {
     assert_eq!(gc(&[]), "", "everything is younger than a day");
     let listed = gc(&["--older-than", "0", "--dry-run"]);
     assert!(listed.contains(".one-Ab12.tmp") && listed.contains("catalog/sources-"), "{listed}");
+    assert!(listed.contains("datafusion-killed"), "{listed}");
     assert_eq!(gc(&["--older-than", "0"]), listed);
+    assert!(!dir.path("root/datafusion-killed").exists());
     assert_eq!(gc(&["--older-than", "0"]), "");
     assert!(dir.path("root/clips/notes.txt").exists());
     assert!(dir.state() == expected);

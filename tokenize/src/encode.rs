@@ -31,7 +31,7 @@ pub fn encode(sections: &ModelSections, chain: &Chain, device: Device) -> Result
 /// # Errors
 /// When the catalog cannot be read.
 pub fn pending(sections: &ModelSections, chain: &Chain, frames: usize) -> Result<Vec<String>> {
-    let catalog = Catalog::open(&sections.data.root)?;
+    let catalog = Catalog::open(&sections.data.root, sections.data.memory_mb)?;
     Ok(catalog.clips_without_tokens(
         chain.tokenizer.key().as_str(),
         None,

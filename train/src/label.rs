@@ -30,7 +30,7 @@ pub fn label(sections: &ModelSections, chain: &Chain, device: Device) -> Result<
 /// # Errors
 /// When the catalog cannot be read.
 pub fn pending(sections: &ModelSections, chain: &Chain) -> Result<Vec<String>> {
-    let catalog = Catalog::open(&sections.data.root)?;
+    let catalog = Catalog::open(&sections.data.root, sections.data.memory_mb)?;
     let frames = u32::try_from(sections.tokenizer.0.frames)?;
     Ok(catalog.clips_without_actions(chain.lam.key().as_str(), None, frames)?)
 }

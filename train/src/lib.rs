@@ -3,9 +3,12 @@
 //! `lam` learns latent actions from pixels (or tokens). `label` writes them for every window.
 //! `dynamics` learns from token shards and labels only.
 
+mod action_set;
 mod dry_run;
 mod label;
 mod windows;
+
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
@@ -18,7 +21,9 @@ use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
     VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
 };
-use windows::ActionSet;
+
+use action_set::ActionSet;
+use windows::LabelledTokens;
 
 /// Train the latent action model and the dynamics model.
 #[derive(Parser, Debug)]
@@ -159,7 +164,7 @@ fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
             };
             Ok(train_dynamics(
                 config,
-                &windows::read(chain, actions)?,
+                Arc::new(LabelledTokens::open(chain, actions)?),
                 codes,
                 actions.count(),
                 dir,

@@ -1,203 +1,190 @@
 //! Token windows joined with their labels: the training data of the dynamics model.
 
-use anyhow::{Context, Result, bail};
-use camino::Utf8Path;
-use genie_model::TokenWindows;
-use genie_shards::{ActionWindow, ClipStore, merge_names, read_actions, read_tokens};
-use genie_training::Chain;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
-/// The kind of actions between frames, and how many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ActionSet {
-    /// The codes of the latent action model.
-    Latent(usize),
-    /// The true actions in the sidecars of the recordings.
-    True(usize),
+use anyhow::{Context, Result, bail, ensure};
+use camino::{Utf8Path, Utf8PathBuf};
+use genie_model::{SourceError, TokenShape, TokenShards, TokenWindows};
+use genie_shards::{Entry, Manifest, clip_runs, read_action_rows, tables, verify};
+use genie_stage::lock::InUse;
+use genie_training::{Chain, TokenBuffer, TokenIndex};
+use rayon::prelude::*;
+
+use crate::action_set::ActionSet;
+
+/// The windows of the clips that a dynamics model is trained on, with their actions.
+///
+/// Shards that another run publishes meanwhile do not matter: the windows of the chain's clips were
+/// complete when the chain was computed. `gc` deletes no shard while this exists.
+pub struct LabelledTokens {
+    tokens: TokenIndex,
+    actions: ActionSet,
+    /// The directory of the labels, and its shards.
+    dir: Utf8PathBuf,
+    _in_use: InUse,
+    labels: Vec<Entry>,
+    /// For each token shard, the spans that have the labels of its clips.
+    rows: Vec<Vec<LabelRows>>,
+    memory: u64,
 }
 
-impl ActionSet {
-    /// The true actions of the clips under `root`.
+/// Consecutive rows of a shard of labels.
+struct LabelRows {
+    /// Number of the shard.
+    shard: usize,
+    rows: Range<usize>,
+}
+
+impl LabelledTokens {
+    /// Finds the windows and labels of the clips of `chain`.
+    ///
+    /// Of the shards, it reads only which clips they have.
+    /// If true actions are asked for, clips without them are skipped.
     ///
     /// # Errors
-    /// When no clip has true actions, or clips give the same action different numbers.
-    pub fn of_sidecars(root: &Utf8Path) -> Result<Self> {
-        let store = ClipStore::open(root, None).context("cannot read the clips")?;
-        let (mut names, mut highest, mut before) = (Vec::new(), None, "");
-        for clip in store.clips() {
-            let Some(actions) = &clip.actions else { continue };
-            highest = highest.max(actions.iter().max());
-            let Some(merged) =
-                merge_names(&names, clip.action_names.as_deref().unwrap_or_default())
-            else {
-                bail!(
-                    "[dynamics] actions = \"true\", but {} numbers its actions differently from \
-                     {before}: ingest them into different [data] roots",
-                    clip.source_path
-                );
-            };
-            (names, before) = (merged, &clip.source_path);
-        }
-        let Some(highest) = highest else {
-            bail!(
-                "[dynamics] actions = \"true\", but no recording under {root} has a sidecar with \
-                 its actions (name.actions.csv): use actions = \"latent\""
-            );
+    /// When a shard cannot be read, or a clip has tokens but no label.
+    pub fn open(chain: &Chain, actions: ActionSet) -> Result<Self> {
+        let clips = chain.clips()?;
+        let chosen = match actions {
+            ActionSet::Latent(_) => clips,
+            ActionSet::True(_) => {
+                let labelled = chain.labelled_clips()?;
+                let skipped = clips.len() - labelled.len();
+                if skipped > 0 {
+                    tracing::warn!("{skipped} clips have no true actions and are skipped");
+                }
+                labelled
+            }
         };
-        Ok(Self::True(names.len().max(usize::from(*highest) + 1)))
+        let tokens = TokenIndex::open(chain.tokens.path(), chosen)?;
+        let dir = chain.actions.path().to_owned();
+        let in_use = InUse::mark(&dir)?;
+        let labels = Manifest::load(&dir).context("cannot read the manifest of the labels")?;
+        let labels = labels.table(tables::ACTIONS).to_vec();
+        let rows = label_rows(&tokens, &dir, &labels)?;
+        let memory = chain.shuffle_bytes();
+        Ok(Self { tokens, actions, dir, _in_use: in_use, labels, rows, memory })
     }
 
-    /// The number of actions.
-    pub fn count(self) -> usize {
-        match self {
-            Self::Latent(count) | Self::True(count) => count,
+    /// Reads the actions of the windows of `buffer`, which has the windows of some shards.
+    fn actions(&self, shards: &[u32], buffer: &TokenBuffer) -> Result<Vec<u8>> {
+        let steps = self.tokens.shape().actions();
+        let mut actions = vec![0; buffer.firsts.len() * steps];
+        let mut missing = vec![true; buffer.firsts.len()];
+        for LabelRows { shard, rows } in shards.iter().flat_map(|shard| &self.rows[*shard as usize])
+        {
+            let entry = &self.labels[*shard];
+            let labels = read_action_rows(&self.dir, entry, rows.clone())
+                .context("cannot read the labels")?;
+            for label in labels {
+                let Some(window) = place(buffer, &label.clip_id, label.first_frame) else {
+                    continue;
+                };
+                let (path, clip) = (self.dir.join(&entry.file), label.clip_id.clone());
+                let Some(led) = self.actions.of(label) else {
+                    bail!(
+                        "{path}: the label of clip {clip} lacks the true actions that the catalog \
+                         has. If its recording got a sidecar after it was labelled, delete {dir} \
+                         and run `genie-train label` again; else run `genie-train verify`",
+                        dir = self.dir
+                    );
+                };
+                ensure!(
+                    led.len() == steps,
+                    "{path}: the label of clip {clip} has {} actions for windows of {} frames: \
+                     run `genie-train verify`",
+                    led.len(),
+                    steps + 1
+                );
+                actions[window * steps..][..steps].copy_from_slice(&led);
+                missing[window] = false;
+            }
         }
-    }
-
-    /// The actions of a window, if it has any of this kind.
-    fn of(self, window: ActionWindow) -> Option<Vec<u8>> {
-        match self {
-            Self::Latent(_) => Some(window.codes),
-            Self::True(_) => window.truth,
+        if let Some(window) = missing.iter().position(|missing| *missing) {
+            let clip = buffer.clips.iter().find(|(_, windows)| windows.contains(&window));
+            bail!(no_label(clip.map_or("", |(id, _)| id), Some(buffer.firsts[window])));
         }
+        Ok(actions)
     }
 }
 
-/// Reads the training windows of the clips of `chain`, by clip, then first frame.
-///
-/// If true actions are asked for, windows without them are skipped. Shards that another run
-/// publishes meanwhile do not matter: the windows of the chain's clips were complete when the chain
-/// was computed.
-///
-/// # Errors
-/// When a shard cannot be read, windows are of several shapes, or a token window has no label.
-pub fn read(chain: &Chain, actions: ActionSet) -> Result<TokenWindows> {
-    let mut labels = read_actions(chain.actions.path())?.into_iter().peekable();
-    let mut data = TokenWindows::default();
-    let mut left_out = 0;
-    let clips = chain.clips()?;
-    for window in read_tokens(chain.tokens.path())? {
-        if !clips.contains(&window.clip_id) {
-            continue;
-        }
-        let place = (&window.clip_id, window.first_frame);
-        while labels.next_if(|label| (&label.clip_id, label.first_frame) < place).is_some() {}
-        let Some(label) = labels.next_if(|label| (&label.clip_id, label.first_frame) == place)
-        else {
-            bail!(
-                "the window of clip {} at frame {} has tokens but no latent actions: \
-                 run `genie-train label` again",
-                place.0,
-                place.1
-            );
-        };
-        let Some(led) = actions.of(label) else {
-            left_out += 1;
-            continue;
-        };
-        let (rows, columns) = (usize::from(window.h), usize::from(window.w));
-        let shape = (usize::from(window.t), rows * columns, columns);
-        if data.tokens.is_empty() {
-            (data.frames, data.positions, data.columns) = shape;
-        }
-        if (data.frames, data.positions, data.columns) != shape || led.len() + 1 != data.frames {
-            bail!(
-                "the windows in {} and {} have several shapes: \
-                 run `genie-tokenize verify` and `genie-train verify`",
-                chain.tokens.path(),
-                chain.actions.path()
-            );
-        }
-        data.tokens.extend(window.tokens);
-        data.actions.extend(led);
+impl TokenShards for LabelledTokens {
+    fn shape(&self) -> TokenShape {
+        self.tokens.shape()
     }
-    if left_out > 0 {
-        tracing::warn!("{left_out} windows have no true actions and are skipped");
+
+    fn windows(&self) -> Vec<u64> {
+        self.tokens.windows()
     }
-    Ok(data)
+
+    fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    fn read(&self, shards: &[u32], halted: &AtomicBool) -> Result<TokenWindows, SourceError> {
+        let buffer = self.tokens.read(shards, halted)?;
+        let actions = self.actions(shards, &buffer)?;
+        let TokenShape { frames, positions, columns } = self.shape();
+        Ok(TokenWindows { frames, positions, columns, tokens: buffer.tokens, actions })
+    }
+}
+
+/// Finds the labels of the clips of each token shard.
+fn label_rows(
+    tokens: &TokenIndex,
+    dir: &Utf8Path,
+    labels: &[Entry],
+) -> Result<Vec<Vec<LabelRows>>> {
+    let found: Vec<Vec<(u32, usize, Range<usize>)>> = labels
+        .par_iter()
+        .map(|entry| {
+            let runs = clip_runs(dir, tables::ACTIONS, entry).context("cannot read the labels")?;
+            let wanted = runs.into_iter().filter_map(|run| {
+                let (shard, clip) = tokens.find(&run.clip_id)?;
+                Some((shard, clip, run.rows))
+            });
+            Ok(wanted.collect())
+        })
+        .collect::<Result<_>>()?;
+    let mut rows: Vec<Vec<LabelRows>> = tokens.windows().iter().map(|_| Vec::new()).collect();
+    let mut labelled = vec![];
+    for (shard, runs) in found.into_iter().enumerate() {
+        for (token_shard, clip, run) in runs {
+            labelled.push(clip);
+            // One span, with the labels of other clips between these: a file is opened less often.
+            match rows[token_shard as usize].last_mut() {
+                Some(last) if last.shard == shard => {
+                    last.rows = last.rows.start.min(run.start)..last.rows.end.max(run.end);
+                }
+                _ => rows[token_shard as usize].push(LabelRows { shard, rows: run }),
+            }
+        }
+    }
+    labelled.sort_unstable();
+    if let Some(missing) = tokens.numbers().find(|clip| labelled.binary_search(clip).is_err()) {
+        // The cause may be an id that was read from a damaged file.
+        labels.iter().try_for_each(|entry| verify(dir, entry)).context("cannot read the labels")?;
+        bail!(no_label(&tokens.clip_id(missing)?, None));
+    }
+    Ok(rows)
+}
+
+/// The window of `buffer` that begins at a frame of a clip.
+fn place(buffer: &TokenBuffer, clip_id: &str, first_frame: u32) -> Option<usize> {
+    let clip = buffer.clips.binary_search_by(|(id, _)| id.as_str().cmp(clip_id)).ok()?;
+    let windows = &buffer.clips[clip].1;
+    let within = buffer.firsts[windows.clone()].binary_search(&first_frame).ok()?;
+    Some(windows.start + within)
+}
+
+fn no_label(clip_id: &str, first_frame: Option<u32>) -> String {
+    let window =
+        first_frame.map_or_else(String::new, |frame| format!("the window at frame {frame} of "));
+    format!(
+        "{window}clip {clip_id} has tokens but no latent actions: run `genie-train label` again"
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use camino::Utf8PathBuf;
-    use genie_shards::{
-        Clip, ClipMeta, ClipRow, ClipShardWriter, Frames, Manifest, Split, TokenWindow, tables,
-        write_actions, write_clip_rows, write_tokens,
-    };
-    use genie_stage::config::{ConfigArgs, load};
-    use genie_training::ModelSections;
-
-    use super::*;
-
-    /// Publishes a clip of two frames.
-    fn publish(root: &Utf8Path, id: &str, split: Split) {
-        let meta = ClipMeta {
-            clip_id: id.into(),
-            source_id: id.into(),
-            split,
-            time_base: (1, 10),
-            frame_pts: vec![0, 1],
-            width: 1,
-            height: 1,
-            ..ClipMeta::default()
-        };
-        let rows = [ClipRow { meta: meta.clone(), kept: true, ..ClipRow::default() }];
-        let mut writer = ClipShardWriter::create(&root.join("clips"), id).unwrap();
-        writer.push(&Clip { meta, frames: Frames::new(2, 1, 1, vec![0; 6]).unwrap() }).unwrap();
-        let clips = writer.publish().unwrap().entry;
-        let rows = write_clip_rows(root, id, &rows).unwrap();
-        Manifest::commit(root, |manifest| {
-            manifest.add(tables::CLIPS, clips);
-            manifest.add(tables::CLIP_ROWS, rows);
-        })
-        .unwrap();
-    }
-
-    /// Adds a window with the clip's tokens.
-    fn encode(chain: &Chain, id: &str, split: Split, token: u16) {
-        let (t, h, w) = (2, 1, 1);
-        let window = TokenWindow {
-            clip_id: id.into(),
-            split,
-            t,
-            h,
-            w,
-            tokens: vec![token; 2],
-            ..TokenWindow::default()
-        };
-        let entry = write_tokens(chain.tokens.path(), "tokenizer", "tokens", &[window]).unwrap();
-        Manifest::commit(chain.tokens.path(), |manifest| manifest.add(tables::TOKENS, entry))
-            .unwrap();
-    }
-
-    /// Adds a label of the clip's window.
-    fn label(chain: &Chain, id: &str, split: Split) {
-        let window =
-            ActionWindow { clip_id: id.into(), split, codes: vec![0], ..ActionWindow::default() };
-        let entry = write_actions(chain.actions.path(), "lam", "actions", &[window]).unwrap();
-        Manifest::commit(chain.actions.path(), |manifest| manifest.add(tables::ACTIONS, entry))
-            .unwrap();
-    }
-
-    /// Catches: training fails, or uses only some new clips, because a nightly run has encoded them
-    /// and not yet labelled them; models train on clips that were dropped or held out after
-    /// encoding.
-    #[test]
-    fn a_training_sees_the_clips_of_its_chain() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
-        let sections = ModelSections::read(
-            &load(&ConfigArgs { config: None, set: vec![format!("data.root={root}")] }).unwrap(),
-        )
-        .unwrap();
-        publish(&root, "old", Split::Train);
-        publish(&root, "moved", Split::HeldOut);
-        let chain = Chain::existing(&sections).unwrap();
-        for (id, token) in [("old", 7), ("moved", 8), ("dropped", 9)] {
-            encode(&chain, id, Split::Train, token);
-            label(&chain, id, Split::Train);
-        }
-        publish(&root, "new", Split::Train);
-        encode(&chain, "new", Split::Train, 10);
-        assert_eq!(read(&chain, ActionSet::Latent(8)).unwrap().tokens, [7, 7]);
-    }
-}
+mod tests;

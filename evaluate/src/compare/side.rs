@@ -93,8 +93,8 @@ fn windows(dir: &Utf8Path) -> Result<BTreeMap<(String, u32), MeasuredWindow>, St
     let rows = read().map_err(|error| error.to_string())?;
     if rows.is_empty() {
         return Err(format!(
-            "{dir} has no windows.parquet: it was copied without windows.parquet and \
-             manifest.json, or made by a version before them"
+            "{dir} has no windows.parquet: it was copied without windows.parquet, manifest.json \
+             and manifest/, or made by a version before them"
         ));
     }
     Ok(rows.into_iter().map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect())

@@ -87,8 +87,7 @@ pub fn measure_ceiling(
         notes.push(NO_LABELS.to_owned());
         return Ok(CeilingResult::NotMeasured);
     };
-    let held_out_actions = held_out.store().clips().iter().flat_map(|clip| &clip.actions).flatten();
-    let highest = held_out_actions.copied().max().unwrap_or(0).max(clips.highest());
+    let highest = held_out.highest_action.max(clips.highest());
     let count = names.len().max(usize::from(highest) + 1);
     let keys = divide_actions(&names, count, &config.same_keys);
     notes.extend(unknown_names("same_keys", &config.same_keys, &keys));
@@ -104,7 +103,7 @@ pub fn measure_ceiling(
         notes.push(TOO_SHORT.to_owned());
         return Ok(CeilingResult::NotMeasured);
     }
-    let (hash, mut networks) = (clips.hash(), Vec::new());
+    let (hash, mut networks) = (clips.hash()?, Vec::new());
     for (name, seen) in [("narrow ceiling", seen), ("wide ceiling", wide_view)] {
         let mut network = InverseDynamicsConfig::new(seen, keys.len(), config.ceiling_steps);
         network.middle = config.ceiling_middle;

@@ -183,7 +183,9 @@ fn damaged_batch_files_are_measured_again() {
             fs::write(&parts[2], bytes).unwrap();
         }),
         ("not named", kept, |parts| {
-            fs::write(parts[0].with_file_name("manifest.json"), "{\"form").unwrap();
+            for file in parts[0].with_file_name("manifest").read_dir_utf8().unwrap() {
+                fs::write(file.unwrap().path(), "{\"form").unwrap();
+            }
         }),
     ];
     for (what, lost, damage) in damages {

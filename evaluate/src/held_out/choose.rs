@@ -6,19 +6,17 @@
 //! windows of a clip. The order is deterministic, and a smaller number of windows is a prefix of a
 //! larger one. The content of a window has no influence.
 
-use std::collections::BTreeMap;
-
 use rand::seq::SliceRandom;
 
 use crate::random::{Purpose, stream};
 
 /// A clip from which windows can be taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct ClipCandidate {
-    /// Content hash of the clip's source.
-    pub source: String,
-    /// First frames of its windows.
-    pub firsts: Vec<usize>,
+    /// Number of the clip's source. The clips of a source follow each other.
+    pub source: u32,
+    /// Number of its windows.
+    pub windows: usize,
 }
 
 /// A chosen window: the position of its clip in the list of candidates, and its first frame.
@@ -28,52 +26,71 @@ pub struct WindowChoice {
     pub first: usize,
 }
 
-/// Chooses at most `count` windows, spread over sources first, then over clips.
+/// Chooses at most `count` windows of `frames` frames, spread over sources first, then over clips.
+///
+/// Only the chosen windows need memory.
 #[must_use]
-pub fn choose(candidates: &[ClipCandidate], count: usize, seed: u64) -> Vec<WindowChoice> {
-    let mut sources: BTreeMap<&str, Vec<Vec<WindowChoice>>> = BTreeMap::new();
-    for (clip, candidate) in candidates.iter().enumerate() {
-        let mut windows: Vec<WindowChoice> =
-            candidate.firsts.iter().map(|&first| WindowChoice { clip, first }).collect();
-        windows.shuffle(&mut stream(seed, Purpose::Windows, clip));
-        sources.entry(&candidate.source).or_default().push(windows);
+pub fn choose(
+    candidates: &[ClipCandidate],
+    frames: usize,
+    count: usize,
+    seed: u64,
+) -> Vec<WindowChoice> {
+    // The clips of each source, and the windows of it that are left.
+    let mut sources: Vec<(usize, &[ClipCandidate], usize)> = Vec::new();
+    let mut first = 0;
+    for clips in candidates.chunk_by(|clip, next| clip.source == next.source) {
+        let windows = clips.iter().map(|clip| clip.windows).sum();
+        sources.push((first, clips, windows));
+        first += clips.len();
     }
-    let by_source: Vec<Vec<WindowChoice>> = sources.values().map(|clips| in_turn(clips)).collect();
-    let mut chosen = in_turn(&by_source);
-    chosen.truncate(count);
+    let mut chosen = Vec::new();
+    for turn in 0.. {
+        sources.retain(|(.., windows)| *windows > turn);
+        if sources.is_empty() || chosen.len() == count {
+            break;
+        }
+        for (first, clips, _) in sources.iter().take(count - chosen.len()) {
+            let (clip, rank) = in_turn(clips, turn);
+            let mut firsts: Vec<usize> =
+                (0..clips[clip].windows).map(|window| window * frames).collect();
+            firsts.shuffle(&mut stream(seed, Purpose::Windows, first + clip));
+            chosen.push(WindowChoice { clip: first + clip, first: firsts[rank] });
+        }
+    }
     chosen
 }
 
-/// Takes the first element of each list, then the second of each, until all are empty.
-fn in_turn(lists: &[Vec<WindowChoice>]) -> Vec<WindowChoice> {
-    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
-    (0..longest)
-        .flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank)).copied())
-        .collect()
+/// The window at `turn`, if clips give one window after the other: its clip, and its rank there.
+///
+/// The clips must have more windows than `turn`.
+fn in_turn(clips: &[ClipCandidate], turn: usize) -> (usize, usize) {
+    let mut left = turn;
+    for rank in 0.. {
+        let with = || (0..clips.len()).filter(|clip| clips[*clip].windows > rank);
+        if let Some(clip) = with().nth(left) {
+            return (clip, rank);
+        }
+        left -= with().count();
+    }
+    unreachable!("the clips have more windows than {turn}")
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::RngExt as _;
+
     use super::*;
 
     fn candidates() -> Vec<ClipCandidate> {
-        let clip = |source: &str, windows: usize| ClipCandidate {
-            source: source.into(),
-            firsts: (0..windows).map(|w| w * 16).collect(),
-        };
-        vec![
-            clip("long", 10),
-            clip("long", 10),
-            clip("long", 10),
-            clip("short", 10),
-            clip("tiny", 1),
-        ]
+        let clip = |source, windows| ClipCandidate { source, windows };
+        vec![clip(0, 10), clip(0, 10), clip(0, 10), clip(1, 10), clip(2, 1)]
     }
 
     /// Catches: windows are chosen in file order, so all 7 are from the first clip.
     #[test]
     fn windows_are_spread_over_sources_then_clips() {
-        let chosen = choose(&candidates(), 7, 0);
+        let chosen = choose(&candidates(), 16, 7, 0);
         let mut clips: Vec<usize> = chosen.iter().map(|choice| choice.clip).collect();
         clips.sort_unstable();
         assert_eq!(clips, [0, 1, 2, 3, 3, 3, 4]);
@@ -83,12 +100,48 @@ mod tests {
     /// a window is chosen twice.
     #[test]
     fn fewer_windows_are_a_prefix_and_none_comes_twice() {
-        let all = choose(&candidates(), 1000, 0);
+        let all = choose(&candidates(), 16, 1000, 0);
         assert_eq!(all.len(), 41);
-        assert_eq!(choose(&candidates(), 9, 0), all[..9]);
+        assert_eq!(choose(&candidates(), 16, 9, 0), all[..9]);
         let mut unique = all.clone();
         unique.sort_unstable();
         unique.dedup();
         assert_eq!(unique.len(), all.len());
+    }
+
+    /// Catches: the choice differs from that of the lists of all windows, so that reports of
+    /// earlier versions are of other windows.
+    #[test]
+    fn the_choice_is_that_of_lists_of_all_windows() {
+        fn in_turn(lists: &[Vec<WindowChoice>]) -> Vec<WindowChoice> {
+            let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+            (0..longest)
+                .flat_map(|rank| lists.iter().filter_map(move |list| list.get(rank)).copied())
+                .collect()
+        }
+        for seed in 0..50 {
+            let mut random = stream(seed, Purpose::Windows, 999);
+            let mut source = 0;
+            let candidates: Vec<ClipCandidate> = (0..random.random_range(0..30))
+                .map(|_| {
+                    source += random.random_range(0..2);
+                    ClipCandidate { source, windows: random.random_range(0..5) }
+                })
+                .collect();
+            let mut lists: Vec<Vec<Vec<WindowChoice>>> = vec![vec![]; source as usize + 1];
+            for (clip, candidate) in candidates.iter().enumerate() {
+                let mut windows: Vec<_> = (0..candidate.windows)
+                    .map(|window| WindowChoice { clip, first: window * 16 })
+                    .collect();
+                windows.shuffle(&mut stream(seed, Purpose::Windows, clip));
+                lists[candidate.source as usize].push(windows);
+            }
+            let sources: Vec<_> = lists.iter().map(|clips| in_turn(clips)).collect();
+            let all = in_turn(&sources);
+            for count in [0, 1, 2, 7, 20, 1000] {
+                let expected = &all[..all.len().min(count)];
+                assert_eq!(choose(&candidates, 16, count, seed), expected, "seed {seed}, {count}");
+            }
+        }
     }
 }

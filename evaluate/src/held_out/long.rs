@@ -1,11 +1,9 @@
 //! The held-out clips of long rollouts: one clip of each source, the longest that fits.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 
 use crate::held_out::labels::agree;
-use crate::held_out::{HeldOutSet, HeldOutWindow, file_name, size_of};
+use crate::held_out::{HeldOutSet, HeldOutWindow, file_name};
 use crate::world::VideoBatch;
 
 /// A held-out clip of a long rollout, without its frames.
@@ -33,28 +31,34 @@ impl HeldOutSet {
     /// Each source gives its longest clip. Sources with longer clips come first; frames after
     /// `longest` do not count. Equal lengths keep the order of the store. A clip that is not longer
     /// than a window is not chosen, because the windows measure it already.
-    #[must_use]
-    pub fn long_clips(&self, count: usize, longest: usize) -> Vec<LongClip> {
-        let clips = self.store.clips();
-        let size = size_of(&clips[self.choices[0].clip]);
+    ///
+    /// # Errors
+    /// Fails if the metadata of a chosen clip cannot be read.
+    pub fn long_clips(&self, count: usize, longest: usize) -> Result<Vec<LongClip>> {
+        let (clips, size) = (self.store.clips(), self.size());
         let usable = |position: usize| clips[position].frame_count().min(longest);
-        let mut of_source: BTreeMap<&str, usize> = BTreeMap::new();
+        // The clips of a source follow each other, so its best clip is the last one here.
+        let mut chosen: Vec<usize> = Vec::new();
         for (position, clip) in clips.iter().enumerate() {
-            if size_of(clip) == size && usable(position) > self.frames {
-                let best = of_source.entry(&clip.source_id).or_insert(position);
-                if usable(position) > usable(*best) {
-                    *best = position;
+            if clip.size() != size || usable(position) <= self.frames {
+                continue;
+            }
+            match chosen.last_mut() {
+                Some(best) if clips[*best].source == clip.source => {
+                    if usable(position) > usable(*best) {
+                        *best = position;
+                    }
                 }
+                _ => chosen.push(position),
             }
         }
-        let mut chosen: Vec<usize> = of_source.into_values().collect();
         chosen.sort_by_key(|&position| (std::cmp::Reverse(usable(position)), position));
         chosen.truncate(count);
         chosen.into_iter().map(|position| self.long_clip(position)).collect()
     }
 
-    fn long_clip(&self, position: usize) -> LongClip {
-        let clip = &self.store.clips()[position];
+    fn long_clip(&self, position: usize) -> Result<LongClip> {
+        let clip = self.store.meta(position)?;
         let frames = clip.frame_count();
         let named = agree(Some(&self.names.actions), clip.action_names.as_deref());
         let truth = clip.actions.as_ref().filter(|_| named);
@@ -66,7 +70,7 @@ impl HeldOutSet {
             truth: truth.map(|actions| actions[..frames - 1].to_vec()),
             effects: None,
         };
-        LongClip { window, frames, position }
+        Ok(LongClip { window, frames, position })
     }
 
     /// Reads the first `frames` frames of a clip as `[1, time, height, width, 3]`.

@@ -40,7 +40,7 @@ fn published(clips: &[Clip]) -> (tempfile::TempDir, Utf8PathBuf) {
         writer.push(clip).unwrap();
     }
     let entry = writer.publish().unwrap().entry;
-    Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+    Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry.clone())).unwrap();
     (dir, root)
 }
 
@@ -174,14 +174,14 @@ fn a_long_rollout_is_of_the_longest_clip_of_each_source() {
     let (_dir, root) = published(&clips);
     let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 10, 0).unwrap();
     let chosen = |count, longest| -> Vec<String> {
-        let clips = recordings.long_clips(count, longest).into_iter();
+        let clips = recordings.long_clips(count, longest).unwrap().into_iter();
         clips.map(|clip| clip.window.clip_id).collect()
     };
     assert_eq!(chosen(9, 160), ["b-50", "e-30", "a-24"]);
     assert_eq!(chosen(2, 160), ["b-50", "e-30"]);
     // Frames after the longest rollout do not count.
     assert_eq!(chosen(9, 20), ["a-24", "b-40", "e-30"]);
-    let clip = &recordings.long_clips(1, 160)[0];
+    let clip = &recordings.long_clips(1, 160).unwrap()[0];
     let video = recordings.load_long(clip, 12).unwrap();
     assert_eq!((clip.frames, video.frames, video.frame(0, 11)[0]), (50, 12, 11));
     assert_eq!(clip.window.truth.as_ref().unwrap().len(), 49);

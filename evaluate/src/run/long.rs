@@ -54,7 +54,7 @@ impl LongRun<'_> {
         if config.long == 0 {
             return Ok(Some(LongResult::default()));
         }
-        let mut clips = self.held_out.long_clips(config.long, settings.longest);
+        let mut clips = self.held_out.long_clips(config.long, settings.longest)?;
         clips.retain(|clip| settings.fits(clip));
         if clips.is_empty() {
             let warning = format!(

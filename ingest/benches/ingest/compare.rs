@@ -69,9 +69,10 @@ pub fn raws(videos: &[Utf8PathBuf], expected: &Utf8Path, found: &Utf8Path) -> Re
 /// Compares raw frames with the published clips of each source, in time order.
 pub fn shards(videos: &[Utf8PathBuf], expected: &Utf8Path, root: &Utf8Path) -> Result<Difference> {
     let store = ClipStore::open(root, None)?;
-    let mut sources: BTreeMap<&str, Vec<(i64, usize)>> = BTreeMap::new();
-    for (index, clip) in store.clips().iter().enumerate() {
-        sources.entry(&clip.source_path).or_default().push((clip.start_pts, index));
+    let mut sources: BTreeMap<String, Vec<(i64, usize)>> = BTreeMap::new();
+    for index in 0..store.len() {
+        let clip = store.meta(index)?;
+        sources.entry(clip.source_path).or_default().push((clip.start_pts, index));
     }
     let mut difference = Difference::default();
     for video in videos {

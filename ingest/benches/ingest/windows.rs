@@ -111,14 +111,12 @@ fn draw(root: &Utf8Path, count: usize) -> Result<Vec<ClipWindow>> {
 fn places(root: &Utf8Path, windows: &[ClipWindow]) -> Result<Vec<(String, f64)>> {
     let store = ClipStore::open(root, None)?;
     let place = |window: &ClipWindow| {
-        let clip = &store.clips()[window.clip];
+        let clip = store.meta(window.clip)?;
         let (unit, per) = clip.time_base;
-        (
-            clip.source_path.clone(),
-            clip.frame_pts[window.first] as f64 * f64::from(unit) / f64::from(per),
-        )
+        let seconds = clip.frame_pts[window.first] as f64 * f64::from(unit) / f64::from(per);
+        Ok((clip.source_path, seconds))
     };
-    Ok(windows.iter().map(place).collect())
+    windows.iter().map(place).collect()
 }
 
 /// Opens the dataset and reads the windows one after another.

@@ -87,10 +87,14 @@ impl Likeness {
                 pairs.push(Pair { shift, members: (i, j), similarity: similarity(ours, theirs) });
             }
         }
-        pairs.sort_by_key(|pair| pair.shift);
-        let mut shifts: Vec<i64> =
-            pairs.iter().filter(|pair| pair.similarity > LIKELY).map(|pair| pair.shift).collect();
+        let likely = pairs.iter().filter(|pair| pair.similarity > LIKELY);
+        let mut shifts: Vec<i64> = likely.map(|pair| pair.shift).collect();
+        if shifts.is_empty() {
+            return false;
+        }
+        shifts.sort_unstable();
         shifts.dedup();
+        pairs.sort_by_key(|pair| pair.shift);
         shifts.into_iter().any(|shift| self.is_same_at(other, &pairs, shift))
     }
 

@@ -30,6 +30,23 @@ pub struct FileChanges {
     pub inherited: HashMap<String, Split>,
 }
 
+impl FileChanges {
+    /// The changes of two parts of the catalog.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.replaced.extend(other.replaced);
+        for (id, split) in other.inherited {
+            self.inherit(id, split);
+        }
+        self
+    }
+
+    fn inherit(&mut self, id: String, split: Split) {
+        // The training split is the safe one: models may have seen the play.
+        let inherited = self.inherited.entry(id).or_insert(split);
+        *inherited = split.min(*inherited);
+    }
+}
+
 /// Where a file with the content of a row is.
 struct Place {
     path: String,
@@ -45,57 +62,26 @@ enum Fate<'a> {
     Unknown,
 }
 
-/// Updates rows to the files that were found. Rows of contents that are replaced stay.
-///
-/// Splits are inherited from rows of the config with the key `config_key`.
-pub fn follow(
-    rows: &[SourceRow],
-    found: &[SourceFile],
-    config_key: &Key,
-) -> (Vec<SourceRow>, FileChanges) {
-    let files = FoundFiles::new(rows, found);
-    let mut changes = FileChanges::default();
-    let mut followed = Vec::new();
-    for row in rows {
-        let row = if is_of_path(row) {
-            files.still_rejected(row)
-        } else if is_duplicate(row) {
-            files.duplicate(row)
-        } else {
-            Some(row.clone())
-        };
-        followed.extend(row.map(|row| {
-            if is_of_path(&row) || is_duplicate(&row) {
-                return row;
-            }
-            files.content(row, config_key, &mut changes)
-        }));
-    }
-    let used: HashSet<(String, String)> =
-        followed.iter().filter(|row| !is_duplicate(row)).map(place_of).collect();
-    followed.retain(|row| !is_duplicate(row) || !used.contains(&place_of(row)));
-    followed.sort_by(|a, b| order(a).cmp(&order(b)));
-    (followed, changes)
-}
-
 /// The found files, by path and by content.
-struct FoundFiles<'a> {
+#[expect(clippy::struct_field_names, reason = "each field says by what the files are found")]
+pub struct FoundFiles<'a> {
     by_path: HashMap<String, Vec<&'a SourceFile>>,
     /// By the path without symbolic links, which also finds a path that was written otherwise.
     by_identity: HashMap<&'a Path, &'a SourceFile>,
     /// Sorted by path.
     by_content: HashMap<&'a str, Vec<&'a SourceFile>>,
-    /// Rows of duplicates whose files exist, but that this run was not asked for.
-    copies: HashMap<&'a str, &'a SourceRow>,
 }
 
+/// Rows of duplicates whose files exist, but that the run was not asked for, by content.
+type Copies<'r> = HashMap<&'r str, &'r SourceRow>;
+
 impl<'a> FoundFiles<'a> {
-    fn new(rows: &'a [SourceRow], found: &'a [SourceFile]) -> Self {
+    /// Sorts the files that a run found.
+    pub fn new(found: &'a [SourceFile]) -> Self {
         let mut files = Self {
             by_path: HashMap::new(),
             by_identity: HashMap::new(),
             by_content: HashMap::new(),
-            copies: HashMap::new(),
         };
         for source in found {
             // Several paths that are not UTF-8 can have the same name in the catalog.
@@ -105,12 +91,52 @@ impl<'a> FoundFiles<'a> {
                 files.by_content.entry(&source.id).or_default().push(source);
             }
         }
-        let unasked = |row: &&SourceRow| {
-            is_duplicate(row) && files.at(&row.source_path).is_empty() && exists(&row.source_path)
-        };
-        let copies = rows.iter().filter(unasked).map(|row| (row.source_id.as_str(), row));
-        files.copies = copies.collect();
         files
+    }
+
+    /// Whether a file with the path or the content of a row was found.
+    pub fn concern(&self, row: &SourceRow) -> bool {
+        self.by_path.contains_key(&row.source_path)
+            || self.by_content.contains_key(row.source_id.as_str())
+    }
+
+    /// The found file with the path and the content of a row.
+    pub fn file_of(&self, row: &SourceRow) -> Option<&'a SourceFile> {
+        let files = self.by_path.get(&row.source_path).into_iter().flatten();
+        files.copied().find(|file| !file.id.is_empty() && file.id == row.source_id)
+    }
+
+    /// Updates rows to the files that were found. Rows of contents that are replaced stay.
+    ///
+    /// `rows` must have all rows of their contents. Splits are inherited from rows of the config
+    /// with the key `config_key`.
+    pub fn follow(&self, rows: &[SourceRow], config_key: &Key) -> (Vec<SourceRow>, FileChanges) {
+        let unasked = |row: &&SourceRow| {
+            is_duplicate(row) && self.at(&row.source_path).is_empty() && exists(&row.source_path)
+        };
+        let copies: Copies<'_> =
+            rows.iter().filter(unasked).map(|row| (row.source_id.as_str(), row)).collect();
+        let mut changes = FileChanges::default();
+        let mut followed = Vec::new();
+        for row in rows {
+            let row = if is_of_path(row) {
+                self.still_rejected(row)
+            } else if is_duplicate(row) {
+                self.duplicate(row)
+            } else {
+                Some(row.clone())
+            };
+            followed.extend(row.map(|row| {
+                if is_of_path(&row) || is_duplicate(&row) {
+                    return row;
+                }
+                self.content(row, &copies, config_key, &mut changes)
+            }));
+        }
+        let used: HashSet<(String, String)> =
+            followed.iter().filter(|row| !is_duplicate(row)).map(place_of).collect();
+        followed.retain(|row| !is_duplicate(row) || !used.contains(&place_of(row)));
+        (followed, changes)
     }
 
     /// The files that were found at a path of the catalog.
@@ -126,7 +152,7 @@ impl<'a> FoundFiles<'a> {
             .collect()
     }
 
-    fn fate(&self, row: &SourceRow) -> Fate<'a> {
+    fn fate(&self, row: &SourceRow, copies: &Copies<'_>) -> Fate<'a> {
         let here = self.at(&row.source_path);
         if let Some(same) = here.iter().find(|source| source.id == row.source_id) {
             return Fate::At(Place::from(*same));
@@ -139,7 +165,7 @@ impl<'a> FoundFiles<'a> {
         }
         let others: Vec<&SourceFile> =
             here.into_iter().filter(|source| !source.id.is_empty()).collect();
-        match self.copies.get(row.source_id.as_str()) {
+        match copies.get(row.source_id.as_str()) {
             _ if others.is_empty() => Fate::Unknown,
             Some(copy) => Fate::At(Place::from(*copy)),
             None => Fate::Replaced(others),
@@ -150,10 +176,11 @@ impl<'a> FoundFiles<'a> {
     fn content(
         &self,
         mut row: SourceRow,
+        copies: &Copies<'_>,
         config_key: &Key,
         changes: &mut FileChanges,
     ) -> SourceRow {
-        match self.fate(&row) {
+        match self.fate(&row, copies) {
             Fate::At(place) => {
                 row.source_path = place.path;
                 (row.bytes, row.modified_ns) = (place.stamp.bytes, place.stamp.modified_ns);
@@ -161,9 +188,7 @@ impl<'a> FoundFiles<'a> {
             Fate::Replaced(others) => {
                 let split = row.split.filter(|_| is_of_config(&row, config_key));
                 for (other, split) in others.iter().filter_map(|&other| Some((other, split?))) {
-                    // The training split is the safe one: models may have seen the play.
-                    let inherited = changes.inherited.entry(other.id.clone()).or_insert(split);
-                    *inherited = split.min(*inherited);
+                    changes.inherit(other.id.clone(), split);
                 }
                 let others = others.into_iter().map(|source| source.id.clone()).collect();
                 changes.replaced.insert(row.source_id.clone(), others);
@@ -229,9 +254,4 @@ fn exists(path: &str) -> bool {
 
 fn place_of(row: &SourceRow) -> (String, String) {
     (row.source_path.clone(), row.source_id.clone())
-}
-
-/// The order of rows after reading the catalog.
-fn order(row: &SourceRow) -> (&str, &str, &str) {
-    (&row.source_path, &row.source_id, &row.ingest_key)
 }

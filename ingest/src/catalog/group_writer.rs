@@ -5,9 +5,11 @@
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{Clip, ClipRow, ClipShardWriter, Entry, Frames, SourceRow};
+use genie_shards::{
+    Clip, ClipRow, ClipShardWriter, Entry, Frames, ShardChanges, SourceChange, SourceRow,
+};
 
-use super::publish::{NewFiles, with_kept_only};
+use super::publish::{NewFiles, rewrite};
 
 /// Size in bytes at which a new shard starts: large enough to read fast, small enough to copy.
 const SHARD_BYTES: usize = 128 << 20;
@@ -20,8 +22,8 @@ pub struct GroupWriter {
     shards: Vec<Entry>,
     sources: Vec<SourceRow>,
     clips: Vec<ClipRow>,
-    /// The shards contain clips that must not be published.
-    taken_back: bool,
+    /// Sources whose clips are in the shards and must not be published.
+    taken_back: ShardChanges,
 }
 
 impl GroupWriter {
@@ -34,7 +36,7 @@ impl GroupWriter {
             shards: Vec::new(),
             sources: Vec::new(),
             clips: Vec::new(),
-            taken_back: false,
+            taken_back: ShardChanges::new(),
         }
     }
 
@@ -60,9 +62,8 @@ impl GroupWriter {
 
     /// Removes the clips of a source, because its decoded frames are not reliable.
     pub fn take_back(&mut self, source_id: &str) {
-        let before = self.clips.len();
         self.clips.retain(|row| row.meta.source_id != source_id);
-        self.taken_back |= self.clips.len() < before;
+        self.taken_back.insert(source_id.to_owned(), SourceChange::Dropped);
     }
 
     /// Returns whether the group has clips of a source, kept or not.
@@ -78,8 +79,8 @@ impl GroupWriter {
     /// Finishes all files. They are visible to readers after [`NewFiles::commit`].
     pub fn publish(mut self) -> Result<NewFiles> {
         self.finish_shard()?;
-        if self.taken_back {
-            self.shards = with_kept_only(&self.root, &self.shards, &self.clips)?;
+        if !self.taken_back.is_empty() {
+            self.shards = rewrite(&self.root, &self.shards, &self.taken_back)?;
         }
         NewFiles::write(&self.root, &self.name, self.shards, &self.sources, &self.clips)
     }

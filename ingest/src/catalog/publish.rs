@@ -1,16 +1,19 @@
 //! Writing shards and catalog files, and naming them in the manifest with one commit.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use anyhow::Result;
 use camino::Utf8Path;
 use genie_shards::{
-    ClipPlacement, ClipRow, Entry, Manifest, SourceRow, rewrite_shard, tables, write_clip_rows,
-    write_sources,
+    ClipRow, Entry, Manifest, ManifestEdit, ShardChanges, SourceRow, rewrite_shard, tables,
+    write_clip_rows, write_sources,
 };
+use rayon::prelude::*;
+
+use super::partitions::{PartitionFiles, Partitions};
 
 /// The tables of ingest in the manifest of a dataset root.
-pub const TABLES: [&str; 3] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS];
+const TABLES: [&str; 4] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS, tables::NEAR_PAIRS];
 
 /// Written files that the manifest does not name yet.
 pub struct NewFiles {
@@ -40,49 +43,64 @@ impl NewFiles {
         Ok(())
     }
 
-    fn add_to(self, manifest: &mut Manifest) {
-        let clips = self.shards.into_iter().map(|entry| (tables::CLIPS, entry));
-        let sources = self.sources.into_iter().map(|entry| (tables::SOURCES, entry));
-        let rows = self.clips.into_iter().map(|entry| (tables::CLIP_ROWS, entry));
+    fn add_to(&self, manifest: &mut ManifestEdit<'_>) {
+        let clips = self.shards.iter().map(|entry| (tables::CLIPS, entry));
+        let sources = self.sources.iter().map(|entry| (tables::SOURCES, entry));
+        let rows = self.clips.iter().map(|entry| (tables::CLIP_ROWS, entry));
         for (table, entry) in clips.chain(sources).chain(rows) {
-            manifest.add(table, entry);
+            manifest.add(table, entry.clone());
         }
     }
 }
 
-/// Publishes a dataset of exactly these rows, with one catalog file per table.
+/// Publishes a catalog with exactly these partitions, and changes the shards to match.
 ///
-/// The shards then contain the kept clips with the splits and paths of their rows, and no other
-/// clips. This can remove clips, but not add any.
-pub fn republish(root: &Utf8Path, sources: &[SourceRow], clips: &[ClipRow]) -> Result<()> {
-    let shards = with_kept_only(root, Manifest::load(root)?.table(tables::CLIPS), clips)?;
-    let files = NewFiles::write(root, "all", shards, sources, clips)?;
+/// Files of groups go, because their rows are in the partitions.
+pub fn publish_catalog(
+    root: &Utf8Path,
+    partitions: &Partitions,
+    changes: &ShardChanges,
+) -> Result<()> {
+    let old = Manifest::load(root)?;
+    let shards = old.table(tables::CLIPS);
+    let shards = if changes.is_empty() { None } else { Some(rewrite(root, shards, changes)?) };
+    let entries = || partitions.values().flat_map(PartitionFiles::entries);
+    let named: HashSet<&str> = entries().map(|(_, entry)| entry.file.as_str()).collect();
     Manifest::commit(root, |manifest| {
-        clear(manifest);
-        files.add_to(manifest);
+        let mut known = HashSet::new();
+        for table in [tables::SOURCES, tables::CLIP_ROWS, tables::NEAR_PAIRS] {
+            manifest.retain(table, |entry| {
+                let stays = named.contains(entry.file.as_str());
+                if stays {
+                    known.insert(entry.file.clone());
+                }
+                stays
+            });
+        }
+        for (table, entry) in entries().filter(|(_, entry)| !known.contains(&entry.file)) {
+            manifest.add(table, entry.clone());
+        }
+        if let Some(shards) = &shards {
+            manifest.retain(tables::CLIPS, |_| false);
+            for entry in shards {
+                manifest.add(tables::CLIPS, entry.clone());
+            }
+        }
     })?;
     Ok(())
 }
 
 /// Removes all files of ingest from a manifest.
-pub fn clear(manifest: &mut Manifest) {
+pub fn clear(manifest: &mut ManifestEdit<'_>) {
     for table in TABLES {
         manifest.retain(table, |_| false);
     }
 }
 
-/// Rewrites shards so that they contain only the clips with a kept row, with its split and path.
-///
-/// Returns the entries of all shards. A shard with nothing to change stays as it is.
-pub fn with_kept_only(root: &Utf8Path, shards: &[Entry], clips: &[ClipRow]) -> Result<Vec<Entry>> {
-    let mut places: HashMap<&str, ClipPlacement<'_>> = HashMap::new();
-    for ClipRow { meta, .. } in clips.iter().filter(|row| row.kept) {
-        let place = ClipPlacement { split: meta.split, source_path: &meta.source_path };
-        places.insert(&meta.clip_id, place);
-    }
-    let mut kept = Vec::new();
-    for entry in shards {
-        kept.extend(rewrite_shard(root, entry, |id| places.get(id).copied())?);
-    }
-    Ok(kept)
+/// Rewrites the shards that have clips of the changed sources. Returns the entries of all shards.
+pub fn rewrite(root: &Utf8Path, shards: &[Entry], changes: &ShardChanges) -> Result<Vec<Entry>> {
+    let kept: Vec<Option<Entry>> = (shards.par_iter())
+        .map(|entry| Ok(rewrite_shard(root, entry, changes)?))
+        .collect::<Result<_>>()?;
+    Ok(kept.into_iter().flatten().collect())
 }

@@ -1,23 +1,24 @@
-//! The source rows of a dataset root, with indexes by content and by path.
+//! Some source rows of a dataset root, with indexes by content and by path.
 //!
-//! From them follows which sources need no work, and which ones must be decoded again. A run reads
-//! the rows once, and passes the index along.
+//! From them follows which sources need no work, and which ones must be decoded again. A run keeps
+//! the rows of the files that it was asked for. It reads the others as a stream, so the memory does
+//! not depend on their number.
 
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{Error, Manifest, SourceRow, Split, read_clip_rows, read_sources};
-use genie_stage::key::Key;
+use genie_shards::{Entry, Error, Manifest, SourceRow, Split, sources_of_file, tables};
+use rayon::prelude::*;
 
-use super::follow::{FileChanges, follow};
-use super::publish::{clear, republish};
-use super::row_kinds::{is_decided, is_duplicate, is_of_config, is_pending, pending};
+use super::publish::clear;
+use super::row_kinds::{is_decided, is_pending};
 use crate::config::MetadataRules;
 use crate::discover::{FileStamp, SourceFile, metadata};
 use crate::reject::Reason;
 
-/// The source rows of a dataset root, with indexes.
+/// Some source rows of a dataset root, with indexes, and counts over all rows.
+#[derive(Default)]
 pub struct SourceIndex {
     rows: Vec<SourceRow>,
     /// Content hash, path and reason of every row.
@@ -28,29 +29,51 @@ pub struct SourceIndex {
     by_path: HashMap<String, Vec<usize>>,
     /// Splits of sources that must be decoded again; the key is the content hash.
     pending: HashMap<String, Split>,
-    /// The manifest does not name these rows yet.
-    unpublished: bool,
+    /// Number of kept clips of all sources of the dataset, in the training and held-out split.
+    kept: [u64; 2],
 }
 
 impl SourceIndex {
-    /// Reads the catalog.
+    /// Reads the source rows for which `is_wanted` is true.
+    pub fn read(root: &Utf8Path, is_wanted: impl Fn(&SourceRow) -> bool + Sync) -> Result<Self> {
+        Ok(Self::read_with(root, |rows| (rows, ()), is_wanted)?.0)
+    }
+
+    /// Reads the source rows of one file after the other, and changes them with `edit`.
     ///
-    /// If an older version of the program wrote the catalog, this removes it from the manifest. The
-    /// run then decodes all sources again.
-    pub fn load(root: &Utf8Path) -> Result<Self> {
-        let rows = match read_sources(root) {
-            Err(error @ Error::Older { .. }) => {
-                tracing::warn!("{error}");
-                Manifest::commit(root, clear)?;
-                Vec::new()
+    /// Keeps the changed rows for which `is_wanted` is true, and what else `edit` returns. The
+    /// files on disk stay as they are.
+    pub fn read_with<T: Send>(
+        root: &Utf8Path,
+        edit: impl Fn(Vec<SourceRow>) -> (Vec<SourceRow>, T) + Sync,
+        is_wanted: impl Fn(&SourceRow) -> bool + Sync,
+    ) -> Result<(Self, Vec<T>)> {
+        let read = |entry: &Entry| -> Result<_> {
+            let rows = sources_of_file(root, entry)
+                .with_context(|| format!("cannot read the catalog in {root}"))?;
+            let (mut rows, more) = edit(rows);
+            let mut kept = [0, 0];
+            for row in &rows {
+                let is_held_out = row.split == Some(Split::HeldOut);
+                kept[usize::from(is_held_out)] += u64::from(row.clips_kept);
             }
-            rows => rows.with_context(|| format!("cannot read the catalog in {root}"))?,
+            rows.retain(&is_wanted);
+            Ok((rows, kept, more))
         };
-        Ok(Self::new(rows))
+        let manifest = Manifest::load(root)?;
+        let parts: Vec<_> =
+            manifest.table(tables::SOURCES).par_iter().map(read).collect::<Result<_>>()?;
+        let (mut rows, mut kept, mut more) = (Vec::new(), [0, 0], Vec::new());
+        for (part, [train, held_out], other) in parts {
+            rows.extend(part);
+            kept = [kept[0] + train, kept[1] + held_out];
+            more.push(other);
+        }
+        Ok((Self { kept, ..Self::new(rows) }, more))
     }
 
     /// An index of the given rows.
-    pub fn new(rows: Vec<SourceRow>) -> Self {
+    fn new(rows: Vec<SourceRow>) -> Self {
         let known = rows.iter().map(identity).collect();
         let decided = rows
             .iter()
@@ -64,12 +87,17 @@ impl SourceIndex {
         for (n, row) in rows.iter().enumerate() {
             by_path.entry(row.source_path.clone()).or_default().push(n);
         }
-        Self { rows, known, decided, by_path, pending, unpublished: false }
+        Self { rows, known, decided, by_path, pending, kept: [0, 0] }
     }
 
-    /// All source rows.
+    /// The rows of the index.
     pub fn rows(&self) -> &[SourceRow] {
         &self.rows
+    }
+
+    /// Number of kept clips of all sources of the dataset, in the training and held-out split.
+    pub fn kept(&self) -> [u64; 2] {
+        self.kept
     }
 
     /// The row of a content that was ingested or rejected, so that there is nothing to do.
@@ -98,19 +126,11 @@ impl SourceIndex {
         self.of_path(path).find(same).map(|row| row.source_id.as_str())
     }
 
-    /// The content hashes of sources that must be decoded again.
+    /// The content hashes of found files that must be decoded again.
     ///
-    /// These are sources that were ingested with another config. If the same file was found again,
-    /// they are also sources whose sidecar changed, or for which the keyword rules now have another
-    /// result.
-    pub fn outdated(
-        &self,
-        config_key: &Key,
-        sources: &[SourceFile],
-        rules: &MetadataRules,
-    ) -> HashSet<String> {
-        let other_config = self.rows.iter().filter(|row| !is_of_config(row, config_key));
-        let mut outdated: HashSet<String> = other_config.map(|row| row.source_id.clone()).collect();
+    /// Their sidecar changed, or the keyword rules now have another result.
+    pub fn outdated(&self, sources: &[SourceFile], rules: &MetadataRules) -> HashSet<String> {
+        let mut outdated = HashSet::new();
         for source in sources {
             let row = self.decided(&source.id).filter(|row| row.source_path == source.shown_path());
             let Some(row) = row else { continue };
@@ -128,87 +148,6 @@ impl SourceIndex {
         outdated
     }
 
-    /// The content hashes of sources that were rejected for one of these reasons.
-    pub fn rejected_for(&self, reasons: &[Reason]) -> impl Iterator<Item = String> {
-        let is_one = |row: &&SourceRow| {
-            reasons.iter().any(|reason| row.reason.as_deref() == Some(reason.code()))
-        };
-        self.rows.iter().filter(is_one).map(|row| row.source_id.clone())
-    }
-
-    /// The index with the rows updated to the files that were found; publishes nothing.
-    pub fn follow(self, found: &[SourceFile], config_key: &Key) -> (Self, FileChanges) {
-        let (rows, changes) = follow(&self.rows, found, config_key);
-        if rows == self.rows {
-            return (self, changes);
-        }
-        (Self { unpublished: true, ..Self::new(rows) }, changes)
-    }
-
-    /// Drops outdated sources with their clips, and publishes the rows if they changed.
-    ///
-    /// Publishes both changes with one commit, so that no reader sees only one of them. Sources of
-    /// the config with the key `config_key` keep their splits. `found` are the files that were
-    /// found: their metadata keys become those of the rows.
-    pub fn update(
-        mut self,
-        root: &Utf8Path,
-        config_key: Option<&Key>,
-        outdated: &HashSet<String>,
-        found: &[SourceFile],
-    ) -> Result<Self> {
-        self.refresh_metadata_keys(found);
-        if outdated.is_empty() && !self.unpublished {
-            return Ok(self);
-        }
-        if !outdated.is_empty() {
-            let count = self.rows.iter().filter(|row| outdated.contains(&row.source_id)).count();
-            let same_config = |row: &SourceRow| config_key.is_none_or(|key| is_of_config(row, key));
-            let rows = self.rows.into_iter().filter_map(|row| {
-                if !outdated.contains(&row.source_id) {
-                    return Some(row);
-                }
-                Some(row)
-                    .filter(|row| !is_duplicate(row) && same_config(row))
-                    .as_ref()
-                    .and_then(pending)
-            });
-            tracing::info!(
-                "ingest: dropped {count} sources, because the config, a sidecar or ingest.keep \
-                 changed, or their clips are damaged; ingest decodes those again that still exist"
-            );
-            self = Self::new(rows.collect());
-        }
-        let mut clips = read_clip_rows(root)?;
-        clips.retain(|row| !outdated.contains(&row.meta.source_id));
-        let decided = |row: &&SourceRow| is_decided(row);
-        let paths: HashMap<&str, &str> = (self.rows.iter().filter(decided))
-            .map(|row| (row.source_id.as_str(), row.source_path.as_str()))
-            .collect();
-        for row in &mut clips {
-            if let Some(&path) = paths.get(row.meta.source_id.as_str()) {
-                path.clone_into(&mut row.meta.source_path);
-            }
-        }
-        republish(root, &self.rows, &clips)?;
-        self.unpublished = false;
-        Ok(self)
-    }
-
-    /// Stores the current metadata keys of the found files, whose results are up to date.
-    fn refresh_metadata_keys(&mut self, found: &[SourceFile]) {
-        for source in found.iter().filter(|source| !source.id.is_empty()) {
-            let path = source.shown_path();
-            for &row in self.by_path.get(&path).into_iter().flatten() {
-                let row = &mut self.rows[row];
-                if row.source_id == source.id && row.metadata_key != source.metadata_key {
-                    row.metadata_key.clone_from(&source.metadata_key);
-                    self.unpublished = true;
-                }
-            }
-        }
-    }
-
     /// The row of a file; the key is its path and its content hash.
     pub fn row_of(&self, path: &str, source_id: &str) -> Option<&SourceRow> {
         self.of_path(path).find(|row| row.source_id == source_id)
@@ -217,6 +156,20 @@ impl SourceIndex {
     fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
         self.by_path.get(path).into_iter().flatten().map(|&row| &self.rows[row])
     }
+}
+
+/// Removes the catalog from the manifest if an older version of the program wrote it.
+///
+/// The run then decodes all sources again.
+pub fn drop_older(root: &Utf8Path) -> Result<()> {
+    let manifest = Manifest::load(root)?;
+    let Some(entry) = manifest.table(tables::SOURCES).first() else { return Ok(()) };
+    // Who reads the catalog gets other errors.
+    if let Err(error @ Error::Older { .. }) = sources_of_file(root, entry) {
+        tracing::warn!("{error}");
+        Manifest::commit(root, clear)?;
+    }
+    Ok(())
 }
 
 fn identity(row: &SourceRow) -> (String, String, Option<String>) {

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use genie_shards::{ClipMeta, ClipRow, Frames, Scores, Split};
 
+use super::effect;
 use super::frame_times::{FrameTimes, scored, scored_fps, source_fps};
 use super::sidecar::Sidecar;
 use crate::analysis::{Plane, fingerprint, scores};
 use crate::config::{ClipFormat, FrameFormat, SamplingRate};
 use crate::decode::Track;
-use crate::effect;
 use crate::reject::Reason;
 
 /// The properties that all clips of a source share.

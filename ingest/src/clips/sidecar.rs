@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::effect;
+use super::effect;
 
 /// The true actions of a source, one per source frame.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@
 //!   In a file with more columns, keys that are never pressed do not count.
 //!
 //! Both kinds may have the columns `dx` and `dy`: the player's true displacement from frame `t` to
-//! `t+1` in pixels, to the right and down. They give effect classes ([`crate::effect`]). Known
+//! `t+1` in pixels, to the right and down. They give effect classes ([`super::effect`]). Known
 //! columns with another meaning are skipped. An empty action cell, as in a last row, repeats the
 //! action above it.
 

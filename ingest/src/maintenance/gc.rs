@@ -1,9 +1,9 @@
 //! `gc`: deleting files of ingest that no manifest names.
 //!
-//! These are temporary files of killed runs, and shards and catalog files that a later run
-//! replaced. `gc` takes the lock that every writer of these directories holds. It deletes only
-//! files above a certain age, because a training that opened the dataset before the replacement
-//! still reads them.
+//! These are temporary files of killed runs and queries, and shards and catalog files that a later
+//! run replaced. `gc` takes the lock that every writer of these directories holds. It deletes
+//! nothing while a model is trained on the clips, and only files above a certain age, because other
+//! readers may still have opened the dataset before the replacement.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use anyhow::Result;
 use camino::Utf8Path;
 use genie_shards::{Collected, Manifest, collect};
 use genie_stage::Exit;
+use genie_stage::lock::{InUse, LockError};
 
 use crate::catalog::lock;
 
@@ -24,8 +25,16 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let _lock = lock(root)?;
-    let Collected { files, bytes, young } =
-        collect(Manifest::load(root)?.unnamed(root, &DIRECTORIES)?, age, dry_run)?;
+    let _no_readers = match InUse::exclude(root) {
+        Err(held @ LockError::Held { .. }) => {
+            tracing::info!("gc: nothing is deleted while a model is trained on the clips: {held}");
+            return Ok(Exit::Done);
+        }
+        excluded => excluded?,
+    };
+    let mut unnamed = Manifest::load(root)?.unnamed(root, &DIRECTORIES)?;
+    unnamed.extend(genie_catalog::leftovers(root)?);
+    let Collected { files, bytes, young } = collect(unnamed, age, dry_run)?;
     for path in &files {
         println!("{path}");
     }

@@ -4,75 +4,95 @@
 
 mod histogram;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{
-    ClipRow, ClipTiming, Manifest, SourceRow, read_clip_rows, read_sources, tables,
-};
+use genie_catalog::Catalog;
+use genie_shards::{ClipTiming, Manifest, tables, timing_of_kept};
 use genie_stage::Exit;
+use genie_stage::config::DataConfig;
 use genie_stage::duration::human;
+use serde::Deserialize;
 
 use crate::catalog::run_history;
 use histogram::histogram;
 
+/// The sums over all sources.
+#[derive(Deserialize)]
+struct Sources {
+    found: u64,
+    used: u64,
+    decoded: f64,
+    bytes: u64,
+}
+
+/// The sums over all clips.
+#[derive(Deserialize)]
+struct Clips {
+    cut: u64,
+    kept: u64,
+    frames: u64,
+    seconds: f64,
+}
+
+/// How many rows have a reason.
+#[derive(Deserialize)]
+struct ReasonCount {
+    reason: String,
+    rows: u64,
+}
+
 /// Prints the figures of a dataset, and a histogram of each of `scores`.
-pub fn run(root: &Utf8Path, scores: &[String]) -> Result<Exit> {
+pub fn run(data: &DataConfig, scores: &[String]) -> Result<Exit> {
+    let root = &data.root;
     if !root.exists() {
         tracing::warn!("stats: {root} does not exist: see data.root");
     }
-    let (sources, clips) = (read_sources(root)?, read_clip_rows(root)?);
+    let catalog = Catalog::open(root, data.memory_mb)?;
+    let manifest = Manifest::load(root)?;
     let mut page = String::new();
-    overview(&mut page, root, &sources, &clips)?;
-    reasons(
-        &mut page,
-        "sources that are not used",
-        sources.iter().filter_map(|row| row.reason.as_deref()),
-    );
-    reasons(
-        &mut page,
-        "clips that are not kept",
-        clips.iter().filter_map(|row| row.reason.as_deref()),
-    );
+    let stored = manifest.table(tables::CLIPS).iter().map(|entry| entry.bytes).sum();
+    overview(&mut page, root, &catalog, stored)?;
+    reasons(&mut page, "sources that are not used", &catalog, "sources")?;
+    reasons(&mut page, "clips that are not kept", &catalog, "clips")?;
     for score in scores {
-        page += &histogram(root, score)?;
+        page += &histogram(&catalog, score)?;
     }
     print!("{page}");
-    let kept = clips.iter().filter(|row| row.kept).map(|row| &row.meta);
-    for warning in ClipTiming::of(kept).iter().flat_map(ClipTiming::warnings) {
+    for warning in timing_of_kept(root, &manifest)?.iter().flat_map(ClipTiming::warnings) {
         tracing::warn!("{warning}");
     }
     Ok(Exit::Done)
 }
 
-fn overview(
-    page: &mut String,
-    root: &Utf8Path,
-    sources: &[SourceRow],
-    clips: &[ClipRow],
-) -> Result<()> {
+fn overview(page: &mut String, root: &Utf8Path, catalog: &Catalog, stored: u64) -> Result<()> {
     let seconds = |seconds: f64| human(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    let decoded: f64 = sources.iter().filter_map(|row| row.duration_s).sum();
-    let kept: f64 = clips.iter().filter(|row| row.kept).map(|row| row.meta.seconds()).sum();
-    let share = if decoded > 0.0 { 100.0 * kept / decoded } else { 0.0 };
-    let used = sources.iter().filter(|row| row.clips_kept > 0).count();
-    let frames: usize = clips.iter().filter(|row| row.kept).map(|row| row.meta.frame_count()).sum();
-    let read: u64 = sources.iter().map(|row| row.bytes).sum();
-    let stored: u64 =
-        Manifest::load(root)?.table(tables::CLIPS).iter().map(|entry| entry.bytes).sum();
+    let sources = catalog.query::<Sources>(
+        "select count(*) as found, count(*) filter (where clips_kept > 0) as used, \
+         coalesce(sum(duration_s), 0.0) as decoded, coalesce(sum(bytes), 0) as bytes from sources",
+    )?;
+    let clips = catalog.query::<Clips>(
+        "select count(*) as cut, count(*) filter (where kept) as kept, \
+         coalesce(sum(frames) filter (where kept), 0) as frames, \
+         coalesce(sum(frames / fps) filter (where kept and fps > 0), 0.0) as seconds from clips",
+    )?;
+    // A query without groups has one row.
+    let one = "the sums over the catalog are missing";
+    let (mut sources, mut clips) = (sources, clips);
+    let Sources { found, used, decoded, bytes: read } = sources.next().context(one)??;
+    let Clips { cut, kept, frames, seconds: kept_seconds } = clips.next().context(one)??;
+    let share = if decoded > 0.0 { 100.0 * kept_seconds / decoded } else { 0.0 };
     writeln!(page, "{root}")?;
-    writeln!(page, "  sources    {} found, {used} used", sources.len())?;
+    writeln!(page, "  sources    {found} found, {used} used")?;
     writeln!(
         page,
         "  video      {} decoded, {} kept ({share:.0} %)",
         seconds(decoded),
-        seconds(kept)
+        seconds(kept_seconds)
     )?;
-    let kept_clips = clips.iter().filter(|row| row.kept).count();
-    writeln!(page, "  clips      {} cut, {kept_clips} kept, of {frames} frames", clips.len())?;
+    writeln!(page, "  clips      {cut} cut, {kept} kept, of {frames} frames")?;
     writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
     let runs = run_history::all(root);
     if let Some(last) = runs.last() {
@@ -95,20 +115,20 @@ fn overview(
     Ok(())
 }
 
-fn reasons<'a>(page: &mut String, title: &str, reasons: impl Iterator<Item = &'a str>) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for reason in reasons {
-        *counts.entry(reason).or_default() += 1;
+/// Lists the reasons in a table, the most frequent one first.
+fn reasons(page: &mut String, title: &str, catalog: &Catalog, table: &str) -> Result<()> {
+    let sql = format!(
+        "select reason, count(*) as rows from {table} where reason is not null \
+         group by reason order by rows desc, reason"
+    );
+    for (number, count) in catalog.query::<ReasonCount>(&sql)?.enumerate() {
+        let ReasonCount { reason, rows } = count?;
+        if number == 0 {
+            writeln!(page, "\n{title}")?;
+        }
+        writeln!(page, "  {rows:>8}  {reason}")?;
     }
-    if counts.is_empty() {
-        return;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|&(reason, count)| (std::cmp::Reverse(count), reason));
-    let _ = writeln!(page, "\n{title}");
-    for (reason, count) in counts {
-        let _ = writeln!(page, "  {count:>8}  {reason}");
-    }
+    Ok(())
 }
 
 /// A number of bytes with a decimal unit, such as `1.5 kB`.

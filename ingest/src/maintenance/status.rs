@@ -1,11 +1,15 @@
 //! `status`: the state of the steps of ingest, found without decoding or hashing.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
-use genie_shards::{Error, Manifest, read_sources, tables};
+use camino::Utf8Path;
+use genie_shards::{Error, Manifest, stream_sources, tables};
 use genie_stage::config::DataConfig;
+use genie_stage::key::Key;
 use genie_stage::status::{StepState, StepStatus};
 
-use crate::catalog::{Finalizer, KeepRules, config_key, is_of_config, is_pending};
+use crate::catalog::{Finalizer, KeepRules, Partitioning, config_key, is_of_config, is_pending};
 use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::{discover, videos};
 use crate::sample;
@@ -44,19 +48,20 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     if !status.needs.is_empty() {
         return Ok(status);
     }
-    let rows = match read_sources(&data.root) {
+    let manifest = Manifest::load(&data.root)?;
+    let known = match known_paths(&data.root, &manifest, &key) {
         // The next run decodes all sources again.
-        Err(Error::Older { .. }) => Vec::new(),
-        rows => rows?,
+        Err(Error::Older { .. }) => HashSet::new(),
+        known => known?,
     };
-    let ours = rows.iter().filter(|row| is_of_config(row, &key) && !is_pending(row));
-    let known: std::collections::HashSet<&str> = ours.map(|row| row.source_path.as_str()).collect();
     let found = discover(&videos(data))?.files;
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
     let new = found.iter().filter(|found| is_new(&found.path)).count();
-    let clips = Manifest::load(&data.root)?.rows(tables::CLIPS);
+    let clips = manifest.rows(tables::CLIPS);
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
-    let finalized = Finalizer::new(&data.root, data.held_out, &rules).is_finalized()?;
+    let finalized =
+        Finalizer::new(&data.root, data.held_out, &rules, Partitioning::default(), data.memory_mb)
+            .is_finalized()?;
     status.state = match (found.is_empty(), new, clips) {
         (true, ..) => StepState::Waiting,
         (_, 0, 0) if finalized => StepState::Waiting,
@@ -76,4 +81,16 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         StepState::Done | StepState::Missing | StepState::Partial => String::new(),
     };
     Ok(status)
+}
+
+/// The paths of the sources for which a run with this config has nothing to do.
+fn known_paths(root: &Utf8Path, manifest: &Manifest, key: &Key) -> Result<HashSet<String>, Error> {
+    let mut known = HashSet::new();
+    for entry in manifest.table(tables::SOURCES) {
+        for rows in stream_sources(root, entry)? {
+            let ours = rows?.into_iter().filter(|row| is_of_config(row, key) && !is_pending(row));
+            known.extend(ours.map(|row| row.source_path));
+        }
+    }
+    Ok(known)
 }

@@ -3,60 +3,85 @@
 //! `verify` prints one line per problem to stdout and a summary to stderr. It changes nothing and
 //! takes no lock, because published files do not change.
 //!
-//! With `--forget` it removes damaged files from the manifest, and the sources whose clips they
-//! contained from the catalog. The next run decodes those sources again.
+//! With `--forget` it removes damaged files from the manifest, and the sources whose clips or rows
+//! they contained from the dataset. The next run decodes those sources again.
 
 use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{ClipStore, Error, Manifest, check_shard, read_clip_rows, tables};
+use genie_shards::{Entry, Error, Manifest, MisplacedClip, check_shard, misplaced_clips, tables};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::catalog::{SourceIndex, TABLES, lock};
+use crate::catalog::{forget_files, lock};
 
 /// The result of a check.
 #[derive(Default)]
 struct CheckResult {
-    /// One text per problem.
-    problems: Vec<String>,
+    /// Number of problems.
+    problems: usize,
     /// Damaged files of the root's manifest.
     damaged: HashSet<String>,
-    /// IDs of the clips in readable shards.
-    present: HashSet<String>,
     files: usize,
+    /// Number of clips in readable shards.
+    clips: usize,
     bytes: u64,
 }
 
+impl CheckResult {
+    fn report(&mut self, problem: &str) {
+        println!("{problem}");
+        self.problems += 1;
+    }
+}
+
+/// A file to check, and the directory whose manifest names it.
+struct NamedFile {
+    dir: Utf8PathBuf,
+    table: String,
+    entry: Entry,
+}
+
 /// Checks a dataset root. With `forget` it also removes damaged files from the dataset.
-pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
+///
+/// With `sample` it checks only so many files, and does not compare the catalog with the shards.
+pub fn run(root: &Utf8Path, forget: bool, sample: Option<usize>, stop: &Stop) -> Result<Exit> {
     if !root.exists() {
         tracing::warn!("verify: {root} does not exist, so nothing is checked: see data.root");
     }
     let _lock = forget.then(|| lock(root)).transpose()?;
-    let mut found = check(root, stop)?;
-    if found.problems.is_empty() {
-        found.problems = disagreements(root, &found.present)?;
+    let mut files = named_files(root)?;
+    let of = files.len();
+    if let Some(count) = sample {
+        files = sampled(files, count);
     }
-    for problem in &found.problems {
-        println!("{problem}");
+    let mut found = check(root, files, stop)?;
+    if found.problems == 0 && sample.is_none() {
+        misplaced_clips(root, &Manifest::load(root)?, |MisplacedClip { clip_id, source_id }| {
+            let problem = match source_id {
+                Some(_) => "the catalog says that it is kept, but no shard contains it",
+                None => "a shard contains it, but the catalog does not say that it is kept",
+            };
+            found.report(&format!("clip {clip_id}: {problem}"));
+        })?;
     }
-    let CheckResult { problems, damaged, present, files, bytes } = found;
-    if problems.is_empty() {
+    let CheckResult { problems, damaged, files, clips, bytes } = found;
+    let checked = if files < of { format!("{files} of {of}") } else { files.to_string() };
+    if problems == 0 {
         tracing::info!(
-            "verify: {files} files with {} clips and {bytes} bytes are undamaged",
-            present.len()
+            "verify: {checked} files with {clips} clips and {bytes} bytes are undamaged"
         );
         return Ok(Exit::Done);
     }
-    tracing::error!("verify: found {} problems in {files} files", problems.len());
+    tracing::error!("verify: found {problems} problems in {checked} files");
     if forget {
         let sources = forget_files(root, &damaged)?;
         tracing::info!(
-            "verify: removed {} files and {sources} sources from the dataset; \
+            "verify: removed {} damaged files and {sources} rows of sources from the dataset; \
              run genie-ingest run to rebuild them",
             damaged.len()
         );
@@ -69,72 +94,54 @@ pub fn run(root: &Utf8Path, forget: bool, stop: &Stop) -> Result<Exit> {
     Ok(Exit::Failed(FAILED))
 }
 
-fn check(root: &Utf8Path, stop: &Stop) -> Result<CheckResult> {
-    let directories = directories(root)?;
-    let manifests: Vec<Manifest> =
-        directories.iter().map(|dir| Manifest::load(dir)).collect::<Result<_, _>>()?;
-    let files = manifests.iter().flat_map(Manifest::entries).count();
-    let mut found = CheckResult { files, ..CheckResult::default() };
-    let progress = Progress::new("verify", files as u64);
-    for (dir, manifest) in directories.iter().zip(&manifests) {
-        for (table, entry) in manifest.entries() {
-            stop.check()?;
-            found.bytes += entry.bytes;
-            let errors = if table == tables::CLIPS {
-                let (ids, errors) = check_shard(root, entry);
-                found.present.extend(ids);
-                errors
-            } else {
-                genie_shards::verify(dir, entry).err().into_iter().collect()
-            };
-            if !errors.is_empty() && dir == root {
-                found.damaged.insert(entry.file.clone());
-            }
-            found.problems.extend(errors.iter().map(with_cause));
-            progress.inc(1);
+/// All published files of the root, and of its tokens and actions.
+fn named_files(root: &Utf8Path) -> Result<Vec<NamedFile>> {
+    let mut files = Vec::new();
+    for dir in directories(root)? {
+        let manifest = Manifest::load(&dir)?;
+        files.extend(manifest.entries().map(|(table, entry)| NamedFile {
+            dir: dir.clone(),
+            table: table.to_owned(),
+            entry: entry.clone(),
+        }));
+    }
+    Ok(files)
+}
+
+/// Chooses some of the files. Another run chooses others.
+fn sampled(mut files: Vec<NamedFile>, count: usize) -> Vec<NamedFile> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    files.sort_by_cached_key(|file| {
+        *blake3::hash(format!("{now} {}/{}", file.dir, file.entry.file).as_bytes()).as_bytes()
+    });
+    files.truncate(count);
+    files
+}
+
+/// Checks files one at a time, and prints their problems.
+fn check(root: &Utf8Path, files: Vec<NamedFile>, stop: &Stop) -> Result<CheckResult> {
+    let mut found = CheckResult { files: files.len(), ..CheckResult::default() };
+    let progress = Progress::new("verify", files.len() as u64);
+    for NamedFile { dir, table, entry } in files {
+        stop.check()?;
+        found.bytes += entry.bytes;
+        let errors = if table == tables::CLIPS {
+            let (ids, errors) = check_shard(root, &entry);
+            found.clips += ids.len();
+            errors
+        } else {
+            genie_shards::verify(&dir, &entry).err().into_iter().collect()
+        };
+        for error in &errors {
+            found.report(&with_cause(error));
         }
+        if !errors.is_empty() && dir == root {
+            found.damaged.insert(entry.file);
+        }
+        progress.inc(1);
     }
     progress.finish();
     Ok(found)
-}
-
-/// Removes damaged files from the manifest, and the sources of their clips from the catalog.
-///
-/// If a catalog file is damaged, nothing is known about any source, so everything is removed.
-/// Returns the number of removed sources.
-fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<usize> {
-    let catalog_is_damaged = damaged.iter().any(|file| file.starts_with("catalog/"));
-    Manifest::commit(root, |manifest| {
-        for table in TABLES {
-            manifest.retain(table, |entry| !catalog_is_damaged && !damaged.contains(&entry.file));
-        }
-    })?;
-    let present: HashSet<String> =
-        ClipStore::open(root, None)?.clips().iter().map(|clip| clip.clip_id.clone()).collect();
-    let rows = read_clip_rows(root)?;
-    let lost = rows.iter().filter(|row| row.kept && !present.contains(&row.meta.clip_id));
-    let sources: HashSet<String> = lost.map(|row| row.meta.source_id.clone()).collect();
-    if !sources.is_empty() {
-        SourceIndex::load(root)?.update(root, None, &sources, &[])?;
-    }
-    Ok(sources.len())
-}
-
-/// Finds contradictions between the catalog and the shards.
-fn disagreements(root: &Utf8Path, present: &HashSet<String>) -> Result<Vec<String>> {
-    let rows = read_clip_rows(root)?;
-    let kept: HashSet<&String> =
-        rows.iter().filter(|row| row.kept).map(|row| &row.meta.clip_id).collect();
-    let lost = kept
-        .iter()
-        .filter(|id| !present.contains(**id))
-        .map(|id| format!("clip {id}: the catalog says that it is kept, but no shard contains it"));
-    let stray = present.iter().filter(|id| !kept.contains(id)).map(|id| {
-        format!("clip {id}: a shard contains it, but the catalog does not say that it is kept")
-    });
-    let mut problems: Vec<String> = lost.chain(stray).collect();
-    problems.sort();
-    Ok(problems)
 }
 
 /// The text of an error and its cause.

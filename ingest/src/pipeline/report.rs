@@ -1,26 +1,52 @@
 //! The report of a run: a line per source with a problem, the counts at the end, and the exit code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use camino::Utf8Path;
-use genie_shards::{ClipRow, SourceRow, Split};
+use genie_shards::SourceRow;
 use genie_stage::Exit;
 
 use crate::catalog::SourceIndex;
 use crate::discover::SourceFile;
 use crate::reject::Reason;
 
-/// A source that a run was asked for.
-pub struct AskedSource {
+/// The sources that a run was asked for.
+pub struct AskedSources {
+    sources: Vec<AskedSource>,
+    paths: HashSet<String>,
+    ids: HashSet<String>,
+}
+
+struct AskedSource {
     path: String,
     /// The content hash.
     id: String,
     leftover: bool,
 }
 
-impl From<&SourceFile> for AskedSource {
-    fn from(source: &SourceFile) -> Self {
-        Self { path: source.shown_path(), id: source.id.clone(), leftover: source.leftover }
+impl AskedSources {
+    /// The sources of the files that a run found.
+    pub fn new(found: &[SourceFile]) -> Self {
+        let source = |source: &SourceFile| AskedSource {
+            path: source.shown_path(),
+            id: source.id.clone(),
+            leftover: source.leftover,
+        };
+        let sources: Vec<AskedSource> = found.iter().map(source).collect();
+        let paths = sources.iter().map(|source| source.path.clone()).collect();
+        let ids = sources.iter().filter(|source| !source.id.is_empty());
+        let ids = ids.map(|source| source.id.clone()).collect();
+        Self { sources, paths, ids }
+    }
+
+    /// Whether one of the sources has this content.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Whether a row has the path or the content of one of the sources.
+    pub fn concern(&self, row: &SourceRow) -> bool {
+        self.paths.contains(&row.source_path) || self.ids.contains(&row.source_id)
     }
 }
 
@@ -47,9 +73,9 @@ impl SourceCounts {
     /// Counts sources by the rows of the finalized catalog.
     ///
     /// `new` are the sources that this run decoded.
-    pub fn of(asked: &[AskedSource], catalog: &SourceIndex, new: &[SourceFile]) -> Self {
+    pub fn of(asked: &AskedSources, catalog: &SourceIndex, new: &[SourceFile]) -> Self {
         let mut counts = Self::default();
-        for AskedSource { path, id, leftover } in asked {
+        for AskedSource { path, id, leftover } in &asked.sources {
             // Another file may have had the same content, and may be gone.
             let row = catalog.row_of(path, id).or_else(|| catalog.decided(id));
             let Some(row) = row else { continue };
@@ -65,7 +91,7 @@ impl SourceCounts {
                 Some(reason) => *counts.rejected.entry(reason.to_owned()).or_default() += 1,
             }
         }
-        counts.all_clips = catalog.rows().iter().map(|row| u64::from(row.clips_kept)).sum();
+        counts.all_clips = catalog.kept().iter().sum();
         let new_rows = new.iter().filter_map(|source| catalog.decided(&source.id));
         counts.new_clips = new_rows.map(|row| u64::from(row.clips_kept)).sum();
         counts
@@ -104,9 +130,9 @@ impl SourceCounts {
 }
 
 /// Warns if no clip is held out, although `held_out` asks for some.
-pub fn log_splits(clips: &[ClipRow], held_out: f64) {
-    let mut kept = clips.iter().filter(|row| row.kept).peekable();
-    if held_out > 0.0 && kept.peek().is_some() && kept.all(|row| row.meta.split == Split::Train) {
+pub fn log_splits(catalog: &SourceIndex, held_out: f64) {
+    let [train, held] = catalog.kept();
+    if held_out > 0.0 && train > 0 && held == 0 {
         tracing::warn!(
             "no clip is held out, so models cannot be measured: add a video; sources of earlier \
              runs stay in the training split, because models may have been trained on them"

@@ -1,6 +1,8 @@
 //! Warnings at the end of a run about the frame rates of the dataset's clips.
 
-use genie_shards::{ClipMeta, ClipRow, ClipTiming};
+use anyhow::Result;
+use camino::Utf8Path;
+use genie_shards::{ClipMeta, ClipTiming, Manifest, stream_clip_rows, tables, timing_of_kept};
 
 use crate::config::SamplingRate;
 
@@ -8,22 +10,32 @@ use crate::config::SamplingRate;
 const LONG_STEP: f64 = 2.0;
 
 /// Logs what a user must know about the frame rates of the kept clips.
-pub fn log_timing(rows: &[ClipRow], rate: SamplingRate) {
-    let kept: Vec<&ClipMeta> = rows.iter().filter(|row| row.kept).map(|row| &row.meta).collect();
-    let timing = ClipTiming::of(kept.iter().copied());
+pub fn log_timing(root: &Utf8Path, rate: SamplingRate) -> Result<()> {
+    let manifest = Manifest::load(root)?;
+    let timing = timing_of_kept(root, &manifest)?;
     for warning in timing.iter().flat_map(ClipTiming::warnings) {
         tracing::warn!("{warning}");
     }
-    if rate == SamplingRate::Own
-        && let uneven @ 1.. = kept.iter().filter(|clip| is_uneven(clip)).count()
-    {
+    if rate != SamplingRate::Own {
+        return Ok(());
+    }
+    let (mut uneven, mut kept) = (0_usize, 0_usize);
+    for entry in manifest.table(tables::CLIP_ROWS) {
+        for rows in stream_clip_rows(root, entry)? {
+            let rows = rows?;
+            let of_kept = rows.iter().filter(|row| row.kept);
+            uneven += of_kept.clone().filter(|row| is_uneven(&row.meta)).count();
+            kept += of_kept.count();
+        }
+    }
+    if uneven > 0 {
         tracing::warn!(
-            "{uneven} of {} clips have a variable frame rate: a step lasts more than {LONG_STEP} \
-             times the mean. Set [ingest] fps to a rate, so that all steps last equally long, and \
-             ingest again.",
-            kept.len()
+            "{uneven} of {kept} clips have a variable frame rate: a step lasts more than \
+             {LONG_STEP} times the mean. Set [ingest] fps to a rate, so that all steps last \
+             equally long, and ingest again."
         );
     }
+    Ok(())
 }
 
 /// Whether a step of a clip of the source's own rate is much longer than the others.

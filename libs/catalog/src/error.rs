@@ -27,10 +27,19 @@ pub enum Error {
     Query { sql: String, source: Box<DataFusionError> },
 
     #[error(
+        "the query `{sql}` needs more memory than data.memory_mb gives; raise it, for example with \
+         `--set data.memory_mb=4096`"
+    )]
+    Memory { sql: String, source: Box<DataFusionError> },
+
+    #[error(
         "cannot read a file of the dataset: `genie-ingest verify` names every damaged file, and \
          says how to repair it"
     )]
     File { source: Box<DataFusionError> },
+
+    #[error("the result of the query `{sql}` has other columns than this program expects")]
+    Columns { sql: String, source: serde_json::Error },
 
     #[error(
         "the expression `{expression}` is not a condition on clips; their columns are: {columns}"
@@ -39,6 +48,9 @@ pub enum Error {
 
     #[error("the condition `{expression}` cannot be evaluated for the clips")]
     Evaluate { expression: String, source: Box<DataFusionError> },
+
+    #[error("cannot prepare the directory for temporary files of queries")]
+    Session { source: Box<DataFusionError> },
 
     #[error("cannot start the threads that run queries")]
     Runtime(#[source] std::io::Error),
@@ -51,4 +63,19 @@ pub enum Error {
 
     #[error("unknown format `{0}`; use table, csv or json")]
     Format(String),
+}
+
+impl Error {
+    /// The error of a query, by its first cause.
+    pub(crate) fn of_query(sql: &str, source: DataFusionError) -> Self {
+        match source.find_root() {
+            DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => {
+                Self::File { source: Box::new(source) }
+            }
+            DataFusionError::ResourcesExhausted(_) => {
+                Self::Memory { sql: sql.to_owned(), source: Box::new(source) }
+            }
+            _ => Self::Query { sql: sql.to_owned(), source: Box::new(source) },
+        }
+    }
 }

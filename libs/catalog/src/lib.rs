@@ -5,6 +5,7 @@
 //! (of all finished reports). An unpublished file is not in any table. What does not exist yet is
 //! an empty table with the right columns. Opening reads manifests only; a query reads the columns
 //! that it needs. The tables exclude payloads and tokens, because they would make queries slow.
+//! Queries have a memory limit, and write what does not fit to temporary files.
 //!
 //! Pending work is also a query: an anti join of the clips with their outputs
 //! ([`Catalog::clips_without_tokens`]). There is no job list that could disagree with the files.
@@ -15,6 +16,8 @@ mod condition;
 mod error;
 mod pending;
 mod print;
+mod rows;
+mod session;
 mod tables;
 
 pub use arrow::record_batch::RecordBatch;
@@ -22,3 +25,5 @@ pub use catalog::Catalog;
 pub use condition::Condition;
 pub use error::{Error, Result};
 pub use print::{Format, print, render};
+pub use rows::Rows;
+pub use session::leftovers;

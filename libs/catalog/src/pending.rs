@@ -62,10 +62,12 @@ impl Catalog {
              WHERE clips.kept AND clips.frames >= {window} {in_split}
              ORDER BY clips.source_id, clips.start_pts, clips.clip_id"
         );
-        let batches = self.sql_with(&sql, vec![("model", ScalarValue::from(model))])?;
-        let ids = batches
-            .iter()
-            .filter_map(|batch| batch.column(0).as_any().downcast_ref::<StringArray>());
-        Ok(ids.flat_map(|ids| ids.iter().flatten().map(str::to_owned)).collect())
+        let mut pending = Vec::new();
+        for batch in self.stream_with(&sql, vec![("model", ScalarValue::from(model))])? {
+            let batch = batch?;
+            let ids = batch.column(0).as_any().downcast_ref::<StringArray>();
+            pending.extend(ids.into_iter().flatten().flatten().map(str::to_owned));
+        }
+        Ok(pending)
     }
 }

@@ -44,22 +44,24 @@ impl FromStr for Format {
     }
 }
 
-/// Prints rows to stdout. A reader that closes the pipe (`… | head`) is not an error.
+/// Number of rows that a table collects to compute the widths of its columns.
+const TABLE_ROWS: usize = 1000;
+
+/// Prints rows to stdout as they come. A reader that closes the pipe (`… | head`) is not an error.
 ///
 /// On a terminal, control characters are escaped, because file names of strangers may contain
 /// commands for it.
 ///
 /// # Errors
-/// If a value has no representation in this format, or stdout cannot be written.
-pub fn print(batches: &[RecordBatch], format: Format) -> Result<()> {
-    let mut text = render(batches, format)?;
-    let mut stdout = io::stdout().lock();
-    if stdout.is_terminal() {
-        text = escaped(&text, |c| c != '\n');
-    }
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
-        _ => Ok(()),
+/// If the rows cannot be computed, a value has no representation in this format, or stdout cannot
+/// be written.
+pub fn print(rows: impl Iterator<Item = Result<RecordBatch>>, format: Format) -> Result<()> {
+    let stdout = io::stdout().lock();
+    let is_terminal = stdout.is_terminal();
+    let shown = |text: String| if is_terminal { escaped(&text, |c| c != '\n') } else { text };
+    match write(stdout, rows, format, shown) {
+        Err(Error::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
@@ -68,41 +70,107 @@ pub fn print(batches: &[RecordBatch], format: Format) -> Result<()> {
 /// # Errors
 /// If a value has no representation in this format.
 pub fn render(batches: &[RecordBatch], format: Format) -> Result<String> {
-    let bytes = match format {
-        Format::Table => return table(batches),
-        Format::Csv => csv(batches)?,
-        Format::Json => json(batches)?,
-    };
-    String::from_utf8(bytes)
-        .map_err(|error| Error::Print(ArrowError::ExternalError(Box::new(error))))
+    let mut text = Vec::new();
+    write(&mut text, batches.iter().cloned().map(Ok), format, |text| text)?;
+    utf8(text)
 }
 
-fn table(batches: &[RecordBatch]) -> Result<String> {
+/// Writes rows as they come. `shown` changes each piece of text before it is written.
+fn write(
+    mut out: impl Write,
+    rows: impl Iterator<Item = Result<RecordBatch>>,
+    format: Format,
+    shown: impl Fn(String) -> String,
+) -> Result<()> {
+    let mut formatter = Formatter::new(format);
+    let mut put = |bytes| out.write_all(shown(utf8(bytes)?).as_bytes()).map_err(Error::Stdout);
+    for batch in rows {
+        put(formatter.push(batch?)?)?;
+    }
+    put(formatter.finish()?)?;
+    out.flush().map_err(Error::Stdout)
+}
+
+/// Converts rows to text, batch by batch.
+enum Formatter {
+    Table {
+        /// Rows that are not shown yet.
+        waiting: Vec<RecordBatch>,
+        /// Whether a table was shown, so that one without rows would add nothing.
+        has_table: bool,
+    },
+    Csv {
+        has_header: bool,
+    },
+    Json(arrow::json::Writer<Vec<u8>, JsonArray>),
+}
+
+impl Formatter {
+    fn new(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table { waiting: Vec::new(), has_table: false },
+            Format::Csv => Self::Csv { has_header: false },
+            Format::Json => {
+                Self::Json(WriterBuilder::new().with_explicit_nulls(true).build(Vec::new()))
+            }
+        }
+    }
+
+    /// Takes a batch, and returns the text that follows.
+    fn push(&mut self, batch: RecordBatch) -> Result<Vec<u8>> {
+        match self {
+            Self::Table { waiting, has_table } => {
+                if !*has_table || batch.num_rows() > 0 {
+                    waiting.push(batch);
+                }
+                let rows: usize = waiting.iter().map(RecordBatch::num_rows).sum();
+                if rows < TABLE_ROWS {
+                    return Ok(Vec::new());
+                }
+                *has_table = true;
+                table(&std::mem::take(waiting))
+            }
+            Self::Csv { has_header } => {
+                let header = !std::mem::replace(has_header, true);
+                let mut writer = csv::WriterBuilder::new().with_header(header).build(Vec::new());
+                // CSV has no lists, and a query must not fail because of that.
+                writer.write(&as_text(&batch, DataType::is_nested, |text| text)?)?;
+                Ok(writer.into_inner())
+            }
+            Self::Json(writer) => {
+                writer.write(&batch)?;
+                Ok(std::mem::take(writer.get_mut()))
+            }
+        }
+    }
+
+    /// The text after the last batch.
+    fn finish(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Table { waiting, .. } if waiting.is_empty() => Ok(Vec::new()),
+            Self::Table { waiting, .. } => table(&waiting),
+            Self::Csv { .. } => Ok(Vec::new()),
+            Self::Json(mut writer) => {
+                writer.finish()?;
+                let mut bytes = writer.into_inner();
+                bytes.push(b'\n');
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// Draws a table. A result of many rows is a sequence of tables, each with widths of its own.
+fn table(batches: &[RecordBatch]) -> Result<Vec<u8>> {
     let visible = |text: String| escaped(&text, |_| true);
     let texts = batches.iter().map(|batch| as_text(batch, |_| true, visible));
     let texts: Vec<RecordBatch> = texts.collect::<Result<_, _>>()?;
-    Ok(format!("{}\n", pretty_format_batches(&texts)?))
+    Ok(format!("{}\n", pretty_format_batches(&texts)?).into_bytes())
 }
 
-fn csv(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
-    let mut writer = csv::Writer::new(Vec::new());
-    for batch in batches {
-        // CSV has no lists, and a query must not fail because of that.
-        writer.write(&as_text(batch, DataType::is_nested, |text| text)?)?;
-    }
-    Ok(writer.into_inner())
-}
-
-fn json(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
-    let mut writer =
-        WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.finish()?;
-    let mut bytes = writer.into_inner();
-    bytes.push(b'\n');
-    Ok(bytes)
+fn utf8(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes)
+        .map_err(|error| Error::Print(ArrowError::ExternalError(Box::new(error))))
 }
 
 /// Replaces control characters, and characters that change the direction of writing, by escapes.
@@ -200,6 +268,19 @@ mod tests {
         assert_eq!(render(std::slice::from_ref(&empty), Format::Csv).unwrap(), "n,list\n");
         assert_eq!(render(std::slice::from_ref(&empty), Format::Json).unwrap(), "[]\n");
         assert!(render(&[empty], Format::Table).unwrap().contains("| n |"));
+    }
+
+    /// Catches: a long table is followed by one without rows.
+    #[test]
+    fn only_the_first_table_may_be_empty() {
+        let numbers = Arc::new(Int32Array::from(vec![7; TABLE_ROWS])) as ArrayRef;
+        let full = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let empty = full.slice(0, 0);
+        let tables = |batches: &[RecordBatch]| {
+            render(batches, Format::Table).unwrap().matches("| n |").count()
+        };
+        assert_eq!(tables(&[empty.clone(), full.clone(), empty.clone()]), 1);
+        assert_eq!(tables(&[full.clone(), empty.clone(), full.slice(0, 1), empty]), 2);
     }
 
     /// Catches: a format name is not parsed, or an error does not name it.

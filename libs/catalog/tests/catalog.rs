@@ -3,7 +3,7 @@
 use std::{fs, time::Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_catalog::{Catalog, Format, render};
+use genie_catalog::{Catalog, Format, leftovers, render};
 use genie_shards::{
     ActionWindow, ClipMeta, ClipRow, Manifest, MeasuredWindow, SourceRow, Split, Status,
     TokenWindow, WindowScores, publish_measured, tables, write_actions, write_clip_rows,
@@ -31,7 +31,7 @@ fn clip(id: &str, frames: i64, split: Split, kept: bool) -> ClipRow {
 
 fn publish_clips(root: &Utf8Path, name: &str, rows: &[ClipRow]) {
     let entry = write_clip_rows(root, name, rows).unwrap();
-    Manifest::commit(root, |manifest| manifest.add(tables::CLIP_ROWS, entry)).unwrap();
+    Manifest::commit(root, |manifest| manifest.add(tables::CLIP_ROWS, entry.clone())).unwrap();
 }
 
 fn publish_tokens(root: &Utf8Path, tokenizer: &str, name: &str, windows: &[(&str, u32)]) {
@@ -48,7 +48,7 @@ fn publish_tokens(root: &Utf8Path, tokenizer: &str, name: &str, windows: &[(&str
     let entry =
         write_tokens(&dir, tokenizer, name, &windows.iter().map(window).collect::<Vec<_>>())
             .unwrap();
-    Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry)).unwrap();
+    Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry.clone())).unwrap();
 }
 
 fn csv(catalog: &Catalog, sql: &str) -> String {
@@ -59,7 +59,7 @@ fn csv(catalog: &Catalog, sql: &str) -> String {
 #[test]
 fn missing_files_give_an_empty_table() {
     let (_dir, root) = root();
-    let catalog = Catalog::open(&root.join("not made yet")).unwrap();
+    let catalog = Catalog::open(&root.join("not made yet"), 1024).unwrap();
     for table in ["sources", "clips", "tokens", "actions", "windows"] {
         assert_eq!(csv(&catalog, &format!("SELECT count(*) AS n FROM {table}")), "n\n0\n");
     }
@@ -84,7 +84,7 @@ fn only_what_a_manifest_names_is_seen() {
         &[TokenWindow { t: 1, h: 1, w: 1, tokens: vec![1], ..Default::default() }],
     )
     .unwrap();
-    let catalog = Catalog::open(&root).unwrap();
+    let catalog = Catalog::open(&root, 1024).unwrap();
     assert_eq!(csv(&catalog, "SELECT clip_id FROM clips"), "clip_id\na\n");
     assert_eq!(csv(&catalog, "SELECT count(*) AS n FROM tokens"), "n\n0\n");
 }
@@ -106,7 +106,7 @@ fn every_table_answers() {
         ..Default::default()
     };
     let sources = write_sources(&root, "one", &[rejected, accepted]).unwrap();
-    Manifest::commit(&root, |manifest| manifest.add(tables::SOURCES, sources)).unwrap();
+    Manifest::commit(&root, |manifest| manifest.add(tables::SOURCES, sources.clone())).unwrap();
     publish_clips(
         &root,
         "one",
@@ -122,9 +122,9 @@ fn every_table_answers() {
     };
     let dir = root.join("actions/l1");
     let entry = write_actions(&dir, "l1", "one", &[actions]).unwrap();
-    Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry)).unwrap();
+    Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry.clone())).unwrap();
 
-    let catalog = Catalog::open(&root).unwrap();
+    let catalog = Catalog::open(&root, 1024).unwrap();
     let cases = [
         (
             "SELECT source_path, status, reason, duration_s FROM sources ORDER BY 1",
@@ -180,7 +180,7 @@ fn windows_are_those_of_finished_reports() {
     for finished in ["done", "old"] {
         fs::write(root.join("reports").join(finished).join("step.json"), "{}").unwrap();
     }
-    let catalog = Catalog::open(&root).unwrap();
+    let catalog = Catalog::open(&root, 1024).unwrap();
     let sql = "SELECT report, source, count(*) AS windows,
         avg(inferred_psnr[2] - random_psnr[2]) AS gain FROM windows GROUP BY 1, 2";
     assert_eq!(csv(&catalog, sql), "report,source,windows,gain\ndone,level.mp4,2,2.0\n");
@@ -207,7 +207,7 @@ fn pending_work_is_what_lacks_windows() {
     publish_tokens(&root, "k1", "one", &[("done", 0), ("half", 16)]);
     publish_tokens(&root, "k1", "two", &[("done", 16), ("half", 16)]);
     publish_tokens(&root, "k2", "one", &[("none", 0)]);
-    let catalog = Catalog::open(&root).unwrap();
+    let catalog = Catalog::open(&root, 1024).unwrap();
     let without = |tokenizer, split| catalog.clips_without_tokens(tokenizer, split, 16).unwrap();
     assert_eq!(without("k1", None), ["half", "held", "none"]);
     assert_eq!(without("k1", Some(Split::Train)), ["half", "none"]);
@@ -225,7 +225,7 @@ fn pending_work_is_what_lacks_windows() {
 fn queries_cannot_write() {
     let (_dir, root) = root();
     publish_clips(&root, "one", &[clip("a", 20, Split::Train, true)]);
-    let catalog = Catalog::open(&root).unwrap();
+    let catalog = Catalog::open(&root, 1024).unwrap();
     let copy = format!("COPY (SELECT 1) TO '{root}/out.parquet'");
     for sql in [
         "INSERT INTO clips SELECT * FROM clips",
@@ -248,7 +248,72 @@ fn any_directory_name_will_do() {
     let odd = root.join("runs [1080p] 100% *é?");
     fs::create_dir(&odd).unwrap();
     publish_clips(&odd, "one", &[clip("a", 20, Split::Train, true)]);
-    assert_eq!(csv(&Catalog::open(&odd).unwrap(), "SELECT clip_id FROM clips"), "clip_id\na\n");
+    assert_eq!(
+        csv(&Catalog::open(&odd, 1024).unwrap(), "SELECT clip_id FROM clips"),
+        "clip_id\na\n"
+    );
+}
+
+/// The rows of clips `0..count` with long, distinct source paths and unsorted ends.
+fn wide_clips(count: u64) -> Vec<ClipRow> {
+    let row = |n: u64| {
+        let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut row = clip(&format!("{n:08}"), 1, Split::Train, true);
+        row.meta.source_path = format!("{mixed:016x}").repeat(10);
+        row.meta.end_pts = mixed.cast_signed();
+        row
+    };
+    (0..count).map(row).collect()
+}
+
+/// Catches: a query ignores the memory limit, fails where it could write temporary files, or gives
+/// another result then; temporary files stay in the dataset.
+#[test]
+fn a_query_that_needs_more_memory_writes_temporary_files() {
+    let (_dir, root) = root();
+    let rows = wide_clips(160_000);
+    for (number, rows) in rows.chunks(40_000).enumerate() {
+        publish_clips(&root, &number.to_string(), rows);
+    }
+    let mut expected: Vec<&ClipMeta> = rows.iter().map(|row| &row.meta).collect();
+    expected.sort_by_key(|clip| clip.end_pts);
+    // The paths alone have 24 MiB.
+    let catalog = Catalog::open(&root, 20).unwrap();
+    assert_eq!(leftovers(&root).unwrap().len(), 1);
+    let mut wanted = expected.iter();
+    let sorted = "SELECT source_path, clip_id FROM clips ORDER BY end_pts";
+    for batch in catalog.stream(sorted).unwrap() {
+        let csv = render(&[batch.unwrap()], Format::Csv).unwrap();
+        for line in csv.lines().skip(1) {
+            let clip = wanted.next().expect("more rows than clips");
+            assert_eq!(line, format!("{},{}", clip.source_path, clip.clip_id));
+        }
+    }
+    assert_eq!(wanted.count(), 0);
+    // This one cannot use temporary files.
+    let error = catalog.sql("SELECT array_agg(source_path) FROM clips").unwrap_err();
+    assert!(error.to_string().contains("data.memory_mb"), "{error}");
+    drop(catalog);
+    assert_eq!(leftovers(&root).unwrap(), Vec::<Utf8PathBuf>::new());
+}
+
+/// Catches: printing a result needs all its rows in memory, or a batch loses its rows, its header
+/// or a comma.
+#[test]
+fn rows_of_many_batches_are_one_result() {
+    let (_dir, root) = root();
+    publish_clips(&root, "one", &wide_clips(20_000));
+    let catalog = Catalog::open(&root, 64).unwrap();
+    let batches = catalog.sql("SELECT clip_id AS id FROM clips ORDER BY 1").unwrap();
+    assert!(batches.len() > 1, "{} batches", batches.len());
+    let csv = render(&batches, Format::Csv).unwrap();
+    let ids = (0..20_000).map(|n| format!("{n:08}"));
+    assert!(csv.lines().eq(std::iter::once("id".to_owned()).chain(ids)));
+    let json = render(&batches, Format::Json).unwrap();
+    assert!(json.starts_with("[{\"id\":\"00000000\"},{") && json.ends_with("}]\n"));
+    assert_eq!(json.matches("},{").count(), 19_999);
+    let table = render(&batches, Format::Table).unwrap();
+    assert_eq!(table.lines().filter(|line| line.starts_with("| 0")).count(), 20_000);
 }
 
 /// Catches: opening the catalog reads files, which would slow every stage down. The limit suits
@@ -264,7 +329,7 @@ fn opening_is_fast() {
         );
     }
     let start = Instant::now();
-    let catalog = Catalog::open(&root).unwrap();
+    let catalog = Catalog::open(&root, 1024).unwrap();
     let opened = start.elapsed();
     assert_eq!(catalog.clips_without_tokens("k", None, 16).unwrap().len(), 50);
     eprintln!("opened after {opened:?}, first answer after {:?}", start.elapsed());

@@ -14,13 +14,20 @@ use crate::sync::{parent_of, sync_dir, sync_file};
 /// Writes `bytes` to `path` atomically and durably, and creates missing parent directories.
 pub fn write(path: impl AsRef<Utf8Path>, bytes: impl AsRef<[u8]>) -> Result<()> {
     let path = path.as_ref();
-    let Some(name) = path.file_name() else {
-        return Err(Error::of(path, "write to")(io::ErrorKind::InvalidFilename.into()));
-    };
-    let mut draft = DraftFile::create(parent_of(path), name)?;
-    draft.write_all(bytes.as_ref()).map_err(Error::of(draft.path(), "write"))?;
-    draft.finish()?.rename_to(name)?;
+    draft_of(path, bytes.as_ref())?.finish()?.rename_to(name_of(path)?)?;
     Ok(())
+}
+
+/// Writes `bytes` to a new file at `path`, atomically and durably; false if the file exists.
+///
+/// An existing file stays as it is. Of several writers, exactly one gets true.
+pub fn create(path: impl AsRef<Utf8Path>, bytes: impl AsRef<[u8]>) -> Result<bool> {
+    let path = path.as_ref();
+    match draft_of(path, bytes.as_ref())?.finish()?.create_as(name_of(path)?) {
+        Ok(()) => Ok(true),
+        Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Flushes the file `draft` to the disk and renames it to `path` in the same directory.
@@ -138,6 +145,27 @@ impl SyncedFile {
         sync_dir(&self.dir)?;
         Ok(path)
     }
+
+    /// Renames the file to `name` in its directory, if there is no such file yet.
+    fn create_as(self, name: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        self.file
+            .persist_noclobber(&path)
+            .map_err(|error| Error::of(&path, "rename a temporary file to")(error.error))?;
+        sync_dir(&self.dir)
+    }
+}
+
+/// A draft of the file `path` with all its content.
+fn draft_of(path: &Utf8Path, bytes: &[u8]) -> Result<DraftFile> {
+    let mut draft = DraftFile::create(parent_of(path), name_of(path)?)?;
+    draft.write_all(bytes).map_err(Error::of(draft.path(), "write"))?;
+    Ok(draft)
+}
+
+fn name_of(path: &Utf8Path) -> Result<&str> {
+    let name = path.file_name();
+    name.ok_or_else(|| Error::of(path, "write to")(io::ErrorKind::InvalidFilename.into()))
 }
 
 fn path_of(file: &NamedTempFile) -> &Utf8Path {
@@ -164,6 +192,23 @@ mod tests {
         write(&path, "second").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "second");
         assert_eq!(names(&dir.join("a/b")), ["file.json"]);
+    }
+
+    /// Catches: two writers both believe that they created a file, or the later one replaces it.
+    #[test]
+    fn one_of_many_writers_creates_a_file() {
+        let (_guard, dir) = temporary();
+        let path = dir.join("version");
+        let writers: Vec<String> = (0..16).map(|n| n.to_string()).collect();
+        let won: Vec<&String> = std::thread::scope(|scope| {
+            let path = &path;
+            let write = |text| (text, scope.spawn(move || create(path, text).unwrap()));
+            let writers: Vec<_> = writers.iter().map(write).collect();
+            let won = writers.into_iter().filter_map(|(text, w)| w.join().unwrap().then_some(text));
+            won.collect()
+        });
+        assert_eq!(won, [&fs::read_to_string(&path).unwrap()]);
+        assert_eq!(names(&dir), ["version"]);
     }
 
     /// Catches: only the owner can read an output, which is the default of temporary files.

@@ -12,6 +12,7 @@
 //! | need | use |
 //! |---|---|
 //! | write a small file | [`write()`] |
+//! | write a file only if there is none with its name | [`create`] |
 //! | write a large file in pieces, check it, then name it | [`DraftFile`], [`SyncedFile`] |
 //! | publish a file that another program wrote | [`rename_file`] |
 //! | write a whole directory, such as a checkpoint | [`DraftDir`] |
@@ -25,4 +26,4 @@ mod sync;
 
 pub use dir::{DraftDir, create_dir, remove_dir};
 pub use error::{Error, Result};
-pub use file::{DraftFile, SyncedFile, hash_file, rename_file, write};
+pub use file::{DraftFile, SyncedFile, create, hash_file, rename_file, write};

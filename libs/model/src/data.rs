@@ -1,12 +1,15 @@
 //! Training data as this crate sees it: clips of frames in bytes, or windows of tokens.
 //!
 //! This crate does not read shards or catalogs. The stages implement [`Video`] over clip shards,
-//! and fill [`TokenWindows`] from token and action shards.
+//! and [`TokenShards`] over token and action shards.
 
+mod buffers;
 mod crop;
 mod frames;
+mod order;
 mod seen;
 mod shuffle;
+mod token_stream;
 mod tokens;
 mod video;
 mod windows;
@@ -14,7 +17,7 @@ mod windows;
 pub use crop::{CroppedVideo, FrameCrop};
 pub use frames::{FrameSize, RGB};
 pub use seen::FramesSeen;
-pub use shuffle::Shuffle;
-pub use tokens::TokenWindows;
+pub use token_stream::TokenStream;
+pub use tokens::{TokenShape, TokenShards, TokenWindows};
 pub use video::{LabelledVideo, SourceError, Video};
 pub use windows::TrainingWindows;

@@ -61,7 +61,10 @@ mod testing;
 mod train;
 mod weights;
 
-pub use data::{FrameSize, FramesSeen, LabelledVideo, RGB, SourceError, TokenWindows, Video};
+pub use data::{
+    FrameSize, FramesSeen, LabelledVideo, RGB, SourceError, TokenShape, TokenShards, TokenWindows,
+    Video,
+};
 pub use device::Device;
 pub use error::ModelError;
 pub use estimate::Estimate;

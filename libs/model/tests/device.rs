@@ -8,6 +8,8 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts of a test")]
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::{
     ActionMode, ClipEncoder, Device, Dynamics, DynamicsConfig, Lam, LamConfig, LamHistory, LamPool,
@@ -302,12 +304,12 @@ fn dynamics() {
         ("add", form(ActionMode::Add, false, OptimizerKind::Muon, Precision::F32), 0.01),
         ("bf16", form(ActionMode::Prepend, true, OptimizerKind::AdamW, Precision::Bf16), 0.03),
     ];
-    let data = windows();
+    let data = Arc::new(windows());
     for (what, config, tolerance) in forms {
         let (_scratch, run) =
             same_steps(what, &config.train, tolerance, |train, run, device, log| {
                 let config = DynamicsConfig { train: train.clone(), ..config.clone() };
-                train_dynamics(&config, &data, 8, 2, run, device, log).map(drop)
+                train_dynamics(&config, data.clone(), 8, 2, run, device, log).map(drop)
             });
         let sampler = SamplerConfig {
             steps: 3,

@@ -45,11 +45,11 @@ fn print_clips(root: &Utf8Path) -> Result<usize, Error> {
     for shard in Manifest::load(root)?.table(tables::CLIPS) {
         println!("{}: {} clips, {} bytes", shard.file, shard.rows, shard.bytes);
     }
-    // Opens all splits. It reads the columns of the clips, but not their frames.
+    // Opens all splits. It reads which clips there are, but not their metadata and frames.
     let store = ClipStore::open(root, None)?;
     println!("{:<32} {:>8} {:>11} {:>6}  first frame", "clip", "split", "size", "frames");
-    for (index, clip) in store.clips().iter().enumerate() {
-        let first = store.window(index, 0, 1)?;
+    for index in 0..store.len() {
+        let (clip, first) = (store.meta(index)?, store.window(index, 0, 1)?);
         let [red, green, blue] = mean_colour(&first.data);
         println!(
             "{} {:>8} {:>11} {:>6}  #{red:02x}{green:02x}{blue:02x}",

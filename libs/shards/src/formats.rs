@@ -12,5 +12,9 @@ pub const ACTIONS_FORMAT: u32 = 1;
 pub(crate) const MEASURED_FORMAT: u32 = 2;
 /// Version of the catalog files: source rows and clip rows.
 pub(crate) const CATALOG_FORMAT: u32 = 4;
-/// Version of `manifest.json`.
-pub(crate) const MANIFEST_FORMAT: u32 = 1;
+/// Version of the files of near pairs.
+pub const NEAR_PAIRS_FORMAT: u32 = 1;
+/// Version of the manifest: `manifest.json`, and the files in the folder `manifest`.
+///
+/// Format 1, a `manifest.json` with all entries, is still read. The next commit replaces it.
+pub(crate) const MANIFEST_FORMAT: u32 = 2;

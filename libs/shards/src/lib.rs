@@ -22,7 +22,7 @@
 //! | `manifest` | which files are published |
 //! | `files` | Parquet files: write and publish, open and check, remove |
 //! | `store` | clip shards: write, read, check, rewrite |
-//! | `rows` | narrow tables: tokens, actions, sources, clip rows, measured windows |
+//! | `rows` | narrow tables: tokens, actions, sources, clip rows, near pairs, measured windows |
 
 mod codec;
 mod error;
@@ -42,30 +42,44 @@ pub use files::{
     collect::{Collected, collect},
     open::verify,
 };
-pub use formats::{ACTIONS_FORMAT, CLIPS_FORMAT, TOKENS_FORMAT};
+pub use formats::{ACTIONS_FORMAT, CLIPS_FORMAT, NEAR_PAIRS_FORMAT, TOKENS_FORMAT};
 pub use frames::{Frames, ShapeError};
-pub use manifest::{Entry, Manifest, tables};
+pub use manifest::{Entry, Manifest, ManifestEdit, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
-    clip_rows::{ClipRow, clip_rows_of, condition_columns, read_clip_rows, write_clip_rows},
+    clip_rows::{
+        ClipRow, clip_rows_of, clip_rows_of_file, condition_columns, read_clip_rows,
+        write_clip_rows,
+    },
+    clip_verdicts::{ClipVerdict, visit_clip_verdicts},
     measured::{
         MeasuredWindow, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},
     },
+    misplaced::{MisplacedClip, misplaced_clips},
     narrow::narrow_schema,
-    sources::{SourceRow, Status, read_sources, write_sources},
+    near_pairs::{NearPair, PairedClip, near_pairs_of_file, write_near_pairs},
+    places::{ClipRun, clip_runs, read_action_rows, token_shape},
+    rates::timing_of_kept,
+    scan::{
+        ClipOutcome, ClipPrint, scan_clip_sources, scan_outcomes, scan_prints, scan_shard_sources,
+    },
+    sources::{SourceRow, Status, read_sources, sources_of_file, write_sources},
+    stream::{WindowPlace, read_columns, read_places, stream_clip_rows, stream_sources},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},
 };
 pub use schema::{
     clip::{Clip, ClipMeta, merge_names},
+    clip_key::ClipKey,
     scores::Scores,
     split::Split,
-    timing::ClipTiming,
+    timing::{ClipRates, ClipTiming, TimingTally},
     windows::windows_of,
 };
 pub use store::{
     ClipStore,
     check::check_shard,
-    rewrite::{ClipPlacement, rewrite_shard},
+    places::StoredClip,
+    rewrite::{ClipPlacement, ShardChanges, SourceChange, rewrite_shard},
     writer::{ClipShardWriter, Published},
 };

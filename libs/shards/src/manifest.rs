@@ -1,22 +1,40 @@
 //! The manifest: the only list of published files.
 //!
-//! `manifest.json` in a directory names the published files below it, grouped by table, with their
-//! rows, bytes and hashes. A commit replaces the whole file atomically while it holds a file lock.
-//! So two writers lose nothing, and a reader sees the old state or the new one. A file that no
-//! manifest names is garbage.
+//! The manifest of a directory names the published files below it, grouped by table, with their
+//! rows, bytes and hashes. A file that no manifest names is garbage.
+//!
+//! A commit creates a version, which is a small file in the folder `manifest`. It contains the
+//! newest changes and names immutable segments with the older ones. So a commit costs what it adds,
+//! two writers lose nothing, and a reader sees the old version or the new one.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `entry` | what a manifest says about one file |
+//! | `change` | files that are published, and files that no longer are |
+//! | `segment` | many changes in one Parquet file; when segments are merged |
+//! | `version` | the newest changes, and the names of the segments |
+//! | `marker` | `manifest.json`: the manifest of version 0.1; it stops programs of that time |
+//! | `edit`, `commit` | changes of one commit, and how they become the next version |
+
+mod change;
+mod commit;
+mod edit;
+mod entry;
+mod marker;
+mod segment;
+mod version;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{self, File},
+    fs,
+    io::ErrorKind,
 };
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::{
-    error::{Error, Result},
-    formats::MANIFEST_FORMAT,
-};
+use self::version::Version;
+pub use self::{edit::ManifestEdit, entry::Entry};
+use crate::error::{Error, Result};
 
 /// Names of the tables in manifests.
 pub mod tables {
@@ -26,6 +44,8 @@ pub mod tables {
     pub const SOURCES: &str = "sources";
     /// Clip rows of the catalog; in the manifest of a dataset root.
     pub const CLIP_ROWS: &str = "clip_rows";
+    /// Near pairs of the catalog; in the manifest of a dataset root.
+    pub const NEAR_PAIRS: &str = "near_pairs";
     /// Token shards; in the manifest of a tokenizer's directory.
     pub const TOKENS: &str = "tokens";
     /// Action shards; in the manifest of a latent action model's directory.
@@ -34,37 +54,11 @@ pub mod tables {
     pub const WINDOWS: &str = "windows";
 }
 
-const FILE: &str = "manifest.json";
-const LOCK: &str = ".manifest.lock";
-
-/// A published file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Path relative to the directory of the manifest.
-    pub file: String,
-    pub rows: u64,
-    pub bytes: u64,
-    /// BLAKE3 of the whole file, in hex.
-    pub blake3: String,
-}
-
-/// The published files of a directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The published files of a directory, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest {
-    format: u32,
+    /// Each table has at least one entry. The entries are sorted by file.
     tables: BTreeMap<String, Vec<Entry>>,
-}
-
-/// The field that manifests of all formats have.
-#[derive(Deserialize)]
-struct Version {
-    format: u64,
-}
-
-impl Default for Manifest {
-    fn default() -> Self {
-        Self { format: MANIFEST_FORMAT, tables: BTreeMap::new() }
-    }
 }
 
 impl Manifest {
@@ -73,81 +67,59 @@ impl Manifest {
     /// # Errors
     /// If the manifest cannot be read, is damaged, or has a later format.
     pub fn load(dir: &Utf8Path) -> Result<Self> {
-        let path = dir.join(FILE);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
+        loop {
+            let version = Version::newest(dir)?;
+            let published = version.published(dir);
+            // A writer may have removed a segment, after it created a version without it.
+            if published.is_err() && Version::newest(dir)?.number != version.number {
+                continue;
             }
-            Err(error) => return Err(Error::io(&path, "read")(error)),
-        };
-        let json = |source| Error::Json { path: path.clone(), source };
-        // Only the version first: a later format may differ in everything else.
-        let found = serde_json::from_slice::<Version>(&text).map_err(json)?.format;
-        if found > u64::from(MANIFEST_FORMAT) {
-            return Err(Error::Newer { path, what: "a manifest", found, known: MANIFEST_FORMAT });
+            let mut tables: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+            for change in published? {
+                tables.entry(change.table).or_default().push(change.entry);
+            }
+            return Ok(Self { tables });
         }
-        let manifest: Self = serde_json::from_slice(&text).map_err(json)?;
-        manifest.check_paths(&path)?;
-        Ok(manifest)
     }
 
-    /// Edits the manifest of a directory atomically, under its lock, and returns the new one.
+    /// Edits the manifest of a directory atomically, under its lock.
     ///
-    /// Every newly named file must exist with the size that its entry gives.
+    /// Every newly named file must exist with the size that its entry gives. `edit` may run more
+    /// than once. Files that lose their entry get the current time as their modification time.
     ///
     /// # Errors
-    /// If the manifest cannot be loaded or replaced, or names a missing file. Then nothing has
-    /// changed.
-    pub fn commit(dir: &Utf8Path, edit: impl FnOnce(&mut Self)) -> Result<Self> {
-        genie_durable::create_dir(dir)?;
-        let lock_path = dir.join(LOCK);
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(Error::io(&lock_path, "open"))?;
-        lock.lock().map_err(Error::io(&lock_path, "lock"))?;
-
-        let old = Self::load(dir)?;
-        let mut new = old.clone();
-        edit(&mut new);
-        new.tidy();
-        if new == old {
-            return Ok(new);
-        }
-        let path = dir.join(FILE);
-        new.check_paths(&path)?;
-        new.check_new_files(dir, &old)?;
-        let text = serde_json::to_vec_pretty(&new)
-            .map_err(|source| Error::Json { path: path.clone(), source })?;
-        genie_durable::write(&path, text)?;
-        Ok(new)
+    /// If the manifest cannot be read or written, or names a missing file. Then the published files
+    /// are the same as before, with one exception: if the new version was created, but its folder
+    /// cannot be flushed or listed, the edit may be published. Repeating it does no harm.
+    pub fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Result<()> {
+        commit::commit(dir, edit)
     }
 
-    /// The published files of a table; empty if the table does not exist.
+    /// Removes the manifest of a directory, so that nothing is published there.
+    ///
+    /// # Errors
+    /// If its files cannot be removed. Then everything is still published.
+    pub fn remove(dir: &Utf8Path) -> Result<()> {
+        let path = marker::path(dir);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Error::io(&path, "remove")(error));
+            }
+            _ => {}
+        }
+        Ok(genie_durable::remove_dir(Version::folder(dir))?)
+    }
+
+    /// The published files of a table, sorted by path; empty if the table does not exist.
     #[must_use]
     pub fn table(&self, table: &str) -> &[Entry] {
         self.tables.get(table).map_or(&[], Vec::as_slice)
     }
 
-    /// Number of rows of a table, over all its files.
+    /// Number of rows of a table, over all its files; at most [`u64::MAX`].
     #[must_use]
     pub fn rows(&self, table: &str) -> u64 {
-        self.table(table).iter().map(|entry| entry.rows).sum()
-    }
-
-    /// Adds a published file; replaces an entry with the same path.
-    pub fn add(&mut self, table: &str, entry: Entry) {
-        let entries = self.tables.entry(table.to_owned()).or_default();
-        entries.retain(|other| other.file != entry.file);
-        entries.push(entry);
-    }
-
-    /// Keeps only the entries for which `keep` is true.
-    ///
-    /// The files stay until [`crate::collect`] removes them.
-    pub fn retain(&mut self, table: &str, keep: impl FnMut(&Entry) -> bool) {
-        if let Some(entries) = self.tables.get_mut(table) {
-            entries.retain(keep);
-        }
+        self.table(table).iter().fold(0, |rows, entry| rows.saturating_add(entry.rows))
     }
 
     /// Hash of all published content, in hex; names and order of the files do not matter.
@@ -171,21 +143,24 @@ impl Manifest {
 
     /// Lists the files in `dir`, and in the directories `below` it, that no table names.
     ///
-    /// These are drafts of killed runs, and files that were replaced. Remove them only while no
-    /// writer is running.
+    /// These are drafts of killed runs, files that were replaced, and old parts of the manifest.
+    /// Remove them only while no writer is running.
     ///
     /// # Errors
     /// If one of the directories exists and cannot be listed.
     pub fn unnamed(&self, dir: &Utf8Path, below: &[&str]) -> Result<Vec<Utf8PathBuf>> {
-        let named: HashSet<Utf8PathBuf> =
+        let mut named: HashSet<Utf8PathBuf> =
             self.entries().map(|(_, entry)| dir.join(&entry.file)).collect();
+        named.extend(Version::newest(dir)?.files(dir));
+        let folder = Version::folder(dir);
         let ours = |path: &Utf8Path| {
             let draft =
                 path.file_name().is_some_and(|name| name.starts_with('.') && name.contains("tmp"));
-            draft || path.extension() == Some("parquet")
+            draft || path.extension() == Some("parquet") || path.starts_with(&folder)
         };
+        let below = below.iter().map(|name| dir.join(name));
         let mut unnamed = Vec::new();
-        for dir in std::iter::once(dir.to_owned()).chain(below.iter().map(|name| dir.join(name))) {
+        for dir in [dir.to_owned(), folder.clone()].into_iter().chain(below) {
             if !dir.is_dir() {
                 continue;
             }
@@ -204,50 +179,6 @@ impl Manifest {
         self.table(table)
             .iter()
             .map(move |entry| format!("{table} {} {}\n", entry.blake3, entry.rows))
-    }
-
-    /// Gives equal content one form, so that a commit that changes nothing writes nothing.
-    fn tidy(&mut self) {
-        for entries in self.tables.values_mut() {
-            entries.sort_by(|a, b| a.file.cmp(&b.file));
-        }
-        self.tables.retain(|_, entries| !entries.is_empty());
-    }
-
-    /// Refuses names outside the directory: somebody may have copied the manifest from elsewhere.
-    fn check_paths(&self, path: &Utf8Path) -> Result<()> {
-        let inside = |file: &str| {
-            !file.is_empty()
-                && Utf8Path::new(file)
-                    .components()
-                    .all(|part| matches!(part, Utf8Component::Normal(_)))
-        };
-        match self.tables.values().flatten().find(|entry| !inside(&entry.file)) {
-            None => Ok(()),
-            Some(entry) => Err(Error::Damaged {
-                path: path.to_owned(),
-                problem: format!(
-                    "names `{}`, which is not a file below the directory of the manifest",
-                    entry.file
-                ),
-            }),
-        }
-    }
-
-    fn check_new_files(&self, dir: &Utf8Path, old: &Self) -> Result<()> {
-        for (table, entries) in &self.tables {
-            for entry in entries.iter().filter(|entry| !old.table(table).contains(entry)) {
-                let path = dir.join(&entry.file);
-                let found =
-                    fs::metadata(&path).map_err(Error::io(&path, "find the file to publish"))?;
-                if found.len() != entry.bytes {
-                    let problem =
-                        format!("has {} bytes, but its entry says {}", found.len(), entry.bytes);
-                    return Err(Error::Damaged { path, problem });
-                }
-            }
-        }
-        Ok(())
     }
 }
 

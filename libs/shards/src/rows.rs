@@ -1,10 +1,17 @@
-//! Narrow tables: tokens, actions, source rows, clip rows and measured windows.
+//! Narrow tables: tokens, actions, source rows, clip rows, near pairs and measured windows.
 
 pub(crate) mod actions;
 pub(crate) mod clip_rows;
+pub(crate) mod clip_verdicts;
 pub(crate) mod measured;
+pub(crate) mod misplaced;
 pub(crate) mod narrow;
+pub(crate) mod near_pairs;
+pub(crate) mod places;
+pub(crate) mod rates;
+pub(crate) mod scan;
 pub(crate) mod sources;
+pub(crate) mod stream;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;

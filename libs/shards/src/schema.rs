@@ -2,6 +2,7 @@
 
 pub(crate) mod clip;
 pub(crate) mod clip_columns;
+pub(crate) mod clip_key;
 pub(crate) mod columns;
 pub(crate) mod scores;
 pub(crate) mod split;

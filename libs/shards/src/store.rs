@@ -1,25 +1,25 @@
-//! Reads clips: the metadata of all clips on opening, and frames on demand.
+//! Reads clips: where they are on opening, and metadata and frames on demand.
 //!
-//! Opening reads the narrow columns of every published shard. A payload is read by its row, through
-//! the Parquet page index, without reading its neighbours. A cache keeps compressed payloads, up to
-//! a limit in bytes. Many threads can use one store.
+//! Opening reads a few narrow columns of every published shard, and keeps a few bytes for each
+//! clip. A payload is read by its row, through the Parquet page index, without reading its
+//! neighbours. A cache keeps compressed payloads, up to a limit in bytes. Many threads can use one
+//! store.
 
 mod cache;
 pub(crate) mod check;
+mod open_shards;
+pub(crate) mod places;
 pub(crate) mod rewrite;
 mod shard;
 pub(crate) mod writer;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use rayon::prelude::*;
+use camino::Utf8Path;
 
 use cache::Cache;
-use shard::Shard;
+use open_shards::OpenShards;
+use places::{StoredClip, find_clips};
 
 use crate::{
     codec,
@@ -28,6 +28,7 @@ use crate::{
     manifest::{Manifest, tables},
     schema::{
         clip::{Clip, ClipMeta},
+        clip_key::ClipKey,
         split::Split,
     },
 };
@@ -37,18 +38,11 @@ const CACHE_BYTES: usize = 512 << 20;
 
 /// The published clips of a dataset root.
 pub struct ClipStore {
-    clips: Vec<ClipMeta>,
-    /// Shard, row and expected payload hash of each clip.
-    places: Vec<Place>,
-    shards: Vec<Shard>,
-    by_id: HashMap<String, usize>,
+    clips: Vec<StoredClip>,
+    /// The positions of the clips, sorted by their keys.
+    by_key: Vec<u32>,
+    shards: OpenShards,
     cache: Mutex<Cache>,
-}
-
-struct Place {
-    shard: usize,
-    row: usize,
-    payload_hash: String,
 }
 
 impl ClipStore {
@@ -57,48 +51,23 @@ impl ClipStore {
     /// # Errors
     /// If the manifest or one of its shards cannot be read, is damaged, or has a later format.
     pub fn open(root: &Utf8Path, split: impl Into<Option<Split>>) -> Result<Self> {
-        let split = split.into();
         let manifest = Manifest::load(root)?;
-        let opened: Vec<_> = manifest
-            .table(tables::CLIPS)
-            .par_iter()
-            .map(|entry| Shard::open(root, entry))
-            .collect::<Result<_>>()?;
-        let (mut shards, mut rows) = (Vec::new(), Vec::new());
-        for (number, (shard, clips)) in opened.into_iter().enumerate() {
-            shards.push(shard);
-            let place =
-                |(row, (clip, payload_hash))| (clip, Place { shard: number, row, payload_hash });
-            rows.extend(clips.into_iter().enumerate().map(place));
-        }
-        rows.retain(|(clip, _)| split.is_none_or(|split| clip.split == split));
-        rows.sort_by(|(a, _), (b, _)| a.order().cmp(&b.order()));
-        // The same content at two paths is one clip. Otherwise training would weigh it twice.
-        rows.dedup_by(|(later, _), (first, _)| {
-            let same = later.clip_id == first.clip_id;
-            if same {
-                tracing::warn!(
-                    clip_id = first.clip_id,
-                    "the clip is published twice; the second copy is ignored"
-                );
-            }
-            same
-        });
-        let (clips, places) = rows.into_iter().unzip();
-        Ok(Self::of(clips, places, shards))
+        let entries = manifest.table(tables::CLIPS).to_vec();
+        let clips = find_clips(root, &entries, split.into())?;
+        Ok(Self::of(clips, OpenShards::new(root, entries)))
     }
 
-    fn of(clips: Vec<ClipMeta>, places: Vec<Place>, shards: Vec<Shard>) -> Self {
-        let by_id = clips.iter().enumerate().map(|(i, clip)| (clip.clip_id.clone(), i)).collect();
-        Self { clips, places, shards, by_id, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
+    fn of(clips: Vec<StoredClip>, shards: OpenShards) -> Self {
+        let mut by_key: Vec<u32> = (0..u32::try_from(clips.len()).unwrap_or(u32::MAX)).collect();
+        by_key.sort_unstable_by_key(|clip| clips[*clip as usize].key);
+        Self { clips, by_key, shards, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
     }
 
     /// Keeps only the clips that are `wanted`.
     #[must_use]
-    pub fn only(self, wanted: impl Fn(&ClipMeta) -> bool) -> Self {
-        let rows = self.clips.into_iter().zip(self.places);
-        let (clips, places) = rows.filter(|(clip, _)| wanted(clip)).unzip();
-        Self::of(clips, places, self.shards)
+    pub fn only(mut self, wanted: impl Fn(&StoredClip) -> bool) -> Self {
+        self.clips.retain(wanted);
+        Self::of(self.clips, self.shards)
     }
 
     /// Limits the payload cache to `bytes`; 0 disables it.
@@ -110,7 +79,7 @@ impl ClipStore {
 
     /// All clips, ordered by source, then time.
     #[must_use]
-    pub fn clips(&self) -> &[ClipMeta] {
+    pub fn clips(&self) -> &[StoredClip] {
         &self.clips
     }
 
@@ -129,7 +98,58 @@ impl ClipStore {
     /// Index of the clip with this id.
     #[must_use]
     pub fn position(&self, clip_id: &str) -> Option<usize> {
-        self.by_id.get(clip_id).copied()
+        let key = ClipKey::from(clip_id);
+        let found = self.by_key.binary_search_by_key(&key, |clip| self.clips[*clip as usize].key);
+        found.ok().map(|place| self.by_key[place] as usize)
+    }
+
+    /// Number of the shard that has clip `i`, and the bytes of that shard for each of its clips.
+    ///
+    /// # Panics
+    /// If there is no such clip.
+    #[must_use]
+    pub fn shard(&self, i: usize) -> (usize, u64) {
+        let shard = self.clips[i].shard as usize;
+        let entry = &self.shards.entries()[shard];
+        (shard, entry.bytes / entry.rows.max(1))
+    }
+
+    /// Reads the metadata of clip `i`.
+    ///
+    /// # Errors
+    /// If there is no such clip, or its shard cannot be read.
+    pub fn meta(&self, i: usize) -> Result<ClipMeta> {
+        let mut found = ClipMeta::default();
+        self.visit_metas(&[i], |_, meta| found = meta)?;
+        Ok(found)
+    }
+
+    /// Calls `visit` with the index and the metadata of each of `clips`, shard after shard.
+    ///
+    /// At most the metadata of one shard's clips is in memory.
+    ///
+    /// # Errors
+    /// If there is no such clip, or a shard cannot be read.
+    pub fn visit_metas(
+        &self,
+        clips: &[usize],
+        mut visit: impl FnMut(usize, ClipMeta),
+    ) -> Result<()> {
+        let mut places = Vec::with_capacity(clips.len());
+        for &i in clips {
+            let StoredClip { shard, row, .. } = *self.clip(i)?;
+            places.push((shard, row, i));
+        }
+        places.sort_unstable();
+        places.dedup();
+        for places in places.chunk_by(|(shard, ..), (same, ..)| shard == same) {
+            let rows: Vec<usize> = places.iter().map(|(_, row, _)| *row as usize).collect();
+            let metas = self.shards.get(places[0].0 as usize)?.clips(&rows)?;
+            for ((_, _, i), (meta, _)) in places.iter().zip(metas) {
+                visit(*i, meta);
+            }
+        }
+        Ok(())
     }
 
     /// Decodes all frames of clip `i`.
@@ -147,13 +167,13 @@ impl ClipStore {
     /// If there is no such clip, the frames are outside it, or its payload cannot be read or is
     /// damaged.
     pub fn window(&self, i: usize, first: usize, len: usize) -> Result<Frames> {
-        let clip = self.clip(i)?;
-        let frames = clip.frame_count();
+        let frames = self.clip(i)?.frame_count();
         if len == 0 || first.checked_add(len).is_none_or(|end| end > frames) {
-            return Err(Error::Range { clip_id: clip.clip_id.clone(), frames, first, len });
+            return Err(Error::Range { clip_id: self.meta(i)?.clip_id, frames, first, len });
         }
         let payload = self.payload(i)?;
-        codec::decode_range(&payload, first, len).map_err(|source| self.payload_error(i, source))
+        let decoded = codec::decode_range(&payload, first, len);
+        decoded.or_else(|source| Err(self.payload_error(i, source)?))
     }
 
     /// Reads clip `i` with all its frames.
@@ -161,10 +181,10 @@ impl ClipStore {
     /// # Errors
     /// As [`Self::frames`].
     pub fn read(&self, i: usize) -> Result<Clip> {
-        Ok(Clip { meta: self.clip(i)?.clone(), frames: self.frames(i)? })
+        Ok(Clip { meta: self.meta(i)?, frames: self.frames(i)? })
     }
 
-    fn clip(&self, i: usize) -> Result<&ClipMeta> {
+    fn clip(&self, i: usize) -> Result<&StoredClip> {
         self.clips.get(i).ok_or(Error::NoClip { index: i, count: self.clips.len() })
     }
 
@@ -175,25 +195,22 @@ impl ClipStore {
         if let Some(payload) = cache().get(i) {
             return Ok(payload);
         }
-        let (clip, place) = (&self.clips[i], &self.places[i]);
-        let shard = &self.shards[place.shard];
+        let clip = self.clips[i];
+        let (shard, row) = (clip.shard as usize, clip.row as usize);
         // Read outside the lock, so that readers of other clips do not wait for this read.
-        let payload = shard.payload(place.row)?;
-        if blake3::hash(&payload).to_hex().as_str() != place.payload_hash {
-            let (path, clip_id) = (shard.path.clone(), clip.clip_id.clone());
-            return Err(Error::Hash { path, row: place.row, clip_id, what: "payload" });
-        }
-        let shape = codec::shape(&payload).map_err(|source| self.payload_error(i, source))?;
-        if (shape.t, shape.height, shape.width)
-            != (clip.frame_count(), clip.height as usize, clip.width as usize)
-        {
+        let payload = self.shards.get(shard)?.checked_payload(row, clip.key)?;
+        let shape = match codec::shape(&payload) {
+            Ok(shape) => shape,
+            Err(source) => return Err(self.payload_error(i, source)?),
+        };
+        if (shape.t, (shape.height, shape.width)) != (clip.frame_count(), clip.size()) {
             let problem = format!(
                 "the payload has {}×{}×{} frames, but the row says otherwise",
                 shape.t, shape.height, shape.width
             );
             return Err(Error::Value {
-                path: shard.path.clone(),
-                row: place.row,
+                path: self.shards.path(shard),
+                row,
                 field: "payload",
                 problem,
             });
@@ -202,10 +219,16 @@ impl ClipStore {
         Ok(payload)
     }
 
-    fn payload_error(&self, i: usize, source: codec::CodecError) -> Error {
-        let place = &self.places[i];
-        let path: Utf8PathBuf = self.shards[place.shard].path.clone();
-        Error::Payload { path, row: place.row, clip_id: self.clips[i].clip_id.clone(), source }
+    /// The error of a payload that cannot be decoded.
+    fn payload_error(&self, i: usize, source: codec::CodecError) -> Result<Error> {
+        let StoredClip { shard, row, .. } = self.clips[i];
+        let clip_id = self.meta(i)?.clip_id;
+        Ok(Error::Payload {
+            path: self.shards.path(shard as usize),
+            row: row as usize,
+            clip_id,
+            source,
+        })
     }
 }
 

@@ -4,6 +4,10 @@
 //! time. The lock belongs to the operating system (`flock`). It disappears with the process,
 //! however the process ends, so nobody ever has to delete a stale lock. The file stays, and its
 //! existence means nothing. It contains the name of the lock's holder, for the error message.
+//!
+//! A training reads files for hours, and `gc` must not delete them meanwhile. [`InUse`] is a lock
+//! that any number of readers hold. Writers do not look at it: they replace files, and the old ones
+//! stay until `gc`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -68,6 +72,57 @@ impl Drop for Lock {
     }
 }
 
+/// A directory whose files are being read; dropping it ends that.
+#[derive(Debug)]
+pub struct InUse {
+    /// `None` if the directory has no such file, and this process may not create it.
+    _file: Option<File>,
+}
+
+impl InUse {
+    /// Marks `dir` as being read, and waits while `gc` is deleting files there.
+    ///
+    /// A process that may not write there can read all the same. It locks the file that another
+    /// process created; if there is none, `dir` is not marked. Nor is it if it does not exist.
+    pub fn mark(dir: impl AsRef<Path>) -> Result<Self, LockError> {
+        let path = readers(dir.as_ref());
+        let io_error = |source| LockError::Io { path: path.clone(), source };
+        // NFS grants a shared lock only to those who opened the file for reading.
+        let mut options = File::options();
+        options.create(true).truncate(false).read(true).write(true);
+        let file = match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) if is_denied(&error) => match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                opened => Some(opened.map_err(io_error)?),
+            },
+            opened => Some(opened.map_err(io_error)?),
+        };
+        if let Some(file) = &file {
+            file.lock_shared().map_err(io_error)?;
+        }
+        Ok(Self { _file: file })
+    }
+
+    /// Keeps readers of `dir` waiting until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] if `dir` is being read.
+    pub fn exclude(dir: impl AsRef<Path>) -> Result<Lock, LockError> {
+        Lock::acquire(readers(dir.as_ref()))
+    }
+}
+
+/// The file that readers of a directory lock.
+fn readers(dir: &Path) -> PathBuf {
+    dir.join(".readers.lock")
+}
+
+/// Whether a file was not opened because this process may not write there.
+fn is_denied(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
 /// Writes the tool, the process id and the time into the locked file.
 fn sign(file: &mut File) -> io::Result<()> {
     let pid = std::process::id();
@@ -89,6 +144,8 @@ fn holder(file: &mut File) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     /// Catches: two runs write to the same place; a lock stays after its holder ended.
@@ -102,6 +159,46 @@ mod tests {
         assert!(refused.to_string().contains(&pid), "{refused}");
         drop(first);
         Lock::acquire(&path).unwrap();
+    }
+
+    /// Catches: `gc` deletes files that one of two trainings still reads; two trainings exclude
+    /// each other; a directory is in use for ever.
+    #[test]
+    fn a_directory_is_in_use_until_its_last_reader_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (InUse::mark(dir.path()).unwrap(), InUse::mark(dir.path()).unwrap());
+        drop(one);
+        assert!(matches!(InUse::exclude(dir.path()), Err(LockError::Held { .. })));
+        drop(two);
+        InUse::exclude(dir.path()).unwrap();
+    }
+
+    /// Catches: a dataset cannot be read by somebody who may not write there; such a reader does
+    /// not keep `gc` away although the file exists.
+    ///
+    /// Root may write everywhere, so as root this test says little.
+    #[test]
+    fn reading_needs_no_permission_to_write() {
+        let permit = |path: &Path, writing: bool| {
+            let mut permissions = fs::metadata(path).unwrap().permissions();
+            let mode = permissions.mode();
+            permissions.set_mode(if writing { mode | 0o200 } else { mode & !0o222 });
+            fs::set_permissions(path, permissions).unwrap();
+        };
+        let dir = tempfile::tempdir().unwrap();
+        permit(dir.path(), false);
+        let unmarked = InUse::mark(dir.path());
+        permit(dir.path(), true);
+        drop(unmarked.unwrap());
+
+        let path = readers(dir.path());
+        fs::write(&path, "").unwrap();
+        permit(&path, false);
+        let reader = InUse::mark(dir.path()).unwrap();
+        permit(&path, true);
+        assert!(matches!(InUse::exclude(dir.path()), Err(LockError::Held { .. })));
+        drop(reader);
+        InUse::exclude(dir.path()).unwrap();
     }
 
     /// Catches: a file from a killed run, with old text but no lock, blocks the next run.

@@ -20,13 +20,14 @@ mod windows;
 
 pub use command::{ExportArgs, Inspect, ModelArgs, export, mark_usage_errors};
 pub use models::{
-    ActionLabeller, Chain, ClipFilter, DynamicsSection, LamSection, MissingStep, ModelSections,
-    PinnedSection, TokenizerSection, TrainedModels, check_device_name, find_finished, open_device,
+    ActionLabeller, Chain, ClipFilter, ClipSet, DynamicsSection, LamSection, MissingStep,
+    ModelSections, PinnedSection, TokenizerSection, TrainedModels, check_device_name,
+    find_finished, open_device,
 };
 pub use sampling::{
     DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,
 };
-pub use train::{Fitted, TokenVideo, TrainingClips, fit, fit_until};
+pub use train::{Fitted, TokenBuffer, TokenIndex, TokenVideo, TrainingClips, fit, fit_until};
 pub use windows::{
     GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, pixels_at_once, verify, write_pending,
 };

@@ -1,6 +1,7 @@
 //! Which model belongs to which config: its sections, its work key, its directory.
 
 mod chain;
+mod clip_set;
 mod config;
 mod device;
 mod finished;
@@ -8,10 +9,12 @@ mod labeller;
 mod pinned;
 mod sections;
 mod selection;
+mod selection_hash;
 mod spec;
 mod trained;
 
 pub use chain::Chain;
+pub use clip_set::ClipSet;
 pub use config::{DynamicsSection, LamSection, TokenizerSection};
 pub use device::{check_device_name, open_device};
 pub use finished::{MissingStep, find_finished};

@@ -2,8 +2,10 @@
 
 mod clips;
 mod fit;
+mod token_index;
 mod token_video;
 
 pub use clips::TrainingClips;
 pub use fit::{Fitted, fit, fit_until};
+pub use token_index::{TokenBuffer, TokenIndex};
 pub use token_video::TokenVideo;

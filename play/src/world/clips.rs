@@ -27,6 +27,8 @@ pub struct Clips(Arc<Shared>);
 
 struct Shared {
     store: ClipStore,
+    /// The clips of the store.
+    metas: Vec<ClipMeta>,
     fps: f64,
     /// The catalog's rows of these clips, for SQL.
     rows: Vec<ClipRow>,
@@ -60,16 +62,18 @@ impl Clips {
     /// # Errors
     /// When the clips or their catalog cannot be read.
     pub fn open(root: &Utf8Path, size: (usize, usize), filter: ClipFilter) -> Result<Self> {
-        let fits = |clip: &ClipMeta| (clip.height as usize, clip.width as usize) == size;
-        let store = ClipStore::open(root, Split::HeldOut)
-            .context("cannot read the held-out clips")?
-            .only(fits);
+        let read = "cannot read the held-out clips";
+        let store = ClipStore::open(root, Split::HeldOut).context(read)?;
+        let store = store.only(|clip| clip.size() == size);
+        let (all, mut metas) = ((0..store.len()).collect::<Vec<_>>(), Vec::new());
+        metas.resize(store.len(), ClipMeta::default());
+        store.visit_metas(&all, |clip, meta| metas[clip] = meta).context(read)?;
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
         let mut rows =
             clip_rows_of(root, &manifest).context("cannot read the catalog of the clips")?;
         rows.retain(|row| row.kept && store.position(&row.meta.clip_id).is_some());
-        let fps = ClipTiming::of(store.clips()).map_or(FPS, |timing| timing.typical);
-        Ok(Self(Arc::new(Shared { store, fps, rows, filter })))
+        let fps = ClipTiming::of(&metas).map_or(FPS, |timing| timing.typical);
+        Ok(Self(Arc::new(Shared { store, metas, fps, rows, filter })))
     }
 
     /// Number of clips.
@@ -87,9 +91,9 @@ impl Clips {
     /// # Errors
     /// When the expression is wrong.
     pub fn list(&self, expression: &str, after: usize) -> Result<ClipPage> {
-        let Shared { store, rows, filter, .. } = &*self.0;
+        let Shared { metas, rows, filter, .. } = &*self.0;
         let chosen: Vec<&ClipMeta> = if expression.trim().is_empty() {
-            store.clips().iter().collect()
+            metas.iter().collect()
         } else {
             let holds = filter(expression, rows)?;
             let ids: HashSet<&str> = rows
@@ -97,7 +101,7 @@ impl Clips {
                 .zip(holds)
                 .filter_map(|(row, holds)| holds.then_some(row.meta.clip_id.as_str()))
                 .collect();
-            store.clips().iter().filter(|clip| ids.contains(clip.clip_id.as_str())).collect()
+            metas.iter().filter(|clip| ids.contains(clip.clip_id.as_str())).collect()
         };
         let clips = chosen.iter().skip(after).take(PAGE).map(|clip| view(clip)).collect();
         Ok(ClipPage { clips, total: chosen.len() })
@@ -105,7 +109,7 @@ impl Clips {
 
     /// The metadata of a clip; none if there is no such held-out clip.
     pub fn get(&self, id: &str) -> Option<&ClipMeta> {
-        Some(&self.0.store.clips()[self.0.store.position(id)?])
+        Some(&self.0.metas[self.0.store.position(id)?])
     }
 
     /// Decodes frames `first .. first + len` of a clip.

@@ -6,6 +6,7 @@
 use std::env;
 use std::fs;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -42,8 +43,8 @@ pub fn measure_here(kind: Kind, plan: &Plan) -> Result<()> {
         Kind::Lam => drop(train_lam(lam, video, &run, device, &mut Print)?),
         Kind::Dynamics => {
             let (codes, actions) = (tokenizer.quantizer.size(), lam.num_actions());
-            let tokens = windows(tokenizer, actions, video.size());
-            train_dynamics(dynamics, &tokens, codes, actions, &run, device, &mut Print)?;
+            let tokens = Arc::new(windows(tokenizer, actions, video.size()));
+            train_dynamics(dynamics, tokens, codes, actions, &run, device, &mut Print)?;
         }
         Kind::Encode => encode(plan, &run)?,
     }

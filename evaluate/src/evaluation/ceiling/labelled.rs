@@ -5,9 +5,12 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use genie_model::{LabelledVideo, SourceError, Video};
-use genie_shards::{ClipStore, Split, merge_names};
+use genie_shards::{ClipStore, Split, StoredClip, merge_names};
 
 use crate::evaluation::ceiling::classes::Division;
+
+/// Number of clips whose metadata are in memory at the same time.
+const METAS: usize = 1024;
 
 /// The training clips of one frame size whose true actions have the names of the held-out clips.
 ///
@@ -35,23 +38,28 @@ impl LabelledClips {
     ) -> Result<Option<LabelledClips>> {
         let store =
             ClipStore::open(root, Split::Train).context("cannot read the training clips")?;
-        let mut wanted = HashSet::new();
-        for clip in store.clips() {
-            let fits = (clip.height as usize, clip.width as usize) == size
-                && clip.frame_count() >= shortest;
-            if clip.actions.is_none() || !fits {
-                continue;
-            }
-            if let Some(merged) =
-                merge_names(names, clip.action_names.as_deref().unwrap_or_default())
-            {
-                *names = merged;
-                wanted.insert(clip.clip_id.clone());
+        let fits = |clip: &StoredClip| clip.size() == size && clip.frame_count() >= shortest;
+        let store = store.only(fits);
+        // In the order of the store, because the names that are merged first decide.
+        let (mut kept, mut labels) = (HashSet::new(), Vec::new());
+        for first in (0..store.len()).step_by(METAS) {
+            let some: Vec<usize> = (first..store.len().min(first + METAS)).collect();
+            let mut metas = vec![(None, None); some.len()];
+            store
+                .visit_metas(&some, |clip, meta| {
+                    metas[clip - first] = (meta.actions, meta.action_names);
+                })
+                .context("cannot read the training clips")?;
+            for (clip, (actions, own)) in (first..).zip(metas) {
+                let Some(actions) = actions else { continue };
+                if let Some(merged) = merge_names(names, own.as_deref().unwrap_or_default()) {
+                    *names = merged;
+                    kept.insert(store.clips()[clip].key);
+                    labels.push(actions);
+                }
             }
         }
-        let store = store.only(|clip| wanted.contains(&clip.clip_id));
-        let labels =
-            store.clips().iter().map(|clip| clip.actions.clone().unwrap_or_default()).collect();
+        let store = store.only(|clip| kept.contains(&clip.key));
         Ok((!store.is_empty()).then_some(LabelledClips { store, size, labels }))
     }
 
@@ -82,14 +90,22 @@ impl LabelledClips {
     }
 
     /// Returns a hash of the clips and their labels.
-    pub fn hash(&self) -> String {
+    ///
+    /// # Errors
+    /// Fails if the clips cannot be read.
+    pub fn hash(&self) -> Result<String> {
         let mut hasher = blake3::Hasher::new();
-        for (clip, labels) in self.store.clips().iter().zip(&self.labels) {
-            hasher.update(clip.clip_id.as_bytes());
-            hasher.update(&(labels.len() as u64).to_le_bytes());
-            hasher.update(labels);
+        for (first, labels) in (0..).step_by(METAS).zip(self.labels.chunks(METAS)) {
+            let some: Vec<usize> = (first..first + labels.len()).collect();
+            let mut ids = vec![String::new(); some.len()];
+            self.store.visit_metas(&some, |clip, meta| ids[clip - first] = meta.clip_id)?;
+            for (id, labels) in ids.iter().zip(labels) {
+                hasher.update(id.as_bytes());
+                hasher.update(&(labels.len() as u64).to_le_bytes());
+                hasher.update(labels);
+            }
         }
-        hasher.finalize().to_hex().to_string()
+        Ok(hasher.finalize().to_hex().to_string())
     }
 
     /// Returns the clips as training data.

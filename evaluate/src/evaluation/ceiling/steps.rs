@@ -70,7 +70,7 @@ pub fn held_out_steps(
     let mut found = Vec::new();
     for (index, window) in held_out.windows.iter().enumerate() {
         let place = held_out.place(index);
-        let actions = &held_out.store().clips()[place.clip].actions;
+        let actions = held_out.clip_actions(index);
         let (Some(actions), Some(_)) = (actions, &window.truth) else { continue };
         if let Some(steps) = window_steps(place, frames, view, &keys.of(actions), latent[index]) {
             found.push((window, steps));

@@ -87,7 +87,7 @@ impl Game {
             writer.push(&self.clip(number, split)).unwrap();
         }
         let entry = writer.publish().unwrap().entry;
-        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry.clone())).unwrap();
         Dataset { _dir: dir, root }
     }
 }

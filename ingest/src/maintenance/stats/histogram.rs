@@ -3,52 +3,84 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
-use camino::Utf8Path;
 use genie_catalog::Catalog;
+use serde::Deserialize;
 
 use crate::reject::Reason;
 
 const BINS: usize = 12;
 const WIDTH: usize = 50;
 
+/// Number of clips, and their smallest and largest value.
+#[derive(Deserialize)]
+struct Range {
+    clips: usize,
+    /// Number of clips whose value is NaN or infinite.
+    not_finite: usize,
+    least: Option<f64>,
+    most: Option<f64>,
+}
+
+/// Number of clips in one bin that are kept, or are not kept.
+#[derive(Deserialize)]
+struct Bin {
+    number: usize,
+    kept: bool,
+    clips: usize,
+}
+
 /// Draws the histogram of a column over all clips: kept clips dark, others light.
 ///
 /// `score` may be any SQL expression over the columns that gives a number. Still stretches, which
 /// have no scores, do not count.
-pub fn histogram(root: &Utf8Path, score: &str) -> Result<String> {
-    let query = format!(
-        "select cast({score} as double) as score, kept from clips \
-         where {score} is not null and reason is distinct from '{STILL}'",
+pub fn histogram(catalog: &Catalog, score: &str) -> Result<String> {
+    let values = format!(
+        "(select cast({score} as double) as value, kept from clips \
+         where {score} is not null and reason is distinct from '{STILL}') as scores",
         STILL = Reason::Still.code()
     );
-    let values = Catalog::open(root)?.numbers_and_flags(&query)?;
-    if values.iter().any(|(value, _)| !value.is_finite()) {
+    // The difference of two equal numbers is 0. Of NaN and of an infinite number it is NaN.
+    let range = format!(
+        "select count(*) as clips, count(*) filter (where value - value <> 0) as not_finite, \
+         min(value) as least, max(value) as most from {values}"
+    );
+    let mut ranges = catalog.query::<Range>(&range)?;
+    let Some(range) = ranges.next().transpose()? else {
+        bail!("the range of `{score}` is missing")
+    };
+    if range.not_finite > 0 {
         bail!(
             "cannot draw a histogram of `{score}`: it is not a finite number for every clip; \
              use another column or expression"
         );
     }
-    Ok(draw(score, &values))
+    let mut text = format!("\n{score} of {} clips (█ kept, ░ not kept)\n", range.clips);
+    let (Some(least), Some(most)) = (range.least, range.most) else { return Ok(text) };
+    let width = (most - least) / BINS as f64;
+    let bin = if width > 0.0 {
+        // The largest value would be in a bin of its own.
+        format!(
+            "case when value >= {most:e} then {} \
+                 else cast((value - {least:e}) / {width:e} as bigint) end",
+            BINS - 1
+        )
+    } else {
+        "0".to_owned()
+    };
+    let bins =
+        format!("select {bin} as number, kept, count(*) as clips from {values} group by 1, 2");
+    let mut counts = [[0; 2]; BINS];
+    for row in catalog.query::<Bin>(&bins)? {
+        let Bin { number, kept, clips } = row?;
+        counts[number.min(BINS - 1)][usize::from(kept)] += clips;
+    }
+    draw(&mut text, (least, width), &counts);
+    let _ = writeln!(text, "  {most:>10.4}");
+    Ok(text)
 }
 
-fn draw(score: &str, values: &[(f64, bool)]) -> String {
-    let mut text = format!("\n{score} of {} clips (█ kept, ░ not kept)\n", values.len());
-    let least = values.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min);
-    let most = values.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max);
-    if values.is_empty() {
-        return text;
-    }
-    let width = (most - least) / BINS as f64;
-    let mut bins = [[0_usize; 2]; BINS];
-    for &(value, kept) in values {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "0 to the number of bins"
-        )]
-        let bin = if width > 0.0 { ((value - least) / width) as usize } else { 0 };
-        bins[bin.min(BINS - 1)][usize::from(kept)] += 1;
-    }
+/// Draws the bins: those that are not kept, and those that are kept.
+fn draw(text: &mut String, (least, width): (f64, f64), bins: &[[usize; 2]; BINS]) {
     let tallest = bins.iter().map(|[light, full]| light + full).max().unwrap_or(0).max(1);
     let used = if width > 0.0 { BINS } else { 1 };
     for (number, [light, full]) in bins.iter().enumerate().take(used) {
@@ -58,28 +90,40 @@ fn draw(score: &str, values: &[(f64, bool)]) -> String {
         let _ =
             writeln!(text, "  {:>10.4}  {:>7}  {bar}", least + width * number as f64, light + full);
     }
-    let _ = writeln!(text, "  {most:>10.4}");
-    text
 }
 
 #[cfg(test)]
 mod tests {
+    use camino::Utf8Path;
+    use genie_shards::{ClipMeta, ClipRow, Manifest, Scores, tables, write_clip_rows};
+
     use super::*;
 
     /// Catches: a value is outside the last bin, a bin is missing, or a width of zero is a divisor.
     #[test]
     fn every_clip_is_in_a_bin() {
-        let mut values: Vec<(f64, bool)> = (0..1000).map(|n| (f64::from(n), n >= 500)).collect();
-        values.push((999.0, true));
-        let text = draw("motion", &values);
-        let counts: usize = text
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok())
-            .sum();
-        assert_eq!(counts, 1001);
-        assert_eq!(text.lines().count(), 1 + 1 + BINS + 1);
-        let one = draw("motion", &[(0.5, false)]);
-        assert!(one.contains("0.5000        1  ░"), "{one}");
-        assert!(draw("motion", &[]).contains("0 clips"));
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let row = |n: u16| {
+            let scores = Scores { motion: f32::from(n.min(999)), ..Scores::default() };
+            let (clip_id, source_id) = (n.to_string(), "a".to_owned());
+            let meta = ClipMeta { clip_id, source_id, scores, ..ClipMeta::default() };
+            ClipRow { meta, kept: n >= 500, ..ClipRow::default() }
+        };
+        let rows: Vec<ClipRow> = (0..1001).map(row).collect();
+        let entry = write_clip_rows(root, "one", &rows).unwrap();
+        Manifest::commit(root, |manifest| manifest.add(tables::CLIP_ROWS, entry.clone())).unwrap();
+        let catalog = Catalog::open(root, 64).unwrap();
+        let text = histogram(&catalog, "motion").unwrap();
+        let count = |line: &str| line.split_whitespace().nth(1)?.parse::<usize>().ok();
+        let counts: Vec<usize> = text.lines().filter_map(count).collect();
+        assert_eq!((counts.iter().sum(), counts.len()), (1001, BINS), "{text}");
+        assert!(counts.iter().all(|count| (80..90).contains(count)), "{text}");
+        assert!(text.lines().last().unwrap().trim() == "999.0000", "{text}");
+        let one = histogram(&catalog, "0.5 + 0 * motion").unwrap();
+        assert!(one.contains("0.5000     1001  █"), "{one}");
+        assert!(histogram(&catalog, "1 / (motion - 3.0)").is_err(), "a division by zero");
+        let none = Catalog::open(&root.join("nothing"), 64).unwrap();
+        assert!(histogram(&none, "motion").unwrap().contains("0 clips"));
     }
 }

@@ -67,6 +67,14 @@ impl Video for CroppedVideo<'_> {
         self.video.channels()
     }
 
+    fn shard(&self, clip: usize) -> (usize, u64) {
+        self.video.shard(clip)
+    }
+
+    fn memory(&self) -> u64 {
+        self.video.memory()
+    }
+
     fn read(
         &self,
         clip: usize,

@@ -1,57 +1,46 @@
-//! The order in which training sees its windows: each window once per epoch, epoch after epoch.
+//! A shuffled order of a range of numbers, computed without a list.
 //!
-//! Every epoch has another order. The program keeps and saves no list: it computes the window from
-//! the seed and the position in the order. A resumed run therefore needs only its step, and a
-//! billion windows need no more memory than one. The order of an epoch is a permutation by a
-//! Feistel network [Luby and Rackoff 1988] on the pairs of numbers below √n. A result outside 0..n
-//! goes through the network again [Black and Rogaway 2002].
+//! The order is a permutation by a Feistel network [Luby and Rackoff 1988] on the pairs of numbers
+//! below √n. A result outside 0..n goes through the network again [Black and Rogaway 2002]. So a
+//! billion numbers need no more memory than one.
 
 /// Rounds of the network. Four mix well; eight still cost little compared with reading a window.
 const ROUNDS: u64 = 8;
 
-/// An endless sequence of items, epoch after epoch. Each epoch has every item once.
+/// A permutation of the numbers below `items`. Each key gives another one.
 #[derive(Clone, Copy, Debug)]
 pub struct Shuffle {
     items: u64,
     /// The smallest number whose square is at least `items`.
     side: u64,
-    seed: u64,
+    key: u64,
 }
 
 impl Shuffle {
-    /// A sequence of at least one item.
-    pub fn new(items: usize, seed: u64) -> Self {
-        let items = items as u64;
+    /// A permutation of the numbers below `items`.
+    pub fn new(items: u64, key: u64) -> Self {
         let root = items.isqrt();
-        Self { items, side: root + u64::from(root * root < items), seed }
+        Self { items, side: root + u64::from(root * root < items), key }
     }
 
-    /// The items of the batch `index`, if the sequence is cut into batches of `count` items.
-    ///
-    /// A batch can cross from one epoch into the next.
-    pub fn batch(self, index: usize, count: usize) -> impl Iterator<Item = usize> {
-        let first = index as u64 * count as u64;
-        (first..first + count as u64).map(move |place| self.at(place))
-    }
-
-    fn at(self, place: u64) -> usize {
-        let epoch = mix(mix(self.seed).wrapping_add(place / self.items));
-        let mut item = self.permuted(place % self.items, epoch);
+    /// The number at `place`, which is below `items`.
+    pub fn at(self, place: u64) -> u64 {
+        let mut item = self.permuted(place);
         // Cycle walking: the permutation of 0..side², repeated, always returns below `items`. Two
         // different items never reach the same item.
         while item >= self.items {
-            item = self.permuted(item, epoch);
+            item = self.permuted(item);
         }
-        item as usize
+        item
     }
 
     /// A permutation of the numbers below `side`².
     ///
     /// Each round can be inverted, because it only adds a number modulo `side`.
-    fn permuted(self, item: u64, key: u64) -> u64 {
+    fn permuted(self, item: u64) -> u64 {
         let (mut left, mut right) = (item / self.side, item % self.side);
         for round in 0..ROUNDS {
-            let added = mix(mix(key.wrapping_add(round)) ^ right) % self.side;
+            let added = mix(mix(self.key.wrapping_add(round)) ^ right) % self.side;
             (left, right) = (right, (left + added) % self.side);
         }
         left * self.side + right
@@ -61,7 +50,7 @@ impl Shuffle {
 /// Mixes a number so that every bit of the result depends on every bit of `x`.
 ///
 /// This is `SplitMix64` [Steele et al. 2014].
-fn mix(x: u64) -> u64 {
+pub fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -74,9 +63,10 @@ mod tests {
 
     use super::*;
 
-    /// The order of one epoch.
+    /// The order of `items` items in one epoch of a training run.
     fn epoch(items: usize, seed: u64, epoch: usize) -> Vec<usize> {
-        Shuffle::new(items, seed).batch(epoch, items).collect()
+        let order = Shuffle::new(items as u64, mix(mix(seed).wrapping_add(epoch as u64)));
+        (0..items as u64).map(|place| order.at(place) as usize).collect()
     }
 
     /// Catches: an epoch skips items or sees them twice, above all when the number of items is next
@@ -92,20 +82,6 @@ mod tests {
                 order.sort_unstable();
                 assert!(order.into_iter().eq(0..items), "{items} items, epoch {number}");
             }
-        }
-    }
-
-    /// Catches: a batch at an epoch's end is short, repeats items of its own epoch or skips the
-    /// start of the next one; an order depends on the batch size.
-    #[test]
-    fn batches_cross_from_one_epoch_into_the_next() {
-        let (items, seed) = (10, 3);
-        let whole = [epoch(items, seed, 0), epoch(items, seed, 1), epoch(items, seed, 2)].concat();
-        for count in [1, 3, 4, 7, 15, 30] {
-            let order = Shuffle::new(items, seed);
-            let items: Vec<usize> =
-                (0..30 / count).flat_map(|index| order.batch(index, count)).collect();
-            assert_eq!(items, whole[..items.len()], "batches of {count}");
         }
     }
 
@@ -162,7 +138,8 @@ mod tests {
     #[test]
     fn large_sets_are_no_harder() {
         let items = 3_000_000_000;
-        let some: BTreeSet<usize> = Shuffle::new(items, 1).batch(1_000_000, 1000).collect();
+        let order = Shuffle::new(items, 1);
+        let some: BTreeSet<u64> = (0..1000).map(|place| order.at(place * 1_000_003)).collect();
         assert!(some.len() == 1000 && some.iter().all(|item| *item < items));
         let upper = some.iter().filter(|item| **item >= items / 2).count();
         assert!((400..600).contains(&upper), "{upper} of 1000 in the upper half");

@@ -1,6 +1,40 @@
 //! The windows that the dynamics model trains on.
 
+use std::sync::atomic::AtomicBool;
+
+use super::video::SourceError;
 use crate::error::ModelError;
+
+/// The shape of windows of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenShape {
+    /// Frames per window.
+    pub frames: usize,
+    /// Tokens per frame.
+    pub positions: usize,
+    /// Tokens per row of a frame.
+    pub columns: usize,
+}
+
+/// Windows of tokens in shards. All have the same shape.
+pub trait TokenShards: Send + Sync {
+    /// The shape of the windows.
+    fn shape(&self) -> TokenShape;
+
+    /// The number of windows of each shard.
+    ///
+    /// The order of training depends on the order of the shards.
+    fn windows(&self) -> Vec<u64>;
+
+    /// The number of bytes of windows that may be in memory. The order of training depends on it.
+    fn memory(&self) -> u64;
+
+    /// Reads the windows of some shards, which are given by number, in ascending order.
+    ///
+    /// The windows are in an order that depends only on the windows. If `halted` is set, nobody
+    /// waits for them any more. Fails if the storage fails.
+    fn read(&self, shards: &[u32], halted: &AtomicBool) -> Result<TokenWindows, SourceError>;
+}
 
 /// Windows of tokens with their actions.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +51,77 @@ pub struct TokenWindows {
     pub actions: Vec<u8>,
 }
 
+impl TokenShards for TokenWindows {
+    fn shape(&self) -> TokenShape {
+        let Self { frames, positions, columns, .. } = *self;
+        TokenShape { frames, positions, columns }
+    }
+
+    fn windows(&self) -> Vec<u64> {
+        vec![self.len() as u64]
+    }
+
+    fn memory(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn read(&self, _shards: &[u32], _halted: &AtomicBool) -> Result<TokenWindows, SourceError> {
+        Ok(self.clone())
+    }
+}
+
+impl TokenShape {
+    /// Tokens per window.
+    pub fn tokens(self) -> usize {
+        self.frames * self.positions
+    }
+
+    /// Actions per window.
+    pub fn actions(self) -> usize {
+        self.frames.saturating_sub(1)
+    }
+
+    /// Bytes of a window in memory.
+    pub fn bytes(self) -> u64 {
+        (size_of::<u16>() * self.tokens() + self.actions()) as u64
+    }
+
+    /// Fails if a model cannot train on `windows` windows of this shape.
+    pub(crate) fn check(self, windows: u64) -> Result<(), ModelError> {
+        if self.frames < 2 || windows == 0 {
+            return Err(ModelError::Data(
+                "there are no token windows to train on: run `genie-tokenize encode` and \
+                 `genie-train label` first"
+                    .into(),
+            ));
+        }
+        if self.columns == 0 || !self.positions.is_multiple_of(self.columns) {
+            return Err(ModelError::Data(format!(
+                "{} tokens per frame are not whole rows of {}: encode the windows again",
+                self.positions, self.columns
+            )));
+        }
+        Ok(())
+    }
+
+    /// Windows of this shape, without any window yet.
+    pub fn empty(self) -> TokenWindows {
+        let Self { frames, positions, columns } = self;
+        TokenWindows { frames, positions, columns, ..TokenWindows::default() }
+    }
+}
+
 impl TokenWindows {
+    /// Appends the window `index` of `other`, which has the same shape.
+    pub(crate) fn push(&mut self, other: &Self, index: usize) {
+        let (tokens, actions) = (self.shape().tokens(), self.shape().actions());
+        self.tokens.extend_from_slice(&other.tokens[index * tokens..][..tokens]);
+        self.actions.extend_from_slice(&other.actions[index * actions..][..actions]);
+    }
+
     /// The number of windows.
     pub fn len(&self) -> usize {
-        self.actions.len() / (self.frames - 1).max(1)
+        self.actions.len() / self.shape().actions().max(1)
     }
 
     /// Whether there are no windows.
@@ -31,22 +132,9 @@ impl TokenWindows {
     /// Fails if the lengths do not fit each other, or if a token or an action is out of range.
     pub(crate) fn check(&self, codes: usize, actions: usize) -> Result<(), ModelError> {
         let wrong = |what: String| Err(ModelError::Data(what));
-        if self.frames < 2 || self.is_empty() {
-            return wrong(
-                "there are no token windows to train on: run `genie-tokenize encode` and \
-                 `genie-train label` first"
-                    .into(),
-            );
-        }
-        if self.columns == 0 || !self.positions.is_multiple_of(self.columns) {
-            return wrong(format!(
-                "{} tokens per frame are not whole rows of {}: encode the windows again",
-                self.positions, self.columns
-            ));
-        }
-        let (windows, steps) = (self.len(), self.frames - 1);
-        if self.tokens.len() != windows * self.frames * self.positions
-            || self.actions.len() != windows * steps
+        let (windows, shape) = (self.len(), self.shape());
+        if self.tokens.len() != windows * shape.tokens()
+            || self.actions.len() != windows * shape.actions()
         {
             let (tokens, actions) = (self.tokens.len(), self.actions.len());
             return wrong(format!(

@@ -21,6 +21,19 @@ pub trait Video: Sync {
         RGB
     }
 
+    /// The number of the shard in which a clip is stored, and the bytes of the clip in memory.
+    ///
+    /// If not all clips fit into [`Video::memory`], training reads the clips of some shards
+    /// together. Then the order of training depends on the shards.
+    fn shard(&self, _clip: usize) -> (usize, u64) {
+        (0, 0)
+    }
+
+    /// The number of bytes of clips that may be in memory.
+    fn memory(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Appends `len` frames of a clip, from frame `first` on, to `to`.
     ///
     /// The bytes are `[len, height, width, channels]`. Fails if the storage fails.

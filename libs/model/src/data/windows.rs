@@ -1,37 +1,62 @@
 //! The windows that the tokenizer and the LAM train on.
 
-use super::shuffle::Shuffle;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::order::{BatchRun, ShardSize, WindowOrder};
 use super::video::Video;
 use crate::error::ModelError;
 
-/// All windows of `frames` frames of all clips, at every offset, in a shuffled order.
+/// All windows of `frames` frames of all clips, at every offset, in the order of training.
+///
+/// Frames are read when a batch needs them. If the clips are larger than memory, the order visits
+/// some shards at a time, so that a cache of the shards' clips is enough.
 pub struct TrainingWindows<'a> {
     video: &'a dyn Video,
     frames: usize,
-    /// Each clip that is long enough, and the number of windows up to the end of this clip.
-    ends: Vec<(usize, usize)>,
-    order: Shuffle,
+    /// The clips of each shard that are long enough, in ascending order.
+    shards: Vec<Vec<u32>>,
+    order: WindowOrder,
+    /// The buffers that were used last, by their shards.
+    recent: Mutex<Vec<RecentBuffer>>,
 }
+
+/// The shards of a buffer, and its clips.
+type RecentBuffer = (Arc<[u32]>, Arc<ClipEnds>);
+
+/// Each clip of a buffer, and the number of windows up to the end of this clip.
+type ClipEnds = [(u32, usize)];
 
 impl<'a> TrainingWindows<'a> {
     /// Fails if no clip is long enough.
     pub fn new(video: &'a dyn Video, frames: usize, seed: u64) -> Result<Self, ModelError> {
-        let mut windows = 0;
-        let mut ends = Vec::new();
+        let mut found: BTreeMap<usize, (Vec<u32>, ShardSize)> = BTreeMap::new();
         for clip in 0..video.clips() {
-            if video.frames(clip) >= frames {
-                windows += video.frames(clip) - frames + 1;
-                ends.push((clip, windows));
+            let length = video.frames(clip);
+            if length < frames {
+                continue;
             }
+            let (shard, bytes) = video.shard(clip);
+            let none = || (Vec::new(), ShardSize { windows: 0, bytes: 0 });
+            let (clips, size) = found.entry(shard).or_insert_with(none);
+            clips.push(clip as u32);
+            size.windows += (length - frames + 1) as u64;
+            size.bytes += bytes;
         }
-        if ends.is_empty() {
+        if found.is_empty() {
             return Err(ModelError::Data(format!(
                 "none of the {} training clips has {frames} frames: ingest more or longer videos, \
                  or lower [ingest] min_frames",
                 video.clips()
             )));
         }
-        Ok(Self { video, frames, ends, order: Shuffle::new(windows, seed) })
+        // The order of the shards follows from their clips, and not from their numbers. So it stays
+        // when other shards are added.
+        let mut found: Vec<_> = found.into_values().collect();
+        found.sort_by_key(|(clips, _)| clips[0]);
+        let (shards, sizes) = found.into_iter().unzip();
+        let order = WindowOrder::new(sizes, video.memory(), seed);
+        Ok(Self { video, frames, shards, order, recent: Mutex::default() })
     }
 
     /// Reads the micro-batch `index` of `count` windows: bytes `[count, frames, h, w, channels]`.
@@ -45,12 +70,42 @@ impl<'a> TrainingWindows<'a> {
     }
 
     /// Clip and first frame of each window of the micro-batch `index` of `count` windows.
-    pub fn places(&self, index: usize, count: usize) -> impl Iterator<Item = (usize, usize)> {
-        self.order.batch(index, count).map(|window| {
-            let at = self.ends.partition_point(|(_, end)| *end <= window);
-            let begin = if at == 0 { 0 } else { self.ends[at - 1].1 };
-            (self.ends[at].0, window - begin)
-        })
+    pub fn places(&self, index: usize, count: usize) -> Vec<(usize, usize)> {
+        let mut places = Vec::with_capacity(count);
+        for BatchRun { shards, windows, .. } in self.order.batch(index, count) {
+            let ends = self.ends(&shards);
+            places.extend(windows.into_iter().map(|window| {
+                let at = ends.partition_point(|(_, end)| *end <= window);
+                let begin = if at == 0 { 0 } else { ends[at - 1].1 };
+                (ends[at].0 as usize, window - begin)
+            }));
+        }
+        places
+    }
+
+    /// The clips of a buffer, in ascending order.
+    fn ends(&self, shards: &Arc<[u32]>) -> Arc<ClipEnds> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, ends)) = recent.iter().find(|(known, _)| known == shards) {
+            return ends.clone();
+        }
+        let mut clips: Vec<u32> =
+            shards.iter().flat_map(|shard| &self.shards[*shard as usize]).copied().collect();
+        clips.sort_unstable();
+        let mut end = 0;
+        let ends: Arc<ClipEnds> = clips
+            .into_iter()
+            .map(|clip| {
+                end += self.video.frames(clip as usize) - self.frames + 1;
+                (clip, end)
+            })
+            .collect();
+        // A batch at the border of two buffers needs both.
+        if recent.len() == 2 {
+            recent.remove(0);
+        }
+        recent.push((shards.clone(), ends.clone()));
+        ends
     }
 }
 
@@ -95,5 +150,94 @@ mod tests {
             );
         }
         assert!(TrainingWindows::new(&video, 8, 1).is_err(), "no clip is that long");
+    }
+
+    /// Clips in shards, of which some fit into memory.
+    struct Sharded {
+        frames: Vec<usize>,
+        /// Number of clips of a shard.
+        each: usize,
+        memory: u64,
+    }
+
+    impl Video for Sharded {
+        fn clips(&self) -> usize {
+            self.frames.len()
+        }
+
+        fn frames(&self, clip: usize) -> usize {
+            self.frames[clip]
+        }
+
+        fn size(&self) -> (usize, usize) {
+            (1, 1)
+        }
+
+        fn shard(&self, clip: usize) -> (usize, u64) {
+            // The numbers of the shards are not in the order of their clips.
+            (1000 - clip / self.each, 100)
+        }
+
+        fn memory(&self) -> u64 {
+            self.memory
+        }
+
+        fn read(
+            &self,
+            clip: usize,
+            first: usize,
+            len: usize,
+            to: &mut Vec<u8>,
+        ) -> Result<(), crate::data::SourceError> {
+            to.extend((first..first + len).flat_map(|frame| [clip as u8, frame as u8, 0]));
+            Ok(())
+        }
+    }
+
+    /// Catches: an epoch of clips that do not fit into memory skips a window or has it twice; it
+    /// jumps between more clips than fit; what fits is in another order than before.
+    #[test]
+    fn clips_that_do_not_fit_are_visited_some_shards_at_a_time() {
+        let video = |memory| Sharded {
+            frames: (0..60).map(|clip| 2 + clip % 5).collect(),
+            each: 4,
+            memory,
+        };
+        let (some, all) = (video(2000), video(6000));
+        let count = (0..60).map(|clip| all.frames(clip).saturating_sub(2)).sum::<usize>();
+        let windows = |video: &Sharded| {
+            let windows = TrainingWindows::new(video, 3, 1).unwrap();
+            let epochs = [0, 1].map(|epoch| windows.places(epoch, count));
+            for (index, place) in epochs.concat().into_iter().enumerate().step_by(7) {
+                assert_eq!(windows.places(index, 1), [place]);
+                let frame = |frame| [place.0 as u8, (place.1 + frame) as u8, 0];
+                let expected = [frame(0), frame(1), frame(2)].concat();
+                assert_eq!(windows.read(index, 1).unwrap(), expected);
+            }
+            epochs
+        };
+        let one_shard = Sharded { each: 60, ..video(6000) };
+        assert_eq!(windows(&all), windows(&one_shard));
+        for places in windows(&some) {
+            let mut sorted = places.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(sorted.len(), count);
+            assert!(sorted.iter().all(|(clip, first)| first + 3 <= some.frames(*clip)));
+            // Half of the memory has room for ten clips. Those of whole shards are in use together.
+            let mut uses = BTreeMap::new();
+            for (index, (clip, _)) in places.iter().enumerate() {
+                uses.entry(clip / 4).or_insert((index, index)).1 = index;
+            }
+            let clips = |shard: usize| {
+                (4 * shard..4 * shard + 4).filter(|clip| some.frames(*clip) >= 3).count()
+            };
+            let in_use = |index: usize| -> usize {
+                let open =
+                    uses.iter().filter(|(_, (first, last))| (first..=last).contains(&&index));
+                open.map(|(shard, _)| clips(*shard)).sum()
+            };
+            assert!((0..count).all(|index| in_use(index) <= 10));
+        }
     }
 }

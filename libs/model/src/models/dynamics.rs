@@ -17,6 +17,8 @@ mod sampler;
 mod session;
 mod task;
 
+use std::sync::Arc;
+
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
@@ -29,7 +31,7 @@ pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use session::{GeneratedFrame, Session, SessionSnapshot, Turn};
 use task::DynamicsTask;
 
-use crate::data::TokenWindows;
+use crate::data::{TokenShape, TokenShards};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::estimate::Estimate;
@@ -43,14 +45,14 @@ use crate::train::{Outcome, TrainConfig, TrainingObserver};
 /// leaves the checkpoints that are already in `run` as they are.
 pub fn train_dynamics(
     config: &DynamicsConfig,
-    data: &TokenWindows,
+    data: Arc<dyn TokenShards>,
     codes: usize,
     actions: usize,
     run: &Utf8Path,
     device: &Device,
     observer: &mut dyn TrainingObserver,
 ) -> Result<Outcome, ModelError> {
-    let TokenWindows { frames, positions, columns, .. } = *data;
+    let TokenShape { frames, positions, columns } = data.shape();
     let vocabulary = Vocabulary { frames, positions, columns, codes, actions };
     let description = DynamicsDescription { config: config.clone(), vocabulary };
     lifecycle::train(&description, data, run, *device, observer)
@@ -58,7 +60,7 @@ pub fn train_dynamics(
 
 impl Description for DynamicsDescription {
     type Net<B: Kernels> = DynamicsNet<B>;
-    type Data<'a> = &'a TokenWindows;
+    type Data<'a> = Arc<dyn TokenShards>;
     type Task<'a, B>
         = DynamicsTask<'a>
     where
@@ -84,7 +86,7 @@ impl Description for DynamicsDescription {
         DynamicsNet::new(&self.config, self.vocabulary, device)
     }
 
-    fn task<'a, B>(&'a self, data: &'a TokenWindows) -> Result<DynamicsTask<'a>, ModelError>
+    fn task<B>(&self, data: Arc<dyn TokenShards>) -> Result<DynamicsTask<'_>, ModelError>
     where
         B: AutodiffBackend + Kernels,
         B::InnerBackend: Kernels,

@@ -7,6 +7,7 @@ mod precision;
 mod toy;
 
 use std::fs;
+use std::sync::Arc;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
@@ -92,7 +93,7 @@ fn dynamics(
         tokens: small(5 * 4 * 6, 32).map(u16::from).collect(),
         actions: small(5 * 3, 4).collect(),
     };
-    train_dynamics(&config, &data, 32, 4, run, &Device::Cpu, observer)
+    train_dynamics(&config, Arc::new(data), 32, 4, run, &Device::Cpu, observer)
 }
 
 type Train = fn(&TrainConfig, &Utf8Path, &mut dyn TrainingObserver) -> Result<Outcome, ModelError>;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 use burn::tensor::{DType, TensorData};
 use camino::Utf8PathBuf;
@@ -283,7 +284,7 @@ fn the_page_knows_every_tensor() {
     };
     train_dynamics(
         &dynamics,
-        &data,
+        Arc::new(data),
         4,
         2,
         &runs.run("dynamics"),

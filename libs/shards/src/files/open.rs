@@ -61,10 +61,31 @@ pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
 }
 
 /// Opens a published file, and checks its length, kind and format version.
+///
+/// The Arrow types follow from the Parquet types. The Arrow schema in the footer is not decoded:
+/// arrow 59 panics if its bytes are damaged.
 pub(crate) fn open(
     path: &Utf8Path,
     entry: &Entry,
     kind: &FileKind,
+) -> Result<(File, ArrowReaderMetadata)> {
+    open_as(path, entry, kind, true)
+}
+
+/// Does the same as [`open`], with the Arrow schema in the footer, to copy the file.
+pub(crate) fn open_with_schema(
+    path: &Utf8Path,
+    entry: &Entry,
+    kind: &FileKind,
+) -> Result<(File, ArrowReaderMetadata)> {
+    open_as(path, entry, kind, false)
+}
+
+fn open_as(
+    path: &Utf8Path,
+    entry: &Entry,
+    kind: &FileKind,
+    skip_schema: bool,
 ) -> Result<(File, ArrowReaderMetadata)> {
     let file = File::open(path).map_err(Error::io(path, "open the published file"))?;
     let bytes = file.metadata().map_err(Error::io(path, "read the size of"))?.len();
@@ -76,7 +97,9 @@ pub(crate) fn open(
         );
         return Err(Error::Damaged { path: path.to_owned(), problem });
     }
-    let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+    let options = ArrowReaderOptions::new()
+        .with_offset_index_policy(PageIndexPolicy::Optional)
+        .with_skip_arrow_metadata(skip_schema);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(Error::parquet(path))?;
     let values = metadata.metadata().file_metadata().key_value_metadata();
     let values: HashMap<&str, &str> = values

@@ -84,7 +84,13 @@ pub fn read_actions(dir: &Utf8Path) -> Result<Vec<ActionWindow>> {
 /// # Errors
 /// If the file cannot be read or is damaged.
 pub fn read_action_shard(dir: &Utf8Path, entry: &Entry) -> Result<Vec<ActionWindow>> {
-    Ok(table::read::<ActionRow>(dir, entry)?.into_iter().map(|row| row.window).collect())
+    Ok(table::read::<ActionRow>(dir, entry)?.into_iter().map(ActionRow::into_window).collect())
+}
+
+impl ActionRow {
+    pub(crate) fn into_window(self) -> ActionWindow {
+        self.window
+    }
 }
 
 impl Row for ActionRow {

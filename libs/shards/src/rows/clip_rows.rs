@@ -64,6 +64,14 @@ pub fn clip_rows_of(root: &Utf8Path, manifest: &Manifest) -> Result<Vec<ClipRow>
     Ok(rows)
 }
 
+/// Reads the clip rows of one published file, in their order.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn clip_rows_of_file(root: &Utf8Path, entry: &Entry) -> Result<Vec<ClipRow>> {
+    table::read(root, entry)
+}
+
 /// Returns the columns that a condition on clips may use.
 ///
 /// They are the columns that SQL shows, without the columns of the verdict.

@@ -61,7 +61,7 @@ pub struct MeasuredWindow {
 /// # Errors
 /// If there are no windows, or the file or the manifest cannot be written.
 pub fn publish_measured(dir: &Utf8Path, windows: &[MeasuredWindow]) -> Result<()> {
-    commit(dir, table::write_as(dir, FILE, windows)?)
+    commit(dir, &table::write_as(dir, FILE, windows)?)
 }
 
 /// Publishes some windows as `dir/<name>-<hash>.parquet`, beside those that are already there.
@@ -69,11 +69,11 @@ pub fn publish_measured(dir: &Utf8Path, windows: &[MeasuredWindow]) -> Result<()
 /// # Errors
 /// If there are no windows, or the file or the manifest cannot be written.
 pub fn publish_measured_part(dir: &Utf8Path, name: &str, windows: &[MeasuredWindow]) -> Result<()> {
-    commit(dir, table::write(dir, name, windows)?)
+    commit(dir, &table::write(dir, name, windows)?)
 }
 
-fn commit(dir: &Utf8Path, entry: Entry) -> Result<()> {
-    Manifest::commit(dir, |manifest| manifest.add(tables::WINDOWS, entry)).map(drop)
+fn commit(dir: &Utf8Path, entry: &Entry) -> Result<()> {
+    Manifest::commit(dir, |manifest| manifest.add(tables::WINDOWS, entry.clone()))
 }
 
 /// Reads one published file of measured windows, in the order of writing.

@@ -1,4 +1,4 @@
-//! Which columns of each table SQL shows.
+//! The narrow tables by name: the kind of their files, and which of their columns SQL shows.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{
     actions::ActionRow, clip_rows::ClipRow, measured::MeasuredWindow, sources::SourceRow,
     table::Row, tokens::TokenRow,
 };
-use crate::{manifest::tables, schema::columns::batch};
+use crate::{files::open::FileKind, manifest::tables, schema::columns::batch};
 
 /// Schema of a table as SQL shows it; `None` if the table has no such schema.
 ///
@@ -17,7 +17,23 @@ use crate::{manifest::tables, schema::columns::batch};
 /// the clip shards: it includes rejected clips, and a query never reads a payload.
 #[must_use]
 pub fn narrow_schema(table: &str) -> Option<SchemaRef> {
-    fn of<R: Row + Default>() -> Option<SchemaRef> {
+    (of(table)?.shown)()
+}
+
+/// Kind of the files of a narrow table; `None` if there is no such table.
+pub(crate) fn kind(table: &str) -> Option<FileKind> {
+    of(table).map(|table| table.kind)
+}
+
+/// What is known of a narrow table from its type of row.
+struct NarrowTable {
+    kind: FileKind,
+    /// Computes the schema as SQL shows it.
+    shown: fn() -> Option<SchemaRef>,
+}
+
+fn of(table: &str) -> Option<NarrowTable> {
+    fn shown<R: Row + Default>() -> Option<SchemaRef> {
         let columns = R::columns(&[R::default()]).ok()?;
         let schema = batch(Utf8Path::new(R::KIND.name), columns).ok()?.schema();
         let shown = schema
@@ -27,12 +43,15 @@ pub fn narrow_schema(table: &str) -> Option<SchemaRef> {
             .cloned();
         Some(Arc::new(Schema::new(shown.collect::<Vec<_>>())))
     }
-    match table {
-        tables::SOURCES => of::<SourceRow>(),
-        tables::CLIP_ROWS => of::<ClipRow>(),
-        tables::TOKENS => of::<TokenRow>(),
-        tables::ACTIONS => of::<ActionRow>(),
-        tables::WINDOWS => of::<MeasuredWindow>(),
-        _ => None,
+    fn known<R: Row + Default>() -> NarrowTable {
+        NarrowTable { kind: R::KIND, shown: shown::<R> }
     }
+    Some(match table {
+        tables::SOURCES => known::<SourceRow>(),
+        tables::CLIP_ROWS => known::<ClipRow>(),
+        tables::TOKENS => known::<TokenRow>(),
+        tables::ACTIONS => known::<ActionRow>(),
+        tables::WINDOWS => known::<MeasuredWindow>(),
+        _ => return None,
+    })
 }

@@ -108,6 +108,14 @@ pub fn read_sources(root: &Utf8Path) -> Result<Vec<SourceRow>> {
     Ok(rows)
 }
 
+/// Reads the source rows of one published file, in their order.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn sources_of_file(root: &Utf8Path, entry: &Entry) -> Result<Vec<SourceRow>> {
+    table::read(root, entry)
+}
+
 impl Row for SourceRow {
     const KIND: FileKind =
         FileKind { name: "source rows", format: CATALOG_FORMAT, command: "genie-ingest run" };

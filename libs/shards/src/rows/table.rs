@@ -1,11 +1,17 @@
-//! Narrow tables: rows that are written and read as a whole, one file at a time.
+//! Narrow tables: rows that are written as a whole file, and read as a whole or in batches.
 //!
 //! Tokens, actions, source rows, clip rows and measured windows are narrow tables. Each type
 //! implements [`Row`], which converts between rows and columns. Writing, publishing, versions and
 //! checks are common. Clip shards have large payloads, so they have their own writer and reader.
 
+use std::fs::File;
+
+use arrow::array::RecordBatch;
 use camino::Utf8Path;
-use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{
+    ArrowWriter, ProjectionMask,
+    arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder},
+};
 
 use crate::{
     error::{Error, Result},
@@ -16,6 +22,9 @@ use crate::{
     manifest::Entry,
     schema::columns::{Columns, NamedColumns, batch},
 };
+
+/// Largest number of rows of a batch: a clip row has a few kilobytes.
+const ROWS: usize = 1024;
 
 /// A row of a narrow table.
 pub(crate) trait Row: Sized {
@@ -59,15 +68,51 @@ fn draft<R: Row>(dir: &Utf8Path, stem: &str, rows: &[R]) -> Result<ParquetDraft>
 
 /// Reads a published file, after checking its bytes against the hash in the manifest.
 pub(crate) fn read<R: Row>(dir: &Utf8Path, entry: &Entry) -> Result<Vec<R>> {
-    let path = dir.join(&entry.file);
-    verify(dir, entry)?;
-    let (file, metadata) = open(&path, entry, &R::KIND)?;
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).build();
     let mut rows = Vec::new();
-    for batch in reader.map_err(Error::parquet(&path))? {
-        let batch = batch.map_err(Error::arrow(&path))?;
-        let first_row = rows.len();
-        rows.extend(R::read(Columns::new(&path, &batch), &path, first_row)?);
+    for batch in stream(dir, entry)? {
+        rows.extend(batch?);
     }
     Ok(rows)
+}
+
+/// Reads a published file in batches, after checking its bytes against the hash in the manifest.
+pub(crate) fn stream<R: Row>(
+    dir: &Utf8Path,
+    entry: &Entry,
+) -> Result<impl Iterator<Item = Result<Vec<R>>> + use<R>> {
+    verify(dir, entry)?;
+    decode(dir, entry)
+}
+
+/// Reads a published file in batches, without checking its bytes.
+pub(crate) fn decode<R: Row>(
+    dir: &Utf8Path,
+    entry: &Entry,
+) -> Result<impl Iterator<Item = Result<Vec<R>>> + use<R>> {
+    let path = dir.join(&entry.file);
+    let (file, metadata) = open(&path, entry, &R::KIND)?;
+    let mut first_row = 0;
+    let read = batches(&path, file, metadata, ProjectionMask::all())?;
+    Ok(read.map(move |batch| {
+        let batch = batch?;
+        let rows = R::read(Columns::new(&path, &batch), &path, first_row)?;
+        first_row += rows.len();
+        Ok(rows)
+    }))
+}
+
+/// Reads the chosen columns of an open file in batches.
+pub(crate) fn batches(
+    path: &Utf8Path,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    chosen: ProjectionMask,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    let path = path.to_owned();
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+        .with_projection(chosen)
+        .with_batch_size(ROWS)
+        .build()
+        .map_err(Error::parquet(&path))?;
+    Ok(reader.map(move |batch| batch.map_err(Error::arrow(&path))))
 }

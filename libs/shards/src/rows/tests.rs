@@ -2,18 +2,22 @@
 
 use std::{fs, sync::Arc};
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{AsArray, RecordBatch},
+    datatypes::{Int64Type, SchemaRef},
+};
 use camino::Utf8Path;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{table::Row, tokens::TokenRow};
 use crate::{
-    ActionWindow, ClipRow, Entry, Error, Manifest, SourceRow, Split, Status, TOKENS_FORMAT,
-    TokenWindow,
+    ActionWindow, ClipMeta, ClipRow, ClipTiming, Entry, Error, Manifest, SourceRow, Split, Status,
+    TOKENS_FORMAT, TokenWindow,
     files::open::{FileKind, open},
-    narrow_schema, read_actions, read_clip_rows, read_sources, read_tokens,
+    narrow_schema, read_actions, read_clip_rows, read_columns, read_sources, read_tokens,
     schema::columns::Columns,
-    tables, testing, write_actions, write_clip_rows, write_sources, write_tokens,
+    stream_clip_rows, tables, testing, timing_of_kept, write_actions, write_clip_rows,
+    write_sources, write_tokens,
 };
 
 fn token_window(clip: &str, first_frame: u32, seed: u16) -> TokenWindow {
@@ -158,6 +162,57 @@ fn catalog_rows_come_back_as_they_were() {
     commit(&root, tables::CLIP_ROWS, &[clips]);
     assert_eq!(read_sources(&root).unwrap(), [good, bad]);
     assert_eq!(read_clip_rows(&root).unwrap(), [kept, rejected]);
+}
+
+/// Catches: a stream loses or repeats rows at the border of a batch, reads columns that nobody
+/// asked for, or ignores a column that does not exist.
+#[test]
+fn a_stream_has_every_row_in_batches_of_chosen_columns() {
+    let (_dir, root) = testing::root();
+    let clip = testing::clip("a", 0, 2).meta;
+    let row = |n: i64| {
+        let meta = ClipMeta { clip_id: format!("{n:04}"), start_pts: n, ..clip.clone() };
+        ClipRow { meta, ..ClipRow::default() }
+    };
+    let rows: Vec<ClipRow> = (0..2500).map(row).collect();
+    let entry = write_clip_rows(&root, "one", &rows).unwrap();
+    let batches: Vec<Vec<ClipRow>> =
+        stream_clip_rows(&root, &entry).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(batches.iter().all(|batch| batch.len() <= 1024));
+    assert_eq!(batches.concat(), rows);
+
+    let columns = |wanted: &[&str]| read_columns(&root, tables::CLIP_ROWS, &entry, wanted);
+    let mut starts: Vec<i64> = Vec::new();
+    for batch in columns(&["start_pts", "clip_id"]).unwrap() {
+        let batch = batch.unwrap();
+        assert_eq!(batch.num_columns(), 2);
+        starts.extend(batch["start_pts"].as_primitive::<Int64Type>().values());
+    }
+    assert!(starts.into_iter().eq(0..2500));
+    let error = columns(&["clip_id", "clipid"]).map(drop).unwrap_err();
+    assert!(error.to_string().contains("`clipid`: is missing"), "{error}");
+    assert!(read_columns(&root, tables::CLIPS, &entry, &[]).is_err(), "a file of another kind");
+    assert!(read_columns(&root, "payloads", &entry, &[]).is_err());
+}
+
+/// Catches: the timing of a dataset includes rejected clips, or only the clips of one file.
+#[test]
+fn the_timing_is_that_of_all_kept_clips() {
+    let (_dir, root) = testing::root();
+    let row = |n: u32, kept| {
+        let mut meta = testing::clip("a", i64::from(n), 3).meta;
+        (meta.fps, meta.mixed_actions) = (f64::from(n), (n > 20).then_some(0.5));
+        ClipRow { meta, kept, ..ClipRow::default() }
+    };
+    let files = [vec![row(10, true), row(99, false)], vec![row(20, true), row(30, true)]];
+    let write =
+        |(n, rows): (usize, &Vec<ClipRow>)| write_clip_rows(&root, &n.to_string(), rows).unwrap();
+    let entries: Vec<Entry> = files.iter().enumerate().map(write).collect();
+    commit(&root, tables::CLIP_ROWS, &entries);
+    let kept = files.iter().flatten().filter(|row| row.kept).map(|row| &row.meta);
+    let manifest = Manifest::load(&root).unwrap();
+    assert_eq!(timing_of_kept(&root, &manifest).unwrap(), ClipTiming::of(kept));
+    assert_eq!(timing_of_kept(&root, &Manifest::default()).unwrap(), None);
 }
 
 /// Catches: a file of another kind or another version is read; the advice names the wrong command.

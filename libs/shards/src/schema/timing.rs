@@ -3,6 +3,8 @@
 //! Models know only steps from one frame to the next, not seconds. So a dataset has two faults that
 //! no model can repair: steps of different durations, and steps that span several true actions.
 
+use std::collections::BTreeMap;
+
 use super::clip::ClipMeta;
 
 /// Largest ratio of two frame rates that count as equal.
@@ -23,7 +25,7 @@ const MANY_MIXED: f64 = 0.1;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipTiming {
     pub slowest: f64,
-    /// The median.
+    /// The median, to three decimals.
     pub typical: f64,
     pub fastest: f64,
     /// `None` if no step mixes true actions, or no clip has any.
@@ -44,10 +46,9 @@ pub struct MixedSteps {
 impl ClipTiming {
     /// Computes the timing of a set of clips; `None` for an empty set.
     pub fn of<'a>(clips: impl IntoIterator<Item = &'a ClipMeta>) -> Option<Self> {
-        let clips: Vec<&ClipMeta> = clips.into_iter().collect();
-        let rates = sorted(clips.iter().map(|clip| clip.fps));
-        let (slowest, fastest) = (*rates.first()?, *rates.last()?);
-        Some(Self { slowest, typical: rates[rates.len() / 2], fastest, mixed: mixed(&clips) })
+        let mut tally = TimingTally::default();
+        clips.into_iter().for_each(|clip| tally.add(ClipRates::of(clip)));
+        tally.timing()
     }
 
     /// Returns what a user must know about the rates, as sentences. Empty if nothing is wrong.
@@ -86,27 +87,94 @@ impl ClipTiming {
     }
 }
 
-/// Counts the mixed steps of the clips with true actions.
-fn mixed(clips: &[&ClipMeta]) -> Option<MixedSteps> {
-    let known = clips.iter().filter_map(|clip| Some((*clip, clip.mixed_actions?)));
-    let known: Vec<(&ClipMeta, f32)> = known.collect();
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
-    let steps = |clip: &ClipMeta| clip.frame_count().saturating_sub(1) as f64;
-    let all: f64 = known.iter().map(|(clip, _)| steps(clip)).sum();
-    let mixed: f64 = known.iter().map(|(clip, share)| f64::from(*share) * steps(clip)).sum();
-    let median = |rate: fn(&ClipMeta) -> f64| {
-        let mixing = known.iter().filter(|(_, share)| *share > 0.0);
-        let rates = sorted(mixing.map(|(clip, _)| rate(clip)));
-        rates.get(rates.len() / 2).copied()
-    };
-    let (fps, source_fps) = (median(|clip| clip.fps)?, median(|clip| clip.source_fps)?);
-    (all > 0.0).then(|| MixedSteps { share: mixed / all, fps, source_fps })
+/// What a clip adds to the timing of a set.
+#[derive(Clone, Copy, Debug)]
+pub struct ClipRates {
+    /// Number of frames.
+    pub frames: usize,
+    pub fps: f64,
+    pub source_fps: f64,
+    /// As [`ClipMeta::mixed_actions`].
+    pub mixed_actions: Option<f32>,
 }
 
-fn sorted(rates: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut rates: Vec<f64> = rates.collect();
-    rates.sort_by(f64::total_cmp);
-    rates
+impl ClipRates {
+    /// The rates of a clip.
+    #[must_use]
+    pub fn of(clip: &ClipMeta) -> Self {
+        let (fps, source_fps) = (clip.fps, clip.source_fps);
+        Self { frames: clip.frame_count(), fps, source_fps, mixed_actions: clip.mixed_actions }
+    }
+}
+
+/// Counts the frame rates of clips one by one, in memory that does not grow with their number.
+#[derive(Debug, Clone, Default)]
+pub struct TimingTally {
+    rates: RateCounts,
+    /// Rates of the clips with mixed steps, and of their sources.
+    mixing: RateCounts,
+    sources_of_mixing: RateCounts,
+    /// Steps of the clips with true actions, and how many of them are mixed.
+    steps: f64,
+    mixed_steps: f64,
+}
+
+impl TimingTally {
+    /// Adds a clip.
+    pub fn add(&mut self, clip: ClipRates) {
+        let ClipRates { frames, fps, source_fps, mixed_actions } = clip;
+        self.rates.add(fps);
+        let Some(share) = mixed_actions else { return };
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
+        let steps = frames.saturating_sub(1) as f64;
+        self.steps += steps;
+        self.mixed_steps += f64::from(share) * steps;
+        if share > 0.0 {
+            self.mixing.add(fps);
+            self.sources_of_mixing.add(source_fps);
+        }
+    }
+
+    /// The timing of the clips so far; `None` if there are none.
+    #[must_use]
+    pub fn timing(&self) -> Option<ClipTiming> {
+        let (slowest, fastest) = (self.rates.first()?, self.rates.last()?);
+        Some(ClipTiming { slowest, typical: self.rates.median()?, fastest, mixed: self.mixed() })
+    }
+
+    fn mixed(&self) -> Option<MixedSteps> {
+        let (fps, source_fps) = (self.mixing.median()?, self.sources_of_mixing.median()?);
+        let share = self.mixed_steps / self.steps;
+        (self.steps > 0.0).then_some(MixedSteps { share, fps, source_fps })
+    }
+}
+
+/// How often each rate occurs. The bits of positive numbers have the order of the numbers.
+#[derive(Debug, Clone, Default)]
+struct RateCounts(BTreeMap<u64, u64>);
+
+impl RateCounts {
+    fn add(&mut self, rate: f64) {
+        *self.0.entry(rate.max(0.0).to_bits()).or_default() += 1;
+    }
+
+    fn first(&self) -> Option<f64> {
+        self.0.keys().next().map(|bits| f64::from_bits(*bits))
+    }
+
+    fn last(&self) -> Option<f64> {
+        self.0.keys().next_back().map(|bits| f64::from_bits(*bits))
+    }
+
+    fn median(&self) -> Option<f64> {
+        let mut left = self.0.values().sum::<u64>() / 2;
+        let is_median = |(_, count): &(&u64, &u64)| {
+            let is_here = left < **count;
+            left = left.saturating_sub(**count);
+            is_here
+        };
+        self.0.iter().find(is_median).map(|(bits, _)| f64::from_bits(*bits))
+    }
 }
 
 /// A rate with at most two decimals, for example `15` or `29.97`.

@@ -3,14 +3,24 @@
 //! Payloads are copied without decompressing them, so dropping a clip costs reading and writing one
 //! shard. The old file stays until `gc` removes it. Readers that have it open can continue.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use arrow::{
     array::{ArrayRef, BooleanArray, RecordBatch, StringArray},
     compute::filter_record_batch,
 };
 use camino::Utf8Path;
-use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder};
+use parquet::{
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    data_type::ByteArray,
+    file::{
+        metadata::{ParquetMetaData, RowGroupMetaData},
+        statistics::Statistics,
+    },
+};
 
 use super::{
     shard::Shard,
@@ -18,7 +28,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    files::{draft::ParquetDraft, open::open},
+    files::{draft::ParquetDraft, open::open_with_schema},
     manifest::Entry,
     schema::{columns::Columns, split::Split},
 };
@@ -27,30 +37,45 @@ use crate::{
 const ROWS: usize = 8;
 
 /// The columns of a clip that may change after it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClipPlacement<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClipPlacement {
     pub split: Split,
     /// Path of the clip's source.
-    pub source_path: &'a str,
+    pub source_path: String,
 }
 
-/// Publishes a copy of a shard with the clips for which `place` returns a placement, placed so.
+/// What becomes of the clips of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceChange {
+    /// All of them go.
+    Dropped,
+    /// Some of them go, by their ids, and the others are placed.
+    Changed { dropped: HashSet<String>, placement: ClipPlacement },
+}
+
+/// What becomes of the clips of some sources; the key is the source's id.
+///
+/// Clips of other sources stay as they are.
+pub type ShardChanges = BTreeMap<String, SourceChange>;
+
+/// Publishes a copy of a shard with these changes.
 ///
 /// Returns the entry of the copy; commit it in place of the old entry. Returns the old entry if
-/// nothing changes, and `None` if no clip remains.
+/// nothing changes, and `None` if no clip remains. A shard of other sources costs reading its
+/// footer.
 ///
 /// # Errors
 /// If the shard cannot be read or is damaged, or the copy cannot be written.
-pub fn rewrite_shard<'a>(
+pub fn rewrite_shard(
     root: &Utf8Path,
     entry: &Entry,
-    place: impl Fn(&str) -> Option<ClipPlacement<'a>>,
+    changes: &ShardChanges,
 ) -> Result<Option<Entry>> {
     let path = root.join(&entry.file);
-    if is_same(root, entry, &place)? {
+    let (file, metadata) = open_with_schema(&path, entry, &KIND)?;
+    if !may_contain(metadata.metadata(), changes) || is_same(root, entry, changes)? {
         return Ok(Some(entry.clone()));
     }
-    let (file, metadata) = open(&path, entry, &KIND)?;
     let (dir, name) = (path.parent().unwrap_or(root), stem(&path));
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
         .with_batch_size(ROWS)
@@ -58,7 +83,7 @@ pub fn rewrite_shard<'a>(
     let mut writer: Option<ArrowWriter<ParquetDraft>> = None;
     let mut rows = 0;
     for batch in reader.map_err(Error::parquet(&path))? {
-        let batch = chosen(&path, &batch.map_err(Error::arrow(&path))?, &place)?;
+        let batch = chosen(&path, &batch.map_err(Error::arrow(&path))?, changes)?;
         rows += batch.num_rows() as u64;
         // One clip per page, as in [`super::writer`].
         for row in 0..batch.num_rows() {
@@ -84,29 +109,61 @@ pub fn rewrite_shard<'a>(
     Ok(Some(Entry { file, ..copy }))
 }
 
+/// Whether a shard may have a changed source, by the smallest and largest source of a row group.
+fn may_contain(metadata: &ParquetMetaData, changes: &ShardChanges) -> bool {
+    let columns = metadata.file_metadata().schema_descr().columns();
+    let Some(column) = columns.iter().position(|column| column.path().string() == "source_id")
+    else {
+        return true;
+    };
+    let range = |group: &RowGroupMetaData| -> Option<(String, String)> {
+        let Statistics::ByteArray(found) = group.column(column).statistics()? else { return None };
+        let text = |bytes: &ByteArray| bytes.as_utf8().ok().map(str::to_owned);
+        Some((text(found.min_opt()?)?, text(found.max_opt()?)?))
+    };
+    metadata.row_groups().iter().any(|group| {
+        range(group).is_none_or(|(first, last)| {
+            first > last || changes.range(first..=last).next().is_some()
+        })
+    })
+}
+
+/// The placement of a clip after the changes; `None` if it goes.
+fn placed(
+    changes: &ShardChanges,
+    (source_id, clip_id): (&str, &str),
+    now: ClipPlacement,
+) -> Option<ClipPlacement> {
+    match changes.get(source_id) {
+        None => Some(now),
+        Some(SourceChange::Dropped) => None,
+        Some(SourceChange::Changed { dropped, placement }) => {
+            (!dropped.contains(clip_id)).then(|| placement.clone())
+        }
+    }
+}
+
 /// Whether all clips stay where they are; reads no payload.
-fn is_same<'a>(
-    root: &Utf8Path,
-    entry: &Entry,
-    place: &impl Fn(&str) -> Option<ClipPlacement<'a>>,
-) -> Result<bool> {
+fn is_same(root: &Utf8Path, entry: &Entry, changes: &ShardChanges) -> Result<bool> {
     let (_, clips) = Shard::open(root, entry)?;
-    Ok(clips.iter().all(|(clip, _)| {
-        let same = ClipPlacement { split: clip.split, source_path: &clip.source_path };
-        place(&clip.clip_id) == Some(same)
+    Ok(clips.into_iter().all(|(clip, _)| {
+        let now = ClipPlacement { split: clip.split, source_path: clip.source_path };
+        placed(changes, (&clip.source_id, &clip.clip_id), now.clone()) == Some(now)
     }))
 }
 
 /// The rows of a batch that remain, with their new placements.
-fn chosen<'a>(
-    path: &Utf8Path,
-    batch: &RecordBatch,
-    place: &impl Fn(&str) -> Option<ClipPlacement<'a>>,
-) -> Result<RecordBatch> {
-    let ids = Columns::new(path, batch).required::<StringArray>("clip_id")?;
-    let places: Vec<Option<ClipPlacement<'a>>> =
-        ids.iter().map(|id| place(id.unwrap_or_default())).collect();
-    let texts = |get: fn(&ClipPlacement<'a>) -> &'a str| -> ArrayRef {
+fn chosen(path: &Utf8Path, batch: &RecordBatch, changes: &ShardChanges) -> Result<RecordBatch> {
+    let columns = Columns::new(path, batch);
+    let texts = |field| columns.required::<StringArray>(field);
+    let (clips, sources, paths) = (texts("clip_id")?, texts("source_id")?, texts("source_path")?);
+    let place = |(row, split)| {
+        let now = ClipPlacement { split, source_path: paths.value(row).to_owned() };
+        placed(changes, (sources.value(row), clips.value(row)), now)
+    };
+    let places: Vec<Option<ClipPlacement>> =
+        columns.splits()?.into_iter().enumerate().map(place).collect();
+    let texts = |get: fn(&ClipPlacement) -> &str| -> ArrayRef {
         let texts = places.iter().map(|place| Some(place.as_ref().map_or("", get)));
         Arc::new(texts.collect::<StringArray>())
     };
@@ -114,7 +171,7 @@ fn chosen<'a>(
     let column =
         |(field, old): (&Arc<arrow::datatypes::Field>, &ArrayRef)| match field.name().as_str() {
             "split" => texts(|place| place.split.as_str()),
-            "source_path" => texts(|place| place.source_path),
+            "source_path" => texts(|place| &place.source_path),
             _ => old.clone(),
         };
     let columns = schema.fields().iter().zip(batch.columns()).map(column).collect();
@@ -139,30 +196,36 @@ mod tests {
     #[test]
     fn clips_that_stay_are_the_same() {
         let (_dir, root) = testing::root();
-        let clips = ["a", "b", "c"].map(|source| testing::clip(source, 0, 5));
+        let clips = [("a", 0), ("b", 0), ("b", 9), ("c", 0)]
+            .map(|(source, start)| testing::clip(source, start, 5));
         let old = testing::publish(&root, "one-0", &clips).entry;
-        let placed = |split, source_path| Some(ClipPlacement { split, source_path });
-        let place = |id: &str| match id {
-            id if id == clips[0].clip_id => None,
-            id if id == clips[1].clip_id => placed(Split::HeldOut, "moved.mp4"),
-            _ => placed(Split::Train, clips[2].source_path.as_str()),
+        let moved = |split, source_path: &str, dropped: &[&str]| SourceChange::Changed {
+            dropped: dropped.iter().map(|&id| id.to_owned()).collect(),
+            placement: ClipPlacement { split, source_path: source_path.to_owned() },
         };
-        let new = rewrite_shard(&root, &old, place).unwrap().unwrap();
+        let (a, b) = (clips[0].source_id.clone(), clips[1].source_id.clone());
+        let changes = ShardChanges::from([
+            (a.clone(), SourceChange::Dropped),
+            (b.clone(), moved(Split::HeldOut, "moved.mp4", &[&clips[2].clip_id])),
+        ]);
+        let new = rewrite_shard(&root, &old, &changes).unwrap().unwrap();
         assert!(new.file.starts_with("clips/one-0-") && new.file != old.file);
-        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, new)).unwrap();
+        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, new.clone())).unwrap();
         let store = ClipStore::open(&root, None).unwrap();
-        assert_eq!(store.len(), 2);
-        for (index, clip) in clips[1..].iter().enumerate() {
+        let metas = [0, 1].map(|clip| store.meta(clip).unwrap());
+        let placed = metas.each_ref().map(|clip| (clip.split, clip.source_path.as_str()));
+        assert_eq!(placed, [(Split::HeldOut, "moved.mp4"), (Split::Train, "videos/c.mp4")]);
+        for (index, clip) in [&clips[1], &clips[3]].into_iter().enumerate() {
             let read = store.read(index).unwrap();
-            assert_eq!(read.frames, clip.frames);
-            let now = ClipPlacement { split: read.split, source_path: &read.source_path };
-            assert_eq!(Some(now), place(&clip.clip_id));
+            assert_eq!((&read.clip_id, &read.frames), (&clip.clip_id, &clip.frames));
         }
-        assert!(rewrite_shard(&root, &old, |_| None).unwrap().is_none());
-        let same = |id: &str| {
-            let clip = clips.iter().find(|clip| clip.clip_id == id)?;
-            placed(clip.split, &clip.source_path)
-        };
-        assert_eq!(rewrite_shard(&root, &old, same).unwrap(), Some(old), "nothing to do");
+
+        let all = clips.iter().map(|clip| (clip.source_id.clone(), SourceChange::Dropped));
+        assert!(rewrite_shard(&root, &old, &all.collect()).unwrap().is_none());
+        let same = ShardChanges::from([
+            (a, moved(Split::Train, "videos/a.mp4", &["of no clip"])),
+            ("bbb".to_owned(), SourceChange::Dropped),
+        ]);
+        assert_eq!(rewrite_shard(&root, &old, &same).unwrap(), Some(old), "nothing to do");
     }
 }

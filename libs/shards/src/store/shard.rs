@@ -2,7 +2,7 @@
 
 use std::{fs::File, sync::Arc};
 
-use arrow::array::{LargeBinaryArray, StringArray};
+use arrow::array::{BinaryArray, RecordBatch, StringArray};
 use camino::{Utf8Path, Utf8PathBuf};
 use parquet::arrow::{
     ProjectionMask,
@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     files::open::open,
     manifest::Entry,
-    schema::{clip::ClipMeta, clip_columns, columns::Columns},
+    schema::{clip::ClipMeta, clip_columns, clip_key::ClipKey, columns::Columns},
 };
 
 /// Path of a shard, and its footer with the page index, so that both are read only once.
@@ -27,60 +27,112 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
+    /// Opens a shard; reads only its footer.
+    pub(crate) fn footer(root: &Utf8Path, entry: &Entry) -> Result<Self> {
+        let path = root.join(&entry.file);
+        let (_, metadata) = open(&path, entry, &KIND)?;
+        let found = metadata.metadata().file_metadata().num_rows();
+        if u64::try_from(found) == Ok(entry.rows) {
+            return Ok(Self { path, metadata });
+        }
+        let problem = format!("has {found} rows, but {} were published", entry.rows);
+        Err(Error::Damaged { path, problem })
+    }
+
     /// Opens a shard and reads everything except the payloads: clips with their payload hashes.
     pub(crate) fn open(root: &Utf8Path, entry: &Entry) -> Result<(Self, Vec<(ClipMeta, String)>)> {
-        let path = root.join(&entry.file);
-        let (file, metadata) = open(&path, entry, &KIND)?;
-        let shard = Self { path, metadata };
-        let clips = shard.clips(file)?;
-        if clips.len() as u64 == entry.rows {
-            return Ok((shard, clips));
-        }
-        let problem = format!("has {} rows, but {} were published", clips.len(), entry.rows);
-        Err(Error::Damaged { path: shard.path, problem })
+        let shard = Self::footer(root, entry)?;
+        let all: Vec<usize> = (0..usize::try_from(entry.rows).unwrap_or(usize::MAX)).collect();
+        let clips = shard.clips(&all)?;
+        Ok((shard, clips))
     }
 
     /// Reads the payload of a row, unchanged.
     pub(crate) fn payload(&self, row: usize) -> Result<Arc<[u8]>> {
+        let one = self.row(row, |name| name == PAYLOAD)?;
+        Ok(Columns::new(&self.path, &one).required::<BinaryArray>(PAYLOAD)?.value(0).into())
+    }
+
+    /// Reads the payload of a row, and checks it against the hash beside it.
+    ///
+    /// `clip` is the clip that the row has.
+    pub(crate) fn checked_payload(&self, row: usize, clip: ClipKey) -> Result<Arc<[u8]>> {
+        const COLUMNS: [&str; 4] = ["clip_id", CODEC, PAYLOAD, PAYLOAD_HASH];
+        let one = self.row(row, |name| COLUMNS.contains(&name))?;
+        let columns = Columns::new(&self.path, &one);
+        check_codec(columns)?;
+        let clip_id = columns.required::<StringArray>("clip_id")?.value(0);
+        let payload = columns.required::<BinaryArray>(PAYLOAD)?.value(0);
+        let hash = columns.required::<StringArray>(PAYLOAD_HASH)?.value(0);
+        if ClipKey::from(clip_id) == clip && blake3::hash(payload).to_hex().as_str() == hash {
+            return Ok(payload.into());
+        }
+        let (path, clip_id) = (self.path.clone(), clip_id.to_owned());
+        Err(Error::Hash { path, row, clip_id, what: "payload" })
+    }
+
+    /// Reads the clips of some rows in ascending order, with their payload hashes.
+    pub(crate) fn clips(&self, rows: &[usize]) -> Result<Vec<(ClipMeta, String)>> {
+        let mut clips = Vec::with_capacity(rows.len());
+        self.visit(
+            rows,
+            |name| name != PAYLOAD,
+            |columns| {
+                check_codec(columns)?;
+                let hashes = columns.required::<StringArray>(PAYLOAD_HASH)?;
+                let metas = clip_columns::read(columns)?.into_iter().enumerate();
+                clips.extend(metas.map(|(i, meta)| (meta, hashes.value(i).to_owned())));
+                Ok(())
+            },
+        )?;
+        Ok(clips)
+    }
+
+    /// Calls `visit` for some columns of some rows in ascending order, in batches.
+    pub(crate) fn visit(
+        &self,
+        rows: &[usize],
+        wanted: impl Fn(&str) -> bool,
+        mut visit: impl FnMut(Columns<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let path = &self.path;
+        let mut selectors = Vec::new();
+        let mut next = 0;
+        for run in rows.chunk_by(|row, after| row + 1 == *after) {
+            selectors.extend([RowSelector::skip(run[0] - next), RowSelector::select(run.len())]);
+            next = run[0] + run.len();
+        }
+        let file = File::open(path).map_err(Error::io(path, "open the published file"))?;
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_projection(self.mask(wanted))
+                .with_row_selection(RowSelection::from(selectors))
+                .build();
+        let mut found = 0;
+        for batch in reader.map_err(Error::parquet(path))? {
+            let batch = batch.map_err(Error::arrow(path))?;
+            found += batch.num_rows();
+            visit(Columns::new(path, &batch))?;
+        }
+        if found == rows.len() { Ok(()) } else { Err(self.no_row(next.saturating_sub(1))) }
+    }
+
+    /// Reads some columns of one row. No page of another row group is touched.
+    fn row(&self, row: usize, wanted: impl Fn(&str) -> bool) -> Result<RecordBatch> {
         let path = &self.path;
         let (row_group, row_in_group) = self.locate(row)?;
         let file = File::open(path).map_err(Error::io(path, "open the published file"))?;
         let one = RowSelection::from(vec![RowSelector::skip(row_in_group), RowSelector::select(1)]);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-                .with_projection(self.mask(|name| name == PAYLOAD))
+                .with_projection(self.mask(wanted))
                 .with_row_groups(vec![row_group])
                 .with_row_selection(one)
                 .with_batch_size(1)
                 .build();
         let batch =
             reader.map_err(Error::parquet(path))?.next().transpose().map_err(Error::arrow(path))?;
-        let batch = batch.filter(|batch| batch.num_rows() == 1).ok_or_else(|| self.no_row(row))?;
-        Ok(Columns::new(path, &batch).required::<LargeBinaryArray>(PAYLOAD)?.value(0).into())
-    }
-
-    fn clips(&self, file: File) -> Result<Vec<(ClipMeta, String)>> {
-        let path = &self.path;
-        let reader =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-                .with_projection(self.mask(|name| name != PAYLOAD))
-                .build();
-        let mut clips = Vec::new();
-        for batch in reader.map_err(Error::parquet(path))? {
-            let batch = batch.map_err(Error::arrow(path))?;
-            let columns = Columns::new(path, &batch);
-            let codecs = columns.required::<StringArray>(CODEC)?;
-            if let Some(other) = codecs.iter().flatten().find(|&name| name != codec::NAME) {
-                return Err(columns.error(
-                    CODEC,
-                    format!("`{other}` is unknown; this program reads only `{}`", codec::NAME),
-                ));
-            }
-            let hashes = columns.required::<StringArray>(PAYLOAD_HASH)?;
-            let metas = clip_columns::read(columns)?.into_iter().enumerate();
-            clips.extend(metas.map(|(i, meta)| (meta, hashes.value(i).to_owned())));
-        }
-        Ok(clips)
+        batch.filter(|batch| batch.num_rows() == 1).ok_or_else(|| self.no_row(row))
     }
 
     /// Selects the top-level columns whose names are wanted.
@@ -105,5 +157,18 @@ impl Shard {
 
     fn no_row(&self, row: usize) -> Error {
         Error::Damaged { path: self.path.clone(), problem: format!("has no row {row}") }
+    }
+}
+
+/// Refuses payloads of another codec.
+fn check_codec(columns: Columns<'_>) -> Result<()> {
+    let codecs = columns.required::<StringArray>(CODEC)?;
+    match codecs.iter().flatten().find(|&name| name != codec::NAME) {
+        None => Ok(()),
+        Some(other) => {
+            let known = codec::NAME;
+            let problem = format!("`{other}` is unknown; this program reads only `{known}`");
+            Err(columns.error(CODEC, problem))
+        }
     }
 }

@@ -6,13 +6,15 @@ use std::{
     io::{Seek, SeekFrom, Write},
 };
 
+use rayon::prelude::*;
+
 use super::*;
 use crate::{Entry, testing};
 
-fn commit(root: &Utf8Path, entries: Vec<Entry>) {
+fn commit(root: &Utf8Path, entries: &[Entry]) {
     Manifest::commit(root, |manifest| {
         for entry in entries {
-            manifest.add(tables::CLIPS, entry);
+            manifest.add(tables::CLIPS, entry.clone());
         }
     })
     .unwrap();
@@ -30,7 +32,7 @@ fn clips_come_back_as_they_were() {
     plain.meta.actions = None;
     plain.meta.action_names = None;
     let clips = [testing::clip("a", 0, 35), plain];
-    commit(&root, vec![publish(&root, "one", &clips)]);
+    commit(&root, &[publish(&root, "one", &clips)]);
     let store = ClipStore::open(&root, None).unwrap();
     assert_eq!(store.len(), 2);
     for (i, clip) in clips.iter().enumerate() {
@@ -47,9 +49,10 @@ fn clips_come_back_as_they_were() {
 fn clips_keep_their_frames_when_others_are_excluded() {
     let (_dir, root) = testing::root();
     let clips = [testing::clip("a", 0, 3), testing::clip("b", 0, 4), testing::clip("c", 0, 5)];
-    commit(&root, vec![publish(&root, "one", &clips)]);
+    commit(&root, &[publish(&root, "one", &clips)]);
     let left_out = &clips[1].meta.clip_id;
-    let store = ClipStore::open(&root, None).unwrap().only(|clip| clip.clip_id != *left_out);
+    let left_out_key = ClipKey::from(left_out.as_str());
+    let store = ClipStore::open(&root, None).unwrap().only(|clip| clip.key != left_out_key);
     assert_eq!((store.len(), store.position(left_out)), (2, None));
     assert_eq!(store.position(&clips[2].meta.clip_id), Some(1));
     assert_eq!(
@@ -68,9 +71,9 @@ fn order_does_not_depend_on_the_sharding() {
             let clips: Vec<Clip> = rows.iter().map(|&row| clips[row].clone()).collect();
             publish(&root, &format!("shard-{i}"), &clips)
         };
-        commit(&root, shards.iter().enumerate().map(write).collect());
+        commit(&root, &shards.iter().enumerate().map(write).collect::<Vec<_>>());
         let store = ClipStore::open(&root, None).unwrap();
-        store.clips().iter().map(|clip| clip.clip_id.clone()).collect::<Vec<_>>()
+        (0..store.len()).map(|i| store.meta(i).unwrap().clip_id).collect::<Vec<_>>()
     };
     let one = ids(&[&[0, 1, 2]]);
     assert_eq!(one, ids(&[&[2, 0], &[1]]));
@@ -84,7 +87,7 @@ fn only_what_the_manifest_names_exists() {
     assert!(ClipStore::open(&root, None).unwrap().is_empty());
     let named = publish(&root, "named", &[testing::clip("a", 0, 2)]);
     let unnamed = publish(&root, "unnamed", &[testing::clip("b", 0, 2)]);
-    commit(&root, vec![named]);
+    commit(&root, &[named]);
     let store = ClipStore::open(&root, None).unwrap();
     assert_eq!(store.len(), 1);
     let found = Manifest::load(&root).unwrap().unnamed(&root, &["clips"]).unwrap();
@@ -97,9 +100,9 @@ fn a_split_holds_only_its_own_clips() {
     let (_dir, root) = testing::root();
     let mut held_out = testing::clip("b", 0, 2);
     held_out.meta.split = Split::HeldOut;
-    commit(&root, vec![publish(&root, "one", &[testing::clip("a", 0, 2), held_out.clone()])]);
+    commit(&root, &[publish(&root, "one", &[testing::clip("a", 0, 2), held_out.clone()])]);
     let store = ClipStore::open(&root, Split::HeldOut).unwrap();
-    assert_eq!(store.clips(), &[held_out.meta]);
+    assert_eq!((store.len(), store.meta(0).unwrap()), (1, held_out.meta));
     assert_eq!(store.frames(0).unwrap(), held_out.frames);
     assert_eq!(ClipStore::open(&root, Split::Train).unwrap().len(), 1);
 }
@@ -112,13 +115,13 @@ fn the_same_clip_in_two_shards_is_one() {
     let other = testing::clip("b", 0, 2);
     commit(
         &root,
-        vec![
+        &[
             publish(&root, "one", std::slice::from_ref(&clip)),
             publish(&root, "two", &[clip, other]),
         ],
     );
     let store = ClipStore::open(&root, None).unwrap();
-    let ids: HashSet<_> = store.clips().iter().map(|clip| &clip.clip_id).collect();
+    let ids: HashSet<_> = store.clips().iter().map(|clip| clip.key).collect();
     assert_eq!((store.len(), ids.len()), (2, 2));
     assert!(store.frames(1).is_ok(), "the index still points at the right rows");
 }
@@ -131,7 +134,7 @@ fn a_flipped_bit_is_found_and_named_and_its_neighbours_are_still_read() {
     let clips = [testing::clip("a", 0, 40), testing::clip("b", 0, 40), testing::clip("c", 0, 40)];
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
-    commit(&root, vec![entry]);
+    commit(&root, &[entry]);
 
     let payload = codec::encode(&clips[1].frames).unwrap();
     let bytes = fs::read(&path).unwrap();
@@ -161,7 +164,7 @@ fn a_row_is_read_without_its_neighbours() {
     let clips: Vec<Clip> = (0..6).map(|i| testing::clip("a", i * 100, 40)).collect();
     let entry = publish(&root, "one", &clips);
     let path = root.join(&entry.file);
-    commit(&root, vec![entry]);
+    commit(&root, &[entry]);
     let payloads: Vec<Vec<u8>> =
         clips.iter().map(|clip| codec::encode(&clip.frames).unwrap()).collect();
     let mut bytes = fs::read(&path).unwrap();
@@ -186,7 +189,7 @@ fn a_row_is_read_without_its_neighbours() {
 fn many_threads_read_at_once_with_a_cache_too_small_for_all() {
     let (_dir, root) = testing::root();
     let clips: Vec<Clip> = (0..8).map(|i| testing::clip("a", i * 100, 20)).collect();
-    commit(&root, vec![publish(&root, "one", &clips)]);
+    commit(&root, &[publish(&root, "one", &clips)]);
     let store = ClipStore::open(&root, None).unwrap().with_cache_bytes(2000);
     (0..64_usize)
         .into_par_iter()
@@ -199,11 +202,34 @@ fn a_file_that_is_not_the_published_one_is_refused() {
     let (_dir, root) = testing::root();
     let entry = publish(&root, "one", &[testing::clip("a", 0, 2)]);
     let path = root.join(&entry.file);
-    commit(&root, vec![entry.clone()]);
+    commit(&root, std::slice::from_ref(&entry));
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(matches!(ClipStore::open(&root, None), Err(Error::Damaged { .. })));
     fs::remove_file(&path).unwrap();
     let Err(error) = ClipStore::open(&root, None) else { panic!("opened without its shard") };
     assert!(error.to_string().contains(path.as_str()), "{error}");
+}
+
+/// Catches: the metadata of some clips are those of others, in another order, or lack a clip; too
+/// many shards are open.
+#[test]
+fn metadata_are_read_for_the_clips_that_are_asked_for() {
+    let (_dir, root) = testing::root();
+    let clips: Vec<Clip> = (0..200).map(|i| testing::clip("a", i * 100, 2)).collect();
+    let entry = |(i, clips): (usize, &[Clip])| publish(&root, &format!("shard-{i}"), clips);
+    commit(&root, &clips.chunks(2).enumerate().map(entry).collect::<Vec<_>>());
+    let store = ClipStore::open(&root, None).unwrap();
+    let wanted = [150, 3, 2, 199, 0, 3];
+    let mut found = Vec::new();
+    store.visit_metas(&wanted, |i, meta| found.push((i, meta.clip_id))).unwrap();
+    found.sort();
+    let expected = [0, 2, 3, 150, 199].map(|i| (i, clips[i].clip_id.clone()));
+    assert_eq!(found, expected);
+    for i in (0..200).rev() {
+        assert_eq!(store.meta(i).unwrap(), clips[i].meta);
+        assert_eq!(store.position(&clips[i].clip_id), Some(i));
+        assert_eq!(store.clips()[i].size(), (6, 8));
+    }
+    assert!(store.meta(200).is_err());
 }

@@ -22,10 +22,16 @@ pub struct DataConfig {
     ///
     /// Held-out clips are excluded in any case.
     pub r#where: String,
-    /// Memory for queries on the catalog, in MiB, at least 64.
+    /// Memory for catalog queries and for the search for near-duplicates, in MiB, at least 64.
     ///
-    /// A query that needs more writes temporary files. The results do not depend on this value.
+    /// A query that needs more writes temporary files. With a very small limit, it may end with an
+    /// error instead. The results do not depend on this value.
     pub memory_mb: u64,
+    /// Memory for the training data that is shuffled together, in MiB, from 1 to 1048576.
+    ///
+    /// Training data that fits is shuffled as a whole. Of larger data, half of this is shuffled
+    /// together while the other half is read. Models depend on this value.
+    pub shuffle_mb: u64,
 }
 
 impl Default for DataConfig {
@@ -36,6 +42,7 @@ impl Default for DataConfig {
             held_out: 0.1,
             r#where: String::new(),
             memory_mb: 1024,
+            shuffle_mb: 512,
         }
     }
 }
@@ -55,6 +62,12 @@ impl Section for DataConfig {
         }
         if self.memory_mb < 64 {
             return Err(format!("memory_mb is {}; it must be at least 64", self.memory_mb));
+        }
+        if !(1..=1 << 20).contains(&self.shuffle_mb) {
+            return Err(format!(
+                "shuffle_mb is {}; it must be at least 1 and at most 1048576",
+                self.shuffle_mb
+            ));
         }
         Ok(())
     }

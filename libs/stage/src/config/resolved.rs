@@ -61,6 +61,7 @@ mod tests {
             held_out: 0.25,
             r#where: "split = 'train' and \"motion\" > 0.1".into(),
             memory_mb: 512,
+            shuffle_mb: 64,
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");

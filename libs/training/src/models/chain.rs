@@ -7,8 +7,6 @@
 //! If `[data] where` selects clips for training, the keys of models contain the selected clips
 //! instead of all clips. Tokens and labels are always of all clips.
 
-use std::collections::HashSet;
-
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::LamInput;
@@ -16,6 +14,7 @@ use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
 use genie_stage::key::{Key, KeyBuilder};
 use genie_stage::step::StepDir;
 
+use super::clip_set::ClipSet;
 use super::sections::ModelSections;
 use super::selection::{ClipSelector, Selection};
 use super::spec::ModelSpec;
@@ -38,6 +37,7 @@ pub struct Chain {
     manifest: Manifest,
     selector: ClipSelector,
     selection: Option<Selection>,
+    shuffle_bytes: u64,
 }
 
 impl Chain {
@@ -124,7 +124,7 @@ impl Chain {
                 .finish()
         };
         let dynamics = ModelSpec::new(
-            root,
+            &sections.data,
             "dynamics",
             &sections.dynamics.keyed(),
             &sections.dynamics.0.train,
@@ -155,10 +155,11 @@ impl Chain {
             manifest,
             selector,
             selection,
+            shuffle_bytes: sections.data.shuffle_mb << 20,
         }))
     }
 
-    /// Ids of the clips that the models of this chain are trained on.
+    /// The clips that the models of this chain are trained on.
     ///
     /// These are the selected clips of those that were kept and not held out when the chain was
     /// computed. The directories of tokens and labels can also contain windows of other clips: of
@@ -166,9 +167,22 @@ impl Chain {
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn clips(&self) -> Result<HashSet<String>> {
-        let (rows, _) = self.selector.rows(&self.root, &self.manifest)?;
-        Ok(rows.into_iter().map(|row| row.meta.clip_id).collect())
+    pub fn clips(&self) -> Result<ClipSet> {
+        self.selector.clips(&self.root, &self.manifest, false)
+    }
+
+    /// Those of the [clips](Self::clips) whose true actions are known.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn labelled_clips(&self) -> Result<ClipSet> {
+        self.selector.clips(&self.root, &self.manifest, true)
+    }
+
+    /// The number of bytes of training data that may be in memory.
+    #[must_use]
+    pub fn shuffle_bytes(&self) -> u64 {
+        self.shuffle_bytes
     }
 
     pub(crate) fn root(&self) -> &Utf8Path {

@@ -72,7 +72,7 @@ mod tests {
         let mut writer = ClipShardWriter::create(&root.join("clips"), "test").unwrap();
         writer.push(&Clip { meta, frames: Frames::new(1, 1, 1, vec![0; 3]).unwrap() }).unwrap();
         let entry = writer.publish().unwrap().entry;
-        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry)).unwrap();
+        Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry.clone())).unwrap();
         let chain = Chain::of(&sections).unwrap().unwrap();
         for (step, command) in [
             (&chain.tokenizer, "genie-tokenize fit"),

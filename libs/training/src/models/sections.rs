@@ -74,17 +74,12 @@ impl ModelSections {
     }
 
     pub(super) fn tokenizer_spec(&self) -> ModelSpec<'_> {
-        ModelSpec::new(
-            &self.data.root,
-            "tokenizer",
-            &self.tokenizer.keyed(),
-            &self.tokenizer.0.train,
-        )
+        ModelSpec::new(&self.data, "tokenizer", &self.tokenizer.keyed(), &self.tokenizer.0.train)
     }
 
     /// `tokenizer` matters only if the input of the latent action model is tokens.
     pub(super) fn lam_spec<'a>(&'a self, tokenizer: Option<&'a Key>) -> ModelSpec<'a> {
-        let spec = ModelSpec::new(&self.data.root, "lam", &self.lam.keyed(), &self.lam.0.train);
+        let spec = ModelSpec::new(&self.data, "lam", &self.lam.keyed(), &self.lam.0.train);
         match self.lam.0.input {
             LamInput::Pixels => spec,
             LamInput::Tokens => ModelSpec { tokenizer, ..spec },

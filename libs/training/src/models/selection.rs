@@ -15,16 +15,23 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{ClipRow, Manifest, Split, clip_rows_of, tables};
+use genie_shards::{
+    ClipKey, ClipRow, Manifest, Split, stream_clip_rows, tables, visit_clip_verdicts,
+};
 use genie_stage::exit::Usage;
 use genie_stage::key::Key;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Version of the hash and of the recorded selection.
+use super::clip_set::ClipSet;
+use super::selection_hash::SelectionHash;
+
+/// Version of the recorded selection.
 const FORMAT: u32 = 1;
+/// Most bytes of the selected clips that are in memory to compute their hash.
+const LINE_BYTES: usize = 128 << 20;
 
 /// Evaluates an expression for every clip. An error means that the expression is wrong.
 pub type ClipFilter = fn(&str, &[ClipRow]) -> Result<Vec<bool>>;
@@ -78,37 +85,84 @@ impl ClipSelector {
         Ok(())
     }
 
-    /// The rows of the selected clips, and the number of clips that models may be trained on.
+    /// Calls `visit` for every selected clip, in the order of the catalog's files.
+    ///
+    /// Returns the number of clips that models may be trained on. The rows of a clip are in memory
+    /// only during the call.
     ///
     /// # Errors
     /// When the catalog cannot be read, or the expression cannot be computed.
-    pub fn rows(&self, root: &Utf8Path, manifest: &Manifest) -> Result<(Vec<ClipRow>, usize)> {
-        let filter = match self.filter {
-            _ if self.expression.is_empty() => None,
-            Some(filter) => Some(filter),
-            None => bail!(
+    fn visit_rows(
+        &self,
+        root: &Utf8Path,
+        manifest: &Manifest,
+        filter: ClipFilter,
+        mut visit: impl FnMut(&ClipRow),
+    ) -> Result<usize> {
+        let mut of = 0;
+        for entry in manifest.table(tables::CLIP_ROWS) {
+            let read = "cannot read the catalog of the clips";
+            for rows in stream_clip_rows(root, entry).context(read)? {
+                let mut rows = rows.context(read)?;
+                rows.retain(|row| row.kept && row.meta.split == Split::Train);
+                of += rows.len();
+                let holds = filter(&self.expression, &rows)
+                    .context("cannot select clips by [data] where")?;
+                rows.iter().zip(holds).filter(|(_, holds)| *holds).for_each(|(row, _)| visit(row));
+            }
+        }
+        Ok(of)
+    }
+
+    /// The function that evaluates the expression.
+    ///
+    /// # Errors
+    /// When this binary has no SQL.
+    fn filter(&self) -> Result<ClipFilter> {
+        self.filter.with_context(|| {
+            format!(
                 "no binary has recorded yet which of the current clips [data] where = `{}` \
                  selects: run `genie-tokenize fit`",
                 self.expression
-            ),
-        };
-        let mut rows =
-            clip_rows_of(root, manifest).context("cannot read the catalog of the clips")?;
-        rows.retain(|row| row.kept && row.meta.split == Split::Train);
-        let of = rows.len();
-        if let Some(filter) = filter {
-            let mut holds = filter(&self.expression, &rows)
-                .context("cannot select clips by [data] where")?
-                .into_iter();
-            rows.retain(|_| holds.next() == Some(true));
+            )
+        })
+    }
+
+    /// The selected clips.
+    ///
+    /// With `labelled`, only those with true actions. Only a few columns of the catalog are read,
+    /// unless there is an expression.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read, or the expression cannot be computed.
+    pub fn clips(&self, root: &Utf8Path, manifest: &Manifest, labelled: bool) -> Result<ClipSet> {
+        let mut clips: Vec<ClipKey> = Vec::new();
+        if !self.expression.is_empty() {
+            self.visit_rows(root, manifest, self.filter()?, |row| {
+                if !labelled || row.meta.actions.is_some() {
+                    clips.push(row.meta.clip_id.as_str().into());
+                }
+            })?;
+            return Ok(clips.into_iter().collect());
         }
-        Ok((rows, of))
+        for entry in manifest.table(tables::CLIP_ROWS) {
+            visit_clip_verdicts(root, entry, |clip| {
+                let may_train = clip.kept && clip.split == Split::Train;
+                if may_train && (!labelled || clip.has_actions) {
+                    clips.push(clip.clip_id.into());
+                }
+            })
+            .context("cannot read the catalog of the clips")?;
+        }
+        Ok(clips.into_iter().collect())
     }
 
     /// The selection, read from its record or evaluated and recorded; `None` without an expression.
     ///
+    /// The record is of the same rows and the same expression. So it is not evaluated again.
+    ///
     /// # Errors
-    /// As [`Self::rows`], and when the record cannot be written.
+    /// As [`Self::clips`], and when the record cannot be written.
     pub fn resolve(&self, root: &Utf8Path, manifest: &Manifest) -> Result<Option<Selection>> {
         if self.expression.is_empty() {
             return Ok(None);
@@ -118,15 +172,17 @@ impl ClipSelector {
             fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
         let rows = manifest.table_hash(tables::CLIP_ROWS);
         let known = known.filter(|known| known.r#where == self.expression && known.rows == rows);
-        if self.filter.is_none() && known.is_some() {
+        if known.is_some() {
             return Ok(known);
         }
-        let (clips, of) = self.rows(root, manifest)?;
-        let (r#where, hash, selected) = (self.expression.clone(), hash(&clips), clips.len());
-        let selection = Selection { r#where, rows, hash, selected, of };
-        if known.as_ref() != Some(&selection) {
-            genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
-        }
+        let mut hash = SelectionHash::new(LINE_BYTES);
+        let filter = self.filter()?;
+        let of = self.visit_rows(root, manifest, filter, |row| hash.add(&row.meta))?;
+        let (hash, selected) = hash.finish(|visit| {
+            self.visit_rows(root, manifest, filter, |row| visit(&row.meta)).map(drop)
+        })?;
+        let selection = Selection { r#where: self.expression.clone(), rows, hash, selected, of };
+        genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
         Ok(Some(selection))
     }
 
@@ -153,14 +209,4 @@ impl Selection {
         );
         Ok(())
     }
-}
-
-fn hash(rows: &[ClipRow]) -> String {
-    let line = |row: &ClipRow| {
-        json!([row.meta.clip_id, row.meta.actions, row.meta.action_names]).to_string()
-    };
-    let mut lines: Vec<String> = rows.iter().map(line).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    Key::builder("selection", FORMAT).config(&json!({ "clips": lines })).finish().to_string()
 }

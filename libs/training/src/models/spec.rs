@@ -3,10 +3,12 @@
 use anyhow::{Context, Result};
 use camino::Utf8Path;
 use genie_model::{TRAINING_FORMAT, TrainConfig};
+use genie_stage::config::DataConfig;
 use genie_stage::exit::Usage;
 use genie_stage::key::{Key, KeyBuilder};
 use genie_stage::step::{Record, read_record};
 use serde::Serialize;
+use serde_json::json;
 
 use super::pinned::NEWEST;
 
@@ -25,18 +27,20 @@ pub(super) struct ModelSpec<'a> {
 
 impl<'a> ModelSpec<'a> {
     pub fn new(
-        root: &'a Utf8Path,
+        data: &'a DataConfig,
         kind: &'static str,
         config: &impl Serialize,
         train: &'a TrainConfig,
     ) -> Self {
-        Self {
-            root,
-            kind,
-            key: Key::builder(kind, TRAINING_FORMAT).config(config),
-            train,
-            tokenizer: None,
-        }
+        let key = Key::builder(kind, TRAINING_FORMAT).config(config);
+        let shuffle_mb = data.shuffle_mb;
+        // Without the default, so that models of earlier versions keep their keys.
+        let key = if shuffle_mb == DataConfig::default().shuffle_mb {
+            key
+        } else {
+            key.config(&json!({ "shuffle_mb": shuffle_mb }))
+        };
+        Self { root: &data.root, kind, key, train, tokenizer: None }
     }
 
     /// The hash of the imported file, if the config names one.
@@ -81,7 +85,7 @@ impl<'a> ModelSpec<'a> {
         let key = self.key_of(&record, self.import()?.as_deref()).with_context(|| {
             Usage(format!(
                 "[pinned] {kind} = \"{pinned}\", but that model was made from another config than \
-                 [{kind}] (or with another tokenizer, or by another version): \
+                 [{kind}] (or with another [data] shuffle_mb or tokenizer, or by another version): \
                  use {dir}/config.toml, or name another key"
             ))
         })?;

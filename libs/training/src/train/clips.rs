@@ -3,14 +3,18 @@
 use anyhow::{Context, Result, bail};
 use genie_model::{SourceError, Video};
 use genie_shards::{ClipStore, Split};
+use genie_stage::lock::InUse;
 
 use crate::models::Chain;
 
 /// The clips that a model is trained on. All have the same frame size.
 pub struct TrainingClips {
     store: ClipStore,
-    height: usize,
-    width: usize,
+    _in_use: InUse,
+    /// Height and width of the frames.
+    size: (usize, usize),
+    /// Number of bytes of compressed frames that may be in memory.
+    memory: u64,
 }
 
 impl TrainingClips {
@@ -20,17 +24,21 @@ impl TrainingClips {
     /// When there are no clips, or they have several sizes.
     pub fn open(chain: &Chain) -> Result<Self> {
         let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
+        let memory = chain.shuffle_bytes();
+        let in_use = InUse::mark(root)?;
         let store = ClipStore::open(root, split)
             .context("cannot read the clips")?
-            .only(|clip| clips.contains(&clip.clip_id));
+            .only(|clip| clips.contains(clip.key))
+            .with_cache_bytes(usize::try_from(memory)?);
         let Some(first) = store.clips().first() else {
             bail!(
                 "there are no clips of the split `{split}` under {root}: \
                  run `genie-ingest run` on more than one video (see [data] held_out)"
             );
         };
-        let size = (first.height, first.width);
-        if let Some(other) = store.clips().iter().find(|clip| (clip.height, clip.width) != size) {
+        let size = first.size();
+        if let Some(other) = store.clips().iter().position(|clip| clip.size() != size) {
+            let other = store.meta(other)?;
             bail!(
                 "{root} has clips of {}×{} and of {}×{} pixels (from {}), but a model takes one \
                  size: ingest each size into a [data] root of its own",
@@ -41,13 +49,7 @@ impl TrainingClips {
                 other.source_path
             );
         }
-        Ok(Self { height: size.0 as usize, width: size.1 as usize, store })
-    }
-
-    /// The rows and frames of the clips.
-    #[must_use]
-    pub fn store(&self) -> &ClipStore {
-        &self.store
+        Ok(Self { store, _in_use: in_use, size, memory })
     }
 }
 
@@ -61,7 +63,15 @@ impl Video for TrainingClips {
     }
 
     fn size(&self) -> (usize, usize) {
-        (self.height, self.width)
+        self.size
+    }
+
+    fn shard(&self, clip: usize) -> (usize, u64) {
+        self.store.shard(clip)
+    }
+
+    fn memory(&self) -> u64 {
+        self.memory
     }
 
     fn read(

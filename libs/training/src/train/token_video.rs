@@ -1,85 +1,137 @@
 //! Token windows as a video: the training data of a latent action model whose input is tokens.
 
-use anyhow::{Context, Result, bail};
-use genie_model::{SourceError, Tokenizer, Video};
-use genie_shards::read_tokens;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::{Context as _, Result, ensure};
+use genie_model::{SourceError, TokenShape, Tokenizer, Video};
+
+use super::token_index::TokenIndex;
 use crate::models::Chain;
 
 /// Token windows as a video.
 ///
 /// Each window is one clip of this video. So no training window crosses from one token window into
-/// the next: each token window is encoded on its own.
+/// the next: each token window is encoded on its own. The windows are in the order of clips, then
+/// of time. Shards are read when a window of them is needed.
 pub struct TokenVideo {
-    rows: usize,
-    columns: usize,
-    frames: usize,
-    /// Shape `[window, time, row, column]`.
-    tokens: Vec<u16>,
+    index: TokenIndex,
+    /// For each clip of the dataset, the number of windows of the clips before it; then of all.
+    ends: Vec<u32>,
     /// The values that represent each code, `[code, channel]`.
     pictures: Vec<u8>,
     channels: usize,
+    memory: u64,
+    /// The shards that were used last, the last one at the end.
+    read: Mutex<Vec<(u32, Arc<ShardTokens>)>>,
+}
+
+/// The windows of one shard.
+struct ShardTokens {
+    /// Number of each clip and of its first window in the shard, in ascending order.
+    clips: Vec<(usize, usize)>,
+    /// Tokens `[window, time, row, column]`.
+    tokens: Vec<u16>,
 }
 
 impl TokenVideo {
-    /// Reads the token windows that the latent action model of `chain` is trained on.
+    /// Finds the token windows that the latent action model of `chain` is trained on.
     ///
     /// # Errors
-    /// When a shard cannot be read, or a window does not fit the tokenizer.
+    /// When a shard cannot be read, or its windows do not fit the tokenizer.
     pub fn open(chain: &Chain, tokenizer: &Tokenizer) -> Result<Self> {
         let (rows, columns) = tokenizer.grid();
-        let frames = tokenizer.frames();
-        let mut tokens = Vec::new();
-        let clips = chain.clips()?;
-        for window in read_tokens(chain.tokens.path()).context("cannot read the tokens")? {
-            let shape = [window.t, window.h, window.w].map(usize::from);
-            if shape != [frames, rows, columns] {
-                bail!(
-                    "clip {} has windows of {shape:?} (frames, rows, columns) in {}, \
-                     but the tokenizer makes {:?}: encode the clips again",
-                    window.clip_id,
-                    chain.tokens.path(),
-                    [frames, rows, columns]
-                );
-            }
-            if clips.contains(&window.clip_id) {
-                tokens.extend(window.tokens);
-            }
+        let index = TokenIndex::open(chain.tokens.path(), chain.clips()?)?;
+        let fits = TokenShape { frames: tokenizer.frames(), positions: rows * columns, columns };
+        ensure!(
+            index.shape() == fits,
+            "{} has windows of {:?}, but the tokenizer makes {fits:?}: encode the clips again",
+            chain.tokens.path(),
+            index.shape(),
+        );
+        let mut ends = vec![0];
+        for windows in index.windows_of_clips() {
+            ends.push(ends.last().unwrap_or(&0) + windows);
         }
         let codes: Vec<u16> = (0..u16::try_from(tokenizer.codebook_size())?).collect();
-        let pictures = tokenizer.draw_codes(&codes)?;
-        let channels = tokenizer.code_width();
-        if let Some(token) = tokens.iter().find(|token| usize::from(**token) >= codes.len()) {
-            bail!(
-                "{} contains the token {token}, but the tokenizer has {} codes: \
-                 encode the clips again",
-                chain.tokens.path(),
-                codes.len()
-            );
-        }
-        Ok(Self { rows, columns, frames, tokens, pictures, channels })
+        Ok(Self {
+            index,
+            ends,
+            pictures: tokenizer.draw_codes(&codes)?,
+            channels: tokenizer.code_width(),
+            memory: chain.shuffle_bytes(),
+            read: Mutex::default(),
+        })
     }
 
-    fn positions(&self) -> usize {
-        self.rows * self.columns
+    /// The clip of the dataset to which a window belongs, and the window's number in it.
+    fn place(&self, window: usize) -> (usize, usize) {
+        let clip = self.ends.partition_point(|end| *end as usize <= window) - 1;
+        (clip, window - self.ends[clip] as usize)
+    }
+
+    /// The shard with the windows of a clip. One thread reads at a time.
+    fn shard_tokens(&self, shard: u32) -> Result<Arc<ShardTokens>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = read.iter().position(|(number, _)| *number == shard) {
+            let found = read.remove(at);
+            read.push(found.clone());
+            return Ok(found.1);
+        }
+        let size = |shard: &ShardTokens| (size_of::<u16>() * shard.tokens.len()) as u64;
+        let bytes = self.index.windows()[shard as usize] * self.index.shape().bytes();
+        while !read.is_empty()
+            && bytes + read.iter().map(|(_, shard)| size(shard)).sum::<u64>() > self.memory
+        {
+            read.remove(0);
+        }
+        let buffer = self.index.read(&[shard], &AtomicBool::new(false))?;
+        let codes = self.pictures.len() / self.channels;
+        ensure!(
+            buffer.tokens.iter().all(|token| usize::from(*token) < codes),
+            "the token shards have tokens that are not among the tokenizer's {codes} codes: \
+             encode the clips again"
+        );
+        let number = |clip: &str| self.index.find(clip).map(|(_, number)| number);
+        let mut clips: Vec<(usize, usize)> = buffer
+            .clips
+            .iter()
+            .map(|(clip, windows)| Some((number(clip)?, windows.start)))
+            .collect::<Option<_>>()
+            .context("the token shard has changed")?;
+        clips.sort_unstable();
+        let tokens = Arc::new(ShardTokens { clips, tokens: buffer.tokens });
+        read.push((shard, tokens.clone()));
+        Ok(tokens)
     }
 }
 
 impl Video for TokenVideo {
     fn clips(&self) -> usize {
-        self.tokens.len() / (self.frames * self.positions())
+        self.ends.last().map_or(0, |end| *end as usize)
     }
 
     fn frames(&self, _clip: usize) -> usize {
-        self.frames
+        self.index.shape().frames
     }
 
     fn size(&self) -> (usize, usize) {
-        (self.rows, self.columns)
+        let TokenShape { positions, columns, .. } = self.index.shape();
+        (positions / columns, columns)
     }
 
     fn channels(&self) -> usize {
         self.channels
+    }
+
+    fn shard(&self, clip: usize) -> (usize, u64) {
+        let (clip, _) = self.place(clip);
+        let shard = self.index.shard_of(clip).unwrap_or_default();
+        (shard as usize, self.index.shape().bytes())
+    }
+
+    fn memory(&self) -> u64 {
+        self.memory
     }
 
     fn read(
@@ -89,8 +141,14 @@ impl Video for TokenVideo {
         len: usize,
         to: &mut Vec<u8>,
     ) -> Result<(), SourceError> {
-        let s = self.positions();
-        for token in &self.tokens[(clip * self.frames + first) * s..][..len * s] {
+        let (clip, window) = self.place(clip);
+        let shard = self.index.shard_of(clip).ok_or("the clip has no tokens")?;
+        let shard = self.shard_tokens(shard)?;
+        let at = shard.clips.binary_search_by_key(&clip, |(clip, _)| *clip);
+        let at = at.map_err(|_| "the token shard has changed")?;
+        let TokenShape { frames, positions, .. } = self.index.shape();
+        let start = ((shard.clips[at].1 + window) * frames + first) * positions;
+        for token in &shard.tokens[start..][..len * positions] {
             to.extend_from_slice(
                 &self.pictures[usize::from(*token) * self.channels..][..self.channels],
             );

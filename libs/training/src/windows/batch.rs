@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use genie_shards::{ClipStore, windows_of};
+use genie_shards::{ClipMeta, ClipStore, windows_of};
 use rayon::prelude::*;
 
 /// Divides clips into batches, given the number of windows of each clip.
@@ -34,9 +34,9 @@ pub(super) fn batch_ranges(
 /// The frames of some clips, as whole windows.
 #[derive(Default)]
 pub(super) struct FrameBatch {
-    /// The number of clips that were read.
-    pub clips: usize,
-    /// Clip (its position in the store) and first frame of each window.
+    /// The clips that were read.
+    pub clips: Vec<ClipMeta>,
+    /// Clip (its position in `clips`) and first frame of each window.
     pub firsts: Vec<(usize, usize)>,
     /// RGB bytes of all windows, `[window, time, height, width, 3]`.
     pub pixels: Vec<u8>,
@@ -49,23 +49,33 @@ impl FrameBatch {
     ///
     /// A clip that cannot be read is logged and counted in `failed`.
     pub fn read(store: &ClipStore, clips: &[usize], frames: usize) -> Self {
-        let firsts = |clip: usize| windows_of(store.clips()[clip].frame_count(), frames);
-        let read = |clip: &usize| -> genie_shards::Result<Vec<Vec<u8>>> {
-            firsts(*clip).map(|first| Ok(store.window(*clip, first, frames)?.data)).collect()
-        };
-        let read: Vec<_> = clips.par_iter().map(read).collect();
+        let read: Vec<_> = clips
+            .par_iter()
+            .map(|clip| {
+                let windows = windows_of(store.clips()[*clip].frame_count(), frames);
+                let windows: Vec<_> = windows
+                    .map(|first| Ok((first, store.window(*clip, first, frames)?.data)))
+                    .collect::<genie_shards::Result<_>>()?;
+                Ok::<_, genie_shards::Error>((store.meta(*clip)?, windows))
+            })
+            .collect();
         let mut batch = Self::default();
-        for (clip, windows) in clips.iter().zip(read) {
-            match windows {
-                Ok(windows) => {
-                    batch.clips += 1;
-                    batch.firsts.extend(firsts(*clip).map(|first| (*clip, first)));
-                    batch.pixels.extend(windows.into_iter().flatten());
+        for (clip, read) in clips.iter().zip(read) {
+            match read {
+                Ok((meta, windows)) => {
+                    for (first, pixels) in windows {
+                        batch.firsts.push((batch.clips.len(), first));
+                        batch.pixels.extend(pixels);
+                    }
+                    batch.clips.push(meta);
                 }
                 Err(error) => {
                     batch.failed += 1;
-                    let id = &store.clips()[*clip].clip_id;
-                    tracing::error!("clip {id}: {:#}", anyhow::Error::from(error));
+                    let of = store.meta(*clip).map_or_else(
+                        |_| format!("clip {clip}"),
+                        |meta| format!("clip {}", meta.clip_id),
+                    );
+                    tracing::error!("{of}: {:#}", anyhow::Error::from(error));
                 }
             }
         }

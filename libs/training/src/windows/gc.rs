@@ -2,8 +2,8 @@
 //!
 //! Tokens and labels can be computed again from the clips and a model. So `gc` deletes only these,
 //! never a model. It does not delete the windows of the current config's model, nor a directory
-//! that another run is writing. Shards that were replaced by fuller ones stay for a day, because
-//! another process may be reading them.
+//! that another run is writing or a training is reading. Shards that were replaced by fuller ones
+//! stay for a day, because another process may be reading them.
 
 use std::fs;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use genie_shards::{Manifest, collect};
 use genie_stage::Exit;
-use genie_stage::lock::{Lock, LockError};
+use genie_stage::lock::{InUse, Lock, LockError};
 use genie_stage::step::read_record;
 
 use super::stored::{StoredWindow, directories};
@@ -55,8 +55,10 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
     let age = Duration::from_secs(args.older_than.saturating_mul(3600));
     let (mut dropped, mut kept, mut files, mut bytes) = (0, 0, 0, 0);
     for (index, (is_current, .., dir)) in found.iter().enumerate() {
-        let _lock = match Lock::acquire(dir.join(".lock")) {
-            Ok(lock) => lock,
+        let locks =
+            Lock::acquire(dir.join(".lock")).and_then(|writer| Ok((writer, InUse::exclude(dir)?)));
+        let _locks = match locks {
+            Ok(locks) => locks,
             Err(held @ LockError::Held { .. }) => {
                 tracing::info!("gc: skipped: {held}");
                 kept += 1;
@@ -94,13 +96,12 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
 
 /// Removes `step.json` and the manifest first.
 ///
-/// If this is killed in between, the directory counts as not done and empty.
-fn remove(dir: &Utf8Path) -> std::io::Result<()> {
-    for name in ["step.json", "manifest.json"] {
-        match fs::remove_file(dir.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+/// If this is killed in between, the directory counts as not done, and then as empty.
+fn remove(dir: &Utf8Path) -> Result<()> {
+    match fs::remove_file(dir.join("step.json")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
     }
-    fs::remove_dir_all(dir)
+    Manifest::remove(dir)?;
+    Ok(fs::remove_dir_all(dir)?)
 }

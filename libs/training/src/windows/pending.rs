@@ -174,9 +174,9 @@ fn publish_pending<M: WindowModel>(
                 finished = Ok(false);
                 break;
             }
-            match compute(loaded, store, &batch, at_once, &progress) {
+            match compute(loaded, &batch, at_once, &progress) {
                 Ok(windows) => {
-                    run.add(batch.clips, windows.len(), batch.failed);
+                    run.add(batch.clips.len(), windows.len(), batch.failed);
                     // An error means that the writer has failed; it returns the reason below.
                     if computed.send(windows).is_err() {
                         break;
@@ -201,13 +201,12 @@ fn publish_pending<M: WindowModel>(
 /// Computes the windows of a batch, at most `at_once` at a time.
 fn compute<M: WindowModel>(
     loaded: &M,
-    store: &ClipStore,
     batch: &FrameBatch,
     at_once: usize,
     progress: &Progress,
 ) -> Result<Vec<M::Window>> {
     let firsts: Vec<(&ClipMeta, usize)> =
-        batch.firsts.iter().map(|(clip, first)| (&store.clips()[*clip], *first)).collect();
+        batch.firsts.iter().map(|(clip, first)| (&batch.clips[*clip], *first)).collect();
     let bytes = batch.pixels.len() / firsts.len().max(1);
     let mut windows = Vec::with_capacity(firsts.len());
     // The last clip of a batch can take it above `at_once` windows.
@@ -222,8 +221,8 @@ fn compute<M: WindowModel>(
 /// Refuses clips of another size than the model's before any work.
 fn check_size<M: WindowModel>(loaded: &M, model: &StepDir, store: &ClipStore) -> Result<()> {
     let (height, width) = loaded.size();
-    let differs = |clip: &&ClipMeta| (clip.height as usize, clip.width as usize) != (height, width);
-    if let Some(clip) = store.clips().iter().find(differs) {
+    if let Some(clip) = store.clips().iter().position(|clip| clip.size() != (height, width)) {
+        let clip = store.meta(clip)?;
         bail!(
             "{} {} takes {width}×{height} pixels, clip {} of {} has {}×{}: \
              ingest each size into a [data] root of its own",

@@ -72,8 +72,10 @@ impl<W: StoredWindow> ShardPublisher<W> {
         if std::mem::take(&mut self.is_ahead) {
             let entry = W::write(&self.dir, &self.model, &self.windows)?;
             Manifest::commit(&self.dir, |manifest| {
-                manifest.retain(W::TABLE, |old| !self.replaces.contains(&old.file));
-                manifest.add(W::TABLE, entry);
+                for file in &self.replaces {
+                    manifest.remove(W::TABLE, file);
+                }
+                manifest.add(W::TABLE, entry.clone());
             })?;
         }
         self.windows.clear();

@@ -24,9 +24,6 @@ pub trait StoredWindow: Sized + Send {
     /// The command that checks shards.
     const VERIFY: &'static str;
 
-    /// The clip, and the first frame of the window in the clip.
-    fn place(&self) -> (&str, u32);
-
     /// Writes a shard with the windows of `model` to `dir`.
     ///
     /// # Errors
@@ -49,10 +46,6 @@ impl StoredWindow for TokenWindow {
     const SHARD: usize = 4096;
     const VERIFY: &'static str = "genie-tokenize verify";
 
-    fn place(&self) -> (&str, u32) {
-        (&self.clip_id, self.first_frame)
-    }
-
     fn write(dir: &Utf8Path, model: &str, windows: &[Self]) -> Result<Entry> {
         Ok(write_tokens(dir, model, "tokens", windows)?)
     }
@@ -70,10 +63,6 @@ impl StoredWindow for ActionWindow {
     const TABLE: &'static str = tables::ACTIONS;
     const SHARD: usize = 65_536;
     const VERIFY: &'static str = "genie-train verify";
-
-    fn place(&self) -> (&str, u32) {
-        (&self.clip_id, self.first_frame)
-    }
 
     fn write(dir: &Utf8Path, model: &str, windows: &[Self]) -> Result<Entry> {
         Ok(write_actions(dir, model, "actions", windows)?)

@@ -5,12 +5,12 @@
 //! nothing, except with `--forget`: then damaged files are removed from the manifest, and the next
 //! run recomputes them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::Manifest;
+use genie_shards::{Entry, Manifest, WindowPlace, read_places};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
 use genie_stage::lock::Lock;
@@ -18,6 +18,9 @@ use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
 use super::stored::{StoredWindow, directories};
+
+/// Number of places of windows that are in memory at the same time.
+const PLACES: usize = 1 << 20;
 
 /// The flags of `verify`.
 #[derive(clap::Args, Debug)]
@@ -46,23 +49,13 @@ pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exi
     let progress = Progress::new("verify", files as u64);
     let (mut windows, mut problems) = (0, 0);
     for (dir, manifest) in directories.iter().zip(&manifests) {
-        let (mut seen, mut bad) = (HashSet::new(), HashSet::new());
+        let (mut sound, mut bad, mut here) = (Vec::new(), HashSet::new(), 0);
         for entry in manifest.table(W::TABLE) {
             stop.check()?;
             match W::read(dir, entry) {
                 Ok(read) => {
-                    windows += read.len();
-                    let twice = read
-                        .iter()
-                        .map(StoredWindow::place)
-                        .find(|(clip, first)| !seen.insert((clip.to_string(), *first)));
-                    if let Some((clip, first)) = twice {
-                        println!(
-                            "{}: the window of clip {clip} at frame {first} is published twice",
-                            dir.join(&entry.file)
-                        );
-                        bad.insert(entry.file.clone());
-                    }
+                    here += read.len();
+                    sound.push(entry);
                 }
                 Err(error) => {
                     println!("{error:#}");
@@ -71,6 +64,12 @@ pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exi
             }
             progress.inc(1);
         }
+        for (file, (clip, first)) in published_twice::<W>(dir, &sound, here)? {
+            let path = dir.join(file);
+            println!("{path}: the window of clip {clip} at frame {first} is published twice");
+            bad.insert(file.to_owned());
+        }
+        windows += here;
         problems += bad.len();
         if args.forget && !bad.is_empty() {
             forget::<W>(dir, &bad)?;
@@ -94,6 +93,42 @@ pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exi
     Ok(Exit::Failed(FAILED))
 }
 
+/// The files with a window that an earlier file, or the same one, also contains, and that window.
+///
+/// The places of all windows may not fit in memory. So each pass reads all of them, and looks at a
+/// part.
+fn published_twice<'a, W: StoredWindow>(
+    dir: &Utf8Path,
+    files: &[&'a Entry],
+    windows: usize,
+) -> Result<BTreeMap<&'a str, WindowPlace>> {
+    let passes = windows.div_ceil(PLACES) as u64;
+    let mut twice = BTreeMap::new();
+    for pass in 0..passes {
+        let mut seen = HashSet::new();
+        for &entry in files {
+            for places in read_places(dir, W::TABLE, entry)? {
+                for place in places? {
+                    let hash = hash(&place);
+                    if hash[0] % passes == pass && !seen.insert(hash) {
+                        twice.entry(entry.file.as_str()).or_insert(place);
+                    }
+                }
+            }
+        }
+    }
+    Ok(twice)
+}
+
+/// 128 bits of a hash. No two places have the same ones.
+fn hash((clip, first): &WindowPlace) -> [u64; 2] {
+    let hash = blake3::hash(format!("{first} {clip}").as_bytes());
+    let word = |at: usize| {
+        hash.as_bytes()[at..at + 8].iter().fold(0, |word, &byte| word << 8 | u64::from(byte))
+    };
+    [word(0), word(8)]
+}
+
 /// Removes files from the manifest of `dir`, and marks the directory as not done.
 fn forget<W: StoredWindow>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()> {
     let _lock = Lock::acquire(dir.join(".lock"))?;
@@ -102,7 +137,53 @@ fn forget<W: StoredWindow>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()
         fs::remove_file(&record).with_context(|| format!("cannot remove {record}"))?;
     }
     Manifest::commit(dir, |manifest| {
-        manifest.retain(W::TABLE, |entry| !files.contains(&entry.file));
+        for file in files {
+            manifest.remove(W::TABLE, file);
+        }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use genie_shards::TokenWindow;
+
+    use super::*;
+
+    /// Catches: a window that is published twice is found only if both are in one file, or in one
+    /// pass; a window of another clip counts as the same.
+    #[test]
+    fn a_window_in_two_files_is_found_in_every_number_of_passes() {
+        let guard = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(guard.path()).unwrap();
+        let write = |name: &str, places: &[(&str, u32)]| {
+            let window = |&(clip, first_frame): &(&str, u32)| TokenWindow {
+                clip_id: clip.to_owned(),
+                first_frame,
+                tokens: vec![0],
+                t: 1,
+                h: 1,
+                w: 1,
+                ..TokenWindow::default()
+            };
+            let windows: Vec<TokenWindow> = places.iter().map(window).collect();
+            genie_shards::write_tokens(dir, "k", name, &windows).unwrap()
+        };
+        let files = [
+            write("1", &[("a", 0), ("a", 16), ("b", 0)]),
+            write("2", &[("b", 16), ("a", 16), ("c", 0)]),
+            write("3", &[("d", 0), ("d", 0)]),
+            write("4", &[("e", 0)]),
+        ];
+        let entries: Vec<&Entry> = files.iter().collect();
+        let place = |clip: &str, first| (clip.to_owned(), first);
+        let expected = BTreeMap::from([
+            (files[1].file.as_str(), place("a", 16)),
+            (files[2].file.as_str(), place("d", 0)),
+        ]);
+        for windows in [9, 5 * PLACES] {
+            let found = published_twice::<TokenWindow>(dir, &entries, windows).unwrap();
+            assert_eq!(found, expected, "{windows} windows");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The dynamics model's training task.
 
+use std::sync::Arc;
+
 use burn::module::AutodiffModule as _;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::AutodiffBackend;
@@ -10,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::DynamicsDescription;
 use super::history::{Corruption, Predictions, replaced};
 use super::network::DynamicsNet;
-use crate::data::{Shuffle, TokenWindows};
+use crate::data::{TokenShards, TokenStream, TokenWindows};
 use crate::error::ModelError;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, apply, indices};
@@ -65,19 +67,19 @@ impl MaskedBatch {
 /// Trains the network to predict masked tokens.
 pub struct DynamicsTask<'a> {
     description: &'a DynamicsDescription,
-    data: &'a TokenWindows,
-    order: Shuffle,
+    windows: TokenStream,
 }
 
 impl<'a> DynamicsTask<'a> {
     /// Fails if the windows do not fit the model.
     pub fn new(
         description: &'a DynamicsDescription,
-        data: &'a TokenWindows,
+        data: Arc<dyn TokenShards>,
     ) -> Result<Self, ModelError> {
-        data.check(description.vocabulary.codes, description.vocabulary.actions)?;
-        let order = Shuffle::new(data.len(), description.config.train.seed);
-        Ok(Self { description, data, order })
+        let DynamicsDescription { config, vocabulary } = description;
+        let windows =
+            TokenStream::new(data, vocabulary.codes, vocabulary.actions, config.train.seed)?;
+        Ok(Self { description, windows })
     }
 
     /// The grid of a micro-batch's tokens.
@@ -86,15 +88,21 @@ impl<'a> DynamicsTask<'a> {
         Grid { b: config.train.micro_batch(), t: vocabulary.frames, s: vocabulary.positions }
     }
 
-    /// The micro-batch `index`, with tokens masked at random.
-    pub fn draw(&self, index: usize, rng: &mut ChaCha8Rng) -> MaskedBatch {
+    /// The windows of the micro-batch `index`.
+    pub fn windows(&self, index: usize) -> Result<TokenWindows, ModelError> {
+        self.windows.read(index, self.description.config.train.micro_batch())
+    }
+
+    /// Masks tokens of `windows` at random, which are those of the micro-batch `index`.
+    pub fn mask(&self, windows: &TokenWindows, index: usize, rng: &mut ChaCha8Rng) -> MaskedBatch {
         let DynamicsDescription { config, vocabulary } = self.description;
-        let Grid { b, t, s } = self.grid();
+        let Grid { t, s, .. } = self.grid();
         let mut batch = MaskedBatch::default();
         let progress = (index + 1) as f64 / (config.train.steps * config.train.accumulate) as f64;
-        for (place, window) in self.order.batch(index, b).enumerate() {
-            let tokens = &self.data.tokens[window * t * s..][..t * s];
-            let actions = &self.data.actions[window * (t - 1)..][..t - 1];
+        let tokens = windows.tokens.chunks_exact(t * s);
+        for (place, (tokens, actions)) in
+            tokens.zip(windows.actions.chunks_exact(t - 1)).enumerate()
+        {
             batch.actions.push(vocabulary.actions as i64);
             batch.actions.extend(actions.iter().map(|action| i64::from(*action)));
             batch.clean.extend(tokens.iter().map(|token| i64::from(*token)));
@@ -174,8 +182,9 @@ where
     }
 
     fn batch(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<MaskedBatch, ModelError> {
+        let windows = self.windows(index)?;
         loop {
-            let batch = self.draw(index, rng);
+            let batch = self.mask(&windows, index, rng);
             if !batch.masked.is_empty() {
                 return Ok(batch);
             }

@@ -14,9 +14,12 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 
 use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
 
 use super::history::Predictions;
+use super::task::MaskedBatch;
 use super::*;
+use crate::data::TokenWindows;
 use crate::layers::{Grid, StackConfig, indices};
 use crate::testing::{
     Ad, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, measure, noise,
@@ -77,6 +80,18 @@ fn windows(n: usize, v: Vocabulary, seed: u64) -> TokenWindows {
             .into_iter()
             .map(|action| action as u8)
             .collect(),
+    }
+}
+
+/// The windows as training data.
+fn shared(data: &TokenWindows) -> Arc<dyn TokenShards> {
+    Arc::new(data.clone())
+}
+
+impl DynamicsTask<'_> {
+    /// The micro-batch `index`.
+    fn draw(&self, index: usize, rng: &mut ChaCha8Rng) -> MaskedBatch {
+        self.mask(&self.windows(index).unwrap(), index, rng)
     }
 }
 
@@ -170,7 +185,7 @@ fn the_action_from_t_on_changes_frame_t_plus_1_first() {
         let before = windows(1, V, 3);
         let run = |data: &TokenWindows| {
             let description = describe(&config, V);
-            let batch = DynamicsTask::new(&description, data).unwrap().draw(0, &mut rng(0));
+            let batch = DynamicsTask::new(&description, shared(data)).unwrap().draw(0, &mut rng(0));
             // The batch's actions, and tokens without masks.
             let tokens: Vec<i64> = data.tokens.iter().map(|token| i64::from(*token)).collect();
             by_frame(logits(&net, &tokens.repeat(2), &batch.actions.repeat(2)), 2, V.frames)
@@ -204,7 +219,7 @@ fn the_loss_is_the_weighted_mean_over_masked_tokens() {
             }
         }
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = seeded(2, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         // After some training the logits differ enough to tell the rows apart.
         let (model, _) = fit(&task, model, 30, 3e-3, || task.draw(0, &mut rng(9)));
@@ -240,7 +255,7 @@ fn an_untrained_model_knows_nothing() {
     for mode in MODES {
         let (config, data) = (config(mode), windows(4, V, 10));
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = seeded(3, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         let values = measure(&task, &model, task.draw(0, &mut rng(0)));
         let ratio = values["cross_entropy"] / (V.codes as f32).ln();
@@ -255,7 +270,7 @@ fn one_batch_is_learned_by_heart() {
     for mode in MODES {
         let (config, data) = (config(mode), windows(2, V, 11));
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = seeded(4, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         let (_, values) = fit(&task, model, 200, 5e-3, || task.draw(0, &mut rng(5)));
         assert!(values["cross_entropy"] < 0.1, "{mode:?}: {values:?}");
@@ -269,7 +284,7 @@ fn gradients_reach_every_parameter() {
     for mode in MODES {
         let (config, data) = (config(mode), windows(4, V, 12));
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = seeded(5, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         let (model, _) = fit(&task, model, 5, 3e-3, || task.draw(0, &mut rng(6)));
         let mut dead = dead_parameters(&task, &model, task.draw(0, &mut rng(7)));

@@ -1,6 +1,5 @@
 //! The contents of training batches.
 
-use super::super::task::MaskedBatch;
 use super::*;
 
 /// A vocabulary with enough positions that the measured shares are close to the configured ones.
@@ -13,7 +12,7 @@ fn draw(change: impl FnOnce(&mut DynamicsConfig), data: &TokenWindows) -> Masked
     change(&mut config);
     config.check().unwrap();
     let description = describe(&config, WIDE);
-    DynamicsTask::new(&description, data).unwrap().draw(0, &mut rng(1))
+    DynamicsTask::new(&description, shared(data)).unwrap().draw(0, &mut rng(1))
 }
 
 /// Shares of masked tokens `[batch][time]`.

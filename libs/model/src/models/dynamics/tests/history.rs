@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::super::task::MaskedBatch;
 use super::*;
 
 /// A vocabulary with enough frames and positions for runs of every length.
@@ -23,7 +22,7 @@ fn draw_after(data: &TokenWindows, noise: f64, predicted: f64, steps: usize) -> 
     (config.history_noise, config.predicted_history) = (noise, predicted);
     config.check().unwrap();
     let description = describe(&config, LONG);
-    DynamicsTask::new(&description, data).unwrap().draw(steps, &mut rng(1))
+    DynamicsTask::new(&description, shared(data)).unwrap().draw(steps, &mut rng(1))
 }
 
 /// The frames of each window with a token that is not the true one.
@@ -112,7 +111,7 @@ fn without_noise_a_batch_is_as_before() {
     let mut plain = config(MODES[0]);
     plain.predicted_history = 1.0;
     let description = describe(&plain, LONG);
-    let task = DynamicsTask::new(&description, &data).unwrap();
+    let task = DynamicsTask::new(&description, shared(&data)).unwrap();
     let (mut one, mut other) = (rng(1), rng(1));
     task.draw(0, &mut one);
     // A batch draws a rate for each window, whether each frame is masked, and each of its tokens.
@@ -138,12 +137,12 @@ fn predicted_frames_are_samples_given_the_frames_before() {
         (config.train.batch, config.train.steps) = (6, 1);
         let data = windows(1, V, 11);
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = seeded(4, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         // The model knows the window by heart, so it predicts the true tokens.
         let plain = DynamicsConfig { history_noise: 0.0, ..config.clone() };
         let plain = describe(&plain, V);
-        let plain = DynamicsTask::new(&plain, &data).unwrap();
+        let plain = DynamicsTask::new(&plain, shared(&data)).unwrap();
         let (model, _) = fit(&plain, model, 200, 5e-3, || plain.draw(0, &mut rng(5)));
 
         let batch = task.draw(0, &mut rng(2));

@@ -8,7 +8,7 @@ use crate::testing::Fixture;
 
 const V: Vocabulary = Vocabulary { frames: 4, positions: 6, columns: 3, codes: 10, actions: 3 };
 
-/// The fixture's tokens and masks, as [`DynamicsTask::draw`] would return them.
+/// The fixture's tokens and masks, as [`DynamicsTask::mask`] would return them.
 fn batch(fixture: &Fixture, config: &DynamicsConfig, actions: usize) -> MaskedBatch {
     let (clean, masked) = (fixture.integers("tokens"), fixture.integers("masked"));
     let rows: Vec<usize> = (0..clean.len()).filter(|row| masked[*row] == 1).collect();
@@ -65,7 +65,7 @@ fn the_dynamics_model_is_pytorchs() {
         let fixture = Fixture::read(name);
         let data = windows(2, vocabulary, 0);
         let description = describe(&config, vocabulary);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = fixture.load(<DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         let MaskedBatch { inputs, clean, actions, .. } = batch(&fixture, &config, count);
         let [inputs, clean, actions] =

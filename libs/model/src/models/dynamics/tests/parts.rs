@@ -25,7 +25,7 @@ fn an_action_is_the_sum_of_its_parts() {
     let (parted, plain) = (describe(&with(&PARTS), SIX), describe(&with(&[]), SIX));
     let data = windows(2, SIX, 0);
     let [parted_task, plain_task] =
-        [&parted, &plain].map(|description| DynamicsTask::new(description, &data).unwrap());
+        [&parted, &plain].map(|description| DynamicsTask::new(description, shared(&data)).unwrap());
     let net = <DynamicsTask as Task<Ad>>::init(&parted_task, &FlexDevice);
     let batch = plain_task.draw(0, &mut rng(0));
     // The first use draws the weights, so it comes before the copy.
@@ -48,7 +48,7 @@ fn an_action_is_the_sum_of_its_parts() {
 #[test]
 fn every_value_of_a_part_is_learnt() {
     let (description, data) = (describe(&with(&PARTS), SIX), windows(8, SIX, 3));
-    let task = DynamicsTask::new(&description, &data).unwrap();
+    let task = DynamicsTask::new(&description, shared(&data)).unwrap();
     let net = <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice);
     let mut reached = [false; 6];
     for index in 0..4 {

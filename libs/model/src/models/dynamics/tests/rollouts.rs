@@ -76,7 +76,7 @@ fn a_rollout_shows_each_action_in_the_frame_that_it_leads_to() {
             }
         }
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let model = seeded(6, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
         let (mut stream, mut numbers) = (rng(8), 0..);
         let batch = || task.draw(numbers.next().unwrap(), &mut stream);
@@ -208,7 +208,7 @@ fn a_loaded_model_rolls_out_as_the_one_that_was_saved() {
     for mode in MODES {
         let (config, data) = (config(mode), windows(4, V, 17));
         let description = describe(&config, V);
-        let task = DynamicsTask::new(&description, &data).unwrap();
+        let task = DynamicsTask::new(&description, shared(&data)).unwrap();
         let (spy, runs) = (Spy::on(&task), Runs::new());
         let trained = spy.train(&config.train, &description, &runs.run("a"));
         let saved =

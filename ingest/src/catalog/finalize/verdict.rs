@@ -1,0 +1,117 @@
+//! The verdict on clips: which ones are kept, and why the others are not.
+//!
+//! The verdict depends only on the catalog's rows and the config, so ingest can repeat it at any
+//! time without decoding. A clip is kept if, in this order:
+//! 1. it is long enough, and no stretch that was cut out;
+//! 2. it passes each condition of `ingest.keep`;
+//! 3. it is not a near-duplicate of a better clip;
+//! 4. a shard contains it.
+
+use anyhow::Result;
+use genie_catalog::Condition;
+use genie_shards::ClipRow;
+use genie_stage::exit::Usage;
+
+use crate::reject::Reason;
+
+/// The rules that decide which clips are kept.
+pub struct KeepRules {
+    /// `ingest.keep` as the user wrote it.
+    expression: String,
+    keep: Condition,
+    near_duplicates: bool,
+}
+
+impl KeepRules {
+    /// Parses the rules: `ingest.keep` and `ingest.near_duplicates`.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`] if `expression` is not a condition over the columns of `clips`.
+    pub fn new(expression: &str, near_duplicates: bool) -> Result<Self> {
+        let keep = Condition::parse(expression).map_err(|error| {
+            let cause = std::error::Error::source(&error)
+                .map_or(String::new(), |cause| format!(": {cause}"));
+            Usage(format!("ingest.keep: {error}{cause}"))
+        })?;
+        Ok(Self { expression: expression.to_owned(), keep, near_duplicates })
+    }
+
+    /// The rules as JSON, for a work key.
+    pub fn keyed(&self) -> serde_json::Value {
+        serde_json::json!({ "keep": self.expression, "near_duplicates": self.near_duplicates })
+    }
+
+    /// The first condition of `ingest.keep` that a clip fails. Looks only at the clip's own row.
+    pub fn failure(&self, row: &ClipRow) -> Result<Option<String>> {
+        Ok(self.keep.failures(std::slice::from_ref(row))?.pop().flatten())
+    }
+
+    /// For each clip, why it does not pass the rules, apart from near-duplicates.
+    ///
+    /// `is_open` says for which clips the conditions are evaluated. For the others, their rows say
+    /// it.
+    fn failures(
+        &self,
+        clips: &[ClipRow],
+        is_open: impl Fn(&ClipRow) -> bool,
+    ) -> Result<Vec<Option<String>>> {
+        let is_any_open = clips.iter().any(&is_open);
+        let mut failures = if is_any_open { self.keep.failures(clips)? } else { Vec::new() };
+        failures.resize(clips.len(), None);
+        let failure = |(row, failure): (&ClipRow, Option<String>)| match &row.reason {
+            Some(reason) if Reason::is_of_cutter(reason) => Some(reason.clone()),
+            _ if is_open(row) => failure,
+            Some(reason) if !Reason::passes_rules(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        Ok(clips.iter().zip(failures).map(failure).collect())
+    }
+
+    /// The ids of the clips that pass the rules, apart from near-duplicates.
+    ///
+    /// `is_open` says for which clips the conditions are evaluated.
+    pub fn wanted<'a>(
+        &self,
+        clips: &'a [ClipRow],
+        is_open: impl Fn(&ClipRow) -> bool,
+    ) -> Result<Vec<&'a str>> {
+        let failures = self.failures(clips, is_open)?;
+        let wanted = clips.iter().zip(failures).filter(|(_, failure)| failure.is_none());
+        Ok(wanted.map(|(row, _)| row.meta.clip_id.as_str()).collect())
+    }
+
+    /// Decides about clips: sets `kept`, `reason` and `duplicate_of`.
+    ///
+    /// On entry `kept` means that a shard contains the clip. A clip that passes the rules and is in
+    /// no shard gets [`Reason::Gone`], until its source is decoded again. `original_of` returns the
+    /// clip of which a clip is a near-duplicate, or nothing if this did not change.
+    pub fn apply(
+        &self,
+        clips: &mut [ClipRow],
+        is_open: impl Fn(&ClipRow) -> bool,
+        original_of: impl Fn(&str) -> Option<Option<String>>,
+    ) -> Result<()> {
+        let failures = self.failures(clips, &is_open)?;
+        for (row, failure) in clips.iter_mut().zip(failures) {
+            if failure.is_some() {
+                (row.kept, row.reason, row.duplicate_of) = (false, failure, None);
+                continue;
+            }
+            let original = original_of(&row.meta.clip_id);
+            let original = original.or_else(|| is_open(row).then_some(None));
+            match original.map(|original| original.filter(|_| self.near_duplicates)) {
+                Some(Some(original)) => {
+                    row.reason = Some(Reason::NearDuplicate.code().to_owned());
+                    (row.kept, row.duplicate_of) = (false, Some(original));
+                }
+                Some(None) => {
+                    row.reason = (!row.kept).then(|| Reason::Gone.code().to_owned());
+                    row.duplicate_of = None;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}

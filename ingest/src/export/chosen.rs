@@ -1,0 +1,111 @@
+//! The clips that an export contains, in the order of source and time.
+
+use std::ops::Range;
+
+use anyhow::{Context as _, Result, ensure};
+use camino::Utf8Path;
+use genie_catalog::Condition;
+use genie_shards::{ClipMeta, ClipRow, ClipStore, Frames, Split};
+use genie_stage::exit::Usage;
+use genie_stage::stop::Stop;
+
+/// Clips whose metadata are in memory at a time.
+const TOGETHER: usize = 1024;
+
+/// A chosen clip.
+pub struct ChosenClip<'a> {
+    pub meta: ClipMeta,
+    store: &'a ClipStore,
+    index: usize,
+}
+
+impl ChosenClip<'_> {
+    /// The pixels of all frames, `[t, h, w, c]`.
+    pub fn frames(&self) -> Result<Frames> {
+        Ok(self.store.frames(self.index)?)
+    }
+}
+
+/// The clips of a dataset root for which a condition holds.
+pub struct ChosenClips {
+    store: ClipStore,
+    condition: Condition,
+}
+
+impl ChosenClips {
+    /// The published clips of a split for which `condition`, in SQL, holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`] if the condition is wrong; an error if the clips cannot be read.
+    pub fn new(root: &Utf8Path, condition: &str, split: Option<Split>) -> Result<Self> {
+        let condition = Condition::parse(condition).map_err(|error| {
+            let cause = std::error::Error::source(&error);
+            let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
+            Usage(format!("--where: {error}{cause}"))
+        })?;
+        let store = ClipStore::open(root, split).context("cannot read the clips")?;
+        // Every clip is read once.
+        Ok(Self { store: store.with_cache_bytes(0), condition })
+    }
+
+    /// Number of clips among which the condition chooses.
+    pub fn of(&self) -> usize {
+        self.store.len()
+    }
+
+    /// The number of chosen clips, and a hash of their metadata in order.
+    ///
+    /// The metadata contain the id, and everything that the JSON and the actions of a clip contain.
+    pub fn count(&self, stop: &Stop) -> Result<(u64, String)> {
+        let (mut count, mut hasher) = (0, blake3::Hasher::new());
+        self.each(|clip| {
+            hasher.update(format!("{:?}", clip.meta).as_bytes());
+            count += 1;
+            Ok(stop.check()?)
+        })?;
+        Ok((count, hasher.finalize().to_hex().to_string()))
+    }
+
+    /// Calls `use_batch` with `size` clips at a time; the last batch may have fewer.
+    pub fn in_batches<'a>(
+        &'a self,
+        size: usize,
+        mut use_batch: impl FnMut(&[ChosenClip<'a>]) -> Result<()>,
+    ) -> Result<()> {
+        let mut batch = Vec::new();
+        self.each(|clip| {
+            batch.push(clip);
+            if batch.len() == size {
+                use_batch(&batch)?;
+                batch.clear();
+            }
+            Ok(())
+        })?;
+        if batch.is_empty() { Ok(()) } else { use_batch(&batch) }
+    }
+
+    fn each<'a>(&'a self, mut use_clip: impl FnMut(ChosenClip<'a>) -> Result<()>) -> Result<()> {
+        // Ids become names of files, and a dataset may come from somebody else.
+        let is_plain = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        for first in (0..self.store.len()).step_by(TOGETHER) {
+            let clips = first..self.store.len().min(first + TOGETHER);
+            let rows = self.rows(clips.clone())?;
+            let holds = self.condition.holds(&rows)?;
+            let chosen = clips.zip(rows).zip(holds).filter(|(_, holds)| *holds);
+            for ((index, ClipRow { meta, .. }), _) in chosen {
+                let id = &meta.clip_id;
+                ensure!(is_plain(id), "the clip id `{id}` cannot be the name of a file");
+                use_clip(ChosenClip { meta, store: &self.store, index })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, clips: Range<usize>) -> Result<Vec<ClipRow>> {
+        let (first, wanted) = (clips.start, clips.collect::<Vec<_>>());
+        let mut rows = vec![ClipRow { kept: true, ..ClipRow::default() }; wanted.len()];
+        self.store.visit_metas(&wanted, |clip, meta| rows[clip - first].meta = meta)?;
+        Ok(rows)
+    }
+}

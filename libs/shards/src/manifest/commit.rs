@@ -1,0 +1,142 @@
+//! Commits: each creates the next version of a manifest.
+//!
+//! A commit writes a segment if the newest changes are many, and then runs a list of file
+//! operations in order. Each of them happens whole or not at all, and after each of them a reader
+//! finds the old version or the new one. Readers take no lock. One that meets a version or a
+//! segment that was just removed begins again with the newer version.
+
+use std::{
+    fs::{self, File},
+    time::SystemTime,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{change::Change, edit::ManifestEdit, marker, version, version::Version};
+use crate::error::{Error, Result};
+
+/// Name of the lock file that writers hold, of all formats.
+pub(crate) const LOCK: &str = ".manifest.lock";
+
+/// A step of a commit.
+pub(crate) enum FileOperation {
+    /// Replaces a file.
+    Write(Utf8PathBuf, String),
+    /// Sets the modification time of a file to now, if that is possible.
+    Touch(Utf8PathBuf),
+    /// Creates a file. If it exists, another process has made this version, and the commit ends.
+    Create(Utf8PathBuf, String),
+    /// Removes a created version file and ends the commit, if there is a newer version.
+    ///
+    /// Two later commits of other processes may have created and removed a version with the same
+    /// number. Then the file that was just created is not the newest version.
+    CheckNewest { dir: Utf8PathBuf, version: Utf8PathBuf },
+    /// Replaces a file, if that is possible. The next commit tries it again.
+    TryWrite(Utf8PathBuf, String),
+    /// Removes a file, if that is possible.
+    Remove(Utf8PathBuf),
+}
+
+/// Edits the manifest of a directory under its lock.
+///
+/// `edit` runs again if another process makes the same version, or a newer one, without the lock.
+pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Result<()> {
+    genie_durable::create_dir(dir)?;
+    let lock_path = dir.join(LOCK);
+    let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+    let lock = lock.map_err(Error::io(&lock_path, "open"))?;
+    lock.lock().map_err(Error::io(&lock_path, "lock"))?;
+    loop {
+        let Some(operations) = prepare(dir, &edit)? else { return Ok(()) };
+        if run(operations)? {
+            return Ok(());
+        }
+    }
+}
+
+/// The file operations that commit an edit; `None` if the edit changes nothing.
+///
+/// Every newly named file must exist. New segments are written already.
+pub(crate) fn prepare(
+    dir: &Utf8Path,
+    edit: impl Fn(&mut ManifestEdit<'_>),
+) -> Result<Option<Vec<FileOperation>>> {
+    let base = Version::newest(dir)?;
+    let mut edited = ManifestEdit::new(dir, &base);
+    edit(&mut edited);
+    let changes = edited.finish()?;
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    changes.iter().filter(|change| !change.removed).try_for_each(|new| check(dir, new))?;
+    // `gc` deletes unnamed files by age, and a reader may have opened the dataset just before this.
+    let lost = changes.iter().filter(|change| change.removed);
+    let lost = lost.filter(|change| change.entry.check_path(dir).is_ok());
+    let mut operations: Vec<FileOperation> =
+        lost.map(|change| FileOperation::Touch(dir.join(&change.entry.file))).collect();
+    let next = base.next(dir, changes)?;
+    if base.number == 0 {
+        let text = marker::before_versions(dir)?;
+        operations.extend(text.map(|text| FileOperation::Write(marker::path(dir), text)));
+    }
+    let version = next.path(dir);
+    operations.push(FileOperation::Create(version.clone(), next.to_text(dir)?));
+    operations.push(FileOperation::CheckNewest { dir: dir.to_owned(), version });
+    let text = marker::beside_versions(dir);
+    operations.extend(text.map(|text| FileOperation::TryWrite(marker::path(dir), text)));
+    let needed = next.files(dir);
+    // The names of versions count down. A version after `base` may be another process's.
+    let newest_old = base.path(dir);
+    let versions = version::files(dir)?.into_iter().filter(|path| *path >= newest_old);
+    let old = versions.chain(base.files(dir));
+    let mut old: Vec<Utf8PathBuf> = old.filter(|path| !needed.contains(path)).collect();
+    old.sort();
+    old.dedup();
+    operations.extend(old.into_iter().map(FileOperation::Remove));
+    Ok(Some(operations))
+}
+
+/// Runs file operations; false if the version, or a newer one, exists already.
+pub(crate) fn run(operations: Vec<FileOperation>) -> Result<bool> {
+    for operation in operations {
+        match operation {
+            FileOperation::Write(path, text) => genie_durable::write(path, text)?,
+            FileOperation::Touch(path) => {
+                drop(File::open(path).and_then(|file| file.set_modified(SystemTime::now())));
+            }
+            FileOperation::Create(path, text) => {
+                if !genie_durable::create(path, text)? {
+                    return Ok(false);
+                }
+            }
+            FileOperation::CheckNewest { dir, version } => {
+                // The names of versions count down.
+                if version::files(&dir)?.iter().any(|other| *other < version) {
+                    drop(fs::remove_file(version));
+                    return Ok(false);
+                }
+            }
+            FileOperation::TryWrite(path, text) => {
+                // The commit is done, so an error here must not look like a failed commit.
+                if let Err(error) = genie_durable::write(&path, text) {
+                    tracing::warn!("{error}; the next commit tries to write `{path}` again");
+                }
+            }
+            // A file that cannot be removed is garbage, which `gc` removes.
+            FileOperation::Remove(path) => drop(fs::remove_file(path)),
+        }
+    }
+    Ok(true)
+}
+
+/// Checks that a new file is inside the directory and has the size that its entry gives.
+fn check(dir: &Utf8Path, new: &Change) -> Result<()> {
+    new.entry.check_path(&Version::folder(dir))?;
+    let path = dir.join(&new.entry.file);
+    let found = fs::metadata(&path).map_err(Error::io(&path, "find the file to publish"))?;
+    if found.len() == new.entry.bytes {
+        return Ok(());
+    }
+    let problem = format!("has {} bytes, but its entry says {}", found.len(), new.entry.bytes);
+    Err(Error::Damaged { path, problem })
+}

@@ -1,0 +1,142 @@
+//! Reads a few columns of the clip rows as a stream, one published file at a time.
+//!
+//! A file is read in batches, so the memory does not depend on the number of its rows.
+
+use arrow::array::{
+    Array, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array,
+};
+use camino::Utf8Path;
+
+use super::stream::read_columns;
+use crate::{
+    error::Result,
+    files::open::verify,
+    manifest::{Entry, tables},
+    schema::{columns::Columns, scores::FINGERPRINT},
+};
+
+/// What the search for near-duplicates needs of a clip.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipPrint<'a> {
+    pub clip_id: &'a str,
+    pub source_id: &'a str,
+    pub start_pts: i64,
+    pub frames: u32,
+    pub fps: f64,
+    pub has_actions: bool,
+    pub fingerprint: &'a [u8],
+}
+
+/// Calls `visit` with the fingerprint of each clip of a published file of clip rows.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn scan_prints(
+    root: &Utf8Path,
+    entry: &Entry,
+    visit: &mut dyn FnMut(ClipPrint<'_>),
+) -> Result<()> {
+    const COLUMNS: [&str; 7] =
+        ["clip_id", "source_id", "start_pts", "frames", "fps", "has_actions", FINGERPRINT];
+    scan(root, entry, &COLUMNS, |columns| {
+        let clip_id = columns.required::<StringArray>("clip_id")?;
+        let source_id = columns.required::<StringArray>("source_id")?;
+        let start_pts = columns.required::<Int64Array>("start_pts")?;
+        let frames = columns.required::<UInt32Array>("frames")?;
+        let fps = columns.required::<Float64Array>("fps")?;
+        let has_actions = columns.required::<BooleanArray>("has_actions")?;
+        let fingerprint = columns.required::<BinaryArray>(FINGERPRINT)?;
+        for i in 0..columns.rows() {
+            visit(ClipPrint {
+                clip_id: clip_id.value(i),
+                source_id: source_id.value(i),
+                start_pts: start_pts.value(i),
+                frames: frames.value(i),
+                fps: fps.value(i),
+                has_actions: has_actions.value(i),
+                fingerprint: fingerprint.value(i),
+            });
+        }
+        Ok(())
+    })
+}
+
+/// The verdict on a clip.
+pub struct ClipOutcome<'a> {
+    pub source_id: &'a str,
+    pub kept: bool,
+    pub reason: Option<&'a str>,
+}
+
+/// Calls `visit` with the verdict on each clip of a published file of clip rows.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn scan_outcomes(
+    root: &Utf8Path,
+    entry: &Entry,
+    visit: &mut dyn FnMut(ClipOutcome<'_>),
+) -> Result<()> {
+    scan(root, entry, &["source_id", "kept", "reason"], |columns| {
+        let source_id = columns.required::<StringArray>("source_id")?;
+        let kept = columns.required::<BooleanArray>("kept")?;
+        let reason = columns.optional::<StringArray>("reason")?;
+        for i in 0..columns.rows() {
+            visit(ClipOutcome {
+                source_id: source_id.value(i),
+                kept: kept.value(i),
+                reason: reason.is_valid(i).then(|| reason.value(i)),
+            });
+        }
+        Ok(())
+    })
+}
+
+/// Calls `visit` with the source of each clip row of a published file.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn scan_clip_sources(
+    root: &Utf8Path,
+    entry: &Entry,
+    visit: &mut dyn FnMut(&str),
+) -> Result<()> {
+    scan(root, entry, &["source_id"], |columns| {
+        columns.required::<StringArray>("source_id")?.iter().flatten().for_each(&mut *visit);
+        Ok(())
+    })
+}
+
+/// Calls `visit` with the id of the source of each clip in a published clip shard.
+///
+/// The file is not compared with its hash, because that would read all payloads.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn scan_shard_sources(
+    root: &Utf8Path,
+    entry: &Entry,
+    visit: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let path = root.join(&entry.file);
+    for batch in read_columns(root, tables::CLIPS, entry, &["source_id"])? {
+        let batch = batch?;
+        let columns = Columns::new(&path, &batch);
+        columns.required::<StringArray>("source_id")?.iter().flatten().for_each(&mut *visit);
+    }
+    Ok(())
+}
+
+fn scan(
+    root: &Utf8Path,
+    entry: &Entry,
+    columns: &[&str],
+    mut visit: impl FnMut(Columns<'_>) -> Result<()>,
+) -> Result<()> {
+    let path = root.join(&entry.file);
+    verify(root, entry)?;
+    for batch in read_columns(root, tables::CLIP_ROWS, entry, columns)? {
+        visit(Columns::new(&path, &batch?))?;
+    }
+    Ok(())
+}

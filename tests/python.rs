@@ -1,0 +1,122 @@
+//! The code of docs/python.md reads what the stages wrote.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use camino::Utf8Path;
+use genie_shards::{ClipStore, Entry, Manifest, read_actions, read_tokens, tables};
+use genie_tests::Dataset;
+
+/// Writes what the page's functions read: a file per clip and per window.
+const DUMP: &str = r#"
+import sys
+root, token_directory, action_directory, out = sys.argv[1:]
+out = pathlib.Path(out)
+for row, (t, height, width, pixels) in clips(root):
+    name = f"{row['clip_id']} {row['split']} {t} {height} {width}"
+    (out / name).write_bytes(pixels)
+for row, ids in tokens(token_directory):
+    (out / f"{row['clip_id']} {row['first_frame']} tokens").write_bytes(ids.tobytes())
+for row, codes in actions(action_directory):
+    (out / f"{row['clip_id']} {row['first_frame']} codes").write_bytes(bytes(codes))
+"#;
+
+/// The Python of this machine that has the packages of the page.
+fn python() -> Option<String> {
+    let cache = |home: String| format!("{home}/genie/python-venv/bin/python");
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let venv = set("XDG_CACHE_HOME").or(set("HOME").map(|home| format!("{home}/.cache")));
+    let mut known = set("GENIE_PYTHON").into_iter().chain(venv.map(cache));
+    let has_packages = |python: &String| {
+        let check = Command::new(python).args(["-c", "import pyarrow, zstandard"]).output();
+        check.is_ok_and(|output| output.status.success())
+    };
+    known.find(has_packages).or_else(|| Some("python3".to_owned()).filter(has_packages))
+}
+
+/// The Python code of a page.
+fn code_of(page: &str) -> String {
+    let blocks = page.split("```python\n").skip(1);
+    blocks.filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// Catches: the page describes another layout of the files than the one that we write, or its code
+/// skips or exchanges clips, frames, windows or tokens.
+#[test]
+fn the_page_reads_what_we_write() {
+    let Some(python) = python() else {
+        eprintln!(
+            "skipped: no Python with pyarrow and zstandard; ./setup.sh tests installs them, or \
+             set GENIE_PYTHON"
+        );
+        return;
+    };
+    let dataset = Dataset::new();
+    dataset.pipeline(&["--stage", "ingest", "--stage", "tokenize"]).expect(0);
+    dataset.stage("train", "lam", &[]).expect(0);
+    dataset.stage("train", "label", &[]).expect(0);
+    let root = dataset.path("root");
+    make_segments(&root);
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/python.md"));
+    let script = dataset.path("read.py");
+    fs::write(&script, code_of(&page.expect("the page")) + DUMP).expect("a script");
+    let out = dataset.path("out");
+    fs::create_dir(&out).expect("a directory");
+    let steps = dataset.status(&[]);
+    let (tokens, labels) =
+        (dataset.path(steps.dir("tokenize encode")), dataset.path(steps.dir("train label")));
+    let arguments = [script.as_str(), root.as_str(), tokens.as_str(), labels.as_str()];
+    let output = Command::new(python).args(arguments).arg(&out).output().expect("Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let mut expected = BTreeMap::new();
+    let store = ClipStore::open(&root, None).expect("clips");
+    for clip in (0..store.len()).map(|index| store.read(index).expect("a clip")) {
+        let (id, split, frames) = (&clip.clip_id, clip.split, &clip.frames);
+        let name = format!("{id} {split} {} {} {}", frames.t, frames.height, frames.width);
+        expected.insert(name, clip.frames.data);
+    }
+    assert!(expected.len() > 2, "the test needs several clips");
+    for window in read_tokens(&tokens).expect("tokens") {
+        let bytes = window.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        expected.insert(format!("{} {} tokens", window.clip_id, window.first_frame), bytes);
+    }
+    for window in read_actions(&labels).expect("latent actions") {
+        expected.insert(format!("{} {} codes", window.clip_id, window.first_frame), window.codes);
+    }
+    let found = files(&out);
+    assert!(found.keys().eq(expected.keys()), "{:?}", found.keys());
+    assert!(found == expected, "the contents differ");
+}
+
+/// Publishes and removes many files, so that the manifest has segments, and clips in them.
+fn make_segments(root: &Utf8Path) {
+    let manifest = Manifest::load(root).expect("a manifest");
+    let entry = manifest.table(tables::CLIPS).first().expect("a shard");
+    let bytes = fs::read(root.join(&entry.file)).expect("a readable shard");
+    let named = |number| format!("clips/copy-{number}.parquet");
+    let copy = |number: usize| Entry { file: named(number), ..entry.clone() };
+    let copies: Vec<Entry> = (0..150).map(copy).collect();
+    for copy in &copies {
+        fs::write(root.join(&copy.file), &bytes).expect("a copy of the shard");
+        Manifest::commit(root, |manifest| manifest.add(tables::CLIPS, copy.clone()))
+            .expect("a commit");
+    }
+    Manifest::commit(root, |manifest| {
+        manifest.retain(tables::CLIPS, |entry| !copies.contains(entry));
+    })
+    .expect("a commit");
+    let segments = root.join("manifest").read_dir_utf8().expect("the folder of the manifest");
+    let is_segment = |file: &camino::Utf8DirEntry| file.path().extension() == Some("parquet");
+    let mut segments = segments.map(|file| file.expect("a file"));
+    assert!(segments.any(|file| is_segment(&file)), "the test needs a segment");
+}
+
+fn files(dir: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = dir.read_dir_utf8().expect("a directory").map(|entry| entry.expect("a file"));
+    let file = |entry: camino::Utf8DirEntry| {
+        (entry.file_name().to_owned(), fs::read(entry.path()).expect("a readable file"))
+    };
+    entries.map(file).collect()
+}
