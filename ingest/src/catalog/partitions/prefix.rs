@@ -76,7 +76,7 @@ impl KeyPrefix {
         self.bits..=self.bits | rest
     }
 
-    /// The prefix that [`Self::fmt`] wrote.
+    /// The prefix whose `Display` form is `text`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('p')?;
         let len = u32::try_from(digits.len()).ok().filter(|&len| len <= 64)?;
