@@ -48,7 +48,7 @@ struct NamedFile {
 
 /// Checks a dataset root. With `forget` it also removes damaged files from the dataset.
 ///
-/// With `sample` it checks only so many files, and does not compare the catalog with the shards.
+/// `sample` is the number of files to check. With it, catalog and shards are not compared.
 pub fn run(root: &Utf8Path, forget: bool, sample: Option<usize>, stop: &Stop) -> Result<Exit> {
     if !root.exists() {
         tracing::warn!("verify: {root} does not exist, so nothing is checked: see data.root");

@@ -65,7 +65,7 @@ pub use rows::{
         ClipOutcome, ClipPrint, scan_clip_sources, scan_outcomes, scan_prints, scan_shard_sources,
     },
     sources::{SourceRow, Status, read_sources, sources_of_file, write_sources},
-    stream::{WindowPlace, read_columns, read_places, stream_clip_rows, stream_sources},
+    stream::{WindowPlace, read_places, stream_clip_rows, stream_sources},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},
 };
 pub use schema::{

@@ -43,7 +43,7 @@ pub fn forget_files(root: &Utf8Path, damaged: &HashSet<String>) -> Result<u64> {
     if damaged.is_empty() && lost.keys.is_empty() {
         return Ok(0);
     }
-    // Stored pairs may have lost clips. Without the mark, the next run searches all pairs anew.
+    // Stored pairs may have lost clips. Without the mark, the next run compares all clips again.
     FinalizedMark::remove(root)?;
     let mut files = lost.remaining_catalog(root, &layout, damaged)?;
     let changes = lost.shard_changes(root, &shards)?;

@@ -61,7 +61,7 @@ impl FinalizedMark {
         Ok(())
     }
 
-    /// Removes the mark, so that the next run decides about all clips, and searches all pairs anew.
+    /// Removes the mark. Then the next run decides about all clips and searches for all pairs.
     pub fn remove(root: &Utf8Path) -> Result<()> {
         let path = path(root);
         match std::fs::remove_file(&path) {

@@ -13,7 +13,7 @@ use crate::catalog::partitions::{CatalogLayout, KeyPrefix, PartitionFiles, key_o
 
 /// The change of the near pairs of a catalog.
 pub struct PairChange<'a> {
-    /// All pairs were searched anew, so no stored pair counts.
+    /// All clips were compared again, so no stored pair counts.
     is_reset: bool,
     /// Ids of sources whose pairs go.
     dropped: &'a HashSet<String>,

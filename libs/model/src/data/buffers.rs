@@ -155,7 +155,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// Drops the buffer that was used least recently, if there is no room; false if all are in use.
+/// Drops the least recently used buffer if the memory is full; returns false if all are in use.
 ///
 /// The buffer of `kept` counts as in use.
 fn make_room<T>(slots: &mut Vec<Slot<T>>, kept: &[u32]) -> bool {

@@ -1,6 +1,6 @@
 //! The order in which training sees its windows: each window once per epoch, epoch after epoch.
 //!
-//! Windows are stored in shards, and memory has room for some of the shards. An epoch is a shuffled
+//! Windows are stored in shards, and some of the shards fit into memory. An epoch is a shuffled
 //! order of the shards, cut into *buffers*: as many whole shards as fit. The windows of a buffer
 //! are shuffled together. If all windows fit into memory, there is one buffer, so the windows of
 //! the epoch are in one shuffled order.

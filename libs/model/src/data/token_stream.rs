@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// About ten shards, with room for about two of them in each of two buffers.
+    /// About ten shards; about two of them fit into each of two buffers.
     fn stream(lost: usize) -> TokenStream {
         let windows = vec![9, 4, 11, 7, 8, 1, 6, 10, 3, 8];
         let data = Numbered { windows, memory: 40 * SHAPE.bytes(), lost };

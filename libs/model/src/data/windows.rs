@@ -224,7 +224,7 @@ mod tests {
             sorted.dedup();
             assert_eq!(sorted.len(), count);
             assert!(sorted.iter().all(|(clip, first)| first + 3 <= some.frames(*clip)));
-            // Half of the memory has room for ten clips. Those of whole shards are in use together.
+            // Ten clips fit into half of the memory. Those of whole shards are in use together.
             let mut uses = BTreeMap::new();
             for (index, (clip, _)) in places.iter().enumerate() {
                 uses.entry(clip / 4).or_insert((index, index)).1 = index;

@@ -3,11 +3,11 @@
 use arrow::array::{BooleanArray, StringArray};
 use camino::Utf8Path;
 
-use super::{places::explained, stream::read_columns};
+use super::{places::explained, stream::visit_columns};
 use crate::{
     error::Result,
     manifest::{Entry, tables},
-    schema::{columns::Columns, split::Split},
+    schema::split::Split,
 };
 
 /// Whether models may be trained on a clip, and with which actions.
@@ -30,24 +30,19 @@ pub fn visit_clip_verdicts(
     entry: &Entry,
     mut visit: impl FnMut(ClipVerdict<'_>),
 ) -> Result<()> {
-    let path = root.join(&entry.file);
     let names = ["clip_id", "split", "kept", "has_actions"];
-    let read = read_columns(root, tables::CLIP_ROWS, entry, &names).and_then(|batches| {
-        for batch in batches {
-            let batch = batch?;
-            let columns = Columns::new(&path, &batch);
-            let clip_id = columns.required::<StringArray>("clip_id")?;
-            let splits = columns.splits()?;
-            let kept = columns.required::<BooleanArray>("kept")?;
-            let has_actions = columns.required::<BooleanArray>("has_actions")?;
-            for (row, split) in splits.into_iter().enumerate() {
-                visit(ClipVerdict {
-                    clip_id: clip_id.value(row),
-                    split,
-                    kept: kept.value(row),
-                    has_actions: has_actions.value(row),
-                });
-            }
+    let read = visit_columns(root, tables::CLIP_ROWS, entry, &names, |columns| {
+        let clip_id = columns.required::<StringArray>("clip_id")?;
+        let splits = columns.splits()?;
+        let kept = columns.required::<BooleanArray>("kept")?;
+        let has_actions = columns.required::<BooleanArray>("has_actions")?;
+        for (row, split) in splits.into_iter().enumerate() {
+            visit(ClipVerdict {
+                clip_id: clip_id.value(row),
+                split,
+                kept: kept.value(row),
+                has_actions: has_actions.value(row),
+            });
         }
         Ok(())
     });

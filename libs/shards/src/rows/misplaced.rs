@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{BooleanArray, StringArray};
 use camino::Utf8Path;
 
-use super::stream::read_columns;
+use super::stream::visit_columns;
 use crate::{
     error::{Error, Result},
     manifest::{Entry, Manifest, tables},
@@ -91,18 +91,16 @@ fn visit(
     wanted: &[&str],
     mut visit: impl FnMut(Columns<'_>) -> Result<()>,
 ) -> Result<()> {
-    let path = root.join(&entry.file);
     let mut found = 0;
-    for batch in read_columns(root, table, entry, wanted)? {
-        let batch = batch?;
-        found += batch.num_rows() as u64;
-        visit(Columns::new(&path, &batch))?;
-    }
+    visit_columns(root, table, entry, wanted, |columns| {
+        found += columns.rows() as u64;
+        visit(columns)
+    })?;
     if found == entry.rows {
         return Ok(());
     }
     let problem = format!("has {found} rows, but {} were published", entry.rows);
-    Err(Error::Damaged { path, problem })
+    Err(Error::Damaged { path: root.join(&entry.file), problem })
 }
 
 /// The number of the pass that looks at a clip.

@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection
 
 use super::{
     actions::{ActionRow, ActionWindow},
-    stream::read_columns,
+    stream::{read_columns, visit_columns},
     table::Row,
 };
 use crate::{
@@ -38,18 +38,14 @@ pub struct ClipRun {
 pub fn clip_runs(dir: &Utf8Path, table: &str, entry: &Entry) -> Result<Vec<ClipRun>> {
     let mut runs: Vec<ClipRun> = Vec::new();
     let mut row = 0;
-    let path = dir.join(&entry.file);
-    let read = read_columns(dir, table, entry, &["clip_id"]).and_then(|batches| {
-        for batch in batches {
-            let batch = batch?;
-            for clip_id in Columns::new(&path, &batch).required::<StringArray>("clip_id")? {
-                let clip_id = clip_id.unwrap_or_default();
-                match runs.last_mut() {
-                    Some(run) if run.clip_id == clip_id => run.rows.end += 1,
-                    _ => runs.push(ClipRun { clip_id: clip_id.to_owned(), rows: row..row + 1 }),
-                }
-                row += 1;
+    let read = visit_columns(dir, table, entry, &["clip_id"], |columns| {
+        for clip_id in columns.required::<StringArray>("clip_id")? {
+            let clip_id = clip_id.unwrap_or_default();
+            match runs.last_mut() {
+                Some(run) if run.clip_id == clip_id => run.rows.end += 1,
+                _ => runs.push(ClipRun { clip_id: clip_id.to_owned(), rows: row..row + 1 }),
             }
+            row += 1;
         }
         Ok(())
     });

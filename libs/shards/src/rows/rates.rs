@@ -3,14 +3,11 @@
 use arrow::array::{Array, BooleanArray, Float32Array, Float64Array, UInt32Array};
 use camino::Utf8Path;
 
-use super::stream::read_columns;
+use super::stream::visit_columns;
 use crate::{
     error::Result,
     manifest::{Manifest, tables},
-    schema::{
-        columns::Columns,
-        timing::{ClipRates, ClipTiming, TimingTally},
-    },
+    schema::timing::{ClipRates, ClipTiming, TimingTally},
 };
 
 /// Computes the timing of the kept clips that `manifest` names; `None` without kept clips.
@@ -21,10 +18,7 @@ pub fn timing_of_kept(root: &Utf8Path, manifest: &Manifest) -> Result<Option<Cli
     let wanted = ["kept", "frames", "fps", "source_fps", "mixed_actions"];
     let mut tally = TimingTally::default();
     for entry in manifest.table(tables::CLIP_ROWS) {
-        let path = root.join(&entry.file);
-        for batch in read_columns(root, tables::CLIP_ROWS, entry, &wanted)? {
-            let batch = batch?;
-            let columns = Columns::new(&path, &batch);
+        visit_columns(root, tables::CLIP_ROWS, entry, &wanted, |columns| {
             let kept = columns.required::<BooleanArray>("kept")?;
             let frames = columns.required::<UInt32Array>("frames")?;
             let fps = columns.required::<Float64Array>("fps")?;
@@ -38,7 +32,8 @@ pub fn timing_of_kept(root: &Utf8Path, manifest: &Manifest) -> Result<Option<Cli
                     mixed_actions: mixed.is_valid(row).then(|| mixed.value(row)),
                 });
             }
-        }
+            Ok(())
+        })?;
     }
     Ok(tally.timing())
 }

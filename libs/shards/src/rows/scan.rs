@@ -7,7 +7,7 @@ use arrow::array::{
 };
 use camino::Utf8Path;
 
-use super::stream::read_columns;
+use super::stream::visit_columns;
 use crate::{
     error::Result,
     files::open::verify,
@@ -101,10 +101,7 @@ pub fn scan_clip_sources(
     entry: &Entry,
     visit: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    scan(root, entry, &["source_id"], |columns| {
-        columns.required::<StringArray>("source_id")?.iter().flatten().for_each(&mut *visit);
-        Ok(())
-    })
+    scan(root, entry, &["source_id"], |columns| each_source(columns, visit))
 }
 
 /// Calls `visit` with the id of the source of each clip in a published clip shard.
@@ -118,12 +115,11 @@ pub fn scan_shard_sources(
     entry: &Entry,
     visit: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    let path = root.join(&entry.file);
-    for batch in read_columns(root, tables::CLIPS, entry, &["source_id"])? {
-        let batch = batch?;
-        let columns = Columns::new(&path, &batch);
-        columns.required::<StringArray>("source_id")?.iter().flatten().for_each(&mut *visit);
-    }
+    visit_columns(root, tables::CLIPS, entry, &["source_id"], |columns| each_source(columns, visit))
+}
+
+fn each_source(columns: Columns<'_>, visit: &mut dyn FnMut(&str)) -> Result<()> {
+    columns.required::<StringArray>("source_id")?.iter().flatten().for_each(visit);
     Ok(())
 }
 
@@ -131,12 +127,8 @@ fn scan(
     root: &Utf8Path,
     entry: &Entry,
     columns: &[&str],
-    mut visit: impl FnMut(Columns<'_>) -> Result<()>,
+    visit: impl FnMut(Columns<'_>) -> Result<()>,
 ) -> Result<()> {
-    let path = root.join(&entry.file);
     verify(root, entry)?;
-    for batch in read_columns(root, tables::CLIP_ROWS, entry, columns)? {
-        visit(Columns::new(&path, &batch?))?;
-    }
-    Ok(())
+    visit_columns(root, tables::CLIP_ROWS, entry, columns, visit)
 }

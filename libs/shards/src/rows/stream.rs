@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// If the file cannot be opened, has another format, or lacks one of the columns. The iterator
 /// returns an error if a batch cannot be read.
-pub fn read_columns(
+pub(crate) fn read_columns(
     dir: &Utf8Path,
     table: &str,
     entry: &Entry,
@@ -47,6 +47,24 @@ pub fn read_columns(
     let chosen = fields.iter().enumerate().filter(|(_, field)| wanted.contains(&&**field.name()));
     let mask = ProjectionMask::roots(metadata.parquet_schema(), chosen.map(|(number, _)| number));
     table::batches(&path, file, metadata, mask)
+}
+
+/// Calls `visit` with some columns of each batch of a published file.
+///
+/// # Errors
+/// As [`read_columns`], also of a batch, and the errors of `visit`.
+pub(crate) fn visit_columns(
+    dir: &Utf8Path,
+    table: &str,
+    entry: &Entry,
+    wanted: &[&str],
+    mut visit: impl FnMut(Columns<'_>) -> Result<()>,
+) -> Result<()> {
+    let path = dir.join(&entry.file);
+    for batch in read_columns(dir, table, entry, wanted)? {
+        visit(Columns::new(&path, &batch?))?;
+    }
+    Ok(())
 }
 
 /// The clip of a window, and the window's first frame in it.

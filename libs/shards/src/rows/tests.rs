@@ -9,12 +9,12 @@ use arrow::{
 use camino::Utf8Path;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{table::Row, tokens::TokenRow};
+use super::{stream::read_columns, table::Row, tokens::TokenRow};
 use crate::{
     ActionWindow, ClipMeta, ClipRow, ClipTiming, Entry, Error, Manifest, SourceRow, Split, Status,
     TOKENS_FORMAT, TokenWindow,
     files::open::{FileKind, open},
-    narrow_schema, read_actions, read_clip_rows, read_columns, read_sources, read_tokens,
+    narrow_schema, read_actions, read_clip_rows, read_sources, read_tokens,
     schema::columns::Columns,
     stream_clip_rows, tables, testing, timing_of_kept, write_actions, write_clip_rows,
     write_sources, write_tokens,
