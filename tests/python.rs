@@ -90,27 +90,34 @@ fn the_page_reads_what_we_write() {
     assert!(found == expected, "the contents differ");
 }
 
-/// Publishes and removes many files, so that the manifest has segments, and clips in them.
+/// Publishes many copies of a shard, and removes some again, so that the manifest has a segment
+/// with clips and, after it, removals of files that are gone.
 fn make_segments(root: &Utf8Path) {
     let manifest = Manifest::load(root).expect("a manifest");
     let entry = manifest.table(tables::CLIPS).first().expect("a shard");
     let bytes = fs::read(root.join(&entry.file)).expect("a readable shard");
-    let named = |number| format!("clips/copy-{number}.parquet");
+    let named = |number| format!("clips/copy-{number:03}.parquet");
     let copy = |number: usize| Entry { file: named(number), ..entry.clone() };
-    let copies: Vec<Entry> = (0..150).map(copy).collect();
+    let copies: Vec<Entry> = (0..70).map(copy).collect();
     for copy in &copies {
         fs::write(root.join(&copy.file), &bytes).expect("a copy of the shard");
         Manifest::commit(root, |manifest| manifest.add(tables::CLIPS, copy.clone()))
             .expect("a commit");
     }
+    let (removed, _) = copies.split_at(20);
     Manifest::commit(root, |manifest| {
-        manifest.retain(tables::CLIPS, |entry| !copies.contains(entry));
+        manifest.retain(tables::CLIPS, |entry| !removed.contains(entry));
     })
     .expect("a commit");
-    let segments = root.join("manifest").read_dir_utf8().expect("the folder of the manifest");
-    let is_segment = |file: &camino::Utf8DirEntry| file.path().extension() == Some("parquet");
-    let mut segments = segments.map(|file| file.expect("a file"));
-    assert!(segments.any(|file| is_segment(&file)), "the test needs a segment");
+    for copy in removed {
+        fs::remove_file(root.join(&copy.file)).expect("a file that can be removed");
+    }
+    let versions = files(&root.join("manifest"));
+    let is_version = |name: &&String| name.ends_with(".json");
+    let newest = versions.keys().find(is_version).map(|name| &versions[name]).expect("a version");
+    let newest = String::from_utf8_lossy(newest);
+    assert!(newest.contains("segment-"), "the test needs a segment: {newest}");
+    assert!(newest.contains("\"removed\":true"), "the test needs a removal: {newest}");
 }
 
 fn files(dir: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
