@@ -98,12 +98,14 @@ fn make_segments(root: &Utf8Path) {
     let bytes = fs::read(root.join(&entry.file)).expect("a readable shard");
     let named = |number| format!("clips/copy-{number:03}.parquet");
     let copy = |number: usize| Entry { file: named(number), ..entry.clone() };
-    let copies: Vec<Entry> = (0..70).map(copy).collect();
+    let copies: Vec<Entry> = (0..100).map(copy).collect();
     for copy in &copies {
         fs::write(root.join(&copy.file), &bytes).expect("a copy of the shard");
-        Manifest::commit(root, |manifest| manifest.add(tables::CLIPS, copy.clone()))
-            .expect("a commit");
     }
+    Manifest::commit(root, |manifest| {
+        copies.iter().for_each(|copy| manifest.add(tables::CLIPS, copy.clone()));
+    })
+    .expect("a commit");
     let (removed, _) = copies.split_at(20);
     Manifest::commit(root, |manifest| {
         manifest.retain(tables::CLIPS, |entry| !removed.contains(entry));
@@ -117,7 +119,7 @@ fn make_segments(root: &Utf8Path) {
     let newest = versions.keys().find(is_version).map(|name| &versions[name]).expect("a version");
     let newest = String::from_utf8_lossy(newest);
     assert!(newest.contains("segment-"), "the test needs a segment: {newest}");
-    assert!(newest.contains("\"removed\":true"), "the test needs a removal: {newest}");
+    assert!(newest.contains("\"removed\": true"), "the test needs a removal: {newest}");
 }
 
 fn files(dir: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
