@@ -57,13 +57,14 @@ fn the_page_reads_what_we_write() {
     dataset.stage("train", "lam", &[]).expect(0);
     dataset.stage("train", "label", &[]).expect(0);
     let root = dataset.path("root");
+    // The models' keys contain the clips, so the directories are named before copies are published.
+    let steps = dataset.status(&[]);
     make_segments(&root);
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/python.md"));
     let script = dataset.path("read.py");
     fs::write(&script, code_of(&page.expect("the page")) + DUMP).expect("a script");
     let out = dataset.path("out");
     fs::create_dir(&out).expect("a directory");
-    let steps = dataset.status(&[]);
     let (tokens, labels) =
         (dataset.path(steps.dir("tokenize encode")), dataset.path(steps.dir("train label")));
     let arguments = [script.as_str(), root.as_str(), tokens.as_str(), labels.as_str()];
