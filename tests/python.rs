@@ -91,8 +91,9 @@ fn the_page_reads_what_we_write() {
     assert!(found == expected, "the contents differ");
 }
 
-/// Publishes many copies of a shard, and removes some again, so that the manifest has a segment
-/// with clips and, after it, removals of files that are gone.
+/// Makes a manifest that has a segment with clips, and removals after it.
+///
+/// Copies of a shard are published. Then some of them are removed, with their files.
 fn make_segments(root: &Utf8Path) {
     let manifest = Manifest::load(root).expect("a manifest");
     let entry = manifest.table(tables::CLIPS).first().expect("a shard");
