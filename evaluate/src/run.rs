@@ -12,7 +12,7 @@ mod weights_args;
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use genie_model::Device;
-use genie_shards::{MeasuredWindow, publish_measured};
+use genie_shards::{MeasuredWindow, publish_agreement, publish_measured};
 use genie_stage::Exit;
 use genie_stage::config::Section as _;
 use genie_stage::lineage::Clock;
@@ -26,14 +26,14 @@ pub use weights_args::WeightsArgs;
 
 use crate::distance::warnings;
 use crate::evaluation::ceiling::{CeilingInputs, CeilingResult, measure_ceiling};
-use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
+use crate::evaluation::{Evaluation, EvaluationResult, Inference, RowHeader, discard};
 use crate::held_out::HeldOutSet;
 use crate::long::LongSettings;
 use crate::measure::{FrameDistance, Settings};
 use crate::networks::{self, LpipsDistance, NetworkPlace, Trained};
 use crate::page::{self, ReportPictures, cards, draw, draw_strips};
 use crate::report::schema::Report;
-use crate::report::{Provenance, summarise};
+use crate::report::{AgreementWindows, Provenance, summarise};
 use crate::run::long::LongRun;
 
 const TRUE_ACTIONS: &str = "The dynamics model was trained with true actions. Everything that this \
@@ -86,6 +86,12 @@ fn make(
     let lpips = evaluate.lpips().map(|path| LpipsDistance::load(path, size, device)).transpose()?;
     notes.extend(lpips.as_ref().and_then(LpipsDistance::warning));
     let mean_frame = held_out.mean_frame(root, settings.seed)?;
+    let header = RowHeader {
+        report: output.key().to_string(),
+        dynamics: models.dynamics.key().to_string(),
+        prompt_frames: settings.prompt_frames,
+        seed: settings.seed,
+    };
     let evaluation = Evaluation {
         model: &model,
         windows: &held_out.windows,
@@ -98,12 +104,7 @@ fn make(
         bootstrap: evaluate.bootstrap,
         root,
         report: output.path(),
-        header: RowHeader {
-            report: output.key().to_string(),
-            dynamics: models.dynamics.key().to_string(),
-            prompt_frames: settings.prompt_frames,
-            seed: settings.seed,
-        },
+        header: header.clone(),
         stop: &stop,
     };
     let Some(EvaluationResult { found, distances, speed, rows }) = evaluation.run(comparison)?
@@ -111,15 +112,25 @@ fn make(
         return Ok(stopped(&stop));
     };
     notes.extend(distances.iter().flat_map(warnings));
-    let latent: Vec<&[u8]> = found.scores.iter().map(|scores| &*scores.latent).collect();
+    let labelled = held_out.labelled(evaluate.agreement_windows, evaluate.seed)?;
+    let latent = if settings.true_actions {
+        None
+    } else {
+        let inference = Inference { model: &model, frames, batch: settings.batch, stop: &stop };
+        match inference.actions("agreement", held_out.store(), &labelled.places)? {
+            Some(latent) => Some(latent),
+            None => return Ok(stopped(&stop)),
+        }
+    };
     let ceiling = CeilingInputs {
         config: evaluate,
         place: NetworkPlace { root, resolved: &sections.resolved(), device, stop: &stop },
         model: &model,
         seen: model.models.labeller.seen(),
         held_out: &held_out,
+        labelled: &labelled,
+        latent: latent.as_deref(),
         frames,
-        latent: (!settings.true_actions).then_some(&latent),
     };
     let ceiling = match measure_ceiling(&ceiling, &mut notes)? {
         CeilingResult::Measured(ceiling) => Some(*ceiling),
@@ -141,7 +152,13 @@ fn make(
         lpips_weights: lpips.as_ref().map(|lpips| lpips.weights.clone()),
         warnings: notes,
     };
-    let mut report = summarise(&found, &held_out.windows, &held_out.names, &settings, provenance);
+    let names = &held_out.names;
+    let agreement = match &latent {
+        Some(latent) => AgreementWindows::labelled(&labelled, latent, names),
+        None => AgreementWindows::measured(&found, &held_out.windows, names),
+    };
+    let mut report = summarise(&found, &held_out.windows, &agreement, &settings, provenance);
+    let agreement = header.agreement_rows(&labelled.windows, latent.as_deref().unwrap_or_default());
     let long = LongRun {
         model: &model,
         held_out: &held_out,
@@ -163,7 +180,7 @@ fn make(
         scenes: draw(&found, &held_out.windows, settings.prompt_frames, held_out.fps)?,
         strips: draw_strips(&long.strips, &long.clips)?,
     };
-    write(output, sections, &rows, &report, &pictures)?;
+    write(output, sections, [&rows, &agreement], &report, &pictures)?;
     discard(output.path())?;
     log_headline(&report);
     println!("{}", output.path());
@@ -180,7 +197,7 @@ fn stopped(stop: &Stop) -> Exit {
 fn write(
     step: &StepDir,
     sections: &EvaluateSections,
-    rows: &[MeasuredWindow],
+    [rows, agreement]: [&[MeasuredWindow]; 2],
     report: &Report,
     pictures: &ReportPictures,
 ) -> Result<()> {
@@ -198,6 +215,9 @@ fn write(
         genie_durable::write(folder.join(format!("{}.png", strip.name)), &strip.film)?;
     }
     publish_measured(step.path(), rows)?;
+    if !agreement.is_empty() {
+        publish_agreement(step.path(), agreement)?;
+    }
     genie_durable::write(step.path().join("report.html"), page)?;
     genie_durable::write(step.path().join("report.json"), json)?;
     step.finish(serde_json::to_value(&report.headline)?)?;

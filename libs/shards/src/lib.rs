@@ -53,7 +53,7 @@ pub use rows::{
     },
     clip_verdicts::{ClipVerdict, visit_clip_verdicts},
     measured::{
-        MeasuredWindow, publish_measured, publish_measured_part, read_measured,
+        MeasuredWindow, publish_agreement, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},
     },
     misplaced::{MisplacedClip, misplaced_clips},

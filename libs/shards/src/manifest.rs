@@ -52,6 +52,8 @@ pub mod tables {
     pub const ACTIONS: &str = "actions";
     /// Measured windows; in the manifest of a report's directory.
     pub const WINDOWS: &str = "windows";
+    /// Windows on which agreement is measured; in the manifest of a report's directory.
+    pub const AGREEMENT: &str = "agreement";
 }
 
 /// The published files of a directory, at one moment.
