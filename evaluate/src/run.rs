@@ -5,6 +5,7 @@
 //! last, so a killed run never looks finished. Batches that are already measured stay in `parts/`,
 //! and the next run continues from them.
 
+mod agreement;
 mod long;
 mod sections;
 mod weights_args;
@@ -25,15 +26,15 @@ pub use sections::EvaluateSections;
 pub use weights_args::WeightsArgs;
 
 use crate::distance::warnings;
-use crate::evaluation::ceiling::{CeilingInputs, CeilingResult, measure_ceiling};
-use crate::evaluation::{Evaluation, EvaluationResult, Inference, RowHeader, discard};
+use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
 use crate::held_out::HeldOutSet;
 use crate::long::LongSettings;
 use crate::measure::{FrameDistance, Settings};
-use crate::networks::{self, LpipsDistance, NetworkPlace, Trained};
+use crate::networks::{self, LpipsDistance, Trained};
 use crate::page::{self, ReportPictures, cards, draw, draw_strips};
 use crate::report::schema::Report;
-use crate::report::{AgreementWindows, Provenance, summarise};
+use crate::report::{Provenance, summarise};
+use crate::run::agreement::AgreementRun;
 use crate::run::long::LongRun;
 
 const TRUE_ACTIONS: &str = "The dynamics model was trained with true actions. Everything that this \
@@ -112,32 +113,18 @@ fn make(
         return Ok(stopped(&stop));
     };
     notes.extend(distances.iter().flat_map(warnings));
-    let labelled = held_out.labelled(evaluate.agreement_windows, evaluate.seed)?;
-    let latent = if settings.true_actions {
-        None
-    } else {
-        let inference = Inference { model: &model, frames, batch: settings.batch, stop: &stop };
-        match inference.actions("agreement", held_out.store(), &labelled.places)? {
-            Some(latent) => Some(latent),
-            None => return Ok(stopped(&stop)),
-        }
-    };
-    let ceiling = CeilingInputs {
-        config: evaluate,
-        place: NetworkPlace { root, resolved: &sections.resolved(), device, stop: &stop },
+    let agreement = AgreementRun {
+        sections,
+        device,
         model: &model,
-        seen: model.models.labeller.seen(),
         held_out: &held_out,
-        labelled: &labelled,
-        latent: latent.as_deref(),
+        settings: &settings,
         frames,
+        stop: &stop,
     };
-    let ceiling = match measure_ceiling(&ceiling, &mut notes)? {
-        CeilingResult::Measured(ceiling) => Some(*ceiling),
-        CeilingResult::NotMeasured => None,
-        CeilingResult::Stopped => return Ok(stopped(&stop)),
+    let Some(agreement) = agreement.run(&mut notes)? else {
+        return Ok(stopped(&stop));
     };
-
     if settings.true_actions {
         notes.push(TRUE_ACTIONS.to_owned());
     }
@@ -146,19 +133,16 @@ fn make(
         lineage: sections.lineage(models, output)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
-        ceiling,
+        ceiling: agreement.ceiling.clone(),
         distances,
         speed: Some(speed),
         lpips_weights: lpips.as_ref().map(|lpips| lpips.weights.clone()),
         warnings: notes,
     };
-    let names = &held_out.names;
-    let agreement = match &latent {
-        Some(latent) => AgreementWindows::labelled(&labelled, latent, names),
-        None => AgreementWindows::measured(&found, &held_out.windows, names),
-    };
-    let mut report = summarise(&found, &held_out.windows, &agreement, &settings, provenance);
-    let agreement = header.agreement_rows(&labelled.windows, latent.as_deref().unwrap_or_default());
+    let labelled = agreement.windows(&found, &held_out);
+    let mut report = summarise(&found, &held_out.windows, &labelled, &settings, provenance);
+    let latent = agreement.latent.as_deref().unwrap_or_default();
+    let agreement_rows = header.agreement_rows(&agreement.labelled.windows, latent);
     let long = LongRun {
         model: &model,
         held_out: &held_out,
@@ -180,7 +164,7 @@ fn make(
         scenes: draw(&found, &held_out.windows, settings.prompt_frames, held_out.fps)?,
         strips: draw_strips(&long.strips, &long.clips)?,
     };
-    write(output, sections, [&rows, &agreement], &report, &pictures)?;
+    write(output, sections, [&rows, &agreement_rows], &report, &pictures)?;
     discard(output.path())?;
     log_headline(&report);
     println!("{}", output.path());

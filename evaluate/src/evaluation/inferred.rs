@@ -1,5 +1,7 @@
 //! Latent actions of many windows, with progress and stop requests.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use genie_shards::ClipStore;
 use genie_stage::progress::Progress;
@@ -34,9 +36,12 @@ impl Inference<'_> {
         store: &ClipStore,
         places: &[WindowChoice],
     ) -> Result<Option<Vec<Vec<u8>>>> {
+        if places.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
         let &Inference { model, frames, batch, stop } = self;
         let progress = Progress::new(name, places.len() as u64);
-        let load = |range: std::ops::Range<usize>| load_windows(store, &places[range], frames);
+        let load = |range: Range<usize>| load_windows(store, &places[range], frames);
         let proceed = &mut |count: usize| {
             progress.inc(count as u64);
             !stop.requested()

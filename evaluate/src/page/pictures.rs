@@ -2,9 +2,9 @@
 //!
 //! A scene has two pictures. *compare* shows real frames, reconstructed frames, frames generated
 //! with inferred actions, and frames generated with random actions. *held* shows the same start
-//! continued with the most frequent latent actions held; only the first scenes have it. Each picture exists as an animated PNG and as a filmstrip (time runs
-//! to the right, one row for each clip). Scenes are the first windows in the order of measurement,
-//! not the best.
+//! continued with the most frequent latent actions held; only the first scenes have it. Each
+//! picture exists as an animated PNG and as a filmstrip (time runs to the right, one row for each
+//! clip). Scenes are the first windows in the order of measurement, not the best.
 
 use anyhow::Result;
 

@@ -202,7 +202,9 @@ fn effects_belong_to_the_held_actions() {
         .unwrap();
     let all = report_of(&found, &windows, &SETTINGS).effects.unwrap();
     found.held_actions.remove(1);
-    for list in found.scores.iter_mut().flat_map(|scores| scores.held.parts_mut()) {
+    for list in
+        found.scores[..SETTINGS.starts].iter_mut().flat_map(|scores| scores.held.parts_mut())
+    {
         list.remove(1);
     }
     let fewer = report_of(&found, &windows, &SETTINGS).effects.unwrap();

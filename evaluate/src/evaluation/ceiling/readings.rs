@@ -3,7 +3,7 @@
 use genie_model::{FramesSeen, LAGS};
 
 use crate::evaluation::ceiling::classes::Division;
-use crate::evaluation::ceiling::share::{Sampled, share};
+use crate::evaluation::ceiling::share::{Resampled, share};
 use crate::evaluation::ceiling::steps::WindowSteps;
 use crate::report::schema::{KeyReading, KeyReadingAtLag, KeyReadings};
 use crate::statistics::agreement::{ByGroup, Pairs, agreement};
@@ -94,7 +94,7 @@ impl Reader {
         measured: &Measured<'_>,
         lag: usize,
         division: &Division,
-    ) -> (KeyReadingAtLag, Sampled) {
+    ) -> (KeyReadingAtLag, Resampled) {
         let predicted = Self::predicted(measured.held_out, &self.held_out, lag, division);
         let symbols = self.codes.unwrap_or(division.len());
         let pairs: Vec<Pairs> = predicted
@@ -125,13 +125,13 @@ impl Reader {
             accuracy_baseline: found.accuracy_baseline,
         };
         let agreed = ByGroup::new(&pairs, symbols, division.len());
-        (numbers, Sampled { agreed, predicted: found })
+        (numbers, Resampled { agreed, predicted: found })
     }
 
     /// Measures all lags on the held-out windows, and chooses one on the training windows.
     ///
     /// Also returns the statistics of the chosen lag.
-    fn reading(&self, measured: &Measured<'_>, division: &Division) -> (KeyReading, Sampled) {
+    fn reading(&self, measured: &Measured<'_>, division: &Division) -> (KeyReading, Resampled) {
         let (lags, sampled): (Vec<_>, Vec<_>) =
             (0..LAGS).map(|lag| self.at_lag(measured, lag, division)).unzip();
         let on_training = |lag: usize| {
@@ -159,7 +159,7 @@ pub fn readings(
 ) -> KeyReadings {
     let bootstrap = measured.bootstrap();
     let [latent, narrow, ahead, wide] = readers.map(|reader| reader.reading(measured, division));
-    let of = |network: &(KeyReading, Sampled)| {
+    let of = |network: &(KeyReading, Resampled)| {
         share((&latent.0.chosen, &latent.1), (&network.0.chosen, &network.1), &bootstrap)
     };
     KeyReadings {

@@ -13,7 +13,7 @@ use crate::statistics::bootstrap::{Bootstrap, Interval};
 use crate::statistics::prediction::PredictionScore;
 
 /// What a reader says at one lag, as functions of the number of times that each recording counts.
-pub struct Sampled {
+pub struct Resampled {
     /// `None` if there are no steps.
     pub agreed: Option<ByGroup>,
     pub predicted: PredictionScore,
@@ -23,19 +23,19 @@ pub struct Sampled {
 ///
 /// Each side has its numbers, and the same as functions of a resample.
 pub fn share(
-    (latent, latent_sampled): (&KeyReadingAtLag, &Sampled),
-    (network, network_sampled): (&KeyReadingAtLag, &Sampled),
+    (latent, latent_sampled): (&KeyReadingAtLag, &Resampled),
+    (network, network_sampled): (&KeyReadingAtLag, &Resampled),
     bootstrap: &Bootstrap,
 ) -> CeilingShare {
     // Without information, the network's NMI is an accident of few pairs.
     let reads = network.information_nats > 0.0;
-    let nmi = |of: &Sampled, draw: &[u32]| of.agreed.as_ref().map_or(0.0, |of| of.nmi(draw));
-    let information = |of: &Sampled, draw: &[u32]| of.predicted.gain.weighted(draw);
-    let above = |of: &Sampled, draw: &[u32]| {
+    let nmi = |of: &Resampled, draw: &[u32]| of.agreed.as_ref().map_or(0.0, |of| of.nmi(draw));
+    let information = |of: &Resampled, draw: &[u32]| of.predicted.gain.weighted(draw);
+    let above = |of: &Resampled, draw: &[u32]| {
         of.predicted.hits.weighted(draw) - of.predicted.commonest.weighted(draw)
     };
     let above_at = |reading: &KeyReadingAtLag| reading.accuracy - reading.accuracy_baseline;
-    let interval = |estimate: Option<f64>, value: &dyn Fn(&Sampled, &[u32]) -> f64| {
+    let interval = |estimate: Option<f64>, value: &dyn Fn(&Resampled, &[u32]) -> f64| {
         interval(estimate?, bootstrap, |draw| {
             [value(latent_sampled, draw), value(network_sampled, draw)]
         })
@@ -86,7 +86,7 @@ mod tests {
         recordings: usize,
         gain: impl Fn(usize) -> f64,
         bootstrap: &Bootstrap,
-    ) -> (KeyReadingAtLag, Sampled) {
+    ) -> (KeyReadingAtLag, Resampled) {
         let keys: Vec<u8> = (0..STEPS).map(|step| (step % 2) as u8).collect();
         let windows: Vec<PredictedKeys> = (0..recordings)
             .map(|group| {
@@ -114,7 +114,7 @@ mod tests {
             entropy_nats: found.entropy,
             accuracy_baseline: found.accuracy_baseline,
         };
-        (numbers, Sampled { agreed: ByGroup::new(&pairs, 2, 2), predicted: found })
+        (numbers, Resampled { agreed: ByGroup::new(&pairs, 2, 2), predicted: found })
     }
 
     fn shares(
