@@ -57,7 +57,7 @@ impl ComparedReport {
             Ok(rows) if rows.is_empty() => windows.clone(),
             found => found,
         };
-        Ok(ComparedReport { letter, windows, agreement, dir, report })
+        Ok(ComparedReport { letter, dir, report, windows, agreement })
     }
 
     /// Returns a value of the report as text; empty if it has none.
