@@ -5,6 +5,7 @@
 //! before it, because it shows what the last action did. If the shot begins with the stretch, the
 //! first frame belongs to the stretch.
 
+use super::stretch::Stretch;
 use crate::analysis::scores;
 use crate::config::{MAX_OWN_FPS, clip_frames};
 
@@ -27,17 +28,6 @@ pub struct StillFinder<F> {
     is_still: bool,
 }
 
-/// What the frames up to now are.
-#[derive(Debug, PartialEq)]
-pub enum Stretch<F> {
-    /// Not known yet.
-    Unknown,
-    /// These frames are play.
-    Play(Vec<F>),
-    /// These frames are, or continue, a still stretch.
-    Still(Vec<F>),
-}
-
 impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
     /// A finder for frames of `size` (width, height).
     pub fn new(limit: f64, size: (usize, usize)) -> Self {
@@ -57,7 +47,7 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
             return Stretch::Play(play);
         }
         if self.is_still {
-            return Stretch::Still(vec![frame]);
+            return Stretch::CutOut(vec![frame]);
         }
         if self.held.is_empty() {
             self.since = time;
@@ -67,7 +57,7 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
             return Stretch::Unknown;
         }
         self.is_still = true;
-        Stretch::Still(std::mem::take(&mut self.held))
+        Stretch::CutOut(std::mem::take(&mut self.held))
     }
 
     /// Ends the shot. Returns the frames that are play after all.
@@ -92,7 +82,7 @@ mod tests {
             match finder.add(vec![*grey; SIZE.0 * SIZE.1 * 3], number as f64 / 10.0) {
                 Stretch::Unknown => {}
                 Stretch::Play(frames) => found.extend(frames.iter().map(|f| (f[0], false))),
-                Stretch::Still(frames) => found.extend(frames.iter().map(|f| (f[0], true))),
+                Stretch::CutOut(frames) => found.extend(frames.iter().map(|f| (f[0], true))),
             }
         }
         found.extend(finder.end().iter().map(|frame| (frame[0], false)));
@@ -118,7 +108,7 @@ mod tests {
     fn equal_times_do_not_hold_frames_for_ever() {
         let mut finder = StillFinder::new(0.1, SIZE);
         let frame = || vec![7_u8; SIZE.0 * SIZE.1 * 3];
-        let is_still = |found: &Stretch<Vec<u8>>| matches!(found, Stretch::Still(_));
+        let is_still = |found: &Stretch<Vec<u8>>| matches!(found, Stretch::CutOut(_));
         let found: Vec<_> = (0..60).map(|_| finder.add(frame(), 0.0)).collect();
         assert_eq!(found.iter().position(is_still), Some(24));
         assert!(found[24..].iter().all(is_still));
