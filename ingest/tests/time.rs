@@ -333,8 +333,8 @@ fn frames_after_the_sidecar_have_no_actions() {
     assert_eq!(dir.sql(detail), format!("detail\n\"{expected}\"\n"));
 }
 
-/// Catches: frozen seconds, or a pause with a cursor that blinks, stay in a clip, or the play around
-/// them is dropped with them; a stretch comes back when the rules change.
+/// Catches: frozen seconds, or a pause with a cursor that blinks, stay in a clip, or the play
+/// around them is dropped with them; a stretch comes back when the rules change.
 #[test]
 fn frozen_seconds_are_cut_out() {
     let Some(dir) = recorded(8) else { return };

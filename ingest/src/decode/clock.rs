@@ -270,8 +270,8 @@ mod tests {
         assert_eq!(clock.elapsed(99_200), 700, "from the second to the end of the last");
     }
 
-    /// Catches: frames are lost because the clock starts again a little earlier; a single wrong time
-    /// fills a second with one frame.
+    /// Catches: frames are lost because the clock starts again a little earlier; a single wrong
+    /// time fills a second with one frame.
     #[test]
     fn a_clock_may_start_again_a_little_earlier() {
         let all = |times: &[i64]| sampled(10.0, (1, 1000), times, times[times.len() - 1] + 100);
