@@ -239,8 +239,7 @@ fn a_burst_of_damage_is_one_row() {
         "{found:?}"
     );
     // Without the cut, `ingest.keep` decides.
-    let replaced = dir.command(&["ingest.cut.damage=false", "ingest.keep="]).arg("--replace");
-    assert_eq!(code(&replaced.output().unwrap()), 0);
+    assert_eq!(code(&dir.run(&["ingest.cut.damage=false", "ingest.keep="])), 0);
     let found = clips(&dir, "burst.avi");
     assert!(found.len() > 3 && found.iter().all(|(_, reason)| reason != "damaged"), "{found:?}");
 }
