@@ -102,7 +102,8 @@ test: setup-tests ## Build and run all tests
 
 test-slow: setup-tests ## Run tests of minutes: mutated videos, 10,000 known files, many players
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
-	$(CARGO) test --release --locked --package genie-play --lib -- --ignored
+	$(CARGO) test --release --locked --package genie-ingest --package genie-play --lib \
+		-- --ignored
 
 test-device: setup ## Compare a device with the CPU: make test-device FEATURES=cuda DEVICE=cuda
 	@# Only this crate depends on the feature.
