@@ -12,7 +12,7 @@ use crate::catalog::partitions::CatalogLayout;
 /// Version of the rule that decides about two clips.
 ///
 /// With another version of the rule or of the files of near pairs, all clips are compared again.
-const PAIRS_RULE: u32 = 1;
+const PAIRS_RULE: u32 = 2;
 
 /// Which rules were applied to which files.
 #[derive(Debug, Default, PartialEq, Eq)]

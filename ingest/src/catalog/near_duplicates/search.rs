@@ -3,15 +3,18 @@
 //! The clips that are searched for are indexed, a block of them at a time. All clips stream past
 //! the index. So the memory does not depend on the number of clips.
 //!
-//! Moments that thousands of clips share, such as a title, would make the search slow. So of a hash
-//! that more than [`COMMON`] clips have, only the pairs with one of its best clips count. The clips
-//! with each hash are counted while they stream. If a hash is common, they stream a second time for
-//! its best clips, and a third time for the pairs.
+//! Moments that very many clips share, such as a title, would make the search slow. So of a common
+//! hash, only the pairs with one of its best clips count. The clips with each hash are counted
+//! while they stream. If a hash is common, they stream a second time for its best clips, and a third
+//! time for the pairs.
+//!
+//! Some hashes are more probable than others: of a million clips, 5,000 may have one by chance. So
+//! the limit for common hashes grows with the number of clips, when that number has doubled.
 //!
 //! New clips can change for which old pairs this is true. That is rare, and then the search must be
 //! repeated for all clips. So the pairs are a function of the rows alone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
 use anyhow::Result;
@@ -22,14 +25,17 @@ use super::hashes::MomentHasher;
 use super::index::MomentIndex;
 use super::pass::{FoundPairs, HashRule, Hubs, Pass};
 use super::queries::{Qualities, Query, likeness};
-use crate::catalog::partitions::CatalogUnit;
+use crate::catalog::partitions::{CatalogUnit, key_of};
 
-/// Number of clips with a hash from which on it counts as common.
-const COMMON: u16 = 1000;
+/// A hash of at most this many clips is not common.
+const COMMON: u32 = 1024;
 
-/// Number of moments of a block for each MiB of memory: half of it.
+/// A hash of at most one in this many clips is not common, either.
+const SHARE: u64 = 64;
+
+/// Number of moments of a block for each MiB of memory.
 ///
-/// A moment takes about 500 bytes: its postings, their share of the index, counts and the clip.
+/// A moment takes about 580 bytes: its postings, their share of the index, counts and the clip.
 const MOMENTS_PER_MB: usize = 1000;
 
 /// The clips of a catalog, and which of them are searched for.
@@ -40,8 +46,8 @@ pub struct PairSearch<'a> {
     pub dropped: &'a HashSet<String>,
     /// Memory for the index, in MiB.
     pub memory_mb: u64,
-    /// Number of clips with a hash from which on it counts as common.
-    pub common: u16,
+    /// A hash of at most this many clips is not common.
+    pub common: u32,
 }
 
 impl<'a> PairSearch<'a> {
@@ -60,16 +66,42 @@ impl<'a> PairSearch<'a> {
     /// `touched` are the numbers of the units that have new clips or dropped sources. Returns
     /// `None` if the pairs of other clips may be others now: then call [`Self::all`].
     pub fn new_clips(&self, touched: &[usize]) -> Result<Option<FoundPairs>> {
-        self.search(touched, false)
+        let [before, after] = self.limits()?;
+        if before == after { self.search(touched, after, false) } else { Ok(None) }
     }
 
     /// All near pairs of the catalog.
     pub fn all(&self) -> Result<FoundPairs> {
         let units: Vec<usize> = (0..self.units.len()).collect();
-        Ok(self.search(&units, true)?.unwrap_or_default())
+        let [_, limit] = self.limits()?;
+        Ok(self.search(&units, limit, true)?.unwrap_or_default())
     }
 
-    fn search(&self, touched: &[usize], all: bool) -> Result<Option<FoundPairs>> {
+    /// The number of clips above which a hash is common, before and after the change.
+    fn limits(&self) -> Result<[u32; 2]> {
+        let (mut before, mut after) = (0, 0);
+        let dropped: BTreeSet<u64> = self.dropped.iter().map(|id| key_of(id)).collect();
+        let mut seen = HashSet::new();
+        for unit in self.units {
+            // Several units may have rows of one file.
+            for (entry, is_fresh) in unit.clip_files().filter(|(entry, _)| seen.insert(&entry.file))
+            {
+                before += if is_fresh { 0 } else { entry.rows };
+                after += entry.rows;
+            }
+            if dropped.range(unit.prefix.range()).next().is_some() {
+                unit.prints(self.root, &mut |print, _| {
+                    after -= u64::from(self.dropped.contains(print.source_id));
+                })?;
+            }
+        }
+        Ok([before, after].map(|clips: u64| {
+            let share = clips.next_power_of_two() / SHARE;
+            u32::try_from(share).unwrap_or(u32::MAX).max(self.common)
+        }))
+    }
+
+    fn search(&self, touched: &[usize], limit: u32, all: bool) -> Result<Option<FoundPairs>> {
         let hasher = MomentHasher::new();
         let budget = usize::try_from(self.memory_mb).unwrap_or(usize::MAX);
         let budget = budget.saturating_mul(MOMENTS_PER_MB).min(MomentIndex::MOST_MOMENTS / 2);
@@ -87,7 +119,7 @@ impl<'a> PairSearch<'a> {
             moments = 0;
             let (units, queries) = (first..unit + 1, std::mem::take(&mut queries));
             first = unit + 1;
-            let Some(part) = self.block(&hasher, queries, units, all, &mut hubs)? else {
+            let Some(part) = self.block(&hasher, queries, units, limit, all, &mut hubs)? else {
                 return Ok(None);
             };
             found.pairs.extend(part.pairs);
@@ -119,11 +151,12 @@ impl<'a> PairSearch<'a> {
         hasher: &MomentHasher,
         queries: Vec<Query>,
         block: Range<usize>,
+        limit: u32,
         all: bool,
         hubs: &mut Hubs,
     ) -> Result<Option<FoundPairs>> {
         let index = MomentIndex::new(hasher, queries.iter().map(|query| &query.likeness));
-        let counts = HashCounts::new(index.len(), self.common);
+        let counts = HashCounts::new(index.len(), limit);
         let common: Vec<u32> = hubs.keys().copied().collect();
         for (_, places) in index.find(&common) {
             counts.set_common(places.start);

@@ -38,12 +38,12 @@ fn units_of(root: &Utf8Path) -> Vec<CatalogUnit> {
     units(root, &CatalogLayout::of(&Manifest::load(root).unwrap()), 20).unwrap()
 }
 
-fn search(clips: &[Made], common: u16) -> FoundPairs {
+fn search(clips: &[Made], common: u32) -> FoundPairs {
     search_within(clips, common, 64)
 }
 
 /// The pairs that a search with a limit of memory finds.
-fn search_within(clips: &[Made], common: u16, memory_mb: u64) -> FoundPairs {
+fn search_within(clips: &[Made], common: u32, memory_mb: u64) -> FoundPairs {
     let (_directory, root) = catalog(clips);
     let (units, dropped) = (units_of(&root), HashSet::new());
     PairSearch { common, ..PairSearch::new(&root, &units, &dropped, memory_mb) }.all().unwrap()
