@@ -196,3 +196,27 @@ fn a_hash_that_is_no_longer_common_has_all_its_pairs() {
     assert_eq!(found, FoundPairs { pairs: compared(&copies[..80]), skipped: 0 });
     assert_eq!(found.pairs.len(), 80 * 79 / 2);
 }
+
+/// Catches: in a large catalog, hashes that clips share by chance are common; a limit that grew is
+/// applied to new clips only.
+#[test]
+fn the_limit_for_common_hashes_grows_with_the_number_of_clips() {
+    let clips = planted(260);
+    let expected = compared(&clips);
+    assert!(!expected.is_empty(), "two clips share a hash, and the least limit is one");
+    assert_eq!(search(&clips, 1), FoundPairs { pairs: expected, skipped: 0 });
+    let (sources, rows): (Vec<SourceRow>, Vec<ClipRow>) = clips.into_iter().unzip();
+    let (_directory, root) = catalog(&[]);
+    for (name, part) in [("p", 0..200), ("new", 200..260)] {
+        let (sources, rows) = (&sources[part.clone()], &rows[part]);
+        let files = NewFiles::write(&root, name, Vec::new(), sources, rows).unwrap();
+        files.commit(&root).unwrap();
+    }
+    let (units, dropped) = (units_of(&root), HashSet::new());
+    let all: Vec<usize> = (0..units.len()).collect();
+    // The limits of 200 and 260 clips are 4 and 8, unless the least limit is higher.
+    for (common, is_same) in [(100, true), (1, false)] {
+        let search = PairSearch { common, ..PairSearch::new(&root, &units, &dropped, 64) };
+        assert_eq!(search.new_clips(&all).unwrap().is_some(), is_same);
+    }
+}
