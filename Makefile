@@ -32,7 +32,7 @@ REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests build demo play ingest tokenize train evaluate retokenize status
-.PHONY: install test test-slow test-device lint audit reference
+.PHONY: install test test-slow test-s3 test-device lint audit reference
 .PHONY: bench-ingest bench-train bench-play bench-scale
 
 help: ## List these commands
@@ -44,6 +44,7 @@ help: ## List these commands
 	@echo '  VIDEOS=dir    own videos in place of the built-in game (a directory, a glob, @list.txt)'
 	@echo '  ROOT=dir      the output directory; with VIDEOS, data/<name of VIDEOS>-<PIPELINE>'
 	@echo '  FEATURES=cuda DEVICE=cuda   build for NVIDIA GPUs, and train and evaluate there'
+	@echo '  FEATURES=s3   build with dataset roots in S3'
 
 demo: build ## Run the whole pipeline, up to a report; what is up to date is not repeated
 	@$(RUN) $(REJECTS_ARE_FINE)
@@ -102,7 +103,12 @@ test: setup-tests ## Build and run all tests
 
 test-slow: setup-tests ## Run tests of minutes: mutated videos, 10,000 known files, many players
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
-	$(CARGO) test --release --locked --package genie-play --lib -- --ignored
+	$(CARGO) test --release --locked --package genie-ingest --package genie-play --lib \
+		-- --ignored
+
+test-s3: setup-tests ## Build with S3, and test dataset roots in a local S3 server
+	$(CARGO) build --release --workspace --locked --features s3
+	$(CARGO) test --release --workspace --locked --features s3 --test s3 -- --nocapture
 
 test-device: setup ## Compare a device with the CPU: make test-device FEATURES=cuda DEVICE=cuda
 	@# Only this crate depends on the feature.

@@ -2,8 +2,8 @@
 # Installs what the build needs and this machine lacks. It does nothing if nothing is missing.
 # With the argument `tests` it also installs what only the tests need: the ffmpeg program, whose
 # frames the tests compare with ours, and a browser with its driver, for the page of genie-play. It
-# also makes a virtual environment for the code of docs/python.md. Where that is not possible, the
-# test of that page is skipped.
+# also makes a virtual environment for the code of docs/python.md and for a local S3 server. Where
+# that is not possible, the tests that need it are skipped.
 #
 # It looks for the thing itself (a library that pkg-config knows, a program on the PATH), not for a
 # package. So it accepts an FFmpeg of your own and other package managers. It installs missing
@@ -112,13 +112,14 @@ if ! pkg-config --atleast-version="$OLDEST_AVCODEC" libavcodec; then
     exit 1
 fi
 
-# The packages that docs/python.md uses.
+# The packages that docs/python.md uses, and an S3 server.
 python_environment() {
     have python3 || return 0
     venv=${XDG_CACHE_HOME:-$HOME/.cache}/genie/python-venv
-    "$venv/bin/python" -c 'import pyarrow, zstandard' 2>/dev/null && return 0
-    say "installing pyarrow and zstandard into $venv"
-    { python3 -m venv "$venv" && "$venv/bin/pip" install pyarrow zstandard; } >/dev/null 2>&1 ||
-        say "could not (no venv, or no network): the test of docs/python.md is skipped"
+    "$venv/bin/python" -c 'import pyarrow, zstandard, moto.server' 2>/dev/null && return 0
+    say "installing pyarrow, zstandard and moto into $venv"
+    { python3 -m venv "$venv" &&
+        "$venv/bin/pip" install pyarrow zstandard 'moto[server]>=5.2,<6'; } >/dev/null 2>&1 ||
+        say "could not (no venv, or no network): tests of docs/python.md and of S3 are skipped"
 }
 [ "$purpose" != tests ] || python_environment

@@ -67,10 +67,9 @@ fn check_windows(dataset: &Dataset, report: &Value) {
         (&row["report"], &row["dynamics"]),
         (&report["lineage"]["evaluate"], &report["lineage"]["dynamics"])
     );
-    assert_eq!(
-        (&row["windows"], &row["pairs"]),
-        (&report["counts"]["windows"], &report["counts"]["action_pairs"])
-    );
+    // A window has 8 frames.
+    assert_eq!(&row["windows"], &report["counts"]["windows"]);
+    assert_eq!(row["pairs"].as_u64(), row["windows"].as_u64().map(|windows| windows * 7));
     assert!(
         (number(&row["gain"]) - number(&report["delta_psnr_db"][3]["mean"])).abs() < 1e-9,
         "{row}"
@@ -112,12 +111,19 @@ fn check_report(report: &Value) {
         let share = number(&report["action_agreement"][key]);
         assert!((0.0..=1.0).contains(&share), "action_agreement.{key} is {share}");
     }
-    for reader in ["latent", "narrow", "wide"] {
+    for reader in ["latent", "narrow", "ahead", "wide"] {
         let reading = &report["ceiling"]["keys"][reader];
         assert!(number(&reading["information_nats"]) >= 0.0, "{reader}: {reading}");
         assert_eq!(reading["lags"].as_array().map(Vec::len), Some(3), "{reader}: {reading}");
     }
-    assert_eq!(report["counts"]["windows"], 6);
+    let counts = &report["counts"];
+    assert_eq!(counts["windows"], 6);
+    // Every held-out window has true actions, and there are more than six.
+    let agreement = counts["agreement_windows"].as_u64().expect("a count");
+    assert!(agreement > 6, "{counts}");
+    assert_eq!(counts["agreement_windows_available"], agreement);
+    assert_eq!(counts["action_pairs"], agreement * 7);
+    assert_eq!(report["ceiling"]["windows"], agreement);
     let distance = &report["distances"][0];
     assert!(!distance["name"].as_str().expect("a name").contains("FVD"), "{distance}");
     assert_eq!(

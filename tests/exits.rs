@@ -119,13 +119,23 @@ fn a_step_out_of_order_says_what_comes_first() {
     dataset.stage("evaluate", "run", &[]).expect(1).says("run `genie-tokenize fit`");
 }
 
-/// Catches: a wrong query returns an empty answer.
+/// Catches: a wrong query or condition returns an empty answer, or looks like a failed run.
 #[test]
-fn a_wrong_query_fails() {
+fn wrong_sql_is_wrong_usage() {
     let dataset = Dataset::new();
     dataset.pipeline(&["--stage", "ingest"]).expect(0);
+    for query in
+        ["select nothing_of_the_kind from clips", "nothing_of_the_kind", "drop table clips"]
+    {
+        dataset.stage("ingest", "sql", &[query]).expect(64).says(query.split(' ').next().unwrap());
+    }
+    for key in ["data.where=nothing_of_the_kind > 1", "data.where=1 / (frames - frames) > 0"] {
+        dataset.stage("tokenize", "fit", &["--set", key]).expect(64).says("[data] where");
+    }
     dataset
-        .stage("ingest", "sql", &["select nothing_of_the_kind from clips"])
-        .expect(1)
-        .says("nothing_of_the_kind");
+        .stage("ingest", "run", &["--set", "ingest.keep=motion >"])
+        .expect(64)
+        .says("ingest.keep");
+    let export = ["--out", "out", "--where", "1 / (frames - frames) > 0"];
+    dataset.stage("ingest", "export", &export).expect(64);
 }

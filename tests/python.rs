@@ -6,7 +6,7 @@ use std::process::Command;
 
 use camino::Utf8Path;
 use genie_shards::{ClipStore, Entry, Manifest, read_actions, read_tokens, tables};
-use genie_tests::Dataset;
+use genie_tests::{Dataset, python};
 
 /// Writes what the page's functions read: a file per clip and per window.
 const DUMP: &str = r#"
@@ -22,19 +22,6 @@ for row, codes in actions(action_directory):
     (out / f"{row['clip_id']} {row['first_frame']} codes").write_bytes(bytes(codes))
 "#;
 
-/// The Python of this machine that has the packages of the page.
-fn python() -> Option<String> {
-    let cache = |home: String| format!("{home}/genie/python-venv/bin/python");
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let venv = set("XDG_CACHE_HOME").or(set("HOME").map(|home| format!("{home}/.cache")));
-    let mut known = set("GENIE_PYTHON").into_iter().chain(venv.map(cache));
-    let has_packages = |python: &String| {
-        let check = Command::new(python).args(["-c", "import pyarrow, zstandard"]).output();
-        check.is_ok_and(|output| output.status.success())
-    };
-    known.find(has_packages).or_else(|| Some("python3".to_owned()).filter(has_packages))
-}
-
 /// The Python code of a page.
 fn code_of(page: &str) -> String {
     let blocks = page.split("```python\n").skip(1);
@@ -45,13 +32,7 @@ fn code_of(page: &str) -> String {
 /// skips or exchanges clips, frames, windows or tokens.
 #[test]
 fn the_page_reads_what_we_write() {
-    let Some(python) = python() else {
-        eprintln!(
-            "skipped: no Python with pyarrow and zstandard; ./setup.sh tests installs them, or \
-             set GENIE_PYTHON"
-        );
-        return;
-    };
+    let Some(python) = python("pyarrow, zstandard") else { return };
     let dataset = Dataset::new();
     dataset.pipeline(&["--stage", "ingest", "--stage", "tokenize"]).expect(0);
     dataset.stage("train", "lam", &[]).expect(0);
@@ -105,7 +86,9 @@ fn make_segments(root: &Utf8Path) {
         fs::write(root.join(&copy.file), &bytes).expect("a copy of the shard");
     }
     Manifest::commit(root, |manifest| {
-        copies.iter().for_each(|copy| manifest.add(tables::CLIPS, copy.clone()));
+        for copy in &copies {
+            manifest.add(tables::CLIPS, copy.clone());
+        }
     })
     .expect("a commit");
     let (removed, _) = copies.split_at(20);
@@ -117,7 +100,7 @@ fn make_segments(root: &Utf8Path) {
         fs::remove_file(root.join(&copy.file)).expect("a file that can be removed");
     }
     let versions = files(&root.join("manifest"));
-    let is_version = |name: &&String| name.ends_with(".json");
+    let is_version = |name: &&String| Utf8Path::new(name.as_str()).extension() == Some("json");
     let newest = versions.keys().find(is_version).map(|name| &versions[name]).expect("a version");
     let newest = String::from_utf8_lossy(newest);
     assert!(newest.contains("segment-"), "the test needs a segment: {newest}");

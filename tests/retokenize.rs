@@ -139,6 +139,42 @@ fn a_night_adds_only_what_is_new() {
     assert!(shown.contains("last runs"), "{shown}");
 }
 
+/// Catches: a sidecar that comes after its recording was labelled stops training with true actions,
+/// or has no effect; clips are labelled again although their frames are the same.
+#[test]
+fn a_sidecar_may_come_after_the_labels() {
+    let dataset = Dataset::new();
+    record(&dataset, "1", "12");
+    let (videos, away) = (dataset.path("videos"), dataset.path("sidecars"));
+    fs::create_dir(&away).expect("a directory");
+    let move_sidecars = |from: &Utf8Path, to: &Utf8Path| {
+        for entry in from.read_dir_utf8().expect("files") {
+            let name = entry.expect("a file").file_name().to_owned();
+            if Utf8Path::new(&name).extension() == Some("csv") {
+                fs::rename(from.join(&name), to.join(name)).expect("moved");
+            }
+        }
+    };
+    move_sidecars(&videos, &away);
+    let stages = |words: &[&str]| {
+        for stage in ["ingest", "tokenize", "train"] {
+            dataset.pipeline(&[words, &["--stage", stage]].concat()).expect(0);
+        }
+    };
+    stages(&VIDEOS);
+    let before = dataset.status(&PINNED);
+    let labels = shards(&dataset.path(before.dir("train label")));
+    let by_truth = [&PINNED[..], &["--set", "dynamics.actions=true"]].concat();
+    dataset.stage("train", "dynamics", &by_truth).expect(1).says("no recording");
+
+    move_sidecars(&away, &videos);
+    stages(&by_truth);
+    let after = dataset.status(&by_truth);
+    assert_eq!(after.state("train dynamics"), "done");
+    assert_eq!(after.dir("train label"), before.dir("train label"));
+    assert!(shards(&dataset.path(after.dir("train label"))) == labels);
+}
+
 /// Catches: a missing pinned model, or one of another config, is found only after an hour; a
 /// message does not say what is wrong.
 #[test]

@@ -4,6 +4,7 @@
 //! equal to the last bit, except for the speed.
 
 pub mod ceiling;
+mod inferred;
 mod kept;
 mod rows;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use genie_shards::{MeasuredWindow, WindowScores};
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
+pub use inferred::Inference;
 pub use kept::{discard, parts};
 pub use rows::RowHeader;
 

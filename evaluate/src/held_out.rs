@@ -5,6 +5,7 @@
 //! agree: two recordings that number their actions differently cannot share one confusion table.
 
 mod choose;
+mod labelled;
 mod labels;
 mod long;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use genie_shards::{
     ClipMeta, ClipRates, ClipStore, ClipTiming, Split, StoredClip, TimingTally, windows_of,
 };
 
+pub use labelled::LabelledWindows;
 pub use labels::LabelNames;
 pub use long::LongClip;
 pub use window::HeldOutWindow;
@@ -36,8 +38,8 @@ const MEAN_FRAME_WINDOWS: usize = 256;
 pub struct HeldOutSet {
     store: ClipStore,
     choices: Vec<WindowChoice>,
-    /// The clips of the windows, by their position in the store.
-    chosen: BTreeMap<usize, ClipMeta>,
+    /// Whether each clip of the store has true actions or true effects.
+    has_labels: Vec<bool>,
     frames: usize,
     pub windows: Vec<HeldOutWindow>,
     pub names: LabelNames,
@@ -91,36 +93,20 @@ impl HeldOutSet {
         let facts = Facts::of(&store, size, &choices)?;
         let timing = facts.timing.timing();
         warnings.extend(timing.iter().flat_map(ClipTiming::warnings));
-        let actions = facts.actions.most_common("actions", &mut warnings);
-        let effects = facts.effects.most_common("effects", &mut warnings);
-        let chosen = facts.chosen;
-        let window = |choice: &WindowChoice| {
-            let clip = &chosen[&choice.clip];
-            let between = |labels: &Option<Vec<u8>>| {
-                labels.as_ref().map(|l| l[choice.first..choice.first + frames - 1].to_vec())
-            };
-            HeldOutWindow {
-                source: clip.source_id.clone(),
-                name: file_name(&clip.source_path),
-                clip_id: clip.clip_id.clone(),
-                first: choice.first,
-                truth: between(&clip.actions)
-                    .filter(|_| agree(actions.as_deref(), clip.action_names.as_deref())),
-                effects: between(&clip.effects)
-                    .filter(|_| agree(effects.as_deref(), clip.effect_names.as_deref())),
-            }
+        let names = LabelNames {
+            actions: facts.actions.most_common("actions", &mut warnings).unwrap_or_default(),
+            effects: facts.effects.most_common("effects", &mut warnings).unwrap_or_default(),
         };
+        let chosen = facts.chosen;
+        let window =
+            |choice: &WindowChoice| window_of(&chosen[&choice.clip], choice.first, frames, &names);
         let windows = choices.iter().map(window).collect();
         let fps = timing.map_or(chosen[&choices[0].clip].fps, |timing| timing.typical);
-        let names = LabelNames {
-            actions: actions.unwrap_or_default(),
-            effects: effects.unwrap_or_default(),
-        };
         let highest_action = facts.highest_action;
         Ok(HeldOutSet {
             store,
             choices,
-            chosen,
+            has_labels: facts.has_labels,
             frames,
             windows,
             names,
@@ -162,27 +148,46 @@ impl HeldOutSet {
         &self.store
     }
 
-    /// Returns the place of window `index`: its clip in [`HeldOutSet::store`], and its first frame.
-    pub fn place(&self, index: usize) -> WindowChoice {
-        self.choices[index]
-    }
-
-    /// Returns the true actions of the whole clip of window `index`, if they are known.
-    pub fn clip_actions(&self, index: usize) -> Option<&[u8]> {
-        self.chosen[&self.choices[index].clip].actions.as_deref()
-    }
-
     /// Reads the frames of window `index` as `[1, time, height, width, 3]`.
     pub fn load(&self, index: usize) -> Result<VideoBatch> {
-        let WindowChoice { clip, first } = self.choices[index];
-        let frames = self.store.window(clip, first, self.frames)?;
-        Ok(VideoBatch {
-            batch: 1,
-            frames: frames.t,
-            height: frames.height,
-            width: frames.width,
-            data: frames.data,
-        })
+        load_windows(&self.store, &self.choices[index..=index], self.frames)
+    }
+}
+
+/// Reads windows of `frames` frames as `[batch, time, height, width, 3]`; all have one size.
+///
+/// # Errors
+/// Fails if a window cannot be read.
+pub fn load_windows(
+    store: &ClipStore,
+    places: &[WindowChoice],
+    frames: usize,
+) -> Result<VideoBatch> {
+    let mut video = VideoBatch { batch: 0, frames, height: 0, width: 0, data: Vec::new() };
+    for place in places {
+        let window = store.window(place.clip, place.first, frames)?;
+        (video.height, video.width) = (window.height, window.width);
+        video.batch += 1;
+        video.data.extend(window.data);
+    }
+    Ok(video)
+}
+
+/// Makes the window of `frames` frames that begins at frame `first` of a clip.
+///
+/// Labels whose names do not agree with `names` are left out.
+fn window_of(clip: &ClipMeta, first: usize, frames: usize, names: &LabelNames) -> HeldOutWindow {
+    let between = |labels: &Option<Vec<u8>>| {
+        labels.as_ref().map(|labels| labels[first..first + frames - 1].to_vec())
+    };
+    let named = |common: &[String], own: &Option<Vec<String>>| agree(common, own.as_deref());
+    HeldOutWindow {
+        source: clip.source_id.clone(),
+        name: file_name(&clip.source_path),
+        clip_id: clip.clip_id.clone(),
+        first,
+        truth: between(&clip.actions).filter(|_| named(&names.actions, &clip.action_names)),
+        effects: between(&clip.effects).filter(|_| named(&names.effects, &clip.effect_names)),
     }
 }
 
@@ -194,6 +199,8 @@ struct Facts {
     actions: NameCounts,
     effects: NameCounts,
     highest_action: u8,
+    /// Whether each clip has true actions or true effects.
+    has_labels: Vec<bool>,
     /// The clips of the chosen windows.
     chosen: BTreeMap<usize, ClipMeta>,
 }
@@ -203,11 +210,12 @@ impl Facts {
     fn of(store: &ClipStore, size: (usize, usize), choices: &[WindowChoice]) -> Result<Facts> {
         let chosen: BTreeSet<usize> = choices.iter().map(|choice| choice.clip).collect();
         let all: Vec<usize> = (0..store.len()).collect();
-        let mut facts = Facts::default();
+        let mut facts = Facts { has_labels: vec![false; store.len()], ..Facts::default() };
         let read = store.visit_metas(&all, |clip, mut meta| {
             if store.clips()[clip].size() == size {
                 facts.timing.add(ClipRates::of(&meta));
             }
+            facts.has_labels[clip] = meta.actions.is_some() || meta.effects.is_some();
             if let Some(actions) = &meta.actions {
                 facts.highest_action = actions.iter().copied().fold(facts.highest_action, u8::max);
                 facts.actions.add(meta.action_names.clone());
@@ -235,13 +243,25 @@ pub fn spread(
     count: usize,
     seed: u64,
 ) -> Vec<WindowChoice> {
-    let windows = |clip: &StoredClip| {
-        if clip.size() == size { windows_of(clip.frame_count(), frames).count() } else { 0 }
+    choose(&candidates(store, size, frames, |_| true), frames, count, seed)
+}
+
+/// Counts the windows of `frames` frames in each clip of a store.
+///
+/// Clips of another `size` (height, width), and those that are not `wanted`, have none. `wanted`
+/// gets the position of a clip.
+fn candidates(
+    store: &ClipStore,
+    size: (usize, usize),
+    frames: usize,
+    wanted: impl Fn(usize) -> bool,
+) -> Vec<ClipCandidate> {
+    let candidate = |(position, clip): (usize, &StoredClip)| {
+        let has_windows = clip.size() == size && wanted(position);
+        let windows = if has_windows { windows_of(clip.frame_count(), frames).count() } else { 0 };
+        ClipCandidate { source: clip.source, windows }
     };
-    let candidate =
-        |clip: &StoredClip| ClipCandidate { source: clip.source, windows: windows(clip) };
-    let candidates: Vec<ClipCandidate> = store.clips().iter().map(candidate).collect();
-    choose(&candidates, frames, count, seed)
+    store.clips().iter().enumerate().map(candidate).collect()
 }
 
 fn file_name(path: &str) -> String {

@@ -84,7 +84,9 @@ fn run_command() -> Result<Exit> {
     let sections = || run::EvaluateSections::read(&config, cli.args.device(), &cli.weights);
     match cli.command {
         Command::Run => run::run(&sections()?),
-        Command::Compare(args) => compare::run(&args, &config.section::<DataConfig>()?.root),
+        Command::Compare(args) => {
+            compare::run(&args, &config.section::<DataConfig>()?.mounted()?.root)
+        }
         Command::Inspect(inspect) => {
             let sections = sections()?;
             inspect.run(&sections.resolved(), &sections.devices(), || Ok(vec![sections.status()?]))

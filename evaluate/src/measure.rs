@@ -10,8 +10,9 @@
 //! These arms differ in their actions only. So a model that ignores its actions has a difference of
 //! exactly zero. Every arm is compared with the real frames of the clip, as in the paper.
 //!
-//! From the first few windows (the *starts*), each latent action is also held for a few frames. The
-//! motion that follows shows what the action does, and whether it does the same from every start.
+//! From the first few windows (the *starts*), the most frequent latent actions are also held for a
+//! few frames. The motion that follows shows what an action does, and whether it does the same from
+//! every start.
 //!
 //! In the first windows, the frames of the first arm and the reconstructed frames of the clip are
 //! encoded and decoded again. What changes is a signal of doubt that needs no recording.
@@ -23,6 +24,7 @@
 //! Memory holds one batch of frames, the frames of the first few windows for the pictures, and the
 //! scores of all windows.
 
+mod actions;
 mod batch;
 mod frame_distance;
 mod inputs;
@@ -35,6 +37,7 @@ mod speed;
 mod tests;
 mod truth;
 
+pub use actions::infer_actions;
 pub use frame_distance::{FrameDistance, Pair};
 pub use inputs::{MeasurementInputs, load_batch};
 pub use measurement::{Measurement, Scene};
@@ -47,12 +50,15 @@ use std::ops::Range;
 
 use anyhow::{Result, ensure};
 
+use crate::held_out::HeldOutWindow;
+use crate::measure::actions::{action_counts, held_actions};
 use crate::measure::batch::WindowBatch;
-use crate::world::{Checked, WorldModel};
+use crate::world::{ActionBatch, Checked, WorldModel};
 
 /// Runs the models over all windows; `None` if the observer stops it.
 ///
-/// There must be at least one window.
+/// There must be at least one window. The latent actions of all windows are inferred first, because
+/// the most frequent ones are held.
 ///
 /// # Errors
 /// Fails if a window cannot be read, if windows differ in size, or if the models do not fit them
@@ -73,12 +79,25 @@ pub fn measure(
         settings.prompt_frames,
         first.frames,
     );
+    let (codes, steps) = (model.0.num_actions(), first.frames - 1);
+    let latent = if settings.true_actions {
+        let all: Vec<&HeldOutWindow> = windows.iter().collect();
+        let truth = true_actions(&all, steps, codes)?;
+        Some((0..windows.len()).map(|index| truth.window(index).to_vec()).collect())
+    } else {
+        let load = |range| load_batch(windows, range, load);
+        let proceed = &mut |_| !observer.stopped();
+        infer_actions(&model, windows.len(), settings.batch, &load, proceed)?
+    };
+    let Some(latent): Option<Vec<Vec<u8>>> = latent else { return Ok(None) };
+    let action_counts = action_counts(&latent, codes);
     let mut found = Measurement {
         frames: first.frames,
         height: first.height,
         width: first.width,
         token_counts: vec![0; model.0.codebook_size()],
-        action_counts: vec![0; model.0.num_actions()],
+        held_actions: held_actions(&action_counts),
+        action_counts,
         scores: Vec::with_capacity(windows.len()),
         scenes: Vec::new(),
     };
@@ -92,13 +111,13 @@ pub fn measure(
         }
         let Range { start, end } = range;
         let real = load_batch(windows, start..end, load)?;
-        let windows = &windows[start..end];
+        let data = latent[start..end].concat();
         let batch = WindowBatch {
             model: &model,
             settings,
             observer,
             start,
-            windows,
+            latent: ActionBatch { batch: end - start, steps, data },
             mean_frame,
             frame_distance,
             real,

@@ -10,4 +10,5 @@ mod summary;
 mod tests;
 mod trust;
 
+pub use agreement::AgreementWindows;
 pub use summary::{Provenance, summarise};

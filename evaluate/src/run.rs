@@ -5,6 +5,7 @@
 //! last, so a killed run never looks finished. Batches that are already measured stay in `parts/`,
 //! and the next run continues from them.
 
+mod agreement;
 mod long;
 mod sections;
 mod weights_args;
@@ -12,7 +13,7 @@ mod weights_args;
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use genie_model::Device;
-use genie_shards::{MeasuredWindow, publish_measured};
+use genie_shards::{MeasuredWindow, publish_agreement, publish_measured};
 use genie_stage::Exit;
 use genie_stage::config::Section as _;
 use genie_stage::lineage::Clock;
@@ -25,15 +26,15 @@ pub use sections::EvaluateSections;
 pub use weights_args::WeightsArgs;
 
 use crate::distance::warnings;
-use crate::evaluation::ceiling::{CeilingInputs, CeilingResult, measure_ceiling};
 use crate::evaluation::{Evaluation, EvaluationResult, RowHeader, discard};
 use crate::held_out::HeldOutSet;
 use crate::long::LongSettings;
 use crate::measure::{FrameDistance, Settings};
-use crate::networks::{self, LpipsDistance, NetworkPlace, Trained};
+use crate::networks::{self, LpipsDistance, Trained};
 use crate::page::{self, ReportPictures, cards, draw, draw_strips};
 use crate::report::schema::Report;
 use crate::report::{Provenance, summarise};
+use crate::run::agreement::AgreementRun;
 use crate::run::long::LongRun;
 
 const TRUE_ACTIONS: &str = "The dynamics model was trained with true actions. Everything that this \
@@ -53,7 +54,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
         // A run that was killed just before it ended may have left `parts/`.
         discard(output.path())?;
         tracing::info!("evaluate: up to date");
-        println!("{}", output.path());
+        println!("{}", output.fetched()?);
         return Ok(Exit::Done);
     }
     let _lock = Lock::acquire(sections.root().join("reports/.lock"))?;
@@ -86,6 +87,12 @@ fn make(
     let lpips = evaluate.lpips().map(|path| LpipsDistance::load(path, size, device)).transpose()?;
     notes.extend(lpips.as_ref().and_then(LpipsDistance::warning));
     let mean_frame = held_out.mean_frame(root, settings.seed)?;
+    let header = RowHeader {
+        report: output.key().to_string(),
+        dynamics: models.dynamics.key().to_string(),
+        prompt_frames: settings.prompt_frames,
+        seed: settings.seed,
+    };
     let evaluation = Evaluation {
         model: &model,
         windows: &held_out.windows,
@@ -98,12 +105,7 @@ fn make(
         bootstrap: evaluate.bootstrap,
         root,
         report: output.path(),
-        header: RowHeader {
-            report: output.key().to_string(),
-            dynamics: models.dynamics.key().to_string(),
-            prompt_frames: settings.prompt_frames,
-            seed: settings.seed,
-        },
+        header: header.clone(),
         stop: &stop,
     };
     let Some(EvaluationResult { found, distances, speed, rows }) = evaluation.run(comparison)?
@@ -111,22 +113,18 @@ fn make(
         return Ok(stopped(&stop));
     };
     notes.extend(distances.iter().flat_map(warnings));
-    let latent: Vec<&[u8]> = found.scores.iter().map(|scores| &*scores.latent).collect();
-    let ceiling = CeilingInputs {
-        config: evaluate,
-        place: NetworkPlace { root, resolved: &sections.resolved(), device, stop: &stop },
+    let agreement = AgreementRun {
+        sections,
+        device,
         model: &model,
-        seen: model.models.labeller.seen(),
         held_out: &held_out,
+        settings: &settings,
         frames,
-        latent: (!settings.true_actions).then_some(&latent),
+        stop: &stop,
     };
-    let ceiling = match measure_ceiling(&ceiling, &mut notes)? {
-        CeilingResult::Measured(ceiling) => Some(*ceiling),
-        CeilingResult::NotMeasured => None,
-        CeilingResult::Stopped => return Ok(stopped(&stop)),
+    let Some(agreement) = agreement.run(&mut notes)? else {
+        return Ok(stopped(&stop));
     };
-
     if settings.true_actions {
         notes.push(TRUE_ACTIONS.to_owned());
     }
@@ -135,13 +133,16 @@ fn make(
         lineage: sections.lineage(models, output)?,
         windows_asked: evaluate.windows,
         bootstrap_draws: evaluate.bootstrap,
-        ceiling,
+        ceiling: agreement.ceiling.clone(),
         distances,
         speed: Some(speed),
         lpips_weights: lpips.as_ref().map(|lpips| lpips.weights.clone()),
         warnings: notes,
     };
-    let mut report = summarise(&found, &held_out.windows, &held_out.names, &settings, provenance);
+    let labelled = agreement.windows(&found, &held_out);
+    let mut report = summarise(&found, &held_out.windows, &labelled, &settings, provenance);
+    let latent = agreement.latent.as_deref().unwrap_or_default();
+    let agreement_rows = header.agreement_rows(&agreement.labelled.windows, latent);
     let long = LongRun {
         model: &model,
         held_out: &held_out,
@@ -163,7 +164,7 @@ fn make(
         scenes: draw(&found, &held_out.windows, settings.prompt_frames, held_out.fps)?,
         strips: draw_strips(&long.strips, &long.clips)?,
     };
-    write(output, sections, &rows, &report, &pictures)?;
+    write(output, sections, [&rows, &agreement_rows], &report, &pictures)?;
     discard(output.path())?;
     log_headline(&report);
     println!("{}", output.path());
@@ -180,7 +181,7 @@ fn stopped(stop: &Stop) -> Exit {
 fn write(
     step: &StepDir,
     sections: &EvaluateSections,
-    rows: &[MeasuredWindow],
+    [rows, agreement]: [&[MeasuredWindow]; 2],
     report: &Report,
     pictures: &ReportPictures,
 ) -> Result<()> {
@@ -198,6 +199,9 @@ fn write(
         genie_durable::write(folder.join(format!("{}.png", strip.name)), &strip.film)?;
     }
     publish_measured(step.path(), rows)?;
+    if !agreement.is_empty() {
+        publish_agreement(step.path(), agreement)?;
+    }
     genie_durable::write(step.path().join("report.html"), page)?;
     genie_durable::write(step.path().join("report.json"), json)?;
     step.finish(serde_json::to_value(&report.headline)?)?;

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use genie_catalog::Catalog;
 use genie_stage::config::{self, Config, ConfigArgs, DataConfig, ExplainArgs, Resolved};
+use genie_stage::exit::usage;
 use genie_stage::log::Verbosity;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
@@ -125,7 +126,7 @@ pub fn run() -> Result<Exit> {
     log::init(cli.verbosity.level());
     decode::init(cli.verbosity.level() >= 2);
     let config = config::load(&cli.config)?;
-    let data: DataConfig = config.section()?;
+    let data = config.section::<DataConfig>()?.mounted()?;
     let ingest: IngestConfig = config.section()?;
     match cli.command {
         Command::Sample(args) => {
@@ -147,7 +148,11 @@ pub fn run() -> Result<Exit> {
         Command::Decoder { memory_mb, sandbox } => worker::serve(memory_mb, sandbox),
         Command::Sql { query, format } => {
             let catalog = Catalog::open(&data.root, data.memory_mb)?;
-            genie_catalog::print(catalog.stream(&query)?, format.into())?;
+            // Nothing was printed yet. A query that fails later is a failed run.
+            let rows = catalog.stream(&query).map_err(|error| {
+                if error.is_wrong_sql() { usage(error.into()) } else { error.into() }
+            })?;
+            genie_catalog::print(rows, format.into())?;
             Ok(Exit::Done)
         }
         Command::Config(explain) => {

@@ -1,13 +1,16 @@
 //! Cutting sampled frames into scored clips, with the true actions of a sidecar.
 
+mod builder;
 mod clip_row;
 mod cutter;
+mod damaged;
 pub mod effect;
 mod frame_times;
 mod pauses;
 mod sidecar;
 mod sidecar_csv;
 mod stills;
+mod stretch;
 
 pub use clip_row::{ClipOrigin, CutClip};
 pub use cutter::ClipCutter;

@@ -103,11 +103,18 @@ pub struct IngestConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CutConfig {
-    /// Stretches in which the picture does not change for this many seconds are cut out; 0: none.
+    /// Stretches in which the picture stands still for this many seconds are cut out; 0: none.
     ///
-    /// Pauses, menus, loading screens and frozen recordings stand still. With the default, a player
+    /// Pauses, menus, loading screens and frozen recordings stand still. A small part may move, at
+    /// most 2 of 8 × 8 blocks, such as a cursor that blinks. With the default, a player
     /// may wait for five seconds. The reason of a stretch is `still`. The largest value is 600.
     pub still: f64,
+    /// Whether stretches with damaged frames are cut out.
+    ///
+    /// A frame is damaged if it depends on lost data. Whole frames between damaged ones belong to
+    /// the stretch if they are fewer than `min_frames`. The reason of a stretch is `damaged`. With
+    /// `false`, the stretches are clips, and `keep` decides by `corrupt_frames`.
+    pub damage: bool,
 }
 
 /// `[ingest.metadata]`: the paper's keyword rules (appendix B.1) for a video's `.info.json`.
@@ -164,7 +171,7 @@ impl Default for IngestConfig {
 
 impl Default for CutConfig {
     fn default() -> Self {
-        Self { still: 5.5 }
+        Self { still: 5.5, damage: true }
     }
 }
 
@@ -256,6 +263,7 @@ impl IngestConfig {
             clip_seconds: self.clip_seconds,
             min_frames: self.min_frames,
             still_seconds: self.cut.still,
+            cuts_damage: self.cut.damage,
         }
     }
 }

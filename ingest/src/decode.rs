@@ -19,9 +19,11 @@
 mod borders;
 mod clock;
 mod damage;
+mod enhanced_flv;
 mod event;
 mod ffi;
 mod input;
+mod later_video;
 mod picture;
 mod sampling;
 mod streams;
@@ -78,13 +80,24 @@ pub fn decode(
             Ok(Some(summary)) => return Ok(summary),
             Ok(None) => break,
             Err(Failure::Reject(reject)) if ABOUT_STREAM.contains(&reject.reason) => {
-                first.get_or_insert(reject);
+                first.get_or_insert_with(|| explained(reject, file));
             }
             Err(failure) => return Err(failure),
         }
     }
     let none = || Reject::new(Reason::NoVideoStream, "the file has no video stream");
     Err(Failure::Reject(first.unwrap_or_else(none)))
+}
+
+/// Returns the reject of a stream, with a better reason if FFmpeg took its codec for another one.
+fn explained(reject: Reject, file: &VideoFile) -> Reject {
+    let misread = (reject.reason == Reason::NoFrames).then(|| enhanced_flv::codec(file.reader()));
+    let Some(codec) = misread.flatten() else { return reject };
+    let detail = format!(
+        "the video is {codec} in enhanced FLV, which FFmpeg before 6.1 cannot read: update it, or \
+         convert the file to MKV"
+    );
+    Reject::new(Reason::UnsupportedCodec, detail)
 }
 
 /// Decodes video stream number `choice` of a file. Returns `None` if the file has fewer.

@@ -59,7 +59,7 @@ pub fn run(
     stop: &Stop,
 ) -> Result<Exit> {
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
-    let entries = videos(data);
+    let entries = videos(data)?;
     let Found { files, skipped } = discover(&entries)?;
     let skipped = skipped.report();
     if files.is_empty() {
@@ -165,7 +165,7 @@ impl IngestRun<'_> {
         let mut plan = plan(sources, &catalog, &changes, &config.metadata);
         if !plan.is_empty() {
             let resolved = Resolved::new().with(*data).with(*config).to_string();
-            genie_durable::write(root.join("clips/config.toml"), resolved)?;
+            genie_store::write(&root.join("clips/config.toml"), resolved)?;
         }
         if !plan.rows.is_empty() {
             let name = format!("{key}-rows");

@@ -37,6 +37,8 @@ pub enum Reason {
     TooShort,
     /// The picture stands still for at least `ingest.cut.still` seconds, so it was cut out.
     Still,
+    /// The frames are damaged or depend on lost data, so they were cut out.
+    Damaged,
     /// The decoder process crashed: a bug in FFmpeg or in ingest. Please report the file.
     DecoderCrashed,
     /// The decoder process exceeded a time limit.
@@ -81,6 +83,7 @@ impl Reason {
             Self::NoFrames => "no_frames",
             Self::TooShort => "too_short",
             Self::Still => "still",
+            Self::Damaged => "damaged",
             Self::DecoderCrashed => "decoder_crashed",
             Self::Timeout => "timeout",
             Self::Changed => "changed",
@@ -109,7 +112,7 @@ impl Reason {
 
     /// Whether the cutter gave the reason to a clip, so that no rule of the config changes it.
     pub fn is_of_cutter(code: &str) -> bool {
-        [Self::TooShort, Self::Still].iter().any(|reason| reason.code() == code)
+        [Self::TooShort, Self::Still, Self::Damaged].iter().any(|reason| reason.code() == code)
     }
 
     /// Whether a clip with this reason passes `ingest.keep`.

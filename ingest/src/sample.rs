@@ -61,6 +61,7 @@ pub fn step(out: &Utf8Path, config: &SampleConfig) -> StepDir {
 pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
     let output = step(out, config);
     if output.is_done() {
+        output.fetched()?;
         tracing::info!("sample: {} episodes in {out} are up to date", config.episodes);
         return Ok(Exit::Done);
     }

@@ -113,6 +113,7 @@ impl Comparison {
             "ingest.min_frames=1",
             "ingest.clip_seconds=60",
             "ingest.keep=",
+            "ingest.cut.damage=false",
             "ingest.near_duplicates=false",
         ];
         let output = self.dir.run(&[&fixed[..], settings].concat());

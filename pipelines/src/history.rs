@@ -3,7 +3,6 @@
 //! Each line of these files is a JSON object that describes one run.
 
 use std::fmt::Write as _;
-use std::fs;
 
 use camino::Utf8Path;
 use serde_json::Value;
@@ -19,7 +18,8 @@ const LAST: usize = 3;
 #[must_use]
 pub fn last(root: &Utf8Path) -> Vec<Value> {
     let of = |name: &str| {
-        let text = fs::read_to_string(root.join(name).join("runs.jsonl")).unwrap_or_default();
+        let text = genie_store::read(&root.join(name).join("runs.jsonl")).ok().flatten();
+        let text = String::from_utf8(text.unwrap_or_default()).unwrap_or_default();
         let runs: Vec<Value> =
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         runs[runs.len().saturating_sub(LAST)..].to_vec()
@@ -58,6 +58,8 @@ pub fn table(runs: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Catches: an incomplete line hides all runs; the first runs are shown instead of the last;

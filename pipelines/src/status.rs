@@ -24,7 +24,7 @@ struct StatusRow {
 /// Prints the state of all steps on stdout.
 pub fn print(tools: &Tools, args: &ConfigArgs, json: bool) -> anyhow::Result<Exit> {
     let config = config::load(args)?;
-    let data: DataConfig = config.section()?;
+    let data = config.section::<DataConfig>()?.mounted()?;
     tools.check()?;
     let rows = match rows(tools, args, &data) {
         Ok(rows) => rows,

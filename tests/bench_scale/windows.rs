@@ -143,8 +143,6 @@ fn actions(dir: &Utf8Path, group: usize, places: &[Place]) -> Vec<Entry> {
             split: place.clip.split,
             first_frame: place.first,
             codes: (1..WINDOW).map(|_| random.random_range(0..ACTIONS)).collect(),
-            truth: None,
-            effects: None,
         }
     };
     let shard = |(number, places): (usize, &[Place])| {

@@ -22,6 +22,8 @@ pub struct Dataset {
     dir: TempDir,
     /// Use one rayon thread, so that sums are equal to the last bit.
     single_thread: bool,
+    /// Environment variables of every binary.
+    environment: BTreeMap<&'static str, String>,
 }
 
 impl Default for Dataset {
@@ -35,7 +37,7 @@ impl Dataset {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join(CONFIG), include_str!("../tiny.toml")).expect("a config file");
-        Self { dir, single_thread: false }
+        Self { dir, single_thread: false, environment: BTreeMap::new() }
     }
 
     /// Runs every binary on one thread from now on.
@@ -43,6 +45,11 @@ impl Dataset {
     pub fn on_one_thread(mut self) -> Self {
         self.single_thread = true;
         self
+    }
+
+    /// Runs every binary with these environment variables, in addition to the others.
+    pub fn set_environment(&mut self, environment: BTreeMap<&'static str, String>) {
+        self.environment.extend(environment);
     }
 
     /// The path of `name` in the working directory of the binaries.
@@ -62,6 +69,7 @@ impl Dataset {
     fn in_dir(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.dir.path()).env_remove("RUST_LOG").env_remove("RAYON_NUM_THREADS");
+        command.envs(&self.environment);
         if self.single_thread {
             command.env("RAYON_NUM_THREADS", "1");
         }

@@ -10,10 +10,14 @@
 mod browser;
 mod dataset;
 mod playing;
+mod python;
+mod s3;
 mod tools;
 
 pub use browser::{Browser, keys};
 pub use dataset::{Dataset, Files, Steps};
 pub use playing::{PlayerClient, Playing, Told};
+pub use python::python;
 pub use rustix::process::Signal;
+pub use s3::{BUCKET, Fault, S3Proxy, S3Server, environment};
 pub use tools::{Background, Ended, binary};

@@ -19,7 +19,7 @@ use genie_training::{Chain, ModelSections, WindowModel, write_pending};
 pub fn encode(sections: &ModelSections, chain: &Chain, device: Device) -> Result<Exit> {
     write_pending(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
         Ok(WindowEncoder {
-            tokenizer: Tokenizer::load(chain.tokenizer.path(), &device)?,
+            tokenizer: Tokenizer::load(chain.tokenizer.fetched()?, &device)?,
             sections,
             chain,
         })

@@ -8,7 +8,7 @@ mod encode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use genie_catalog::Condition;
-use genie_model::train_tokenizer;
+use genie_model::{LamRegion, Video as _, train_tokenizer};
 use genie_shards::TokenWindow;
 use genie_stage::Exit;
 use genie_stage::status::{StepState, StepStatus};
@@ -83,6 +83,11 @@ fn fit_tokenizer(sections: &ModelSections) -> Result<Exit> {
         config.train.steps,
         |dir, observer| {
             let clips = TrainingClips::open(&chain)?;
+            // The latent action model is trained on the same clips. Hours later is too late to say
+            // that it cannot see them. The size of a region is not known before it is searched.
+            if sections.lam.0.region == LamRegion::Frame {
+                sections.lam.0.check_frames(clips.size())?;
+            }
             Ok(train_tokenizer(config, &clips, dir, &device, observer)?)
         },
     )?;

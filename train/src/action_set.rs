@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
-use genie_shards::{ActionWindow, Manifest, merge_names, stream_clip_rows, tables};
+use genie_shards::{Manifest, merge_names, stream_clip_rows, tables};
 
 /// The kind of actions between frames, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +14,14 @@ pub enum ActionSet {
 }
 
 impl ActionSet {
-    /// The true actions of the clips under `root`.
+    /// The true actions of the clips that `manifest` names, of the dataset root `root`.
     ///
     /// # Errors
     /// When no clip has true actions, or clips give the same action different numbers.
-    pub fn of_sidecars(root: &Utf8Path) -> Result<Self> {
+    pub fn of_sidecars(root: &Utf8Path, manifest: &Manifest) -> Result<Self> {
         let read = "cannot read the catalog of the clips";
         let (mut names, mut highest, mut before) = (Vec::new(), None, String::new());
-        for entry in Manifest::load(root).context(read)?.table(tables::CLIP_ROWS) {
+        for entry in manifest.table(tables::CLIP_ROWS) {
             for rows in stream_clip_rows(root, entry).context(read)? {
                 for clip in rows.context(read)?.into_iter().filter(|row| row.kept) {
                     let clip = clip.meta;
@@ -52,14 +52,6 @@ impl ActionSet {
     pub fn count(self) -> usize {
         match self {
             Self::Latent(count) | Self::True(count) => count,
-        }
-    }
-
-    /// The actions of a window, if it has any of this kind.
-    pub fn of(self, window: ActionWindow) -> Option<Vec<u8>> {
-        match self {
-            Self::Latent(_) => Some(window.codes),
-            Self::True(_) => window.truth,
         }
     }
 }

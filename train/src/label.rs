@@ -1,6 +1,4 @@
 //! `label`: writes the latent actions of every clip that lacks them.
-//!
-//! The same shards contain the true actions if a sidecar has them.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -59,20 +57,11 @@ impl WindowModel for WindowLabeller<'_> {
     fn compute(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<ActionWindow>> {
         let steps = self.frames() - 1;
         let codes = self.labeller.actions(frames, self.frames())?;
-        let window = |((clip, first), codes): (&(&ClipMeta, usize), &[u8])| {
-            // Entry t is the action from frame t to frame t+1. The clip's last entry has no visible
-            // effect, and no window contains it.
-            let within = |list: &Option<Vec<u8>>| {
-                list.as_ref().map(|list| list[*first..first + steps].to_vec())
-            };
-            ActionWindow {
-                clip_id: clip.clip_id.clone(),
-                split: clip.split,
-                first_frame: *first as u32,
-                codes: codes.to_vec(),
-                truth: within(&clip.actions),
-                effects: within(&clip.effects),
-            }
+        let window = |((clip, first), codes): (&(&ClipMeta, usize), &[u8])| ActionWindow {
+            clip_id: clip.clip_id.clone(),
+            split: clip.split,
+            first_frame: *first as u32,
+            codes: codes.to_vec(),
         };
         Ok(firsts.iter().zip(codes.chunks_exact(steps)).map(window).collect())
     }

@@ -126,7 +126,7 @@ fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
             let video: Box<dyn Video> = match config.input {
                 LamInput::Pixels => Box::new(TrainingClips::open(chain)?),
                 LamInput::Tokens => {
-                    let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device)?;
+                    let tokenizer = Tokenizer::load(chain.tokenizer.fetched()?, &device)?;
                     Box::new(TokenVideo::open(chain, &tokenizer)?)
                 }
             };
@@ -160,7 +160,7 @@ fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
             let codes = sections.tokenizer.0.quantizer.size();
             let actions = match config.actions {
                 ActionSource::Latent => ActionSet::Latent(sections.lam.0.num_actions()),
-                ActionSource::True => ActionSet::of_sidecars(&sections.data.root)?,
+                ActionSource::True => ActionSet::of_sidecars(chain.root(), chain.manifest())?,
             };
             Ok(train_dynamics(
                 config,

@@ -6,9 +6,10 @@ use crate::compare::name::MetricName;
 use crate::compare::side::ComparedReport;
 
 /// Values of `report.json` that must be equal, and their names.
-const SAME: [(&str, &str); 17] = [
+const SAME: [(&str, &str); 18] = [
     ("/lineage/data", "the clips"),
     ("/counts/windows", "the number of windows"),
+    ("/counts/agreement_windows", "the number of windows for agreement"),
     ("/counts/window_frames", "the frames of a window"),
     ("/counts/height", "the height of a frame"),
     ("/counts/width", "the width of a frame"),
@@ -100,6 +101,7 @@ mod tests {
             dir: "reports".into(),
             report,
             windows: Ok(BTreeMap::new()),
+            agreement: Ok(BTreeMap::new()),
         }
     }
 

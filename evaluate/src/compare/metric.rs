@@ -67,6 +67,14 @@ pub enum PerWindow {
     Accuracy(fn(&MeasuredWindow) -> Option<&Vec<u8>>),
 }
 
+impl PerWindow {
+    /// Returns whether the number is computed from the windows on which agreement is measured.
+    #[must_use]
+    pub fn is_agreement(self) -> bool {
+        matches!(self, PerWindow::Nmi(_) | PerWindow::Accuracy(_))
+    }
+}
+
 /// A kind of number.
 pub struct Metric {
     pub name: &'static str,
@@ -247,6 +255,15 @@ pub const METRICS: &[Metric] = {
             CEILING,
         ),
         metric("ceiling_narrow_accuracy", Number("/ceiling/keys/narrow/accuracy"), No, 3, CEILING),
+        metric("ceiling_ahead_nmi", Number("/ceiling/keys/ahead/nmi"), No, 3, CEILING),
+        metric(
+            "ceiling_ahead_information",
+            Number("/ceiling/keys/ahead/information_nats"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric("ceiling_ahead_accuracy", Number("/ceiling/keys/ahead/accuracy"), No, 3, CEILING),
         metric("ceiling_wide_nmi", Number("/ceiling/keys/wide/nmi"), No, 3, CEILING),
         metric(
             "ceiling_wide_information",
@@ -260,6 +277,20 @@ pub const METRICS: &[Metric] = {
         metric(
             "ceiling_information_share",
             Number("/ceiling/keys/of_narrow/information_share"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric(
+            "ceiling_ahead_nmi_share",
+            Number("/ceiling/keys/of_ahead/nmi_share"),
+            No,
+            3,
+            CEILING,
+        ),
+        metric(
+            "ceiling_ahead_information_share",
+            Number("/ceiling/keys/of_ahead/information_share"),
             No,
             3,
             CEILING,

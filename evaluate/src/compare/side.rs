@@ -20,8 +20,13 @@ pub struct ComparedReport {
     pub dir: Utf8PathBuf,
     pub report: Value,
     /// The windows, with clip and first frame as the key, or why they are missing.
-    pub windows: Result<BTreeMap<(String, u32), MeasuredWindow>, String>,
+    pub windows: Result<WindowRows, String>,
+    /// The windows on which agreement is measured.
+    pub agreement: Result<WindowRows, String>,
 }
+
+/// Rows of windows by clip and first frame.
+pub type WindowRows = BTreeMap<(String, u32), MeasuredWindow>;
 
 impl ComparedReport {
     /// Reads a report, named by its directory, its `report.json`, or its key under `root`.
@@ -46,7 +51,13 @@ impl ComparedReport {
         let dir = path.parent().unwrap_or(Utf8Path::new(".")).to_owned();
         let letter = char::from_u32('A' as u32 + number as u32).filter(char::is_ascii_uppercase);
         let letter = letter.map_or_else(|| format!("#{}", number + 1), String::from);
-        Ok(ComparedReport { letter, windows: windows(&dir), dir, report })
+        let windows = windows(&dir);
+        // Older reports, and those of true actions, measure agreement on the windows themselves.
+        let agreement = match rows(&dir, tables::AGREEMENT) {
+            Ok(rows) if rows.is_empty() => windows.clone(),
+            found => found,
+        };
+        Ok(ComparedReport { letter, dir, report, windows, agreement })
     }
 
     /// Returns a value of the report as text; empty if it has none.
@@ -67,6 +78,7 @@ fn find(named: &str, root: &Utf8Path) -> Result<Utf8PathBuf> {
     if path.is_file() {
         return Ok(path.to_owned());
     }
+    genie_store::pull(&root.join("reports").join(named))?;
     for dir in [path.to_owned(), root.join("reports").join(named)] {
         if dir.join(FILE).is_file() {
             return Ok(dir.join(FILE));
@@ -84,18 +96,24 @@ fn find(named: &str, root: &Utf8Path) -> Result<Utf8PathBuf> {
     )
 }
 
-fn windows(dir: &Utf8Path) -> Result<BTreeMap<(String, u32), MeasuredWindow>, String> {
+/// Reads a table of the report in `dir`.
+fn rows(dir: &Utf8Path, table: &str) -> Result<WindowRows, String> {
     let read = || -> genie_shards::Result<Vec<MeasuredWindow>> {
         let manifest = Manifest::load(dir)?;
-        let files = manifest.table(tables::WINDOWS).iter().map(|entry| read_measured(dir, entry));
+        let files = manifest.table(table).iter().map(|entry| read_measured(dir, entry));
         Ok(files.collect::<Result<Vec<_>, _>>()?.concat())
     };
     let rows = read().map_err(|error| error.to_string())?;
+    Ok(rows.into_iter().map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect())
+}
+
+fn windows(dir: &Utf8Path) -> Result<WindowRows, String> {
+    let rows = rows(dir, tables::WINDOWS)?;
     if rows.is_empty() {
         return Err(format!(
             "{dir} has no windows.parquet: it was copied without windows.parquet, manifest.json \
              and manifest/, or made by a version before them"
         ));
     }
-    Ok(rows.into_iter().map(|row| ((row.clip_id.clone(), row.first_frame), row)).collect())
+    Ok(rows)
 }

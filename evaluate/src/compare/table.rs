@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::compare::differences::of_distances;
 use crate::compare::name::MetricName;
 use crate::compare::paired::Paired;
-use crate::compare::side::ComparedReport;
+use crate::compare::side::{ComparedReport, WindowRows};
 use crate::statistics::bootstrap::Interval;
 
 /// A metric in all reports.
@@ -41,6 +41,8 @@ pub struct ComparisonTable<'a> {
     sides: &'a [ComparedReport],
     /// The first report paired with each of the others, or why it cannot be paired.
     paired: Vec<Result<Paired<'a>, String>>,
+    /// The same for the windows on which agreement is measured.
+    agreement: Vec<Result<Paired<'a>, String>>,
 }
 
 impl<'a> ComparisonTable<'a> {
@@ -48,11 +50,13 @@ impl<'a> ComparisonTable<'a> {
     #[must_use]
     pub fn new(sides: &'a [ComparedReport]) -> ComparisonTable<'a> {
         const DRAWS: usize = 1000;
-        let pair = |other: &'a ComparedReport| {
-            let windows = |side: &'a ComparedReport| side.windows.as_ref().map_err(Clone::clone);
-            Paired::new(windows(&sides[0])?, windows(other)?, DRAWS)
+        let pairs = |of: fn(&'a ComparedReport) -> &'a Result<WindowRows, String>| {
+            let rows = |side| of(side).as_ref().map_err(Clone::clone);
+            let pair = |other| Paired::new(rows(&sides[0])?, rows(other)?, DRAWS);
+            sides.iter().skip(1).map(pair).collect()
         };
-        ComparisonTable { sides, paired: sides.iter().skip(1).map(pair).collect() }
+        let (paired, agreement) = (pairs(|side| &side.windows), pairs(|side| &side.agreement));
+        ComparisonTable { sides, paired, agreement }
     }
 
     /// Returns why report `number` has no intervals, if its windows cannot be paired.
@@ -86,7 +90,12 @@ impl<'a> ComparisonTable<'a> {
             return MetricCell { note: Some(note), ..cell };
         }
         let change = value - before;
-        let paired = self.paired[number - 1].as_ref().map_err(Clone::clone);
+        let paired = if name.metric.per_window.is_agreement() {
+            &self.agreement[number - 1]
+        } else {
+            &self.paired[number - 1]
+        };
+        let paired = paired.as_ref().map_err(Clone::clone);
         let (change_ci95, note) = match paired.and_then(|paired| paired.interval(name, change)) {
             Ok(interval) => (Some(interval), None),
             Err(note) => (None, Some(note)),

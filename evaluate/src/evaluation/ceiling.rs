@@ -1,9 +1,10 @@
 //! The ceiling of agreement: what a supervised network reads about the true actions.
 //!
-//! Latent actions cannot say more about the true actions than the frames do. So two networks learn
-//! the true actions from training clips. The *narrow* one sees the frames that the latent action
-//! model sees, the *wide* one sees more. Networks and latent actions are measured at the same steps
-//! of the held-out windows.
+//! Latent actions cannot say more about the true actions than the frames do. So three networks
+//! learn the true actions from training clips. The *narrow* one sees the frames that the latent
+//! action model sees. The *ahead* one also sees the frame after them, and the *wide* one sees the
+//! two frames before them, too. Networks and latent actions are measured at the same steps of the
+//! held-out windows.
 //!
 //! The lag of an effect depends on the game. In `CoinRun`, a key changes the figure's pose in the
 //! next frame, and its motion one frame later. So what a reader says about the step from t to t+1
@@ -15,13 +16,15 @@
 mod classes;
 mod labelled;
 mod readings;
+mod share;
 mod steps;
 #[cfg(test)]
 mod tests;
 
 use anyhow::Result;
-use genie_model::{FramesSeen, InverseDynamicsConfig, LAGS};
+use genie_model::{FramesSeen, InverseDynamicsConfig, LAGS, Video as _};
 use genie_shards::ClipStore;
+use genie_stage::progress::Progress;
 use genie_training::EvaluateConfig;
 
 use crate::evaluation::ceiling::classes::{Division, divide, divide_actions, unknown_names};
@@ -30,13 +33,21 @@ use crate::evaluation::ceiling::readings::{
     KeyProbabilities, Measured, Reader, latent_reader, readings,
 };
 use crate::evaluation::ceiling::steps::{WindowSteps, held_out_steps, training_steps};
-use crate::held_out::HeldOutSet;
+use crate::evaluation::inferred::Inference;
+use crate::held_out::{HeldOutSet, LabelledWindows, spread};
 use crate::networks::{KeyNetwork, NetworkPlace};
 use crate::report::schema::{Ceiling, KeyReadings};
 use crate::world::WorldModel;
 
-/// Number of training windows on which lags are chosen and latent actions are named.
-const TRAINING_WINDOWS: usize = 256;
+/// Largest number of training windows on which latent actions are named.
+///
+/// Rare actions need many. Naming them takes the time that the latent action model needs for the
+/// windows.
+const NAMING_WINDOWS: usize = 4096;
+/// Largest number of these windows on which lags are chosen, because the networks read them, too.
+const LAG_WINDOWS: usize = 256;
+/// Frames that the network with one more frame sees, at least.
+const AHEAD: FramesSeen = FramesSeen { before: 0, after: 2 };
 /// Frames that the wide network sees, at least.
 const WIDE: FramesSeen = FramesSeen { before: LAGS - 1, after: 2 };
 /// Fewer labelled training frames give a warning.
@@ -50,12 +61,14 @@ pub struct CeilingInputs<'a> {
     /// Frames that the latent action model sees for an action.
     pub seen: FramesSeen,
     pub held_out: &'a HeldOutSet,
-    /// Frames per window.
-    pub frames: usize,
-    /// Latent actions of each held-out window, one less than frames.
+    /// The windows to measure.
+    pub labelled: &'a LabelledWindows,
+    /// Latent actions of each of these windows, one less than frames.
     ///
     /// `None` if the dynamics model takes true actions: then there is nothing to compare.
-    pub latent: Option<&'a [&'a [u8]]>,
+    pub latent: Option<&'a [Vec<u8>]>,
+    /// Frames per window.
+    pub frames: usize,
 }
 
 /// How the measurement of a ceiling ended.
@@ -64,7 +77,7 @@ pub enum CeilingResult {
     Measured(Box<Ceiling>),
     /// There are no true actions, or it is turned off.
     NotMeasured,
-    /// The user stopped the training of a network; the next run resumes it.
+    /// The user stopped it; the next run resumes the training of a network.
     Stopped,
 }
 
@@ -77,8 +90,8 @@ pub fn measure_ceiling(
     notes: &mut Vec<String>,
 ) -> Result<CeilingResult> {
     let &CeilingInputs { config, place, model, held_out, seen, frames, .. } = inputs;
-    let labelled = held_out.windows.iter().any(|window| window.truth.is_some());
-    let Some(latent) = inputs.latent.filter(|_| labelled && config.ceiling_steps > 0) else {
+    let has_truth = inputs.labelled.windows.iter().any(|window| window.truth.is_some());
+    let Some(latent) = inputs.latent.filter(|_| has_truth && config.ceiling_steps > 0) else {
         return Ok(CeilingResult::NotMeasured);
     };
     let (wide_view, mut names) = (seen.and(WIDE), held_out.names.actions.clone());
@@ -98,13 +111,15 @@ pub fn measure_ceiling(
     }
     let clips = clips.with_classes(&keys);
 
-    let held = held_out_steps(held_out, latent, frames, wide_view, &keys);
+    let held = held_out_steps(inputs.labelled, latent, frames, wide_view, &keys);
     if held.is_empty() {
         notes.push(TOO_SHORT.to_owned());
         return Ok(CeilingResult::NotMeasured);
     }
-    let (hash, mut networks) = (clips.hash()?, Vec::new());
-    for (name, seen) in [("narrow ceiling", seen), ("wide ceiling", wide_view)] {
+    let (hash, mut networks) = (clips.hash(), Vec::new());
+    let views =
+        [("narrow ceiling", seen), ("ceiling ahead", seen.and(AHEAD)), ("wide ceiling", wide_view)];
+    for (name, seen) in views {
         let mut network = InverseDynamicsConfig::new(seen, keys.len(), config.ceiling_steps);
         network.middle = config.ceiling_middle;
         match KeyNetwork::trained(place, &network, (clips.data(), &hash), name)? {
@@ -112,28 +127,37 @@ pub fn measure_ceiling(
             None => return Ok(CeilingResult::Stopped),
         }
     }
-    let settings = (TRAINING_WINDOWS, config.batch, config.seed);
-    let training = training_steps(&clips, model, frames, wide_view, settings)?;
+    let places = spread(clips.store(), clips.size(), frames, NAMING_WINDOWS, config.seed);
+    let inference = Inference { model, frames, batch: config.batch, stop: place.stop };
+    let Some(codes) = inference.actions("names of actions", clips.store(), &places)? else {
+        return Ok(CeilingResult::Stopped);
+    };
+    let naming = training_steps(&clips, &places, &codes, frames, wide_view);
     let measured = Measured {
         held_out: &held,
-        training: &training,
+        naming: &naming,
+        lags: &naming[..naming.len().min(LAG_WINDOWS)],
         draws: config.bootstrap,
         seed: config.seed,
     };
-    let latent = latent_reader(&measured, seen, model.num_actions(), keys.len());
+    let mut readers = vec![latent_reader(&measured, seen, model.num_actions(), keys.len())];
     let stores = (held_out.store(), clips.store());
-    let [narrow, wide] = [
-        network_reader(&networks[0], &measured, stores)?,
-        network_reader(&networks[1], &measured, stores)?,
-    ];
-    let readers = [&latent, &narrow, &wide];
+    for network in &networks {
+        match network_reader(network, &measured, stores, place)? {
+            Some(reader) => readers.push(reader),
+            None => return Ok(CeilingResult::Stopped),
+        }
+    }
+    let [latent, narrow, ahead, wide] = &readers[..] else { unreachable!("four readers") };
+    let readers = [latent, narrow, ahead, wide];
     let all = Division::trivial(&keys);
     let directions =
         (!config.directions.is_empty()).then(|| divide(&keys.members, &config.directions));
     let pairs = |windows: &[WindowSteps]| windows.iter().map(|w| w.codes.len() as u64).sum();
     let ceiling = Ceiling {
+        windows: held.len(),
         pairs: pairs(&held),
-        training_pairs: pairs(&training),
+        training_pairs: pairs(&naming),
         labelled_frames: clips.labelled_frames() as u64,
         training_steps: config.ceiling_steps,
         keys: readings(&measured, readers, &all),
@@ -149,21 +173,30 @@ const ONE_KEY: &str = "All true actions count as one, so there is no ceiling of 
                        names from [evaluate] same_keys, or check the sidecars.";
 const TOO_SHORT: &str = "The held-out clips are too short to measure the ceiling of agreement.";
 
-/// Lets a network read the keys of all measured steps.
+/// Lets a network read the keys of all measured steps; `None` if the user stops it.
 fn network_reader(
     network: &KeyNetwork,
     measured: &Measured<'_>,
     (held_out, training): (&ClipStore, &ClipStore),
-) -> Result<Reader> {
-    let read = |store: &ClipStore, windows: &[WindowSteps]| -> Result<KeyProbabilities> {
-        windows.iter().map(|window| network.read(store, window.clip, &window.steps)).collect()
+    place: NetworkPlace<'_>,
+) -> Result<Option<Reader>> {
+    let total = measured.held_out.len() + measured.lags.len();
+    let progress = Progress::new("ceiling", total as u64);
+    let read = |store: &ClipStore, windows: &[WindowSteps]| -> Result<Option<KeyProbabilities>> {
+        let mut rows = Vec::with_capacity(windows.len());
+        for window in windows {
+            if place.stop.requested() {
+                return Ok(None);
+            }
+            rows.push(network.read(store, window.clip, &window.steps)?);
+            progress.inc(1);
+        }
+        Ok(Some(rows))
     };
-    Ok(Reader {
-        seen: network.seen(),
-        held_out: read(held_out, measured.held_out)?,
-        training: read(training, measured.training)?,
-        codes: None,
-    })
+    let Some(held_out) = read(held_out, measured.held_out)? else { return Ok(None) };
+    let Some(lags) = read(training, measured.lags)? else { return Ok(None) };
+    progress.finish();
+    Ok(Some(Reader { seen: network.seen(), held_out, lags, codes: None }))
 }
 
 /// Warns about a ceiling that is not to be trusted.

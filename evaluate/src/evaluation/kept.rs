@@ -7,8 +7,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::ops::Range;
 
 use anyhow::{Context, Result};
@@ -92,13 +90,7 @@ pub fn parts(report: &Utf8Path) -> Utf8PathBuf {
 /// # Errors
 /// Fails if they exist and cannot be removed.
 pub fn discard(report: &Utf8Path) -> Result<()> {
-    let dir = parts(report);
-    match fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).context(format!("cannot remove {dir}"))
-        }
-        _ => Ok(()),
-    }
+    Ok(genie_store::remove_dir(&parts(report))?)
 }
 
 /// Reads every batch that is not damaged.
@@ -110,7 +102,7 @@ fn read(dir: &Utf8Path) -> Vec<Vec<MeasuredWindow>> {
         damaged(error);
         // Nothing can be added to a damaged manifest. If the removal fails, the next write fails
         // too.
-        let _ = fs::remove_dir_all(dir);
+        let _ = genie_store::remove_dir(dir);
         Manifest::default()
     });
     let part = |entry| read_measured(dir, entry).map_err(damaged).ok();

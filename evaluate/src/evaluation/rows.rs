@@ -1,4 +1,6 @@
 //! Scores of windows as rows of `windows.parquet`, whose columns `genie_shards` defines.
+//!
+//! The rows of `agreement.parquet` have the same columns, and no scores of rollouts.
 
 use genie_shards::{MeasuredWindow, WindowScores};
 
@@ -44,5 +46,19 @@ impl RowHeader {
             scores: scores.clone(),
             features,
         }
+    }
+
+    /// Returns the rows of the windows on which agreement is measured, with their latent actions.
+    #[must_use]
+    pub fn agreement_rows(
+        &self,
+        windows: &[HeldOutWindow],
+        latent: &[Vec<u8>],
+    ) -> Vec<MeasuredWindow> {
+        let scores =
+            |latent: &Vec<u8>| WindowScores { latent: latent.clone(), ..WindowScores::default() };
+        let rows = windows.iter().zip(latent).enumerate();
+        rows.map(|(index, (window, latent))| self.row(index, window, &scores(latent), Vec::new()))
+            .collect()
     }
 }

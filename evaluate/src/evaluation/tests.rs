@@ -11,7 +11,7 @@ use super::*;
 use crate::distance::Groups;
 use crate::held_out::LabelNames;
 use crate::report::schema::ReportLineage;
-use crate::report::{Provenance, summarise};
+use crate::report::{AgreementWindows, Provenance, summarise};
 use crate::testing::{CountingEncoder, FRAMES, Flaw, ToyWorld, WithRollout, recordings};
 use crate::world::{ActionBatch, TokenBatch};
 
@@ -107,10 +107,11 @@ impl Dataset {
                 lpips_weights: None,
                 warnings: Vec::new(),
             };
-            let report =
-                summarise(&found, &self.windows, &LabelNames::default(), settings, provenance)
-                    .to_json()
-                    .unwrap();
+            let names = LabelNames::default();
+            let labelled = AgreementWindows::measured(&found, &self.windows, &names);
+            let report = summarise(&found, &self.windows, &labelled, settings, provenance)
+                .to_json()
+                .unwrap();
             (report + &scenes, rows)
         });
         (finished, rollouts.get())

@@ -45,6 +45,6 @@ impl NameCounts {
 }
 
 /// Returns whether a clip's own names agree with the common ones.
-pub fn agree(common: Option<&[String]>, own: Option<&[String]>) -> bool {
-    common.is_some_and(|common| merge_names(common, own.unwrap_or_default()).is_some())
+pub fn agree(common: &[String], own: Option<&[String]>) -> bool {
+    merge_names(common, own.unwrap_or_default()).is_some()
 }

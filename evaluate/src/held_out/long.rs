@@ -60,7 +60,7 @@ impl HeldOutSet {
     fn long_clip(&self, position: usize) -> Result<LongClip> {
         let clip = self.store.meta(position)?;
         let frames = clip.frame_count();
-        let named = agree(Some(&self.names.actions), clip.action_names.as_deref());
+        let named = agree(&self.names.actions, clip.action_names.as_deref());
         let truth = clip.actions.as_ref().filter(|_| named);
         let window = HeldOutWindow {
             source: clip.source_id.clone(),

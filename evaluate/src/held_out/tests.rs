@@ -152,6 +152,40 @@ fn clips_that_do_not_fit_are_left_out_loudly() {
     assert!(message.contains("9×9"), "{message}");
 }
 
+/// Catches: agreement is measured on clips without labels, or not on all that have them; the limit
+/// is ignored; the choice differs from that of the measured windows; a window has the labels of
+/// another place.
+#[test]
+fn all_labelled_windows_are_there_for_agreement() {
+    let without = |source: &str| {
+        let mut clip = clip(source, Split::HeldOut, 64, SIZE);
+        (clip.meta.actions, clip.meta.action_names) = (None, None);
+        clip
+    };
+    let with = |source: &str| clip(source, Split::HeldOut, 32, SIZE);
+    let (_dir, root) = published(&[with("a"), without("b"), with("c"), with("odd"), with("d")]);
+    let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 2, 0).unwrap();
+    let all = recordings.labelled(100, 0).unwrap();
+    assert_eq!((all.windows.len(), all.available, recordings.windows.len()), (16, 16, 2));
+    let few = recordings.labelled(5, 0).unwrap();
+    assert_eq!((few.windows.len(), few.available, &few.places[..]), (5, 16, &all.places[..5]));
+    for (index, (window, place)) in all.windows.iter().zip(&all.places).enumerate() {
+        assert_eq!(window.truth.is_some(), window.name != "odd.mp4", "{}", window.name);
+        let first = load_windows(recordings.store(), &[*place], 1).unwrap().frame(0, 0)[0];
+        assert_eq!(window.first, usize::from(first));
+        let actions = all.clip_actions(index).unwrap();
+        if let Some(truth) = &window.truth {
+            assert_eq!((truth.len(), &truth[..]), (7, &actions[window.first..][..7]));
+        }
+    }
+    let (_dir, root) = published(&[with("a"), with("c"), with("d")]);
+    let recordings = HeldOutSet::open(&root, (SIZE, SIZE), 8, 4, 0).unwrap();
+    let places = recordings.labelled(100, 0).unwrap().windows;
+    for (measured, labelled) in recordings.windows.iter().zip(&places) {
+        assert_eq!((&measured.name, measured.first), (&labelled.name, labelled.first));
+    }
+}
+
 /// Catches: a long rollout uses a short clip of a source, several clips of one source, a training
 /// clip, a clip of another size, or one that is not longer than a window; true actions are cut.
 #[test]

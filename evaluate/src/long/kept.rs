@@ -25,7 +25,7 @@ impl KeptJobs {
     /// Returns the result of a piece of work, if it is stored and not damaged.
     #[must_use]
     pub fn find<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let text = std::fs::read_to_string(self.path(name)).ok()?;
+        let text = String::from_utf8(genie_store::read(&self.path(name)).ok()??).ok()?;
         let (hash, json) = text.split_once('\n')?;
         let intact = blake3::hash(json.as_bytes()).to_hex().as_str() == hash;
         intact.then(|| serde_json::from_str(json).ok()).flatten()
@@ -38,7 +38,7 @@ impl KeptJobs {
     pub fn keep<T: Serialize>(&self, name: &str, result: &T) -> Result<()> {
         let json = serde_json::to_string(result)?;
         let text = format!("{}\n{json}", blake3::hash(json.as_bytes()).to_hex());
-        genie_durable::write(self.path(name), text).context("cannot store a part of the report")
+        genie_store::write(&self.path(name), text).context("cannot store a part of the report")
     }
 
     fn path(&self, name: &str) -> Utf8PathBuf {

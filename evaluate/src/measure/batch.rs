@@ -5,13 +5,11 @@ use std::ops::Range;
 use anyhow::Result;
 use genie_shards::{WindowScores, rollout_hash};
 
-use crate::held_out::HeldOutWindow;
 use crate::measure::frame_distance::{ComparedWindows, FrameDistance};
 use crate::measure::measurement::{Measurement, Scene};
 use crate::measure::observer::MeasurementObserver;
 use crate::measure::reencoded::Reencoded;
 use crate::measure::settings::{HOLD, REENCODED, Settings};
-use crate::measure::truth::true_actions;
 use crate::random::{random_actions, sampler_seed, shuffled_actions};
 use crate::statistics::motion::{FrameMotion, lists, motion};
 use crate::statistics::pixels::{psnr, ssim};
@@ -33,7 +31,8 @@ pub(super) struct WindowBatch<'a> {
     pub observer: &'a dyn MeasurementObserver,
     /// Position of the first window in the list of all windows.
     pub start: usize,
-    pub windows: &'a [HeldOutWindow],
+    /// The actions of the windows.
+    pub latent: ActionBatch,
     pub mean_frame: Option<&'a [u8]>,
     pub frame_distance: Option<&'a dyn FrameDistance>,
     pub real: VideoBatch,
@@ -43,23 +42,17 @@ impl WindowBatch<'_> {
     /// Measures the windows and adds the results to `found`; `None` if the observer stops it.
     ///
     /// # Errors
-    /// Fails if the models do not fit the windows, or if true actions are needed and missing.
+    /// Fails if the models do not fit the windows.
     pub fn run(self, found: &mut Measurement) -> Result<Option<()>> {
-        let WindowBatch { model, settings, real, .. } = &self;
+        let WindowBatch { model, settings, real, latent, .. } = &self;
         let tokens = model.encode(real)?;
         let reconstructed = model.decode(&tokens, real)?;
-        let latent = if settings.true_actions {
-            let windows: Vec<&HeldOutWindow> = self.windows.iter().collect();
-            true_actions(&windows, real.frames - 1, model.0.num_actions())?
-        } else {
-            model.infer_actions(real)?
-        };
         self.observer.advance(real.batch);
 
         let prompt = tokens.prefix(settings.prompt_frames);
         let given = settings.prompt_frames - 1;
         let codes = model.0.num_actions();
-        let Some((continued, inferred)) = self.arm(&prompt, &latent)? else { return Ok(None) };
+        let Some((continued, inferred)) = self.arm(&prompt, latent)? else { return Ok(None) };
         self.observer.generated(&inferred)?;
         let reencode = |tokens, frames| {
             (self.start < REENCODED).then(|| Reencoded::new(model, tokens, frames)).transpose()
@@ -69,12 +62,12 @@ impl WindowBatch<'_> {
         let mut random = Vec::new();
         let mut shuffled = Vec::new();
         for draw in 0..settings.samples {
-            let actions = self.actions(&latent, |row, window| {
+            let actions = self.actions(latent, |row, window| {
                 random_actions(row, given, codes, settings.seed, window, draw)
             });
             let Some((_, video)) = self.arm(&prompt, &actions)? else { return Ok(None) };
             random.push(video);
-            let actions = self.actions(&latent, |row, window| {
+            let actions = self.actions(latent, |row, window| {
                 shuffled_actions(row, given, settings.seed, window, draw)
             });
             let Some((_, video)) = self.arm(&prompt, &actions)? else { return Ok(None) };
@@ -86,7 +79,7 @@ impl WindowBatch<'_> {
                 token_counts: counts(tokens.window(b), found.token_counts.len()),
                 rollout: rollout_hash(continued.tokens.window(b)),
                 inferred_entropy: continued.entropy(b).to_vec(),
-                ..self.score(b, &latent, &reconstructed, &inferred, &random, &shuffled)
+                ..self.score(b, latent, &reconstructed, &inferred, &random, &shuffled)
             };
             if let (Some(doubt), Some(recorded), true) = (&doubt, &recorded, window < REENCODED) {
                 let (all, generated) = (0..real.frames, settings.prompt_frames..real.frames);
@@ -102,8 +95,10 @@ impl WindowBatch<'_> {
             }
             let mut held = None;
             if window < settings.starts {
-                let Some(video) = self.held(&prompt, &latent, b)? else { return Ok(None) };
-                scores.held = lists((0..video.batch).map(|code| self.mean_motion(&video, code)));
+                let Some(video) = self.held(&found.held_actions, &prompt, b)? else {
+                    return Ok(None);
+                };
+                scores.held = lists((0..video.batch).map(|row| self.mean_motion(&video, row)));
                 held = Some(video).filter(|_| window < settings.held);
             }
             found.add(scores);
@@ -156,31 +151,26 @@ impl WindowBatch<'_> {
         Ok(Some((continued, video)))
     }
 
-    /// Continues window `b` with each latent action held: one clip for each action.
+    /// Continues window `b` with each of `actions` held: one clip for each action.
     ///
     /// The clips reach the end of the window if their frames are stored for the pictures. Otherwise
     /// they have [`HOLD`] generated frames.
-    fn held(
-        &self,
-        prompt: &TokenBatch,
-        latent: &ActionBatch,
-        b: usize,
-    ) -> Result<Option<VideoBatch>> {
+    fn held(&self, actions: &[usize], prompt: &TokenBatch, b: usize) -> Result<Option<VideoBatch>> {
         if self.observer.stopped() {
             return Ok(None);
         }
-        let (settings, codes) = (self.settings, self.model.0.num_actions());
+        let (settings, latent, clips) = (self.settings, &self.latent, actions.len());
         let given = settings.prompt_frames - 1;
         let kept = self.start + b < settings.held;
         let steps = if kept { latent.steps } else { latent.steps.min(given + HOLD) };
-        let mut data = Vec::with_capacity(codes * steps);
-        for code in 0..codes {
+        let mut data = Vec::with_capacity(clips * steps);
+        for &action in actions {
             data.extend_from_slice(&latent.window(b)[..given]);
-            data.extend(std::iter::repeat_n(u8::try_from(code).unwrap_or(u8::MAX), steps - given));
+            data.extend(std::iter::repeat_n(action as u8, steps - given));
         }
-        let actions = ActionBatch { batch: codes, steps, data };
-        let seeds = vec![self.seed(b); codes];
-        let tokens = self.model.rollout(&prompt.repeat(b, codes), &actions, &seeds)?.tokens;
+        let actions = ActionBatch { batch: clips, steps, data };
+        let seeds = vec![self.seed(b); clips];
+        let tokens = self.model.rollout(&prompt.repeat(b, clips), &actions, &seeds)?.tokens;
         let video = self.model.decode(&tokens, &self.real)?;
         self.observer.advance(1);
         Ok(Some(video))

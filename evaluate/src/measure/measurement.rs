@@ -14,7 +14,7 @@ pub struct Scene {
     pub reconstructed: VideoBatch,
     pub inferred: VideoBatch,
     pub random: VideoBatch,
-    /// One rollout per latent action, all from the same frames, with that action at every step.
+    /// One rollout per held action, all from the same frames, with that action at every step.
     ///
     /// `None` for most scenes.
     pub held: Option<VideoBatch>,
@@ -30,6 +30,8 @@ pub struct Measurement {
     pub token_counts: Vec<u64>,
     /// How often each latent action occurs.
     pub action_counts: Vec<u64>,
+    /// The latent actions that are held, in the order of their numbers.
+    pub held_actions: Vec<usize>,
     pub scores: Vec<WindowScores>,
     pub scenes: Vec<Scene>,
 }
@@ -39,7 +41,6 @@ impl Measurement {
     pub fn add(&mut self, scores: WindowScores) {
         let codes = self.token_counts.iter_mut().zip(&scores.token_counts);
         codes.for_each(|(sum, &count)| *sum += u64::from(count));
-        scores.latent.iter().for_each(|&action| self.action_counts[usize::from(action)] += 1);
         self.scores.push(scores);
     }
 }

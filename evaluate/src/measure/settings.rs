@@ -9,6 +9,12 @@ use genie_training::EvaluateConfig;
 /// After more frames, a held jump is also a fall.
 pub const HOLD: usize = 4;
 
+/// Largest number of latent actions that are held; more would make reports of large codebooks slow.
+///
+/// With 135 actions, held actions took 12 of 21 minutes of a report (2026-11-30, two cores of a
+/// virtual machine).
+pub const HELD_ACTIONS: usize = 16;
+
 /// Largest number of windows whose frames are encoded again, for the signals of doubt.
 ///
 /// For all 96 windows of the demo it takes a tenth of the time of the other work (2026-11-29, two
@@ -17,7 +23,7 @@ pub const REENCODED: usize = 48;
 
 /// Largest number of windows with pictures of held actions.
 ///
-/// Each picture shows every latent action, so these are the largest pictures of the page.
+/// Each picture shows every held action, so these are the largest pictures of the page.
 const HELD_SCENES: usize = 3;
 
 /// The settings of a measurement.
@@ -32,9 +38,9 @@ pub struct Settings {
     pub seed: u64,
     /// Number of windows whose frames are kept for the pictures.
     pub scenes: usize,
-    /// Number of windows whose frames of each held action are kept for the pictures.
+    /// Number of windows whose frames of the held actions are kept for the pictures.
     pub held: usize,
-    /// Number of windows from which each latent action is held.
+    /// Number of windows from which actions are held.
     pub starts: usize,
     /// Whether rollouts use true actions, because the dynamics model was trained with them.
     pub true_actions: bool,

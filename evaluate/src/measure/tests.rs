@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use crate::measure::{MeasurementObserver, Settings};
 use crate::random::sampler_seed;
 use crate::testing::{
-    CODES, FRAMES, Flaw, SETTINGS, SilentObserver, ToyWorld, WithRollout, measured, recordings,
+    FRAMES, Flaw, SETTINGS, SilentObserver, ToyWorld, WithRollout, measured, recordings,
 };
 use crate::world::{ActionBatch, TokenBatch, WorldModel};
+
+/// Number of actions that are held: two of the toy world's codes never occur.
+const HELD: usize = 4;
 
 /// Catches: rows of a batch are mixed up.
 #[test]
@@ -41,7 +44,7 @@ fn every_rollout_of_a_window_has_the_window_s_seed() {
     );
     measured(&spied, &windows, &videos, &SETTINGS, &SilentObserver).unwrap().unwrap();
     // One arm with inferred actions, two for each sample, and one rollout for each held action.
-    let rollouts = 1 + 2 * SETTINGS.samples + CODES;
+    let rollouts = 1 + 2 * SETTINGS.samples + HELD;
     let expected: BTreeMap<u64, usize> =
         (0..windows.len()).map(|w| (sampler_seed(SETTINGS.seed, w), rollouts)).collect();
     assert_eq!(used.into_inner(), expected);
@@ -57,7 +60,8 @@ fn every_held_action_is_its_own_clip_from_the_same_start() {
     assert_eq!(found.scenes.len(), 2);
     assert!(found.scenes[1].held.is_none());
     let held = found.scenes[0].held.as_ref().unwrap();
-    assert_eq!(held.batch, CODES);
+    assert_eq!((held.batch, &found.held_actions[..]), (HELD, &[0, 1, 2, 3][..]));
+    assert_eq!(found.scores[0].held.scroll_x.len(), HELD);
     for code in 1..4 {
         assert_eq!(held.frame(0, 0), held.frame(code, 0), "all clips share their first frame");
         assert_ne!(

@@ -5,7 +5,6 @@
 //! every later report of the dataset uses it. A stopped or killed training resumes. A damaged
 //! network is trained again. All directories may be deleted.
 
-use std::fs;
 use std::ops::Range;
 
 use anyhow::{Context, Result};
@@ -69,7 +68,7 @@ impl KeyNetwork {
             match fit_until(place.stop, &step, place.resolved, name, steps, train)? {
                 Fitted::Stopped(_) => Ok(None),
                 Fitted::UpToDate | Fitted::Done => {
-                    Ok(Some(KeyNetwork(InverseDynamics::load(step.path(), &place.device)?)))
+                    Ok(Some(KeyNetwork(InverseDynamics::load(step.fetched()?, &place.device)?)))
                 }
             }
         };
@@ -77,7 +76,7 @@ impl KeyNetwork {
         let found = match attempt() {
             Err(error) if begun && error.is::<ModelError>() => {
                 tracing::warn!("{name}: {error:#}; the network is trained again");
-                fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {dir}"))?;
+                genie_store::remove_dir(&dir).with_context(|| format!("cannot remove {dir}"))?;
                 attempt()
             }
             found => found,

@@ -25,7 +25,7 @@ pub struct Arrows {
     pub scroll: String,
 }
 
-/// Returns a row for each latent action; all arrows have the same scale.
+/// Returns a row for each latent action that occurs; all arrows have the same scale.
 #[must_use]
 pub fn rows(effects: &Effects) -> Vec<EffectRow> {
     let all = effects.actions.iter().flat_map(|action| [&action.recorded, &action.held]).flatten();
@@ -37,7 +37,8 @@ pub fn rows(effects: &Effects) -> Vec<EffectRow> {
         arrows: [&action.recorded, &action.held]
             .map(|moves| moves.as_ref().map(|moves| arrows(moves, longest))),
     };
-    effects.actions.iter().map(row).collect()
+    let occurs = |action: &&ActionEffect| action.recorded.is_some() || action.held.is_some();
+    effects.actions.iter().filter(occurs).map(row).collect()
 }
 
 /// Names the true action and the true movement of most frames of a latent action.

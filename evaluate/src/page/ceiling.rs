@@ -2,6 +2,7 @@
 
 use crate::page::numbers::{interval, percent};
 use crate::report::schema::{Ceiling, CeilingShare, KeyReading, KeyReadingAtLag, KeyReadings};
+use crate::statistics::bootstrap::Interval;
 
 /// The panel.
 pub struct CeilingView<'a> {
@@ -57,6 +58,15 @@ pub fn verdict(keys: &KeyReadings) -> String {
     )
 }
 
+/// Formats a share and its interval.
+pub fn share_text(share: Option<f64>, ci95: Option<Interval>) -> String {
+    let Some(share) = share else { return "–".to_owned() };
+    match ci95 {
+        Some([lo, hi]) => format!("{} [{:.0}, {:.0}]", percent(share), lo * 100.0, hi * 100.0),
+        None => percent(share),
+    }
+}
+
 /// Names the frames that a reader sees.
 fn frames(reading: &KeyReading) -> String {
     let first = match reading.frames_before {
@@ -68,10 +78,12 @@ fn frames(reading: &KeyReading) -> String {
 
 fn readers(title: &'static str, of: &KeyReadings) -> ReadersView {
     let all = [
-        ("latent actions", &of.latent),
-        ("supervised, the same frames", &of.narrow),
-        ("supervised, more frames", &of.wide),
+        ("latent actions", Some(&of.latent)),
+        ("supervised, the same frames", Some(&of.narrow)),
+        ("supervised, one more frame", of.ahead.as_ref()),
+        ("supervised, more frames", Some(&of.wide)),
     ];
+    let all: Vec<_> = all.into_iter().filter_map(|(name, found)| Some((name, found?))).collect();
     let row = |name: &str, reading: &KeyReading, at: &KeyReadingAtLag| ReaderRow {
         name: format!("{name} ({})", frames(reading)),
         lag: at.lag.to_string(),
@@ -85,21 +97,22 @@ fn readers(title: &'static str, of: &KeyReadings) -> ReadersView {
             percent(at.accuracy_baseline)
         ),
     };
-    let share = |name: &str, share: &CeilingShare| {
-        let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), percent);
-        ReaderRow {
-            name: name.to_owned(),
-            lag: String::new(),
-            nmi: text(share.nmi_share),
-            information: text(share.information_share),
-            accuracy: text(share.accuracy_share),
-            hint: "accuracy above always the most common".to_owned(),
-        }
+    let share = |name: &str, share: &CeilingShare| ReaderRow {
+        name: name.to_owned(),
+        lag: String::new(),
+        nmi: share_text(share.nmi_share, share.nmi_share_ci95),
+        information: share_text(share.information_share, share.information_share_ci95),
+        accuracy: share_text(share.accuracy_share, share.accuracy_share_ci95),
+        hint: "accuracy above always the most common".to_owned(),
     };
     let mut rows: Vec<_> =
         all.iter().map(|(name, reading)| row(name, reading, &reading.chosen)).collect();
-    rows.push(share("latent actions, share of the same frames", &of.of_narrow));
-    rows.push(share("latent actions, share of more frames", &of.of_wide));
+    let shares = [
+        ("latent actions, share of the same frames", Some(&of.of_narrow)),
+        ("latent actions, share of one more frame", of.of_ahead.as_ref()),
+        ("latent actions, share of more frames", Some(&of.of_wide)),
+    ];
+    rows.extend(shares.iter().filter_map(|(name, of)| Some(share(name, (*of)?))));
     let lags = all
         .iter()
         .flat_map(|(name, reading)| reading.lags.iter().map(|at| row(name, reading, at)))

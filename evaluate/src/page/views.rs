@@ -21,6 +21,8 @@ pub struct EffectsView<'a> {
     pub of: &'a Effects,
     pub rows: Vec<EffectRow>,
     pub named: bool,
+    /// Number of actions that were held.
+    pub held: usize,
 }
 
 /// A confusion table with a shade for each cell.
@@ -169,7 +171,8 @@ fn with_interval(value: f64, ci95: Option<Interval>) -> String {
 
 pub fn effects_view(of: &Effects) -> EffectsView<'_> {
     let rows = arrows::rows(of);
-    EffectsView { of, named: rows.iter().any(|row| !row.name.is_empty()), rows }
+    let held = of.actions.iter().filter(|action| action.held.is_some()).count();
+    EffectsView { of, named: rows.iter().any(|row| !row.name.is_empty()), rows, held }
 }
 
 /// Describes the speed; empty if the report is too old to have it.

@@ -2,34 +2,81 @@
 
 use std::collections::BTreeMap;
 
-use crate::held_out::{HeldOutWindow, LabelNames};
+use crate::held_out::{HeldOutWindow, LabelNames, LabelledWindows};
 use crate::measure::Measurement;
 use crate::report::averages::Grouping;
 use crate::report::schema::{ActionAgreement, Confusion};
 use crate::statistics::agreement::{Agreement, Pairs, agreement};
 
-/// Measures agreement with the true actions or with their effects, over the windows that have them.
-pub fn agree<'a>(
-    found: &Measurement,
-    windows: &'a [HeldOutWindow],
-    grouping: &Grouping,
-    names: &[String],
-    truth: impl Fn(&'a HeldOutWindow) -> Option<&'a Vec<u8>>,
-    draws: usize,
-    seed: u64,
-) -> Option<Agreement> {
-    let mut numbers = BTreeMap::new();
-    let mut pairs = Vec::new();
-    for ((window, scores), &group) in windows.iter().zip(&found.scores).zip(&grouping.group) {
-        let Some(truth) = truth(window) else { continue };
-        // Groups without true actions must not be drawn, so the others get new numbers.
-        let next = numbers.len();
-        let group = *numbers.entry(group).or_insert(next);
-        pairs.push(Pairs { group, latent: scores.latent.clone(), truth: truth.clone() });
+/// The windows on which agreement is measured, and their latent actions.
+pub struct AgreementWindows<'a> {
+    pub windows: &'a [HeldOutWindow],
+    /// Latent actions between the frames of each window.
+    pub latent: Vec<&'a [u8]>,
+    /// Number of windows from which they were chosen.
+    pub available: usize,
+    /// Names of the true actions and effects.
+    pub names: &'a LabelNames,
+}
+
+impl<'a> AgreementWindows<'a> {
+    /// Takes the windows with labels; `latent` has the latent actions of each.
+    pub fn labelled(
+        labelled: &'a LabelledWindows,
+        latent: &'a [Vec<u8>],
+        names: &'a LabelNames,
+    ) -> AgreementWindows<'a> {
+        AgreementWindows {
+            windows: &labelled.windows,
+            latent: latent.iter().map(Vec::as_slice).collect(),
+            available: labelled.available,
+            names,
+        }
     }
-    let highest =
-        pairs.iter().flat_map(|p| &p.truth).max().map_or(0, |&label| usize::from(label) + 1);
-    agreement(&pairs, found.action_counts.len(), highest.max(names.len()), draws, seed)
+
+    /// Takes the windows whose rollouts are measured, with the actions of these.
+    pub fn measured(
+        found: &'a Measurement,
+        windows: &'a [HeldOutWindow],
+        names: &'a LabelNames,
+    ) -> AgreementWindows<'a> {
+        AgreementWindows {
+            windows,
+            latent: found.scores.iter().map(|scores| scores.latent.as_slice()).collect(),
+            available: windows.len(),
+            names,
+        }
+    }
+
+    /// Returns the number of windows with true actions.
+    pub fn with_truth(&self) -> usize {
+        self.windows.iter().filter(|window| window.truth.is_some()).count()
+    }
+
+    /// Measures agreement of `codes` latent actions with the true actions or with their effects.
+    ///
+    /// `truth` returns these, and `names` are theirs. Windows that lack them do not count.
+    pub fn agree(
+        &self,
+        codes: usize,
+        names: &[String],
+        truth: impl Fn(&'a HeldOutWindow) -> Option<&'a Vec<u8>>,
+        (draws, seed): (usize, u64),
+    ) -> Option<Agreement> {
+        let (grouping, mut numbers) = (Grouping::of(self.windows), BTreeMap::new());
+        let mut pairs = Vec::new();
+        for ((window, latent), &group) in self.windows.iter().zip(&self.latent).zip(&grouping.group)
+        {
+            let Some(truth) = truth(window) else { continue };
+            // Groups without true actions must not be drawn, so the others get new numbers.
+            let next = numbers.len();
+            let group = *numbers.entry(group).or_insert(next);
+            pairs.push(Pairs { group, latent: latent.to_vec(), truth: truth.clone() });
+        }
+        let highest =
+            pairs.iter().flat_map(|p| &p.truth).max().map_or(0, |&label| usize::from(label) + 1);
+        agreement(&pairs, codes, highest.max(names.len()), draws, seed)
+    }
 }
 
 fn confusion(found: &Agreement, names: &[String]) -> Confusion {

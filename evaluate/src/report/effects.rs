@@ -1,5 +1,7 @@
 //! The effect of each latent action: in the recordings, while held, and its name.
 
+use genie_shards::WindowScores;
+
 use crate::held_out::LabelNames;
 use crate::measure::HOLD;
 use crate::report::averages::Averages;
@@ -70,12 +72,14 @@ impl Averages<'_> {
             .collect()
     }
 
-    /// Returns the motion while the action is held, with groups.
+    /// Returns the motion while the action is held, with groups; nothing if it is not held.
     fn held(&self, action: usize) -> Vec<(usize, FrameMotion)> {
+        let held = self.found.held_actions.iter().position(|&held| held == action);
         let windows = self.found.scores.iter().zip(&self.grouping.group);
-        windows
-            .filter_map(|(scores, &group)| Some((group, from_lists(&scores.held).nth(action)?)))
-            .collect()
+        let motion = |(scores, &group): (&WindowScores, &usize)| {
+            Some((group, from_lists(&scores.held).nth(held?)?))
+        };
+        windows.filter_map(motion).collect()
     }
 
     /// Returns means and intervals; `None` if there are no motions.

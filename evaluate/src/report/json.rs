@@ -22,10 +22,12 @@ impl Report {
 }
 
 /// Keys that may be `null` because there is no value.
-const MAY_BE_ABSENT: [&str; 26] = [
+const MAY_BE_ABSENT: [&str; 28] = [
     "action_agreement",
     "ceiling",
     "directions",
+    "ahead",
+    "of_ahead",
     "nmi_share",
     "information_share",
     "accuracy_share",

@@ -113,6 +113,12 @@ pub struct Counts {
     pub windows_asked: usize,
     /// Pairs of a latent and a true action.
     pub action_pairs: u64,
+    /// Windows with true actions, on which agreement is measured.
+    #[serde(default)]
+    pub agreement_windows: usize,
+    /// Held-out windows with true actions or effects, from which these were chosen.
+    #[serde(default)]
+    pub agreement_windows_available: usize,
     pub window_frames: usize,
     pub prompt_frames: usize,
     pub height: usize,

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::held_out::{HeldOutWindow, LabelNames};
+use crate::held_out::HeldOutWindow;
 use crate::measure::{Measurement, Settings};
-use crate::report::agreement::{action_agreement, agree};
+use crate::report::agreement::{AgreementWindows, action_agreement};
 use crate::report::averages::{Averages, Grouping};
 use crate::report::schema::{
     Ceiling, Counts, Distance, GenerationSpeed, HeadlineNumbers, LamUsage, LpipsWeights, Point,
@@ -40,12 +40,12 @@ pub struct Provenance {
     pub warnings: Vec<String>,
 }
 
-/// Makes the report.
+/// Makes the report; `labelled` are the windows on which agreement is measured.
 #[must_use]
 pub fn summarise(
     found: &Measurement,
     windows: &[HeldOutWindow],
-    names: &LabelNames,
+    labelled: &AgreementWindows<'_>,
     settings: &Settings,
     provenance: Provenance,
 ) -> Report {
@@ -59,30 +59,18 @@ pub fn summarise(
         summary.curve(prompt, |s, i| s.inferred_psnr[i] - s.shuffled_psnr[i]);
     let tokenizer = summary.tokenizer();
     let draws = provenance.bootstrap_draws;
-    let keys = agree(
-        found,
-        windows,
-        &grouping,
-        &names.actions,
-        |w| w.truth.as_ref(),
-        draws,
-        settings.seed,
-    );
-    let effects = agree(
-        found,
-        windows,
-        &grouping,
-        &names.effects,
-        |w| w.effects.as_ref(),
-        draws,
-        settings.seed,
-    );
+    let (codes, names, sampling) =
+        (found.action_counts.len(), labelled.names, (draws, settings.seed));
+    let keys = labelled.agree(codes, &names.actions, |w| w.truth.as_ref(), sampling);
+    let effects = labelled.agree(codes, &names.effects, |w| w.effects.as_ref(), sampling);
     let counts = Counts {
         sources: windows.iter().map(|w| &w.source).collect::<BTreeSet<_>>().len(),
         clips: windows.iter().map(|w| &w.clip_id).collect::<BTreeSet<_>>().len(),
         windows: windows.len(),
         windows_asked: provenance.windows_asked,
         action_pairs: keys.as_ref().map_or(0, |found| found.pairs),
+        agreement_windows: labelled.with_truth(),
+        agreement_windows_available: labelled.available,
         window_frames: found.frames,
         prompt_frames: prompt,
         height: found.height,

@@ -6,16 +6,17 @@ use std::collections::HashSet;
 
 use genie_training::DoubtSignal;
 
-use crate::held_out::LabelNames;
 use crate::measure::Settings;
 use crate::page::ReportPictures;
 use crate::report::schema::{Point, Report};
-use crate::report::{Provenance, summarise};
+use crate::report::{AgreementWindows, Provenance, summarise};
 use crate::statistics::pixels::PSNR_CAP_DB;
 use crate::testing::{
     CODES, FRAMES, Flaw, MeanDifference, SETTINGS, SilentObserver, ToyWorld, long_rollouts,
-    lpips_weights, measured, measured_by, names, provenance, recordings, report, report_with,
+    lpips_weights, measured, measured_by, names, provenance, recordings, report, report_of,
+    report_with,
 };
+use crate::world::WorldModel as _;
 
 /// Catches: actions are not aligned with frames, or true actions with latent ones, so that the
 /// perfect model gets a worse value.
@@ -107,9 +108,7 @@ fn without_truth_agreement_is_absent_and_the_report_still_stands() {
     let found = measured(&ToyWorld(Flaw::None), &windows, &videos, &SETTINGS, &SilentObserver)
         .unwrap()
         .unwrap();
-    let json = summarise(&found, &windows, &LabelNames::default(), &SETTINGS, provenance())
-        .to_json()
-        .unwrap();
+    let json = report_of(&found, &windows, &SETTINGS).to_json().unwrap();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(value["action_agreement"].is_null());
     assert!(value["delta_psnr_db"][0]["ci95"][1].is_f64());
@@ -127,7 +126,7 @@ fn the_batch_size_changes_no_number() {
             let settings = Settings { batch, ..SETTINGS };
             let found = measured(&ToyWorld(flaw), &windows, &videos, &settings, &SilentObserver);
             let found = found.unwrap().unwrap();
-            let report = summarise(&found, &windows, &names(), &settings, provenance());
+            let report = report_of(&found, &windows, &settings);
             (report.to_json().unwrap(), found.scores)
         };
         let five = of(5);
@@ -186,11 +185,64 @@ fn effects_are_measured_in_recordings_and_when_held() {
     );
     let unused = &effects.actions[5];
     assert!(unused.share == 0.0 && unused.recorded.is_none() && unused.name.is_none());
+    assert!(unused.held.is_none(), "an action that never occurs is not held");
     let consistency = effects.consistency.unwrap();
     assert!(consistency.explained_ci95.unwrap()[0] > consistency.shuffled_p95, "{consistency:?}");
     assert!(consistency.explained > 0.7, "{consistency:?}");
     let blind = report(Flaw::ActionBlind).effects.unwrap().consistency.unwrap();
     assert_eq!((blind.explained, blind.shuffled_p95), (0.0, 0.0));
+}
+
+/// Catches: if some actions are not held, the others get the effects of their neighbours.
+#[test]
+fn effects_belong_to_the_held_actions() {
+    let (windows, videos) = recordings(12, 4);
+    let mut found = measured(&ToyWorld(Flaw::None), &windows, &videos, &SETTINGS, &SilentObserver)
+        .unwrap()
+        .unwrap();
+    let all = report_of(&found, &windows, &SETTINGS).effects.unwrap();
+    found.held_actions.remove(1);
+    for list in
+        found.scores[..SETTINGS.starts].iter_mut().flat_map(|scores| scores.held.parts_mut())
+    {
+        list.remove(1);
+    }
+    let fewer = report_of(&found, &windows, &SETTINGS).effects.unwrap();
+    assert!(fewer.actions[1].held.is_none() && fewer.actions[1].recorded.is_some());
+    for action in [0, 2, 3] {
+        let figure = |effects: &crate::report::schema::Effects| {
+            effects.actions[action].held.as_ref().unwrap().figure_x
+        };
+        assert_eq!(figure(&fewer).to_bits(), figure(&all).to_bits(), "action {action}");
+    }
+}
+
+/// Catches: agreement is that of the few windows with rollouts, or the report does not say on how
+/// many windows it rests; a window's true actions are compared with another window's latent ones.
+#[test]
+fn agreement_rests_on_all_windows_with_true_actions() {
+    let (windows, videos) = recordings(12, 4);
+    let world = ToyWorld(Flaw::None);
+    let found = measured(&world, &windows[..5], &videos[..5], &SETTINGS, &SilentObserver);
+    let found = found.unwrap().unwrap();
+    let latent: Vec<Vec<u8>> =
+        videos.iter().map(|video| world.infer_actions(video).unwrap().data).collect();
+    let names = names();
+    let labelled = AgreementWindows {
+        windows: &windows,
+        latent: latent.iter().map(Vec::as_slice).collect(),
+        available: 400,
+        names: &names,
+    };
+    let report = summarise(&found, &windows[..5], &labelled, &SETTINGS, provenance());
+    let counts = &report.counts;
+    assert_eq!((counts.windows, counts.agreement_windows), (5, 48));
+    assert_eq!((counts.agreement_windows_available, counts.action_pairs), (400, 48 * 15));
+    let agreement = report.action_agreement.as_ref().unwrap();
+    assert!((agreement.nmi - 1.0).abs() < 1e-9, "{}", agreement.nmi);
+    let page = crate::page::render(&report, &ReportPictures::default()).unwrap();
+    let text = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("measured on 48 windows, of 400 held-out windows with true actions"));
 }
 
 /// Catches: a baseline or a similarity has the wrong name.
@@ -225,7 +277,9 @@ fn lpips_is_there_with_weights_and_not_without() {
             .unwrap()
             .unwrap();
     let provenance = Provenance { lpips_weights: Some(lpips_weights()), ..provenance() };
-    let report = summarise(&found, &windows, &names(), &settings, provenance);
+    let names = names();
+    let labelled = AgreementWindows::measured(&found, &windows, &names);
+    let report = summarise(&found, &windows, &labelled, &settings, provenance);
     let (rollout, tokenizer) = (&report.rollout, &report.tokenizer);
     for curve in [&rollout.lpips, &rollout.lpips_copy_last, &rollout.lpips_reconstruction] {
         assert_eq!(curve.iter().map(|p| p.t).collect::<Vec<_>>(), (3..FRAMES).collect::<Vec<_>>());
@@ -289,7 +343,7 @@ fn warnings_begin_where_recordings_end() {
         scores.reconstruction_reencoding_rms = vec![number as f64 / 47.0; FRAMES];
         scores.reconstruction_reencoding_rms[0] = 1e6;
     }
-    let trust = summarise(&found, &windows, &names(), &SETTINGS, provenance()).trust.unwrap();
+    let trust = report_of(&found, &windows, &SETTINGS).trust.unwrap();
     let warn_above = trust.warning().unwrap().warn_above;
     assert!((0.93..=0.97).contains(&warn_above), "{warn_above}");
 }
@@ -329,7 +383,7 @@ fn one_recording_alone_gives_intervals_over_its_clips_and_says_so() {
     let found = measured(&ToyWorld(Flaw::None), &windows, &videos, &SETTINGS, &SilentObserver)
         .unwrap()
         .unwrap();
-    let report = summarise(&found, &windows, &names(), &SETTINGS, provenance());
+    let report = report_of(&found, &windows, &SETTINGS);
     assert_eq!(
         (report.counts.bootstrap_unit.as_str(), report.counts.bootstrap_groups),
         ("clip", 3)

@@ -34,8 +34,14 @@ impl PredictedKeys {
 }
 
 /// How well keys are predicted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct PredictionScore {
+    /// Log-probability of the key minus that of its share among all keys: the mean is information.
+    pub gain: GroupedMean,
+    /// 1 where the most likely key is right, else 0.
+    pub hits: GroupedMean,
+    /// 1 where the key is the most common one, else 0.
+    pub commonest: GroupedMean,
     /// Information in nats, at least 0.
     pub information: f64,
     pub information_ci95: Option<Interval>,
@@ -54,6 +60,9 @@ pub fn score(windows: &[PredictedKeys], classes: usize, bootstrap: &Bootstrap) -
     let total = counts.iter().sum::<u64>() as f64;
     let gain = grouped(windows, bootstrap, |key, row| row[key] - (counts[key] as f64 / total).ln());
     let hits = grouped(windows, bootstrap, |key, row| f64::from(u8::from(most_likely(row) == key)));
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let common = counts.iter().position(|count| *count == most);
+    let commonest = grouped(windows, bootstrap, |key, _| f64::from(u8::from(Some(key) == common)));
     let positive = |[lo, hi]: Interval| [lo.max(0.0), hi.max(0.0)];
     PredictionScore {
         information: gain.mean().max(0.0),
@@ -61,7 +70,10 @@ pub fn score(windows: &[PredictedKeys], classes: usize, bootstrap: &Bootstrap) -
         accuracy: hits.mean(),
         accuracy_ci95: hits.interval(bootstrap).map(|[lo, hi]| [lo.max(0.0), hi.min(1.0)]),
         entropy: entropy(&counts),
-        accuracy_baseline: counts.iter().copied().max().unwrap_or(0) as f64 / total,
+        accuracy_baseline: most as f64 / total,
+        gain,
+        hits,
+        commonest,
     }
 }
 

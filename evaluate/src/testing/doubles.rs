@@ -146,10 +146,14 @@ pub fn ceiling() -> Ceiling {
     };
     let share = |share| CeilingShare {
         nmi_share: Some(share),
+        nmi_share_ci95: Some([share - 0.1, share + 0.1]),
         information_share: Some(share),
+        information_share_ci95: Some([share - 0.1, share + 0.1]),
         accuracy_share: None,
+        accuracy_share_ci95: None,
     };
     Ceiling {
+        windows: 48,
         pairs: 576,
         training_pairs: 6144,
         labelled_frames: 20_000,
@@ -158,8 +162,10 @@ pub fn ceiling() -> Ceiling {
             names: vec!["stand".into(), "left".into(), "right".into(), "jump".into()],
             latent: reading(0, 1, 0.1),
             narrow: reading(0, 1, 0.2),
+            ahead: Some(reading(0, 2, 0.3)),
             wide: reading(2, 2, 0.4),
             of_narrow: share(0.5),
+            of_ahead: Some(share(0.33)),
             of_wide: share(0.25),
         },
         directions: None,

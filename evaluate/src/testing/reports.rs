@@ -7,7 +7,7 @@ use crate::measure::{
     FrameDistance, Measurement, MeasurementInputs, MeasurementObserver, Settings, measure,
 };
 use crate::report::schema::{GenerationSpeed, LpipsWeights, Report, ReportLineage};
-use crate::report::{Provenance, summarise};
+use crate::report::{AgreementWindows, Provenance, summarise};
 use crate::testing::doubles::{SETTINGS, SilentObserver, ceiling, distance};
 use crate::testing::toy_world::{ACTION_NAMES, Flaw, ToyWorld, recordings};
 use crate::world::{VideoBatch, WorldModel};
@@ -75,7 +75,14 @@ pub fn report_with(flaw: Flaw, settings: &Settings) -> Report {
     let (windows, videos) = recordings(12, 4);
     let found =
         measured(&ToyWorld(flaw), &windows, &videos, settings, &SilentObserver).unwrap().unwrap();
-    summarise(&found, &windows, &names(), settings, provenance())
+    report_of(&found, &windows, settings)
+}
+
+/// Makes the report of a measurement, with agreement on the measured windows.
+pub fn report_of(found: &Measurement, windows: &[HeldOutWindow], settings: &Settings) -> Report {
+    let names = names();
+    let labelled = AgreementWindows::measured(found, windows, &names);
+    summarise(found, windows, &labelled, settings, provenance())
 }
 
 pub fn report(flaw: Flaw) -> Report {

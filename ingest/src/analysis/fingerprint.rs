@@ -61,7 +61,8 @@ impl MotionPeak {
     /// The same moment of a mirrored clip.
     pub fn mirrored(self) -> Self {
         let [brighter, darker] = self.edges;
-        let mirror = |rows: u64| u64::from_le_bytes(rows.to_le_bytes().map(u8::reverse_bits));
+        // The bits of each byte in reverse order.
+        let mirror = |rows: u64| rows.reverse_bits().swap_bytes();
         Self { edges: [mirror(darker), mirror(brighter)], changes: mirror(self.changes), ..self }
     }
 

@@ -71,9 +71,11 @@ pub fn of(frames: &Frames, planes: &[Plane]) -> Scores {
     }
 }
 
-/// Returns whether an RGB frame of `size` (width, height) only repeats the one before.
-pub fn is_repeat(before: &[u8], now: &[u8], (width, height): (usize, usize)) -> bool {
-    BlockChanges::new(width, height).repeats(before, now)
+/// Returns which of 8 × 8 blocks differ between two RGB frames of `size` (width, height).
+///
+/// The result has a bit for each block. If more than `most` differ, some bits are missing.
+pub fn moved_blocks(before: &[u8], now: &[u8], (width, height): (usize, usize), most: u32) -> u64 {
+    BlockChanges::new(width, height).moved(before, now, most)
 }
 
 /// Returns the share of change that a zoom explains, over every `every`th pair of frames.

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::config::{CutConfig, IngestConfig};
 
 /// Version of the code of ingest. It changes when the same config gives other clips.
-const CODE_FORMAT: u32 = 4;
+const CODE_FORMAT: u32 = 5;
 
 /// The work key of a config. The work key of every source starts with it.
 pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
@@ -38,7 +38,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         aspect,
         clip_seconds,
         min_frames,
-        cut: CutConfig { still },
+        cut: CutConfig { still, damage },
         keep: _,
         near_duplicates: _,
         metadata: _,
@@ -53,6 +53,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         "clip_seconds": clip_seconds,
         "min_frames": min_frames,
         "cut.still": still,
+        "cut.damage": damage,
         "held_out": held_out,
     })
 }

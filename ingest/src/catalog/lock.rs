@@ -2,13 +2,15 @@
 
 use anyhow::Result;
 use camino::Utf8Path;
+use genie_shards::Alone;
 use genie_stage::lock::Lock;
 
-/// Takes the lock.
+/// Takes the lock, and expects that no other machine writes meanwhile.
 ///
 /// # Errors
 ///
-/// Another process holds the lock.
-pub fn lock(root: &Utf8Path) -> Result<Lock> {
-    Ok(Lock::acquire(root.join("ingest.lock"))?)
+/// Another process holds the lock, or the manifest cannot be read.
+pub fn lock(root: &Utf8Path) -> Result<(Lock, Alone)> {
+    let lock = Lock::acquire(root.join("ingest.lock"))?;
+    Ok((lock, Alone::begin(root)?))
 }

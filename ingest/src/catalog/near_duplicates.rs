@@ -9,9 +9,12 @@
 //! bands). The pairs are stored, so no two clips are compared twice. Which clips are
 //! near-duplicates follows from the pairs alone.
 
+mod counts;
 mod greedy;
 mod hashes;
 mod index;
+mod pass;
+mod queries;
 mod search;
 mod stream;
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub fn refuse_other_config(root: &Utf8Path, held_out: f64, config: &IngestConfig
 /// `data.held_out` and the section `[ingest]` of the run that added the last clips.
 fn stored(root: &Utf8Path) -> Option<(f64, IngestConfig)> {
     let file = root.join("clips/config.toml");
-    if !file.is_file() {
+    if !genie_store::refresh(&file).ok()? {
         return None;
     }
     let config = config::load(&ConfigArgs { config: Some(file), ..ConfigArgs::default() }).ok()?;

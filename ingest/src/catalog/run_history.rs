@@ -4,11 +4,9 @@
 //! which catalog rows must not contain, because rows do not depend on the speed of a machine.
 //! Nothing else depends on the file.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
@@ -47,18 +45,14 @@ pub fn record(
         bytes: rows().map(|row| row.bytes).sum(),
         video_seconds: rows().filter_map(|row| row.duration_s).sum(),
     };
-    let path = root.join(FILE);
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .with_context(|| format!("cannot open {path}"))?;
-    writeln!(file, "{}", serde_json::to_string(&run)?)
-        .with_context(|| format!("cannot write {path}"))
+    Ok(genie_store::append(&root.join(FILE), &serde_json::to_string(&run)?)?)
 }
 
 /// All recorded runs. Skips a line that a killed run did not finish.
 pub fn all(root: &Utf8Path) -> Vec<RunRecord> {
-    let text = std::fs::read_to_string(root.join(FILE)).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    let text = genie_store::read(&root.join(FILE)).ok().flatten().unwrap_or_default();
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }

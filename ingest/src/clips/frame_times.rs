@@ -48,7 +48,7 @@ impl FrameTimes {
         self.frames >= longest.min(MAX_CLIP_BYTES / bytes.max(1))
             || length >= format.clip_seconds
             || step > MAX_GAP_SECONDS as f64
-            || step < -(MAX_REWIND_SECONDS as f64)
+            || step <= -MAX_REWIND_SECONDS
     }
 
     /// Returns the frames per second of a clip at the source's own rate.

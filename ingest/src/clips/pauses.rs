@@ -79,6 +79,11 @@ impl PauseJudge {
         }
     }
 
+    /// Judges the time after the last frame.
+    pub fn at_end(&self) -> Meaning {
+        if self.is_fast { Meaning::Idle } else { Meaning::Slow }
+    }
+
     fn add(&mut self, change: f32) {
         if change >= NOTHING {
             self.recent.push_back(change);
@@ -151,5 +156,6 @@ mod tests {
         assert!((0..20).all(|_| slow.judge(held(0.5)) == Meaning::Slow));
         assert_eq!(playing().judge(held(1.0)), Meaning::Idle);
         assert_eq!(playing().judge(held(8.0)), Meaning::Slow, "the recorder stuttered");
+        assert_eq!([slow.at_end(), playing().at_end()], [Meaning::Slow, Meaning::Idle]);
     }
 }

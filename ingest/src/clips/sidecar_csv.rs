@@ -15,6 +15,7 @@
 //! columns with another meaning are skipped. An empty action cell, as in a last row, repeats the
 //! action above it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::sidecar::Sidecar;
@@ -80,6 +81,7 @@ impl<'a> SidecarTable<'a> {
             let line = record.position().map_or(0, csv::Position::line);
             table.rows.push((line, record));
         }
+        table.check_columns()?;
         table.check_frames()?;
         Ok(table)
     }
@@ -94,6 +96,17 @@ impl<'a> SidecarTable<'a> {
             _ => None,
         };
         Ok(Sidecar { actions, names, moves })
+    }
+
+    /// Checks that no two columns have the same name: which one counts is not known.
+    fn check_columns(&self) -> Result<(), SidecarError> {
+        let mut before = HashSet::new();
+        let mut names = self.header.iter().filter(|name| !name.is_empty());
+        let twice = names.find(|name| !before.insert(name.as_str()));
+        let problem = |name: &String| {
+            self.error(1, format!("the column `{name}` occurs twice: rename or remove one"))
+        };
+        twice.map_or(Ok(()), |twice| Err(problem(twice)))
     }
 
     /// Checks that the rows are frames 0, 1, 2, …, because a frame's number is its row.
@@ -281,6 +294,7 @@ mod tests {
             ("frame,action\n0,256\n", "line 2: action is `256`"),
             ("frame,action\n0,1\n2,1\n", "line 3: frame is `2`, but this is the row of frame 1"),
             ("frame,Left\n0,2\n", "line 2: key `Left` is `2`"),
+            ("frame,Left,Up,Left\n0,1,0,1\n", "line 1: the column `Left` occurs twice"),
             ("frame,time_s\n0,0.0\n", "line 1: 0 key columns"),
             ("frame,action,dx,dy\n0,1,fast,0\n", "line 2: dx is `fast`"),
             ("frame,action\n0,1,5\n", "line 2: not readable as CSV"),

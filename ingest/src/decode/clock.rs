@@ -12,10 +12,11 @@
 //!
 //! A gap repeats the frame before it, as a player does. (Clips have these frames only if nothing
 //! happened in the gap.) A gap longer than [`MAX_GAP_SECONDS`] is a broken clock, not a pause. So
-//! no time stamp can make ingest write a million frames. If time runs backwards by more than
-//! [`MAX_REWIND_SECONDS`], a new clock starts: another recording was joined to the first one. In
-//! both cases the frame starts when the previous frame ends, and the new clock continues from
-//! there.
+//! no time stamp can make ingest write a million frames. If time runs backwards by
+//! [`MAX_REWIND_SECONDS`] or more, a new clock starts: another recording was joined to the first
+//! one. In both cases the frame starts when the previous frame ends, and the new clock continues
+//! from there. If the next frame continues the clock before, only this one had a wrong time, and
+//! the clock before goes on.
 
 mod breaks;
 pub mod edits;
@@ -30,8 +31,8 @@ pub use steps::FrameSteps;
 /// Longest pause in seconds that is filled with the frame before it.
 pub const MAX_GAP_SECONDS: i64 = 60;
 
-/// Largest backward step in seconds that counts as an error in the file, not as a new clock.
-pub const MAX_REWIND_SECONDS: i64 = 1;
+/// Shortest backward step in seconds that starts a new clock. A shorter one is a small error.
+pub const MAX_REWIND_SECONDS: f64 = 0.5;
 
 /// The clock of one source. It takes presentation times in presentation order.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct TickClock {
     /// Presentation time of tick 0 on the current clock.
     start: Option<i64>,
     last: i64,
+    /// `start` and `last` before the last frame, if that frame started a new clock.
+    before: Option<(i64, i64)>,
     max_gap: i64,
     max_rewind: i64,
     next_tick: i128,
@@ -71,8 +74,9 @@ impl TickClock {
             ticks,
             start: None,
             last: 0,
+            before: None,
             max_gap: (MAX_GAP_SECONDS * per / unit).max(1),
-            max_rewind: (MAX_REWIND_SECONDS * per / unit).max(1),
+            max_rewind: ((MAX_REWIND_SECONDS * per as f64 / unit as f64) as i64).max(1),
             next_tick: 0,
         }
     }
@@ -84,15 +88,28 @@ impl TickClock {
     pub fn advance(&mut self, pts: i64, end: i64) -> u64 {
         let first = self.start.is_none();
         let start = *self.start.get_or_insert(pts);
-        if !first && !self.is_steady(self.last, pts) {
+        let resumes = self.resumes(pts).is_some();
+        if let Some((start, _)) = self.before.take().filter(|_| resumes) {
+            self.start = Some(start);
+        } else if !first && !self.is_steady(self.last, pts) {
             let end = end.clamp(self.last, self.last.saturating_add(self.max_gap));
             self.start = Some(pts.saturating_sub(end.saturating_sub(start)));
+            self.before = Some((start, self.last));
         }
         self.last = pts;
         match self.ticks {
             Some(ticks) => self.show_until(ticks, pts),
             None => u64::from(!first),
         }
+    }
+
+    /// Returns the time of the last frame of the clock before, if a frame at `pts` continues it.
+    ///
+    /// Then only the frame between them had a wrong time. Frames that are more than `max_rewind`
+    /// ticks apart do not count as continued.
+    pub fn resumes(&self, pts: i64) -> Option<i64> {
+        let (_, last) = self.before?;
+        (1..=self.max_rewind).contains(&pts.saturating_sub(last)).then_some(last)
     }
 
     /// Returns the time from tick 0 to `pts` on the current clock.
@@ -128,7 +145,15 @@ impl TickClock {
     /// Returns whether a step from `before` to `after` keeps the current clock.
     pub fn is_steady(&self, before: i64, after: i64) -> bool {
         let passed = after.saturating_sub(before);
-        passed <= self.max_gap && passed >= -self.max_rewind
+        passed <= self.max_gap && passed > -self.max_rewind
+    }
+
+    /// Returns whether a packet may belong to the current clock, by the latest time before it.
+    ///
+    /// Packets come in decoding order, so their times go back more than those of frames.
+    pub fn may_belong(&self, latest: i64, pts: i64) -> bool {
+        let passed = pts.saturating_sub(latest);
+        passed <= self.max_gap && passed >= -2 * self.max_rewind
     }
 
     /// Returns the number of ticks before `pts` that are not shown yet.
@@ -245,6 +270,19 @@ mod tests {
         let mut clock = TickClock::new(SamplingRate::Fixed(10.0), (1, 1000));
         times.windows(2).for_each(|pair| _ = clock.advance(pair[1], pair[0] + 100));
         assert_eq!(clock.elapsed(99_200), 700, "from the second to the end of the last");
+    }
+
+    /// Catches: frames are lost because the clock starts again a little earlier; a single wrong
+    /// time fills a second with one frame.
+    #[test]
+    fn a_clock_may_start_again_a_little_earlier() {
+        let all = |times: &[i64]| sampled(10.0, (1, 1000), times, times[times.len() - 1] + 100);
+        let restart = [0, 100, 200, 300, 400, 500, 600, 0, 100, 200];
+        assert_eq!(all(&restart), (0..10).collect::<Vec<_>>());
+        let half = [0, 100, 200, 300, 400, 500, 0, 100, 200];
+        assert_eq!(all(&half), (0..9).collect::<Vec<_>>());
+        let wrong = [5000, 5100, 5200, 100, 5400, 5500];
+        assert_eq!(all(&wrong), (0..6).collect::<Vec<_>>());
     }
 
     /// Catches: time stamps that run backwards cause a panic or show an earlier frame.

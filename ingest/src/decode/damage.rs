@@ -6,7 +6,8 @@
 //!   marks whole packets, for example where segments of a stream are joined. So a mark counts only
 //!   if the decoder of the codec does not notice missing data itself.
 //! - The decoder returned an error, or marked a frame as damaged.
-//! - The headers of H.264 and HEVC refer to pictures that are not there ([`h264`], [`hevc`]).
+//! - The headers of H.264 and HEVC refer to pictures that are not there ([`h264`], [`hevc`]), or
+//!   those of MPEG-1 and MPEG-2 leave out a number ([`mpeg12`]).
 //!
 //! A frame depends on a loss if its packet comes later in the file, in decoding order, and no key
 //! frame lies between them. Pictures that are shown before a key frame but decoded after it may
@@ -18,6 +19,7 @@ mod finding;
 mod h264;
 mod hevc;
 mod hevc_sets;
+mod mpeg12;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,7 @@ use std::collections::{BTreeSet, VecDeque};
 use finding::{Finding, Refresh};
 use h264::H264;
 use hevc::Hevc;
+use mpeg12::Mpeg12;
 
 /// Codecs whose decoders mark every frame with missing data.
 const SELF_CHECKING: [&str; 4] = ["h264", "mpeg1video", "mpeg2video", "mpeg4"];
@@ -36,6 +39,7 @@ const MAX_WAITING: usize = 512;
 enum Headers {
     H264(Box<H264>),
     Hevc(Box<Hevc>),
+    Mpeg12(Mpeg12),
     Unknown,
 }
 
@@ -104,6 +108,7 @@ impl LossTracker {
         let headers = match codec {
             "h264" => Headers::H264(Box::new(H264::new(extradata))),
             "hevc" => Headers::Hevc(Box::new(Hevc::new(extradata))),
+            "mpeg1video" | "mpeg2video" => Headers::Mpeg12(Mpeg12::default()),
             _ => Headers::Unknown,
         };
         Self {
@@ -133,6 +138,7 @@ impl LossTracker {
         let finding = match &mut self.headers {
             Headers::H264(headers) => headers.packet(data),
             Headers::Hevc(headers) => headers.packet(data),
+            Headers::Mpeg12(headers) => headers.packet(data),
             Headers::Unknown => Finding::default(),
         };
         let place = self.next;
@@ -140,6 +146,8 @@ impl LossTracker {
         if std::mem::take(&mut self.skipped) || finding.lost_before {
             self.losses.insert(place - 1);
         }
+        let earlier = finding.lost_earlier.map(|ago| (place - 1).saturating_sub(2 * ago));
+        self.losses.extend(earlier.filter(|&earlier| earlier > self.whole_from));
         if (is_marked && self.trusts_marks) || finding.damaged {
             self.losses.insert(place);
         }

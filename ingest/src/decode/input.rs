@@ -9,6 +9,7 @@ use ffmpeg_next as ffmpeg;
 use super::clock::edits;
 use super::event::{DecodeOptions, Failure};
 use super::ffi::{OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts};
+use super::later_video;
 use super::picture::{
     ColourTags, ContainerColour, MatrixScope, Orientation, Presentation, container_matrix,
 };
@@ -65,10 +66,18 @@ impl VideoInput {
         choice: usize,
     ) -> Result<Option<Self>, Failure> {
         let max_pixels = i64::try_from(options.max_pixels).unwrap_or(i64::MAX);
-        let opened = open_video(file, max_pixels)
-            .map_err(|error| Failure::reject(Reason::Unreadable, error))?;
+        let unreadable = |error| Failure::reject(Reason::Unreadable, error);
+        let mut opened = open_video(file, max_pixels).map_err(unreadable)?;
+        let mut streams = video_streams(&opened.input);
+        if streams.is_empty()
+            && opened.input.format().name() == "mpegts"
+            && let Some(start) = later_video::start(file.reader())
+            && let Ok(later) = open_video(&file.from(start), max_pixels)
+        {
+            opened = later;
+            streams = video_streams(&opened.input);
+        }
         let input = opened.input;
-        let streams = video_streams(&input);
         if streams.is_empty() {
             let detail = "the file has no video stream, or only a cover picture";
             return Err(Failure::reject(Reason::NoVideoStream, detail));
@@ -193,6 +202,8 @@ fn open_video(file: &VideoFile, max_pixels: i64) -> Result<OpenedInput, ffmpeg::
     options.set("format_whitelist", CONTAINERS);
     // FFmpeg has no protocol of this name. So a container cannot name a further file or address.
     options.set("protocol_whitelist", "none");
+    // In joined recordings, the packets of MPEG-TS may get other identifiers.
+    options.set("merge_pmt_versions", "1");
     open_input(StreamIo::from_read_seek(file.reader())?, &file.name, options, max_pixels)
 }
 

@@ -233,6 +233,9 @@ impl Sampling {
 
     /// Advances the clock to a frame at `pts`. A `duration` of 0 is unknown.
     fn advance(&mut self, pts: i64, duration: i64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        if let Some(last) = self.clock.resumes(pts) {
+            self.breaks.resume(last);
+        }
         let is_steady = self.breaks.last().is_none_or(|last| self.clock.is_steady(last, pts));
         let ticks = self.clock.advance(pts, self.end);
         self.show(ticks, sink)?;

@@ -13,19 +13,28 @@ pub struct VideoFile {
     file: Arc<File>,
     /// The file's name without its directory. FFmpeg looks at the extension to guess the container.
     pub name: String,
-    /// Size of the file when it was opened.
+    /// Size of the file when it was opened, without what is before `start`.
     bytes: u64,
+    /// Place at which the video begins; readers do not see what is before it.
+    start: u64,
 }
 
 impl VideoFile {
     /// Wraps an open file of `bytes` bytes.
     pub fn new(file: File, name: String, bytes: u64) -> Self {
-        Self { file: Arc::new(file), name, bytes }
+        Self { file: Arc::new(file), name, bytes, start: 0 }
     }
 
-    /// Returns a reader that starts at the beginning of the file.
+    /// Returns the rest of the file, from a place on.
+    pub fn from(&self, start: u64) -> Self {
+        let start = start.min(self.bytes);
+        Self { bytes: self.bytes - start, start: self.start + start, ..self.clone() }
+    }
+
+    /// Returns a reader that starts at the beginning of the video.
     pub fn reader(&self) -> VideoReader {
-        VideoReader { file: Arc::clone(&self.file), bytes: self.bytes, position: 0 }
+        let (file, &Self { bytes, start, .. }) = (Arc::clone(&self.file), self);
+        VideoReader { file, bytes, start, position: 0 }
     }
 }
 
@@ -33,12 +42,13 @@ impl VideoFile {
 pub struct VideoReader {
     file: Arc<File>,
     bytes: u64,
+    start: u64,
     position: u64,
 }
 
 impl Read for VideoReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.position)?;
+        let count = self.file.read_at(buffer, self.start.saturating_add(self.position))?;
         self.position += count as u64;
         Ok(count)
     }
@@ -77,5 +87,10 @@ mod tests {
         assert_eq!(rest, "7890123456789");
         assert_eq!(one.seek(SeekFrom::Current(-10)).unwrap(), 0);
         assert!(one.seek(SeekFrom::Current(-1)).is_err());
+        let mut later = video.from(4).reader();
+        assert_eq!(later.seek(SeekFrom::End(-6)).unwrap(), 0);
+        rest.clear();
+        later.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "456789");
     }
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 /// `m4a` is one of them: it is an MP4 file, and its name does not say whether it contains video.
 const VIDEO: [&str; 7] = [
     // MP4 and QuickTime.
-    "mp4 m4v m4a mp4v mov qt mqv hdmov f4v 3gp 3gpp 3g2 3gp2 mj2 mjp2 ismv cmfv insv lrv psp",
+    "mp4 m4v m4a mp4v mov qt mqv hdmov f4v 3gp 3gpp 3g2 3gp2 k3g mj2 mjp2 ismv cmfv insv lrv psp",
     // Matroska, Ogg, NUT.
     "mkv mk3d webm ogv ogg ogm ogx nut",
     // AVI, ASF, RealMedia, Flash.
     "avi divx xvid amv wmv wm asf dvr-ms wtv rm rmvb rv flv swf",
     // MPEG programs and transports, from cameras and television.
-    "mpg mpeg mpe m2p vob vro evo ts m2t m2ts mts tp trp tod",
+    "mpg mpeg mpeg1 mpeg2 mpe m2p vob vro evo ts m2t m2ts mts tp trp tod",
     // Studios.
     "mxf dv dif",
     // Streams without a container.

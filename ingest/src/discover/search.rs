@@ -59,12 +59,17 @@ pub struct Found {
 }
 
 /// The entries to search: `data.videos`, or the sample videos of the root if it is empty.
-pub fn videos(data: &DataConfig) -> Vec<String> {
-    if data.videos.is_empty() {
-        vec![data.root.join("videos").to_string()]
-    } else {
-        data.videos.clone()
+///
+/// # Errors
+///
+/// The root is in a store, and its sample videos cannot be fetched.
+pub fn videos(data: &DataConfig) -> Result<Vec<String>> {
+    if !data.videos.is_empty() {
+        return Ok(data.videos.clone());
     }
+    let samples = data.root.join("videos");
+    genie_store::pull(&samples)?;
+    Ok(vec![samples.to_string()])
 }
 
 /// Finds all files that the entries name.

@@ -1,12 +1,14 @@
 //! The clips that an export contains, in the order of source and time.
 
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
 use genie_catalog::Condition;
 use genie_shards::{ClipMeta, ClipRow, ClipStore, Frames, Split};
-use genie_stage::exit::Usage;
+use genie_stage::exit::{Usage, usage};
+use genie_stage::lock::InUse;
 use genie_stage::stop::Stop;
 
 /// Clips whose metadata are in memory at a time.
@@ -22,7 +24,7 @@ pub struct ChosenClip<'a> {
 impl ChosenClip<'_> {
     /// The pixels of all frames, `[t, h, w, c]`.
     pub fn frames(&self) -> Result<Frames> {
-        Ok(self.store.frames(self.index)?)
+        self.store.frames(self.index).map_err(of_read)
     }
 }
 
@@ -30,6 +32,7 @@ impl ChosenClip<'_> {
 pub struct ChosenClips {
     store: ClipStore,
     condition: Condition,
+    _in_use: InUse,
 }
 
 impl ChosenClips {
@@ -44,9 +47,11 @@ impl ChosenClips {
             let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
             Usage(format!("--where: {error}{cause}"))
         })?;
+        // Before the manifest is read: `gc` deletes no file that this manifest names.
+        let in_use = InUse::mark(root)?;
         let store = ClipStore::open(root, split).context("cannot read the clips")?;
         // Every clip is read once.
-        Ok(Self { store: store.with_cache_bytes(0), condition })
+        Ok(Self { store: store.with_cache_bytes(0), condition, _in_use: in_use })
     }
 
     /// Number of clips among which the condition chooses.
@@ -91,7 +96,7 @@ impl ChosenClips {
         for first in (0..self.store.len()).step_by(TOGETHER) {
             let clips = first..self.store.len().min(first + TOGETHER);
             let rows = self.rows(clips.clone())?;
-            let holds = self.condition.holds(&rows)?;
+            let holds = self.condition.holds(&rows).map_err(|error| usage(error.into()))?;
             let chosen = clips.zip(rows).zip(holds).filter(|(_, holds)| *holds);
             for ((index, ClipRow { meta, .. }), _) in chosen {
                 let id = &meta.clip_id;
@@ -105,7 +110,25 @@ impl ChosenClips {
     fn rows(&self, clips: Range<usize>) -> Result<Vec<ClipRow>> {
         let (first, wanted) = (clips.start, clips.collect::<Vec<_>>());
         let mut rows = vec![ClipRow { kept: true, ..ClipRow::default() }; wanted.len()];
-        self.store.visit_metas(&wanted, |clip, meta| rows[clip - first].meta = meta)?;
-        Ok(rows)
+        let read = self.store.visit_metas(&wanted, |clip, meta| rows[clip - first].meta = meta);
+        read.map(|()| rows).map_err(of_read)
     }
+}
+
+/// The error of a clip that cannot be read.
+///
+/// An export reads the clips that were published when it began. Files that it needs stay while it
+/// runs, unless something else than `gc` deletes them.
+fn of_read(error: genie_shards::Error) -> anyhow::Error {
+    let error = anyhow::Error::from(error);
+    let is_gone = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == ErrorKind::NotFound)
+    };
+    if !error.chain().any(is_gone) {
+        return error;
+    }
+    error.context(
+        "a file with clips was deleted while they were exported: run the same command again, which \
+         continues with the clips that are published now",
+    )
 }

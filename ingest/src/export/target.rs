@@ -53,9 +53,11 @@ pub fn open(dir: &Utf8Path, form: &Form) -> Result<Lock> {
     } else if known.clips_per_tar != form.clips_per_tar {
         "another --tar"
     } else {
-        "other clips, so its tar files would be others"
+        "clips that were chosen differently, or that ingest wrote again since then (another split, \
+         path or sidecar): each of its tar files has certain clips, so it cannot be continued"
     };
-    Err(Usage(format!("{dir} has an export with {differs}; choose another --out")).into())
+    let remedy = "choose another --out, or delete the directory to export everything again";
+    Err(Usage(format!("{dir} has an export with {differs}; {remedy}")).into())
 }
 
 /// Whether a directory has an entry. The lock of a run that was killed does not count.

@@ -36,7 +36,7 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     unnamed.extend(genie_catalog::leftovers(root)?);
     let Collected { files, bytes, young } = collect(unnamed, age, dry_run)?;
     for path in &files {
-        println!("{path}");
+        println!("{}", genie_store::shown(path));
     }
     let (how, count) = (if dry_run { "would delete" } else { "deleted" }, files.len());
     tracing::info!(

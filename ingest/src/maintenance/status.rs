@@ -41,7 +41,7 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     let mut status = StepStatus {
         step: "run".to_owned(),
         key: key.to_string(),
-        dir: data.root.join("clips").to_string(),
+        dir: genie_store::shown(&data.root.join("clips")),
         state: StepState::Waiting,
         needs: waits_for,
     };
@@ -54,7 +54,8 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         Err(Error::Older { .. }) => HashSet::new(),
         known => known?,
     };
-    let found = discover(&videos(data))?.files;
+    let entries = videos(data)?;
+    let found = discover(&entries)?.files;
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
     let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = manifest.rows(tables::CLIPS);
@@ -71,7 +72,7 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     };
     status.needs = match status.state {
         StepState::Waiting if found.is_empty() => {
-            format!("videos: there are none in {}; set data.videos", videos(data).join(", "))
+            format!("videos: there are none in {}; set data.videos", entries.join(", "))
         }
         StepState::Waiting => "usable videos: none of the given files can be used".to_owned(),
         StepState::Partial if new > 0 => format!("{new} new files: run genie-ingest run"),

@@ -157,13 +157,7 @@ fn with_cause(error: &Error) -> String {
 fn directories(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let mut directories = vec![root.to_owned()];
     for parent in ["tokens", "actions"] {
-        let Ok(items) = root.join(parent).read_dir_utf8() else { continue };
-        for item in items {
-            let path = item?.into_path();
-            if path.is_dir() {
-                directories.push(path);
-            }
-        }
+        directories.extend(genie_store::list(&root.join(parent))?.directories);
     }
     directories.sort();
     Ok(directories)

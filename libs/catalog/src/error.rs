@@ -14,6 +14,9 @@ pub enum Error {
     #[error(transparent)]
     Shards(#[from] genie_shards::Error),
 
+    #[error(transparent)]
+    Store(#[from] genie_store::Error),
+
     #[error("cannot list the directory `{path}`")]
     List { path: Utf8PathBuf, source: std::io::Error },
 
@@ -66,6 +69,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the user wrote wrong SQL, and nothing else is wrong.
+    #[must_use]
+    pub fn is_wrong_sql(&self) -> bool {
+        matches!(self, Self::Query { .. } | Self::Condition { .. } | Self::Evaluate { .. })
+    }
+
     /// The error of a query, by its first cause.
     pub(crate) fn of_query(sql: &str, source: DataFusionError) -> Self {
         match source.find_root() {

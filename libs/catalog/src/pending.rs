@@ -1,7 +1,7 @@
 //! Pending work: clips that lack tokens or actions.
 //!
-//! A clip is done if it has all its windows. So a clip that was half done before a crash is pending
-//! again. A clip that is shorter than a window has no windows, and is never pending.
+//! A clip is done if it has all its windows, of the right length. So a clip that lacks some of them
+//! is pending. A clip that is shorter than a window has no windows, and is never pending.
 
 use arrow::array::{Array, StringArray};
 use datafusion::scalar::ScalarValue;
@@ -22,7 +22,7 @@ impl Catalog {
         split: Option<Split>,
         window: u32,
     ) -> Result<Vec<String>> {
-        self.clips_without("tokens", "tokenizer", tokenizer, split, window)
+        self.clips_without("tokens", "tokenizer", "t", tokenizer, split, window)
     }
 
     /// Kept clips that lack action windows of this LAM, sorted by source, then time.
@@ -37,13 +37,15 @@ impl Catalog {
         split: Option<Split>,
         window: u32,
     ) -> Result<Vec<String>> {
-        self.clips_without("actions", "lam", lam, split, window)
+        self.clips_without("actions", "lam", "array_length(codes) + 1", lam, split, window)
     }
 
+    /// `frames` is an expression for the number of frames of a window.
     fn clips_without(
         &self,
         table: &str,
         model_column: &str,
+        frames: &str,
         model: &str,
         split: Option<Split>,
         window: u32,
@@ -57,7 +59,10 @@ impl Catalog {
             "SELECT DISTINCT clips.clip_id, clips.source_id, clips.start_pts
              FROM clips LEFT ANTI JOIN (
                  SELECT clip_id, count(DISTINCT first_frame) AS windows
-                 FROM {table} WHERE {model_column} = $model GROUP BY clip_id
+                 FROM {table}
+                 WHERE {model_column} = $model
+                   AND {frames} = {window} AND first_frame % {window} = 0
+                 GROUP BY clip_id
              ) AS done ON done.clip_id = clips.clip_id AND done.windows >= clips.frames / {window}
              WHERE clips.kept AND clips.frames >= {window} {in_split}
              ORDER BY clips.source_id, clips.start_pts, clips.clip_id"

@@ -14,14 +14,23 @@ use datafusion::{
         listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl},
     },
     error::{DataFusionError, Result as DataFusionResult},
+    execution::object_store::ObjectStoreUrl,
     prelude::SessionContext,
 };
 use genie_shards::{Manifest, narrow_schema, tables};
+use genie_store::DirectStore;
 
 use crate::error::{Error, Result};
 
 /// Registers all tables of a dataset root.
+///
+/// A query reads a dataset in a store there, and not this machine's copies: it needs few columns.
 pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> {
+    if let Some(DirectStore { bucket, store }) = genie_store::direct(root)? {
+        let failed = |source: DataFusionError| Error::Session { source: Box::new(source) };
+        let bucket = ObjectStoreUrl::parse(bucket).map_err(failed)?;
+        context.register_object_store(bucket.as_ref(), store);
+    }
     let manifest = Manifest::load(root)?;
     let files = |table| manifest.table(table).iter().map(|entry| root.join(&entry.file)).collect();
     let tables: [(&str, &str, Vec<Utf8PathBuf>); 5] = [
@@ -53,7 +62,7 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
 
 /// Whether the step with this directory has finished.
 fn finished(dir: &Utf8Path) -> bool {
-    dir.join("step.json").is_file()
+    genie_store::read(&dir.join("step.json")).is_ok_and(|record| record.is_some())
 }
 
 /// Files of one table in the directories below `dir` for which `counts` is true.
@@ -62,16 +71,9 @@ fn files_below(
     table: &str,
     counts: fn(&Utf8Path) -> bool,
 ) -> Result<Vec<Utf8PathBuf>> {
-    let failed = |source| Error::List { path: dir.to_owned(), source };
-    let items = match dir.read_dir_utf8() {
-        Ok(items) => items,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
     let mut files = Vec::new();
-    for item in items {
-        let below = item.map_err(failed)?.into_path();
-        if !below.is_dir() || !counts(&below) {
+    for below in genie_store::list(dir)?.directories {
+        if !counts(&below) {
             continue;
         }
         let manifest = Manifest::load(&below)?;
@@ -98,6 +100,9 @@ fn provider(table: &str, files: &[Utf8PathBuf]) -> DataFusionResult<Arc<dyn Tabl
 
 /// Converts a path to a URL: in a plain path, `DataFusion` takes `[`, `*` and `?` for a pattern.
 fn url(file: &Utf8Path) -> DataFusionResult<ListingTableUrl> {
+    if genie_store::is_mounted(file) {
+        return ListingTableUrl::parse(genie_store::shown(file));
+    }
     let absolute = std::path::absolute(file)?;
     let mut url = "file://".to_owned();
     for &byte in absolute.as_os_str().as_encoded_bytes() {

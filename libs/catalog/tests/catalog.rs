@@ -114,12 +114,7 @@ fn every_table_answers() {
     );
     publish_tokens(&root, "k1", "one", &[("a", 0)]);
     publish_tokens(&root, "k2", "one", &[("a", 0), ("a", 16)]);
-    let actions = ActionWindow {
-        clip_id: "a".into(),
-        codes: vec![5, 5, 1],
-        truth: Some(vec![0, 0, 2]),
-        ..Default::default()
-    };
+    let actions = ActionWindow { clip_id: "a".into(), codes: vec![5, 5, 1], ..Default::default() };
     let dir = root.join("actions/l1");
     let entry = write_actions(&dir, "l1", "one", &[actions]).unwrap();
     Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry.clone())).unwrap();
@@ -218,6 +213,36 @@ fn pending_work_is_what_lacks_windows() {
         "a key is a value, not SQL"
     );
     assert_eq!(catalog.clips_without_actions("l1", None, 16).unwrap().len(), 4);
+}
+
+/// Catches: windows of another length count as those of a clip, so that nothing labels it again
+/// when the length of windows changes.
+#[test]
+fn windows_of_another_length_do_not_count() {
+    let (_dir, root) = root();
+    publish_clips(&root, "one", &[clip("a", 32, Split::Train, true)]);
+    let dir = root.join("actions/l1");
+    let publish = |name: &str, windows: &[(u32, usize)]| {
+        let window = |&(first_frame, frames): &(u32, usize)| ActionWindow {
+            clip_id: "a".into(),
+            first_frame,
+            codes: vec![1; frames - 1],
+            ..Default::default()
+        };
+        let windows: Vec<_> = windows.iter().map(window).collect();
+        let entry = write_actions(&dir, "l1", name, &windows).unwrap();
+        Manifest::commit(&dir, |manifest| manifest.add(tables::ACTIONS, entry.clone())).unwrap();
+    };
+    let pending = |frames| {
+        let catalog = Catalog::open(&root, 1024).unwrap();
+        catalog.clips_without_actions("l1", None, frames).unwrap().len()
+    };
+    publish("eight", &[(0, 8), (8, 8), (16, 8), (24, 8)]);
+    assert_eq!([8, 16, 32].map(pending), [0, 1, 1]);
+    publish("sixteen", &[(0, 16)]);
+    assert_eq!(pending(16), 1);
+    publish("more", &[(16, 16)]);
+    assert_eq!([8, 16, 32].map(pending), [0, 0, 1]);
 }
 
 /// Catches: an SQL prompt can change published files.

@@ -62,8 +62,8 @@ mod train;
 mod weights;
 
 pub use data::{
-    FrameSize, FramesSeen, LabelledVideo, RGB, SourceError, TokenShape, TokenShards, TokenWindows,
-    Video,
+    FrameSize, FramesSeen, LabelledVideo, RGB, SourceError, TokenGroups, TokenShape, TokenWindows,
+    Video, cut_groups,
 };
 pub use device::Device;
 pub use error::ModelError;

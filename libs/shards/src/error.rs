@@ -21,6 +21,9 @@ pub enum Error {
     #[error(transparent)]
     Durable(#[from] genie_durable::Error),
 
+    #[error(transparent)]
+    Store(#[from] genie_store::Error),
+
     #[error("{path}: cannot read or write this file as Parquet")]
     Parquet { path: Utf8PathBuf, source: parquet::errors::ParquetError },
 
@@ -77,6 +80,9 @@ pub enum Error {
 
     #[error("{path}: not a valid manifest; restore it from a backup")]
     Json { path: Utf8PathBuf, source: serde_json::Error },
+
+    #[error("{place} was changed during this run; nothing is lost: run the same command again")]
+    Changed { place: String, source: genie_store::Conflict },
 
     #[error("{path}: there are no rows to write; an empty file is not published")]
     Empty { path: Utf8PathBuf },

@@ -3,3 +3,5 @@
 pub(crate) mod collect;
 pub(crate) mod draft;
 pub(crate) mod open;
+#[cfg(test)]
+mod tests;

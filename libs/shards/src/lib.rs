@@ -8,7 +8,7 @@
 //!   no manifest names does not exist for readers, so a killed run leaves nothing visible.
 //! - **Damaged data is never used.** Payloads and windows carry their own hashes, and every read
 //!   checks them. (Parquet pages have no checksum here.) An error names the file, the row and the
-//!   clip.
+//!   clip. `rows/stream.rs` says which reads compare a whole file with its hash.
 //! - **The order is deterministic.** Clips are ordered by source, then by time. Windows are ordered
 //!   by clip, then by first frame. The number of shards does not matter.
 //! - **Bad bytes cause no panic**, and a bad header cannot cause a large allocation.
@@ -44,28 +44,28 @@ pub use files::{
 };
 pub use formats::{ACTIONS_FORMAT, CLIPS_FORMAT, NEAR_PAIRS_FORMAT, TOKENS_FORMAT};
 pub use frames::{Frames, ShapeError};
-pub use manifest::{Entry, Manifest, ManifestEdit, tables};
+pub use manifest::{Alone, Entry, Manifest, ManifestEdit, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{
         ClipRow, clip_rows_of, clip_rows_of_file, condition_columns, read_clip_rows,
         write_clip_rows,
     },
-    clip_verdicts::{ClipVerdict, visit_clip_verdicts},
+    clip_verdicts::{ClipVerdict, visit_clip_verdicts, visit_true_actions},
     measured::{
-        MeasuredWindow, publish_measured, publish_measured_part, read_measured,
+        MeasuredWindow, publish_agreement, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},
     },
     misplaced::{MisplacedClip, misplaced_clips},
     narrow::narrow_schema,
     near_pairs::{NearPair, PairedClip, near_pairs_of_file, write_near_pairs},
-    places::{ClipRun, clip_runs, read_action_rows, token_shape},
+    places::{ClipRun, clip_runs, read_action_rows, read_token_rows, token_shape},
     rates::timing_of_kept,
     scan::{
         ClipOutcome, ClipPrint, scan_clip_sources, scan_outcomes, scan_prints, scan_shard_sources,
     },
     sources::{SourceRow, Status, read_sources, sources_of_file, write_sources},
-    stream::{WindowPlace, read_places, stream_clip_rows, stream_sources},
+    stream::{WindowPlace, stream_clip_rows, stream_sources, visit_places},
     tokens::{TokenWindow, read_token_shard, read_tokens, write_tokens},
 };
 pub use schema::{

@@ -14,8 +14,10 @@
 //! | `segment` | many changes in one Parquet file; when segments are merged |
 //! | `version` | the newest changes, and the names of the segments |
 //! | `marker` | `manifest.json`: the manifest of version 0.1; it stops programs of that time |
+//! | `alone` | runs that expect no commits of other machines |
 //! | `edit`, `commit` | changes of one commit, and how they become the next version |
 
+mod alone;
 mod change;
 mod commit;
 mod edit;
@@ -24,17 +26,13 @@ mod marker;
 mod segment;
 mod version;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fs,
-    io::ErrorKind,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use self::version::Version;
-pub use self::{edit::ManifestEdit, entry::Entry};
-use crate::error::{Error, Result};
+pub use self::{alone::Alone, edit::ManifestEdit, entry::Entry};
+use crate::error::Result;
 
 /// Names of the tables in manifests.
 pub mod tables {
@@ -52,6 +50,8 @@ pub mod tables {
     pub const ACTIONS: &str = "actions";
     /// Measured windows; in the manifest of a report's directory.
     pub const WINDOWS: &str = "windows";
+    /// Windows on which agreement is measured; in the manifest of a report's directory.
+    pub const AGREEMENT: &str = "agreement";
 }
 
 /// The published files of a directory, at one moment.
@@ -100,14 +100,8 @@ impl Manifest {
     /// # Errors
     /// If its files cannot be removed. Then everything is still published.
     pub fn remove(dir: &Utf8Path) -> Result<()> {
-        let path = marker::path(dir);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(Error::io(&path, "remove")(error));
-            }
-            _ => {}
-        }
-        Ok(genie_durable::remove_dir(Version::folder(dir))?)
+        genie_store::remove_file(&marker::path(dir))?;
+        Ok(genie_store::remove_dir(&Version::folder(dir))?)
     }
 
     /// The published files of a table, sorted by path; empty if the table does not exist.
@@ -161,15 +155,8 @@ impl Manifest {
         let below = below.iter().map(|name| dir.join(name));
         let mut unnamed = Vec::new();
         for dir in [dir.to_owned(), folder.clone()].into_iter().chain(below) {
-            if !dir.is_dir() {
-                continue;
-            }
-            for item in dir.read_dir_utf8().map_err(Error::io(&dir, "list the directory"))? {
-                let path = item.map_err(Error::io(&dir, "list the directory"))?.into_path();
-                if ours(&path) && path.is_file() && !named.contains(&path) {
-                    unnamed.push(path);
-                }
-            }
+            let files = genie_store::list(&dir)?.files.into_iter();
+            unnamed.extend(files.filter(|path| ours(path) && !named.contains(path)));
         }
         unnamed.sort();
         Ok(unnamed)

@@ -51,7 +51,20 @@ impl ClipStore {
     /// # Errors
     /// If the manifest or one of its shards cannot be read, is damaged, or has a later format.
     pub fn open(root: &Utf8Path, split: impl Into<Option<Split>>) -> Result<Self> {
-        let manifest = Manifest::load(root)?;
+        Self::of_manifest(root, &Manifest::load(root)?, split)
+    }
+
+    /// Opens the clips of a split that `manifest` names.
+    ///
+    /// `manifest` is a manifest of the dataset root that was loaded earlier.
+    ///
+    /// # Errors
+    /// If a shard cannot be read, is damaged, or has a later format.
+    pub fn of_manifest(
+        root: &Utf8Path,
+        manifest: &Manifest,
+        split: impl Into<Option<Split>>,
+    ) -> Result<Self> {
         let entries = manifest.table(tables::CLIPS).to_vec();
         let clips = find_clips(root, &entries, split.into())?;
         Ok(Self::of(clips, OpenShards::new(root, entries)))
@@ -101,17 +114,6 @@ impl ClipStore {
         let key = ClipKey::from(clip_id);
         let found = self.by_key.binary_search_by_key(&key, |clip| self.clips[*clip as usize].key);
         found.ok().map(|place| self.by_key[place] as usize)
-    }
-
-    /// Number of the shard that has clip `i`, and the bytes of that shard for each of its clips.
-    ///
-    /// # Panics
-    /// If there is no such clip.
-    #[must_use]
-    pub fn shard(&self, i: usize) -> (usize, u64) {
-        let shard = self.clips[i].shard as usize;
-        let entry = &self.shards.entries()[shard];
-        (shard, entry.bytes / entry.rows.max(1))
     }
 
     /// Reads the metadata of clip `i`.

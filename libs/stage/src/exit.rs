@@ -63,6 +63,13 @@ impl Stop {
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Marks an error as wrong usage or config; its message and causes stay.
+#[must_use]
+pub fn usage(error: anyhow::Error) -> anyhow::Error {
+    let message = error.to_string();
+    error.context(Usage(message))
+}
+
 /// Runs the body of a binary, prints its error to stderr, and returns its exit code.
 pub fn run(name: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     lineage::set_tool(name);
@@ -93,6 +100,9 @@ pub fn code_of(error: &anyhow::Error) -> u8 {
             return USAGE;
         }
         if let Some(LockError::Held { .. }) = cause.downcast_ref() {
+            return LOCKED;
+        }
+        if cause.is::<genie_store::Conflict>() {
             return LOCKED;
         }
         if let Some(stopped) = cause.downcast_ref::<Stopped>() {
@@ -144,6 +154,14 @@ mod tests {
         let stopped: anyhow::Result<()> = Err(Stopped(143).into());
         assert_eq!(code_of(&stopped.context("epoch 3").unwrap_err()), 143);
         assert_eq!(code_of(&anyhow!("anything else")), FAILED);
+    }
+
+    /// Catches: wrong SQL ends with 1; its cause is lost, or its message printed twice.
+    #[test]
+    fn an_error_can_be_wrong_usage() {
+        let error = usage(anyhow!("no column `moton`").context("the query failed"));
+        assert_eq!(code_of(&error), USAGE);
+        assert_eq!(render(&error), "error: the query failed\n  cause: no column `moton`\n");
     }
 
     /// Catches: a run that finds the lock held ends with 1 instead of 75.

@@ -6,8 +6,6 @@
 //! of the output: inputs, tool, time, and a summary of the results.
 
 use std::fmt;
-use std::fs;
-use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -82,6 +80,23 @@ impl StepDir {
         genie_durable::create_dir(&self.path)
     }
 
+    /// The path, after fetching the output that this machine lacks from the dataset's store.
+    ///
+    /// # Errors
+    /// If a file cannot be fetched.
+    pub fn fetched(&self) -> genie_store::Result<&Utf8Path> {
+        genie_store::pull(&self.path)?;
+        Ok(&self.path)
+    }
+
+    /// Uploads the output so far, if the dataset is in a store, so that any machine can resume.
+    ///
+    /// # Errors
+    /// If a file cannot be uploaded.
+    pub fn upload(&self) -> genie_store::Result<()> {
+        genie_store::push(&self.path)
+    }
+
     /// Whether exactly this work is finished.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -95,12 +110,15 @@ impl StepDir {
     }
 
     /// Writes the resolved config beside the output.
-    pub fn write_config(&self, toml: &impl fmt::Display) -> genie_durable::Result<()> {
-        genie_durable::write(self.path.join(CONFIG), toml.to_string())
+    pub fn write_config(&self, toml: &impl fmt::Display) -> genie_store::Result<()> {
+        genie_store::write(&self.path.join(CONFIG), toml.to_string())
     }
 
     /// Marks the step as done. Call it last: all output must already be on the disk.
-    pub fn finish(&self, summary: Value) -> genie_durable::Result<()> {
+    ///
+    /// # Errors
+    /// If the record cannot be written, or the output cannot be uploaded to the dataset's store.
+    pub fn finish(&self, summary: Value) -> genie_store::Result<()> {
         let record = Record {
             step: self.step.clone(),
             key: self.key.to_string(),
@@ -115,7 +133,8 @@ impl StepDir {
             operation: "write as JSON",
             source: error.into(),
         })?;
-        genie_durable::write(path, json + "\n")
+        self.upload()?;
+        genie_store::write(&path, json + "\n")
     }
 
     /// Returns done, partial or missing.
@@ -123,11 +142,19 @@ impl StepDir {
     pub fn state(&self) -> StepState {
         if self.is_done() {
             StepState::Done
-        } else if fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some()) {
+        } else if self.has_begun() {
             StepState::Partial
         } else {
             StepState::Missing
         }
+    }
+
+    /// Whether there is output, on this machine or in the dataset's store.
+    fn has_begun(&self) -> bool {
+        let has_files =
+            |found: genie_store::Listing| !(found.files.is_empty() && found.directories.is_empty());
+        let is_here = self.path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        is_here || genie_store::list(&self.path).is_ok_and(has_files)
     }
 
     /// Line of this step in `status --json`, under the name of its subcommand.
@@ -136,7 +163,7 @@ impl StepDir {
         StepStatus {
             step: subcommand.to_owned(),
             key: self.key.to_string(),
-            dir: self.path.to_string(),
+            dir: genie_store::shown(&self.path),
             state: self.state(),
             needs: String::new(),
         }
@@ -149,15 +176,14 @@ impl StepDir {
 #[must_use]
 pub fn read_record(dir: &Utf8Path) -> Option<Record> {
     let path = dir.join(RECORD);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+    let text = match genie_store::read(&path) {
+        Ok(text) => text?,
         Err(error) => {
             tracing::warn!("cannot read {path} ({error}); the step counts as not done");
             return None;
         }
     };
-    serde_json::from_str(&text)
+    serde_json::from_slice(&text)
         .inspect_err(|error| {
             tracing::warn!("{path} is damaged ({error}); the step counts as not done");
         })
@@ -166,6 +192,8 @@ pub fn read_record(dir: &Utf8Path) -> Option<Record> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use serde_json::json;
 

@@ -27,7 +27,9 @@ pub use models::{
 pub use sampling::{
     DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,
 };
-pub use train::{Fitted, TokenBuffer, TokenIndex, TokenVideo, TrainingClips, fit, fit_until};
+pub use train::{
+    FileRows, Fitted, RowIndex, TokenBuffer, TokenIndex, TokenVideo, TrainingClips, fit, fit_until,
+};
 pub use windows::{
     GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, pixels_at_once, verify, write_pending,
 };

@@ -15,6 +15,8 @@ mod trained;
 
 pub use chain::Chain;
 pub use clip_set::ClipSet;
+#[cfg(test)]
+pub(crate) use clip_set::SetClip;
 pub use config::{DynamicsSection, LamSection, TokenizerSection};
 pub use device::{check_device_name, open_device};
 pub use finished::{MissingStep, find_finished};

@@ -3,6 +3,7 @@
 mod batch;
 mod gc;
 mod history;
+mod incomplete;
 mod pending;
 mod publisher;
 mod stored;

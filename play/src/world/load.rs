@@ -1,14 +1,15 @@
 //! Finds and loads the models of a config, and the newest report about them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::time::SystemTime;
+use std::fs::File;
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::newest_weights;
 use genie_shards::{Manifest, read_measured, tables};
 use genie_stage::config::{Config, Section as _};
+use genie_stage::lineage::Lineage;
+use genie_stage::step::read_record;
 use genie_training::{
     Chain, ClipFilter, EvaluateConfig, ModelSections, TrainedModels, Trust, find_finished,
     open_device,
@@ -81,17 +82,12 @@ pub fn load(sections: &PlaySections) -> Result<PlayableWorld> {
 
 /// The newest finished report about the models of a chain.
 fn newest_report(root: &Utf8Path, chain: &Chain) -> Result<Option<(Utf8PathBuf, Value)>> {
-    let Ok(directories) = root.join("reports").read_dir_utf8() else { return Ok(None) };
     let ours = ModelKeys::of(chain, |step| Ok(step.key().to_string()))?;
-    let mut newest: Option<(SystemTime, Utf8PathBuf, Value)> = None;
-    for directory in directories {
-        let directory = directory?.into_path();
-        let Ok(done) = fs::metadata(directory.join("step.json")).and_then(|file| file.modified())
-        else {
-            continue;
-        };
+    let mut newest: Option<(Lineage, Utf8PathBuf, Value)> = None;
+    for directory in genie_store::list(&root.join("reports"))?.directories {
+        let Some(done) = read_record(&directory).map(|record| record.lineage) else { continue };
         let path = directory.join("report.json");
-        let text = fs::read(&path).unwrap_or_default();
+        let text = genie_store::read(&path)?.unwrap_or_default();
         let Ok(report) = serde_json::from_slice::<Value>(&text) else {
             tracing::warn!("{path} cannot be read; actions get no names from it");
             continue;
@@ -102,7 +98,8 @@ fn newest_report(root: &Utf8Path, chain: &Chain) -> Result<Option<(Utf8PathBuf, 
             lam: of("lam").unwrap_or_default(),
             dynamics: of("dynamics").unwrap_or_default(),
         };
-        if theirs == ours && newest.as_ref().is_none_or(|(when, ..)| *when < done) {
+        if theirs == ours && newest.as_ref().is_none_or(|(last, ..)| last.finished < done.finished)
+        {
             newest = Some((done, directory, report));
         }
     }

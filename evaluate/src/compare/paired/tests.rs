@@ -10,7 +10,7 @@ use crate::evaluation::RowHeader;
 use crate::held_out::LabelNames;
 use crate::measure::{MeasurementInputs, Settings, measure};
 use crate::report::schema::ReportLineage;
-use crate::report::{Provenance, summarise};
+use crate::report::{AgreementWindows, Provenance, summarise};
 use crate::testing::{ACTION_NAMES, Flaw, SilentObserver, ToyWorld, recordings};
 
 type Windows = BTreeMap<(String, u32), MeasuredWindow>;
@@ -56,13 +56,9 @@ fn measured(flaw: Flaw, sources: usize, prompt_frames: usize) -> (Value, Windows
         lpips_weights: None,
         warnings: Vec::new(),
     };
-    let report = summarise(
-        &found,
-        &windows,
-        &LabelNames { effects: actions.clone(), actions },
-        &settings,
-        provenance,
-    );
+    let names = LabelNames { effects: actions.clone(), actions };
+    let labelled = AgreementWindows::measured(&found, &windows, &names);
+    let report = summarise(&found, &windows, &labelled, &settings, provenance);
     (serde_json::from_str(&report.to_json().unwrap()).unwrap(), rows)
 }
 

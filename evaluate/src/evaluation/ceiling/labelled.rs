@@ -21,6 +21,8 @@ pub struct LabelledClips {
     size: (usize, usize),
     /// True actions of each clip, or their classes.
     labels: Vec<Vec<u8>>,
+    /// Hash of the clips and their labels.
+    hash: blake3::Hasher,
 }
 
 impl LabelledClips {
@@ -41,32 +43,36 @@ impl LabelledClips {
         let fits = |clip: &StoredClip| clip.size() == size && clip.frame_count() >= shortest;
         let store = store.only(fits);
         // In the order of the store, because the names that are merged first decide.
-        let (mut kept, mut labels) = (HashSet::new(), Vec::new());
+        let (mut kept, mut labels, mut hash) = (HashSet::new(), Vec::new(), blake3::Hasher::new());
         for first in (0..store.len()).step_by(METAS) {
             let some: Vec<usize> = (first..store.len().min(first + METAS)).collect();
-            let mut metas = vec![(None, None); some.len()];
+            let mut metas = vec![(String::new(), None, None); some.len()];
             store
                 .visit_metas(&some, |clip, meta| {
-                    metas[clip - first] = (meta.actions, meta.action_names);
+                    metas[clip - first] = (meta.clip_id, meta.actions, meta.action_names);
                 })
                 .context("cannot read the training clips")?;
-            for (clip, (actions, own)) in (first..).zip(metas) {
+            for (clip, (id, actions, own)) in (first..).zip(metas) {
                 let Some(actions) = actions else { continue };
                 if let Some(merged) = merge_names(names, own.as_deref().unwrap_or_default()) {
                     *names = merged;
                     kept.insert(store.clips()[clip].key);
+                    hash.update(id.as_bytes());
+                    hash.update(&(actions.len() as u64).to_le_bytes());
+                    hash.update(&actions);
                     labels.push(actions);
                 }
             }
         }
         let store = store.only(|clip| kept.contains(&clip.key));
-        Ok((!store.is_empty()).then_some(LabelledClips { store, size, labels }))
+        Ok((!store.is_empty()).then_some(LabelledClips { store, size, labels, hash }))
     }
 
     /// Replaces true actions by their classes.
     #[must_use]
     pub fn with_classes(mut self, keys: &Division) -> LabelledClips {
         self.labels.iter_mut().for_each(|labels| *labels = keys.of(labels));
+        self.hash.update(&keys.class_of);
         self
     }
 
@@ -89,23 +95,9 @@ impl LabelledClips {
         self.labels.iter().map(Vec::len).sum()
     }
 
-    /// Returns a hash of the clips and their labels.
-    ///
-    /// # Errors
-    /// Fails if the clips cannot be read.
-    pub fn hash(&self) -> Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        for (first, labels) in (0..).step_by(METAS).zip(self.labels.chunks(METAS)) {
-            let some: Vec<usize> = (first..first + labels.len()).collect();
-            let mut ids = vec![String::new(); some.len()];
-            self.store.visit_metas(&some, |clip, meta| ids[clip - first] = meta.clip_id)?;
-            for (id, labels) in ids.iter().zip(labels) {
-                hasher.update(id.as_bytes());
-                hasher.update(&(labels.len() as u64).to_le_bytes());
-                hasher.update(labels);
-            }
-        }
-        Ok(hasher.finalize().to_hex().to_string())
+    /// Returns a hash of the clips, their true actions, and the classes of these.
+    pub fn hash(&self) -> String {
+        self.hash.finalize().to_hex().to_string()
     }
 
     /// Returns the clips as training data.

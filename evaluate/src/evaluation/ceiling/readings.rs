@@ -3,20 +3,21 @@
 use genie_model::{FramesSeen, LAGS};
 
 use crate::evaluation::ceiling::classes::Division;
+use crate::evaluation::ceiling::share::{Resampled, share};
 use crate::evaluation::ceiling::steps::WindowSteps;
-use crate::report::schema::{CeilingShare, KeyReading, KeyReadingAtLag, KeyReadings};
-use crate::statistics::agreement::{Pairs, agreement};
+use crate::report::schema::{KeyReading, KeyReadingAtLag, KeyReadings};
+use crate::statistics::agreement::{ByGroup, Pairs, agreement};
 use crate::statistics::bootstrap::Bootstrap;
 use crate::statistics::prediction::{CodeNames, PredictedKeys, coarser, information, score};
 
 /// Log-probabilities `[step, lag, class]` of the keys, for each window.
 pub type KeyProbabilities = Vec<Vec<f64>>;
 
-/// What a reader says about the keys of held-out and of training windows.
+/// What a reader says about the keys of held-out windows, and of those on which lags are chosen.
 pub struct Reader {
     pub seen: FramesSeen,
     pub held_out: KeyProbabilities,
-    pub training: KeyProbabilities,
+    pub lags: KeyProbabilities,
     /// The number of latent actions, if the reader is the latent action model.
     pub codes: Option<usize>,
 }
@@ -24,9 +25,20 @@ pub struct Reader {
 /// The measured steps, and the settings of the statistics.
 pub struct Measured<'a> {
     pub held_out: &'a [WindowSteps],
-    pub training: &'a [WindowSteps],
+    /// Training windows on which latent actions are named.
+    pub naming: &'a [WindowSteps],
+    /// The first of them, on which lags are chosen.
+    pub lags: &'a [WindowSteps],
     pub draws: usize,
     pub seed: u64,
+}
+
+impl Measured<'_> {
+    /// Makes the resamples of recordings; they are the same for every reader.
+    fn bootstrap(&self) -> Bootstrap {
+        let groups = self.held_out.iter().map(|window| window.group + 1).max().unwrap_or(0);
+        Bootstrap::new(groups, self.draws, self.seed)
+    }
 }
 
 /// Learns the names of latent actions on training windows, and names them on all windows.
@@ -38,7 +50,7 @@ pub fn latent_reader(
 ) -> Reader {
     let names: [CodeNames; LAGS] = std::array::from_fn(|lag| {
         let pairs = measured
-            .training
+            .naming
             .iter()
             .flat_map(|window| window.codes.iter().copied().zip(window.keys[lag].iter().copied()));
         CodeNames::learn(pairs, codes, classes)
@@ -50,7 +62,7 @@ pub fn latent_reader(
     Reader {
         seen,
         held_out: measured.held_out.iter().map(named).collect(),
-        training: measured.training.iter().map(named).collect(),
+        lags: measured.lags.iter().map(named).collect(),
         codes: Some(codes),
     }
 }
@@ -77,7 +89,12 @@ impl Reader {
     }
 
     /// Measures one lag on the held-out windows.
-    fn at_lag(&self, measured: &Measured<'_>, lag: usize, division: &Division) -> KeyReadingAtLag {
+    fn at_lag(
+        &self,
+        measured: &Measured<'_>,
+        lag: usize,
+        division: &Division,
+    ) -> (KeyReadingAtLag, Resampled) {
         let predicted = Self::predicted(measured.held_out, &self.held_out, lag, division);
         let symbols = self.codes.unwrap_or(division.len());
         let pairs: Vec<Pairs> = predicted
@@ -94,9 +111,8 @@ impl Reader {
             .collect();
         let (draws, seed) = (measured.draws, measured.seed);
         let agreed = agreement(&pairs, symbols, division.len(), draws, seed);
-        let groups = pairs.iter().map(|pairs| pairs.group + 1).max().unwrap_or(0);
-        let found = score(&predicted, division.len(), &Bootstrap::new(groups, draws, seed));
-        KeyReadingAtLag {
+        let found = score(&predicted, division.len(), &measured.bootstrap());
+        let numbers = KeyReadingAtLag {
             lag,
             nmi: agreed.as_ref().map_or(0.0, |agreed| agreed.nmi),
             nmi_ci95: agreed.as_ref().and_then(|agreed| agreed.nmi_ci95),
@@ -107,54 +123,53 @@ impl Reader {
             accuracy_ci95: found.accuracy_ci95,
             entropy_nats: found.entropy,
             accuracy_baseline: found.accuracy_baseline,
-        }
+        };
+        let agreed = ByGroup::new(&pairs, symbols, division.len());
+        (numbers, Resampled { agreed, predicted: found })
     }
 
     /// Measures all lags on the held-out windows, and chooses one on the training windows.
-    fn reading(&self, measured: &Measured<'_>, division: &Division) -> KeyReading {
-        let lags: Vec<_> = (0..LAGS).map(|lag| self.at_lag(measured, lag, division)).collect();
+    ///
+    /// Also returns the statistics of the chosen lag.
+    fn reading(&self, measured: &Measured<'_>, division: &Division) -> (KeyReading, Resampled) {
+        let (lags, sampled): (Vec<_>, Vec<_>) =
+            (0..LAGS).map(|lag| self.at_lag(measured, lag, division)).unzip();
         let on_training = |lag: usize| {
-            let predicted = Self::predicted(measured.training, &self.training, lag, division);
+            let predicted = Self::predicted(measured.lags, &self.lags, lag, division);
             information(&predicted, division.len())
         };
         // Of equal lags, the last maximum is the first lag.
         let best = (0..LAGS).rev().max_by(|a, b| on_training(*a).total_cmp(&on_training(*b)));
-        KeyReading {
+        let best = best.unwrap_or(0);
+        let reading = KeyReading {
             frames_before: self.seen.before,
             frames_after: self.seen.after,
-            chosen: lags[best.unwrap_or(0)].clone(),
+            chosen: lags[best].clone(),
             lags,
-        }
+        };
+        (reading, sampled.into_iter().nth(best).expect("one entry for each lag"))
     }
 }
 
-/// Measures the latent actions, the narrow network and the wide network for one division of keys.
+/// Measures the latent actions and the three networks for one division of keys.
 pub fn readings(
     measured: &Measured<'_>,
-    [latent, narrow, wide]: [&Reader; 3],
+    readers: [&Reader; 4],
     division: &Division,
 ) -> KeyReadings {
-    let [latent, narrow, wide] =
-        [latent, narrow, wide].map(|reader| reader.reading(measured, division));
+    let bootstrap = measured.bootstrap();
+    let [latent, narrow, ahead, wide] = readers.map(|reader| reader.reading(measured, division));
+    let of = |network: &(KeyReading, Resampled)| {
+        share((&latent.0.chosen, &latent.1), (&network.0.chosen, &network.1), &bootstrap)
+    };
     KeyReadings {
         names: division.names(),
-        of_narrow: share(&latent.chosen, &narrow.chosen),
-        of_wide: share(&latent.chosen, &wide.chosen),
-        latent,
-        narrow,
-        wide,
-    }
-}
-
-/// Returns the latent actions' numbers as a share of a network's.
-fn share(latent: &KeyReadingAtLag, network: &KeyReadingAtLag) -> CeilingShare {
-    let above = |reading: &KeyReadingAtLag| reading.accuracy - reading.accuracy_baseline;
-    let of = |part: f64, whole: f64, least: f64| (whole > least).then(|| part / whole);
-    // Without information, the network's NMI is an accident of few pairs.
-    let reads = network.information_nats > 0.0;
-    CeilingShare {
-        nmi_share: of(latent.nmi, network.nmi, network.nmi_shuffled).filter(|_| reads),
-        information_share: of(latent.information_nats, network.information_nats, 0.0),
-        accuracy_share: of(above(latent), above(network), 0.0),
+        of_narrow: of(&narrow),
+        of_ahead: Some(of(&ahead)),
+        of_wide: of(&wide),
+        latent: latent.0,
+        narrow: narrow.0,
+        ahead: Some(ahead.0),
+        wide: wide.0,
     }
 }

@@ -6,14 +6,12 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
-use genie_model::{FramesSeen, LAGS, Video as _};
+use genie_model::{FramesSeen, LAGS};
 
 use crate::evaluation::ceiling::classes::Division;
 use crate::evaluation::ceiling::labelled::LabelledClips;
-use crate::held_out::{HeldOutSet, WindowChoice, spread};
+use crate::held_out::{LabelledWindows, WindowChoice};
 use crate::statistics::bootstrap::numbered;
-use crate::world::{VideoBatch, WorldModel};
 
 /// The measured steps of one window.
 pub struct WindowSteps {
@@ -61,18 +59,18 @@ fn window_steps(
 ///
 /// `latent` has the latent actions of each window.
 pub fn held_out_steps(
-    held_out: &HeldOutSet,
-    latent: &[&[u8]],
+    held_out: &LabelledWindows,
+    latent: &[Vec<u8>],
     frames: usize,
     view: FramesSeen,
     keys: &Division,
 ) -> Vec<WindowSteps> {
     let mut found = Vec::new();
     for (index, window) in held_out.windows.iter().enumerate() {
-        let place = held_out.place(index);
+        let place = held_out.places[index];
         let actions = held_out.clip_actions(index);
         let (Some(actions), Some(_)) = (actions, &window.truth) else { continue };
-        if let Some(steps) = window_steps(place, frames, view, &keys.of(actions), latent[index]) {
+        if let Some(steps) = window_steps(place, frames, view, &keys.of(actions), &latent[index]) {
             found.push((window, steps));
         }
     }
@@ -84,34 +82,18 @@ pub fn held_out_steps(
     found.into_iter().zip(groups).map(grouped).collect()
 }
 
-/// Returns the steps of at most `count` windows of the training clips.
-///
-/// # Errors
-/// Fails if frames cannot be read, or if the model cannot infer actions.
+/// Returns the steps of some windows of the training clips; `latent` has their latent actions.
 pub fn training_steps(
     clips: &LabelledClips,
-    model: &dyn WorldModel,
+    places: &[WindowChoice],
+    latent: &[Vec<u8>],
     frames: usize,
     view: FramesSeen,
-    (count, batch, seed): (usize, usize, u64),
-) -> Result<Vec<WindowSteps>> {
-    let store = clips.store();
-    let (height, width) = clips.size();
-    let places = spread(store, (height, width), frames, count, seed);
-    let mut found = Vec::new();
-    for places in places.chunks(batch) {
-        let mut data = Vec::new();
-        for place in places {
-            data.extend_from_slice(&store.window(place.clip, place.first, frames)?.data);
-        }
-        let video = VideoBatch { batch: places.len(), frames, height, width, data };
-        let codes = model.infer_actions(&video)?;
-        for (number, place) in places.iter().enumerate() {
-            let labels = clips.labels(place.clip);
-            found.extend(window_steps(*place, frames, view, labels, codes.window(number)));
-        }
-    }
-    Ok(found)
+) -> Vec<WindowSteps> {
+    let steps = |(place, codes): (&WindowChoice, &Vec<u8>)| {
+        window_steps(*place, frames, view, clips.labels(place.clip), codes)
+    };
+    places.iter().zip(latent).filter_map(steps).collect()
 }
 
 #[cfg(test)]

@@ -109,13 +109,17 @@ pub fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64)
 
 /// Rates the latent actions by what a supervised network reads from the same frames.
 pub fn ceiling(ceiling: &Ceiling) -> Card {
-    /// Smallest share of the ceiling that is good.
+    /// Smallest share of the ceiling that is good; the whole interval must be above it.
     const GOOD: f64 = 0.5;
     let keys = &ceiling.keys;
     let (narrow, wide) = (keys.of_narrow.information_share, keys.of_wide.information_share);
     let text = |share: Option<f64>| share.map_or_else(|| "not known".to_owned(), percent);
+    let bounds = keys.of_narrow.information_share_ci95.map_or_else(no_interval, |[lo, hi]| {
+        format!("95\u{a0}%: {} to {}", percent(lo), percent(hi))
+    });
+    let surely = keys.of_narrow.information_share_ci95.is_some_and(|[lo, _]| lo >= GOOD);
     let rating = match narrow {
-        Some(share) if share >= GOOD => Rating::Good,
+        Some(_) if surely => Rating::Good,
         Some(share) if share > 0.0 => Rating::Unclear,
         Some(_) => Rating::Bad,
         None => Rating::Unclear,
@@ -123,7 +127,7 @@ pub fn ceiling(ceiling: &Ceiling) -> Card {
     Card {
         title: "Share of what the frames say about true actions".into(),
         value: text(narrow),
-        interval: format!("of what more frames say: {}", text(wide)),
+        interval: format!("{bounds}; of what more frames say: {}", text(wide)),
         baseline: format!(
             "supervised networks read {:.3} and {:.3} of {:.2} nats",
             keys.narrow.chosen.information_nats,

@@ -33,7 +33,9 @@ pub struct ActionEffect {
     pub movement_share: Option<f64>,
     /// Motion between real frames where the action was inferred; `null` if it never was.
     pub recorded: Option<Moves>,
-    /// Motion between generated frames while the action is held; `null` without starts.
+    /// Motion between generated frames while the action is held.
+    ///
+    /// `null` without starts, and for actions that are not held: only the most frequent ones are.
     pub held: Option<Moves>,
 }
 

@@ -9,9 +9,12 @@ use crate::statistics::bootstrap::Interval;
 /// All of them are measured at the same steps of the held-out windows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ceiling {
+    /// Number of measured held-out windows; 0 in reports from before it was counted.
+    #[serde(default)]
+    pub windows: usize,
     /// Number of measured held-out steps from one frame to the next.
     pub pairs: u64,
-    /// Number of steps of training clips on which lags are chosen and latent actions are named.
+    /// Number of steps of training clips on which latent actions are named.
     pub training_pairs: u64,
     /// Number of frames of training clips with true actions, and training steps of each network.
     pub labelled_frames: u64,
@@ -31,10 +34,15 @@ pub struct KeyReadings {
     pub latent: KeyReading,
     /// A supervised network that sees the frames that the latent action model sees.
     pub narrow: KeyReading,
-    /// A supervised network that sees more frames.
+    /// A supervised network that sees one more frame after them; missing in older reports.
+    #[serde(default)]
+    pub ahead: Option<KeyReading>,
+    /// A supervised network that sees more frames, before and after.
     pub wide: KeyReading,
-    /// The latent actions as a share of the two networks.
+    /// The latent actions as a share of each network.
     pub of_narrow: CeilingShare,
+    #[serde(default)]
+    pub of_ahead: Option<CeilingShare>,
     pub of_wide: CeilingShare,
 }
 
@@ -70,11 +78,18 @@ pub struct KeyReadingAtLag {
 }
 
 /// The latent actions' numbers divided by a network's; `null` if the network is not above chance.
+///
+/// The intervals are missing in older reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are keys of report.json")]
 pub struct CeilingShare {
     pub nmi_share: Option<f64>,
+    #[serde(default)]
+    pub nmi_share_ci95: Option<Interval>,
     pub information_share: Option<f64>,
+    #[serde(default)]
+    pub information_share_ci95: Option<Interval>,
     /// Share of the accuracy above always answering the most common key.
     pub accuracy_share: Option<f64>,
+    #[serde(default)]
+    pub accuracy_share_ci95: Option<Interval>,
 }

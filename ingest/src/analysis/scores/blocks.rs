@@ -38,9 +38,21 @@ impl BlockChanges {
         is_repeat
     }
 
-    /// Returns whether the second of two frames only repeats the first, as [`Self::add`] does.
-    pub fn repeats(&self, before: &[u8], now: &[u8]) -> bool {
-        (0..SIDE).all(|band| self.is_still(band, &self.band(band, before, now)))
+    /// Returns the blocks that differ between two frames, one bit for each.
+    ///
+    /// If more than `most` differ, some of them are missing in the result.
+    pub fn moved(&self, before: &[u8], now: &[u8], most: u32) -> u64 {
+        let mut moved = 0_u64;
+        for band in 0..SIDE {
+            let sums = self.band(band, before, now);
+            for (block, sum) in (band * SIDE..).zip(sums) {
+                moved |= u64::from(ratio(sum, self.bytes(block)) >= STILL) << block;
+            }
+            if moved.count_ones() > most {
+                break;
+            }
+        }
+        moved
     }
 
     /// Returns the sums of the blocks of one band, over one pair of frames.

@@ -1,8 +1,6 @@
 //! The file `catalog/settled`: which rules were applied to which files.
 
-use std::io::ErrorKind;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{Manifest, NEAR_PAIRS_FORMAT};
 use genie_stage::key::Key;
@@ -12,7 +10,7 @@ use crate::catalog::partitions::CatalogLayout;
 /// Version of the rule that decides about two clips.
 ///
 /// With another version of the rule or of the files of near pairs, all clips are compared again.
-const PAIRS_RULE: u32 = 1;
+const PAIRS_RULE: u32 = 2;
 
 /// Which rules were applied to which files.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,7 +39,8 @@ impl FinalizedMark {
 
     /// Reads the mark of a dataset root; an empty one if there is none, or an older one.
     pub fn read(root: &Utf8Path) -> Self {
-        let text = std::fs::read_to_string(path(root)).unwrap_or_default();
+        let text = genie_store::read(&path(root)).ok().flatten().unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         match text.lines().collect::<Vec<_>>()[..] {
             [key, partitions, manifest, pairs] => Self {
                 key: key.to_owned(),
@@ -57,19 +56,13 @@ impl FinalizedMark {
     pub fn write(&self, root: &Utf8Path) -> Result<()> {
         let Self { key, partitions, manifest, pairs } = self;
         let text = format!("{key}\n{partitions}\n{manifest}\n{pairs}\n");
-        genie_durable::write(path(root), text)?;
+        genie_store::write(&path(root), text)?;
         Ok(())
     }
 
     /// Removes the mark. Then the next run decides about all clips and searches for all pairs.
     pub fn remove(root: &Utf8Path) -> Result<()> {
-        let path = path(root);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove `{path}`"))
-            }
-            _ => Ok(()),
-        }
+        Ok(genie_store::remove_file(&path(root))?)
     }
 
     /// Whether the stored near pairs have the current version.

@@ -1,41 +1,49 @@
 //! A clip that streams past an index: which of the indexed clips may look the same.
 
+use std::ops::Range;
+
 use genie_shards::ClipPrint;
 
 use super::hashes::{BANDS, MomentHasher};
-use super::index::MomentIndex;
-use crate::analysis::{LEAST_MOMENTS, MotionPeak, moments};
+use super::index::{MomentIndex, POSTINGS};
+use crate::analysis::{LEAST_MOMENTS, moments};
 
 /// Difference of two shifts that count as the same, in milliseconds.
 const SAME_SHIFT: i64 = 250;
 
-/// The hashes of the moments of a clip.
-type MomentHashes = Vec<[u32; BANDS]>;
+/// A clip that streams past an index: the hashes that it shares with indexed clips.
+pub struct StreamedClip(Vec<SharedHash>);
 
-/// A clip that streams past an index.
-pub struct StreamedClip {
-    moments: Vec<MotionPeak>,
-    hashes: MomentHashes,
-    mirrored: MomentHashes,
+/// A hash of a moment, or of its mirrored picture, that is in the index.
+struct SharedHash {
+    /// The places of its postings.
+    places: Range<u32>,
+    /// Number and time of the moment.
+    moment: usize,
+    time: u32,
+    is_mirrored: bool,
 }
 
 impl StreamedClip {
-    /// The clip; `None` if it has no fingerprint.
-    pub fn new(hasher: &MomentHasher, print: &ClipPrint<'_>) -> Option<Self> {
+    /// The clip; `None` if it shares no hash, or has no fingerprint.
+    pub fn new(hasher: &MomentHasher, index: &MomentIndex, print: &ClipPrint<'_>) -> Option<Self> {
         let moments = moments(print.fingerprint);
         if moments.len() < LEAST_MOMENTS {
             return None;
         }
-        let hashes = moments.iter().map(|moment| hasher.hashes(moment)).collect();
-        let mirrored = moments.iter().map(|moment| hasher.hashes(&moment.mirrored())).collect();
-        Some(Self { moments, hashes, mirrored })
+        let hashes = hasher.hashes(&moments);
+        let shared = |(number, places): (usize, Range<u32>)| {
+            let (moment, is_mirrored) = (number / POSTINGS, number / BANDS % 2 == 1);
+            SharedHash { places, moment, time: moments[moment].time, is_mirrored }
+        };
+        let found = index.find(hashes.as_flattened().as_flattened());
+        let shared: Vec<SharedHash> = found.into_iter().map(shared).collect();
+        (!shared.is_empty()).then_some(Self(shared))
     }
 
     /// The first posting of each hash that the clip or its mirrored picture shares with the index.
-    pub fn places(&self, index: &MomentIndex) -> Vec<usize> {
-        let hashes = self.hashes.iter().chain(&self.mirrored).flatten();
-        let found = hashes.map(|hash| index.find(*hash)).filter(|places| !places.is_empty());
-        let mut places: Vec<usize> = found.map(|places| places.start).collect();
+    pub fn places(&self) -> Vec<u32> {
+        let mut places: Vec<u32> = self.0.iter().map(|shared| shared.places.start).collect();
         places.sort_unstable();
         places.dedup();
         places
@@ -49,33 +57,27 @@ impl StreamedClip {
     pub fn candidates(
         &self,
         index: &MomentIndex,
-        counts: impl Fn(usize, u32) -> bool,
+        counts: impl Fn(u32, u32) -> bool,
         seen: &mut [u8],
         skipped: &mut u64,
     ) -> Vec<(u32, bool)> {
         let mut hits: Vec<Hit> = Vec::new();
-        let orientations = [(&self.hashes, false), (&self.mirrored, true)];
-        for (hashes, is_mirrored) in orientations {
-            for (number, (moment, hashes)) in (0..).zip(self.moments.iter().zip(hashes)) {
-                for hash in hashes {
-                    let places = index.find(*hash);
-                    for posting in index.postings(places.clone()) {
-                        // Two mirrored pictures are as alike as the pictures.
-                        if is_mirrored && posting.is_mirrored {
-                            continue;
-                        }
-                        if !counts(places.start, posting.clip) {
-                            *skipped += 1;
-                            continue;
-                        }
-                        hits.push(Hit {
-                            clip: posting.clip,
-                            is_mirrored: is_mirrored || posting.is_mirrored,
-                            shift: i64::from(posting.time) - i64::from(moment.time),
-                            moment: number,
-                        });
-                    }
+        for shared in &self.0 {
+            for indexed in index.moments(shared.places.clone()) {
+                // Two mirrored pictures are as alike as the pictures.
+                if shared.is_mirrored && indexed.is_mirrored {
+                    continue;
                 }
+                if !counts(shared.places.start, indexed.clip) {
+                    *skipped += 1;
+                    continue;
+                }
+                hits.push(Hit {
+                    clip: indexed.clip,
+                    is_mirrored: shared.is_mirrored || indexed.is_mirrored,
+                    shift: i64::from(indexed.time) - i64::from(shared.time),
+                    moment: shared.moment,
+                });
             }
         }
         for hit in &hits {
@@ -99,7 +101,7 @@ struct Hit {
     /// Time of the indexed moment minus that of the streamed one, in milliseconds.
     shift: i64,
     /// Number of the streamed moment.
-    moment: u32,
+    moment: usize,
 }
 
 impl Hit {

@@ -145,6 +145,13 @@ impl CatalogUnit {
         self.files().map_or(0, PartitionFiles::rows)
     }
 
+    /// The files with clip rows of the unit, and whether their rows are in no partition yet.
+    pub fn clip_files(&self) -> impl Iterator<Item = (&Entry, bool)> {
+        let stored = self.files().and_then(|files| files.clips.as_ref());
+        let loose = self.loose_clips.iter().map(|entry| (entry, true));
+        stored.map(|entry| (entry, false)).into_iter().chain(loose)
+    }
+
     /// Reads the source rows.
     pub fn sources(&self, root: &Utf8Path) -> Result<Vec<SourceRow>> {
         let stored = self.files().and_then(|files| files.sources.as_ref());
@@ -189,13 +196,7 @@ impl CatalogUnit {
                 }
             })
         };
-        if let Some(entry) = self.files().and_then(|files| files.clips.as_ref()) {
-            scan(entry, false)?;
-        }
-        for entry in &self.loose_clips {
-            scan(entry, true)?;
-        }
-        Ok(())
+        Ok(self.clip_files().try_for_each(|(entry, is_fresh)| scan(entry, is_fresh))?)
     }
 
     fn files(&self) -> Option<&PartitionFiles> {

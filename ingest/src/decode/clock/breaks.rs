@@ -35,6 +35,11 @@ impl BreakFinder {
         }
     }
 
+    /// Forgets the last frame, which had a wrong time. The frame before it was at `last`.
+    pub fn resume(&mut self, last: i64) {
+        self.last = Some(last);
+    }
+
     /// Returns the presentation time of the last frame.
     pub fn last(&self) -> Option<i64> {
         self.last
@@ -67,13 +72,13 @@ impl BreakFinder {
             return Break::Cut;
         }
         let step = pts.saturating_sub(last);
-        let is_gap = self.steps.is_gap(step.saturating_abs());
+        let is_gap = self.steps.is_gap(step);
         self.steps.add(step);
         // A frame may come a little before a join, because the two have different units.
         let near = pts.saturating_add(self.steps.usual() / 2);
         let joins = self.joins.len();
         while self.joins.pop_if(|join| *join <= near).is_some() {}
-        if self.joins.len() < joins || is_gap && (interrupted || step < 0) {
+        if self.joins.len() < joins || is_gap && interrupted {
             Break::Cut
         } else if is_gap {
             Break::Gap
@@ -89,14 +94,14 @@ mod tests {
 
     /// Returns the breaks before frames at `times` in milliseconds, all of them shown.
     ///
-    /// Another clock begins where `times` go back by a second or on by a minute.
+    /// Another clock begins where `times` go back by half a second or on by a minute.
     fn breaks(times: &[i64], joins: &[i64]) -> Vec<Break> {
         let steps = FrameSteps::new((1, 1000), &[30.0]);
         let mut finder = BreakFinder::new(steps, joins.to_vec());
         let mut found = Vec::new();
         for &time in times {
             let last = finder.last().unwrap_or(time);
-            finder.frame(time, (-1000..=60_000).contains(&(time - last)));
+            finder.frame(time, (-499..=60_000).contains(&(time - last)));
             found.push(finder.pending());
             finder.shown();
         }

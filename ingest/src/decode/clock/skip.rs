@@ -60,7 +60,7 @@ impl Skips {
         if !self.trusted || timing.hidden {
             return;
         }
-        let steady = |pts: &i64| self.latest.is_none_or(|latest| clock.is_steady(latest, *pts));
+        let steady = |pts: &i64| self.latest.is_none_or(|latest| clock.may_belong(latest, *pts));
         let pts = timing.pts.filter(steady);
         self.trusted =
             pts.is_some_and(|pts| self.ahead.insert(pts)) && self.ahead.len() <= MAX_AHEAD;

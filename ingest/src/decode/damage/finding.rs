@@ -1,10 +1,12 @@
-//! What the headers of H.264 and HEVC tell about damage.
+//! What the headers of a stream tell about damage.
 
 /// What the headers of a packet tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Finding {
     /// Pictures that this one needs are missing.
     pub lost_before: bool,
+    /// Pictures are missing before the packet that came this many packets earlier.
+    pub lost_earlier: Option<u64>,
     /// The packet's own data are damaged.
     pub damaged: bool,
     pub refresh: Refresh,

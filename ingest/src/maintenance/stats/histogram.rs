@@ -31,13 +31,14 @@ struct Bin {
 
 /// Draws the histogram of a column over all clips: kept clips dark, others light.
 ///
-/// `score` may be any SQL expression over the columns that gives a number. Still stretches, which
-/// have no scores, do not count.
+/// `score` may be any SQL expression over the columns that gives a number. Stretches that were cut
+/// out have no scores and do not count.
 pub fn histogram(catalog: &Catalog, score: &str) -> Result<String> {
     let values = format!(
         "(select cast({score} as double) as value, kept from clips \
-         where {score} is not null and reason is distinct from '{STILL}') as scores",
-        STILL = Reason::Still.code()
+         where {score} is not null and coalesce(reason, '') not in ('{}', '{}')) as scores",
+        Reason::Still.code(),
+        Reason::Damaged.code()
     );
     // The difference of two equal numbers is 0. Of NaN and of an infinite number it is NaN.
     let range = format!(

@@ -1,4 +1,4 @@
-//! Shards in memory: the buffer that training uses, and the next one, which a thread reads ahead.
+//! Groups in memory: the buffer that training uses, and the next one, which a thread reads ahead.
 //!
 //! Guarantee: at most two buffers are in memory, including one that is being read.
 
@@ -11,8 +11,8 @@ use crate::error::ModelError;
 /// Number of buffers in memory.
 const SLOTS: usize = 2;
 
-/// Reads shards into a buffer. It may give up as soon as the flag is set: nobody waits for it.
-pub type ReadShards<T> = dyn Fn(&[u32], &AtomicBool) -> Result<T, ModelError> + Send + Sync;
+/// Reads groups into a buffer. It may give up as soon as the flag is set: nobody waits for it.
+pub type ReadGroups<T> = dyn Fn(&[u32], &AtomicBool) -> Result<T, ModelError> + Send + Sync;
 
 /// Buffers that are read on demand and ahead. Many threads can use them at once.
 pub struct Buffers<T: Send + Sync + 'static> {
@@ -22,7 +22,7 @@ pub struct Buffers<T: Send + Sync + 'static> {
 }
 
 struct Shared<T> {
-    read: Box<ReadShards<T>>,
+    read: Box<ReadGroups<T>>,
     slots: Mutex<Vec<Slot<T>>>,
     /// A slot changed.
     changed: Condvar,
@@ -32,7 +32,7 @@ struct Shared<T> {
 
 /// A buffer, or the place for one that is being read.
 struct Slot<T> {
-    shards: Arc<[u32]>,
+    groups: Arc<[u32]>,
     /// `None` while it is being read.
     data: Option<Arc<T>>,
     /// Number of threads that use `data`.
@@ -41,25 +41,25 @@ struct Slot<T> {
 
 impl<T: Send + Sync + 'static> Buffers<T> {
     /// No buffer is read before it is needed.
-    pub fn new(read: Box<ReadShards<T>>) -> Self {
+    pub fn new(read: Box<ReadGroups<T>>) -> Self {
         let shared =
             Shared { read, slots: Mutex::default(), changed: Condvar::new(), halted: false.into() };
         Self { shared: Arc::new(shared), ahead: Mutex::default() }
     }
 
-    /// Calls `visit` with the buffer of `shards`, and reads it first if it is not in memory.
+    /// Calls `visit` with the buffer of `groups`, and reads it first if it is not in memory.
     ///
     /// # Errors
     /// The error of reading it.
     pub fn with<R>(
         &self,
-        shards: &Arc<[u32]>,
+        groups: &Arc<[u32]>,
         visit: impl FnOnce(&T) -> R,
     ) -> Result<R, ModelError> {
-        let data = self.shared.take(shards)?;
+        let data = self.shared.take(groups)?;
         let result = visit(&data);
         drop(data);
-        self.shared.give_back(shards);
+        self.shared.give_back(groups);
         Ok(result)
     }
 
@@ -68,18 +68,18 @@ impl<T: Send + Sync + 'static> Buffers<T> {
     /// The buffer of `current` stays in memory. An error is not lost: the thread that needs the
     /// buffer reads it again.
     pub fn read_ahead(&self, current: &[u32], next: &Arc<[u32]>) {
-        let (shared, shards) = (&self.shared, next);
+        let (shared, groups) = (&self.shared, next);
         let mut slots = shared.lock();
-        let known = slots.iter().any(|slot| slot.shards == *shards);
+        let known = slots.iter().any(|slot| slot.groups == *groups);
         if known || !make_room(&mut slots, current) {
             return;
         }
-        slots.push(Slot { shards: shards.clone(), data: None, users: 0 });
+        slots.push(Slot { groups: groups.clone(), data: None, users: 0 });
         drop(slots);
-        let (shared, shards) = (shared.clone(), shards.clone());
+        let (shared, groups) = (shared.clone(), groups.clone());
         let thread = thread::spawn(move || {
-            if shared.fill(&shards).is_ok() {
-                shared.give_back(&shards);
+            if shared.fill(&groups).is_ok() {
+                shared.give_back(&groups);
             }
         });
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,11 +104,11 @@ impl<T> Shared<T> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The buffer of `shards`; the caller gives it back.
-    fn take(&self, shards: &Arc<[u32]>) -> Result<Arc<T>, ModelError> {
+    /// The buffer of `groups`; the caller gives it back.
+    fn take(&self, groups: &Arc<[u32]>) -> Result<Arc<T>, ModelError> {
         let mut slots = self.lock();
         loop {
-            if let Some(at) = slots.iter().position(|slot| slot.shards == *shards) {
+            if let Some(at) = slots.iter().position(|slot| slot.groups == *groups) {
                 if let Some(data) = slots[at].data.clone() {
                     // The slots are in order of use, the last one at the end.
                     let mut slot = slots.remove(at);
@@ -117,38 +117,38 @@ impl<T> Shared<T> {
                     return Ok(data);
                 }
             } else if make_room(&mut slots, &[]) {
-                slots.push(Slot { shards: shards.clone(), data: None, users: 0 });
+                slots.push(Slot { groups: groups.clone(), data: None, users: 0 });
                 drop(slots);
-                return self.fill(shards);
+                return self.fill(groups);
             }
             slots = self.changed.wait(slots).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Reads the buffer whose slot the caller has added; the caller gives it back.
-    fn fill(&self, shards: &[u32]) -> Result<Arc<T>, ModelError> {
+    fn fill(&self, groups: &[u32]) -> Result<Arc<T>, ModelError> {
         /// Removes the slot if reading fails or panics, so that nobody waits for it.
         struct Unread<'a, T>(&'a Shared<T>, &'a [u32]);
 
         impl<T> Drop for Unread<'_, T> {
             fn drop(&mut self) {
-                self.0.lock().retain(|slot| slot.data.is_some() || *slot.shards != *self.1);
+                self.0.lock().retain(|slot| slot.data.is_some() || *slot.groups != *self.1);
                 self.0.changed.notify_all();
             }
         }
 
-        let _unread = Unread(self, shards);
-        let data = Arc::new((self.read)(shards, &self.halted)?);
+        let _unread = Unread(self, groups);
+        let data = Arc::new((self.read)(groups, &self.halted)?);
         let mut slots = self.lock();
-        if let Some(slot) = slots.iter_mut().find(|slot| *slot.shards == *shards) {
+        if let Some(slot) = slots.iter_mut().find(|slot| *slot.groups == *groups) {
             slot.data = Some(data.clone());
             slot.users += 1;
         }
         Ok(data)
     }
 
-    fn give_back(&self, shards: &[u32]) {
-        if let Some(slot) = self.lock().iter_mut().find(|slot| *slot.shards == *shards) {
+    fn give_back(&self, groups: &[u32]) {
+        if let Some(slot) = self.lock().iter_mut().find(|slot| *slot.groups == *groups) {
             slot.users -= 1;
         }
         self.changed.notify_all();
@@ -159,7 +159,7 @@ impl<T> Shared<T> {
 ///
 /// The buffer of `kept` counts as in use.
 fn make_room<T>(slots: &mut Vec<Slot<T>>, kept: &[u32]) -> bool {
-    let idle = |slot: &Slot<T>| slot.data.is_some() && slot.users == 0 && *slot.shards != *kept;
+    let idle = |slot: &Slot<T>| slot.data.is_some() && slot.users == 0 && *slot.groups != *kept;
     if slots.len() < SLOTS {
         return true;
     }
@@ -185,9 +185,9 @@ mod tests {
     struct Counted(u32, Arc<Held>);
 
     impl Counted {
-        fn new(shards: &[u32], held: &Arc<Held>) -> Self {
+        fn new(groups: &[u32], held: &Arc<Held>) -> Self {
             held.most.fetch_max(1 + held.now.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
-            Self(shards[0], held.clone())
+            Self(groups[0], held.clone())
         }
     }
 
@@ -199,8 +199,8 @@ mod tests {
 
     fn buffers(held: &Arc<Held>, reads: &Arc<AtomicUsize>) -> Buffers<Counted> {
         let (held, reads) = (held.clone(), reads.clone());
-        Buffers::new(Box::new(move |shards, _| {
-            let buffer = Counted::new(shards, &held);
+        Buffers::new(Box::new(move |groups, _| {
+            let buffer = Counted::new(groups, &held);
             reads.fetch_add(1, Ordering::SeqCst);
             sleep(Duration::from_millis(1));
             Ok(buffer)
@@ -220,13 +220,13 @@ mod tests {
                     scope.spawn(move || {
                         for step in 0..60 {
                             let number = (step + thread) % 7;
-                            let (shards, next) = ([number].into(), [number + 1].into());
-                            let found = buffers.with(&shards, |buffer| {
+                            let (groups, next) = ([number].into(), [number + 1].into());
+                            let found = buffers.with(&groups, |buffer| {
                                 sleep(Duration::from_micros(100));
                                 buffer.0
                             });
                             assert_eq!(found.unwrap(), number);
-                            buffers.read_ahead(&shards, &next);
+                            buffers.read_ahead(&groups, &next);
                         }
                     });
                 }
@@ -244,12 +244,12 @@ mod tests {
         let (held, reads) = Default::default();
         let buffers = buffers(&held, &reads);
         for number in 0..5 {
-            let (shards, next) = ([number].into(), [number + 1].into());
+            let (groups, next) = ([number].into(), [number + 1].into());
             for _ in 0..3 {
-                buffers.with(&shards, |_| ()).unwrap();
-                buffers.read_ahead(&shards, &next);
+                buffers.with(&groups, |_| ()).unwrap();
+                buffers.read_ahead(&groups, &next);
             }
-            assert_eq!(buffers.with(&shards, |buffer| buffer.0).unwrap(), number);
+            assert_eq!(buffers.with(&groups, |buffer| buffer.0).unwrap(), number);
             assert!(reads.load(Ordering::SeqCst) <= number as usize + 2);
         }
         drop(buffers);
@@ -260,20 +260,20 @@ mod tests {
     /// dropped run waits until a whole buffer is read.
     #[test]
     fn an_error_is_returned_to_the_thread_that_needs_the_buffer() {
-        let buffers = Buffers::new(Box::new(|shards: &[u32], halted: &AtomicBool| {
-            if shards[0] == 1 {
-                return Err(ModelError::Data("shard 1 is gone".into()));
+        let buffers = Buffers::new(Box::new(|groups: &[u32], halted: &AtomicBool| {
+            if groups[0] == 1 {
+                return Err(ModelError::Data("group 1 is gone".into()));
             }
-            while shards[0] == 2 && !halted.load(Ordering::Relaxed) {
+            while groups[0] == 2 && !halted.load(Ordering::Relaxed) {
                 sleep(Duration::from_millis(1));
             }
-            Ok(shards[0])
+            Ok(groups[0])
         }));
         let number = |number: u32| -> Arc<[u32]> { [number].into() };
         buffers.read_ahead(&number(0), &number(1));
         for _ in 0..3 {
             let error = buffers.with(&number(1), |_| ()).unwrap_err();
-            assert_eq!(error.to_string(), "shard 1 is gone");
+            assert_eq!(error.to_string(), "group 1 is gone");
             assert_eq!(buffers.with(&number(0), |data| *data).unwrap(), 0);
         }
         buffers.read_ahead(&number(0), &number(2));

@@ -67,8 +67,8 @@ impl Video for CroppedVideo<'_> {
         self.video.channels()
     }
 
-    fn shard(&self, clip: usize) -> (usize, u64) {
-        self.video.shard(clip)
+    fn group(&self, clip: usize) -> (usize, u64) {
+        self.video.group(clip)
     }
 
     fn memory(&self) -> u64 {

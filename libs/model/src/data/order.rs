@@ -1,24 +1,24 @@
 //! The order in which training sees its windows: each window once per epoch, epoch after epoch.
 //!
-//! Windows are stored in shards, and some of the shards fit into memory. An epoch is a shuffled
-//! order of the shards, cut into *buffers*: as many whole shards as fit. The windows of a buffer
-//! are shuffled together. If all windows fit into memory, there is one buffer, so the windows of
-//! the epoch are in one shuffled order.
+//! Windows are in groups that can be read together, and some of the groups fit into memory. An
+//! epoch is a shuffled order of the groups, cut into *buffers*: as many whole groups as fit. The
+//! windows of a buffer are shuffled together. If all windows fit into memory, there is one buffer,
+//! so the windows of the epoch are in one shuffled order.
 //!
 //! The program keeps and saves no list: it computes the window from the seed, the position in the
-//! order, and the sizes of the shards. So a resumed run needs only the number of its step.
+//! order, and the sizes of the groups. So a resumed run needs only the number of its step.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::shuffle::{Shuffle, mix};
 
-/// The key of the order of an epoch's shards is the epoch's key with these bits changed.
-const OF_SHARDS: u64 = 0x5348_4152_4453;
+/// The key of the order of an epoch's groups is the epoch's key with these bits changed.
+const OF_GROUPS: u64 = 0x5348_4152_4453;
 
-/// The size of a shard in memory.
+/// The size of a group in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShardSize {
+pub struct GroupSize {
     /// The number of its windows.
     pub windows: u64,
     /// The number of bytes of its windows in memory.
@@ -27,18 +27,18 @@ pub struct ShardSize {
 
 /// An endless sequence of windows, epoch after epoch. Each epoch has every window once.
 pub struct WindowOrder {
-    shards: Vec<ShardSize>,
+    groups: Vec<GroupSize>,
     windows: u64,
-    /// The largest number of bytes of a buffer with more than one shard.
+    /// The largest number of bytes of a buffer with more than one group.
     limit: u64,
     seed: u64,
     /// The epochs that were asked for last, and their buffers.
     recent: Mutex<Vec<(u64, Arc<[Buffer]>)>>,
 }
 
-/// Shards whose windows are in memory together.
+/// Groups whose windows are in memory together.
 struct Buffer {
-    shards: Arc<[u32]>,
+    groups: Arc<[u32]>,
     /// Positions in the epoch.
     places: Range<u64>,
     order: Shuffle,
@@ -46,13 +46,13 @@ struct Buffer {
 
 /// Windows of one buffer that follow each other in the order.
 pub struct BatchRun {
-    /// The buffer's shards, by number.
-    pub shards: Arc<[u32]>,
+    /// The buffer's groups, by number.
+    pub groups: Arc<[u32]>,
     /// The windows, as numbers in the buffer.
     ///
-    /// A buffer's windows are numbered over all its shards, in an order that the data defines.
+    /// A buffer's windows are numbered over all its groups, in an order that the data defines.
     pub windows: Vec<usize>,
-    /// The shards of the next buffer, if it is time to read them.
+    /// The groups of the next buffer, if it is time to read them.
     ///
     /// It is, when a quarter of this buffer is used: then no other thread is still at work on the
     /// buffer before this one.
@@ -60,16 +60,16 @@ pub struct BatchRun {
 }
 
 impl WindowOrder {
-    /// The order of the windows of `shards`, with at most about `memory` bytes of them in memory.
+    /// The order of the windows of `groups`, with at most about `memory` bytes of them in memory.
     ///
     /// One buffer can fill the memory if it has all windows. Otherwise two share it: while one is
-    /// used, the next one is read. A buffer has at least one shard, whatever its size.
-    pub fn new(shards: Vec<ShardSize>, memory: u64, seed: u64) -> Self {
-        let all: u64 = shards.iter().map(|shard| shard.bytes).sum();
+    /// used, the next one is read. A buffer has at least one group, whatever its size.
+    pub fn new(groups: Vec<GroupSize>, memory: u64, seed: u64) -> Self {
+        let all: u64 = groups.iter().map(|group| group.bytes).sum();
         Self {
-            windows: shards.iter().map(|shard| shard.windows).sum(),
+            windows: groups.iter().map(|group| group.windows).sum(),
             limit: if all <= memory { all } else { memory / 2 },
-            shards,
+            groups,
             seed,
             recent: Mutex::default(),
         }
@@ -91,16 +91,16 @@ impl WindowOrder {
             let (epoch, within) = (place / self.windows, place % self.windows);
             let buffers = self.epoch(epoch);
             let number = buffers.partition_point(|buffer| buffer.places.end <= within);
-            let Buffer { shards, places, order } = &buffers[number];
+            let Buffer { groups, places, order } = &buffers[number];
             let length = places.end - places.start;
             let first = within - places.start;
             let until = (first + end - place).min(length);
             let next = || match buffers.get(number + 1) {
-                Some(next) => next.shards.clone(),
-                None => self.epoch(epoch + 1)[0].shards.clone(),
+                Some(next) => next.groups.clone(),
+                None => self.epoch(epoch + 1)[0].groups.clone(),
             };
             runs.push(BatchRun {
-                shards: shards.clone(),
+                groups: groups.clone(),
                 windows: (first..until).map(|place| order.at(place) as usize).collect(),
                 next: (first >= length / 4).then(next),
             });
@@ -124,42 +124,42 @@ impl WindowOrder {
         buffers
     }
 
-    /// Shuffles the shards, and cuts their order into buffers.
+    /// Shuffles the groups, and cuts their order into buffers.
     fn cut(&self, epoch: u64) -> Vec<Buffer> {
         let key = mix(mix(self.seed).wrapping_add(epoch));
-        let count = self.shards.len() as u64;
-        let shuffled = Shuffle::new(count, key ^ OF_SHARDS);
+        let count = self.groups.len() as u64;
+        let shuffled = Shuffle::new(count, key ^ OF_GROUPS);
         let mut buffers = Vec::new();
-        let (mut shards, mut bytes, mut places) = (Vec::new(), 0, 0..0);
-        let mut close = |shards: &mut Vec<u32>, places: &mut Range<u64>| {
+        let (mut groups, mut bytes, mut places) = (Vec::new(), 0, 0..0);
+        let mut close = |groups: &mut Vec<u32>, places: &mut Range<u64>| {
             if places.is_empty() {
                 return;
             }
-            shards.sort_unstable();
+            groups.sort_unstable();
             let (number, windows) = (buffers.len() as u64, places.end - places.start);
             // The first buffer has the epoch's own key. So a single one is the order of all.
             let key = if number == 0 { key } else { mix(key.wrapping_add(number)) };
             let order = Shuffle::new(windows, key);
             buffers.push(Buffer {
-                shards: shards.as_slice().into(),
+                groups: groups.as_slice().into(),
                 places: places.clone(),
                 order,
             });
-            shards.clear();
+            groups.clear();
             places.start = places.end;
         };
         for place in 0..count {
             let number = shuffled.at(place);
-            let shard = self.shards[number as usize];
-            if bytes + shard.bytes > self.limit {
-                close(&mut shards, &mut places);
+            let group = self.groups[number as usize];
+            if bytes + group.bytes > self.limit {
+                close(&mut groups, &mut places);
                 bytes = 0;
             }
-            shards.push(number as u32);
-            bytes += shard.bytes;
-            places.end += shard.windows;
+            groups.push(number as u32);
+            bytes += group.bytes;
+            places.end += group.windows;
         }
-        close(&mut shards, &mut places);
+        close(&mut groups, &mut places);
         buffers
     }
 }
@@ -171,23 +171,23 @@ mod tests {
     use super::*;
     use crate::testing::noise;
 
-    /// Shards of these numbers of windows, each of 10 bytes.
-    fn shards(windows: &[u64]) -> Vec<ShardSize> {
-        windows.iter().map(|&windows| ShardSize { windows, bytes: 10 * windows }).collect()
+    /// Groups of these numbers of windows, each of 10 bytes.
+    fn groups(windows: &[u64]) -> Vec<GroupSize> {
+        windows.iter().map(|&windows| GroupSize { windows, bytes: 10 * windows }).collect()
     }
 
     /// Buffer and window at each of the first `count` positions.
     fn places(order: &WindowOrder, count: usize, batch: usize) -> Vec<(Vec<u32>, usize)> {
         let runs = (0..count / batch).flat_map(|index| order.batch(index, batch));
         runs.flat_map(|run| {
-            let shards = run.shards.to_vec();
-            run.windows.into_iter().map(move |window| (shards.clone(), window))
+            let groups = run.groups.to_vec();
+            run.windows.into_iter().map(move |window| (groups.clone(), window))
         })
         .collect()
     }
 
     /// Catches: the order changes for data that fits into memory, so that models of existing keys
-    /// would be others; it depends on how such data is cut into shards.
+    /// would be others; it depends on how such data is cut into groups.
     #[test]
     fn what_fits_is_shuffled_as_a_whole_and_as_ever() {
         // Computed from the equations with another program (Python), 2026-11-30.
@@ -197,16 +197,16 @@ mod tests {
         ];
         for windows in [&[10][..], &[3, 0, 7], &[1; 10]] {
             for (memory, batch) in [(100, 1), (u64::MAX, 3), (101, 15)] {
-                let found = places(&WindowOrder::new(shards(windows), memory, 3), 30, batch);
+                let found = places(&WindowOrder::new(groups(windows), memory, 3), 30, batch);
                 assert!(found.iter().map(|(_, window)| *window).eq(known), "{windows:?} {memory}");
             }
         }
-        let order = WindowOrder::new(shards(&[5000]), u64::MAX, 7);
+        let order = WindowOrder::new(groups(&[5000]), u64::MAX, 7);
         let found: Vec<usize> = order.batch(4997, 1).into_iter().flat_map(|r| r.windows).collect();
         assert_eq!(found, [551]);
     }
 
-    /// Catches: an epoch skips a window or a shard, or sees it twice, with some size of the buffer;
+    /// Catches: an epoch skips a window or a group, or sees it twice, with some size of the buffer;
     /// a buffer is larger than the memory allows; a batch depends on other batches.
     #[test]
     fn an_epoch_of_several_buffers_has_every_window_once() {
@@ -218,7 +218,7 @@ mod tests {
                 continue;
             }
             for memory in [0, 40, 90, 200, 1000] {
-                let order = WindowOrder::new(shards(&sizes), memory, seed);
+                let order = WindowOrder::new(groups(&sizes), memory, seed);
                 let all = places(&order, 3 * windows as usize, 1);
                 for (epoch, places) in all.chunks_exact(windows as usize).enumerate() {
                     let seen: BTreeSet<_> = places.iter().collect();
@@ -227,12 +227,12 @@ mod tests {
                         places.iter().map(|place| &place.0).collect();
                     let held =
                         |buffer: &[u32]| -> u64 { buffer.iter().map(|n| sizes[*n as usize]).sum() };
-                    let mut shards: Vec<u32> =
+                    let mut groups: Vec<u32> =
                         buffers.iter().flat_map(|b| b.iter().copied()).collect();
-                    shards.sort_unstable();
-                    shards.dedup();
-                    let total: u64 = shards.iter().map(|n| sizes[*n as usize]).sum();
-                    assert_eq!(total, windows, "every shard with windows is in a buffer");
+                    groups.sort_unstable();
+                    groups.dedup();
+                    let total: u64 = groups.iter().map(|n| sizes[*n as usize]).sum();
+                    assert_eq!(total, windows, "every group with windows is in a buffer");
                     for buffer in &buffers {
                         let of = places.iter().filter(|place| place.0 == **buffer);
                         let mut numbers: Vec<usize> = of.map(|place| place.1).collect();
@@ -251,12 +251,12 @@ mod tests {
         }
     }
 
-    /// Catches: shards come in the same order in every epoch, or for every seed; the next buffer is
+    /// Catches: groups come in the same order in every epoch, or for every seed; the next buffer is
     /// not read before it is needed, or is another one than the next.
     #[test]
-    fn shards_are_shuffled_and_the_next_buffer_is_known_early() {
-        let order = |seed| WindowOrder::new(shards(&[100; 40]), 8_000, seed);
-        let first = |seed, epoch: usize| order(seed).batch(epoch * 4000, 1)[0].shards.clone();
+    fn groups_are_shuffled_and_the_next_buffer_is_known_early() {
+        let order = |seed| WindowOrder::new(groups(&[100; 40]), 8_000, seed);
+        let first = |seed, epoch: usize| order(seed).batch(epoch * 4000, 1)[0].groups.clone();
         assert_eq!(first(1, 0).len(), 4);
         let firsts: BTreeSet<_> = [first(1, 0), first(1, 1), first(2, 0), first(2, 1)].into();
         assert_eq!(firsts.len(), 4);
@@ -265,7 +265,7 @@ mod tests {
         for buffer in 0..30 {
             let begin = buffer * 400;
             assert!(at(begin + 99).next.is_none());
-            let next = at(begin + 400).shards;
+            let next = at(begin + 400).groups;
             assert!([100, 399].iter().all(|place| at(begin + place).next == Some(next.clone())));
         }
     }

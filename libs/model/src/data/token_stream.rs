@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::buffers::Buffers;
-use super::order::{ShardSize, WindowOrder};
-use super::tokens::{TokenShape, TokenShards, TokenWindows};
+use super::order::{GroupSize, WindowOrder};
+use super::tokens::{TokenGroups, TokenShape, TokenWindows};
 use crate::error::ModelError;
 
-/// Windows in the order of training. Shards are read as they are needed, and checked.
+/// Windows in the order of training. Groups are read as they are needed, and checked.
 pub struct TokenStream {
     shape: TokenShape,
     order: WindowOrder,
@@ -19,20 +19,20 @@ impl TokenStream {
     ///
     /// `codes` and `actions` are the numbers of different tokens and actions.
     pub fn new(
-        data: Arc<dyn TokenShards>,
+        data: Arc<dyn TokenGroups>,
         codes: usize,
         actions: usize,
         seed: u64,
     ) -> Result<Self, ModelError> {
         let shape = data.shape();
-        let size = |windows| ShardSize { windows, bytes: windows * shape.bytes() };
+        let size = |windows| GroupSize { windows, bytes: windows * shape.bytes() };
         let windows = data.windows();
-        let shards = windows.iter().copied().map(size).collect();
-        let order = WindowOrder::new(shards, data.memory(), seed);
+        let groups = windows.iter().copied().map(size).collect();
+        let order = WindowOrder::new(groups, data.memory(), seed);
         shape.check(order.windows())?;
-        let buffers = Buffers::new(Box::new(move |shards, halted| {
-            let found = data.read(shards, halted).map_err(ModelError::Source)?;
-            let expected: u64 = shards.iter().map(|shard| windows[*shard as usize]).sum();
+        let buffers = Buffers::new(Box::new(move |groups, halted| {
+            let found = data.read(groups, halted).map_err(ModelError::Source)?;
+            let expected: u64 = groups.iter().map(|group| windows[*group as usize]).sum();
             if (found.shape(), found.len() as u64) != (shape, expected) {
                 return Err(ModelError::Data(format!(
                     "{} windows of {:?} were read, but there were {expected} of {shape:?} when \
@@ -50,17 +50,17 @@ impl TokenStream {
     /// Reads the micro-batch `index` of `count` windows.
     ///
     /// # Errors
-    /// If a shard cannot be read, or has tokens or actions that do not exist.
+    /// If a group cannot be read, or has tokens or actions that do not exist.
     pub fn read(&self, index: usize, count: usize) -> Result<TokenWindows, ModelError> {
         let mut batch = self.shape.empty();
         for run in self.order.batch(index, count) {
-            self.buffers.with(&run.shards, |buffer| {
+            self.buffers.with(&run.groups, |buffer| {
                 for window in &run.windows {
                     batch.push(buffer, *window);
                 }
             })?;
             if let Some(next) = &run.next {
-                self.buffers.read_ahead(&run.shards, next);
+                self.buffers.read_ahead(&run.groups, next);
             }
         }
         Ok(batch)
@@ -79,7 +79,7 @@ mod tests {
     const SHAPE: TokenShape = TokenShape { frames: 3, positions: 4, columns: 2 };
     const BATCH: usize = 4;
 
-    /// Shards of windows. All tokens of a window are its number.
+    /// Groups of windows. All tokens of a window are its number.
     struct Numbered {
         windows: Vec<u64>,
         memory: u64,
@@ -87,7 +87,7 @@ mod tests {
         lost: usize,
     }
 
-    impl TokenShards for Numbered {
+    impl TokenGroups for Numbered {
         fn shape(&self) -> TokenShape {
             SHAPE
         }
@@ -100,9 +100,9 @@ mod tests {
             self.memory
         }
 
-        fn read(&self, shards: &[u32], _: &AtomicBool) -> Result<TokenWindows, SourceError> {
-            let first = |shard: u32| self.windows[..shard as usize].iter().sum::<u64>();
-            let numbers = shards.iter().flat_map(|shard| first(*shard)..first(*shard + 1));
+        fn read(&self, groups: &[u32], _: &AtomicBool) -> Result<TokenWindows, SourceError> {
+            let first = |group: u32| self.windows[..group as usize].iter().sum::<u64>();
+            let numbers = groups.iter().flat_map(|group| first(*group)..first(*group + 1));
             let mut read = SHAPE.empty();
             for number in numbers.skip(self.lost) {
                 read.tokens.extend([number as u16; 12]);
@@ -112,7 +112,7 @@ mod tests {
         }
     }
 
-    /// About ten shards; about two of them fit into each of two buffers.
+    /// About ten groups; about two of them fit into each of two buffers.
     fn stream(lost: usize) -> TokenStream {
         let windows = vec![9, 4, 11, 7, 8, 1, 6, 10, 3, 8];
         let data = Numbered { windows, memory: 40 * SHAPE.bytes(), lost };
@@ -159,7 +159,7 @@ mod tests {
         });
     }
 
-    /// Catches: a shard that has changed since the run began causes a panic, or its windows are
+    /// Catches: a group that has changed since the run began causes a panic, or its windows are
     /// taken for others; tokens of another codebook are trained on.
     #[test]
     fn what_is_read_is_checked() {

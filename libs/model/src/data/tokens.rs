@@ -16,24 +16,25 @@ pub struct TokenShape {
     pub columns: usize,
 }
 
-/// Windows of tokens in shards. All have the same shape.
-pub trait TokenShards: Send + Sync {
+/// Windows of tokens in groups. All have the same shape.
+///
+/// The groups must follow from the windows, and not from how they are stored: the order of training
+/// depends on them if not all windows fit into memory. See [`super::cut_groups`].
+pub trait TokenGroups: Send + Sync {
     /// The shape of the windows.
     fn shape(&self) -> TokenShape;
 
-    /// The number of windows of each shard.
-    ///
-    /// The order of training depends on the order of the shards.
+    /// The number of windows of each group.
     fn windows(&self) -> Vec<u64>;
 
     /// The number of bytes of windows that may be in memory. The order of training depends on it.
     fn memory(&self) -> u64;
 
-    /// Reads the windows of some shards, which are given by number, in ascending order.
+    /// Reads the windows of some groups, which are given by number, in ascending order.
     ///
     /// The windows are in an order that depends only on the windows. If `halted` is set, nobody
     /// waits for them any more. Fails if the storage fails.
-    fn read(&self, shards: &[u32], halted: &AtomicBool) -> Result<TokenWindows, SourceError>;
+    fn read(&self, groups: &[u32], halted: &AtomicBool) -> Result<TokenWindows, SourceError>;
 }
 
 /// Windows of tokens with their actions.
@@ -51,7 +52,7 @@ pub struct TokenWindows {
     pub actions: Vec<u8>,
 }
 
-impl TokenShards for TokenWindows {
+impl TokenGroups for TokenWindows {
     fn shape(&self) -> TokenShape {
         let Self { frames, positions, columns, .. } = *self;
         TokenShape { frames, positions, columns }
@@ -65,7 +66,7 @@ impl TokenShards for TokenWindows {
         u64::MAX
     }
 
-    fn read(&self, _shards: &[u32], _halted: &AtomicBool) -> Result<TokenWindows, SourceError> {
+    fn read(&self, _groups: &[u32], _halted: &AtomicBool) -> Result<TokenWindows, SourceError> {
         Ok(self.clone())
     }
 }

@@ -21,11 +21,12 @@ pub trait Video: Sync {
         RGB
     }
 
-    /// The number of the shard in which a clip is stored, and the bytes of the clip in memory.
+    /// The number of the group to which a clip belongs, and the bytes of the clip in memory.
     ///
-    /// If not all clips fit into [`Video::memory`], training reads the clips of some shards
-    /// together. Then the order of training depends on the shards.
-    fn shard(&self, _clip: usize) -> (usize, u64) {
+    /// If not all clips fit into [`Video::memory`], training reads the clips of some groups
+    /// together, and the order of training depends on the groups. So both numbers must follow from
+    /// the clips, and not from how they are stored. See [`super::cut_groups`].
+    fn group(&self, _clip: usize) -> (usize, u64) {
         (0, 0)
     }
 

@@ -1,27 +1,30 @@
 //! The windows that the tokenizer and the LAM train on.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::order::{BatchRun, ShardSize, WindowOrder};
+use super::order::{BatchRun, GroupSize, WindowOrder};
 use super::video::Video;
 use crate::error::ModelError;
 
 /// All windows of `frames` frames of all clips, at every offset, in the order of training.
 ///
 /// Frames are read when a batch needs them. If the clips are larger than memory, the order visits
-/// some shards at a time, so that a cache of the shards' clips is enough.
+/// some groups at a time, so that a cache of the groups' clips is enough.
 pub struct TrainingWindows<'a> {
     video: &'a dyn Video,
     frames: usize,
-    /// The clips of each shard that are long enough, in ascending order.
-    shards: Vec<Vec<u32>>,
+    /// The clips of each group that are long enough, in ascending order, as runs of numbers.
+    ///
+    /// A clip of tokens is one window. So there are many clips, and most follow each other.
+    groups: Vec<Vec<Range<u32>>>,
     order: WindowOrder,
-    /// The buffers that were used last, by their shards.
+    /// The buffers that were used last, by their groups.
     recent: Mutex<Vec<RecentBuffer>>,
 }
 
-/// The shards of a buffer, and its clips.
+/// The groups of a buffer, and its clips.
 type RecentBuffer = (Arc<[u32]>, Arc<ClipEnds>);
 
 /// Each clip of a buffer, and the number of windows up to the end of this clip.
@@ -30,16 +33,20 @@ type ClipEnds = [(u32, usize)];
 impl<'a> TrainingWindows<'a> {
     /// Fails if no clip is long enough.
     pub fn new(video: &'a dyn Video, frames: usize, seed: u64) -> Result<Self, ModelError> {
-        let mut found: BTreeMap<usize, (Vec<u32>, ShardSize)> = BTreeMap::new();
+        let mut found: BTreeMap<usize, (Vec<Range<u32>>, GroupSize)> = BTreeMap::new();
         for clip in 0..video.clips() {
             let length = video.frames(clip);
             if length < frames {
                 continue;
             }
-            let (shard, bytes) = video.shard(clip);
-            let none = || (Vec::new(), ShardSize { windows: 0, bytes: 0 });
-            let (clips, size) = found.entry(shard).or_insert_with(none);
-            clips.push(clip as u32);
+            let (group, bytes) = video.group(clip);
+            let clip = clip as u32;
+            let none = || (Vec::new(), GroupSize { windows: 0, bytes: 0 });
+            let (clips, size) = found.entry(group).or_insert_with(none);
+            match clips.last_mut() {
+                Some(run) if run.end == clip => run.end += 1,
+                _ => clips.push(clip..clip + 1),
+            }
             size.windows += (length - frames + 1) as u64;
             size.bytes += bytes;
         }
@@ -50,13 +57,9 @@ impl<'a> TrainingWindows<'a> {
                 video.clips()
             )));
         }
-        // The order of the shards follows from their clips, and not from their numbers. So it stays
-        // when other shards are added.
-        let mut found: Vec<_> = found.into_values().collect();
-        found.sort_by_key(|(clips, _)| clips[0]);
-        let (shards, sizes) = found.into_iter().unzip();
+        let (groups, sizes) = found.into_values().unzip();
         let order = WindowOrder::new(sizes, video.memory(), seed);
-        Ok(Self { video, frames, shards, order, recent: Mutex::default() })
+        Ok(Self { video, frames, groups, order, recent: Mutex::default() })
     }
 
     /// Reads the micro-batch `index` of `count` windows: bytes `[count, frames, h, w, channels]`.
@@ -72,8 +75,8 @@ impl<'a> TrainingWindows<'a> {
     /// Clip and first frame of each window of the micro-batch `index` of `count` windows.
     pub fn places(&self, index: usize, count: usize) -> Vec<(usize, usize)> {
         let mut places = Vec::with_capacity(count);
-        for BatchRun { shards, windows, .. } in self.order.batch(index, count) {
-            let ends = self.ends(&shards);
+        for BatchRun { groups, windows, .. } in self.order.batch(index, count) {
+            let ends = self.ends(&groups);
             places.extend(windows.into_iter().map(|window| {
                 let at = ends.partition_point(|(_, end)| *end <= window);
                 let begin = if at == 0 { 0 } else { ends[at - 1].1 };
@@ -84,13 +87,13 @@ impl<'a> TrainingWindows<'a> {
     }
 
     /// The clips of a buffer, in ascending order.
-    fn ends(&self, shards: &Arc<[u32]>) -> Arc<ClipEnds> {
+    fn ends(&self, groups: &Arc<[u32]>) -> Arc<ClipEnds> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, ends)) = recent.iter().find(|(known, _)| known == shards) {
+        if let Some((_, ends)) = recent.iter().find(|(known, _)| known == groups) {
             return ends.clone();
         }
-        let mut clips: Vec<u32> =
-            shards.iter().flat_map(|shard| &self.shards[*shard as usize]).copied().collect();
+        let runs = groups.iter().flat_map(|group| &self.groups[*group as usize]);
+        let mut clips: Vec<u32> = runs.cloned().flatten().collect();
         clips.sort_unstable();
         let mut end = 0;
         let ends: Arc<ClipEnds> = clips
@@ -104,7 +107,7 @@ impl<'a> TrainingWindows<'a> {
         if recent.len() == 2 {
             recent.remove(0);
         }
-        recent.push((shards.clone(), ends.clone()));
+        recent.push((groups.clone(), ends.clone()));
         ends
     }
 }
@@ -152,15 +155,15 @@ mod tests {
         assert!(TrainingWindows::new(&video, 8, 1).is_err(), "no clip is that long");
     }
 
-    /// Clips in shards, of which some fit into memory.
-    struct Sharded {
+    /// Clips in groups, of which some fit into memory.
+    struct Grouped {
         frames: Vec<usize>,
-        /// Number of clips of a shard.
+        /// Number of clips of a group.
         each: usize,
         memory: u64,
     }
 
-    impl Video for Sharded {
+    impl Video for Grouped {
         fn clips(&self) -> usize {
             self.frames.len()
         }
@@ -173,9 +176,8 @@ mod tests {
             (1, 1)
         }
 
-        fn shard(&self, clip: usize) -> (usize, u64) {
-            // The numbers of the shards are not in the order of their clips.
-            (1000 - clip / self.each, 100)
+        fn group(&self, clip: usize) -> (usize, u64) {
+            (clip / self.each, 100)
         }
 
         fn memory(&self) -> u64 {
@@ -197,15 +199,15 @@ mod tests {
     /// Catches: an epoch of clips that do not fit into memory skips a window or has it twice; it
     /// jumps between more clips than fit; what fits is in another order than before.
     #[test]
-    fn clips_that_do_not_fit_are_visited_some_shards_at_a_time() {
-        let video = |memory| Sharded {
+    fn clips_that_do_not_fit_are_visited_some_groups_at_a_time() {
+        let video = |memory| Grouped {
             frames: (0..60).map(|clip| 2 + clip % 5).collect(),
             each: 4,
             memory,
         };
         let (some, all) = (video(2000), video(6000));
         let count = (0..60).map(|clip| all.frames(clip).saturating_sub(2)).sum::<usize>();
-        let windows = |video: &Sharded| {
+        let windows = |video: &Grouped| {
             let windows = TrainingWindows::new(video, 3, 1).unwrap();
             let epochs = [0, 1].map(|epoch| windows.places(epoch, count));
             for (index, place) in epochs.concat().into_iter().enumerate().step_by(7) {
@@ -216,26 +218,26 @@ mod tests {
             }
             epochs
         };
-        let one_shard = Sharded { each: 60, ..video(6000) };
-        assert_eq!(windows(&all), windows(&one_shard));
+        let one_group = Grouped { each: 60, ..video(6000) };
+        assert_eq!(windows(&all), windows(&one_group));
         for places in windows(&some) {
             let mut sorted = places.clone();
             sorted.sort_unstable();
             sorted.dedup();
             assert_eq!(sorted.len(), count);
             assert!(sorted.iter().all(|(clip, first)| first + 3 <= some.frames(*clip)));
-            // Ten clips fit into half of the memory. Those of whole shards are in use together.
+            // Ten clips fit into half of the memory. Those of whole groups are in use together.
             let mut uses = BTreeMap::new();
             for (index, (clip, _)) in places.iter().enumerate() {
                 uses.entry(clip / 4).or_insert((index, index)).1 = index;
             }
-            let clips = |shard: usize| {
-                (4 * shard..4 * shard + 4).filter(|clip| some.frames(*clip) >= 3).count()
+            let clips = |group: usize| {
+                (4 * group..4 * group + 4).filter(|clip| some.frames(*clip) >= 3).count()
             };
             let in_use = |index: usize| -> usize {
                 let open =
                     uses.iter().filter(|(_, (first, last))| (first..=last).contains(&&index));
-                open.map(|(shard, _)| clips(*shard)).sum()
+                open.map(|(group, _)| clips(*group)).sum()
             };
             assert!((0..count).all(|index| in_use(index) <= 10));
         }

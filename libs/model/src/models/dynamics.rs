@@ -31,7 +31,7 @@ pub use sampler::{SamplerConfig, UnmaskOrder};
 pub use session::{GeneratedFrame, Session, SessionSnapshot, Turn};
 use task::DynamicsTask;
 
-use crate::data::{TokenShape, TokenShards};
+use crate::data::{TokenGroups, TokenShape};
 use crate::device::Device;
 use crate::error::ModelError;
 use crate::estimate::Estimate;
@@ -45,7 +45,7 @@ use crate::train::{Outcome, TrainConfig, TrainingObserver};
 /// leaves the checkpoints that are already in `run` as they are.
 pub fn train_dynamics(
     config: &DynamicsConfig,
-    data: Arc<dyn TokenShards>,
+    data: Arc<dyn TokenGroups>,
     codes: usize,
     actions: usize,
     run: &Utf8Path,
@@ -60,7 +60,7 @@ pub fn train_dynamics(
 
 impl Description for DynamicsDescription {
     type Net<B: Kernels> = DynamicsNet<B>;
-    type Data<'a> = Arc<dyn TokenShards>;
+    type Data<'a> = Arc<dyn TokenGroups>;
     type Task<'a, B>
         = DynamicsTask<'a>
     where
@@ -86,7 +86,7 @@ impl Description for DynamicsDescription {
         DynamicsNet::new(&self.config, self.vocabulary, device)
     }
 
-    fn task<B>(&self, data: Arc<dyn TokenShards>) -> Result<DynamicsTask<'_>, ModelError>
+    fn task<B>(&self, data: Arc<dyn TokenGroups>) -> Result<DynamicsTask<'_>, ModelError>
     where
         B: AutodiffBackend + Kernels,
         B::InnerBackend: Kernels,

@@ -90,14 +90,7 @@ impl Description for LamDescription {
     fn check(&self) -> Result<(), ModelError> {
         self.config.check()?;
         self.size.check("lam")?;
-        let FrameSize { height, width, patch, .. } = self.size;
-        if self.config.reads == LamReads::Components && self.size.padded() != (height, width) {
-            return Err(ModelError::Config(format!(
-                "[lam] reads = \"components\" needs frames whose sides are multiples of the patch, \
-                 not {width}×{height} with patch = {patch}"
-            )));
-        }
-        Ok(())
+        self.config.check_frames((self.size.height, self.size.width))
     }
 
     fn train_config(&self) -> &TrainConfig {

@@ -34,19 +34,27 @@ impl MetricsLog {
         let parsed = |line: &str| serde_json::from_str::<Value>(line).ok();
         let old =
             |value: &Value| value["step"].as_u64().is_some_and(|logged| logged <= step as u64);
+        // A kill can leave a part of a line.
         let kept: Vec<(&str, Value)> = before
             .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'))
             .filter_map(|line| Some((line, parsed(line).filter(old)?)))
             .collect();
-        fs::write(&path, kept.iter().map(|(line, _)| *line).collect::<String>())
-            .map_err(ModelError::io("write", &path))?;
+        let text: String = kept.iter().map(|(line, _)| *line).collect();
+        if text != before {
+            // Whole or not at all: a kill must not lose the lines of all earlier steps.
+            genie_durable::write(&path, &text)?;
+        }
         let mut events =
             EventFile::create(run, kept.first().map_or_else(now, |(_, value)| seconds(value)))?;
         for (_, value) in &kept {
             write_event(&mut events, value)?;
         }
-        let file =
-            OpenOptions::new().append(true).open(&path).map_err(ModelError::io("open", &path))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(ModelError::io("open", &path))?;
         Ok(Self { path, file, events })
     }
 
@@ -98,4 +106,32 @@ fn write_event(events: &mut EventFile, line: &Value) -> Result<(), ModelError> {
     let values: Vec<(&str, f32)> =
         numbers.filter_map(|(name, value)| Some((name.as_str(), value.as_f64()? as f32))).collect();
     events.scalars(seconds(line), line["step"].as_u64().unwrap_or_default(), &values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    /// Catches: the log is rewritten in place, so that a kill loses it; lines after the checkpoint
+    /// or half of a line stay; a log that is right is written again.
+    #[test]
+    fn a_resumed_log_is_replaced_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Utf8Path::from_path(dir.path()).unwrap();
+        let path = run.join("metrics.jsonl");
+        let inode = || fs::metadata(&path).unwrap().ino();
+        let line = |step: u32| format!("{{\"step\":{step},\"time\":1.0,\"loss\":0.5}}\n");
+        let cut = line(2).trim_end().to_owned();
+        fs::write(&path, line(1) + &line(2) + &line(3) + &cut).unwrap();
+        let before = File::open(&path).unwrap();
+        MetricsLog::open(run, 2).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), line(1) + &line(2));
+        let unchanged = inode();
+        assert_ne!(before.metadata().unwrap().ino(), unchanged, "the old file is not touched");
+        MetricsLog::open(run, 2).unwrap();
+        assert_eq!(inode(), unchanged);
+        assert!(fs::read_dir(run).unwrap().count() <= 3, "no temporary file stays");
+    }
 }

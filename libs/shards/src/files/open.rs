@@ -1,13 +1,16 @@
 //! Opens published Parquet files, and checks that they are what was published.
 
-use std::{collections::HashMap, fs::File};
+use std::{collections::HashMap, fs::File, sync::Arc};
 
 use camino::Utf8Path;
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
     basic::{Compression, ZstdLevel},
     file::{
-        metadata::{KeyValue, PageIndexPolicy},
+        metadata::{
+            ColumnChunkMetaData, KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader,
+            RowGroupMetaData,
+        },
         properties::{WriterProperties, WriterPropertiesBuilder},
     },
 };
@@ -48,11 +51,22 @@ pub(crate) fn properties(kind: &FileKind) -> WriterPropertiesBuilder {
 /// If the file is missing, cannot be read, or differs from what was published.
 pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
     let path = dir.join(&entry.file);
-    if genie_durable::hash_file(&path)? == entry.blake3 {
+    compare(&path, &genie_store::stored_hash(&path)?, entry)
+}
+
+/// Does the same as [`verify`]; of a file in a store, it checks this machine's copy.
+pub(crate) fn check_bytes(dir: &Utf8Path, entry: &Entry) -> Result<()> {
+    let path = dir.join(&entry.file);
+    genie_store::fetch(&path, entry.bytes, &entry.blake3)?;
+    compare(&path, &genie_durable::hash_file(&path)?, entry)
+}
+
+fn compare(path: &Utf8Path, found: &str, entry: &Entry) -> Result<()> {
+    if found == entry.blake3 {
         return Ok(());
     }
     Err(Error::Damaged {
-        path,
+        path: genie_store::shown(path).into(),
         problem: "the content differs from what was published, so the file is damaged; restore it \
              from a backup, or remove it from the dataset with `verify --forget` of genie-ingest \
              (clips), genie-tokenize (tokens) or genie-train (actions), and run the step again"
@@ -60,7 +74,10 @@ pub fn verify(dir: &Utf8Path, entry: &Entry) -> Result<()> {
     })
 }
 
-/// Opens a published file, and checks its length, kind and format version.
+/// Opens a published file, and checks its length, number of rows, kind and format version.
+///
+/// The number of rows is that of the manifest and of the footer, which can both be wrong. So it
+/// must not decide how much memory is allocated.
 ///
 /// The Arrow types follow from the Parquet types. The Arrow schema in the footer is not decoded:
 /// arrow 59 panics if its bytes are damaged.
@@ -87,7 +104,7 @@ fn open_as(
     kind: &FileKind,
     skip_schema: bool,
 ) -> Result<(File, ArrowReaderMetadata)> {
-    let file = File::open(path).map_err(Error::io(path, "open the published file"))?;
+    let file = genie_store::open(path, entry.bytes, &entry.blake3)?;
     let bytes = file.metadata().map_err(Error::io(path, "read the size of"))?.len();
     if bytes != entry.bytes {
         let problem = format!(
@@ -97,10 +114,18 @@ fn open_as(
         );
         return Err(Error::Damaged { path: path.to_owned(), problem });
     }
-    let options = ArrowReaderOptions::new()
-        .with_offset_index_policy(PageIndexPolicy::Optional)
-        .with_skip_arrow_metadata(skip_schema);
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(Error::parquet(path))?;
+    let footer = ParquetMetaDataReader::new()
+        .with_page_index_policy(PageIndexPolicy::Skip)
+        .parse_and_finish(&file)
+        .map_err(Error::parquet(path))?;
+    check_footer(path, entry, &footer)?;
+    let mut index = ParquetMetaDataReader::new_with_metadata(footer)
+        .with_page_index_policy(PageIndexPolicy::Skip)
+        .with_offset_index_policy(PageIndexPolicy::Optional);
+    index.read_page_indexes(&file).map_err(Error::parquet(path))?;
+    let footer = Arc::new(index.finish().map_err(Error::parquet(path))?);
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(skip_schema);
+    let metadata = ArrowReaderMetadata::try_new(footer, options).map_err(Error::parquet(path))?;
     let values = metadata.metadata().file_metadata().key_value_metadata();
     let values: HashMap<&str, &str> = values
         .into_iter()
@@ -124,4 +149,35 @@ fn open_as(
             problem: "its metadata has no format version".to_owned(),
         }),
     }
+}
+
+/// Checks that the numbers in a footer are possible, and agree with the manifest.
+fn check_footer(path: &Utf8Path, entry: &Entry, metadata: &ParquetMetaData) -> Result<()> {
+    let damaged = |problem| Err(Error::Damaged { path: path.to_owned(), problem });
+    let (found, groups) = (metadata.file_metadata().num_rows(), metadata.row_groups());
+    if u64::try_from(found) != Ok(entry.rows) {
+        return damaged(format!("has {found} rows, but {} were published", entry.rows));
+    }
+    let rows = groups.iter().try_fold(0_u64, |sum, group| {
+        u64::try_from(group.num_rows()).ok().and_then(|rows| sum.checked_add(rows))
+    });
+    let is_inside = |column: &ColumnChunkMetaData| {
+        let number = |number: i64| u64::try_from(number).ok();
+        let data = number(column.data_page_offset());
+        let start = column.dictionary_page_offset().map_or(data, number);
+        let end = start.zip(number(column.compressed_size()));
+        let end = end.and_then(|(start, bytes)| start.checked_add(bytes));
+        let index = column.offset_index_offset().map_or(Some(0), number);
+        let index = index.zip(number(i64::from(column.offset_index_length().unwrap_or(0))));
+        let index_end = index.and_then(|(start, bytes)| start.checked_add(bytes));
+        column.num_values() >= 0
+            && index_end.is_some_and(|end| end <= entry.bytes)
+            && data.is_some_and(|data| data < entry.bytes)
+            && end.is_some_and(|end| end <= entry.bytes)
+    };
+    if rows != Some(entry.rows) || !groups.iter().flat_map(RowGroupMetaData::columns).all(is_inside)
+    {
+        return damaged("its footer contains sizes that cannot be true; restore it".to_owned());
+    }
+    Ok(())
 }

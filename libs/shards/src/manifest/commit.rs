@@ -5,14 +5,11 @@
 //! finds the old version or the new one. Readers take no lock. One that meets a version or a
 //! segment that was just removed begins again with the newer version.
 
-use std::{
-    fs::{self, File},
-    time::SystemTime,
-};
+use std::fs::{self, File};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{change::Change, edit::ManifestEdit, marker, version, version::Version};
+use super::{alone, change::Change, edit::ManifestEdit, marker, version, version::Version};
 use crate::error::{Error, Result};
 
 /// Name of the lock file that writers hold, of all formats.
@@ -22,7 +19,7 @@ pub(crate) const LOCK: &str = ".manifest.lock";
 pub(crate) enum FileOperation {
     /// Replaces a file.
     Write(Utf8PathBuf, String),
-    /// Sets the modification time of a file to now, if that is possible.
+    /// Notes that a file is unused from now on, if that is possible.
     Touch(Utf8PathBuf),
     /// Creates a file. If it exists, another process has made this version, and the commit ends.
     Create(Utf8PathBuf, String),
@@ -31,6 +28,8 @@ pub(crate) enum FileOperation {
     /// Two later commits of other processes may have created and removed a version with the same
     /// number. Then the file that was just created is not the newest version.
     CheckNewest { dir: Utf8PathBuf, version: Utf8PathBuf },
+    /// Notes which version is the newest one, for a run that expects no other writer.
+    Note { dir: Utf8PathBuf, number: u64 },
     /// Replaces a file, if that is possible. The next commit tries it again.
     TryWrite(Utf8PathBuf, String),
     /// Removes a file, if that is possible.
@@ -46,12 +45,22 @@ pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Re
     let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
     let lock = lock.map_err(Error::io(&lock_path, "open"))?;
     lock.lock().map_err(Error::io(&lock_path, "lock"))?;
-    loop {
-        let Some(operations) = prepare(dir, &edit)? else { return Ok(()) };
-        if run(operations)? {
-            return Ok(());
+    for attempt in 0.. {
+        let newest = Version::newest(dir)?.number;
+        match prepare(dir, &edit) {
+            Ok(None) => break,
+            Ok(Some(operations)) => {
+                if run(operations)? {
+                    break;
+                }
+            }
+            // Another process made a newer version meanwhile, and removed a segment of the old one.
+            Err(_) if Version::newest(dir)?.number != newest => {}
+            Err(error) => return Err(error),
         }
+        genie_store::pause(dir, attempt);
     }
+    Ok(())
 }
 
 /// The file operations that commit an edit; `None` if the edit changes nothing.
@@ -62,6 +71,7 @@ pub(crate) fn prepare(
     edit: impl Fn(&mut ManifestEdit<'_>),
 ) -> Result<Option<Vec<FileOperation>>> {
     let base = Version::newest(dir)?;
+    alone::check(dir, base.number)?;
     let mut edited = ManifestEdit::new(dir, &base);
     edit(&mut edited);
     let changes = edited.finish()?;
@@ -82,8 +92,12 @@ pub(crate) fn prepare(
     let version = next.path(dir);
     operations.push(FileOperation::Create(version.clone(), next.to_text(dir)?));
     operations.push(FileOperation::CheckNewest { dir: dir.to_owned(), version });
-    let text = marker::beside_versions(dir);
-    operations.extend(text.map(|text| FileOperation::TryWrite(marker::path(dir), text)));
+    operations.push(FileOperation::Note { dir: dir.to_owned(), number: next.number });
+    // No program of version 0.1 reads a store, so there the file cannot have become an old one.
+    if base.number == 0 || !genie_store::is_mounted(dir) {
+        let text = marker::beside_versions(dir);
+        operations.extend(text.map(|text| FileOperation::TryWrite(marker::path(dir), text)));
+    }
     let needed = next.files(dir);
     // The names of versions count down. A version after `base` may be another process's.
     let newest_old = base.path(dir);
@@ -100,42 +114,41 @@ pub(crate) fn prepare(
 pub(crate) fn run(operations: Vec<FileOperation>) -> Result<bool> {
     for operation in operations {
         match operation {
-            FileOperation::Write(path, text) => genie_durable::write(path, text)?,
-            FileOperation::Touch(path) => {
-                drop(File::open(path).and_then(|file| file.set_modified(SystemTime::now())));
-            }
+            FileOperation::Write(path, text) => genie_store::write(&path, text)?,
+            FileOperation::Touch(path) => genie_store::mark_unused(&path),
             FileOperation::Create(path, text) => {
-                if !genie_durable::create(path, text)? {
+                if !genie_store::create(&path, text)? {
                     return Ok(false);
                 }
             }
             FileOperation::CheckNewest { dir, version } => {
                 // The names of versions count down.
                 if version::files(&dir)?.iter().any(|other| *other < version) {
-                    drop(fs::remove_file(version));
+                    drop(genie_store::remove_file(&version));
                     return Ok(false);
                 }
             }
+            FileOperation::Note { dir, number } => alone::note(&dir, number),
             FileOperation::TryWrite(path, text) => {
                 // The commit is done, so an error here must not look like a failed commit.
-                if let Err(error) = genie_durable::write(&path, text) {
+                if let Err(error) = genie_store::write(&path, text) {
                     tracing::warn!("{error}; the next commit tries to write `{path}` again");
                 }
             }
             // A file that cannot be removed is garbage, which `gc` removes.
-            FileOperation::Remove(path) => drop(fs::remove_file(path)),
+            FileOperation::Remove(path) => drop(genie_store::remove_file(&path)),
         }
     }
     Ok(true)
 }
 
-/// Checks that a new file is inside the directory and has the size that its entry gives.
+/// Checks that a new file is inside the directory and has the size of its entry; uploads it.
 fn check(dir: &Utf8Path, new: &Change) -> Result<()> {
     new.entry.check_path(&Version::folder(dir))?;
     let path = dir.join(&new.entry.file);
     let found = fs::metadata(&path).map_err(Error::io(&path, "find the file to publish"))?;
     if found.len() == new.entry.bytes {
-        return Ok(());
+        return Ok(genie_store::publish(&path, &new.entry.blake3)?);
     }
     let problem = format!("has {} bytes, but its entry says {}", found.len(), new.entry.bytes);
     Err(Error::Damaged { path, problem })

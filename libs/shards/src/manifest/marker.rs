@@ -8,7 +8,7 @@
 //! the file and keeps its entries, creates the first version, and then removes the entries here. So
 //! at every moment each program finds the same files, or rejects the directory.
 
-use std::{collections::BTreeMap, fs, io::ErrorKind};
+use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
@@ -71,8 +71,8 @@ pub(crate) fn before_versions(dir: &Utf8Path) -> Result<Option<String>> {
 /// The content that `manifest.json` must have beside a version; `None` if it has it.
 pub(crate) fn beside_versions(dir: &Utf8Path) -> Option<String> {
     let wanted = format!("{:#}\n", json!({ "format": MANIFEST_FORMAT, "versions": "manifest/" }));
-    let found = fs::read_to_string(path(dir));
-    found.map_or(true, |found| found != wanted).then_some(wanted)
+    let found = genie_store::read(&path(dir));
+    found.ok().flatten().is_none_or(|found| found != wanted.as_bytes()).then_some(wanted)
 }
 
 /// The error for a directory whose versions are lost.
@@ -101,11 +101,7 @@ pub(crate) fn path(dir: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn read(path: &Utf8Path) -> Result<Option<Content>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io(path, "read")(error)),
-    };
+    let Some(bytes) = genie_store::read(path)? else { return Ok(None) };
     check_format(&bytes, path)?;
     let content = serde_json::from_slice(&bytes);
     content.map(Some).map_err(|source| Error::Json { path: path.to_owned(), source })

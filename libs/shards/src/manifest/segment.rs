@@ -48,7 +48,9 @@ pub(crate) fn compact(
         changes.retain(|change| !change.removed);
     }
     if changes.len() > INLINE {
-        segments.push(table::write(dir, &format!("segment-{number}"), &std::mem::take(changes))?);
+        let segment = table::write(dir, &format!("segment-{number}"), &std::mem::take(changes))?;
+        genie_store::publish(&dir.join(&segment.file), &segment.blake3)?;
+        segments.push(segment);
     }
     Ok(())
 }
@@ -57,6 +59,7 @@ pub(crate) fn compact(
 pub(crate) fn read(dir: &Utf8Path, segment: &Entry) -> Result<Vec<Change>> {
     let path = dir.join(&segment.file);
     segment.check_path(&path)?;
+    genie_store::fetch(&path, segment.bytes, &segment.blake3)?;
     if genie_durable::hash_file(&path)? != segment.blake3 {
         let problem =
             "this part of the manifest is damaged; restore the folder that it is in from \

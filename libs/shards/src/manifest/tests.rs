@@ -4,10 +4,13 @@ mod kills;
 mod merges;
 mod migration;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use super::{commit::FileOperation, *};
-use crate::testing;
+use crate::{error::Error, testing};
 
 /// Writes a file and returns its entry.
 fn entry(root: &Utf8Path, file: &str, content: &str) -> Entry {

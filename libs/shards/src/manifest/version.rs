@@ -5,8 +5,6 @@
 //! created once and never changes. It contains the newest changes and names the segments with the
 //! older ones.
 
-use std::{fs, io::ErrorKind};
-
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
@@ -121,12 +119,10 @@ impl Version {
 
     /// Reads the file of the newest version, if there is one.
     fn newest_file(dir: &Utf8Path) -> Result<Option<Self>> {
-        while let Some(path) = files(dir)?.into_iter().min() {
-            match fs::read(&path) {
-                Ok(text) => return Self::parse(&text, &path).map(Some),
-                // A newer version replaced it since the listing.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io(&path, "read")(error)),
+        while let Some(path) = files(dir)?.into_iter().next() {
+            // Without the file, a newer version replaced it since the listing.
+            if let Some(text) = genie_store::read(&path)? {
+                return Self::parse(&text, &path).map(Some);
             }
         }
         Ok(None)
@@ -150,22 +146,11 @@ impl Version {
     }
 }
 
-/// The version files of a directory, in no particular order.
+/// The version files of a directory, the newest one first.
 pub(crate) fn files(dir: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    let folder = Version::folder(dir);
-    let list = |error| Error::io(&folder, "list the directory")(error);
-    let items = match folder.read_dir_utf8() {
-        Ok(items) => items,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(list(error)),
-    };
-    let mut files = Vec::new();
-    for item in items {
-        let path = item.map_err(list)?.into_path();
-        let is_number = |name: &str| u64::from_str_radix(name, 16).is_ok() && name.len() == 16;
-        if path.extension() == Some("json") && path.file_stem().is_some_and(is_number) {
-            files.push(path);
-        }
-    }
+    let mut files = genie_store::list(&Version::folder(dir))?.files;
+    let is_number = |name: &str| u64::from_str_radix(name, 16).is_ok() && name.len() == 16;
+    files
+        .retain(|path| path.extension() == Some("json") && path.file_stem().is_some_and(is_number));
     Ok(files)
 }

@@ -1,8 +1,12 @@
-//! Action shards: the latent actions of windows, and the true actions where the source has them.
+//! Action shards: the latent actions of windows.
 //!
 //! They are in `root/actions/<lam>/`, which has its own manifest. A window of t frames has t − 1
 //! actions. The effect of action i is first visible in frame i + 1 of the window. Each window has
 //! one hash over all its fields.
+//!
+//! They depend on the frames and the model alone. True actions are in the clip rows, because a
+//! sidecar can come, change or go after a clip was labelled. Version 0.1 wrote a copy of them,
+//! which is read only to check the hash.
 
 use std::sync::Arc;
 
@@ -33,10 +37,6 @@ pub struct ActionWindow {
     pub first_frame: u32,
     /// Latent actions, `[t - 1]`.
     pub codes: Vec<u8>,
-    /// True actions, `[t - 1]`.
-    pub truth: Option<Vec<u8>>,
-    /// True displacement classes, `[t - 1]`.
-    pub effects: Option<Vec<u8>>,
 }
 
 /// A stored window: the actions and the key of the latent action model.
@@ -51,7 +51,7 @@ pub(crate) struct ActionRow {
 /// Commit the entry to the manifest of `dir` under [`tables::ACTIONS`].
 ///
 /// # Errors
-/// If there are no windows, a window's lists differ in length, or the file cannot be written.
+/// If there are no windows, or the file cannot be written.
 pub fn write_actions(
     dir: &Utf8Path,
     lam: &str,
@@ -100,19 +100,9 @@ impl Row for ActionRow {
 
     fn columns(rows: &[Self]) -> Result<NamedColumns> {
         let windows = || rows.iter().map(|row| &row.window);
-        for window in windows() {
-            let (count, given) =
-                (window.codes.len(), [("truth", &window.truth), ("effects", &window.effects)]);
-            for (field, list) in given {
-                if let Some(list) = list.as_ref().filter(|list| list.len() != count) {
-                    let problem =
-                        format!("has {} entries, but there are {count} codes", list.len());
-                    return Err(Error::Clip { clip_id: window.clip_id.clone(), field, problem });
-                }
-            }
-        }
         let strings = |values: Vec<&str>| Arc::new(StringArray::from(values)) as Arc<dyn Array>;
-        let hashes: Vec<String> = windows().map(hash).collect();
+        let hashes: Vec<String> =
+            windows().map(|window| hash(window, &Copied::default())).collect();
         Ok(vec![
             ("clip_id", strings(windows().map(|window| window.clip_id.as_str()).collect()), false),
             ("split", strings(windows().map(|window| window.split.as_str()).collect()), false),
@@ -127,12 +117,6 @@ impl Row for ActionRow {
                 lists::<UInt8Type>(windows().map(|window| Some(window.codes.as_slice()))),
                 false,
             ),
-            ("truth", lists::<UInt8Type>(windows().map(|window| window.truth.as_deref())), true),
-            (
-                "effects",
-                lists::<UInt8Type>(windows().map(|window| window.effects.as_deref())),
-                true,
-            ),
             ("window_blake3", Arc::new(StringArray::from(hashes)), false),
         ])
     }
@@ -143,8 +127,11 @@ impl Row for ActionRow {
         let first_frame = columns.required::<UInt32Array>("first_frame")?;
         let lam = columns.required::<StringArray>("lam")?;
         let codes = columns.lists::<UInt8Type>("codes")?;
-        let mut truth = columns.lists::<UInt8Type>("truth")?.into_iter();
-        let mut effects = columns.lists::<UInt8Type>("effects")?.into_iter();
+        let copies = |field| {
+            if columns.has(field) { columns.lists::<UInt8Type>(field) } else { Ok(Vec::new()) }
+        };
+        let mut truth = copies("truth")?.into_iter();
+        let mut effects = copies("effects")?.into_iter();
         let hashes = columns.required::<StringArray>("window_blake3")?;
         let row = |(i, codes): (usize, Option<Vec<u8>>)| {
             let window = ActionWindow {
@@ -152,10 +139,10 @@ impl Row for ActionRow {
                 split: splits[i],
                 first_frame: first_frame.value(i),
                 codes: codes.unwrap_or_default(),
-                truth: truth.next().flatten(),
-                effects: effects.next().flatten(),
             };
-            if hash(&window) != hashes.value(i) {
+            let copied =
+                Copied { truth: truth.next().flatten(), effects: effects.next().flatten() };
+            if hash(&window, &copied) != hashes.value(i) {
                 let clip_id = window.clip_id;
                 return Err(Error::Hash {
                     path: path.to_owned(),
@@ -170,8 +157,61 @@ impl Row for ActionRow {
     }
 }
 
-fn hash(window: &ActionWindow) -> String {
-    let ActionWindow { clip_id, first_frame, codes, truth, effects, .. } = window;
+/// True actions and effects as version 0.1 copied them beside the codes.
+#[derive(Default)]
+struct Copied {
+    truth: Option<Vec<u8>>,
+    effects: Option<Vec<u8>>,
+}
+
+/// The hash of a window. Without copies it is that of a clip without true actions.
+fn hash(window: &ActionWindow, copied: &Copied) -> String {
+    let ActionWindow { clip_id, first_frame, codes, .. } = window;
+    let Copied { truth, effects } = copied;
     let text = format!("{clip_id} {first_frame} {codes:?} {truth:?} {effects:?}");
     blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    /// A window as version 0.1 wrote it.
+    struct OldRow(ActionRow, Copied);
+
+    impl Row for OldRow {
+        const KIND: FileKind = ActionRow::KIND;
+
+        fn columns(rows: &[Self]) -> Result<NamedColumns> {
+            let OldRow(ActionRow { window, lam }, copied) = &rows[0];
+            let row = ActionRow { window: window.clone(), lam: lam.clone() };
+            let mut columns = ActionRow::columns(&[row])?;
+            let list = |list: &Option<Vec<u8>>| lists::<UInt8Type>([list.as_deref()].into_iter());
+            columns.pop();
+            columns.push(("truth", list(&copied.truth), true));
+            columns.push(("effects", list(&copied.effects), true));
+            let hash = StringArray::from(vec![hash(window, copied)]);
+            columns.push(("window_blake3", Arc::new(hash), false));
+            Ok(columns)
+        }
+
+        fn read(_: Columns<'_>, _: &Utf8Path, _: usize) -> Result<Vec<Self>> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Catches: labels of version 0.1 count as damaged, so that all clips are labelled again.
+    #[test]
+    fn labels_with_copies_of_true_actions_are_read() {
+        let (_dir, root) = testing::root();
+        let window = ActionWindow { clip_id: "a".into(), codes: vec![7, 0], ..Default::default() };
+        let copies = [None, Some(vec![1, 2])];
+        for truth in copies {
+            let row = ActionRow { window: window.clone(), lam: "l".into() };
+            let copied = Copied { effects: truth.clone(), truth };
+            let entry = table::write(&root, "old", &[OldRow(row, copied)]).unwrap();
+            assert_eq!(read_action_shard(&root, &entry).unwrap(), [window.clone()]);
+        }
+    }
 }

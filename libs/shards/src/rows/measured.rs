@@ -1,8 +1,10 @@
 //! Measured windows: one row per held-out window of an evaluation, with all its scores.
 //!
-//! `windows.parquet` of a report contains all of them. While the report is incomplete, each file in
-//! its `parts/` contains the windows of one batch. Both directories have a manifest. The crate
-//! `evaluate` computes the scores; this file and `scores` define what they mean.
+//! `windows.parquet` of a report contains all of them. `agreement.parquet` contains the windows on
+//! which agreement is measured, with their actions and without other scores. While the report is
+//! incomplete, each file in its `parts/` contains the windows of one batch. Both directories have a
+//! manifest. The crate `evaluate` computes the scores; this file and `scores` define what they
+//! mean.
 
 pub(crate) mod scores;
 
@@ -26,6 +28,8 @@ use scores::{CURVES, WindowScores};
 
 /// File name of a report's windows.
 const FILE: &str = "windows.parquet";
+/// File name of the windows on which agreement is measured.
+const AGREEMENT_FILE: &str = "agreement.parquet";
 
 /// A window, the report that it was measured for, and its scores.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -61,7 +65,17 @@ pub struct MeasuredWindow {
 /// # Errors
 /// If there are no windows, or the file or the manifest cannot be written.
 pub fn publish_measured(dir: &Utf8Path, windows: &[MeasuredWindow]) -> Result<()> {
-    commit(dir, &table::write_as(dir, FILE, windows)?)
+    commit(dir, tables::WINDOWS, &table::write_as(dir, FILE, windows)?)
+}
+
+/// Publishes the windows on which agreement is measured as `dir/agreement.parquet`.
+///
+/// It replaces older ones. Only the actions of a window's scores count.
+///
+/// # Errors
+/// If there are no windows, or the file or the manifest cannot be written.
+pub fn publish_agreement(dir: &Utf8Path, windows: &[MeasuredWindow]) -> Result<()> {
+    commit(dir, tables::AGREEMENT, &table::write_as(dir, AGREEMENT_FILE, windows)?)
 }
 
 /// Publishes some windows as `dir/<name>-<hash>.parquet`, beside those that are already there.
@@ -69,11 +83,11 @@ pub fn publish_measured(dir: &Utf8Path, windows: &[MeasuredWindow]) -> Result<()
 /// # Errors
 /// If there are no windows, or the file or the manifest cannot be written.
 pub fn publish_measured_part(dir: &Utf8Path, name: &str, windows: &[MeasuredWindow]) -> Result<()> {
-    commit(dir, &table::write(dir, name, windows)?)
+    commit(dir, tables::WINDOWS, &table::write(dir, name, windows)?)
 }
 
-fn commit(dir: &Utf8Path, entry: &Entry) -> Result<()> {
-    Manifest::commit(dir, |manifest| manifest.add(tables::WINDOWS, entry.clone()))
+fn commit(dir: &Utf8Path, table: &str, entry: &Entry) -> Result<()> {
+    Manifest::commit(dir, |manifest| manifest.add(table, entry.clone()))
 }
 
 /// Reads one published file of measured windows, in the order of writing.
@@ -224,6 +238,18 @@ mod tests {
         assert_eq!(read(&report), windows);
         assert!(report.join("windows.parquet").is_file());
         assert!(publish_measured(&report, &[]).is_err());
+    }
+
+    /// Catches: the windows of agreement replace the measured windows, or are among them.
+    #[test]
+    fn windows_of_agreement_are_a_table_of_their_own() {
+        let (_dir, root) = testing::root();
+        publish_measured(&root, &[window("a", None)]).unwrap();
+        publish_agreement(&root, &[window("b", None), window("c", None)]).unwrap();
+        assert_eq!(read(&root), [window("a", None)]);
+        let manifest = Manifest::load(&root).unwrap();
+        let [entry] = manifest.table(tables::AGREEMENT) else { panic!("not one file") };
+        assert_eq!(read_measured(&root, entry).unwrap(), [window("b", None), window("c", None)]);
     }
 
     /// Catches: stored batches replace each other, or a truncated file is read.

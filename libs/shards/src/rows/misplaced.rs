@@ -7,9 +7,8 @@ use camino::Utf8Path;
 
 use super::stream::visit_columns;
 use crate::{
-    error::{Error, Result},
-    manifest::{Entry, Manifest, tables},
-    schema::columns::Columns,
+    error::Result,
+    manifest::{Manifest, tables},
 };
 
 /// Number of clips that are in memory at the same time.
@@ -44,14 +43,15 @@ pub fn misplaced_clips(
     mut found: impl FnMut(MisplacedClip),
 ) -> Result<()> {
     let clips = manifest.rows(tables::CLIP_ROWS).max(manifest.rows(tables::CLIPS));
-    // Files that have rows although their entries say 0 need a pass, too.
+    // The number of passes follows from the entries, so reading checks their numbers of rows. Files
+    // that have rows although their entries say 0 need a pass, too.
     let passes = clips.div_ceil(CLIPS).max(1);
     for pass in 0..passes {
         let mut places: BTreeMap<String, Places> = BTreeMap::new();
         let is_now = |id: &str| part(id, passes) == pass;
         for entry in manifest.table(tables::CLIP_ROWS) {
             let wanted = ["clip_id", "source_id", "kept"];
-            visit(root, tables::CLIP_ROWS, entry, &wanted, |columns| {
+            visit_columns(root, tables::CLIP_ROWS, entry, &wanted, |columns| {
                 let ids = columns.required::<StringArray>("clip_id")?;
                 let sources = columns.required::<StringArray>("source_id")?;
                 let kept = columns.required::<BooleanArray>("kept")?;
@@ -64,7 +64,7 @@ pub fn misplaced_clips(
             })?;
         }
         for entry in manifest.table(tables::CLIPS) {
-            visit(root, tables::CLIPS, entry, &["clip_id"], |columns| {
+            visit_columns(root, tables::CLIPS, entry, &["clip_id"], |columns| {
                 let ids = columns.required::<StringArray>("clip_id")?;
                 for id in ids.iter().flatten().filter(|id| is_now(id)) {
                     places.entry(id.to_owned()).or_default().in_shard = true;
@@ -81,28 +81,6 @@ pub fn misplaced_clips(
     Ok(())
 }
 
-/// Calls `visit` for the batches of a file, and checks that it has as many rows as its entry says.
-///
-/// The number of passes follows from the entries. So the first pass must notice a wrong count.
-fn visit(
-    root: &Utf8Path,
-    table: &str,
-    entry: &Entry,
-    wanted: &[&str],
-    mut visit: impl FnMut(Columns<'_>) -> Result<()>,
-) -> Result<()> {
-    let mut found = 0;
-    visit_columns(root, table, entry, wanted, |columns| {
-        found += columns.rows() as u64;
-        visit(columns)
-    })?;
-    if found == entry.rows {
-        return Ok(());
-    }
-    let problem = format!("has {found} rows, but {} were published", entry.rows);
-    Err(Error::Damaged { path: root.join(&entry.file), problem })
-}
-
 /// The number of the pass that looks at a clip.
 fn part(id: &str, passes: u64) -> u64 {
     let hash = blake3::hash(id.as_bytes());
@@ -112,7 +90,7 @@ fn part(id: &str, passes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClipRow, testing, write_clip_rows};
+    use crate::{ClipRow, Entry, testing, write_clip_rows};
 
     /// Catches: `verify` does not see that a kept clip is in no shard, or that a shard contains a
     /// clip that is not kept; a clip in two shards counts as misplaced.

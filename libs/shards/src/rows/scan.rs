@@ -7,10 +7,9 @@ use arrow::array::{
 };
 use camino::Utf8Path;
 
-use super::stream::visit_columns;
+use super::stream::{visit_columns, visit_verified};
 use crate::{
     error::Result,
-    files::open::verify,
     manifest::{Entry, tables},
     schema::{columns::Columns, scores::FINGERPRINT},
 };
@@ -38,7 +37,7 @@ pub fn scan_prints(
 ) -> Result<()> {
     const COLUMNS: [&str; 7] =
         ["clip_id", "source_id", "start_pts", "frames", "fps", "has_actions", FINGERPRINT];
-    scan(root, entry, &COLUMNS, |columns| {
+    visit_verified(root, tables::CLIP_ROWS, entry, &COLUMNS, |columns| {
         let clip_id = columns.required::<StringArray>("clip_id")?;
         let source_id = columns.required::<StringArray>("source_id")?;
         let start_pts = columns.required::<Int64Array>("start_pts")?;
@@ -77,7 +76,8 @@ pub fn scan_outcomes(
     entry: &Entry,
     visit: &mut dyn FnMut(ClipOutcome<'_>),
 ) -> Result<()> {
-    scan(root, entry, &["source_id", "kept", "reason"], |columns| {
+    const COLUMNS: [&str; 3] = ["source_id", "kept", "reason"];
+    visit_verified(root, tables::CLIP_ROWS, entry, &COLUMNS, |columns| {
         let source_id = columns.required::<StringArray>("source_id")?;
         let kept = columns.required::<BooleanArray>("kept")?;
         let reason = columns.optional::<StringArray>("reason")?;
@@ -101,7 +101,9 @@ pub fn scan_clip_sources(
     entry: &Entry,
     visit: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    scan(root, entry, &["source_id"], |columns| each_source(columns, visit))
+    visit_verified(root, tables::CLIP_ROWS, entry, &["source_id"], |columns| {
+        each_source(columns, visit)
+    })
 }
 
 /// Calls `visit` with the id of the source of each clip in a published clip shard.
@@ -109,7 +111,7 @@ pub fn scan_clip_sources(
 /// The file is not compared with its hash, because that would read all payloads.
 ///
 /// # Errors
-/// If the file cannot be read.
+/// If the file cannot be read or is damaged.
 pub fn scan_shard_sources(
     root: &Utf8Path,
     entry: &Entry,
@@ -121,14 +123,4 @@ pub fn scan_shard_sources(
 fn each_source(columns: Columns<'_>, visit: &mut dyn FnMut(&str)) -> Result<()> {
     columns.required::<StringArray>("source_id")?.iter().flatten().for_each(visit);
     Ok(())
-}
-
-fn scan(
-    root: &Utf8Path,
-    entry: &Entry,
-    columns: &[&str],
-    visit: impl FnMut(Columns<'_>) -> Result<()>,
-) -> Result<()> {
-    verify(root, entry)?;
-    visit_columns(root, tables::CLIP_ROWS, entry, columns, visit)
 }

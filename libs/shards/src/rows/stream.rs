@@ -3,6 +3,18 @@
 //! A table of millions of rows does not fit in memory, and most readers need few of its columns. So
 //! readers go through the entries of a manifest, and read each file in batches: as rows, or as
 //! chosen columns.
+//!
+//! # Which reads compare a file with its hash
+//!
+//! Every read checks that a file has the length, the kind and the number of rows that were
+//! published. The bytes are compared with the hash in the manifest first, if what is read decides
+//! about other files or about training, and nothing checks it later: all rows that are read whole,
+//! and the columns of [`visit_verified`].
+//!
+//! Other reads trust the manifest ([`visit_columns`]), because comparing would cost more than the
+//! read: the columns of clip shards (a payload has a hash of its own), which clip each window
+//! belongs to (a window has a hash of its own), numbers for people, and SQL. If such a read fails,
+//! the file is compared with its hash. So the error says that the file is damaged, and what to do.
 
 use arrow::array::{RecordBatch, StringArray, UInt32Array};
 use camino::Utf8Path;
@@ -11,7 +23,7 @@ use parquet::arrow::ProjectionMask;
 use super::{clip_rows::ClipRow, narrow::kind, sources::SourceRow, table};
 use crate::{
     error::{Error, Result},
-    files::open::open,
+    files::open::{open, verify},
     manifest::{Entry, tables},
     schema::columns::Columns,
     store::writer::KIND as CLIP_SHARDS,
@@ -20,12 +32,12 @@ use crate::{
 /// Reads some columns of a published file, at most 1024 rows at a time.
 ///
 /// `table` is a name of [`crate::tables`]. The columns come in the order of the file. The bytes are
-/// not compared with the hash in the manifest; to do that, call [`crate::verify`].
+/// not compared with the hash in the manifest.
 ///
 /// # Errors
 /// If the file cannot be opened, has another format, or lacks one of the columns. The iterator
 /// returns an error if a batch cannot be read.
-pub(crate) fn read_columns(
+pub(super) fn read_columns(
     dir: &Utf8Path,
     table: &str,
     entry: &Entry,
@@ -46,13 +58,14 @@ pub(crate) fn read_columns(
     }
     let chosen = fields.iter().enumerate().filter(|(_, field)| wanted.contains(&&**field.name()));
     let mask = ProjectionMask::roots(metadata.parquet_schema(), chosen.map(|(number, _)| number));
-    table::batches(&path, file, metadata, mask)
+    table::batches(&path, file, metadata, mask, table::ROWS)
 }
 
-/// Calls `visit` with some columns of each batch of a published file.
+/// Calls `visit` with some columns of each batch of a published file, and trusts the manifest.
 ///
 /// # Errors
-/// As [`read_columns`], also of a batch, and the errors of `visit`.
+/// As [`read_columns`], also of a batch, and the errors of `visit`. If the file is damaged, the
+/// error says so.
 pub(crate) fn visit_columns(
     dir: &Utf8Path,
     table: &str,
@@ -61,34 +74,50 @@ pub(crate) fn visit_columns(
     mut visit: impl FnMut(Columns<'_>) -> Result<()>,
 ) -> Result<()> {
     let path = dir.join(&entry.file);
-    for batch in read_columns(dir, table, entry, wanted)? {
-        visit(Columns::new(&path, &batch?))?;
-    }
-    Ok(())
+    let read = read_columns(dir, table, entry, wanted)
+        .and_then(|mut batches| batches.try_for_each(|batch| visit(Columns::new(&path, &batch?))));
+    explained(dir, entry, read)
+}
+
+/// Does the same as [`visit_columns`], after comparing the file with its hash.
+///
+/// # Errors
+/// As [`visit_columns`], and if the file is damaged.
+pub(crate) fn visit_verified(
+    dir: &Utf8Path,
+    table: &str,
+    entry: &Entry,
+    wanted: &[&str],
+    visit: impl FnMut(Columns<'_>) -> Result<()>,
+) -> Result<()> {
+    verify(dir, entry)?;
+    visit_columns(dir, table, entry, wanted, visit)
+}
+
+/// Replaces an error that has its cause in a damaged file: the new one says what to do.
+pub(super) fn explained<T>(dir: &Utf8Path, entry: &Entry, read: Result<T>) -> Result<T> {
+    read.or_else(|error| verify(dir, entry).and(Err(error)))
 }
 
 /// The clip of a window, and the window's first frame in it.
 pub type WindowPlace = (String, u32);
 
-/// Reads the places of the windows in a published file of tokens or actions, in batches.
+/// Calls `visit` with the place of each window in a published file of tokens or actions.
 ///
 /// # Errors
-/// As [`read_columns`].
-pub fn read_places(
+/// If the file cannot be read or is damaged.
+pub fn visit_places(
     dir: &Utf8Path,
     table: &str,
     entry: &Entry,
-) -> Result<impl Iterator<Item = Result<Vec<WindowPlace>>> + use<>> {
-    let path = dir.join(&entry.file);
-    let read = read_columns(dir, table, entry, &["clip_id", "first_frame"])?;
-    Ok(read.map(move |batch| {
-        let batch = batch?;
-        let columns = Columns::new(&path, &batch);
-        let clips = columns.required::<StringArray>("clip_id")?;
-        let frames = columns.required::<UInt32Array>("first_frame")?;
-        let clips = clips.iter().flatten().map(str::to_owned);
-        Ok(clips.zip(frames.values().iter().copied()).collect())
-    }))
+    mut visit: impl FnMut(WindowPlace),
+) -> Result<()> {
+    visit_columns(dir, table, entry, &["clip_id", "first_frame"], |columns| {
+        let clips = columns.required::<StringArray>("clip_id")?.iter().flatten();
+        let frames = columns.required::<UInt32Array>("first_frame")?.values().iter();
+        clips.zip(frames).for_each(|(clip, first)| visit((clip.to_owned(), *first)));
+        Ok(())
+    })
 }
 
 /// Reads a published file of source rows, at most 1024 rows at a time, after checking its hash.

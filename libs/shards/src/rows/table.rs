@@ -17,14 +17,14 @@ use crate::{
     error::{Error, Result},
     files::{
         draft::ParquetDraft,
-        open::{FileKind, open, properties, verify},
+        open::{FileKind, check_bytes, open, properties},
     },
     manifest::Entry,
     schema::columns::{Columns, NamedColumns, batch},
 };
 
 /// Largest number of rows of a batch: a clip row has a few kilobytes.
-const ROWS: usize = 1024;
+pub(crate) const ROWS: usize = 1024;
 
 /// A row of a narrow table.
 pub(crate) trait Row: Sized {
@@ -80,7 +80,7 @@ pub(crate) fn stream<R: Row>(
     dir: &Utf8Path,
     entry: &Entry,
 ) -> Result<impl Iterator<Item = Result<Vec<R>>> + use<R>> {
-    verify(dir, entry)?;
+    check_bytes(dir, entry)?;
     decode(dir, entry)
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn decode<R: Row>(
     let path = dir.join(&entry.file);
     let (file, metadata) = open(&path, entry, &R::KIND)?;
     let mut first_row = 0;
-    let read = batches(&path, file, metadata, ProjectionMask::all())?;
+    let read = batches(&path, file, metadata, ProjectionMask::all(), ROWS)?;
     Ok(read.map(move |batch| {
         let batch = batch?;
         let rows = R::read(Columns::new(&path, &batch), &path, first_row)?;
@@ -101,18 +101,36 @@ pub(crate) fn decode<R: Row>(
     }))
 }
 
-/// Reads the chosen columns of an open file in batches.
+/// Reads the chosen columns of an open file in batches of at most `rows` rows.
+///
+/// The last item is an error if the file has another number of rows than its footer says.
 pub(crate) fn batches(
     path: &Utf8Path,
     file: File,
     metadata: ArrowReaderMetadata,
     chosen: ProjectionMask,
+    rows: usize,
 ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
     let path = path.to_owned();
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+    let published = metadata.metadata().file_metadata().num_rows();
+    let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
         .with_projection(chosen)
-        .with_batch_size(ROWS)
+        .with_batch_size(rows)
         .build()
         .map_err(Error::parquet(&path))?;
-    Ok(reader.map(move |batch| batch.map_err(Error::arrow(&path))))
+    let (mut found, mut has_ended) = (0, false);
+    Ok(std::iter::from_fn(move || {
+        if has_ended {
+            return None;
+        }
+        let batch = batches.next().map(|batch| batch.map_err(Error::arrow(&path)));
+        found += batch.as_ref().map_or(0, |batch| batch.as_ref().map_or(0, RecordBatch::num_rows));
+        has_ended = !matches!(batch, Some(Ok(_)));
+        // A footer can claim more rows than there are.
+        if batch.is_none() && i64::try_from(found) != Ok(published) {
+            let problem = format!("has {found} rows, but its footer says {published}");
+            return Some(Err(Error::Damaged { path: path.clone(), problem }));
+        }
+        batch
+    }))
 }

@@ -85,7 +85,13 @@ pub fn read_tokens(dir: &Utf8Path) -> Result<Vec<TokenWindow>> {
 /// # Errors
 /// If the file cannot be read or is damaged.
 pub fn read_token_shard(dir: &Utf8Path, entry: &Entry) -> Result<Vec<TokenWindow>> {
-    Ok(table::read::<TokenRow>(dir, entry)?.into_iter().map(|row| row.window).collect())
+    Ok(table::read::<TokenRow>(dir, entry)?.into_iter().map(TokenRow::into_window).collect())
+}
+
+impl TokenRow {
+    pub(crate) fn into_window(self) -> TokenWindow {
+        self.window
+    }
 }
 
 impl TokenWindow {

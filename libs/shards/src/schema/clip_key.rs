@@ -1,5 +1,7 @@
 //! The id of a clip as a number.
 
+use std::fmt;
+
 /// The id of a clip in sixteen bytes.
 ///
 /// An id has 32 hex digits. The order of such keys is that of the ids. A hash stands for another
@@ -22,6 +24,13 @@ impl From<&str> for ClipKey {
     }
 }
 
+/// Prints the id, or the hash that stands for it.
+impl fmt::Display for ClipKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +43,7 @@ mod tests {
         let ids = [id(1), id(2), id(200), id(3000)];
         let mut keys: Vec<ClipKey> = ids.iter().map(|id| id.as_str().into()).collect();
         assert!(keys.is_sorted());
+        assert_eq!(keys[1].to_string(), ids[1]);
         let others =
             ["", "clip", &ids[3].to_uppercase(), &ids[3][1..], &format!("+{}", &ids[3][1..])];
         keys.extend(others.map(ClipKey::from));

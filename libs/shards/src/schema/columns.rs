@@ -55,6 +55,11 @@ impl<'a> Columns<'a> {
         self.batch.num_rows()
     }
 
+    /// Whether there is a column with this name.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.batch.column_by_name(field).is_some()
+    }
+
     /// Returns a column that may contain nulls.
     pub(crate) fn optional<T: Array + 'static>(&self, field: &str) -> Result<&'a T> {
         let column = self

@@ -25,10 +25,6 @@ impl OpenShards {
         Self { root: root.to_owned(), entries, open: Mutex::default() }
     }
 
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     pub(crate) fn path(&self, shard: usize) -> Utf8PathBuf {
         self.root.join(&self.entries[shard].file)
     }

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::shard::Shard;
 use crate::{
     error::Result,
-    manifest::Entry,
+    manifest::{Entry, tables},
+    rows::stream::visit_columns,
     schema::{clip_key::ClipKey, split::Split},
 };
 
@@ -19,6 +20,8 @@ pub struct StoredClip {
     pub key: ClipKey,
     /// Number of frames.
     pub frames: u32,
+    /// Size of the compressed frames in bytes.
+    pub bytes: u32,
     /// Height and width of the frames in pixels.
     pub height: u32,
     pub width: u32,
@@ -110,41 +113,38 @@ fn read(
     number: usize,
     split: Option<Split>,
 ) -> Result<Vec<(String, Sortable)>> {
-    let shard = Shard::footer(root, entry)?;
-    let rows: Vec<usize> = (0..usize::try_from(entry.rows).unwrap_or(usize::MAX)).collect();
+    let mut bytes = Shard::footer(root, entry)?.payload_bytes()?.into_iter();
     let (mut found, mut row) = (Vec::new(), 0);
-    shard.visit(
-        &rows,
-        |name| COLUMNS.contains(&name),
-        |columns| {
-            let (clip_id, source_id) = (
-                columns.required::<StringArray>("clip_id")?,
-                columns.required::<StringArray>("source_id")?,
-            );
-            let u32s = |field| columns.required::<UInt32Array>(field);
-            let (stream, frames) = (u32s("stream")?, u32s("frames")?);
-            let (width, height) = (u32s("width")?, u32s("height")?);
-            let start_pts = columns.required::<Int64Array>("start_pts")?;
-            for (i, of) in columns.splits()?.into_iter().enumerate() {
-                if split.is_none_or(|split| of == split) {
-                    let clip = StoredClip {
-                        key: clip_id.value(i).into(),
-                        frames: frames.value(i),
-                        height: height.value(i),
-                        width: width.value(i),
-                        source: 0,
-                        shard: u32::try_from(number).unwrap_or(u32::MAX),
-                        row,
-                    };
-                    let (start_pts, stream) = (start_pts.value(i), stream.value(i));
-                    let clip = Sortable { start_pts, stream, clip };
-                    found.push((source_id.value(i).to_owned(), clip));
-                }
-                row += 1;
+    visit_columns(root, tables::CLIPS, entry, &COLUMNS, |columns| {
+        let (clip_id, source_id) = (
+            columns.required::<StringArray>("clip_id")?,
+            columns.required::<StringArray>("source_id")?,
+        );
+        let u32s = |field| columns.required::<UInt32Array>(field);
+        let (stream, frames) = (u32s("stream")?, u32s("frames")?);
+        let (width, height) = (u32s("width")?, u32s("height")?);
+        let start_pts = columns.required::<Int64Array>("start_pts")?;
+        for (i, of) in columns.splits()?.into_iter().enumerate() {
+            let bytes = bytes.next().unwrap_or_default();
+            if split.is_none_or(|split| of == split) {
+                let clip = StoredClip {
+                    key: clip_id.value(i).into(),
+                    frames: frames.value(i),
+                    bytes,
+                    height: height.value(i),
+                    width: width.value(i),
+                    source: 0,
+                    shard: u32::try_from(number).unwrap_or(u32::MAX),
+                    row,
+                };
+                let (start_pts, stream) = (start_pts.value(i), stream.value(i));
+                let clip = Sortable { start_pts, stream, clip };
+                found.push((source_id.value(i).to_owned(), clip));
             }
-            Ok(())
-        },
-    )?;
+            row += 1;
+        }
+        Ok(())
+    })?;
     Ok(found)
 }
 

@@ -14,7 +14,7 @@ use arrow::{
 };
 use camino::Utf8Path;
 use parquet::{
-    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    arrow::{ArrowWriter, ProjectionMask},
     data_type::ByteArray,
     file::{
         metadata::{ParquetMetaData, RowGroupMetaData},
@@ -30,6 +30,7 @@ use crate::{
     error::{Error, Result},
     files::{draft::ParquetDraft, open::open_with_schema},
     manifest::Entry,
+    rows::table::batches,
     schema::{columns::Columns, split::Split},
 };
 
@@ -77,13 +78,11 @@ pub fn rewrite_shard(
         return Ok(Some(entry.clone()));
     }
     let (dir, name) = (path.parent().unwrap_or(root), stem(&path));
-    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-        .with_batch_size(ROWS)
-        .build();
+    let batches = batches(&path, file, metadata, ProjectionMask::all(), ROWS)?;
     let mut writer: Option<ArrowWriter<ParquetDraft>> = None;
     let mut rows = 0;
-    for batch in reader.map_err(Error::parquet(&path))? {
-        let batch = chosen(&path, &batch.map_err(Error::arrow(&path))?, changes)?;
+    for batch in batches {
+        let batch = chosen(&path, &batch?, changes)?;
         rows += batch.num_rows() as u64;
         // One clip per page, as in [`super::writer`].
         for row in 0..batch.num_rows() {

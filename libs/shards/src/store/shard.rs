@@ -20,9 +20,13 @@ use crate::{
     schema::{clip::ClipMeta, clip_columns, clip_key::ClipKey, columns::Columns},
 };
 
+/// Number of rows that are read at once when all are read.
+const ROWS: usize = 1024;
+
 /// Path of a shard, and its footer with the page index, so that both are read only once.
 pub(crate) struct Shard {
     pub(crate) path: Utf8PathBuf,
+    entry: Entry,
     metadata: ArrowReaderMetadata,
 }
 
@@ -31,20 +35,42 @@ impl Shard {
     pub(crate) fn footer(root: &Utf8Path, entry: &Entry) -> Result<Self> {
         let path = root.join(&entry.file);
         let (_, metadata) = open(&path, entry, &KIND)?;
-        let found = metadata.metadata().file_metadata().num_rows();
-        if u64::try_from(found) == Ok(entry.rows) {
-            return Ok(Self { path, metadata });
-        }
-        let problem = format!("has {found} rows, but {} were published", entry.rows);
-        Err(Error::Damaged { path, problem })
+        Ok(Self { path, entry: entry.clone(), metadata })
     }
 
     /// Opens a shard and reads everything except the payloads: clips with their payload hashes.
     pub(crate) fn open(root: &Utf8Path, entry: &Entry) -> Result<(Self, Vec<(ClipMeta, String)>)> {
         let shard = Self::footer(root, entry)?;
-        let all: Vec<usize> = (0..usize::try_from(entry.rows).unwrap_or(usize::MAX)).collect();
-        let clips = shard.clips(&all)?;
+        let rows = usize::try_from(entry.rows).unwrap_or(usize::MAX);
+        // Some rows at a time, because the number of rows may be wrong.
+        let mut clips = Vec::new();
+        for first in (0..rows).step_by(ROWS) {
+            let some: Vec<usize> = (first..rows.min(first.saturating_add(ROWS))).collect();
+            clips.extend(shard.clips(&some)?);
+        }
         Ok((shard, clips))
+    }
+
+    /// The size of each row's payload in bytes, from the page index: each page has one payload.
+    pub(crate) fn payload_bytes(&self) -> Result<Vec<u32>> {
+        let metadata = self.metadata.metadata();
+        let columns = metadata.file_metadata().schema_descr().columns();
+        let column = columns.iter().position(|column| column.path().string() == PAYLOAD);
+        let missing = || Error::Damaged {
+            path: self.path.clone(),
+            problem: "has no index of its payloads; restore it".to_owned(),
+        };
+        let (column, index) = column.zip(metadata.offset_index()).ok_or_else(missing)?;
+        let mut bytes = Vec::new();
+        for (group, index) in metadata.row_groups().iter().zip(index) {
+            let pages = index.get(column).ok_or_else(missing)?.page_locations();
+            if i64::try_from(pages.len()) != Ok(group.num_rows()) {
+                return Err(missing());
+            }
+            let sizes = pages.iter().map(|page| u32::try_from(page.compressed_page_size));
+            bytes.extend(sizes.collect::<Result<Vec<_>, _>>().map_err(|_| missing())?);
+        }
+        Ok(bytes)
     }
 
     /// Reads the payload of a row, unchanged.
@@ -102,7 +128,7 @@ impl Shard {
             selectors.extend([RowSelector::skip(run[0] - next), RowSelector::select(run.len())]);
             next = run[0] + run.len();
         }
-        let file = File::open(path).map_err(Error::io(path, "open the published file"))?;
+        let file = self.file()?;
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_projection(self.mask(wanted))
@@ -121,7 +147,7 @@ impl Shard {
     fn row(&self, row: usize, wanted: impl Fn(&str) -> bool) -> Result<RecordBatch> {
         let path = &self.path;
         let (row_group, row_in_group) = self.locate(row)?;
-        let file = File::open(path).map_err(Error::io(path, "open the published file"))?;
+        let file = self.file()?;
         let one = RowSelection::from(vec![RowSelector::skip(row_in_group), RowSelector::select(1)]);
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
@@ -133,6 +159,11 @@ impl Shard {
         let batch =
             reader.map_err(Error::parquet(path))?.next().transpose().map_err(Error::arrow(path))?;
         batch.filter(|batch| batch.num_rows() == 1).ok_or_else(|| self.no_row(row))
+    }
+
+    /// Opens the file, of which a store may have the only copy by now.
+    fn file(&self) -> Result<File> {
+        Ok(genie_store::open(&self.path, self.entry.bytes, &self.entry.blake3)?)
     }
 
     /// Selects the top-level columns whose names are wanted.

@@ -1,17 +1,31 @@
 //! The section `[data]`, which every stage reads: where the dataset is and what it contains.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::section::Section;
 
 /// The path of the dataset, its videos, and its splits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DataConfig {
-    /// The dataset root: the pipeline writes everything below it.
+    /// The dataset root, a directory or `s3://BUCKET/PREFIX`: everything is written below it.
+    ///
+    /// S3 needs a program that was built with it. Credentials and endpoint come from the usual
+    /// environment variables, such as `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`
+    /// and `AWS_ENDPOINT_URL`.
     #[schemars(with = "String")]
+    #[serde(serialize_with = "shown")]
     pub root: Utf8PathBuf,
+    /// Directory for this machine's copies of files of a dataset in S3.
+    ///
+    /// Empty: `genie/roots` in the user's cache directory (`XDG_CACHE_HOME`, or `~/.cache`).
+    #[schemars(with = "String")]
+    pub cache: Utf8PathBuf,
+    /// Space for copies of shards of a dataset in S3, in GiB, at least 1.
+    ///
+    /// Above it, the copies that were not used for the longest time are removed.
+    pub cache_gb: u64,
     /// Videos: files, directories, globs, or `@list.txt` with one of these per line.
     ///
     /// Empty: the procedural sample game.
@@ -34,10 +48,31 @@ pub struct DataConfig {
     pub shuffle_mb: u64,
 }
 
+/// Writes the URL of a root in S3, and not the directory that it is mounted on.
+fn shown<S: Serializer>(root: &Utf8Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&genie_store::shown(root))
+}
+
+impl DataConfig {
+    /// Mounts a root in S3: then `root` is the directory that stands for it. Sends no request.
+    ///
+    /// # Errors
+    /// If the environment is wrong, or the directory cannot be created.
+    pub fn mounted(mut self) -> genie_store::Result<Self> {
+        if genie_store::is_url(self.root.as_str()) {
+            let bytes = self.cache_gb.saturating_mul(1 << 30);
+            self.root = genie_store::mount(self.root.as_str(), &self.cache, bytes)?;
+        }
+        Ok(self)
+    }
+}
+
 impl Default for DataConfig {
     fn default() -> Self {
         Self {
             root: "data/demo".into(),
+            cache: Utf8PathBuf::new(),
+            cache_gb: 20,
             videos: Vec::new(),
             held_out: 0.1,
             r#where: String::new(),
@@ -53,6 +88,10 @@ impl Section for DataConfig {
     fn check(&self) -> Result<(), String> {
         if self.root.as_str().is_empty() {
             return Err("root is empty; set it to a directory".into());
+        }
+        genie_store::check_root(self.root.as_str()).map_err(|error| error.to_string())?;
+        if self.cache_gb == 0 {
+            return Err("cache_gb is 0; it must be at least 1".into());
         }
         if !(0.0..1.0).contains(&self.held_out) {
             return Err(format!(

@@ -57,6 +57,8 @@ mod tests {
     fn reads_back_as_the_same() {
         let data = DataConfig {
             root: "with \"quotes\" and spaces".into(),
+            cache: "copies".into(),
+            cache_gb: 3,
             videos: vec!["a".into(), "b c".into()],
             held_out: 0.25,
             r#where: "split = 'train' and \"motion\" > 0.1".into(),

@@ -1,4 +1,4 @@
-//! TOML tables: overlay one on another, look up and insert a key, list keys.
+//! TOML tables: overlay one on another, look up and insert a key, list keys, find a number.
 
 use toml::{Table, Value};
 
@@ -74,4 +74,21 @@ pub(super) fn unknown_keys(wanted: &Table, defaults: &Table) -> Vec<String> {
         }
     }
     names
+}
+
+/// Dotted name of a value that is, or contains, the number -0.0.
+pub(super) fn negative_zero(table: &Table) -> Option<String> {
+    table.iter().find_map(|(key, value)| match value {
+        Value::Table(inner) => negative_zero(inner).map(|name| format!("{key}.{name}")),
+        value => has_negative_zero(value).then(|| key.clone()),
+    })
+}
+
+fn has_negative_zero(value: &Value) -> bool {
+    match value {
+        Value::Float(number) => *number == 0.0 && number.is_sign_negative(),
+        Value::Array(values) => values.iter().any(has_negative_zero),
+        Value::Table(table) => negative_zero(table).is_some(),
+        _ => false,
+    }
 }

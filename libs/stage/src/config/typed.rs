@@ -11,7 +11,7 @@ use super::error::{ConfigError, Origin, UnknownKey};
 use super::layers::{ConfigFile, Override};
 use super::section::{SECTIONS, Section};
 use super::suggest;
-use super::tables::{insert, leaves, lookup, merge, unknown_keys};
+use super::tables::{insert, leaves, lookup, merge, negative_zero, unknown_keys};
 
 /// The loaded config. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,6 +41,7 @@ impl Config {
         let wanted = self.overlay(T::NAME, &defaults)?;
         // Before a type with `deny_unknown_fields` gives an error without a line or a suggestion.
         self.refuse(T::NAME, &unknown_keys(&wanted, &defaults))?;
+        self.refuse_negative_zero(T::NAME, &wanted)?;
         let mut ignored = Vec::new();
         let mut track = serde_path_to_error::Track::new();
         let section = T::deserialize(serde_path_to_error::Deserializer::new(
@@ -150,6 +151,19 @@ impl Config {
             known: here.clone(),
         });
         Err(ConfigError::UnknownKeys(keys.collect()))
+    }
+
+    /// Returns the error for the number -0.0, if there is one.
+    ///
+    /// It equals 0 wherever a value is checked. But it has other bytes than 0, so a work key with
+    /// it would be another one for the same results.
+    fn refuse_negative_zero(&self, section: &str, wanted: &Table) -> Result<(), ConfigError> {
+        let Some(key) = negative_zero(wanted) else { return Ok(()) };
+        Err(ConfigError::Value {
+            origin: self.origin(section, &key.split('.').collect::<Vec<_>>()),
+            key: format!("{section}.{key}"),
+            message: "it is -0.0; write 0".to_owned(),
+        })
     }
 
     fn value_error(

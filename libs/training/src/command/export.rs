@@ -25,7 +25,7 @@ pub struct ExportArgs {
 /// # Errors
 /// When there is no checkpoint, it is damaged, or the file exists or cannot be written.
 pub fn export(step: &StepDir, model: &str, command: &str, to: &ExportArgs) -> Result<Exit> {
-    let Some((done, weights)) = newest_weights(step.path())? else {
+    let Some((done, weights)) = newest_weights(step.fetched()?)? else {
         bail!("the {model} of this config has no checkpoint yet: run `{command}`");
     };
     if to.file.exists() && !to.overwrite {

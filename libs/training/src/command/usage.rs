@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use genie_model::ModelError;
-use genie_stage::exit::Usage;
+use genie_stage::exit::usage;
 
 /// Marks errors about a config or a device as wrong usage, so that the binary exits with code 64.
 ///
@@ -14,12 +14,7 @@ pub fn mark_usage_errors<T>(result: Result<T>) -> Result<T> {
         let is_usage = error.chain().any(|cause| {
             matches!(cause.downcast_ref(), Some(ModelError::Config(_) | ModelError::Device(_)))
         });
-        if is_usage {
-            let message = error.to_string();
-            error.context(Usage(message))
-        } else {
-            error
-        }
+        if is_usage { usage(error) } else { error }
     })
 }
 

@@ -185,8 +185,16 @@ impl Chain {
         self.shuffle_bytes
     }
 
-    pub(crate) fn root(&self) -> &Utf8Path {
+    /// The dataset root.
+    #[must_use]
+    pub fn root(&self) -> &Utf8Path {
         &self.root
+    }
+
+    /// The manifest of the clips from which the keys were computed.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 }
 

@@ -17,12 +17,12 @@ impl ActionLabeller {
     /// # Errors
     /// When a model is missing or damaged, or the two do not fit each other.
     pub fn load(chain: &Chain, device: &Device) -> Result<Self> {
-        let lam =
-            Lam::load(chain.lam.path(), device).context("cannot load the latent action model")?;
+        let lam = Lam::load(chain.lam.fetched()?, device)
+            .context("cannot load the latent action model")?;
         let tokenizer = match lam.input() {
             LamInput::Pixels => None,
             LamInput::Tokens => {
-                let tokenizer = Tokenizer::load(chain.tokenizer.path(), device)
+                let tokenizer = Tokenizer::load(chain.tokenizer.fetched()?, device)
                     .context("cannot load the tokenizer")?;
                 ensure!(
                     (lam.size(), lam.channels()) == (tokenizer.grid(), tokenizer.code_width()),

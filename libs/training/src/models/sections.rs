@@ -34,7 +34,7 @@ impl ModelSections {
     /// When a value is wrong, or a model that is pinned by its key does not exist.
     pub fn read(config: &Config) -> Result<Self> {
         let mut sections = Self {
-            data: config.section()?,
+            data: config.section::<DataConfig>()?.mounted()?,
             pinned: config.section()?,
             tokenizer: config.section()?,
             lam: config.section()?,

@@ -13,19 +13,15 @@
 //! `genie-tokenize` and `genie-train` have it, and record the selection under `root/selections/`.
 //! `genie-evaluate` has no SQL and reads that record.
 
-use std::fs;
-
 use anyhow::{Context, Result, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::{
-    ClipKey, ClipRow, Manifest, Split, stream_clip_rows, tables, visit_clip_verdicts,
-};
-use genie_stage::exit::Usage;
+use genie_shards::{ClipRow, Manifest, Split, stream_clip_rows, tables, visit_clip_verdicts};
+use genie_stage::exit::{Usage, usage};
 use genie_stage::key::Key;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::clip_set::ClipSet;
+use super::clip_set::{ClipSet, SetClip};
 use super::selection_hash::SelectionHash;
 
 /// Version of the recorded selection.
@@ -107,7 +103,7 @@ impl ClipSelector {
                 rows.retain(|row| row.kept && row.meta.split == Split::Train);
                 of += rows.len();
                 let holds = filter(&self.expression, &rows)
-                    .context("cannot select clips by [data] where")?;
+                    .map_err(|error| usage(error.context("cannot select clips by [data] where")))?;
                 rows.iter().zip(holds).filter(|(_, holds)| *holds).for_each(|(row, _)| visit(row));
             }
         }
@@ -136,11 +132,12 @@ impl ClipSelector {
     /// # Errors
     /// When the catalog cannot be read, or the expression cannot be computed.
     pub fn clips(&self, root: &Utf8Path, manifest: &Manifest, labelled: bool) -> Result<ClipSet> {
-        let mut clips: Vec<ClipKey> = Vec::new();
+        let mut clips: Vec<SetClip> = Vec::new();
         if !self.expression.is_empty() {
             self.visit_rows(root, manifest, self.filter()?, |row| {
                 if !labelled || row.meta.actions.is_some() {
-                    clips.push(row.meta.clip_id.as_str().into());
+                    let frames = u32::try_from(row.meta.frame_count()).unwrap_or(u32::MAX);
+                    clips.push(SetClip::new(&row.meta.clip_id, &row.meta.source_id, frames));
                 }
             })?;
             return Ok(clips.into_iter().collect());
@@ -149,7 +146,7 @@ impl ClipSelector {
             visit_clip_verdicts(root, entry, |clip| {
                 let may_train = clip.kept && clip.split == Split::Train;
                 if may_train && (!labelled || clip.has_actions) {
-                    clips.push(clip.clip_id.into());
+                    clips.push(SetClip::new(clip.clip_id, clip.source_id, clip.frames));
                 }
             })
             .context("cannot read the catalog of the clips")?;
@@ -168,8 +165,8 @@ impl ClipSelector {
             return Ok(None);
         }
         let path = self.record_path(root);
-        let known =
-            fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
+        let known = genie_store::read(&path)?;
+        let known = known.and_then(|json| serde_json::from_slice::<Selection>(&json).ok());
         let rows = manifest.table_hash(tables::CLIP_ROWS);
         let known = known.filter(|known| known.r#where == self.expression && known.rows == rows);
         if known.is_some() {
@@ -182,7 +179,7 @@ impl ClipSelector {
             self.visit_rows(root, manifest, filter, |row| visit(&row.meta)).map(drop)
         })?;
         let selection = Selection { r#where: self.expression.clone(), rows, hash, selected, of };
-        genie_durable::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
+        genie_store::write(&path, serde_json::to_string_pretty(&selection)? + "\n")?;
         Ok(Some(selection))
     }
 

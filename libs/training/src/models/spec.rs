@@ -100,15 +100,10 @@ impl<'a> ModelSpec<'a> {
     /// When the models cannot be listed.
     pub fn newest(&self) -> Result<Option<Key>> {
         let dir = self.root.join("models").join(self.kind);
-        let items = match dir.read_dir_utf8() {
-            Ok(items) => items,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("cannot list {dir}")),
-        };
+        let models = genie_store::list(&dir)?.directories;
         let import = self.import()?;
         let mut found = Vec::new();
-        for item in items {
-            let path = item.with_context(|| format!("cannot list {dir}"))?.into_path();
+        for path in models {
             let record = read_record(&path).filter(|record| path.file_name() == Some(&record.key));
             found.extend(record.and_then(|record| {
                 Some((record.lineage.finished, self.key_of(&record, import.as_deref())?))

@@ -22,10 +22,10 @@ impl TrainedModels {
     /// # Errors
     /// When a model is missing, damaged, or does not fit the others.
     pub fn load(chain: &Chain, device: Device) -> Result<Self> {
-        let tokenizer = Tokenizer::load(chain.tokenizer.path(), &device)
+        let tokenizer = Tokenizer::load(chain.tokenizer.fetched()?, &device)
             .context("cannot load the tokenizer")?;
         let labeller = ActionLabeller::load(chain, &device)?;
-        let dynamics = Dynamics::load(chain.dynamics.path(), &device)
+        let dynamics = Dynamics::load(chain.dynamics.fetched()?, &device)
             .context("cannot load the dynamics model")?;
         let (rows, columns) = tokenizer.grid();
         ensure!(

@@ -36,7 +36,9 @@ pub struct EvaluateConfig {
     pub order: UnmaskOrder,
     /// Largest sum of entropies that the `entropy` order unmasks in one step, in nats, at least 0.
     pub entropy: f32,
-    /// Number of windows from which each latent action is held, to measure its effect.
+    /// Number of windows from which latent actions are held, to measure their effects.
+    ///
+    /// These are the actions that occur in the measured windows, at most the 16 most frequent ones.
     pub starts: usize,
     /// Largest number of held-out clips for long rollouts, one for each source; 0 for none.
     pub long: usize,
@@ -46,10 +48,16 @@ pub struct EvaluateConfig {
     pub strips: usize,
     /// Number of bootstrap draws for the intervals, and of shuffles for the chance levels.
     pub bootstrap: usize,
+    /// Largest number of held-out windows on which agreement and its ceiling are measured.
+    ///
+    /// At least 1. They are chosen among the windows with true actions, in the same order as
+    /// `windows`. They need no rollouts, so there may be many more of them.
+    pub agreement_windows: usize,
     /// Number of training steps of each network that measures the ceiling of agreement; 0: none.
     ///
-    /// Two networks learn the true actions from training clips, once for each dataset. More steps
-    /// give a higher ceiling. 600 steps take about a minute for both at 32×32 pixels, on two cores.
+    /// Three networks learn the true actions from training clips, once for each dataset. More steps
+    /// give a higher ceiling. 600 steps take about half a minute for each at 32×32 pixels, on two
+    /// cores.
     pub ceiling_steps: usize,
     /// Side in pixels of the square in the middle of a frame that these networks see; 0: the frame.
     ///
@@ -106,6 +114,7 @@ impl Default for EvaluateConfig {
             long_frames: 160,
             strips: 6,
             bootstrap: 1000,
+            agreement_windows: 1024,
             ceiling_steps: 600,
             ceiling_middle: 0,
             same_keys: Vec::new(),
@@ -129,6 +138,7 @@ impl Section for EvaluateConfig {
             ("samples", self.samples),
             ("batch", self.batch),
             ("bootstrap", self.bootstrap),
+            ("agreement_windows", self.agreement_windows),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{key} is 0; set it to at least 1"));

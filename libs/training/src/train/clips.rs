@@ -1,7 +1,7 @@
 //! Published clips as training data.
 
 use anyhow::{Context, Result, bail};
-use genie_model::{SourceError, Video};
+use genie_model::{SourceError, Video, cut_groups};
 use genie_shards::{ClipStore, Split};
 use genie_stage::lock::InUse;
 
@@ -13,6 +13,8 @@ pub struct TrainingClips {
     _in_use: InUse,
     /// Height and width of the frames.
     size: (usize, usize),
+    /// The group of each clip.
+    groups: Vec<u32>,
     /// Number of bytes of compressed frames that may be in memory.
     memory: u64,
 }
@@ -26,7 +28,7 @@ impl TrainingClips {
         let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
         let memory = chain.shuffle_bytes();
         let in_use = InUse::mark(root)?;
-        let store = ClipStore::open(root, split)
+        let store = ClipStore::of_manifest(root, chain.manifest(), split)
             .context("cannot read the clips")?
             .only(|clip| clips.contains(clip.key))
             .with_cache_bytes(usize::try_from(memory)?);
@@ -49,7 +51,8 @@ impl TrainingClips {
                 other.source_path
             );
         }
-        Ok(Self { store, _in_use: in_use, size, memory })
+        let groups = cut_groups(store.clips().iter().map(|clip| u64::from(clip.bytes)), memory);
+        Ok(Self { store, _in_use: in_use, size, groups, memory })
     }
 }
 
@@ -66,8 +69,8 @@ impl Video for TrainingClips {
         self.size
     }
 
-    fn shard(&self, clip: usize) -> (usize, u64) {
-        self.store.shard(clip)
+    fn group(&self, clip: usize) -> (usize, u64) {
+        (self.groups[clip] as usize, u64::from(self.store.clips()[clip].bytes))
     }
 
     fn memory(&self) -> u64 {

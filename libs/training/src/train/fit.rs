@@ -21,14 +21,36 @@ pub enum Fitted {
     Stopped(u8),
 }
 
-struct Bar {
+struct Bar<'a> {
     progress: Progress,
     stop: Stop,
     last: Option<StepReport>,
+    step: &'a StepDir,
+    /// The newest checkpoint in the dataset's store.
+    uploaded: Option<usize>,
 }
 
-impl TrainingObserver for Bar {
+impl Bar<'_> {
+    /// Uploads a new checkpoint, if the dataset is in a store, so that another machine can resume.
+    fn upload(&mut self) {
+        if !genie_store::is_mounted(self.step.path()) {
+            return;
+        }
+        let newest = latest_step(self.step.path());
+        if newest == self.uploaded {
+            return;
+        }
+        match self.step.upload() {
+            Ok(()) => self.uploaded = newest,
+            // The training needs no store before its end, so the next checkpoint tries it again.
+            Err(error) => tracing::warn!("cannot upload a checkpoint: {error}"),
+        }
+    }
+}
+
+impl TrainingObserver for Bar<'_> {
     fn report(&mut self, report: &StepReport) {
+        self.upload();
         let metrics = report.metrics.iter().map(|(name, value)| format!(" {name} {value:.3}"));
         let message = format!("loss {:.4}{}", report.loss, metrics.collect::<String>());
         self.progress.set_message(message);
@@ -76,9 +98,10 @@ pub fn fit_until(
     step.create()?;
     let _lock = Lock::acquire(step.path().join(".lock"))?;
     step.write_config(config)?;
-    let mut bar =
-        Bar { progress: Progress::new(label, steps as u64), stop: stop.clone(), last: None };
-    if let Some(done) = latest_step(step.path()) {
+    let newest = latest_step(step.fetched()?);
+    let progress = Progress::new(label, steps as u64);
+    let mut bar = Bar { progress, stop: stop.clone(), last: None, step, uploaded: newest };
+    if let Some(done) = newest {
         tracing::info!("{label}: resuming after step {done} of {steps}");
         bar.progress.set(done as u64);
     }
@@ -99,6 +122,7 @@ pub fn fit_until(
             Ok(Fitted::Done)
         }
         Outcome::Stopped(done) => {
+            bar.upload();
             tracing::info!(
                 "{label}: stopped after step {done} of {steps}; run the same command to resume"
             );

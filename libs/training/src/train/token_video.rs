@@ -3,17 +3,17 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use genie_model::{SourceError, TokenShape, Tokenizer, Video};
 
-use super::token_index::TokenIndex;
+use super::token_index::{TokenBuffer, TokenIndex};
 use crate::models::Chain;
 
 /// Token windows as a video.
 ///
 /// Each window is one clip of this video. So no training window crosses from one token window into
 /// the next: each token window is encoded on its own. The windows are in the order of clips, then
-/// of time. Shards are read when a window of them is needed.
+/// of time. A group of clips is read when a window of it is needed.
 pub struct TokenVideo {
     index: TokenIndex,
     /// For each clip of the dataset, the number of windows of the clips before it; then of all.
@@ -22,16 +22,8 @@ pub struct TokenVideo {
     pictures: Vec<u8>,
     channels: usize,
     memory: u64,
-    /// The shards that were used last, the last one at the end.
-    read: Mutex<Vec<(u32, Arc<ShardTokens>)>>,
-}
-
-/// The windows of one shard.
-struct ShardTokens {
-    /// Number of each clip and of its first window in the shard, in ascending order.
-    clips: Vec<(usize, usize)>,
-    /// Tokens `[window, time, row, column]`.
-    tokens: Vec<u16>,
+    /// The groups that were used last, the last one at the end.
+    read: Mutex<Vec<(u32, Arc<TokenBuffer>)>>,
 }
 
 impl TokenVideo {
@@ -41,7 +33,7 @@ impl TokenVideo {
     /// When a shard cannot be read, or its windows do not fit the tokenizer.
     pub fn open(chain: &Chain, tokenizer: &Tokenizer) -> Result<Self> {
         let (rows, columns) = tokenizer.grid();
-        let index = TokenIndex::open(chain.tokens.path(), chain.clips()?)?;
+        let index = TokenIndex::open(chain.tokens.path(), chain.clips()?, chain.shuffle_bytes())?;
         let fits = TokenShape { frames: tokenizer.frames(), positions: rows * columns, columns };
         ensure!(
             index.shape() == fits,
@@ -51,7 +43,7 @@ impl TokenVideo {
         );
         let mut ends = vec![0];
         for windows in index.windows_of_clips() {
-            ends.push(ends.last().unwrap_or(&0) + windows);
+            ends.push(ends.last().unwrap_or(&0) + u32::try_from(windows)?);
         }
         let codes: Vec<u16> = (0..u16::try_from(tokenizer.codebook_size())?).collect();
         Ok(Self {
@@ -70,39 +62,31 @@ impl TokenVideo {
         (clip, window - self.ends[clip] as usize)
     }
 
-    /// The shard with the windows of a clip. One thread reads at a time.
-    fn shard_tokens(&self, shard: u32) -> Result<Arc<ShardTokens>> {
+    /// The windows of a group. One thread reads at a time.
+    fn windows_of_group(&self, group: u32) -> Result<Arc<TokenBuffer>> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = read.iter().position(|(number, _)| *number == shard) {
+        if let Some(at) = read.iter().position(|(number, _)| *number == group) {
             let found = read.remove(at);
             read.push(found.clone());
             return Ok(found.1);
         }
-        let size = |shard: &ShardTokens| (size_of::<u16>() * shard.tokens.len()) as u64;
-        let bytes = self.index.windows()[shard as usize] * self.index.shape().bytes();
+        let size = |group: &TokenBuffer| (size_of::<u16>() * group.tokens.len()) as u64;
+        let bytes = self.index.windows()[group as usize] * self.index.shape().bytes();
         while !read.is_empty()
-            && bytes + read.iter().map(|(_, shard)| size(shard)).sum::<u64>() > self.memory
+            && bytes + read.iter().map(|(_, group)| size(group)).sum::<u64>() > self.memory
         {
             read.remove(0);
         }
-        let buffer = self.index.read(&[shard], &AtomicBool::new(false))?;
+        let buffer = self.index.read(&[group], &AtomicBool::new(false))?;
         let codes = self.pictures.len() / self.channels;
         ensure!(
             buffer.tokens.iter().all(|token| usize::from(*token) < codes),
             "the token shards have tokens that are not among the tokenizer's {codes} codes: \
              encode the clips again"
         );
-        let number = |clip: &str| self.index.find(clip).map(|(_, number)| number);
-        let mut clips: Vec<(usize, usize)> = buffer
-            .clips
-            .iter()
-            .map(|(clip, windows)| Some((number(clip)?, windows.start)))
-            .collect::<Option<_>>()
-            .context("the token shard has changed")?;
-        clips.sort_unstable();
-        let tokens = Arc::new(ShardTokens { clips, tokens: buffer.tokens });
-        read.push((shard, tokens.clone()));
-        Ok(tokens)
+        let buffer = Arc::new(buffer);
+        read.push((group, buffer.clone()));
+        Ok(buffer)
     }
 }
 
@@ -124,10 +108,9 @@ impl Video for TokenVideo {
         self.channels
     }
 
-    fn shard(&self, clip: usize) -> (usize, u64) {
+    fn group(&self, clip: usize) -> (usize, u64) {
         let (clip, _) = self.place(clip);
-        let shard = self.index.shard_of(clip).unwrap_or_default();
-        (shard as usize, self.index.shape().bytes())
+        (self.index.group_of(clip) as usize, self.index.shape().bytes())
     }
 
     fn memory(&self) -> u64 {
@@ -142,13 +125,11 @@ impl Video for TokenVideo {
         to: &mut Vec<u8>,
     ) -> Result<(), SourceError> {
         let (clip, window) = self.place(clip);
-        let shard = self.index.shard_of(clip).ok_or("the clip has no tokens")?;
-        let shard = self.shard_tokens(shard)?;
-        let at = shard.clips.binary_search_by_key(&clip, |(clip, _)| *clip);
-        let at = at.map_err(|_| "the token shard has changed")?;
+        let group = self.windows_of_group(self.index.group_of(clip))?;
+        let windows = group.windows_of(clip).ok_or("the clip has no tokens")?;
         let TokenShape { frames, positions, .. } = self.index.shape();
-        let start = ((shard.clips[at].1 + window) * frames + first) * positions;
-        for token in &shard.tokens[start..][..len * positions] {
+        let start = ((windows.start + window) * frames + first) * positions;
+        for token in &group.tokens[start..][..len * positions] {
             to.extend_from_slice(
                 &self.pictures[usize::from(*token) * self.channels..][..self.channels],
             );

@@ -5,7 +5,6 @@
 //! that another run is writing or a training is reading. Shards that were replaced by fuller ones
 //! stay for a day, because another process may be reading them.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -70,7 +69,7 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
             let unnamed = Manifest::load(dir)?.unnamed(dir, &[])?;
             let collected = collect(unnamed, age, args.dry_run)?;
             for path in &collected.files {
-                println!("{path}");
+                println!("{}", genie_store::shown(path));
             }
             files += collected.files.len();
             bytes += collected.bytes;
@@ -81,7 +80,7 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
         if !args.dry_run {
             remove(dir).with_context(|| format!("cannot remove {dir}"))?;
         }
-        println!("{dir}");
+        println!("{}", genie_store::shown(dir));
         dropped += 1;
     }
     let how = if args.dry_run { "would remove" } else { "removed" };
@@ -98,10 +97,7 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
 ///
 /// If this is killed in between, the directory counts as not done, and then as empty.
 fn remove(dir: &Utf8Path) -> Result<()> {
-    match fs::remove_file(dir.join("step.json")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    genie_store::remove_file(&dir.join("step.json"))?;
     Manifest::remove(dir)?;
-    Ok(fs::remove_dir_all(dir)?)
+    Ok(genie_store::remove_dir(dir)?)
 }

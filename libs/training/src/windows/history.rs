@@ -4,10 +4,8 @@
 //! on these files: they may be deleted.
 
 use std::collections::BTreeMap;
-use std::fs::{File, create_dir_all};
-use std::io::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use camino::Utf8Path;
 use genie_stage::lineage::Lineage;
 use serde::{Deserialize, Serialize};
@@ -107,16 +105,7 @@ impl WindowRun {
     /// # Errors
     /// When the file cannot be written.
     pub fn record(&self, root: &Utf8Path, place: &str) -> Result<()> {
-        let dir = root.join(place);
-        create_dir_all(&dir).with_context(|| format!("cannot create {dir}"))?;
-        let path = dir.join(FILE);
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .with_context(|| format!("cannot open {path}"))?;
-        // One write, so that the lines of two concurrent runs do not mix.
-        let line = serde_json::to_string(self)? + "\n";
-        file.write_all(line.as_bytes()).with_context(|| format!("cannot write {path}"))
+        let path = root.join(place).join(FILE);
+        Ok(genie_store::append(&path, &serde_json::to_string(self)?)?)
     }
 }

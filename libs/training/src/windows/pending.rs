@@ -15,7 +15,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use genie_model::Device;
-use genie_shards::{ClipMeta, ClipStore, Manifest, windows_of};
+use genie_shards::{Alone, ClipMeta, ClipStore, Manifest, windows_of};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
 use genie_stage::lineage::Clock;
@@ -27,6 +27,7 @@ use serde_json::json;
 
 use super::batch::{FrameBatch, batch_ranges};
 use super::history::{RunEnd, WindowRun};
+use super::incomplete::remove_incomplete;
 use super::publisher::ShardPublisher;
 use super::stored::StoredWindow;
 use crate::models::ModelSections;
@@ -93,6 +94,7 @@ pub fn write_pending<M: WindowModel>(
     let stop = Stop::install();
     step.create()?;
     let _lock = Lock::acquire(step.path().join(".lock"))?;
+    let _alone = Alone::begin(step.path())?;
     let clock = Clock::start();
     let mut run = WindowRun::begin::<M::Window>(model.key().as_str());
     let finished = load().with_context(|| format!("cannot load the {kind}")).and_then(|loaded| {
@@ -140,7 +142,11 @@ fn publish_pending<M: WindowModel>(
     step.write_config(&sections.resolved())?;
     let frames = loaded.frames();
     let windows = |clip: usize| windows_of(store.clips()[clip].frame_count(), frames).count();
-    let clips: Vec<usize> = loaded.pending()?.iter().filter_map(|id| store.position(id)).collect();
+    let mut pending = loaded.pending()?;
+    if remove_incomplete::<M::Window>(step.path(), &pending)? {
+        pending = loaded.pending()?;
+    }
+    let clips: Vec<usize> = pending.iter().filter_map(|id| store.position(id)).collect();
     let counts: Vec<usize> = clips.iter().map(|clip| windows(*clip)).collect();
     run.skipped = (0..store.len()).filter(|clip| windows(*clip) > 0).count() - clips.len();
 

@@ -78,14 +78,5 @@ impl StoredWindow for ActionWindow {
 /// # Errors
 /// When the directories cannot be listed.
 pub(super) fn directories<W: StoredWindow>(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    let items = match root.join(W::PLACE).read_dir_utf8() {
-        Ok(items) => items,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut found: Vec<Utf8PathBuf> =
-        items.map(|item| Ok(item?.into_path())).collect::<Result<_>>()?;
-    found.retain(|path| path.is_dir());
-    found.sort();
-    Ok(found)
+    Ok(genie_store::list(&root.join(W::PLACE))?.directories)
 }

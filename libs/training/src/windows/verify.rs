@@ -6,11 +6,10 @@
 //! run recomputes them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use camino::Utf8Path;
-use genie_shards::{Entry, Manifest, WindowPlace, read_places};
+use genie_shards::{Entry, Manifest, WindowPlace, visit_places};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
 use genie_stage::lock::Lock;
@@ -107,14 +106,12 @@ fn published_twice<'a, W: StoredWindow>(
     for pass in 0..passes {
         let mut seen = HashSet::new();
         for &entry in files {
-            for places in read_places(dir, W::TABLE, entry)? {
-                for place in places? {
-                    let hash = hash(&place);
-                    if hash[0] % passes == pass && !seen.insert(hash) {
-                        twice.entry(entry.file.as_str()).or_insert(place);
-                    }
+            visit_places(dir, W::TABLE, entry, |place| {
+                let hash = hash(&place);
+                if hash[0] % passes == pass && !seen.insert(hash) {
+                    twice.entry(entry.file.as_str()).or_insert(place);
                 }
-            }
+            })?;
         }
     }
     Ok(twice)
@@ -132,10 +129,7 @@ fn hash((clip, first): &WindowPlace) -> [u64; 2] {
 /// Removes files from the manifest of `dir`, and marks the directory as not done.
 fn forget<W: StoredWindow>(dir: &Utf8Path, files: &HashSet<String>) -> Result<()> {
     let _lock = Lock::acquire(dir.join(".lock"))?;
-    let record = dir.join("step.json");
-    if record.exists() {
-        fs::remove_file(&record).with_context(|| format!("cannot remove {record}"))?;
-    }
+    genie_store::remove_file(&dir.join("step.json"))?;
     Manifest::commit(dir, |manifest| {
         for file in files {
             manifest.remove(W::TABLE, file);

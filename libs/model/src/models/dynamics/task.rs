@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::DynamicsDescription;
 use super::history::{Corruption, Predictions, replaced};
 use super::network::DynamicsNet;
-use crate::data::{TokenShards, TokenStream, TokenWindows};
+use crate::data::{TokenGroups, TokenStream, TokenWindows};
 use crate::error::ModelError;
 use crate::kernels::Kernels;
 use crate::layers::{Grid, apply, indices};
@@ -74,7 +74,7 @@ impl<'a> DynamicsTask<'a> {
     /// Fails if the windows do not fit the model.
     pub fn new(
         description: &'a DynamicsDescription,
-        data: Arc<dyn TokenShards>,
+        data: Arc<dyn TokenGroups>,
     ) -> Result<Self, ModelError> {
         let DynamicsDescription { config, vocabulary } = description;
         let windows =

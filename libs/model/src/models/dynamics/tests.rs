@@ -84,7 +84,7 @@ fn windows(n: usize, v: Vocabulary, seed: u64) -> TokenWindows {
 }
 
 /// The windows as training data.
-fn shared(data: &TokenWindows) -> Arc<dyn TokenShards> {
+fn shared(data: &TokenWindows) -> Arc<dyn TokenGroups> {
     Arc::new(data.clone())
 }
 

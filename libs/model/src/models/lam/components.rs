@@ -27,8 +27,6 @@ const ACTS: f64 = 4.0;
 const STEPS: usize = 60;
 /// Steps that fit the three levels of a component.
 const LEVEL_STEPS: usize = 30;
-/// Largest number of pixels; time grows with its third power.
-const PIXELS: usize = 1024;
 /// Change of a grey value from 0 to 1 that is not told from larger ones.
 pub const LARGEST_CHANGE: f64 = 0.3;
 
@@ -44,7 +42,7 @@ pub struct Components {
 ///
 /// These are the components of the lowest kurtosis above that of noise. They are scaled so that a
 /// sigmoid rounds each to three levels: negative, near zero, positive. Fails if the frames have too
-/// many pixels or too few changes, or cannot be read.
+/// few changes, or cannot be read.
 pub fn independent_components(
     video: &dyn Video,
     count: usize,
@@ -52,13 +50,6 @@ pub fn independent_components(
 ) -> Result<Components, ModelError> {
     let (height, width) = video.size();
     let pixels = height * width;
-    if pixels > PIXELS {
-        return Err(ModelError::Config(format!(
-            "[lam] reads = \"components\" takes at most {PIXELS} pixels, and this model sees \
-             {width}×{height}. With region = \"still\" it sees less, but only if the picture of \
-             the training clips scrolls: use such recordings, smaller frames, or another `reads`"
-        )));
-    }
     let mut changes: Vec<f64> = Vec::new();
     visit_pairs(video, PAIRS, |before, after| {
         changes.extend(before.iter().zip(after).map(|(before, after)| {

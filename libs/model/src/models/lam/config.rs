@@ -100,6 +100,9 @@ pub enum LamTarget {
     Change,
 }
 
+/// Largest number of pixels that are read by components; the time grows with its third power.
+const COMPONENT_PIXELS: usize = 1024;
+
 /// The `[lam]` section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -246,6 +249,32 @@ impl LamConfig {
             return wrong(
                 "history = \"last_two\" needs encoder.temporal = false and sees = \"pairs\"",
             );
+        }
+        Ok(())
+    }
+
+    /// Fails if the model cannot see frames of this height and width.
+    ///
+    /// With `region = "still"` the size is that of the region, which follows from the clips.
+    pub fn check_frames(&self, (height, width): (usize, usize)) -> Result<(), ModelError> {
+        let patch = self.patch;
+        if self.reads != LamReads::Components {
+            return Ok(());
+        }
+        let wrong = |message| Err(ModelError::Config(message));
+        if !(height.is_multiple_of(patch) && width.is_multiple_of(patch)) {
+            return wrong(format!(
+                "[lam] reads = \"components\" needs frames whose sides are multiples of the patch, \
+                 not {width}×{height} with patch = {patch}"
+            ));
+        }
+        if height * width > COMPONENT_PIXELS {
+            return wrong(format!(
+                "[lam] reads = \"components\" takes at most {COMPONENT_PIXELS} pixels, and this \
+                 model sees {width}×{height}. With region = \"still\" it sees less, but only if \
+                 the picture of the training clips scrolls: use such recordings, smaller frames, \
+                 or another `reads`"
+            ));
         }
         Ok(())
     }

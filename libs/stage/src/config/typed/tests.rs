@@ -88,6 +88,21 @@ fn integers_are_numbers_too() {
     assert!((lam("[lam]\nlearning_rate = 1", &[]).unwrap().learning_rate - 1.0).abs() < 1e-9);
 }
 
+/// Catches: -0.0 passes the checks as 0 and gives another work key, so that all videos are decoded
+/// again.
+#[test]
+fn there_is_one_zero() {
+    assert_eq!(
+        complaint("[lam]\nlearning_rate = -0.0\n", &[]),
+        "p.toml:2: lam.learning_rate: it is -0.0; write 0"
+    );
+    assert_eq!(
+        complaint("", &["lam.labels.a=-0.0"]),
+        "--set lam.labels.a=-0.0: lam.labels.a: it is -0.0; write 0"
+    );
+    assert!(lam("[lam]\nlearning_rate = 0.0\n", &[]).is_ok());
+}
+
 /// Catches: a misspelt key is silently ignored; a message has no place or no suggestion.
 #[test]
 fn unknown_keys_name_place_and_nearest() {

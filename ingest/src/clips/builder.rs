@@ -1,0 +1,255 @@
+//! Building clips and cut-out stretches from frames whose shots are known.
+//!
+//! Within a shot all clips have the same length, but the last one may be shorter. If that one is
+//! too short, it gets a row but no frames in a shard. [`FrameTimes`] says where a clip of the
+//! source's own rate ends. A clip also ends where the track changes, because the picture is then
+//! turned or cropped in another way.
+//!
+//! Still stretches ([`StillFinder`]) and damaged ones ([`DamageFinder`]) are cut out. A stretch is
+//! one row without frames.
+
+use std::rc::Rc;
+
+use super::clip_row::{ClipOrigin, ClipPictures, CutClip, FrameInfo, scored_clip};
+use super::damaged::DamageFinder;
+use super::frame_times::FrameTimes;
+use super::stills::StillFinder;
+use super::stretch::Stretch;
+use crate::analysis::Plane;
+use crate::config::{ClipFormat, SamplingRate, clip_frames};
+use crate::decode::Track;
+use crate::reject::Reason;
+
+/// Largest number of bytes that are reserved for a clip before it has any.
+const MAX_RESERVED: usize = 64 << 20;
+
+/// A sampled frame that is not in a clip yet.
+#[derive(Clone)]
+pub struct SampledFrame {
+    pub rgb: Rc<[u8]>,
+    pub plane: Plane,
+    pub info: FrameInfo,
+    /// Set if the track changes with this frame.
+    pub track: Option<Track>,
+    pub begins_shot: bool,
+}
+
+impl AsRef<[u8]> for SampledFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.rgb
+    }
+}
+
+/// A stretch that is cut out: its reason and its frames, at least one.
+struct CutOut {
+    reason: Reason,
+    infos: Vec<FrameInfo>,
+}
+
+/// Builds the clips of one source.
+pub struct ClipBuilder<'a> {
+    origin: ClipOrigin<'a>,
+    format: ClipFormat,
+    /// The track of the current clip.
+    track: Option<Track>,
+    damage: DamageFinder<SampledFrame>,
+    /// Presentation time of the last frame that `damage` took.
+    latest: i64,
+    stills: StillFinder<SampledFrame>,
+    /// Number of frames that `stills` has seen.
+    placed: u64,
+    /// The stretch that is cut out now.
+    out: Option<CutOut>,
+    /// Pixels of the current clip, `[t, h, w, c]`.
+    rgb: Vec<u8>,
+    planes: Vec<Plane>,
+    kept: Vec<FrameInfo>,
+}
+
+impl<'a> ClipBuilder<'a> {
+    /// A builder for one source.
+    pub fn new(origin: ClipOrigin<'a>, format: ClipFormat) -> Self {
+        let size = (format.frame.width as usize, format.frame.height as usize);
+        let whole = if format.cuts_damage { format.min_frames as usize } else { 0 };
+        Self {
+            origin,
+            format,
+            track: None,
+            damage: DamageFinder::new(whole),
+            latest: i64::MIN,
+            stills: StillFinder::new(format.still_seconds, size),
+            placed: 0,
+            out: None,
+            rgb: Vec::new(),
+            planes: Vec::new(),
+            kept: Vec::new(),
+        }
+    }
+
+    /// Returns whether the sidecar has no action for a source frame.
+    pub fn lacks_action(&self, native: usize) -> bool {
+        self.origin.sidecar.is_some_and(|sidecar| !sidecar.covers(native))
+    }
+
+    /// Takes the next frame. Returns what it finishes.
+    pub fn add(&mut self, frame: SampledFrame) -> Vec<CutClip> {
+        let (info, mut cuts) = (frame.info, Vec::new());
+        // A stretch has one track, and its times ascend.
+        if frame.track.is_some() || self.damage.in_stretch() && info.pts < self.latest {
+            cuts.extend(self.end_damage(info.native));
+        }
+        self.latest = info.pts;
+        match self.damage.add(frame, info.corrupt) {
+            Stretch::Unknown => {}
+            Stretch::Play(frames) => cuts.extend(self.resume(frames)),
+            Stretch::CutOut(frames) => {
+                if self.out.as_ref().is_none_or(|out| out.reason != Reason::Damaged) {
+                    let first = frames.first().map_or(info, |first| first.info);
+                    cuts.extend(self.end_play(first.native));
+                }
+                self.cut_out(Reason::Damaged, frames);
+            }
+        }
+        cuts
+    }
+
+    /// Ends the source. Returns the last clips.
+    pub fn finish(mut self, native_frames: usize) -> Vec<CutClip> {
+        self.end_damage(native_frames)
+    }
+
+    /// Ends what is before a source frame: a damaged stretch, the whole frames after it, a clip.
+    fn end_damage(&mut self, next_native: usize) -> Vec<CutClip> {
+        let held = self.damage.end();
+        let mut cuts = self.resume(held);
+        cuts.extend(self.end_play(next_native));
+        cuts
+    }
+
+    /// Adds whole frames. They begin a shot if they follow a damaged stretch.
+    fn resume(&mut self, mut frames: Vec<SampledFrame>) -> Vec<CutClip> {
+        if let Some(first) = frames.first_mut() {
+            first.begins_shot |= self.out.as_ref().is_some_and(|out| out.reason == Reason::Damaged);
+        }
+        frames.into_iter().flat_map(|frame| self.place_whole(frame)).collect()
+    }
+
+    /// Adds a frame to a clip or a still stretch. Returns what it finishes.
+    fn place_whole(&mut self, mut frame: SampledFrame) -> Vec<CutClip> {
+        let mut cuts = Vec::new();
+        if frame.begins_shot || frame.track.is_some() {
+            cuts.extend(self.end_play(frame.info.native));
+        }
+        self.take_track(&mut frame);
+        let time = match (self.format.frame.rate, &self.track) {
+            // Repeated frames have the same presentation time.
+            (SamplingRate::Fixed(fps), _) => self.placed as f64 / fps,
+            (SamplingRate::Own, Some(track)) => track.seconds(0, frame.info.pts),
+            (SamplingRate::Own, None) => 0.0,
+        };
+        self.placed += 1;
+        match self.stills.add(frame, time) {
+            Stretch::Unknown => {}
+            Stretch::Play(frames) => {
+                cuts.extend(frames.first().and_then(|next| self.end_cut_out(next.info.native)));
+                cuts.extend(frames.into_iter().filter_map(|frame| self.append(frame)));
+            }
+            Stretch::CutOut(frames) => {
+                if self.out.is_none() && self.kept.len() == 1 {
+                    // The frame that the stretch repeats would be a clip of its own.
+                    let infos = std::mem::take(&mut self.kept);
+                    self.out = Some(CutOut { reason: Reason::Still, infos });
+                    self.rgb.clear();
+                    self.planes.clear();
+                } else if self.out.is_none() {
+                    cuts.extend(frames.first().and_then(|next| self.cut(next.info.native)));
+                }
+                self.cut_out(Reason::Still, frames);
+            }
+        }
+        cuts
+    }
+
+    fn take_track(&mut self, frame: &mut SampledFrame) {
+        if frame.track.is_some() {
+            self.track = frame.track.take();
+        }
+    }
+
+    /// Ends the current clip or still stretch. `next` is the number of the source frame after it.
+    fn end_play(&mut self, next: usize) -> Vec<CutClip> {
+        let held = self.stills.end();
+        let mut cuts: Vec<CutClip> =
+            held.into_iter().filter_map(|frame| self.append(frame)).collect();
+        cuts.extend(self.end_cut_out(next));
+        cuts.extend(self.cut(next));
+        cuts
+    }
+
+    /// Adds frames to the stretch that is cut out now, or begins one.
+    fn cut_out(&mut self, reason: Reason, frames: Vec<SampledFrame>) {
+        for mut frame in frames {
+            self.take_track(&mut frame);
+            let out = self.out.get_or_insert_with(|| CutOut { reason, infos: Vec::new() });
+            out.infos.push(frame.info);
+        }
+    }
+
+    /// Ends the stretch that is cut out now, if there is one, and returns its row without frames.
+    fn end_cut_out(&mut self, next_native: usize) -> Option<CutClip> {
+        let CutOut { reason, infos } = self.out.take()?;
+        let times = self.times_of(&infos)?;
+        let pictures = ClipPictures { rgb: Vec::new(), planes: Vec::new(), infos, next_native };
+        let track = self.track.as_ref()?;
+        let mut stretch = scored_clip(&self.origin, &self.format, track, times, pictures);
+        stretch.row.reason = Some(reason.code().to_owned());
+        Some(stretch)
+    }
+
+    /// Adds a frame to the current clip. Returns the clip before it if that one is full.
+    fn append(&mut self, frame: SampledFrame) -> Option<CutClip> {
+        let SampledFrame { rgb, plane, info: frame, .. } = frame;
+        let full = match self.format.frame.rate {
+            SamplingRate::Fixed(fps) => {
+                self.kept.len() >= clip_frames(self.format.clip_seconds, fps)
+            }
+            SamplingRate::Own => {
+                let times = self.times_of(&self.kept);
+                times.is_some_and(|times| times.is_full(frame.pts, &self.format))
+            }
+        };
+        let cut = if full { self.cut(frame.native) } else { None };
+        if let SamplingRate::Fixed(fps) = self.format.frame.rate
+            && self.kept.is_empty()
+        {
+            let frames = clip_frames(self.format.clip_seconds, fps);
+            self.rgb.reserve((frames * rgb.len()).min(MAX_RESERVED));
+        }
+        self.rgb.extend_from_slice(&rgb);
+        self.planes.push(plane);
+        self.kept.push(frame);
+        cut
+    }
+
+    /// The times of frames; `None` if there are none.
+    fn times_of(&self, frames: &[FrameInfo]) -> Option<FrameTimes> {
+        Some(FrameTimes {
+            first: frames.first()?.pts,
+            last: frames.last()?.pts,
+            frames: frames.len(),
+            time_base: self.track.as_ref()?.time_base,
+        })
+    }
+
+    /// Ends the current clip. `next_native` is the number of the source frame after it.
+    fn cut(&mut self, next_native: usize) -> Option<CutClip> {
+        let times = self.times_of(&self.kept)?;
+        let pictures = ClipPictures {
+            rgb: std::mem::take(&mut self.rgb),
+            planes: std::mem::take(&mut self.planes),
+            infos: std::mem::take(&mut self.kept),
+            next_native,
+        };
+        Some(scored_clip(&self.origin, &self.format, self.track.as_ref()?, times, pictures))
+    }
+}
