@@ -211,7 +211,7 @@ mod tests {
             let row = ActionRow { window: window.clone(), lam: "l".into() };
             let copied = Copied { effects: truth.clone(), truth };
             let entry = table::write(&root, "old", &[OldRow(row, copied)]).unwrap();
-            assert_eq!(read_action_shard(&root, &entry).unwrap(), [window.clone()]);
+            assert_eq!(read_action_shard(&root, &entry).unwrap(), std::slice::from_ref(&window));
         }
     }
 }
