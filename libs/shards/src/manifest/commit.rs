@@ -46,8 +46,8 @@ pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Re
     let lock = lock.map_err(Error::io(&lock_path, "open"))?;
     lock.lock().map_err(Error::io(&lock_path, "lock"))?;
     for attempt in 0.. {
-        let newest = Version::newest(dir)?.number;
-        match prepare(dir, &edit) {
+        let base = Version::newest(dir)?;
+        match prepare(dir, &base, &edit) {
             Ok(None) => break,
             Ok(Some(operations)) => {
                 if run(operations)? {
@@ -55,7 +55,7 @@ pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Re
                 }
             }
             // Another process made a newer version meanwhile, and removed a segment of the old one.
-            Err(_) if Version::newest(dir)?.number != newest => {}
+            Err(_) if Version::newest(dir)?.number != base.number => {}
             Err(error) => return Err(error),
         }
         genie_store::pause(dir, attempt);
@@ -63,16 +63,16 @@ pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Re
     Ok(())
 }
 
-/// The file operations that commit an edit; `None` if the edit changes nothing.
+/// The file operations that commit an edit of `base`; `None` if the edit changes nothing.
 ///
 /// Every newly named file must exist. New segments are written already.
 pub(crate) fn prepare(
     dir: &Utf8Path,
+    base: &Version,
     edit: impl Fn(&mut ManifestEdit<'_>),
 ) -> Result<Option<Vec<FileOperation>>> {
-    let base = Version::newest(dir)?;
     alone::check(dir, base.number)?;
-    let mut edited = ManifestEdit::new(dir, &base);
+    let mut edited = ManifestEdit::new(dir, base);
     edit(&mut edited);
     let changes = edited.finish()?;
     if changes.is_empty() {

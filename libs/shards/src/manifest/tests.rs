@@ -74,7 +74,7 @@ fn a_writer_that_lost_the_race_applies_its_edit_again() {
     add(&root, "clips", &entries[..1]);
     let prepare = |n: usize| {
         let edit = |manifest: &mut ManifestEdit<'_>| manifest.add("clips", entries[n].clone());
-        commit::prepare(&root, edit).unwrap().unwrap()
+        commit::prepare(&root, &Version::newest(&root).unwrap(), edit).unwrap().unwrap()
     };
     let slow = prepare(1);
     assert!(commit::run(prepare(2)).unwrap());
@@ -94,7 +94,7 @@ fn a_writer_that_is_two_versions_late_applies_its_edit_again() {
         let edit = |manifest: &mut ManifestEdit<'_>| {
             all[102..].iter().for_each(|entry| manifest.add("clips", entry.clone()));
         };
-        commit::prepare(&root, edit).unwrap().unwrap()
+        commit::prepare(&root, &Version::newest(&root).unwrap(), edit).unwrap().unwrap()
     };
     let (slow, killed) = (prepare(), prepare());
     let segment = &Version::newest(&root).unwrap().files(&root)[0];
@@ -137,7 +137,8 @@ fn a_commit_removes_no_version_after_its_base() {
         add(&root, "clips", &all[2..3]);
         manifest.add("clips", all[3].clone());
     };
-    let operations = commit::prepare(&root, edit).unwrap().unwrap();
+    let operations =
+        commit::prepare(&root, &Version::newest(&root).unwrap(), edit).unwrap().unwrap();
     let remove = |operation: &FileOperation| match operation {
         FileOperation::Remove(path) => Some(path.clone()),
         _ => None,

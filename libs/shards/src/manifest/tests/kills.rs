@@ -32,7 +32,8 @@ fn a_kill_leaves_the_old_or_the_new_version() {
                     manifest.add("clips", entry.clone());
                 }
             };
-            let prepared = commit::prepare(&root, edit).unwrap().unwrap();
+            let prepared =
+                commit::prepare(&root, &Version::newest(&root).unwrap(), edit).unwrap().unwrap();
             operations = prepared.len();
             let create = |operation: &FileOperation| matches!(operation, FileOperation::Create(..));
             let created = prepared.iter().position(create).unwrap();
@@ -72,7 +73,7 @@ fn leftovers_are_unnamed_and_what_is_needed_is_not() {
             manifest.add("clips", entry.clone());
         }
     };
-    drop(commit::prepare(&root, edit).unwrap());
+    drop(commit::prepare(&root, &Version::newest(&root).unwrap(), edit).unwrap());
     fs::write(Version::folder(&root).join(".x-1.tmp"), "").unwrap();
     let manifest = Manifest::load(&root).unwrap();
     let unnamed = manifest.unnamed(&root, &[]).unwrap();
