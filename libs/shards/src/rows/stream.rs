@@ -23,7 +23,7 @@ use parquet::arrow::ProjectionMask;
 use super::{clip_rows::ClipRow, narrow::kind, sources::SourceRow, table};
 use crate::{
     error::{Error, Result},
-    files::open::{open, verify},
+    files::open::{check_bytes, open},
     manifest::{Entry, tables},
     schema::columns::Columns,
     store::writer::KIND as CLIP_SHARDS,
@@ -90,13 +90,13 @@ pub(crate) fn visit_verified(
     wanted: &[&str],
     visit: impl FnMut(Columns<'_>) -> Result<()>,
 ) -> Result<()> {
-    verify(dir, entry)?;
+    check_bytes(dir, entry)?;
     visit_columns(dir, table, entry, wanted, visit)
 }
 
 /// Replaces an error that has its cause in a damaged file: the new one says what to do.
 pub(super) fn explained<T>(dir: &Utf8Path, entry: &Entry, read: Result<T>) -> Result<T> {
-    read.or_else(|error| verify(dir, entry).and(Err(error)))
+    read.or_else(|error| check_bytes(dir, entry).and(Err(error)))
 }
 
 /// The clip of a window, and the window's first frame in it.
