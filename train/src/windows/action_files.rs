@@ -58,17 +58,11 @@ impl ActionFiles {
     /// Checks that every clip has as many rows as it needs.
     fn check(&self, tokens: &TokenIndex) -> Result<()> {
         let needed = tokens.windows_of_clips().map(|windows| match self.kind {
-            ActionKind::Labels => windows,
-            ActionKind::ClipRows => windows.min(1),
+            _ if windows == 0 => None,
+            ActionKind::Labels => Some(windows),
+            ActionKind::ClipRows => Some(1),
         });
-        let mut needed = needed.enumerate();
-        let Some((clip, needed)) =
-            needed.find(|(clip, needed)| *needed > 0 && self.rows.rows(*clip) != *needed)
-        else {
-            return Ok(());
-        };
-        // The cause may be an id that was read from a damaged file.
-        self.rows.verify()?;
+        let Some((clip, needed)) = self.rows.incomplete(needed)? else { return Ok(()) };
         bail!(
             "the {} in {} have {} of the {needed} rows of clip {}: {}",
             self.kind.name(),

@@ -131,11 +131,28 @@ impl RowIndex {
         found
     }
 
-    /// Compares all files with their hashes.
+    /// Finds the first clip that has another number of rows than it needs, and that number.
+    ///
+    /// `needed` is the number for each clip. `None` allows any number.
     ///
     /// # Errors
-    /// When a file is damaged.
-    pub fn verify(&self) -> Result<()> {
+    /// When a file is damaged: then an id in it may be wrong.
+    pub fn incomplete(
+        &self,
+        needed: impl Iterator<Item = Option<usize>>,
+    ) -> Result<Option<(usize, usize)>> {
+        let wrong = |(clip, needed): (usize, Option<usize>)| {
+            needed.filter(|needed| self.rows(clip) != *needed).map(|needed| (clip, needed))
+        };
+        let found = needed.enumerate().find_map(wrong);
+        if found.is_some() {
+            self.verify()?;
+        }
+        Ok(found)
+    }
+
+    /// Compares all files with their hashes.
+    fn verify(&self) -> Result<()> {
         let checked = self.files.iter().try_for_each(|file| verify(&self.dir, file));
         checked.with_context(|| cannot_read(self.table))
     }

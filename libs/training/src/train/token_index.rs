@@ -182,18 +182,16 @@ impl TokenIndex {
 
 /// Checks that every clip has all its windows of `frames` frames.
 fn check_complete(rows: &RowIndex, clips: &ClipSet, frames: usize) -> Result<()> {
-    let expected = |clip: &usize| windows_of(clips.frames(*clip), frames).count();
-    let Some(clip) = (0..clips.len()).find(|clip| rows.rows(*clip) != expected(clip)) else {
+    let expected = |clip| Some(windows_of(clips.frames(clip), frames).count());
+    let Some((clip, expected)) = rows.incomplete((0..clips.len()).map(expected))? else {
         return Ok(());
     };
-    // The cause may be an id that was read from a damaged file.
-    rows.verify()?;
     bail!(
         "{} has {} of the {} windows of clip {}: delete {} and run `genie-tokenize encode`, which \
          computes the windows that are missing",
         rows.dir(),
         rows.rows(clip),
-        expected(&clip),
+        expected,
         clips.key(clip),
         rows.dir().join("step.json")
     )
