@@ -53,7 +53,7 @@ pub fn fetch(path: &Utf8Path, bytes: u64, blake3: &str) -> Result<()> {
         note_use(path, &found);
         return Ok(());
     }
-    mount.eviction.make_room(bytes);
+    mount.eviction.reserve(bytes);
     download(&mount, &name, path, bytes, Some(blake3))?;
     Eviction::mark_copy(path);
     Ok(())
@@ -107,7 +107,7 @@ pub fn publish(path: &Utf8Path, blake3: &str) -> Result<()> {
         // If another writer uploads it at the same time, it uploads the same bytes.
         mount.remote.upload(&name, path)?;
     }
-    mount.eviction.make_room(found.len());
+    mount.eviction.reserve(found.len());
     Eviction::mark_copy(path);
     Ok(())
 }

@@ -16,8 +16,8 @@ use walkdir::WalkDir;
 /// Drafts of killed runs are removed when they are older than this.
 const DRAFT_AGE: Duration = Duration::from_hours(24);
 
-/// Part of the limit that is left after an eviction, so that not every copy evicts another one.
-const LEFT: f64 = 0.9;
+/// An eviction frees a tenth of the limit, so that not every copy evicts another one.
+const TENTH: u64 = 10;
 
 /// Bounds the copies below a directory.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Eviction {
     local: Utf8PathBuf,
     limit: u64,
     /// Bytes that may be fetched before the directory has to be measured.
-    room: AtomicU64,
+    free: AtomicU64,
 }
 
 /// A copy: time of last use, path, size.
@@ -33,7 +33,7 @@ type FoundCopy = (SystemTime, Utf8PathBuf, u64);
 
 impl Eviction {
     pub(crate) fn new(local: &Utf8Path, limit: u64) -> Self {
-        Self { local: local.to_owned(), limit, room: AtomicU64::new(0) }
+        Self { local: local.to_owned(), limit, free: AtomicU64::new(0) }
     }
 
     /// Marks a file as a copy of a published file, which was used just now.
@@ -50,21 +50,19 @@ impl Eviction {
         found.permissions().readonly()
     }
 
-    /// Makes room for a new copy: removes others if all together exceed the limit.
+    /// Removes copies that were not used for long, if a new one of `bytes` would exceed the limit.
     ///
     /// A failure costs only disk space, so it is not an error.
-    pub(crate) fn make_room(&self, bytes: u64) {
-        let taken = |room: u64| room.checked_sub(bytes);
-        if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok() {
+    pub(crate) fn reserve(&self, bytes: u64) {
+        let taken = |free: u64| free.checked_sub(bytes);
+        if self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok() {
             return;
         }
         let mut copies = self.copies();
         let mut total: u64 = copies.iter().map(|(.., bytes)| bytes).sum();
         if total + bytes > self.limit {
             copies.sort();
-            #[allow(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a rough limit")]
-            #[allow(clippy::cast_possible_truncation, reason = "it is less than the limit")]
-            let left = (self.limit as f64 * LEFT) as u64;
+            let left = self.limit - self.limit / TENTH;
             for (_, path, size) in copies {
                 if total + bytes <= left {
                     break;
@@ -74,7 +72,7 @@ impl Eviction {
                 }
             }
         }
-        self.room.store(self.limit.saturating_sub(total + bytes), Ordering::Relaxed);
+        self.free.store(self.limit.saturating_sub(total + bytes), Ordering::Relaxed);
     }
 
     /// All copies. Removes old drafts of killed runs on the way.
