@@ -21,7 +21,7 @@ fn dataset() -> TestDir {
     dir
 }
 
-/// Exports to the directory `out`, with further words.
+/// Exports to the directory `out`, with more command-line arguments.
 fn export(dir: &TestDir, words: &[&str]) -> std::process::Output {
     let out = dir.path("out");
     dir.start(&[&["export", "--out", out.as_str()], words].concat())

@@ -11,8 +11,8 @@ use crate::config::{MAX_OWN_FPS, clip_frames};
 
 /// Number of blocks, of 8 × 8, that may move in a still picture.
 ///
-/// Measured on 2026-11-30: in 183 recordings of play (SuperTux, alex4, CoinRun, the sample game),
-/// no more than these move for at most 1.6 s.
+/// Measured on 2026-11-30 in 183 recordings of play (SuperTux, alex4, CoinRun, the sample game):
+/// the longest time in which so few blocks move is 1.6 s.
 const MOVING_BLOCKS: u32 = 2;
 
 /// Finds still stretches in the frames of one source, given in order.

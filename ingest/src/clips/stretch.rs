@@ -1,6 +1,6 @@
-//! What a finder of stretches says about frames that it takes one by one.
+//! Stretches of frames: what a finder returns, frame by frame.
 
-/// What the frames up to now are. A finder returns each frame once, in order.
+/// What a finder knows about the frames that it has seen. It returns each frame once, in order.
 #[derive(Debug, PartialEq)]
 pub enum Stretch<F> {
     /// Not known yet.
