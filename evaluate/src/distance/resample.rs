@@ -6,8 +6,8 @@
 //!   halvings. A perfect model would score this. A half has only half of the clips, so the same
 //!   number of generated clips is measured, too: one half's real clips against the other half's
 //!   generated clips.
-//! - **Extrapolation**: the expected distance of n clips a side is d∞ + c/n + O(1/n²) [Chong &
-//!   Forsyth 2020]. It is measured at several n, and a line through 1/n gives d∞. That paper
+//! - **Extrapolation**: the expected distance of n clips on each side is d∞ + c/n + O(1/n²) [Chong
+//!   & Forsyth 2020]. It is measured at several n, and a line through 1/n gives d∞. That paper
 //!   reduces only the generated side. Here both sides are small, so both are reduced.
 
 use rand::seq::SliceRandom;
@@ -18,7 +18,7 @@ use crate::distance::moments::{Divisor, Moments};
 use crate::random::{Purpose, stream};
 use crate::statistics::bootstrap::{Interval, student_975};
 
-/// Smallest number of clips a side, and of groups: each of two halves needs two.
+/// Smallest number of clips on each side, and of groups: each of two halves needs two.
 pub const MIN_CLIPS: usize = 4;
 pub const MIN_GROUPS: usize = 4;
 
@@ -42,7 +42,7 @@ pub struct Resampler<'a> {
 /// The distances between halves of the clips.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Halves {
-    /// Mean number of clips a side.
+    /// Mean number of clips on each side.
     pub clips: f64,
     /// Real half against real half.
     pub real: f64,

@@ -135,7 +135,7 @@ impl WindowBatch<'_> {
         sampler_seed(self.settings.seed, self.start + b)
     }
 
-    /// Continues every window, as tokens and as frames; `None` if the observer stops it.
+    /// Generates one arm of every window, as tokens and as frames; `None` if the observer stops it.
     fn arm(
         &self,
         prompt: &TokenBatch,

@@ -1,4 +1,4 @@
-//! Supervised networks that read true actions, trained once for each dataset.
+//! Supervised networks that predict true actions, trained once for each dataset.
 //!
 //! `<root>/ceilings/<key>/` has the checkpoints of one network, and `step.json` when it is trained.
 //! The key contains the config, the clips and their labels. So a network is never out of date, and
@@ -89,7 +89,7 @@ impl KeyNetwork {
         self.0.seen()
     }
 
-    /// Reads the keys of some steps of a clip: log-probabilities `[step, lag, class]`.
+    /// Predicts the keys of some steps of a clip: log-probabilities `[step, lag, class]`.
     ///
     /// # Errors
     /// Fails if the frames cannot be read, or do not fit the network.

@@ -111,7 +111,7 @@ impl State {
         (0..SIZE * SIZE).flat_map(pixel).collect()
     }
 
-    /// Finds the state that a frame shows; a stripe is not seen.
+    /// Finds the state that a frame shows; it ignores a stripe.
     fn of_frame(frame: &[u8]) -> Result<State> {
         let theme = THEMES
             .iter()

@@ -231,8 +231,8 @@ fn late_keys_are_found_at_their_lag() {
     assert!(share >= 0.9 && lo <= share && share <= hi, "{:?}", keys.of_narrow);
 }
 
-/// Catches: a network that learns its clips by heart has information about other clips; chance
-/// agreement counts as a ceiling.
+/// Catches: a network that memorises its clips has information about other clips; chance agreement
+/// counts as a ceiling.
 #[test]
 fn keys_without_effect_have_no_ceiling() {
     let game = Game { unrelated: true, ..GAME };
