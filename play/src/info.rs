@@ -14,7 +14,7 @@ pub struct WorldInfo {
     pub width: usize,
     pub height: usize,
     pub fps: f64,
-    /// The most frames that the models see together.
+    /// Largest number of frames that the models see together.
     pub window: usize,
     pub actions: Vec<PlayAction>,
     /// The action that moves least.
@@ -34,7 +34,7 @@ pub struct WorldInfo {
     pub limits: LimitsInfo,
 }
 
-/// When a page warns.
+/// The threshold above which a page warns, and how well the signal follows the true error.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct TrustInfo {
     pub warn_above: f64,

@@ -24,10 +24,10 @@ pub struct ServeArgs {
     /// The secret in the URL; without it, an address that others can reach gets a random one.
     #[arg(long, value_name = "SECRET")]
     token: Option<String>,
-    /// Most worlds at a time.
+    /// Largest number of worlds at a time.
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u32).range(1..=1000))]
     sessions: u32,
-    /// Most frames that a world remembers for rewinding, at least 100.
+    /// Largest number of frames that a world remembers for rewinding, at least 100.
     #[arg(long, default_value_t = 6000, value_parser = value_parser!(u32).range(100..=1_000_000))]
     frames: u32,
     /// Seconds after which a world without a page is closed, at least 10.
@@ -36,7 +36,7 @@ pub struct ServeArgs {
     idle: u64,
 }
 
-/// A server that has its port.
+/// A server that listens on its port.
 pub struct Serving {
     listening: Listening,
     limits: Limits,

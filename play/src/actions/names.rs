@@ -2,7 +2,7 @@
 
 use super::effect::PlayerMotion;
 
-/// A component names an action if it is at least this part of the larger one: tan 22.5°.
+/// Smallest ratio to the larger component at which a component is in the name: tan 22.5°.
 ///
 /// So each of the eight directions covers 45°.
 const DIAGONAL: f64 = 0.414;
@@ -26,10 +26,10 @@ pub(super) fn direction(motion: &PlayerMotion) -> PlayDirection {
 
 /// Names every action: `right`, `left jump`, `still`, `right 2`, or `action 5` if not measured.
 ///
-/// Several actions with one direction are numbered, the strongest first. Of those without certain
-/// motion, the one that moves least comes first, then the most common one. An action that moves up
-/// is called `jump`, unless another one moves straight down: then the game is seen from above, and
-/// it is called `up`.
+/// Actions with the same direction are numbered, the strongest first. Of the actions without
+/// certain motion, the one that moves least comes first. Of equal ones, the most common one comes
+/// first. An action that moves up is called `jump`. If another action moves straight down, the game
+/// is seen from above, and the action is called `up`.
 pub(super) fn names(motions: &[Option<PlayerMotion>]) -> Vec<String> {
     let directions: Vec<Option<PlayDirection>> =
         motions.iter().map(|motion| motion.as_ref().map(direction)).collect();

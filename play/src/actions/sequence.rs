@@ -6,7 +6,7 @@ use super::table::ActionTable;
 
 /// The longest sequence, in frames.
 pub const LONGEST: usize = 100_000;
-/// The most names that a message lists.
+/// Largest number of names that a message lists.
 const LISTED: usize = 20;
 
 /// A sequence of actions cannot be understood; the message names the word.

@@ -53,9 +53,10 @@ impl ActionTable {
     }
 }
 
-/// Returns the action that moves least: of equals the most common one, 0 if none is measured.
+/// Returns the action that moves least; of equal ones, the most common one.
 ///
-/// An action without certain motion comes before all others.
+/// An action without certain motion comes before all others. The result is 0 if no action is
+/// measured.
 fn still(motions: &[Option<PlayerMotion>]) -> u8 {
     let measured = (0..=u8::MAX).zip(motions).filter_map(|(code, motion)| Some((code, (*motion)?)));
     let least = measured.min_by(|(_, a), (_, b)| {

@@ -9,9 +9,9 @@ use crate::record::ActionLog;
 /// Limits of the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most sessions at a time.
+    /// Largest number of sessions at a time.
     pub sessions: usize,
-    /// Most frames that a session remembers.
+    /// Largest number of frames that a session remembers.
     pub frames: usize,
     /// Seconds after which a session without a page is closed.
     pub idle_seconds: u64,

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::messages::PageEvent;
 
-/// Most events that wait for a page.
+/// Largest number of events that wait for a page.
 const EVENTS: usize = 64;
-/// Places that frames leave free for other events.
+/// Number of free places below which a frame is not sent: they are for other events.
 const RESERVED: usize = 48;
 
 /// The pages of a session.

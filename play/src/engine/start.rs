@@ -116,12 +116,12 @@ struct Prompt {
     frames: Vec<u8>,
     actions: Vec<u8>,
     recording: Option<Recording>,
-    /// The seed of the rollout in the report.
+    /// The seed of this clip's rollout in the report, if the report has one.
     measured: Option<u64>,
 }
 
 impl Default for Prompt {
-    /// A prompt of an image without pixels.
+    /// Returns an empty prompt that starts from an image.
     fn default() -> Self {
         Self {
             view: StartView::Image,

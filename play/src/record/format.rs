@@ -9,7 +9,7 @@ use crate::pictures::{PictureError, from_png, png};
 
 /// The version of the log's format; programs refuse other versions.
 pub const FORMAT: u64 = 1;
-/// The most frames of a log, prompt included.
+/// Largest number of frames of a log, prompt included.
 pub const LONGEST_LOG: usize = 100_000;
 
 /// The log of one path: from the prompt, action by action, to the last frame.

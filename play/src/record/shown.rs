@@ -2,7 +2,7 @@
 
 /// Returns the first `most` characters of a text that a stranger may have written.
 ///
-/// Characters that a terminal obeys or does not show are escaped.
+/// Control characters and characters that a terminal does not show are escaped.
 pub fn shown(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for character in text.chars().take(most) {
