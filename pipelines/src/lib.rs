@@ -130,7 +130,7 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    /// The same as the flags that all stages have.
+    /// Converts the arguments to the flags that all stages have.
     fn args(self) -> ConfigArgs {
         let quoted = |text: String| toml::Value::String(text);
         let videos = self.videos.into_iter().map(quoted).collect::<Vec<_>>();

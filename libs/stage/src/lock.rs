@@ -72,7 +72,7 @@ impl Drop for Lock {
     }
 }
 
-/// A directory whose files are being read; dropping it ends that.
+/// A directory that is marked as being read; dropping it removes the mark.
 #[derive(Debug)]
 pub struct InUse {
     /// `None` if the directory has no such file, and this process may not create it.
@@ -82,8 +82,8 @@ pub struct InUse {
 impl InUse {
     /// Marks `dir` as being read, and waits while `gc` is deleting files there.
     ///
-    /// A process that may not write there can read all the same. It locks the file that another
-    /// process created; if there is none, `dir` is not marked. Nor is it if it does not exist.
+    /// A process without permission to write locks the file that another process created. If there
+    /// is no such file, or no `dir`, nothing is marked, and this is not an error.
     pub fn mark(dir: impl AsRef<Path>) -> Result<Self, LockError> {
         let path = readers(dir.as_ref());
         let io_error = |source| LockError::Io { path: path.clone(), source };
@@ -173,8 +173,8 @@ mod tests {
         InUse::exclude(dir.path()).unwrap();
     }
 
-    /// Catches: a dataset cannot be read by somebody who may not write there; such a reader does
-    /// not keep `gc` away although the file exists.
+    /// Catches: a process without permission to write cannot read a dataset; `gc` deletes files
+    /// that such a process reads, although the lock file exists.
     ///
     /// Root may write everywhere, so as root this test says little.
     #[test]

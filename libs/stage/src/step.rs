@@ -36,8 +36,7 @@ pub struct Record {
 impl Record {
     /// Key of the finished work if it was `work` with any inputs, else `None`.
     ///
-    /// The key, not the config, is compared: numbers that pass through JSON may differ in their
-    /// last bit.
+    /// It compares keys, not configs, because a number may change its last bit in JSON.
     #[must_use]
     pub fn key_of(&self, work: KeyBuilder) -> Option<Key> {
         let mut work = work;

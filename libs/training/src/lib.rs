@@ -1,4 +1,4 @@
-//! The steps that train a model or run one over every clip, as the stages share them.
+//! Steps that train a model, or run a model over every clip; the stages share them.
 //!
 //! `tokenize`, `train`, `evaluate` and `play` use this crate, so they agree on which model belongs
 //! to which config. It is the one library that uses the others: `stage` for the behaviour of

@@ -19,7 +19,7 @@ pub(super) struct ModelSpec<'a> {
     pub kind: &'static str,
     /// The start of its work key: format version and config.
     pub key: KeyBuilder,
-    /// How it is trained; this names the file of weights to import, if there is one.
+    /// The training config, which names the file of weights to import, if there is one.
     pub train: &'a TrainConfig,
     /// The tokenizer, if the model's input is tokens.
     pub tokenizer: Option<&'a Key>,
@@ -34,7 +34,7 @@ impl<'a> ModelSpec<'a> {
     ) -> Self {
         let key = Key::builder(kind, TRAINING_FORMAT).config(config);
         let shuffle_mb = data.shuffle_mb;
-        // Without the default, so that models of earlier versions keep their keys.
+        // The default is left out, so that models of earlier versions keep their keys.
         let key = if shuffle_mb == DataConfig::default().shuffle_mb {
             key
         } else {
@@ -94,7 +94,7 @@ impl<'a> ModelSpec<'a> {
 
     /// The key of the last finished model of this config.
     ///
-    /// If two finished in the same second, this is the greater key.
+    /// Of two models that finished in the same second, it is the one with the greater key.
     ///
     /// # Errors
     /// When the models cannot be listed.

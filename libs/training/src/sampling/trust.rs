@@ -17,9 +17,9 @@ const USABLE: f64 = 0.3;
 pub enum DoubtSignal {
     /// Mean entropy of the frame's tokens when they were set, in nats.
     Entropy,
-    /// Share of the frame's tokens that change; see [`changed_tokens`].
+    /// Share of the frame's tokens that change when it is encoded again; see [`changed_tokens`].
     ChangedTokens,
-    /// Difference between the frame and its own reconstruction; see [`reencoding_rms`].
+    /// Difference between the frame and its own reconstruction, in levels; see [`reencoding_rms`].
     ReencodingRms,
 }
 
@@ -31,7 +31,7 @@ pub struct SignalTrust {
     pub correlation: f64,
     /// The 95 % interval of the correlation; `None` if all windows come from one clip.
     pub correlation_ci95: Option<[f64; 2]>,
-    /// The 95th percentile of the signal on recordings.
+    /// The 95th percentile of the signal on recordings, in the signal's unit.
     pub warn_above: f64,
     /// Whether a warning may depend on the signal.
     pub usable: bool,

@@ -6,9 +6,9 @@
 //! byte, even if runs were stopped or killed. Clips that come later are added behind the others,
 //! and no window is computed twice.
 //!
-//! Three threads work at the same time: one reads the next batch of clips, this one runs the model,
-//! one publishes shards. At most one batch waits between two threads, so memory is bounded by the
-//! size of a batch and of a shard.
+//! Three threads work at the same time. One reads the next batch of clips, the calling thread runs
+//! the model, and one publishes shards. At most one batch waits between two threads, so memory is
+//! bounded by the size of a batch and of a shard.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -69,8 +69,9 @@ pub trait WindowModel {
 
 /// Computes and publishes the pending windows in the directory of `step`.
 ///
-/// `load` loads the model; `model` is its step, which `command` trains. A clip that cannot be read
-/// is logged and stays pending; the run continues with the other clips and ends as failed.
+/// `load` loads the model. `model` is the step of its training, and `command` is the command of
+/// that step. A clip that cannot be read is logged and stays pending; the run continues with the
+/// other clips and ends as failed.
 ///
 /// # Errors
 /// When the model is missing or does not fit the clips, another run is writing the directory, or a
@@ -162,7 +163,7 @@ fn publish_pending<M: WindowModel>(
     let finished = thread::scope(|scope| {
         scope.spawn(move || {
             for batch in batches {
-                // An error means that the model's side has ended.
+                // An error means that the thread that runs the model has ended.
                 if read.send(FrameBatch::read(store, &clips[batch], frames)).is_err() {
                     break;
                 }
@@ -215,7 +216,7 @@ fn compute<M: WindowModel>(
         batch.firsts.iter().map(|(clip, first)| (&batch.clips[*clip], *first)).collect();
     let bytes = batch.pixels.len() / firsts.len().max(1);
     let mut windows = Vec::with_capacity(firsts.len());
-    // The last clip of a batch can take it above `at_once` windows.
+    // With its last clip, a batch can have more than `at_once` windows.
     for (firsts, pixels) in firsts.chunks(at_once).zip(batch.pixels.chunks(at_once * bytes.max(1)))
     {
         windows.extend(loaded.compute(firsts, pixels)?);

@@ -19,7 +19,7 @@ pub trait StoredWindow: Sized + Send {
     const MODEL: &'static str;
     /// The table in the manifest.
     const TABLE: &'static str;
-    /// The number of windows at which a shard is full; the last clip may take it above.
+    /// The number of windows at which a shard is full; its last clip may exceed it.
     const SHARD: usize;
     /// The command that checks shards.
     const VERIFY: &'static str;
