@@ -1,8 +1,8 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
-//! The tests check dependencies between crates and imports between files, who reaches `FFmpeg`,
-//! where `unsafe` code is, how large folders are, how long lines are, how doc comments begin, and
-//! where links lead.
+//! The tests check dependencies between crates and imports between files, which crates reach
+//! `FFmpeg`, where `unsafe` code is, how large folders are, how long lines are, how doc comments
+//! begin, and where links lead.
 
 #[path = "architecture/imports.rs"]
 mod imports;

@@ -132,7 +132,7 @@ fn is_shown(metric: &Metric, t: usize, report: &Value) -> bool {
     }
 }
 
-/// A gate, and the answer of the last report.
+/// A gate, and its result on the last report.
 struct GateResult<'a> {
     gate: &'a Gate,
     value: Option<f64>,

@@ -41,7 +41,7 @@ pub struct TrustInfo {
     pub correlation: f64,
 }
 
-/// Limits that a page tells its player.
+/// Limits that a page shows to its player.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LimitsInfo {
     pub sessions: usize,

@@ -51,7 +51,7 @@ fn pictures_and_drawings_start_games() {
     assert!(pixels(browser) != cropped, "the drawing is not the picture");
     let gone = format!("fetch('/api/sessions/{first}').then(({{ status }}) => status === 404)");
     browser.until(&gone);
-    // That answer is an error for the browser, too.
+    // The browser's console reports the server's 404 as an error.
     assert!(browser.console_errors().iter().all(|error| error.contains("404")));
 }
 

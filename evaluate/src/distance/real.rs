@@ -163,7 +163,7 @@ mod tests {
             (kept.real.data(), kept.shuffled.data()),
             (found.real.data(), found.shuffled.data())
         );
-        // Whole files are the same for more or fewer windows.
+        // A file of 64 windows does not depend on the number of all windows.
         let fewer = CountingEncoder::new("one");
         assert_eq!(of(&fewer, 70, 5).real.data(), &found.real.data()[..70 * 3]);
         assert_eq!(fewer.clips(), 3 * 6, "64 windows are stored");

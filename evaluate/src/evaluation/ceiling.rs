@@ -64,7 +64,7 @@ pub struct CeilingInputs<'a> {
     pub held_out: &'a HeldOutSet,
     /// The windows to measure.
     pub labelled: &'a LabelledWindows,
-    /// Latent actions of each of these windows, one less than frames.
+    /// Latent actions of each of these windows, one fewer than frames.
     ///
     /// `None` if the dynamics model takes true actions: then there is nothing to compare.
     pub latent: Option<&'a [Vec<u8>]>,

@@ -306,7 +306,7 @@ fn play(source: usize, window: usize, frames: usize) -> (HeldOutWindow, VideoBat
     }
     let name = format!("level-{source:02}.mp4");
     let clip_id = format!("{source:016x}{:016x}", window / 4);
-    // Seen from outside, "stand" has no effect, and each other action has its own.
+    // Each true action has its own effect, so the two lists are equal.
     let effects = Some(truth.clone());
     let window = HeldOutWindow {
         source: format!("{source:064x}"),

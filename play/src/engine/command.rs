@@ -17,7 +17,7 @@ pub struct Limits {
     pub idle_seconds: u64,
 }
 
-/// A command, and where its answer goes.
+/// A command, and the channel for its answer.
 pub enum Command {
     Start { start: Start, seed: Option<u64>, reply: Reply<SessionView> },
     View { id: String, reply: Reply<SessionView> },
@@ -30,5 +30,5 @@ pub enum Command {
     Log { id: String, reply: Reply<ActionLog> },
 }
 
-/// Where an answer goes.
+/// The channel for an answer.
 pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;

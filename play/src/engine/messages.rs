@@ -41,7 +41,7 @@ pub enum Input {
     Rate {
         fps: f64,
     },
-    /// Answered with the same number, at once and with the next frame.
+    /// The engine sends the number back at once, and again with the next frame.
     Ping {
         id: u64,
     },

@@ -46,7 +46,7 @@ impl PlayableWorld {
         Ok(Recording { frames, first, actions })
     }
 
-    /// The action that leads to frame `index` of a recording; none at its ends.
+    /// The action that leads to frame `index`; `None` for the first frame, and after the last one.
     ///
     /// Actions are inferred from windows of the models' length. The first window begins with the
     /// prompt, as in a report. The next window begins with the last frame of the one before.

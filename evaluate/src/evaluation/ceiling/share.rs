@@ -139,7 +139,7 @@ mod tests {
         assert!((found.information_share.unwrap() - 0.5).abs() < 1e-9, "{found:?}");
         assert!((lo - 0.5).abs() < 1e-9 && (hi - 0.5).abs() < 1e-9, "{found:?}");
         assert_eq!((found.nmi_share, found.nmi_share_ci95), (Some(1.0), Some([1.0, 1.0])));
-        // If the latent actions know some recordings only, the share is not sure.
+        // If the latent actions have information on some recordings only, the interval is wide.
         let some = |group: usize| if group.is_multiple_of(2) { network(group) } else { 0.0 };
         let [lo, hi] = shares(10, some, network).information_share_ci95.unwrap();
         assert!(lo < 0.4 && hi > 0.5, "[{lo}, {hi}]");

@@ -291,7 +291,7 @@ fn keys_with_the_same_effect_count_as_one() {
         }
     }
     for reading in [&apart.keys.latent, &apart.keys.narrow] {
-        // Half of all keys are one of the two, which look alike.
+        // Half of all keys are one of two keys with the same effect.
         assert!((0.6..0.85).contains(&reading.chosen.accuracy), "{reading:?}");
         assert_eq!(reading.chosen.lag, 0);
     }

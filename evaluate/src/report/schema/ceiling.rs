@@ -19,9 +19,9 @@ pub struct Ceiling {
     /// Number of frames of training clips with true actions, and training steps of each network.
     pub labelled_frames: u64,
     pub training_steps: usize,
-    /// For the keys; keys with the same effect count as one.
+    /// The scores for the keys; keys with the same effect count as one.
     pub keys: KeyReadings,
-    /// For the coarser division `[evaluate] directions`; `null` without it.
+    /// The scores for the coarser division `[evaluate] directions`; `null` without it.
     pub directions: Option<KeyReadings>,
 }
 

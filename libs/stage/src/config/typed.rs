@@ -156,8 +156,8 @@ impl Config {
 
     /// Returns the error for the number -0.0, if there is one.
     ///
-    /// It equals 0 wherever a value is checked. But it has other bytes than 0, so a work key with
-    /// it would be another one for the same results.
+    /// -0.0 equals 0 in every check of a value. But its bytes differ from those of 0, so it would
+    /// give another work key for the same results.
     fn refuse_negative_zero(&self, section: &str, wanted: &Table) -> Result<(), ConfigError> {
         let Some(key) = negative_zero(wanted) else { return Ok(()) };
         Err(ConfigError::Value {
