@@ -119,7 +119,7 @@ mod tests {
         assert!(Output::of("a.gif".into()).unwrap().check_apart("./a.gif".into()).is_err());
     }
 
-    /// Catches: a directory in the place of a file is found after the models have worked.
+    /// Catches: a directory in the place of a file is found only after all frames are generated.
     #[test]
     fn a_place_must_be_free_for_a_file() {
         let dir = tempfile::tempdir().unwrap();

@@ -111,8 +111,8 @@ mod tests {
         assert_eq!(unique.len(), all.len());
     }
 
-    /// Catches: the choice differs from that of the lists of all windows, so that reports of
-    /// earlier versions are of other windows.
+    /// Catches: the choice differs from that of earlier versions, which listed all windows, so that
+    /// their reports are not comparable.
     #[test]
     fn the_choice_is_that_of_lists_of_all_windows() {
         fn in_turn(lists: &[Vec<WindowChoice>]) -> Vec<WindowChoice> {

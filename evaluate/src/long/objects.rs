@@ -234,8 +234,8 @@ mod tests {
     }
 
     /// Catches: two halves of a figure count as one figure, because they have as many pixels; a
-    /// figure that became a smear counts; a figure at the picture's other edge is joined; single
-    /// wrong pixels hide a figure.
+    /// smeared figure counts; pieces at opposite edges of the picture are joined; single wrong
+    /// pixels hide a figure.
     #[test]
     fn only_whole_figures_count() {
         let whole = see(["........", ".##.....", ".#~.....", "........", "........"]);
@@ -254,8 +254,8 @@ mod tests {
         assert!(diagonal.is(1));
     }
 
-    /// Catches: the colour of another recording is searched for, because it is in this one's
-    /// ground.
+    /// Catches: the search uses a colour of another recording, because this recording's ground has
+    /// it.
     #[test]
     fn the_prompt_decides_which_colour_an_object_has() {
         let both = TrackedObject { colours: vec![[182, 17, 0], [200, 0, 0]], ..object() };

@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    /// Catches: small frames stay small; large frames stay large.
+    /// Catches: small frames are not enlarged; large frames are not reduced.
     #[test]
     fn zoom_keeps_small_frames_large_and_large_frames_small() {
         assert_eq!(Zoom::to_width(32, 128), Zoom::In(4));

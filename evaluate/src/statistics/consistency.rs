@@ -141,8 +141,7 @@ mod tests {
         assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);
     }
 
-    /// Catches: effects depend on the place alone and count as consistent; the chance level is
-    /// wrong.
+    /// Catches: random effects count as consistent; the chance level is wrong.
     #[test]
     fn effects_by_chance_are_at_the_level_of_chance() {
         let scrambled = |start: usize, action: usize| {

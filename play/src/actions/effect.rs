@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(of(&moves), Some([2.0, -1.0]));
     }
 
-    /// Catches: a report without numbers measures something; a huge or missing number is used.
+    /// Catches: an action without numbers in the report counts as measured; a huge or missing
+    /// number is used.
     #[test]
     fn numbers_may_be_absent() {
         for moves in [json!(null), json!({}), json!([1]), json!({"figure_x": null}), json!(3)] {

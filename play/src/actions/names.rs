@@ -95,7 +95,8 @@ mod tests {
         );
     }
 
-    /// Catches: up and down are exchanged; a little slope makes a diagonal; still moves.
+    /// Catches: up and down are exchanged; a slight slope makes a diagonal; a moving action is
+    /// `still`.
     #[test]
     fn names_follow_the_eight_directions() {
         let found = named(&[
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// Catches: in a game that is seen from above, the hero jumps.
+    /// Catches: an action is called `jump` in a game that is seen from above.
     #[test]
     fn up_is_a_jump_only_without_down() {
         assert_eq!(named(&[Some([0.0, -1.0]), Some([1.0, -1.0])]), ["jump", "right jump"]);

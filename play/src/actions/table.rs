@@ -123,7 +123,7 @@ mod tests {
         );
     }
 
-    /// Catches: a game whose camera follows has only actions that stand still.
+    /// Catches: if the camera follows the player, all actions are called `still`.
     #[test]
     fn a_moving_camera_is_a_moving_player() {
         let found = table(
@@ -138,7 +138,8 @@ mod tests {
         assert_eq!(found.still, 2);
     }
 
-    /// Catches: no report, an empty one or a single action stops the program or names something.
+    /// Catches: no report, an empty one or a single action causes a panic, or an action gets a
+    /// name.
     #[test]
     fn models_without_measurements_can_be_played() {
         for report in

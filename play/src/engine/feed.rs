@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     /// Catches: a page that does not read costs memory for every frame; it loses a state or an
-    /// error, so that it shows something wrong; it holds up other pages.
+    /// error, so that it shows something wrong; it delays other pages.
     #[test]
     fn a_slow_page_loses_frames_and_nothing_else() {
         let mut feeds = Feeds::default();

@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(delays(0.001, 1).collect::<Vec<_>>(), [65_535]);
     }
 
-    /// Catches: a small model's animation is a stamp; a large one is scaled.
+    /// Catches: a small model's animation is too small to see; a large one is enlarged.
     #[test]
     fn small_models_are_shown_larger() {
         let scales = [(64, 64), (48, 64), (90, 160), (256, 256), (7, 5), (1080, 1920)];

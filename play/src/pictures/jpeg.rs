@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(found, JpegCost { scans: 60, coefficients: 6 });
     }
 
-    /// Catches: a length of zero, or one beyond the end, stops the program.
+    /// Catches: a length of zero, or one beyond the end, causes a panic.
     #[test]
     fn any_bytes_have_a_cost() {
         for bytes in [&[][..], &[0xff], &[0xff, 0xd8, 0xff], &[0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff]]

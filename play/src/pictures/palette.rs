@@ -102,7 +102,8 @@ mod tests {
         }
     }
 
-    /// Catches: the palette depends on the order of the frames; no frames stop the program.
+    /// Catches: the palette depends on the order of the frames; an empty list of frames causes a
+    /// panic.
     #[test]
     fn the_palette_is_stable() {
         let parts: Vec<Vec<u8>> =

@@ -145,7 +145,7 @@ mod tests {
         assert!(lo < 0.4 && hi > 0.5, "[{lo}, {hi}]");
     }
 
-    /// Catches: the interval of a ratio ignores resamples in which the network reads nothing.
+    /// Catches: the interval of a ratio ignores resamples in which the network has no information.
     #[test]
     fn a_ceiling_that_may_be_zero_gives_no_interval() {
         let found = shares(3, |_| 0.1, |group| [0.9, 0.2, -0.5][group]);

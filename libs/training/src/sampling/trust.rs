@@ -112,7 +112,7 @@ mod tests {
         SignalTrust::new(signal, correlation, Some([low, 0.9]), 1.0)
     }
 
-    /// Catches: `play` warns by a signal that is weak or may be due to chance, or not by the best
+    /// Catches: the warning of `play` uses a signal that is weak, or due to chance, or not the best
     /// one.
     #[test]
     fn only_the_strongest_proven_signal_may_warn() {
@@ -132,7 +132,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Trust>(&text).unwrap(), trust);
     }
 
-    /// Catches: a share is of the changed tokens instead of all; the mean of squares has no root.
+    /// Catches: the share is of the changed tokens instead of all tokens; the square root is
+    /// missing.
     #[test]
     fn signals_have_their_units() {
         assert!((changed_tokens(&[1, 2, 3, 4], &[1, 0, 3, 4]) - 0.25).abs() < 1e-12);
