@@ -11,8 +11,10 @@ use crate::world::{Clips, ModelKeys, PlayableWorld};
 /// What a page needs to know about a world.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorldInfo {
+    /// Width and height of a frame, in pixels.
     pub width: usize,
     pub height: usize,
+    /// Median frame rate of the held-out clips, in frames per second.
     pub fps: f64,
     /// Largest number of frames that the models see together.
     pub window: usize,

@@ -189,6 +189,7 @@ pub struct FrameHeader {
 /// How a frame was generated.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
+    /// The frame's tokens, `[rows, columns]`.
     pub tokens: Vec<u16>,
     pub rows: usize,
     pub columns: usize,

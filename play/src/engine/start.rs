@@ -19,8 +19,9 @@ pub struct Started {
     pub prompt: LogPrompt,
     pub seed: u64,
     pub timeline: Timeline<Moment>,
-    /// The player after the prompt, and the prompt's last frame as the model sees it.
+    /// The playthrough after the prompt.
     pub player: Playthrough,
+    /// The last prompt frame as the model sees it, RGB `[height, width, 3]`.
     pub pixels: Arc<[u8]>,
     pub recording: Option<Recording>,
 }

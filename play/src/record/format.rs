@@ -110,7 +110,7 @@ impl LogPrompt {
         }
     }
 
-    /// Returns the RGB frames.
+    /// Returns the RGB frames, each `[height, width, 3]`.
     pub fn read(&self, size: (usize, usize)) -> Result<Vec<Vec<u8>>, PictureError> {
         let decode = |frame: &String| from_png(&STANDARD.decode(frame).unwrap_or_default(), size);
         self.frames.iter().map(decode).collect()
@@ -123,7 +123,7 @@ impl ActionLog {
         self.segments.iter().map(|segment| segment.actions.len()).sum()
     }
 
-    /// Returns the prompt's RGB frames.
+    /// Returns the prompt's RGB frames, each `[height, width, 3]`.
     pub fn prompt_frames(&self) -> Result<Vec<Vec<u8>>, PictureError> {
         self.prompt.read((self.height, self.width))
     }

@@ -127,7 +127,7 @@ impl Clips {
         Ok(self.0.store.window(position, first, len)?)
     }
 
-    /// First frames of some clips.
+    /// First frames of some clips, each RGB `[height, width, 3]`.
     ///
     /// # Errors
     /// When a clip cannot be read.

@@ -23,7 +23,9 @@ impl Recording {
         self.frames.t - self.first
     }
 
-    /// RGB of a frame, counted from the first frame of the prompt; none after the end.
+    /// RGB of frame `index`, `[height, width, 3]`; none after the end.
+    ///
+    /// Index 0 is the first frame of the prompt.
     pub fn frame(&self, index: usize) -> Option<Arc<[u8]>> {
         let size = self.frames.height * self.frames.width * 3;
         let from = self.first.checked_add(index)?.checked_mul(size)?;
