@@ -1,8 +1,8 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
-//! The tests check dependencies between crates and imports between files, which crates reach
-//! `FFmpeg`, where `unsafe` code is, how large folders are, how long lines are, how doc comments
-//! begin, and where links lead.
+//! The tests check dependencies between crates, imports between files, which crates reach `FFmpeg`,
+//! and where `unsafe` code is. They also check the size of folders, the length of lines, the form
+//! of doc comments, and the targets of links.
 
 #[path = "architecture/imports.rs"]
 mod imports;

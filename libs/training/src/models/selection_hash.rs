@@ -1,8 +1,8 @@
 //! The hash of selected clips, computed in bounded memory.
 //!
 //! The hash is of a sorted list with one line for each clip, as JSON. The lines of many clips do
-//! not fit into memory. Then the clips are visited several times: each time, the lines of one range
-//! are collected, sorted and hashed, and the ranges follow each other in the order of the lines.
+//! not fit into memory. Then the clips are visited several times. Each time, the lines of one range
+//! are collected, sorted and hashed. The ranges follow each other in the order of the lines.
 
 use anyhow::Result;
 use genie_shards::ClipMeta;
