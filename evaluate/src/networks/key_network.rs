@@ -72,7 +72,7 @@ impl KeyNetwork {
                 }
             }
         };
-        let begun = step().state() != StepState::Missing;
+        let begun = step().state()? != StepState::Missing;
         let found = match attempt() {
             Err(error) if begun && error.is::<ModelError>() => {
                 tracing::warn!("{name}: {error:#}; the network is trained again");

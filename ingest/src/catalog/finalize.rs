@@ -83,7 +83,7 @@ impl<'a> Finalizer<'a> {
     /// Whether the current catalog is finalized with these rules.
     pub fn is_finalized(&self) -> Result<bool> {
         let manifest = Manifest::load(self.reviser.root)?;
-        Ok(FinalizedMark::read(self.reviser.root).is_finalized(&self.key, &manifest))
+        Ok(FinalizedMark::read(self.reviser.root)?.is_finalized(&self.key, &manifest))
     }
 
     /// Applies the rules to all rows, and folds new rows into their partitions.
@@ -150,7 +150,7 @@ impl<'a> Finalizer<'a> {
 
     fn revise(&self, edit: &SourceEdit<'_>, held_out: Option<f64>) -> Result<()> {
         let root = self.reviser.root;
-        let mark = FinalizedMark::read(root);
+        let mark = FinalizedMark::read(root)?;
         let all = !mark.is_judged(&self.key, &Manifest::load(root)?);
         let new_pairs = !mark.has_pairs();
         self.reviser.revise(&Revision { all, new_pairs, edit, held_out })?;

@@ -23,7 +23,7 @@ pub fn steps(
     let mut steps = Vec::new();
     let mut waits_for = String::new();
     if data.videos.is_empty() {
-        let sample = sample::step(&data.root.join("videos"), sample_config).status("sample");
+        let sample = sample::step(&data.root.join("videos"), sample_config).status("sample")?;
         if sample.state != StepState::Done {
             "the sample videos: run genie-ingest sample".clone_into(&mut waits_for);
         }

@@ -36,11 +36,15 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
     let tables: [(&str, &str, Vec<Utf8PathBuf>); 5] = [
         ("sources", tables::SOURCES, files(tables::SOURCES)),
         ("clips", tables::CLIP_ROWS, files(tables::CLIP_ROWS)),
-        ("tokens", tables::TOKENS, files_below(&root.join("tokens"), tables::TOKENS, |_| true)?),
+        (
+            "tokens",
+            tables::TOKENS,
+            files_below(&root.join("tokens"), tables::TOKENS, |_| Ok(true))?,
+        ),
         (
             "actions",
             tables::ACTIONS,
-            files_below(&root.join("actions"), tables::ACTIONS, |_| true)?,
+            files_below(&root.join("actions"), tables::ACTIONS, |_| Ok(true))?,
         ),
         (
             "windows",
@@ -61,19 +65,19 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
 }
 
 /// Whether the step with this directory has finished.
-fn finished(dir: &Utf8Path) -> bool {
-    genie_store::read(&dir.join("step.json")).is_ok_and(|record| record.is_some())
+fn finished(dir: &Utf8Path) -> Result<bool> {
+    Ok(genie_store::read(&dir.join("step.json"))?.is_some())
 }
 
 /// Files of one table in the directories below `dir` for which `counts` is true.
 fn files_below(
     dir: &Utf8Path,
     table: &str,
-    counts: fn(&Utf8Path) -> bool,
+    counts: fn(&Utf8Path) -> Result<bool>,
 ) -> Result<Vec<Utf8PathBuf>> {
     let mut files = Vec::new();
     for below in genie_store::list(dir)?.directories {
-        if !counts(&below) {
+        if !counts(&below)? {
             continue;
         }
         let manifest = Manifest::load(&below)?;

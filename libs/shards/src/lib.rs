@@ -44,7 +44,7 @@ pub use files::{
 };
 pub use formats::{ACTIONS_FORMAT, CLIPS_FORMAT, NEAR_PAIRS_FORMAT, TOKENS_FORMAT};
 pub use frames::{Frames, ShapeError};
-pub use manifest::{Alone, Entry, Manifest, ManifestEdit, tables};
+pub use manifest::{Alone, Entry, Manifest, ManifestEdit, ManifestFollower, NewEntries, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{

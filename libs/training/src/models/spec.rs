@@ -76,7 +76,7 @@ impl<'a> ModelSpec<'a> {
         }
         let dir = self.root.join("models").join(self.kind).join(pinned);
         let kind = self.kind;
-        let record = read_record(&dir).with_context(|| {
+        let record = read_record(&dir)?.with_context(|| {
             Usage(format!(
                 "[pinned] {kind} = \"{pinned}\", but there is no finished model in {dir}: \
                  name another key, or \"newest\""
@@ -97,14 +97,14 @@ impl<'a> ModelSpec<'a> {
     /// If two finished in the same second, this is the greater key.
     ///
     /// # Errors
-    /// When the models cannot be listed.
+    /// When the models cannot be listed, or the record of one cannot be read.
     pub fn newest(&self) -> Result<Option<Key>> {
         let dir = self.root.join("models").join(self.kind);
         let models = genie_store::list(&dir)?.directories;
         let import = self.import()?;
         let mut found = Vec::new();
         for path in models {
-            let record = read_record(&path).filter(|record| path.file_name() == Some(&record.key));
+            let record = read_record(&path)?.filter(|record| path.file_name() == Some(&record.key));
             found.extend(record.and_then(|record| {
                 Some((record.lineage.finished, self.key_of(&record, import.as_deref())?))
             }));
