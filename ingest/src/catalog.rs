@@ -4,12 +4,13 @@
 //! |---|---|
 //! | know what is published, and update it | `source_index`, `source_update`, `row_kinds`, `keys` |
 //! | follow files that moved, grew or changed | `follow` |
-//! | write and publish | `group_writer`, `partitions`, `publish`, `lock` |
+//! | write and publish | `group_writer`, `group_commits`, `partitions`, `publish`, `lock` |
 //! | choose kept clips and their split | `finalize`, `near_duplicates` |
 //! | record runs | [`run_history`] |
 
 mod finalize;
 mod follow;
+mod group_commits;
 mod group_writer;
 mod keys;
 mod lock;
@@ -24,12 +25,13 @@ mod source_update;
 
 pub use finalize::{Finalized, Finalizer, KeepRules, forget_files, split_of};
 pub use follow::{FileChanges, original};
+pub use group_commits::GroupCommits;
 pub use group_writer::GroupWriter;
 pub use keys::{config_key, source_key};
-pub use lock::lock;
+pub use lock::{lock, share_lock};
 pub use other_config::refuse_other_config;
 pub use partitions::Partitioning;
 pub use publish::NewFiles;
-pub use row_kinds::{is_of_config, is_pending};
+pub use row_kinds::{identified, is_of_config, is_pending};
 pub use source_index::{SourceIndex, drop_older};
 pub use source_update::{FoundChanges, SourceUpdate};

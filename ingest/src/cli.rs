@@ -9,6 +9,7 @@ use genie_catalog::Catalog;
 use genie_stage::config::{self, Config, ConfigArgs, DataConfig, ExplainArgs, Resolved};
 use genie_stage::exit::usage;
 use genie_stage::log::Verbosity;
+use genie_stage::share::ShareArgs;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
@@ -37,11 +38,19 @@ enum Command {
     /// Ingest the videos in data.videos that are new.
     Run {
         /// Also decode sources again that were rejected for these reasons, such as timeout.
-        #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
+        #[arg(
+            long,
+            value_name = "REASON",
+            value_delimiter = ',',
+            value_enum,
+            conflicts_with = "index"
+        )]
         retry: Vec<Reason>,
         /// Replace the clips of another config, which are decoded again with this config.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "index")]
         replace: bool,
+        #[command(flatten)]
+        share: ShareArgs,
     },
     /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports).
     Sql {
@@ -134,8 +143,9 @@ pub fn run() -> Result<Exit> {
             let out = args.out.unwrap_or_else(|| data.root.join("videos"));
             sample::run(&out, &sample, &Stop::install())
         }
-        Command::Run { retry, replace } => {
-            pipeline::run(&data, &ingest, (&retry, replace), &Stop::install())
+        Command::Run { retry, replace, share } => {
+            let share = share.share()?;
+            pipeline::run(&data, &ingest, (&retry, replace, share), &Stop::install())
         }
         Command::Export(args) => export::run(&data.root, &args, &Stop::install()),
         Command::Verify { forget, sample } => {

@@ -60,7 +60,7 @@ pub enum Reason {
     ///
     /// An earlier run rejected the clip. Its source is gone, so ingest cannot decode it again.
     Gone,
-    /// Its clips were dropped, and the next run decodes it again.
+    /// Its clips were dropped, or an array job has only hashed it. The next run decodes it.
     Pending,
     /// It looks the same as another clip, or source, that is kept.
     NearDuplicate,
