@@ -105,7 +105,8 @@ fn a_root_in_s3_equals_a_directory() {
     assert_eq!(rows(&dataset, &[]), rows(&dataset, &flags));
     let stats = |flags: &[&str]| dataset.stage("ingest", "stats", flags).expect(0).stdout;
     let without_speed = |text: String| {
-        text.lines().filter(|line| !line.contains("speed") && !line.contains("root")).count()
+        let lines = text.lines().skip(1).filter(|line| !line.contains("speed"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(without_speed(stats(&[])), without_speed(stats(&flags)));
     for stage in ["ingest", "tokenize", "train"] {

@@ -84,7 +84,7 @@ fn overview(page: &mut String, root: &Utf8Path, catalog: &Catalog, stored: u64) 
     let Sources { found, used, decoded, bytes: read } = sources.next().context(one)??;
     let Clips { cut, kept, frames, seconds: kept_seconds } = clips.next().context(one)??;
     let share = if decoded > 0.0 { 100.0 * kept_seconds / decoded } else { 0.0 };
-    writeln!(page, "{root}")?;
+    writeln!(page, "{}", genie_store::shown(root))?;
     writeln!(page, "  sources    {found} found, {used} used")?;
     writeln!(
         page,

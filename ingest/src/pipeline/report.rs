@@ -112,7 +112,8 @@ impl SourceCounts {
         };
         let line = format!(
             "{accepted} sources with {clips} clips ({new_clips} new), {filtered} filtered, \
-             {rejected} rejected{reasons}, {duplicates} duplicates{leftovers}; in {root}"
+             {rejected} rejected{reasons}, {duplicates} duplicates{leftovers}; in {}",
+            genie_store::shown(root)
         );
         tracing::info!("ingest {how}: {line}");
         if self.all_clips == 0 {
