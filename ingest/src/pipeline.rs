@@ -18,6 +18,7 @@
 
 mod groups;
 mod identify;
+mod ingest_run;
 mod ingest_source;
 mod plan;
 mod probe;
@@ -30,8 +31,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use genie_stage::Exit;
-use genie_stage::config::{DataConfig, Resolved};
-use genie_stage::key::Key;
+use genie_stage::config::DataConfig;
 use genie_stage::share::Share;
 use genie_stage::stop::Stop;
 
@@ -46,7 +46,7 @@ use crate::reject::Reason;
 use crate::worker::check_sandbox;
 use groups::GroupIngester;
 use identify::identify;
-use ingest_source::SourceIngester;
+use ingest_run::IngestRun;
 use plan::plan;
 use probe::VideoProbe;
 use report::{AskedSources, SourceCounts, log_splits};
@@ -118,17 +118,6 @@ pub fn run(
             retry = &[];
         }
     })
-}
-
-/// What stays the same in a run.
-struct IngestRun<'a> {
-    data: &'a DataConfig,
-    config: &'a IngestConfig,
-    rules: &'a KeepRules,
-    key: Key,
-    finalizer: Finalizer<'a>,
-    stop: &'a Stop,
-    begun: Instant,
 }
 
 /// What the rounds of a run did so far.
@@ -208,16 +197,5 @@ impl IngestRun<'_> {
             log_timing(root, config.frame_format().rate)?;
         }
         Ok(Some(counts.exit()))
-    }
-
-    /// Writes the resolved config of the run that adds clips.
-    fn write_config(&self) -> Result<()> {
-        let resolved = Resolved::new().with(self.data).with(self.config).to_string();
-        Ok(genie_store::write(&self.data.root.join("clips/config.toml"), resolved)?)
-    }
-
-    fn ingester(&self) -> SourceIngester<'_> {
-        let Self { config, rules, stop, .. } = *self;
-        SourceIngester { format: config.clip_format(), limits: &config.decoder, rules, stop }
     }
 }

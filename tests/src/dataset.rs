@@ -183,7 +183,7 @@ impl Dataset {
     }
 }
 
-/// Hashes of what a root publishes: its clips and catalog, and each directory of tokens and actions.
+/// Hashes of what a root publishes: clips and catalog, and each directory of tokens and actions.
 ///
 /// Of the files, this reads only the manifests.
 pub fn content_hashes(root: &Utf8Path) -> BTreeMap<String, String> {

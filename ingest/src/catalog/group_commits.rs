@@ -178,8 +178,8 @@ mod tests {
         commits.add(files, &group).unwrap();
     }
 
-    /// Catches: two processes that divide the videos differently publish a video twice; a group that
-    /// was published is decoded again.
+    /// Catches: two processes that divide the videos differently publish a video twice; a group
+    /// that was published is decoded again.
     #[test]
     fn each_source_is_published_once() {
         let guard = tempfile::tempdir().unwrap();

@@ -2,8 +2,8 @@
 //!
 //! - A *decided* row says what became of a content. There is nothing to do for it.
 //! - The row of a *duplicate* names a further file with the content of a decided row.
-//! - A *pending* row has no clips. It keeps the split of a source that is decoded again, or the hash
-//!   of a file that was not decoded yet.
+//! - A *pending* row has no clips. It keeps the split of a source that is decoded again, or the
+//!   hash of a file that was not decoded yet.
 //! - A row *of a path* is a reject of something that has no known content, such as a missing file.
 
 use genie_shards::{SourceRow, Status};

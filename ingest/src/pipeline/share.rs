@@ -1,7 +1,7 @@
 //! Array mode: identifies and decodes a share of the videos, beside the other shares.
 //!
-//! Every process finds the same files, and divides them into the same groups. So the shards have the
-//! same content for any number of shares.
+//! Every process finds the same files, and divides them into the same groups. So the shards have
+//! the same content for any number of shares.
 //!
 //! - **Identify.** A process hashes its share of the files, and publishes what it found in pending
 //!   rows. Then it goes through the others' shares, and hashes only what nobody has published yet.
@@ -21,9 +21,9 @@ use genie_shards::SourceRow;
 use genie_stage::Exit;
 use genie_stage::share::Share;
 
-use super::IngestRun;
 use super::groups::{GroupIngester, group_name, groups};
 use super::identify::identify;
+use super::ingest_run::IngestRun;
 use super::plan::plan;
 use super::probe::VideoProbe;
 use super::report::AskedSources;
@@ -88,8 +88,9 @@ impl IngestRun<'_> {
         Ok(Exit::Done)
     }
 
-    /// Identifies all files. Of those that the catalog does not know, this process begins with its
-    /// share.
+    /// Identifies all files.
+    ///
+    /// Of those that the catalog does not know, this process begins with its share.
     fn identify_together(&self, files: &[FoundFile], share: Share) -> Result<Vec<SourceFile>> {
         let Self { data, config, key, stop, .. } = self;
         let root = data.root.as_path();

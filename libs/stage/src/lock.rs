@@ -5,8 +5,8 @@
 //! however the process ends, so nobody ever has to delete a stale lock. The file stays, and its
 //! existence means nothing. It contains the name of the lock's holder, for the error message.
 //!
-//! The processes of an array job write one directory together ([`crate::share`]). They hold the lock
-//! together, and a run that does not belong to them waits until all of them have ended.
+//! The processes of an array job write one directory together ([`crate::share`]). They hold the
+//! lock together, and a run that does not belong to them is refused until all have ended.
 //!
 //! A training reads files for hours, and `gc` must not delete them meanwhile. [`InUse`] is a lock
 //! that any number of readers hold. Writers do not look at it: they replace files, and the old ones
@@ -176,8 +176,8 @@ mod tests {
         Lock::acquire(&path).unwrap();
     }
 
-    /// Catches: the processes of an array job exclude each other; a run that finishes the step works
-    /// beside them.
+    /// Catches: the processes of an array job exclude each other; a run that finishes the step
+    /// works beside them.
     #[test]
     fn an_array_shares_a_lock_and_excludes_others() {
         let dir = tempfile::tempdir().unwrap();

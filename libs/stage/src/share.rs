@@ -12,8 +12,9 @@ use crate::exit::Usage;
 /// The flags of array mode.
 #[derive(clap::Args, Debug, Clone, Copy, Default)]
 pub struct ShareArgs {
-    /// Array mode: do only share I (from 0 to N-1) of the work, and leave the end to a run without
-    /// this flag.
+    /// Array mode: do only share I of the work, from 0 to N-1.
+    ///
+    /// A run without this flag has to finish the step.
     #[arg(long, value_name = "I", requires = "of")]
     index: Option<u32>,
     /// Array mode: the number of shares.

@@ -1,9 +1,9 @@
 //! Which shards of a step the processes of an array job make together, and which ones exist.
 //!
 //! The processes agree without talking to each other. What is published before the array begins is
-//! its *base*. The id of the array is a hash of the clips and the base. The name of a shard contains
-//! the id and the shard's number. So each process can tell the shards of the array from the base,
-//! and finds the same base, whenever it starts.
+//! its *base*. The id of the array is a hash of the clips and the base. The name of a shard
+//! contains the id and the shard's number. So each process can tell the shards of the array from
+//! the base, and finds the same base, whenever it starts.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -121,8 +121,8 @@ mod tests {
         }
     }
 
-    /// Catches: a process that starts later takes shards of the array for older ones, and so divides
-    /// the clips otherwise; a shard is published twice; other clips continue an old array.
+    /// Catches: a process that starts later takes shards of the array for older ones, and so
+    /// divides the clips otherwise; a shard is published twice; other clips continue an old array.
     #[test]
     fn processes_agree_on_base_and_shards() {
         let guard = tempfile::tempdir().unwrap();

@@ -25,8 +25,9 @@ pub struct GcArgs {
     /// Keep the windows of the last N models, counting the current model, which is always kept.
     #[arg(long, value_name = "N")]
     keep: usize,
-    /// In the kept directories, delete unused files only if they are older than this. In S3: also
-    /// delete a directory only if an earlier gc found this long ago that it need not be kept.
+    /// In the kept directories, delete unused files only if they are older than this.
+    ///
+    /// In S3: delete a directory only if an earlier gc found this long ago that it is not kept.
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     older_than: u64,
     /// List what would be deleted, and delete nothing.

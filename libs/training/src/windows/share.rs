@@ -105,7 +105,7 @@ fn clips_of<M: WindowModel>(
     Ok(clips)
 }
 
-/// Divides clips into shards, given the number of windows of each: a clip that fills a shard ends it.
+/// Divides clips into shards, by the number of windows of each: a clip that fills a shard ends it.
 fn shard_ranges(windows: &[usize], shard: usize) -> Vec<Range<usize>> {
     let (mut shards, mut first, mut count) = (Vec::new(), 0, 0);
     for (clip, added) in windows.iter().enumerate() {

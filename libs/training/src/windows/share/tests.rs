@@ -133,8 +133,8 @@ impl Root {
     }
 }
 
-/// Catches: shares leave out shards, compute one twice, or end them elsewhere than one run does; the
-/// last run computes something again.
+/// Catches: shares leave out shards, compute one twice, or end them elsewhere than one run does;
+/// the last run computes something again.
 #[test]
 fn shares_publish_the_shards_of_one_run() {
     let whole = Root::new();
