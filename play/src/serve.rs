@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, value_parser};
+use genie_serve::{ListenAddress, Listening};
 use genie_stage::Exit;
 use genie_stage::stop::Stop;
 use serde_json::Value;
 
 use crate::engine::{Engine, Limits, Refused};
 use crate::info::WorldInfo;
-use crate::server::{Backend, ListenAddress, Listening};
+use crate::server::{self, Backend, ServerLimits};
 use crate::world::{ClipPage, Clips, PlayableWorld};
 
 /// The flags of `serve`.
@@ -39,6 +40,7 @@ pub struct ServeArgs {
 /// A server that has its port.
 pub struct Serving {
     listening: Listening,
+    server: ServerLimits,
     limits: Limits,
 }
 
@@ -48,13 +50,15 @@ impl Serving {
     /// # Errors
     /// When the port is taken, or the address or the token is not valid.
     pub fn bind(args: ServeArgs) -> Result<Self> {
-        let listening = Listening::bind(args.listen.unwrap_or_default(), args.token)?;
+        let server = ServerLimits::default();
+        let listen = args.listen.unwrap_or_default();
+        let listening = Listening::bind(listen, args.token, server.http.clone())?;
         let limits = Limits {
             sessions: args.sessions as usize,
             frames: args.frames as usize,
             idle_seconds: args.idle,
         };
-        Ok(Self { listening, limits })
+        Ok(Self { listening, server, limits })
     }
 
     /// Serves until somebody asks to stop.
@@ -76,7 +80,9 @@ impl Serving {
             clips: clips.clone(),
         };
         let (engine, thread) = Engine::spawn(world, clips, self.limits)?;
-        let exit = self.listening.serve(engine, Arc::new(backend), &stop)?;
+        let backend = Arc::new(backend);
+        let routes = |closing| server::routes(engine, backend, self.server, closing);
+        let exit = self.listening.serve(routes, &stop)?;
         // All handles of the engine are gone, so its thread ends after the current frame.
         thread.join().ok();
         Ok(exit)
