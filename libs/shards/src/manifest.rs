@@ -44,6 +44,8 @@ pub mod tables {
     pub const CLIP_ROWS: &str = "clip_rows";
     /// Near pairs of the catalog; in the manifest of a dataset root.
     pub const NEAR_PAIRS: &str = "near_pairs";
+    /// Labels of clips; in the manifest of the directory `labels` of a dataset root.
+    pub const LABELS: &str = "labels";
     /// Token shards; in the manifest of a tokenizer's directory.
     pub const TOKENS: &str = "tokens";
     /// Action shards; in the manifest of a latent action model's directory.
