@@ -6,12 +6,14 @@
 //! | follow files that moved, grew or changed | `follow` |
 //! | write and publish | `group_writer`, `partitions`, `publish`, `lock` |
 //! | choose kept clips and their split | `finalize`, `near_duplicates` |
+//! | what people say about clips | `labels` |
 //! | record runs | [`run_history`] |
 
 mod finalize;
 mod follow;
 mod group_writer;
 mod keys;
+mod labels;
 mod lock;
 mod near_duplicates;
 mod other_config;
@@ -26,6 +28,10 @@ pub use finalize::{Finalized, Finalizer, KeepRules, forget_files, split_of};
 pub use follow::{FileChanges, original};
 pub use group_writer::GroupWriter;
 pub use keys::{config_key, source_key};
+pub use labels::{
+    NewestLabels, append as append_labels, checked_tags, checked_who, judgement, label_dir,
+    lock_labels,
+};
 pub use lock::lock;
 pub use other_config::refuse_other_config;
 pub use partitions::Partitioning;

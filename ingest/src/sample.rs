@@ -40,7 +40,7 @@ use serde_json::json;
 
 use crate::clips::effect;
 use crate::config::SampleConfig;
-use crate::encode::{Coding, VideoFormat, VideoWriter};
+use crate::export::encode::{Coding, VideoFormat, VideoWriter};
 use generate::generate;
 use level::SCREEN;
 use paint::{SIDE, THEMES, paint};

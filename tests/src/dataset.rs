@@ -122,6 +122,12 @@ impl Dataset {
         Playing::start(self.stage_command("play", "serve", &[&listen, arguments].concat()))
     }
 
+    /// Starts `genie-ingest browse` with these additional arguments, on a free port.
+    pub fn browse(&self, arguments: &[&str]) -> Playing {
+        let listen = ["--listen", "127.0.0.1:0"];
+        Playing::start(self.stage_command("ingest", "browse", &[&listen, arguments].concat()))
+    }
+
     /// The rows that the catalog returns for a query.
     pub fn sql(&self, query: &str) -> Vec<Value> {
         let rows = self.stage("ingest", "sql", &["--format", "json", query]).expect(0).json();
