@@ -26,6 +26,7 @@ use super::prefetch::Prefetcher;
 use super::random::{StreamKind, stream};
 use super::task::{Loss, Task};
 use super::timer::{Phase, StepTimer};
+use crate::recompute::Tape;
 use crate::{ModelError, weights};
 
 /// The result of all micro-batches of a training step.
@@ -124,13 +125,17 @@ fn in_sequence<B: AutodiffBackend, T: Task<B>>(
         let batch = next(timer)?;
         let mut rng = stream(config.seed, StreamKind::Loss, index);
         let (loss, metrics, aux) = with_autodiff_lock(|| {
-            let Loss { value, metrics, aux } = timer.timed(Phase::Forward, || {
-                Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device))
+            let (Loss { value, metrics, aux }, tape) = timer.timed(Phase::Forward, || {
+                let forward =
+                    || task.loss(&config.precision.rounded(model), batch, &mut rng, device);
+                Ok(Tape::<B>::record(config.recompute, forward))
             })?;
             let share = value / config.accumulate as f64;
             let loss = share.clone().inner();
             timer.timed(Phase::Backward, || {
-                sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+                tape.backward(&share, |grads| {
+                    sum.accumulate(model, GradientsParams::from_grads(grads, model));
+                });
                 Ok(())
             })?;
             Ok::<_, ModelError>((loss, metrics, aux))

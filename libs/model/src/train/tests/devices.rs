@@ -94,7 +94,7 @@ fn config() -> TrainConfig {
 
 /// Catches: a micro-batch is computed twice or not at all, or with another one's data or noise; the
 /// gradient or loss of a device is lost or has another weight; a copy of the model is not updated;
-/// the log gets the values of another micro-batch.
+/// the log gets the values of another micro-batch; recompute changes a gradient.
 #[test]
 fn devices_that_share_a_step_compute_the_same() {
     let (runs, task) = (Runs::new(), Rows::new());
@@ -126,6 +126,8 @@ fn devices_that_share_a_step_compute_the_same() {
     run(&task, 1, &two, &runs.run("one")).unwrap();
     run(&task, 2, &two, &runs.run("two")).unwrap();
     assert!(weights(&runs.run("one")) == weights(&runs.run("two")));
+    run(&task, 2, &TrainConfig { recompute: true, ..two }, &runs.run("recompute")).unwrap();
+    assert!(weights(&runs.run("one")) == weights(&runs.run("recompute")));
 }
 
 /// Catches: a device waits for ever for an unreadable batch; an error hides the error of reading;
