@@ -132,6 +132,15 @@ impl Reason {
         Self::TAINTS.iter().any(|reason| reason.code() == code)
     }
 
+    /// Whether the reason with this code says that the file is no video at this moment.
+    ///
+    /// It may be a copy or a download in progress.
+    pub fn code_is_no_video(code: &str) -> bool {
+        [Self::Unreadable, Self::EmptyFile, Self::NoVideoStream, Self::NoFrames]
+            .iter()
+            .any(|reason| reason.code() == code)
+    }
+
     const TAINTS: [Self; 3] = [Self::DecoderCrashed, Self::Timeout, Self::Changed];
 }
 

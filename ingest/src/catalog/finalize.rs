@@ -159,7 +159,8 @@ impl<'a> Finalizer<'a> {
 
     /// The replaced sources whose replacement has a reliable row: their content hashes.
     ///
-    /// A row is not reliable if another run may find something else, for example after a timeout.
+    /// A row is not reliable if another run may find something else, for example after a timeout, or
+    /// if the file is no video now: it may be a copy in progress.
     fn replaced(&self, changes: &FileChanges) -> Result<HashSet<String>> {
         if changes.replaced.is_empty() {
             return Ok(HashSet::new());
@@ -172,7 +173,8 @@ impl<'a> Finalizer<'a> {
 
 /// The replaced sources for which `sources` has a reliable row of the content that replaces them.
 fn replaced(changes: &FileChanges, sources: &[SourceRow]) -> HashSet<String> {
-    let taints = |row: &SourceRow| row.reason.as_deref().is_some_and(Reason::code_taints);
+    let waits = |code: &str| Reason::code_taints(code) || Reason::code_is_no_video(code);
+    let taints = |row: &SourceRow| row.reason.as_deref().is_some_and(waits);
     let reliable: HashSet<&str> = (sources.iter())
         .filter(|row| is_decided(row) && !taints(row))
         .map(|row| row.source_id.as_str())
