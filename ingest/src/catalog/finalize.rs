@@ -159,8 +159,8 @@ impl<'a> Finalizer<'a> {
 
     /// The replaced sources whose replacement has a reliable row: their content hashes.
     ///
-    /// A row is not reliable if another run may find something else, for example after a timeout, or
-    /// if the file is no video now: it may be a copy in progress.
+    /// A row is not reliable if another run may find something else, for example after a timeout.
+    /// Nor is it if the file is no video now: it may be a copy in progress.
     fn replaced(&self, changes: &FileChanges) -> Result<HashSet<String>> {
         if changes.replaced.is_empty() {
             return Ok(HashSet::new());

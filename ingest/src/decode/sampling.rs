@@ -327,8 +327,8 @@ impl Sampling {
 
     /// Ends the border search.
     ///
-    /// `more` is true if there are more frames than it examined. Returns [`Halt::Borders`] if it found
-    /// borders, or if later frames must tell. Otherwise it passes the held frames to the sink.
+    /// `more` is true if there are more frames than it examined. Returns [`Halt::Borders`] if it
+    /// found borders, or if later frames must tell. Otherwise it passes the held frames to the sink.
     fn decide(&mut self, more: bool, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(search) = self.search.take() else { return Ok(()) };
         let must_look = |found: &Borders| found.crop().is_some() || more && found.is_undecided();

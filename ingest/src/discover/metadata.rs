@@ -2,9 +2,10 @@
 //!
 //! Genie's videos were found by their titles and descriptions (appendix B.1): they had to contain
 //! words for the genre and for playing, and no words for something else. yt-dlp writes both texts
-//! to `NAME.info.json` beside `NAME.mp4`, and beside `NAME.f137.mp4` before it merges streams. Older
-//! programs wrote `NAME.mp4.info.json`. A video without this file passes the rules. If the file cannot be read completely, only the rule
-//! about words that must not occur is applied, and the video's row says so.
+//! to `NAME.info.json` beside `NAME.mp4`, and beside `NAME.f137.mp4` before it merges streams.
+//! Older programs wrote `NAME.mp4.info.json`. A video without this file passes the rules. If the
+//! file cannot be read completely, only the rule about words that must not occur is applied, and
+//! the video's row says so.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -163,8 +164,9 @@ mod tests {
         assert!(MetadataRules::default().check(&Info::default()).is_some());
     }
 
-    /// Catches: a video of yt-dlp's unmerged streams, of an older program, or with an incomplete file, escapes the
-    /// rules; a description that could not be read counts as one without the words.
+    /// Catches: a video of yt-dlp's unmerged streams, of an older program, or with an incomplete
+    /// file, escapes the rules; a description that could not be read counts as one without the
+    /// words.
     #[test]
     fn unmerged_streams_and_incomplete_files() {
         let place = tempfile::tempdir().unwrap();
@@ -176,7 +178,8 @@ mod tests {
         assert!(of("v1.2 [x].f137.mp4").reject.unwrap().detail.contains("`movie`"));
         assert!(!key(&place.path().join("v1.2 [x].f137.mp4"), &rules).is_empty());
         write("old.mp4.info.json", r#"{"title": "Jump Movie"}"#);
-        for name in ["v1.2 [x].f137.temp.mp4", "v1.2 [x].fhd.mp4", "v1.2 [x].uncut.mp4", "old.mp4"] {
+        for name in ["v1.2 [x].f137.temp.mp4", "v1.2 [x].fhd.mp4", "v1.2 [x].uncut.mp4", "old.mp4"]
+        {
             assert!(of(name).reject.is_some(), "{name}");
         }
         let half = of("half.mp4");

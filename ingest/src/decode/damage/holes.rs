@@ -1,7 +1,7 @@
 //! Holes: parts of a packet that are zero because nothing was written there.
 //!
-//! A bad sector, a page that was not written, or a piece that was not downloaded leaves zeros. Codecs
-//! with arithmetic coding decode them without an error, and show a smeared picture.
+//! A bad sector, a page that was not written, or a piece that was not downloaded leaves zeros.
+//! Codecs with arithmetic coding decode them without an error, and show a smeared picture.
 
 /// Codecs whose packets have no long runs of zeros.
 ///
