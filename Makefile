@@ -31,7 +31,8 @@ UNITS = /etc/systemd/system
 REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo play ingest tokenize train evaluate retokenize status
+.PHONY: help setup setup-tests build demo play browse ingest tokenize train evaluate
+.PHONY: retokenize status
 .PHONY: install test test-slow test-s3 test-device lint audit reference
 .PHONY: bench-ingest bench-train bench-play bench-scale
 
@@ -53,6 +54,11 @@ play: build ## Play the trained world in a browser; the address is printed
 	@"$$CARGO_TARGET_DIR/release/genie-play" serve --config "$$PIPELINE" \
 		$(if $(VIDEOS)$(ROOT),--set data.root="$${ROOT:-$(NAMED)}") \
 		$(if $(DEVICE),--device $(DEVICE)) $(if $(LISTEN),--listen $(LISTEN))
+
+browse: build ## See and label the clips in a browser; the address is printed
+	@"$$CARGO_TARGET_DIR/release/genie-ingest" browse --config "$$PIPELINE" \
+		$(if $(VIDEOS)$(ROOT),--set data.root="$${ROOT:-$(NAMED)}") \
+		$(if $(LISTEN),--listen $(LISTEN))
 
 ingest: build ## Cut the videos into clips (without VIDEOS: record the built-in game first)
 	@$(RUN) --stage ingest $(REJECTS_ARE_FINE)
@@ -105,6 +111,7 @@ test-slow: setup-tests ## Run tests of minutes: mutated videos, 10,000 known fil
 	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
 	$(CARGO) test --release --locked --package genie-ingest --package genie-play --lib \
 		-- --ignored
+	$(CARGO) test --release --locked --package genie-model --test memory -- --ignored
 
 test-s3: setup-tests ## Build with S3, and test dataset roots in a local S3 server
 	$(CARGO) build --release --workspace --locked --features s3

@@ -1,8 +1,8 @@
 //! Holds the code to ARCHITECTURE.md and to the form of its language.
 //!
-//! The tests check which crate uses which, which one reaches `FFmpeg`, where `unsafe` code is,
-//! which file imports from which, how large folders are, how long lines are, how doc comments begin
-//! and where links lead.
+//! The tests check dependencies between crates, imports between files, which crates reach `FFmpeg`,
+//! and where `unsafe` code is. They also check the size of folders, the length of lines, the form
+//! of doc comments, and the targets of links.
 
 #[path = "architecture/imports.rs"]
 mod imports;
@@ -59,7 +59,7 @@ fn crates_use_only_what_the_page_allows() {
         let uses = workspace.uses(folder).into_iter().filter(|used| *used != "libs/features");
         let forbidden: Vec<_> = uses.filter(|used| !may.contains(*used)).collect();
         assert!(forbidden.is_empty(), "{folder} uses {forbidden:?}; the page allows {may:?}");
-        // The page cannot allow this.
+        // A library may never use a stage, even if the page allows it.
         let library = folder.starts_with("libs/");
         let uses_a_stage = may.iter().any(|used| !used.starts_with("libs/"));
         assert!(!library || !uses_a_stage, "{folder} is a library and uses a stage");

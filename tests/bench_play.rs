@@ -17,7 +17,7 @@ const PRESSES: u64 = 150;
 /// Players at a time, and for how many seconds.
 const PLAYERS: usize = 4;
 const SECONDS: u64 = 20;
-/// Target rate of each player in frames per second, latency in milliseconds, and ratio of p99, p50.
+/// Targets: frames per second of each player, latency in milliseconds, and ratio of p99 to p50.
 const RATE: f64 = 10.0;
 const LATENCY: f64 = 150.0;
 const HICCUP: f64 = 2.0;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     if results.iter().flatten().all(|met| *met) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The time of the models for a frame, one step after the other.
+/// Measures the time that the models take for a frame, one step after the other.
 fn steps(player: &mut PlayerClient) -> Vec<bool> {
     let actions: Vec<u8> = (0..STEPS).map(|step| [0, 1, 2][step / 5 % 3]).collect();
     let mut times: Vec<f64> = player
@@ -60,12 +60,12 @@ fn steps(player: &mut PlayerClient) -> Vec<bool> {
     vec![row("p99 / p50 (the window slides)", ratio, "", ratio < HICCUP, HICCUP)]
 }
 
-/// The time from a key press to the first frame that the action led to, in real time.
+/// Measures the time from a key press to the first frame that its action leads to, in real time.
 fn latency(player: &mut PlayerClient) -> Vec<bool> {
     player.say(&json!({ "type": "play" }));
     let mut times = Vec::new();
     for press in 1..=PRESSES {
-        // A pause that does not follow the rhythm of the frames: 100 to 400 ms.
+        // The pause varies from 100 to 400 ms, so that key presses are not in step with the frames.
         thread::sleep(Duration::from_millis(100 + press * 7919 % 301));
         while player.is_behind() {
             player.frame();
@@ -82,7 +82,7 @@ fn latency(player: &mut PlayerClient) -> Vec<bool> {
     vec![row("key to frame, p95", p95, " ms", p95 < LATENCY, LATENCY)]
 }
 
-/// The rates of several players who play at the same time.
+/// Measures the frame rates of several players who play at the same time.
 fn players(server: &Playing, start: &Value) -> Vec<bool> {
     let count = |mut player: PlayerClient| {
         player.say(&json!({ "type": "play" }));
@@ -108,7 +108,7 @@ fn players(server: &Playing, start: &Value) -> Vec<bool> {
     println!(
         "{PLAYERS} players, {SECONDS} s            slowest {slowest:.2} frames/s, {lost} lost"
     );
-    // A rate over some seconds is below the target by part of a frame.
+    // A rate that is measured over some seconds misses a part of a frame.
     vec![row("frames per second of each", slowest, "", slowest > RATE - 0.1, RATE)]
 }
 

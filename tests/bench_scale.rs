@@ -12,7 +12,7 @@
 //!   files have one byte: no command reads the content of a known file.
 //! - A shard of clips has those of 16 sources, as ingest writes it. Tokens and labels have the
 //!   shards of `encode` and `label`.
-//! - The models are trained for one step, and then tokens and labels are random.
+//! - The models are trained for one step. Tokens and labels are random.
 //! - The new sources are recordings of the sample game. They are ingested into an empty dataset,
 //!   too, and that time is subtracted.
 //!

@@ -5,7 +5,7 @@ use std::fs;
 use genie_tests::{Dataset, Ended};
 use serde_json::{Value, json};
 
-/// Words for a dynamics model that is trained for longer than the default one.
+/// Arguments for a dynamics model that is trained for longer than the default one.
 const LONGER: [&str; 2] = ["--set", "dynamics.train.steps=30"];
 
 /// Makes a dataset with a report; returns it with the report's directory.

@@ -28,7 +28,7 @@ fn tensors(file: &Utf8Path) -> Vec<u8> {
     bytes[8 + usize::try_from(length).expect("a header in memory")..].to_vec()
 }
 
-/// Words for a config that imports the files in `directory` and does not train.
+/// Arguments for a config that imports the files in `directory` and does not train.
 fn importing(directory: &str) -> Vec<String> {
     let of = |(model, _)| {
         [

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 const MOTIONS: [(f64, f64); 7] =
     [(0.0, 0.0), (2.0, 0.0), (-2.0, 0.0), (0.0, -2.0), (0.0, 2.0), (1.5, 1.5), (0.0, -1.0)];
 
-/// The action that rests, by [`MOTIONS`].
+/// The action without motion in [`MOTIONS`].
 const REST: u64 = 0;
 
 /// Models and their server. Tests that run at the same time share them.
@@ -100,7 +100,7 @@ impl OpenPage {
         self.browser.until(&format!("{text} === 'frame {number}' && {SETTLED}"));
     }
 
-    /// Makes one frame with an action in a paused game; returns the frame's pixels.
+    /// Generates one frame with an action in a paused game; returns the frame's pixels.
     #[track_caller]
     fn step(&self, code: usize, frame: usize) -> Value {
         self.browser.press(&code.to_string());

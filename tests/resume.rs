@@ -7,7 +7,7 @@ use genie_shards::Manifest;
 use genie_tests::{Dataset, Signal};
 use serde_json::Value;
 
-/// Words for a training that takes some seconds, so that it can be stopped before its end.
+/// Arguments for a training that takes some seconds, so that it can be stopped before its end.
 const LONG: [&str; 6] = [
     "--set",
     "lam.train.steps=400",

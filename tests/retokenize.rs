@@ -212,7 +212,7 @@ fn a_tokenizer_that_does_not_fit_the_clips_is_refused() {
     assert_eq!(runs(&dataset, "tokens")[1]["ended"], "failed");
 }
 
-/// Words for windows of two frames, so that a few hundred clips fill a shard.
+/// Arguments for windows of two frames, so that a few hundred clips fill a shard.
 const MANY: [&str; 4] = ["--set", "tokenizer.frames=2", "--set", "data.videos=[\"videos\"]"];
 
 /// Starts `encode`, sends a signal `delay` after it takes the lock, and waits for its end.
@@ -243,8 +243,8 @@ fn killed_and_stopped_is_as_never_stopped() {
 
     let (kill, term) = (Signal::KILL, Signal::TERM);
     for (round, [first, second]) in [(1, [kill, kill]), (2, [term, kill]), (3, [term, term])] {
-        // The machine may be faster now than it was before: a signal that comes after the end of
-        // the run is tried again, earlier.
+        // The machine may be faster now than before. If the run ends before the signal, the run is
+        // repeated with an earlier signal.
         let mut delay = took * round / 3;
         loop {
             fs::remove_dir_all(&dir).expect("the tokens");

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use camino::{Utf8DirEntry, Utf8Path};
+use camino::Utf8Path;
 use genie_shards::{Entry, Manifest, tables};
-use genie_tests::{BUCKET, Dataset, Ended, Fault, S3Server, Signal, environment};
+use genie_tests::{
+    ARRAY_SETS, BUCKET, Background, Dataset, Ended, Fault, S3Server, Signal, content_hashes,
+    environment,
+};
 use serde_json::Value;
 
 const INGEST: [&str; 2] = ["--stage", "ingest"];
@@ -45,46 +48,19 @@ fn root(prefix: &str) -> String {
     format!("data.root=s3://{BUCKET}/{prefix}")
 }
 
-/// The shards and catalog files of a root in the bucket.
-fn stored(server: &S3Server, prefix: &str) -> BTreeMap<String, Vec<u8>> {
-    let keys = server.keys(&format!("{prefix}/")).into_iter();
-    let shards = keys.filter(|key| is_named_by_a_manifest(key));
-    let name = |key: &str| key[prefix.len() + 1..].to_owned();
-    shards.map(|key| (name(&key), server.object(&key))).collect()
-}
-
-/// The shards and catalog files of a root on the disk that a manifest names.
-fn published(root: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let below = |place: &str| {
-        let items = root.join(place).read_dir_utf8().into_iter().flatten().flatten();
-        items.filter(|item| item.path().is_dir()).map(Utf8DirEntry::into_path).collect::<Vec<_>>()
-    };
-    let dirs = [vec![root.to_owned()], below("tokens"), below("actions")].concat();
-    for dir in dirs {
-        for (_, entry) in Manifest::load(&dir).expect("a manifest").entries() {
-            let path = dir.join(&entry.file);
-            let name = path.strip_prefix(root).expect("a file in the root").to_string();
-            files.insert(name, fs::read(path).expect("a published file"));
+/// [`content_hashes`] of a root in the bucket, of which it copies the manifests.
+fn stored_hashes(server: &S3Server, prefix: &str) -> BTreeMap<String, String> {
+    let guard = tempfile::tempdir().expect("a directory");
+    let root = Utf8Path::from_path(guard.path()).expect("a UTF-8 name");
+    for key in server.keys(&format!("{prefix}/")) {
+        let name = &key[prefix.len() + 1..];
+        if name.contains("manifest/") || name.ends_with("manifest.json") {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, server.object(&key)).expect("a file");
         }
     }
-    files
-}
-
-fn is_named_by_a_manifest(key: &str) -> bool {
-    let is_folder = |name: &&str| key.contains(name);
-    key.ends_with(".parquet")
-        && ["/clips/", "/catalog/", "/tokens/", "/actions/"].iter().any(is_folder)
-        && !key.contains("/manifest/")
-}
-
-/// Checks that all files of `expected` are in the store, with equal bytes.
-#[track_caller]
-fn assert_contains(stored: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>) {
-    assert!(expected.len() > 4, "{:?}", expected.keys());
-    for (name, bytes) in expected {
-        assert!(stored.get(name) == Some(bytes), "{name} is not in {:?}", stored.keys());
-    }
+    content_hashes(root)
 }
 
 /// The rows that describe the content of the dataset.
@@ -116,7 +92,9 @@ fn a_root_in_s3_equals_a_directory() {
     for step in local.all("done") {
         assert_eq!(local.key(step), remote.key(step), "{step}");
     }
-    assert_contains(&stored(&server, "one"), &published(&dataset.path("root")));
+    let expected = content_hashes(&dataset.path("root"));
+    assert_eq!(expected.len(), 3, "clips, tokens and labels: {expected:?}");
+    assert_eq!(stored_hashes(&server, "one"), expected);
     assert_eq!(rows(&dataset, &[]), rows(&dataset, &flags));
     assert_eq!(report(&dataset, &[]), report(&dataset, &flags));
 
@@ -127,7 +105,8 @@ fn a_root_in_s3_equals_a_directory() {
     assert_eq!(rows(&dataset, &[]), rows(&dataset, &flags));
     let stats = |flags: &[&str]| dataset.stage("ingest", "stats", flags).expect(0).stdout;
     let without_speed = |text: String| {
-        text.lines().filter(|line| !line.contains("speed") && !line.contains("root")).count()
+        let lines = text.lines().skip(1).filter(|line| !line.contains("speed"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(without_speed(stats(&[])), without_speed(stats(&flags)));
     for stage in ["ingest", "tokenize", "train"] {
@@ -144,7 +123,7 @@ fn a_root_in_s3_equals_a_directory() {
     let key = before.iter().find(|key| key.contains("/clips/") && key.ends_with(".parquet"));
     let key = key.expect("a shard");
     let damaged = vec![0; server.object(key).len()];
-    ureq::put(format!("{}/{BUCKET}/{key}", server.endpoint())).send(&damaged[..]).expect("a put");
+    server.replace(key, &damaged);
     let verified = dataset.stage("ingest", "verify", &flags).expect(1);
     assert!(verified.stdout.contains(&format!("s3://{BUCKET}/{key}")), "{}", verified.stdout);
 }
@@ -172,7 +151,7 @@ fn an_unreliable_store_changes_nothing() {
     let flags = ["--set", set.as_str()];
     dataset.pipeline(&[&WINDOWS, flags.as_slice()].concat()).expect(0);
     eprintln!("{}", proxy.requests());
-    assert_contains(&stored(&server, "faults"), &published(&dataset.path("root")));
+    assert_eq!(stored_hashes(&server, "faults"), content_hashes(&dataset.path("root")));
     assert_eq!(rows(&dataset, &[]), rows(&dataset, &flags));
 }
 
@@ -183,7 +162,7 @@ fn a_killed_run_resumes_on_another_machine() {
     let Some(server) = server() else { return };
     let dataset = dataset(&server.endpoint());
     dataset.pipeline(&INGEST).expect(0);
-    let expected = published(&dataset.path("root"));
+    let expected = content_hashes(&dataset.path("root"));
     let set = root("killed");
     let mut flags = vec!["--set", set.as_str()];
     for (machine, uploads) in [("data.cache=machine-1", 2), ("data.cache=machine-2", 6)] {
@@ -196,18 +175,28 @@ fn a_killed_run_resumes_on_another_machine() {
         run.wait();
     }
     dataset.stage("ingest", "run", &flags).expect(0);
-    assert_contains(&stored(&server, "killed"), &expected);
+    assert_eq!(stored_hashes(&server, "killed"), expected);
     assert_eq!(rows(&dataset, &[]), rows(&dataset, &flags));
 }
 
 /// Number of processes that write one manifest.
 const WRITERS: usize = 16;
-/// Number of commits of each of them.
-const COMMITS: usize = 50;
 
 /// Catches: two machines that commit at the same time lose an entry.
 #[test]
 fn machines_that_commit_at_the_same_time_lose_nothing() {
+    all_commit(5);
+}
+
+/// Catches: what the test above catches, more surely.
+#[test]
+#[ignore = "takes minutes"]
+fn machines_that_commit_often_lose_nothing() {
+    all_commit(50);
+}
+
+/// Starts machines that make this number of commits each, and counts the entries.
+fn all_commit(commits: usize) {
     let Some(server) = server() else { return };
     let proxy = server.proxy(Fault::None);
     let guard = tempfile::tempdir().expect("a directory");
@@ -219,6 +208,7 @@ fn machines_that_commit_at_the_same_time_lose_nothing() {
             .envs(environment(&proxy.endpoint()))
             .env("GENIE_TEST_CACHE", dir.join(&name))
             .env("GENIE_TEST_WRITER", name)
+            .env("GENIE_TEST_COMMITS", commits.to_string())
             .spawn()
             .expect("a process")
     };
@@ -227,25 +217,27 @@ fn machines_that_commit_at_the_same_time_lose_nothing() {
     for mut writer in writers {
         assert!(writer.wait().expect("a process that ends").success());
     }
-    eprintln!("{WRITERS} × {COMMITS}: {:?}, {}", began.elapsed(), proxy.requests());
+    eprintln!("{WRITERS} × {commits}: {:?}, {}", began.elapsed(), proxy.requests());
     let mut counter = start("count".to_owned());
     assert!(counter.wait().expect("a process that ends").success());
 }
 
-/// Catches: what the test above catches. This is one of its processes, which commits or counts.
+/// Catches: what the tests above catch. This is one of their processes, which commits or counts.
 #[test]
 #[ignore = "another test runs it as a process"]
 fn one_machine_that_commits() {
+    let Ok(writer) = std::env::var("GENIE_TEST_WRITER") else { return };
     let set = |name: &str| std::env::var(name).expect("an environment variable");
-    let (cache, writer) = (set("GENIE_TEST_CACHE"), set("GENIE_TEST_WRITER"));
+    let (cache, commits) = (set("GENIE_TEST_CACHE"), set("GENIE_TEST_COMMITS"));
+    let commits: usize = commits.parse().expect("a number");
     let url = format!("s3://{BUCKET}/commits");
     let root = genie_store::mount(&url, Utf8Path::new(&cache), 1 << 30).expect("a root");
     if writer == "count" {
         let manifest = Manifest::load(&root).expect("a manifest");
-        assert_eq!(manifest.table(tables::CLIPS).len(), WRITERS * COMMITS);
+        assert_eq!(manifest.table(tables::CLIPS).len(), WRITERS * commits);
         return;
     }
-    for commit in 0..COMMITS {
+    for commit in 0..commits {
         let content = format!("{writer} {commit}");
         let blake3 = blake3::hash(content.as_bytes()).to_hex().to_string();
         let file = format!("{}.parquet", &blake3[..16]);
@@ -254,6 +246,51 @@ fn one_machine_that_commits() {
         Manifest::commit(&root, |manifest| manifest.add(tables::CLIPS, entry.clone()))
             .expect("a commit");
     }
+}
+
+/// Catches: shares of an array job on several machines give another dataset than one run, also if
+/// one machine dies; the last run computes something again.
+#[test]
+fn an_array_of_machines_equals_one_run() {
+    let Some(server) = server() else { return };
+    let dataset = dataset(&server.endpoint());
+    dataset.stage("ingest", "sample", &[ARRAY_SETS, &["--out", "videos"]].concat()).expect(0);
+    let set = root("array");
+    let steps = [("ingest", "run"), ("tokenize", "encode"), ("train", "label")];
+    for (stage, command) in steps {
+        let train = match stage {
+            "tokenize" => Some("fit"),
+            "train" => Some("lam"),
+            _ => None,
+        };
+        let remote = [ARRAY_SETS, &["--set", &set]].concat();
+        for flags in [ARRAY_SETS, &remote] {
+            if let Some(model) = train {
+                dataset.stage(stage, model, flags).expect(0);
+            }
+        }
+        dataset.stage(stage, command, ARRAY_SETS).expect(0);
+        let share = |index: &str| {
+            let cache = format!("data.cache=machine-{index}");
+            let flags = ["--set", &set, "--set", &cache, "--index", index, "--of", "3"];
+            dataset.start_stage(stage, command, &[ARRAY_SETS, &flags].concat())
+        };
+        let mut runs: Vec<Background> = ["0", "1", "2"].map(share).into();
+        if stage == "ingest" {
+            runs[0].until(|| server.keys("array/").iter().any(|key| key.contains("/clips/")));
+            // It may have ended meanwhile.
+            let _ = runs[0].signal(Signal::KILL);
+        }
+        let ended: Vec<Ended> = runs.into_iter().map(Background::wait).collect();
+        for run in &ended[1..] {
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+        }
+        share("0").wait().expect(0);
+        dataset.stage(stage, command, &remote).expect(0);
+    }
+    let expected = content_hashes(&dataset.path("root"));
+    assert_eq!(expected.len(), 3, "{expected:?}");
+    assert_eq!(stored_hashes(&server, "array"), expected);
 }
 
 /// Catches: a wrong root, bucket, account or endpoint gives no hint, another exit code, or a run

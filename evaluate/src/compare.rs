@@ -117,9 +117,10 @@ pub fn run(args: &CompareArgs, root: &Utf8Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Returns whether the text has frame `t` of a curve.
+/// Returns whether the printed table shows frame `t` of a curve.
 ///
-/// Windows show the headline's frame, and long rollouts their marked frames and the last one.
+/// A curve over windows shows the headline's frame. A curve of long rollouts shows its marked
+/// frames and its last frame.
 fn is_shown(metric: &Metric, t: usize, report: &Value) -> bool {
     let is = |pointer, number: usize| {
         report.pointer(pointer).and_then(Value::as_u64) == Some(number as u64)
@@ -131,7 +132,7 @@ fn is_shown(metric: &Metric, t: usize, report: &Value) -> bool {
     }
 }
 
-/// A gate, and the answer of the last report.
+/// A gate, and its result on the last report.
 struct GateResult<'a> {
     gate: &'a Gate,
     value: Option<f64>,

@@ -3,8 +3,8 @@
 //! This module contains no networks. `networks/encoders.rs` computes features with them.
 //!
 //! A Fréchet distance alone says little. It grows if there are fewer clips: its bias is inversely
-//! proportional to their number. It may not depend on motion. A good value is not known. So the
-//! report shows more numbers with every distance:
+//! proportional to their number. It can ignore motion. No value is known to be good. So the report
+//! shows more numbers with every distance:
 //!
 //! - the number of clips;
 //! - the distance between two halves of the real clips, and between one real and one generated

@@ -45,7 +45,7 @@ pub struct HeldOutSet {
     pub names: LabelNames,
     /// The highest true action of all held-out clips; 0 if none is known.
     pub highest_action: u8,
-    /// Median frame rate of the clips.
+    /// Median frame rate of the clips, in frames per second.
     pub fps: f64,
     pub warnings: Vec<String>,
 }

@@ -1,8 +1,8 @@
 //! Long rollouts: whole held-out clips, generated from their prompt with their own actions.
 //!
 //! Windows end after a few frames, but people play for minutes. So one clip of each held-out source
-//! is generated at its whole length. The model's window slides, as it does in play. Four questions
-//! are asked:
+//! is generated at its whole length. The model's window slides, as it does in play. Each of these
+//! modules answers a question:
 //!
 //! - *scores*: how far are the frames from the recorded ones, and when is half of the lead over the
 //!   mean frame gone?

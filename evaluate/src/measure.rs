@@ -15,7 +15,8 @@
 //! every start.
 //!
 //! In the first windows, the frames of the first arm and the reconstructed frames of the clip are
-//! encoded and decoded again. What changes is a signal of doubt that needs no recording.
+//! encoded and decoded again. The changes of tokens and pixels are signals of doubt, which need no
+//! recording.
 //!
 //! `t` counts the frames of a window from 0. With one prompt frame, frame `t` is the `t`-th
 //! generated frame, and `t` actions lead to it. Actions that lead to frames of the prompt belong to

@@ -50,7 +50,7 @@ pub fn run(sections: &EvaluateSections) -> Result<Exit> {
     let device = open_device(EvaluateConfig::NAME, &sections.evaluate.device)?;
     let models = find_finished(&sections.models)??;
     let output = sections.step(&models)?;
-    if output.is_done() {
+    if output.is_done()? {
         // A run that was killed just before it ended may have left `parts/`.
         discard(output.path())?;
         tracing::info!("evaluate: up to date");

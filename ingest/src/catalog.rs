@@ -4,14 +4,17 @@
 //! |---|---|
 //! | know what is published, and update it | `source_index`, `source_update`, `row_kinds`, `keys` |
 //! | follow files that moved, grew or changed | `follow` |
-//! | write and publish | `group_writer`, `partitions`, `publish`, `lock` |
+//! | write and publish | `group_writer`, `group_commits`, `partitions`, `publish`, `lock` |
 //! | choose kept clips and their split | `finalize`, `near_duplicates` |
+//! | what people say about clips | `labels` |
 //! | record runs | [`run_history`] |
 
 mod finalize;
 mod follow;
+mod group_commits;
 mod group_writer;
 mod keys;
+mod labels;
 mod lock;
 mod near_duplicates;
 mod other_config;
@@ -24,12 +27,17 @@ mod source_update;
 
 pub use finalize::{Finalized, Finalizer, KeepRules, forget_files, split_of};
 pub use follow::{FileChanges, original};
+pub use group_commits::GroupCommits;
 pub use group_writer::GroupWriter;
 pub use keys::{config_key, source_key};
-pub use lock::lock;
+pub use labels::{
+    NewestLabels, append as append_labels, checked_tags, checked_who, judgement, label_dir,
+    lock_labels,
+};
+pub use lock::{lock, share_lock};
 pub use other_config::refuse_other_config;
 pub use partitions::Partitioning;
 pub use publish::NewFiles;
-pub use row_kinds::{is_of_config, is_pending};
+pub use row_kinds::{identified, is_of_config, is_pending};
 pub use source_index::{SourceIndex, drop_older};
 pub use source_update::{FoundChanges, SourceUpdate};

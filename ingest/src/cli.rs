@@ -9,14 +9,17 @@ use genie_catalog::Catalog;
 use genie_stage::config::{self, Config, ConfigArgs, DataConfig, ExplainArgs, Resolved};
 use genie_stage::exit::usage;
 use genie_stage::log::Verbosity;
+use genie_stage::share::ShareArgs;
 use genie_stage::stop::Stop;
 use genie_stage::{Exit, cli, log, status};
 
+use crate::browse::BrowseArgs;
 use crate::config::{IngestConfig, SampleConfig, SandboxMode};
 use crate::export::ClipExport;
-use crate::maintenance::{gc, stats, status as steps, verify};
+use crate::maintenance::labels::LabelsCommand;
+use crate::maintenance::{gc, labels, stats, status as steps, verify};
 use crate::reject::Reason;
-use crate::{decode, export, pipeline, sample, worker};
+use crate::{browse, decode, export, pipeline, sample, worker};
 
 /// Turn videos into clip shards.
 #[derive(Parser)]
@@ -37,19 +40,34 @@ enum Command {
     /// Ingest the videos in data.videos that are new.
     Run {
         /// Also decode sources again that were rejected for these reasons, such as timeout.
-        #[arg(long, value_name = "REASON", value_delimiter = ',', value_enum)]
+        #[arg(
+            long,
+            value_name = "REASON",
+            value_delimiter = ',',
+            value_enum,
+            conflicts_with = "index"
+        )]
         retry: Vec<Reason>,
         /// Replace the clips of another config, which are decoded again with this config.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "index")]
         replace: bool,
+        #[command(flatten)]
+        share: ShareArgs,
     },
-    /// Query the dataset: tables sources, clips, tokens, actions, and windows (of reports).
+    /// Query the dataset: tables sources, clips, labels, tokens, actions, and windows (of reports).
     Sql {
         /// A query, such as "select reason, count(*) from sources group by reason".
         query: String,
         /// Format of the output.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+    },
+    /// Serve a page on which people look at clips and label them; its URL is printed to stdout.
+    Browse(BrowseArgs),
+    /// Export, import or count the labels of clips.
+    Labels {
+        #[command(subcommand)]
+        command: LabelsCommand,
     },
     /// Write kept clips as H.264 videos, with JSON beside them, for other programs.
     Export(ClipExport),
@@ -134,9 +152,12 @@ pub fn run() -> Result<Exit> {
             let out = args.out.unwrap_or_else(|| data.root.join("videos"));
             sample::run(&out, &sample, &Stop::install())
         }
-        Command::Run { retry, replace } => {
-            pipeline::run(&data, &ingest, (&retry, replace), &Stop::install())
+        Command::Run { retry, replace, share } => {
+            let share = share.share()?;
+            pipeline::run(&data, &ingest, (&retry, replace, share), &Stop::install())
         }
+        Command::Browse(args) => browse::run(&data, &ingest, args),
+        Command::Labels { command } => labels::run(&data.root, &command),
         Command::Export(args) => export::run(&data.root, &args, &Stop::install()),
         Command::Verify { forget, sample } => {
             verify::run(&data.root, forget, sample, &Stop::install())

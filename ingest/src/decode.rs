@@ -133,6 +133,8 @@ fn sample(
 }
 
 /// Checks borders against the key frames of the whole video. Returns them if they remain.
+///
+/// If all frames so far were dark, it checks every frame: few key frames may be bright.
 fn lasting(
     file: &VideoFile,
     options: &DecodeOptions,
@@ -141,8 +143,9 @@ fn lasting(
     sink: &mut EventSink<'_>,
 ) -> Result<Option<Borders>, Failure> {
     let options = DecodeOptions { threads: 1, ..*options };
+    let discard = if borders.is_undecided() { Discard::Default } else { Discard::NonKey };
     if let Some(mut input) = VideoInput::open(file, &options, choice)? {
-        every_frame(&mut input, &mut KeyFrameVisitor { borders: &mut borders, sink })?;
+        every_frame(&mut input, &mut BorderVisitor { borders: &mut borders, discard, sink })?;
     }
     Ok(Some(borders).filter(|borders| borders.crop().is_some()))
 }
@@ -189,13 +192,14 @@ impl FrameVisitor for TickVisitor<'_, '_> {
     }
 }
 
-/// Checks borders in all key frames.
-struct KeyFrameVisitor<'a, 'c> {
+/// Checks borders in all frames that it does not discard.
+struct BorderVisitor<'a, 'c> {
     borders: &'a mut Borders,
+    discard: Discard,
     sink: &'a mut EventSink<'c>,
 }
 
-impl FrameVisitor for KeyFrameVisitor<'_, '_> {
+impl FrameVisitor for BorderVisitor<'_, '_> {
     type Error = Failure;
 
     fn read(&mut self, _: &Packet, _: bool) -> Result<(), Failure> {
@@ -203,7 +207,7 @@ impl FrameVisitor for KeyFrameVisitor<'_, '_> {
     }
 
     fn discard(&mut self, _: &Packet) -> Discard {
-        Discard::NonKey
+        self.discard
     }
 
     fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod skipped;
 mod source_file;
 mod stamp;
 
+pub use byte_order_mark::without_mark;
 pub use search::{Found, FoundFile, discover, videos};
 pub use source_file::SourceFile;
 pub use stamp::FileStamp;

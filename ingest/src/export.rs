@@ -8,6 +8,7 @@
 mod chosen;
 mod clip_video;
 mod description;
+pub mod encode;
 mod files;
 mod tar_shard;
 mod target;
@@ -22,8 +23,8 @@ use genie_stage::Exit;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::encode::Coding;
 use chosen::ChosenClips;
+use encode::Coding;
 use target::Form;
 
 /// Clips that are prepared at a time if there are no tar files.

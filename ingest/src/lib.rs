@@ -21,7 +21,8 @@
 //! | cut and score clips | [`clips`], [`analysis`] |
 //! | choose and publish clips | [`catalog`], [`reject`] |
 //! | maintain a dataset | [`maintenance`] |
-//! | export clips as videos | [`export`], [`encode`] |
+//! | look at clips and label them | [`browse`] |
+//! | export clips as videos | [`export`] |
 //! | make sample videos: a small game with true actions | [`sample`] |
 
 #![allow(clippy::doc_markdown, reason = "FFmpeg, CoinRun and SuperTux are names, not code")]
@@ -31,13 +32,13 @@
 )]
 
 mod analysis;
+mod browse;
 mod catalog;
 mod cli;
 mod clips;
 mod config;
 mod decode;
 mod discover;
-mod encode;
 mod export;
 mod maintenance;
 mod pipeline;

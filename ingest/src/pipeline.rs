@@ -11,15 +11,19 @@
 //! 5. Finalize the catalog ([`crate::catalog::Finalizer`]). If this frees clips whose better copies
 //!    went, decode their sources again, and repeat.
 //!
+//! A process of an array job does steps 1, 2 and 4 for its share (`share`).
+//!
 //! The exit code depends on the sources that the user asks for, not on what is new. The same
 //! command on the same files always ends with the same code.
 
 mod groups;
 mod identify;
+mod ingest_run;
 mod ingest_source;
 mod plan;
 mod probe;
 mod report;
+mod share;
 mod timing;
 
 use std::collections::HashSet;
@@ -27,13 +31,13 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use genie_stage::Exit;
-use genie_stage::config::{DataConfig, Resolved};
-use genie_stage::key::Key;
+use genie_stage::config::DataConfig;
+use genie_stage::share::Share;
 use genie_stage::stop::Stop;
 
 use crate::catalog::{
     Finalized, Finalizer, FoundChanges, KeepRules, NewFiles, Partitioning, SourceIndex,
-    SourceUpdate, config_key, drop_older, lock, refuse_other_config, run_history,
+    SourceUpdate, config_key, drop_older, lock, refuse_other_config, run_history, share_lock,
 };
 use crate::config::IngestConfig;
 use crate::decode::disable_huge_pages;
@@ -42,7 +46,7 @@ use crate::reject::Reason;
 use crate::worker::check_sandbox;
 use groups::GroupIngester;
 use identify::identify;
-use ingest_source::SourceIngester;
+use ingest_run::IngestRun;
 use plan::plan;
 use probe::VideoProbe;
 use report::{AskedSources, SourceCounts, log_splits};
@@ -51,11 +55,12 @@ use timing::log_timing;
 /// Ingests the videos that `data.videos` names, or the sample videos of the root if it names none.
 ///
 /// Sources that an earlier run rejected for one of the reasons in `retry` are decoded again. With
-/// `replace` the clips of another config are replaced. Without it they are an error.
+/// `replace` the clips of another config are replaced. Without it they are an error. A `share` of
+/// an array job does a part of the work, and does not finalize the catalog.
 pub fn run(
     data: &DataConfig,
     config: &IngestConfig,
-    (retry, replace): (&[Reason], bool),
+    (retry, replace, share): (&[Reason], bool, Option<Share>),
     stop: &Stop,
 ) -> Result<Exit> {
     let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
@@ -79,7 +84,12 @@ pub fn run(
     if !replace {
         refuse_other_config(root, data.held_out, config)?;
     }
-    let _lock = lock(root)?;
+    let _lock = if share.is_some() {
+        (share_lock(root)?, None)
+    } else {
+        let (lock, alone) = lock(root)?;
+        (lock, Some(alone))
+    };
     let threads =
         if config.threads == 0 { rayon::current_num_threads() } else { config.threads as usize };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -94,6 +104,9 @@ pub fn run(
         begun: Instant::now(),
     };
     pool.install(|| {
+        if let Some(share) = share {
+            return run.share(&files, share);
+        }
         drop_older(root)?;
         let (mut done, mut files, mut retry) = (DoneWork::default(), files, retry);
         loop {
@@ -104,17 +117,6 @@ pub fn run(
             retry = &[];
         }
     })
-}
-
-/// What stays the same in a run.
-struct IngestRun<'a> {
-    data: &'a DataConfig,
-    config: &'a IngestConfig,
-    rules: &'a KeepRules,
-    key: Key,
-    finalizer: Finalizer<'a>,
-    stop: &'a Stop,
-    begun: Instant,
 }
 
 /// What the rounds of a run did so far.
@@ -135,7 +137,7 @@ impl IngestRun<'_> {
         retry: &[Reason],
         done: &mut DoneWork,
     ) -> Result<Option<Exit>> {
-        let Self { data, config, rules, key, finalizer, stop, begun } = self;
+        let Self { data, config, key, finalizer, stop, begun, .. } = self;
         let root = data.root.as_path();
         let was_finalized = finalizer.is_finalized()?;
         if !was_finalized {
@@ -164,16 +166,13 @@ impl IngestRun<'_> {
         drop(update);
         let mut plan = plan(sources, &catalog, &changes, &config.metadata);
         if !plan.is_empty() {
-            let resolved = Resolved::new().with(*data).with(*config).to_string();
-            genie_store::write(&root.join("clips/config.toml"), resolved)?;
+            self.write_config()?;
         }
         if !plan.rows.is_empty() {
             let name = format!("{key}-rows");
             NewFiles::write(root, &name, Vec::new(), &plan.rows, &[])?.commit(root)?;
         }
-        let format = config.clip_format();
-        let ingester = SourceIngester { format, limits: &config.decoder, rules, stop };
-        let groups = GroupIngester { root, held_out: data.held_out, ingester };
+        let groups = GroupIngester { root, held_out: data.held_out, ingester: self.ingester() };
         groups.ingest_all(&plan.new)?;
         let is_up_to_date = plan.is_empty();
         done.decoded.append(&mut plan.new);
@@ -186,7 +185,8 @@ impl IngestRun<'_> {
         };
         if is_changed {
             catalog = SourceIndex::read(root, |row| asked.concern(row))?;
-            run_history::record(root, &done.decoded, &catalog, begun.elapsed())?;
+            let decoded: Vec<&SourceFile> = done.decoded.iter().collect();
+            run_history::record(root, &decoded, &catalog, begun.elapsed())?;
         }
         let counts = SourceCounts::of(&asked, &catalog, &done.decoded);
         counts.log(root, is_up_to_date);

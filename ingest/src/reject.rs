@@ -60,7 +60,7 @@ pub enum Reason {
     ///
     /// An earlier run rejected the clip. Its source is gone, so ingest cannot decode it again.
     Gone,
-    /// Its clips were dropped, and the next run decodes it again.
+    /// Its clips were dropped, or an array job has only hashed it. The next run decodes it.
     Pending,
     /// It looks the same as another clip, or source, that is kept.
     NearDuplicate,
@@ -130,6 +130,15 @@ impl Reason {
     /// [`Self::taints`] of the reason with this code.
     pub fn code_taints(code: &str) -> bool {
         Self::TAINTS.iter().any(|reason| reason.code() == code)
+    }
+
+    /// Whether the reason with this code says that the file is no video at this moment.
+    ///
+    /// It may be a copy or a download in progress.
+    pub fn code_is_no_video(code: &str) -> bool {
+        [Self::Unreadable, Self::EmptyFile, Self::NoVideoStream, Self::NoFrames]
+            .iter()
+            .any(|reason| reason.code() == code)
     }
 
     const TAINTS: [Self; 3] = [Self::DecoderCrashed, Self::Timeout, Self::Changed];

@@ -40,7 +40,7 @@ use serde_json::json;
 
 use crate::clips::effect;
 use crate::config::SampleConfig;
-use crate::encode::{Coding, VideoFormat, VideoWriter};
+use crate::export::encode::{Coding, VideoFormat, VideoWriter};
 use generate::generate;
 use level::SCREEN;
 use paint::{SIDE, THEMES, paint};
@@ -60,7 +60,7 @@ pub fn step(out: &Utf8Path, config: &SampleConfig) -> StepDir {
 /// Makes the sample videos in `out`, unless they are there already.
 pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
     let output = step(out, config);
-    if output.is_done() {
+    if output.is_done()? {
         output.fetched()?;
         tracing::info!("sample: {} episodes in {out} are up to date", config.episodes);
         return Ok(Exit::Done);
@@ -87,7 +87,7 @@ pub fn run(out: &Utf8Path, config: &SampleConfig, stop: &Stop) -> Result<Exit> {
 ///
 /// It removes only files that an earlier run recorded as its own.
 fn remove_earlier(step: &StepDir, config: &SampleConfig) -> Result<()> {
-    let Some(record) = step.record().filter(|record| record.step == "sample") else {
+    let Some(record) = step.record()?.filter(|record| record.step == "sample") else {
         return Ok(());
     };
     let earlier = record.summary["episodes"].as_u64().unwrap_or(0);

@@ -80,10 +80,11 @@ fn a_recording_that_grows_has_one_row_and_one_split() {
         assert_eq!(splits(&dir, "0.mp4"), [first]);
     }
 
-    // A file that is cut off replaces it, too. Its restored content has the old split.
+    // A file that is cut off does not replace it: it may be a copy in progress.
     fs::write(dir.path("videos/0.mp4"), &whole[..whole.len() / 2]).unwrap();
     night(&dir, 2);
-    assert_eq!(splits(&dir, "0.mp4"), []);
+    let rows = "select reason from sources where source_path like '%/0.mp4' order by reason";
+    assert_eq!(dir.sql(rows), "reason\nunreadable\n\"\"\n");
     fs::write(dir.path("videos/0.mp4"), &whole).unwrap();
     night(&dir, 0);
     assert_eq!(splits(&dir, "0.mp4"), [first]);
@@ -215,12 +216,30 @@ fn a_source_stays_in_its_split() {
     }
     night(&dir, 0);
     assert_eq!(dir.clips(Split::HeldOut).len(), 1);
-    fs::write(path("0"), "no video").unwrap();
-    assert!(night(&dir, 2).contains("no clip is held out"));
+    fs::copy(path("1"), path("0")).unwrap();
+    assert!(night(&dir, 0).contains("no clip is held out"));
     assert_eq!([splits(&dir, "1.mp4"), splits(&dir, "2.mp4")], [[Split::Train], [Split::Train]]);
     fs::write(path("3"), with_split(&pool(&dir, 3), Split::Train)).unwrap();
-    assert!(!night(&dir, 2).contains("no clip is held out"));
+    assert!(!night(&dir, 0).contains("no clip is held out"));
     assert_eq!(splits(&dir, "3.mp4"), [Split::HeldOut], "a new video fills the empty split");
+}
+
+/// Catches: a copy in progress over a good file removes the clips of the whole one.
+#[test]
+fn half_a_file_does_not_replace_the_whole_one() {
+    let dir = recorded(3);
+    night(&dir, 0);
+    let path = dir.path("videos/0.mp4");
+    let before = dir.sql("select clip_id from clips order by clip_id");
+    let whole = fs::read(&path).unwrap();
+    for half in [&whole[..whole.len() / 2], &[]] {
+        fs::write(&path, half).unwrap();
+        night(&dir, 2);
+        assert_eq!(dir.sql("select clip_id from clips order by clip_id"), before);
+    }
+    fs::write(&path, &whole).unwrap();
+    night(&dir, 0);
+    assert_eq!(dir.sql("select clip_id from clips order by clip_id"), before);
 }
 
 /// Catches: leftovers of a download make the exit code 2 every night; an unusable leftover that the
@@ -239,7 +258,7 @@ fn a_directory_of_downloads() {
     fs::File::create(path("reserved.temp.mp4")).unwrap().set_len(1 << 40).unwrap();
     fs::write(path("2.info.json"), "{\"title\": \"speedrun of a").unwrap();
     let said = night(&dir, 0);
-    assert!(said.contains("1 duplicates, 3 leftovers of downloads"), "{said}");
+    assert!(said.contains("1 duplicates, 3 leftovers of downloads or sound files"), "{said}");
     assert!(said.contains("its first MiB is zeros"), "a terabyte of nothing is not read: {said}");
     assert!(said.contains("skipped 2 files") && said.contains("1 .part, 1 .vtt"), "{said}");
     let detail = dir.sql("select detail from sources where source_path like '%/2.mp4'");

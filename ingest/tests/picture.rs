@@ -198,7 +198,8 @@ fn the_orientation_in_an_hevc_stream_counts_and_may_change() {
     }
 }
 
-/// Catches: a letterboxed intro in a file with one key frame crops all later play.
+/// Catches: a letterboxed intro in a file with one key frame crops all later play; a black start
+/// hides the borders of the play after it.
 #[test]
 fn borders_are_cut_until_a_frame_contradicts_them() {
     let Some(videos) = Videos::new() else { return };
@@ -215,7 +216,17 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
     videos.make("pillars.mp4", &play(pillarbox, "lt(t,8)"));
     videos.make("flash.mp4", &play(letterbox, "not(between(t,9,9.1))"));
     videos.make("whole.mp4", &play(letterbox, "1"));
+    let bars = pillarbox.map(|place| format!("drawbox={place}:black:fill")).join(",");
+    videos.make(
+        "black.mp4",
+        &format!(
+            "-f lavfi -i testsrc2=s=128x96:r=10:d=14 \
+             -vf {bars},drawbox=0:0:128:96:black:fill:enable='lt(t,7)' -pix_fmt yuv420p {X264} \
+             -g 1000 -sc_threshold 0"
+        ),
+    );
     videos.run(0, &[]);
+    assert!(videos.clips("black.mp4").last().unwrap().scores.letterbox > 0.2, "bars after black");
     for (name, lengths, borders) in [
         ("intro.mp4", &[80, 40][..], &[true, false][..]),
         ("pillars.mp4", &[80, 40], &[true, false]),
@@ -228,7 +239,8 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
         let found: Vec<_> = clips.iter().map(|clip| clip.scores.letterbox > 0.2).collect();
         assert_eq!(found, borders, "{name}");
     }
-    let crops = "flash.mp4,\nintro.mp4,\npillars.mp4,\nwhole.mp4,128x64+0+16\n";
+    let crops =
+        "black.mp4,88x96+20+0\nflash.mp4,\nintro.mp4,\npillars.mp4,\nwhole.mp4,128x64+0+16\n";
     assert_eq!(videos.sources("crop"), crops);
     // The top of the whole picture is in the clip after the intro, and in no clip before.
     let [before, after] = ["intro.mp4", "whole.mp4"].map(|name| videos.clips(name).remove(0));

@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub enum Stdout {
     /// They are shown on stderr as they come.
     Show,
-    /// They are not shown: they are the result.
+    /// They are not shown, because they are the result.
     Keep,
 }
 
@@ -52,11 +52,12 @@ pub fn run(command: &mut Command, stop: &Stop, stdout: Stdout) -> io::Result<Chi
 }
 
 fn wait(child: &mut Child, stop: &Stop) -> io::Result<ExitStatus> {
-    // 0, not the present count: a signal that came before the child started has not reached it.
+    // It starts at 0, not at the present count: a signal that came before the child started has not
+    // reached the child.
     let mut passed_on = 0;
     loop {
-        // Before the signals: an ended process must not be signalled, because another process may
-        // have its number.
+        // This check comes before the signals: another process may already have the number of an
+        // ended process.
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }

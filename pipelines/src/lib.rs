@@ -98,18 +98,23 @@ enum Command {
 /// Flags of `--dry-run` about the hardware. `genie-train dry-run` has the defaults.
 #[derive(clap::Args, Debug)]
 struct Hardware {
-    /// With --dry-run: peak speed of the hardware in TFLOP/s (default: 989, an H100's in bf16).
+    /// With --dry-run: peak speed of a device in TFLOP/s (default: 989, an H100's in bf16).
     #[arg(long, value_name = "TFLOP/S", requires = "dry_run")]
     tflops: Option<f64>,
     /// With --dry-run: fraction of the peak speed that is used (default: 0.4).
     #[arg(long, value_name = "SHARE", requires = "dry_run")]
     mfu: Option<f64>,
+    /// With --dry-run: number of devices that share each training step (default: 1).
+    #[arg(long, value_name = "COUNT", requires = "dry_run")]
+    devices: Option<u64>,
 }
 
 impl Hardware {
     fn to_words(&self) -> Vec<String> {
         let flag = |name: &str, value: Option<f64>| value.map(|value| format!("--{name}={value}"));
-        [flag("tflops", self.tflops), flag("mfu", self.mfu)].into_iter().flatten().collect()
+        let devices = self.devices.map(|devices| format!("--devices={devices}"));
+        let flags = [flag("tflops", self.tflops), flag("mfu", self.mfu), devices];
+        flags.into_iter().flatten().collect()
     }
 }
 
@@ -130,7 +135,7 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    /// The same as the flags that all stages have.
+    /// Converts the arguments to the flags that all stages have.
     fn args(self) -> ConfigArgs {
         let quoted = |text: String| toml::Value::String(text);
         let videos = self.videos.into_iter().map(quoted).collect::<Vec<_>>();

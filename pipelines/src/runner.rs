@@ -126,12 +126,12 @@ impl PipelineRun<'_> {
         Ok((ended, took))
     }
 
-    /// Whether the step has run and still waits for its inputs: none of them can be used.
+    /// Whether ingest has run and still waits for inputs, because no video can be used.
     fn waits(&self, step: &Step) -> bool {
         step.name() == "ingest run" && self.state(step) == Some(StepState::Waiting)
     }
 
-    /// The state of the step before it runs; `None` if the stage cannot tell.
+    /// The state of the step at this moment; `None` if the stage's `status` fails.
     fn state(&self, step: &Step) -> Option<StepState> {
         let statuses = self.tools.status(step.stage, self.args, Stdio::null()).ok()?;
         step.find(&statuses).map(|status| status.state)

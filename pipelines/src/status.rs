@@ -44,7 +44,7 @@ fn rows(tools: &Tools, args: &ConfigArgs, data: &DataConfig) -> anyhow::Result<V
     let mut rows = Vec::new();
     for stage in Stage::ALL {
         let statuses = tools.status(stage, args, Stdio::inherit())?;
-        // In the order of the pipeline, and only the steps that this pipeline runs.
+        // The table has only the steps that this pipeline runs, in its order.
         let steps = planned.iter().filter(|step| step.stage == stage);
         rows.extend(
             steps

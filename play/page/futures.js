@@ -1,6 +1,6 @@
 // All futures: what each action would do from the current frame, side by side.
 
-import { ask } from "./api.js";
+import { ask } from "./ask.js";
 import { $, arrow, calm, colourOf, make, showError, sizeCanvas, wholeScale } from "./ui.js";
 
 const PAUSE_FRAMES = 4; // the last frame stays this much longer before an animation starts again

@@ -1,6 +1,7 @@
 // One game: the session's state, its path through time, its frames, and the commands.
 
-import { ask, Link, parseFrame } from "./api.js";
+import { Link, parseFrame } from "./api.js";
+import { ask } from "./ask.js";
 import { throttle } from "./ui.js";
 
 const CACHE_BYTES = 48 << 20;

@@ -1,7 +1,7 @@
 // Starts the page: reads the world, finds or starts a game, and connects the parts.
 
 import { ActionList } from "./actions.js";
-import { ask } from "./api.js";
+import { ask } from "./ask.js";
 import { Drawing } from "./draw.js";
 import { Futures } from "./futures.js";
 import { Game } from "./game.js";

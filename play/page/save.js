@@ -1,6 +1,6 @@
 // Saving files of a game: an error of the server is shown, and is not a broken download.
 
-import { load } from "./api.js";
+import { load } from "./ask.js";
 import { banner } from "./shell.js";
 import { $, make } from "./ui.js";
 

@@ -1,6 +1,6 @@
 // The start screen: clips chosen by SQL, and a picture that is dropped, pasted or chosen.
 
-import { ask } from "./api.js";
+import { ask } from "./ask.js";
 import { $, make, showError, sizeCanvas, throttle, wholeScale } from "./ui.js";
 
 /** Sends a picture to the server as a new session. */

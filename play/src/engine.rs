@@ -6,7 +6,7 @@
 //! Guarantees:
 //!
 //! - A session's frames depend on its own inputs only, not on other sessions.
-//! - A page that reads slowly loses frames. It costs no memory, and holds nobody up.
+//! - A page that reads slowly loses frames. It needs no more memory, and delays no other player.
 //! - The number of sessions and the frames of each are limited.
 
 mod command;
@@ -42,9 +42,9 @@ pub use start::{start, start_of_log};
 use crate::record::ActionLog;
 use crate::world::{Clips, PlayableWorld};
 
-/// Most commands that wait for the thread; more wait outside.
+/// Largest number of commands in the thread's queue; other senders wait for a place.
 const COMMANDS: usize = 256;
-/// How long and how often a command waits outside, before it is refused: five seconds in all.
+/// Length and number of the pauses in which a sender waits for a place: five seconds in all.
 const PAUSE: Duration = Duration::from_millis(10);
 const PATIENCE: usize = 500;
 
@@ -80,7 +80,7 @@ impl Engine {
     /// Starts a session.
     ///
     /// # Errors
-    /// When all places are taken, or the start is not valid.
+    /// When the limit of sessions is reached, or the start is not valid.
     pub async fn start(&self, start: Start, seed: Option<u64>) -> Result<SessionView, Refused> {
         self.ask(|reply| Command::Start { start, seed, reply }).await
     }
@@ -173,7 +173,7 @@ impl Engine {
             match self.commands.try_send(command) {
                 Ok(()) => break,
                 Err(TrySendError::Disconnected(_)) => return Err(gone()),
-                // A batch of frames is generated now. An input that is lost would leave a key down.
+                // The thread is generating a batch. A lost input could leave a key pressed.
                 Err(TrySendError::Full(again)) if patience > 0 => {
                     command = again;
                     patience -= 1;

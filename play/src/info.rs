@@ -11,10 +11,12 @@ use crate::world::{Clips, ModelKeys, PlayableWorld};
 /// What a page needs to know about a world.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorldInfo {
+    /// Width and height of a frame, in pixels.
     pub width: usize,
     pub height: usize,
+    /// Median frame rate of the held-out clips, in frames per second.
     pub fps: f64,
-    /// The most frames that the models see together.
+    /// Largest number of frames that the models see together.
     pub window: usize,
     pub actions: Vec<PlayAction>,
     /// The action that moves least.
@@ -34,14 +36,14 @@ pub struct WorldInfo {
     pub limits: LimitsInfo,
 }
 
-/// When a page warns.
+/// The threshold above which a page warns, and how well the signal follows the true error.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct TrustInfo {
     pub warn_above: f64,
     pub correlation: f64,
 }
 
-/// Limits that a page tells its player.
+/// Limits that a page shows to its player.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct LimitsInfo {
     pub sessions: usize,

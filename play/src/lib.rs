@@ -5,7 +5,7 @@
 //! | `serve`, `roll`, `replay` | the commands |
 //! | `world` | the models of a config as something that is played; held-out clips |
 //! | `engine` | the thread that owns the models and all sessions |
-//! | `server` | the web server: who may connect, and how much |
+//! | `server` | routes and web sockets; `libs/serve` says who may connect, and how much |
 //! | `info` | what a page needs to know about a world |
 //! | `actions` | names of actions from their measured effects; sequences in words |
 //! | `pictures` | images of players in; PNG, strips and GIF out |

@@ -23,10 +23,10 @@ enum Kind {
 }
 
 impl Output {
-    /// The file of `--out`; its ending says what is written.
+    /// The file of `--out`; its extension decides the format.
     ///
     /// # Errors
-    /// When the ending is neither .gif nor .png, or the path cannot be a file.
+    /// When the extension is neither .gif nor .png, or the path cannot be a file.
     pub fn of(path: &Utf8Path) -> Result<Self> {
         let kind = match path.extension().map(str::to_ascii_lowercase).as_deref() {
             Some("gif") => Kind::Gif,
@@ -37,10 +37,10 @@ impl Output {
         Ok(Self { path: path.to_owned(), kind })
     }
 
-    /// Checks that an action log is not the same file.
+    /// Checks that the action log and this output are different files.
     ///
     /// # Errors
-    /// When it is.
+    /// When they are the same file.
     pub fn check_apart(&self, log: &Utf8Path) -> Result<()> {
         if place(&self.path) == place(log) {
             bail!(Usage(format!("--out {}: the action log is the same file", self.path)));
@@ -90,7 +90,7 @@ pub fn check_place(flag: &str, path: &Utf8Path) -> Result<()> {
     }
 }
 
-/// The path with its directory in full, as far as the directory exists.
+/// The path with the absolute path of its directory, if the directory exists.
 fn place(path: &Utf8Path) -> Utf8PathBuf {
     let dir = match path.parent() {
         Some(dir) if !dir.as_str().is_empty() => dir,
@@ -119,7 +119,7 @@ mod tests {
         assert!(Output::of("a.gif".into()).unwrap().check_apart("./a.gif".into()).is_err());
     }
 
-    /// Catches: a directory in the place of a file is found after the models have worked.
+    /// Catches: a directory in the place of a file is found only after all frames are generated.
     #[test]
     fn a_place_must_be_free_for_a_file() {
         let dir = tempfile::tempdir().unwrap();

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, value_parser};
+use genie_serve::{ListenAddress, Listening};
 use genie_stage::Exit;
 use genie_stage::stop::Stop;
 use serde_json::Value;
 
 use crate::engine::{Engine, Limits, Refused};
 use crate::info::WorldInfo;
-use crate::server::{Backend, ListenAddress, Listening};
+use crate::server::{self, Backend, ServerLimits};
 use crate::world::{ClipPage, Clips, PlayableWorld};
 
 /// The flags of `serve`.
@@ -24,10 +25,10 @@ pub struct ServeArgs {
     /// The secret in the URL; without it, an address that others can reach gets a random one.
     #[arg(long, value_name = "SECRET")]
     token: Option<String>,
-    /// Most worlds at a time.
+    /// Largest number of worlds at a time.
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u32).range(1..=1000))]
     sessions: u32,
-    /// Most frames that a world remembers for rewinding, at least 100.
+    /// Largest number of frames that a world remembers for rewinding, at least 100.
     #[arg(long, default_value_t = 6000, value_parser = value_parser!(u32).range(100..=1_000_000))]
     frames: u32,
     /// Seconds after which a world without a page is closed, at least 10.
@@ -36,9 +37,10 @@ pub struct ServeArgs {
     idle: u64,
 }
 
-/// A server that has its port.
+/// A server that listens on its port.
 pub struct Serving {
     listening: Listening,
+    server: ServerLimits,
     limits: Limits,
 }
 
@@ -48,13 +50,15 @@ impl Serving {
     /// # Errors
     /// When the port is taken, or the address or the token is not valid.
     pub fn bind(args: ServeArgs) -> Result<Self> {
-        let listening = Listening::bind(args.listen.unwrap_or_default(), args.token)?;
+        let server = ServerLimits::default();
+        let listen = args.listen.unwrap_or_default();
+        let listening = Listening::bind(listen, args.token, server.http.clone())?;
         let limits = Limits {
             sessions: args.sessions as usize,
             frames: args.frames as usize,
             idle_seconds: args.idle,
         };
-        Ok(Self { listening, limits })
+        Ok(Self { listening, server, limits })
     }
 
     /// Serves until somebody asks to stop.
@@ -76,7 +80,9 @@ impl Serving {
             clips: clips.clone(),
         };
         let (engine, thread) = Engine::spawn(world, clips, self.limits)?;
-        let exit = self.listening.serve(engine, Arc::new(backend), &stop)?;
+        let backend = Arc::new(backend);
+        let routes = |closing| server::routes(engine, backend, self.server, closing);
+        let exit = self.listening.serve(routes, &stop)?;
         // All handles of the engine are gone, so its thread ends after the current frame.
         thread.join().ok();
         Ok(exit)

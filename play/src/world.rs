@@ -1,7 +1,7 @@
 //! The playable world: the trained models of one lineage, as something that is played.
 //!
-//! Several playthroughs step in one batch, and none depends on the others. Nothing here knows of
-//! time, sessions or the web.
+//! Several playthroughs step in one batch, and none depends on the others. This module does not
+//! depend on time, sessions or the web.
 
 mod clips;
 mod doubt;

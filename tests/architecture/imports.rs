@@ -22,9 +22,9 @@ struct Module {
     file: Utf8PathBuf,
     items: Vec<Item>,
     defined: BTreeSet<String>,
-    /// Names that a `use` brings in, with the path behind them.
+    /// Names that a `use` imports, each with its full path.
     used: BTreeMap<String, Vec<String>>,
-    /// Paths behind `use path::*`.
+    /// Paths of `use path::*`.
     globs: Vec<Vec<String>>,
     /// Names that are re-exported: their `use` does not count as an import, their use in code does.
     exported: BTreeSet<String>,
@@ -143,7 +143,7 @@ impl Crate {
         if module.defined.contains(first) {
             return Some(&module.file);
         }
-        // A name may be re-exported through a few modules, but not for ever.
+        // A limit on the depth, so that a cycle of re-exports ends.
         let depth = depth.checked_sub(1)?;
         if let Some(used) = module.used.get(first) {
             let whole: Vec<String> = used.iter().chain(rest).cloned().collect();

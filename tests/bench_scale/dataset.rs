@@ -48,7 +48,8 @@ impl SyntheticDataset {
         }
         fs::create_dir_all(dir.join("videos")).expect("a directory");
         fs::write(dir.join("scale.toml"), config(dir)).expect("a config file");
-        // A first recording tells the key of the config, which every row of a source contains.
+        // Every row of a source contains the key of the config. Ingesting one recording shows this
+        // key.
         dataset.record("first", 1, 1);
         dataset.ingest_alone("first");
         let key = dataset.key_of_first();
@@ -182,7 +183,7 @@ impl SyntheticDataset {
     ///
     /// The result is the measurement of ingesting them alone.
     pub fn new_videos(&self, count: usize) -> Measured {
-        // With them, the dataset is no longer what `make` makes.
+        // With the new videos, the dataset is no longer the one that `make` makes.
         fs::remove_file(self.dir.join(COMPLETE)).expect("the marker of a new dataset");
         self.record("new", count, 2);
         let alone = self.ingest_alone("new");
@@ -210,7 +211,7 @@ impl SyntheticDataset {
     fn key_of_first(&self) -> String {
         let rows = genie_shards::read_sources(&self.dir.join("alone")).expect("a catalog");
         let key = rows.first().expect("the row of the first recording").ingest_key.clone();
-        // The rest is the hash of the actions beside the recording.
+        // The rest of the column is the hash of the recording's action sidecar.
         key.split('-').next().unwrap_or_default().to_owned()
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 
-/// Time between two looks at a process.
+/// Time between two measurements of a process.
 const EVERY: Duration = Duration::from_millis(2);
 
 /// A measured command.
@@ -30,7 +30,7 @@ impl Measured {
 
 /// Runs a command to its end; stdout and stderr go to files in `dir`.
 ///
-/// `watched` is a file whose first line is waited for. A command that fails is a panic.
+/// It measures when the file `watched` gets its first line. It panics if the command fails.
 pub fn run(dir: &Utf8Path, command: &mut Command, watched: Option<&Utf8Path>) -> Measured {
     let shown = format!("{command:?}");
     let file = |name: &str| File::create(dir.join(name)).expect("a file that can be written");

@@ -13,14 +13,14 @@ pub const TRAINING_STARTS: &str = "dynamics: until the first training step";
 const GOAL_SIZE: usize = 1_000_000;
 /// A GiB in units of 10⁶ bytes.
 const GIB_IN_MB: f64 = 1_073.741_824;
-/// The largest exponents of memory, and of the times with an exponent.
+/// Goals: the largest exponent of the memory, and of the times that have such a goal.
 const MEMORY_GROWTH: f64 = 0.1;
 const TIME_GROWTH: f64 = 1.1;
 
 /// The measurements of all sizes.
 #[derive(Default)]
 pub struct Report {
-    /// In the order of the first size.
+    /// One row for each command, in the order in which the first size was measured.
     rows: Vec<Row>,
 }
 

@@ -15,7 +15,7 @@ pub const SIDE: usize = 16;
 const TICKS: i64 = 1536;
 /// Moments of a fingerprint.
 const MOMENTS: u32 = 26;
-/// Every source of this many has a copy of a clip of an earlier source.
+/// One source in this many has a copy of a clip of an earlier source.
 const COPIES: usize = 10;
 /// Share of the sources that are held out.
 pub const HELD_OUT: f64 = 0.1;
@@ -142,8 +142,8 @@ impl SyntheticSource {
 
     /// Moments of motion in the format of ingest: time, edges, changes.
     ///
-    /// The clips of 16 sources show one level: their edges are alike, and their changes are not. A
-    /// copy begins a second later, and some bits differ.
+    /// The clips of 16 sources show one level of a game: their edges are alike, and their changes
+    /// are not. A copy begins a second later than its original, and some of its bits differ.
     fn fingerprint(self, clip: usize, copy: bool) -> Vec<u8> {
         let level = self.number / 16;
         let mut random = self.random(&format!("moments {clip}"));

@@ -43,8 +43,8 @@ fn roll_makes_pictures_of_an_image_and_actions() {
     assert!(fs::read(dataset.path("c.gif")).unwrap().starts_with(b"GIF89a"));
 }
 
-/// Catches: a wrong flag or a bad image is found after the models have worked, or gives exit code 1
-/// where 64 is promised; an existing file is destroyed by a failed run.
+/// Catches: a wrong flag or a bad image is found only after all frames are generated, or gives exit
+/// code 1 instead of 64; an existing file is destroyed by a failed run.
 #[test]
 fn roll_explains_what_is_wrong() {
     let dataset = trained();
@@ -92,8 +92,8 @@ fn a_full_or_closed_stdout_is_no_panic() {
     }
 }
 
-/// Catches: a log that is too long, or a file that cannot be written, is found after all frames; a
-/// log overwrites the frames.
+/// Catches: a log that is too long, or a file that cannot be written, is found only after all
+/// frames are generated; a log overwrites the frames.
 #[test]
 fn files_are_checked_before_the_first_frame() {
     let dataset = trained();

@@ -83,8 +83,8 @@ fn a_branch_inside_the_prompt_replays() {
     dataset.stage("play", "replay", &["log.json"]).expect(0).says("all 4");
 }
 
-/// Catches: a world on autopilot is not evaluate's rollout: another seed, another sampler, actions
-/// off by one frame, or another order of random numbers.
+/// Catches: a world on autopilot differs from the rollout of `evaluate`: another seed, another
+/// sampler, actions off by one frame, or another order of random numbers.
 #[test]
 fn autopilot_is_evaluates_rollout_token_for_token() {
     let dataset = trained();

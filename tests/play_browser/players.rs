@@ -29,7 +29,7 @@ fn two_players_play_at_once() {
     }
 }
 
-/// Catches: the server ends, and the page stands still without a word.
+/// Catches: the server ends, and the page shows no message.
 #[test]
 fn the_page_says_that_the_server_is_gone() {
     let OpenPage { browser, shared } = OpenPage::new();

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{OpenPage, pixels, pixels_of, session_id, shown, start_clip, text_of};
 
 /// Catches: a chosen file starts no game; the preview ignores the choice of its fit; a file that is
-/// no picture is not explained; a drawing is empty, starts no game or the game before it; the old
-/// game occupies a place for ever.
+/// no picture is not explained; a drawing is empty, or starts no game or the previous game; the old
+/// game is never closed.
 #[test]
 fn pictures_and_drawings_start_games() {
     let page = OpenPage::new();
@@ -51,12 +51,12 @@ fn pictures_and_drawings_start_games() {
     assert!(pixels(browser) != cropped, "the drawing is not the picture");
     let gone = format!("fetch('/api/sessions/{first}').then(({{ status }}) => status === 404)");
     browser.until(&gone);
-    // That answer is an error for the browser, too.
+    // The browser's console reports the server's 404 as an error.
     assert!(browser.console_errors().iter().all(|error| error.contains("404")));
 }
 
 /// Catches: a wrong SQL expression is reported elsewhere or not at all, or removes the clips that
-/// were there; a corrected one is not obeyed.
+/// were there; a corrected expression has no effect.
 #[test]
 fn a_wrong_expression_is_explained_in_its_place() {
     let page = OpenPage::new();

@@ -62,8 +62,8 @@ fn going_back_shows_the_same_pixels_and_starts_a_branch() {
     page.frame(0);
 }
 
-/// Catches: a chosen future is not what happens; the panel stays open over another present; a saved
-/// file cannot be loaded, is of another kind or of another game.
+/// Catches: the frames of a chosen future differ from its preview; the panel stays open after the
+/// choice; a saved file cannot be loaded, is of another kind or of another game.
 #[test]
 fn a_chosen_future_happens_and_the_game_can_be_saved() {
     let page = OpenPage::with_game();
@@ -100,8 +100,8 @@ fn a_chosen_future_happens_and_the_game_can_be_saved() {
     assert_eq!(logged, 9, "{log}");
 }
 
-/// Catches: a file that the server refuses to make is a download that breaks off without a word; a
-/// link saves no file, or saves it under a name that says nothing.
+/// Catches: a file that the server refuses to make is a broken download without a message; a link
+/// saves no file, or saves it under a name that says nothing.
 #[test]
 fn a_file_is_saved_or_its_error_is_shown() {
     let page = OpenPage::with_game();
@@ -130,8 +130,8 @@ fn a_file_is_saved_or_its_error_is_shown() {
     assert!(errors.iter().all(|error| error.contains("400")), "{errors:?}");
 }
 
-/// Catches: the recording beside the game is of another time; the autopilot cannot be turned on; a
-/// key does not take over, or the autopilot steers on.
+/// Catches: the recording beside the game shows another frame number; the autopilot cannot be
+/// turned on; a key does not take over, or the autopilot continues.
 #[test]
 fn a_key_takes_over_from_the_autopilot() {
     let page = OpenPage::with_game();

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::tools::PATIENCE;
 use driver::{Driver, browser_program};
 
-/// The browser asks no other host, and finds none if it tries.
+/// With these flags the browser contacts no other host, and cannot resolve its name.
 const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",

@@ -6,7 +6,8 @@ use std::fs;
 use std::process::Command;
 use std::time::SystemTime;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
+use genie_shards::Manifest;
 use serde_json::Value;
 use tempfile::TempDir;
 use walkdir::WalkDir;
@@ -16,6 +17,16 @@ use crate::tools::{self, Background, Ended, binary};
 
 /// The file name of the config; the file is in the working directory of the binaries.
 const CONFIG: &str = "tiny.toml";
+
+/// Flags for videos of the sample game in `videos`, of which ingest makes five groups.
+pub const ARRAY_SETS: &[&str] = &[
+    "--set",
+    "data.videos=[\"videos\"]",
+    "--set",
+    "sample.episodes=70",
+    "--set",
+    "sample.seconds=2",
+];
 
 /// A directory with a config file; its dataset root is `root`.
 pub struct Dataset {
@@ -122,6 +133,12 @@ impl Dataset {
         Playing::start(self.stage_command("play", "serve", &[&listen, arguments].concat()))
     }
 
+    /// Starts `genie-ingest browse` with these additional arguments, on a free port.
+    pub fn browse(&self, arguments: &[&str]) -> Playing {
+        let listen = ["--listen", "127.0.0.1:0"];
+        Playing::start(self.stage_command("ingest", "browse", &[&listen, arguments].concat()))
+    }
+
     /// The rows that the catalog returns for a query.
     pub fn sql(&self, query: &str) -> Vec<Value> {
         let rows = self.stage("ingest", "sql", &["--format", "json", query]).expect(0).json();
@@ -170,6 +187,27 @@ impl Dataset {
         }
         files
     }
+}
+
+/// Hashes of what a root publishes: clips and catalog, and each directory of tokens and actions.
+///
+/// Of the files, this reads only the manifests.
+pub fn content_hashes(root: &Utf8Path) -> BTreeMap<String, String> {
+    let below = |place: &str| {
+        let items = root.join(place).read_dir_utf8().into_iter().flatten().flatten();
+        items.map(Utf8DirEntry::into_path).filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    let hash = |dir: Utf8PathBuf| {
+        let manifest = Manifest::load(&dir).unwrap_or_else(|error| panic!("{dir}: {error}"));
+        assert!(manifest.entries().count() > 0, "{dir} is empty");
+        let name = dir.strip_prefix(root).expect("a directory below the root").to_string();
+        (name, manifest.content_hash())
+    };
+    [vec![root.to_owned()], below("tokens"), below("actions")]
+        .concat()
+        .into_iter()
+        .map(hash)
+        .collect()
 }
 
 /// The time of change and the hash of the content of each file.

@@ -15,7 +15,7 @@ mod s3;
 mod tools;
 
 pub use browser::{Browser, keys};
-pub use dataset::{Dataset, Files, Steps};
+pub use dataset::{ARRAY_SETS, Dataset, Files, Steps, content_hashes};
 pub use playing::{PlayerClient, Playing, Told};
 pub use python::python;
 pub use rustix::process::Signal;

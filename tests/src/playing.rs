@@ -1,4 +1,4 @@
-//! A running `genie-play serve`, and a player who talks to it as a page does.
+//! A running server of a page, and a player who talks to `genie-play` as the page does.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -13,6 +13,7 @@ use crate::tools::{Ended, end};
 /// A running server, which is killed when it is dropped.
 pub struct Playing {
     child: Option<Child>,
+    shown: String,
     /// The address that it printed, without the slash at the end.
     pub url: String,
 }
@@ -20,17 +21,18 @@ pub struct Playing {
 impl Playing {
     /// Starts the server, and waits until it prints its address.
     pub fn start(mut command: Command) -> Self {
+        let shown = format!("{command:?}");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
-            .expect("genie-play starts");
+            .expect("the server starts");
         let mut line = String::new();
         let stdout = child.stdout.as_mut().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("a line with the address");
         assert!(line.starts_with("http://"), "the first line is the address: {line:?}");
-        Self { child: Some(child), url: line.trim().trim_end_matches('/').to_owned() }
+        Self { child: Some(child), shown, url: line.trim().trim_end_matches('/').to_owned() }
     }
 
     /// The id of the server's process.
@@ -43,7 +45,7 @@ impl Playing {
         let child = self.child.take().expect("the child is waited for once");
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal)
             .expect("the server runs");
-        end("genie-play serve".to_owned(), child)
+        end(std::mem::take(&mut self.shown), child)
     }
 
     /// The answer to a GET request, as bytes.
@@ -55,6 +57,14 @@ impl Playing {
     /// The answer to a GET request, as JSON.
     pub fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&self.get(path)).expect("JSON")
+    }
+
+    /// The answer to a GET request that may be refused: the status, and the JSON.
+    pub fn try_json(&self, path: &str) -> (u16, Value) {
+        let request = ureq::get(format!("{}{path}", self.url));
+        let request = request.config().http_status_as_error(false).build();
+        let mut answer = request.call().expect(path);
+        (answer.status().as_u16(), answer.body_mut().read_json().expect("an answer is JSON"))
     }
 
     /// Posts JSON; the status, and the answer as JSON.

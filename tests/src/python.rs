@@ -5,7 +5,7 @@ use std::process::Command;
 /// The Python of this machine that has `packages`, such as `pyarrow, zstandard`.
 ///
 /// `GENIE_PYTHON` names one. Else it is the virtual environment that `./setup.sh tests` makes, or
-/// `python3`. Without one, this says on stderr that the test is skipped.
+/// `python3`. If none of them has the packages, a message on stderr says that the test is skipped.
 pub fn python(packages: &str) -> Option<String> {
     let cache = |home: String| format!("{home}/genie/python-venv/bin/python");
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -80,7 +80,8 @@ impl S3Server {
         loop {
             let after = keys.last().cloned().unwrap_or_default();
             let query = format!("{BUCKET}?list-type=2&prefix={prefix}&start-after={after}");
-            let mut answer = ureq::get(self.url(&query)).call().expect("a listing");
+            let request = ureq::get(self.url(&query)).header("Authorization", UNCHECKED);
+            let mut answer = request.call().expect("a listing");
             let text = answer.body_mut().read_to_string().expect("a listing is text");
             let found = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
             let before = keys.len();
@@ -98,6 +99,12 @@ impl S3Server {
         let mut answer = request.header("Authorization", UNCHECKED).call().expect("an object");
         let body = answer.body_mut().with_config().limit(1 << 30).read_to_vec();
         body.expect("an object can be read")
+    }
+
+    /// Replaces the content of an object of the bucket.
+    pub fn replace(&self, key: &str, content: &[u8]) {
+        let request = ureq::put(self.url(&format!("{BUCKET}/{key}")));
+        request.header("Authorization", UNCHECKED).send(content).expect("an object is written");
     }
 
     /// Starts a proxy before the server.

@@ -10,14 +10,21 @@ use genie_catalog::Catalog;
 use genie_model::{Device, Tokenizer};
 use genie_shards::{ClipMeta, TokenWindow};
 use genie_stage::Exit;
+use genie_stage::share::Share;
 use genie_training::{Chain, ModelSections, WindowModel, write_pending};
 
-/// Encodes the clips that lack tokens.
+/// Encodes the clips that lack tokens, or a share of them.
 ///
 /// # Errors
 /// When the tokenizer is missing or does not fit the clips, or a file cannot be read or written.
-pub fn encode(sections: &ModelSections, chain: &Chain, device: Device) -> Result<Exit> {
-    write_pending(sections, device, &chain.tokens, &chain.tokenizer, "genie-tokenize fit", || {
+pub fn encode(
+    sections: &ModelSections,
+    chain: &Chain,
+    device: Device,
+    share: Option<Share>,
+) -> Result<Exit> {
+    let model = (&chain.tokenizer, "genie-tokenize fit");
+    write_pending(sections, device, (&chain.tokens, share), model, || {
         Ok(WindowEncoder {
             tokenizer: Tokenizer::load(chain.tokenizer.fetched()?, &device)?,
             sections,

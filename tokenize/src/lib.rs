@@ -11,6 +11,7 @@ use genie_catalog::Condition;
 use genie_model::{LamRegion, Video as _, train_tokenizer};
 use genie_shards::TokenWindow;
 use genie_stage::Exit;
+use genie_stage::share::ShareArgs;
 use genie_stage::status::{StepState, StepStatus};
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TrainingClips, VerifyArgs,
@@ -32,7 +33,7 @@ enum Command {
     /// Train the tokenizer, or resume from its last checkpoint.
     Fit,
     /// Write token shards of all clips that lack tokens.
-    Encode,
+    Encode(ShareArgs),
     /// Write the weights of the tokenizer's newest checkpoint to a file for other programs.
     Export(ExportArgs),
     /// Read all tokens and compare them with their recorded hashes.
@@ -56,10 +57,11 @@ fn run_command() -> Result<Exit> {
         .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Fit => fit_tokenizer(&sections),
-        Command::Encode => {
+        Command::Encode(share) => {
+            let share = share.share()?;
             let chain = Chain::existing(&sections)?;
             let device = open_device("tokenizer", &sections.tokenizer.0.device)?;
-            encode::encode(&sections, &chain, device)
+            encode::encode(&sections, &chain, device, share)
         }
         Command::Export(to) => {
             export(&Chain::existing(&sections)?.tokenizer, "tokenizer", "genie-tokenize fit", &to)
@@ -108,16 +110,19 @@ fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
             .map(|step| StepStatus::waiting(step, "genie-ingest run"))
             .into());
     };
-    let mut fit = chain.tokenizer.status("fit");
+    let mut fit = chain.tokenizer.status("fit")?;
     if let (StepState::Missing, Some(newest)) = (fit.state, sections.newest_tokenizer()?) {
         fit.needs =
             format!("genie-tokenize fit; or [pinned] tokenizer = \"newest\", which uses {newest}");
     }
     let mut encode =
-        chain.tokens.status("encode").after(chain.tokenizer.is_done(), "genie-tokenize fit");
+        chain.tokens.status("encode")?.after(fit.state == StepState::Done, "genie-tokenize fit");
     if encode.state == StepState::Partial {
         let clips = encode::pending(sections, &chain, sections.tokenizer.0.frames)?.len();
-        encode.needs = format!("tokens of {clips} clips: run genie-tokenize encode");
+        encode.needs = match clips {
+            0 => "the end of the step: run genie-tokenize encode".to_owned(),
+            _ => format!("tokens of {clips} clips: run genie-tokenize encode"),
+        };
     }
     Ok(vec![fit, encode])
 }

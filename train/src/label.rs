@@ -10,15 +10,22 @@ use genie_catalog::Catalog;
 use genie_model::Device;
 use genie_shards::{ActionWindow, ClipMeta};
 use genie_stage::Exit;
+use genie_stage::share::Share;
 use genie_training::{ActionLabeller, Chain, ModelSections, WindowModel, write_pending};
 
-/// Labels the clips that lack latent actions.
+/// Labels the clips that lack latent actions, or a share of them.
 ///
 /// # Errors
 /// When the latent action model is missing or does not fit the clips, or a file cannot be read or
 /// written.
-pub fn label(sections: &ModelSections, chain: &Chain, device: Device) -> Result<Exit> {
-    write_pending(sections, device, &chain.actions, &chain.lam, "genie-train lam", || {
+pub fn label(
+    sections: &ModelSections,
+    chain: &Chain,
+    device: Device,
+    share: Option<Share>,
+) -> Result<Exit> {
+    let model = (&chain.lam, "genie-train lam");
+    write_pending(sections, device, (&chain.actions, share), model, || {
         Ok(WindowLabeller { labeller: ActionLabeller::load(chain, &device)?, sections, chain })
     })
 }

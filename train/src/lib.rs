@@ -16,6 +16,7 @@ use genie_catalog::Condition;
 use genie_model::{ActionSource, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::ActionWindow;
 use genie_stage::Exit;
+use genie_stage::share::ShareArgs;
 use genie_stage::status::{StepState, StepStatus};
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
@@ -40,7 +41,7 @@ enum Command {
     /// Train the latent action model, or resume from its last checkpoint.
     Lam,
     /// Write the latent actions of all clips that lack them.
-    Label,
+    Label(ShareArgs),
     /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint.
     Dynamics,
     /// Read all latent actions and compare them with their recorded hashes.
@@ -77,9 +78,10 @@ fn run_command() -> Result<Exit> {
         .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
     match cli.command {
         Command::Lam => lam(&sections, &Chain::to_train(&sections)?),
-        Command::Label => {
+        Command::Label(share) => {
+            let share = share.share()?;
             let device = open_device("lam", &sections.lam.0.device)?;
-            label::label(&sections, &Chain::existing(&sections)?, device)
+            label::label(&sections, &Chain::existing(&sections)?, device, share)
         }
         Command::Dynamics => dynamics(&sections, &Chain::to_train(&sections)?),
         Command::Export(Exported::Lam(to)) => {
@@ -111,7 +113,7 @@ fn current(sections: &ModelSections) -> Result<Vec<String>> {
 fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
     let config = &sections.lam.0;
     let device = open_device("lam", &config.device)?;
-    if config.input == LamInput::Tokens && !chain.tokens.is_done() {
+    if config.input == LamInput::Tokens && !chain.tokens.is_done()? {
         bail!(
             "[lam] input = \"tokens\", but the tokens of this config do not exist yet: \
              run `genie-tokenize encode`"
@@ -138,8 +140,8 @@ fn lam(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
 
 fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
     for (done, command) in [
-        (chain.tokens.is_done(), "genie-tokenize encode"),
-        (chain.actions.is_done(), "genie-train label"),
+        (chain.tokens.is_done()?, "genie-tokenize encode"),
+        (chain.actions.is_done()?, "genie-train label"),
     ] {
         if !done {
             bail!(
@@ -183,27 +185,27 @@ fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
             .into());
     };
     let sees_pixels = sections.lam.0.input == LamInput::Pixels;
-    let mut lam = chain
-        .lam
-        .status("lam")
-        .after(sees_pixels || chain.tokens.is_done(), "genie-tokenize encode");
+    let has_tokens = chain.tokens.is_done()?;
+    let lam = chain.lam.status("lam")?;
+    let has_lam = lam.state == StepState::Done;
+    let mut lam = lam.after(sees_pixels || has_tokens, "genie-tokenize encode");
     if let (StepState::Missing, Some(newest)) = (lam.state, sections.newest_lam()?) {
         lam.needs = format!("genie-train lam; or [pinned] lam = \"newest\", which uses {newest}");
     }
-    let mut label = chain.actions.status("label").after(chain.lam.is_done(), "genie-train lam");
+    let mut label = chain.actions.status("label")?.after(has_lam, "genie-train lam");
     if label.state == StepState::Partial {
-        label.needs = format!(
-            "labels of {} clips: run genie-train label",
-            label::pending(sections, &chain)?.len()
-        );
+        label.needs = match label::pending(sections, &chain)?.len() {
+            0 => "the end of the step: run genie-train label".to_owned(),
+            clips => format!("labels of {clips} clips: run genie-train label"),
+        };
     }
     Ok(vec![
         lam,
         label,
         chain
             .dynamics
-            .status("dynamics")
-            .after(chain.tokens.is_done(), "genie-tokenize encode")
-            .after(chain.actions.is_done(), "genie-train label"),
+            .status("dynamics")?
+            .after(has_tokens, "genie-tokenize encode")
+            .after(chain.actions.is_done()?, "genie-train label"),
     ])
 }

@@ -53,7 +53,7 @@ impl ReportField {
 /// How a number is computed from windows, for the bootstrap of its difference.
 #[derive(Clone, Copy)]
 pub enum PerWindow {
-    /// It is not computed from windows, or has no interval.
+    /// The number is not computed from windows, or has no interval.
     No,
     /// The mean of this value.
     Mean(fn(&WindowScores) -> f64),

@@ -120,7 +120,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 
 /// Returns the reasons why cells of report `number` are empty, each with its metrics.
 ///
-/// Without the reason `known`, which is printed once for the whole report.
+/// It leaves out the reason `known`, which is printed once for the whole report.
 fn notes(
     lines: &[MetricLine],
     number: usize,

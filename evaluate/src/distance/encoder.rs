@@ -40,7 +40,7 @@ pub trait ClipFeatures {
 /// They are shared by the windows and the long rollouts.
 pub type Encoders = Vec<Rc<dyn ClipFeatures>>;
 
-/// Computes the features of some clips and checks them.
+/// Computes the features `[clips, dimension]` of some clips, and checks them.
 ///
 /// # Errors
 /// Fails if the encoder fails, or if a feature is missing or not finite. One such feature would

@@ -46,7 +46,7 @@ impl Features {
         &self.data
     }
 
-    /// Returns a matrix with one column for each clip.
+    /// Returns a matrix `[dimension, clips]`, with one column for each clip.
     pub(super) fn columns(&self) -> DMatrix<f64> {
         DMatrix::from_iterator(
             self.dimension,

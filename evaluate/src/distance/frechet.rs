@@ -86,7 +86,7 @@ mod tests {
     /// distance in closed form.
     #[test]
     fn diagonal_gaussians_have_their_known_distance() {
-        // Two points a side: mean 0, and variance 2 s² in one direction.
+        // Two points in each set: mean 0, and variance 2 s² in one direction.
         let side = |s: f32| Moments::of(2, [[s, 0.0], [-s, 0.0]].iter().map(<[f32; 2]>::as_slice));
         let across = Moments::of(2, [[0.0, 1.0], [0.0, -1.0]].iter().map(<[f32; 2]>::as_slice));
         let root = 2.0_f64.sqrt();

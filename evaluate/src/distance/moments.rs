@@ -79,13 +79,13 @@ impl Moments {
         self.count
     }
 
-    /// Returns the mean of the rows.
+    /// Returns the mean of the rows, `[dimension]`.
     #[must_use]
     pub fn mean(&self) -> &DVector<f64> {
         &self.mean
     }
 
-    /// Returns the covariance of the rows; zero for a single row.
+    /// Returns the covariance of the rows, `[dimension, dimension]`; zero for a single row.
     #[must_use]
     pub fn covariance(&self, divisor: Divisor) -> DMatrix<f64> {
         let by = match divisor {

@@ -25,7 +25,7 @@ const FORMAT: u32 = 1;
 /// Windows per file.
 const CHUNK: usize = 64;
 
-/// Features of real clips, and of the first of them frozen and with shuffled frames.
+/// Features of the real clips, and of the first clips frozen and with shuffled frames.
 pub struct RealFeatures {
     pub real: Features,
     pub frozen: Features,
@@ -46,7 +46,7 @@ pub struct RealClips<'a> {
 }
 
 impl RealClips<'_> {
-    /// Returns the features, from disk as far as they exist; `None` if the observer stops it.
+    /// Returns the features, from disk where they are stored; `None` if the observer stops it.
     ///
     /// # Errors
     /// Fails if windows cannot be read or encoded, or if features cannot be stored.
@@ -163,7 +163,7 @@ mod tests {
             (kept.real.data(), kept.shuffled.data()),
             (found.real.data(), found.shuffled.data())
         );
-        // Whole files are the same for more or fewer windows.
+        // A file of 64 windows does not depend on the number of all windows.
         let fewer = CountingEncoder::new("one");
         assert_eq!(of(&fewer, 70, 5).real.data(), &found.real.data()[..70 * 3]);
         assert_eq!(fewer.clips(), 3 * 6, "64 windows are stored");

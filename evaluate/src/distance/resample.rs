@@ -3,11 +3,10 @@
 //! - **Interval**: the jackknife over at most [`JACKKNIFE`] bundles of groups. A bootstrap would
 //!   draw groups twice, and the distance's bias grows with every missing clip.
 //! - **Floor**: the distance between two halves of the real clips, by groups, as a mean of several
-//!   halvings. A perfect model would score this. A half has only half of the clips, so the same
-//!   number of generated clips is measured, too: one half's real clips against the other half's
-//!   generated clips.
-//! - **Extrapolation**: the expected distance of n clips a side is d∞ + c/n + O(1/n²) [Chong &
-//!   Forsyth 2020]. It is measured at several n, and a line through 1/n gives d∞. That paper
+//!   halvings. A perfect model would have this distance. For a comparison with as many clips, one
+//!   half's real clips are also compared with the other half's generated clips.
+//! - **Extrapolation**: the expected distance of n clips on each side is d∞ + c/n + O(1/n²) [Chong
+//!   & Forsyth 2020]. It is measured at several n, and a line through 1/n gives d∞. That paper
 //!   reduces only the generated side. Here both sides are small, so both are reduced.
 
 use rand::seq::SliceRandom;
@@ -18,7 +17,7 @@ use crate::distance::moments::{Divisor, Moments};
 use crate::random::{Purpose, stream};
 use crate::statistics::bootstrap::{Interval, student_975};
 
-/// Smallest number of clips a side, and of groups: each of two halves needs two.
+/// Smallest number of clips on each side, and of groups: each of two halves needs two.
 pub const MIN_CLIPS: usize = 4;
 pub const MIN_GROUPS: usize = 4;
 
@@ -42,7 +41,7 @@ pub struct Resampler<'a> {
 /// The distances between halves of the clips.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Halves {
-    /// Mean number of clips a side.
+    /// Mean number of clips on each side.
     pub clips: f64,
     /// Real half against real half.
     pub real: f64,

@@ -1,17 +1,16 @@
-//! The ceiling of agreement: what a supervised network reads about the true actions.
+//! The ceiling of agreement: what supervised networks predict about the true actions.
 //!
 //! Latent actions cannot say more about the true actions than the frames do. So three networks
 //! learn the true actions from training clips. The *narrow* one sees the frames that the latent
 //! action model sees. The *ahead* one also sees the frame after them, and the *wide* one sees the
 //! two frames before them, too. Networks and latent actions are measured at the same steps of the
-//! held-out windows.
+//! held-out windows. All four are called *readers*.
 //!
 //! The lag of an effect depends on the game. In `CoinRun`, a key changes the figure's pose in the
 //! next frame, and its motion one frame later. So what a reader says about the step from t to t+1
 //! is compared with the keys at t, t − 1 and t − 2. Each reader's lag is chosen on training clips.
 //!
-//! Guarantee: nothing is learnt from held-out clips: no network, no lag, no name of a latent
-//! action.
+//! Guarantee: networks, lags and the names of latent actions are learnt on training clips only.
 
 mod classes;
 mod labelled;
@@ -41,16 +40,18 @@ use crate::world::WorldModel;
 
 /// Largest number of training windows on which latent actions are named.
 ///
-/// Rare actions need many. Naming them takes the time that the latent action model needs for the
-/// windows.
+/// Rare actions need many windows. The cost is the time in which the latent action model infers the
+/// actions of these windows.
 const NAMING_WINDOWS: usize = 4096;
-/// Largest number of these windows on which lags are chosen, because the networks read them, too.
+/// Largest number of these windows on which lags are chosen.
+///
+/// It is smaller, because the networks must read these windows, too.
 const LAG_WINDOWS: usize = 256;
-/// Frames that the network with one more frame sees, at least.
+/// Frames that the network *ahead* sees, at least.
 const AHEAD: FramesSeen = FramesSeen { before: 0, after: 2 };
-/// Frames that the wide network sees, at least.
+/// Frames that the network *wide* sees, at least.
 const WIDE: FramesSeen = FramesSeen { before: LAGS - 1, after: 2 };
-/// Fewer labelled training frames give a warning.
+/// Number of labelled training frames below which there is a warning.
 const FEW_LABELS: usize = 5000;
 
 /// Inputs of the measurement of a ceiling.
@@ -63,7 +64,7 @@ pub struct CeilingInputs<'a> {
     pub held_out: &'a HeldOutSet,
     /// The windows to measure.
     pub labelled: &'a LabelledWindows,
-    /// Latent actions of each of these windows, one less than frames.
+    /// Latent actions of each of these windows, one fewer than frames.
     ///
     /// `None` if the dynamics model takes true actions: then there is nothing to compare.
     pub latent: Option<&'a [Vec<u8>]>,
@@ -75,13 +76,15 @@ pub struct CeilingInputs<'a> {
 pub enum CeilingResult {
     /// It is measured.
     Measured(Box<Ceiling>),
-    /// There are no true actions, or it is turned off.
+    /// There are no true actions, or the ceiling is turned off.
     NotMeasured,
     /// The user stopped it; the next run resumes the training of a network.
     Stopped,
 }
 
-/// Trains the networks that are not trained yet, and measures; adds warnings to `notes`.
+/// Trains the networks that are not trained yet, and measures all readers.
+///
+/// Adds warnings to `notes`.
 ///
 /// # Errors
 /// Fails if clips cannot be read, or if a network cannot be trained or stored.
@@ -173,7 +176,7 @@ const ONE_KEY: &str = "All true actions count as one, so there is no ceiling of 
                        names from [evaluate] same_keys, or check the sidecars.";
 const TOO_SHORT: &str = "The held-out clips are too short to measure the ceiling of agreement.";
 
-/// Lets a network read the keys of all measured steps; `None` if the user stops it.
+/// Lets a network predict the keys of all measured steps; `None` if the user stops it.
 fn network_reader(
     network: &KeyNetwork,
     measured: &Measured<'_>,
@@ -199,7 +202,7 @@ fn network_reader(
     Ok(Some(Reader { seen: network.seen(), held_out, lags, codes: None }))
 }
 
-/// Warns about a ceiling that is not to be trusted.
+/// Returns warnings about a ceiling that cannot be trusted.
 fn warn(ceiling: &Ceiling) -> Vec<String> {
     let mut warnings = Vec::new();
     let KeyReadings { latent, narrow, wide, .. } = &ceiling.keys;

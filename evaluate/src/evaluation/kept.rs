@@ -27,7 +27,7 @@ pub struct KeptBatches {
 }
 
 impl KeptBatches {
-    /// Reads the batches that an earlier run left in `report`, as far as they are in `due`.
+    /// Reads those batches of `due` that an earlier run left in `report`.
     ///
     /// Every row must have the values of `header`, and `features` features.
     #[must_use]
@@ -100,8 +100,7 @@ fn read(dir: &Utf8Path) -> Vec<Vec<MeasuredWindow>> {
     };
     let manifest = Manifest::load(dir).unwrap_or_else(|error| {
         damaged(error);
-        // Nothing can be added to a damaged manifest. If the removal fails, the next write fails
-        // too.
+        // A damaged manifest cannot be extended. If the removal fails, the next write fails too.
         let _ = genie_store::remove_dir(dir);
         Manifest::default()
     });

@@ -36,7 +36,7 @@ pub fn choose(
     count: usize,
     seed: u64,
 ) -> Vec<WindowChoice> {
-    // The clips of each source, and the windows of it that are left.
+    // For each source: the position of its first clip, its clips, and the number of its windows.
     let mut sources: Vec<(usize, &[ClipCandidate], usize)> = Vec::new();
     let mut first = 0;
     for clips in candidates.chunk_by(|clip, next| clip.source == next.source) {
@@ -61,7 +61,9 @@ pub fn choose(
     chosen
 }
 
-/// The window at `turn`, if clips give one window after the other: its clip, and its rank there.
+/// Returns the clip of window number `turn` of a source, and the window's rank in that clip.
+///
+/// The order takes the first window of each clip, then the second window of each clip, and so on.
 ///
 /// The clips must have more windows than `turn`.
 fn in_turn(clips: &[ClipCandidate], turn: usize) -> (usize, usize) {
@@ -109,8 +111,8 @@ mod tests {
         assert_eq!(unique.len(), all.len());
     }
 
-    /// Catches: the choice differs from that of the lists of all windows, so that reports of
-    /// earlier versions are of other windows.
+    /// Catches: the choice differs from that of earlier versions, which listed all windows, so that
+    /// their reports are not comparable.
     #[test]
     fn the_choice_is_that_of_lists_of_all_windows() {
         fn in_turn(lists: &[Vec<WindowChoice>]) -> Vec<WindowChoice> {

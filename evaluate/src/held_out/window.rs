@@ -10,8 +10,8 @@ pub struct HeldOutWindow {
     pub clip_id: String,
     /// First frame of the window, within the clip.
     pub first: usize,
-    /// True actions between the frames, if known: one less than frames.
+    /// True actions between the frames, if known: one fewer than frames.
     pub truth: Option<Vec<u8>>,
-    /// True displacement classes between the frames, if known: one less than frames.
+    /// True displacement classes between the frames, if known: one fewer than frames.
     pub effects: Option<Vec<u8>>,
 }

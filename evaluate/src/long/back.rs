@@ -1,9 +1,9 @@
-//! There and back: an action is held, and then its opposite; does the world come back?
+//! There and back: whether the world comes back if an action is held, and then its opposite.
 //!
 //! A world that forgets what it does not see, or whose actions drift, does not come back [Yu et al.
 //! 2025, arXiv 2503.08122]. The frame after the way there and back is compared with the frame
-//! before it. Beside it is the same for the way there alone: the difference is what coming back
-//! gains.
+//! before it. The frame after the way there is compared with that frame, too. The difference of the
+//! two PSNRs is what coming back gains.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ fn are_opposite(a: &Moves, b: &Moves) -> bool {
     apart && sum <= MOST_LEFT * (length(a) + length(b))
 }
 
-/// PSNR against the frame before the way, one entry for each clip.
+/// PSNR in dB against the frame before the way, one entry for each clip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WayScores {
     pub actions: OppositeActions,

@@ -1,7 +1,7 @@
 //! Clips of one batch: real frames, inferred actions, reconstructions, and rollouts.
 //!
-//! The tokenizer and the latent action model read windows, as everywhere. So a long clip is read
-//! window by window. Rollouts are longer than a window: the models' own window slides.
+//! The tokenizer and the latent action model read a long clip window by window. A rollout is longer
+//! than a window: the window of the dynamics model slides.
 
 use anyhow::Result;
 

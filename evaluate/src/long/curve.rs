@@ -6,9 +6,11 @@
 
 /// Frames at the start of a clip that are all measured.
 const DENSE: usize = 16;
-/// Distance of the measured frames after them.
+/// Distance between two measured frames after these, in frames.
 const STEP: usize = 5;
-/// Numbers of frames of the most important points.
+/// Lengths in frames whose last frame is marked.
+///
+/// Tables, pictures and distances show the marked frames.
 const MARKS: [usize; 4] = [16, 50, 100, 160];
 
 /// Returns the largest number of frames, at most `frames`, that ends at a measured frame.

@@ -29,9 +29,9 @@ pub struct LongInputs<'a> {
     pub mean_frame: Option<&'a [u8]>,
     /// LPIPS, if its weights are given.
     pub frame_distance: Option<&'a dyn FrameDistance>,
-    /// Encoders of windows; none if no distance can be measured.
+    /// Encoders of windows; empty if no distance can be measured.
     pub encoders: &'a Encoders,
-    /// Actions that go there and back.
+    /// Pairs of actions for the way there and back.
     pub opposites: &'a [OppositeActions],
 }
 
@@ -42,7 +42,7 @@ pub struct LongStrip {
     pub clip: usize,
     /// The shown frames t.
     pub times: Vec<usize>,
-    /// Each time's real frame, and each time's generated frame.
+    /// Real and generated frame at each time, each `[height, width, 3]`.
     pub real: Vec<Vec<u8>>,
     pub generated: Vec<Vec<u8>>,
     pub height: usize,
@@ -157,7 +157,7 @@ pub fn long_work(inputs: &LongInputs<'_>, settings: &LongSettings, codes: usize)
 }
 
 impl LongMeasurement {
-    /// Adds the scores of more clips to the same way.
+    /// Adds scores of more clips to the entry of the same way, or a new entry.
     fn add_way(&mut self, scores: WayScores) {
         let same =
             |way: &&mut WayScores| (way.actions, way.frames) == (scores.actions, scores.frames);

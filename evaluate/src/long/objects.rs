@@ -1,13 +1,13 @@
 //! Objects of known colours in a frame.
 //!
-//! Pixels of an object's colour that touch, also at a corner, are one piece. Counts of pixels alone
-//! would not do: two halves of a torn figure have as many pixels as a whole one. A piece is a whole
+//! Pixels of an object's colour that touch, also at a corner, are one piece. A count of pixels is
+//! not enough: two halves of a torn figure have as many pixels as a whole one. A piece is a whole
 //! object if its size fits. A smaller piece of at least half of the smallest size, or a larger
 //! piece, is *debris*. Smaller specks do not count.
 //!
 //! An object may have another colour in another recording. The last prompt frame decides which one
-//! it has in a clip. So a colour of the list that is part of another recording's ground does no
-//! harm.
+//! it has in a clip. So a colour of one recording's object may be a background colour of another
+//! recording.
 
 use genie_training::TrackedObject;
 use serde::{Deserialize, Serialize};
@@ -42,12 +42,12 @@ impl Sighting {
         found
     }
 
-    /// Returns whether there are exactly `count` whole objects, and nothing else of the colour.
+    /// Returns whether there are exactly `count` whole objects, and no debris.
     fn is(&self, count: usize) -> bool {
         self.debris == 0 && self.whole.len() == count
     }
 
-    /// Returns whether each object of `self` has its own one of `other` within `distance` pixels.
+    /// Returns whether each object is near a different object of `other`: within `distance` pixels.
     fn is_near(&self, other: &Sighting, distance: f64) -> bool {
         let mut left = other.whole.clone();
         self.whole.iter().all(|[x, y]| {
@@ -59,7 +59,7 @@ impl Sighting {
     }
 }
 
-/// Returns the largest difference of a channel.
+/// Returns the largest difference of a channel between a pixel and a colour.
 fn largest_difference(pixel: &[u8], colour: [u8; 3]) -> u8 {
     pixel.iter().zip(colour).map(|(a, b)| a.abs_diff(b)).max().unwrap_or(0)
 }
@@ -98,15 +98,15 @@ fn centre(piece: &[usize], width: usize) -> [f64; 2] {
 /// The last prompt frame says how many there must be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObjectScores {
-    /// Whether the recording still has as many.
+    /// Whether the recording still has as many whole objects, and no debris.
     pub recorded: Vec<bool>,
-    /// Whether the tokenizer's reconstruction has as many.
+    /// The same for the tokenizer's reconstruction.
     pub reconstructed: Vec<bool>,
-    /// Whether the rollout has as many.
+    /// The same for the rollout.
     pub as_many: Vec<bool>,
-    /// Whether the rollout has none, and no piece of one.
+    /// Whether the rollout has no whole object and no debris.
     pub none: Vec<bool>,
-    /// Whether the rollout has as many in the right places; `None` if the recording has not.
+    /// Whether the rollout has as many, each near a recorded one; `None` without as many recorded.
     pub near: Vec<Option<bool>>,
 }
 
@@ -159,10 +159,11 @@ pub struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    /// Returns what the last frame of a prompt shows.
+    /// Returns the colour and the number of the whole objects in the last frame of a prompt.
     ///
-    /// Among the colours of which it shows whole objects and no debris, it is the one that fits
-    /// most exactly. `None` if there is no such colour.
+    /// A colour is possible if the frame shows whole objects and no debris of it. Of several
+    /// possible colours, the one with the smallest mean difference is taken. `None` if no colour is
+    /// possible.
     #[must_use]
     pub fn of(last: &[u8], width: usize, object: &'a TrackedObject) -> Option<Expected<'a>> {
         let expected = |&colour: &[u8; 3]| {
@@ -173,7 +174,9 @@ impl<'a> Expected<'a> {
         object.colours.iter().filter_map(expected).min_by_key(|found| found.error(last))
     }
 
-    /// Returns the mean difference of the pixels of the colour, in thousandths of a level.
+    /// Returns the mean difference from the colour, in thousandths of a level.
+    ///
+    /// Only pixels within the tolerance count.
     fn error(&self, frame: &[u8]) -> usize {
         let differences = frame.chunks_exact(3).map(|pixel| largest_difference(pixel, self.colour));
         let (mut sum, mut count) = (0, 0);
@@ -231,8 +234,8 @@ mod tests {
     }
 
     /// Catches: two halves of a figure count as one figure, because they have as many pixels; a
-    /// figure that became a smear counts; a figure at the picture's other edge is joined; single
-    /// wrong pixels hide a figure.
+    /// smeared figure counts; pieces at opposite edges of the picture are joined; single wrong
+    /// pixels hide a figure.
     #[test]
     fn only_whole_figures_count() {
         let whole = see(["........", ".##.....", ".#~.....", "........", "........"]);
@@ -251,8 +254,8 @@ mod tests {
         assert!(diagonal.is(1));
     }
 
-    /// Catches: the colour of another recording is searched for, because it is in this one's
-    /// ground.
+    /// Catches: the search uses a colour of another recording, because this recording's ground has
+    /// it.
     #[test]
     fn the_prompt_decides_which_colour_an_object_has() {
         let both = TrackedObject { colours: vec![[182, 17, 0], [200, 0, 0]], ..object() };

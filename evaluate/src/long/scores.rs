@@ -13,7 +13,8 @@ use crate::statistics::pixels::{psnr, ssim};
 
 /// The scores of one clip: real frames against generated ones, copies, and reconstructions.
 ///
-/// PSNR is of every generated frame, all others are of the measured frames of the curves.
+/// PSNR, in dB, has an entry for every generated frame. The other scores have one for every
+/// measured frame.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ClipScores {
     #[serde(with = "exact")]

@@ -52,7 +52,7 @@ impl LongSettings {
         }
     }
 
-    /// Returns the settings without the objects of other videos than those of `clips`.
+    /// Returns the settings without objects whose `videos` excludes all of `clips`.
     #[must_use]
     pub fn of_clips(mut self, clips: &[LongClip]) -> LongSettings {
         self.objects.retain(|object| clips.iter().any(|clip| object.is_in(&clip.window.name)));

@@ -15,7 +15,7 @@ use crate::report::schema::{
 };
 use crate::statistics::bootstrap::{Bootstrap, GroupedMean, numbered};
 
-/// Recorded share of whole objects below which the description of an object does not fit.
+/// Smallest share of recorded frames that must show as many objects as their prompt.
 const FITS: f64 = 0.95;
 
 /// What the summary needs beside the scores.
@@ -187,7 +187,7 @@ impl Means<'_> {
             Some(window_distance(t, encoder, &real, &generated, &groups, self.of.draws))
         };
         let windows: Vec<_> = ends.iter().filter_map(|&t| at(t)).collect();
-        // Equal clips have a floor of 0, and then there is no quotient.
+        // If all clips are equal, the floor is 0, and there is no quotient.
         let quotient = windows.iter().filter(|window| window.half_floor > 0.0).map(|window| {
             Point { t: window.t, mean: window.half_generated / window.half_floor, ci95: None }
         });

@@ -272,7 +272,7 @@ fn an_action_that_loses_the_figure_when_it_is_held_is_named() {
     assert_eq!((last(2), last(3), last(0)), (100, 0, 100), "stand, left, right");
 }
 
-/// Catches: a world that loses what is special about a clip has no half-life, or another one.
+/// Catches: a world that loses what distinguishes its clips has no half-life, or a wrong one.
 #[test]
 fn the_half_life_is_when_half_of_the_lead_is_gone() {
     // From frame 30 on, everything looks like another theme.

@@ -8,7 +8,7 @@ use crate::long::curve::marks;
 use crate::long::settings::LongSettings;
 use crate::world::VideoBatch;
 
-/// Features of the window of a clip that ends with frame t, encoder after encoder.
+/// Features of the window of a clip that ends with frame t, one list for each encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowFeatures {
     pub t: usize,

@@ -9,9 +9,10 @@ use crate::world::{Checked, VideoBatch};
 
 /// Infers the latent actions of `windows` windows, `batch` windows at a time.
 ///
-/// `load` reads the windows of a range. `proceed` gets the number of windows that are done since
-/// its last call, and says whether to go on. Returns the actions between the frames of each window;
-/// `None` if `proceed` ends it. Memory holds one batch of frames, and all actions.
+/// `load` reads the windows of a range. `proceed` gets the number of windows that were finished
+/// since its last call, and returns whether to go on. The result has the actions between the frames
+/// of each window. It is `None` if `proceed` returned false. Memory holds one batch of frames, and
+/// all actions.
 ///
 /// # Errors
 /// Fails if a window cannot be read, or if the model does not fit it.
@@ -44,7 +45,8 @@ pub fn action_counts(latent: &[Vec<u8>], codes: usize) -> Vec<u64> {
 
 /// Chooses the actions to hold: those that occur, at most the [`HELD_ACTIONS`] most frequent ones.
 ///
-/// They are in the order of their numbers. Of equally frequent actions, the lower numbers count.
+/// They are in the order of their numbers. Of equally frequent actions, those with lower numbers
+/// are chosen.
 pub fn held_actions(counts: &[u64]) -> Vec<usize> {
     let mut actions: Vec<usize> = (0..counts.len()).filter(|&action| counts[action] > 0).collect();
     actions.sort_by_key(|&action| std::cmp::Reverse(counts[action]));

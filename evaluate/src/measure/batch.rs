@@ -135,7 +135,7 @@ impl WindowBatch<'_> {
         sampler_seed(self.settings.seed, self.start + b)
     }
 
-    /// Continues every window, as tokens and as frames; `None` if the observer stops it.
+    /// Generates one arm of every window, as tokens and as frames; `None` if the observer stops it.
     fn arm(
         &self,
         prompt: &TokenBatch,
@@ -154,7 +154,7 @@ impl WindowBatch<'_> {
     /// Continues window `b` with each of `actions` held: one clip for each action.
     ///
     /// The clips reach the end of the window if their frames are stored for the pictures. Otherwise
-    /// they have [`HOLD`] generated frames.
+    /// they have at most [`HOLD`] generated frames.
     fn held(&self, actions: &[usize], prompt: &TokenBatch, b: usize) -> Result<Option<VideoBatch>> {
         if self.observer.stopped() {
             return Ok(None);
@@ -176,7 +176,9 @@ impl WindowBatch<'_> {
         Ok(Some(video))
     }
 
-    /// Computes the mean motion per frame in the first [`HOLD`] generated frames of clip `b`.
+    /// Computes the mean motion of clip `b`, in pixels per frame, while an action is held.
+    ///
+    /// It is over the first [`HOLD`] generated frames, or fewer if the clip ends before.
     fn mean_motion(&self, video: &VideoBatch, b: usize) -> FrameMotion {
         let first = self.settings.prompt_frames;
         let last = video.frames.min(first + HOLD);

@@ -14,7 +14,7 @@ pub struct Scene {
     pub reconstructed: VideoBatch,
     pub inferred: VideoBatch,
     pub random: VideoBatch,
-    /// One rollout per held action, all from the same frames, with that action at every step.
+    /// One rollout for each held action, from the same prompt, with that action at every step.
     ///
     /// `None` for most scenes.
     pub held: Option<VideoBatch>,

@@ -37,7 +37,7 @@ impl<'a> Reencoded<'a> {
         frames.map(|t| changed_tokens(before.frame(b, t), after.frame(b, t))).collect()
     }
 
-    /// Returns the pixel differences of some frames of window `b`.
+    /// Returns the root mean square differences of some frames of window `b`, in 8-bit levels.
     pub fn rms(&self, b: usize, frames: Range<usize>) -> Vec<f64> {
         let (before, after) = (self.before.1, &self.after.1);
         frames.map(|t| reencoding_rms(before.frame(b, t), after.frame(b, t))).collect()

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use genie_training::EvaluateConfig;
 
-/// Generated frames of a held action that are searched for motion: the paper's t = 4.
+/// Number of generated frames in which the motion of a held action is measured.
 ///
-/// After more frames, a held jump is also a fall.
+/// It is the paper's t = 4. After more frames, a held jump is also a fall.
 pub const HOLD: usize = 4;
 
 /// Largest number of latent actions that are held; more would make reports of large codebooks slow.
@@ -66,8 +66,8 @@ impl Settings {
 
     /// Returns the units of work for some of the windows.
     ///
-    /// A window has one unit for tokenizer and actions, and one for each rollout. A start has one
-    /// more for its held actions.
+    /// A window has one unit for the tokenizer and the actions, and one for each rollout. A start
+    /// has one more for its held actions.
     #[must_use]
     pub fn work(&self, windows: Range<usize>) -> usize {
         let starts = windows.end.min(self.starts).saturating_sub(windows.start);
@@ -80,7 +80,10 @@ impl Settings {
         (0..windows).step_by(size).map(move |start| start..(start + size).min(windows))
     }
 
-    /// Returns whether the scores of a batch can be stored: the pictures need none of its frames.
+    /// Returns whether the scores of a batch are stored.
+    ///
+    /// A batch whose frames are in the pictures is not stored: a resumed run needs these frames
+    /// again.
     #[must_use]
     pub fn keeps(&self, batch: &Range<usize>) -> bool {
         batch.start >= self.scenes

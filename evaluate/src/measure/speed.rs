@@ -55,7 +55,7 @@ pub fn speed(
     }))
 }
 
-/// Returns the seconds that the rest of every window takes.
+/// Returns the seconds for generating the frames after the prompt; `None` on a stop request.
 fn timed(
     model: &Checked<'_>,
     real: &VideoBatch,

@@ -1,4 +1,4 @@
-//! Supervised networks that read true actions, trained once for each dataset.
+//! Supervised networks that predict true actions, trained once for each dataset.
 //!
 //! `<root>/ceilings/<key>/` has the checkpoints of one network, and `step.json` when it is trained.
 //! The key contains the config, the clips and their labels. So a network is never out of date, and
@@ -19,7 +19,7 @@ use genie_stage::key::Key;
 use genie_stage::status::StepState;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_training::{Fitted, fit_until};
+use genie_training::{Fitted, fit_until, without_recompute};
 
 /// Version of the networks; a higher version trains them again.
 const FORMAT: u32 = 1;
@@ -53,7 +53,7 @@ impl KeyNetwork {
         name: &str,
     ) -> Result<Option<KeyNetwork>> {
         let key = Key::builder(STEP, FORMAT)
-            .config(config)
+            .config(&without_recompute(config))
             .input("clips", labels)
             .input("formats", format!("{MODEL_FORMAT} {TRAINING_FORMAT}"))
             .finish();
@@ -72,7 +72,7 @@ impl KeyNetwork {
                 }
             }
         };
-        let begun = step().state() != StepState::Missing;
+        let begun = step().state()? != StepState::Missing;
         let found = match attempt() {
             Err(error) if begun && error.is::<ModelError>() => {
                 tracing::warn!("{name}: {error:#}; the network is trained again");
@@ -89,7 +89,7 @@ impl KeyNetwork {
         self.0.seen()
     }
 
-    /// Reads the keys of some steps of a clip: log-probabilities `[step, lag, class]`.
+    /// Predicts the keys of some steps of a clip: log-probabilities `[step, lag, class]`.
     ///
     /// # Errors
     /// Fails if the frames cannot be read, or do not fit the network.

@@ -1,7 +1,7 @@
 //! LPIPS with the user's weights.
 //!
-//! This module decides what is called LPIPS (alex): only a distance with the published channel
-//! weights.
+//! Only a distance with the published channel weights is called LPIPS (alex). This module enforces
+//! that.
 
 use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;

@@ -11,7 +11,7 @@ const DOT: f64 = 0.08;
 /// The table row of a latent action.
 pub struct EffectRow {
     pub action: usize,
-    /// The true action and movement of most of its frames, if the true actions are known.
+    /// The true action and movement of most of the action's frames, if true actions are known.
     pub name: String,
     pub share: u32,
     /// Motion in the recordings, and while the action is held.

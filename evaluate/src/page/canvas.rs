@@ -65,7 +65,7 @@ pub struct Canvas {
     rgba: Vec<u8>,
 }
 
-/// Draws a grid of frames of one size; all `rows` have equal length.
+/// Draws a grid of RGB frames `[height, width, 3]`; all `rows` have equal length.
 ///
 /// The first `marked` columns get a mark above them.
 pub fn grid(rows: &[Vec<&[u8]>], height: usize, width: usize, zoom: Zoom, marked: usize) -> Canvas {
@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    /// Catches: small frames stay small; large frames stay large.
+    /// Catches: small frames are not enlarged; large frames are not reduced.
     #[test]
     fn zoom_keeps_small_frames_large_and_large_frames_small() {
         assert_eq!(Zoom::to_width(32, 128), Zoom::In(4));

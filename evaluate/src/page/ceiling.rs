@@ -27,7 +27,7 @@ pub struct ReaderRow {
     pub nmi: String,
     pub information: String,
     pub accuracy: String,
-    /// Intervals, as a hint.
+    /// The intervals, as the tooltip of the row.
     pub hint: String,
 }
 

@@ -66,7 +66,7 @@ pub struct LongView<'a> {
 pub struct LongDistanceView<'a> {
     pub of: &'a LongDistance,
     pub chart: String,
-    /// For each time: t, the quotient of the two halves, and the kernel distance.
+    /// For each time: t, `half_generated` / `half_floor`, and the kernel distance.
     pub rows: Vec<[String; 3]>,
 }
 

@@ -39,7 +39,7 @@ pub struct ScenePictures {
     pub caption: String,
     /// Where to play from: `clip:first frame:prompt frames`.
     pub place: String,
-    /// The inferred actions after the prompt, in words for a script.
+    /// The inferred actions after the prompt, for `genie-play roll --actions`.
     pub script: String,
     /// The latent actions between its frames.
     pub latent: Vec<u8>,

@@ -1,7 +1,7 @@
 //! The verdict cards: the headline numbers, each with a baseline and a verdict.
 //!
-//! A reader need not know that a difference proves nothing if its interval contains zero, or that a
-//! high ΔPSNR alone does not prove control. So every card has a baseline and a verdict. The verdict
+//! A difference proves nothing if its interval contains zero, and a high ΔPSNR alone does not prove
+//! control. Not every user knows this. So every card has a baseline and a verdict. The verdict
 //! follows from the number, its interval and the baseline, by the rules in these files.
 
 mod actions;

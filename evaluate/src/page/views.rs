@@ -62,9 +62,9 @@ pub struct SceneView<'a> {
     pub caption: &'a str,
     /// Where to play from: `clip:first frame:prompt frames`.
     pub place: &'a str,
-    /// The same for a script: `clip:first frame`.
+    /// The same for `genie-play roll --clip`: `clip:first frame`.
     pub start: &'a str,
-    /// The inferred actions after the prompt, in words for a script.
+    /// The inferred actions after the prompt, for `genie-play roll --actions`.
     pub script: &'a str,
     pub latent: &'a [u8],
     pub compare: PictureView,

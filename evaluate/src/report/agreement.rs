@@ -34,7 +34,7 @@ impl<'a> AgreementWindows<'a> {
         }
     }
 
-    /// Takes the windows whose rollouts are measured, with the actions of these.
+    /// Takes the windows whose rollouts are measured, with their latent actions.
     pub fn measured(
         found: &'a Measurement,
         windows: &'a [HeldOutWindow],
@@ -55,7 +55,8 @@ impl<'a> AgreementWindows<'a> {
 
     /// Measures agreement of `codes` latent actions with the true actions or with their effects.
     ///
-    /// `truth` returns these, and `names` are theirs. Windows that lack them do not count.
+    /// `truth` returns the true actions or effects of a window. `names` has their names. A window
+    /// without them does not count.
     pub fn agree(
         &self,
         codes: usize,
@@ -68,7 +69,7 @@ impl<'a> AgreementWindows<'a> {
         for ((window, latent), &group) in self.windows.iter().zip(&self.latent).zip(&grouping.group)
         {
             let Some(truth) = truth(window) else { continue };
-            // Groups without true actions must not be drawn, so the others get new numbers.
+            // Groups without true actions must not be resampled, so the others get new numbers.
             let next = numbers.len();
             let group = *numbers.entry(group).or_insert(next);
             pairs.push(Pairs { group, latent: latent.to_vec(), truth: truth.clone() });

@@ -53,7 +53,7 @@ impl Averages<'_> {
             .collect()
     }
 
-    /// Returns the same for a list that windows may lack; empty if one lacks it.
+    /// Like [`Self::curve`], for a list that windows may lack; empty if any window lacks it.
     pub fn curve_if_any(
         &self,
         prompt: usize,

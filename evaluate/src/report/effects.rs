@@ -12,11 +12,12 @@ use crate::statistics::consistency::{StartEffects, consistency};
 use crate::statistics::motion::{FrameMotion, from_lists};
 
 impl Averages<'_> {
-    /// Measures the effects of every latent action.
+    /// Measures the effects of every latent action, held after `prompt` frames.
     ///
     /// `agreements` are those with the true actions and with the true movements.
     pub fn effects(
         &self,
+        prompt: usize,
         agreements: [Option<&Agreement>; 2],
         names: &LabelNames,
         seed: u64,
@@ -50,7 +51,7 @@ impl Averages<'_> {
             .collect();
         Effects {
             starts: starts.len(),
-            hold_frames: HOLD.min(self.found.frames.saturating_sub(1)),
+            hold_frames: HOLD.min(self.found.frames.saturating_sub(prompt)),
             actions,
             consistency: consistency(&starts, self.bootstrap.draws(), seed),
         }

@@ -104,7 +104,12 @@ pub fn summarise(
         tokenizer,
         delta_psnr_db,
         delta_psnr_time_shuffled_db,
-        effects: Some(summary.effects([keys.as_ref(), effects.as_ref()], names, settings.seed)),
+        effects: Some(summary.effects(
+            prompt,
+            [keys.as_ref(), effects.as_ref()],
+            names,
+            settings.seed,
+        )),
         action_agreement: keys.map(|keys| action_agreement(&keys, effects.as_ref(), names)),
         ceiling: provenance.ceiling,
         distances: provenance.distances,

@@ -48,6 +48,13 @@ fn generated_frames_are_numbered_by_the_actions_that_led_to_them() {
     );
 }
 
+/// Catches: the report says that actions were held for four frames, but the window ends before.
+#[test]
+fn held_frames_end_with_the_window() {
+    let late = report_with(Flaw::None, &Settings { prompt_frames: FRAMES - 2, ..SETTINGS });
+    assert_eq!(late.effects.unwrap().hold_frames, 2);
+}
+
 /// Catches: the two arms use different noise, which gives a random difference around zero.
 #[test]
 fn a_model_that_ignores_actions_has_a_difference_of_exactly_zero() {

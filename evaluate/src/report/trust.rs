@@ -10,7 +10,7 @@ use crate::report::averages::Averages;
 use crate::statistics::bootstrap::quantile;
 use crate::statistics::correlation::RankCorrelation;
 
-/// Share of frames of recordings without a warning.
+/// Share of the recorded frames for which there is no warning.
 const QUIET: f64 = 0.95;
 
 /// A signal of doubt in the scores of a window.

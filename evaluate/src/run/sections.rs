@@ -62,7 +62,7 @@ impl EvaluateSections {
     /// Fails if the manifest of the clips cannot be read.
     pub fn status(&self) -> Result<StepStatus> {
         Ok(match find_finished(&self.models)? {
-            Ok(models) => self.step(&models)?.status("run"),
+            Ok(models) => self.step(&models)?.status("run")?,
             Err(missing) => StepStatus::waiting("run", missing.command),
         })
     }

@@ -23,7 +23,7 @@ use crate::random::{Purpose, stream};
 /// Bounds of a 95 % confidence interval.
 pub type Interval = [f64; 2];
 
-/// Numbers equal keys alike, in order of appearance; returns the count and each key's number.
+/// Numbers keys in order of appearance, equal ones alike; returns the count and all numbers.
 pub fn numbered<K: Ord>(keys: impl IntoIterator<Item = K>) -> (usize, Vec<usize>) {
     let mut numbers = BTreeMap::new();
     let number = |key| {

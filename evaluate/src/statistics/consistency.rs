@@ -8,8 +8,9 @@
 //!
 //! > Σ over actions of n·|mean over starts|² / Σ over actions and starts of |effect|².
 //!
-//! It is 1 if every action has one effect from everywhere, and 0 if actions change nothing. The
-//! value by chance is about 1/n. It is measured with the actions of every start permuted at random.
+//! It is 1 if every action has one effect from everywhere, and 0 if actions change nothing. n is
+//! the number of starts. The value by chance is about 1/n. It is measured with the actions of every
+//! start permuted at random.
 
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::random::{Purpose, stream};
 use crate::statistics::bootstrap::{Bootstrap, Interval, quantile};
 use crate::statistics::motion::FrameMotion;
 
-/// Numbers of an effect.
+/// Number of components of an effect.
 const PARTS: usize = 4;
 
 /// The effect of each latent action from one start.
@@ -33,7 +34,7 @@ pub struct StartEffects {
 /// Whether held actions have the same effect from every start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Consistency {
-    /// Share of the motion that differs between starts and actions which the action alone explains.
+    /// Share of the motion that the action alone explains, after each start's mean is subtracted.
     pub explained: f64,
     pub explained_ci95: Option<Interval>,
     /// The same with actions permuted at random: mean, and 95th percentile.
@@ -140,8 +141,7 @@ mod tests {
         assert!(found.explained_ci95.unwrap()[0] > found.shuffled_p95);
     }
 
-    /// Catches: effects depend on the place alone and count as consistent; the chance level is
-    /// wrong.
+    /// Catches: random effects count as consistent; the chance level is wrong.
     #[test]
     fn effects_by_chance_are_at_the_level_of_chance() {
         let scrambled = |start: usize, action: usize| {

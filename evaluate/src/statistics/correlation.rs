@@ -1,9 +1,9 @@
 //! Spearman's rank correlation of two values of the same windows, for each frame number.
 //!
-//! Both values grow while a rollout gets longer. A correlation over all frames together would
-//! mostly say this. So windows are compared at one frame number only, and the correlations of the
-//! frame numbers are averaged as they are, without Fisher's z. If all windows have equal values at
-//! a frame number, its correlation counts as 0.
+//! Both values grow with the frame number. A correlation over all frames together would mostly
+//! measure this growth. So windows are compared at one frame number only, and the correlations of
+//! the frame numbers are averaged as they are, without Fisher's z. If all windows have equal values
+//! at a frame number, its correlation counts as 0.
 
 use crate::statistics::bootstrap::{Bootstrap, Interval};
 

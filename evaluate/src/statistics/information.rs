@@ -169,8 +169,7 @@ mod tests {
         assert!(perplexity(&[0, 0]).abs() < 1e-12, "an empty histogram must not give NaN");
     }
 
-    /// Catches: a code never occurs and is mapped to action 0, which credits or blames the first
-    /// action.
+    /// Catches: a code that never occurs is mapped to action 0, not to the most common action.
     #[test]
     fn an_unseen_code_maps_to_the_commonest_action() {
         assert_eq!(table(&[0, 1, 1, 2], &[3, 1, 1, 3]).majority(), [3, 1, 3, 1]);

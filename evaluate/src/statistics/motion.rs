@@ -24,7 +24,10 @@ use crate::statistics::pixels::luma;
 const BLOCKS: usize = 8;
 const SMALLEST: usize = 4;
 const LARGEST: usize = 16;
-/// Largest difference per pixel, in levels of 255: a block that was hidden before has no match.
+/// Largest mean difference per pixel that counts, in levels of 255.
+///
+/// A block that was hidden in the frame before has no match. Without a limit, it would outweigh
+/// others.
 const CAP: u32 = 24;
 /// Least improvement of a scroll, in levels per pixel: codecs and tokenizers make smaller noise.
 const NOISE: f64 = 0.25;
@@ -110,7 +113,7 @@ pub fn motion(before: &[u8], after: &[u8], height: usize, width: usize) -> Frame
     }
 }
 
-/// Two luma planes, divided into cells of `half` pixels a side; four cells are a block.
+/// Two luma planes, divided into cells of `half` × `half` pixels; 2 × 2 cells are a block.
 struct BlockMatcher {
     before: Vec<u8>,
     after: Vec<u8>,
@@ -147,7 +150,7 @@ impl BlockMatcher {
         blocks.collect()
     }
 
-    /// Returns the same for each cell of a row of cells.
+    /// Returns the difference of each cell in a row of cells, as [`Self::changes`] does for blocks.
     fn cells(&self, row: usize, columns: usize, [dx, dy]: [isize; 2]) -> Vec<Option<u32>> {
         // The columns `inside` are in the frame before, too.
         let inside = dx.max(0) as usize..self.width.saturating_add_signed(dx.min(0));

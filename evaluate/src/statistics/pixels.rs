@@ -63,7 +63,7 @@ pub fn ssim(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
     total / mean_x.len() as f64
 }
 
-/// Returns the BT.601 luma of an RGB frame.
+/// Returns the BT.601 luma of an RGB frame, one value from 0 to 255 for each pixel.
 pub(crate) fn luma(rgb: &[u8]) -> Vec<f64> {
     rgb.chunks_exact(3)
         .map(|p| 0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2]))

@@ -1,10 +1,10 @@
 //! How well probabilities predict keys: information, accuracy, and their baselines.
 //!
 //! The information is the entropy of the keys minus the cross-entropy of the predictions, in nats.
-//! It is a lower bound of the mutual information of the key and what the prediction was made from,
-//! if the prediction was learnt on other clips. A predictor that only learnt its training clips by
-//! heart has none. Mutual information of a table of counts has no such guarantee: with few pairs it
-//! is above 0 even for independent labels.
+//! It is a lower bound of the mutual information of the key and the predictor's input, if the
+//! predictor was trained on other clips. A predictor that only memorised its training clips has no
+//! information. Mutual information of a table of counts has no such guarantee: with few pairs it is
+//! above 0 even for independent labels.
 
 use crate::statistics::bootstrap::{Bootstrap, GroupedMean, Interval};
 use crate::statistics::information::entropy;
@@ -36,7 +36,7 @@ impl PredictedKeys {
 /// How well keys are predicted.
 #[derive(Debug, Clone)]
 pub struct PredictionScore {
-    /// Log-probability of the key minus that of its share among all keys: the mean is information.
+    /// Log-probability of the key minus the logarithm of its share: the mean is information.
     pub gain: GroupedMean,
     /// 1 where the most likely key is right, else 0.
     pub hits: GroupedMean,
@@ -137,7 +137,7 @@ pub struct CodeNames {
 }
 
 impl CodeNames {
-    /// Learns them from pairs of a latent action and a key.
+    /// Learns the log-probabilities from pairs of a latent action and a key.
     ///
     /// The counts of a code are smoothed by one more pair, which has the distribution of all keys.
     pub fn learn(
@@ -219,7 +219,7 @@ mod tests {
         assert!(lo <= found.information && found.information <= hi);
     }
 
-    /// Catches: a predictor that is sure and wrong, as one that learnt its clips by heart, has
+    /// Catches: a predictor that is sure and wrong, as one that memorised its clips, has
     /// information.
     #[test]
     fn sure_and_wrong_predictions_have_no_information() {

@@ -124,7 +124,7 @@ pub fn long_rollouts() -> LongRollouts {
     }
 }
 
-/// A ceiling: the latent actions have half of what the narrow network reads.
+/// A ceiling: the latent actions have half of the narrow network's information.
 pub fn ceiling() -> Ceiling {
     let at = |lag: usize, nmi: f64| KeyReadingAtLag {
         lag,

@@ -111,7 +111,7 @@ impl State {
         (0..SIZE * SIZE).flat_map(pixel).collect()
     }
 
-    /// Finds the state that a frame shows; a stripe is not seen.
+    /// Finds the state that a frame shows; it ignores a stripe.
     fn of_frame(frame: &[u8]) -> Result<State> {
         let theme = THEMES
             .iter()
@@ -306,7 +306,7 @@ fn play(source: usize, window: usize, frames: usize) -> (HeldOutWindow, VideoBat
     }
     let name = format!("level-{source:02}.mp4");
     let clip_id = format!("{source:016x}{:016x}", window / 4);
-    // Seen from outside, "stand" has no effect, and each other action has its own.
+    // Each true action has its own effect, so the two lists are equal.
     let effects = Some(truth.clone());
     let window = HeldOutWindow {
         source: format!("{source:064x}"),

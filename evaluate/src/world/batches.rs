@@ -17,14 +17,14 @@ impl VideoBatch {
         self.height * self.width * 3
     }
 
-    /// Returns all frames of clip `b`.
+    /// Returns all frames of clip `b`, `[frames, height, width, 3]`.
     #[must_use]
     pub fn clip(&self, b: usize) -> &[u8] {
         let len = self.frames * self.frame_len();
         &self.data[b * len..(b + 1) * len]
     }
 
-    /// Returns frame `t` of clip `b`.
+    /// Returns frame `t` of clip `b`, `[height, width, 3]`.
     #[must_use]
     pub fn frame(&self, b: usize, t: usize) -> &[u8] {
         let len = self.frame_len();
@@ -65,14 +65,14 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
-    /// Returns the tokens of window `b`.
+    /// Returns the tokens of window `b`, `[frames, per_frame]`.
     #[must_use]
     pub fn window(&self, b: usize) -> &[u16] {
         let len = self.frames * self.per_frame;
         &self.data[b * len..(b + 1) * len]
     }
 
-    /// Returns the tokens of frame `t` of window `b`.
+    /// Returns the tokens of frame `t` of window `b`, `[per_frame]`.
     #[must_use]
     pub fn frame(&self, b: usize, t: usize) -> &[u16] {
         &self.window(b)[t * self.per_frame..(t + 1) * self.per_frame]
@@ -107,7 +107,7 @@ pub struct Continuation {
 }
 
 impl Continuation {
-    /// Returns the entropies of the generated frames of window `b`.
+    /// Returns the entropies of the generated frames of window `b`, in nats.
     #[must_use]
     pub fn entropy(&self, b: usize) -> &[f64] {
         let len = self.entropy.len() / self.tokens.batch;
@@ -126,7 +126,7 @@ pub struct ActionBatch {
 }
 
 impl ActionBatch {
-    /// Returns the actions of window `b`.
+    /// Returns the actions of window `b`, `[frames - 1]`.
     #[must_use]
     pub fn window(&self, b: usize) -> &[u8] {
         &self.data[b * self.steps..(b + 1) * self.steps]

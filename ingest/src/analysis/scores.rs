@@ -78,6 +78,13 @@ pub fn moved_blocks(before: &[u8], now: &[u8], (width, height): (usize, usize), 
     BlockChanges::new(width, height).moved(before, now, most)
 }
 
+/// Returns the largest mean difference of a block between two frames, in levels of 255.
+pub fn largest_change(before: &[u8], now: &[u8], (width, height): (usize, usize)) -> f32 {
+    let mut changes = BlockChanges::new(width, height);
+    changes.add(before, now);
+    changes.largest() * 255.0
+}
+
 /// Returns the share of change that a zoom explains, over every `every`th pair of frames.
 fn zoom_share(planes: &[Plane], every: usize) -> f32 {
     let (mut translated, mut zoomed) = (0.0, 0.0);

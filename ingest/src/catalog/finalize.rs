@@ -83,7 +83,7 @@ impl<'a> Finalizer<'a> {
     /// Whether the current catalog is finalized with these rules.
     pub fn is_finalized(&self) -> Result<bool> {
         let manifest = Manifest::load(self.reviser.root)?;
-        Ok(FinalizedMark::read(self.reviser.root).is_finalized(&self.key, &manifest))
+        Ok(FinalizedMark::read(self.reviser.root)?.is_finalized(&self.key, &manifest))
     }
 
     /// Applies the rules to all rows, and folds new rows into their partitions.
@@ -150,7 +150,7 @@ impl<'a> Finalizer<'a> {
 
     fn revise(&self, edit: &SourceEdit<'_>, held_out: Option<f64>) -> Result<()> {
         let root = self.reviser.root;
-        let mark = FinalizedMark::read(root);
+        let mark = FinalizedMark::read(root)?;
         let all = !mark.is_judged(&self.key, &Manifest::load(root)?);
         let new_pairs = !mark.has_pairs();
         self.reviser.revise(&Revision { all, new_pairs, edit, held_out })?;
@@ -160,6 +160,7 @@ impl<'a> Finalizer<'a> {
     /// The replaced sources whose replacement has a reliable row: their content hashes.
     ///
     /// A row is not reliable if another run may find something else, for example after a timeout.
+    /// Nor is it if the file is no video now: it may be a copy in progress.
     fn replaced(&self, changes: &FileChanges) -> Result<HashSet<String>> {
         if changes.replaced.is_empty() {
             return Ok(HashSet::new());
@@ -172,7 +173,8 @@ impl<'a> Finalizer<'a> {
 
 /// The replaced sources for which `sources` has a reliable row of the content that replaces them.
 fn replaced(changes: &FileChanges, sources: &[SourceRow]) -> HashSet<String> {
-    let taints = |row: &SourceRow| row.reason.as_deref().is_some_and(Reason::code_taints);
+    let waits = |code: &str| Reason::code_taints(code) || Reason::code_is_no_video(code);
+    let taints = |row: &SourceRow| row.reason.as_deref().is_some_and(waits);
     let reliable: HashSet<&str> = (sources.iter())
         .filter(|row| is_decided(row) && !taints(row))
         .map(|row| row.source_id.as_str())

@@ -5,7 +5,7 @@
 //! the same root, or a forgotten `--config`.
 
 use anyhow::Result;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use genie_shards::{Manifest, tables};
 use genie_stage::config::{self, ConfigArgs, DataConfig};
 use genie_stage::exit::Usage;
@@ -21,7 +21,7 @@ use crate::config::IngestConfig;
 pub fn refuse_other_config(root: &Utf8Path, held_out: f64, config: &IngestConfig) -> Result<()> {
     let clips = Manifest::load(root)?.rows(tables::CLIPS);
     // The config of an older program may have other keys. Its clips are then replaced.
-    let Some((old_held_out, old)) = stored(root).filter(|_| clips > 0) else { return Ok(()) };
+    let Some((old_held_out, old)) = stored(root)?.filter(|_| clips > 0) else { return Ok(()) };
     let old = deciding_values(old_held_out, &old);
     let new = deciding_values(held_out, config);
     let differs = new.as_object().into_iter().flatten().filter(|(key, value)| old[key] != **value);
@@ -43,11 +43,17 @@ pub fn refuse_other_config(root: &Utf8Path, held_out: f64, config: &IngestConfig
 }
 
 /// `data.held_out` and the section `[ingest]` of the run that added the last clips.
-fn stored(root: &Utf8Path) -> Option<(f64, IngestConfig)> {
+///
+/// # Errors
+///
+/// The dataset's store cannot be asked.
+fn stored(root: &Utf8Path) -> Result<Option<(f64, IngestConfig)>> {
     let file = root.join("clips/config.toml");
-    if !genie_store::refresh(&file).ok()? {
-        return None;
-    }
+    Ok(if genie_store::refresh(&file)? { parsed(file) } else { None })
+}
+
+/// The same from the file of the config; `None` if this program does not know its keys.
+fn parsed(file: Utf8PathBuf) -> Option<(f64, IngestConfig)> {
     let config = config::load(&ConfigArgs { config: Some(file), ..ConfigArgs::default() }).ok()?;
     let data: DataConfig = config.section().ok()?;
     Some((data.held_out, config.section().ok()?))

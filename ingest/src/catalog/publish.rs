@@ -43,7 +43,8 @@ impl NewFiles {
         Ok(())
     }
 
-    fn add_to(&self, manifest: &mut ManifestEdit<'_>) {
+    /// Adds the files to a manifest that is being edited.
+    pub(super) fn add_to(&self, manifest: &mut ManifestEdit<'_>) {
         let clips = self.shards.iter().map(|entry| (tables::CLIPS, entry));
         let sources = self.sources.iter().map(|entry| (tables::SOURCES, entry));
         let rows = self.clips.iter().map(|entry| (tables::CLIP_ROWS, entry));

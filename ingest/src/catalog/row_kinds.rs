@@ -2,7 +2,8 @@
 //!
 //! - A *decided* row says what became of a content. There is nothing to do for it.
 //! - The row of a *duplicate* names a further file with the content of a decided row.
-//! - A *pending* row has no clips. It keeps the split of a source that is decoded again.
+//! - A *pending* row has no clips. It keeps the split of a source that is decoded again, or the
+//!   hash of a file that was not decoded yet.
 //! - A row *of a path* is a reject of something that has no known content, such as a missing file.
 
 use genie_shards::{SourceRow, Status};
@@ -15,7 +16,7 @@ pub fn is_duplicate(row: &SourceRow) -> bool {
     has_reason(row, Reason::Duplicate)
 }
 
-/// Whether the row only keeps the split of a source until the source is decoded again.
+/// Whether the row only keeps the split or the hash of a source until the source is decoded.
 pub fn is_pending(row: &SourceRow) -> bool {
     has_reason(row, Reason::Pending)
 }
@@ -50,6 +51,17 @@ pub fn pending(row: &SourceRow) -> Option<SourceRow> {
         metadata_key: row.metadata_key.clone(),
         ..SourceRow::default()
     })
+}
+
+/// The pending row of a file whose content was identified; `None` if it has no content.
+///
+/// Other processes of an array job read the hash there.
+pub fn identified(row: SourceRow) -> Option<SourceRow> {
+    if row.source_id.is_empty() {
+        return None;
+    }
+    let reason = Some(Reason::Pending.code().to_owned());
+    Some(SourceRow { status: Status::Rejected, reason, ..row })
 }
 
 fn has_reason(row: &SourceRow, reason: Reason) -> bool {

@@ -33,7 +33,7 @@ pub struct RunRecord {
 /// Appends a run that decoded the sources `new`. `catalog` has their rows.
 pub fn record(
     root: &Utf8Path,
-    new: &[SourceFile],
+    new: &[&SourceFile],
     catalog: &SourceIndex,
     took: Duration,
 ) -> Result<()> {

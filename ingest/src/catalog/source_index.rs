@@ -11,6 +11,7 @@ use camino::Utf8Path;
 use genie_shards::{Entry, Error, Manifest, SourceRow, Split, sources_of_file, tables};
 use rayon::prelude::*;
 
+use super::partitions::CatalogLayout;
 use super::publish::clear;
 use super::row_kinds::{is_decided, is_pending};
 use crate::config::MetadataRules;
@@ -48,6 +49,27 @@ impl SourceIndex {
         edit: impl Fn(Vec<SourceRow>) -> (Vec<SourceRow>, T) + Sync,
         is_wanted: impl Fn(&SourceRow) -> bool + Sync,
     ) -> Result<(Self, Vec<T>)> {
+        let manifest = Manifest::load(root)?;
+        Self::of_files(root, manifest.table(tables::SOURCES), edit, is_wanted)
+    }
+
+    /// Reads the rows for which `is_wanted` is true of the catalog as it was finalized last.
+    pub fn read_partitions(
+        root: &Utf8Path,
+        is_wanted: impl Fn(&SourceRow) -> bool + Sync,
+    ) -> Result<Self> {
+        let layout = CatalogLayout::of(&Manifest::load(root)?);
+        let files = layout.partitions.into_values().filter_map(|files| files.sources);
+        let files: Vec<Entry> = files.collect();
+        Ok(Self::of_files(root, &files, |rows| (rows, ()), is_wanted)?.0)
+    }
+
+    fn of_files<T: Send>(
+        root: &Utf8Path,
+        files: &[Entry],
+        edit: impl Fn(Vec<SourceRow>) -> (Vec<SourceRow>, T) + Sync,
+        is_wanted: impl Fn(&SourceRow) -> bool + Sync,
+    ) -> Result<(Self, Vec<T>)> {
         let read = |entry: &Entry| -> Result<_> {
             let rows = sources_of_file(root, entry)
                 .with_context(|| format!("cannot read the catalog in {root}"))?;
@@ -60,9 +82,7 @@ impl SourceIndex {
             rows.retain(&is_wanted);
             Ok((rows, kept, more))
         };
-        let manifest = Manifest::load(root)?;
-        let parts: Vec<_> =
-            manifest.table(tables::SOURCES).par_iter().map(read).collect::<Result<_>>()?;
+        let parts: Vec<_> = files.par_iter().map(read).collect::<Result<_>>()?;
         let (mut rows, mut kept, mut more) = (Vec::new(), [0, 0], Vec::new());
         for (part, [train, held_out], other) in parts {
             rows.extend(part);

@@ -23,6 +23,8 @@ const ENOUGH: usize = 4;
 const RECENT: usize = 16;
 /// Smaller changes, in levels, come from encoding.
 const NOTHING: f32 = 0.2;
+/// Changes above this many times the median are cuts and flashes.
+const OUTLIER: f32 = 4.0;
 /// A source with frames at most this many sampled frames apart can show every change.
 const FAST_ENOUGH: f64 = 1.5;
 
@@ -93,14 +95,16 @@ impl PauseJudge {
         }
     }
 
-    /// The second largest of the recent changes: the largest may be a cut.
+    /// The second largest of the recent changes, without cuts and flashes.
     fn usual(&self) -> f32 {
         if self.recent.len() < ENOUGH {
             return UNKNOWN;
         }
         let mut sorted: Vec<f32> = self.recent.iter().copied().collect();
         sorted.sort_by(f32::total_cmp);
-        sorted[sorted.len() - 2]
+        let most = OUTLIER * sorted[sorted.len() / 2];
+        sorted.retain(|change| *change <= most);
+        sorted[sorted.len().saturating_sub(2)]
     }
 }
 
@@ -137,6 +141,16 @@ mod tests {
             [gap(1.5), gap(20.0)].map(|gap| at_start.judge(gap)),
             [Meaning::Idle, Meaning::Missing]
         );
+    }
+
+    /// Catches: two flashes before a gap hide what is missing.
+    #[test]
+    fn flashes_are_not_the_usual_change() {
+        let mut flashed = playing();
+        for change in [80.0, 80.0, 2.0, 80.0, 80.0] {
+            flashed.judge(steady(change));
+        }
+        assert_eq!(flashed.judge(gap(6.0)), Meaning::Missing);
     }
 
     /// Catches: a new clock in the same scene does not end the clip.

@@ -48,6 +48,13 @@ pub struct SidecarError {
     problem: String,
 }
 
+impl SidecarError {
+    /// The problem and its line, without the path of the file.
+    pub fn without_path(&self) -> String {
+        format!("line {}: {}", self.line, self.problem)
+    }
+}
+
 /// The path of a video's sidecar.
 pub fn sidecar_path(video: &Path) -> PathBuf {
     video.with_extension("actions.csv")
@@ -67,13 +74,14 @@ struct SidecarTable<'a> {
 }
 
 impl<'a> SidecarTable<'a> {
-    fn read(path: &'a Path, source: impl std::io::Read) -> Result<Self, SidecarError> {
+    fn read(path: &'a Path, source: &[u8]) -> Result<Self, SidecarError> {
         let broken = |error: csv::Error| SidecarError {
             path: path.to_owned(),
             line: error.position().map_or(1, csv::Position::line),
             problem: format!("not readable as CSV ({error})"),
         };
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(source);
+        let mut reader =
+            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(source);
         let header = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
         let mut table = Self { path, header, rows: Vec::new() };
         for record in reader.records() {
@@ -81,9 +89,26 @@ impl<'a> SidecarTable<'a> {
             let line = record.position().map_or(0, csv::Position::line);
             table.rows.push((line, record));
         }
+        table.check_cells(source)?;
         table.check_columns()?;
         table.check_frames()?;
         Ok(table)
+    }
+
+    /// Checks that each row has a cell for each column.
+    ///
+    /// Leaves out a last row that ends too early: a recorder was killed while it wrote the row.
+    fn check_cells(&mut self, source: &[u8]) -> Result<(), SidecarError> {
+        let cells = self.header.len();
+        let is_cut = !source.ends_with(b"\n") && !source.ends_with(b"\r");
+        self.rows.pop_if(|(_, row)| is_cut && row.len() < cells);
+        match self.rows.iter().find(|(_, row)| row.len() != cells) {
+            Some((line, row)) => {
+                let found = row.len();
+                Err(self.error(*line, format!("{found} cells, but the header has {cells}")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn sidecar(&self) -> Result<Sidecar, SidecarError> {
@@ -284,6 +309,13 @@ mod tests {
         assert!(many.contains("12 key columns"), "{many}");
     }
 
+    /// Catches: half of a last row, of a recorder that was killed, discards all actions.
+    #[test]
+    fn half_of_a_last_row_is_left_out() {
+        let sidecar = parse("frame,action,action_name\n0,2,RIGHT\n1,2,RIGHT\n2,").unwrap();
+        assert_eq!(sidecar.actions, [2, 2]);
+    }
+
     /// Catches: an invalid file causes a panic; an error lacks the line number.
     #[test]
     fn malformed_sidecars_name_the_line() {
@@ -297,7 +329,8 @@ mod tests {
             ("frame,Left,Up,Left\n0,1,0,1\n", "line 1: the column `Left` occurs twice"),
             ("frame,time_s\n0,0.0\n", "line 1: 0 key columns"),
             ("frame,action,dx,dy\n0,1,fast,0\n", "line 2: dx is `fast`"),
-            ("frame,action\n0,1,5\n", "line 2: not readable as CSV"),
+            ("frame,action\n0,1,5\n", "line 2: 3 cells, but the header has 2"),
+            ("frame,action\n0,1\n1\n", "line 3: 1 cells, but the header has 2"),
             ("frame,action\n0,\u{fffd}\n", "line 2: action is"),
         ] {
             let error = parse(text).unwrap_err();

@@ -105,6 +105,11 @@ impl Borders {
         self.pairs() == [0; 4]
     }
 
+    /// Returns whether too few frames were bright enough to tell.
+    pub fn is_undecided(&self) -> bool {
+        self.frames < EVIDENCE && !self.hopeless()
+    }
+
     /// Returns the picture inside the borders, or `None` if there are no usable borders.
     pub fn crop(&self) -> Option<Rectangle> {
         let pairs = self.pairs();

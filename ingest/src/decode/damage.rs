@@ -8,6 +8,7 @@
 //! - The decoder returned an error, or marked a frame as damaged.
 //! - The headers of H.264 and HEVC refer to pictures that are not there ([`h264`], [`hevc`]), or
 //!   those of MPEG-1 and MPEG-2 leave out a number ([`mpeg12`]).
+//! - A packet has a hole of zeros, which its decoder may accept ([`holes`]).
 //!
 //! A frame depends on a loss if its packet comes later in the file, in decoding order, and no key
 //! frame lies between them. Pictures that are shown before a key frame but decoded after it may
@@ -19,6 +20,7 @@ mod finding;
 mod h264;
 mod hevc;
 mod hevc_sets;
+mod holes;
 mod mpeg12;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use std::collections::{BTreeSet, VecDeque};
 use finding::{Finding, Refresh};
 use h264::H264;
 use hevc::Hevc;
+use holes::HoleFinder;
 use mpeg12::Mpeg12;
 
 /// Codecs whose decoders mark every frame with missing data.
@@ -79,6 +82,7 @@ pub struct FrameState {
 /// Tells which frames of one file depend on lost data.
 pub struct LossTracker {
     headers: Headers,
+    holes: HoleFinder,
     /// A packet that the demuxer marked is damaged.
     trusts_marks: bool,
     /// Time by which the order of packets and of frames may differ, in time-base units.
@@ -113,6 +117,7 @@ impl LossTracker {
         };
         Self {
             headers,
+            holes: HoleFinder::new(codec, extradata),
             trusts_marks: !SELF_CHECKING.contains(&codec),
             reorder: second.max(1),
             waiting: VecDeque::new(),
@@ -148,7 +153,8 @@ impl LossTracker {
         }
         let earlier = finding.lost_earlier.map(|ago| (place - 1).saturating_sub(2 * ago));
         self.losses.extend(earlier.filter(|&earlier| earlier > self.whole_from));
-        if (is_marked && self.trusts_marks) || finding.damaged {
+        let has_hole = self.holes.has_hole(data);
+        if (is_marked && self.trusts_marks) || finding.damaged || has_hole {
             self.losses.insert(place);
         }
         if finding.refresh == Refresh::Begins {

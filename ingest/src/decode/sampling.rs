@@ -260,7 +260,7 @@ impl Sampling {
         let end = self.end;
         let ticks = self.clock.finish(end);
         self.show(ticks, sink)?;
-        self.decide(sink)?;
+        self.decide(false, sink)?;
         if self.tracks.crop_changes() {
             self.notes.add("black borders are cut only until the picture covers them".to_owned());
         }
@@ -319,7 +319,7 @@ impl Sampling {
         let enough =
             search.back.len() >= SEARCH_FRAMES || search.back.len() * frame_bytes >= SEARCH_BYTES;
         if enough || search.borders.as_ref().is_none_or(Borders::hopeless) {
-            self.decide(sink)
+            self.decide(enough, sink)
         } else {
             Ok(())
         }
@@ -327,11 +327,13 @@ impl Sampling {
 
     /// Ends the border search.
     ///
-    /// Returns [`Halt::Borders`] if it found borders. Otherwise it passes the held frames to the
+    /// `more` is true if there are more frames than it examined. Returns [`Halt::Borders`] if it
+    /// found borders, or if later frames must tell. Otherwise it passes the held frames to the
     /// sink.
-    fn decide(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+    fn decide(&mut self, more: bool, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(search) = self.search.take() else { return Ok(()) };
-        if let Some(borders) = search.borders.filter(|borders| borders.crop().is_some()) {
+        let must_look = |found: &Borders| found.crop().is_some() || more && found.is_undecided();
+        if let Some(borders) = search.borders.filter(must_look) {
             return Err(Halt::Borders(borders));
         }
         search.back.iter().try_for_each(|shown| self.give(shown, sink))

@@ -2,9 +2,10 @@
 //!
 //! Genie's videos were found by their titles and descriptions (appendix B.1): they had to contain
 //! words for the genre and for playing, and no words for something else. yt-dlp writes both texts
-//! to `NAME.info.json` beside `NAME.mp4`, and beside `NAME.f137.mp4` before it merges streams. A
-//! video without this file passes the rules. If the file cannot be read completely, only the rule
-//! about words that must not occur is applied, and the video's row says so.
+//! to `NAME.info.json` beside `NAME.mp4`, and beside `NAME.f137.mp4` before it merges streams.
+//! Older programs wrote `NAME.mp4.info.json`. A video without this file passes the rules. If the
+//! file cannot be read completely, only the rule about words that must not occur is applied, and
+//! the video's row says so.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,6 @@ use std::path::{Path, PathBuf};
 use genie_shards::SourceRow;
 
 use super::info_json::{self, Info};
-use super::names::merged_name;
 use super::stamp::FileStamp;
 use crate::config::MetadataRules;
 use crate::reject::{Reason, Reject};
@@ -32,14 +32,23 @@ pub struct MetadataVerdict {
 /// The path of a video's `.info.json`.
 fn info_path(video: &Path) -> PathBuf {
     let own = video.with_extension("info.json");
-    match merged_name(video) {
-        Some(merged) if !own.exists() => {
-            let mut path = merged.into_os_string();
-            path.push(".info.json");
-            path.into()
-        }
-        _ => own,
+    if own.exists() {
+        return own;
     }
+    // Marks of yt-dlp, as in `NAME.f137.temp.mp4`, `NAME.fhd.mp4` and `NAME.uncut.mp4`.
+    let shorter = |stem: &PathBuf| {
+        let part = stem.extension()?.to_str()?;
+        (matches!(part, "temp" | "uncut") || part.starts_with('f')).then(|| stem.with_extension(""))
+    };
+    let with_info = |name: PathBuf| {
+        let mut path = name.into_os_string();
+        path.push(".info.json");
+        PathBuf::from(path)
+    };
+    let stems = std::iter::successors(Some(video.with_extension("")), shorter).skip(1);
+    // Programs before yt-dlp wrote `NAME.mp4.info.json`.
+    let names = stems.chain([video.to_owned()]).map(with_info);
+    names.into_iter().find(|path| path.exists()).unwrap_or(own)
 }
 
 /// A key of the rules and of the stamp of a video's `.info.json`.
@@ -155,8 +164,9 @@ mod tests {
         assert!(MetadataRules::default().check(&Info::default()).is_some());
     }
 
-    /// Catches: a video of yt-dlp's unmerged streams, or with an incomplete file, escapes the
-    /// rules; a description that could not be read counts as one without the words.
+    /// Catches: a video of yt-dlp's unmerged streams, of an older program, or with an incomplete
+    /// file, escapes the rules; a description that could not be read counts as one without the
+    /// words.
     #[test]
     fn unmerged_streams_and_incomplete_files() {
         let place = tempfile::tempdir().unwrap();
@@ -167,6 +177,11 @@ mod tests {
         let of = |name: &str| check(&place.path().join(name), &rules);
         assert!(of("v1.2 [x].f137.mp4").reject.unwrap().detail.contains("`movie`"));
         assert!(!key(&place.path().join("v1.2 [x].f137.mp4"), &rules).is_empty());
+        write("old.mp4.info.json", r#"{"title": "Jump Movie"}"#);
+        for name in ["v1.2 [x].f137.temp.mp4", "v1.2 [x].fhd.mp4", "v1.2 [x].uncut.mp4", "old.mp4"]
+        {
+            assert!(of(name).reject.is_some(), "{name}");
+        }
         let half = of("half.mp4");
         assert!(half.reject.is_none() && half.note.unwrap().contains("half.info.json"));
         let none = of("other.mp4");

@@ -49,6 +49,12 @@ pub fn kind(path: &Path) -> NameKind {
     }
 }
 
+/// Whether files with this extension usually contain sound, although they may contain video.
+pub fn is_usually_sound(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ["m4a", "ogg", "ogx"].iter().any(|known| extension == *known)
+}
+
 /// Whether the file is a leftover of yt-dlp: a stream before merging, or a temporary file.
 ///
 /// yt-dlp downloads `NAME.f137.mp4` and `NAME.f140.m4a`, and merges them to `NAME.temp.mp4`, which
@@ -58,7 +64,7 @@ pub fn is_leftover(path: &Path) -> bool {
 }
 
 /// The path of the merged video to which a leftover of yt-dlp belongs, without its extension.
-pub fn merged_name(path: &Path) -> Option<PathBuf> {
+fn merged_name(path: &Path) -> Option<PathBuf> {
     let stem = Path::new(path.file_stem()?);
     let part = stem.extension()?.to_str()?;
     (part == "temp" || is_format(part)).then(|| path.with_file_name(stem.with_extension("")))
@@ -89,6 +95,13 @@ mod tests {
         for name in ["a.mp4", "a.final.mp4", "v1.2.mp4", "temp.mp4", "f137.mp4", "a.f.mp4"] {
             assert_eq!(merged(name), None, "{name}");
         }
+    }
+
+    /// Catches: the sound of a download makes the exit code 2 every night.
+    #[test]
+    fn sound_files_are_known_by_their_extension() {
+        let of = |name: &str| is_usually_sound(Path::new(name));
+        assert!(of("a.m4a") && of("a.OGG") && !of("a.mp4") && !of("ogg"));
     }
 
     /// Catches: an extension counts only in lower case; a list names an extension twice.

@@ -25,7 +25,7 @@ use genie_stage::config::DataConfig;
 use walkdir::WalkDir;
 
 use super::byte_order_mark::without_mark;
-use super::names::{NameKind, is_leftover, kind};
+use super::names::{NameKind, is_leftover, is_usually_sound, kind};
 use super::skipped::SkippedFiles;
 use crate::reject::{Reason, Reject};
 
@@ -45,7 +45,7 @@ pub struct FoundFile {
     ///
     /// If it is not a video, it is ignored.
     pub guess: bool,
-    /// It is a leftover of a download, and only a search found it.
+    /// It is a leftover of a download, or sound by its name, and only a search found it.
     pub leftover: bool,
 }
 
@@ -197,7 +197,7 @@ impl VideoSearch {
             identity: identity.clone(),
             reject,
             guess: !named && kind(path) == NameKind::MaybeVideo,
-            leftover: !named && is_leftover(path),
+            leftover: !named && (is_leftover(path) || is_usually_sound(path)),
         };
         match self.found.entry(identity) {
             Entry::Vacant(place) => {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use genie_shards::{ClipMeta, Frames};
 
-use crate::encode::{Coding, VideoFormat, VideoWriter};
+use crate::export::encode::{Coding, VideoFormat, VideoWriter};
 
 /// Unit of the times of a clip without usable times of its own.
 const FINE: i32 = 90_000;

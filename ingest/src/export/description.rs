@@ -8,7 +8,7 @@ use genie_shards::{ClipMeta, ClipRow, condition_columns};
 use serde_json::{Map, Value, json};
 
 use super::clip_video::VideoTimes;
-use crate::encode::Coding;
+use crate::export::encode::Coding;
 
 /// The content of `ID.json`: the columns of the clip's row, as SQL names them, and its lists.
 ///

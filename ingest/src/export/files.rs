@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::chosen::ChosenClip;
 use super::{clip_video, description};
-use crate::encode::Coding;
+use crate::export::encode::Coding;
 
 /// Writes the files of clips that are not complete in `dir`, and returns how many clips these were.
 pub fn write(

@@ -14,7 +14,7 @@ use tar::{Builder, Header};
 
 use super::chosen::ChosenClip;
 use super::{clip_video, description};
-use crate::encode::Coding;
+use crate::export::encode::Coding;
 
 /// The members of a clip: the ends of their names, and their contents.
 type Members = Vec<(&'static str, Vec<u8>)>;

@@ -13,7 +13,7 @@ use genie_shards::{Collected, Manifest, collect};
 use genie_stage::Exit;
 use genie_stage::lock::{InUse, LockError};
 
-use crate::catalog::lock;
+use crate::catalog::{label_dir, lock, lock_labels};
 
 /// Directories that only ingest writes to.
 const DIRECTORIES: [&str; 2] = ["clips", "catalog"];
@@ -34,6 +34,9 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     };
     let mut unnamed = Manifest::load(root)?.unnamed(root, &DIRECTORIES)?;
     unnamed.extend(genie_catalog::leftovers(root)?);
+    let labels = label_dir(root);
+    let _no_labelling = labels.is_dir().then(|| lock_labels(root)).transpose()?;
+    unnamed.extend(Manifest::load(&labels)?.unnamed(&labels, &[])?);
     let Collected { files, bytes, young } = collect(unnamed, age, dry_run)?;
     for path in &files {
         println!("{}", genie_store::shown(path));

@@ -37,6 +37,13 @@ struct Clips {
     seconds: f64,
 }
 
+/// The sums over all labels.
+#[derive(Deserialize)]
+struct Labels {
+    clips: u64,
+    people: u64,
+}
+
 /// How many rows have a reason.
 #[derive(Deserialize)]
 struct ReasonCount {
@@ -84,7 +91,7 @@ fn overview(page: &mut String, root: &Utf8Path, catalog: &Catalog, stored: u64) 
     let Sources { found, used, decoded, bytes: read } = sources.next().context(one)??;
     let Clips { cut, kept, frames, seconds: kept_seconds } = clips.next().context(one)??;
     let share = if decoded > 0.0 { 100.0 * kept_seconds / decoded } else { 0.0 };
-    writeln!(page, "{root}")?;
+    writeln!(page, "{}", genie_store::shown(root))?;
     writeln!(page, "  sources    {found} found, {used} used")?;
     writeln!(
         page,
@@ -94,6 +101,16 @@ fn overview(page: &mut String, root: &Utf8Path, catalog: &Catalog, stored: u64) 
     )?;
     writeln!(page, "  clips      {cut} cut, {kept} kept, of {frames} frames")?;
     writeln!(page, "  bytes      {} read, {} stored", bytes(read as f64), bytes(stored as f64))?;
+    let labels = catalog.query::<Labels>(
+        "select count(distinct clip_id) as clips, count(distinct who) as people from labels",
+    )?;
+    for labels in labels {
+        let Labels { clips, people } = labels?;
+        if clips == 0 {
+            continue;
+        }
+        writeln!(page, "  labels     {clips} clips labelled by {people} people")?;
+    }
     let runs = run_history::all(root);
     if let Some(last) = runs.last() {
         // An empty sum of floats is -0.

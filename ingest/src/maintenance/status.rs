@@ -9,7 +9,9 @@ use genie_stage::config::DataConfig;
 use genie_stage::key::Key;
 use genie_stage::status::{StepState, StepStatus};
 
-use crate::catalog::{Finalizer, KeepRules, Partitioning, config_key, is_of_config, is_pending};
+use crate::catalog::{
+    Finalizer, KeepRules, Partitioning, config_key, is_of_config, is_pending, label_dir,
+};
 use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::{discover, videos};
 use crate::sample;
@@ -23,14 +25,28 @@ pub fn steps(
     let mut steps = Vec::new();
     let mut waits_for = String::new();
     if data.videos.is_empty() {
-        let sample = sample::step(&data.root.join("videos"), sample_config).status("sample");
+        let sample = sample::step(&data.root.join("videos"), sample_config).status("sample")?;
         if sample.state != StepState::Done {
             "the sample videos: run genie-ingest sample".clone_into(&mut waits_for);
         }
         steps.push(sample);
     }
     steps.push(ingest(data, config, waits_for)?);
+    steps.extend(labels(&data.root)?);
     Ok(steps)
+}
+
+/// The labels, if there are any. They are done: nothing runs without people.
+fn labels(root: &Utf8Path) -> Result<Option<StepStatus>> {
+    let dir = label_dir(root);
+    let manifest = Manifest::load(&dir)?;
+    Ok((manifest.rows(tables::LABELS) > 0).then(|| StepStatus {
+        step: "labels".to_owned(),
+        key: manifest.content_hash()[..16].to_owned(),
+        dir: genie_store::shown(&dir),
+        state: StepState::Done,
+        needs: String::new(),
+    }))
 }
 
 /// The state of the step `run`.

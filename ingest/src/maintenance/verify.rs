@@ -17,7 +17,7 @@ use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::catalog::{forget_files, lock};
+use crate::catalog::{forget_files, label_dir, lock};
 
 /// The result of a check.
 #[derive(Default)]
@@ -26,6 +26,8 @@ struct CheckResult {
     problems: usize,
     /// Damaged files of the root's manifest.
     damaged: HashSet<String>,
+    /// Number of damaged files of labels.
+    damaged_labels: usize,
     files: usize,
     /// Number of clips in readable shards.
     clips: usize,
@@ -69,7 +71,7 @@ pub fn run(root: &Utf8Path, forget: bool, sample: Option<usize>, stop: &Stop) ->
             found.report(&format!("clip {clip_id}: {problem}"));
         })?;
     }
-    let CheckResult { problems, damaged, files, clips, bytes } = found;
+    let CheckResult { problems, damaged, damaged_labels, files, clips, bytes } = found;
     let checked = if files < of { format!("{files} of {of}") } else { files.to_string() };
     if problems == 0 {
         tracing::info!(
@@ -91,10 +93,17 @@ pub fn run(root: &Utf8Path, forget: bool, sample: Option<usize>, stop: &Stop) ->
              and then genie-ingest run, which rebuilds their clips from the videos"
         );
     }
+    if damaged_labels > 0 {
+        tracing::info!(
+            "verify: labels cannot be computed again: restore {damaged_labels} files of {} from a \
+             backup",
+            label_dir(root)
+        );
+    }
     Ok(Exit::Failed(FAILED))
 }
 
-/// All published files of the root, and of its tokens and actions.
+/// All published files of the root, and of its tokens, actions and labels.
 fn named_files(root: &Utf8Path) -> Result<Vec<NamedFile>> {
     let mut files = Vec::new();
     for dir in directories(root)? {
@@ -137,6 +146,8 @@ fn check(root: &Utf8Path, files: Vec<NamedFile>, stop: &Stop) -> Result<CheckRes
         }
         if !errors.is_empty() && dir == root {
             found.damaged.insert(entry.file);
+        } else if !errors.is_empty() && table == tables::LABELS {
+            found.damaged_labels += 1;
         }
         progress.inc(1);
     }
@@ -151,11 +162,11 @@ fn with_cause(error: &Error) -> String {
     format!("{error}{cause}")
 }
 
-/// The directories that may have a manifest: the root, and its directories of tokens and actions.
+/// The directories that may have a manifest: the root, its labels, and those of tokens and actions.
 ///
 /// The run history lies beside the directories of tokens and actions. It is a file.
 fn directories(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
-    let mut directories = vec![root.to_owned()];
+    let mut directories = vec![root.to_owned(), label_dir(root)];
     for parent in ["tokens", "actions"] {
         directories.extend(genie_store::list(&root.join(parent))?.directories);
     }

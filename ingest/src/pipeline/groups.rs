@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use super::ingest_source::SourceIngester;
 use super::report::log_source;
-use crate::catalog::{GroupWriter, split_of};
+use crate::catalog::{GroupWriter, NewFiles, split_of};
 use crate::discover::SourceFile;
 use crate::worker::Worker;
 
@@ -34,17 +34,26 @@ pub struct GroupIngester<'a> {
 
 impl GroupIngester<'_> {
     /// Decodes and publishes all sources, which must be sorted by content hash.
+    pub fn ingest_all(&self, new: &[SourceFile]) -> Result<()> {
+        self.ingest_groups(groups(new), &|files, _| files.commit(self.root))
+    }
+
+    /// Decodes groups; `commit` publishes the files of each.
     ///
     /// While fewer groups are left than threads, each decoder gets several threads.
-    pub fn ingest_all(&self, new: &[SourceFile]) -> Result<()> {
-        if new.is_empty() {
+    pub fn ingest_groups(
+        &self,
+        groups: Vec<&[SourceFile]>,
+        commit: &(dyn Fn(NewFiles, &[SourceFile]) -> Result<()> + Sync),
+    ) -> Result<()> {
+        if groups.is_empty() {
             return Ok(());
         }
-        let progress = Progress::new("ingest", new.len() as u64);
+        let sources: usize = groups.iter().map(|group| group.len()).sum();
+        let progress = Progress::new("ingest", sources as u64);
         let clips = AtomicUsize::new(0);
         let idle: Mutex<Vec<Worker>> = Mutex::default();
         let idle = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let groups = groups(new);
         let unfinished = AtomicUsize::new(groups.len());
         // One more than the share, because the decoder's threads wait for each other.
         let share = || match rayon::current_num_threads() / unfinished.load(Ordering::Relaxed) {
@@ -73,7 +82,7 @@ impl GroupIngester<'_> {
                     None => threads = &|| 1,
                 }
             };
-            writer.publish()?.commit(self.root)?;
+            commit(writer.publish()?, group)?;
             unfinished.fetch_sub(1, Ordering::Relaxed);
             idle().push(worker);
             anyhow::Ok(())
@@ -116,7 +125,7 @@ impl GroupIngester<'_> {
 }
 
 /// Divides sources into groups of consecutive ones. The result depends only on the sources.
-fn groups(mut sources: &[SourceFile]) -> Vec<&[SourceFile]> {
+pub fn groups(mut sources: &[SourceFile]) -> Vec<&[SourceFile]> {
     let mut groups = Vec::new();
     while !sources.is_empty() {
         let mut bytes = 0;
@@ -133,7 +142,7 @@ fn groups(mut sources: &[SourceFile]) -> Vec<&[SourceFile]> {
 }
 
 /// The name of a group: a hash of its sources and their work keys.
-fn group_name(group: &[SourceFile]) -> String {
+pub fn group_name(group: &[SourceFile]) -> String {
     let mut hasher = blake3::Hasher::new();
     for source in group {
         hasher.update(source.id.as_bytes());

@@ -32,7 +32,7 @@ impl SourceIngester<'_> {
         worker: &mut Worker,
         writer: &mut GroupWriter,
     ) -> Result<(SourceRow, bool)> {
-        let sidecar = sidecar(source);
+        let (sidecar, unread) = sidecar(source);
         let mut row = source.row();
         row.has_actions = sidecar.is_some();
         let path = row.source_path.clone();
@@ -65,8 +65,8 @@ impl SourceIngester<'_> {
         let mut reject = match decoded {
             Ok(summary) => {
                 cutter.finish(summary.native_frames).into_iter().try_for_each(&mut store)?;
-                let problem =
-                    sidecar.as_ref().and_then(|sidecar| compare_lengths(source, sidecar, &summary));
+                let lengths = |sidecar| compare_lengths(source, sidecar, &summary);
+                let problem = unread.or_else(|| sidecar.as_ref().and_then(lengths));
                 self.describe(&mut row, &summary, problem.as_ref())
             }
             Err(Failure::Reject(reject)) => Some(reject),
@@ -150,14 +150,15 @@ fn too_fast(summary: &Summary) -> Option<String> {
     })
 }
 
-/// The parsed sidecar of a source. If it cannot be read, logs a warning.
-fn sidecar(source: &SourceFile) -> Option<Sidecar> {
-    let content = source.sidecar.as_deref()?;
+/// The parsed sidecar of a source. If it cannot be read, logs a warning and returns the problem.
+fn sidecar(source: &SourceFile) -> (Option<Sidecar>, Option<String>) {
+    let Some(content) = source.sidecar.as_deref() else { return (None, None) };
     match parse_sidecar(&sidecar_path(&source.path), content) {
-        Ok(sidecar) => Some(sidecar),
+        Ok(sidecar) => (Some(sidecar), None),
         Err(problem) => {
             tracing::warn!("{problem}; ingest uses the video without actions");
-            None
+            let problem = problem.without_path();
+            (None, Some(format!("the sidecar cannot be read, so there are no actions: {problem}")))
         }
     }
 }

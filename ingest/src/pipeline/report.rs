@@ -108,11 +108,12 @@ impl SourceCounts {
             if rejected > 0 { format!(" ({})", reasons.join(", ")) } else { String::new() };
         let leftovers = match leftovers {
             0 => String::new(),
-            count => format!(", {count} leftovers of downloads"),
+            count => format!(", {count} leftovers of downloads or sound files"),
         };
         let line = format!(
             "{accepted} sources with {clips} clips ({new_clips} new), {filtered} filtered, \
-             {rejected} rejected{reasons}, {duplicates} duplicates{leftovers}; in {root}"
+             {rejected} rejected{reasons}, {duplicates} duplicates{leftovers}; in {}",
+            genie_store::shown(root)
         );
         tracing::info!("ingest {how}: {line}");
         if self.all_clips == 0 {

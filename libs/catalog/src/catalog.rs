@@ -51,6 +51,8 @@ impl Catalog {
         let context = session(root, threads, memory)
             .map_err(|source| Error::Session { source: Box::new(source) })?;
         tables::register(&context, root)?;
+        let views = runtime.block_on(tables::register_views(&context));
+        views.map_err(|source| Error::Session { source: Box::new(source) })?;
         Ok(Self { context, runtime })
     }
 
@@ -95,16 +97,26 @@ impl Catalog {
         }))
     }
 
+    /// Queries may only read.
+    pub(crate) fn reading() -> SQLOptions {
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+    }
+
+    pub(crate) fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// Runs a query with values for its `$name` parameters.
     pub(crate) fn stream_with(
         &self,
         sql: &str,
         parameters: Vec<(&str, ScalarValue)>,
     ) -> Result<Rows<'_>> {
-        let reading = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
+        let reading = Self::reading();
         let stream = async {
             let mut query = self.context.sql_with_options(sql, reading).await?;
             if !parameters.is_empty() {

@@ -10,8 +10,9 @@
 //! [`limits`] says how long and how deep an expression may be, and [`allowed`] what it may contain.
 
 mod allowed;
-mod limits;
-mod refusal;
+pub(crate) mod any;
+pub(crate) mod limits;
+pub(crate) mod refusal;
 
 use std::sync::Arc;
 
@@ -66,6 +67,11 @@ impl Condition {
         }
         let parts = limits::on_large_stack(|| compile(sql, &schema));
         parts.map(|parts| Self { parts }).map_err(wrong)
+    }
+
+    /// The parts of the outermost `and`, as SQL.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|(sql, _)| sql.as_str())
     }
 
     /// For each clip, whether the whole expression is true.

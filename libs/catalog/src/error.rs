@@ -24,8 +24,8 @@ pub enum Error {
     Register { root: Utf8PathBuf, table: &'static str, source: Box<DataFusionError> },
 
     #[error(
-        "the query `{sql}` failed; the tables are sources, clips, tokens, actions and windows \
-         (`describe clips` lists the columns of clips)"
+        "the query `{sql}` failed; the tables are sources, clips, labels, label_rows, tokens, \
+         actions and windows (`describe clips` lists the columns of clips)"
     )]
     Query { sql: String, source: Box<DataFusionError> },
 
@@ -49,10 +49,16 @@ pub enum Error {
     )]
     Condition { expression: String, columns: String, source: Box<DataFusionError> },
 
+    #[error(
+        "the condition `{expression}` takes more than {seconds} seconds; make it simpler, or use \
+         `genie-ingest sql`, which has no limit"
+    )]
+    Late { expression: String, seconds: u64 },
+
     #[error("the condition `{expression}` cannot be evaluated for the clips")]
     Evaluate { expression: String, source: Box<DataFusionError> },
 
-    #[error("cannot prepare the directory for temporary files of queries")]
+    #[error("cannot prepare the session of queries")]
     Session { source: Box<DataFusionError> },
 
     #[error("cannot start the threads that run queries")]
@@ -72,7 +78,10 @@ impl Error {
     /// Whether the user wrote wrong SQL, and nothing else is wrong.
     #[must_use]
     pub fn is_wrong_sql(&self) -> bool {
-        matches!(self, Self::Query { .. } | Self::Condition { .. } | Self::Evaluate { .. })
+        matches!(
+            self,
+            Self::Query { .. } | Self::Condition { .. } | Self::Evaluate { .. } | Self::Late { .. }
+        )
     }
 
     /// The error of a query, by its first cause.

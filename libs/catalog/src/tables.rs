@@ -22,6 +22,18 @@ use genie_store::DirectStore;
 
 use crate::error::{Error, Result};
 
+/// The newest label of each clip and person, without those that were taken back.
+const LABELS: &str = "select clip_id, label, tags, who, at from (select *, row_number() over \
+    (partition by clip_id, who order by at desc) as age from label_rows) \
+    where age = 1 and label is not null";
+
+/// Registers the view `labels` over the table `label_rows`.
+pub(crate) async fn register_views(context: &SessionContext) -> DataFusionResult<()> {
+    let labels = context.sql(LABELS).await?.into_view();
+    context.register_table("labels", labels)?;
+    Ok(())
+}
+
 /// Registers all tables of a dataset root.
 ///
 /// A query reads a dataset in a store there, and not this machine's copies: it needs few columns.
@@ -33,14 +45,25 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
     }
     let manifest = Manifest::load(root)?;
     let files = |table| manifest.table(table).iter().map(|entry| root.join(&entry.file)).collect();
-    let tables: [(&str, &str, Vec<Utf8PathBuf>); 5] = [
+    let labels = root.join("labels");
+    let labels = Manifest::load(&labels)?
+        .table(tables::LABELS)
+        .iter()
+        .map(|entry| labels.join(&entry.file))
+        .collect();
+    let tables: [(&str, &str, Vec<Utf8PathBuf>); 6] = [
         ("sources", tables::SOURCES, files(tables::SOURCES)),
         ("clips", tables::CLIP_ROWS, files(tables::CLIP_ROWS)),
-        ("tokens", tables::TOKENS, files_below(&root.join("tokens"), tables::TOKENS, |_| true)?),
+        ("label_rows", tables::LABELS, labels),
+        (
+            "tokens",
+            tables::TOKENS,
+            files_below(&root.join("tokens"), tables::TOKENS, |_| Ok(true))?,
+        ),
         (
             "actions",
             tables::ACTIONS,
-            files_below(&root.join("actions"), tables::ACTIONS, |_| true)?,
+            files_below(&root.join("actions"), tables::ACTIONS, |_| Ok(true))?,
         ),
         (
             "windows",
@@ -61,19 +84,19 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
 }
 
 /// Whether the step with this directory has finished.
-fn finished(dir: &Utf8Path) -> bool {
-    genie_store::read(&dir.join("step.json")).is_ok_and(|record| record.is_some())
+fn finished(dir: &Utf8Path) -> Result<bool> {
+    Ok(genie_store::read(&dir.join("step.json"))?.is_some())
 }
 
 /// Files of one table in the directories below `dir` for which `counts` is true.
 fn files_below(
     dir: &Utf8Path,
     table: &str,
-    counts: fn(&Utf8Path) -> bool,
+    counts: fn(&Utf8Path) -> Result<bool>,
 ) -> Result<Vec<Utf8PathBuf>> {
     let mut files = Vec::new();
     for below in genie_store::list(dir)?.directories {
-        if !counts(&below) {
+        if !counts(&below)? {
             continue;
         }
         let manifest = Manifest::load(&below)?;

@@ -1,13 +1,16 @@
 //! Tests of the catalog over real files, published as the stages publish them.
 
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_catalog::{Catalog, Format, leftovers, render};
+use genie_catalog::{Catalog, ClipOrder, Format, leftovers, render};
 use genie_shards::{
-    ActionWindow, ClipMeta, ClipRow, Manifest, MeasuredWindow, SourceRow, Split, Status,
-    TokenWindow, WindowScores, publish_measured, tables, write_actions, write_clip_rows,
-    write_sources, write_tokens,
+    ActionWindow, ClipMeta, ClipRow, Judgement, LabelRow, Manifest, MeasuredWindow, SourceRow,
+    Split, Status, TokenWindow, WindowScores, publish_measured, tables, write_actions,
+    write_clip_rows, write_labels, write_sources, write_tokens,
 };
 
 fn root() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -60,7 +63,7 @@ fn csv(catalog: &Catalog, sql: &str) -> String {
 fn missing_files_give_an_empty_table() {
     let (_dir, root) = root();
     let catalog = Catalog::open(&root.join("not made yet"), 1024).unwrap();
-    for table in ["sources", "clips", "tokens", "actions", "windows"] {
+    for table in ["sources", "clips", "labels", "label_rows", "tokens", "actions", "windows"] {
         assert_eq!(csv(&catalog, &format!("SELECT count(*) AS n FROM {table}")), "n\n0\n");
     }
     let sql = "SELECT s.status, c.reason, t.tokenizer, a.lam
@@ -359,4 +362,67 @@ fn opening_is_fast() {
     assert_eq!(catalog.clips_without_tokens("k", None, 16).unwrap().len(), 50);
     eprintln!("opened after {opened:?}, first answer after {:?}", start.elapsed());
     assert!(opened.as_millis() < 1000, "{opened:?}");
+}
+
+/// Catches: SQL counts a label that was replaced or taken back; the labels of two people are one.
+#[test]
+fn the_newest_label_of_each_person_counts() {
+    let (_dir, root) = root();
+    let row = |at, who: &str, clip: &str, label| LabelRow {
+        at,
+        clip_id: clip.to_owned(),
+        who: who.to_owned(),
+        label,
+        tags: vec!["menu".to_owned()],
+    };
+    let (good, bad) = (Some(Judgement::Good), Some(Judgement::Bad));
+    let rows = [
+        row(1, "ana", "a", good),
+        row(3, "ana", "a", bad),
+        row(2, "ben", "a", good),
+        row(1, "ana", "b", good),
+        row(2, "ana", "b", None),
+    ];
+    let dir = root.join("labels");
+    for rows in rows.chunks(2) {
+        let entry = write_labels(&dir, rows).unwrap();
+        Manifest::commit(&dir, |manifest| manifest.add(tables::LABELS, entry.clone())).unwrap();
+    }
+    let catalog = Catalog::open(&root, 1024).unwrap();
+    let sql = "select clip_id, label, who, array_has(tags, 'menu') as m from labels order by who";
+    assert_eq!(csv(&catalog, sql), "clip_id,label,who,m\na,bad,ana,true\na,good,ben,true\n");
+    assert_eq!(csv(&catalog, "select count(*) as n from label_rows"), "n\n5\n");
+    let columns = csv(&catalog, "describe labels");
+    assert!(columns.contains("Timestamp(ms"), "{columns}");
+}
+
+/// Catches: a condition or an order chooses other clips; a condition escapes from its parentheses,
+/// or writes.
+#[test]
+fn clips_are_chosen_by_any_condition() {
+    let (_dir, root) = root();
+    let clips = [("a", 20, true), ("b", 5, false), ("c", 9, true)];
+    let clips = clips.map(|(id, frames, kept)| clip(id, frames, Split::Train, kept));
+    publish_clips(&root, "one", &clips);
+    let catalog = Catalog::open(&root, 1024).unwrap();
+    let long = Duration::from_mins(1);
+    let chosen = |condition: &str, column: &str, descending| {
+        let order = ClipOrder { column: column.to_owned(), descending };
+        catalog.chosen_clips(condition, &order, long)
+    };
+    assert_eq!(chosen("", "", false).unwrap(), ["a", "b", "c"]);
+    assert_eq!(chosen(" ", "frames", false).unwrap(), ["b", "c", "a"]);
+    assert_eq!(chosen("kept -- or not", "frames", true).unwrap(), ["a", "c"]);
+    let nested = "frames > (select avg(frames) from clips) or reason = 'too_dark'";
+    assert_eq!(chosen(nested, "", false).unwrap(), ["a", "b"]);
+    let wrong = ["kept) or (kept", "kept; select 1", "frames", "nothing = 1", "kept order by 1"];
+    for condition in wrong {
+        let error = chosen(condition, "", false).unwrap_err();
+        assert!(error.is_wrong_sql(), "{condition}: {error}");
+    }
+    assert!(chosen("kept", "nothing", false).unwrap_err().is_wrong_sql());
+    assert!(chosen("kept", "frames\", clip_id", false).unwrap_err().is_wrong_sql());
+    let slow = "(select count(*) from clips a, clips b, clips c, clips d) > 0";
+    let late = catalog.chosen_clips(slow, &ClipOrder::default(), Duration::ZERO);
+    assert!(late.unwrap_err().to_string().contains("make it simpler"));
 }

@@ -1,9 +1,9 @@
 //! Files and directories that appear whole or not at all, and survive a power cut.
 //!
 //! A killed run must leave nothing that looks finished. So this crate writes to a temporary sibling
-//! in the same directory (hence on the same file system), flushes it to the disk (fsync), renames
-//! it to its final name, and flushes the parent directory. A rename is durable only after the
-//! directory that contains it is flushed.
+//! in the same directory, hence on the same file system. It flushes the sibling to the disk
+//! (fsync), renames it to its final name, and flushes the parent directory. A rename is durable
+//! only after the directory that contains it is flushed.
 //!
 //! Guarantees:
 //! - A reader sees the old content or the new content, never a mixture.

@@ -19,6 +19,7 @@
 //! | `models::sequence` | What does a model see of a sequence that is longer than its window? |
 //! | `train` | How does a training step work, and how does training resume exactly? |
 //! | `layers` | What are the models built from (transformer, quantizers, convolutions)? |
+//! | `recompute` | How does a training step need less memory? |
 //! | `kernels` | How are layer norm, attention and GELU computed fast? |
 //! | `data` | Which windows does training see, in which order? |
 //! | `weights` | What is in a file of weights, and does it fit a model? |
@@ -56,6 +57,7 @@ mod layers;
 mod models;
 mod perceptual;
 mod precision;
+mod recompute;
 #[cfg(test)]
 mod testing;
 mod train;

@@ -10,6 +10,7 @@
 //! | `task` | what a model implements: initial weights, batches, loss |
 //! | `training_loop` | the loop over training steps |
 //! | `micro_batches` | gradient accumulation, on one or several devices |
+//! | `owners` | which device updates which parameter |
 //! | `prefetch` | batches that threads read ahead |
 //! | `optimizer` | AdamW and Muon, gradient clipping, moving average of the weights |
 //! | `checkpoint` | saving in the background, exact resume, loading |
@@ -26,6 +27,7 @@ mod metrics;
 mod micro_batches;
 mod observer;
 mod optimizer;
+mod owners;
 mod prefetch;
 mod random;
 mod task;

@@ -3,5 +3,6 @@
 pub(crate) mod collect;
 pub(crate) mod draft;
 pub(crate) mod open;
+pub(crate) mod parts;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,8 @@ pub(crate) const MEASURED_FORMAT: u32 = 2;
 pub(crate) const CATALOG_FORMAT: u32 = 4;
 /// Version of the files of near pairs.
 pub const NEAR_PAIRS_FORMAT: u32 = 1;
+/// Version of the files of labels.
+pub(crate) const LABELS_FORMAT: u32 = 1;
 /// Version of the manifest: `manifest.json`, and the files in the folder `manifest`.
 ///
 /// Format 1, a `manifest.json` with all entries, is still read. The next commit replaces it.

@@ -22,7 +22,7 @@
 //! | `manifest` | which files are published |
 //! | `files` | Parquet files: write and publish, open and check, remove |
 //! | `store` | clip shards: write, read, check, rewrite |
-//! | `rows` | narrow tables: tokens, actions, sources, clip rows, near pairs, measured windows |
+//! | `rows` | narrow tables: tokens, actions, sources, clips, pairs, labels, measured windows |
 
 mod codec;
 mod error;
@@ -44,7 +44,7 @@ pub use files::{
 };
 pub use formats::{ACTIONS_FORMAT, CLIPS_FORMAT, NEAR_PAIRS_FORMAT, TOKENS_FORMAT};
 pub use frames::{Frames, ShapeError};
-pub use manifest::{Alone, Entry, Manifest, ManifestEdit, tables};
+pub use manifest::{Alone, Entry, Manifest, ManifestEdit, ManifestFollower, NewEntries, tables};
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{
@@ -52,6 +52,7 @@ pub use rows::{
         write_clip_rows,
     },
     clip_verdicts::{ClipVerdict, visit_clip_verdicts, visit_true_actions},
+    labels::{Judgement, LabelRow, labels_of_file, write_labels},
     measured::{
         MeasuredWindow, publish_agreement, publish_measured, publish_measured_part, read_measured,
         scores::{Motions, WindowScores, rollout_hash},

@@ -15,6 +15,7 @@
 //! | `version` | the newest changes, and the names of the segments |
 //! | `marker` | `manifest.json`: the manifest of version 0.1; it stops programs of that time |
 //! | `alone` | runs that expect no commits of other machines |
+//! | `follower` | reads only what other processes have committed since the last time |
 //! | `edit`, `commit` | changes of one commit, and how they become the next version |
 
 mod alone;
@@ -22,6 +23,7 @@ mod change;
 mod commit;
 mod edit;
 mod entry;
+mod follower;
 mod marker;
 mod segment;
 mod version;
@@ -31,7 +33,12 @@ use std::collections::{BTreeMap, HashSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use self::version::Version;
-pub use self::{alone::Alone, edit::ManifestEdit, entry::Entry};
+pub use self::{
+    alone::Alone,
+    edit::ManifestEdit,
+    entry::Entry,
+    follower::{ManifestFollower, NewEntries},
+};
 use crate::error::Result;
 
 /// Names of the tables in manifests.
@@ -44,6 +51,8 @@ pub mod tables {
     pub const CLIP_ROWS: &str = "clip_rows";
     /// Near pairs of the catalog; in the manifest of a dataset root.
     pub const NEAR_PAIRS: &str = "near_pairs";
+    /// Labels of clips; in the manifest of the directory `labels` of a dataset root.
+    pub const LABELS: &str = "labels";
     /// Token shards; in the manifest of a tokenizer's directory.
     pub const TOKENS: &str = "tokens";
     /// Action shards; in the manifest of a latent action model's directory.

@@ -1,8 +1,9 @@
-//! Narrow tables: tokens, actions, source rows, clip rows, near pairs and measured windows.
+//! Narrow tables: tokens, actions, sources, clips, near pairs, labels and measured windows.
 
 pub(crate) mod actions;
 pub(crate) mod clip_rows;
 pub(crate) mod clip_verdicts;
+pub(crate) mod labels;
 pub(crate) mod measured;
 pub(crate) mod misplaced;
 pub(crate) mod narrow;

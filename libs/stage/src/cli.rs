@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(code(&["x"]), 64);
     }
 
-    /// Catches: `--help` ends a script with `set -e`.
+    /// Catches: `--help` has another exit code than 0, which ends a script with `set -e`.
     #[test]
     fn help_and_version_are_0() {
         assert_eq!(code(&["x", "--help"]), 0);

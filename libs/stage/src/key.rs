@@ -7,7 +7,7 @@
 //! the old one stays valid.
 //!
 //! Guarantees: a key is the same on every machine. It does not depend on the order of fields or
-//! inputs. Different lists of parts never hash as the same bytes, because they are hashed as one
+//! inputs. Different parts never give the same bytes to hash, because the parts are hashed as one
 //! canonical JSON document.
 
 use std::fmt;

@@ -13,6 +13,7 @@
 //! | [`status`] | how does a step report its state to other programs? |
 //! | [`lineage`] | what wrote this output, and when? |
 //! | [`lock`] | is another process writing here? |
+//! | [`share`] | which part of the work does one process of an array job do? |
 //! | [`stop`] | did the user ask to stop? |
 //! | [`progress`], [`log`] | what do people see on stderr? |
 //! | [`exit`] | what does the calling shell see? |
@@ -28,6 +29,7 @@ pub mod lineage;
 pub mod lock;
 pub mod log;
 pub mod progress;
+pub mod share;
 pub mod status;
 pub mod step;
 pub mod stop;

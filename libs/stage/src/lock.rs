@@ -5,6 +5,9 @@
 //! however the process ends, so nobody ever has to delete a stale lock. The file stays, and its
 //! existence means nothing. It contains the name of the lock's holder, for the error message.
 //!
+//! The processes of an array job write one directory together ([`crate::share`]). They hold the
+//! lock together, and a run that does not belong to them is refused until all have ended.
+//!
 //! A training reads files for hours, and `gc` must not delete them meanwhile. [`InUse`] is a lock
 //! that any number of readers hold. Writers do not look at it: they replace files, and the old ones
 //! stay until `gc`.
@@ -35,12 +38,21 @@ pub enum LockError {
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    is_shared: bool,
 }
 
 impl Lock {
     /// Locks `path` without waiting, and creates the file and its directory if necessary.
     pub fn acquire(path: impl AsRef<Path>) -> Result<Self, LockError> {
-        let path = path.as_ref();
+        Self::take(path.as_ref(), false)
+    }
+
+    /// Does the same as [`Self::acquire`], together with others that share the lock.
+    pub fn share(path: impl AsRef<Path>) -> Result<Self, LockError> {
+        Self::take(path.as_ref(), true)
+    }
+
+    fn take(path: &Path, is_shared: bool) -> Result<Self, LockError> {
         let io_error = |source| LockError::Io { path: path.to_owned(), source };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(io_error)?;
@@ -52,7 +64,8 @@ impl Lock {
             .write(true)
             .open(path)
             .map_err(io_error)?;
-        match file.try_lock() {
+        let locked = if is_shared { file.try_lock_shared() } else { file.try_lock() };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(LockError::Held { path: path.to_owned(), holder: holder(&mut file) });
@@ -60,19 +73,21 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
         sign(&mut file).map_err(io_error)?;
-        Ok(Self { file })
+        Ok(Self { file, is_shared })
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // Do not remove the file: a waiting process would lock a file that has no name any more.
-        let _ = self.file.set_len(0);
+        if !self.is_shared {
+            let _ = self.file.set_len(0);
+        }
         let _ = self.file.unlock();
     }
 }
 
-/// A directory whose files are being read; dropping it ends that.
+/// A directory that is marked as being read; dropping it removes the mark.
 #[derive(Debug)]
 pub struct InUse {
     /// `None` if the directory has no such file, and this process may not create it.
@@ -82,8 +97,8 @@ pub struct InUse {
 impl InUse {
     /// Marks `dir` as being read, and waits while `gc` is deleting files there.
     ///
-    /// A process that may not write there can read all the same. It locks the file that another
-    /// process created; if there is none, `dir` is not marked. Nor is it if it does not exist.
+    /// A process without permission to write locks the file that another process created. If there
+    /// is no such file, or no `dir`, nothing is marked, and this is not an error.
     pub fn mark(dir: impl AsRef<Path>) -> Result<Self, LockError> {
         let path = readers(dir.as_ref());
         let io_error = |source| LockError::Io { path: path.clone(), source };
@@ -161,6 +176,21 @@ mod tests {
         Lock::acquire(&path).unwrap();
     }
 
+    /// Catches: the processes of an array job exclude each other; a run that finishes the step
+    /// works beside them.
+    #[test]
+    fn an_array_shares_a_lock_and_excludes_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let (one, two) = (Lock::share(&path).unwrap(), Lock::share(&path).unwrap());
+        drop(one);
+        assert!(matches!(Lock::acquire(&path), Err(LockError::Held { .. })));
+        drop(two);
+        let alone = Lock::acquire(&path).unwrap();
+        assert!(matches!(Lock::share(&path), Err(LockError::Held { .. })));
+        drop(alone);
+    }
+
     /// Catches: `gc` deletes files that one of two trainings still reads; two trainings exclude
     /// each other; a directory is in use for ever.
     #[test]
@@ -173,8 +203,8 @@ mod tests {
         InUse::exclude(dir.path()).unwrap();
     }
 
-    /// Catches: a dataset cannot be read by somebody who may not write there; such a reader does
-    /// not keep `gc` away although the file exists.
+    /// Catches: a process without permission to write cannot read a dataset; `gc` deletes files
+    /// that such a process reads, although the lock file exists.
     ///
     /// Root may write everywhere, so as root this test says little.
     #[test]

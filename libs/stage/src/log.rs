@@ -35,7 +35,8 @@ impl Verbosity {
 
 /// Starts logging to stderr; only the first call in a process counts.
 ///
-/// -1 prints warnings only, 0 information, 1 debug messages, 2 and more everything.
+/// A verbosity of -1 prints warnings only, 0 also information, 1 also debug messages, and 2 or more
+/// everything.
 pub fn init(verbosity: i8) {
     let ours = match verbosity {
         ..0 => "warn",

@@ -161,7 +161,7 @@ impl Progress {
 }
 
 impl Drop for Progress {
-    /// Leaves the bar of a stopped or failed run where it was, to show how far the run came.
+    /// Leaves the bar of a stopped or failed run as it is, so that it shows how far the run got.
     fn drop(&mut self) {
         self.finish();
     }

@@ -36,8 +36,7 @@ pub struct Record {
 impl Record {
     /// Key of the finished work if it was `work` with any inputs, else `None`.
     ///
-    /// The key, not the config, is compared: numbers that pass through JSON may differ in their
-    /// last bit.
+    /// It compares keys, not configs, because a number may change its last bit in JSON.
     #[must_use]
     pub fn key_of(&self, work: KeyBuilder) -> Option<Key> {
         let mut work = work;
@@ -98,14 +97,18 @@ impl StepDir {
     }
 
     /// Whether exactly this work is finished.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.record().is_some_and(|record| record.key == self.key.as_str())
+    ///
+    /// # Errors
+    /// If the record cannot be read. Such a step may be finished, so it must not be repeated.
+    pub fn is_done(&self) -> genie_store::Result<bool> {
+        Ok(self.record()?.is_some_and(|record| record.key == self.key.as_str()))
     }
 
     /// Record of the last finished work in this directory, possibly with an earlier key.
-    #[must_use]
-    pub fn record(&self) -> Option<Record> {
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn record(&self) -> genie_store::Result<Option<Record>> {
         read_record(&self.path)
     }
 
@@ -138,56 +141,57 @@ impl StepDir {
     }
 
     /// Returns done, partial or missing.
-    #[must_use]
-    pub fn state(&self) -> StepState {
-        if self.is_done() {
+    ///
+    /// # Errors
+    /// If the record or the directory cannot be read.
+    pub fn state(&self) -> genie_store::Result<StepState> {
+        Ok(if self.is_done()? {
             StepState::Done
-        } else if self.has_begun() {
+        } else if self.has_begun()? {
             StepState::Partial
         } else {
             StepState::Missing
-        }
+        })
     }
 
     /// Whether there is output, on this machine or in the dataset's store.
-    fn has_begun(&self) -> bool {
-        let has_files =
-            |found: genie_store::Listing| !(found.files.is_empty() && found.directories.is_empty());
+    fn has_begun(&self) -> genie_store::Result<bool> {
         let is_here = self.path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        is_here || genie_store::list(&self.path).is_ok_and(has_files)
+        if is_here {
+            return Ok(true);
+        }
+        let stored = genie_store::list(&self.path)?;
+        Ok(!(stored.files.is_empty() && stored.directories.is_empty()))
     }
 
     /// Line of this step in `status --json`, under the name of its subcommand.
-    #[must_use]
-    pub fn status(&self, subcommand: &str) -> StepStatus {
-        StepStatus {
+    ///
+    /// # Errors
+    /// If the record or the directory cannot be read.
+    pub fn status(&self, subcommand: &str) -> genie_store::Result<StepStatus> {
+        Ok(StepStatus {
             step: subcommand.to_owned(),
             key: self.key.to_string(),
             dir: genie_store::shown(&self.path),
-            state: self.state(),
+            state: self.state()?,
             needs: String::new(),
-        }
+        })
     }
 }
 
 /// Reads the record in `dir`, if a step has finished there.
 ///
-/// An unreadable record counts as none, so the work is done again.
-#[must_use]
-pub fn read_record(dir: &Utf8Path) -> Option<Record> {
+/// A damaged record counts as none, so the work is done again.
+///
+/// # Errors
+/// If the record may exist, but cannot be read.
+pub fn read_record(dir: &Utf8Path) -> genie_store::Result<Option<Record>> {
     let path = dir.join(RECORD);
-    let text = match genie_store::read(&path) {
-        Ok(text) => text?,
-        Err(error) => {
-            tracing::warn!("cannot read {path} ({error}); the step counts as not done");
-            return None;
-        }
-    };
-    serde_json::from_slice(&text)
-        .inspect_err(|error| {
-            tracing::warn!("{path} is damaged ({error}); the step counts as not done");
-        })
-        .ok()
+    let Some(text) = genie_store::read(&path)? else { return Ok(None) };
+    let record = serde_json::from_slice(&text).inspect_err(|error| {
+        tracing::warn!("{path} is damaged ({error}); the step counts as not done");
+    });
+    Ok(record.ok())
 }
 
 #[cfg(test)]
@@ -212,12 +216,12 @@ mod tests {
     fn done_only_after_finish() {
         let (_dir, path) = temporary();
         let step = StepDir::open(&path, &key(8), "lam");
-        assert_eq!(step.state(), StepState::Missing);
+        assert_eq!(step.state().unwrap(), StepState::Missing);
         assert!(!path.exists());
         step.write_config(&"[lam]\nwidth = 8\n").unwrap();
-        assert_eq!(step.state(), StepState::Partial);
+        assert_eq!(step.state().unwrap(), StepState::Partial);
         step.finish(json!({"loss": 0.5})).unwrap();
-        assert_eq!(step.state(), StepState::Done);
+        assert_eq!(step.state().unwrap(), StepState::Done);
     }
 
     /// Catches: output of an earlier config or input in the same directory counts as current.
@@ -225,7 +229,7 @@ mod tests {
     fn another_keys_record_is_not_ours() {
         let (_dir, path) = temporary();
         StepDir::open(&path, &key(8), "lam").finish(Value::Null).unwrap();
-        assert!(!StepDir::open(&path, &key(16), "lam").is_done());
+        assert!(!StepDir::open(&path, &key(16), "lam").is_done().unwrap());
     }
 
     /// Catches: a lineage field is missing from step.json.
@@ -261,7 +265,7 @@ mod tests {
     fn a_record_knows_its_work() {
         let (_dir, path) = temporary();
         StepDir::open(&path, &key(8), "lam").finish(Value::Null).unwrap();
-        let record = read_record(&path).unwrap();
+        let record = read_record(&path).unwrap().unwrap();
         let found = |step, format, width| {
             record
                 .key_of(Key::builder(step, format).config(&json!({ "width": width })))
@@ -280,6 +284,16 @@ mod tests {
         let (_dir, path) = temporary();
         fs::create_dir(&path).unwrap();
         fs::write(path.join("step.json"), "{\"step\": ").unwrap();
-        assert_eq!(StepDir::open(&path, &key(8), "lam").state(), StepState::Partial);
+        assert_eq!(StepDir::open(&path, &key(8), "lam").state().unwrap(), StepState::Partial);
+    }
+
+    /// Catches: a finished step whose record cannot be read for the moment is done again.
+    #[test]
+    fn an_unreadable_record_is_an_error() {
+        let (_dir, path) = temporary();
+        // Reading a directory fails for every account, root included.
+        fs::create_dir_all(path.join("step.json")).unwrap();
+        let step = StepDir::open(&path, &key(8), "lam");
+        assert!(step.is_done().is_err() && step.state().is_err() && step.status("lam").is_err());
     }
 }

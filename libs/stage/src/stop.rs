@@ -1,4 +1,4 @@
-//! Stops on request: Ctrl-C or SIGTERM asks, and the work saves its state and ends.
+//! Stops on request: after Ctrl-C or SIGTERM, the work saves its state and ends.
 //!
 //! The first signal sets a flag that the work checks between training steps or items. A second
 //! signal ends the process immediately, with the exit code that shells expect. Signals within one

@@ -86,23 +86,36 @@ pub(crate) fn download(
     Ok(())
 }
 
-/// Uploads a file that a manifest is about to name, if it belongs to a store.
+/// Makes sure that a file that a manifest is about to name exists, and uploads it to its store.
 ///
-/// A name that contains the file's hash is created and never replaced. Another name is replaced.
+/// A name that contains the file's hash is created and never replaced. Another name is replaced. A
+/// commit that is repeated may find that its file was uploaded, and that the copy was evicted.
 ///
 /// # Errors
-/// If it cannot be uploaded.
-pub fn publish(path: &Utf8Path, blake3: &str) -> Result<()> {
-    let Some(Mounted { mount, name }) = find(path) else { return Ok(()) };
-    let found = fs::metadata(path).map_err(Error::io(path, "find the file to publish"))?;
+/// If it does not exist, does not have this number of bytes, or cannot be uploaded.
+pub fn publish(path: &Utf8Path, bytes: u64, blake3: &str) -> Result<()> {
+    let found = fs::metadata(path);
+    let Some(Mounted { mount, name }) = find(path) else {
+        let found = found.map_err(Error::io(path, "find the file to publish"))?;
+        return check_size(path.to_string(), found.len(), bytes);
+    };
+    let is_hashed = blake3.len() >= 16 && name.contains(&blake3[..16]);
+    let stored = if is_hashed { mount.remote.head(&name)? } else { None };
+    let found = match unless_missing(found).map_err(Error::io(path, "find the file to publish"))? {
+        Some(found) => found,
+        None if stored.as_ref().is_some_and(|object| object.size == bytes) => return Ok(()),
+        None => {
+            let missing = std::io::ErrorKind::NotFound.into();
+            return Err(Error::io(path, "find the file to publish")(missing));
+        }
+    };
+    check_size(path.to_string(), found.len(), bytes)?;
     if Eviction::is_copy(&found) {
         return Ok(());
     }
-    let is_hashed = blake3.len() >= 16 && name.contains(&blake3[..16]);
-    let stored = if is_hashed { mount.remote.head(&name)? } else { None };
     let is_young = |time: SystemTime| time.elapsed().is_ok_and(|age| age < RENEWED);
-    let is_stored = stored
-        .is_some_and(|object| object.size == found.len() && is_young(object.last_modified.into()));
+    let is_stored =
+        stored.is_some_and(|object| object.size == bytes && is_young(object.last_modified.into()));
     if !is_stored {
         // If another writer uploads it at the same time, it uploads the same bytes.
         mount.remote.upload(&name, path)?;
@@ -120,13 +133,22 @@ pub fn stored_hash(path: &Utf8Path) -> Result<String> {
     let Some(Mounted { mount, name }) = find(path) else {
         return Ok(genie_durable::hash_file(path)?);
     };
-    let bytes = mount.remote.head(&name)?.map_or(0, |object| object.size);
+    let bytes = mount.remote.size(&name)?;
     let mut hasher = blake3::Hasher::new();
     mount.remote.visit(&name, bytes, |part| {
         hasher.update(part);
         Ok(())
     })?;
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Checks that a file has the size that its entry says.
+fn check_size(place: String, found: u64, bytes: u64) -> Result<()> {
+    if found == bytes {
+        return Ok(());
+    }
+    let problem = format!("has {found} bytes, but its entry says {bytes}");
+    Err(Error::Damaged { place, problem })
 }
 
 /// Notes that a copy is used.

@@ -181,6 +181,29 @@ pub fn mark_unused(path: &Utf8Path) {
     }
 }
 
+/// Since when another machine may know that nobody needs a directory; `None` if it is not marked.
+///
+/// On one machine, locks say who uses a directory. So a plain one counts as marked for ever.
+///
+/// # Errors
+/// If the store cannot be asked.
+pub fn unused_since(dir: &Utf8Path) -> Result<Option<SystemTime>> {
+    let Some(Mounted { mount, name }) = find(dir) else { return Ok(Some(SystemTime::UNIX_EPOCH)) };
+    let marked = mount.remote.head(&format!("{name}{UNUSED}"))?;
+    Ok(marked.map(|mark| mark.last_modified.into()))
+}
+
+/// Removes the mark of a directory that is used again.
+///
+/// # Errors
+/// If it cannot be removed.
+pub fn mark_used(dir: &Utf8Path) -> Result<()> {
+    match find(dir) {
+        Some(Mounted { mount, name }) => mount.remote.delete(&[format!("{name}{UNUSED}")]),
+        None => Ok(()),
+    }
+}
+
 /// Removes a file; one that does not exist is not an error.
 ///
 /// # Errors
@@ -199,9 +222,8 @@ pub fn remove_file(path: &Utf8Path) -> Result<()> {
 pub fn remove_dir(dir: &Utf8Path) -> Result<()> {
     if let Some(Mounted { mount, name }) = find(dir) {
         let all = mount.remote.all_below(&name)?;
-        let names: Vec<String> =
-            all.into_iter().map(|(below, _)| format!("{name}/{below}")).collect();
-        mount.remote.delete(&names)?;
+        let names = all.into_iter().map(|(below, _)| format!("{name}/{below}"));
+        mount.remote.delete(&names.chain([format!("{name}{UNUSED}")]).collect::<Vec<_>>())?;
     }
     Ok(genie_durable::remove_dir(dir)?)
 }

@@ -11,6 +11,7 @@
 //!   content, and succeeds.
 //! - **Copies are checked.** A copy of a published file has the size and the hash that its manifest
 //!   says, or does not exist. Copies need a bounded space: those that were used last stay.
+//! - **Checkpoints are whole.** Of a checkpoint, a machine gets all files of one writer, or none.
 //! - **No request is repeated for ever.** A store that does not answer is an error after about half
 //!   a minute. The error names the bucket, the key, and what to do.
 //!
@@ -21,11 +22,13 @@
 //! | write a file only if there is none with its name | [`create`], [`pause`] |
 //! | upload a file that a manifest is about to name | [`publish`] |
 //! | open a published file; check it where it is stored | [`open`], [`stored_hash`] |
+//! | read a few parts of a published file | [`open_parts`] |
 //! | list, inspect or remove files | [`list`], [`inspect`], [`mark_unused`], [`remove_file`], … |
 //! | copy the output of a step to the store or from it | [`push`], [`pull`] |
 //! | let another program read the store | [`direct`] |
 
 mod blocking;
+mod checkpoints;
 #[cfg(feature = "s3")]
 mod connect;
 mod copies;
@@ -35,6 +38,7 @@ mod files;
 mod folders;
 mod location;
 mod mounts;
+mod parts;
 mod remote;
 #[cfg(test)]
 mod tests;
@@ -42,9 +46,10 @@ mod tests;
 pub use copies::{fetch, open, publish, stored_hash};
 pub use error::{Conflict, Error, Result};
 pub use files::{
-    Inspected, Listing, append, create, discard, inspect, list, mark_unused, pause, read, refresh,
-    remove_dir, remove_file, write,
+    Inspected, Listing, append, create, discard, inspect, list, mark_unused, mark_used, pause,
+    read, refresh, remove_dir, remove_file, unused_since, write,
 };
 pub use folders::{pull, push};
 pub use location::{check_root, is_url};
 pub use mounts::{DirectStore, direct, is_mounted, mount, shown};
+pub use parts::{PublishedFile, open_parts};

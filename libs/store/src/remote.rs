@@ -134,6 +134,15 @@ impl Remote {
         missing_is_none(found).map_err(self.error("find", name))
     }
 
+    /// The size of an object that must exist.
+    pub(crate) fn size(&self, name: &str) -> Result<u64> {
+        let found = self.head(name)?.map(|object| object.size);
+        found.ok_or_else(|| {
+            let source = format!("there is no object `{name}`").into();
+            self.error("find", name)(StoreError::NotFound { path: name.to_owned(), source })
+        })
+    }
+
     /// Writes an object, and replaces an old one.
     pub(crate) fn put(&self, name: &str, content: &Bytes) -> Result<()> {
         let path = self.path(name);

@@ -8,6 +8,8 @@ use object_store::{ObjectStore, memory::InMemory};
 use super::*;
 use crate::{location::Location, mounts};
 
+mod steps;
+
 /// Two machines with one dataset, and directories that they remove at the end.
 struct Machines {
     _guards: [tempfile::TempDir; 2],
@@ -74,7 +76,7 @@ fn a_published_file_is_fetched_and_checked() {
     let (our_path, their_path) = (ours.join(&name), theirs.join(&name));
     fs::write(&our_path, "rows").unwrap();
     assert!(fetch(&their_path, 4, &hash(b"rows")).unwrap_err().is_missing());
-    publish(&our_path, &hash(b"rows")).unwrap();
+    publish(&our_path, 4, &hash(b"rows")).unwrap();
     open(&their_path, 4, &hash(b"rows")).unwrap();
     assert_eq!(fs::read(&their_path).unwrap(), b"rows");
     // Not through `publish`: the object is damaged in the store.
@@ -84,6 +86,70 @@ fn a_published_file_is_fetched_and_checked() {
     assert_eq!(stored_hash(&our_path).unwrap(), hash(b"damaged"));
     assert!(matches!(open(&their_path, 7, &hash(b"rows")), Err(Error::Damaged { .. })));
     assert!(!their_path.exists());
+    remove_file(&our_path).unwrap();
+    assert!(stored_hash(&our_path).unwrap_err().is_missing());
+}
+
+/// Catches: a commit that is repeated fails, because the copy of its file was evicted meanwhile; a
+/// file that was never uploaded counts as published.
+#[test]
+fn an_evicted_copy_is_published() {
+    let Machines { roots: [ours, _], .. } = &machines(1 << 20);
+    let path = ours.join(format!("shard-{}.parquet", &hash(b"rows")[..16]));
+    fs::write(&path, "rows").unwrap();
+    publish(&path, 4, &hash(b"rows")).unwrap();
+    fs::remove_file(&path).unwrap();
+    publish(&path, 4, &hash(b"rows")).unwrap();
+    assert!(matches!(publish(&path, 5, &hash(b"rows")), Err(Error::Io { .. })));
+    let other = ours.join("other.parquet");
+    assert!(publish(&other, 4, &hash(b"rows")).unwrap_err().is_missing());
+    fs::write(&other, "rows").unwrap();
+    assert!(matches!(publish(&other, 5, &hash(b"rows")), Err(Error::Damaged { .. })));
+}
+
+/// Catches: reading a footer copies the whole file; a part is cut off or moved, at the end of the
+/// file or between two requests.
+#[test]
+fn parts_are_read_without_a_copy() {
+    let Machines { roots: [ours, theirs], .. } = &machines(1 << 30);
+    let content: Vec<u8> = (0..1_000_003_u32).map(|n| (n / 7 % 251) as u8).collect();
+    let name = format!("shard-{}.parquet", &hash(&content)[..16]);
+    fs::write(ours.join(&name), &content).unwrap();
+    let bytes = content.len() as u64;
+    publish(&ours.join(&name), bytes, &hash(&content)).unwrap();
+    for root in [ours, theirs] {
+        let file = open_parts(&root.join(&name), bytes).unwrap();
+        assert_eq!(file.bytes(), bytes);
+        for (start, length) in
+            [(999_995, 8), (999_000, 900), (0, 4), (131_070, 10), (5, 400_000), (1_000_003, 1)]
+        {
+            let end = content.len().min(start + length);
+            let part = file.read(start as u64, length).unwrap();
+            assert!(part[..] == content[start..end], "{start} {length}");
+        }
+        assert_eq!(file.read(999_995, 100).unwrap()[..], content[999_995..]);
+    }
+    assert!(!theirs.join(&name).exists());
+    assert!(open_parts(&theirs.join("none"), 4).unwrap().read(0, 4).unwrap_err().is_missing());
+}
+
+/// Catches: `gc` deletes a directory of another model at once, although another machine reads it; a
+/// directory that is used again goes later all the same.
+#[test]
+fn a_directory_is_marked_before_it_is_deleted() {
+    let Machines { roots: [ours, theirs], .. } = &machines(1 << 20);
+    let dir = |root: &Utf8Path| root.join("tokens/key");
+    write(&dir(ours).join("step.json"), "{}").unwrap();
+    assert_eq!(unused_since(&dir(ours)).unwrap(), None);
+    mark_unused(&dir(ours));
+    assert!(unused_since(&dir(theirs)).unwrap().is_some());
+    assert_eq!(list(&theirs.join("tokens")).unwrap().directories, [dir(theirs)]);
+    mark_used(&dir(theirs)).unwrap();
+    assert_eq!(unused_since(&dir(ours)).unwrap(), None);
+    mark_unused(&dir(ours));
+    remove_dir(&dir(ours)).unwrap();
+    assert_eq!(unused_since(&dir(ours)).unwrap(), None);
+    assert_eq!(list(&theirs.join("tokens")).unwrap(), Listing::default());
 }
 
 /// Catches: copies fill the disk; files that are not uploaded yet are evicted; the copy that was
@@ -95,7 +161,7 @@ fn copies_are_bounded_and_drafts_stay() {
     for n in 0..5 {
         let path = ours.join(format!("{}.parquet", &hash(&content(n))[..16]));
         fs::write(&path, content(n)).unwrap();
-        publish(&path, &hash(&content(n))).unwrap();
+        publish(&path, 40, &hash(&content(n))).unwrap();
         fs::remove_file(&path).unwrap();
     }
     fs::write(theirs.join("not-uploaded.parquet"), content(9)).unwrap();
@@ -107,40 +173,6 @@ fn copies_are_bounded_and_drafts_stay() {
         assert!(path(n).exists());
     }
     assert!(theirs.join("not-uploaded.parquet").exists());
-}
-
-/// Catches: the output of a step lacks a file on another machine, or has locks, drafts and removed
-/// checkpoints; the record comes before the files.
-#[test]
-fn the_output_of_a_step_is_copied() {
-    let Machines { roots: [ours, theirs], .. } = &machines(1 << 20);
-    let step = ours.join("models/lam/key");
-    for (name, content) in [
-        ("config.toml", "a"),
-        ("step-1/weights", "old"),
-        (".lock", "x"),
-        ("step.json", "{}"),
-        (".step-3.partial/weights", "half"),
-    ] {
-        let path = step.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-    push(&step).unwrap();
-    fs::rename(step.join("step-1"), step.join("step-2")).unwrap();
-    push(&step).unwrap();
-    let theirs = theirs.join("models/lam/key");
-    assert_eq!(read(&theirs.join("step.json")).unwrap(), None, "the caller writes it last");
-    pull(&theirs).unwrap();
-    let listing = |dir: &Utf8Path| {
-        let files = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().flatten();
-        let files = files.filter(|entry| entry.file_type().is_file());
-        let name = |entry: walkdir::DirEntry| {
-            entry.path().strip_prefix(dir).unwrap().to_str().unwrap().to_owned()
-        };
-        files.map(name).collect::<Vec<_>>()
-    };
-    assert_eq!(listing(&theirs), ["config.toml", "step-2/weights"]);
 }
 
 /// Catches: `gc` removes a file that another machine may still read, because its age is that of its

@@ -1,4 +1,4 @@
-//! The steps that train a model or run one over every clip, as the stages share them.
+//! Steps that train a model, or run a model over every clip; the stages share them.
 //!
 //! `tokenize`, `train`, `evaluate` and `play` use this crate, so they agree on which model belongs
 //! to which config. It is the one library that uses the others: `stage` for the behaviour of
@@ -22,7 +22,7 @@ pub use command::{ExportArgs, Inspect, ModelArgs, export, mark_usage_errors};
 pub use models::{
     ActionLabeller, Chain, ClipFilter, ClipSet, DynamicsSection, LamSection, MissingStep,
     ModelSections, PinnedSection, TokenizerSection, TrainedModels, check_device_name,
-    find_finished, open_device,
+    find_finished, open_device, without_recompute,
 };
 pub use sampling::{
     DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,

@@ -5,6 +5,7 @@ mod fit;
 mod row_index;
 mod token_index;
 mod token_video;
+mod upload;
 
 pub use clips::TrainingClips;
 pub use fit::{Fitted, fit, fit_until};

@@ -11,10 +11,10 @@ pub(super) struct PlayerMotion {
     /// Motion of the player in the world; 0 along an axis where none was measured.
     ///
     /// It is the motion of the figure, from which the report has subtracted the scroll already. If
-    /// no figure moves, it is the opposite of the scroll: a camera that runs right shows the
-    /// scenery moving left.
+    /// no figure moves, it is the opposite of the scroll: if the camera moves right, the scenery
+    /// moves left.
     pub own: [f64; 2],
-    /// Length of all motion, also of motion that may be chance.
+    /// Length of all motion, including motion that may be chance.
     pub total: f64,
     /// Share of the recorded frames that the action leads to.
     pub share: f64,
@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(of(&moves), Some([2.0, -1.0]));
     }
 
-    /// Catches: a report without numbers measures something; a huge or missing number is used.
+    /// Catches: an action without numbers in the report counts as measured; a huge or missing
+    /// number is used.
     #[test]
     fn numbers_may_be_absent() {
         for moves in [json!(null), json!({}), json!([1]), json!({"figure_x": null}), json!(3)] {

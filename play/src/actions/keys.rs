@@ -13,8 +13,8 @@ const ARROWS: [(&str, PlayDirection); 4] = [
 
 /// Gives each arrow to the strongest action of its direction, and Space to the next best jump.
 ///
-/// An arrow that no action has exactly goes to the strongest diagonal with a part of its direction.
-/// No key and no action is used twice.
+/// If no action has exactly the direction of an arrow, the arrow goes to the strongest diagonal
+/// that contains this direction. No key and no action is used twice.
 pub(super) fn default_keys(motions: &[Option<PlayerMotion>]) -> Vec<Option<&'static str>> {
     let mut keys = vec![None; motions.len()];
     for exactly in [true, false] {
@@ -35,7 +35,7 @@ fn shares(found: PlayDirection, arrow: PlayDirection) -> bool {
     (arrow.x != 0 && found.x == arrow.x) || (arrow.y != 0 && found.y == arrow.y)
 }
 
-/// Gives a key to the strongest action without a key that fits; to the first one of equals.
+/// Gives a key to the strongest fitting action that has no key; of equal ones, to the first.
 fn give(
     key: &'static str,
     keys: &mut [Option<&'static str>],

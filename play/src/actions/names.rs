@@ -2,7 +2,7 @@
 
 use super::effect::PlayerMotion;
 
-/// A component names an action if it is at least this part of the larger one: tan 22.5°.
+/// Smallest ratio to the larger component at which a component is in the name: tan 22.5°.
 ///
 /// So each of the eight directions covers 45°.
 const DIAGONAL: f64 = 0.414;
@@ -26,10 +26,10 @@ pub(super) fn direction(motion: &PlayerMotion) -> PlayDirection {
 
 /// Names every action: `right`, `left jump`, `still`, `right 2`, or `action 5` if not measured.
 ///
-/// Several actions with one direction are numbered, the strongest first. Of those without certain
-/// motion, the one that moves least comes first, then the most common one. An action that moves up
-/// is called `jump`, unless another one moves straight down: then the game is seen from above, and
-/// it is called `up`.
+/// Actions with the same direction are numbered, the strongest first. Of the actions without
+/// certain motion, the one that moves least comes first. Of equal ones, the most common one comes
+/// first. An action that moves up is called `jump`. If another action moves straight down, the game
+/// is seen from above, and the action is called `up`.
 pub(super) fn names(motions: &[Option<PlayerMotion>]) -> Vec<String> {
     let directions: Vec<Option<PlayDirection>> =
         motions.iter().map(|motion| motion.as_ref().map(direction)).collect();
@@ -95,7 +95,8 @@ mod tests {
         );
     }
 
-    /// Catches: up and down are exchanged; a little slope makes a diagonal; still moves.
+    /// Catches: up and down are exchanged; a slight slope makes a diagonal; a moving action is
+    /// `still`.
     #[test]
     fn names_follow_the_eight_directions() {
         let found = named(&[
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// Catches: in a game that is seen from above, the hero jumps.
+    /// Catches: an action is called `jump` in a game that is seen from above.
     #[test]
     fn up_is_a_jump_only_without_down() {
         assert_eq!(named(&[Some([0.0, -1.0]), Some([1.0, -1.0])]), ["jump", "right jump"]);

@@ -6,7 +6,7 @@ use super::table::ActionTable;
 
 /// The longest sequence, in frames.
 pub const LONGEST: usize = 100_000;
-/// The most names that a message lists.
+/// Largest number of names that a message lists.
 const LISTED: usize = 20;
 
 /// A sequence of actions cannot be understood; the message names the word.
@@ -154,7 +154,7 @@ mod tests {
     }
 
     proptest! {
-        /// Catches: some text stops the program, or gives a code that the model does not have.
+        /// Catches: some text causes a panic, or gives a code that the model does not have.
         #[test]
         fn any_text_is_read_or_refused(text in "[a-z0-9*, _+-]{0,40}|\\PC{0,20}") {
             if let Ok(codes) = table().parse(&text) {

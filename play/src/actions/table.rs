@@ -53,9 +53,10 @@ impl ActionTable {
     }
 }
 
-/// Returns the action that moves least: of equals the most common one, 0 if none is measured.
+/// Returns the action that moves least; of equal ones, the most common one.
 ///
-/// An action without certain motion comes before all others.
+/// An action without certain motion comes before all others. The result is 0 if no action is
+/// measured.
 fn still(motions: &[Option<PlayerMotion>]) -> u8 {
     let measured = (0..=u8::MAX).zip(motions).filter_map(|(code, motion)| Some((code, (*motion)?)));
     let least = measured.min_by(|(_, a), (_, b)| {
@@ -122,7 +123,7 @@ mod tests {
         );
     }
 
-    /// Catches: a game whose camera follows has only actions that stand still.
+    /// Catches: if the camera follows the player, all actions are called `still`.
     #[test]
     fn a_moving_camera_is_a_moving_player() {
         let found = table(
@@ -137,7 +138,8 @@ mod tests {
         assert_eq!(found.still, 2);
     }
 
-    /// Catches: no report, an empty one or a single action stops the program or names something.
+    /// Catches: no report, an empty one or a single action causes a panic, or an action gets a
+    /// name.
     #[test]
     fn models_without_measurements_can_be_played() {
         for report in

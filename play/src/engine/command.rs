@@ -9,15 +9,15 @@ use crate::record::ActionLog;
 /// Limits of the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most sessions at a time.
+    /// Largest number of sessions at a time.
     pub sessions: usize,
-    /// Most frames that a session remembers.
+    /// Largest number of frames that a session remembers.
     pub frames: usize,
     /// Seconds after which a session without a page is closed.
     pub idle_seconds: u64,
 }
 
-/// A command, and where its answer goes.
+/// A command, and the channel for its answer.
 pub enum Command {
     Start { start: Start, seed: Option<u64>, reply: Reply<SessionView> },
     View { id: String, reply: Reply<SessionView> },
@@ -30,5 +30,5 @@ pub enum Command {
     Log { id: String, reply: Reply<ActionLog> },
 }
 
-/// Where an answer goes.
+/// The channel for an answer.
 pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;

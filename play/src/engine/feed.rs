@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::messages::PageEvent;
 
-/// Most events that wait for a page.
+/// Largest number of events that wait for a page.
 const EVENTS: usize = 64;
-/// Places that frames leave free for other events.
+/// Number of free places below which a frame is not sent: they are for other events.
 const RESERVED: usize = 48;
 
 /// The pages of a session.
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     /// Catches: a page that does not read costs memory for every frame; it loses a state or an
-    /// error, so that it shows something wrong; it holds up other pages.
+    /// error, so that it shows something wrong; it delays other pages.
     #[test]
     fn a_slow_page_loses_frames_and_nothing_else() {
         let mut feeds = Feeds::default();

@@ -9,11 +9,11 @@ use super::game::Game;
 use super::messages::{Future, Futures, Refused};
 use crate::world::{Move, PlayableWorld, Playthrough};
 
-/// Most frames of a future.
+/// Largest number of frames of a future.
 const LONGEST: usize = 64;
-/// Most frames of all futures together.
+/// Largest number of frames of all futures together.
 const MOST: usize = 1024;
-/// Frames that are generated at a time: a player waits for no more.
+/// Number of frames that are generated in one batch: a player waits for at most one batch.
 const CHUNK: usize = 2;
 
 /// Futures in progress.
@@ -23,7 +23,7 @@ pub struct FuturesJob {
     futures: Futures,
     /// Number of frames of each future that are left.
     left: usize,
-    /// The first future that lacks the current frame.
+    /// The first future that still lacks the frame in progress.
     next: usize,
     reply: oneshot::Sender<Result<Futures, Refused>>,
 }

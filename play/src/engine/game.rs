@@ -23,23 +23,23 @@ pub struct Game {
     pub inspect: bool,
     /// Frames per second while playing.
     pub rate: f64,
-    /// The action of the next frames; none for the still one, or the autopilot's.
+    /// The action of the next frames; `None` for the still action, or the autopilot's.
     pub held: Option<u8>,
     pub sampler: Arc<SamplerConfig>,
     /// Actions of frames to generate as soon as possible.
     pub steps: VecDeque<Option<u8>>,
-    /// When the next frame is due while playing.
+    /// Time at which the next frame is due while playing.
     pub due: Instant,
-    /// When the last frame was generated.
+    /// Time at which the last frame was generated.
     last: Option<Instant>,
-    /// When a page or a request was last here.
+    /// Time of the last request, or the last time at which a page was connected.
     pub seen: Instant,
     /// Number of the last ping.
     pub ping: Option<u64>,
 }
 
 impl Game {
-    /// A paused session.
+    /// Creates a paused session.
     pub fn new(id: String, world: Started, sampler: &SamplerConfig, rate: f64) -> Self {
         Self {
             id,
@@ -59,7 +59,7 @@ impl Game {
         }
     }
 
-    /// Stops playing, and forgets the steps that wait.
+    /// Stops playing, and discards the steps in the queue.
     pub fn pause(&mut self) {
         self.playing = false;
         self.steps.clear();
@@ -74,7 +74,7 @@ impl Game {
         self.show(world);
     }
 
-    /// When the next frame is to be generated; none while nothing is wanted.
+    /// Time at which the next frame is due; `None` if no frame is due.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         if self.steps.is_empty() { self.playing.then_some(self.due) } else { Some(now) }
     }
@@ -177,9 +177,9 @@ impl Game {
         self.last.map_or(now, |last| now.max(last + period))
     }
 
-    /// Plans the next frame after one at `now`.
+    /// Sets the time at which the next frame is due, after a frame at `now`.
     ///
-    /// Sessions of equal rate are due at equal times, so that they share batches.
+    /// Sessions with the same rate are due at the same times, so they share batches.
     pub fn plan(&mut self, started: Instant, now: Instant) {
         self.last = Some(now);
         let period = Duration::from_secs_f64(1.0 / self.rate);

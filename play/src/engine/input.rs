@@ -7,11 +7,11 @@ use super::game::Game;
 use super::messages::{Input, PageEvent, Refused, SamplerSettings};
 use crate::world::PlayableWorld;
 
-/// Most frames of one `step` message.
+/// Largest number of frames of one `step` message.
 const STEPS: usize = 64;
-/// Most frames that wait to be generated step by step.
+/// Largest number of frames that wait to be generated step by step.
 const WAITING: usize = 256;
-/// Most sampling steps that a player can choose.
+/// Largest number of sampling steps that a player can choose.
 const SAMPLING_STEPS: usize = 64;
 /// Highest temperature that a player can choose.
 const HOTTEST: f32 = 10.0;

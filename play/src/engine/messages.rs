@@ -1,4 +1,4 @@
-//! What a page and the engine say to each other. The JSON of these types is the protocol.
+//! The messages between a page and the engine. The JSON of these types is the protocol.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub enum Input {
     Rate {
         fps: f64,
     },
-    /// Answered with the same number, at once and with the next frame.
+    /// The engine sends the number back at once, and again with the next frame.
     Ping {
         id: u64,
     },
@@ -101,7 +101,7 @@ pub struct PathFrame {
     pub action: Option<u8>,
 }
 
-/// An end of the timeline that is not the current path's.
+/// A branch of the timeline that the current path does not contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Branch {
     /// Its last node.
@@ -139,7 +139,7 @@ pub struct SessionView {
     pub rate: f64,
     pub sampler: SamplerSettings,
     pub inspect: bool,
-    /// The held action.
+    /// The held action; `None` for the still action, or the autopilot's.
     pub action: Option<u8>,
 }
 
@@ -147,7 +147,7 @@ pub struct SessionView {
 #[derive(Clone, Debug)]
 pub enum PageEvent {
     Session(Arc<SessionView>),
-    /// Something that a person should know.
+    /// A message for the player.
     Notice(String),
     /// An input was refused.
     Error(String),
@@ -155,13 +155,13 @@ pub enum PageEvent {
     Frame(Arc<FrameEvent>),
 }
 
-/// A frame for a page: a header for the JSON, and pixels.
+/// A frame for a page: a header that is sent as JSON, and pixels.
 #[derive(Clone, Debug)]
 pub struct FrameEvent {
     pub header: FrameHeader,
     /// RGB of the generated frame, `[height, width, 3]`.
     pub pixels: Arc<[u8]>,
-    /// RGB of the recording's frame of the same time.
+    /// RGB of the recorded frame with the same number, `[height, width, 3]`.
     pub recorded: Option<Arc<[u8]>>,
 }
 
@@ -175,11 +175,11 @@ pub struct FrameHeader {
     pub action: Option<u8>,
     /// Time that the models took for the batch with this frame, in milliseconds.
     pub ms: f64,
-    /// Whether the recording's frame follows the generated one.
+    /// Whether the pixels of the recorded frame follow those of the generated frame.
     pub recording: bool,
     /// Mean entropy of the tokens in nats; none in the prompt.
     pub entropy: Option<f32>,
-    /// The signal of the report's `trust`; compare it with `warn_above`.
+    /// The best signal of the report's `trust`; compare it with `warn_above`.
     pub doubt: Option<f32>,
     /// Number of the last ping before the frame.
     pub input: Option<u64>,
@@ -189,6 +189,7 @@ pub struct FrameHeader {
 /// How a frame was generated.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
+    /// The frame's tokens, `[rows, columns]`.
     pub tokens: Vec<u16>,
     pub rows: usize,
     pub columns: usize,
@@ -226,7 +227,7 @@ pub enum Refused {
     /// The request is wrong.
     #[error("{0}")]
     Wrong(String),
-    /// All places are taken.
+    /// The limit of sessions is reached, or the models cannot keep up.
     #[error("{0}")]
     Full(String),
     /// The models failed, or the engine has stopped.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Fast, because it is between two frames of a game.
+/// Compression level of zstd: fast, because a game waits while a picture is compressed.
 const LEVEL: i32 = 1;
 
 /// RGB of a frame, compressed.

@@ -19,8 +19,9 @@ pub struct Started {
     pub prompt: LogPrompt,
     pub seed: u64,
     pub timeline: Timeline<Moment>,
-    /// The player after the prompt, and the prompt's last frame as the model sees it.
+    /// The playthrough after the prompt.
     pub player: Playthrough,
+    /// The last prompt frame as the model sees it, RGB `[height, width, 3]`.
     pub pixels: Arc<[u8]>,
     pub recording: Option<Recording>,
 }
@@ -116,12 +117,12 @@ struct Prompt {
     frames: Vec<u8>,
     actions: Vec<u8>,
     recording: Option<Recording>,
-    /// The seed of the rollout in the report.
+    /// The seed of this clip's rollout in the report, if the report has one.
     measured: Option<u64>,
 }
 
 impl Default for Prompt {
-    /// A prompt of an image without pixels.
+    /// Returns an empty prompt that starts from an image.
     fn default() -> Self {
         Self {
             view: StartView::Image,

@@ -11,14 +11,14 @@ use super::messages::{Futures, Refused, SessionView, Start};
 use super::start::start;
 use crate::world::{Clips, Move, PlayableWorld};
 
-/// Longest time without a look at idle sessions.
+/// Longest time between two checks for idle sessions.
 const LOOK: Duration = Duration::from_secs(1);
-/// Most commands between two frames, so that a flood does not stop the game.
+/// Largest number of commands between two batches of frames, so that many commands stop no game.
 const AT_ONCE: usize = 64;
 
-/// Most sessions whose futures are generated at a time.
+/// Largest number of sessions whose futures are generated at a time.
 const FUTURES: usize = 2;
-/// Most pictures of a path in one answer; a longer answer is cut.
+/// Largest number of pictures of a path in one answer; a longer answer is cut.
 const PATH: usize = 1200;
 
 struct EngineThread {
@@ -186,7 +186,7 @@ impl EngineThread {
                     game.plan(self.started, now);
                 }
             }
-            // One session must not stop the others: each gets a second try alone.
+            // One session must not stop the others, so the frames are generated again one by one.
             Err(error) => {
                 tracing::warn!("a batch of frames failed: {error:#}");
                 for (game, action) in &mut due {

@@ -24,7 +24,7 @@ pub struct Timeline<T> {
     next: NodeId,
     current: NodeId,
     tip: NodeId,
-    /// The last frame of the prompt. Its frames have the numbers up to this one.
+    /// The last frame of the prompt. The prompt's frames have the numbers up to this one.
     prompt: NodeId,
     limit: usize,
 }
@@ -127,7 +127,7 @@ impl<T> Timeline<T> {
         self.nodes[&self.path_ids(self.tip)[0]].frame
     }
 
-    /// The ends of the timeline that are not the current path's.
+    /// The branches that the current path does not contain.
     pub fn branches(&self) -> Vec<Branch> {
         let path: BTreeSet<NodeId> = self.path_ids(self.tip).into_iter().collect();
         let parents: BTreeSet<NodeId> =

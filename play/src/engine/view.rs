@@ -1,4 +1,4 @@
-//! What pages get to see of a session.
+//! The state, frames and pictures of a session for its pages.
 
 use std::time::Duration;
 

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(*needed(&file), plain);
     }
 
-    /// Catches: a length that is not true stops the program, or hides a chunk.
+    /// Catches: a wrong length causes a panic, or hides a chunk.
     #[test]
     fn wrong_lengths_are_left_to_the_decoder() {
         let mut file = [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(*b"IHDR", &[1; 13])].concat();

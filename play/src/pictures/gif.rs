@@ -5,7 +5,7 @@ use image::{Delay, Frame, Rgba, RgbaImage};
 
 use super::quantize::quantize;
 
-/// A shorter side is hard to see in a chat or on a page, in pixels.
+/// Smallest length of the longer side, in pixels: less is hard to see in a chat or on a page.
 const SHOWN: usize = 256;
 /// The shortest delay in hundredths of a second that browsers keep; they slow down shorter ones.
 const SHORTEST: u64 = 2;
@@ -18,8 +18,9 @@ pub fn scale_for((height, width): (usize, usize)) -> usize {
 /// Returns an animated GIF that repeats for ever.
 ///
 /// Every pixel becomes a square of `scale` pixels. A frame with at most 256 colours keeps them
-/// exactly; another one gets the 256 that suit it best. Delays are whole hundredths of a second, so
-/// they vary by one hundredth to keep the mean rate. No rate is higher than 50 frames per second.
+/// exactly. A frame with more colours is reduced to 256. Delays are whole hundredths of a second,
+/// so they vary by one hundredth to keep the mean rate. No rate is higher than 50 frames per
+/// second.
 ///
 /// # Panics
 /// Panics if a frame is not `height · width · 3` bytes, if `fps` is not positive, or if a scaled
@@ -128,7 +129,7 @@ mod tests {
         assert_eq!(delays(0.001, 1).collect::<Vec<_>>(), [65_535]);
     }
 
-    /// Catches: a small model's animation is a stamp; a large one is scaled.
+    /// Catches: a small model's animation is too small to see; a large one is enlarged.
     #[test]
     fn small_models_are_shown_larger() {
         let scales = [(64, 64), (48, 64), (90, 160), (256, 256), (7, 5), (1080, 1920)];

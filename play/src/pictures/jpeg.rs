@@ -1,7 +1,7 @@
 //! The cost of a JPEG, from its markers: how many scans it has, and how much memory it needs.
 //!
 //! The decoder ignores limits on memory. It allows up to 100 scans, and each one may pass over the
-//! whole picture. So a small file could keep it busy for long.
+//! whole picture. So a small file could keep the decoder busy for a long time.
 
 /// What decoding a JPEG costs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(found, JpegCost { scans: 60, coefficients: 6 });
     }
 
-    /// Catches: a length of zero, or one beyond the end, stops the program.
+    /// Catches: a length of zero, or one beyond the end, causes a panic.
     #[test]
     fn any_bytes_have_a_cost() {
         for bytes in [&[][..], &[0xff], &[0xff, 0xd8, 0xff], &[0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff]]

@@ -4,12 +4,13 @@ use image::{ImageFormat, Limits};
 
 use super::error::PictureError;
 
-/// A JPEG may have this many scans of a picture with the most pixels; more scans if it is smaller.
+/// Largest number of scans of a JPEG with the largest number of pixels.
 ///
-/// Progressive JPEGs have about ten scans, and each one takes the time of the whole picture.
+/// A smaller JPEG may have more scans. Progressive JPEGs have about ten scans, and each one takes
+/// the time of the whole picture.
 const SCANS: u64 = 20;
 
-/// The most that a picture may have and need.
+/// The limits of a picture's size and of the memory for decoding it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureLimits {
     /// Bytes of the file.
@@ -90,7 +91,7 @@ impl PictureLimits {
     }
 }
 
-/// Returns millions, with a decimal where it matters.
+/// Formats a number in millions, with a decimal below 10 million.
 fn millions(number: u64) -> String {
     let millions = number as f64 / 1e6;
     if millions < 10.0 { format!("{millions:.1}") } else { format!("{millions:.0}") }

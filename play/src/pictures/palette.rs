@@ -1,10 +1,10 @@
 //! Common colours of frames, for drawing in their style.
 
-/// The most colours of a palette.
+/// Largest number of colours of a palette.
 const COLORS: usize = 16;
 /// Bits of each channel that decide which pixels have the same colour.
 const BITS: u32 = 4;
-/// Colours of fewer pixels are noise: the smallest share is one in this many.
+/// A colour of fewer than one in this many pixels is noise.
 const RAREST: u64 = 4000;
 /// Smallest distance between two colours of the palette, in levels of 255.
 const APART: u64 = 40;
@@ -24,9 +24,10 @@ impl ColorGroup {
 
 /// Returns up to 16 common colours that differ clearly; none if there are no frames.
 ///
-/// The first one is the most common. Each of the others has the largest product of its distance
-/// from those before and the square root of its pixels: so a small figure's colour comes before the
-/// tenth shade of the sky. The same frames have the same palette.
+/// The first one is the most common. Each next one has the largest product of two factors: its
+/// distance from the colours before it, and the square root of its number of pixels. So the colour
+/// of a small figure comes before the tenth shade of the sky. The same frames have the same
+/// palette.
 pub fn palette(frames: &[impl AsRef<[u8]>]) -> Vec<[u8; 3]> {
     let mut groups = vec![ColorGroup::default(); 1 << (3 * BITS)];
     for pixel in frames.iter().flat_map(|frame| frame.as_ref().as_chunks::<3>().0) {
@@ -101,7 +102,8 @@ mod tests {
         }
     }
 
-    /// Catches: the palette depends on the order of the frames; no frames stop the program.
+    /// Catches: the palette depends on the order of the frames; an empty list of frames causes a
+    /// panic.
     #[test]
     fn the_palette_is_stable() {
         let parts: Vec<Vec<u8>> =

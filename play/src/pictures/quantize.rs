@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The most colours of a GIF frame.
+/// Largest number of colours of a GIF frame.
 const MOST: usize = 256;
 
 /// A colour of the frame, and how many pixels have it.

@@ -1,8 +1,8 @@
 //! Fits a picture into a frame.
 //!
 //! A pixel of the frame is the mean of the area that it covers in the picture. So a large picture
-//! becomes small without aliasing, and every pixel of a small one becomes a sharp rectangle: with a
-//! whole factor, the result is the nearest pixel.
+//! becomes small without aliasing, and every pixel of a small picture becomes a sharp rectangle.
+//! With a whole factor, the result is that of nearest-neighbour scaling.
 
 use std::ops::Range;
 

@@ -20,7 +20,7 @@ impl DecodedPicture {
         let pixel = channels * depth;
         let start = (y * self.width + first) * pixel;
         let bytes = &self.samples[start..start + row.len() * pixel];
-        // One loop for each layout, so that the compiler knows its step.
+        // One loop for each layout, so that the compiler knows the bytes per pixel.
         match (channels, depth) {
             (1, 1) => fill::<1>(row, bytes, |[v]| [v, v, v, 255].map(f32::from)),
             (2, 1) => fill::<2>(row, bytes, |[v, a]| [v, v, v, a].map(f32::from)),

@@ -1,8 +1,8 @@
 //! The sizes that a WebP file states, before it is decoded.
 //!
 //! The canvas, every frame and every bitstream state a size, and the decoder allocates for each of
-//! them. It compares them only after decoding. It also allocates for chunks as long as they say
-//! they are.
+//! them. The decoder compares the sizes only after decoding. It also allocates the length that a
+//! chunk states.
 
 use image::ImageFormat;
 

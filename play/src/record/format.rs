@@ -9,7 +9,7 @@ use crate::pictures::{PictureError, from_png, png};
 
 /// The version of the log's format; programs refuse other versions.
 pub const FORMAT: u64 = 1;
-/// The most frames of a log, prompt included.
+/// Largest number of frames of a log, prompt included.
 pub const LONGEST_LOG: usize = 100_000;
 
 /// The log of one path: from the prompt, action by action, to the last frame.
@@ -110,7 +110,7 @@ impl LogPrompt {
         }
     }
 
-    /// Returns the RGB frames.
+    /// Returns the RGB frames, each `[height, width, 3]`.
     pub fn read(&self, size: (usize, usize)) -> Result<Vec<Vec<u8>>, PictureError> {
         let decode = |frame: &String| from_png(&STANDARD.decode(frame).unwrap_or_default(), size);
         self.frames.iter().map(decode).collect()
@@ -123,7 +123,7 @@ impl ActionLog {
         self.segments.iter().map(|segment| segment.actions.len()).sum()
     }
 
-    /// Returns the prompt's RGB frames.
+    /// Returns the prompt's RGB frames, each `[height, width, 3]`.
     pub fn prompt_frames(&self) -> Result<Vec<Vec<u8>>, PictureError> {
         self.prompt.read((self.height, self.width))
     }

@@ -2,7 +2,7 @@
 
 /// Returns the first `most` characters of a text that a stranger may have written.
 ///
-/// Characters that a terminal obeys or does not show are escaped.
+/// Control characters and characters that a terminal does not show are escaped.
 pub fn shown(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for character in text.chars().take(most) {
@@ -21,7 +21,7 @@ pub fn shown(text: &str, most: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Catches: a text of a log colours the terminal, turns its direction, or fills it.
+    /// Catches: text of a log changes the terminal's colours or writing direction, or fills it.
     #[test]
     fn strange_texts_are_escaped_and_cut() {
         assert_eq!(shown("unknown field `a\"b`, größer", 99), "unknown field `a\"b`, größer");

@@ -128,7 +128,7 @@ fn text_of_a_log_is_not_printed_raw() {
     }
 }
 
-/// Catches: another format, another file or a part of a log has a message about types.
+/// Catches: the message about another format, another file or an incomplete log is about types.
 #[test]
 fn other_files_have_their_own_messages() {
     let later = refused(|log| log["format"] = json!(2));
@@ -180,7 +180,7 @@ proptest! {
         prop_assert_eq!(ActionLog::parse(&log.to_json()).unwrap(), log);
     }
 
-    /// Catches: some changed byte of a log stops the program.
+    /// Catches: some changed byte of a log causes a panic.
     #[test]
     fn changed_logs_are_read_or_refused(place: prop::sample::Index, value: u8) {
         let mut json = log(2, &[vec![1, 2, 3]]).to_json();

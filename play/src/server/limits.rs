@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use genie_serve::HttpLimits;
+
 /// Most bytes of a JSON body.
 pub const JSON_BYTES: usize = 4 << 10;
 /// Most bytes of a WebSocket message.
 pub const MESSAGE_BYTES: usize = 64 << 10;
-/// Most bytes that are read of a request before its headers are complete.
-pub const HEADER_BYTES: usize = 64 << 10;
 /// Messages in a row that cannot be read; the last one closes the connection.
 pub const MALFORMED: usize = 20;
 /// Inputs of one connection that wait for the engine.
@@ -28,16 +28,8 @@ pub const DECODERS: usize = 2;
 /// Limits of the server; tests choose shorter times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Connections at a time, so that file descriptors do not run out.
-    pub connections: usize,
-    /// Time for the headers of a request, and time that a connection may be idle.
-    pub headers: Duration,
-    /// Time between two parts of a body.
-    pub body_part: Duration,
-    /// Time for a whole body.
-    pub body: Duration,
-    /// Time that a client may leave written bytes unread.
-    pub write: Duration,
+    /// Limits of connections and bodies.
+    pub http: HttpLimits,
     /// Time for decoding a picture.
     pub decode: Duration,
     /// Time for finding the clips of a condition.
@@ -48,24 +40,17 @@ pub struct ServerLimits {
     pub silence: Duration,
     /// WebSocket messages in a second.
     pub messages: usize,
-    /// Time that connections have to close when the server stops.
-    pub closing: Duration,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            connections: 64,
-            headers: Duration::from_secs(15),
-            body_part: Duration::from_secs(10),
-            body: Duration::from_mins(2),
-            write: Duration::from_secs(30),
+            http: HttpLimits { blocking_threads: WORKERS + DECODERS, ..HttpLimits::default() },
             decode: Duration::from_secs(10),
             condition: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             silence: Duration::from_secs(45),
             messages: 200,
-            closing: Duration::from_secs(1),
         }
     }
 }

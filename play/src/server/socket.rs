@@ -17,10 +17,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
+use genie_serve::ApiError;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::error::ApiError;
 use super::limits::MESSAGE_BYTES;
 use super::state::ServerState;
 use crate::engine::PageEvent;
@@ -73,5 +73,5 @@ async fn talk(
         Ok::<_, axum::Error>(())
     };
     // A client that does not answer loses its connection.
-    let _ = timeout(server.limits.closing, goodbye).await;
+    let _ = timeout(server.limits.http.closing, goodbye).await;
 }

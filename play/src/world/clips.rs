@@ -14,11 +14,11 @@ use genie_shards::{
 use genie_training::ClipFilter;
 use serde::Serialize;
 
-/// Most clips in one answer.
+/// Largest number of clips in one answer.
 const PAGE: usize = 60;
 /// Number of clips whose colours make the palette.
 const SAMPLES: usize = 16;
-/// Frames per second of a world without clips.
+/// Frames per second if there are no clips.
 const FPS: f64 = 10.0;
 
 /// The held-out clips. Clones share them.
@@ -39,7 +39,7 @@ struct Shared {
 #[derive(Clone, Debug, Serialize)]
 pub struct ClipPage {
     pub clips: Vec<ClipView>,
-    /// Number of all clips that were asked for.
+    /// Number of all clips for which the expression holds.
     pub total: usize,
 }
 
@@ -127,7 +127,7 @@ impl Clips {
         Ok(self.0.store.window(position, first, len)?)
     }
 
-    /// First frames of some clips.
+    /// First frames of some clips, each RGB `[height, width, 3]`.
     ///
     /// # Errors
     /// When a clip cannot be read.

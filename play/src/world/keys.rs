@@ -1,4 +1,4 @@
-//! One text for each of the three models: their work keys, or the hashes of their weights.
+//! The work keys of the three models, or the hashes of their weights.
 
 use anyhow::Result;
 use genie_stage::step::StepDir;

@@ -85,7 +85,7 @@ fn newest_report(root: &Utf8Path, chain: &Chain) -> Result<Option<(Utf8PathBuf, 
     let ours = ModelKeys::of(chain, |step| Ok(step.key().to_string()))?;
     let mut newest: Option<(Lineage, Utf8PathBuf, Value)> = None;
     for directory in genie_store::list(&root.join("reports"))?.directories {
-        let Some(done) = read_record(&directory).map(|record| record.lineage) else { continue };
+        let Some(done) = read_record(&directory)?.map(|record| record.lineage) else { continue };
         let path = directory.join("report.json");
         let text = genie_store::read(&path)?.unwrap_or_default();
         let Ok(report) = serde_json::from_slice::<Value>(&text) else {

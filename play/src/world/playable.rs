@@ -25,7 +25,7 @@ pub struct Playthrough {
     decoding: Decoding,
 }
 
-/// The exact state of a player, to go back to; small.
+/// The exact state of a playthrough, to go back to; it needs little memory.
 #[derive(Clone)]
 pub struct PlaythroughState {
     snapshot: SessionSnapshot,
@@ -33,7 +33,9 @@ pub struct PlaythroughState {
 }
 
 impl PlaythroughState {
-    /// Number of last frames that the next frame is predicted from, in a window of `window`.
+    /// Returns how many of the last frames the next frame is predicted from.
+    ///
+    /// `window` is the length of the models' window. A full window slides, and keeps its last half.
     pub fn seen(&self, window: usize) -> usize {
         let seen = Session::restore(&self.snapshot).seen();
         if seen < window { seen } else { window / 2 }
@@ -47,7 +49,7 @@ impl Playthrough {
         PlaythroughState { snapshot: self.session.snapshot(), decoding }
     }
 
-    /// A player that goes on exactly as the one of the state.
+    /// Returns a playthrough that continues exactly from the state.
     pub fn restore(state: &PlaythroughState) -> Self {
         let session = Session::restore(&state.snapshot);
         Self { session, decoding: state.decoding.clone() }
@@ -59,7 +61,7 @@ impl Playthrough {
     }
 }
 
-/// One frame of one player to generate.
+/// A frame to generate: the playthrough that it continues, its action, and the sampler.
 pub struct Move<'a> {
     pub player: &'a mut Playthrough,
     /// The action that leads to the frame.
@@ -88,8 +90,8 @@ impl PlayedFrame {
 impl PlayableWorld {
     /// Starts a world from the frames of a prompt `[p, height, width, 3]`.
     ///
-    /// `actions` `[p-1]` lead from each frame to the next. Returns, for each frame, the player that
-    /// goes on after it, and the frame as the model sees it.
+    /// `actions` `[p-1]` lead from each frame to the next. Returns, for each frame, the playthrough
+    /// that continues after it, and the frame as the model sees it.
     ///
     /// # Errors
     /// When the frames or the actions do not fit the models, or the models fail.
@@ -113,11 +115,11 @@ impl PlayableWorld {
         Ok(started)
     }
 
-    /// Generates one frame of each player, in one batch.
+    /// Generates the next frame of each playthrough, in one batch.
     ///
     /// # Errors
-    /// When an action or a sampler is not valid, or the models fail. The players are then in no
-    /// certain state: restore them.
+    /// When an action or a sampler is not valid, or the models fail. After an error the state of
+    /// the playthroughs is undefined: restore them.
     pub fn step(&self, moves: &mut [Move<'_>]) -> Result<Vec<PlayedFrame>> {
         let TrainedModels { tokenizer, dynamics, .. } = &self.models;
         let mut turns: Vec<Turn<'_>> = moves
@@ -171,12 +173,12 @@ impl PlayableWorld {
         self.models.size()
     }
 
-    /// The most frames that the models see together.
+    /// Largest number of frames that the models see together.
     pub fn window(&self) -> usize {
         self.models.dynamics.frames()
     }
 
-    /// The most frames of a prompt.
+    /// Largest number of frames of a prompt.
     pub fn longest_prompt(&self) -> usize {
         self.models.frames()
     }

@@ -23,7 +23,9 @@ impl Recording {
         self.frames.t - self.first
     }
 
-    /// RGB of a frame, counted from the first frame of the prompt; none after the end.
+    /// RGB of frame `index`, `[height, width, 3]`; none after the end.
+    ///
+    /// Index 0 is the first frame of the prompt.
     pub fn frame(&self, index: usize) -> Option<Arc<[u8]>> {
         let size = self.frames.height * self.frames.width * 3;
         let from = self.first.checked_add(index)?.checked_mul(size)?;
@@ -46,7 +48,7 @@ impl PlayableWorld {
         Ok(Recording { frames, first, actions })
     }
 
-    /// The action that leads to frame `index` of a recording; none at its ends.
+    /// The action that leads to frame `index`; `None` for the first frame, and after the last one.
     ///
     /// Actions are inferred from windows of the models' length. The first window begins with the
     /// prompt, as in a report. The next window begins with the last frame of the one before.

@@ -1,8 +1,8 @@
 //! `make bench-train`: compares the speed and memory of training and encoding with PyTorch's.
 //!
 //! The benchmark measures a training step of each model of a config: its time, the share of its
-//! phases, and its memory. It also measures how fast frames are encoded. It measures the same in
-//! PyTorch, eager and compiled.
+//! phases, and its memory, without and with recompute. It also measures how fast frames are
+//! encoded. It measures the same in PyTorch, eager and compiled, without recompute.
 //!
 //! - The data are random, because the cost of a step does not depend on them.
 //! - This crate and PyTorch run alternately, in three rounds, each in its own process. The report
@@ -10,7 +10,7 @@
 //! - PyTorch's data are in memory before its clock starts. This crate draws and
 //!   reads its data while the steps run, as in training.
 //! - Memory is the peak: on a GPU the memory that the allocator holds, else the resident set of the
-//!   process.
+//!   process. The estimate of `--dry-run` is beside it.
 //!
 //! stdout is the report, in Markdown; stderr is progress. Without PyTorch (in the Python that
 //! `GENIE_PYTHON` names, else in `python3`) its columns are empty.
@@ -25,7 +25,10 @@ mod peer;
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
 use clap::{Parser, ValueEnum};
-use genie_model::{Device, DynamicsConfig, LamConfig, TokenizerConfig, TrainConfig, Video as _};
+use genie_model::{
+    Device, DynamicsConfig, FrameSize, LamConfig, RGB, TokenizerConfig, TrainConfig, Video as _,
+    estimate_dynamics, estimate_lam, estimate_tokenizer,
+};
 use genie_stage::config::{ConfigArgs, load};
 use genie_training::{ModelSections, pixels_at_once};
 
@@ -136,6 +139,32 @@ impl Plan {
             .max(1)
     }
 
+    /// Estimated bytes of memory of a training step; NaN for encoding.
+    fn estimate(&self, kind: Kind, recompute: bool) -> Result<f64> {
+        let with = |train: &TrainConfig| TrainConfig { recompute, ..train.clone() };
+        let size = self.video.size();
+        let estimate = match kind {
+            Kind::Tokenizer => {
+                let train = with(&self.tokenizer.train);
+                estimate_tokenizer(&TokenizerConfig { train, ..self.tokenizer.clone() }, size)?
+            }
+            Kind::Lam => {
+                let train = with(&self.lam.train);
+                estimate_lam(&LamConfig { train, ..self.lam.clone() }, size, RGB)?
+            }
+            Kind::Dynamics => {
+                let config =
+                    DynamicsConfig { train: with(&self.dynamics.train), ..self.dynamics.clone() };
+                let (frames, patch) = (self.tokenizer.frames, self.tokenizer.patch);
+                let pixels = FrameSize { height: size.0, width: size.1, patch, channels: RGB };
+                let (codes, actions) = (self.tokenizer.quantizer.size(), self.lam.num_actions());
+                estimate_dynamics(&config, (frames, pixels.positions()), codes, actions)?
+            }
+            Kind::Encode => return Ok(f64::NAN),
+        };
+        Ok(estimate.bytes() as f64)
+    }
+
     fn task(&self, kind: Kind) -> PeerTask {
         let size = self.video.size();
         match kind {
@@ -159,24 +188,40 @@ fn main() -> Result<()> {
     let name = cli.config.config.as_deref().and_then(Utf8Path::file_stem).unwrap_or("defaults");
     println!(
         "| {name} at {}, {} | per step | data, forward, backward, optimizer | tokens/s | TFLOP/s \
-         | MFU | memory | PyTorch eager | compiled |",
+         | MFU | memory | estimate | PyTorch eager | compiled |",
         cli.size, plan.device
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for &kind in &cli.what {
-        let (mut ours, mut eager, mut compiled) =
-            (Measurements::default(), Measurements::default(), Measurements::default());
+        let [mut ours, mut again, mut eager, mut compiled] =
+            std::array::from_fn(|_| Measurements::default());
         for round in 0..ROUNDS {
             eprintln!("{}: round {} of {ROUNDS}", kind.name(), round + 1);
-            ours.add("ours", ours::measure(kind)?)?;
+            ours.add("ours", ours::measure(kind, false)?)?;
+            if kind != Kind::Encode {
+                again.add("ours", ours::measure(kind, true)?)?;
+            }
             if let Some(peer) = &peer {
                 let task = plan.task(kind);
                 eager.add("peer.py", peer.measure(&task, Variant::Eager, cli.steps)?)?;
                 compiled.add("peer.py", peer.measure(&task, Variant::Compiled, cli.steps)?)?;
             }
         }
-        let windows = (kind == Kind::Encode).then(|| plan.encode_batch());
-        println!("{}", row(kind, windows, &ours, [&eager, &compiled]));
+        if kind == Kind::Encode {
+            let what = format!("encode, {} windows", plan.encode_batch());
+            let speed = plan.encode_batch() as f64 / ours.median("seconds");
+            let speed = format!("{speed:.0} windows/s");
+            println!("{}", row(&what, &speed, f64::NAN, &ours, [&eager, &compiled]));
+            continue;
+        }
+        let none = Measurements::default();
+        for (what, recompute, ours, peers) in [
+            (kind.name(), false, &ours, [&eager, &compiled]),
+            (format!("{}, recompute", kind.name()), true, &again, [&none, &none]),
+        ] {
+            let tokens = known(ours.median("tokens"), |tokens| format!("{tokens:.0}"));
+            println!("{}", row(&what, &tokens, plan.estimate(kind, recompute)?, ours, peers));
+        }
     }
     Ok(())
 }
@@ -191,10 +236,11 @@ fn memory(bytes: f64) -> String {
     known(bytes, |bytes| format!("{:.0} MB", bytes / 1e6))
 }
 
-/// A row of the report; `windows` is the size of a batch, for encoding.
+/// A row of the report; `speed` is what the column of tokens shows.
 fn row(
-    kind: Kind,
-    windows: Option<usize>,
+    what: &str,
+    speed: &str,
+    estimate: f64,
     ours: &Measurements,
     peers: [&Measurements; 2],
 ) -> String {
@@ -202,13 +248,6 @@ fn row(
     let shares = ["data", "forward", "backward", "optimizer"].map(|phase| ours.median(phase));
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let shares = shares.map(|share| known(share, percent)).join(", ");
-    let (what, tokens) = match windows {
-        None => (kind.name(), known(ours.median("tokens"), |tokens| format!("{tokens:.0}"))),
-        Some(windows) => (
-            format!("encode, {windows} windows"),
-            format!("{:.0} windows/s", windows as f64 / seconds),
-        ),
-    };
     let [eager, compiled] = peers.map(|peer| {
         let theirs = peer.median("seconds");
         let beside =
@@ -216,10 +255,11 @@ fn row(
         known(theirs, |theirs| format!("{}; {}", beside(theirs), memory(peer.median("peak_bytes"))))
     });
     format!(
-        "| {what} | {:.1} ms | {shares} | {tokens} | {} | {} | {} | {eager} | {compiled} |",
+        "| {what} | {:.1} ms | {shares} | {speed} | {} | {} | {} | {} | {eager} | {compiled} |",
         seconds * 1e3,
         known(ours.median("tflops"), |tflops| format!("{tflops:.3}")),
         known(ours.median("mfu"), percent),
         memory(ours.median("peak_bytes")),
+        memory(estimate),
     )
 }

@@ -22,11 +22,16 @@ use crate::{Kind, Plan, RUN, WARM};
 
 /// Starts a process that measures `kind`, with the arguments of this one, and waits for it.
 ///
+/// If `kind` is a training step, its blocks run again in the backward pass if `recompute`.
+///
 /// # Errors
 /// If the process cannot be started.
-pub fn measure(kind: Kind) -> Result<Output> {
+pub fn measure(kind: Kind, recompute: bool) -> Result<Output> {
     let mut child = Command::new(env::current_exe()?);
     child.args(env::args_os().skip(1)).arg("--only").arg(kind.name()).stdout(Stdio::piped());
+    if kind != Kind::Encode {
+        child.args(["--set", &format!("{}.train.recompute={recompute}", kind.name())]);
+    }
     child.spawn()?.wait_with_output().context("cannot wait for the measuring process")
 }
 

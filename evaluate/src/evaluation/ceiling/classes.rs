@@ -40,7 +40,7 @@ pub fn divide_actions(names: &[String], count: usize, same: &[Vec<String>]) -> D
     divide(&items, same)
 }
 
-/// Divides classes further together: those with a name in the same one of `lists` are one class.
+/// Merges classes: classes with names in the same list of `lists` become one class.
 pub fn divide(items: &[Vec<String>], lists: &[Vec<String>]) -> Division {
     let mut members: Vec<Vec<String>> = Vec::new();
     let mut class_of_list = vec![None; lists.len()];

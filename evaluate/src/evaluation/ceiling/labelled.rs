@@ -95,7 +95,7 @@ impl LabelledClips {
         self.labels.iter().map(Vec::len).sum()
     }
 
-    /// Returns a hash of the clips, their true actions, and the classes of these.
+    /// Returns a hash of the clips, their true actions, and the classes of the actions.
     pub fn hash(&self) -> String {
         self.hash.finalize().to_hex().to_string()
     }

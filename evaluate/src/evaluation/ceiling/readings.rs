@@ -1,4 +1,6 @@
-//! From what each reader says at each step to the numbers of the report.
+//! Computes the numbers of the report from the predictions of each reader at each step.
+//!
+//! A reader is the latent action model or one of the supervised networks.
 
 use genie_model::{FramesSeen, LAGS};
 
@@ -13,7 +15,7 @@ use crate::statistics::prediction::{CodeNames, PredictedKeys, coarser, informati
 /// Log-probabilities `[step, lag, class]` of the keys, for each window.
 pub type KeyProbabilities = Vec<Vec<f64>>;
 
-/// What a reader says about the keys of held-out windows, and of those on which lags are chosen.
+/// The predictions of a reader on held-out windows, and on the windows that choose the lag.
 pub struct Reader {
     pub seen: FramesSeen,
     pub held_out: KeyProbabilities,
@@ -27,7 +29,7 @@ pub struct Measured<'a> {
     pub held_out: &'a [WindowSteps],
     /// Training windows on which latent actions are named.
     pub naming: &'a [WindowSteps],
-    /// The first of them, on which lags are chosen.
+    /// The first of these windows, on which lags are chosen.
     pub lags: &'a [WindowSteps],
     pub draws: usize,
     pub seed: u64,
@@ -138,7 +140,7 @@ impl Reader {
             let predicted = Self::predicted(measured.lags, &self.lags, lag, division);
             information(&predicted, division.len())
         };
-        // Of equal lags, the last maximum is the first lag.
+        // `max_by` returns the last of equal lags: in this order, the smallest.
         let best = (0..LAGS).rev().max_by(|a, b| on_training(*a).total_cmp(&on_training(*b)));
         let best = best.unwrap_or(0);
         let reading = KeyReading {

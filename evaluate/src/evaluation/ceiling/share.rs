@@ -1,9 +1,9 @@
-//! The numbers of the latent actions as shares of a network's, with intervals.
+//! The numbers of the latent actions divided by those of a network, with intervals.
 //!
-//! Both are measured at the same steps, and a recording that is difficult for one is difficult for
-//! the other. So each resample of recordings gives a numerator and a denominator, and their ratio
-//! is one draw. The interval of a ratio is therefore narrower than those of its two numbers
-//! suggest.
+//! The latent actions and the network are measured at the same steps, and a recording that is
+//! difficult for one is difficult for the other. So each resample of recordings gives a numerator
+//! and a denominator, and their ratio is one draw. The interval of a ratio is therefore narrower
+//! than those of its two numbers suggest.
 
 use std::cell::Cell;
 
@@ -12,7 +12,7 @@ use crate::statistics::agreement::ByGroup;
 use crate::statistics::bootstrap::{Bootstrap, Interval};
 use crate::statistics::prediction::PredictionScore;
 
-/// What a reader says at one lag, as functions of the number of times that each recording counts.
+/// The scores of a reader at one lag, as functions of how often each recording counts.
 pub struct Resampled {
     /// `None` if there are no steps.
     pub agreed: Option<ByGroup>,
@@ -21,13 +21,13 @@ pub struct Resampled {
 
 /// Returns the latent actions' numbers as a share of a network's.
 ///
-/// Each side has its numbers, and the same as functions of a resample.
+/// Each argument has the numbers at one lag, and the same numbers as functions of a resample.
 pub fn share(
     (latent, latent_sampled): (&KeyReadingAtLag, &Resampled),
     (network, network_sampled): (&KeyReadingAtLag, &Resampled),
     bootstrap: &Bootstrap,
 ) -> CeilingShare {
-    // Without information, the network's NMI is an accident of few pairs.
+    // If the network has no information, its NMI is above 0 only by chance.
     let reads = network.information_nats > 0.0;
     let nmi = |of: &Resampled, draw: &[u32]| of.agreed.as_ref().map_or(0.0, |of| of.nmi(draw));
     let information = |of: &Resampled, draw: &[u32]| of.predicted.gain.weighted(draw);
@@ -139,13 +139,13 @@ mod tests {
         assert!((found.information_share.unwrap() - 0.5).abs() < 1e-9, "{found:?}");
         assert!((lo - 0.5).abs() < 1e-9 && (hi - 0.5).abs() < 1e-9, "{found:?}");
         assert_eq!((found.nmi_share, found.nmi_share_ci95), (Some(1.0), Some([1.0, 1.0])));
-        // If the latent actions know some recordings only, the share is not sure.
+        // If the latent actions have information on some recordings only, the interval is wide.
         let some = |group: usize| if group.is_multiple_of(2) { network(group) } else { 0.0 };
         let [lo, hi] = shares(10, some, network).information_share_ci95.unwrap();
         assert!(lo < 0.4 && hi > 0.5, "[{lo}, {hi}]");
     }
 
-    /// Catches: the interval of a ratio ignores resamples in which the network reads nothing.
+    /// Catches: the interval of a ratio ignores resamples in which the network has no information.
     #[test]
     fn a_ceiling_that_may_be_zero_gives_no_interval() {
         let found = shares(3, |_| 0.1, |group| [0.9, 0.2, -0.5][group]);

@@ -1,8 +1,9 @@
 //! The steps at which latent actions and networks are measured.
 //!
 //! A step t leads from frame t to frame t+1 of a clip. The steps of a window are those between its
-//! frames, without the first and last steps of the clip, at which a network would see frames that
-//! do not exist, or a lag would need an earlier key. So all readers are measured at the same steps.
+//! frames. The first and last steps of a clip are left out: there a network would see frames that
+//! do not exist, or a lag would need a key before the clip. So all readers are measured at the same
+//! steps.
 
 use std::ops::Range;
 
@@ -17,7 +18,7 @@ use crate::statistics::bootstrap::numbered;
 pub struct WindowSteps {
     /// The window's recording, or its clip if there is only one recording.
     pub group: usize,
-    /// The window's clip in its store.
+    /// Position of the window's clip in its store.
     pub clip: usize,
     /// The steps, at least one.
     pub steps: Range<usize>,

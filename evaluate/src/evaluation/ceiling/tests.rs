@@ -201,9 +201,9 @@ impl WorldModel for Motions {
     }
 }
 
-/// Catches: keys are a frame late, and agreement and ceiling do not follow; lags count in the wrong
-/// direction; the networks ahead and wide see no more than the narrow one, or the one ahead sees as
-/// much as the wide one; only the windows with rollouts are measured.
+/// Catches: agreement and ceiling do not find keys that are a frame late; lags count in the wrong
+/// direction; `ahead` and `wide` see no more than `narrow`, or `ahead` sees as much as `wide`; only
+/// the windows with rollouts are measured.
 ///
 /// At lag 0, the pair of frames does not show the key, and the next frame does. At lag 2, only
 /// frames before the pair show it.
@@ -231,8 +231,8 @@ fn late_keys_are_found_at_their_lag() {
     assert!(share >= 0.9 && lo <= share && share <= hi, "{:?}", keys.of_narrow);
 }
 
-/// Catches: a network that learns its clips by heart has information about other clips; chance
-/// agreement counts as a ceiling.
+/// Catches: a network that memorises its clips has information about other clips; chance agreement
+/// counts as a ceiling.
 #[test]
 fn keys_without_effect_have_no_ceiling() {
     let game = Game { unrelated: true, ..GAME };
@@ -261,7 +261,7 @@ fn nothing_is_learnt_from_held_out_clips() {
     assert_eq!((keys.of_narrow.nmi_share, keys.of_wide.nmi_share), (None, None));
 }
 
-/// Catches: networks are trained for keys that all count as one, and more steps are advised.
+/// Catches: networks are trained although all keys count as one, and a warning advises more steps.
 #[test]
 fn one_key_has_no_ceiling() {
     let dataset = GAME.publish(6, 4);
@@ -291,15 +291,16 @@ fn keys_with_the_same_effect_count_as_one() {
         }
     }
     for reading in [&apart.keys.latent, &apart.keys.narrow] {
-        // Half of all keys are one of the two, which look alike.
+        // Half of all keys are one of two keys with the same effect.
         assert!((0.6..0.85).contains(&reading.chosen.accuracy), "{reading:?}");
         assert_eq!(reading.chosen.lag, 0);
     }
     assert!(merged.directions.is_none());
 }
 
-/// Catches: codes are named by few training windows, so that rare codes say nothing; the limit of
-/// the held-out windows is ignored, or depends on the windows with rollouts.
+/// Catches: latent actions are named on few training windows, so that rare ones have no
+/// information; the limit of the held-out windows is ignored, or depends on the windows with
+/// rollouts.
 #[test]
 fn many_windows_name_the_codes_and_a_limit_holds() {
     let dataset = GAME.publish(100, 6);
@@ -353,7 +354,7 @@ fn copy(from: &Utf8Path, to: &Utf8Path) {
     }
 }
 
-/// Catches: a stop request is not heard while a network trains; the stopped network counts as
+/// Catches: a stop request is ignored while a network trains; the stopped network counts as
 /// trained, or starts again instead of resuming.
 #[test]
 fn a_stopped_training_resumes() {

@@ -107,7 +107,7 @@ pub fn nmi(title: &str, value: f64, ci95: Option<Interval>, mean: f64, p95: f64)
     }
 }
 
-/// Rates the latent actions by what a supervised network reads from the same frames.
+/// Rates the latent actions by a comparison with supervised networks.
 pub fn ceiling(ceiling: &Ceiling) -> Card {
     /// Smallest share of the ceiling that is good; the whole interval must be above it.
     const GOOD: f64 = 0.5;

@@ -5,7 +5,7 @@ use crate::page::numbers::{decibel, no_interval, percent};
 use crate::page::verdict::card::{Card, Rating, above};
 use crate::report::schema::{LongRollouts, ObjectPresence};
 
-/// Share of rollouts with all objects that is good, and one that is bad.
+/// Shares of rollouts with all objects: from the first on it is good, below the second it is bad.
 const MOST: f64 = 0.9;
 const HALF: f64 = 0.5;
 

@@ -6,8 +6,8 @@ use crate::report::schema::{Distance, LamUsage, TokenizerQuality};
 
 /// Rates a distance.
 ///
-/// It is good if real clips are hardly closer to each other, and bad if frozen real clips are
-/// closer.
+/// It is good if `half_generated` is at most twice `half_floor`. Otherwise it is bad if frozen real
+/// clips are closer to the real clips.
 pub fn distance(d: &Distance) -> Card {
     /// Largest multiple of the floor that is still good.
     const CLOSE: f64 = 2.0;

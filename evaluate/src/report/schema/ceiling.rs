@@ -19,13 +19,13 @@ pub struct Ceiling {
     /// Number of frames of training clips with true actions, and training steps of each network.
     pub labelled_frames: u64,
     pub training_steps: usize,
-    /// For the keys; keys with the same effect count as one.
+    /// The scores for the keys; keys with the same effect count as one.
     pub keys: KeyReadings,
-    /// For the coarser division `[evaluate] directions`; `null` without it.
+    /// The scores for the coarser division `[evaluate] directions`; `null` without it.
     pub directions: Option<KeyReadings>,
 }
 
-/// What each reader says about one division of the keys.
+/// The scores of each reader for one division of the keys into classes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyReadings {
     /// Names of the classes of keys.
@@ -46,10 +46,10 @@ pub struct KeyReadings {
     pub of_wide: CeilingShare,
 }
 
-/// What a reader says about the keys, at its own lag and at every lag.
+/// The scores of a reader (latent actions or a network), at its own lag and at every lag.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyReading {
-    /// Number of frames before and after frame t that it sees, for the step from t to t+1.
+    /// Number of frames before and after frame t that the reader sees for the step from t to t+1.
     pub frames_before: usize,
     pub frames_after: usize,
     /// The numbers at the lag with the most information on training clips.
@@ -59,7 +59,7 @@ pub struct KeyReading {
     pub lags: Vec<KeyReadingAtLag>,
 }
 
-/// What a reader says at the step from t to t+1 about the key at t − lag.
+/// How well a reader predicts the key at t − lag from the step from t to t+1.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyReadingAtLag {
     pub lag: usize,
@@ -88,7 +88,7 @@ pub struct CeilingShare {
     pub information_share: Option<f64>,
     #[serde(default)]
     pub information_share_ci95: Option<Interval>,
-    /// Share of the accuracy above always answering the most common key.
+    /// Ratio of the accuracies, each minus its `accuracy_baseline`.
     pub accuracy_share: Option<f64>,
     #[serde(default)]
     pub accuracy_share_ci95: Option<Interval>,

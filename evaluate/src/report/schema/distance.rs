@@ -24,7 +24,7 @@ pub struct Distance {
     pub frechet_ci95: Option<Interval>,
     /// Value extrapolated to infinitely many clips; `null` if there are too few clips.
     pub frechet_infinity: Option<f64>,
-    /// Clips a side in `half_floor` and `half_generated`.
+    /// Clips on each side in `half_floor` and `half_generated`.
     pub half_clips: f64,
     /// Distance between two halves of the real clips, mean of several halvings.
     pub half_floor: f64,

@@ -61,7 +61,7 @@ pub struct WindowDistance {
     pub real_clips: usize,
     pub frechet: f64,
     pub frechet_ci95: Option<Interval>,
-    /// Clips a side in `half_floor` and `half_generated`.
+    /// Clips on each side in `half_floor` and `half_generated`.
     pub half_clips: f64,
     /// Distance between two halves of the real windows, mean of several halvings.
     pub half_floor: f64,

@@ -38,10 +38,10 @@ impl FinalizedMark {
     }
 
     /// Reads the mark of a dataset root; an empty one if there is none, or an older one.
-    pub fn read(root: &Utf8Path) -> Self {
-        let text = genie_store::read(&path(root)).ok().flatten().unwrap_or_default();
+    pub fn read(root: &Utf8Path) -> Result<Self> {
+        let text = genie_store::read(&path(root))?.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        match text.lines().collect::<Vec<_>>()[..] {
+        Ok(match text.lines().collect::<Vec<_>>()[..] {
             [key, partitions, manifest, pairs] => Self {
                 key: key.to_owned(),
                 partitions: partitions.to_owned(),
@@ -49,7 +49,7 @@ impl FinalizedMark {
                 pairs: pairs.to_owned(),
             },
             _ => Self::default(),
-        }
+        })
     }
 
     /// Writes the mark.

@@ -219,7 +219,7 @@ fn a_source_stays_until_its_replacement_is_known() {
     ];
     let mut gone: Vec<String> = replaced(&changes, &sources).into_iter().collect();
     gone.sort();
-    assert_eq!(gone, ["b", "c"]);
+    assert_eq!(gone, ["b"], "the clips stay while their file is no video");
 }
 
 /// Catches: the state depends on the order of runs, on kills before finalizing, or on rules that

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use genie_shards::{
     ClipPrint, Entry, SourceRow, clip_rows_of_file, scan_clip_sources, scan_prints, sources_of_file,
 };
+use rayon::prelude::*;
 
 use super::layout::{CatalogLayout, PartitionFiles};
 use super::prefix::{KeyPrefix, key_of, key_of_row};
@@ -64,17 +65,17 @@ impl FileKeys {
 
 impl LooseKeys {
     fn read(root: &Utf8Path, layout: &CatalogLayout) -> Result<Self> {
-        let mut loose = Self { sources: Vec::new(), clips: Vec::new() };
-        for entry in &layout.loose_sources {
+        // Many small files, which may have to be fetched from a store.
+        let sources = layout.loose_sources.par_iter().map(|entry| {
             let rows = sources_of_file(root, entry)?;
-            loose.sources.push(FileKeys::new(entry, rows.iter().map(key_of_row).collect()));
-        }
-        for entry in &layout.loose_clips {
+            Ok(FileKeys::new(entry, rows.iter().map(key_of_row).collect()))
+        });
+        let clips = layout.loose_clips.par_iter().map(|entry| {
             let mut keys = Vec::new();
             scan_clip_sources(root, entry, &mut |id| keys.push(key_of(id)))?;
-            loose.clips.push(FileKeys::new(entry, keys));
-        }
-        Ok(loose)
+            Ok(FileKeys::new(entry, keys))
+        });
+        Ok(Self { sources: sources.collect::<Result<_>>()?, clips: clips.collect::<Result<_>>()? })
     }
 
     /// Adds the units with a prefix. `partitions` are those that the prefix covers, or is part of.

@@ -34,7 +34,7 @@ const COPIES: usize = 4;
 const STACK: usize = 128 << 20;
 
 /// Runs the parser and the planner on a thread whose stack is large enough for them.
-pub(super) fn on_large_stack<T: Send>(
+pub(crate) fn on_large_stack<T: Send>(
     work: impl FnOnce() -> DataFusionResult<T> + Send,
 ) -> DataFusionResult<T> {
     thread::scope(|scope| {
@@ -44,8 +44,16 @@ pub(super) fn on_large_stack<T: Send>(
     })
 }
 
+/// Words of types and intervals, which the parser reads without a limit of depth.
+pub(super) const DEEP: &[&str] = &["array", "interval", "map", "struct"];
+
 /// Splits a condition into tokens. Refuses what the parser cannot read in a short time.
 pub(super) fn tokens(sql: &str) -> DataFusionResult<Vec<TokenWithSpan>> {
+    tokens_without(sql, &[DEEP, &["select"]].concat())
+}
+
+/// Splits SQL into tokens, and refuses these words, which are in lower case.
+pub(super) fn tokens_without(sql: &str, words: &[&str]) -> DataFusionResult<Vec<TokenWithSpan>> {
     let length = sql.chars().count();
     if length > LENGTH {
         return refused(format!("it has {length} characters, but at most {LENGTH} are allowed"));
@@ -59,11 +67,9 @@ pub(super) fn tokens(sql: &str) -> DataFusionResult<Vec<TokenWithSpan>> {
             Token::LParen => open += 1,
             Token::RParen => open = open.saturating_sub(1),
             Token::LBracket | Token::LBrace => return unknown(&token.to_string()),
-            // The parser reads nested types and intervals without a limit of depth.
             Token::Word(word)
                 if word.quote_style.is_none()
-                    && ["array", "interval", "map", "select", "struct"]
-                        .contains(&word.value.to_lowercase().as_str()) =>
+                    && words.contains(&word.value.to_lowercase().as_str()) =>
             {
                 return unknown(&word.value);
             }

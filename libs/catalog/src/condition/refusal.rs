@@ -11,7 +11,7 @@ use super::allowed::FUNCTIONS;
 const SHOWN: usize = 200;
 
 /// The beginning of an expression, for a message.
-pub(super) fn shown(sql: &str) -> String {
+pub(crate) fn shown(sql: &str) -> String {
     match sql.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &sql[..end]),
         None => sql.to_owned(),

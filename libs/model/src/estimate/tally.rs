@@ -1,12 +1,17 @@
 //! The costs of layers, added up in the order of a forward pass.
 
+use crate::Precision;
 use crate::kernels::Axis;
 use crate::layers::{
     ConvolutionsConfig, Grid, NEIGHBOURHOOD, QuantizerConfig, QuantizerKind, StackConfig,
 };
+use crate::train::TrainConfig;
+
+/// Bytes of a value of 32 bits.
+pub const VALUE: u64 = 4;
 
 /// Sums over a forward pass.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct CostTally {
     /// Values of all parameters.
     pub parameters: u64,
@@ -14,17 +19,45 @@ pub struct CostTally {
     pub matrices: u64,
     /// Floating-point operations of matrix products.
     pub flops: f64,
-    /// Values that the forward pass keeps for the backward pass.
+    /// Those of the blocks that run again in the backward pass.
+    pub flops_again: f64,
+    /// Bytes of the rounded copies of the matrices of linear layers; 0 in f32.
+    pub rounded: u64,
+    /// Bytes that the forward pass keeps for the backward pass.
     pub kept: u64,
-    /// Values of the largest gradient of the backward pass, together with its input.
+    /// Most bytes in use while a block runs again: kept ones, and those of the block.
+    pub again: u64,
+    /// Bytes of the largest gradient of the backward pass, together with its input.
+    ///
+    /// Blocks that run again do not count: [`CostTally::again`] contains theirs.
     pub widest: u64,
+    /// Whether blocks run again in the backward pass.
+    recompute: bool,
+    /// Precision of the factors of matrix products.
+    precision: Precision,
 }
 
 impl CostTally {
-    fn keep(&mut self, rows: usize, width: usize) {
+    /// A tally of a model without layers.
+    pub fn new(train: &TrainConfig) -> Self {
+        Self {
+            parameters: 0,
+            matrices: 0,
+            flops: 0.0,
+            flops_again: 0.0,
+            rounded: 0,
+            kept: 0,
+            again: 0,
+            widest: 0,
+            recompute: train.recompute,
+            precision: train.precision,
+        }
+    }
+
+    fn keep(&mut self, rows: usize, width: usize, bytes: u64) {
         let values = rows as u64 * width as u64;
-        self.kept += values;
-        self.widest = self.widest.max(2 * values);
+        self.kept += bytes * values;
+        self.widest = self.widest.max(2 * VALUE * values);
     }
 
     /// A learned table.
@@ -32,23 +65,30 @@ impl CostTally {
         self.parameters += rows as u64 * width as u64;
     }
 
-    /// A linear layer over `rows` rows. It keeps its input.
+    /// A linear layer over `rows` rows. It keeps its input in the precision of its product.
     pub fn linear(&mut self, rows: usize, inputs: usize, outputs: usize) {
+        let factor = match self.precision {
+            Precision::F32 => VALUE,
+            Precision::Bf16 => {
+                self.rounded += VALUE / 2 * inputs as u64 * outputs as u64;
+                VALUE / 2
+            }
+        };
         self.table(inputs, outputs);
         self.table(1, outputs);
         self.flops += 2.0 * rows as f64 * inputs as f64 * outputs as f64;
-        self.keep(rows, inputs);
+        self.keep(rows, inputs, factor);
     }
 
     /// A layer norm. It keeps its input.
     pub fn norm(&mut self, rows: usize, width: usize) {
         self.table(2, width);
-        self.keep(rows, width);
+        self.keep(rows, width, VALUE);
     }
 
     /// An operation that keeps `width` values per row: GELU, a softmax, a loss.
     pub fn pointwise(&mut self, rows: usize, width: usize) {
-        self.keep(rows, width);
+        self.keep(rows, width, VALUE);
     }
 
     /// The positions of a stack. Adding them keeps nothing.
@@ -64,11 +104,11 @@ impl CostTally {
         if stack.qk_norm {
             for _ in ["queries", "keys"] {
                 self.table(2, stack.head_width());
-                self.keep(rows, inner);
+                self.keep(rows, inner, VALUE);
             }
         }
         // The kernel keeps queries, keys and values, and computes the attention weights again.
-        self.keep(rows, 3 * inner);
+        self.keep(rows, 3 * inner, VALUE);
         let seen = match axis {
             Axis::Space => grid.s,
             Axis::Time => grid.t,
@@ -80,19 +120,36 @@ impl CostTally {
 
     /// A stack of blocks over `grid`.
     pub fn stack(&mut self, stack: &StackConfig, grid: Grid) {
-        let (rows, d, hidden) = (grid.rows(), stack.d, stack.d * stack.ffn_mult);
+        let mut inside = 0;
         for _ in 0..stack.layers {
-            self.attention(stack, grid, Axis::Space);
-            if stack.temporal {
-                self.attention(stack, grid, Axis::Time);
+            let before = *self;
+            if self.recompute {
+                self.widest = 0;
             }
-            self.norm(rows, d);
-            self.linear(rows, d, hidden);
-            self.pointwise(rows, hidden);
-            self.linear(rows, hidden, d);
-            self.matrices += 2 * (d * hidden) as u64;
+            self.block(stack, grid);
+            if self.recompute {
+                inside = self.kept - before.kept + self.widest;
+                (self.kept, self.widest) = (before.kept, before.widest);
+                self.flops_again += self.flops - before.flops;
+                self.keep(grid.rows(), stack.d, VALUE);
+            }
+        }
+        // The last block runs again first, while the inputs of all blocks are kept.
+        self.again = self.again.max(self.kept + inside);
+        self.norm(grid.rows(), stack.d);
+    }
+
+    fn block(&mut self, stack: &StackConfig, grid: Grid) {
+        let (rows, d, hidden) = (grid.rows(), stack.d, stack.d * stack.ffn_mult);
+        self.attention(stack, grid, Axis::Space);
+        if stack.temporal {
+            self.attention(stack, grid, Axis::Time);
         }
         self.norm(rows, d);
+        self.linear(rows, d, hidden);
+        self.pointwise(rows, hidden);
+        self.linear(rows, hidden, d);
+        self.matrices += 2 * (d * hidden) as u64;
     }
 
     /// Convolutions over `pictures` pictures of `(height, width)` pixels with `channels` values.
@@ -126,12 +183,12 @@ impl CostTally {
         if quantizer.kind == QuantizerKind::Vq {
             self.table(codes, width);
             self.flops += 2.0 * rows as f64 * width as f64 * codes as f64;
-            // The distances to all codes.
-            self.keep(rows, codes);
+            // The distances to all codes are not kept.
+            self.widest = self.widest.max(2 * VALUE * (rows * codes) as u64);
         }
         if quantizer.usage != 0.0 {
             self.pointwise(rows, codes);
         }
-        self.keep(rows, 2 * width);
+        self.keep(rows, 2 * width, VALUE);
     }
 }

@@ -26,6 +26,7 @@ use super::past::Past;
 use super::positions::Positions;
 use crate::ModelError;
 use crate::kernels::{Axis, Kernels, gelu};
+use crate::recompute;
 
 /// Shape of a stack of ST-blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -166,11 +167,9 @@ pub struct Stack<B: Backend> {
 
 impl<B: Kernels> Stack<B> {
     /// Applies all blocks to rows: `[b*t*s, d]` to `[b*t*s, d]`.
-    pub fn forward(&self, mut x: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
-        for block in &self.blocks {
-            x = block.forward(x, grid);
-        }
-        self.norm.forward(x)
+    pub fn forward(&self, x: Tensor<B, 2>, grid: Grid) -> Tensor<B, 2> {
+        let block = move |block: &Block<B>, x| block.forward(x, grid);
+        self.norm.forward(recompute::through(&self.blocks, x, block))
     }
 
     /// Computes the frames that follow some sequences: rows `[b*s, d]` to `[b*s, d]`.

@@ -162,6 +162,8 @@ fn memory_and_time_of_a_known_model() {
     // Two blocks of two attention layers and a feed-forward layer: d 24, inner 16, hidden 72.
     let matrices = 2 * (2 * 4 * 24 * 16 + 2 * 24 * 72);
     assert_eq!(adamw.model_bytes - muon.model_bytes, 4 * matrices);
+    // Weights and gradients are on all devices, the moments on one of them each.
+    assert_eq!(adamw.bytes() - adamw.bytes_on(4), 6 * adamw.parameters);
     let seconds = adamw.seconds(1e12, 0.5);
     assert!((seconds - adamw.flops_per_step * 1000.0 / 0.5e12).abs() < 1e-9 * seconds);
 }

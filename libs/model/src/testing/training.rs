@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
+use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, Optimizer};
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,9 +15,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::random::{Ad, rng};
+use crate::Precision;
 use crate::error::ModelError;
 use crate::estimate::Estimate;
-use crate::train::{Loss, StepReport, Task, TrainConfig, TrainingObserver, train};
+use crate::recompute::Tape;
+use crate::train::{
+    Loss, StepReport, Task, TrainConfig, TrainingObserver, train, with_autodiff_lock,
+};
 
 /// An observer that stops the run after `after` steps.
 #[derive(Default)]
@@ -152,10 +156,8 @@ pub fn fit<T: Task<Ad>>(
     for step in 0..steps {
         let loss = task.loss(&model, batch(), &mut rng(step as u64), &FlexDevice);
         last = values(&loss);
-        let grads = GradientsParams::from_grads(
-            crate::train::with_autodiff_lock(|| loss.value.backward()),
-            &model,
-        );
+        let grads =
+            GradientsParams::from_grads(with_autodiff_lock(|| loss.value.backward()), &model);
         model = optimizer.step(lr, model, grads);
         model = task.after_step(model, loss.aux, step + 1, &mut rng(step as u64)).unwrap();
     }
@@ -194,8 +196,7 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
         }
     }
     let loss = task.loss(model, batch, &mut rng(0), &FlexDevice).value;
-    let grads =
-        GradientsParams::from_grads(crate::train::with_autodiff_lock(|| loss.backward()), model);
+    let grads = GradientsParams::from_grads(with_autodiff_lock(|| loss.backward()), model);
     let mut visitor = Largest { grads, path: Vec::new(), found: Vec::new() };
     model.visit(&mut visitor);
     let top = visitor.found.iter().fold(0f32, |top, (_, grad)| top.max(*grad));
@@ -206,4 +207,54 @@ pub fn dead_parameters<T: Task<Ad>>(task: &T, model: &T::Model, batch: T::Batch)
         .filter(|(_, grad)| *grad <= 1e-6 * top)
         .map(|(path, _)| path)
         .collect()
+}
+
+/// Asserts that recompute changes no bit of a task's loss and gradients, in each precision.
+///
+/// It computes them four times, since autodiff treats weights without an earlier backward pass
+/// differently.
+pub fn assert_recompute_changes_nothing<T: Task<Ad>>(
+    name: &str,
+    task: &T,
+    model: &T::Model,
+    batch: impl Fn() -> T::Batch,
+) {
+    struct Bits(GradientsParams, Vec<Option<Vec<u32>>>);
+    impl ModuleVisitor<Ad> for Bits {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
+            let bits = |grad: Tensor<Flex, D>| {
+                grad.into_data().iter::<f32>().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            self.1.push(self.0.get::<Flex, D>(param.id).map(bits));
+        }
+    }
+    for precision in [Precision::F32, Precision::Bf16] {
+        let run = |recompute| {
+            let (mut sum, mut parts) = (GradientsAccumulator::new(), 0);
+            let value = with_autodiff_lock(|| {
+                let (loss, tape) = Tape::<Ad>::record(recompute, || {
+                    task.loss(&precision.rounded(model), batch(), &mut rng(0), &FlexDevice).value
+                });
+                let value: f32 = loss.clone().into_scalar();
+                tape.backward(&loss, |grads| {
+                    parts += 1;
+                    sum.accumulate(model, GradientsParams::from_grads(grads, model));
+                });
+                value
+            });
+            let mut bits = Bits(sum.grads(), Vec::new());
+            model.visit(&mut bits);
+            assert_eq!(parts > 1, recompute, "{name}: {parts} parts of the backward pass");
+            (value.to_bits(), bits.1)
+        };
+        let runs = [false, true, true, false].map(run);
+        for (index, (loss, grads)) in runs.iter().enumerate() {
+            let place = format!("{name}, {precision:?}, run {index}");
+            assert_eq!(*loss, runs[0].0, "{place}: another loss");
+            for (parameter, (grad, expected)) in grads.iter().zip(&runs[0].1).enumerate() {
+                assert!(grad == expected, "{place}: another gradient of parameter {parameter}");
+            }
+        }
+        assert!(runs[0].1.iter().flatten().count() > 10, "{name}: no gradients");
+    }
 }

@@ -50,6 +50,11 @@ pub struct TrainConfig {
     /// Their gradients are averaged. Means over a batch, as in a centring quantizer or a weighted
     /// loss, are means over a micro-batch.
     pub accumulate: usize,
+    /// Whether each transformer block runs again in the backward pass, to need less memory.
+    ///
+    /// A block then keeps only its input. The result is the same, and a training step takes up to a
+    /// third longer.
+    pub recompute: bool,
     /// Precision of the factors of matrix products; everything else is computed in f32.
     pub precision: Precision,
     /// Optimizer of the matrices of the transformer's blocks; AdamW updates all other weights.
@@ -110,6 +115,7 @@ impl Default for TrainConfig {
             steps: 1000,
             batch: 8,
             accumulate: 1,
+            recompute: false,
             precision: Precision::F32,
             optimizer: OptimizerKind::AdamW,
             lr: 1e-3,

@@ -2,8 +2,8 @@
 //!
 //! One device computes the micro-batches in sequence. Several devices share them equally, and
 //! compute at the same time: each has a copy of the model and takes a run of consecutive
-//! micro-batches. The first device has the model itself, takes the last run, and adds up all
-//! gradients.
+//! micro-batches. The first device has the model itself and takes the last run. The gradients of a
+//! parameter are added up on the device that owns it ([`Owners`]).
 //!
 //! Guarantee: the number of devices changes only the order of sums.
 //!
@@ -22,10 +22,12 @@ use burn::tensor::backend::AutodiffBackend;
 
 use super::autodiff_lock::with_autodiff_lock;
 use super::config::TrainConfig;
+use super::owners::Owners;
 use super::prefetch::Prefetcher;
 use super::random::{StreamKind, stream};
 use super::task::{Loss, Task};
 use super::timer::{Phase, StepTimer};
+use crate::recompute::Tape;
 use crate::{ModelError, weights};
 
 /// The result of all micro-batches of a training step.
@@ -42,8 +44,8 @@ pub struct Accumulated<B: AutodiffBackend, A> {
 
 /// Computes all micro-batches of a training step.
 ///
-/// There is at least one device. The number of micro-batches is a multiple of the number of
-/// devices. The model is on the first device.
+/// The number of micro-batches is a multiple of the number of devices. The model is on the first
+/// device. The gradients are on the owners of their parameters.
 ///
 /// # Errors
 /// Errors of reading batches, and failures of devices.
@@ -54,8 +56,9 @@ pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
     config: &TrainConfig,
     batches: &Prefetcher<T::Batch>,
     timer: &mut StepTimer<'_>,
-    devices: &[B::Device],
+    owners: &Owners<B>,
 ) -> Result<Accumulated<B, T::Aux>, ModelError> {
+    let devices = owners.devices();
     let (first, others) = devices.split_first().expect("there is at least one device");
     let (run, begin) = (config.accumulate / devices.len(), step * config.accumulate);
     // Batches are taken in order, so the batches of the other devices come first.
@@ -93,15 +96,14 @@ pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
             return Ok(all);
         }
         timer.timed(Phase::Backward, || {
-            let mut sum = GradientsAccumulator::new();
-            sum.accumulate(model, all.grads);
+            let mut parts = vec![all.grads];
             for device in away {
                 let (grads, loss) = device.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-                sum.accumulate(model, grads.to_device(first, model));
+                parts.push(grads);
                 let here = all.loss.device();
                 all.loss = all.loss + loss.to_device(&here);
             }
-            all.grads = sum.grads();
+            all.grads = owners.add_up(model, parts);
             Ok(all)
         })
     })
@@ -124,13 +126,17 @@ fn in_sequence<B: AutodiffBackend, T: Task<B>>(
         let batch = next(timer)?;
         let mut rng = stream(config.seed, StreamKind::Loss, index);
         let (loss, metrics, aux) = with_autodiff_lock(|| {
-            let Loss { value, metrics, aux } = timer.timed(Phase::Forward, || {
-                Ok(task.loss(&config.precision.rounded(model), batch, &mut rng, device))
+            let (Loss { value, metrics, aux }, tape) = timer.timed(Phase::Forward, || {
+                let forward =
+                    || task.loss(&config.precision.rounded(model), batch, &mut rng, device);
+                Ok(Tape::<B>::record(config.recompute, forward))
             })?;
             let share = value / config.accumulate as f64;
             let loss = share.clone().inner();
             timer.timed(Phase::Backward, || {
-                sum.accumulate(model, GradientsParams::from_grads(share.backward(), model));
+                tape.backward(&share, |grads| {
+                    sum.accumulate(model, GradientsParams::from_grads(grads, model));
+                });
                 Ok(())
             })?;
             Ok::<_, ModelError>((loss, metrics, aux))

@@ -185,6 +185,35 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
     }
 }
 
+/// The bytes of the tensors of a file of weights, without the model's description.
+fn tensors(run: &Utf8Path) -> Vec<u8> {
+    let bytes = weights(run);
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+/// Catches: recompute changes a gradient, a moving average or a random draw; a run cannot be
+/// resumed with recompute, or without it.
+#[test]
+fn recompute_changes_no_weight() {
+    for (name, train) in MODELS {
+        let (config, runs) = (steps(30), Runs::new());
+        let again = TrainConfig { recompute: true, ..config.clone() };
+        let first = runs.run("first");
+        train(&config, &first, &mut Quiet::stopping_after(1)).unwrap();
+        let (plain, mixed) = (runs.run("plain"), runs.run("mixed"));
+        for run in [&plain, &mixed] {
+            copy(&first, run);
+        }
+        train(&config, &plain, &mut Quiet::default()).unwrap();
+        train(&again, &mixed, &mut Quiet::stopping_after(10)).unwrap();
+        train(&config, &mixed, &mut Quiet::stopping_after(5)).unwrap();
+        train(&again, &mixed, &mut Quiet::default()).unwrap();
+        assert_eq!(logged(&plain), logged(&mixed), "{name}: other losses");
+        assert!(tensors(&plain) == tensors(&mixed), "{name}: other weights");
+    }
+}
+
 /// Catches: the sums of a kernel depend on the number of threads, so that resume is not exact on
 /// another machine.
 ///

@@ -29,7 +29,7 @@ pub struct Speed {
     pub optimizer_share: f64,
     /// Rows through the model per second ([`Estimate::rows`]).
     pub tokens_per_second: f64,
-    /// 10¹² floating-point operations of matrix products per second.
+    /// 10¹² floating-point operations of matrix products per second, without those of recompute.
     pub tflops: f64,
     /// Share of [`TrainConfig::peak_tflops`] that is used; none if the peak is not known.
     pub mfu: Option<f64>,
@@ -147,9 +147,13 @@ mod tests {
     const COST: Estimate = Estimate {
         rows: 10,
         flops_per_step: 2e9,
+        // The share of the peak does not count them.
+        flops_again_per_step: 1e9,
         parameters: 0,
         model_bytes: 0,
+        moment_bytes: 0,
         activation_bytes: 0,
+        micro_batches: 1,
         steps: 0,
     };
 

@@ -18,6 +18,7 @@ use super::metrics::MetricsLog;
 use super::micro_batches::{Accumulated, accumulate};
 use super::observer::{StepReport, TrainingObserver};
 use super::optimizer::{Ema, ModelOptimizer, clip_grad_norm};
+use super::owners::Owners;
 use super::prefetch::Prefetcher;
 use super::random::{StreamKind, stream};
 use super::task::Task;
@@ -77,7 +78,8 @@ fn log_values<B: Backend>(
 
 /// Trains a model in directory `run`, or resumes from the newest checkpoint there.
 ///
-/// Several devices share the micro-batches of each training step. Checkpoints store `description`,
+/// Several devices share the micro-batches of each training step, and the optimizer's moments.
+/// Checkpoints store `description`,
 /// to build the model from. `cost` is the cost of a training step, for the reported speed.
 ///
 /// # Errors
@@ -121,6 +123,7 @@ where
         checkpoint::save::<B, T::Model, _, _>(run, 0, &snapshot, config)?;
     }
 
+    let owners = Owners::divide(&model, devices);
     thread::scope(|scope| {
         let ahead = start * config.accumulate..config.steps * config.accumulate;
         let batches = Prefetcher::begin(scope, ahead, |index| {
@@ -146,7 +149,7 @@ where
             let logged = done % config.log_every == 0 || done == config.steps || step == 0;
             timer.begin(logged)?;
             let Accumulated { grads, loss, metrics, aux } =
-                accumulate(task, &model, step, config, &batches, &mut timer, devices)?;
+                accumulate(task, &model, step, config, &batches, &mut timer, &owners)?;
             let (grads, norm) = timer.timed(Phase::Optimizer, || {
                 Ok(clip_grad_norm::<B, _>(&model, grads, config.clip_norm))
             })?;
@@ -172,8 +175,11 @@ where
                 observer.report(&report);
             }
 
+            // A checkpoint that is still being written shares weights and moments with the model.
+            // An update would need memory for both.
+            writer.wait()?;
             model = timer.timed(Phase::Optimizer, || {
-                let model = optimizer.step(lr, model, grads);
+                let model = owners.collect(optimizer.step(lr, model, grads));
                 let mut rng = stream(config.seed, StreamKind::AfterStep, step);
                 let model = task.after_step(model, aux, done, &mut rng)?;
                 if let Some(average) = &mut average {

@@ -12,9 +12,11 @@ use parquet::{
             RowGroupMetaData,
         },
         properties::{WriterProperties, WriterPropertiesBuilder},
+        reader::{ChunkReader, Length as _},
     },
 };
 
+use super::parts::PartsReader;
 use crate::{
     error::{Error, Result},
     manifest::Entry,
@@ -86,7 +88,21 @@ pub(crate) fn open(
     entry: &Entry,
     kind: &FileKind,
 ) -> Result<(File, ArrowReaderMetadata)> {
-    open_as(path, entry, kind, true)
+    let file = opened(path, entry)?;
+    let metadata = read_metadata(path, entry, kind, &file, true)?;
+    Ok((file, metadata))
+}
+
+/// Does the same as [`open`], to read a few parts: a file in a store is not copied for it.
+pub(crate) fn open_parts(
+    path: &Utf8Path,
+    entry: &Entry,
+    kind: &FileKind,
+) -> Result<(PartsReader, ArrowReaderMetadata)> {
+    let file = PartsReader(genie_store::open_parts(path, entry.bytes)?);
+    check_length(path, entry, file.len())?;
+    let metadata = read_metadata(path, entry, kind, &file, true)?;
+    Ok((file, metadata))
 }
 
 /// Does the same as [`open`], with the Arrow schema in the footer, to copy the file.
@@ -95,34 +111,48 @@ pub(crate) fn open_with_schema(
     entry: &Entry,
     kind: &FileKind,
 ) -> Result<(File, ArrowReaderMetadata)> {
-    open_as(path, entry, kind, false)
+    let file = opened(path, entry)?;
+    let metadata = read_metadata(path, entry, kind, &file, false)?;
+    Ok((file, metadata))
 }
 
-fn open_as(
+/// Opens a published file, and checks its length.
+fn opened(path: &Utf8Path, entry: &Entry) -> Result<File> {
+    let file = genie_store::open(path, entry.bytes, &entry.blake3)?;
+    let bytes = file.metadata().map_err(Error::io(path, "read the size of"))?.len();
+    check_length(path, entry, bytes)?;
+    Ok(file)
+}
+
+fn check_length(path: &Utf8Path, entry: &Entry, bytes: u64) -> Result<()> {
+    if bytes == entry.bytes {
+        return Ok(());
+    }
+    let problem = format!(
+        "has {bytes} bytes, but {} bytes were published: the file was truncated or replaced; \
+         restore it",
+        entry.bytes
+    );
+    Err(Error::Damaged { path: path.to_owned(), problem })
+}
+
+/// Reads the footer of an open file, and checks its number of rows, kind and format version.
+fn read_metadata(
     path: &Utf8Path,
     entry: &Entry,
     kind: &FileKind,
+    file: &impl ChunkReader,
     skip_schema: bool,
-) -> Result<(File, ArrowReaderMetadata)> {
-    let file = genie_store::open(path, entry.bytes, &entry.blake3)?;
-    let bytes = file.metadata().map_err(Error::io(path, "read the size of"))?.len();
-    if bytes != entry.bytes {
-        let problem = format!(
-            "has {bytes} bytes, but {} bytes were published: the file was truncated or \
-                 replaced; restore it",
-            entry.bytes
-        );
-        return Err(Error::Damaged { path: path.to_owned(), problem });
-    }
+) -> Result<ArrowReaderMetadata> {
     let footer = ParquetMetaDataReader::new()
         .with_page_index_policy(PageIndexPolicy::Skip)
-        .parse_and_finish(&file)
+        .parse_and_finish(file)
         .map_err(Error::parquet(path))?;
     check_footer(path, entry, &footer)?;
     let mut index = ParquetMetaDataReader::new_with_metadata(footer)
         .with_page_index_policy(PageIndexPolicy::Skip)
         .with_offset_index_policy(PageIndexPolicy::Optional);
-    index.read_page_indexes(&file).map_err(Error::parquet(path))?;
+    index.read_page_indexes(file).map_err(Error::parquet(path))?;
     let footer = Arc::new(index.finish().map_err(Error::parquet(path))?);
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(skip_schema);
     let metadata = ArrowReaderMetadata::try_new(footer, options).map_err(Error::parquet(path))?;
@@ -139,7 +169,7 @@ fn open_as(
     let format = values.get(FORMAT_KEY).and_then(|format| format.parse::<u64>().ok());
     let (what, known) = (kind.name, kind.format);
     match format {
-        Some(found) if found == u64::from(known) => Ok((file, metadata)),
+        Some(found) if found == u64::from(known) => Ok(metadata),
         Some(found) if found < u64::from(known) => {
             Err(Error::Older { path: path.to_owned(), what, found, known, command: kind.command })
         }

@@ -23,6 +23,12 @@ impl<'a> ManifestEdit<'a> {
         Self { dir, base, published: None, changes: BTreeMap::new() }
     }
 
+    /// The number of the version that is edited; each commit raises it by one.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.base.number
+    }
+
     /// Adds a published file; replaces an entry with the same path.
     pub fn add(&mut self, table: &str, entry: Entry) {
         self.set(Change::add(table, entry));

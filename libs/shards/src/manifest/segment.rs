@@ -49,7 +49,7 @@ pub(crate) fn compact(
     }
     if changes.len() > INLINE {
         let segment = table::write(dir, &format!("segment-{number}"), &std::mem::take(changes))?;
-        genie_store::publish(&dir.join(&segment.file), &segment.blake3)?;
+        genie_store::publish(&dir.join(&segment.file), segment.bytes, &segment.blake3)?;
         segments.push(segment);
     }
     Ok(())

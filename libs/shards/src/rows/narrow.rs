@@ -6,8 +6,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 use camino::Utf8Path;
 
 use super::{
-    actions::ActionRow, clip_rows::ClipRow, measured::MeasuredWindow, sources::SourceRow,
-    table::Row, tokens::TokenRow,
+    actions::ActionRow, clip_rows::ClipRow, labels::LabelRow, measured::MeasuredWindow,
+    sources::SourceRow, table::Row, tokens::TokenRow,
 };
 use crate::{files::open::FileKind, manifest::tables, schema::columns::batch};
 
@@ -49,6 +49,7 @@ fn of(table: &str) -> Option<NarrowTable> {
     Some(match table {
         tables::SOURCES => known::<SourceRow>(),
         tables::CLIP_ROWS => known::<ClipRow>(),
+        tables::LABELS => known::<LabelRow>(),
         tables::TOKENS => known::<TokenRow>(),
         tables::ACTIONS => known::<ActionRow>(),
         tables::WINDOWS => known::<MeasuredWindow>(),

@@ -23,7 +23,7 @@ use parquet::arrow::ProjectionMask;
 use super::{clip_rows::ClipRow, narrow::kind, sources::SourceRow, table};
 use crate::{
     error::{Error, Result},
-    files::open::{check_bytes, open},
+    files::open::{check_bytes, open_parts},
     manifest::{Entry, tables},
     schema::columns::Columns,
     store::writer::KIND as CLIP_SHARDS,
@@ -32,7 +32,7 @@ use crate::{
 /// Reads some columns of a published file, at most 1024 rows at a time.
 ///
 /// `table` is a name of [`crate::tables`]. The columns come in the order of the file. The bytes are
-/// not compared with the hash in the manifest.
+/// not compared with the hash in the manifest. Of a file in a store, only these columns are read.
 ///
 /// # Errors
 /// If the file cannot be opened, has another format, or lacks one of the columns. The iterator
@@ -51,7 +51,7 @@ pub(super) fn read_columns(
     };
     let shards = (table == tables::CLIPS).then_some(CLIP_SHARDS);
     let kind = kind(table).or(shards).ok_or_else(|| wrong(table, "is not the name of a table"))?;
-    let (file, metadata) = open(&path, entry, &kind)?;
+    let (file, metadata) = open_parts(&path, entry, &kind)?;
     let fields = metadata.schema().fields().clone();
     if let Some(field) = wanted.iter().find(|name| fields.find(name).is_none()) {
         return Err(wrong(field, "is missing"));
@@ -95,7 +95,7 @@ pub(crate) fn visit_verified(
 }
 
 /// Replaces an error that has its cause in a damaged file: the new one says what to do.
-pub(super) fn explained<T>(dir: &Utf8Path, entry: &Entry, read: Result<T>) -> Result<T> {
+pub(crate) fn explained<T>(dir: &Utf8Path, entry: &Entry, read: Result<T>) -> Result<T> {
     read.or_else(|error| check_bytes(dir, entry).and(Err(error)))
 }
 

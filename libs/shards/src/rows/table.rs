@@ -4,14 +4,13 @@
 //! implements [`Row`], which converts between rows and columns. Writing, publishing, versions and
 //! checks are common. Clip shards have large payloads, so they have their own writer and reader.
 
-use std::fs::File;
-
 use arrow::array::RecordBatch;
 use camino::Utf8Path;
 use parquet::arrow::{
     ArrowWriter, ProjectionMask,
     arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder},
 };
+use parquet::file::reader::ChunkReader;
 
 use crate::{
     error::{Error, Result},
@@ -104,13 +103,13 @@ pub(crate) fn decode<R: Row>(
 /// Reads the chosen columns of an open file in batches of at most `rows` rows.
 ///
 /// The last item is an error if the file has another number of rows than its footer says.
-pub(crate) fn batches(
+pub(crate) fn batches<F: ChunkReader + 'static>(
     path: &Utf8Path,
-    file: File,
+    file: F,
     metadata: ArrowReaderMetadata,
     chosen: ProjectionMask,
     rows: usize,
-) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<F>> {
     let path = path.to_owned();
     let published = metadata.metadata().file_metadata().num_rows();
     let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)

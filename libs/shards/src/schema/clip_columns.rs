@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{
-        Array, Float32Array, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray,
-        StringBuilder, UInt32Array,
-    },
+    array::{Array, Float32Array, Float64Array, Int32Array, Int64Array, StringArray, UInt32Array},
     datatypes::{Int64Type, UInt8Type},
 };
 
 use super::{
     clip::ClipMeta,
-    columns::{Columns, NamedColumns, lists},
+    columns::{Columns, NamedColumns, lists, string_lists},
     scores,
 };
 use crate::error::Result;
@@ -128,15 +125,4 @@ pub(crate) fn read(columns: Columns<'_>) -> Result<Vec<ClipMeta>> {
         clip.check().map(|()| clip)
     };
     frame_pts.into_iter().enumerate().map(clip).collect()
-}
-
-fn string_lists<'a>(lists: impl Iterator<Item = Option<&'a [String]>>) -> Arc<dyn Array> {
-    let mut builder = ListBuilder::new(StringBuilder::new());
-    for list in lists {
-        for name in list.unwrap_or_default() {
-            builder.values().append_value(name);
-        }
-        builder.append(list.is_some());
-    }
-    Arc::new(builder.finish())
 }

@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, RecordBatch, StringArray},
+    array::{
+        Array, ArrayRef, ArrowPrimitiveType, AsArray, ListArray, ListBuilder, RecordBatch,
+        StringArray, StringBuilder,
+    },
     datatypes::{Field, Schema},
 };
 use camino::Utf8Path;
@@ -37,6 +40,18 @@ where
 {
     let lists = lists.map(|list| list.map(|list| list.iter().copied().map(Some)));
     Arc::new(ListArray::from_iter_primitive::<T, _, _>(lists))
+}
+
+/// Builds a column of string lists; `None` becomes a null.
+pub(crate) fn string_lists<'a>(lists: impl Iterator<Item = Option<&'a [String]>>) -> ArrayRef {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for list in lists {
+        for name in list.unwrap_or_default() {
+            builder.values().append_value(name);
+        }
+        builder.append(list.is_some());
+    }
+    Arc::new(builder.finish())
 }
 
 /// A record batch and the path of its file.

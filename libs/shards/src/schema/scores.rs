@@ -67,6 +67,13 @@ pub struct Scores {
     pub fingerprint: Vec<u8>,
 }
 
+impl Scores {
+    /// Name and value of each numeric score, in schema order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, f32)> + use<'_> {
+        COLUMNS.iter().map(|(name, get, _)| (*name, get(self)))
+    }
+}
+
 /// Column of one score: its name, its getter, its setter.
 type Column = (&'static str, fn(&Scores) -> f32, fn(&mut Scores) -> &mut f32);
 

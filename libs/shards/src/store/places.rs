@@ -10,7 +10,7 @@ use super::shard::Shard;
 use crate::{
     error::Result,
     manifest::{Entry, tables},
-    rows::stream::visit_columns,
+    rows::stream::{explained, visit_columns},
     schema::{clip_key::ClipKey, split::Split},
 };
 
@@ -113,7 +113,8 @@ fn read(
     number: usize,
     split: Option<Split>,
 ) -> Result<Vec<(String, Sortable)>> {
-    let mut bytes = Shard::footer(root, entry)?.payload_bytes()?.into_iter();
+    let bytes = Shard::index(root, entry).and_then(|shard| shard.payload_bytes());
+    let mut bytes = explained(root, entry, bytes)?.into_iter();
     let (mut found, mut row) = (Vec::new(), 0);
     visit_columns(root, tables::CLIPS, entry, &COLUMNS, |columns| {
         let (clip_id, source_id) = (

@@ -15,7 +15,7 @@ use super::writer::{CODEC, KIND, PAYLOAD, PAYLOAD_HASH};
 use crate::{
     codec,
     error::{Error, Result},
-    files::open::open,
+    files::open::{open, open_parts},
     manifest::Entry,
     schema::{clip::ClipMeta, clip_columns, clip_key::ClipKey, columns::Columns},
 };
@@ -35,6 +35,13 @@ impl Shard {
     pub(crate) fn footer(root: &Utf8Path, entry: &Entry) -> Result<Self> {
         let path = root.join(&entry.file);
         let (_, metadata) = open(&path, entry, &KIND)?;
+        Ok(Self { path, entry: entry.clone(), metadata })
+    }
+
+    /// Does the same as [`Self::footer`]; a shard in a store is not copied for it.
+    pub(crate) fn index(root: &Utf8Path, entry: &Entry) -> Result<Self> {
+        let path = root.join(&entry.file);
+        let (_, metadata) = open_parts(&path, entry, &KIND)?;
         Ok(Self { path, entry: entry.clone(), metadata })
     }
 

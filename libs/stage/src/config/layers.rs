@@ -115,7 +115,7 @@ pub(super) struct Override {
     pub(super) section: String,
     /// Keys inside the section; several for a nested table.
     pub(super) keys: Vec<String>,
-    /// Text of the value, in case a string is wanted.
+    /// Text of the value, for a key whose value is a string.
     words: String,
     value: Value,
 }
@@ -144,7 +144,7 @@ impl Override {
         })
     }
 
-    /// The value to use where `default` is; `--set data.root=2024` means the directory "2024".
+    /// The value in place of `default`: if that is a string, `2024` is the string "2024".
     pub(super) fn value_for(&self, default: Option<&Value>) -> Value {
         match (default, &self.value) {
             (

@@ -25,7 +25,8 @@ impl Resolved {
     /// If TOML cannot represent the section (for example a `None` in a list): a programming error.
     #[must_use]
     pub fn with<T: Section>(mut self, section: &T) -> Self {
-        // From the typed value: `toml::Value` would print an f32 of 0.1 as 0.10000000149011612.
+        // The typed value is printed, because `toml::Value` would print an f32 of 0.1 as
+        // 0.10000000149011612.
         let text = toml::to_string(&BTreeMap::from([(T::NAME, section)]));
         self.sections.push(text.expect("a section is serialisable as TOML"));
         self.references.push(reference::of_section::<T>);

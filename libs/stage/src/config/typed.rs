@@ -39,7 +39,8 @@ impl Config {
     pub fn section<T: Section>(&self) -> Result<T, ConfigError> {
         let defaults = self.learn::<T>();
         let wanted = self.overlay(T::NAME, &defaults)?;
-        // Before a type with `deny_unknown_fields` gives an error without a line or a suggestion.
+        // This check comes first, because a type with `deny_unknown_fields` would give an error
+        // without a line or a suggestion.
         self.refuse(T::NAME, &unknown_keys(&wanted, &defaults))?;
         self.refuse_negative_zero(T::NAME, &wanted)?;
         let mut ignored = Vec::new();
@@ -155,8 +156,8 @@ impl Config {
 
     /// Returns the error for the number -0.0, if there is one.
     ///
-    /// It equals 0 wherever a value is checked. But it has other bytes than 0, so a work key with
-    /// it would be another one for the same results.
+    /// -0.0 equals 0 in every check of a value. But its bytes differ from those of 0, so it would
+    /// give another work key for the same results.
     fn refuse_negative_zero(&self, section: &str, wanted: &Table) -> Result<(), ConfigError> {
         let Some(key) = negative_zero(wanted) else { return Ok(()) };
         Err(ConfigError::Value {
@@ -196,8 +197,8 @@ impl Config {
 
     /// Where the value at `keys` was written.
     ///
-    /// The last flag that sets it, or something around or inside it; else the last file that has
-    /// it.
+    /// It is the last flag that sets this key, a table around it, or a key inside it. Without such
+    /// a flag, it is the last file that has the key, or else the section.
     fn origin(&self, section: &str, keys: &[&str]) -> Origin {
         let touches = |set: &&Override| {
             set.section == section && set.keys.iter().zip(keys).all(|(a, b)| a == b)

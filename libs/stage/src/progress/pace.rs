@@ -14,7 +14,7 @@ pub(super) struct Pace {
     pub(super) total: u64,
     pub(super) started: Instant,
     done: AtomicU64,
-    /// Those of `done` that an earlier run did.
+    /// Number of the units in `done` that an earlier run finished.
     found: AtomicU64,
     /// Time of the last advance.
     advanced: Mutex<Instant>,

@@ -33,7 +33,7 @@ pub fn export(step: &StepDir, model: &str, command: &str, to: &ExportArgs) -> Re
     }
     let bytes = fs::read(&weights).with_context(|| format!("cannot read {weights}"))?;
     genie_durable::write(&to.file, bytes)?;
-    let unfinished = if step.is_done() { "" } else { " (its training is not finished)" };
+    let unfinished = if step.is_done()? { "" } else { " (its training is not finished)" };
     tracing::info!("{}: the {model} {} after step {done}{unfinished}", to.file, step.key());
     Ok(Exit::Done)
 }

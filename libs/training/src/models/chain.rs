@@ -161,9 +161,9 @@ impl Chain {
 
     /// The clips that the models of this chain are trained on.
     ///
-    /// These are the selected clips of those that were kept and not held out when the chain was
-    /// computed. The directories of tokens and labels can also contain windows of other clips: of
-    /// clips that were added later, or that were dropped.
+    /// When the chain was computed, they were kept, selected, and not held out. The directories of
+    /// tokens and labels can also contain windows of other clips: of clips that were added later,
+    /// or that were dropped.
     ///
     /// # Errors
     /// When the catalog cannot be read.
@@ -171,7 +171,7 @@ impl Chain {
         self.selector.clips(&self.root, &self.manifest, false)
     }
 
-    /// Those of the [clips](Self::clips) whose true actions are known.
+    /// The [clips](Self::clips) whose true actions are known.
     ///
     /// # Errors
     /// When the catalog cannot be read.

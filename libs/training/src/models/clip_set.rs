@@ -1,4 +1,4 @@
-//! A set of clips in 24 bytes a clip.
+//! A set of clips that needs 24 bytes for each clip.
 
 use genie_shards::ClipKey;
 

@@ -5,6 +5,7 @@ use genie_model::{DynamicsConfig, LamConfig, ModelError, TokenizerConfig, TrainC
 use genie_stage::config::Section;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::device::check_device_name;
 
@@ -28,13 +29,13 @@ macro_rules! section {
             /// The config that trained weights depend on, for the work key.
             ///
             /// The device and the intervals of logs and checkpoints do not change the weights: they
-            /// are reset here.
+            /// are reset here. Recompute is not in it.
             #[must_use]
-            pub fn keyed(&self) -> Self {
+            pub fn keyed(&self) -> Value {
                 let mut config = self.0.clone();
                 config.device = String::new();
                 config.train = keyed(&config.train);
-                Self(config)
+                without_recompute(&config)
             }
         }
     };
@@ -52,6 +53,21 @@ section!(
     /// The dynamics model, which predicts the tokens of the next frame from the past and an action.
     DynamicsSection, DynamicsConfig, "dynamics"
 );
+
+/// The config of a model or network for its work key, without `train.recompute`.
+///
+/// Recompute does not change the weights. Models of earlier versions do not have the key, and keep
+/// their work keys.
+///
+/// # Panics
+/// If the config cannot be serialised as JSON: a programming error.
+pub fn without_recompute(config: &impl Serialize) -> Value {
+    let mut config = serde_json::to_value(config).expect("a config is serialisable");
+    if let Some(train) = config.get_mut("train").and_then(Value::as_object_mut) {
+        train.remove("recompute");
+    }
+    config
+}
 
 fn keyed(train: &TrainConfig) -> TrainConfig {
     let train = TrainConfig {
@@ -83,7 +99,17 @@ mod tests {
         let mut rounded = section.clone();
         rounded.0.train.precision = Precision::Bf16;
         assert_ne!(rounded.keyed(), section.keyed());
-        let written = serde_json::to_value(rounded.keyed()).expect("a config is JSON");
-        assert_eq!(written["train"]["precision"], "bf16");
+        assert_eq!(rounded.keyed()["train"]["precision"], "bf16");
+    }
+
+    /// Catches: recompute gives a model another key; models of earlier versions, whose keys do not
+    /// contain it, get other keys.
+    #[test]
+    fn recompute_is_not_in_the_key() {
+        let section = TokenizerSection::default();
+        let mut again = section.clone();
+        again.0.train.recompute = true;
+        assert_eq!(again.keyed(), section.keyed());
+        assert!(section.keyed()["train"].get("recompute").is_none());
     }
 }

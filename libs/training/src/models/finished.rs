@@ -24,7 +24,7 @@ pub struct MissingStep {
 /// The finished models of a config, or the first missing step.
 ///
 /// # Errors
-/// When the manifest of the clips cannot be read.
+/// When the manifest of the clips or the record of a step cannot be read.
 pub fn find_finished(sections: &ModelSections) -> Result<Result<Chain, MissingStep>> {
     let Some(chain) = Chain::of(sections)? else {
         return Ok(Err(MissingStep { what: "clips", verb: "are", command: "genie-ingest run" }));
@@ -34,11 +34,12 @@ pub fn find_finished(sections: &ModelSections) -> Result<Result<Chain, MissingSt
         (&chain.lam, "latent action model", "genie-train lam"),
         (&chain.dynamics, "dynamics model", "genie-train dynamics"),
     ];
-    let missing = needed.into_iter().find(|(step, ..)| !step.is_done());
-    Ok(match missing {
-        Some((_, what, command)) => Err(MissingStep { what, verb: "is", command }),
-        None => Ok(chain),
-    })
+    for (step, what, command) in needed {
+        if !step.is_done()? {
+            return Ok(Err(MissingStep { what, verb: "is", command }));
+        }
+    }
+    Ok(Ok(chain))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A trained latent action model that takes frames, whether its input is pixels or tokens.
+//! A trained latent action model that takes frames, also if its own input is tokens.
 
 use anyhow::{Context, Result, ensure};
 use genie_model::{Device, FramesSeen, Lam, LamInput, Tokenizer};

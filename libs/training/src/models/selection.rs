@@ -26,7 +26,7 @@ use super::selection_hash::SelectionHash;
 
 /// Version of the recorded selection.
 const FORMAT: u32 = 1;
-/// Most bytes of the selected clips that are in memory to compute their hash.
+/// Largest number of bytes of selected clips in memory while their hash is computed.
 const LINE_BYTES: usize = 128 << 20;
 
 /// Evaluates an expression for every clip. An error means that the expression is wrong.
@@ -69,7 +69,7 @@ impl ClipSelector {
         match self.filter {
             Some(filter) if !self.expression.is_empty() => {
                 filter(&self.expression, &[]).map_err(|error| {
-                    // The causes of an SQL error repeat each other: the last one says everything.
+                    // The causes of an SQL error repeat each other, and the last one is complete.
                     let (text, cause) = (error.to_string(), error.root_cause().to_string());
                     let same = text == cause;
                     let cause = if same { String::new() } else { format!("\n  cause: {cause}") };
@@ -156,7 +156,7 @@ impl ClipSelector {
 
     /// The selection, read from its record or evaluated and recorded; `None` without an expression.
     ///
-    /// The record is of the same rows and the same expression. So it is not evaluated again.
+    /// If the record has the same rows and the same expression, nothing is evaluated.
     ///
     /// # Errors
     /// As [`Self::clips`], and when the record cannot be written.

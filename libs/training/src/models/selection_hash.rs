@@ -1,8 +1,8 @@
 //! The hash of selected clips, computed in bounded memory.
 //!
 //! The hash is of a sorted list with one line for each clip, as JSON. The lines of many clips do
-//! not fit into memory. Then the clips are visited several times: each time, the lines of one range
-//! are collected, sorted and hashed, and the ranges follow each other in the order of the lines.
+//! not fit into memory. Then the clips are visited several times. Each time, the lines of one range
+//! are collected, sorted and hashed. The ranges follow each other in the order of the lines.
 
 use anyhow::Result;
 use genie_shards::ClipMeta;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// Version of the hash.
 const FORMAT: u32 = 1;
-/// Number of ranges of lines that can be told apart.
+/// Number of ranges into which the lines are divided: one for each value of three hex digits.
 const RANGES: usize = 4096;
 /// Number of hex digits in the result.
 const HEX_DIGITS: usize = 16;
@@ -20,7 +20,7 @@ pub struct SelectionHash {
     /// The lines of all clips, as long as they fit into `limit` bytes.
     lines: Option<Vec<String>>,
     limit: usize,
-    /// Number of bytes of the lines of each range, and of all.
+    /// Number of bytes of the lines of each range, and of all ranges.
     bytes: Vec<usize>,
     total: usize,
     clips: usize,
@@ -49,7 +49,8 @@ impl SelectionHash {
 
     /// The hash, and the number of clips that were added.
     ///
-    /// `again` calls its argument for the same clips again; it is used if their lines do not fit.
+    /// `again` calls its argument for the same clips again. It is used if the lines do not fit into
+    /// memory.
     ///
     /// # Errors
     /// The errors of `again`.
@@ -83,7 +84,7 @@ impl SelectionHash {
     }
 }
 
-/// The hash of a work key whose config is the list, without the list in memory.
+/// Computes the hash of a work key whose config is the list, without the list in memory.
 ///
 /// A test compares it with `genie_stage::key`.
 struct ListHasher {
@@ -124,10 +125,10 @@ fn line(clip: &ClipMeta) -> String {
     json!([clip.clip_id, clip.actions, clip.action_names]).to_string()
 }
 
-/// The range of a line: it never falls from one line to a later one.
+/// The range of a line; sorted lines have ascending ranges.
 ///
-/// It is the number that the first three hex digits of the clip's id give, which follow `["`. At a
-/// byte that is no such digit, it is the nearest number that keeps the order.
+/// A line begins with `["` and the clip's id. The range is the value of the id's first three hex
+/// digits. For a byte that is not a hex digit, it is the nearest value that keeps the order.
 fn range(line: &str) -> usize {
     let mut range = 0;
     for (place, byte) in line.bytes().skip(2).take(3).enumerate() {

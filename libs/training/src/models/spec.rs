@@ -19,7 +19,7 @@ pub(super) struct ModelSpec<'a> {
     pub kind: &'static str,
     /// The start of its work key: format version and config.
     pub key: KeyBuilder,
-    /// How it is trained; this names the file of weights to import, if there is one.
+    /// The training config, which names the file of weights to import, if there is one.
     pub train: &'a TrainConfig,
     /// The tokenizer, if the model's input is tokens.
     pub tokenizer: Option<&'a Key>,
@@ -34,7 +34,7 @@ impl<'a> ModelSpec<'a> {
     ) -> Self {
         let key = Key::builder(kind, TRAINING_FORMAT).config(config);
         let shuffle_mb = data.shuffle_mb;
-        // Without the default, so that models of earlier versions keep their keys.
+        // The default is left out, so that models of earlier versions keep their keys.
         let key = if shuffle_mb == DataConfig::default().shuffle_mb {
             key
         } else {
@@ -76,7 +76,7 @@ impl<'a> ModelSpec<'a> {
         }
         let dir = self.root.join("models").join(self.kind).join(pinned);
         let kind = self.kind;
-        let record = read_record(&dir).with_context(|| {
+        let record = read_record(&dir)?.with_context(|| {
             Usage(format!(
                 "[pinned] {kind} = \"{pinned}\", but there is no finished model in {dir}: \
                  name another key, or \"newest\""
@@ -94,17 +94,17 @@ impl<'a> ModelSpec<'a> {
 
     /// The key of the last finished model of this config.
     ///
-    /// If two finished in the same second, this is the greater key.
+    /// Of two models that finished in the same second, it is the one with the greater key.
     ///
     /// # Errors
-    /// When the models cannot be listed.
+    /// When the models cannot be listed, or the record of one cannot be read.
     pub fn newest(&self) -> Result<Option<Key>> {
         let dir = self.root.join("models").join(self.kind);
         let models = genie_store::list(&dir)?.directories;
         let import = self.import()?;
         let mut found = Vec::new();
         for path in models {
-            let record = read_record(&path).filter(|record| path.file_name() == Some(&record.key));
+            let record = read_record(&path)?.filter(|record| path.file_name() == Some(&record.key));
             found.extend(record.and_then(|record| {
                 Some((record.lineage.finished, self.key_of(&record, import.as_deref())?))
             }));

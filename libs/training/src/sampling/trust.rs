@@ -17,9 +17,9 @@ const USABLE: f64 = 0.3;
 pub enum DoubtSignal {
     /// Mean entropy of the frame's tokens when they were set, in nats.
     Entropy,
-    /// Share of the frame's tokens that change; see [`changed_tokens`].
+    /// Share of the frame's tokens that change when it is encoded again; see [`changed_tokens`].
     ChangedTokens,
-    /// Difference between the frame and its own reconstruction; see [`reencoding_rms`].
+    /// Difference between the frame and its own reconstruction, in levels; see [`reencoding_rms`].
     ReencodingRms,
 }
 
@@ -31,7 +31,7 @@ pub struct SignalTrust {
     pub correlation: f64,
     /// The 95 % interval of the correlation; `None` if all windows come from one clip.
     pub correlation_ci95: Option<[f64; 2]>,
-    /// The 95th percentile of the signal on recordings.
+    /// The 95th percentile of the signal on recordings, in the signal's unit.
     pub warn_above: f64,
     /// Whether a warning may depend on the signal.
     pub usable: bool,
@@ -112,7 +112,7 @@ mod tests {
         SignalTrust::new(signal, correlation, Some([low, 0.9]), 1.0)
     }
 
-    /// Catches: `play` warns by a signal that is weak or may be due to chance, or not by the best
+    /// Catches: the warning of `play` uses a signal that is weak, or due to chance, or not the best
     /// one.
     #[test]
     fn only_the_strongest_proven_signal_may_warn() {
@@ -132,7 +132,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Trust>(&text).unwrap(), trust);
     }
 
-    /// Catches: a share is of the changed tokens instead of all; the mean of squares has no root.
+    /// Catches: the share is of the changed tokens instead of all tokens; the square root is
+    /// missing.
     #[test]
     fn signals_have_their_units() {
         assert!((changed_tokens(&[1, 2, 3, 4], &[1, 0, 3, 4]) - 0.25).abs() < 1e-12);

@@ -10,6 +10,8 @@ use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
 use serde_json::json;
 
+use super::upload::CheckpointUploads;
+
 /// How a training step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fitted {
@@ -26,31 +28,13 @@ struct Bar<'a> {
     stop: Stop,
     last: Option<StepReport>,
     step: &'a StepDir,
-    /// The newest checkpoint in the dataset's store.
-    uploaded: Option<usize>,
-}
-
-impl Bar<'_> {
-    /// Uploads a new checkpoint, if the dataset is in a store, so that another machine can resume.
-    fn upload(&mut self) {
-        if !genie_store::is_mounted(self.step.path()) {
-            return;
-        }
-        let newest = latest_step(self.step.path());
-        if newest == self.uploaded {
-            return;
-        }
-        match self.step.upload() {
-            Ok(()) => self.uploaded = newest,
-            // The training needs no store before its end, so the next checkpoint tries it again.
-            Err(error) => tracing::warn!("cannot upload a checkpoint: {error}"),
-        }
-    }
+    /// If the dataset is in a store, another machine can resume from there.
+    uploads: CheckpointUploads,
 }
 
 impl TrainingObserver for Bar<'_> {
     fn report(&mut self, report: &StepReport) {
-        self.upload();
+        self.uploads.begin(latest_step(self.step.path()));
         let metrics = report.metrics.iter().map(|(name, value)| format!(" {name} {value:.3}"));
         let message = format!("loss {:.4}{}", report.loss, metrics.collect::<String>());
         self.progress.set_message(message);
@@ -91,7 +75,7 @@ pub fn fit_until(
     steps: usize,
     train: impl FnOnce(&Utf8Path, &mut dyn TrainingObserver) -> Result<Outcome>,
 ) -> Result<Fitted> {
-    if step.is_done() {
+    if step.is_done()? {
         tracing::info!("{label}: up to date");
         return Ok(Fitted::UpToDate);
     }
@@ -100,12 +84,15 @@ pub fn fit_until(
     step.write_config(config)?;
     let newest = latest_step(step.fetched()?);
     let progress = Progress::new(label, steps as u64);
-    let mut bar = Bar { progress, stop: stop.clone(), last: None, step, uploaded: newest };
+    let uploads = CheckpointUploads::new(step, newest);
+    let mut bar = Bar { progress, stop: stop.clone(), last: None, step, uploads };
     if let Some(done) = newest {
         tracing::info!("{label}: resuming after step {done} of {steps}");
         bar.progress.set(done as u64);
     }
-    match train(step.path(), &mut bar)? {
+    let outcome = train(step.path(), &mut bar);
+    bar.uploads.wait();
+    match outcome? {
         Outcome::Finished => {
             bar.progress.finish();
             let summary = bar.last.map_or_else(
@@ -122,7 +109,10 @@ pub fn fit_until(
             Ok(Fitted::Done)
         }
         Outcome::Stopped(done) => {
-            bar.upload();
+            // The checkpoint is on this machine, which resumes from it without the store.
+            if let Err(error) = step.upload() {
+                tracing::warn!("cannot upload the last checkpoint: {error}");
+            }
             tracing::info!(
                 "{label}: stopped after step {done} of {steps}; run the same command to resume"
             );

@@ -1,4 +1,4 @@
-//! In which files of a table the rows of some clips are.
+//! The files of a table in which the rows of some clips are.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::models::ClipSet;
 
-/// The rows of the clips of a set, in twelve bytes a clip.
+/// The rows of the clips of a set, in twelve bytes for each clip.
 ///
 /// The rows of a clip follow each other in one file.
 pub struct RowIndex {
@@ -37,7 +37,7 @@ pub type FileRows = BTreeMap<usize, Vec<Range<usize>>>;
 impl RowIndex {
     /// Finds the rows of `clips` in `files`, which are files of `table` in `dir`.
     ///
-    /// Of the files, it reads only which clips they have.
+    /// It reads only the clip ids in the files.
     ///
     /// # Errors
     /// When a file cannot be read, or a clip has rows in two places.
@@ -131,9 +131,9 @@ impl RowIndex {
         found
     }
 
-    /// Finds the first clip that has another number of rows than it needs, and that number.
+    /// Finds the first clip with a wrong number of rows; returns it with the number that it needs.
     ///
-    /// `needed` is the number for each clip. `None` allows any number.
+    /// `needed` has the right number of rows for each clip. `None` allows any number.
     ///
     /// # Errors
     /// When a file is damaged: then an id in it may be wrong.

@@ -1,4 +1,4 @@
-//! Where the token windows of the clips are that a model is trained on, and their tokens.
+//! The places of the token windows on which a model is trained, and their tokens.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,8 @@ use crate::models::ClipSet;
 
 /// The token windows of some clips.
 ///
-/// It has a few bytes for each clip, and none for each window. The clips are in groups, which are
-/// read together. The groups follow from the clips, and not from the shards.
+/// It needs a few bytes for each clip, and none for each window. The clips are in groups, and the
+/// clips of a group are read together. The groups depend on the clips, not on the shards.
 pub struct TokenIndex {
     _in_use: InUse,
     clips: ClipSet,

@@ -16,13 +16,13 @@ use crate::models::Chain;
 /// of time. A group of clips is read when a window of it is needed.
 pub struct TokenVideo {
     index: TokenIndex,
-    /// For each clip of the dataset, the number of windows of the clips before it; then of all.
+    /// For each clip of the dataset, the number of windows before it; the last entry counts all.
     ends: Vec<u32>,
-    /// The values that represent each code, `[code, channel]`.
+    /// The bytes that represent each code, `[code, channel]`.
     pictures: Vec<u8>,
     channels: usize,
     memory: u64,
-    /// The groups that were used last, the last one at the end.
+    /// The groups in memory; the one that was used last is at the end.
     read: Mutex<Vec<(u32, Arc<TokenBuffer>)>>,
 }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// Divides clips into batches, given the number of windows of each clip.
 ///
 /// A batch ends when it has `at_once` windows. It also ends where a shard becomes full: at `shard`
-/// windows, counting the `begun` windows that the unfinished shard has already. So a run that
+/// windows, including the `begun` windows that the unfinished shard already has. So a run that
 /// resumes after a stop or a kill has the same batches. This matters because a model's sums may
 /// depend on the other windows in its batch.
 pub(super) fn batch_ranges(

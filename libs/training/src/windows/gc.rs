@@ -4,6 +4,9 @@
 //! never a model. It does not delete the windows of the current config's model, nor a directory
 //! that another run is writing or a training is reading. Shards that were replaced by fuller ones
 //! stay for a day, because another process may be reading them.
+//!
+//! Locks say this for one machine. If the dataset is in a store, `gc` first marks a directory that
+//! it does not keep. A `gc` deletes the directory if its mark is older than `--older-than`.
 
 use std::time::Duration;
 
@@ -23,6 +26,8 @@ pub struct GcArgs {
     #[arg(long, value_name = "N")]
     keep: usize,
     /// In the kept directories, delete unused files only if they are older than this.
+    ///
+    /// In S3: delete a directory only if an earlier gc found this long ago that it is not kept.
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     older_than: u64,
     /// List what would be deleted, and delete nothing.
@@ -40,7 +45,7 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
     let mut found = Vec::new();
     for dir in directories::<W>(root)? {
         let is_current = current.iter().any(|key| dir.file_name() == Some(key));
-        let record = read_record(&dir);
+        let record = read_record(&dir)?;
         // An unfinished directory may still be in use: it counts as the newest.
         found.push((
             is_current,
@@ -74,6 +79,13 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
             files += collected.files.len();
             bytes += collected.bytes;
             kept += 1;
+            if !args.dry_run {
+                genie_store::mark_used(dir)?;
+            }
+            continue;
+        }
+        if !may_go(dir, age, args.dry_run)? {
+            kept += 1;
             continue;
         }
         bytes += Manifest::load(dir)?.entries().map(|(_, entry)| entry.bytes).sum::<u64>();
@@ -91,6 +103,23 @@ pub fn gc<W: StoredWindow>(root: &Utf8Path, current: &[String], args: &GcArgs) -
         W::NAME
     );
     Ok(Exit::Done)
+}
+
+/// Whether a directory that is not kept has been marked for so long that it may be deleted.
+///
+/// Marks it if it has no mark.
+fn may_go(dir: &Utf8Path, age: Duration, dry_run: bool) -> Result<bool> {
+    let marked = genie_store::unused_since(dir)?;
+    if marked.is_none() && !dry_run {
+        genie_store::mark_unused(dir);
+        tracing::info!(
+            "gc: {} is not kept; it is deleted after --older-than hours",
+            genie_store::shown(dir)
+        );
+    }
+    // A time in the future means that somebody set the clock: the mark counts as young.
+    let marked = marked.map_or(Duration::ZERO, |time| time.elapsed().unwrap_or_default());
+    Ok(marked >= age)
 }
 
 /// Removes `step.json` and the manifest first.

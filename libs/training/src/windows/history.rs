@@ -67,7 +67,7 @@ impl WindowRun {
         }
     }
 
-    /// The same as a sentence.
+    /// The run as a sentence.
     #[must_use]
     pub fn in_words(&self, model: &str) -> String {
         let Self { step, windows, clips, seconds, windows_per_second, skipped, .. } = self;

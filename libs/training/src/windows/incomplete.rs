@@ -11,8 +11,8 @@ use super::stored::StoredWindow;
 /// Returns whether there are such shards. The other clips of these shards become pending, too.
 ///
 /// Usually there are none, because a shard has all windows of its clips. A pending clip can be in a
-/// shard if the windows got another length, or if something else than this program changed files.
-/// Without this, some windows would be published twice.
+/// shard if the windows got another length, or if another program changed files. Without this, some
+/// windows would be published twice.
 ///
 /// # Errors
 /// When a shard cannot be read, or the manifest cannot be written.

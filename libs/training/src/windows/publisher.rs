@@ -70,7 +70,7 @@ impl<W: StoredWindow> ShardPublisher<W> {
     /// The old files stay until `gc` removes them, because another process may be reading them.
     fn publish(&mut self) -> Result<()> {
         if std::mem::take(&mut self.is_ahead) {
-            let entry = W::write(&self.dir, &self.model, &self.windows)?;
+            let entry = W::write(&self.dir, &self.model, W::PLACE, &self.windows)?;
             Manifest::commit(&self.dir, |manifest| {
                 for file in &self.replaces {
                     manifest.remove(W::TABLE, file);

@@ -19,16 +19,16 @@ pub trait StoredWindow: Sized + Send {
     const MODEL: &'static str;
     /// The table in the manifest.
     const TABLE: &'static str;
-    /// The number of windows at which a shard is full; the last clip may take it above.
+    /// The number of windows at which a shard is full; its last clip may exceed it.
     const SHARD: usize;
     /// The command that checks shards.
     const VERIFY: &'static str;
 
-    /// Writes a shard with the windows of `model` to `dir`.
+    /// Writes a shard with the windows of `model` to `dir/<name>-<hash>.parquet`.
     ///
     /// # Errors
     /// When the shard cannot be written.
-    fn write(dir: &Utf8Path, model: &str, windows: &[Self]) -> Result<Entry>;
+    fn write(dir: &Utf8Path, model: &str, name: &str, windows: &[Self]) -> Result<Entry>;
 
     /// Reads a shard and checks every window.
     ///
@@ -46,8 +46,8 @@ impl StoredWindow for TokenWindow {
     const SHARD: usize = 4096;
     const VERIFY: &'static str = "genie-tokenize verify";
 
-    fn write(dir: &Utf8Path, model: &str, windows: &[Self]) -> Result<Entry> {
-        Ok(write_tokens(dir, model, "tokens", windows)?)
+    fn write(dir: &Utf8Path, model: &str, name: &str, windows: &[Self]) -> Result<Entry> {
+        Ok(write_tokens(dir, model, name, windows)?)
     }
 
     fn read(dir: &Utf8Path, entry: &Entry) -> Result<Vec<Self>> {
@@ -64,8 +64,8 @@ impl StoredWindow for ActionWindow {
     const SHARD: usize = 65_536;
     const VERIFY: &'static str = "genie-train verify";
 
-    fn write(dir: &Utf8Path, model: &str, windows: &[Self]) -> Result<Entry> {
-        Ok(write_actions(dir, model, "actions", windows)?)
+    fn write(dir: &Utf8Path, model: &str, name: &str, windows: &[Self]) -> Result<Entry> {
+        Ok(write_actions(dir, model, name, windows)?)
     }
 
     fn read(dir: &Utf8Path, entry: &Entry) -> Result<Vec<Self>> {

@@ -92,10 +92,10 @@ pub fn verify<W: StoredWindow>(root: &Utf8Path, args: &VerifyArgs) -> Result<Exi
     Ok(Exit::Failed(FAILED))
 }
 
-/// The files with a window that an earlier file, or the same one, also contains, and that window.
+/// Finds the files that contain a window again, after an earlier file or the same file.
 ///
-/// The places of all windows may not fit in memory. So each pass reads all of them, and looks at a
-/// part.
+/// Returns one such window for each of these files. The places of all windows may be too many for
+/// memory. So there are several passes: each reads all places, and compares a part of them.
 fn published_twice<'a, W: StoredWindow>(
     dir: &Utf8Path,
     files: &[&'a Entry],
@@ -117,7 +117,7 @@ fn published_twice<'a, W: StoredWindow>(
     Ok(twice)
 }
 
-/// 128 bits of a hash. No two places have the same ones.
+/// The first 128 bits of a hash of a window's place; they identify the place.
 fn hash((clip, first): &WindowPlace) -> [u64; 2] {
     let hash = blake3::hash(format!("{first} {clip}").as_bytes());
     let word = |at: usize| {

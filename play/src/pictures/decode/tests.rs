@@ -35,7 +35,7 @@ fn names(colors: [[u8; 3]; 4]) -> String {
     colors.map(name).into_iter().collect()
 }
 
-/// Catches: a format is not compiled in; rows and columns are exchanged; colours are.
+/// Catches: a format is not compiled in; rows and columns, or colours, are exchanged.
 #[test]
 fn every_format_is_read_upright() {
     for format in FORMATS {

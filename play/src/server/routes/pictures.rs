@@ -1,6 +1,7 @@
 //! Pictures of a session: frames, animations, strips, and the futures of all actions.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,13 +12,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use genie_serve::{ApiError, query};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::query::{number_of_png, query};
 use crate::engine::{Futures, StoredPicture};
 use crate::pictures;
-use crate::server::error::ApiError;
 use crate::server::state::ServerState;
 
 /// Most frames of a GIF: two minutes at 10 frames per second.
@@ -32,6 +32,17 @@ impl IntoResponse for Png {
     fn into_response(self) -> Response {
         ([(CONTENT_TYPE, "image/png")], self.0).into_response()
     }
+}
+
+/// Reads the number in a name such as `12.png`.
+///
+/// # Errors
+/// 404 if the name is different.
+pub fn number_of_png<N: FromStr>(file: &str) -> Result<N, ApiError> {
+    let number = file.strip_suffix(".png").and_then(|number| number.parse().ok());
+    number.ok_or_else(|| {
+        ApiError::not_found(format!("there is no picture {file:?}; ask for <number>.png"))
+    })
 }
 
 /// `GET /api/sessions/<s>/frames/<node>.png`

@@ -8,13 +8,11 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, HeaderMap};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use genie_serve::{ApiError, query, read_body};
 use serde::Deserialize;
 
-use super::body;
-use super::query::query;
 use crate::engine::{SessionView, Start};
 use crate::pictures::Fit;
-use crate::server::error::ApiError;
 use crate::server::limits::JSON_BYTES;
 use crate::server::state::ServerState;
 
@@ -60,7 +58,7 @@ pub async fn create(
     let start = if kind.starts_with("image/") {
         Start::Image(picture(&server, &headers, body, fit).await?)
     } else if kind.split(';').next() == Some("application/json") {
-        let json = body::read(&headers, body, JSON_BYTES, &server.limits).await?;
+        let json = read_body(&headers, body, JSON_BYTES, &server.limits.http).await?;
         let ClipStart { clip, first, prompt } = serde_json::from_slice(&json).map_err(|error| {
             let form = r#"{"clip": "<id>", "first": 0, "prompt": 1}"#;
             ApiError::wrong(format!("the start is wrong: {error}; send {form}"))
@@ -87,7 +85,7 @@ async fn picture(
     let busy = |_| ApiError::busy("others are sending pictures; try again in a moment");
     let _upload = server.uploads.try_acquire().map_err(busy)?;
     let most = server.backend.picture_limits().bytes;
-    let bytes = body::read(headers, body, most, &server.limits).await?;
+    let bytes = read_body(headers, body, most, &server.limits.http).await?;
     let fit = match fit {
         FitName::Crop => Fit::Crop,
         FitName::Pad => Fit::Pad,

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::Uri;
+use genie_serve::{ApiError, query};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::pictures::Png;
-use super::query::{number_of_png, query};
+use super::pictures::{Png, number_of_png};
 use crate::pictures;
-use crate::server::error::ApiError;
 use crate::server::state::ServerState;
 use crate::world::ClipPage;
 

@@ -29,7 +29,7 @@ pub async fn write(
             Some(reply) = replies.recv() => reply,
             _ = pings.tick() => Message::Ping(Vec::new().into()),
         };
-        match timeout(limits.write, sink.send(message)).await {
+        match timeout(limits.http.write, sink.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::Gone,
             Err(_) => return End::Blocked,

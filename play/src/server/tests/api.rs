@@ -84,7 +84,7 @@ fn errors_say_what_is_wrong() {
     let session = start(server.address);
     let path = |rest| format!("GET /api/sessions/{session}/{rest}");
     let cases = [
-        ("GET /nowhere".to_owned(), 404, "open / to play"),
+        ("GET /nowhere".to_owned(), 404, "open /"),
         ("GET /page/../Cargo.toml".to_owned(), 404, ""),
         ("GET /page/no.js".to_owned(), 404, "no.js"),
         ("POST /api/world".to_owned(), 405, "not with this method"),

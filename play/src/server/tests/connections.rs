@@ -3,16 +3,16 @@
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
+use genie_serve::HttpLimits;
 use tungstenite::Message;
 
 use super::client::{LONG, ask, connect, eventually, get, hear, say, socket, start};
-use super::running::Setup;
-use crate::server::ServerLimits;
+use super::running::{Setup, http};
 
 /// Catches: a request of one byte at a time, or none, keeps its place for ever (slow loris).
 #[test]
 fn slow_headers_are_closed() {
-    let limits = ServerLimits { headers: Duration::from_millis(300), ..ServerLimits::default() };
+    let limits = http(HttpLimits { headers: Duration::from_millis(300), ..HttpLimits::default() });
     let server = Setup { limits, ..Setup::default() }.run();
     let mut nothing = connect(server.address);
     let mut idle = connect(server.address);
@@ -35,7 +35,7 @@ fn slow_headers_are_closed() {
 /// Catches: a client that does not fetch its answer keeps its place for ever.
 #[test]
 fn an_answer_that_nobody_reads_is_closed() {
-    let limits = ServerLimits { write: Duration::from_millis(300), ..ServerLimits::default() };
+    let limits = http(HttpLimits { write: Duration::from_millis(300), ..HttpLimits::default() });
     let server = Setup { limits, padding: 40_000_000, ..Setup::default() }.run();
     let mut stream = connect(server.address);
     let request = format!("GET /api/world HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
@@ -48,7 +48,7 @@ fn an_answer_that_nobody_reads_is_closed() {
 /// Catches: connections take all file descriptors; a full server says nothing, or stays full.
 #[test]
 fn connections_are_limited() {
-    let limits = ServerLimits { connections: 3, ..ServerLimits::default() };
+    let limits = http(HttpLimits { connections: 3, ..HttpLimits::default() });
     let server = Setup { limits, ..Setup::default() }.run();
     let session = start(server.address);
     eventually("the place is free", || server.runtime.metrics().num_alive_tasks() == 0);
@@ -88,7 +88,7 @@ fn connections_leave_nothing_behind_in_a_minute() {
 
 /// 50 pages connect at the same time and end in several ways, some times.
 fn come_and_go(times: usize) {
-    let limits = ServerLimits { connections: 500, ..ServerLimits::default() };
+    let limits = http(HttpLimits { connections: 500, ..HttpLimits::default() });
     let server = Setup { limits, ..Setup::default() }.run();
     let session = start(server.address);
     for _ in 0..times {

@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 
+use genie_serve::{HttpLimits, Listening};
 use genie_stage::stop::Stop;
 use tokio::runtime::Handle;
 
 use super::fake;
 use super::world::FakeWorld;
-use crate::server::{Listening, ServerLimits, WORK_END, runtime};
+use crate::server::{self, ServerLimits};
 
 /// How a test starts its server.
 pub struct Setup {
@@ -45,22 +47,31 @@ pub struct Running {
 
 impl Setup {
     pub fn run(self) -> Running {
-        let listening = Listening::bind(self.listen.parse().unwrap(), self.token.map(Into::into));
-        let listening = listening.unwrap().with_limits(self.limits);
-        let mut address = listening.address;
+        let Self { listen, token, limits, size, padding } = self;
+        let token = token.map(Into::into);
+        let listening = Listening::bind(listen.parse().unwrap(), token, limits.http.clone());
+        let listening = listening.unwrap();
+        let mut address = listening.address();
         if address.ip().is_unspecified() {
             address.set_ip([127, 0, 0, 1].into());
         }
-        let (url, stop, runtime) = (listening.url(), Stop::manual(), runtime().unwrap());
-        let (asked, handle) = (stop.clone(), runtime.handle().clone());
-        let world = Arc::new(FakeWorld { size: self.size, padding: self.padding });
-        let engine = fake::engine(self.size);
+        let (url, stop) = (listening.url(), Stop::manual());
+        let (asked, (tell, told)) = (stop.clone(), channel());
+        let world = Arc::new(FakeWorld { size, padding });
         let thread = thread::spawn(move || {
-            runtime.block_on(listening.run(engine, world, &asked)).unwrap();
-            runtime.shutdown_timeout(WORK_END);
+            let routes = |closing| {
+                tell.send(Handle::current()).unwrap();
+                server::routes(fake::engine(size), world, limits, closing)
+            };
+            listening.run(routes, &asked).unwrap();
         });
-        Running { address, url, stop, runtime: handle, thread: Some(thread) }
+        Running { address, url, stop, runtime: told.recv().unwrap(), thread: Some(thread) }
     }
+}
+
+/// Limits with these of connections and bodies.
+pub fn http(http: HttpLimits) -> ServerLimits {
+    ServerLimits { http, ..ServerLimits::default() }
 }
 
 impl Running {

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use genie_serve::HttpLimits;
 use tungstenite::Message;
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::client::{LONG, ask, closed, eventually, hear, say, socket, start};
-use super::running::{Running, Setup};
+use super::running::{Running, Setup, http};
 use crate::server::ServerLimits;
 
 /// Catches: a page does not learn the state of its session, or a frame has wrong pixels.
@@ -129,7 +130,7 @@ fn a_text_that_is_not_utf8_has_its_own_code() {
 /// Catches: a page that does not read holds up other pages, or is kept for ever.
 #[test]
 fn a_slow_reader_is_closed_and_disturbs_nobody() {
-    let limits = ServerLimits { write: Duration::from_millis(300), ..ServerLimits::default() };
+    let limits = http(HttpLimits { write: Duration::from_millis(300), ..HttpLimits::default() });
     let server = Setup { limits, size: (256, 256), ..Setup::default() }.run();
     let session = start(server.address);
     let slow = socket(server.address, &session, &[]).unwrap();

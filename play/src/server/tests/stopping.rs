@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 
+use genie_serve::Listening;
 use genie_stage::Exit;
 use genie_stage::stop::Stop;
 
@@ -12,7 +13,7 @@ use super::client::{closed, connect, hear, say, socket, start};
 use super::fake;
 use super::running::Running;
 use super::world::FakeWorld;
-use crate::server::Listening;
+use crate::server::{self, ServerLimits};
 
 /// Catches: a page does not learn that the server stops; a connection keeps the server running.
 #[test]
@@ -38,11 +39,14 @@ fn pages_are_told_that_the_server_stops() {
 /// Catches: the command ends with another exit code than other commands after a signal.
 #[test]
 fn serving_ends_with_the_code_of_the_signal() {
-    let listening = Listening::bind("127.0.0.1:0".parse().unwrap(), None).unwrap();
-    let (address, stop) = (listening.address, Stop::manual());
+    let limits = ServerLimits::default();
+    let listening = Listening::bind("127.0.0.1:0".parse().unwrap(), None, limits.http.clone());
+    let listening = listening.unwrap();
+    let (address, stop) = (listening.address(), Stop::manual());
     let asked = stop.clone();
     let world = Arc::new(FakeWorld { size: (4, 4), padding: 0 });
-    let serving = thread::spawn(move || listening.serve(fake::engine((4, 4)), world, &asked));
+    let routes = |closing| server::routes(fake::engine((4, 4)), world, limits, closing);
+    let serving = thread::spawn(move || listening.serve(routes, &asked));
     start(address);
     stop.request();
     assert_eq!(serving.join().unwrap().unwrap(), Exit::Stopped(130));

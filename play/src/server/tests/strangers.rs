@@ -71,7 +71,7 @@ fn a_server_for_others_needs_its_token() {
     assert_eq!(token.len(), 32);
     for route in ROUTES {
         assert_eq!(ask(server.address, route, &[], &[]).status, 403, "{route}");
-        let wrong = [("Cookie", "genie_play=0; token=0")];
+        let wrong = [("Cookie", "genie=0; token=0")];
         assert_eq!(ask(server.address, route, &wrong, &[]).status, 403, "{route}");
     }
     assert_eq!(socket(server.address, "s1", &[]).unwrap_err(), 403);

@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
+use genie_serve::HttpLimits;
+
 use super::client::{Answer, ask, connect, get, post_json, read_answer};
-use super::running::{Running, Setup};
+use super::running::{Running, Setup, http};
 use crate::pictures::png;
 use crate::server::ServerLimits;
 
@@ -94,9 +96,10 @@ fn large_bodies_are_refused() {
 /// Catches: a body of one byte a second keeps its place for ever.
 #[test]
 fn slow_bodies_are_refused() {
-    let limits = ServerLimits { body_part: Duration::from_millis(100), ..ServerLimits::default() };
+    let quick = Duration::from_millis(100);
+    let limits = http(HttpLimits { body_part: quick, ..HttpLimits::default() });
     let stalled = Setup { limits, ..Setup::default() }.run();
-    let limits = ServerLimits { body: Duration::from_millis(500), ..ServerLimits::default() };
+    let limits = http(HttpLimits { body: Duration::from_millis(500), ..HttpLimits::default() });
     let trickling = Setup { limits, ..Setup::default() }.run();
     for (server, bytes) in [(&stalled, 1), (&trickling, 100)] {
         let mut stream = connect(server.address);

@@ -10,6 +10,7 @@ use super::vq::{self, unit};
 use crate::kernels::Kernels;
 use crate::layers::indices::indices;
 use crate::layers::linear::apply;
+use crate::recompute;
 
 /// The result of [`Quantizer::quantize`].
 pub struct Quantized<B: Backend> {
@@ -55,7 +56,7 @@ impl<B: Kernels> Quantizer<B> {
             }
             None => fsq::round(centred, &self.levels, self.usage),
         };
-        Quantized { embedded, codes, loss, projected: detached }
+        Quantized { embedded, codes, loss: loss.map(recompute::cut), projected: detached }
     }
 
     /// Embeds codes `[n]` as [`Quantizer::quantize`] does: `[n, width]`.

@@ -22,7 +22,7 @@ pub fn estimate_dynamics(
     }
     let (d, b, lead) = (config.stack.d, config.train.micro_batch(), config.lead());
     let grid = Grid { b, t: frames, s: positions + lead };
-    let mut tally = CostTally::default();
+    let mut tally = CostTally::new(&config.train);
     tally.table(codes + 1, d);
     if config.previous_frame {
         tally.table(codes + 1, d);

@@ -22,8 +22,8 @@ use super::*;
 use crate::data::TokenWindows;
 use crate::layers::{Grid, StackConfig, indices};
 use crate::testing::{
-    Ad, assert_differs_from, assert_same_before, by_frame, dead_parameters, fit, measure, noise,
-    rng, seeded,
+    Ad, assert_differs_from, assert_recompute_changes_nothing, assert_same_before, by_frame,
+    dead_parameters, fit, measure, noise, rng, seeded,
 };
 use crate::train::Task;
 
@@ -311,5 +311,23 @@ fn gradients_reach_every_parameter() {
             rows(model.tokens.val().grad(&grads).unwrap())[V.codes] > 0.0,
             "{mode:?}: the mask token"
         );
+    }
+}
+
+/// Catches: recompute loses the gradient of the embeddings or of a block, or computes another one;
+/// it records the forward pass of the model's own predictions, which has no gradient.
+#[test]
+fn recompute_changes_no_gradient() {
+    for mode in MODES {
+        let mut config = config(mode);
+        (config.history_noise, config.predicted_history) = (1.0, 0.5);
+        config.stack.layers = 3;
+        config.train = TrainConfig { batch: 4, steps: 1, ..config.train };
+        let description = describe(&config, V);
+        let task = DynamicsTask::new(&description, shared(&windows(4, V, 3))).unwrap();
+        let model = seeded(2, || <DynamicsTask as Task<Ad>>::init(&task, &FlexDevice));
+        let batch = || <DynamicsTask as Task<Ad>>::batch(&task, 0, &mut rng(1)).unwrap();
+        assert!(!batch().predictions.is_empty(), "{mode:?}: no window has predictions");
+        assert_recompute_changes_nothing(&format!("{mode:?}"), &task, &model, batch);
     }
 }

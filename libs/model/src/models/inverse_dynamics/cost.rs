@@ -8,7 +8,7 @@ pub fn estimate_inverse_dynamics(description: &InverseDynamicsDescription) -> Es
     let (config, size) = (&description.config, description.seen_size());
     let (b, outputs) = (config.train.micro_batch(), LAGS * config.classes);
     let channels = config.seen.count() * size.channels;
-    let mut tally = CostTally::default();
+    let mut tally = CostTally::new(&config.train);
     tally.convolutions(&config.convolutions, b, (size.height, size.width), channels);
     tally.norm(b, config.convolutions.width());
     tally.linear(b, config.convolutions.width(), config.hidden);

@@ -28,7 +28,7 @@ pub fn estimate_lam(
         LamSees::Frames => (values, Grid { t: steps + 1, ..pairs }),
     };
     let quantizer = &config.quantizer;
-    let mut tally = CostTally::default();
+    let mut tally = CostTally::new(&config.train);
     match config.reads {
         LamReads::Attention => {
             tally.linear(encoded.rows(), seen, config.encoder.d);

@@ -14,8 +14,8 @@ use super::*;
 use crate::data::RGB;
 use crate::layers::{ConvolutionsConfig, Grid, QuantizerConfig, QuantizerKind, StackConfig};
 use crate::testing::{
-    Ad, Clips, Runs, Spy, assert_differs_from, by_frame, dead_parameters, fit, measure,
-    moving_square, noise, rng, seeded,
+    Ad, Clips, Runs, Spy, assert_differs_from, assert_recompute_changes_nothing, by_frame,
+    dead_parameters, fit, measure, moving_square, noise, rng, seeded,
 };
 use crate::train::Task;
 
@@ -394,4 +394,18 @@ fn options_that_cannot_work_are_refused() {
     let mut still = convolution();
     (still.sees, still.encoder.temporal, still.frames) = (LamSees::Frames, true, 3);
     assert!(still.check().is_err(), "convolutions over single frames show no motion");
+}
+
+/// Catches: recompute loses the gradient of the encoder or of the codes' losses, counts it twice,
+/// or computes another one.
+#[test]
+fn recompute_changes_no_gradient() {
+    for (name, config) in variants() {
+        let video = Clips::noise((8, 8), &[T + 3]);
+        let description = describe(&config, SIZE);
+        let task = LamTask::new(&description, &video).unwrap();
+        let model = seeded(2, || <LamTask as Task<Ad>>::init(&task, &FlexDevice));
+        let batch = || <LamTask as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
+        assert_recompute_changes_nothing(name, &task, &model, batch);
+    }
 }

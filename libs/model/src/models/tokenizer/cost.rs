@@ -19,7 +19,7 @@ pub fn estimate_tokenizer(
     let (span, values, positions) = (config.span(), size.patch_values(), size.positions());
     let grid = Grid { b: config.windows_per_micro_batch(), t: span, s: positions };
     let (rows, quantizer) = (grid.rows(), &config.quantizer);
-    let mut tally = CostTally::default();
+    let mut tally = CostTally::new(&config.train);
     tally.linear(rows, values, config.encoder.d);
     tally.positions(&config.encoder, config.frames, positions);
     tally.stack(&config.encoder, grid);

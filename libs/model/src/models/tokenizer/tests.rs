@@ -11,8 +11,9 @@ use super::task::changed_weight;
 use super::*;
 use crate::layers::{Grid, QuantizerConfig, QuantizerKind, StackConfig};
 use crate::testing::{
-    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_same_before, by_frame,
-    dead_parameters, fit, frames_of, moving_square, noise, rng, seeded,
+    Ad, Clips, Quiet, Runs, Spy, assert_differs_from, assert_recompute_changes_nothing,
+    assert_same_before, by_frame, dead_parameters, fit, frames_of, moving_square, noise, rng,
+    seeded,
 };
 use crate::train::Task;
 
@@ -334,4 +335,24 @@ fn without_temporal_attention_every_frame_stands_alone() {
     // A change needs two neighbouring frames.
     config.changed_pixel_weight = 2.0;
     assert_eq!(config.span(), T);
+}
+
+/// Catches: recompute loses the gradient of the encoder or of the codes' losses, counts it twice,
+/// or computes another one.
+#[test]
+fn recompute_changes_no_gradient() {
+    for kind in KINDS {
+        for usage in [0.0, 0.1] {
+            let mut config = config(kind);
+            (config.encoder.layers, config.decoder.layers) = (2, 3);
+            (config.quantizer.usage, config.quantizer.centre) = (usage, usage > 0.0);
+            let description = describe(&config, size(8));
+            let video = Clips::noise((8, 8), &[5, 9]);
+            let task = TokenizerTask::new(&description, &video).unwrap();
+            let model = seeded(2, || <TokenizerTask as Task<Ad>>::init(&task, &FlexDevice));
+            let batch = || <TokenizerTask as Task<Ad>>::batch(&task, 0, &mut rng(0)).unwrap();
+            let name = format!("{kind:?}, usage {usage}");
+            assert_recompute_changes_nothing(&name, &task, &model, batch);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Checkpoints written in the background, one at a time, so that no training step waits for a disk.
+//! Checkpoints written in the background, one at a time, while the next gradient is computed.
 
 use std::thread::{Scope, ScopedJoinHandle};
 

@@ -7,8 +7,9 @@ use burn::tensor::backend::AutodiffBackend;
 
 /// Scales the gradients so that their global norm is at most `limit`; 0 means no limit.
 ///
-/// Returns the gradients, and the norm before clipping, `[1]`, which is still on the device. There
-/// is no norm if the model has no gradient.
+/// Gradients may be on different devices, and stay there. Returns the gradients, and the norm
+/// before clipping, `[1]`, which is still on a device. There is no norm if the model has no
+/// gradient.
 pub fn clip_grad_norm<B: AutodiffBackend, M: Module<B>>(
     model: &M,
     grads: GradientsParams,
@@ -39,7 +40,10 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for SquaredNorm<'_, B> {
         let Some(grad) = self.grads.get::<B::InnerBackend, D>(param.id) else { return };
         let square = (grad.clone() * grad).sum();
         self.sum = Some(match self.sum.take() {
-            Some(sum) => sum + square,
+            Some(sum) => {
+                let here = sum.device();
+                sum + square.to_device(&here)
+            }
             None => square,
         });
     }
@@ -55,7 +59,8 @@ struct Scale<B: AutodiffBackend> {
 impl<B: AutodiffBackend> ModuleVisitor<B> for Scale<B> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         if let Some(grad) = self.from.remove::<B::InnerBackend, D>(param.id) {
-            self.to.register(param.id, grad * self.factor.clone().reshape([1; D]));
+            let factor = self.factor.clone().to_device(&grad.device());
+            self.to.register(param.id, grad * factor.reshape([1; D]));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Burn's CPU backend has one device. Here it takes the place of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -73,11 +73,22 @@ fn run(
     config: &TrainConfig,
     run: &Utf8Path,
 ) -> Result<Quiet, ModelError> {
-    let description = BTreeMap::from([("model".to_owned(), "rows".to_owned())]);
     let mut observer = Quiet::default();
-    let devices = vec![FlexDevice; devices];
-    train::<Ad, _>(task, config, &description, &Estimate::default(), run, &devices, &mut observer)?;
+    resume(task, devices, config, run, &mut observer)?;
     Ok(observer)
+}
+
+/// Trains until the observer stops, from the newest checkpoint on.
+fn resume(
+    task: &Rows,
+    devices: usize,
+    config: &TrainConfig,
+    run: &Utf8Path,
+    observer: &mut Quiet,
+) -> Result<Outcome, ModelError> {
+    let description = BTreeMap::from([("model".to_owned(), "rows".to_owned())]);
+    let devices = vec![FlexDevice; devices];
+    train::<Ad, _>(task, config, &description, &Estimate::default(), run, &devices, observer)
 }
 
 fn config() -> TrainConfig {
@@ -94,7 +105,7 @@ fn config() -> TrainConfig {
 
 /// Catches: a micro-batch is computed twice or not at all, or with another one's data or noise; the
 /// gradient or loss of a device is lost or has another weight; a copy of the model is not updated;
-/// the log gets the values of another micro-batch.
+/// the log gets the values of another micro-batch; recompute changes a gradient.
 #[test]
 fn devices_that_share_a_step_compute_the_same() {
     let (runs, task) = (Runs::new(), Rows::new());
@@ -126,6 +137,29 @@ fn devices_that_share_a_step_compute_the_same() {
     run(&task, 1, &two, &runs.run("one")).unwrap();
     run(&task, 2, &two, &runs.run("two")).unwrap();
     assert!(weights(&runs.run("one")) == weights(&runs.run("two")));
+    run(&task, 2, &TrainConfig { recompute: true, ..two }, &runs.run("recompute")).unwrap();
+    assert!(weights(&runs.run("one")) == weights(&runs.run("recompute")));
+}
+
+/// Catches: moments are lost, or belong to another parameter, when a run resumes on another number
+/// of devices; a checkpoint of several devices has other files.
+#[test]
+fn a_run_resumes_on_another_number_of_devices() {
+    let (runs, task) = (Runs::new(), Rows::new());
+    // With two micro-batches, sums have the same bits on one and on two devices.
+    let config = TrainConfig { batch: 4, accumulate: 2, ..config() };
+    let (whole, parts) = (runs.run("whole"), runs.run("parts"));
+    run(&task, 1, &config, &whole).unwrap();
+    let mut observer = Quiet::stopping_after(3);
+    resume(&task, 2, &config, &parts, &mut observer).unwrap();
+    resume(&task, 1, &config, &parts, &mut Quiet::stopping_after(1)).unwrap();
+    resume(&task, 2, &config, &parts, &mut Quiet::default()).unwrap();
+    assert!(weights(&whole) == weights(&parts));
+    let files = |run: &Utf8Path| {
+        let entries = run.join("step-6").read_dir_utf8().unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(files(&whole), files(&parts));
 }
 
 /// Catches: a device waits for ever for an unreadable batch; an error hides the error of reading;

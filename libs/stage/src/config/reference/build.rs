@@ -15,7 +15,8 @@ use crate::config::section::Section;
 /// If TOML cannot represent the section's default: a programming error.
 #[must_use]
 pub fn of_section<T: Section>() -> ConfigReference {
-    // The text and not `toml::Value`, which would show an f32 of 0.1 as 0.10000000149011612.
+    // The default is read from text, because `toml::Value` would show an f32 of 0.1 as
+    // 0.10000000149011612.
     let text = toml::to_string(&BTreeMap::from([(T::NAME, T::default())]))
         .expect("a section's default is serialisable as TOML");
     let document = DeTable::parse(&text).expect("serialised TOML can be read");

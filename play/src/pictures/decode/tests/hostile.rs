@@ -86,7 +86,7 @@ fn the_largest_pictures_are_decoded_in_seconds() {
     assert_eq!(error.kind, PictureErrorKind::TooLarge, "{error}");
 }
 
-/// Catches: a picture without pixels stops the program.
+/// Catches: a picture without pixels causes a panic.
 #[test]
 fn pictures_without_pixels_are_damaged() {
     let png = [png_header(0, 7), chunk(*b"IDAT", &[0x78, 1]), chunk(*b"IEND", &[])].concat();
@@ -105,7 +105,7 @@ const TIGHT: PictureLimits = PictureLimits { bytes: 4096, pixels: 10_000, memory
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Catches: some bytes behind a known beginning stop the program.
+    /// Catches: some bytes after the header of a known format cause a panic.
     #[test]
     fn any_bytes_are_decoded_or_refused(
         format in 0..6_usize,
@@ -123,7 +123,7 @@ proptest! {
         prop_assert!(decoded.is_err() || decoded.is_ok_and(|frame| frame.len() == 4 * 6 * 3));
     }
 
-    /// Catches: a valid picture with some wrong bytes stops the program, or passes a limit.
+    /// Catches: a valid picture with some wrong bytes causes a panic, or exceeds a limit.
     #[test]
     fn changed_pictures_are_decoded_or_refused(
         format in 0..FORMATS.len(),

@@ -18,8 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::limits::{HEADER_BYTES, ServerLimits};
-use super::state::Closing;
+use super::closing::Closing;
+use super::limits::{HEADER_BYTES, HttpLimits};
 use stream::LimitedStream;
 
 /// Connections that are refused at a time; more are closed without a word.
@@ -29,13 +29,13 @@ const REFUSAL: Duration = Duration::from_secs(1);
 /// Pause after an error of the system, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(200);
 
-const FULL: &str = r#"{"error": "genie-play has too many connections; close pages, or wait"}"#;
+const FULL: &str = r#"{"error": "the server has too many connections; close pages, or wait"}"#;
 
 /// Accepts connections until the server stops, and waits until they are closed.
 pub async fn accept(
     listener: TcpListener,
     routes: Router,
-    limits: &ServerLimits,
+    limits: &HttpLimits,
     mut closing: Closing,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));

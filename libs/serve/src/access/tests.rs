@@ -112,7 +112,7 @@ fn the_token_is_needed_once() {
     let wrong = format!("GET /?token={}", TOKEN.replace('0', "1"));
     for request in ["GET /", "GET /api/world", "GET /?token=", "GET /?Token=x", &wrong] {
         let error = ask(&locked(), request, &[anywhere]).unwrap_err();
-        assert!(error.contains("the URL that genie-play printed"), "{error}");
+        assert!(error.contains("the URL that the server printed"), "{error}");
     }
     let cookie = ask(&locked(), &format!("GET /?a=b&token={TOKEN}"), &[anywhere]).unwrap();
     let cookie = cookie.expect("the page sets a cookie");

@@ -5,9 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::engine::Refused;
-use crate::pictures::{PictureError, PictureErrorKind};
-
 /// A refused request: the status, and what happened, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -39,29 +36,6 @@ impl ApiError {
     /// The server has too much to do: 503.
     pub fn busy(message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
-    }
-}
-
-impl From<Refused> for ApiError {
-    fn from(refused: Refused) -> Self {
-        let status = match refused {
-            Refused::NotFound(_) => StatusCode::NOT_FOUND,
-            Refused::Wrong(_) => StatusCode::BAD_REQUEST,
-            Refused::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Refused::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self::new(status, refused.to_string())
-    }
-}
-
-impl From<PictureError> for ApiError {
-    fn from(error: PictureError) -> Self {
-        let status = match error.kind {
-            PictureErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            PictureErrorKind::NotAnImage => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            PictureErrorKind::Damaged => StatusCode::BAD_REQUEST,
-        };
-        Self::new(status, error.message)
     }
 }
 

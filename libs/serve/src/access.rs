@@ -52,7 +52,7 @@ impl AccessRules {
         }
         let token = token.map(|text| Token {
             hash: blake3::hash(text.as_bytes()),
-            cookie: format!("genie_play_{port}"),
+            cookie: format!("genie_{port}"),
             text,
         });
         Self { hosts, token }
@@ -79,7 +79,7 @@ impl AccessRules {
             return Ok(None);
         }
         Err(ApiError::forbidden(
-            "the token is missing or wrong; open the URL that genie-play printed at its start",
+            "the token is missing or wrong; open the URL that the server printed at its start",
         ))
     }
 
@@ -94,7 +94,7 @@ impl AccessRules {
         }
         Err(ApiError::forbidden(format!(
             "this server answers only as http://{}; behind a tunnel or proxy, use the same port on \
-             both sides, or start genie-play with --token",
+             both sides, or start it with --token",
             self.hosts[0]
         )))
     }
@@ -110,7 +110,7 @@ impl AccessRules {
             };
             if from != Some(host) {
                 return Err(ApiError::forbidden(format!(
-                    "a page of another server ({origin}) may not use genie-play; open \
+                    "a page of another server ({origin}) may not use this server; open \
                      http://{host}/"
                 )));
             }
@@ -134,7 +134,7 @@ fn check_site(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Api
         return Ok(());
     }
     Err(ApiError::forbidden(
-        "a page of another server may not use genie-play; open the URL that it printed",
+        "a page of another server may not use this server; open the URL that it printed",
     ))
 }
 

@@ -89,7 +89,7 @@ impl ListenAddress {
             if token.len() < TOKEN_LENGTH || !token.chars().all(allowed) {
                 bail!(Usage(format!(
                     "the token must have at least {TOKEN_LENGTH} letters, digits or any of -._~; \
-                     without one, genie-play makes one for addresses that others can reach"
+                     without one, the server makes one for addresses that others can reach"
                 )));
             }
             return Ok(Some(token));

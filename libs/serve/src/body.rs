@@ -6,8 +6,8 @@ use axum::http::header::{CONTENT_LENGTH, HeaderMap};
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
-use crate::server::error::ApiError;
-use crate::server::limits::ServerLimits;
+use crate::error::ApiError;
+use crate::limits::HttpLimits;
 
 /// Bytes of a body that is too large that are read and thrown away.
 ///
@@ -18,11 +18,11 @@ const DISCARDED: usize = 64 << 20;
 ///
 /// # Errors
 /// 413 if it has more, 408 if it comes too slowly, 400 if it ends early.
-pub async fn read(
+pub async fn read_body(
     headers: &HeaderMap,
     body: Body,
     most: usize,
-    limits: &ServerLimits,
+    limits: &HttpLimits,
 ) -> Result<Vec<u8>, ApiError> {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let length = length.and_then(|length| length.parse::<u64>().ok());
@@ -32,7 +32,7 @@ pub async fn read(
     timeout(limits.body, parts(body, most, limits)).await.map_err(|_| too_slow())?
 }
 
-async fn parts(body: Body, most: usize, limits: &ServerLimits) -> Result<Vec<u8>, ApiError> {
+async fn parts(body: Body, most: usize, limits: &HttpLimits) -> Result<Vec<u8>, ApiError> {
     let (mut bytes, mut discarded) = (Vec::new(), 0);
     let mut parts = body.into_data_stream();
     while let Some(part) = timeout(limits.body_part, parts.next()).await.map_err(|_| too_slow())? {

@@ -55,7 +55,7 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>, ApiError> {
-        let busy = |_| ApiError::busy("genie-play has too much to do; try again in a moment");
+        let busy = |_| ApiError::busy("the server has too much to do; try again in a moment");
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
         let thread = Arc::clone(&self.threads).acquire_owned().await;
         let thread = thread.map_err(|_| failed())?;
@@ -70,7 +70,7 @@ impl Workers {
 fn failed() -> ApiError {
     ApiError::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "genie-play failed in this request; its messages on stderr say why",
+        "the server failed in this request; its messages on stderr say why",
     )
 }
 
