@@ -53,7 +53,7 @@ export class Wall extends EventTarget {
     const turn = (this.turn = (this.turn ?? 0) + 1);
     this.wall.setAttribute("aria-busy", "true");
     try {
-      const list = await ask(`/api/clips?${url}&after=0&count=${PAGE}&anew=true`);
+      const list = await ask(`/api/clips?${url}&after=0&count=${PAGE}&refresh=true`);
       // Another condition may have been shown meanwhile.
       if (turn !== this.turn) return;
       this.query = url;

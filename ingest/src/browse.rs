@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use genie_serve::{HttpLimits, ListenAddress, Listening};
+use genie_serve::{HttpLimits, ListenArgs};
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
 use genie_stage::stop::Stop;
@@ -46,14 +46,8 @@ use state::{BrowseState, THREADS};
 /// The flags of `browse`.
 #[derive(Args)]
 pub struct BrowseArgs {
-    /// Address and port; other machines can connect only if it is not a loopback address.
-    ///
-    /// The default is 127.0.0.1:7860, or the next free port.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<ListenAddress>,
-    /// The secret in the URL; without it, an address that others can reach gets a random one.
-    #[arg(long, value_name = "SECRET")]
-    token: Option<String>,
+    #[command(flatten)]
+    listen: ListenArgs,
 }
 
 /// Serves the page until somebody asks to stop.
@@ -62,8 +56,7 @@ pub struct BrowseArgs {
 /// If the port is taken, or the dataset cannot be read.
 pub fn run(data: &DataConfig, config: &IngestConfig, args: BrowseArgs) -> Result<Exit> {
     let http = HttpLimits { blocking_threads: THREADS, ..HttpLimits::default() };
-    let listen = args.listen.unwrap_or_default();
-    let listening = Listening::bind(listen, args.token, http.clone())?;
+    let listening = args.listen.bind(http.clone())?;
     let stop = Stop::install();
     let dataset = BrowsedDataset::open(&data.root, data.memory_mb)?;
     let facts = dataset.facts()?;

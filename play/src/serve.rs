@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, value_parser};
-use genie_serve::{ListenAddress, Listening};
+use genie_serve::{ListenArgs, Listening};
 use genie_stage::Exit;
 use genie_stage::stop::Stop;
 use serde_json::Value;
@@ -17,14 +17,8 @@ use crate::world::{ClipPage, Clips, PlayableWorld};
 /// The flags of `serve`.
 #[derive(Args, Debug)]
 pub struct ServeArgs {
-    /// Address and port; other machines can connect only if it is not a loopback address.
-    ///
-    /// The default is 127.0.0.1:7860, or the next free port.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<ListenAddress>,
-    /// The secret in the URL; without it, an address that others can reach gets a random one.
-    #[arg(long, value_name = "SECRET")]
-    token: Option<String>,
+    #[command(flatten)]
+    listen: ListenArgs,
     /// Largest number of worlds at a time.
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u32).range(1..=1000))]
     sessions: u32,
@@ -51,8 +45,7 @@ impl Serving {
     /// When the port is taken, or the address or the token is not valid.
     pub fn bind(args: ServeArgs) -> Result<Self> {
         let server = ServerLimits::default();
-        let listen = args.listen.unwrap_or_default();
-        let listening = Listening::bind(listen, args.token, server.http.clone())?;
+        let listening = args.listen.bind(server.http.clone())?;
         let limits = Limits {
             sessions: args.sessions as usize,
             frames: args.frames as usize,

@@ -85,7 +85,7 @@ fn the_newest_label_counts() {
     assert_eq!(dataset.sql("select * from label_rows").len(), 3, "rows are never removed");
     assert_eq!(exported(&dataset), [""; 0]);
     label(&server, clip, "ben", Some("unsure"));
-    let found = clips(&server, "anew=true&where=clip_id+in+(select+clip_id+from+labels)");
+    let found = clips(&server, "refresh=true&where=clip_id+in+(select+clip_id+from+labels)");
     assert_eq!((found.len(), &found[0]["labels"][0]["who"]), (1, &"ben".into()));
     let counts = server.json("/api/labels?who=ben");
     assert_eq!((&counts["unsure"], &counts["tags"]["menu"]), (&1.into(), &1.into()));

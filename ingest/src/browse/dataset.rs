@@ -84,12 +84,12 @@ impl BrowsedDataset {
 
     /// The clips for which a condition holds, in an order. Blocks.
     ///
-    /// An earlier answer counts, unless the dataset has changed, or `anew` is true: a condition may
-    /// depend on labels.
+    /// An earlier answer counts if the dataset is the same. With `refresh` it does not, because a
+    /// condition may depend on labels.
     ///
     /// # Errors
     /// If the condition is wrong, or takes too long.
-    pub fn choose(&self, condition: &str, order: &ClipOrder, anew: bool) -> Result<Chosen> {
+    pub fn choose(&self, condition: &str, order: &ClipOrder, refresh: bool) -> Result<Chosen> {
         let facts = self.facts()?;
         let is_same = |answer: &ChosenAnswer| {
             answer.version == facts.version
@@ -97,7 +97,7 @@ impl BrowsedDataset {
                 && answer.order == *order
         };
         let mut answers = locked(&self.answers);
-        answers.retain(|answer| answer.version == facts.version && !(anew && is_same(answer)));
+        answers.retain(|answer| answer.version == facts.version && !(refresh && is_same(answer)));
         if let Some(place) = answers.iter().position(is_same) {
             let answer = answers.remove(place);
             let clips = Arc::clone(&answer.clips);

@@ -15,7 +15,7 @@ use crate::config::{MAX_OWN_FPS, clip_frames};
 /// Measured on 2026-11-30 in 183 recordings of play (SuperTux, alex4, CoinRun, the sample game):
 /// the longest time in which so few blocks move is 1.6 s.
 const MOVING_BLOCKS: u32 = 2;
-/// A pulse is a change of the whole picture by less than this in each block, in levels of 255.
+/// A pulse is a small change of the whole picture: less than this in each block, in levels of 255.
 ///
 /// A key frame of a still picture is one: it has no errors of the frames before it. Measured on
 /// 2026-11-30 with x264 at 160 × 90 pixels: at most 5.1, and real movement is far above it.

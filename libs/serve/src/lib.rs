@@ -39,7 +39,7 @@ pub use body::read_body;
 pub use closing::Closing;
 pub use error::ApiError;
 pub use limits::HttpLimits;
-pub use listening::Listening;
+pub use listening::{ListenArgs, Listening};
 pub use page::{PageFile, kind_of, page_routes};
 pub use query::query;
 pub use workers::Workers;

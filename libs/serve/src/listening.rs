@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
+use clap::Args;
 use genie_stage::Exit;
 use genie_stage::stop::Stop;
 use tokio::runtime::{Builder, Runtime};
@@ -21,6 +22,29 @@ use super::limits::HttpLimits;
 const LOOK: Duration = Duration::from_millis(50);
 /// Time that blocking work has when the server stops.
 const WORK_END: Duration = Duration::from_millis(500);
+
+/// The flags that say where a server listens, and who may connect.
+#[derive(Args, Debug)]
+pub struct ListenArgs {
+    /// Address and port; other machines can connect only if it is not a loopback address.
+    ///
+    /// The default is 127.0.0.1:7860, or the next free port.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<ListenAddress>,
+    /// The secret in the URL; without it, an address that others can reach gets a random one.
+    #[arg(long, value_name = "SECRET")]
+    token: Option<String>,
+}
+
+impl ListenArgs {
+    /// Takes the port: see [`Listening::bind`].
+    ///
+    /// # Errors
+    /// As [`Listening::bind`].
+    pub fn bind(self, limits: HttpLimits) -> anyhow::Result<Listening> {
+        Listening::bind(self.listen.unwrap_or_default(), self.token, limits)
+    }
+}
 
 /// A server that has its port, and does not answer yet.
 pub struct Listening {

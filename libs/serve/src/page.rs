@@ -27,6 +27,29 @@ macro_rules! page_files {
     };
 }
 
+/// Makes the test that a page has all files in the folder `page` of its crate.
+#[macro_export]
+macro_rules! page_test {
+    ($page:expr) => {
+        /// Catches: a new file of the page is not in the binary, so the page does not start.
+        #[test]
+        fn all_files_of_the_page_are_served() {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
+            let mut there: Vec<_> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            let mut served: Vec<_> = $page.iter().map(|(name, _)| (*name).to_owned()).collect();
+            there.sort();
+            served.sort();
+            assert_eq!(there, served, "page_files! in {} needs a line for each file", file!());
+            for name in served {
+                assert_ne!($crate::kind_of(&name), "application/octet-stream", "{name}");
+            }
+        }
+    };
+}
+
 /// Returns the routes of a page: `/` is its `index.html`, and `/page/<file>` are all files.
 pub fn page_routes<S: Clone + Send + Sync + 'static>(files: &'static [PageFile]) -> Router<S> {
     Router::new()

@@ -111,7 +111,7 @@ struct ListQuery {
     count: usize,
     /// Whether an earlier answer to the same condition must not be used.
     #[serde(default)]
-    anew: bool,
+    refresh: bool,
 }
 
 fn hundred() -> usize {
@@ -127,19 +127,19 @@ pub struct ClipList {
     clips: Vec<ShownClip>,
 }
 
-/// `GET /api/clips?where=SQL&sort=COLUMN&descending=true&after=N&count=N&anew=true`
+/// `GET /api/clips?where=SQL&sort=COLUMN&descending=true&after=N&count=N&refresh=true`
 pub async fn list(
     State(state): State<Arc<BrowseState>>,
     uri: Uri,
 ) -> Result<Json<ClipList>, ApiError> {
-    let ListQuery { condition, sort, descending, after, count, anew } = query(&uri)?;
+    let ListQuery { condition, sort, descending, after, count, refresh } = query(&uri)?;
     if count > MOST {
         return Err(ApiError::wrong(format!("count is {count}; ask for at most {MOST} clips")));
     }
     let dataset = Arc::clone(&state.dataset);
     let read = move || {
         let order = ClipOrder { column: sort, descending };
-        let (facts, chosen) = dataset.choose(&condition, &order, anew)?;
+        let (facts, chosen) = dataset.choose(&condition, &order, refresh)?;
         dataset.with_labels(|labels| {
             let some = chosen.iter().skip(after).take(count);
             let clips = some.map(|clip| ShownClip::of(&facts, labels, *clip)).collect();
