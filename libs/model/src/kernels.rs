@@ -2,7 +2,8 @@
 //!
 //! Burn's autodiff composes layer norm, GELU and attention from elementwise operations. It stores
 //! each pass over the activations for the backward pass, and spatial and temporal attention cost
-//! four strided copies each. Here each operation is one node of the graph, which keeps only its
+//! four strided copies each. Burn's linear layer on the CPU zeroes its output, copies it, and adds
+//! the bias in another pass, all on one thread. Here each operation is one node of the graph, which keeps only its
 //! input and recomputes the rest.
 //!
 //! | module | contents |
@@ -32,7 +33,7 @@ mod ops;
 mod shapes;
 
 pub use backend::Kernels;
-pub use ops::{attend, gelu, norm, unfold};
+pub use ops::{attend, dense, gelu, log_softmax, norm, unfold};
 pub use shapes::{AttentionShape, Axis, UnfoldShape};
 
 #[cfg(test)]

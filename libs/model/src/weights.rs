@@ -32,7 +32,7 @@ const KEY: &str = "genie";
 /// Config keys that concern training only.
 ///
 /// Models that differ only in these keys compute the same from the same weights.
-const TRAINING_KEYS: [&str; 10] = [
+const TRAINING_KEYS: [&str; 11] = [
     "device",
     "train",
     "changed_pixel_weight",
@@ -41,6 +41,7 @@ const TRAINING_KEYS: [&str; 10] = [
     "masked_frames",
     "history_noise",
     "predicted_history",
+    "action_noise",
     "commitment",
     "usage",
 ];

@@ -26,6 +26,38 @@ pub trait Kernels: Backend {
         compose::norm_backward::<Self>(x, gamma, grad)
     }
 
+    /// A linear layer of rows: `x·weight + bias`, `[n, k]` times `[k, m]` plus `[m]` to `[n, m]`.
+    fn dense(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        compose::dense::<Self>(x, weight, bias)
+    }
+
+    /// Gradient of [`Kernels::dense`] with respect to `x`, from `grad` `[n, m]`.
+    fn dense_grad_x(weight: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        compose::dense_grad_x::<Self>(weight, grad)
+    }
+
+    /// Gradients of [`Kernels::dense`] with respect to `weight` and `bias`.
+    fn dense_grad_weights(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        compose::dense_grad_weights::<Self>(x, grad)
+    }
+
+    /// Logarithm of the softmax over the last axis of `x` `[n, d]`.
+    fn log_softmax_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        compose::log_softmax::<Self>(x)
+    }
+
+    /// Gradient of [`Kernels::log_softmax_forward`] where its output is `y`.
+    fn log_softmax_grad(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        compose::log_softmax_grad::<Self>(y, grad)
+    }
+
     /// Exact GELU, `x·Φ(x)`.
     fn gelu_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::gelu(x)

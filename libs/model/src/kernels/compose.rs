@@ -3,6 +3,7 @@
 //! They are the definition: the tests compare every fused version with them. Backends without a
 //! fused version use them. No graph is recorded here: the gradients are written out.
 
+use burn::tensor::activation;
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
@@ -46,6 +47,34 @@ pub fn norm_backward<B: Backend>(
         - normal.clone() * (scaled * normal).mean_dim(1))
         * inverse;
     (primitive(dx), primitive(dgamma), primitive(dbeta))
+}
+
+pub fn dense<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    bias: FloatTensor<B>,
+) -> FloatTensor<B> {
+    B::linear(x, weight, Some(bias))
+}
+
+pub fn dense_grad_x<B: Backend>(weight: FloatTensor<B>, grad: FloatTensor<B>) -> FloatTensor<B> {
+    B::linear_x_backward(weight, grad)
+}
+
+pub fn dense_grad_weights<B: Backend>(
+    x: FloatTensor<B>,
+    grad: FloatTensor<B>,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    (B::linear_weight_backward(x, grad.clone()), B::linear_bias_backward(grad))
+}
+
+pub fn log_softmax<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    primitive(activation::log_softmax(tensor::<B, 2>(x), 1))
+}
+
+pub fn log_softmax_grad<B: Backend>(y: FloatTensor<B>, grad: FloatTensor<B>) -> FloatTensor<B> {
+    let (y, grad): (Tensor<B, 2>, Tensor<B, 2>) = (tensor(y), tensor(grad));
+    primitive(grad.clone() - y.exp() * grad.sum_dim(1))
 }
 
 /// Splits rows `[b*t*s, 3d]` into queries, keys and values `[sequences, heads, length, head dim]`.

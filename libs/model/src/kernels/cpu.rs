@@ -4,7 +4,9 @@
 //! The chunks have a fixed size, so results do not depend on the number of threads.
 
 mod attention;
+mod dense;
 mod gelu;
+mod log_softmax;
 mod norm;
 mod simd;
 mod unfold;
@@ -15,7 +17,9 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{TensorData, TensorMetadata};
 use rayon::prelude::*;
 
+use self::dense::SMALLEST_SIDE;
 use self::gelu::{Gelu, GeluGrad};
+use self::log_softmax::{LogSoftmax, LogSoftmaxGrad};
 use self::norm::{NormBackward, NormForward};
 use super::backend::Kernels;
 use super::compose;
@@ -38,6 +42,21 @@ impl Values {
     }
 }
 
+/// Number of values of a run of [`zeros`], and of such runs that one task writes at least.
+const RUN: usize = 16;
+const RUNS: usize = 1 << 12;
+
+/// `len` zeros.
+///
+/// All threads write them. One thread would keep the others waiting for the pages of a large
+/// buffer.
+fn zeros(len: usize) -> Vec<f32> {
+    let runs = (0..len.div_ceil(RUN)).into_par_iter().with_min_len(RUNS);
+    let mut zeros = runs.map(|_| [0.0; RUN]).collect::<Vec<_>>().into_flattened();
+    zeros.truncate(len);
+    zeros
+}
+
 fn output(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape.into()))
 }
@@ -51,7 +70,7 @@ impl Kernels for Flex {
         let shape = x.shape();
         let d = shape[1];
         let (x, gamma, beta) = (Values::new(x), Values::new(gamma), Values::new(beta));
-        let mut y = vec![0.0; shape[0] * d];
+        let mut y = zeros(shape[0] * d);
         y.par_chunks_mut(CHUNK_ROWS * d).zip(x.slice().par_chunks(CHUNK_ROWS * d)).for_each(
             |(y, x)| {
                 simd::run(NormForward { x, gamma: gamma.slice(), beta: beta.slice(), y });
@@ -68,7 +87,7 @@ impl Kernels for Flex {
         let shape = x.shape();
         let d = shape[1];
         let (x, gamma, grad) = (Values::new(x), Values::new(gamma), Values::new(grad));
-        let mut dx = vec![0.0; shape[0] * d];
+        let mut dx = zeros(shape[0] * d);
         // One partial sum per chunk. They are added in order below, so the result does not depend
         // on the number of threads.
         let partial: Vec<Vec<f32>> = dx
@@ -91,10 +110,68 @@ impl Kernels for Flex {
         (output(dx, [shape[0], d]), output(totals, [d]), output(dbeta, [d]))
     }
 
+    fn dense(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let (n, [k, m]) = (x.shape()[0], weight.shape().dims());
+        if k.min(m) < SMALLEST_SIDE {
+            return compose::dense::<Self>(x, weight, bias);
+        }
+        let (x, weight, bias) = (Values::new(x), Values::new(weight), Values::new(bias));
+        output(dense::forward(x.slice(), weight.slice(), bias.slice()), [n, m])
+    }
+
+    fn dense_grad_x(weight: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (n, [k, m]) = (grad.shape()[0], weight.shape().dims());
+        if k.min(m) < SMALLEST_SIDE {
+            return compose::dense_grad_x::<Self>(weight, grad);
+        }
+        let (weight, grad) = (Values::new(weight), Values::new(grad));
+        output(dense::grad_x(weight.slice(), grad.slice(), k), [n, k])
+    }
+
+    fn dense_grad_weights(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (k, m) = (x.shape()[1], grad.shape()[1]);
+        if k.min(m) < SMALLEST_SIDE {
+            return compose::dense_grad_weights::<Self>(x, grad);
+        }
+        let (x, grad) = (Values::new(x), Values::new(grad));
+        let (weight, bias) = dense::grad_weights(x.slice(), grad.slice(), k, m);
+        (output(weight, [k, m]), output(bias, [m]))
+    }
+
+    fn log_softmax_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let shape = x.shape();
+        let d = shape[1];
+        let x = Values::new(x);
+        let mut y = zeros(shape[0] * d);
+        y.par_chunks_mut(CHUNK_ROWS * d)
+            .zip(x.slice().par_chunks(CHUNK_ROWS * d))
+            .for_each(|(y, x)| simd::run(LogSoftmax { x, y, d }));
+        output(y, [shape[0], d])
+    }
+
+    fn log_softmax_grad(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        let shape = y.shape();
+        let d = shape[1];
+        let (y, grad) = (Values::new(y), Values::new(grad));
+        let mut dx = zeros(shape[0] * d);
+        dx.par_chunks_mut(CHUNK_ROWS * d)
+            .zip(y.slice().par_chunks(CHUNK_ROWS * d))
+            .zip(grad.slice().par_chunks(CHUNK_ROWS * d))
+            .for_each(|((dx, y), grad)| simd::run(LogSoftmaxGrad { y, grad, dx, d }));
+        output(dx, [shape[0], d])
+    }
+
     fn gelu_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
         let x = Values::new(x);
-        let mut y = vec![0.0; x.slice().len()];
+        let mut y = zeros(x.slice().len());
         y.par_chunks_mut(1 << 15)
             .zip(x.slice().par_chunks(1 << 15))
             .for_each(|(y, x)| simd::run(Gelu { x, y }));
@@ -104,7 +181,7 @@ impl Kernels for Flex {
     fn gelu_grad(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
         let (x, grad) = (Values::new(x), Values::new(grad));
-        let mut dx = vec![0.0; x.slice().len()];
+        let mut dx = zeros(x.slice().len());
         dx.par_chunks_mut(1 << 15)
             .zip(x.slice().par_chunks(1 << 15))
             .zip(grad.slice().par_chunks(1 << 15))
@@ -118,7 +195,7 @@ impl Kernels for Flex {
         }
         let d = qkv.shape()[1] / 3;
         let qkv = Values::new(qkv);
-        let mut out = vec![0.0; shape.b * shape.queries * shape.s * d];
+        let mut out = zeros(shape.b * shape.queries * shape.s * d);
         attention::forward(qkv.slice(), &mut out, shape, d);
         output(out, [shape.b * shape.queries * shape.s, d])
     }
@@ -133,7 +210,7 @@ impl Kernels for Flex {
         }
         let d = qkv.shape()[1] / 3;
         let (qkv, grad) = (Values::new(qkv), Values::new(grad));
-        let mut out = vec![0.0; qkv.slice().len()];
+        let mut out = zeros(qkv.slice().len());
         attention::backward(qkv.slice(), grad.slice(), &mut out, shape, d);
         output(out, [shape.b * shape.t * shape.s, 3 * d])
     }

@@ -11,6 +11,20 @@ pub fn norm<B: Kernels>(x: Tensor<B, 2>, gamma: Tensor<B, 1>, beta: Tensor<B, 1>
     tensor(B::norm(primitive(x), primitive(gamma), primitive(beta)))
 }
 
+/// A linear layer of rows `[n, k]`: `x·weight + bias`, with `weight` `[k, m]` and `bias` `[m]`.
+pub fn dense<B: Kernels>(
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Tensor<B, 1>,
+) -> Tensor<B, 2> {
+    tensor(B::dense(primitive(x), primitive(weight), primitive(bias)))
+}
+
+/// Logarithm of the softmax of each row of `x` `[n, d]`.
+pub fn log_softmax<B: Kernels>(x: Tensor<B, 2>) -> Tensor<B, 2> {
+    tensor(B::log_softmax_forward(primitive(x)))
+}
+
 /// Exact GELU of rows `[n, d]`.
 pub fn gelu<B: Kernels>(x: Tensor<B, 2>) -> Tensor<B, 2> {
     tensor(B::gelu_forward(primitive(x)))

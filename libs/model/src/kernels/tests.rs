@@ -4,7 +4,10 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Distribution, Tensor};
 
 use super::convert::{primitive, tensor};
-use super::{AttentionShape, Axis, Kernels, UnfoldShape, attend, compose, gelu, norm, unfold};
+use super::{
+    AttentionShape, Axis, Kernels, UnfoldShape, attend, compose, dense, gelu, log_softmax, norm,
+    unfold,
+};
 use crate::Precision;
 
 type Ad = Autodiff<Flex>;
@@ -117,6 +120,78 @@ fn queries_of_the_last_frames_have_the_same_output() {
             all.narrow(1, shape.t - 2, 2),
             composed.reshape([shape.b, 2, shape.s * d]),
         );
+    }
+}
+
+/// Rows, inputs and outputs: fewer than a chunk, several chunks, and sizes that are no multiple of
+/// a vector's.
+const DENSE_SHAPES: [[usize; 3]; 7] =
+    [[1, 1, 1], [3, 5, 7], [3, 8, 9], [8, 64, 256], [513, 64, 48], [1300, 33, 5], [4200, 16, 20]];
+
+/// Catches: a chunk of rows is left out or has another chunk's rows; the weights or their gradient
+/// are transposed; the bias is added twice or never; partial sums are lost.
+#[test]
+fn a_linear_layer_equals_burns() {
+    for [n, k, m] in DENSE_SHAPES {
+        let input = |rows, columns| Tensor::<Ad, 2>::from_inner(random([rows, columns]));
+        let (x, weight) = (input(n, k).require_grad(), input(k, m).require_grad());
+        let bias = Tensor::<Ad, 1>::from_inner(random([m])).require_grad();
+        let grad = input(n, m);
+        let what = format!("[{n}, {k}] times [{k}, {m}]");
+        let ours = dense(x.clone(), weight.clone(), bias.clone());
+        let theirs = burn::tensor::module::linear(x.clone(), weight.clone(), Some(bias.clone()));
+        close(&what, ours.clone().inner(), theirs.clone().inner());
+        let gradients = |y: Tensor<Ad, 2>| {
+            let all = crate::train::with_autodiff_lock(|| (y * grad.clone()).sum().backward());
+            (x.grad(&all).unwrap(), weight.grad(&all).unwrap(), bias.grad(&all).unwrap())
+        };
+        let (ours, theirs) = (gradients(ours), gradients(theirs));
+        close(&format!("x of {what}"), ours.0, theirs.0);
+        let sums = 1.0 / n as f32;
+        close(&format!("weight of {what}"), ours.1 * sums, theirs.1 * sums);
+        close(&format!("bias of {what}"), ours.2 * sums, theirs.2 * sums);
+    }
+}
+
+/// Catches: the other sessions of a batch change a session's frames in the last bit.
+#[test]
+fn a_row_of_a_linear_layer_does_not_depend_on_the_others() {
+    for [n, k, m] in DENSE_SHAPES {
+        let (x, weight, bias) = (random([n, k]), random([k, m]), random([m]));
+        let bits = |y: Tensor<Flex, 2>| -> Vec<u32> {
+            y.into_data().iter::<f32>().map(f32::to_bits).collect()
+        };
+        let all = bits(dense(x.clone(), weight.clone(), bias.clone()));
+        for (row, rows) in [(0, 1), (n / 2, 1), (n - n.min(9), n.min(9))] {
+            let some = dense(x.clone().narrow(0, row, rows), weight.clone(), bias.clone());
+            assert_eq!(bits(some), all[row * m..(row + rows) * m], "{rows} rows at {row} of {n}");
+        }
+    }
+}
+
+/// Catches: a row is normalised with another row's sum; large logits overflow; the gradient is that
+/// of a softmax without the logarithm.
+#[test]
+fn log_probabilities_equal_burns() {
+    for shape in [[1, 1], [3, 5], [300, 256], [129, 17]] {
+        let x = Tensor::<Ad, 2>::from_inner(random(shape) * 5.0).require_grad();
+        let grad = Tensor::<Ad, 2>::from_inner(random(shape));
+        let ours = log_softmax(x.clone());
+        let theirs: Tensor<Ad, 2> = tensor(compose::log_softmax::<Ad>(primitive(x.clone())));
+        close("log-probabilities", ours.clone().inner() * 0.1, theirs.clone().inner() * 0.1);
+        let large = log_softmax(x.clone().inner() + 1e4).exp().sum_dim(1);
+        close("sums of probabilities", large.ones_like() * 0.01, large * 0.01);
+        let composed: Tensor<Flex, 2> = tensor(compose::log_softmax_grad::<Flex>(
+            primitive(theirs.clone().inner()),
+            primitive(grad.clone().inner()),
+        ));
+        let gradient = |y: Tensor<Ad, 2>| {
+            let all = crate::train::with_autodiff_lock(|| (y * grad.clone()).sum().backward());
+            x.grad(&all).unwrap()
+        };
+        let (ours, theirs) = (gradient(ours), gradient(theirs));
+        close("gradient", ours * 0.1, theirs.clone() * 0.1);
+        close("composed gradient", composed * 0.1, theirs * 0.1);
     }
 }
 

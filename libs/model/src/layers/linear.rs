@@ -5,6 +5,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{FloatDType, Tensor, module};
 
 use crate::Precision;
+use crate::kernels::{Kernels, dense};
 
 /// A linear layer with GPT-2's initial values: weights from `N(0, std²)`, bias 0.
 pub fn linear<B: Backend>(
@@ -23,10 +24,13 @@ pub fn linear<B: Backend>(
 /// A linear layer's `x·W + b` for rows `[n, inputs]`.
 ///
 /// The product has the precision of `W`; all else is f32.
-pub fn apply<B: Backend>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
+pub fn apply<B: Kernels>(layer: &Linear<B>, x: Tensor<B, 2>) -> Tensor<B, 2> {
     let weight = layer.weight.val();
     match Precision::of(&weight) {
-        Precision::F32 => layer.forward(x),
+        Precision::F32 => match &layer.bias {
+            Some(bias) => dense(x, weight, bias.val()),
+            None => module::linear(x, weight, None),
+        },
         lower @ Precision::Bf16 => {
             let product = module::linear(x.cast(lower.dtype()), weight, None).cast(FloatDType::F32);
             match &layer.bias {

@@ -143,43 +143,42 @@ pub fn matmul<const FMA: bool>(
     k: usize,
     n: usize,
 ) {
-    let mut i = 0;
-    while i + ROWS <= m {
-        tile_row::<FMA, ROWS>(a, b, c, i, k, n);
-        i += ROWS;
-    }
-    while i < m {
-        tile_row::<FMA, 1>(a, b, c, i, k, n);
-        i += 1;
+    for j in (0..n).step_by(COLUMNS) {
+        let mut i = 0;
+        while i + ROWS <= m {
+            tile::<FMA, ROWS>(a, b, c, (i, j), k, n);
+            i += ROWS;
+        }
+        while i < m {
+            tile::<FMA, 1>(a, b, c, (i, j), k, n);
+            i += 1;
+        }
     }
 }
 
+/// The tile of `R` rows and [`COLUMNS`] columns of [`matmul`] at row `i` and column `j`.
 #[inline(always)]
-fn tile_row<const FMA: bool, const R: usize>(
+fn tile<const FMA: bool, const R: usize>(
     a: Left<'_>,
     b: &[f32],
     c: &mut [f32],
-    i: usize,
+    (i, j): (usize, usize),
     k: usize,
     n: usize,
 ) {
-    let mut j = 0;
-    while j < n {
-        let mut sums = [[0f32; COLUMNS]; R];
-        for kk in 0..k {
-            let row: &[f32; COLUMNS] =
-                b[kk * n + j..][..COLUMNS].try_into().expect("a slice of that length");
-            for (r, sum) in sums.iter_mut().enumerate() {
-                let factor = a.data[(i + r) * a.row + kk * a.column];
-                for (total, value) in sum.iter_mut().zip(row) {
-                    *total = madd::<FMA>(factor, *value, *total);
-                }
+    let mut sums = [[0f32; COLUMNS]; R];
+    for kk in 0..k {
+        let row: &[f32; COLUMNS] =
+            b[kk * n + j..][..COLUMNS].try_into().expect("a slice of that length");
+        for (r, sum) in sums.iter_mut().enumerate() {
+            let factor = a.data[(i + r) * a.row + kk * a.column];
+            for (total, value) in sum.iter_mut().zip(row) {
+                *total = madd::<FMA>(factor, *value, *total);
             }
         }
-        for (r, sum) in sums.iter().enumerate() {
-            c[(i + r) * n + j..][..COLUMNS].copy_from_slice(sum);
-        }
-        j += COLUMNS;
+    }
+    for (r, sum) in sums.iter().enumerate() {
+        c[(i + r) * n + j..][..COLUMNS].copy_from_slice(sum);
     }
 }
 

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use super::zeros;
 use crate::kernels::shapes::UnfoldShape;
 
 /// The part of one row of a neighbourhood that lies within the image.
@@ -39,7 +40,7 @@ fn outputs(shape: UnfoldShape) -> impl Iterator<Item = (usize, usize)> {
 pub fn forward(x: &[f32], shape: UnfoldShape, c: usize) -> Vec<f32> {
     let (rows, columns) = shape.outputs();
     let (image, each) = (shape.height * shape.width * c, shape.side * shape.side * c);
-    let mut out = vec![0.0; shape.images * rows * columns * each];
+    let mut out = zeros(shape.images * rows * columns * each);
     out.par_chunks_mut(rows * columns * each).zip(x.par_chunks(image)).for_each(|(out, x)| {
         for ((row, column), out) in outputs(shape).zip(out.chunks_exact_mut(each)) {
             for run in runs(shape, row, column) {
@@ -57,7 +58,7 @@ pub fn forward(x: &[f32], shape: UnfoldShape, c: usize) -> Vec<f32> {
 pub fn backward(grad: &[f32], shape: UnfoldShape, c: usize) -> Vec<f32> {
     let (rows, columns) = shape.outputs();
     let (image, each) = (shape.height * shape.width * c, shape.side * shape.side * c);
-    let mut sums = vec![0.0; shape.images * image];
+    let mut sums = zeros(shape.images * image);
     sums.par_chunks_mut(image).zip(grad.par_chunks(rows * columns * each)).for_each(
         |(sums, grad)| {
             for ((row, column), grad) in outputs(shape).zip(grad.chunks_exact(each)) {

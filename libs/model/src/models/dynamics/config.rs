@@ -76,6 +76,12 @@ pub struct DynamicsConfig {
     /// random share of the positions shows the token of another frame, so that objects vanish or
     /// leave copies.
     pub predicted_history: f64,
+    /// Share of the actions that training replaces by random ones, from 0 (none) to 1.
+    ///
+    /// The latent actions of a recording describe what happened, so training never shows an action
+    /// that is impossible: a step into a wall. A player and a rollout that has drifted give such
+    /// actions. With random ones, the model learns that the history decides, too.
+    pub action_noise: f64,
     /// Weight in the loss of tokens that differ from the same position's token one frame earlier.
     ///
     /// All other tokens have weight 1.
@@ -105,6 +111,7 @@ impl Default for DynamicsConfig {
             masked_frames: 1.0,
             history_noise: 0.0,
             predicted_history: 0.0,
+            action_noise: 0.0,
             changed_token_weight: 5.0,
             train: TrainConfig::default(),
         }
@@ -123,11 +130,12 @@ impl DynamicsConfig {
                     .into(),
             ));
         }
-        let shares = [self.history_noise, self.predicted_history];
+        let shares = [self.history_noise, self.predicted_history, self.action_noise];
         if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
             return Err(ModelError::Config(format!(
-                "[dynamics] history_noise ({}) and predicted_history ({}) must be from 0 to 1",
-                self.history_noise, self.predicted_history
+                "[dynamics] history_noise ({}), predicted_history ({}) and action_noise ({}) must \
+                 be from 0 to 1",
+                self.history_noise, self.predicted_history, self.action_noise
             )));
         }
         if self.action_parts.contains(&0) {

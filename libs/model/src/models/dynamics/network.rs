@@ -79,14 +79,16 @@ impl<B: Kernels> DynamicsNet<B> {
         if let Some(previous) = &self.previous {
             tokens = tokens + previous.val().select(0, before);
         }
-        let actions = self.action_table().select(0, actions);
-        let d = tokens.dims()[1];
-        let (tokens, actions) = (tokens.reshape([b * t, s, d]), actions.reshape([b * t, 1, d]));
+        let (table, d) = (self.action_table(), tokens.dims()[1]);
         let (rows, grid) = if self.prepend {
+            let actions = table.select(0, actions).reshape([b * t, 1, d]);
             let grid = Grid { b, t, s: s + 1 };
-            (Tensor::cat(vec![actions, tokens], 1).reshape([grid.rows(), d]), grid)
+            let rows = Tensor::cat(vec![actions, tokens.reshape([b * t, s, d])], 1);
+            (rows.reshape([grid.rows(), d]), grid)
         } else {
-            ((tokens + actions).reshape([grid.rows(), d]), grid)
+            // The CPU backend adds whole rows much faster than rows that it broadcasts.
+            let of_rows = actions.reshape([b * t, 1]).repeat_dim(1, s).reshape([b * t * s]);
+            (tokens + table.select(0, of_rows), grid)
         };
         #[cfg(test)]
         COMPUTED.set(COMPUTED.get() + grid.rows());

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use burn::module::AutodiffModule as _;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor};
 use rand::RngExt;
@@ -14,7 +13,7 @@ use super::history::{Corruption, Predictions, replaced};
 use super::network::DynamicsNet;
 use crate::data::{TokenGroups, TokenStream, TokenWindows};
 use crate::error::ModelError;
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, log_softmax};
 use crate::layers::{Grid, apply, indices};
 use crate::train::{Loss, Task};
 
@@ -38,6 +37,16 @@ pub struct MaskedBatch {
 }
 
 impl MaskedBatch {
+    /// Replaces a share of the last `steps` actions by random ones, which may be the true ones.
+    fn replace_actions(&mut self, steps: usize, share: f64, actions: usize, rng: &mut ChaCha8Rng) {
+        let first = self.actions.len() - steps;
+        for action in &mut self.actions[first..] {
+            if rng.random_bool(share) {
+                *action = rng.random_range(0..actions as i64);
+            }
+        }
+    }
+
     /// Corrupts frames of the window `window`. Masked tokens and targets stay as they are.
     fn corrupt(
         &mut self,
@@ -128,6 +137,9 @@ impl<'a> DynamicsTask<'a> {
                 }
             }
             // Without noise there are no random draws, so the weights stay what they were.
+            if config.action_noise > 0.0 {
+                batch.replace_actions(t - 1, config.action_noise, vocabulary.actions, rng);
+            }
             let corruption = (config.history_noise > 0.0)
                 .then(|| Corruption::draw(config, tokens, s, progress.min(1.0), rng))
                 .flatten();
@@ -205,7 +217,7 @@ where
         let weights = Tensor::<B, 1>::from_floats(batch.weights.as_slice(), device);
 
         let hidden = net.forward(inputs, clean, actions, self.grid()).select(0, masked);
-        let logits = log_softmax(apply(&net.logits, hidden), 1);
+        let logits = log_softmax(apply(&net.logits, hidden));
         let surprise: Tensor<B, 1> =
             logits.gather(1, targets.unsqueeze_dim(1)).squeeze_dim::<1>(1).neg();
         let loss = (surprise.clone() * weights.clone()).sum() / weights.clone().sum();

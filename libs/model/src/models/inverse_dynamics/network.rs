@@ -3,11 +3,10 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::Backend;
 
 use super::config::{InverseDynamicsConfig, LAGS};
-use crate::kernels::{Kernels, gelu};
+use crate::kernels::{Kernels, gelu, log_softmax};
 use crate::layers::{Convolutions, Norm, apply, fan_in, linear};
 
 /// The network. The fields' names are the names of the weights in a checkpoint.
@@ -40,6 +39,7 @@ impl<B: Kernels> InverseDynamicsNet<B> {
         let hidden = gelu(apply(&self.hidden, self.norm.forward(strongest)));
         let logits = apply(&self.actions, hidden);
         let [batch, outputs] = logits.dims();
-        log_softmax(logits.reshape([batch, LAGS, outputs / LAGS]), 2)
+        let classes = outputs / LAGS;
+        log_softmax(logits.reshape([batch * LAGS, classes])).reshape([batch, LAGS, classes])
     }
 }

@@ -103,3 +103,32 @@ fn only_a_share_of_frames_is_masked_where_asked() {
     let masked = frames.iter().filter(|share| **share > 0.0).count() as f64 / frames.len() as f64;
     assert!((masked - 0.4).abs() < 0.15, "{masked} of the frames are masked");
 }
+
+/// Catches: `action_noise` is ignored, replaces too many actions, gives one that does not exist, or
+/// replaces the missing action of frame 0; the tokens change with it.
+#[test]
+fn a_share_of_the_actions_is_random_where_asked() {
+    let data = windows(1, WIDE, 8);
+    let changed = |share: f64| {
+        let batch = draw(|config| config.action_noise = share, &data);
+        let window = WIDE.frames * WIDE.positions;
+        let mut others = 0;
+        for (place, actions) in batch.actions.chunks_exact(WIDE.frames).enumerate() {
+            assert_eq!(actions[0], WIDE.actions as i64, "no action leads to frame 0");
+            let pairs = actions[1..].iter().zip(&data.actions);
+            assert!(actions[1..].iter().all(|action| (0..WIDE.actions as i64).contains(action)));
+            others += pairs.filter(|(shown, truth)| **shown != i64::from(**truth)).count();
+            assert!(
+                batch.clean[place * window..][..window]
+                    .iter()
+                    .zip(&data.tokens)
+                    .all(|(shown, truth)| *shown == i64::from(*truth))
+            );
+        }
+        others as f64 / (40 * (WIDE.frames - 1)) as f64
+    };
+    assert_eq!(changed(0.0), 0.0);
+    // One of three random actions is the true one.
+    assert!((changed(0.3) - 0.2).abs() < 0.1, "{}", changed(0.3));
+    assert!((changed(1.0) - 2.0 / 3.0).abs() < 0.12, "{}", changed(1.0));
+}
