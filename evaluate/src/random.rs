@@ -15,8 +15,8 @@ pub enum Purpose {
     RandomActions,
     TimeShuffle,
     Sampler,
-    Bootstrap,
-    TruthShuffle,
+    // 5 is the stream of the bootstrap in `libs/training`.
+    TruthShuffle = 6,
     Halves,
     Subset,
     ProbeShuffle,

@@ -105,7 +105,9 @@ export class Keep extends EventTarget {
     $("keep-says").replaceChildren(words, rest);
     this.bars();
     const { score, step, atLeast, isOpen } = this;
-    const goes = ({ scores }) => (scores[score] >= step / STEPS) !== atLeast;
+    // A clip without a quality is kept.
+    const goes = ({ scores }) =>
+      scores[score] !== null && (scores[score] >= step / STEPS) !== atLeast;
     this.dispatchEvent(new CustomEvent("mark", { detail: isOpen ? null : goes }));
   }
 

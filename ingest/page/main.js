@@ -45,7 +45,7 @@ async function start() {
   });
   wall.caption = (clip) => {
     const score = info.scores.indexOf($("sort").value);
-    if (score >= 0) return `${$("sort").value} ${clip.scores[score].toFixed(3)}`;
+    if (score >= 0) return `${$("sort").value} ${clip.scores[score]?.toFixed(3) ?? "none"}`;
     return clip.source.split("/").at(-1);
   };
   wall.addEventListener("list", ({ detail: total }) => {

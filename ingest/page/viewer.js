@@ -279,7 +279,7 @@ export class Viewer {
     $("clip-labels").textContent = words.join("; ");
     const rows = this.info.scores.map((name, score) => make("tr", {},
       make("td", { textContent: name }),
-      make("td", { textContent: clip.scores[score].toFixed(3) })));
+      make("td", { textContent: clip.scores[score]?.toFixed(3) ?? "none" })));
     $("scores").tBodies[0].replaceChildren(...rows);
     const where = `clip_id = '${clip.id}'`;
     $("clip-id").textContent = clip.id;

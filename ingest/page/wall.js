@@ -242,13 +242,16 @@ export class Wall extends EventTarget {
     this.pages.delete(far);
   }
 
-  /** The first index whose clip's score is at least `value`, in a wall sorted by that score. */
+  /**
+   * The first index whose clip's score is at least `value`, in a wall sorted by that score.
+   * Clips without this score come last.
+   */
   async seek(score, value) {
     let [low, high] = [0, this.total];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const clip = await this.get(middle);
-      if (clip && clip.scores[score] < value) low = middle + 1;
+      if (clip && (clip.scores[score] ?? Infinity) < value) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -6,7 +6,7 @@
 //! | follow files that moved, grew or changed | `follow` |
 //! | write and publish | `group_writer`, `group_commits`, `partitions`, `publish`, `lock` |
 //! | choose kept clips and their split | `finalize`, `near_duplicates` |
-//! | what people say about clips | `labels` |
+//! | what people and quality networks say about clips | `labels`, `quality` |
 //! | record runs | [`run_history`] |
 
 mod finalize;
@@ -20,6 +20,7 @@ mod near_duplicates;
 mod other_config;
 mod partitions;
 mod publish;
+mod quality;
 mod row_kinds;
 pub mod run_history;
 mod source_index;
@@ -38,6 +39,7 @@ pub use lock::{lock, share_lock};
 pub use other_config::refuse_other_config;
 pub use partitions::Partitioning;
 pub use publish::NewFiles;
+pub use quality::{QualityScores, quality_dir};
 pub use row_kinds::{identified, is_of_config, is_pending};
 pub use source_index::{SourceIndex, drop_older};
 pub use source_update::{FoundChanges, SourceUpdate};

@@ -54,7 +54,7 @@ enum Command {
         #[command(flatten)]
         share: ShareArgs,
     },
-    /// Query the dataset: tables sources, clips, labels, tokens, actions, and windows (of reports).
+    /// Query the tables sources, clips, labels, quality, tokens, actions, and windows (of reports).
     Sql {
         /// A query, such as "select reason, count(*) from sources group by reason".
         query: String,

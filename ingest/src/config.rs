@@ -83,6 +83,11 @@ pub struct IngestConfig {
     ///
     /// An empty string keeps all clips.
     pub keep: String,
+    /// Key of the quality network that gives the column `quality` (16 hex digits), or empty.
+    ///
+    /// `genie-train quality score` writes its scores. A clip without a score has no `quality`, and
+    /// a condition on it does not drop the clip. Empty means that no clip has a `quality`.
+    pub quality: String,
     /// Whether only the best clip of a set of near-duplicates is kept.
     pub near_duplicates: bool,
     /// Keyword rules for a video's `.info.json`, which yt-dlp writes; they ignore case.
@@ -161,6 +166,7 @@ impl Default for IngestConfig {
             min_frames: 16,
             cut: CutConfig::default(),
             keep: KEEP.to_owned(),
+            quality: String::new(),
             near_duplicates: true,
             metadata: MetadataRules::default(),
             threads: 0,
@@ -224,6 +230,14 @@ impl Section for IngestConfig {
             return Err(format!(
                 "cut.still is {}: it must be from 0 to 600 seconds; 0 cuts nothing out",
                 self.cut.still
+            ));
+        }
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_key = self.quality.len() == 16 && self.quality.bytes().all(is_digit);
+        if !self.quality.is_empty() && !is_key {
+            return Err(format!(
+                "quality is {:?}: it must be the key of a quality network (16 hex digits), or empty",
+                self.quality
             ));
         }
         if self.min_frames == 0 {

@@ -36,8 +36,9 @@ use genie_stage::share::Share;
 use genie_stage::stop::Stop;
 
 use crate::catalog::{
-    Finalized, Finalizer, FoundChanges, KeepRules, NewFiles, Partitioning, SourceIndex,
-    SourceUpdate, config_key, drop_older, lock, refuse_other_config, run_history, share_lock,
+    Finalized, Finalizer, FoundChanges, KeepRules, NewFiles, Partitioning, QualityScores,
+    SourceIndex, SourceUpdate, config_key, drop_older, lock, refuse_other_config, run_history,
+    share_lock,
 };
 use crate::config::IngestConfig;
 use crate::decode::disable_huge_pages;
@@ -63,7 +64,8 @@ pub fn run(
     (retry, replace, share): (&[Reason], bool, Option<Share>),
     stop: &Stop,
 ) -> Result<Exit> {
-    let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
+    let quality = QualityScores::read(&data.root, &config.quality)?;
+    let rules = KeepRules::new(&config.keep, config.near_duplicates, quality)?;
     let entries = videos(data)?;
     let Found { files, skipped } = discover(&entries)?;
     let skipped = skipped.report();

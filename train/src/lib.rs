@@ -1,11 +1,13 @@
-//! The stage that trains the latent action model and the dynamics model. It does not need `FFmpeg`.
+//! The stage that trains the latent action model, the dynamics model and the quality network.
 //!
 //! `lam` learns latent actions from pixels (or tokens). `label` writes them for every window.
-//! `dynamics` learns from token shards and labels only.
+//! `dynamics` learns from token shards and labels only. `quality` learns which clips people call
+//! good. The stage does not need `FFmpeg`.
 
 mod action_set;
 mod dry_run;
 mod label;
+mod quality;
 mod windows;
 
 use std::sync::Arc;
@@ -16,17 +18,19 @@ use genie_catalog::Condition;
 use genie_model::{ActionSource, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::ActionWindow;
 use genie_stage::Exit;
+use genie_stage::config::Section as _;
 use genie_stage::share::ShareArgs;
 use genie_stage::status::{StepState, StepStatus};
 use genie_training::{
-    Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TokenVideo, TrainingClips,
-    VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
+    Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, QualitySection, TokenVideo,
+    TrainingClips, VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
 };
 
 use action_set::ActionSet;
+use quality::QualityCommand;
 use windows::LabelledTokens;
 
-/// Train the latent action model and the dynamics model.
+/// Train the latent action model, the dynamics model and the quality network.
 #[derive(Parser, Debug)]
 #[command(name = "genie-train", version)]
 struct Cli {
@@ -44,6 +48,9 @@ enum Command {
     Label(ShareArgs),
     /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint.
     Dynamics,
+    /// Train a network on labels of people, and score all clips with it.
+    #[command(subcommand)]
+    Quality(QualityCommand),
     /// Read all latent actions and compare them with their recorded hashes.
     Verify(VerifyArgs),
     /// Delete the labels of old latent action models, and files that killed runs left.
@@ -72,10 +79,15 @@ pub fn run() -> Result<Exit> {
 
 fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
+    let config = cli.args.config()?;
     let sections = cli
         .args
-        .sections()?
+        .sections_of(&config)?
         .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+    let mut quality: QualitySection = config.section()?;
+    if let Some(device) = cli.args.device() {
+        device.clone_into(&mut quality.0.device);
+    }
     match cli.command {
         Command::Lam => lam(&sections, &Chain::to_train(&sections)?),
         Command::Label(share) => {
@@ -84,6 +96,7 @@ fn run_command() -> Result<Exit> {
             label::label(&sections, &Chain::existing(&sections)?, device, share)
         }
         Command::Dynamics => dynamics(&sections, &Chain::to_train(&sections)?),
+        Command::Quality(command) => quality::run(&sections, &quality, &command),
         Command::Export(Exported::Lam(to)) => {
             export(&Chain::existing(&sections)?.lam, "latent action model", "genie-train lam", &to)
         }
@@ -97,7 +110,10 @@ fn run_command() -> Result<Exit> {
         Command::Gc(args) => gc::<ActionWindow>(&sections.data.root, &current(&sections)?, &args),
         Command::DryRun(args) => dry_run::dry_run(&sections, &args),
         Command::Inspect(inspect) => {
-            inspect.run(&sections.resolved(), &sections.devices(), || status(&sections))
+            let resolved = sections.resolved().with(&quality);
+            let mut devices = sections.devices().to_vec();
+            devices.push((QualitySection::NAME, &quality.0.device));
+            inspect.run(&resolved, &devices, || status(&sections))
         }
     }
 }
@@ -179,6 +195,7 @@ fn dynamics(sections: &ModelSections, chain: &Chain) -> Result<Exit> {
 }
 
 fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
+    let quality = quality::status(sections)?;
     let Some(chain) = Chain::of(sections)? else {
         return Ok(["lam", "label", "dynamics"]
             .map(|step| StepStatus::waiting(step, "genie-ingest run"))
@@ -199,7 +216,7 @@ fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
             clips => format!("labels of {clips} clips: run genie-train label"),
         };
     }
-    Ok(vec![
+    let steps = [
         lam,
         label,
         chain
@@ -207,5 +224,6 @@ fn status(sections: &ModelSections) -> Result<Vec<StepStatus>> {
             .status("dynamics")?
             .after(has_tokens, "genie-tokenize encode")
             .after(chain.actions.is_done()?, "genie-train label"),
-    ])
+    ];
+    Ok(steps.into_iter().chain(quality).collect())
 }

@@ -46,8 +46,10 @@ pub struct WallFacts {
     pub reasons: Vec<String>,
     /// Frames of the kept clips.
     pub store: ClipStore,
-    /// `[clip, score]`
+    /// `[clip, score]`; NaN for a clip without a quality.
     scores: Vec<f32>,
+    /// Whether a clip has a quality.
+    pub has_quality: bool,
     /// Numbers of the clips, sorted by key.
     by_key: Vec<u32>,
     /// Numbers of the near-duplicates of clips.
@@ -70,6 +72,7 @@ impl WallFacts {
             reasons: Vec::new(),
             store: store.with_cache_bytes(FRAMES_CACHE),
             scores: Vec::new(),
+            has_quality: false,
             by_key: Vec::new(),
             copies: HashMap::new(),
         };
@@ -96,7 +99,7 @@ impl WallFacts {
     }
 
     fn add(&mut self, row: &ClipRow, source: u32, reason: Option<u32>) {
-        let ClipRow { meta, kept, duplicate_of, .. } = row;
+        let ClipRow { meta, kept, duplicate_of, quality, .. } = row;
         let (numerator, denominator) = meta.time_base;
         let start = meta.start_pts as f64 * f64::from(numerator) / f64::from(denominator.max(1));
         self.clips.push(ClipFacts {
@@ -113,6 +116,8 @@ impl WallFacts {
             pts: (meta.start_pts, meta.end_pts),
         });
         self.scores.extend(meta.scores.named().map(|(_, value)| value));
+        self.scores.push(quality.unwrap_or(f32::NAN));
+        self.has_quality |= quality.is_some();
     }
 
     /// The number of the clip with this id.
@@ -147,9 +152,12 @@ impl WallFacts {
     }
 }
 
-/// The names of the scores.
+/// Name of the score that a quality network gives.
+pub const QUALITY: &str = "quality";
+
+/// The names of the scores. The last one is the quality, which not every clip has.
 pub fn score_names() -> Vec<&'static str> {
-    Scores::default().named().map(|(name, _)| name).collect()
+    Scores::default().named().map(|(name, _)| name).chain([QUALITY]).collect()
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a number to show")]

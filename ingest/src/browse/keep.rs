@@ -88,20 +88,24 @@ pub fn view(
     let value = parts.iter().find_map(|part| ours(part)).map(|found| found.value);
     let others: Vec<String> = parts.iter().filter(|part| ours(part).is_none()).cloned().collect();
     let joined: Vec<String> = others.iter().map(|part| format!("({part})")).collect();
-    let (facts, passing) = dataset.choose(&joined.join(" and "), &ClipOrder::default(), false)?;
+    let passes = Condition::parse(&joined.join(" and "))?.verdict_sql();
+    let (facts, passing) = dataset.choose(&passes, &ClipOrder::default(), false)?;
     let decided = |clip: u32| facts.is_decided_by_keep(&facts.clips[clip as usize]);
     let mut steps = vec![0; usize::from(STEPS) + 1];
     let mut pass = 0;
     for clip in passing.iter().copied().filter(|clip| decided(*clip)) {
-        steps[step_of(facts.scores(clip)[score])] += 1;
+        steps[step_of(facts.scores(clip)[score], side)] += 1;
         pass += 1;
     }
     let clips = facts.clips.iter().filter(|clip| facts.is_decided_by_keep(clip)).count();
     Ok(KeepView { others, side, value, clips, pass, steps })
 }
 
-/// The largest step that is not above a score.
-fn step_of(score: f32) -> usize {
+/// The largest step that is not above a score; for a clip without it, a step that is kept.
+fn step_of(score: f32, side: Side) -> usize {
+    if score.is_nan() {
+        return if side == Side::Least { usize::from(STEPS) } else { 0 };
+    }
     let (score, value) = (f64::from(score), |step: u16| f64::from(step) / f64::from(STEPS));
     let guess = (score * f64::from(STEPS)).clamp(0.0, f64::from(STEPS));
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to STEPS")]
@@ -127,12 +131,14 @@ mod tests {
             #[allow(clippy::cast_possible_truncation, reason = "scores are f32")]
             let near = value as f32;
             for score in [near, near.next_up(), near.next_down().max(0.0)] {
-                let (found, score) = (step_of(score), f64::from(score));
+                let (found, score) = (step_of(score, Side::Least), f64::from(score));
                 assert_eq!(found >= usize::from(step), score >= value, "{score} {value}");
             }
         }
-        assert_eq!((step_of(0.0), step_of(1.0)), (0, usize::from(STEPS)));
-        assert_eq!(step_of(f32::NAN), 0);
+        let of = |score| [Side::Least, Side::Most].map(|side| step_of(score, side));
+        assert_eq!((of(0.0), of(1.0)), ([0; 2], [usize::from(STEPS); 2]));
+        // Clips without a quality are kept on both sides.
+        assert_eq!(of(f32::NAN), [usize::from(STEPS), 0]);
     }
 
     /// Catches: a part that is more than one comparison moves with the slider and loses the rest.

@@ -1,8 +1,8 @@
 //! Which clips to label next: those that teach most.
 //!
-//! There is no model of quality yet whose doubt could be asked. Two things stand in for it:
-//! - **Both sides of the threshold.** Every second clip is near the border of the expression in
-//!   `ingest.keep`, in turn from either side. There a label says most about the thresholds.
+//! - **Both sides of the border.** Every second clip is near a border, in turn from either side. It
+//!   is a quality of 0.5, about which the network is least certain. Without a network, it is the
+//!   border of the expression in `ingest.keep`.
 //! - **Diversity.** The other clips are as far as possible from all labelled ones, in the space of
 //!   the scores, each divided by its standard deviation (farthest-point sampling).
 
@@ -45,7 +45,7 @@ impl Scale {
     fn of(facts: &WallFacts, pool: &[u32]) -> Self {
         let width = pool.first().map_or(0, |clip| facts.scores(*clip).len());
         let deviation = |score: usize| {
-            let values = || pool.iter().map(|clip| f64::from(facts.scores(*clip)[score]));
+            let values = || pool.iter().map(|clip| f64::from(known(facts.scores(*clip)[score])));
             let count = pool.len() as f64;
             let mean = values().sum::<f64>() / count;
             let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
@@ -58,7 +58,7 @@ impl Scale {
     }
 
     fn apply(&self, scores: &[f32]) -> Vec<f32> {
-        scores.iter().zip(&self.0).map(|(score, deviation)| score / deviation).collect()
+        scores.iter().zip(&self.0).map(|(score, deviation)| known(*score) / deviation).collect()
     }
 
     /// The distance to the nearest threshold, in standard deviations.
@@ -67,12 +67,17 @@ impl Scale {
     /// are no thresholds.
     fn margin(&self, scores: &[f32], thresholds: &[Threshold]) -> Option<f64> {
         let margin = |one: &Threshold| {
-            let above = f64::from(scores[one.score]) - one.value;
+            let above = f64::from(known(scores[one.score])) - one.value;
             let deviation = f64::from(self.0.get(one.score).copied().unwrap_or(1.0));
             if one.side == Side::Least { above / deviation } else { -above / deviation }
         };
         thresholds.iter().map(margin).min_by(f64::total_cmp)
     }
+}
+
+/// A score, or the middle for a clip without it: nobody knows on which side of a border it is.
+fn known(score: f32) -> f32 {
+    if score.is_nan() { 0.5 } else { score }
 }
 
 /// Chooses places in `points`, which are the clips' scores in standard deviations.

@@ -116,7 +116,7 @@ pub fn scored_clip(
     };
     let short = meta.frame_count() < min_frames as usize;
     let reason = short.then(|| Reason::TooShort.code().to_owned());
-    CutClip { row: ClipRow { meta, kept: false, reason, duplicate_of: None }, frames }
+    CutClip { row: ClipRow { meta, reason, ..ClipRow::default() }, frames }
 }
 
 /// The frames and planes with these numbers.

@@ -1,12 +1,15 @@
 //! The clips that an export contains, in the order of source and time.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
 use genie_catalog::Condition;
-use genie_shards::{ClipMeta, ClipRow, ClipStore, Frames, Split};
+use genie_shards::{
+    ClipKey, ClipMeta, ClipRow, ClipStore, Frames, Manifest, Split, stream_clip_rows, tables,
+};
 use genie_stage::exit::{Usage, usage};
 use genie_stage::lock::InUse;
 use genie_stage::stop::Stop;
@@ -32,6 +35,8 @@ impl ChosenClip<'_> {
 pub struct ChosenClips {
     store: ClipStore,
     condition: Condition,
+    /// The quality of the clips, if the condition uses it.
+    qualities: HashMap<ClipKey, f32>,
     _in_use: InUse,
 }
 
@@ -49,9 +54,13 @@ impl ChosenClips {
         })?;
         // Before the manifest is read: `gc` deletes no file that this manifest names.
         let in_use = InUse::mark(root)?;
-        let store = ClipStore::open(root, split).context("cannot read the clips")?;
+        let manifest = Manifest::load(root)?;
+        let store =
+            ClipStore::of_manifest(root, &manifest, split).context("cannot read the clips")?;
+        let uses_quality = condition.uses_quality();
+        let qualities = if uses_quality { qualities(root, &manifest)? } else { HashMap::new() };
         // Every clip is read once.
-        Ok(Self { store: store.with_cache_bytes(0), condition, _in_use: in_use })
+        Ok(Self { store: store.with_cache_bytes(0), condition, qualities, _in_use: in_use })
     }
 
     /// Number of clips among which the condition chooses.
@@ -111,8 +120,26 @@ impl ChosenClips {
         let (first, wanted) = (clips.start, clips.collect::<Vec<_>>());
         let mut rows = vec![ClipRow { kept: true, ..ClipRow::default() }; wanted.len()];
         let read = self.store.visit_metas(&wanted, |clip, meta| rows[clip - first].meta = meta);
-        read.map(|()| rows).map_err(of_read)
+        read.map_err(of_read)?;
+        for row in &mut rows {
+            row.quality = self.qualities.get(&ClipKey::from(row.meta.clip_id.as_str())).copied();
+        }
+        Ok(rows)
     }
+}
+
+/// The quality of each kept clip that has one.
+fn qualities(root: &Utf8Path, manifest: &Manifest) -> Result<HashMap<ClipKey, f32>> {
+    let mut qualities = HashMap::new();
+    for entry in manifest.table(tables::CLIP_ROWS) {
+        for rows in stream_clip_rows(root, entry)? {
+            let kept = rows?.into_iter().filter(|row| row.kept);
+            let judged =
+                kept.filter_map(|row| Some((ClipKey::from(&*row.meta.clip_id), row.quality?)));
+            qualities.extend(judged);
+        }
+    }
+    Ok(qualities)
 }
 
 /// The error of a clip that cannot be read.

@@ -18,6 +18,8 @@ pub fn json_of(clip: &ClipMeta, coding: Coding) -> Result<String> {
     let rows = render(&[condition_columns(std::slice::from_ref(&row))?], Format::Json)?;
     let mut rows: Vec<Map<String, Value>> = serde_json::from_str(&rows)?;
     let mut object = rows.pop().context("a row has no columns")?;
+    // It depends on a network, and not on the clip alone.
+    object.remove("quality");
     let times = VideoTimes::of(clip);
     object.insert("actions".to_owned(), json!(clip.actions));
     object.insert("effects".to_owned(), json!(clip.effects));

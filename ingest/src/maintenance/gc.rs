@@ -1,7 +1,8 @@
 //! `gc`: deleting files of ingest that no manifest names.
 //!
 //! These are temporary files of killed runs and queries, and shards and catalog files that a later
-//! run replaced. `gc` takes the lock that every writer of these directories holds. It deletes
+//! run replaced. The same is done for labels and qualities, of which no row is deleted. `gc` takes
+//! the locks that the writers of these directories hold. It deletes
 //! nothing while a model is trained on the clips, and only files above a certain age, because other
 //! readers may still have opened the dataset before the replacement.
 
@@ -11,9 +12,9 @@ use anyhow::Result;
 use camino::Utf8Path;
 use genie_shards::{Collected, Manifest, collect};
 use genie_stage::Exit;
-use genie_stage::lock::{InUse, LockError};
+use genie_stage::lock::{InUse, Lock, LockError};
 
-use crate::catalog::{label_dir, lock, lock_labels};
+use crate::catalog::{label_dir, lock, lock_labels, quality_dir};
 
 /// Directories that only ingest writes to.
 const DIRECTORIES: [&str; 2] = ["clips", "catalog"];
@@ -37,6 +38,11 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     let labels = label_dir(root);
     let _no_labelling = labels.is_dir().then(|| lock_labels(root)).transpose()?;
     unnamed.extend(Manifest::load(&labels)?.unnamed(&labels, &[])?);
+    let mut no_scoring = Vec::new();
+    for dir in genie_store::list(&quality_dir(root))?.directories {
+        no_scoring.push(Lock::acquire(dir.join(".lock"))?);
+        unnamed.extend(Manifest::load(&dir)?.unnamed(&dir, &[])?);
+    }
     let Collected { files, bytes, young } = collect(unnamed, age, dry_run)?;
     for path in &files {
         println!("{}", genie_store::shown(path));

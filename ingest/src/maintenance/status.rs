@@ -10,7 +10,8 @@ use genie_stage::key::Key;
 use genie_stage::status::{StepState, StepStatus};
 
 use crate::catalog::{
-    Finalizer, KeepRules, Partitioning, config_key, is_of_config, is_pending, label_dir,
+    Finalizer, KeepRules, Partitioning, QualityScores, config_key, is_of_config, is_pending,
+    label_dir,
 };
 use crate::config::{IngestConfig, SampleConfig};
 use crate::discover::{discover, videos};
@@ -75,7 +76,8 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
     let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = manifest.rows(tables::CLIPS);
-    let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
+    let quality = QualityScores::read(&data.root, &config.quality)?;
+    let rules = KeepRules::new(&config.keep, config.near_duplicates, quality)?;
     let finalized =
         Finalizer::new(&data.root, data.held_out, &rules, Partitioning::default(), data.memory_mb)
             .is_finalized()?;

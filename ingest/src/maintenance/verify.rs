@@ -17,7 +17,7 @@ use genie_stage::exit::FAILED;
 use genie_stage::progress::Progress;
 use genie_stage::stop::Stop;
 
-use crate::catalog::{forget_files, label_dir, lock};
+use crate::catalog::{forget_files, label_dir, lock, quality_dir};
 
 /// The result of a check.
 #[derive(Default)]
@@ -28,6 +28,8 @@ struct CheckResult {
     damaged: HashSet<String>,
     /// Number of damaged files of labels.
     damaged_labels: usize,
+    /// Number of damaged files of qualities.
+    damaged_quality: usize,
     files: usize,
     /// Number of clips in readable shards.
     clips: usize,
@@ -71,7 +73,7 @@ pub fn run(root: &Utf8Path, forget: bool, sample: Option<usize>, stop: &Stop) ->
             found.report(&format!("clip {clip_id}: {problem}"));
         })?;
     }
-    let CheckResult { problems, damaged, damaged_labels, files, clips, bytes } = found;
+    let CheckResult { problems, damaged, files, clips, bytes, .. } = found;
     let checked = if files < of { format!("{files} of {of}") } else { files.to_string() };
     if problems == 0 {
         tracing::info!(
@@ -93,17 +95,24 @@ pub fn run(root: &Utf8Path, forget: bool, sample: Option<usize>, stop: &Stop) ->
              and then genie-ingest run, which rebuilds their clips from the videos"
         );
     }
-    if damaged_labels > 0 {
+    let (labels, quality) = (found.damaged_labels, found.damaged_quality);
+    if labels > 0 {
         tracing::info!(
-            "verify: labels cannot be computed again: restore {damaged_labels} files of {} from a \
-             backup",
+            "verify: labels cannot be computed again: restore {labels} files of {} from a backup",
             label_dir(root)
+        );
+    }
+    if quality > 0 {
+        tracing::info!(
+            "verify: restore {quality} files of {} from a backup, or delete their directory and \
+             run `genie-train quality score` again",
+            quality_dir(root)
         );
     }
     Ok(Exit::Failed(FAILED))
 }
 
-/// All published files of the root, and of its tokens, actions and labels.
+/// All published files of the root, and of its labels, qualities, tokens and actions.
 fn named_files(root: &Utf8Path) -> Result<Vec<NamedFile>> {
     let mut files = Vec::new();
     for dir in directories(root)? {
@@ -148,6 +157,8 @@ fn check(root: &Utf8Path, files: Vec<NamedFile>, stop: &Stop) -> Result<CheckRes
             found.damaged.insert(entry.file);
         } else if !errors.is_empty() && table == tables::LABELS {
             found.damaged_labels += 1;
+        } else if !errors.is_empty() && table == tables::QUALITY {
+            found.damaged_quality += 1;
         }
         progress.inc(1);
     }
@@ -162,13 +173,13 @@ fn with_cause(error: &Error) -> String {
     format!("{error}{cause}")
 }
 
-/// The directories that may have a manifest: the root, its labels, and those of tokens and actions.
+/// The directories that may have a manifest: the root, its labels, and those of models' outputs.
 ///
 /// The run history lies beside the directories of tokens and actions. It is a file.
 fn directories(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>> {
     let mut directories = vec![root.to_owned(), label_dir(root)];
-    for parent in ["tokens", "actions"] {
-        directories.extend(genie_store::list(&root.join(parent))?.directories);
+    for parent in [root.join("tokens"), root.join("actions"), quality_dir(root)] {
+        directories.extend(genie_store::list(&parent)?.directories);
     }
     directories.sort();
     Ok(directories)

@@ -47,7 +47,7 @@ impl SourceIngester<'_> {
         let mut store = |clip: CutClip| {
             let mut row = clip.row;
             if row.reason.is_none() {
-                row.reason = self.rules.failure(&row)?;
+                row.reason = self.rules.failure(&mut row)?;
             }
             row.kept = row.reason.is_none();
             kept += u32::from(row.kept);

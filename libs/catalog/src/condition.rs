@@ -5,7 +5,8 @@
 //!
 //! `motion > 0.01 and black_share < 0.9` is split at its outermost `and`s, so a rejected clip can
 //! name the part that failed: the first that is not true for it. A null is not true, as in a
-//! `where`. The columns are the columns of the table `clips`, except those that the verdict writes.
+//! `where`, with one exception: the verdict keeps clips that no quality network has judged yet. The
+//! columns are the columns of the table `clips`, except those that the verdict writes.
 //!
 //! [`limits`] says how long and how deep an expression may be, and [`allowed`] what it may contain.
 
@@ -24,7 +25,7 @@ use arrow::{
 use datafusion::{
     common::DFSchema,
     error::{DataFusionError, Result as DataFusionResult},
-    physical_expr::PhysicalExpr,
+    physical_expr::{PhysicalExpr, utils::collect_columns},
     prelude::SessionContext,
     sql::sqlparser::{
         ast::{BinaryOperator, Expr},
@@ -38,10 +39,21 @@ use genie_shards::{ClipRow, condition_columns};
 use self::refusal::shown;
 use crate::error::{Error, Result};
 
+/// The column that is null for clips that no quality network has judged.
+const QUALITY: &str = "quality";
+
 /// A parsed expression.
 pub struct Condition {
-    /// Each part of the outermost `and`, as SQL and compiled.
-    parts: Vec<(String, Arc<dyn PhysicalExpr>)>,
+    /// Each part of the outermost `and`.
+    parts: Vec<CompiledPart>,
+}
+
+/// A part of the outermost `and`.
+struct CompiledPart {
+    sql: String,
+    compiled: Arc<dyn PhysicalExpr>,
+    /// Whether it uses the column `quality`.
+    uses_quality: bool,
 }
 
 impl Condition {
@@ -71,7 +83,26 @@ impl Condition {
 
     /// The parts of the outermost `and`, as SQL.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().map(|(sql, _)| sql.as_str())
+        self.parts.iter().map(|part| part.sql.as_str())
+    }
+
+    /// Whether a part uses the column `quality`.
+    #[must_use]
+    pub fn uses_quality(&self) -> bool {
+        self.parts.iter().any(|part| part.uses_quality)
+    }
+
+    /// The expression for a query, true for exactly the clips without [failures](Self::failures).
+    #[must_use]
+    pub fn verdict_sql(&self) -> String {
+        let sql = |CompiledPart { sql, uses_quality, .. }: &CompiledPart| {
+            if *uses_quality {
+                format!("(({sql}) is true or ({sql}) is null and {QUALITY} is null)")
+            } else {
+                format!("({sql})")
+            }
+        };
+        self.parts.iter().map(sql).collect::<Vec<_>>().join(" and ")
     }
 
     /// For each clip, whether the whole expression is true.
@@ -79,27 +110,41 @@ impl Condition {
     /// # Errors
     /// As [`Self::failures`].
     pub fn holds(&self, rows: &[ClipRow]) -> Result<Vec<bool>> {
-        Ok(self.failures(rows)?.iter().map(Option::is_none).collect())
+        let failures = self.first_failures(rows, |_, _| false)?;
+        Ok(failures.iter().map(Option::is_none).collect())
     }
 
     /// For each clip, the first part of the expression that is not true; `None` if all are true.
     ///
+    /// A part that uses `quality` counts as true if it is null and the clip has no quality. So the
+    /// verdict keeps a clip until a network has judged it.
+    ///
     /// # Errors
     /// If an expression cannot be evaluated (for example after a division by zero).
     pub fn failures(&self, rows: &[ClipRow]) -> Result<Vec<Option<String>>> {
+        self.first_failures(rows, |part, row| part.uses_quality && row.quality.is_none())
+    }
+
+    /// For each clip, the first part that is not true; `passes` says for which a null is enough.
+    fn first_failures(
+        &self,
+        rows: &[ClipRow],
+        passes: impl Fn(&CompiledPart, &ClipRow) -> bool,
+    ) -> Result<Vec<Option<String>>> {
         let mut failures = vec![None; rows.len()];
         if rows.is_empty() {
             return Ok(failures);
         }
         let batch = columns(rows)?;
-        for (sql, part) in &self.parts {
-            let holds = evaluate(part.as_ref(), &batch).map_err(|source| Error::Evaluate {
-                expression: shown(sql),
-                source: Box::new(source),
+        for part in &self.parts {
+            let holds = evaluate(part.compiled.as_ref(), &batch).map_err(|source| {
+                Error::Evaluate { expression: shown(&part.sql), source: Box::new(source) }
             })?;
-            for (row, failure) in failures.iter_mut().enumerate() {
-                if failure.is_none() && !(holds.is_valid(row) && holds.value(row)) {
-                    *failure = Some(sql.clone());
+            for (place, (row, failure)) in rows.iter().zip(&mut failures).enumerate() {
+                let is_true =
+                    if holds.is_valid(place) { holds.value(place) } else { passes(part, row) };
+                if failure.is_none() && !is_true {
+                    *failure = Some(part.sql.clone());
                 }
             }
         }
@@ -112,10 +157,7 @@ fn columns(rows: &[ClipRow]) -> Result<RecordBatch> {
 }
 
 /// Splits an expression and compiles its parts for a schema.
-fn compile(
-    sql: &str,
-    schema: &SchemaRef,
-) -> DataFusionResult<Vec<(String, Arc<dyn PhysicalExpr>)>> {
+fn compile(sql: &str, schema: &SchemaRef) -> DataFusionResult<Vec<CompiledPart>> {
     let context = SessionContext::new();
     let columns = DFSchema::try_from(schema.as_ref().clone())?;
     let part = |part: Expr| {
@@ -124,7 +166,11 @@ fn compile(
         let part =
             context.create_physical_expr(context.parse_sql_expr(&sql, &columns)?, &columns)?;
         match part.data_type(schema)? {
-            DataType::Boolean => Ok((sql, part)),
+            DataType::Boolean => {
+                let uses_quality =
+                    collect_columns(&part).iter().any(|column| column.name() == QUALITY);
+                Ok(CompiledPart { sql, compiled: part, uses_quality })
+            }
             other => {
                 refusal::refused(format!("`{}` has type {other}, but must be boolean", shown(&sql)))
             }

@@ -24,8 +24,8 @@ pub enum Error {
     Register { root: Utf8PathBuf, table: &'static str, source: Box<DataFusionError> },
 
     #[error(
-        "the query `{sql}` failed; the tables are sources, clips, labels, label_rows, tokens, \
-         actions and windows (`describe clips` lists the columns of clips)"
+        "the query `{sql}` failed; the tables are sources, clips, labels, label_rows, \
+         quality, tokens, actions and windows (`describe clips` lists the columns of clips)"
     )]
     Query { sql: String, source: Box<DataFusionError> },
 

@@ -51,10 +51,15 @@ pub(crate) fn register(context: &SessionContext, root: &Utf8Path) -> Result<()> 
         .iter()
         .map(|entry| labels.join(&entry.file))
         .collect();
-    let tables: [(&str, &str, Vec<Utf8PathBuf>); 6] = [
+    let tables: [(&str, &str, Vec<Utf8PathBuf>); 7] = [
         ("sources", tables::SOURCES, files(tables::SOURCES)),
         ("clips", tables::CLIP_ROWS, files(tables::CLIP_ROWS)),
         ("label_rows", tables::LABELS, labels),
+        (
+            "quality",
+            tables::QUALITY,
+            files_below(&root.join("quality"), tables::QUALITY, |_| Ok(true))?,
+        ),
         (
             "tokens",
             tables::TOKENS,

@@ -29,7 +29,8 @@ fn clip(id: &str, frames: i64, split: Split, kept: bool) -> ClipRow {
         actions: Some(vec![0; usize::try_from(frames).unwrap()]),
         ..ClipMeta::default()
     };
-    ClipRow { meta, kept, reason: (!kept).then(|| "too_dark".to_owned()), duplicate_of: None }
+    let reason = (!kept).then(|| "too_dark".to_owned());
+    ClipRow { meta, kept, reason, ..ClipRow::default() }
 }
 
 fn publish_clips(root: &Utf8Path, name: &str, rows: &[ClipRow]) {

@@ -1,7 +1,8 @@
 //! The models of *Genie: Generative Interactive Environments* [Bruce et al. 2024], in Burn.
 //!
 //! The crate trains and runs the video tokenizer, the latent action model (LAM) and the MaskGIT
-//! dynamics model. It also runs the networks that the evaluation measures distances with.
+//! dynamics model, and a classifier of good clips. It also runs the networks that the evaluation
+//! measures distances with.
 //!
 //! The public API has plain types only: bytes of frames `[batch, time, height, width, 3]`, `u16`
 //! tokens, `u8` actions, configs, directories and a [`Device`]. Burn's types and the choice of
@@ -15,6 +16,7 @@
 //! | `models::lam` | Which latent action leads from one frame to the next? |
 //! | `models::dynamics` | Which tokens does the next frame have, given an action? |
 //! | `models::inverse_dynamics` | Which true action can a supervised network read from frames? |
+//! | `models::quality` | Which clips do people call good? |
 //! | `models::lifecycle` | How are the models trained and loaded? |
 //! | `models::sequence` | What does a model see of a sequence that is longer than its window? |
 //! | `train` | How does a training step work, and how does training resume exactly? |
@@ -82,6 +84,9 @@ pub use models::inverse_dynamics::{
 pub use models::lam::{
     Lam, LamConfig, LamHistory, LamInput, LamPool, LamReads, LamRegion, LamSees, LamTarget,
     estimate_lam, train_lam,
+};
+pub use models::quality::{
+    QualityConfig, QualityExamples, QualityInput, QualityModel, train_quality,
 };
 pub use models::tokenizer::{
     Decoding, Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer,

@@ -1,4 +1,4 @@
-//! The paper's three models, and a supervised network to compare the LAM with.
+//! The paper's three models, and two supervised networks: of true actions, and of quality.
 //!
 //! Each model has the same files:
 //!
@@ -17,6 +17,7 @@ pub mod dynamics;
 pub mod inverse_dynamics;
 pub mod lam;
 mod lifecycle;
+pub mod quality;
 mod sequence;
 pub mod tokenizer;
 

@@ -16,6 +16,10 @@ pub(crate) const CATALOG_FORMAT: u32 = 4;
 pub const NEAR_PAIRS_FORMAT: u32 = 1;
 /// Version of the files of labels.
 pub(crate) const LABELS_FORMAT: u32 = 1;
+/// Version of the files of qualities.
+pub(crate) const QUALITY_FORMAT: u32 = 1;
+/// Version of the files of examples: which small frames a quality network takes.
+pub(crate) const EXAMPLES_FORMAT: u32 = 1;
 /// Version of the manifest: `manifest.json`, and the files in the folder `manifest`.
 ///
 /// Format 1, a `manifest.json` with all entries, is still read. The next commit replaces it.

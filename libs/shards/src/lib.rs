@@ -22,7 +22,7 @@
 //! | `manifest` | which files are published |
 //! | `files` | Parquet files: write and publish, open and check, remove |
 //! | `store` | clip shards: write, read, check, rewrite |
-//! | `rows` | narrow tables: tokens, actions, sources, clips, pairs, labels, measured windows |
+//! | `rows` | narrow tables: tokens, actions, sources, clips, pairs, labels, qualities, windows |
 
 mod codec;
 mod error;
@@ -48,8 +48,8 @@ pub use manifest::{Alone, Entry, Manifest, ManifestEdit, ManifestFollower, NewEn
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{
-        ClipRow, clip_rows_of, clip_rows_of_file, condition_columns, read_clip_rows,
-        write_clip_rows,
+        ClipRow, clip_rows_of, clip_rows_of_file, condition_columns, rates::timing_of_kept,
+        read_clip_rows, write_clip_rows,
     },
     clip_verdicts::{ClipVerdict, visit_clip_verdicts, visit_true_actions},
     labels::{Judgement, LabelRow, labels_of_file, write_labels},
@@ -61,9 +61,14 @@ pub use rows::{
     narrow::narrow_schema,
     near_pairs::{NearPair, PairedClip, near_pairs_of_file, write_near_pairs},
     places::{ClipRun, clip_runs, read_action_rows, read_token_rows, token_shape},
-    rates::timing_of_kept,
+    quality::{
+        QualityRow,
+        examples::{ExampleRow, examples_of_file, write_examples},
+        quality_of_file, write_quality,
+    },
     scan::{
-        ClipOutcome, ClipPrint, scan_clip_sources, scan_outcomes, scan_prints, scan_shard_sources,
+        ClipOutcome, ClipPrint, scan_clip_sources, scan_outcomes, scan_prints, scan_qualities,
+        scan_shard_sources,
     },
     sources::{SourceRow, Status, read_sources, sources_of_file, write_sources},
     stream::{WindowPlace, stream_clip_rows, stream_sources, visit_places},

@@ -53,6 +53,10 @@ pub mod tables {
     pub const NEAR_PAIRS: &str = "near_pairs";
     /// Labels of clips; in the manifest of the directory `labels` of a dataset root.
     pub const LABELS: &str = "labels";
+    /// Qualities of clips; in the manifest of a quality network's directory below `quality`.
+    pub const QUALITY: &str = "quality";
+    /// Examples of labelled clips; in the manifest of the directory `quality/examples`.
+    pub const EXAMPLES: &str = "examples";
     /// Token shards; in the manifest of a tokenizer's directory.
     pub const TOKENS: &str = "tokens";
     /// Action shards; in the manifest of a latent action model's directory.

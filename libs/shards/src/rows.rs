@@ -1,4 +1,4 @@
-//! Narrow tables: tokens, actions, sources, clips, near pairs, labels and measured windows.
+//! Narrow tables: tokens, actions, sources, clips, near pairs, labels, qualities, measured windows.
 
 pub(crate) mod actions;
 pub(crate) mod clip_rows;
@@ -9,7 +9,7 @@ pub(crate) mod misplaced;
 pub(crate) mod narrow;
 pub(crate) mod near_pairs;
 pub(crate) mod places;
-pub(crate) mod rates;
+pub(crate) mod quality;
 pub(crate) mod scan;
 pub(crate) mod sources;
 pub(crate) mod stream;

@@ -10,8 +10,10 @@
 //! | `sampling` | how frames are generated (`[evaluate]`), and which doubts can be trusted |
 //! | `train` | training data, and training a model as a step |
 //! | `windows` | tokens and latent actions of every window, as shards; `verify`, `gc` |
+//! | `bootstrap` | confidence intervals of statistics over groups |
 //! | `command` | flags and subcommands that the binaries share |
 
+pub mod bootstrap;
 mod command;
 mod models;
 mod sampling;
@@ -21,8 +23,8 @@ mod windows;
 pub use command::{ExportArgs, Inspect, ModelArgs, export, mark_usage_errors};
 pub use models::{
     ActionLabeller, Chain, ClipFilter, ClipSet, DynamicsSection, LamSection, MissingStep,
-    ModelSections, PinnedSection, TokenizerSection, TrainedModels, check_device_name,
-    find_finished, open_device, without_recompute,
+    ModelSections, PinnedSection, QualitySection, TokenizerSection, TrainedModels,
+    check_device_name, find_finished, open_device, without_recompute,
 };
 pub use sampling::{
     DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,

@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::clips::ShownClip;
 use super::refusals::refused;
-use crate::browse::facts::score_names;
-use crate::browse::keep::{self, KeepView, Side};
+use crate::browse::facts::{QUALITY, score_names};
+use crate::browse::keep::{self, KeepView, Side, Threshold};
 use crate::browse::queue;
 use crate::browse::state::BrowseState;
 use crate::catalog::checked_who;
@@ -68,8 +68,11 @@ pub async fn queue(
     let dataset = Arc::clone(&state.dataset);
     let read = move || -> anyhow::Result<Vec<ShownClip>> {
         let parts = keep::parts(&expression)?;
-        let thresholds: Vec<_> = parts.iter().filter_map(|part| keep::threshold(part)).collect();
         let (facts, chosen) = dataset.choose(&condition, &ClipOrder::default(), false)?;
+        let thresholds = match quality_border() {
+            Some(border) if facts.has_quality => vec![border],
+            _ => parts.iter().filter_map(|part| keep::threshold(part)).collect(),
+        };
         dataset.with_labels(|labels| {
             let kept = chosen.iter().copied().filter(|clip| facts.clips[*clip as usize].kept);
             let (labelled, open): (Vec<u32>, Vec<u32>) = kept.partition(|clip| {
@@ -81,4 +84,10 @@ pub async fn queue(
         })
     };
     state.readers.run(read).await?.map(Json).map_err(|error| refused(&error))
+}
+
+/// The qualities about which a network is least certain. There a label teaches most.
+fn quality_border() -> Option<Threshold> {
+    let score = score_names().iter().position(|name| *name == QUALITY)?;
+    Some(Threshold { score, side: Side::Least, value: 0.5 })
 }

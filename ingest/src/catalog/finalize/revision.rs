@@ -137,9 +137,9 @@ impl Reviser<'_> {
             if keys.range(unit.prefix.range()).next().is_none() {
                 return Ok(HashSet::new());
             }
-            let rows = unit.rows(self.root)?;
-            let is_open = |row: &ClipRow| revision.all || rows.fresh.contains(&row.meta.clip_id);
-            let wanted = self.rules.wanted(&rows.clips, is_open)?;
+            let CatalogRows { mut clips, fresh, .. } = unit.rows(self.root)?;
+            let is_open = |row: &ClipRow| revision.all || fresh.contains(&row.meta.clip_id);
+            let wanted = self.rules.wanted(&mut clips, is_open)?;
             let members = wanted.into_iter().filter(|id| sources.contains_key(id));
             Ok(members.map(str::to_owned).collect())
         };

@@ -10,11 +10,11 @@ use genie_shards::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::catalog::GroupWriter;
 use crate::catalog::near_duplicates::testing::{
     clip, coarse, id, later, mirrored, noise, random, source,
 };
 use crate::catalog::partitions::CatalogLayout;
+use crate::catalog::{GroupWriter, QualityScores};
 
 /// A small limit, so that few rows have many partitions.
 const SMALL: Partitioning = Partitioning { rows: 10 };
@@ -36,13 +36,13 @@ impl TestRoot {
     }
 
     fn with<T>(&self, keep: &str, act: impl FnOnce(&Finalizer<'_>) -> T) -> T {
-        let rules = KeepRules::new(keep, true).unwrap();
+        let rules = KeepRules::new(keep, true, QualityScores::default()).unwrap();
         act(&Finalizer::new(&self.root, self.held_out, &rules, SMALL, 16))
     }
 
     /// Adds sources in a group, as a run that decodes them does.
     fn add(&self, numbers: &[usize], keep: &str) {
-        let rules = KeepRules::new(keep, true).unwrap();
+        let rules = KeepRules::new(keep, true, QualityScores::default()).unwrap();
         let mut numbers = numbers.to_vec();
         numbers.sort_by_key(|number| id(*number));
         for (part, numbers) in numbers.chunks(4).enumerate() {
@@ -50,7 +50,7 @@ impl TestRoot {
             for &number in numbers {
                 let mut row = source(number, 10);
                 for mut clip in clips(number) {
-                    clip.reason = rules.failure(&clip).unwrap();
+                    clip.reason = rules.failure(&mut clip).unwrap();
                     clip.kept = clip.reason.is_none();
                     row.clips_kept += u32::from(clip.kept);
                     clip.meta.split = split_of(&clip.meta.source_id, self.held_out);

@@ -1,7 +1,7 @@
 //! The verdict on clips: which ones are kept, and why the others are not.
 //!
-//! The verdict depends only on the catalog's rows and the config, so ingest can repeat it at any
-//! time without decoding. A clip is kept if, in this order:
+//! The verdict depends only on the catalog's rows, the config, and the scores of the quality network
+//! that the config names. So ingest can repeat it at any time without decoding. A clip is kept if, in this order:
 //! 1. it is long enough, and no stretch that was cut out;
 //! 2. it passes each condition of `ingest.keep`;
 //! 3. it is not a near-duplicate of a better clip;
@@ -12,6 +12,7 @@ use genie_catalog::Condition;
 use genie_shards::ClipRow;
 use genie_stage::exit::Usage;
 
+use crate::catalog::quality::QualityScores;
 use crate::reject::Reason;
 
 /// The rules that decide which clips are kept.
@@ -20,31 +21,57 @@ pub struct KeepRules {
     expression: String,
     keep: Condition,
     near_duplicates: bool,
+    quality: QualityScores,
 }
 
 impl KeepRules {
-    /// Parses the rules: `ingest.keep` and `ingest.near_duplicates`.
+    /// Parses the rules: `ingest.keep` and `ingest.near_duplicates`, with the scores of a network.
     ///
     /// # Errors
     ///
-    /// [`Usage`] if `expression` is not a condition over the columns of `clips`.
-    pub fn new(expression: &str, near_duplicates: bool) -> Result<Self> {
+    /// [`Usage`] if `expression` is not a condition over the columns of `clips`, or uses `quality`
+    /// without a network.
+    pub fn new(expression: &str, near_duplicates: bool, quality: QualityScores) -> Result<Self> {
         let keep = Condition::parse(expression).map_err(|error| {
             let cause = std::error::Error::source(&error)
                 .map_or(String::new(), |cause| format!(": {cause}"));
             Usage(format!("ingest.keep: {error}{cause}"))
         })?;
-        Ok(Self { expression: expression.to_owned(), keep, near_duplicates })
+        if keep.uses_quality() && quality.is_none() {
+            return Err(Usage(
+                "ingest.keep uses `quality`, but ingest.quality names no network: set it to the \
+                 key that `genie-train quality score` prints"
+                    .to_owned(),
+            )
+            .into());
+        }
+        Ok(Self { expression: expression.to_owned(), keep, near_duplicates, quality })
     }
 
     /// The rules as JSON, for a work key.
     pub fn keyed(&self) -> serde_json::Value {
-        serde_json::json!({ "keep": self.expression, "near_duplicates": self.near_duplicates })
+        let (keep, near_duplicates) = (&self.expression, self.near_duplicates);
+        let mut keyed = serde_json::json!({ "keep": keep, "near_duplicates": near_duplicates });
+        // Without a network, the key is that of earlier versions.
+        if let Some(quality) = self.quality.keyed() {
+            keyed["quality"] = quality;
+        }
+        keyed
     }
 
-    /// The first condition of `ingest.keep` that a clip fails. Looks only at the clip's own row.
-    pub fn failure(&self, row: &ClipRow) -> Result<Option<String>> {
+    /// The first condition of `ingest.keep` that a clip fails, after setting its `quality`.
+    ///
+    /// Looks only at the clip's own row.
+    pub fn failure(&self, row: &mut ClipRow) -> Result<Option<String>> {
+        row.quality = self.quality.of_clip(&row.meta.clip_id);
         Ok(self.keep.failures(std::slice::from_ref(row))?.pop().flatten())
+    }
+
+    /// Sets the quality of the clips for which the conditions are evaluated.
+    fn judge(&self, clips: &mut [ClipRow], is_open: impl Fn(&ClipRow) -> bool) {
+        for row in clips.iter_mut().filter(|row| is_open(row)) {
+            row.quality = self.quality.of_clip(&row.meta.clip_id);
+        }
     }
 
     /// For each clip, why it does not pass the rules, apart from near-duplicates.
@@ -70,18 +97,20 @@ impl KeepRules {
 
     /// The ids of the clips that pass the rules, apart from near-duplicates.
     ///
-    /// `is_open` says for which clips the conditions are evaluated.
+    /// `is_open` says for which clips the conditions are evaluated. They get their quality.
     pub fn wanted<'a>(
         &self,
-        clips: &'a [ClipRow],
+        clips: &'a mut [ClipRow],
         is_open: impl Fn(&ClipRow) -> bool,
     ) -> Result<Vec<&'a str>> {
+        self.judge(clips, &is_open);
+        let clips = &*clips;
         let failures = self.failures(clips, is_open)?;
         let wanted = clips.iter().zip(failures).filter(|(_, failure)| failure.is_none());
         Ok(wanted.map(|(row, _)| row.meta.clip_id.as_str()).collect())
     }
 
-    /// Decides about clips: sets `kept`, `reason` and `duplicate_of`.
+    /// Decides about clips: sets `quality`, `kept`, `reason` and `duplicate_of`.
     ///
     /// On entry `kept` means that a shard contains the clip. A clip that passes the rules and is in
     /// no shard gets [`Reason::Gone`], until its source is decoded again. `original_of` returns the
@@ -92,6 +121,7 @@ impl KeepRules {
         is_open: impl Fn(&ClipRow) -> bool,
         original_of: impl Fn(&str) -> Option<Option<String>>,
     ) -> Result<()> {
+        self.judge(clips, &is_open);
         let failures = self.failures(clips, &is_open)?;
         for (row, failure) in clips.iter_mut().zip(failures) {
             if failure.is_some() {

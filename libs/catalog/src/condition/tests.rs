@@ -42,6 +42,27 @@ fn an_or_is_one_part() {
     assert_eq!(failures("", &rows), [None, None], "no expression holds for everything");
 }
 
+/// Catches: a clip that no network has judged is dropped, or is kept although another part fails; a
+/// selection of training clips takes clips without a quality; a query keeps other clips.
+#[test]
+fn the_verdict_keeps_clips_that_are_not_judged_yet() {
+    let judged = |quality| ClipRow { quality, ..clip(0.5, 0.1) };
+    let rows = [judged(None), judged(Some(0.2)), judged(Some(0.9))];
+    let bad = Some("quality > 0.6".to_owned());
+    assert_eq!(failures("motion > 0.01 and quality > 0.6", &rows), [None, bad, None]);
+    let kept = |sql: &str| failures(sql, &rows).iter().map(Option::is_none).collect::<Vec<_>>();
+    assert_eq!(kept("quality > 0.6 or motion < 0.1"), [true, false, true]);
+    assert_eq!(kept("quality is not null"), [false, true, true], "a false part is no null");
+    assert_eq!(kept("motion > 0.9 and quality > 0.6"), [false; 3]);
+    assert_eq!(kept("mixed_actions > 0.1"), [false; 3], "another null is not true");
+    let condition = Condition::parse("quality > 0.6 and frames > 1").unwrap();
+    assert_eq!(condition.holds(&rows).unwrap(), [false, false, true]);
+    assert!(condition.uses_quality());
+    assert!(!Condition::parse("motion > 0.1").unwrap().uses_quality());
+    let sql = condition.verdict_sql();
+    assert_eq!(Condition::parse(&sql).unwrap().holds(&rows).unwrap(), [true, false, true], "{sql}");
+}
+
 /// Catches: a misspelt column silently keeps or rejects everything, and a number counts as
 /// true.
 #[test]

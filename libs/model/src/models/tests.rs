@@ -12,6 +12,7 @@ use super::lam::{
     LamConfig, LamDescription, LamHistory, LamReads, LamSees, LamTarget, estimate_lam,
 };
 use super::lifecycle::Description;
+use super::quality::{QualityConfig, QualityDescription, QualityInput, ScoreScale};
 use super::tokenizer::{TokenizerConfig, TokenizerDescription, estimate_tokenizer};
 use crate::data::{FrameSize, FramesSeen, RGB};
 use crate::layers::{QuantizerConfig, QuantizerKind, StackConfig};
@@ -93,6 +94,11 @@ fn parameters_are_those_of_the_modules() {
     }
     let config = InverseDynamicsConfig::new(FramesSeen { before: 2, after: 1 }, 7, 100);
     let description = InverseDynamicsDescription { config, size: pixels(1) };
+    let net = description.net::<Flex>(&FlexDevice);
+    assert_eq!(description.cost().unwrap().parameters, net.num_params() as u64);
+    let clip = QualityInput::new(&[0; 12], (1, 2, 2), vec![0.5; 14]).unwrap();
+    let scale = ScoreScale::of(&[clip]);
+    let description = QualityDescription { config: QualityConfig::default(), scale };
     let net = description.net::<Flex>(&FlexDevice);
     assert_eq!(description.cost().unwrap().parameters, net.num_params() as u64);
     for (action_mode, previous_frame, action_parts) in

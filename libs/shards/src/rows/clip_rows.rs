@@ -1,8 +1,10 @@
 //! Clip rows: one narrow row per clip, kept or rejected, so that queries never read a payload.
 
+pub(crate) mod rates;
+
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, RecordBatch, StringArray};
+use arrow::array::{Array, BooleanArray, Float32Array, RecordBatch, StringArray};
 use camino::Utf8Path;
 
 use super::table::{self, Row};
@@ -18,6 +20,9 @@ use crate::{
     },
 };
 
+/// Name of the column with the quality of a clip.
+const QUALITY: &str = "quality";
+
 /// The metadata of a clip, and the verdict on it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ClipRow {
@@ -28,6 +33,10 @@ pub struct ClipRow {
     pub reason: Option<String>,
     /// Id of the kept clip of which this clip is a near-duplicate.
     pub duplicate_of: Option<String>,
+    /// Probability that people call the clip good, by the network of `ingest.quality`.
+    ///
+    /// `None` if there is no such network, or if it has not judged the clip yet.
+    pub quality: Option<f32>,
 }
 
 /// Writes and publishes clip rows at `root/catalog/clips-<name>-<hash>.parquet`.
@@ -104,6 +113,8 @@ impl Row for ClipRow {
         };
         columns.push(("reason", texts(|row| row.reason.as_deref()), true));
         columns.push(("duplicate_of", texts(|row| row.duplicate_of.as_deref()), true));
+        let quality: Float32Array = rows.iter().map(|row| row.quality).collect();
+        columns.push((QUALITY, Arc::new(quality), true));
         Ok(columns)
     }
 
@@ -113,12 +124,17 @@ impl Row for ClipRow {
         let (reason, duplicate_of) = (text("reason")?, text("duplicate_of")?);
         let owned =
             |column: &StringArray, i| column.is_valid(i).then(|| column.value(i).to_owned());
+        // Files of earlier versions do not have the column.
+        let quality = columns.has(QUALITY).then(|| columns.optional::<Float32Array>(QUALITY));
+        let quality = quality.transpose()?;
+        let judged = |i| quality.filter(|column| column.is_valid(i)).map(|column| column.value(i));
         let metas = clip_columns::read(columns)?.into_iter().enumerate();
         let row = |(i, meta)| Self {
             meta,
             kept: kept.value(i),
             reason: owned(reason, i),
             duplicate_of: owned(duplicate_of, i),
+            quality: judged(i),
         };
         Ok(metas.map(row).collect())
     }

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::{
     actions::ActionRow, clip_rows::ClipRow, labels::LabelRow, measured::MeasuredWindow,
-    sources::SourceRow, table::Row, tokens::TokenRow,
+    quality::QualityRow, sources::SourceRow, table::Row, tokens::TokenRow,
 };
 use crate::{files::open::FileKind, manifest::tables, schema::columns::batch};
 
@@ -50,6 +50,7 @@ fn of(table: &str) -> Option<NarrowTable> {
         tables::SOURCES => known::<SourceRow>(),
         tables::CLIP_ROWS => known::<ClipRow>(),
         tables::LABELS => known::<LabelRow>(),
+        tables::QUALITY => known::<QualityRow>(),
         tables::TOKENS => known::<TokenRow>(),
         tables::ACTIONS => known::<ActionRow>(),
         tables::WINDOWS => known::<MeasuredWindow>(),

@@ -1,9 +1,10 @@
-//! Reads a few columns of the clip rows as a stream, one published file at a time.
+//! Reads a few columns of clip rows and qualities as a stream, one published file at a time.
 //!
 //! A file is read in batches, so the memory does not depend on the number of its rows.
 
 use arrow::array::{
-    Array, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, UInt32Array,
+    Array, BinaryArray, BooleanArray, Float32Array, Float64Array, Int64Array, StringArray,
+    UInt32Array,
 };
 use camino::Utf8Path;
 
@@ -88,6 +89,23 @@ pub fn scan_outcomes(
                 reason: reason.is_valid(i).then(|| reason.value(i)),
             });
         }
+        Ok(())
+    })
+}
+
+/// Calls `visit` with the id and the quality of each clip of a published file.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn scan_qualities(
+    dir: &Utf8Path,
+    entry: &Entry,
+    visit: &mut dyn FnMut(&str, f32),
+) -> Result<()> {
+    visit_verified(dir, tables::QUALITY, entry, &["clip_id", "quality"], |columns| {
+        let clip_id = columns.required::<StringArray>("clip_id")?;
+        let quality = columns.required::<Float32Array>("quality")?;
+        clip_id.iter().flatten().zip(quality.values()).for_each(|(id, &value)| visit(id, value));
         Ok(())
     })
 }

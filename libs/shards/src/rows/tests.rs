@@ -9,13 +9,17 @@ use arrow::{
 use camino::Utf8Path;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{stream::read_columns, table::Row, tokens::TokenRow};
+use super::{
+    stream::read_columns,
+    table::{self, Row},
+    tokens::TokenRow,
+};
 use crate::{
     ActionWindow, ClipMeta, ClipRow, ClipTiming, Entry, Error, Manifest, SourceRow, Split, Status,
-    TOKENS_FORMAT, TokenWindow,
+    TOKENS_FORMAT, TokenWindow, clip_rows_of_file,
     files::open::{FileKind, open},
     narrow_schema, read_actions, read_clip_rows, read_sources, read_tokens,
-    schema::columns::Columns,
+    schema::columns::{Columns, NamedColumns},
     stream_clip_rows, tables, testing, timing_of_kept, write_actions, write_clip_rows,
     write_sources, write_tokens,
 };
@@ -147,6 +151,7 @@ fn catalog_rows_come_back_as_they_were() {
         reason: Some("too_short".into()),
         duplicate_of: Some("other".into()),
         kept: false,
+        quality: Some(0.25),
     };
     let sources = write_sources(&root, "r1", &[bad.clone(), good.clone()]).unwrap();
     let clips = write_clip_rows(&root, "r1", &[rejected.clone(), kept.clone()]).unwrap();
@@ -158,6 +163,33 @@ fn catalog_rows_come_back_as_they_were() {
     commit(&root, tables::CLIP_ROWS, &[clips]);
     assert_eq!(read_sources(&root).unwrap(), [good, bad]);
     assert_eq!(read_clip_rows(&root).unwrap(), [kept, rejected]);
+}
+
+/// A clip row as earlier versions wrote it, without a quality.
+struct EarlierClipRow(ClipRow);
+
+impl Row for EarlierClipRow {
+    const KIND: FileKind = ClipRow::KIND;
+
+    fn columns(rows: &[Self]) -> Result<NamedColumns, Error> {
+        let rows: Vec<ClipRow> = rows.iter().map(|row| row.0.clone()).collect();
+        let mut columns = ClipRow::columns(&rows)?;
+        columns.retain(|(name, ..)| *name != "quality");
+        Ok(columns)
+    }
+
+    fn read(_: Columns<'_>, _: &Utf8Path, _: usize) -> Result<Vec<Self>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// Catches: a dataset of an earlier version must be ingested again, because its rows lack a column.
+#[test]
+fn clip_rows_of_earlier_versions_have_no_quality() {
+    let (_dir, root) = testing::root();
+    let clip = ClipRow { meta: testing::clip("a", 0, 20).meta, kept: true, ..ClipRow::default() };
+    let entry = table::write(&root, "clips", &[EarlierClipRow(clip.clone())]).unwrap();
+    assert_eq!(clip_rows_of_file(&root, &entry).unwrap(), [clip]);
 }
 
 /// Catches: a stream loses or repeats rows at the border of a batch, reads columns that nobody

@@ -40,7 +40,15 @@ impl ModelArgs {
     /// # Errors
     /// When the config cannot be read or a value is wrong.
     pub fn sections(&self) -> Result<ModelSections> {
-        let mut sections = ModelSections::read(&self.config()?)?;
+        self.sections_of(&self.config()?)
+    }
+
+    /// Reads the models' sections of a config.
+    ///
+    /// # Errors
+    /// When a value is wrong.
+    pub fn sections_of(&self, config: &Config) -> Result<ModelSections> {
+        let mut sections = ModelSections::read(config)?;
         if let Some(device) = self.device() {
             check_device_name(device).map_err(|error| Usage(format!("--{error}")))?;
             sections.run_on(device);

@@ -1,7 +1,9 @@
-//! The config sections `[tokenizer]`, `[lam]` and `[dynamics]`.
+//! The config sections `[tokenizer]`, `[lam]`, `[dynamics]` and `[quality]`.
 
 use camino::Utf8PathBuf;
-use genie_model::{DynamicsConfig, LamConfig, ModelError, TokenizerConfig, TrainConfig};
+use genie_model::{
+    DynamicsConfig, LamConfig, ModelError, QualityConfig, TokenizerConfig, TrainConfig,
+};
 use genie_stage::config::Section;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,10 @@ section!(
 section!(
     /// The dynamics model, which predicts the tokens of the next frame from the past and an action.
     DynamicsSection, DynamicsConfig, "dynamics"
+);
+section!(
+    /// The quality network, which learns from labels of people which clips are good.
+    QualitySection, QualityConfig, "quality"
 );
 
 /// The config of a model or network for its work key, without `train.recompute`.

@@ -14,11 +14,20 @@
 //!
 //! One group alone says nothing about other groups, so it has no interval.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "numbers of groups and of draws are small"
+)]
+
 use std::collections::BTreeMap;
 
-use rand::RngExt;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
-use crate::random::{Purpose, stream};
+/// The random stream of the draws. Another number would change all intervals of reports.
+const STREAM: u64 = 5 << 32;
 
 /// Bounds of a 95 % confidence interval.
 pub type Interval = [f64; 2];
@@ -45,7 +54,8 @@ impl Bootstrap {
     /// Makes `draws` resamples of `groups` groups.
     #[must_use]
     pub fn new(groups: usize, draws: usize, seed: u64) -> Bootstrap {
-        let mut rng = stream(seed, Purpose::Bootstrap, 0);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(STREAM);
         let mut multiplicities = vec![vec![0; groups]; if groups == 0 { 0 } else { draws }];
         for draw in &mut multiplicities {
             for _ in 0..groups {
@@ -151,7 +161,11 @@ fn expanded_tail(n: usize) -> f64 {
 ///
 /// A table has the values for few degrees of freedom, the Cornish-Fisher expansion gives the others
 /// (error below 1e-3).
-pub(crate) fn student_975(df: usize) -> f64 {
+///
+/// # Panics
+/// If `df` is 0.
+#[must_use]
+pub fn student_975(df: usize) -> f64 {
     const TABLE: [f64; 10] =
         [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
     if let Some(&t) = TABLE.get(df - 1) {
@@ -208,7 +222,7 @@ mod tests {
     /// instead of 95 % of the cases (10 groups of a uniform variable with mean 0.5, 400 trials).
     #[test]
     fn intervals_cover_the_truth_as_often_as_they_say() {
-        let mut rng = stream(7, Purpose::RandomActions, 0);
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
         let trials = 400;
         let covered = (0..trials)
             .filter(|_| {

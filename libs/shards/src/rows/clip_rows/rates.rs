@@ -3,10 +3,10 @@
 use arrow::array::{Array, BooleanArray, Float32Array, Float64Array, UInt32Array};
 use camino::Utf8Path;
 
-use super::stream::visit_columns;
 use crate::{
     error::Result,
     manifest::{Manifest, tables},
+    rows::stream::visit_columns,
     schema::timing::{ClipRates, ClipTiming, TimingTally},
 };
 
