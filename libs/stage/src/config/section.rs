@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// All sections. Every stage knows all of them, so that one file serves the whole pipeline.
-pub(crate) const SECTIONS: [&str; 8] =
-    ["data", "sample", "ingest", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];
+pub(crate) const SECTIONS: [&str; 9] =
+    ["data", "sample", "ingest", "cluster", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];
 
 /// A section of the config as a type.
 ///
