@@ -184,12 +184,11 @@ impl IngestRun<'_> {
             let name = format!("{key}-rows");
             NewFiles::write(root, &name, Vec::new(), &plan.rows, &[])?.commit(root)?;
         }
-        match self.driver {
-            Some(driver) => self.ingest_on(driver, &plan.new)?,
-            None => {
-                let (held_out, ingester) = (data.held_out, self.ingester());
-                GroupIngester { root, held_out, ingester }.ingest_all(&plan.new)?;
-            }
+        if let Some(driver) = self.driver {
+            self.ingest_on(driver, &plan.new)?;
+        } else {
+            let (held_out, ingester) = (data.held_out, self.ingester());
+            GroupIngester { root, held_out, ingester }.ingest_all(&plan.new)?;
         }
         let is_up_to_date = plan.is_empty();
         done.decoded.append(&mut plan.new);

@@ -99,7 +99,9 @@ mod tests {
         let begin = |name: &str| Attempt::begin(&folder, name).unwrap();
         let lost = |executor: &str, items: &[&str]| {
             let attempt = begin(executor);
-            items.iter().for_each(|item| attempt.works_on(item).unwrap());
+            for item in items {
+                attempt.works_on(item).unwrap();
+            }
         };
         lost("a", &["first", "bad"]);
         lost("b", &["first"]);

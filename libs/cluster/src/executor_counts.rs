@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn living_executors_are_named() {
         let mut counts = ExecutorCounts::new();
-        counts.begun -= Duration::from_secs(60);
+        counts.begun -= Duration::from_mins(1);
         (0..12).for_each(|_| counts.add("a"));
         counts.add("dead");
         assert_eq!(counts.in_words(&["a", "b"]), "2 executors: a 12/min, b 0/min");

@@ -36,7 +36,7 @@ impl BuildIdentity {
     }
 
     /// The name of the program.
-    #[cfg(any(feature = "ballista", test))]
+    #[cfg(feature = "ballista")]
     pub(crate) fn program(&self) -> &str {
         self.0.split(' ').next().unwrap_or_default()
     }

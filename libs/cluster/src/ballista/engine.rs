@@ -85,7 +85,9 @@ impl RunningUnits {
     pub fn stop(&self, job: Option<&str>) {
         let units = self.units();
         let chosen = units.iter().filter(|unit| job.is_none_or(|job| job == unit.job));
-        chosen.filter(|unit| !unit.stop.requested()).for_each(|unit| unit.stop.request());
+        for unit in chosen.filter(|unit| !unit.stop.requested()) {
+            unit.stop.request();
+        }
     }
 
     fn begin(&self, job: &str) -> RunningUnit {
