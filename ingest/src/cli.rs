@@ -59,7 +59,7 @@ enum Command {
     },
     /// Decode videos for a driver on another machine: for `run --cluster`.
     ///
-    /// The driver sends the config. Of this machine's config, only the cache in [data] is used.
+    /// The driver sends the config. Of this machine's config, only its cache of data counts.
     Executor(ExecutorArgs),
     /// Query the dataset: tables sources, clips, labels, tokens, actions, and windows (of reports).
     Sql {

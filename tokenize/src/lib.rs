@@ -43,7 +43,7 @@ enum Command {
     },
     /// Encode clips for a driver on another machine: for `encode --cluster`.
     ///
-    /// The driver sends the config. Of this machine's config, only the cache in [data] is used.
+    /// The driver sends the config. Of this machine's config, only its cache of data counts.
     Executor(ExecutorArgs),
     /// Write the weights of the tokenizer's newest checkpoint to a file for other programs.
     Export(ExportArgs),

@@ -51,7 +51,7 @@ enum Command {
     },
     /// Label clips for a driver on another machine: for `label --cluster`.
     ///
-    /// The driver sends the config. Of this machine's config, only the cache in [data] is used.
+    /// The driver sends the config. Of this machine's config, only its cache of data counts.
     Executor(ExecutorArgs),
     /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint.
     Dynamics,
