@@ -33,7 +33,7 @@ REJECTS_ARE_FINE = || [ $$? -eq 2 ]
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests build demo play browse ingest tokenize train evaluate
 .PHONY: retokenize status
-.PHONY: install test test-slow test-s3 test-device lint audit reference
+.PHONY: install test test-slow test-s3 test-cluster test-device lint audit reference
 .PHONY: bench-ingest bench-train bench-play bench-scale
 
 help: ## List these commands
@@ -46,6 +46,7 @@ help: ## List these commands
 	@echo '  ROOT=dir      the output directory; with VIDEOS, data/<name of VIDEOS>-<PIPELINE>'
 	@echo '  FEATURES=cuda DEVICE=cuda   build for NVIDIA GPUs, and train and evaluate there'
 	@echo '  FEATURES=s3   build with dataset roots in S3'
+	@echo '  FEATURES=cluster   build drivers and executors; several: FEATURES=s3,cluster'
 
 demo: build ## Run the whole pipeline, up to a report; what is up to date is not repeated
 	@$(RUN) $(REJECTS_ARE_FINE)
@@ -116,6 +117,12 @@ test-slow: setup-tests ## Run tests of minutes: mutated videos, 10,000 known fil
 test-s3: setup-tests ## Build with S3, and test dataset roots in a local S3 server
 	$(CARGO) build --release --workspace --locked --features s3
 	$(CARGO) test --release --workspace --locked --features s3 --test s3 -- --nocapture
+
+test-cluster: setup-tests ## Build with Ballista and S3, and test drivers and executors
+	$(CARGO) build --release --workspace --locked --features cluster,s3
+	$(CARGO) test --release --locked --package genie-cluster --package genie-ingest --lib \
+		--features genie-ingest/cluster,genie-ingest/s3 -- cluster ballista run_unit
+	$(CARGO) test --release --locked --package genie-tests --test cluster_ballista -- --nocapture
 
 test-device: setup ## Compare a device with the CPU: make test-device FEATURES=cuda DEVICE=cuda
 	@# Only this crate depends on the feature.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use genie_catalog::Catalog;
+use genie_cluster::{ClusterConfig, DriverArgs, ExecutorArgs};
 use genie_stage::config::{self, Config, ConfigArgs, DataConfig, ExplainArgs, Resolved};
 use genie_stage::exit::usage;
 use genie_stage::log::Verbosity;
@@ -53,7 +54,13 @@ enum Command {
         replace: bool,
         #[command(flatten)]
         share: ShareArgs,
+        #[command(flatten)]
+        cluster: DriverArgs,
     },
+    /// Decode videos for a driver on another machine: for `run --cluster`.
+    ///
+    /// The driver sends the config. Of this machine's config, only its cache of data counts.
+    Executor(ExecutorArgs),
     /// Query the tables sources, clips, labels, quality, tokens, actions, and windows (of reports).
     Sql {
         /// A query, such as "select reason, count(*) from sources group by reason".
@@ -152,10 +159,13 @@ pub fn run() -> Result<Exit> {
             let out = args.out.unwrap_or_else(|| data.root.join("videos"));
             sample::run(&out, &sample, &Stop::install())
         }
-        Command::Run { retry, replace, share } => {
+        Command::Run { retry, replace, share, cluster } => {
             let share = share.share()?;
-            pipeline::run(&data, &ingest, (&retry, replace, share), &Stop::install())
+            let cluster = cluster.over(config.section()?, share.is_some());
+            let (again, helpers) = ((&*retry, replace), (share, &cluster));
+            pipeline::run(&data, &ingest, again, helpers, &Stop::install())
         }
+        Command::Executor(args) => pipeline::serve(&args, data, &Stop::install()),
         Command::Browse(args) => browse::run(&data, &ingest, args),
         Command::Labels { command } => labels::run(&data.root, &command),
         Command::Export(args) => export::run(&data.root, &args, &Stop::install()),
@@ -177,8 +187,9 @@ pub fn run() -> Result<Exit> {
             Ok(Exit::Done)
         }
         Command::Config(explain) => {
-            let sample: SampleConfig = config.section()?;
-            explain.print(&Resolved::new().with(&data).with(&sample).with(&ingest))?;
+            let (sample, cluster) = (config.section::<SampleConfig>()?, config.section()?);
+            let resolved = Resolved::new().with(&data).with(&sample).with(&ingest);
+            explain.print(&resolved.with::<ClusterConfig>(&cluster))?;
             Ok(Exit::Done)
         }
         Command::Status { json } => {

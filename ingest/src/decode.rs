@@ -65,6 +65,21 @@ pub fn init(remarks: bool) {
     });
 }
 
+/// The versions of FFmpeg's libraries that this process has loaded, in words.
+pub fn library_versions() -> String {
+    let libraries = [
+        ("avcodec", ffmpeg::codec::version()),
+        ("avformat", ffmpeg::format::version()),
+        ("avutil", ffmpeg::util::version()),
+        ("swscale", ffmpeg::software::scaling::version()),
+    ];
+    let words = libraries.map(|(name, version)| {
+        // FFmpeg's form: eight bits each for minor and micro version.
+        format!("{name} {}.{}.{}", version >> 16, (version >> 8) & 0xff, version & 0xff)
+    });
+    words.join(", ")
+}
+
 /// Decodes a video and passes each sampled frame to `sink`.
 ///
 /// The frames of an undamaged file do not depend on the number of threads. The frames of a damaged

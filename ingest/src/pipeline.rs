@@ -11,11 +11,13 @@
 //! 5. Finalize the catalog ([`crate::catalog::Finalizer`]). If this frees clips whose better copies
 //!    went, decode their sources again, and repeat.
 //!
-//! A process of an array job does steps 1, 2 and 4 for its share (`share`).
+//! A process of an array job does steps 1, 2 and 4 for its share (`share`). With a cluster, step 4
+//! is done by executors (`cluster`).
 //!
 //! The exit code depends on the sources that the user asks for, not on what is new. The same
 //! command on the same files always ends with the same code.
 
+mod cluster;
 mod groups;
 mod identify;
 mod ingest_run;
@@ -30,6 +32,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use genie_cluster::{ClusterConfig, ClusterDriver};
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
 use genie_stage::share::Share;
@@ -45,6 +48,7 @@ use crate::decode::disable_huge_pages;
 use crate::discover::{Found, FoundFile, SourceFile, discover, videos};
 use crate::reject::Reason;
 use crate::worker::check_sandbox;
+pub use cluster::{files_of_receipts, serve};
 use groups::GroupIngester;
 use identify::identify;
 use ingest_run::IngestRun;
@@ -57,11 +61,13 @@ use timing::log_timing;
 ///
 /// Sources that an earlier run rejected for one of the reasons in `retry` are decoded again. With
 /// `replace` the clips of another config are replaced. Without it they are an error. A `share` of
-/// an array job does a part of the work, and does not finalize the catalog.
+/// an array job does a part of the work, and does not finalize the catalog. With an address in
+/// `cluster`, executors decode.
 pub fn run(
     data: &DataConfig,
     config: &IngestConfig,
-    (retry, replace, share): (&[Reason], bool, Option<Share>),
+    (retry, replace): (&[Reason], bool),
+    (share, cluster): (Option<Share>, &ClusterConfig),
     stop: &Stop,
 ) -> Result<Exit> {
     let quality = QualityScores::read(&data.root, &config.quality)?;
@@ -96,6 +102,7 @@ pub fn run(
         if config.threads == 0 { rayon::current_num_threads() } else { config.threads as usize };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let partitioning = Partitioning::default();
+    let driver = ClusterDriver::start(cluster, cluster::identity)?;
     let run = IngestRun {
         data,
         config,
@@ -103,9 +110,10 @@ pub fn run(
         key: config_key(data.held_out, config),
         finalizer: Finalizer::new(root, data.held_out, &rules, partitioning, data.memory_mb),
         stop,
+        driver: driver.as_ref(),
         begun: Instant::now(),
     };
-    pool.install(|| {
+    let ended = pool.install(|| {
         if let Some(share) = share {
             return run.share(&files, share);
         }
@@ -118,7 +126,11 @@ pub fn run(
             files = discover(&entries)?.files;
             retry = &[];
         }
-    })
+    });
+    if let Some(driver) = &driver {
+        driver.close(&ended, stop);
+    }
+    ended
 }
 
 /// What the rounds of a run did so far.
@@ -174,8 +186,12 @@ impl IngestRun<'_> {
             let name = format!("{key}-rows");
             NewFiles::write(root, &name, Vec::new(), &plan.rows, &[])?.commit(root)?;
         }
-        let groups = GroupIngester { root, held_out: data.held_out, ingester: self.ingester() };
-        groups.ingest_all(&plan.new)?;
+        if let Some(driver) = self.driver {
+            self.ingest_on(driver, &plan.new)?;
+        } else {
+            let (held_out, ingester) = (data.held_out, self.ingester());
+            GroupIngester { root, held_out, ingester }.ingest_all(&plan.new)?;
+        }
         let is_up_to_date = plan.is_empty();
         done.decoded.append(&mut plan.new);
 

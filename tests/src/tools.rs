@@ -124,6 +124,11 @@ impl Background {
         }
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("the child is waited for once").id()
+    }
+
     /// Sends a signal and waits for the end.
     pub fn stop(self, signal: Signal) -> Ended {
         assert!(self.signal(signal), "{} ended before it was stopped", self.shown);

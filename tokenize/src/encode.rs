@@ -11,6 +11,7 @@ use genie_model::{Device, Tokenizer};
 use genie_shards::{ClipMeta, TokenWindow};
 use genie_stage::Exit;
 use genie_stage::share::Share;
+use genie_stage::stop::Stop;
 use genie_training::{Chain, ModelSections, WindowModel, write_pending};
 
 /// Encodes the clips that lack tokens, or a share of them.
@@ -20,11 +21,11 @@ use genie_training::{Chain, ModelSections, WindowModel, write_pending};
 pub fn encode(
     sections: &ModelSections,
     chain: &Chain,
-    device: Device,
+    (device, stop): (Device, &Stop),
     share: Option<Share>,
 ) -> Result<Exit> {
     let model = (&chain.tokenizer, "genie-tokenize fit");
-    write_pending(sections, device, (&chain.tokens, share), model, || {
+    write_pending(sections, (device, stop), (&chain.tokens, share), model, || {
         Ok(WindowEncoder {
             tokenizer: Tokenizer::load(chain.tokenizer.fetched()?, &device)?,
             sections,

@@ -8,14 +8,16 @@ mod encode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use genie_catalog::Condition;
+use genie_cluster::{DriverArgs, ExecutorArgs};
 use genie_model::{LamRegion, Video as _, train_tokenizer};
 use genie_shards::TokenWindow;
 use genie_stage::Exit;
 use genie_stage::share::ShareArgs;
 use genie_stage::status::{StepState, StepStatus};
+use genie_stage::stop::Stop;
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, TrainingClips, VerifyArgs,
-    export, fit, gc, mark_usage_errors, open_device, verify,
+    export, fit, gc, mark_usage_errors, on_cluster, open_device, serve_shares, verify,
 };
 
 /// Train the video tokenizer, and turn clips into tokens.
@@ -33,7 +35,16 @@ enum Command {
     /// Train the tokenizer, or resume from its last checkpoint.
     Fit,
     /// Write token shards of all clips that lack tokens.
-    Encode(ShareArgs),
+    Encode {
+        #[command(flatten)]
+        share: ShareArgs,
+        #[command(flatten)]
+        cluster: DriverArgs,
+    },
+    /// Encode clips for a driver on another machine: for `encode --cluster`.
+    ///
+    /// The driver sends the config. Of this machine's config, only its cache of data counts.
+    Executor(ExecutorArgs),
     /// Write the weights of the tokenizer's newest checkpoint to a file for other programs.
     Export(ExportArgs),
     /// Read all tokens and compare them with their recorded hashes.
@@ -51,17 +62,32 @@ pub fn run() -> Result<Exit> {
 
 fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
-    let sections = cli
-        .args
-        .sections()?
-        .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+    let sections = with_filter(cli.args.sections()?)?;
     match cli.command {
         Command::Fit => fit_tokenizer(&sections),
-        Command::Encode(share) => {
+        Command::Encode { share, cluster } => {
             let share = share.share()?;
-            let chain = Chain::existing(&sections)?;
+            let cluster = cluster.over(cli.args.config()?.section()?, share.is_some());
+            let (chain, stop) = (Chain::existing(&sections)?, Stop::install());
             let device = open_device("tokenizer", &sections.tokenizer.0.device)?;
-            encode::encode(&sections, &chain, device, share)
+            on_cluster::<TokenWindow>(
+                (&cluster, "genie-tokenize"),
+                &sections,
+                (&chain.tokens, &chain.tokenizer),
+                || encode::pending(&sections, &chain, sections.tokenizer.0.frames),
+                &stop,
+                || encode::encode(&sections, &chain, (device, &stop), share),
+            )
+        }
+        Command::Executor(args) => {
+            let encode = |sections: ModelSections, share, stop: &Stop| {
+                let sections = with_filter(sections)?;
+                let device = open_device("tokenizer", &sections.tokenizer.0.device)?;
+                let chain = Chain::existing(&sections)?;
+                encode::encode(&sections, &chain, (device, stop), Some(share))
+            };
+            let own = (&sections.data, cli.args.device());
+            serve_shares((&args, "genie-tokenize"), own, encode, &Stop::install())
         }
         Command::Export(to) => {
             export(&Chain::existing(&sections)?.tokenizer, "tokenizer", "genie-tokenize fit", &to)
@@ -72,6 +98,11 @@ fn run_command() -> Result<Exit> {
             inspect.run(&sections.resolved(), &sections.devices(), || status(&sections))
         }
     }
+}
+
+/// Lets SQL evaluate `[data] where`.
+fn with_filter(sections: ModelSections) -> Result<ModelSections> {
+    sections.with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))
 }
 
 fn fit_tokenizer(sections: &ModelSections) -> Result<Exit> {

@@ -11,6 +11,7 @@ use genie_model::Device;
 use genie_shards::{ActionWindow, ClipMeta};
 use genie_stage::Exit;
 use genie_stage::share::Share;
+use genie_stage::stop::Stop;
 use genie_training::{ActionLabeller, Chain, ModelSections, WindowModel, write_pending};
 
 /// Labels the clips that lack latent actions, or a share of them.
@@ -21,11 +22,11 @@ use genie_training::{ActionLabeller, Chain, ModelSections, WindowModel, write_pe
 pub fn label(
     sections: &ModelSections,
     chain: &Chain,
-    device: Device,
+    (device, stop): (Device, &Stop),
     share: Option<Share>,
 ) -> Result<Exit> {
     let model = (&chain.lam, "genie-train lam");
-    write_pending(sections, device, (&chain.actions, share), model, || {
+    write_pending(sections, (device, stop), (&chain.actions, share), model, || {
         Ok(WindowLabeller { labeller: ActionLabeller::load(chain, &device)?, sections, chain })
     })
 }

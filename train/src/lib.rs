@@ -15,15 +15,18 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use genie_catalog::Condition;
+use genie_cluster::{DriverArgs, ExecutorArgs};
 use genie_model::{ActionSource, LamInput, Tokenizer, Video, train_dynamics, train_lam};
 use genie_shards::ActionWindow;
 use genie_stage::Exit;
 use genie_stage::config::Section as _;
 use genie_stage::share::ShareArgs;
 use genie_stage::status::{StepState, StepStatus};
+use genie_stage::stop::Stop;
 use genie_training::{
     Chain, ExportArgs, GcArgs, Inspect, ModelArgs, ModelSections, QualitySection, TokenVideo,
-    TrainingClips, VerifyArgs, export, fit, gc, mark_usage_errors, open_device, verify,
+    TrainingClips, VerifyArgs, export, fit, gc, mark_usage_errors, on_cluster, open_device,
+    serve_shares, verify,
 };
 
 use action_set::ActionSet;
@@ -45,7 +48,16 @@ enum Command {
     /// Train the latent action model, or resume from its last checkpoint.
     Lam,
     /// Write the latent actions of all clips that lack them.
-    Label(ShareArgs),
+    Label {
+        #[command(flatten)]
+        share: ShareArgs,
+        #[command(flatten)]
+        cluster: DriverArgs,
+    },
+    /// Label clips for a driver on another machine: for `label --cluster`.
+    ///
+    /// The driver sends the config. Of this machine's config, only its cache of data counts.
+    Executor(ExecutorArgs),
     /// Train the dynamics model on tokens and latent actions, or resume from its last checkpoint.
     Dynamics,
     /// Train a network on labels of people, and score all clips with it.
@@ -80,20 +92,35 @@ pub fn run() -> Result<Exit> {
 fn run_command() -> Result<Exit> {
     let cli: Cli = genie_stage::cli::parse();
     let config = cli.args.config()?;
-    let sections = cli
-        .args
-        .sections_of(&config)?
-        .with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))?;
+    let sections = with_filter(cli.args.sections_of(&config)?)?;
     let mut quality: QualitySection = config.section()?;
     if let Some(device) = cli.args.device() {
         device.clone_into(&mut quality.0.device);
     }
     match cli.command {
         Command::Lam => lam(&sections, &Chain::to_train(&sections)?),
-        Command::Label(share) => {
+        Command::Label { share, cluster } => {
             let share = share.share()?;
+            let cluster = cluster.over(cli.args.config()?.section()?, share.is_some());
             let device = open_device("lam", &sections.lam.0.device)?;
-            label::label(&sections, &Chain::existing(&sections)?, device, share)
+            let (chain, stop) = (Chain::existing(&sections)?, Stop::install());
+            on_cluster::<ActionWindow>(
+                (&cluster, "genie-train"),
+                &sections,
+                (&chain.actions, &chain.lam),
+                || label::pending(&sections, &chain),
+                &stop,
+                || label::label(&sections, &chain, (device, &stop), share),
+            )
+        }
+        Command::Executor(args) => {
+            let label = |sections: ModelSections, share, stop: &Stop| {
+                let sections = with_filter(sections)?;
+                let device = open_device("lam", &sections.lam.0.device)?;
+                label::label(&sections, &Chain::existing(&sections)?, (device, stop), Some(share))
+            };
+            let own = (&sections.data, cli.args.device());
+            serve_shares((&args, "genie-train"), own, label, &Stop::install())
         }
         Command::Dynamics => dynamics(&sections, &Chain::to_train(&sections)?),
         Command::Quality(command) => quality::run(&sections, &quality, &command),
@@ -116,6 +143,11 @@ fn run_command() -> Result<Exit> {
             inspect.run(&resolved, &devices, || status(&sections))
         }
     }
+}
+
+/// Lets SQL evaluate `[data] where`.
+fn with_filter(sections: ModelSections) -> Result<ModelSections> {
+    sections.with_filter(|expression, clips| Ok(Condition::parse(expression)?.holds(clips)?))
 }
 
 /// Keys of the latent action models whose labels this config can use.

@@ -9,6 +9,7 @@ use genie_shards::{
     write_clip_rows, write_sources,
 };
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::partitions::{PartitionFiles, Partitions};
 
@@ -16,6 +17,7 @@ use super::partitions::{PartitionFiles, Partitions};
 const TABLES: [&str; 4] = [tables::CLIPS, tables::SOURCES, tables::CLIP_ROWS, tables::NEAR_PAIRS];
 
 /// Written files that the manifest does not name yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewFiles {
     shards: Vec<Entry>,
     sources: Option<Entry>,
@@ -41,6 +43,19 @@ impl NewFiles {
     pub fn commit(self, root: &Utf8Path) -> Result<()> {
         Manifest::commit(root, |manifest| self.add_to(manifest))?;
         Ok(())
+    }
+
+    /// Uploads the files to the store of a dataset root, so that another machine can commit them.
+    pub fn upload(&self, root: &Utf8Path) -> Result<()> {
+        for entry in self.entries() {
+            genie_store::publish(&root.join(&entry.file), entry.bytes, &entry.blake3)?;
+        }
+        Ok(())
+    }
+
+    /// The files, relative to the dataset root.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.shards.iter().chain(&self.sources).chain(&self.clips)
     }
 
     /// Adds the files to a manifest that is being edited.

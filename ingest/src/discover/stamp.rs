@@ -4,10 +4,12 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
+use serde::{Deserialize, Serialize};
+
 /// Size and modification time of a file.
 ///
 /// While they stay the same, ingest assumes that the content stays the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     pub bytes: u64,
     /// Modification time, in nanoseconds since 1970. It is 0 if the file system does not know it.

@@ -1,20 +1,23 @@
 //! `gc`: deleting files of ingest that no manifest names.
 //!
 //! These are temporary files of killed runs and queries, and shards and catalog files that a later
-//! run replaced. The same is done for labels and qualities, of which no row is deleted. `gc` takes
-//! the locks that the writers of these directories hold. It deletes
-//! nothing while a model is trained on the clips, and only files above a certain age, because other
-//! readers may still have opened the dataset before the replacement.
+//! run replaced. The same is done for labels and qualities, of which no row is deleted. A receipt
+//! names files that the next driver publishes. So the first run of `gc` deletes an old receipt, and
+//! the second one its files. `gc` takes the locks that the writers of these directories hold. It
+//! deletes nothing while a model is trained on the clips, and only files above a certain age,
+//! because other readers may still have opened the dataset before the replacement.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use camino::Utf8Path;
+use genie_cluster::WorkFolder;
 use genie_shards::{Collected, Manifest, collect};
 use genie_stage::Exit;
 use genie_stage::lock::{InUse, Lock, LockError};
 
 use crate::catalog::{label_dir, lock, lock_labels, quality_dir};
+use crate::pipeline::files_of_receipts;
 
 /// Directories that only ingest writes to.
 const DIRECTORIES: [&str; 2] = ["clips", "catalog"];
@@ -34,6 +37,9 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
         excluded => excluded?,
     };
     let mut unnamed = Manifest::load(root)?.unnamed(root, &DIRECTORIES)?;
+    let waiting = files_of_receipts(root)?;
+    unnamed.retain(|path| !waiting.contains(path));
+    unnamed.extend(WorkFolder::leftovers(root)?);
     unnamed.extend(genie_catalog::leftovers(root)?);
     let labels = label_dir(root);
     let _no_labelling = labels.is_dir().then(|| lock_labels(root)).transpose()?;

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use genie_shards::SourceRow;
 use genie_stage::progress::Progress;
@@ -18,6 +18,7 @@ use super::ingest_source::SourceIngester;
 use super::report::log_source;
 use crate::catalog::{GroupWriter, NewFiles, split_of};
 use crate::discover::SourceFile;
+use crate::reject::Reject;
 use crate::worker::Worker;
 
 /// Maximum number of sources in a group.
@@ -77,7 +78,7 @@ impl GroupIngester<'_> {
             };
             let mut threads: &dyn Fn() -> usize = &share;
             let writer = loop {
-                match self.ingest(group, (threads, &mut worker), &mut count)? {
+                match self.ingest(group, (threads, &mut worker), &|_| Ok(None), &mut count)? {
                     Some(writer) => break writer,
                     None => threads = &|| 1,
                 }
@@ -91,6 +92,21 @@ impl GroupIngester<'_> {
         Ok(())
     }
 
+    /// Decodes a group with one thread, and writes its files.
+    ///
+    /// `before` is called before each source, and may reject it. `count` is called after each.
+    pub fn ingest_group(
+        &self,
+        group: &[SourceFile],
+        worker: &mut Worker,
+        before: &dyn Fn(&SourceFile) -> Result<Option<Reject>>,
+        count: &mut dyn FnMut(&SourceRow),
+    ) -> Result<NewFiles> {
+        let mut count = |_: usize, row: &SourceRow| count(row);
+        let written = self.ingest(group, (&|| 1, worker), before, &mut count)?;
+        written.context("one thread decodes a group at once")?.publish()
+    }
+
     /// Decodes a group. `threads` gives the number of decoder threads of the next file.
     ///
     /// FFmpeg's picture for damaged data may depend on the number of threads, but the shards must
@@ -101,11 +117,18 @@ impl GroupIngester<'_> {
         &self,
         group: &[SourceFile],
         (threads, worker): (&dyn Fn() -> usize, &mut Worker),
+        before: &dyn Fn(&SourceFile) -> Result<Option<Reject>>,
         count: &mut dyn FnMut(usize, &SourceRow),
     ) -> Result<Option<GroupWriter>> {
         let mut writer = GroupWriter::new(self.root, &group_name(group));
         for (number, source) in group.iter().enumerate() {
             self.ingester.stop.check()?;
+            if let Some(reject) = before(source)? {
+                let row = source.rejected(source.row(), &reject);
+                count(number, &row);
+                writer.source(row);
+                continue;
+            }
             let threads = threads();
             worker.set_decoder_threads(threads);
             let split = source.split.unwrap_or_else(|| split_of(&source.id, self.held_out));

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use genie_cluster::ClusterDriver;
 use genie_stage::config::{DataConfig, Resolved};
 use genie_stage::key::Key;
 use genie_stage::stop::Stop;
@@ -19,6 +20,8 @@ pub struct IngestRun<'a> {
     pub key: Key,
     pub finalizer: Finalizer<'a>,
     pub stop: &'a Stop,
+    /// The driver of executors that decode; without it, threads decode.
+    pub driver: Option<&'a ClusterDriver>,
     pub begun: Instant,
 }
 

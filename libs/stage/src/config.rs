@@ -25,7 +25,7 @@ mod typed;
 pub use data::DataConfig;
 pub use error::{ConfigError, Origin, UnknownKey};
 pub use explain::ExplainArgs;
-pub use load::{ConfigArgs, load};
+pub use load::{ConfigArgs, from_text, load};
 pub use reference::ConfigReference;
 pub use resolved::Resolved;
 pub use section::Section;

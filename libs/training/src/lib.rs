@@ -33,5 +33,6 @@ pub use train::{
     FileRows, Fitted, RowIndex, TokenBuffer, TokenIndex, TokenVideo, TrainingClips, fit, fit_until,
 };
 pub use windows::{
-    GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, pixels_at_once, verify, write_pending,
+    GcArgs, StoredWindow, VerifyArgs, WindowModel, gc, on_cluster, pixels_at_once, serve_shares,
+    verify, write_pending,
 };

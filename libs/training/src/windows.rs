@@ -2,6 +2,7 @@
 
 mod array;
 mod batch;
+mod cluster;
 mod compute;
 mod gc;
 mod history;
@@ -12,6 +13,7 @@ mod share;
 mod stored;
 mod verify;
 
+pub use cluster::{on_cluster, serve_shares};
 pub use compute::{WindowModel, pixels_at_once};
 pub use gc::{GcArgs, gc};
 pub use pending::write_pending;

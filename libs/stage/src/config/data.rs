@@ -54,6 +54,18 @@ fn shown<S: Serializer>(root: &Utf8Path, serializer: S) -> Result<S::Ok, S::Erro
 }
 
 impl DataConfig {
+    /// The same dataset for a process with another working directory: a directory becomes absolute.
+    ///
+    /// # Errors
+    /// If the working directory cannot be found.
+    pub fn for_other_machines(&self) -> std::io::Result<Self> {
+        let mut data = self.clone();
+        if !genie_store::is_mounted(&data.root) {
+            data.root = camino::absolute_utf8(&data.root)?;
+        }
+        Ok(data)
+    }
+
     /// Mounts a root in S3: then `root` is the directory that stands for it. Sends no request.
     ///
     /// # Errors

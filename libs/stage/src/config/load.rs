@@ -30,6 +30,16 @@ impl ConfigArgs {
     }
 }
 
+/// Reads the text of a config that another process printed, and overrides some of its keys.
+///
+/// # Errors
+/// If the text or an override cannot be read.
+pub fn from_text(text: &str, set: &[String]) -> Result<Config, ConfigError> {
+    let file = ConfigFile::parse("the driver's config".into(), text.to_owned())?;
+    let overrides = set.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>()?;
+    Config::new(vec![file], overrides)
+}
+
 /// Reads the file and the overrides, and checks what needs no section types.
 pub fn load(args: &ConfigArgs) -> Result<Config, ConfigError> {
     let files = args.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();

@@ -42,7 +42,7 @@ use crate::models::ModelSections;
 /// file cannot be read or written.
 pub fn write_pending<M: WindowModel>(
     sections: &ModelSections,
-    device: Device,
+    (device, stop): (Device, &Stop),
     (step, share): (&StepDir, Option<Share>),
     (model, command): (&StepDir, &str),
     load: impl FnOnce() -> Result<M>,
@@ -55,7 +55,6 @@ pub fn write_pending<M: WindowModel>(
     if !model.is_done()? {
         bail!("the {kind} of this config is not trained yet: run `{command}`");
     }
-    let stop = Stop::install();
     step.create()?;
     let lock = step.path().join(".lock");
     let _lock = if share.is_some() { Lock::share(lock)? } else { Lock::acquire(lock)? };
@@ -66,7 +65,7 @@ pub fn write_pending<M: WindowModel>(
         let store = ClipStore::open(&sections.data.root, None).context("cannot read the clips")?;
         check_size(&loaded, model, &store)?;
         step.write_config(&sections.resolved())?;
-        let computer = WindowComputer { loaded: &loaded, store: &store, device, stop: &stop };
+        let computer = WindowComputer { loaded: &loaded, store: &store, device, stop };
         match share {
             Some(share) => publish_share(&computer, (step, model), share, &mut run),
             None => publish_pending(&computer, step, model, &mut run),
@@ -94,8 +93,8 @@ pub fn write_pending<M: WindowModel>(
     }
     if let Some(share) = share {
         tracing::info!(
-            "{name}: {share} is done; when all shares are done, run the same command without \
-             --index and --of"
+            "{name}: {share} is done; when all shares are done, a run without shares finishes the \
+             step"
         );
         return Ok(Exit::Done);
     }
