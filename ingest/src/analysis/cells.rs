@@ -4,8 +4,8 @@ use super::plane::{Plane, absolute_difference};
 
 /// Mean absolute difference, in levels of 255, from which on a cell has changed.
 ///
-/// Encoding changes cells by about one level.
-const CHANGED: usize = 6;
+/// Encoding changes cells by about one level, and ground that scrolls by half a pixel by nine.
+const CHANGED: usize = 12;
 /// Number of cells that an object may move from one sampled frame to the next.
 const REACH: usize = 2;
 
@@ -37,6 +37,11 @@ impl ChangedCells {
     /// Returns the number of cells that changed.
     pub fn count(&self) -> usize {
         self.cells.iter().filter(|changed| **changed).count()
+    }
+
+    /// Returns the share of cells that changed, 0 to 1.
+    pub fn share(&self) -> f32 {
+        self.count() as f32 / self.cells.len().max(1) as f32
     }
 
     /// Returns how many of these cells are far from all cells that change in `other`.

@@ -27,6 +27,8 @@ const RECENT: usize = 16;
 const NOTHING: f32 = 0.2;
 /// Changes above this many times the median are cuts and flashes.
 const OUTLIER: f32 = 4.0;
+/// Largest share of cells that change in a game on one screen, from one sampled frame to the next.
+const ONE_SCREEN: f32 = 0.2;
 /// Share of the cells that change in a gap, from which on what moved there has moved away.
 const LEFT_BEHIND: f32 = 0.4;
 /// A source with frames at most this many sampled frames apart can show every change.
@@ -95,6 +97,9 @@ impl PauseJudge {
     pub fn resolve([before, first, second]: [&Plane; 3]) -> Meaning {
         let gap = ChangedCells::between(before, first);
         let after = ChangedCells::between(first, second);
+        if gap.share() > ONE_SCREEN || after.share() > ONE_SCREEN {
+            return Meaning::Idle;
+        }
         let is_left = gap.far_from(&after) as f32 >= LEFT_BEHIND * gap.count() as f32;
         if is_left && gap.count() > 1 && after.count() > 0 {
             Meaning::Missing
