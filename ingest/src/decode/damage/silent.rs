@@ -217,7 +217,7 @@ impl SilentLosses {
             after = key;
             !has_hole && likeness >= UNCHANGED
         };
-        let plain = self.keys.iter().filter(|key| is_plain(*key));
+        let plain = self.keys.iter().filter(|key| is_plain(key));
         let changes: Vec<f32> = plain.map(|&(key, _)| self.changes[key]).collect();
         (!changes.is_empty()).then(|| median(&changes))
     }
