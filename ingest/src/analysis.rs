@@ -2,6 +2,7 @@
 //!
 //! All three use one small luma picture ([`Plane`]) per frame.
 
+mod cells;
 mod fingerprint;
 mod plane;
 mod resemblance;
@@ -12,6 +13,7 @@ mod shots;
 #[cfg(test)]
 mod synthetic;
 
+pub use cells::ChangedCells;
 pub use fingerprint::{LEAST_MOMENTS, MotionPeak, fingerprint, moments};
 pub use plane::Plane;
 pub use resemblance::Likeness;

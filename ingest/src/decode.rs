@@ -18,18 +18,15 @@
 
 mod borders;
 mod clock;
+mod containers;
 mod damage;
-mod enhanced_flv;
 mod event;
 mod ffi;
 mod input;
-mod later_video;
+mod passes;
 mod picture;
 mod sampling;
-mod streams;
 mod video_file;
-
-use std::collections::VecDeque;
 
 use ffmpeg::{Discard, Packet, frame};
 use ffmpeg_next as ffmpeg;
@@ -38,14 +35,14 @@ use crate::config::FrameFormat;
 use crate::reject::{Reason, Reject};
 use borders::Borders;
 pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
+use containers::enhanced_flv;
+use damage::is_silent;
 pub use event::{Break, DecodeOptions, Event, EventSink, Failure, Sampled, Summary, Track};
 pub use ffi::{close_on_exec, disable_huge_pages, set_pipe_size};
-use input::{DecodeDamage, Received, VideoInput};
-use sampling::{BorderMode, Halt, Sampling};
+use input::VideoInput;
+use passes::{FrameVisitor, every_frame, lasting, silent_losses};
+use sampling::{BorderMode, Halt, RemainTest, Sampling};
 pub use video_file::VideoFile;
-
-/// Packets that are read before they are decoded. They tell when the next frame starts.
-const READ_AHEAD: usize = 8;
 
 /// Rejects of one stream, before any of its frames reaches the sink. Another stream may be usable.
 const ABOUT_STREAM: [Reason; 4] =
@@ -122,16 +119,29 @@ fn decode_stream(
     choice: usize,
     sink: &mut EventSink<'_>,
 ) -> Result<Option<Summary>, Failure> {
+    let open = || VideoInput::open(file, options, choice);
+    let Some(mut input) = open()? else { return Ok(None) };
+    let mut lost_after = Vec::new();
+    if is_silent(&input.codec) {
+        lost_after = silent_losses(&mut input, file, options, choice, sink)?;
+        let Some(again) = open()? else { return Ok(None) };
+        input = again;
+    }
+    let remain = |borders: &Borders, from: i64, sink: &mut EventSink<'_>| {
+        passes::remain(file, options, choice, (borders, from), sink)
+    };
     let mut mode = BorderMode::Search;
     loop {
-        let Some(mut input) = VideoInput::open(file, options, choice)? else { return Ok(None) };
-        match sample(&mut input, options.format, mode, sink) {
+        input.lost_after.clone_from(&lost_after);
+        match sample(&mut input, options.format, mode, &remain, sink) {
             Ok(summary) => return Ok(Some(summary)),
             Err(Halt::Failure(failure)) => return Err(failure),
             Err(Halt::Borders(found)) => {
                 mode = BorderMode::Known(lasting(file, options, choice, found, sink)?);
             }
         }
+        let Some(again) = open()? else { return Ok(None) };
+        input = again;
     }
 }
 
@@ -140,53 +150,21 @@ fn sample(
     input: &mut VideoInput,
     format: FrameFormat,
     mode: BorderMode,
+    remain: &RemainTest<'_>,
     sink: &mut EventSink<'_>,
 ) -> Result<Summary, Halt> {
-    let mut sampling = Sampling::new(input, format, mode);
+    let mut sampling = Sampling::new(input, format, mode, remain);
     let damage = every_frame(input, &mut TickVisitor { sampling: &mut sampling, sink })?;
     sampling.finish(&damage, sink)
 }
 
-/// Checks borders against the key frames of the whole video. Returns them if they remain.
-///
-/// If all frames so far were dark, it checks every frame: few key frames may be bright.
-fn lasting(
-    file: &VideoFile,
-    options: &DecodeOptions,
-    choice: usize,
-    mut borders: Borders,
-    sink: &mut EventSink<'_>,
-) -> Result<Option<Borders>, Failure> {
-    let options = DecodeOptions { threads: 1, ..*options };
-    let discard = if borders.is_undecided() { Discard::Default } else { Discard::NonKey };
-    if let Some(mut input) = VideoInput::open(file, &options, choice)? {
-        every_frame(&mut input, &mut BorderVisitor { borders: &mut borders, discard, sink })?;
-    }
-    Ok(Some(borders).filter(|borders| borders.crop().is_some()))
-}
-
-/// Receives the packets and frames of a video.
-trait FrameVisitor {
-    type Error;
-    /// A packet was read. It is decoded later.
-    ///
-    /// `skipped` is true if the file has damaged data before it.
-    fn read(&mut self, packet: &Packet, skipped: bool) -> Result<(), Self::Error>;
-    /// A packet is about to be decoded. Returns which frames the decoder may skip.
-    fn discard(&mut self, packet: &Packet) -> Discard;
-    /// The decoder returned an error instead of a frame.
-    fn failed(&mut self) {}
-    /// A frame was decoded.
-    fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Self::Error>;
-}
-
 /// Passes the frames at the ticks to a sink.
-struct TickVisitor<'a, 'c> {
-    sampling: &'a mut Sampling,
+struct TickVisitor<'a, 'b, 'c> {
+    sampling: &'a mut Sampling<'b>,
     sink: &'a mut EventSink<'c>,
 }
 
-impl FrameVisitor for TickVisitor<'_, '_> {
+impl FrameVisitor for TickVisitor<'_, '_, '_> {
     type Error = Halt;
 
     fn read(&mut self, packet: &Packet, skipped: bool) -> Result<(), Halt> {
@@ -204,77 +182,5 @@ impl FrameVisitor for TickVisitor<'_, '_> {
 
     fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Halt> {
         self.sampling.push(frame, self.sink)
-    }
-}
-
-/// Checks borders in all frames that it does not discard.
-struct BorderVisitor<'a, 'c> {
-    borders: &'a mut Borders,
-    discard: Discard,
-    sink: &'a mut EventSink<'c>,
-}
-
-impl FrameVisitor for BorderVisitor<'_, '_> {
-    type Error = Failure;
-
-    fn read(&mut self, _: &Packet, _: bool) -> Result<(), Failure> {
-        Ok((self.sink)(Event::Packet)?)
-    }
-
-    fn discard(&mut self, _: &Packet) -> Discard {
-        self.discard
-    }
-
-    fn frame(&mut self, frame: &mut frame::Video) -> Result<(), Failure> {
-        self.borders.look(frame);
-        Ok(())
-    }
-}
-
-/// Passes every frame that the decoder does not skip to a visitor, in presentation order.
-fn every_frame<V: FrameVisitor>(
-    input: &mut VideoInput,
-    visitor: &mut V,
-) -> Result<DecodeDamage, V::Error> {
-    let mut damage = DecodeDamage::default();
-    let mut ahead = VecDeque::new();
-    loop {
-        while ahead.len() <= READ_AHEAD
-            && let Some(packet) = input.next_packet(&mut damage)
-        {
-            visitor.read(&packet, std::mem::take(&mut damage.skipped))?;
-            ahead.push_back(packet);
-        }
-        let Some(packet) = ahead.pop_front() else { break };
-        input.decoder.skip_frame(visitor.discard(&packet));
-        if input.decoder.send_packet(&packet).is_err() {
-            damage.packet();
-            visitor.failed();
-            continue;
-        }
-        receive_all(input, visitor, &mut damage)?;
-    }
-    // An error here means that the decoder has no frames left.
-    let _ = input.decoder.send_eof();
-    receive_all(input, visitor, &mut damage)?;
-    Ok(damage)
-}
-
-/// Passes the frames that the decoder has to a visitor.
-fn receive_all<V: FrameVisitor>(
-    input: &mut VideoInput,
-    visitor: &mut V,
-    damage: &mut DecodeDamage,
-) -> Result<(), V::Error> {
-    let mut frame = frame::Video::empty();
-    loop {
-        match input.receive(&mut frame, damage) {
-            Received::Frame => visitor.frame(&mut frame)?,
-            Received::Nothing => return Ok(()),
-            Received::Error => {
-                visitor.failed();
-                return Ok(());
-            }
-        }
     }
 }

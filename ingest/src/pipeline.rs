@@ -32,6 +32,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
+use genie_catalog::one_line;
 use genie_cluster::{ClusterConfig, ClusterDriver};
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
@@ -83,7 +84,7 @@ pub fn run(
         ));
     }
     if let Some(skipped) = skipped {
-        tracing::info!("{skipped}");
+        tracing::info!("{}", one_line(&skipped));
     }
     // Without the setting, the run is only slower.
     let _ = disable_huge_pages();

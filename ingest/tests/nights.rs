@@ -224,7 +224,8 @@ fn a_source_stays_in_its_split() {
     assert_eq!(splits(&dir, "3.mp4"), [Split::HeldOut], "a new video fills the empty split");
 }
 
-/// Catches: a copy in progress over a good file removes the clips of the whole one.
+/// Catches: a copy in progress over a good file removes the clips of the whole one; a file that was
+/// no video in two ways has a row for each.
 #[test]
 fn half_a_file_does_not_replace_the_whole_one() {
     let dir = recorded(3);
@@ -236,10 +237,24 @@ fn half_a_file_does_not_replace_the_whole_one() {
         fs::write(&path, half).unwrap();
         night(&dir, 2);
         assert_eq!(dir.sql("select clip_id from clips order by clip_id"), before);
+        let rows = "select count(*) from sources where source_path like '%/0.mp4'";
+        assert_eq!(dir.sql(rows), "count(*)\n2\n", "the whole one, and the problem of today");
     }
     fs::write(&path, &whole).unwrap();
     night(&dir, 0);
     assert_eq!(dir.sql("select clip_id from clips order by clip_id"), before);
+}
+
+/// Catches: a line break or an escape sequence in a file's name reaches the terminal.
+#[test]
+fn a_name_with_a_line_break_is_one_line() {
+    let dir = recorded(3);
+    fs::write(dir.path("videos/a\nwarning: \u{1b}[31mb.mp4"), "no video").unwrap();
+    fs::write(dir.path("videos/c.\nd"), "no video").unwrap();
+    let said = night(&dir, 2);
+    assert!(said.contains(r"videos/a\nwarning: \u{1b}[31mb.mp4: unreadable"), "{said}");
+    assert!(said.contains(r"skipped 1 files") && said.contains(r"1 .\nd"), "{said}");
+    assert!(!said.contains('\u{1b}') && !said.contains("\nwarning: b"), "{said}");
 }
 
 /// Catches: leftovers of a download make the exit code 2 every night; an unusable leftover that the

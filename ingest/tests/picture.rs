@@ -199,7 +199,8 @@ fn the_orientation_in_an_hevc_stream_counts_and_may_change() {
 }
 
 /// Catches: a letterboxed intro in a file with one key frame crops all later play; a black start
-/// hides the borders of the play after it.
+/// hides the borders of the play after it; borders after an intro that fills the picture, or after
+/// other borders, stay.
 #[test]
 fn borders_are_cut_until_a_frame_contradicts_them() {
     let Some(videos) = Videos::new() else { return };
@@ -216,6 +217,18 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
     videos.make("pillars.mp4", &play(pillarbox, "lt(t,8)"));
     videos.make("flash.mp4", &play(letterbox, "not(between(t,9,9.1))"));
     videos.make("whole.mp4", &play(letterbox, "1"));
+    videos.make("later.mp4", &play(pillarbox, "gte(t,8)"));
+    let both = |keys: &str| {
+        let place = |place: &str, when: &str| format!("drawbox={place}:black:fill:enable='{when}'");
+        let first = letterbox.map(|bar| place(bar, "lt(t,7)"));
+        let second = pillarbox.map(|bar| place(bar, "gte(t,7)"));
+        let boxes = [first, second].concat().join(",");
+        format!(
+            "-f lavfi -i testsrc2=s=128x96:r=10:d=12 -vf {boxes} -pix_fmt yuv420p {X264} {keys}"
+        )
+    };
+    videos.make("turns.mp4", &both("-g 1000 -sc_threshold 0"));
+    videos.make("turns_keys.mp4", &both("-g 10"));
     let bars = pillarbox.map(|place| format!("drawbox={place}:black:fill")).join(",");
     videos.make(
         "black.mp4",
@@ -230,8 +243,11 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
     for (name, lengths, borders) in [
         ("intro.mp4", &[80, 40][..], &[true, false][..]),
         ("pillars.mp4", &[80, 40], &[true, false]),
-        ("flash.mp4", &[90, 30], &[true, false]),
+        ("flash.mp4", &[90, 28], &[true, true]),
         ("whole.mp4", &[120], &[true]),
+        ("later.mp4", &[80, 40], &[false, true]),
+        ("turns.mp4", &[70, 50], &[true, true]),
+        ("turns_keys.mp4", &[70, 50], &[true, true]),
     ] {
         let clips = videos.clips(name);
         let found: Vec<_> = clips.iter().map(|clip| clip.frame_count()).collect();
@@ -239,8 +255,8 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
         let found: Vec<_> = clips.iter().map(|clip| clip.scores.letterbox > 0.2).collect();
         assert_eq!(found, borders, "{name}");
     }
-    let crops =
-        "black.mp4,88x96+20+0\nflash.mp4,\nintro.mp4,\npillars.mp4,\nwhole.mp4,128x64+0+16\n";
+    let crops = "black.mp4,88x96+20+0\nflash.mp4,\nintro.mp4,\nlater.mp4,\npillars.mp4,\n\
+                 turns.mp4,\nturns_keys.mp4,\nwhole.mp4,128x64+0+16\n";
     assert_eq!(videos.sources("crop"), crops);
     // The top of the whole picture is in the clip after the intro, and in no clip before.
     let [before, after] = ["intro.mp4", "whole.mp4"].map(|name| videos.clips(name).remove(0));
@@ -310,7 +326,8 @@ fn replace_box(path: &Utf8PathBuf, old: [u8; 4], new: &[u8; 12]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Catches: Dolby Vision that only Dolby's players can show is kept green and violet.
+/// Catches: Dolby Vision that only Dolby's players can show is kept green and violet, also if the
+/// container does not say so, or the stream is a bare one.
 #[test]
 fn dolby_vision_needs_a_base_layer() {
     let Some(videos) = Videos::new() else { return };
@@ -323,8 +340,17 @@ fn dolby_vision_needs_a_base_layer() {
     ] {
         replace_box(&videos.make(name, &words), *b"pasp", record);
     }
+    let named = videos.make("named.mp4", &words);
+    let at = |bytes: &[u8]| bytes.windows(4).position(|window| window == b"avc1").unwrap();
+    let mut bytes = fs::read(&named).unwrap();
+    // The first one is in the list of compatible brands.
+    let brand = at(&bytes);
+    let format = brand + 4 + at(&bytes[brand + 4..]);
+    bytes[format..format + 4].copy_from_slice(b"dva1");
+    fs::write(&named, bytes).unwrap();
     videos.run(2, &[]);
-    let reasons = "eight.mp4,\nfive.mp4,unsupported_color\nnine.mp4,\n";
+    let reasons =
+        "eight.mp4,\nfive.mp4,unsupported_color\nnamed.mp4,unsupported_color\nnine.mp4,\n";
     assert_eq!(videos.sources("reason"), reasons);
 }
 

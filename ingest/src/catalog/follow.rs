@@ -7,7 +7,8 @@
 //! - The content is nowhere, and its path has another content: the new content replaces it. The new
 //!   content inherits the split, because it may contain the same play.
 //! - The content is nowhere, and its path has no readable file: the row stays, so users may delete
-//!   videos after ingest.
+//!   videos after ingest. A row that only says that the content was no video goes if the file is
+//!   there and has another problem.
 //!
 //! All of this follows from the rows and the found files. So a run that was killed is repeated with
 //! the same result.
@@ -20,6 +21,7 @@ use genie_stage::key::Key;
 
 use super::row_kinds::{is_duplicate, is_of_config, is_of_path, pending};
 use crate::discover::{FileStamp, SourceFile};
+use crate::reject::Reason;
 
 /// What happened to known sources since the last run.
 #[derive(Default)]
@@ -126,9 +128,9 @@ impl<'a> FoundFiles<'a> {
             } else {
                 Some(row.clone())
             };
-            followed.extend(row.map(|row| {
+            followed.extend(row.and_then(|row| {
                 if is_of_path(&row) || is_duplicate(&row) {
-                    return row;
+                    return Some(row);
                 }
                 self.content(row, &copies, config_key, &mut changes)
             }));
@@ -173,13 +175,15 @@ impl<'a> FoundFiles<'a> {
     }
 
     /// The row of a content, at its current path.
+    ///
+    /// `None` if it only says that the file was no video, and the file now has another problem.
     fn content(
         &self,
         mut row: SourceRow,
         copies: &Copies<'_>,
         config_key: &Key,
         changes: &mut FileChanges,
-    ) -> SourceRow {
+    ) -> Option<SourceRow> {
         match self.fate(&row, copies) {
             Fate::At(place) => {
                 row.source_path = place.path;
@@ -193,9 +197,14 @@ impl<'a> FoundFiles<'a> {
                 let others = others.into_iter().map(|source| source.id.clone()).collect();
                 changes.replaced.insert(row.source_id.clone(), others);
             }
-            Fate::Unknown => {}
+            Fate::Unknown => {
+                let was_no_video = row.reason.as_deref().is_some_and(Reason::code_is_no_video);
+                if was_no_video && !self.at(&row.source_path).is_empty() {
+                    return pending(&row);
+                }
+            }
         }
-        row
+        Some(row)
     }
 
     /// The row of a duplicate, if the copy is still there.

@@ -166,6 +166,7 @@ mod tests {
             reject: None,
             guess: false,
             leftover: false,
+            named: false,
             split: None,
             note: None,
         }

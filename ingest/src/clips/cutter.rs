@@ -25,6 +25,8 @@ pub struct ClipCutter<'a> {
     track: Option<Track>,
     /// The newest frame, and the number of times that it was repeated so far.
     newest: Option<(SampledFrame, u64)>,
+    /// The frame before a gap, its repeats, and the newest frame: their meaning is not known yet.
+    unsure: Option<(SampledFrame, u64, SampledFrame)>,
     /// Frames for which the shot detector has not decided yet whether they start a shot.
     ahead: VecDeque<SampledFrame>,
     clips: ClipBuilder<'a>,
@@ -39,6 +41,7 @@ impl<'a> ClipCutter<'a> {
             pauses: PauseJudge::default(),
             track: None,
             newest: None,
+            unsure: None,
             ahead: VecDeque::new(),
             clips: ClipBuilder::new(origin, format),
         }
@@ -58,48 +61,74 @@ impl<'a> ClipCutter<'a> {
         }
         let FrameFormat { width, height, .. } = self.format;
         let plane = Plane::of(frame.rgb, width as usize, height as usize);
-        let mut cuts = Vec::new();
-        if let Some((newest, repeats)) = self.newest.take() {
-            let tick = match self.format.rate {
-                SamplingRate::Fixed(fps) => 1.0 / fps,
-                SamplingRate::Own => f64::INFINITY,
-            };
-            let pause = Pause {
-                repeats,
-                change: plane.cell_difference(&newest.plane, Shift::NONE),
-                ticks: track.seconds(newest.info.pts, frame.pts) / tick,
-                natives: frame.native.saturating_sub(newest.info.native),
-                before: frame.before,
-            };
-            let meaning = self.pauses.judge(pause);
-            let sidecar_ends = self.clips.lacks_action(frame.native)
-                && !self.clips.lacks_action(newest.info.native);
-            if meaning != Meaning::Missing {
-                cuts.extend(self.repeat(newest, repeats, meaning == Meaning::Slow));
-            }
-            if meaning == Meaning::Missing || sidecar_ends {
-                cuts.extend(self.end_shot());
-            }
-        }
+        let mut cuts = self.resolve(Some(&plane));
         let info = FrameInfo {
             pts: frame.pts,
             native: frame.native,
             corrupt: frame.corrupt,
             repeated: false,
         };
-        let newest =
-            SampledFrame { rgb: frame.rgb.into(), plane, info, track: changed, begins_shot: false };
-        cuts.extend(self.add(newest.clone()));
-        self.newest = Some((SampledFrame { track: None, ..newest }, 0));
+        let rgb = frame.rgb.into();
+        let now = SampledFrame { rgb, plane, info, track: changed, begins_shot: false };
+        let newest = self.newest.replace((SampledFrame { track: None, ..now.clone() }, 0));
+        let Some((before, repeats)) = newest else {
+            cuts.extend(self.add(now));
+            return cuts;
+        };
+        let tick = match self.format.rate {
+            SamplingRate::Fixed(fps) => 1.0 / fps,
+            SamplingRate::Own => f64::INFINITY,
+        };
+        let pause = Pause {
+            repeats,
+            change: now.plane.cell_difference(&before.plane, Shift::NONE),
+            ticks: track.seconds(before.info.pts, frame.pts) / tick,
+            natives: frame.native.saturating_sub(before.info.native),
+            before: frame.before,
+        };
+        match self.pauses.judge(pause) {
+            Meaning::Unsure => self.unsure = Some((before, repeats, now)),
+            meaning => cuts.extend(self.after(before, repeats, now, meaning)),
+        }
         cuts
+    }
+
+    /// Adds the repeats of a frame, and the frame after it.
+    fn after(
+        &mut self,
+        before: SampledFrame,
+        repeats: u64,
+        now: SampledFrame,
+        meaning: Meaning,
+    ) -> Vec<CutClip> {
+        let mut cuts = Vec::new();
+        let sidecar_ends = self.clips.lacks_action(now.info.native)
+            && !self.clips.lacks_action(before.info.native);
+        if meaning != Meaning::Missing {
+            cuts.extend(self.repeat(before, repeats, meaning == Meaning::Slow));
+        }
+        if meaning == Meaning::Missing || sidecar_ends {
+            cuts.extend(self.end_shot());
+        }
+        cuts.extend(self.add(now));
+        cuts
+    }
+
+    /// Decides about a gap. `next` is the picture after the newest frame, if there is one.
+    fn resolve(&mut self, next: Option<&Plane>) -> Vec<CutClip> {
+        let Some((before, repeats, now)) = self.unsure.take() else { return Vec::new() };
+        let planes = next.map(|next| [&before.plane, &now.plane, next]);
+        let meaning = planes.map_or(Meaning::Idle, PauseJudge::resolve);
+        self.after(before, repeats, now, meaning)
     }
 
     /// Returns the last clips. `native_frames` is the number of frames in the source.
     pub fn finish(mut self, native_frames: usize) -> Vec<CutClip> {
+        let mut cuts = self.resolve(None);
         let newest = self.newest.take();
         let is_slow = self.pauses.at_end() == Meaning::Slow;
         let repeated = newest.map(|(newest, repeats)| self.repeat(newest, repeats, is_slow));
-        let mut cuts = repeated.unwrap_or_default();
+        cuts.extend(repeated.unwrap_or_default());
         cuts.extend(self.end_shot());
         cuts.extend(self.clips.finish(native_frames));
         cuts

@@ -2,8 +2,8 @@
 //!
 //! They show no play: a pause, a menu, a loading screen, or a frozen recording. A small part of the
 //! picture may move, such as a cursor that blinks, and a key frame may draw all of the picture a
-//! little differently. They are cut out, so that the play before and
-//! after them is kept. The first frame of a stretch stays in the clip before it, because it shows
+//! little differently. They are cut out, so that the play before and after them is kept. A player
+//! may also move in a small part only, but then the pictures do not repeat. The first frame of a stretch stays in the clip before it, because it shows
 //! what the last action did. If the shot begins with the stretch, the first frame belongs to it.
 
 use super::stretch::Stretch;
@@ -15,6 +15,11 @@ use crate::config::{MAX_OWN_FPS, clip_frames};
 /// Measured on 2026-11-30 in 183 recordings of play (SuperTux, alex4, CoinRun, the sample game):
 /// the longest time in which so few blocks move is 1.6 s.
 const MOVING_BLOCKS: u32 = 2;
+/// Largest number of different pictures of what moves in a still picture, beside the first.
+///
+/// A cursor blinks and a sign turns through the same pictures again. A player in a small part of
+/// the picture looks different each time.
+const MOST_STATES: usize = 16;
 /// A pulse is a small change of the whole picture: less than this in each block, in levels of 255.
 ///
 /// A key frame of a still picture is one: it has no errors of the frames before it. Measured on
@@ -37,6 +42,8 @@ pub struct StillFinder<F> {
     reference: Option<F>,
     /// The blocks that moved since the reference, one bit for each.
     moved: u64,
+    /// Different pictures since the reference, as far as something moved.
+    states: Vec<F>,
     /// Time of the last pulse in this stretch.
     pulse: Option<f64>,
     /// Repeats of the reference so far, if their stretch is still short.
@@ -56,6 +63,7 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
             size,
             reference: None,
             moved: 0,
+            states: Vec::new(),
             pulse: None,
             held: Vec::new(),
             since: 0.0,
@@ -70,11 +78,13 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
             let (before, now) = (reference.as_ref(), frame.as_ref());
             self.moved | scores::moved_blocks(before, now, self.size, MOVING_BLOCKS)
         });
-        if moved.count_ones() > MOVING_BLOCKS {
-            let is_pulse = self.is_pulse(&frame, time);
+        let is_large = moved.count_ones() > MOVING_BLOCKS;
+        if is_large || moved > 0 && self.is_lively(&frame) {
+            let is_pulse = is_large && self.is_pulse(&frame, time);
             self.pulse = is_pulse.then_some(time);
             self.reference = (self.limit > 0.0).then(|| frame.clone());
             self.moved = 0;
+            self.states.clear();
             if is_pulse {
                 return self.hold(frame, time);
             }
@@ -85,6 +95,16 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
         }
         self.moved = moved;
         self.hold(frame, time)
+    }
+
+    /// Returns whether so many different pictures came that what moves is no cursor.
+    fn is_lively(&mut self, frame: &F) -> bool {
+        let is_same =
+            |state: &F| scores::moved_blocks(state.as_ref(), frame.as_ref(), self.size, 0) == 0;
+        if !self.states.iter().chain(&self.reference).any(is_same) {
+            self.states.push(frame.clone());
+        }
+        self.states.len() > MOST_STATES
     }
 
     /// Returns whether a frame of a stretch is only a key frame of the same picture.
@@ -115,6 +135,7 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
     /// Ends the shot. Returns the frames that are play after all.
     pub fn end(&mut self) -> Vec<F> {
         (self.reference, self.pulse, self.is_still) = (None, None, false);
+        self.states.clear();
         std::mem::take(&mut self.held)
     }
 }
@@ -170,6 +191,24 @@ mod tests {
         };
         assert!(stills(&|number| number / 3 % 2));
         assert!(!stills(&|number| number / 2 % 16));
+    }
+
+    /// Catches: a player who stays in a small part of the screen is cut out, or a sign that turns is
+    /// not.
+    #[test]
+    fn what_repeats_is_no_play() {
+        let stills = |grey: &dyn Fn(usize) -> usize| {
+            let mut finder = StillFinder::new(2.0, SIZE);
+            let mut is_still = false;
+            for number in 0..200 {
+                let mut frame = vec![7_u8; SIZE.0 * SIZE.1 * 3];
+                frame[..3].fill(u8::try_from(grey(number) % 256).unwrap());
+                is_still |= matches!(finder.add(frame, number as f64 / 10.0), Stretch::CutOut(_));
+            }
+            is_still
+        };
+        assert!(stills(&|number| number % 8 * 30));
+        assert!(!stills(&|number| number * 15));
     }
 
     /// Catches: a key frame in the middle of a frozen picture divides it into two short pauses; a

@@ -15,8 +15,8 @@ use std::ops::Range;
 
 use ffmpeg_next::frame;
 
-use super::ffi::{self, properties, row};
-use super::picture::{Conversion, Layout, Rectangle};
+use super::ffi::{layout, properties};
+use super::picture::{Lines, Rectangle};
 
 /// Mean brightness up to which a line is black, in levels of 255.
 ///
@@ -56,7 +56,7 @@ impl Borders {
     /// Returns `None` if this code cannot read the pixel format.
     pub fn new(frame: &frame::Video) -> Option<Self> {
         let found = properties(frame);
-        let layout = ffi::layout(found.pixel_format)?;
+        let layout = layout(found.pixel_format)?;
         let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
         Some(Self {
             size: (width, height),
@@ -80,7 +80,7 @@ impl Borders {
         else {
             return;
         };
-        if frame.is_corrupt() || frame.has_decode_errors() || lines.show_nothing() {
+        if frame.is_corrupt() || frame.has_decode_errors() || show_nothing(&lines) {
             return;
         }
         self.frames += 1;
@@ -92,12 +92,23 @@ impl Borders {
         );
         let (width, height) = self.size;
         let [top, bottom, left, right] = &mut self.black;
-        *top = run_of_black(*top, |y| lines.row_is_black(y));
-        *bottom = run_of_black(*bottom, |y| lines.row_is_black(height - 1 - y));
+        *top = run_of_black(*top, |y| row_is_black(&lines, y));
+        *bottom = run_of_black(*bottom, |y| row_is_black(&lines, height - 1 - y));
         // Check the columns only between the bars above and below.
         let rows = *top..height.saturating_sub(*bottom);
-        *left = run_of_black(*left, |x| lines.column_is_black(x, rows.clone()));
-        *right = run_of_black(*right, |x| lines.column_is_black(width - 1 - x, rows.clone()));
+        *left = run_of_black(*left, |x| column_is_black(&lines, x, rows.clone()));
+        *right = run_of_black(*right, |x| column_is_black(&lines, width - 1 - x, rows.clone()));
+    }
+
+    /// Returns whether lines at two opposite edges of a frame are black, so that it may have borders.
+    pub fn are_possible(frame: &frame::Video) -> bool {
+        let Some(lines) = Lines::of(frame) else { return false };
+        let (width, height) = (lines.width, lines.height);
+        let column = |x| column_is_black(&lines, x, 0..height);
+        width > 0
+            && height > 0
+            && (row_is_black(&lines, 0) && row_is_black(&lines, height - 1)
+                || column(0) && column(width - 1))
     }
 
     /// Returns whether no border can be found any more, with any further frames.
@@ -112,8 +123,30 @@ impl Borders {
 
     /// Returns the picture inside the borders, or `None` if there are no usable borders.
     pub fn crop(&self) -> Option<Rectangle> {
+        self.inside().filter(|_| self.frames >= EVIDENCE)
+    }
+
+    /// Returns whether a frame has bars, and on another axis than these.
+    pub fn cross_in(&self, frame: &frame::Video) -> bool {
+        let Some(mut alone) = Self::new(frame) else { return false };
+        alone.look(frame);
+        alone.inside().is_some() && alone.cross(self)
+    }
+
+    /// Returns whether the bars of this and of other frames are on different axes only.
+    fn cross(&self, other: &Self) -> bool {
+        let axes = |borders: &Self| {
+            let [top, bottom, left, right] = borders.pairs();
+            [top + bottom > 0, left + right > 0]
+        };
+        let (one, other) = (axes(self), axes(other));
+        one.contains(&true) && other == one.map(|has_bars| !has_bars)
+    }
+
+    /// Returns [`Self::crop`] also if few frames were bright enough to tell.
+    pub fn inside(&self) -> Option<Rectangle> {
         let pairs = self.pairs();
-        if self.frames < EVIDENCE || pairs == [0; 4] {
+        if self.frames == 0 || pairs == [0; 4] {
             return None;
         }
         let (width, height) = self.size;
@@ -176,83 +209,27 @@ fn run_of_black(most: u32, is_black: impl Fn(u32) -> bool) -> u32 {
     (0..most).find(|&line| !is_black(line)).unwrap_or(most)
 }
 
-/// The pixels of a frame, line by line.
-struct Lines<'a> {
-    layout: Layout,
-    width: u32,
-    height: u32,
-    /// For each line of the picture, the row of each component.
-    rows: Vec<[&'a [u8]; 3]>,
-    /// Whether luma's black and white are 16 and 235.
-    limited: bool,
+fn row_is_black(lines: &Lines<'_>, y: u32) -> bool {
+    let rows = lines.line(y);
+    is_black(examined(0..lines.width).map(|x| lines.pixel(&rows, x)))
 }
 
-impl<'a> Lines<'a> {
-    fn of(frame: &'a frame::Video) -> Option<Self> {
-        let found = properties(frame);
-        let layout = ffi::layout(found.pixel_format)?;
-        let limited = !layout.rgb && !Conversion::of(&found).full_range;
-        let (width, height) = (u32::try_from(found.width).ok()?, u32::try_from(found.height).ok()?);
-        let rows = (0..height).map(|y| rows(frame, &layout, y)).collect();
-        Some(Self { layout, width, height, rows, limited })
-    }
-
-    fn line(&self, y: u32) -> [&'a [u8]; 3] {
-        self.rows.get(y as usize).copied().unwrap_or_default()
-    }
-
-    /// Returns a pixel's brightness and its distance from grey, in levels of 255.
-    ///
-    /// For RGB, the brightness is the largest component and the distance is 0.
-    fn pixel(&self, rows: &[&[u8]; 3], x: u32) -> (u32, u32) {
-        let level = |index: usize, x: u32| {
-            self.layout
-                .components
-                .get(index)
-                .map(|component| u32::from(component.level(rows[index], x as usize)))
-        };
-        if self.layout.rgb {
-            return ((0..3).filter_map(|index| level(index, x)).max().unwrap_or(0), 0);
-        }
-        let luma = level(0, x).unwrap_or(0);
-        let bright = if self.limited { luma.saturating_sub(16) * 255 / 219 } else { luma };
-        let chroma =
-            |index| level(index, x / self.layout.chroma.0).map_or(0, |level| level.abs_diff(128));
-        (bright, chroma(1).max(chroma(2)))
-    }
-
-    fn row_is_black(&self, y: u32) -> bool {
-        let rows = self.line(y);
-        is_black(examined(0..self.width).map(|x| self.pixel(&rows, x)))
-    }
-
-    fn column_is_black(&self, x: u32, between: Range<u32>) -> bool {
-        is_black(examined(between).map(|y| self.pixel(&self.line(y), x)))
-    }
-
-    /// Returns whether the frame is dark, from every eighth pixel of every eighth line.
-    fn show_nothing(&self) -> bool {
-        let (mut lit, mut all) = (0, 0);
-        for y in (0..self.height).step_by(8) {
-            let rows = self.line(y);
-            for x in (0..self.width).step_by(8) {
-                let (bright, coloured) = self.pixel(&rows, x);
-                lit += u32::from(bright > DARK || coloured > NEUTRAL);
-                all += 1;
-            }
-        }
-        lit * LIT < all
-    }
+fn column_is_black(lines: &Lines<'_>, x: u32, between: Range<u32>) -> bool {
+    is_black(examined(between).map(|y| lines.pixel(&lines.line(y), x)))
 }
 
-/// Returns the row of each component that contains line `y` of the picture.
-fn rows<'a>(frame: &'a frame::Video, layout: &Layout, y: u32) -> [&'a [u8]; 3] {
-    let mut rows: [&[u8]; 3] = [&[]; 3];
-    for (component, place) in layout.components.iter().zip(&mut rows) {
-        let line = y / layout.sharing(component.plane).1;
-        *place = row(frame, layout, component.plane, line).unwrap_or_default();
+/// Returns whether the frame is dark, from every eighth pixel of every eighth line.
+fn show_nothing(lines: &Lines<'_>) -> bool {
+    let (mut lit, mut all) = (0, 0);
+    for y in (0..lines.height).step_by(8) {
+        let rows = lines.line(y);
+        for x in (0..lines.width).step_by(8) {
+            let (bright, coloured) = lines.pixel(&rows, x);
+            lit += u32::from(bright > DARK || coloured > NEUTRAL);
+            all += 1;
+        }
     }
-    rows
+    lit * LIT < all
 }
 
 /// Returns the positions of a line's pixels that are examined, evenly spaced.

@@ -6,8 +6,11 @@
 //!   marks whole packets, for example where segments of a stream are joined. So a mark counts only
 //!   if the decoder of the codec does not notice missing data itself.
 //! - The decoder returned an error, or marked a frame as damaged.
-//! - The headers of H.264 and HEVC refer to pictures that are not there ([`h264`], [`hevc`]), or
-//!   those of MPEG-1 and MPEG-2 leave out a number ([`mpeg12`]).
+//! - The headers of H.264 and HEVC refer to pictures that are not there ([`h264`], [`hevc`]), those
+//!   of MPEG-1, MPEG-2 and AV1 leave out a number ([`mpeg12`], [`av1`]), or those of MPEG-4 break a
+//!   pattern ([`mpeg4`]).
+//! - Two passes before decoding find frames that left no trace but a hole in the time stamps
+//!   ([`silent`]).
 //! - A packet has a hole of zeros, which its decoder may accept ([`holes`]).
 //!
 //! A frame depends on a loss if its packet comes later in the file, in decoding order, and no key
@@ -15,6 +18,10 @@
 //! refer to pictures before it, so the key frame counts from its time on. What is found does not
 //! depend on the number of threads, because a decoder returns frames and errors in the same order.
 
+mod av1;
+mod av1_headers;
+#[cfg(test)]
+mod av1_tests;
 mod bits;
 mod finding;
 mod h264;
@@ -22,16 +29,22 @@ mod hevc;
 mod hevc_sets;
 mod holes;
 mod mpeg12;
+mod mpeg4;
+mod silent;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 
+use av1::Av1;
+pub use bits::{Bits, Framing};
 use finding::{Finding, Refresh};
 use h264::H264;
 use hevc::Hevc;
 use holes::HoleFinder;
+use mpeg4::Mpeg4;
 use mpeg12::Mpeg12;
+pub use silent::{POINTS, PacketTimes, SilentLosses, is_silent};
 
 /// Codecs whose decoders mark every frame with missing data.
 const SELF_CHECKING: [&str; 4] = ["h264", "mpeg1video", "mpeg2video", "mpeg4"];
@@ -43,6 +56,8 @@ enum Headers {
     H264(Box<H264>),
     Hevc(Box<Hevc>),
     Mpeg12(Mpeg12),
+    Mpeg4(Mpeg4),
+    Av1(Box<Av1>),
     Unknown,
 }
 
@@ -113,6 +128,8 @@ impl LossTracker {
             "h264" => Headers::H264(Box::new(H264::new(extradata))),
             "hevc" => Headers::Hevc(Box::new(Hevc::new(extradata))),
             "mpeg1video" | "mpeg2video" => Headers::Mpeg12(Mpeg12::default()),
+            "mpeg4" => Headers::Mpeg4(Mpeg4::new(extradata)),
+            "av1" => Headers::Av1(Box::new(Av1::new(extradata))),
             _ => Headers::Unknown,
         };
         Self {
@@ -144,6 +161,8 @@ impl LossTracker {
             Headers::H264(headers) => headers.packet(data),
             Headers::Hevc(headers) => headers.packet(data),
             Headers::Mpeg12(headers) => headers.packet(data),
+            Headers::Mpeg4(headers) => headers.packet(data),
+            Headers::Av1(headers) => headers.packet(data),
             Headers::Unknown => Finding::default(),
         };
         let place = self.next;

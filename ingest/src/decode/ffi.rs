@@ -185,7 +185,7 @@ unsafe fn colour_tags(parameters: *const AVCodecParameters) -> ColourTags {
 }
 
 /// Numbers that describe a video stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamFacts {
     /// In pixels; 0 if unknown.
     pub width: i32,
@@ -197,6 +197,23 @@ pub struct StreamFacts {
     pub bit_rate: i64,
     /// Whether this FFmpeg has a decoder for the stream.
     pub decodable: bool,
+    /// The container's name of the format, such as `avc1`; zeros if it has none.
+    pub format: [u8; 4],
+    /// What container and stream say about the colours.
+    pub tags: ColourTags,
+}
+
+impl StreamFacts {
+    /// The facts of a stream of which nothing is known.
+    pub const NONE: Self = Self {
+        width: 0,
+        height: 0,
+        frames: 0,
+        bit_rate: 0,
+        decodable: false,
+        format: [0; 4],
+        tags: ColourTags::NONE,
+    };
 }
 
 /// Reads the facts of a stream.
@@ -207,7 +224,7 @@ pub fn stream_facts(stream: &Stream<'_>) -> StreamFacts {
         let raw = stream.as_ptr();
         let parameters = (*raw).codecpar;
         if parameters.is_null() {
-            return StreamFacts::default();
+            return StreamFacts::NONE;
         }
         StreamFacts {
             width: (*parameters).width,
@@ -215,6 +232,8 @@ pub fn stream_facts(stream: &Stream<'_>) -> StreamFacts {
             frames: (*raw).nb_frames,
             bit_rate: (*parameters).bit_rate,
             decodable: !avcodec_find_decoder((*parameters).codec_id).is_null(),
+            format: (*parameters).codec_tag.to_le_bytes(),
+            tags: colour_tags(parameters),
         }
     }
 }

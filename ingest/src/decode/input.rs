@@ -3,17 +3,19 @@
 use ffmpeg::codec::packet::side_data::{self, SideData};
 use ffmpeg::codec::threading::Type;
 use ffmpeg::format::context::{Input, StreamIo};
-use ffmpeg::{Dictionary, Error, Packet, Stream, codec, decoder, frame};
+use ffmpeg::{Dictionary, Error, Packet, codec, decoder, frame};
 use ffmpeg_next as ffmpeg;
 
 use super::clock::edits;
+use super::containers::ogg::lost_pages;
+use super::containers::streams::{rates, video_streams};
+use super::containers::{appended, later_video};
 use super::event::{DecodeOptions, Failure};
 use super::ffi::{OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts};
-use super::later_video;
 use super::picture::{
     ColourTags, ContainerColour, MatrixScope, Orientation, Presentation, container_matrix,
+    dolby_vision_problem,
 };
-use super::streams::{rates, video_streams};
 use super::video_file::VideoFile;
 use crate::reject::Reason;
 
@@ -48,6 +50,12 @@ pub struct VideoInput {
     pub rate_is_guess: bool,
     /// Presentation times in seconds at which an edit list joins two parts of a recording.
     pub joins: Vec<f64>,
+    /// Places in the file: data are missing before the packets that begin there. In order.
+    pub lost: Vec<u64>,
+    /// Presentation times after which frames are lost without a trace. In order.
+    pub lost_after: Vec<i64>,
+    /// Place in the file at which a second file was appended, which FFmpeg does not read.
+    pub second: Option<u64>,
     /// The container's display matrix.
     pub matrix: Option<Vec<u8>>,
     pub presentation: Presentation,
@@ -90,7 +98,11 @@ impl VideoInput {
         let sizes = [(facts.width, facts.height)];
         let sizes = sizes.into_iter().chain(header.map(|header| (header.width, header.height)));
         check_size(sizes, max_pixels)?;
-        check_dolby_vision(&stream)?;
+        let record = stream.side_data().find(|data| data.kind() == side_data::Type::DOVI_CONF);
+        let record = record.as_ref().map(SideData::data);
+        if let Some(detail) = dolby_vision_problem(record, facts.format, facts.tags) {
+            return Err(Failure::reject(Reason::UnsupportedColor, detail));
+        }
         let unsupported = |error| Failure::reject(Reason::UnsupportedCodec, error);
         let mut context =
             codec::Context::from_parameters(stream.parameters()).map_err(unsupported)?;
@@ -120,6 +132,9 @@ impl VideoInput {
         let is_mp4 = input.format().name().contains("mp4");
         let track = u32::try_from(stream.id()).ok().filter(|_| is_mp4);
         let joins = track.map_or(Vec::new(), |track| edits::joins(file.reader(), track));
+        let is_ogg = input.format().name() == "ogg";
+        let lost = if is_ogg { lost_pages(file.reader(), stream.index()) } else { Vec::new() };
+        let second = appended::second(file.reader(), input.format().name());
         let extradata = extradata(&stream);
         let (index, time_base) = (stream.index(), stream.time_base());
         let decoder = settings.video().map_err(unsupported)?;
@@ -137,6 +152,9 @@ impl VideoInput {
             rates,
             rate_is_guess,
             joins,
+            lost,
+            lost_after: Vec::new(),
+            second,
             matrix,
             presentation: Presentation { orientation, sample_aspect, colour },
             matrix_scope: MatrixScope::of(name, input.format().name()),
@@ -221,28 +239,6 @@ fn check_size(sizes: impl Iterator<Item = (i32, i32)>, max_pixels: i64) -> Resul
         }
     }
     Ok(())
-}
-
-/// Rejects Dolby Vision whose pictures cannot be shown without Dolby's metadata.
-///
-/// Its matrix is IPT-PQ-c2, and the metadata reshape it. Other profiles have a base layer that any
-/// player can show (Dolby Vision streams within ISO BMFF, 2.1.2 and 2.2).
-fn check_dolby_vision(stream: &Stream<'_>) -> Result<(), Failure> {
-    let record = stream.side_data().find(|data| data.kind() == side_data::Type::DOVI_CONF);
-    let Some(&[_, _, profile, _, _, _, _, compatible, ..]) = record.as_ref().map(SideData::data)
-    else {
-        return Ok(());
-    };
-    match (profile, compatible) {
-        (5 | 20, _) | (8 | 10, 0) => {
-            let detail = format!(
-                "the colours of Dolby Vision profile {profile} need Dolby's metadata, which ingest \
-                 does not apply: convert the video to HDR10 or SDR"
-            );
-            Err(Failure::reject(Reason::UnsupportedColor, detail))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What the decoder returned.

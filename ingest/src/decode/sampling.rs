@@ -1,21 +1,26 @@
 //! Selects the sampled frames among the decoded ones and searches them for borders.
 
+mod frames;
+mod later_borders;
 mod notes;
 mod track;
-
-use std::rc::Rc;
 
 use ffmpeg_next::{Packet, frame};
 
 use super::borders::Borders;
-use super::clock::{BreakFinder, FrameSteps, Skips, TickClock, Timing};
+use super::clock::{BreakFinder, FrameSteps, Skips, StampFilter, TickClock, Timing};
 use super::damage::{DecodedFrame, FrameState, LossTracker};
-use super::event::{Break, Event, EventSink, Failure, Sampled, Summary, Track};
+use super::event::{Break, Event, EventSink, Failure, Sampled, Summary};
 use super::ffi::{is_hidden, properties};
 use super::input::{DecodeDamage, VideoInput};
-use super::picture::{Converter, Orientation, Orientations, Presentation, Rectangle, unsupported};
+use super::picture::{
+    Converter, MetadataFinder, Orientation, Orientations, Presentation, Properties, Rectangle,
+    unsupported,
+};
 use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
+use frames::{BorderSearch, ConvertedFrame, CurrentFrame};
+use later_borders::{HeldFrame, LaterBorders};
 use notes::Notes;
 use track::Tracks;
 
@@ -23,6 +28,9 @@ use track::Tracks;
 const SEARCH_FRAMES: usize = 64;
 /// Largest number of bytes of these frames.
 const SEARCH_BYTES: usize = 32 << 20;
+
+/// Tells whether borders remain from a time on, until the end of the file.
+pub type RemainTest<'a> = dyn Fn(&Borders, i64, &mut EventSink<'_>) -> Result<bool, Failure> + 'a;
 
 /// Why sampling stops early.
 pub enum Halt {
@@ -38,11 +46,15 @@ impl From<Failure> for Halt {
 }
 
 /// Selects the sampled frames of one video.
-pub struct Sampling {
+pub struct Sampling<'a> {
     clock: TickClock,
     time_base: (i32, i32),
     breaks: BreakFinder,
     losses: LossTracker,
+    /// Places in the file before whose packets data are missing, the next one last.
+    lost: Vec<u64>,
+    /// Presentation times after which frames are lost without a trace, the next one last.
+    lost_after: Vec<i64>,
     codec: String,
     /// The rates that the container states, in frames per second; the first one counts.
     rates: Vec<f64>,
@@ -51,12 +63,17 @@ pub struct Sampling {
     /// The container's display matrix.
     matrix: Option<Vec<u8>>,
     orientations: Orientations<(frame::Video, FrameState)>,
+    stamps: StampFilter<(frame::Video, FrameState, Orientation)>,
     current: Option<CurrentFrame>,
+    dolby_vision: MetadataFinder,
     converter: Converter,
     search: Option<BorderSearch>,
     /// The borders that are cut, with all frames examined so far.
     borders: Option<Borders>,
     crop: Option<Rectangle>,
+    /// `None` if the picture is not cropped at all.
+    later: Option<LaterBorders>,
+    remain: &'a RemainTest<'a>,
     notes: Notes,
     skips: Skips,
     /// End of the last frame, decoded or skipped.
@@ -71,35 +88,6 @@ pub struct Sampling {
     unconverted: Option<String>,
 }
 
-/// The frame on the screen until the next one comes.
-struct CurrentFrame {
-    frame: frame::Video,
-    pts: i64,
-    native: usize,
-    corrupt: bool,
-    before: Break,
-    orientation: Orientation,
-}
-
-/// Frames that are held back until the border search ends.
-#[derive(Default)]
-struct BorderSearch {
-    /// `None` before the first frame.
-    borders: Option<Borders>,
-    back: Vec<ConvertedFrame>,
-}
-
-/// A converted frame, and the number of ticks that show it.
-struct ConvertedFrame {
-    track: Rc<Track>,
-    rgb: Vec<u8>,
-    pts: i64,
-    native: usize,
-    corrupt: bool,
-    before: Break,
-    ticks: u64,
-}
-
 /// Whether sampling searches for borders or already knows them.
 #[derive(Debug)]
 pub enum BorderMode {
@@ -108,8 +96,13 @@ pub enum BorderMode {
     Known(Option<Borders>),
 }
 
-impl Sampling {
-    pub fn new(input: &VideoInput, format: FrameFormat, mode: BorderMode) -> Self {
+impl<'a> Sampling<'a> {
+    pub fn new(
+        input: &VideoInput,
+        format: FrameFormat,
+        mode: BorderMode,
+        remain: &'a RemainTest<'a>,
+    ) -> Self {
         let (search, borders) = match mode {
             BorderMode::Search => {
                 ((format.aspect == Aspect::Crop).then(BorderSearch::default), None)
@@ -126,6 +119,12 @@ impl Sampling {
             let (stream, streams) = (input.stream, input.streams);
             notes.add(format!("stream {stream} is used, of {streams} video streams"));
         }
+        if let Some(second) = input.second {
+            notes.add(format!(
+                "another file begins at byte {second}, and only the first one is read: store the \
+                 second one in a file of its own"
+            ));
+        }
         if input.rate_is_guess {
             let rate = "the file has no time stamps, and its 25 frames per second may be a guess";
             notes.add(rate.to_owned());
@@ -138,17 +137,23 @@ impl Sampling {
                 input.joins.iter().map(|&seconds| input.units(seconds)).collect(),
             ),
             losses: LossTracker::new(&input.codec, &input.extradata, input.units(1.0)),
+            lost: input.lost.iter().rev().copied().collect(),
+            lost_after: input.lost_after.iter().rev().copied().collect(),
             codec: input.codec.clone(),
             rates: input.rates.clone(),
             presentation: input.presentation,
             tracks: Tracks::new(input),
             matrix: input.matrix.clone(),
             orientations: Orientations::new(input.presentation.orientation, input.matrix_scope),
+            stamps: StampFilter::new(input.units(0.5)),
             current: None,
+            dolby_vision: MetadataFinder::new(&input.codec, &input.extradata),
             converter,
             search,
             borders,
             crop,
+            later: (format.aspect == Aspect::Crop).then(LaterBorders::default),
+            remain,
             notes,
             skips: Skips::new(&input.codec),
             end: 0,
@@ -163,10 +168,19 @@ impl Sampling {
     /// Records a packet that was read. `skipped` is true if the file has damaged data before it.
     pub fn read(&mut self, packet: &Packet, skipped: bool) {
         self.skips.read(timing(packet), &self.clock);
-        if skipped {
+        let (place, pts) = (u64::try_from(packet.position()).ok(), packet.pts());
+        let mut is_lost = skipped;
+        while self.lost.pop_if(|lost| place.is_some_and(|place| place >= *lost)).is_some()
+            || self.lost_after.pop_if(|lost| pts.is_some_and(|pts| pts > *lost)).is_some()
+        {
+            is_lost = true;
+        }
+        if is_lost {
             self.losses.skipped();
         }
-        self.losses.packet(packet.pts(), packet.data().unwrap_or_default(), packet.is_corrupt());
+        let data = packet.data().unwrap_or_default();
+        self.dolby_vision.packet(data);
+        self.losses.packet(packet.pts(), data, packet.is_corrupt());
     }
 
     /// Returns whether the decoder may skip a packet, if no other frame refers to it.
@@ -198,17 +212,39 @@ impl Sampling {
             self.skips.end();
         }
         let known = self.orientations.push((taken, state), own, is_key);
-        known.into_iter().try_for_each(|(frame, orientation)| self.take(frame, orientation, sink))
+        known.into_iter().try_for_each(|(frame, orientation)| self.time(frame, orientation, sink))
     }
 
-    /// Takes a frame whose orientation is known.
-    fn take(
+    /// Finds the time of a frame whose orientation is known.
+    fn time(
         &mut self,
         (frame, state): (frame::Video, FrameState),
         orientation: Orientation,
         sink: &mut EventSink<'_>,
     ) -> Result<(), Halt> {
-        let pts = frame.timestamp().or(frame.pts()).unwrap_or(self.end);
+        let usual = self.breaks.steps.usual();
+        let certain = match frame.timestamp().or(frame.pts()) {
+            Some(pts) => self.stamps.push((frame, state, orientation), pts, usual),
+            None => {
+                self.certain(sink)?;
+                self.stamps.push((frame, state, orientation), self.end, usual)
+            }
+        };
+        certain.into_iter().try_for_each(|(frame, pts)| self.take(frame, pts, sink))
+    }
+
+    /// Takes the frame whose time was not certain yet, if there is one.
+    fn certain(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        self.stamps.finish().map_or(Ok(()), |(frame, pts)| self.take(frame, pts, sink))
+    }
+
+    /// Takes a frame at `pts`.
+    fn take(
+        &mut self,
+        (frame, state, orientation): (frame::Video, FrameState, Orientation),
+        pts: i64,
+        sink: &mut EventSink<'_>,
+    ) -> Result<(), Halt> {
         for (pts, duration) in self.skips.frame(frame.pts(), pts) {
             self.advance(pts, duration, sink)?;
         }
@@ -233,9 +269,6 @@ impl Sampling {
 
     /// Advances the clock to a frame at `pts`. A `duration` of 0 is unknown.
     fn advance(&mut self, pts: i64, duration: i64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        if let Some(last) = self.clock.resumes(pts) {
-            self.breaks.resume(last);
-        }
         let is_steady = self.breaks.last().is_none_or(|last| self.clock.is_steady(last, pts));
         let ticks = self.clock.advance(pts, self.end);
         self.show(ticks, sink)?;
@@ -251,8 +284,9 @@ impl Sampling {
         sink: &mut EventSink<'_>,
     ) -> Result<Summary, Halt> {
         for (frame, orientation) in self.orientations.finish() {
-            self.take(frame, orientation, sink)?;
+            self.time(frame, orientation, sink)?;
         }
+        self.certain(sink)?;
         if self.current.is_none() {
             let detail = format!("no frame of the {} video could be decoded", self.codec);
             return Err(Failure::reject(Reason::NoFrames, detail).into());
@@ -261,8 +295,9 @@ impl Sampling {
         let ticks = self.clock.finish(end);
         self.show(ticks, sink)?;
         self.decide(false, sink)?;
+        self.settle(sink)?;
         if self.tracks.crop_changes() {
-            self.notes.add("black borders are cut only until the picture covers them".to_owned());
+            self.notes.add("black borders are cut only in a part of the video".to_owned());
         }
         let Some(mut track) = self.tracks.summary().filter(|_| self.shown > 0) else {
             return Err(
@@ -305,14 +340,21 @@ impl Sampling {
         let track = self.tracks.of(&found, orientation, self.crop);
         let shown = ConvertedFrame { track, rgb, pts, native, corrupt, before, ticks };
         self.breaks.shown();
-        let Some(search) = &mut self.search else { return self.give(&shown, sink) };
+        let Some(search) = &mut self.search else {
+            return self.hold(shown, found, orientation, sink);
+        };
         if search.borders.is_none() {
             search.borders = Borders::new(&current.frame);
         }
         if let Some(borders) = &mut search.borders
             && !corrupt
         {
+            let before = borders.clone();
             borders.look(&current.frame);
+            // Other bars begin. Those before them may be cut.
+            if before.crop().is_some() && before.cross_in(&current.frame) {
+                return Err(Halt::Borders(before));
+            }
         }
         let frame_bytes = shown.rgb.len();
         search.back.push(shown);
@@ -339,6 +381,58 @@ impl Sampling {
         search.back.iter().try_for_each(|shown| self.give(shown, sink))
     }
 
+    /// Holds a shown frame back if borders may begin with it, or passes it to the sink.
+    fn hold(
+        &mut self,
+        shown: ConvertedFrame,
+        found: Properties,
+        orientation: Orientation,
+        sink: &mut EventSink<'_>,
+    ) -> Result<(), Halt> {
+        let (Some(later), None, Some(current)) = (&mut self.later, self.crop, &self.current) else {
+            return self.give(&shown, sink);
+        };
+        let (released, crop) = later.look(&current.frame, shown.pts, shown.corrupt);
+        let size = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
+        let inside = crop.and_then(|crop| {
+            self.converter.crop(size, Some(crop));
+            let inside = self.converter.rgb(&current.frame, orientation);
+            self.converter.crop(size, None);
+            inside
+        });
+        let held = match inside {
+            Some(inside) => later.hold(HeldFrame { shown, inside, found, orientation }),
+            None => {
+                let rest = later.take().map_or(Vec::new(), |candidate| candidate.held);
+                released.iter().chain(&rest).try_for_each(|held| self.give(&held.shown, sink))?;
+                return self.give(&shown, sink);
+            }
+        };
+        released.iter().try_for_each(|held| self.give(&held.shown, sink))?;
+        if held.0 >= SEARCH_FRAMES || held.1 >= SEARCH_BYTES { self.settle(sink) } else { Ok(()) }
+    }
+
+    /// Decides about the borders that began with the held frames, and passes these to the sink.
+    fn settle(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
+        let Some(candidate) = self.later.as_mut().and_then(LaterBorders::take) else {
+            return Ok(());
+        };
+        let (borders, crop) = (candidate.borders, candidate.crop);
+        if borders.crop().is_some() && (self.remain)(&borders, candidate.begins, sink)? {
+            for held in candidate.held {
+                let track = self.tracks.of(&held.found, held.orientation, Some(crop));
+                self.give(&ConvertedFrame { track, rgb: held.inside, ..held.shown }, sink)?;
+            }
+            self.converter.crop(borders.size(), Some(crop));
+            (self.borders, self.crop) = (Some(borders), Some(crop));
+            return Ok(());
+        }
+        if let Some(later) = &mut self.later {
+            later.refuse(crop);
+        }
+        candidate.held.iter().try_for_each(|held| self.give(&held.shown, sink))
+    }
+
     fn give(&mut self, shown: &ConvertedFrame, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         self.shown += shown.ticks;
         for tick in 0..shown.ticks {
@@ -356,13 +450,15 @@ impl Sampling {
 
     /// Rejects a video whose colours cannot be converted.
     fn check_colour(&self, frame: &frame::Video) -> Result<(), Failure> {
-        let Some(matrix) = unsupported(&self.presentation.properties(frame)) else {
-            return Ok(());
+        let of_matrix = |matrix| {
+            format!(
+                "the colour matrix {matrix} cannot be converted: convert the video to BT.709 or \
+                 BT.2020"
+            )
         };
-        let detail = format!(
-            "the colour matrix {matrix} cannot be converted: convert the video to BT.709 or BT.2020"
-        );
-        Err(Failure::reject(Reason::UnsupportedColor, detail))
+        let matrix = unsupported(&self.presentation.properties(frame));
+        let problem = matrix.map(of_matrix).or_else(|| self.dolby_vision.problem());
+        problem.map_or(Ok(()), |detail| Err(Failure::reject(Reason::UnsupportedColor, detail)))
     }
 }
 

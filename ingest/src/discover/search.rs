@@ -21,6 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use genie_catalog::one_line;
 use genie_stage::config::DataConfig;
 use walkdir::WalkDir;
 
@@ -47,6 +48,8 @@ pub struct FoundFile {
     pub guess: bool,
     /// It is a leftover of a download, or sound by its name, and only a search found it.
     pub leftover: bool,
+    /// An entry of `data.videos` is this file; no search found it.
+    pub named: bool,
 }
 
 /// The result of a search.
@@ -174,11 +177,11 @@ impl VideoSearch {
     fn walk_error(&mut self, error: &walkdir::Error) {
         let path = error.path().unwrap_or(Path::new(""));
         if error.loop_ancestor().is_some() {
-            tracing::debug!("{error}: the link is not followed");
+            tracing::debug!("{}: the link is not followed", one_line(&error.to_string()));
         } else if is_video(path) {
             self.add(path, Some(Reject::new(Reason::Missing, missing(path))), false);
         } else {
-            tracing::warn!("{error}: the path is skipped");
+            tracing::warn!("{}: the path is skipped", one_line(&error.to_string()));
         }
     }
 
@@ -198,6 +201,7 @@ impl VideoSearch {
             reject,
             guess: !named && kind(path) == NameKind::MaybeVideo,
             leftover: !named && (is_leftover(path) || is_usually_sound(path)),
+            named,
         };
         match self.found.entry(identity) {
             Entry::Vacant(place) => {

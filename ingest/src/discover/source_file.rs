@@ -30,6 +30,8 @@ pub struct SourceFile {
     pub guess: bool,
     /// It is a leftover of a download. If it cannot be used, the run does not count it as a reject.
     pub leftover: bool,
+    /// An entry of `data.videos` is this file; no search found it.
+    pub named: bool,
     /// The split, if an earlier run decided it for this content or for one that it replaces.
     pub split: Option<Split>,
     /// What could not be read beside the video, for its row.

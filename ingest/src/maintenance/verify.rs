@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
+use genie_catalog::one_line;
 use genie_shards::{Entry, Error, Manifest, MisplacedClip, check_shard, misplaced_clips, tables};
 use genie_stage::Exit;
 use genie_stage::exit::FAILED;
@@ -38,7 +39,7 @@ struct CheckResult {
 
 impl CheckResult {
     fn report(&mut self, problem: &str) {
-        println!("{problem}");
+        println!("{}", one_line(problem));
         self.problems += 1;
     }
 }

@@ -51,7 +51,7 @@ fn identify_one(
     rules: &MetadataRules,
     (catalog, probe): (&SourceIndex, &VideoProbe<'_>),
 ) -> Result<SourceFile> {
-    let FoundFile { path, identity, reject, guess, leftover } = found;
+    let FoundFile { path, identity, reject, guess, leftover, named } = found;
     let mut source = SourceFile {
         path,
         identity,
@@ -63,6 +63,7 @@ fn identify_one(
         reject,
         guess,
         leftover,
+        named,
         split: None,
         note: None,
     };

@@ -1,6 +1,7 @@
 //! Ingesting one source: decode it, cut clips, apply the rules to them, and fill its catalog row.
 
 use anyhow::{Context as _, Result};
+use genie_catalog::one_line;
 use genie_shards::{SourceRow, Split};
 use genie_stage::stop::Stop;
 
@@ -156,7 +157,8 @@ fn sidecar(source: &SourceFile) -> (Option<Sidecar>, Option<String>) {
     match parse_sidecar(&sidecar_path(&source.path), content) {
         Ok(sidecar) => (Some(sidecar), None),
         Err(problem) => {
-            tracing::warn!("{problem}; ingest uses the video without actions");
+            let shown = one_line(&problem.to_string());
+            tracing::warn!("{shown}; ingest uses the video without actions");
             let problem = problem.without_path();
             (None, Some(format!("the sidecar cannot be read, so there are no actions: {problem}")))
         }
@@ -171,7 +173,7 @@ fn compare_lengths(source: &SourceFile, sidecar: &Sidecar, summary: &Summary) ->
     if rows.abs_diff(frames) <= Sidecar::tolerance(frames) {
         return None;
     }
-    let path = sidecar_path(&source.path);
+    let path = one_line(&sidecar_path(&source.path).to_string_lossy());
     let lengths = format!("has {rows} rows but the video has {frames} frames");
     let effect = if sidecar.covers(frames.saturating_sub(1)) {
         ""
@@ -179,6 +181,6 @@ fn compare_lengths(source: &SourceFile, sidecar: &Sidecar, summary: &Summary) ->
         ", so its later frames have no actions"
     };
     let advice = "check that both are of the same recording";
-    tracing::warn!("{} {lengths}{effect}: {advice}", path.display());
+    tracing::warn!("{path} {lengths}{effect}: {advice}");
     Some(format!("the sidecar {lengths}{effect}"))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use camino::Utf8Path;
+use genie_catalog::one_line;
 use genie_shards::SourceRow;
 use genie_stage::Exit;
 
@@ -22,6 +23,7 @@ struct AskedSource {
     /// The content hash.
     id: String,
     leftover: bool,
+    named: bool,
 }
 
 impl AskedSources {
@@ -31,6 +33,7 @@ impl AskedSources {
             path: source.shown_path(),
             id: source.id.clone(),
             leftover: source.leftover,
+            named: source.named,
         };
         let sources: Vec<AskedSource> = found.iter().map(source).collect();
         let paths = sources.iter().map(|source| source.path.clone()).collect();
@@ -61,7 +64,7 @@ pub struct SourceCounts {
     /// Sources that the user's own rules exclude.
     filtered: u64,
     duplicates: u64,
-    /// Leftovers of downloads that cannot be used.
+    /// Leftovers of downloads that cannot be used, and sound files that a search found.
     leftovers: u64,
     /// Other sources that cannot be used, by reason.
     rejected: BTreeMap<String, u64>,
@@ -75,7 +78,7 @@ impl SourceCounts {
     /// `new` are the sources that this run decoded.
     pub fn of(asked: &AskedSources, catalog: &SourceIndex, new: &[SourceFile]) -> Self {
         let mut counts = Self::default();
-        for AskedSource { path, id, leftover } in &asked.sources {
+        for AskedSource { path, id, leftover, named } in &asked.sources {
             // Another file may have had the same content, and may be gone.
             let row = catalog.row_of(path, id).or_else(|| catalog.decided(id));
             let Some(row) = row else { continue };
@@ -88,6 +91,10 @@ impl SourceCounts {
                 Some(reason) if reason == Reason::NotAVideo.code() => {}
                 Some(reason) if Reason::is_harmless(reason) => counts.filtered += 1,
                 Some(_) if *leftover => counts.leftovers += 1,
+                // A talk may be beside the videos, and many containers of videos have only sound.
+                Some(reason) if !named && reason == Reason::NoVideoStream.code() => {
+                    counts.leftovers += 1;
+                }
                 Some(reason) => *counts.rejected.entry(reason.to_owned()).or_default() += 1,
             }
         }
@@ -142,14 +149,17 @@ pub fn log_splits(catalog: &SourceIndex, held_out: f64) {
 }
 
 /// Logs what happened to a source: as a warning if it has a problem, else for debugging.
+///
+/// A name may contain anything, so it is shown in one line.
 pub fn log_source(row: &SourceRow) {
-    let detail = row.detail.as_deref().unwrap_or("");
+    let path = one_line(&row.source_path);
+    let detail = one_line(row.detail.as_deref().unwrap_or(""));
     match &row.reason {
         Some(reason) if Reason::is_harmless(reason) => {
-            tracing::debug!("{}: {reason}: {detail}", row.source_path);
+            tracing::debug!("{path}: {reason}: {detail}")
         }
-        Some(reason) => tracing::warn!("{}: {reason}: {detail}", row.source_path),
+        Some(reason) => tracing::warn!("{path}: {reason}: {detail}"),
         None if detail.is_empty() => {}
-        None => tracing::warn!("{}: {detail}", row.source_path),
+        None => tracing::warn!("{path}: {detail}"),
     }
 }

@@ -28,6 +28,6 @@ pub use catalog::Catalog;
 pub use chosen::ClipOrder;
 pub use condition::Condition;
 pub use error::{Error, Result};
-pub use print::{Format, print, render};
+pub use print::{Format, one_line, print, render};
 pub use rows::Rows;
 pub use session::leftovers;

@@ -162,8 +162,7 @@ impl Formatter {
 
 /// Draws a table. A result of many rows is a sequence of tables, each with widths of its own.
 fn table(batches: &[RecordBatch]) -> Result<Vec<u8>> {
-    let visible = |text: String| escaped(&text, |_| true);
-    let texts = batches.iter().map(|batch| as_text(batch, |_| true, visible));
+    let texts = batches.iter().map(|batch| as_text(batch, |_| true, |text| one_line(&text)));
     let texts: Vec<RecordBatch> = texts.collect::<Result<_, _>>()?;
     Ok(format!("{}\n", pretty_format_batches(&texts)?).into_bytes())
 }
@@ -171,6 +170,12 @@ fn table(batches: &[RecordBatch]) -> Result<Vec<u8>> {
 fn utf8(bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes)
         .map_err(|error| Error::Print(ArrowError::ExternalError(Box::new(error))))
+}
+
+/// Shows a text of a file, such as a name, in one line: what acts on a terminal becomes an escape.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    escaped(text, |_| true)
 }
 
 /// Replaces control characters, and characters that change the direction of writing, by escapes.

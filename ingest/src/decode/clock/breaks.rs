@@ -35,11 +35,6 @@ impl BreakFinder {
         }
     }
 
-    /// Forgets the last frame, which had a wrong time. The frame before it was at `last`.
-    pub fn resume(&mut self, last: i64) {
-        self.last = Some(last);
-    }
-
     /// Returns the presentation time of the last frame.
     pub fn last(&self) -> Option<i64> {
         self.last

@@ -1,4 +1,4 @@
-//! Reading the headers of H.264 and HEVC: units of a packet, and the bits of a unit.
+//! Reading the headers of a stream: units of a packet, and the bits of a unit.
 
 /// Bytes of a unit that are read. Headers are shorter.
 const HEADER_BYTES: usize = 4096;
@@ -17,6 +17,14 @@ pub enum Framing {
 pub struct BadLength;
 
 impl Framing {
+    /// The framing of an HEVC stream whose global header in the container is `extradata`.
+    pub fn of_hevc(extradata: &[u8]) -> Self {
+        match extradata.get(21) {
+            Some(size) if extradata[0] == 1 => Self::Lengths(usize::from(size & 3) + 1),
+            _ => Self::StartCodes,
+        }
+    }
+
     /// Passes each unit of a packet to `visit`, until it returns `false`.
     ///
     /// A unit after a start code may have the following units at its end.
@@ -90,6 +98,11 @@ impl Bits {
             bytes.push(byte);
         }
         Self { bytes, at: 0 }
+    }
+
+    /// Starts at the beginning of a unit of a codec whose units contain every byte.
+    pub fn plain(unit: &[u8]) -> Self {
+        Self { bytes: unit[..unit.len().min(HEADER_BYTES)].to_vec(), at: 0 }
     }
 
     pub fn flag(&mut self) -> Option<bool> {

@@ -34,10 +34,7 @@ pub struct Hevc {
 impl Hevc {
     /// `extradata` is the codec's global header in the container, which may be empty.
     pub fn new(extradata: &[u8]) -> Self {
-        let framing = match extradata.get(21) {
-            Some(size) if extradata[0] == 1 => Framing::Lengths(usize::from(size & 3) + 1),
-            _ => Framing::StartCodes,
-        };
+        let framing = Framing::of_hevc(extradata);
         let mut this = Self {
             framing,
             sps: (0..MAX_SPS).map(|_| None).collect(),

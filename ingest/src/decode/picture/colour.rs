@@ -43,7 +43,7 @@ const MATRICES: [(i32, &str); 16] = [
     (17, "ycgco-ro"),
 ];
 /// Matrices that have no conversion to RGB here.
-const UNSUPPORTED: std::ops::RangeInclusive<i32> = 11..=17;
+const UNSUPPORTED: std::ops::RangeInclusive<i32> = 10..=17;
 /// H.273's number of the YCgCo matrix.
 const YCGCO: i32 = 8;
 /// FFmpeg's transfer numbers (H.273, table 3) and their names.
@@ -143,7 +143,7 @@ impl Conversion {
             4 => SWS_FCC,
             5 | 6 => SWS_BT601,
             7 => SWS_SMPTE240M,
-            9 | 10 => SWS_BT2020,
+            9 => SWS_BT2020,
             _ if transfer.is_some() => SWS_BT2020,
             _ if frame.height >= 720 => SWS_BT709,
             _ => SWS_BT601,
@@ -211,8 +211,9 @@ mod tests {
         assert!(Conversion::of(&frame(360, 8, 1)).ycgco);
         assert_eq!(unsupported(&frame(360, 8, 1)), None);
         assert_eq!(unsupported(&frame(360, 14, 1)), Some("ictcp"));
+        assert_eq!(unsupported(&frame(360, 10, 1)), Some("bt2020c"), "constant luminance");
         assert!(UNSUPPORTED.clone().all(|matrix| unsupported(&frame(360, matrix, 1)).is_some()));
-        assert!((0..11).all(|matrix| unsupported(&frame(360, matrix, 1)).is_none()));
+        assert!((0..10).all(|matrix| unsupported(&frame(360, matrix, 1)).is_none()));
         let rgb = Properties { pixel_format: 2, ..frame(360, 14, 1) };
         assert_eq!(unsupported(&rgb), None, "the matrix of RGB has no effect");
         assert!(!Conversion::of(&Properties { matrix: 8, ..rgb }).ycgco);

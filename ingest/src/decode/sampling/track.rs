@@ -15,6 +15,8 @@ pub struct Tracks {
     fps: f64,
     sample_aspect: (i32, i32),
     first: Option<Rc<Track>>,
+    /// Some track has another crop than the first one.
+    crop_changes: bool,
     latest: Option<Rc<Track>>,
 }
 
@@ -27,6 +29,7 @@ impl Tracks {
             fps: input.rates.first().copied().unwrap_or(0.0),
             sample_aspect: input.presentation.sample_aspect,
             first: None,
+            crop_changes: false,
             latest: None,
         }
     }
@@ -48,6 +51,7 @@ impl Tracks {
         let base = self.first.as_deref().cloned().unwrap_or_else(|| self.start(frame));
         let letterbox = share(crop.as_ref(), base.width, base.height);
         let track = Rc::new(Track { rotation, mirrored, crop, letterbox, ..base });
+        self.crop_changes |= self.first.as_ref().is_some_and(|first| first.crop != crop);
         self.first.get_or_insert_with(|| Rc::clone(&track));
         self.latest = Some(Rc::clone(&track));
         track
@@ -55,20 +59,15 @@ impl Tracks {
 
     /// Returns the track of the whole stream.
     ///
-    /// It is the first one. It has a crop only if the last one has the same.
+    /// It is the first one. It has a crop only if all others have the same.
     pub fn summary(&self) -> Option<Track> {
         let first = self.first.as_deref()?.clone();
-        Some(if self.crop_changes() {
-            Track { crop: None, letterbox: 0.0, ..first }
-        } else {
-            first
-        })
+        Some(if self.crop_changes { Track { crop: None, letterbox: 0.0, ..first } } else { first })
     }
 
     /// Returns whether the crop changed in mid-stream.
     pub fn crop_changes(&self) -> bool {
-        let crop = |track: &Option<Rc<Track>>| track.as_ref().map(|track| track.crop);
-        crop(&self.first) != crop(&self.latest)
+        self.crop_changes
     }
 
     fn start(&self, frame: &Properties) -> Track {

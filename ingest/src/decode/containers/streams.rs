@@ -6,7 +6,7 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Disposition;
 use ffmpeg_next::{Stream, media};
 
-use super::ffi::{StreamFacts, stream_facts};
+use crate::decode::ffi::{StreamFacts, stream_facts};
 
 /// Frames per second below which a stream is a slide show or a track of thumbnails.
 const SLIDES_FPS: f64 = 5.0;
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     const HD: StreamFacts =
-        StreamFacts { width: 1280, height: 720, frames: 0, bit_rate: 0, decodable: true };
+        StreamFacts { width: 1280, height: 720, decodable: true, ..StreamFacts::NONE };
     const SMALL: StreamFacts = StreamFacts { width: 640, height: 360, ..HD };
     const NONE: Disposition = Disposition::empty();
 

@@ -1,0 +1,91 @@
+//! Finds lost pictures in AV1, from the order hints in frame headers.
+//!
+//! An order hint is the number of a frame in presentation order (AV1 specification, 5.9.2). It
+//! begins again at its largest value. Hidden frames have the number at which they are shown later.
+//! So the numbers of the shown frames count up by one. A decoder does not notice a missing one: it
+//! predicts from the wrong frames.
+
+use super::av1_headers::{Header, SLOTS, Sequence, Unit, frame_header, sequence, units};
+use super::finding::Finding;
+
+/// Number of frames in a row with the expected numbers before a missing one is believed.
+const ENOUGH: u32 = 16;
+
+/// Follows the frames of an AV1 stream in decoding order.
+#[derive(Default)]
+pub struct Av1 {
+    /// `None` before the first one, and if it has no order hints.
+    sequence: Option<Sequence>,
+    /// Order hints of the frames that the decoder keeps, if they are known.
+    slots: [Option<u32>; SLOTS],
+    /// Order hint of the frame that was shown last.
+    shown: Option<u32>,
+    /// Number of frames in a row with the expected hint.
+    expected: u32,
+}
+
+impl Av1 {
+    /// `extradata` is the codec's global header in the container, which may be empty.
+    pub fn new(extradata: &[u8]) -> Self {
+        let mut this = Self::default();
+        // The configuration record of MP4 and Matroska begins with four bytes of its own.
+        let record = extradata.strip_prefix(&[0x81]).and_then(|rest| rest.get(3..));
+        this.packet(record.unwrap_or(extradata));
+        this
+    }
+
+    /// Examines the next packet.
+    pub fn packet(&mut self, packet: &[u8]) -> Finding {
+        let mut finding = Finding::default();
+        units(packet, |unit| match unit {
+            Unit::Sequence(content) => self.sequence = sequence(content),
+            Unit::Frame(content) => {
+                let header = self.sequence.as_ref();
+                let header = header.and_then(|sequence| frame_header(content, sequence));
+                finding.lost_before |= header.is_some_and(|header| self.frame(header));
+            }
+        });
+        finding
+    }
+
+    /// Takes the header of a frame. Returns whether frames before it are missing.
+    fn frame(&mut self, header: Header) -> bool {
+        match header {
+            Header::Existing(slot) => {
+                let hint = self.slots[slot % SLOTS];
+                if hint.is_none() {
+                    self.shown = None;
+                }
+                hint.is_some_and(|hint| self.show(hint))
+            }
+            Header::Coded { hint, is_key: true, is_shown: true, .. } => {
+                (self.slots, self.shown) = ([Some(hint); SLOTS], Some(hint));
+                false
+            }
+            Header::Coded { hint, is_shown, refreshes, .. } => {
+                for (number, slot) in self.slots.iter_mut().enumerate() {
+                    match refreshes {
+                        None => *slot = None,
+                        Some(refreshes) if refreshes >> number & 1 == 1 => *slot = Some(hint),
+                        Some(_) => {}
+                    }
+                }
+                is_shown && self.show(hint)
+            }
+        }
+    }
+
+    fn show(&mut self, hint: u32) -> bool {
+        let Some(last) = self.shown.replace(hint) else { return false };
+        let bits = self.sequence.map_or(1, |sequence| sequence.hint_bits);
+        // A picture of another quality has the same number.
+        match hint.wrapping_sub(last) & ((1 << bits) - 1) {
+            0 => false,
+            1 => {
+                self.expected += 1;
+                false
+            }
+            _ => std::mem::take(&mut self.expected) >= ENOUGH,
+        }
+    }
+}
