@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::group_spec::{GroupResult, GroupSpec};
 use super::identity;
-use crate::catalog::{KeepRules, config_key};
+use crate::catalog::{KeepRules, QualityScores, config_key};
 use crate::decode::disable_huge_pages;
 use crate::discover::SourceFile;
 use crate::pipeline::groups::GroupIngester;
@@ -73,7 +73,8 @@ impl UnitRunner for GroupRunner {
         let group: Vec<SourceFile> = (sources.into_iter())
             .map(|source| source.find(&key, &directory))
             .collect::<Result<_>>()?;
-        let rules = KeepRules::new(&config.keep, config.near_duplicates)?;
+        let quality = QualityScores::read(&data.root, &config.quality)?;
+        let rules = KeepRules::new(&config.keep, config.near_duplicates, quality)?;
         let (format, limits) = (config.clip_format(), &config.decoder);
         let ingester = SourceIngester { format, limits, rules: &rules, stop };
         let groups = GroupIngester { root: &data.root, held_out: data.held_out, ingester };

@@ -36,6 +36,7 @@ pub struct SourceSpec {
     metadata_key: String,
     guess: bool,
     leftover: bool,
+    named: bool,
     split: Option<Split>,
     note: Option<String>,
 }
@@ -58,6 +59,7 @@ impl SourceSpec {
             metadata_key: source.metadata_key.clone(),
             guess: source.guess,
             leftover: source.leftover,
+            named: source.named,
             split: source.split,
             note: source.note.clone(),
         }
@@ -97,6 +99,7 @@ impl SourceSpec {
             reject: None,
             guess: self.guess,
             leftover: self.leftover,
+            named: self.named,
             split: self.split,
             note: self.note,
         })
@@ -131,6 +134,7 @@ mod tests {
             metadata_key: String::new(),
             guess: false,
             leftover: true,
+            named: false,
             split: Some(Split::Train),
             note: None,
         };
