@@ -1,7 +1,7 @@
 //! Files that were appended to each other, of which FFmpeg reads only the first one.
 //!
-//! Programs that join recordings byte by byte do so. It works for MPEG-TS, Matroska, AVI and Ogg. Of
-//! MP4 without fragments, FLV and ASF, FFmpeg reads only what belongs to the first header.
+//! Programs that join recordings byte by byte do so. It works for MPEG-TS, Matroska, AVI and Ogg.
+//! Of MP4 without fragments, FLV and ASF, FFmpeg reads only what belongs to the first header.
 
 use std::io::{self, Read, Seek, SeekFrom};
 

@@ -1,8 +1,8 @@
 //! Frames that were lost without a trace but a hole in the time stamps.
 //!
-//! The codecs of [`SILENT`] do not number their frames. A hole in the time stamps may be a loss: then
-//! the frames after it add their changes to the wrong picture. Or the recorder wrote no frame,
-//! because nothing moved or because it was too slow: then nothing is wrong with them. The pictures
+//! The codecs of [`SILENT`] do not number their frames. A hole in the time stamps may be a loss.
+//! Then the frames after it add their changes to the wrong picture. Or the recorder wrote no frame,
+//! because nothing moved or because it was too slow. Then nothing is wrong with them. The pictures
 //! tell, and only if the clock is otherwise constant:
 //! - The next key frame repairs the picture: it changes far more than the frames around it do, and
 //!   it still shows the same scene.
