@@ -112,7 +112,8 @@ pub struct CutConfig {
     ///
     /// Pauses, menus, loading screens and frozen recordings stand still. A small part may move, at
     /// most 2 of 8 × 8 blocks, if its pictures repeat, such as a cursor that blinks. With the
-    /// default, a player may wait for five seconds. The reason of a stretch is `still`. The largest value is 600.
+    /// default, a player may wait for five seconds. The reason of a stretch is `still`. The largest
+    /// value is 600.
     pub still: f64,
     /// Whether stretches with damaged frames are cut out.
     ///

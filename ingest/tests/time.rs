@@ -166,8 +166,8 @@ fn a_clip_ends_where_something_is_missing() {
 }
 
 /// Catches: a clock that goes back by less than a second hides frames; one wrong time stamp adds
-/// seconds of stills, or ends a clip; the second part of a recording is lost because its packets have other
-/// identifiers.
+/// seconds of stills, or ends a clip; the second part of a recording is lost because its packets
+/// have other identifiers.
 #[test]
 fn a_clock_that_goes_back_a_little_loses_nothing() {
     let Some(dir) = recorded(12) else { return };

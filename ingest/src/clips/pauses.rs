@@ -31,8 +31,8 @@ const OUTLIER: f32 = 4.0;
 const ONE_SCREEN: f32 = 0.2;
 /// Share of the cells that change in a gap, from which on what moved there has moved away.
 ///
-/// Measured on 2026-12-01 with the sample game: 0.35 to 0.67 after three lost seconds, and 0 after a
-/// pause.
+/// Measured on 2026-12-01 with the sample game: 0.35 to 0.67 after three lost seconds, and 0 after
+/// a pause.
 const LEFT_BEHIND: f32 = 0.25;
 /// A source with frames at most this many sampled frames apart can show every change.
 const FAST_ENOUGH: f64 = 1.5;

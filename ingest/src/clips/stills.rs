@@ -3,8 +3,9 @@
 //! They show no play: a pause, a menu, a loading screen, or a frozen recording. A small part of the
 //! picture may move, such as a cursor that blinks, and a key frame may draw all of the picture a
 //! little differently. They are cut out, so that the play before and after them is kept. A player
-//! may also move in a small part only, but then the pictures do not repeat. The first frame of a stretch stays in the clip before it, because it shows
-//! what the last action did. If the shot begins with the stretch, the first frame belongs to it.
+//! may also move in a small part only, but then the pictures do not repeat. The first frame of a
+//! stretch stays in the clip before it, because it shows what the last action did. If the shot
+//! begins with the stretch, the first frame belongs to it.
 
 use super::stretch::Stretch;
 use crate::analysis::scores;
@@ -193,8 +194,8 @@ mod tests {
         assert!(!stills(&|number| number / 2 % 16));
     }
 
-    /// Catches: a player who stays in a small part of the screen is cut out, or a sign that turns is
-    /// not.
+    /// Catches: a player who stays in a small part of the screen is cut out, or a sign that turns
+    /// is not.
     #[test]
     fn what_repeats_is_no_play() {
         let stills = |grey: &dyn Fn(usize) -> usize| {

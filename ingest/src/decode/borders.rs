@@ -100,7 +100,7 @@ impl Borders {
         *right = run_of_black(*right, |x| column_is_black(&lines, width - 1 - x, rows.clone()));
     }
 
-    /// Returns whether lines at two opposite edges of a frame are black, so that it may have borders.
+    /// Returns whether a frame may have borders: lines at two opposite edges are black.
     pub fn are_possible(frame: &frame::Video) -> bool {
         let Some(lines) = Lines::of(frame) else { return false };
         let (width, height) = (lines.width, lines.height);

@@ -1,5 +1,4 @@
-//! What is to be known of a container: which of its streams is the video, and what FFmpeg does not
-//! tell.
+//! Containers: which of their streams is the video, and what FFmpeg does not tell.
 
 pub mod appended;
 pub mod enhanced_flv;

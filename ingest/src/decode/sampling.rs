@@ -223,13 +223,12 @@ impl<'a> Sampling<'a> {
         sink: &mut EventSink<'_>,
     ) -> Result<(), Halt> {
         let usual = self.breaks.steps.usual();
-        let certain = match frame.timestamp().or(frame.pts()) {
-            Some(pts) => self.stamps.push((frame, state, orientation), pts, usual),
-            None => {
-                self.certain(sink)?;
-                self.stamps.push((frame, state, orientation), self.end, usual)
-            }
-        };
+        let pts = frame.timestamp().or(frame.pts());
+        if pts.is_none() {
+            self.certain(sink)?;
+        }
+        let pts = pts.unwrap_or(self.end);
+        let certain = self.stamps.push((frame, state, orientation), pts, usual);
         certain.into_iter().try_for_each(|(frame, pts)| self.take(frame, pts, sink))
     }
 
@@ -400,14 +399,12 @@ impl<'a> Sampling<'a> {
             self.converter.crop(size, None);
             inside
         });
-        let held = match inside {
-            Some(inside) => later.hold(HeldFrame { shown, inside, found, orientation }),
-            None => {
-                let rest = later.take().map_or(Vec::new(), |candidate| candidate.held);
-                released.iter().chain(&rest).try_for_each(|held| self.give(&held.shown, sink))?;
-                return self.give(&shown, sink);
-            }
+        let Some(inside) = inside else {
+            let rest = later.take().map_or(Vec::new(), |candidate| candidate.held);
+            released.iter().chain(&rest).try_for_each(|held| self.give(&held.shown, sink))?;
+            return self.give(&shown, sink);
         };
+        let held = later.hold(HeldFrame { shown, inside, found, orientation });
         released.iter().try_for_each(|held| self.give(&held.shown, sink))?;
         if held.0 >= SEARCH_FRAMES || held.1 >= SEARCH_BYTES { self.settle(sink) } else { Ok(()) }
     }

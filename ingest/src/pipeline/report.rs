@@ -156,7 +156,7 @@ pub fn log_source(row: &SourceRow) {
     let detail = one_line(row.detail.as_deref().unwrap_or(""));
     match &row.reason {
         Some(reason) if Reason::is_harmless(reason) => {
-            tracing::debug!("{path}: {reason}: {detail}")
+            tracing::debug!("{path}: {reason}: {detail}");
         }
         Some(reason) => tracing::warn!("{path}: {reason}: {detail}"),
         None if detail.is_empty() => {}

@@ -1,7 +1,7 @@
 //! Files that were appended to each other, of which FFmpeg reads only the first one.
 //!
-//! Programs that join recordings byte by byte do so. It works for MPEG-TS, Matroska, AVI and Ogg. Of
-//! MP4 without fragments, FLV and ASF, FFmpeg reads only what belongs to the first header.
+//! Programs that join recordings byte by byte do so. It works for MPEG-TS, Matroska, AVI and Ogg.
+//! Of MP4 without fragments, FLV and ASF, FFmpeg reads only what belongs to the first header.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -107,9 +107,9 @@ mod tests {
         second(io::Cursor::new(file), container)
     }
 
-    fn boxed(name: &[u8; 4], content: usize) -> Vec<u8> {
+    fn boxed(name: [u8; 4], content: usize) -> Vec<u8> {
         let size = u32::try_from(8 + content).unwrap();
-        [&size.to_be_bytes()[..], name, &vec![7; content]].concat()
+        [&size.to_be_bytes()[..], &name, &vec![7; content]].concat()
     }
 
     fn tag(kind: u8, content: u8) -> Vec<u8> {
@@ -123,7 +123,7 @@ mod tests {
     fn a_second_file_is_found_where_it_begins() {
         let flv = [b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec(), tag(9, 30), tag(8, 5)].concat();
         let asf = |name: &[u8; 16]| [&name[..], &28_u64.to_le_bytes(), &[7; 4]].concat();
-        let movie = [boxed(b"ftyp", 20), boxed(b"mdat", 99), boxed(b"moov", 40)].concat();
+        let movie = [boxed(*b"ftyp", 20), boxed(*b"mdat", 99), boxed(*b"moov", 40)].concat();
         let files = [
             (flv, "flv"),
             ([asf(&ASF_HEADER), asf(&[5; 16])].concat(), "asf"),
@@ -143,7 +143,8 @@ mod tests {
     /// Catches: fragments with a header before each, or a recording without a size, are two files.
     #[test]
     fn parts_with_headers_of_their_own_are_one_file() {
-        let part = [boxed(b"ftyp", 20), boxed(b"moov", 40), boxed(b"moof", 9), boxed(b"mdat", 9)];
+        let part =
+            [boxed(*b"ftyp", 20), boxed(*b"moov", 40), boxed(*b"moof", 9), boxed(*b"mdat", 9)];
         assert_eq!(found(&part.concat().repeat(2), "mov,mp4"), None);
         let live = [&ASF_HEADER[..], &[0; 8], &ASF_HEADER, &[0; 30]].concat();
         assert_eq!(found(&live, "asf"), None);

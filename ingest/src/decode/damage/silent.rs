@@ -1,8 +1,8 @@
 //! Frames that were lost without a trace but a hole in the time stamps.
 //!
-//! The codecs of [`SILENT`] do not number their frames. A hole in the time stamps may be a loss: then
-//! the frames after it add their changes to the wrong picture. Or the recorder wrote no frame,
-//! because nothing moved or because it was too slow: then nothing is wrong with them. The pictures
+//! The codecs of [`SILENT`] do not number their frames. A hole in the time stamps may be a loss.
+//! Then the frames after it add their changes to the wrong picture. Or the recorder wrote no frame,
+//! because nothing moved or because it was too slow. Then nothing is wrong with them. The pictures
 //! tell, and only if the clock is otherwise constant:
 //! - The next key frame repairs the picture: it changes far more than the frames around it do, and
 //!   it still shows the same scene.
@@ -43,14 +43,16 @@ const ENOUGH: usize = 30;
 const SHORT_SECONDS: f64 = 0.5;
 /// Smallest change from frame to frame that is motion, in levels of 255.
 const MOTION: f32 = 0.4;
-/// A key frame repairs the picture if it changes by more than this many times the usual change, and
-/// this many levels more.
+/// A key frame repairs the picture if it changes by more than this many times the usual change.
+///
+/// It must also change by [`REPAIR_LEVELS`] more than that.
 ///
 /// Measured on 2026-12-01 in seven codecs. In a scene of SuperTux with little motion, key frames
 /// change by 7.7 to 30 levels after nine or ninety lost frames. After a recorder was too slow or
 /// idle, they change by 0.6 to 3.8 levels, as all key frames do. While the picture scrolls fast,
 /// both are alike, so nothing is found.
 const REPAIR: f32 = 2.5;
+/// In levels of 255, see [`REPAIR`].
 const REPAIR_LEVELS: f32 = 1.5;
 /// Likeness of two pictures of a scene, one of them smeared, and of two whole ones.
 const SAME_SCENE: f32 = 0.45;
