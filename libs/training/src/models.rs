@@ -17,7 +17,7 @@ pub use chain::Chain;
 pub use clip_set::ClipSet;
 #[cfg(test)]
 pub(crate) use clip_set::SetClip;
-pub use config::{DynamicsSection, LamSection, TokenizerSection, without_recompute};
+pub use config::{DynamicsSection, LamSection, TokenizerSection, without_memory_options};
 pub use device::{check_device_name, open_device};
 pub use finished::{MissingStep, find_finished};
 pub use labeller::ActionLabeller;
