@@ -46,7 +46,7 @@ pub struct Accumulated<B: AutodiffBackend, A> {
     pub loss: Tensor<B::InnerBackend, 1>,
     /// Values for the log, of the last micro-batch.
     pub metrics: Vec<(&'static str, Tensor<B::InnerBackend, 1>)>,
-    /// [`Loss::aux`] of the last micro-batch.
+    /// [`Loss::aux`](super::task::Loss::aux) of the last micro-batch.
     pub aux: A,
 }
 

@@ -1,9 +1,9 @@
 //! Which device keeps what of a model that several devices train.
 //!
-//! Several devices divide what training keeps of each parameter [`ZeRO`, Rajbhandari et al. 2020].
-//! Each parameter has an owner. The owner adds up the parameter's gradients, keeps the optimizer's
-//! moments, and updates the weight: stages 1 and 2 of `ZeRO`. Burn's optimizers update a parameter
-//! on the device of its gradient, and keep its moments there.
+//! Several devices divide what training keeps of each parameter, as `ZeRO` does [Rajbhandari et al.
+//! 2020]. Each parameter has an owner. The owner adds up the parameter's gradients, keeps the
+//! optimizer's moments, and updates the weight: stages 1 and 2 of `ZeRO`. Burn's optimizers update
+//! a parameter on the device of its gradient, and keep its moments there.
 //!
 //! With `train.shard_weights`, the owner also keeps the weight of each matrix of the transformers'
 //! blocks: stage 3. The other devices have a copy only while they run its block. All other weights
