@@ -97,10 +97,7 @@ fn costs_follow_config_and_hardware() {
 /// A row of the table in docs/gpu.md: a model of a preset on one device and on eight.
 fn row(preset: &str, one: &Value, eight: &Value) -> String {
     let name = one["model"].as_str().expect("a name");
-    let gigabytes = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
-    let model = number(one, "model_bytes");
-    let [plain, again] = ["activation_bytes", "activation_bytes_with_recompute"]
-        .map(|key| gigabytes(model + number(one, key)));
+    let gigabytes = |value: &Value, key: &str| format!("{:.1} GB", number(value, key) / 1e9);
     let fits =
         |value: &Value, gib: &str| value["fits_gib"][gib].as_str().expect("words").to_owned();
     let days = |value: &Value, key: &str| {
@@ -109,10 +106,12 @@ fn row(preset: &str, one: &Value, eight: &Value) -> String {
     [
         format!("`{preset}.toml`, {name}"),
         format!("{:.0} M", number(one, "parameters") / 1e6),
-        plain,
-        again,
+        gigabytes(one, "device_bytes"),
+        gigabytes(one, "device_bytes_with_recompute"),
         fits(one, "80"),
         fits(one, "139"),
+        gigabytes(eight, "device_bytes_with_recompute"),
+        gigabytes(eight, "device_bytes_with_shard_weights"),
         fits(eight, "80"),
         fits(eight, "139"),
         days(one, "days"),

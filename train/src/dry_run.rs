@@ -1,7 +1,8 @@
 //! `dry-run`: prints the parameters, memory, operations and days of training, and trains nothing.
 //!
 //! It covers the tokenizer (which `genie-tokenize fit` trains), the latent action model and the
-//! dynamics model. Each is shown without and with `train.recompute`, whatever the config says.
+//! dynamics model. Each is shown without and with `train.recompute`, and on several devices with
+//! `train.shard_weights`, whatever the config says.
 
 #![allow(clippy::cast_precision_loss, reason = "the numbers are shown with three digits")]
 

@@ -19,7 +19,7 @@ use genie_stage::key::Key;
 use genie_stage::status::StepState;
 use genie_stage::step::StepDir;
 use genie_stage::stop::Stop;
-use genie_training::{Fitted, fit_until, without_recompute};
+use genie_training::{Fitted, fit_until, without_memory_options};
 
 /// Version of the networks; a higher version trains them again.
 const FORMAT: u32 = 1;
@@ -53,7 +53,7 @@ impl KeyNetwork {
         name: &str,
     ) -> Result<Option<KeyNetwork>> {
         let key = Key::builder(STEP, FORMAT)
-            .config(&without_recompute(config))
+            .config(&without_memory_options(config))
             .input("clips", labels)
             .input("formats", format!("{MODEL_FORMAT} {TRAINING_FORMAT}"))
             .finish();

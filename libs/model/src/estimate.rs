@@ -24,15 +24,29 @@ pub struct Estimate {
     pub parameters: u64,
     /// Bytes of the weights, of their copies, the gradients and the optimizer's moments.
     ///
-    /// Copies are a moving average, and the rounded matrices of a training in bf16.
+    /// Copies are a moving average, and the rounded matrices of a training in bf16. With recompute,
+    /// the rounded matrices of blocks are not here: they exist only while their block runs.
     pub model_bytes: u64,
-    /// Bytes of the optimizer's moments, a part of `model_bytes`; several devices share them.
-    pub moment_bytes: u64,
+    /// Bytes of `model_bytes` that several devices divide.
+    ///
+    /// They are gradients and moments, and with `shard_weights` the matrices of blocks.
+    pub divided_bytes: u64,
+    /// Bytes of the largest block's matrices that each of several devices copies, in f32.
+    ///
+    /// Copies in bf16 are in `activation_bytes`.
+    pub copied_bytes: u64,
     /// Bytes that a micro-batch needs in addition to the model.
     ///
     /// They are what its forward pass keeps, and the largest gradient of its backward pass. With
-    /// recompute, they include what one block keeps when it runs again.
+    /// recompute, they include what one block keeps when it runs again, and the gradients of its
+    /// weights. Without it, the gradients of all weights count if they are more.
     pub activation_bytes: u64,
+    /// Bytes of the weights that each training step copies to each other device.
+    pub sent_per_step: u64,
+    /// Bytes of the weights and gradients that a micro-batch moves between devices.
+    ///
+    /// A device of n moves all but a share of 1/n of them.
+    pub sent_per_micro_batch: u64,
     /// Number of micro-batches of a training step, which several devices share equally.
     pub micro_batches: u64,
     /// Rows per training step: positions times frames times windows.
@@ -55,13 +69,23 @@ impl Estimate {
             // One moment for the matrices that Muon updates, two for the rest.
             OptimizerKind::Muon => 2 * tally.parameters - tally.matrices,
         };
-        let average = if train.ema > 0.0 { tally.parameters } else { 0 };
+        let averages = u64::from(train.ema > 0.0);
+        let divided = if train.shard_weights { tally.matrices } else { 0 };
         let micro_batches = train.accumulate as f64;
+        let factor = tally.factor();
+        // Gradients have the precision of their weights until they are added up in f32.
+        let gradients = VALUE * tally.parameters - (VALUE - factor) * tally.matrices;
+        let gradients_of_all = if train.recompute || train.accumulate == 1 { 0 } else { gradients };
+        let copies = if train.shard_weights { factor * tally.matrices } else { 0 };
         Self {
             parameters: tally.parameters,
-            model_bytes: VALUE * (2 * tally.parameters + average + moments) + tally.rounded,
-            moment_bytes: VALUE * moments,
-            activation_bytes: (tally.kept + tally.widest).max(tally.again),
+            model_bytes: VALUE * ((2 + averages) * tally.parameters + moments) + tally.rounded,
+            divided_bytes: VALUE * (tally.parameters + moments + (1 + averages) * divided),
+            copied_bytes: if train.shard_weights && factor == VALUE { tally.block } else { 0 },
+            activation_bytes: (tally.kept + tally.widest).max(tally.again).max(gradients_of_all),
+            sent_per_step: VALUE * (tally.parameters - divided),
+            // A block's weights are copied for its forward and for its backward pass.
+            sent_per_micro_batch: 2 * copies + gradients,
             micro_batches: train.accumulate as u64,
             rows: (rows * train.accumulate) as u64,
             flops_per_step: 3.0 * tally.flops * micro_batches,
@@ -77,10 +101,26 @@ impl Estimate {
 
     /// Bytes of memory that training needs on each of some devices.
     ///
-    /// They share the micro-batches, and the moments in about equal parts. Each has all weights and
-    /// gradients. The moving average, if there is one, is on the first device only.
+    /// They share the micro-batches, and divide gradients and moments in about equal parts. Each
+    /// has all weights that are not divided. The moving average of these is on the first device
+    /// only.
     pub fn bytes_on(&self, devices: u64) -> u64 {
-        self.bytes() - self.moment_bytes + self.moment_bytes.div_ceil(devices)
+        if devices == 1 {
+            return self.bytes();
+        }
+        let divided = self.divided_bytes;
+        self.bytes() - divided + divided.div_ceil(devices) + self.copied_bytes
+    }
+
+    /// Bytes that a training step moves to and from the first of some devices.
+    ///
+    /// The first device sends weights to all others, gives weights to their owners to be updated,
+    /// and takes them back. Each device moves weights and gradients of its micro-batches.
+    pub fn moved_on(&self, devices: u64) -> u64 {
+        let others = devices - 1;
+        let own = self.micro_batches / devices;
+        let both_ways = 2 * (self.sent_per_step + self.sent_per_micro_batch * own);
+        self.sent_per_step * others + (both_ways * others).div_ceil(devices)
     }
 
     /// Floating-point operations of the whole run, without recompute.

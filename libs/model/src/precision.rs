@@ -3,19 +3,14 @@
 //! All else is f32: stored weights, norms, softmax, losses, the optimizer's moments, moving
 //! averages and checkpoints.
 //!
-//! A training step uses a copy of the model with rounded matrices ([`Precision::rounded`]). A layer
-//! multiplies in the precision of its matrix. The gradient passes through the rounding to the f32
+//! A micro-batch uses a replica of the model with rounded matrices (`train/micro_batches`). A layer
+//! multiplies in the precision of its matrix. The gradients of the rounded matrices update the f32
 //! weights [Micikevicius et al. 2018]. bf16 has the range of f32, so the loss is not scaled.
 
-use std::borrow::Cow;
-
-use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::weights;
 
 /// Floating-point type of the factors of matrix products; sums are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,40 +44,4 @@ impl Precision {
     ) -> Tensor<B, D> {
         a.cast(self.dtype()).matmul(b.cast(self.dtype())).cast(FloatDType::F32)
     }
-
-    /// The model with the matrices of its linear layers rounded; autodiff records the rounding.
-    pub(crate) fn rounded<B: Backend, M: Module<B>>(self, model: &M) -> Cow<'_, M> {
-        if self == Self::F32 {
-            return Cow::Borrowed(model);
-        }
-        weights::draw(model);
-        Cow::Owned(
-            model.clone().map(&mut RoundMatrices { containers: Vec::new(), dtype: self.dtype() }),
-        )
-    }
 }
-
-/// Rounds the matrices of linear layers.
-struct RoundMatrices {
-    containers: Vec<String>,
-    dtype: FloatDType,
-}
-
-impl<B: Backend> ModuleMapper<B> for RoundMatrices {
-    fn enter_module(&mut self, _name: &str, container: &str) {
-        self.containers.push(container.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.containers.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
-        let matrix =
-            D == 2 && self.containers.last().is_some_and(|container| container == "Struct:Linear");
-        if matrix { param.map(|weight| weight.cast(self.dtype)) } else { param }
-    }
-}
-
-#[cfg(test)]
-mod tests;

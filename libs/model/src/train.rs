@@ -10,7 +10,8 @@
 //! | `task` | what a model implements: initial weights, batches, loss |
 //! | `training_loop` | the loop over training steps |
 //! | `micro_batches` | gradient accumulation, on one or several devices |
-//! | `owners` | which device updates which parameter |
+//! | `owners` | which device keeps which weights, gradients and moments |
+//! | `transfer` | moving tensors between devices |
 //! | `prefetch` | batches that threads read ahead |
 //! | `optimizer` | AdamW and Muon, gradient clipping, moving average of the weights |
 //! | `checkpoint` | saving in the background, exact resume, loading |
@@ -33,17 +34,22 @@ mod random;
 mod task;
 mod timer;
 mod training_loop;
+mod transfer;
 
 #[cfg(test)]
 pub(crate) use autodiff_lock::with_autodiff_lock;
 pub(crate) use checkpoint::load_model;
 pub use checkpoint::{latest_step, newest_weights};
 pub use config::{OptimizerKind, Schedule, TrainConfig};
+#[cfg(test)]
+pub(crate) use micro_batches::{GradientSums, replica};
 pub use observer::{StepReport, TrainingObserver};
 pub(crate) use task::{Loss, Task};
 pub use timer::Speed;
 pub use training_loop::Outcome;
 pub(crate) use training_loop::train;
+#[cfg(test)]
+pub(crate) use transfer::Transfers;
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ pub use command::{ExportArgs, Inspect, ModelArgs, export, mark_usage_errors};
 pub use models::{
     ActionLabeller, Chain, ClipFilter, ClipSet, DynamicsSection, LamSection, MissingStep,
     ModelSections, PinnedSection, QualitySection, TokenizerSection, TrainedModels,
-    check_device_name, find_finished, open_device, without_recompute,
+    check_device_name, find_finished, open_device, without_memory_options,
 };
 pub use sampling::{
     DoubtSignal, EvaluateConfig, SignalTrust, TrackedObject, Trust, changed_tokens, reencoding_rms,

@@ -18,7 +18,7 @@ pub use clip_set::ClipSet;
 #[cfg(test)]
 pub(crate) use clip_set::SetClip;
 pub use config::{
-    DynamicsSection, LamSection, QualitySection, TokenizerSection, without_recompute,
+    DynamicsSection, LamSection, QualitySection, TokenizerSection, without_memory_options,
 };
 pub use device::{check_device_name, open_device};
 pub use finished::{MissingStep, find_finished};

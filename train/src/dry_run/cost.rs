@@ -1,4 +1,4 @@
-//! The cost of each model on some devices, without and with recompute.
+//! The cost of each model on some devices, without and with recompute and divided weights.
 
 use anyhow::Result;
 use genie_model::{
@@ -40,13 +40,9 @@ impl Hardware {
         model.bytes_on(self.devices)
     }
 
-    /// Bytes that a training step moves over the link of the first device.
-    ///
-    /// All weights go to each other device. The gradients of a part of the parameters come from
-    /// each of them, those of its own part go there, and its new weights come back.
+    /// Bytes that a training step moves over the link of the first device, in both directions.
     pub fn moved(&self, model: &Estimate) -> u64 {
-        let others = self.devices - 1;
-        4 * model.parameters * others + 3 * (4 * model.parameters * others).div_ceil(self.devices)
+        model.moved_on(self.devices)
     }
 
     /// Whether a training fits into the memory of devices with `gib` GiB each.
@@ -63,21 +59,25 @@ pub struct ModelCost {
     pub plain: Estimate,
     /// With recompute.
     pub recompute: Estimate,
+    /// With recompute and `shard_weights`, which makes a difference on several devices.
+    pub sharded: Estimate,
 }
 
 impl ModelCost {
     /// How the training fits into the memory of devices with `gib` GiB each.
     pub fn fit(&self, hardware: &Hardware, gib: u64) -> &'static str {
-        match (hardware.fits(&self.plain, gib), hardware.fits(&self.recompute, gib)) {
-            (true, _) => "yes",
-            (false, true) => "with recompute",
-            (false, false) => "no",
-        }
+        let ways = [
+            ("yes", &self.plain),
+            ("with recompute", &self.recompute),
+            ("with shard_weights", &self.sharded),
+        ];
+        let fitting = ways.into_iter().find(|(_, model)| hardware.fits(model, gib));
+        fitting.map_or("no", |(way, _)| way)
     }
 
     /// The numbers for programs.
     pub fn to_json(&self, hardware: &Hardware) -> Value {
-        let Self { name, plain, recompute } = self;
+        let Self { name, plain, recompute, sharded } = self;
         let days = |model| hardware.seconds(model).map(|seconds| seconds / DAY);
         let fits: Map<String, Value> = MEMORIES
             .into_iter()
@@ -97,7 +97,9 @@ impl ModelCost {
             "devices": hardware.devices,
             "device_bytes": hardware.bytes(plain),
             "device_bytes_with_recompute": hardware.bytes(recompute),
+            "device_bytes_with_shard_weights": hardware.bytes(sharded),
             "bytes_moved_per_step": hardware.moved(plain),
+            "bytes_moved_per_step_with_shard_weights": hardware.moved(sharded),
             "days": days(plain),
             "days_with_recompute": days(recompute),
         })
@@ -109,23 +111,26 @@ impl ModelCost {
 /// # Errors
 /// When no model can be built from the config.
 pub fn models(sections: &ModelSections, size: (usize, usize)) -> Result<[ModelCost; 3]> {
-    let (mut plain, mut recompute) = (sections.clone(), sections.clone());
-    for (sections, on) in [(&mut plain, false), (&mut recompute, true)] {
+    let ways = [(false, false), (true, false), (true, true)];
+    let [plain, recompute, sharded] = ways.map(|(recompute, shard_weights)| {
+        let mut sections = sections.clone();
         let trains: [&mut TrainConfig; 3] = [
             &mut sections.tokenizer.0.train,
             &mut sections.lam.0.train,
             &mut sections.dynamics.0.train,
         ];
         for train in trains {
-            train.recompute = on;
+            (train.recompute, train.shard_weights) = (recompute, shard_weights);
         }
-    }
-    let (plain, recompute) = (estimates(&plain, size)?, estimates(&recompute, size)?);
+        estimates(&sections, size)
+    });
+    let (plain, recompute, sharded) = (plain?, recompute?, sharded?);
     let names = ["tokenizer", "lam", "dynamics"];
     Ok(std::array::from_fn(|model| ModelCost {
         name: names[model],
         plain: plain[model],
         recompute: recompute[model],
+        sharded: sharded[model],
     }))
 }
 
@@ -151,11 +156,10 @@ mod tests {
     use super::*;
 
     /// Catches: a time is promised for devices that cannot share the micro-batches; more devices
-    /// take as long as one; a device's gradients or weights are not counted.
+    /// take as long as one.
     #[test]
     fn several_devices_share_the_micro_batches() {
         let model = Estimate {
-            parameters: 10,
             micro_batches: 4,
             flops_per_step: 6.0,
             flops_again_per_step: 2.0,
@@ -164,9 +168,25 @@ mod tests {
         };
         let seconds = |devices| Hardware { devices, speed: 10.0 }.seconds(&model);
         assert_eq!([1, 2, 3, 4, 8].map(seconds), [Some(80.0), Some(40.0), None, Some(20.0), None]);
-        // 40 bytes of weights go to each other device. Each owns 10 bytes of the parameters.
-        let four = Hardware { devices: 4, speed: 1.0 };
-        assert_eq!(four.moved(&model), 3 * (40 + 3 * 10));
+    }
+
+    /// Catches: a model is said to fit only with options that it does not need, or to fit although
+    /// no option helps.
+    #[test]
+    fn the_first_way_that_fits_is_named() {
+        let with = |gigabytes: u64| Estimate {
+            model_bytes: gigabytes * 1_000_000_000,
+            ..Estimate::default()
+        };
+        let one = Hardware { devices: 1, speed: 1.0 };
+        let fit = |[plain, recompute, sharded]: [u64; 3]| {
+            let (plain, recompute, sharded) = (with(plain), with(recompute), with(sharded));
+            ModelCost { name: "lam", plain, recompute, sharded }.fit(&one, 80)
+        };
+        assert_eq!(fit([70, 60, 50]), "yes");
+        assert_eq!(fit([80, 70, 60]), "with recompute");
+        assert_eq!(fit([90, 80, 70]), "with shard_weights");
+        assert_eq!(fit([100, 90, 80]), "no");
     }
 
     /// Catches: gigabytes are compared with gibibytes, or the whole memory is promised.

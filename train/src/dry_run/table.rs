@@ -12,7 +12,7 @@ use super::cost::{DAY, Hardware, MEMORIES, ModelCost};
 /// If the output is closed.
 pub fn print(out: &mut impl Write, models: &[ModelCost; 3], hardware: &Hardware) -> io::Result<()> {
     let mut line = |name: &str, value: &dyn Fn(&ModelCost) -> String| {
-        let values = models.each_ref().map(|model| format!("{:>16}", value(model))).concat();
+        let values = models.each_ref().map(|model| format!("{:>20}", value(model))).concat();
         writeln!(out, "{name:<36}{values}")
     };
     line("", &|model| model.name.to_owned())?;
@@ -27,6 +27,7 @@ pub fn print(out: &mut impl Write, models: &[ModelCost; 3], hardware: &Hardware)
     both("together", &|model| bytes(model.bytes()))?;
     if hardware.devices > 1 {
         both("together, on each device", &|model| bytes(hardware.bytes(model)))?;
+        line("  and shard_weights", &|model| bytes(hardware.bytes(&model.sharded)))?;
     }
     for gib in MEMORIES {
         line(&format!("fits into {gib} GiB"), &|model| model.fit(hardware, gib).to_owned())?;
@@ -43,12 +44,14 @@ pub fn print(out: &mut impl Write, models: &[ModelCost; 3], hardware: &Hardware)
     line(&devices, &|model| seconds(&model.plain))?;
     line("  with recompute", &|model| seconds(&model.recompute))?;
     if hardware.devices > 1 {
-        line("moved to and from the first, a step", &|model| bytes(hardware.moved(&model.plain)))?;
+        let moved = |model: &Estimate| bytes(hardware.moved(model));
+        line("moved to and from the first, a step", &|model| moved(&model.plain))?;
+        line("  with shard_weights", &|model| moved(&model.sharded))?;
         writeln!(
             out,
-            "\nThe devices share the micro-batches and the moments. Each has all weights and \
-             gradients. The time is without that of moving weights and gradients. –: the number of \
-             micro-batches (`accumulate`) is not a multiple of {}.",
+            "\nThe devices share the micro-batches, and divide gradients and moments. Each has all \
+             weights, except with shard_weights. The time is without that of moving weights and \
+             gradients. –: the number of micro-batches (`accumulate`) is not a multiple of {}.",
             hardware.devices
         )?;
     }

@@ -15,14 +15,20 @@ pub const VALUE: u64 = 4;
 pub struct CostTally {
     /// Values of all parameters.
     pub parameters: u64,
-    /// Values of the matrices of the transformers' blocks, which Muon updates.
+    /// Values of the matrices of the transformers' blocks.
+    ///
+    /// Muon updates them, and devices can divide them.
     pub matrices: u64,
     /// Floating-point operations of matrix products.
     pub flops: f64,
     /// Those of the blocks that run again in the backward pass.
     pub flops_again: f64,
     /// Bytes of the rounded copies of the matrices of linear layers; 0 in f32.
+    ///
+    /// Of the blocks that run again, only one has rounded copies at a time.
     pub rounded: u64,
+    /// Bytes of the matrices of the largest block that runs again, as products use them.
+    pub block: u64,
     /// Bytes that the forward pass keeps for the backward pass.
     pub kept: u64,
     /// Most bytes in use while a block runs again: kept ones, and those of the block.
@@ -46,11 +52,20 @@ impl CostTally {
             flops: 0.0,
             flops_again: 0.0,
             rounded: 0,
+            block: 0,
             kept: 0,
             again: 0,
             widest: 0,
             recompute: train.recompute,
             precision: train.precision,
+        }
+    }
+
+    /// Bytes of a value that is a factor of matrix products.
+    pub fn factor(&self) -> u64 {
+        match self.precision {
+            Precision::F32 => VALUE,
+            Precision::Bf16 => VALUE / 2,
         }
     }
 
@@ -67,13 +82,10 @@ impl CostTally {
 
     /// A linear layer over `rows` rows. It keeps its input in the precision of its product.
     pub fn linear(&mut self, rows: usize, inputs: usize, outputs: usize) {
-        let factor = match self.precision {
-            Precision::F32 => VALUE,
-            Precision::Bf16 => {
-                self.rounded += VALUE / 2 * inputs as u64 * outputs as u64;
-                VALUE / 2
-            }
-        };
+        let factor = self.factor();
+        if self.precision == Precision::Bf16 {
+            self.rounded += factor * inputs as u64 * outputs as u64;
+        }
         self.table(inputs, outputs);
         self.table(1, outputs);
         self.flops += 2.0 * rows as f64 * inputs as f64 * outputs as f64;
@@ -128,8 +140,12 @@ impl CostTally {
             }
             self.block(stack, grid);
             if self.recompute {
-                inside = self.kept - before.kept + self.widest;
+                // The gradients of the block's matrices are as large as the matrices.
+                let block = self.factor() * (self.matrices - before.matrices);
+                let rounded = self.rounded - before.rounded;
+                inside = self.kept - before.kept + self.widest + rounded + block;
                 (self.kept, self.widest) = (before.kept, before.widest);
+                (self.rounded, self.block) = (before.rounded, self.block.max(block));
                 self.flops_again += self.flops - before.flops;
                 self.keep(grid.rows(), stack.d, VALUE);
             }

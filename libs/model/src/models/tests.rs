@@ -16,7 +16,7 @@ use super::quality::{QualityConfig, QualityDescription, QualityInput, ScoreScale
 use super::tokenizer::{TokenizerConfig, TokenizerDescription, estimate_tokenizer};
 use crate::data::{FrameSize, FramesSeen, RGB};
 use crate::layers::{QuantizerConfig, QuantizerKind, StackConfig};
-use crate::train::OptimizerKind;
+use crate::train::{OptimizerKind, TrainConfig};
 
 fn stack(temporal: bool) -> StackConfig {
     StackConfig {
@@ -168,8 +168,23 @@ fn memory_and_time_of_a_known_model() {
     // Two blocks of two attention layers and a feed-forward layer: d 24, inner 16, hidden 72.
     let matrices = 2 * (2 * 4 * 24 * 16 + 2 * 24 * 72);
     assert_eq!(adamw.model_bytes - muon.model_bytes, 4 * matrices);
-    // Weights and gradients are on all devices, the moments on one of them each.
-    assert_eq!(adamw.bytes() - adamw.bytes_on(4), 6 * adamw.parameters);
+    // Weights are on all devices, gradients and moments on one of them each.
+    assert_eq!(adamw.bytes() - adamw.bytes_on(4), 9 * adamw.parameters);
+    config.train = TrainConfig { recompute: true, shard_weights: true, ..config.train };
+    config.train.optimizer = OptimizerKind::AdamW;
+    let shards = estimate_dynamics(&config, (4, 4), 10, 6).unwrap();
+    // Each device also has a quarter of the blocks' matrices, and a copy of those of one block.
+    let fewer = shards.bytes() - shards.bytes_on(4);
+    assert_eq!(fewer, 9 * shards.parameters + 3 * matrices - 4 * matrices / 2);
+    // All weights but these matrices go to three devices, three quarters of them to their owners
+    // and back. The one micro-batch of each device takes three quarters of the matrices twice, and
+    // sends three quarters of the gradients. As many are taken from the first device and sent to it.
+    config.train = TrainConfig { batch: 8, accumulate: 4, ..config.train };
+    let shards = estimate_dynamics(&config, (4, 4), 10, 6).unwrap();
+    let rest = 4 * (shards.parameters - matrices);
+    let quarters = 2 * (rest + 2 * 4 * matrices + 4 * shards.parameters);
+    assert_eq!(shards.moved_on(4), 3 * rest + 3 * quarters / 4);
+    assert_eq!(adamw.moved_on(1), 0);
     let seconds = adamw.seconds(1e12, 0.5);
     assert!((seconds - adamw.flops_per_step * 1000.0 / 0.5e12).abs() < 1e-9 * seconds);
 }

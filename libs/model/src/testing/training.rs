@@ -1,12 +1,14 @@
 //! Short training runs, and measurements on them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
 use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, Optimizer};
+use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,9 +20,10 @@ use super::random::{Ad, rng};
 use crate::Precision;
 use crate::error::ModelError;
 use crate::estimate::Estimate;
-use crate::recompute::Tape;
+use crate::recompute::{Recompute, Tape};
 use crate::train::{
-    Loss, StepReport, Task, TrainConfig, TrainingObserver, train, with_autodiff_lock,
+    GradientSums, Loss, StepReport, Task, TrainConfig, TrainingObserver, Transfers, replica, train,
+    with_autodiff_lock,
 };
 
 /// An observer that stops the run after `after` steps.
@@ -229,20 +232,24 @@ pub fn assert_recompute_changes_nothing<T: Task<Ad>>(
         }
     }
     for precision in [Precision::F32, Precision::Bf16] {
-        let run = |recompute| {
-            let (mut sum, mut parts) = (GradientsAccumulator::new(), 0);
+        let run = |recompute: bool| {
+            let (mut sums, mut parts) = (GradientSums::new(), 0);
             let value = with_autodiff_lock(|| {
-                let (loss, tape) = Tape::<Ad>::record(recompute, || {
-                    task.loss(&precision.rounded(model), batch(), &mut rng(0), &FlexDevice).value
+                let replica = replica(model, &FlexDevice, precision, &Arc::new(Transfers::new()));
+                let made_when_read = matches!(replica, Cow::Owned(_));
+                let again =
+                    recompute.then(|| Recompute { on_event: Rc::new(|_| ()), made_when_read });
+                let (loss, tape) = Tape::<Ad>::record(again, || {
+                    task.loss(&replica, batch(), &mut rng(0), &FlexDevice).value
                 });
                 let value: f32 = loss.clone().into_scalar();
-                tape.backward(&loss, |grads| {
+                tape.backward(&loss, &*replica, |grads| {
                     parts += 1;
-                    sum.accumulate(model, GradientsParams::from_grads(grads, model));
+                    sums.add(grads);
                 });
                 value
             });
-            let mut bits = Bits(sum.grads(), Vec::new());
+            let mut bits = Bits(sums.of_model(model), Vec::new());
             model.visit(&mut bits);
             assert_eq!(parts > 1, recompute, "{name}: {parts} parts of the backward pass");
             (value.to_bits(), bits.1)

@@ -55,6 +55,11 @@ pub struct TrainConfig {
     /// A block then keeps only its input. The result is the same, and a training step takes up to a
     /// third longer.
     pub recompute: bool,
+    /// Whether several devices divide the weights of the transformer blocks; needs `recompute`.
+    ///
+    /// A device then copies the weights of a block from the other devices each time it runs the
+    /// block. The result is the same. One device needs no copies.
+    pub shard_weights: bool,
     /// Precision of the factors of matrix products; everything else is computed in f32.
     pub precision: Precision,
     /// Optimizer of the matrices of the transformer's blocks; AdamW updates all other weights.
@@ -116,6 +121,7 @@ impl Default for TrainConfig {
             batch: 8,
             accumulate: 1,
             recompute: false,
+            shard_weights: false,
             precision: Precision::F32,
             optimizer: OptimizerKind::AdamW,
             lr: 1e-3,
@@ -197,6 +203,12 @@ impl TrainConfig {
                 "[{section}.train] a batch of {} cannot be split into {} equal micro-batches \
                  (accumulate)",
                 self.batch, self.accumulate
+            )));
+        }
+        if self.shard_weights && !self.recompute {
+            return Err(ModelError::Config(format!(
+                "[{section}.train] shard_weights needs recompute = true: without it, a device keeps \
+                 the copied weights of all blocks until their backward pass"
             )));
         }
         if !(self.decay > 0.0 && self.decay <= 1.0 && (0.0..1.0).contains(&self.ema)) {

@@ -7,19 +7,24 @@
 mod ema;
 mod gradient_clipping;
 
-use burn::module::{AutodiffModule, ModuleVisitor, Param};
+use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
 use burn::optim::adaptor::OptimizerAdaptor;
+use burn::optim::record::{AdaptorRecord, AdaptorRecordItem};
 use burn::optim::{
     AdamW, AdamWConfig, AdjustLrFn, GradientsParams, LearningRate, MultiGradientsParams, Muon,
-    MuonConfig, Optimizer,
+    MuonConfig, Optimizer, SimpleOptimizer,
 };
+use burn::record::{BinFileRecorder, BurnRecord, FullPrecisionSettings, Record, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
+use camino::Utf8Path;
 pub use ema::Ema;
 pub use gradient_clipping::clip_grad_norm;
 
 use super::config::{OptimizerKind, TrainConfig};
+use super::owners::Owners;
+use crate::ModelError;
 
 /// AdamW, and Muon for the matrices of the blocks if the config says so.
 pub struct ModelOptimizer<M: AutodiffModule<B>, B: AutodiffBackend> {
@@ -45,6 +50,49 @@ impl<M: AutodiffModule<B>, B: AutodiffBackend> ModelOptimizer<M, B> {
             ratio: config.matrix_lr / config.lr,
         }
     }
+
+    /// An optimizer with the moments of a checkpoint's file, or without moments.
+    ///
+    /// The moments of a parameter are on the device of its owner. All of them may need more memory
+    /// than one device has.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn resume(
+        config: &TrainConfig,
+        moments: Option<&Utf8Path>,
+        owners: &Owners<B>,
+    ) -> Result<Self, ModelError> {
+        let mut optimizer = Self::new(config);
+        let Some(path) = moments else { return Ok(optimizer) };
+        let recorder = BinFileRecorder::<FullPrecisionSettings>::new();
+        // The recorder adds the file's extension.
+        let mut file = path.with_extension("").into_std_path_buf();
+        let stored: Stored<<Self as Optimizer<M, B>>::Record, B> =
+            Recorder::<B>::load_item(&recorder, &mut file)
+                .map_err(|error| ModelError::checkpoint(path, error))?;
+        let (adamw, muon) = stored.item;
+        optimizer.adamw = optimizer.adamw.load_record(placed(adamw, owners).collect());
+        optimizer.muon = match (optimizer.muon, muon) {
+            (Some(own), Some(muon)) => Some(own.load_record(placed(muon, owners).collect())),
+            (own, _) => own,
+        };
+        Ok(optimizer)
+    }
+}
+
+/// The content of a file with a record.
+type Stored<R, B> = BurnRecord<<R as Record<B>>::Item<FullPrecisionSettings>, B>;
+
+/// The moments of each parameter, on the device of its owner.
+fn placed<O: SimpleOptimizer<B::InnerBackend>, B: AutodiffBackend>(
+    stored: impl IntoIterator<Item = (String, AdaptorRecordItem<O, B, FullPrecisionSettings>)>,
+    owners: &Owners<B>,
+) -> impl Iterator<Item = (ParamId, AdaptorRecord<O, B>)> {
+    stored.into_iter().map(|(id, item)| {
+        let id = ParamId::deserialize(&id);
+        (id, <AdaptorRecord<O, B> as Record<B>>::from_item(item, owners.owner(id)))
+    })
 }
 
 // A derived `Clone` would require the backend to be `Clone`.

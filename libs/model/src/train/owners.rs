@@ -1,95 +1,149 @@
-//! Which device updates which parameter.
+//! Which device keeps what of a model that several devices train.
 //!
-//! Several devices divide the optimizer's work and moments among them: stage 1 of `ZeRO`
-//! [Rajbhandari et al. 2020]. Each parameter has an owner. Burn's optimizers update a parameter on
-//! the device of its gradient, and keep its moments there. So the gradients of a parameter are
-//! added up on its owner, and the first device collects the new weights.
+//! Several devices divide what training keeps of each parameter, as `ZeRO` does [Rajbhandari et al.
+//! 2020]. Each parameter has an owner. The owner adds up the parameter's gradients, keeps the
+//! optimizer's moments, and updates the weight: stages 1 and 2 of `ZeRO`. Burn's optimizers update
+//! a parameter on the device of its gradient, and keep its moments there.
 //!
-//! Guarantee: the sums have the same order whoever owns a parameter. So the owners change no bit if
-//! all devices compute the same.
+//! With `train.shard_weights`, the owner also keeps the weight of each matrix of the transformers'
+//! blocks: stage 3. The other devices have a copy only while they run its block. All other weights
+//! are on the first device, and each other device has a copy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::optim::GradientsParams;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 
-/// The devices of a training run, and the parameters that each of them owns.
+use super::transfer::moved;
+
+/// The devices of a training run, and what each of them keeps.
 pub struct Owners<B: Backend> {
     /// The devices, at least one.
     devices: Vec<B::Device>,
     /// The index of each parameter's owner; without an entry it is the first device.
     of: HashMap<ParamId, usize>,
+    /// The parameters whose weights only their owners have.
+    divided: HashSet<ParamId>,
 }
 
-impl<B: AutodiffBackend> Owners<B> {
+impl<B: Backend> Owners<B> {
     /// Divides a model's parameters among devices, with about equally many values for each.
     ///
     /// The largest parameter is given to a device first, each to the device with the fewest values.
+    /// The weights of blocks are divided, too, if `shard_weights`.
     ///
     /// # Panics
     /// If there is no device.
-    pub fn divide(model: &impl Module<B>, devices: &[B::Device]) -> Self {
+    pub fn divide(model: &impl Module<B>, devices: &[B::Device], shard_weights: bool) -> Self {
         assert!(!devices.is_empty(), "training needs a device");
-        let mut of = HashMap::new();
+        let (mut of, mut divided) = (HashMap::new(), HashSet::new());
         if devices.len() > 1 {
-            let mut sizes = Sizes(Vec::new());
-            model.visit(&mut sizes);
-            sizes.0.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+            let mut all = ParamSizes::default();
+            model.visit(&mut all);
+            if shard_weights {
+                divided =
+                    all.found.iter().filter(|size| size.of_block).map(|size| size.id).collect();
+            }
+            all.found.sort_by_key(|size| std::cmp::Reverse(size.values));
             let mut loads = vec![0; devices.len()];
-            for (id, size) in sizes.0 {
+            for ParamSize { id, values, .. } in all.found {
                 let least = (0..loads.len()).min_by_key(|device| loads[*device]).unwrap_or(0);
-                loads[least] += size;
+                loads[least] += values;
                 of.insert(id, least);
             }
         }
-        Self { devices: devices.to_vec(), of }
+        Self { devices: devices.to_vec(), of, divided }
     }
 
-    /// The devices; the first one has the model.
+    /// The devices; the first one has all weights that are not divided.
     pub fn devices(&self) -> &[B::Device] {
         &self.devices
     }
 
-    /// Adds up the gradients of all devices, each on the device of its parameter's owner.
-    pub fn add_up(&self, model: &impl Module<B>, parts: Vec<GradientsParams>) -> GradientsParams {
-        let mut all = AddUp { owners: self, parts, sum: GradientsParams::new() };
-        model.visit(&mut all);
-        all.sum
+    /// The device that adds up the gradients of a parameter, and updates it.
+    pub fn owner(&self, id: ParamId) -> &B::Device {
+        &self.devices[self.of.get(&id).copied().unwrap_or(0)]
     }
 
-    /// Moves the weights of a model that was just updated to the first device.
-    pub fn collect<M: Module<B>>(&self, model: M) -> M {
-        if self.devices.len() == 1 { model } else { model.fork(&self.devices[0]) }
-    }
-}
-
-/// The number of values of each parameter, in visiting order.
-struct Sizes(Vec<(ParamId, usize)>);
-
-impl<B: Backend> ModuleVisitor<B> for Sizes {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        self.0.push((param.id, param.val().dims().iter().product()));
-    }
-}
-
-/// Adds up the gradients of several devices.
-struct AddUp<'a, B: Backend> {
-    owners: &'a Owners<B>,
-    parts: Vec<GradientsParams>,
-    sum: GradientsParams,
-}
-
-impl<B: AutodiffBackend> ModuleVisitor<B> for AddUp<'_, B> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        let Owners { devices, of } = self.owners;
-        let owner = &devices[of.get(&param.id).copied().unwrap_or(0)];
-        let grads = self.parts.iter_mut().filter_map(|part| part.remove(param.id));
-        let grads = grads.map(|grad: Tensor<B::InnerBackend, D>| grad.to_device(owner));
-        if let Some(sum) = grads.reduce(|sum, grad| sum + grad) {
-            self.sum.register(param.id, sum);
+    /// Moves each weight of a model to the device that keeps it between training steps.
+    ///
+    /// The model may be one without autodiff.
+    pub fn keep<C: Backend<Device = B::Device>, M: Module<C>>(&self, model: M) -> M {
+        if self.devices.len() == 1 {
+            return model;
         }
+        let keeper =
+            |id| if self.divided.contains(&id) { self.owner(id) } else { &self.devices[0] };
+        model.map(&mut MoveWeights::<C> { keeper: &keeper })
+    }
+
+    /// Moves each weight of a model to its owner, which updates it.
+    pub fn give<M: Module<B>>(&self, model: M) -> M {
+        if self.devices.len() == 1 {
+            return model;
+        }
+        model.map(&mut MoveWeights::<B> { keeper: &|id| self.owner(id) })
+    }
+
+    /// A copy of a model for a training step on a device.
+    ///
+    /// The copy has all weights that are not divided. It shares those that are divided with their
+    /// owners.
+    pub fn copy_for<M: Module<B>>(&self, model: &M, device: &B::Device) -> M {
+        let keeper = |id| if self.divided.contains(&id) { self.owner(id) } else { device };
+        model.clone().map(&mut MoveWeights::<B> { keeper: &keeper })
+    }
+}
+
+/// The size of a parameter.
+struct ParamSize {
+    id: ParamId,
+    /// Number of values.
+    values: usize,
+    /// Whether it is a matrix of a transformer block.
+    of_block: bool,
+}
+
+/// Collects the sizes of all parameters, in visiting order.
+#[derive(Default)]
+struct ParamSizes {
+    path: Vec<String>,
+    found: Vec<ParamSize>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for ParamSizes {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let of_block = D == 2 && self.path.iter().any(|name| name == "blocks");
+        self.found.push(ParamSize {
+            id: param.id,
+            values: param.val().shape().num_elements(),
+            of_block,
+        });
+    }
+}
+
+/// Moves weights to devices, as leaves of autodiff's graph.
+struct MoveWeights<'a, B: Backend> {
+    /// The device of each parameter.
+    keeper: &'a dyn Fn(ParamId) -> &'a B::Device,
+}
+
+impl<B: Backend> ModuleMapper<B> for MoveWeights<'_, B> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let device = (self.keeper)(param.id);
+        param.map(|weight| {
+            let tracked = weight.is_require_grad();
+            moved(weight.detach().set_require_grad(false), device).set_require_grad(tracked)
+        })
     }
 }
 
@@ -114,18 +168,22 @@ mod tests {
             temporal: true,
         };
         let stack = seeded(1, || config.init::<Ad>(&FlexDevice));
-        let mut sizes = Sizes(Vec::new());
-        Module::<Ad>::visit(&stack, &mut sizes);
+        let mut all = ParamSizes::default();
+        Module::<Ad>::visit(&stack, &mut all);
         for devices in [2, 4, 8] {
-            let owners = Owners::<Ad>::divide(&stack, &vec![FlexDevice; devices]);
-            let mut loads = vec![0; devices];
-            for (id, size) in &sizes.0 {
-                loads[owners.of[id]] += size;
+            let owners = Owners::<Ad>::divide(&stack, &vec![FlexDevice; devices], true);
+            let (mut loads, mut weights) = (vec![0; devices], vec![0; devices]);
+            for ParamSize { id, values, of_block } in &all.found {
+                loads[owners.of[id]] += values;
+                assert_eq!(owners.divided.contains(id), *of_block);
+                weights[owners.of[id]] += if *of_block { *values } else { 0 };
             }
-            let equal = loads.iter().sum::<usize>() / devices;
-            for load in &loads {
-                let share = *load as f64 / equal as f64;
-                assert!((0.85..1.15).contains(&share), "{devices} devices: {loads:?}");
+            for loads in [loads, weights] {
+                let equal = loads.iter().sum::<usize>() / devices;
+                for load in &loads {
+                    let share = *load as f64 / equal as f64;
+                    assert!((0.85..1.15).contains(&share), "{devices} devices: {loads:?}");
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 
 use crate::ModelError;
@@ -14,7 +15,7 @@ const THREADS: usize = 4;
 
 /// Batches that are read ahead, with one queue per thread.
 pub struct Prefetcher<T> {
-    queues: Vec<Receiver<Result<T, ModelError>>>,
+    queues: Vec<Mutex<Receiver<Result<T, ModelError>>>>,
 }
 
 impl<T: Send> Prefetcher<T> {
@@ -41,19 +42,20 @@ impl<T: Send> Prefetcher<T> {
                     }
                 }
             });
-            queue
+            Mutex::new(queue)
         };
         Self { queues: (0..THREADS).map(queue).collect() }
     }
 
     /// Takes the batch of a micro-batch, and waits until it is read.
     ///
-    /// Callers must take all batches in order.
+    /// Callers must take all batches in order. They may be several threads that take turns.
     ///
     /// # Errors
     /// The error of reading it.
     pub fn take(&self, index: usize) -> Result<T, ModelError> {
-        let batch = self.queues[index % THREADS].recv();
+        let queue = &self.queues[index % THREADS];
+        let batch = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         batch.unwrap_or_else(|_| {
             Err(ModelError::Data("a thread that reads training data ended early".into()))
         })

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod devices;
+mod memory;
 mod parity;
 mod precision;
 mod toy;

@@ -151,8 +151,11 @@ mod tests {
         flops_again_per_step: 1e9,
         parameters: 0,
         model_bytes: 0,
-        moment_bytes: 0,
+        divided_bytes: 0,
+        copied_bytes: 0,
         activation_bytes: 0,
+        sent_per_step: 0,
+        sent_per_micro_batch: 0,
         micro_batches: 1,
         steps: 0,
     };

@@ -1,5 +1,6 @@
 //! The loop over training steps. A [`Task`] defines the batch and the loss.
 
+use std::sync::Arc;
 use std::thread;
 
 use burn::module::AutodiffModule;
@@ -15,7 +16,7 @@ use super::checkpoint::{self, BackgroundWriter, Snapshot, TrainingState, latest_
 use super::config::TrainConfig;
 use super::divergence::DivergenceCheck;
 use super::metrics::MetricsLog;
-use super::micro_batches::{Accumulated, accumulate};
+use super::micro_batches::{Accumulated, Team, TrainingRun, accumulate};
 use super::observer::{StepReport, TrainingObserver};
 use super::optimizer::{Ema, ModelOptimizer, clip_grad_norm};
 use super::owners::Owners;
@@ -30,11 +31,7 @@ use crate::{ModelError, weights};
 /// A task's model without autodiff.
 type InnerModel<B, T> = <<T as Task<B>>::Model as AutodiffModule<B>>::InnerModule;
 /// The state of a task's run.
-type StateOf<B, T> = TrainingState<
-    <T as Task<B>>::Model,
-    InnerModel<B, T>,
-    ModelOptimizer<<T as Task<B>>::Model, B>,
->;
+type StateOf<B, T> = TrainingState<<T as Task<B>>::Model, InnerModel<B, T>>;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +54,14 @@ fn initial_state<B: AutodiffBackend, T: Task<B>>(
 where
     InnerModel<B, T>: ModuleSnapshot<B::InnerBackend>,
 {
-    let (mut model, optimizer) = (task.init(device), ModelOptimizer::new(config));
+    let mut model = task.init(device);
     if let Some(step) = saved {
-        return checkpoint::resume(run, step, model, optimizer, device);
+        return checkpoint::resume(run, step, model);
     }
     if let Some(path) = config.import() {
         weights::import(path, &mut model, description)?;
     }
-    Ok(TrainingState { model, average: None, optimizer, first_loss: None })
+    Ok(TrainingState { model, average: None, moments: None, first_loss: None })
 }
 
 /// Copies values for the log from the device, and appends the task's other values.
@@ -78,9 +75,9 @@ fn log_values<B: Backend>(
 
 /// Trains a model in directory `run`, or resumes from the newest checkpoint there.
 ///
-/// Several devices share the micro-batches of each training step, and the optimizer's moments.
-/// Checkpoints store `description`,
-/// to build the model from. `cost` is the cost of a training step, for the reported speed.
+/// Several devices share the micro-batches of each training step, and what training keeps of each
+/// parameter ([`Owners`]). Checkpoints store `description`, to build the model from. `cost` is the
+/// cost of a training step, for the reported speed.
 ///
 /// # Errors
 /// - The data or a checkpoint cannot be read, or a file cannot be written.
@@ -112,8 +109,12 @@ where
     genie_durable::create_dir(run)?;
     B::seed(device, config.seed);
     let saved = latest_step(run);
-    let TrainingState { mut model, average, mut optimizer, first_loss } =
+    let TrainingState { model, average, moments, first_loss } =
         initial_state::<B, T>(task, config, description, run, saved, device)?;
+    let owners = Owners::divide(&model, devices, config.shard_weights);
+    let mut model = owners.keep(model);
+    let average = average.map(|average| owners.keep(average));
+    let mut optimizer = ModelOptimizer::resume(config, moments.as_deref(), &owners)?;
     let mut average =
         (config.ema > 0.0).then(|| Ema::new(average.unwrap_or_else(|| model.valid()), config.ema));
     let start = saved.unwrap_or(0);
@@ -123,12 +124,13 @@ where
         checkpoint::save::<B, T::Model, _, _>(run, 0, &snapshot, config)?;
     }
 
-    let owners = Owners::divide(&model, devices);
     thread::scope(|scope| {
         let ahead = start * config.accumulate..config.steps * config.accumulate;
-        let batches = Prefetcher::begin(scope, ahead, |index| {
+        let batches = Arc::new(Prefetcher::begin(scope, ahead, |index| {
             task.batch(index, &mut stream(config.seed, StreamKind::Batch, index))
-        });
+        }));
+        let all_steps = TrainingRun { task, config, owners: &owners, batches };
+        let team = Team::new(scope, &all_steps);
         let mut writer = BackgroundWriter::new(scope);
         let (wait, clock) = (|| wait::<B>(device), clock());
         let mut timer = StepTimer::new(&wait, &clock);
@@ -149,7 +151,7 @@ where
             let logged = done % config.log_every == 0 || done == config.steps || step == 0;
             timer.begin(logged)?;
             let Accumulated { grads, loss, metrics, aux } =
-                accumulate(task, &model, step, config, &batches, &mut timer, &owners)?;
+                accumulate(&all_steps, &team, &model, step, &mut timer)?;
             let (grads, norm) = timer.timed(Phase::Optimizer, || {
                 Ok(clip_grad_norm::<B, _>(&model, grads, config.clip_norm))
             })?;
@@ -179,7 +181,7 @@ where
             // An update would need memory for both.
             writer.wait()?;
             model = timer.timed(Phase::Optimizer, || {
-                let model = owners.collect(optimizer.step(lr, model, grads));
+                let model = owners.keep(optimizer.step(lr, owners.give(model), grads));
                 let mut rng = stream(config.seed, StreamKind::AfterStep, step);
                 let model = task.after_step(model, aux, done, &mut rng)?;
                 if let Some(average) = &mut average {

@@ -31,13 +31,13 @@ macro_rules! section {
             /// The config that trained weights depend on, for the work key.
             ///
             /// The device and the intervals of logs and checkpoints do not change the weights: they
-            /// are reset here. Recompute is not in it.
+            /// are reset here. The options of memory are not in it.
             #[must_use]
             pub fn keyed(&self) -> Value {
                 let mut config = self.0.clone();
                 config.device = String::new();
                 config.train = keyed(&config.train);
-                without_recompute(&config)
+                without_memory_options(&config)
             }
         }
     };
@@ -60,17 +60,18 @@ section!(
     QualitySection, QualityConfig, "quality"
 );
 
-/// The config of a model or network for its work key, without `train.recompute`.
+/// The config of a model or network for its work key, without the options of memory.
 ///
-/// Recompute does not change the weights. Models of earlier versions do not have the key, and keep
-/// their work keys.
+/// `train.recompute` and `train.shard_weights` do not change the weights. Models of earlier
+/// versions do not have them, and keep their work keys.
 ///
 /// # Panics
 /// If the config cannot be serialised as JSON: a programming error.
-pub fn without_recompute(config: &impl Serialize) -> Value {
+pub fn without_memory_options(config: &impl Serialize) -> Value {
     let mut config = serde_json::to_value(config).expect("a config is serialisable");
     if let Some(train) = config.get_mut("train").and_then(Value::as_object_mut) {
         train.remove("recompute");
+        train.remove("shard_weights");
     }
     config
 }
@@ -108,14 +109,16 @@ mod tests {
         assert_eq!(rounded.keyed()["train"]["precision"], "bf16");
     }
 
-    /// Catches: recompute gives a model another key; models of earlier versions, whose keys do not
-    /// contain it, get other keys.
+    /// Catches: recompute or divided weights give a model another key; models of earlier versions,
+    /// whose keys do not contain them, get other keys.
     #[test]
-    fn recompute_is_not_in_the_key() {
+    fn options_of_memory_are_not_in_the_key() {
         let section = TokenizerSection::default();
         let mut again = section.clone();
-        again.0.train.recompute = true;
+        (again.0.train.recompute, again.0.train.shard_weights) = (true, true);
         assert_eq!(again.keyed(), section.keyed());
-        assert!(section.keyed()["train"].get("recompute").is_none());
+        for option in ["recompute", "shard_weights"] {
+            assert!(section.keyed()["train"].get(option).is_none(), "{option}");
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! Loading a checkpoint, to use its model or to resume training.
 
 use burn::module::{AutodiffModule, Module, ModuleMapper, Param, ParamId};
-use burn::optim::Optimizer;
-use burn::record::{BinFileRecorder, FullPrecisionSettings, Recorder};
 use burn::store::ModuleSnapshot;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -59,13 +57,13 @@ where
 }
 
 /// The state of a run between two training steps.
-pub struct TrainingState<M, A, O> {
+pub struct TrainingState<M, A> {
     /// The model.
     pub model: M,
     /// The moving average of the weights, if one is kept.
     pub average: Option<A>,
-    /// The optimizer with its moments.
-    pub optimizer: O,
+    /// The file with the optimizer's moments; none before the first training step.
+    pub moments: Option<Utf8PathBuf>,
     /// First logged loss of the run; none before it, and in some older checkpoints.
     pub first_loss: Option<f32>,
 }
@@ -82,20 +80,19 @@ impl<B: Backend> ModuleMapper<B> for WithIds {
 
 /// Loads the state of a run at one of its checkpoints, to resume training.
 ///
+/// It only checks the file with the moments. They are read when their devices are known.
+///
 /// # Errors
 /// If the checkpoint is damaged, or is one of another model.
-pub fn resume<B, M, O>(
+pub fn resume<B, M>(
     run: &Utf8Path,
     step: usize,
     mut model: M,
-    optimizer: O,
-    device: &B::Device,
-) -> Result<TrainingState<M, M::InnerModule, O>, ModelError>
+) -> Result<TrainingState<M, M::InnerModule>, ModelError>
 where
     B: AutodiffBackend,
     M: AutodiffModule<B> + ModuleSnapshot<B>,
     M::InnerModule: ModuleSnapshot<B::InnerBackend>,
-    O: Optimizer<M, B>,
 {
     let path = directory(run, step);
     let state = State::read(&path, &[WEIGHTS, AVERAGE, OPTIMIZER])?;
@@ -105,13 +102,10 @@ where
     });
     weights::read(&path.join(WEIGHTS), &mut model)?;
     let model = model.map(&mut WithIds(state.parameters.into_iter()));
-    let record = BinFileRecorder::<FullPrecisionSettings>::new()
-        .load(path.join("optimizer").into(), device)
-        .map_err(|error| ModelError::checkpoint(path.join(OPTIMIZER), error))?;
     Ok(TrainingState {
         model,
         average: average.transpose()?,
-        optimizer: optimizer.load_record(record),
+        moments: Some(path.join(OPTIMIZER)),
         first_loss: state.first_loss,
     })
 }

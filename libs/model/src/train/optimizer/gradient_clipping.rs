@@ -5,6 +5,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
+use crate::train::transfer::moved;
+
 /// Scales the gradients so that their global norm is at most `limit`; 0 means no limit.
 ///
 /// Gradients may be on different devices, and stay there. Returns the gradients, and the norm
@@ -42,7 +44,7 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for SquaredNorm<'_, B> {
         self.sum = Some(match self.sum.take() {
             Some(sum) => {
                 let here = sum.device();
-                sum + square.to_device(&here)
+                sum + moved(square, &here)
             }
             None => square,
         });
@@ -59,7 +61,7 @@ struct Scale<B: AutodiffBackend> {
 impl<B: AutodiffBackend> ModuleVisitor<B> for Scale<B> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         if let Some(grad) = self.from.remove::<B::InnerBackend, D>(param.id) {
-            let factor = self.factor.clone().to_device(&grad.device());
+            let factor = moved(self.factor.clone(), &grad.device());
             self.to.register(param.id, grad * factor.reshape([1; D]));
         }
     }

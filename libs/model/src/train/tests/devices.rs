@@ -105,61 +105,58 @@ fn config() -> TrainConfig {
 
 /// Catches: a micro-batch is computed twice or not at all, or with another one's data or noise; the
 /// gradient or loss of a device is lost or has another weight; a copy of the model is not updated;
-/// the log gets the values of another micro-batch; recompute changes a gradient.
+/// the log gets the values of another micro-batch; sums have another order on several devices;
+/// recompute or divided weights change a gradient; a device uses the weights of the step before.
 #[test]
 fn devices_that_share_a_step_compute_the_same() {
     let (runs, task) = (Runs::new(), Rows::new());
     for precision in [Precision::F32, Precision::Bf16] {
         let config = TrainConfig { precision, ..config() };
-        let name = |devices: usize| runs.run(&format!("{precision:?}-{devices}"));
-        let one = run(&task, 1, &config, &name(1)).unwrap();
-        for devices in [2, 4] {
-            let several = run(&task, devices, &config, &name(devices)).unwrap();
-            for (one, several) in one.reports.iter().zip(&several.reports) {
-                let off = |a: f32, b: f32| (a / b - 1.0).abs();
-                let step = one.step;
-                assert!(
-                    off(one.loss, several.loss) < 1e-5,
-                    "step {step}: {} {}",
-                    one.loss,
-                    several.loss
-                );
-                assert!(off(one.grad_norm, several.grad_norm) < 1e-4, "step {step}");
-                assert_eq!(
-                    one.metrics, several.metrics,
-                    "step {step}: the last micro-batch's values"
-                );
+        let one = runs.run(&format!("{precision:?}"));
+        let expected = run(&task, 1, &config, &one).unwrap();
+        for (recompute, shard_weights) in [(false, false), (true, false), (true, true)] {
+            let config = TrainConfig { recompute, shard_weights, ..config.clone() };
+            for devices in [1, 2, 4] {
+                let name = format!("{precision:?} {recompute} {shard_weights} {devices}");
+                let several = run(&task, devices, &config, &runs.run(&name)).unwrap();
+                let values = |observer: &Quiet| {
+                    let steps = observer.reports.iter();
+                    steps.map(|step| (step.loss, step.grad_norm, step.metrics.clone())).collect()
+                };
+                let (values, expected): (Vec<_>, Vec<_>) = (values(&several), values(&expected));
+                assert_eq!(values, expected, "{name}");
+                assert!(weights(&runs.run(&name)) == weights(&one), "{name}: other weights");
             }
         }
     }
-    // The sum of two gradients is the same in either order, to the last bit.
-    let two = TrainConfig { batch: 4, accumulate: 2, ..config() };
-    run(&task, 1, &two, &runs.run("one")).unwrap();
-    run(&task, 2, &two, &runs.run("two")).unwrap();
-    assert!(weights(&runs.run("one")) == weights(&runs.run("two")));
-    run(&task, 2, &TrainConfig { recompute: true, ..two }, &runs.run("recompute")).unwrap();
-    assert!(weights(&runs.run("one")) == weights(&runs.run("recompute")));
 }
 
-/// Catches: moments are lost, or belong to another parameter, when a run resumes on another number
-/// of devices; a checkpoint of several devices has other files.
+/// Catches: moments or weights are lost, or belong to another parameter, when a run resumes on
+/// another number of devices, or with other weights divided; a checkpoint of several devices has
+/// other files.
 #[test]
 fn a_run_resumes_on_another_number_of_devices() {
     let (runs, task) = (Runs::new(), Rows::new());
-    // With two micro-batches, sums have the same bits on one and on two devices.
-    let config = TrainConfig { batch: 4, accumulate: 2, ..config() };
+    let config = TrainConfig { recompute: true, ..config() };
+    let divided = TrainConfig { shard_weights: true, ..config.clone() };
     let (whole, parts) = (runs.run("whole"), runs.run("parts"));
     run(&task, 1, &config, &whole).unwrap();
-    let mut observer = Quiet::stopping_after(3);
-    resume(&task, 2, &config, &parts, &mut observer).unwrap();
-    resume(&task, 1, &config, &parts, &mut Quiet::stopping_after(1)).unwrap();
-    resume(&task, 2, &config, &parts, &mut Quiet::default()).unwrap();
-    assert!(weights(&whole) == weights(&parts));
+    let next = |devices, config, steps| {
+        resume(&task, devices, config, &parts, &mut Quiet::stopping_after(steps)).unwrap();
+    };
+    next(2, &divided, 2);
+    next(1, &config, 1);
+    next(4, &divided, 1);
+    next(2, &config, 9);
     let files = |run: &Utf8Path| {
         let entries = run.join("step-6").read_dir_utf8().unwrap();
         entries.map(|entry| entry.unwrap().file_name().to_owned()).collect::<BTreeSet<_>>()
     };
     assert_eq!(files(&whole), files(&parts));
+    let file = |run: &Utf8Path, name| fs::read(run.join("step-6").join(name)).unwrap();
+    for name in ["model.safetensors", "average.safetensors"] {
+        assert!(file(&whole, name) == file(&parts, name), "{name}");
+    }
 }
 
 /// Catches: a device waits for ever for an unreadable batch; an error hides the error of reading;

@@ -1,14 +1,18 @@
-//! Tests of which tensors are rounded, and of the gradient through the rounding.
+//! Tests of which tensors are rounded, and of the gradient of rounded weights.
+
+use std::rc::Rc;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexDevice;
-use burn::module::ModuleVisitor;
 use burn::optim::GradientsParams;
 
 use super::*;
 use crate::StackConfig;
 use crate::layers::{Grid, Stack};
+use crate::recompute::{Recompute, Tape};
 use crate::testing::{Ad, noise, seeded};
+use crate::train::micro_batches::GradientSums;
+use crate::train::with_autodiff_lock;
 
 /// Largest relative error of rounding to bf16: half of the gap between 1 and the next number.
 const ROUNDING: f64 = 1.0 / 256.0;
@@ -56,12 +60,33 @@ impl ModuleVisitor<Ad> for Weights {
     }
 }
 
+/// The number of matrices of linear layers that were read.
+#[derive(Debug, Default)]
+struct Initialised {
+    matrices: usize,
+}
+
+impl Initialised {
+    fn of(stack: &Stack<Ad>) -> Self {
+        let mut all = Self::default();
+        stack.visit(&mut all);
+        all
+    }
+}
+
+impl ModuleVisitor<Ad> for Initialised {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
+        self.matrices += usize::from(D == 2 && param.is_initialized());
+    }
+}
+
 /// Catches: norms, biases or master weights are rounded; a matrix is not rounded; the copy has
 /// other weights.
 #[test]
 fn the_matrices_of_a_copy_are_rounded_and_nothing_else() {
     let stack = stack();
-    let rounded = Weights::of(&Precision::Bf16.rounded(&stack));
+    let rounded =
+        Weights::of(&replica(&stack, &FlexDevice, Precision::Bf16, &Arc::new(Transfers::new())));
     let (mut matrices, mut others) = (0, 0);
     for ((path, dtype, values), (_, before, exact)) in rounded.iter().zip(&Weights::of(&stack)) {
         assert_eq!(*before, DType::F32, "{path}");
@@ -95,14 +120,15 @@ fn weights_are_drawn_once() {
         temporal: true,
     };
     let stack: Stack<Ad> = config.init(&FlexDevice);
-    let rounded = Weights::of(&Precision::Bf16.rounded(&stack));
+    let rounded =
+        Weights::of(&replica(&stack, &FlexDevice, Precision::Bf16, &Arc::new(Transfers::new())));
     for ((path, _, a), (_, _, b)) in rounded.iter().zip(&Weights::of(&stack)) {
         assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 0.01 * b.abs()), "{path}");
     }
 }
 
 /// The gradient of all weights, as f32 values.
-fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
+fn gradient(stack: &Stack<Ad>, precision: Precision, recompute: bool) -> Vec<f64> {
     struct All(GradientsParams, Vec<f64>);
     impl ModuleVisitor<Ad> for All {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Ad, D>>) {
@@ -115,16 +141,29 @@ fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
     let values: Vec<f32> =
         noise(grid.rows() * 32, 1).into_iter().map(|byte| f32::from(byte) / 128.0 - 1.0).collect();
     let x = Tensor::<Ad, 1>::from_floats(values.as_slice(), &FlexDevice).reshape([grid.rows(), 32]);
-    let y = precision.rounded(stack).forward(x.clone(), grid);
-    assert_eq!(y.dtype(), DType::F32);
-    let grads = crate::train::with_autodiff_lock(|| (y.clone() * y * x).mean().backward());
-    let mut all = All(GradientsParams::from_grads(grads, stack), Vec::new());
+    let replica = replica(stack, &FlexDevice, precision, &Arc::new(Transfers::new()));
+    let made_when_read = matches!(replica, Cow::Owned(_));
+    let again = recompute.then(|| Recompute { on_event: Rc::new(|_| ()), made_when_read });
+    let mut sums = GradientSums::new();
+    with_autodiff_lock(|| {
+        let (loss, tape) = Tape::<Ad>::record(again, || {
+            let y = replica.forward(x.clone(), grid);
+            assert_eq!(y.dtype(), DType::F32);
+            (y.clone() * y * x).mean()
+        });
+        tape.backward(&loss, &*replica, |grads| sums.add(grads));
+    });
+    if recompute {
+        let made = Initialised::of(&replica);
+        assert!(made.matrices == if precision == Precision::F32 { 12 } else { 0 }, "{made:?}");
+    }
+    let mut all = All(sums.of_model(stack), Vec::new());
     stack.visit(&mut all);
     all.1
 }
 
 /// Catches: the rounding cuts off a gradient, or the gradient is that of other weights; products
-/// are computed in f32.
+/// are computed in f32; the rounded matrices of all blocks stay until the end of the backward pass.
 ///
 /// Two blocks have 2·(4 + 4 + 2) products in sequence, and twice that many backward. Each product
 /// rounds two factors and its result. 180 independent errors, uniform up to 2⁻⁸, add up to
@@ -132,7 +171,10 @@ fn gradient(stack: &Stack<Ad>, precision: Precision) -> Vec<f64> {
 #[test]
 fn a_gradient_is_f32s_but_for_the_rounding() {
     let stack = stack();
-    let (exact, rounded) = (gradient(&stack, Precision::F32), gradient(&stack, Precision::Bf16));
+    let [exact, rounded] =
+        [Precision::F32, Precision::Bf16].map(|precision| gradient(&stack, precision, false));
+    assert!(exact == gradient(&stack, Precision::F32, true), "recompute changes a gradient");
+    assert!(rounded == gradient(&stack, Precision::Bf16, true), "recompute changes a gradient");
     let length = |values: &mut dyn Iterator<Item = f64>| {
         values.map(|value| value * value).sum::<f64>().sqrt()
     };
