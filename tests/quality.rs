@@ -42,7 +42,7 @@ fn ingested(episodes: u32) -> Dataset {
 
 fn record(dataset: &Dataset, episodes: u32) {
     let count = episodes.to_string();
-    for (out, more) in [("good", &[][..]), ("bad", &["--scrolling", "--seed", "9"])] {
+    for (out, more) in [("good", &[][..]), ("bad", &["--scrolling", "--seed", "9"][..])] {
         let flags = [&["--out", out, "--episodes", &count], more].concat();
         dataset.stage("ingest", "sample", &flags).expect(0);
     }
