@@ -12,7 +12,8 @@ const RIGHT: [(usize, usize); 1] = [(0, 1)];
 fn config(steps: usize) -> QualityConfig {
     let mut config = QualityConfig::default();
     config.convolutions = ConvolutionsConfig { channels: vec![8, 16], strides: vec![3, 2] };
-    (config.hidden, config.train.steps, config.train.batch) = (16, steps, 16);
+    (config.hidden, config.train.steps, config.train.batch) = (16, steps, 32);
+    config.train.lr = 5e-3;
     config
 }
 
@@ -70,7 +71,7 @@ fn a_score_alone_can_decide() {
         let (clips, good) = seeds.map(clip).unzip();
         QualityExamples { clips, good }
     };
-    let (_runs, model) = trained(&plain(0..60), 150);
+    let (_runs, model) = trained(&plain(0..60), 300);
     let found = accuracy(&model, &plain(100..160));
     assert!(found > 0.9, "accuracy {found}");
 }
