@@ -237,7 +237,8 @@ impl Section for IngestConfig {
         let is_key = self.quality.len() == 16 && self.quality.bytes().all(is_digit);
         if !self.quality.is_empty() && !is_key {
             return Err(format!(
-                "quality is {:?}: it must be the key of a quality network (16 hex digits), or empty",
+                "quality is {:?}: it must be the key of a quality network (16 hex digits), or \
+                 empty",
                 self.quality
             ));
         }

@@ -29,8 +29,9 @@ pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
 /// The values of a config that decide about pixels, clips and splits.
 pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Value {
     // All keys are named, so that a new key needs a decision. `threads` and `decoder` do not change
-    // clips. `keep`, `quality` and `near_duplicates` choose among clips, but do not change them. The result of
-    // `metadata` is in the source's row. Paths have no effect, because a source is its content.
+    // clips. `keep`, `quality` and `near_duplicates` choose among clips, but do not change them.
+    // The result of `metadata` is in the source's row. Paths have no effect, because a source is
+    // its content.
     let IngestConfig {
         fps,
         width,

@@ -6,8 +6,8 @@
 //! `actions` (of all latent action models), and `windows` (of all finished reports). An unpublished
 //! file is not in any table. What does not exist yet is an empty table with the right columns.
 //! Opening reads manifests only; a query reads the columns that it needs. The tables exclude
-//! payloads and tokens, because they would make queries slow. Queries have a memory limit, and write
-//! what does not fit to temporary files.
+//! payloads and tokens, because they would make queries slow. Queries have a memory limit, and
+//! write what does not fit to temporary files.
 //!
 //! Pending work is also a query: an anti join of the clips with their outputs
 //! ([`Catalog::clips_without_tokens`]). There is no job list that could disagree with the files.

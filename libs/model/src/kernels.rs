@@ -3,8 +3,8 @@
 //! Burn's autodiff composes layer norm, GELU and attention from elementwise operations. It stores
 //! each pass over the activations for the backward pass, and spatial and temporal attention cost
 //! four strided copies each. Burn's linear layer on the CPU zeroes its output, copies it, and adds
-//! the bias in another pass, all on one thread. Here each operation is one node of the graph, which keeps only its
-//! input and recomputes the rest.
+//! the bias in another pass, all on one thread. Here each operation is one node of the graph, which
+//! keeps only its input and recomputes the rest.
 //!
 //! | module | contents |
 //! |---|---|

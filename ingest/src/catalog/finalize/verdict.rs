@@ -1,7 +1,8 @@
 //! The verdict on clips: which ones are kept, and why the others are not.
 //!
-//! The verdict depends only on the catalog's rows, the config, and the scores of the quality network
-//! that the config names. So ingest can repeat it at any time without decoding. A clip is kept if, in this order:
+//! The verdict depends only on the catalog's rows, the config, and the scores of the quality
+//! network that the config names. So ingest can repeat it at any time without decoding. A clip is
+//! kept if, in this order:
 //! 1. it is long enough, and no stretch that was cut out;
 //! 2. it passes each condition of `ingest.keep`;
 //! 3. it is not a near-duplicate of a better clip;

@@ -178,7 +178,8 @@ fn memory_and_time_of_a_known_model() {
     assert_eq!(fewer, 9 * shards.parameters + 3 * matrices - 4 * matrices / 2);
     // All weights but these matrices go to three devices, three quarters of them to their owners
     // and back. The one micro-batch of each device takes three quarters of the matrices twice, and
-    // sends three quarters of the gradients. As many are taken from the first device and sent to it.
+    // sends three quarters of the gradients. As many are taken from the first device and sent to
+    // it.
     config.train = TrainConfig { batch: 8, accumulate: 4, ..config.train };
     let shards = estimate_dynamics(&config, (4, 4), 10, 6).unwrap();
     let rest = 4 * (shards.parameters - matrices);

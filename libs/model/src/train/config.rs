@@ -207,8 +207,8 @@ impl TrainConfig {
         }
         if self.shard_weights && !self.recompute {
             return Err(ModelError::Config(format!(
-                "[{section}.train] shard_weights needs recompute = true: without it, a device keeps \
-                 the copied weights of all blocks until their backward pass"
+                "[{section}.train] shard_weights needs recompute = true: without it, a device \
+                 keeps the copied weights of all blocks until their backward pass"
             )));
         }
         if !(self.decay > 0.0 && self.decay <= 1.0 && (0.0..1.0).contains(&self.ema)) {

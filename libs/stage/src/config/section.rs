@@ -5,8 +5,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// All sections. Every stage knows all of them, so that one file serves the whole pipeline.
-pub(crate) const SECTIONS: [&str; 10] =
-    ["data", "sample", "ingest", "quality", "cluster", "pinned", "tokenizer", "lam", "dynamics", "evaluate"];
+pub(crate) const SECTIONS: [&str; 10] = [
+    "data",
+    "sample",
+    "ingest",
+    "quality",
+    "cluster",
+    "pinned",
+    "tokenizer",
+    "lam",
+    "dynamics",
+    "evaluate",
+];
 
 /// A section of the config as a type.
 ///

@@ -85,7 +85,9 @@ pub fn grad_weights(x: &[f32], grad: &[f32], k: usize, m: usize) -> (Vec<f32>, V
     })
 }
 
-/// `y = x·weight + beta·y` for rows `x` `[n, k]` and `y` `[n, m]`; `weight` is `[m, k]` in nalgebra.
+/// `y = x·weight + beta·y` for rows `x` `[n, k]` and `y` `[n, m]`.
+///
+/// `weight` is `[m, k]` in nalgebra.
 fn product<S: Storage<f32, Dyn, Dyn>>(
     weight: &Matrix<f32, Dyn, Dyn, S>,
     x: &[f32],

@@ -136,8 +136,8 @@ mod tests {
         values.into_iter().skip(number).step_by(CHANNELS).collect()
     }
 
-    /// Catches: motion to the right looks like motion to the left or downwards; detail is not zero in
-    /// plain areas.
+    /// Catches: motion to the right looks like motion to the left or downwards; detail is not zero
+    /// in plain areas.
     #[test]
     fn motion_and_detail_have_their_own_channels() {
         let ramp = |_: usize, column: usize, frame: usize| (40 + 3 * column - 3 * frame) as u8;
