@@ -198,18 +198,21 @@ mod tests {
     /// is not.
     #[test]
     fn what_repeats_is_no_play() {
-        let stills = |grey: &dyn Fn(usize) -> usize| {
+        // Two blocks have one of eight levels each.
+        let stills = |levels: &dyn Fn(usize) -> [usize; 2]| {
             let mut finder = StillFinder::new(2.0, SIZE);
             let mut is_still = false;
             for number in 0..200 {
                 let mut frame = vec![7_u8; SIZE.0 * SIZE.1 * 3];
-                frame[..3].fill(u8::try_from(grey(number) % 256).unwrap());
+                for (block, level) in levels(number).into_iter().enumerate() {
+                    frame[4 * block * 3..][..3].fill(u8::try_from(level % 8 * 30).unwrap());
+                }
                 is_still |= matches!(finder.add(frame, number as f64 / 10.0), Stretch::CutOut(_));
             }
             is_still
         };
-        assert!(stills(&|number| number % 8 * 30));
-        assert!(!stills(&|number| number * 15));
+        assert!(stills(&|number| [number, 0]));
+        assert!(!stills(&|number| [number, number / 8]));
     }
 
     /// Catches: a key frame in the middle of a frozen picture divides it into two short pauses; a
