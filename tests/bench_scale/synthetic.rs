@@ -132,6 +132,7 @@ impl SyntheticSource {
             kept: reason.is_none() && duplicate_of.is_none(),
             reason: reason.or(duplicate_of.is_some().then(|| "near_duplicate".to_owned())),
             duplicate_of,
+            quality: None,
         }
     }
 

@@ -5,7 +5,7 @@
 //! So the numbers of the shown frames count up by one. A decoder does not notice a missing one: it
 //! predicts from the wrong frames.
 
-use super::av1_headers::{Header, SLOTS, Sequence, Unit, frame_header, sequence, units};
+use super::av1_headers::{Header, SLOTS, SequenceHeader, Unit, frame_header, sequence, units};
 use super::finding::Finding;
 
 /// Number of frames in a row with the expected numbers before a missing one is believed.
@@ -15,7 +15,7 @@ const ENOUGH: u32 = 16;
 #[derive(Default)]
 pub struct Av1 {
     /// `None` before the first one, and if it has no order hints.
-    sequence: Option<Sequence>,
+    sequence: Option<SequenceHeader>,
     /// Order hints of the frames that the decoder keeps, if they are known.
     slots: [Option<u32>; SLOTS],
     /// Order hint of the frame that was shown last.

@@ -26,7 +26,7 @@ pub enum Unit<'a> {
 
 /// What the headers of frames need of the sequence header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sequence {
+pub struct SequenceHeader {
     /// Bits of an order hint, at least 1.
     pub hint_bits: u32,
     /// Bits of a frame's time, if every shown frame has one.
@@ -85,9 +85,9 @@ fn unit(bytes: &[u8]) -> Option<(Option<u8>, &[u8], &[u8])> {
 }
 
 /// Reads a sequence header (5.5). `None` if its frames have no order hints, or it is cut off.
-pub fn sequence(content: &[u8]) -> Option<Sequence> {
+pub fn sequence(content: &[u8]) -> Option<SequenceHeader> {
     let mut bits = Bits::plain(content);
-    let mut found = Sequence::default();
+    let mut found = SequenceHeader::default();
     bits.skip(4)?;
     if bits.flag()? {
         return None;
@@ -144,7 +144,7 @@ pub fn sequence(content: &[u8]) -> Option<Sequence> {
 }
 
 /// Reads the beginning of a frame header (5.9.2).
-pub fn frame_header(content: &[u8], sequence: &Sequence) -> Option<Header> {
+pub fn frame_header(content: &[u8], sequence: &SequenceHeader) -> Option<Header> {
     let mut bits = Bits::plain(&content[..content.len().min(64)]);
     if bits.flag()? {
         return Some(Header::Existing(bits.number(3)? as usize));

@@ -10,6 +10,7 @@ mod log_softmax;
 mod norm;
 mod simd;
 mod unfold;
+mod zeros;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
@@ -21,6 +22,7 @@ use self::dense::SMALLEST_SIDE;
 use self::gelu::{Gelu, GeluGrad};
 use self::log_softmax::{LogSoftmax, LogSoftmaxGrad};
 use self::norm::{NormBackward, NormForward};
+use self::zeros::zeros;
 use super::backend::Kernels;
 use super::compose;
 use super::shapes::{AttentionShape, UnfoldShape};
@@ -40,21 +42,6 @@ impl Values {
     fn slice(&self) -> &[f32] {
         self.0.as_slice().expect("made contiguous above")
     }
-}
-
-/// Number of values of a run of [`zeros`], and of such runs that one task writes at least.
-const RUN: usize = 16;
-const RUNS: usize = 1 << 12;
-
-/// `len` zeros.
-///
-/// All threads write them. One thread would keep the others waiting for the pages of a large
-/// buffer.
-fn zeros(len: usize) -> Vec<f32> {
-    let runs = (0..len.div_ceil(RUN)).into_par_iter().with_min_len(RUNS);
-    let mut zeros = runs.map(|_| [0.0; RUN]).collect::<Vec<_>>().into_flattened();
-    zeros.truncate(len);
-    zeros
 }
 
 fn output(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> FlexTensor {

@@ -123,8 +123,9 @@ fn queries_of_the_last_frames_have_the_same_output() {
     }
 }
 
-/// Rows, inputs and outputs: fewer than a chunk, several chunks, and sizes that are no multiple of
-/// a vector's.
+/// Numbers of rows, inputs and outputs of linear layers.
+///
+/// There are fewer rows than a chunk has, and several chunks.
 const DENSE_SHAPES: [[usize; 3]; 7] =
     [[1, 1, 1], [3, 5, 7], [3, 8, 9], [8, 64, 256], [513, 64, 48], [1300, 33, 5], [4200, 16, 20]];
 

@@ -23,7 +23,7 @@ pub use config::{QualityConfig, QualityDescription};
 use cost::estimate_quality;
 pub use input::{QualityExamples, QualityInput};
 use network::QualityNet;
-use pixels::{ClipView, pixels};
+use pixels::{Augmentation, pixels};
 pub use scale::ScoreScale;
 use task::QualityTask;
 
@@ -100,7 +100,7 @@ impl<B: Kernels> ClipJudge for Loaded<B, QualityDescription> {
         let scale = &self.description.scale;
         let scores: Vec<f32> = scale.apply(&clip.scores).collect();
         let scores = TensorData::new(scores, [1, scale.width()]);
-        let pixels = pixels(std::iter::once((clip, ClipView::PLAIN)), &self.device);
+        let pixels = pixels(std::iter::once((clip, Augmentation::PLAIN)), &self.device);
         let scores: Tensor<B, 2> = Tensor::from_data(scores, &self.device);
         let found = host::floats(self.net.log_probabilities(pixels, scores, None))?;
         Ok(found.last().map_or(f32::NAN, |log| log.exp()))

@@ -25,7 +25,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
 pub use compute::TrainingRun;
-use compute::{Computed, StepState, compute};
+use compute::{Computed, SharedStep, compute};
 #[cfg(test)]
 pub use replica::replica;
 pub use sums::GradientSums;
@@ -66,7 +66,7 @@ pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
 ) -> Result<Accumulated<B, T::Aux>, ModelError> {
     with_autodiff_lock(|| {
         let devices = run.owners.devices();
-        let step = Arc::new(StepState {
+        let step = Arc::new(SharedStep {
             first: step * run.config.accumulate,
             turns: Turns::new(devices.len()),
             sums: Mutex::new(GradientSums::new()),
@@ -76,7 +76,7 @@ pub fn accumulate<B: AutodiffBackend, T: Task<B>>(
         // The first device computes the last micro-batch.
         let own = compute(run, &step, devices.len() - 1, &devices[0], model, timer);
         let mut losses = team.losses();
-        let StepState { sums, error, .. } =
+        let SharedStep { sums, error, .. } =
             Arc::into_inner(step).expect("all threads are done with the step");
         if let Some(error) = error.into_inner() {
             return Err(error);

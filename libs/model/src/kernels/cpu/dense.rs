@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use nalgebra::{DMatrixView, DMatrixViewMut, Dyn, Matrix, Storage};
 use rayon::prelude::*;
 
-use super::zeros;
+use super::zeros::zeros;
 
 /// Rows of one parallel task.
 const CHUNK_ROWS: usize = 512;

@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::zeros;
+use super::zeros::zeros;
 use crate::kernels::shapes::UnfoldShape;
 
 /// The part of one row of a neighbourhood that lies within the image.

@@ -26,13 +26,13 @@ const SHIFTS: (i32, i32) = (2, 4);
 /// say nothing about others. Pictures are not mirrored, because the direction of play is a sign of
 /// reversed play.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClipView {
+pub struct Augmentation {
     colours: [usize; RGB],
     gain: f32,
     shift: (isize, isize),
 }
 
-impl ClipView {
+impl Augmentation {
     /// The clip as it is.
     pub const PLAIN: Self = Self { colours: [0, 1, 2], gain: 1.0, shift: (0, 0) };
 
@@ -68,7 +68,7 @@ fn moved(place: usize, by: isize, size: usize) -> usize {
 
 /// The pixels of clips, `[clip*moment, height, width, channel]`.
 pub fn pixels<'a, B: Backend>(
-    clips: impl Iterator<Item = (&'a QualityInput, ClipView)>,
+    clips: impl Iterator<Item = (&'a QualityInput, Augmentation)>,
     device: &B::Device,
 ) -> Tensor<B, 4> {
     let (height, width) = SIZE;
@@ -131,7 +131,7 @@ mod tests {
         }
         let input = QualityInput::of_frames(frames, vec![]).unwrap();
         let values: Tensor<Flex, 4> =
-            pixels(std::iter::once((&input, ClipView::PLAIN)), &FlexDevice);
+            pixels(std::iter::once((&input, Augmentation::PLAIN)), &FlexDevice);
         let values = values.into_data().to_vec::<f32>().unwrap();
         values.into_iter().skip(number).step_by(CHANNELS).collect()
     }
@@ -156,12 +156,12 @@ mod tests {
     fn views_exchange_colours_and_shift() {
         let mut frame = vec![0; SIZE.0 * SIZE.1 * RGB];
         frame[(10 * SIZE.1 + 20) * RGB..][..RGB].copy_from_slice(&[51, 102, 153]);
-        let view = ClipView { colours: [2, 0, 1], gain: 1.0, shift: (1, -4) };
+        let view = Augmentation { colours: [2, 0, 1], gain: 1.0, shift: (1, -4) };
         let shown = view.show(&frame);
         let pixel = &shown[(9 * SIZE.1 + 24) * RGB..][..RGB];
         assert_eq!(pixel, [0.6, 0.2, 0.4]);
         let mut rng = rng(1);
-        let views: Vec<ClipView> = (0..20).map(|_| ClipView::random(&mut rng)).collect();
+        let views: Vec<Augmentation> = (0..20).map(|_| Augmentation::random(&mut rng)).collect();
         assert!(views.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

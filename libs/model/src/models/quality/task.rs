@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::config::QualityDescription;
 use super::input::QualityExamples;
 use super::network::{POOLS, QualityNet};
-use super::pixels::{ClipView, pixels};
+use super::pixels::{Augmentation, pixels};
 use crate::data::TrainingWindows;
 use crate::error::ModelError;
 use crate::kernels::Kernels;
@@ -49,7 +49,7 @@ impl<'a> QualityTask<'a> {
 }
 
 /// The numbers of the clips of a micro-batch, and how they are shown.
-pub type DrawnClips = Vec<(usize, ClipView)>;
+pub type DrawnClips = Vec<(usize, Augmentation)>;
 
 impl<B: AutodiffBackend + Kernels> Task<B> for QualityTask<'_>
 where
@@ -65,7 +65,7 @@ where
 
     fn batch(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<DrawnClips, ModelError> {
         let places = self.order.places(index, self.description.config.train.micro_batch());
-        Ok(places.into_iter().map(|(clip, _)| (clip, ClipView::random(rng))).collect())
+        Ok(places.into_iter().map(|(clip, _)| (clip, Augmentation::random(rng))).collect())
     }
 
     fn loss(

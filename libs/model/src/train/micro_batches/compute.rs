@@ -37,7 +37,7 @@ impl<B: AutodiffBackend, T: Task<B>> Clone for TrainingRun<'_, B, T> {
 }
 
 /// What the threads of a training step share.
-pub struct StepState<B: AutodiffBackend> {
+pub struct SharedStep<B: AutodiffBackend> {
     /// The number of the step's first micro-batch.
     pub first: usize,
     pub turns: Turns,
@@ -61,7 +61,7 @@ pub struct Computed<B: AutodiffBackend, A> {
 /// Returns nothing if this or another thread fails.
 pub fn compute<B: AutodiffBackend, T: Task<B>>(
     run: &TrainingRun<'_, B, T>,
-    step: &Arc<StepState<B>>,
+    step: &Arc<SharedStep<B>>,
     thread: usize,
     device: &B::Device,
     model: &T::Model,
@@ -129,7 +129,7 @@ pub fn compute<B: AutodiffBackend, T: Task<B>>(
 /// It waits for transfers only after it has passed its turn, so that the devices work at the same
 /// time. `copies` says whether weights are copied from other devices.
 fn on_event<B: AutodiffBackend>(
-    step: &Arc<StepState<B>>,
+    step: &Arc<SharedStep<B>>,
     thread: usize,
     device: &B::Device,
     transfers: &Arc<Transfers<B::InnerBackend>>,

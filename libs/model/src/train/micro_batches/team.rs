@@ -12,7 +12,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
-use super::compute::{StepState, TrainingRun, compute};
+use super::compute::{SharedStep, TrainingRun, compute};
 use crate::train::task::Task;
 use crate::train::timer::StepTimer;
 
@@ -20,7 +20,7 @@ use crate::train::timer::StepTimer;
 type Losses<B> = Vec<Tensor<<B as AutodiffBackend>::InnerBackend, 1>>;
 
 /// A copy of the model, and the training step to do with it.
-type Work<B, T> = (<T as Task<B>>::Model, Arc<StepState<B>>);
+type Work<B, T> = (<T as Task<B>>::Model, Arc<SharedStep<B>>);
 
 /// A thread for each device but the first.
 pub struct Team<'scope, B: AutodiffBackend, T: Task<B>> {
@@ -68,7 +68,7 @@ impl<'scope, B: AutodiffBackend, T: Task<B>> Team<'scope, B, T> {
         &self,
         run: &TrainingRun<'_, B, T>,
         model: &T::Model,
-        step: &Arc<StepState<B>>,
+        step: &Arc<SharedStep<B>>,
     ) {
         let others = &run.owners.devices()[1..];
         for (thread, (worker, device)) in self.threads.iter().zip(others).enumerate() {
