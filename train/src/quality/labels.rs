@@ -39,7 +39,7 @@ pub struct MajorityLabels {
 
 /// A row of the query.
 #[derive(Deserialize)]
-struct Votes {
+struct LabelledClip {
     clip_id: String,
     source_id: String,
     kept: bool,
@@ -52,13 +52,13 @@ impl MajorityLabels {
     /// # Errors
     /// When a file cannot be read.
     pub fn read(catalog: &Catalog, is_stored: impl Fn(&str) -> bool) -> Result<Self> {
-        let rows = catalog.query::<Votes>(QUERY)?;
+        let rows = catalog.query::<LabelledClip>(QUERY)?;
         Ok(Self::of(rows.collect::<Result<Vec<_>, _>>()?, is_stored))
     }
 
-    fn of(rows: Vec<Votes>, is_stored: impl Fn(&str) -> bool) -> Self {
+    fn of(rows: Vec<LabelledClip>, is_stored: impl Fn(&str) -> bool) -> Self {
         let mut labels = Self::default();
-        for Votes { clip_id, source_id, kept, votes } in rows {
+        for LabelledClip { clip_id, source_id, kept, votes } in rows {
             if votes == 0 {
                 labels.undecided += 1;
             } else if kept || is_stored(&clip_id) {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn labels(rows: &[(&str, &str, bool, i64)]) -> MajorityLabels {
-        let votes = |(clip, source, kept, votes): &(&str, &str, bool, i64)| Votes {
+        let votes = |(clip, source, kept, votes): &(&str, &str, bool, i64)| LabelledClip {
             clip_id: (*clip).to_owned(),
             source_id: (*source).to_owned(),
             kept: *kept,

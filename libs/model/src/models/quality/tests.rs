@@ -10,8 +10,8 @@ const FRAMES: usize = 12;
 const RIGHT: [(usize, usize); 1] = [(0, 1)];
 
 fn config(steps: usize) -> QualityConfig {
-    let mut config = QualityConfig::default();
-    config.convolutions = ConvolutionsConfig { channels: vec![8, 16], strides: vec![3, 2] };
+    let convolutions = ConvolutionsConfig { channels: vec![8, 16], strides: vec![3, 2] };
+    let mut config = QualityConfig { convolutions, ..QualityConfig::default() };
     (config.hidden, config.train.steps, config.train.batch) = (16, steps, 32);
     config.train.lr = 5e-3;
     config
