@@ -243,7 +243,7 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
     for (name, lengths, borders) in [
         ("intro.mp4", &[80, 40][..], &[true, false][..]),
         ("pillars.mp4", &[80, 40], &[true, false]),
-        ("flash.mp4", &[90, 28], &[true, true]),
+        ("flash.mp4", &[90, 2, 28], &[true, false, true]),
         ("whole.mp4", &[120], &[true]),
         ("later.mp4", &[80, 40], &[false, true]),
         ("turns.mp4", &[70, 50], &[true, true]),
