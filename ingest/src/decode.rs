@@ -13,7 +13,7 @@
 //! third pass decodes from the start, with the crop that remains. It examines every sampled frame,
 //! because a file may have few key frames. The crop ends where a frame contradicts it.
 //!
-//! Of several video streams, the best one is decoded ([`streams`]). If it contains no frame, the
+//! Of several video streams, the best one is decoded ([`containers::streams`]). If it contains no frame, the
 //! next one is decoded.
 
 mod borders;

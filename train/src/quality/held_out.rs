@@ -97,7 +97,7 @@ mod tests {
         for (number, &(bad, good)) in sources.iter().enumerate() {
             let clip = |clip: usize| MajorityLabel {
                 source_id: format!("{number:02}"),
-                clip_id: format!("{number:02} {clip}"),
+                clip_id: format!("{number:02} {clip:02}"),
                 good: clip >= bad,
             };
             clips.extend((0..bad + good).map(clip));
