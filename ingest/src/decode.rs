@@ -13,8 +13,8 @@
 //! third pass decodes from the start, with the crop that remains. It examines every sampled frame,
 //! because a file may have few key frames. The crop ends where a frame contradicts it.
 //!
-//! Of several video streams, the best one is decoded ([`containers::streams`]). If it contains no frame, the
-//! next one is decoded.
+//! Of several video streams, the best one is decoded ([`containers::streams`]). If it contains no
+//! frame, the next one is decoded.
 
 mod borders;
 mod clock;
