@@ -31,7 +31,7 @@ pub struct QualityRow {
 
 /// Writes and publishes qualities at `dir/quality-<hash>.parquet`.
 ///
-/// Commit the entry to the manifest of `dir` under [`tables::QUALITY`].
+/// Commit the entry to the manifest of `dir` under [`crate::tables::QUALITY`].
 ///
 /// # Errors
 /// If there are no rows, or the file cannot be written.
