@@ -98,7 +98,7 @@ impl<F: AsRef<[u8]> + Clone> StillFinder<F> {
         self.hold(frame, time)
     }
 
-    /// Returns whether so many different pictures came that what moves is no cursor.
+    /// Returns whether more than [`MOST_STATES`] different pictures came. A cursor has fewer.
     fn is_lively(&mut self, frame: &F) -> bool {
         let is_same =
             |state: &F| scores::moved_blocks(state.as_ref(), frame.as_ref(), self.size, 0) == 0;

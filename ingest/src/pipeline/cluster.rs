@@ -91,7 +91,7 @@ impl IngestRun<'_> {
             commits.add(files, group)
         };
         let ended = driver.run(&folder, &units, (&progress, self.stop), &mut commit);
-        // A run that is told to stop publishes what is decoded.
+        // If the run is stopped, it still publishes the decoded sources.
         commits.finish()?;
         ended?;
         progress.finish();

@@ -66,7 +66,7 @@ impl IngestRun<'_> {
         let commits = GroupCommits::new(root, ids);
         let groups = GroupIngester { root, held_out: data.held_out, ingester: self.ingester() };
         let ended = groups.ingest_groups(ours, &|files, group| commits.add(files, group));
-        // A run that is told to stop publishes what it has decoded.
+        // If the run is stopped, it still publishes the decoded sources.
         let dropped = commits.finish()?;
         ended?;
         if count > 0 {

@@ -66,18 +66,7 @@ impl ClusterDriver {
         (progress, stop): (&Progress, &Stop),
         done: &mut dyn FnMut(&WorkUnit, Value) -> Result<()>,
     ) -> Result<()> {
-        let mut hand_out = HandOut {
-            queue: &*self.queue,
-            patience: self.patience,
-            folder,
-            units,
-            waiting: VecDeque::new(),
-            running: HashMap::new(),
-            invisible: Vec::new(),
-            failures: vec![0; units.len()],
-            counts: ExecutorCounts::new(),
-            done,
-        };
+        let mut hand_out = HandOut::new((&*self.queue, self.patience), folder, units, done);
         let ended = hand_out.run(progress, stop);
         for id in hand_out.running.keys() {
             self.queue.cancel(id);
@@ -112,7 +101,28 @@ struct HandOut<'a> {
     done: &'a mut dyn FnMut(&WorkUnit, Value) -> Result<()>,
 }
 
-impl HandOut<'_> {
+impl<'a> HandOut<'a> {
+    /// A hand-out of units, none of which was submitted. `patience` is that without an executor.
+    fn new(
+        (queue, patience): (&'a dyn UnitQueue, Duration),
+        folder: &'a WorkFolder,
+        units: &'a [WorkUnit],
+        done: &'a mut dyn FnMut(&WorkUnit, Value) -> Result<()>,
+    ) -> Self {
+        Self {
+            queue,
+            patience,
+            folder,
+            units,
+            waiting: VecDeque::new(),
+            running: HashMap::new(),
+            invisible: Vec::new(),
+            failures: vec![0; units.len()],
+            counts: ExecutorCounts::new(),
+            done,
+        }
+    }
+
     fn run(&mut self, progress: &Progress, stop: &Stop) -> Result<()> {
         let ended = self.folder.ended_units()?;
         for unit in 0..self.units.len() {

@@ -24,7 +24,17 @@ struct FakeQueue {
     fates: RefCell<VecDeque<Fate>>,
     ended: RefCell<Vec<EndedJob>>,
     submitted: RefCell<Vec<String>>,
-    has_executor: bool,
+}
+
+impl FakeQueue {
+    fn new(folder: &WorkFolder, fates: &[Fate]) -> Self {
+        Self {
+            folder: folder.clone(),
+            fates: RefCell::new(fates.iter().copied().collect()),
+            ended: RefCell::default(),
+            submitted: RefCell::default(),
+        }
+    }
 }
 
 impl UnitQueue for FakeQueue {
@@ -58,8 +68,7 @@ impl UnitQueue for FakeQueue {
     }
 
     fn executors(&self) -> Vec<LiveExecutor> {
-        let live = LiveExecutor { name: "a".to_owned(), slots: 1 };
-        self.has_executor.then_some(live).into_iter().collect()
+        vec![LiveExecutor { name: "a".to_owned(), slots: 1 }]
     }
 
     fn close(&self, _ending: Ending) {}
@@ -70,29 +79,13 @@ fn run(root: &Utf8Path, count: usize, fates: &[Fate]) -> (Vec<Value>, Vec<String
     let folder = WorkFolder::new(root, "ingest");
     let unit = |number| WorkUnit { name: format!("u{number}"), spec: json!({}) };
     let units: Vec<WorkUnit> = (0..count).map(unit).collect();
-    let queue = FakeQueue {
-        folder: folder.clone(),
-        fates: RefCell::new(fates.iter().copied().collect()),
-        ended: RefCell::default(),
-        submitted: RefCell::default(),
-        has_executor: true,
-    };
+    let queue = FakeQueue::new(&folder, fates);
     let mut results = Vec::new();
-    let mut hand_out = HandOut {
-        queue: &queue,
-        patience: Duration::ZERO,
-        folder: &folder,
-        units: &units,
-        waiting: VecDeque::new(),
-        running: HashMap::new(),
-        invisible: Vec::new(),
-        failures: vec![0; units.len()],
-        counts: ExecutorCounts::new(),
-        done: &mut |_, result| {
-            results.push(result);
-            Ok(())
-        },
+    let mut done = |_: &WorkUnit, result| {
+        results.push(result);
+        Ok(())
     };
+    let mut hand_out = HandOut::new((&queue, Duration::ZERO), &folder, &units, &mut done);
     let ended = hand_out.run(&Progress::new("test", 0), &Stop::manual());
     results.sort_by_key(Value::to_string);
     (results, queue.submitted.take(), ended)
@@ -131,29 +124,13 @@ fn a_lost_message_is_noticed() {
     let root = Utf8Path::from_path(guard.path()).unwrap();
     let folder = WorkFolder::new(root, "ingest");
     let units = [WorkUnit { name: "u".to_owned(), spec: json!({}) }];
-    let queue = FakeQueue {
-        folder: folder.clone(),
-        fates: RefCell::new([Fate::Unreported].into()),
-        ended: RefCell::default(),
-        submitted: RefCell::default(),
-        has_executor: true,
-    };
+    let queue = FakeQueue::new(&folder, &[Fate::Unreported]);
     let mut count = 0;
-    let mut hand_out = HandOut {
-        queue: &queue,
-        patience: Duration::ZERO,
-        folder: &folder,
-        units: &units,
-        waiting: VecDeque::new(),
-        running: HashMap::new(),
-        invisible: Vec::new(),
-        failures: vec![0],
-        counts: ExecutorCounts::new(),
-        done: &mut |_, _| {
-            count += 1;
-            Ok(())
-        },
+    let mut done = |_: &WorkUnit, _| {
+        count += 1;
+        Ok(())
     };
+    let mut hand_out = HandOut::new((&queue, Duration::ZERO), &folder, &units, &mut done);
     hand_out.submit(0).unwrap();
     let missed = hand_out.missed().unwrap();
     assert_eq!(missed.len(), 1);
