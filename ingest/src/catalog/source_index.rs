@@ -4,7 +4,7 @@
 //! the rows of the files that it was asked for. It reads the others as a stream, so the memory does
 //! not depend on their number.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
@@ -19,17 +19,15 @@ use crate::discover::{FileStamp, SourceFile, metadata};
 use crate::reject::Reason;
 
 /// Some source rows of a dataset root, with indexes, and counts over all rows.
+///
+/// An index has four bytes for each row: there can be a million rows.
 #[derive(Default)]
 pub struct SourceIndex {
     rows: Vec<SourceRow>,
-    /// Content hash, path and reason of every row.
-    known: HashSet<(String, String, Option<String>)>,
-    /// The row that decides about a content; the key is the content hash.
-    decided: HashMap<String, usize>,
-    /// The rows of each path.
-    by_path: HashMap<String, Vec<usize>>,
-    /// Splits of sources that must be decoded again; the key is the content hash.
-    pending: HashMap<String, Split>,
+    /// The numbers of the rows, sorted by content hash, and then as in `rows`.
+    by_content: Vec<u32>,
+    /// The numbers of the rows, sorted by path, and then as in `rows`.
+    by_path: Vec<u32>,
     /// Number of kept clips of all sources of the dataset, in the training and held-out split.
     kept: [u64; 2],
 }
@@ -83,7 +81,8 @@ impl SourceIndex {
             Ok((rows, kept, more))
         };
         let parts: Vec<_> = files.par_iter().map(read).collect::<Result<_>>()?;
-        let (mut rows, mut kept, mut more) = (Vec::new(), [0, 0], Vec::new());
+        let count = parts.iter().map(|(rows, ..)| rows.len()).sum();
+        let (mut rows, mut kept, mut more) = (Vec::with_capacity(count), [0, 0], Vec::new());
         for (part, [train, held_out], other) in parts {
             rows.extend(part);
             kept = [kept[0] + train, kept[1] + held_out];
@@ -94,20 +93,14 @@ impl SourceIndex {
 
     /// An index of the given rows.
     fn new(rows: Vec<SourceRow>) -> Self {
-        let known = rows.iter().map(identity).collect();
-        let decided = rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| is_decided(row))
-            .map(|(n, row)| (row.source_id.clone(), n))
-            .collect();
-        let pending = rows.iter().filter(|row| is_pending(row));
-        let pending = pending.filter_map(|row| Some((row.source_id.clone(), row.split?))).collect();
-        let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
-        for (n, row) in rows.iter().enumerate() {
-            by_path.entry(row.source_path.clone()).or_default().push(n);
-        }
-        Self { rows, known, decided, by_path, pending, kept: [0, 0] }
+        let sorted_by = |key: fn(&SourceRow) -> &str| {
+            let count = u32::try_from(rows.len()).expect("four billion sources");
+            let mut numbers: Vec<u32> = (0..count).collect();
+            numbers.par_sort_by(|&a, &b| key(&rows[a as usize]).cmp(key(&rows[b as usize])));
+            numbers
+        };
+        let (by_content, by_path) = (sorted_by(content_of), sorted_by(path_of));
+        Self { rows, by_content, by_path, kept: [0, 0] }
     }
 
     /// The rows of the index.
@@ -124,17 +117,20 @@ impl SourceIndex {
     ///
     /// Rows of duplicates and pending rows do not count.
     pub fn decided(&self, source_id: &str) -> Option<&SourceRow> {
-        self.decided.get(source_id).map(|&row| &self.rows[row])
+        self.of_content(source_id).rev().find(|row| is_decided(row))
     }
 
     /// The split of a source that an earlier run decided and that must be decoded again.
     pub fn pending_split(&self, source_id: &str) -> Option<Split> {
-        self.pending.get(source_id).copied()
+        let mut pending = self.of_content(source_id).rev().filter(|row| is_pending(row));
+        pending.find_map(|row| row.split)
     }
 
     /// Whether there is a row with the same content, path and reason.
     pub fn has_row(&self, row: &SourceRow) -> bool {
-        self.known.contains(&identity(row))
+        let same =
+            |known: &SourceRow| known.source_path == row.source_path && known.reason == row.reason;
+        self.of_content(&row.source_id).any(same)
     }
 
     /// The content hash of a file, if its path and stamp are in the catalog.
@@ -173,9 +169,34 @@ impl SourceIndex {
         self.of_path(path).find(|row| row.source_id == source_id)
     }
 
-    fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
-        self.by_path.get(path).into_iter().flatten().map(|&row| &self.rows[row])
+    fn of_content(&self, source_id: &str) -> impl DoubleEndedIterator<Item = &SourceRow> {
+        self.equal(&self.by_content, content_of, source_id)
     }
+
+    fn of_path(&self, path: &str) -> impl DoubleEndedIterator<Item = &SourceRow> {
+        self.equal(&self.by_path, path_of, path)
+    }
+
+    /// The rows whose key is `wanted`, in the order of `rows`.
+    fn equal(
+        &self,
+        sorted: &[u32],
+        key: fn(&SourceRow) -> &str,
+        wanted: &str,
+    ) -> impl DoubleEndedIterator<Item = &SourceRow> {
+        let key_of = |row: &u32| key(&self.rows[*row as usize]);
+        let first = sorted.partition_point(|row| key_of(row) < wanted);
+        let count = sorted[first..].partition_point(|row| key_of(row) == wanted);
+        sorted[first..first + count].iter().map(|&row| &self.rows[row as usize])
+    }
+}
+
+fn content_of(row: &SourceRow) -> &str {
+    &row.source_id
+}
+
+fn path_of(row: &SourceRow) -> &str {
+    &row.source_path
 }
 
 /// Removes the catalog from the manifest if an older version of the program wrote it.
@@ -190,8 +211,4 @@ pub fn drop_older(root: &Utf8Path) -> Result<()> {
         Manifest::commit(root, clear)?;
     }
     Ok(())
-}
-
-fn identity(row: &SourceRow) -> (String, String, Option<String>) {
-    (row.source_id.clone(), row.source_path.clone(), row.reason.clone())
 }

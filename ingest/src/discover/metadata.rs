@@ -29,12 +29,8 @@ pub struct MetadataVerdict {
     pub note: Option<String>,
 }
 
-/// The path of a video's `.info.json`.
-fn info_path(video: &Path) -> PathBuf {
-    let own = video.with_extension("info.json");
-    if own.exists() {
-        return own;
-    }
+/// The path and the stamp of a video's `.info.json`, if there is one.
+fn info_file(video: &Path) -> Option<(PathBuf, FileStamp)> {
     // Marks of yt-dlp, as in `NAME.f137.temp.mp4`, `NAME.fhd.mp4` and `NAME.uncut.mp4`.
     let shorter = |stem: &PathBuf| {
         let part = stem.extension()?.to_str()?;
@@ -45,17 +41,19 @@ fn info_path(video: &Path) -> PathBuf {
         path.push(".info.json");
         PathBuf::from(path)
     };
+    let own = video.with_extension("info.json");
     let stems = std::iter::successors(Some(video.with_extension("")), shorter).skip(1);
     // Programs before yt-dlp wrote `NAME.mp4.info.json`.
-    let names = stems.chain([video.to_owned()]).map(with_info);
-    names.into_iter().find(|path| path.exists()).unwrap_or(own)
+    let others = stems.chain([video.to_owned()]).map(with_info);
+    let mut paths = std::iter::once(own).chain(others);
+    paths.find_map(|path| FileStamp::of(&path).ok().map(|stamp| (path, stamp)))
 }
 
 /// A key of the rules and of the stamp of a video's `.info.json`.
 ///
 /// Videos with the same key have the same result. The key is empty if there is no such file.
 pub fn key(video: &Path, rules: &MetadataRules) -> String {
-    let Ok(FileStamp { bytes, modified_ns }) = FileStamp::of(&info_path(video)) else {
+    let Some((_, FileStamp { bytes, modified_ns })) = info_file(video) else {
         return String::new();
     };
     let name = format!("{bytes} {modified_ns} {rules:?}");
@@ -69,7 +67,7 @@ pub fn is_noted(row: &SourceRow) -> bool {
 
 /// Applies the rules to a video.
 pub fn check(video: &Path, rules: &MetadataRules) -> MetadataVerdict {
-    let path = info_path(video);
+    let Some((path, _)) = info_file(video) else { return MetadataVerdict::default() };
     let note = |problem: &dyn std::fmt::Display| {
         let name = path.file_name().unwrap_or_default().display();
         format!(
@@ -82,10 +80,8 @@ pub fn check(video: &Path, rules: &MetadataRules) -> MetadataVerdict {
             let note = info.problem.map(|problem| note(&problem));
             MetadataVerdict { reject: rules.check(&info), note }
         }
-        // A name that is too long with the suffix cannot be the name of a file.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => {
-            MetadataVerdict::default()
-        }
+        // It was deleted meanwhile.
+        Err(error) if error.kind() == ErrorKind::NotFound => MetadataVerdict::default(),
         Err(error) => MetadataVerdict { reject: None, note: Some(note(&error)) },
     }
 }

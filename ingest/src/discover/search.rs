@@ -95,6 +95,8 @@ pub fn discover(entries: &[String]) -> Result<Found> {
 struct VideoSearch {
     /// Files by their path without symbolic links, so that a file with two names is found once.
     found: HashMap<PathBuf, FoundFile>,
+    /// The paths without symbolic links of the directories that contain them.
+    directories: HashMap<PathBuf, Option<PathBuf>>,
     skipped: SkippedFiles,
 }
 
@@ -147,11 +149,19 @@ impl VideoSearch {
     /// `named`: an entry is this path, so a file is added even if its extension is not that of a
     /// video.
     fn path(&mut self, path: &Path, named: bool) {
-        if path.is_dir() {
-            return self.directory(path);
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.directory(path),
+            Ok(metadata) => self.file(path, irregular(metadata.is_file()), named),
+            Err(error) => {
+                self.file(path, Some(Reject::new(Reason::Unreadable, error)), named);
+            }
         }
+    }
+
+    /// Adds a path that is no directory.
+    fn file(&mut self, path: &Path, reject: Option<Reject>, named: bool) {
         if named || kind(path) != NameKind::Other {
-            self.add(path, None, named);
+            self.add(path, reject, named);
         } else {
             self.skipped.add(path);
         }
@@ -166,7 +176,7 @@ impl VideoSearch {
                     let regular = item.file_type().is_file();
                     // A pipe or device is only reported if it has a video's extension.
                     if regular || is_video(item.path()) {
-                        self.path(item.path(), false);
+                        self.file(item.path(), irregular(regular), false);
                     }
                 }
                 Err(error) => self.walk_error(&error),
@@ -186,15 +196,7 @@ impl VideoSearch {
     }
 
     fn add(&mut self, path: &Path, reject: Option<Reject>, named: bool) {
-        let reject = reject.or_else(|| match fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => None,
-            Ok(_) => Some(Reject::new(
-                Reason::NotAFile,
-                "it is a pipe, device or socket, not a regular file",
-            )),
-            Err(error) => Some(Reject::new(Reason::Unreadable, error)),
-        });
-        let identity = identity(path);
+        let identity = self.identity(path);
         let found = FoundFile {
             path: path.to_owned(),
             identity: identity.clone(),
@@ -214,6 +216,30 @@ impl VideoSearch {
             Entry::Occupied(_) => {}
         }
     }
+
+    /// The path without symbolic links.
+    ///
+    /// For a link to nothing it is the directory without symbolic links, and the name. A directory
+    /// is resolved once for all its files.
+    fn identity(&mut self, path: &Path) -> PathBuf {
+        if path.is_symlink()
+            && let Ok(identity) = fs::canonicalize(path)
+        {
+            return identity;
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        };
+        let directory = match self.directories.get(parent) {
+            Some(directory) => directory,
+            None => {
+                let parent_or_here = if parent == Path::new("") { Path::new(".") } else { parent };
+                let directory = fs::canonicalize(parent_or_here).ok();
+                self.directories.entry(parent.to_owned()).or_insert(directory)
+            }
+        };
+        directory.as_ref().map_or_else(|| path.to_owned(), |directory| directory.join(name))
+    }
 }
 
 /// Sort key for the names of one file: the shortest name comes first.
@@ -221,12 +247,9 @@ fn length(path: &Path) -> (usize, &Path) {
     (path.components().count(), path)
 }
 
-/// The path without symbolic links.
-///
-/// For a link to nothing it is the directory without symbolic links, and the name.
-fn identity(path: &Path) -> PathBuf {
-    let of_directory = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
-    fs::canonicalize(path).ok().or_else(of_directory).unwrap_or_else(|| path.to_owned())
+fn irregular(is_regular: bool) -> Option<Reject> {
+    let detail = "it is a pipe, device or socket, not a regular file";
+    (!is_regular).then(|| Reject::new(Reason::NotAFile, detail))
 }
 
 fn missing(path: &Path) -> &'static str {

@@ -1,7 +1,5 @@
 //! Planning a run: which files are known, which ones are duplicates, and which ones are new.
 
-use std::collections::BTreeMap;
-
 use genie_shards::SourceRow;
 
 use super::report::log_source;
@@ -30,15 +28,20 @@ pub fn plan(
     rules: &MetadataRules,
 ) -> IngestPlan {
     let mut plan = IngestPlan::default();
-    let mut contents: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
+    let mut usable = Vec::with_capacity(sources.len());
     for source in sources {
-        if let Some(reject) = &source.reject {
-            plan.reject(&source, reject, catalog);
-        } else {
-            contents.entry(source.id.clone()).or_default().push(source);
+        match &source.reject {
+            Some(reject) => plan.reject(&source, reject, catalog),
+            None => usable.push(source),
         }
     }
-    for (id, mut same) in contents {
+    // The files of one content stay in the order of their paths.
+    usable.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut usable = usable.into_iter().peekable();
+    while let Some(first) = usable.next() {
+        let id = first.id.clone();
+        let mut same = vec![first];
+        same.extend(std::iter::from_fn(|| usable.next_if(|copy| copy.id == id)));
         let original = if let Some(row) = catalog.decided(&id) {
             same.retain(|copy| copy.shown_path() != row.source_path);
             row.source_path.clone()
