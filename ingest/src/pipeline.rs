@@ -160,7 +160,7 @@ impl IngestRun<'_> {
         }
         let paths: HashSet<String> =
             files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
-        let known = SourceIndex::read(root, |row| paths.contains(&row.source_path))?;
+        let known = SourceIndex::read_stamps(root, &paths)?;
         let probe = VideoProbe { format: config.frame_format(), limits: &config.decoder, stop };
         let sources = identify(files, key, &config.metadata, &known, &probe)?;
         drop((known, paths));

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{Entry, Error, Manifest, SourceRow, Split, sources_of_file, tables};
+use genie_shards::{
+    Entry, Error, Manifest, SourceRow, SourceStamp, Split, scan_stamps, sources_of_file, tables,
+};
 use rayon::prelude::*;
 
 use super::partitions::CatalogLayout;
@@ -36,6 +38,33 @@ impl SourceIndex {
     /// Reads the source rows for which `is_wanted` is true.
     pub fn read(root: &Utf8Path, is_wanted: impl Fn(&SourceRow) -> bool + Sync) -> Result<Self> {
         Ok(Self::read_with(root, |rows| (rows, ()), is_wanted)?.0)
+    }
+
+    /// Reads the path, the content hash and the stamp of the rows whose path is `wanted`.
+    ///
+    /// All else of these rows is left out. That is enough for [`SourceIndex::content`].
+    pub fn read_stamps(root: &Utf8Path, wanted: &HashSet<String>) -> Result<Self> {
+        let manifest = Manifest::load(root)?;
+        let read = |entry: &Entry| -> Result<_> {
+            let mut rows = Vec::new();
+            let mut add = |found: SourceStamp<'_>| {
+                if wanted.contains(found.source_path) {
+                    rows.push(SourceRow {
+                        source_id: found.source_id.to_owned(),
+                        source_path: found.source_path.to_owned(),
+                        bytes: found.bytes,
+                        modified_ns: found.modified_ns,
+                        ..SourceRow::default()
+                    });
+                }
+            };
+            scan_stamps(root, entry, &mut add)
+                .with_context(|| format!("cannot read the catalog in {root}"))?;
+            Ok(rows)
+        };
+        let files = manifest.table(tables::SOURCES);
+        let parts: Vec<_> = files.par_iter().map(read).collect::<Result<_>>()?;
+        Ok(Self::new(parts.into_iter().flatten().collect()))
     }
 
     /// Reads the source rows of one file after the other, and changes them with `edit`.

@@ -67,8 +67,8 @@ pub use rows::{
         quality_of_file, write_quality,
     },
     scan::{
-        ClipOutcome, ClipPrint, scan_clip_sources, scan_outcomes, scan_prints, scan_qualities,
-        scan_shard_sources,
+        ClipOutcome, ClipPrint, SourceStamp, scan_clip_sources, scan_outcomes, scan_prints,
+        scan_qualities, scan_shard_sources, scan_stamps,
     },
     sources::{SourceRow, Status, read_sources, sources_of_file, write_sources},
     stream::{WindowPlace, stream_clip_rows, stream_sources, visit_places},

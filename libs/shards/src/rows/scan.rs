@@ -1,10 +1,10 @@
-//! Reads a few columns of clip rows and qualities as a stream, one published file at a time.
+//! Reads a few columns of clip rows, source rows and qualities as a stream, one published file at a time.
 //!
 //! A file is read in batches, so the memory does not depend on the number of its rows.
 
 use arrow::array::{
     Array, BinaryArray, BooleanArray, Float32Array, Float64Array, Int64Array, StringArray,
-    UInt32Array,
+    UInt32Array, UInt64Array,
 };
 use camino::Utf8Path;
 
@@ -87,6 +87,43 @@ pub fn scan_outcomes(
                 source_id: source_id.value(i),
                 kept: kept.value(i),
                 reason: reason.is_valid(i).then(|| reason.value(i)),
+            });
+        }
+        Ok(())
+    })
+}
+
+/// What identifies the file of a source row.
+pub struct SourceStamp<'a> {
+    /// 64 hex digits: BLAKE3 of the file; empty if the file could not be read.
+    pub source_id: &'a str,
+    pub source_path: &'a str,
+    pub bytes: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+/// Calls `visit` with the path, the content and the stamp of each row of a file of source rows.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn scan_stamps(
+    root: &Utf8Path,
+    entry: &Entry,
+    visit: &mut dyn FnMut(SourceStamp<'_>),
+) -> Result<()> {
+    const COLUMNS: [&str; 4] = ["source_id", "source_path", "bytes", "modified_ns"];
+    visit_verified(root, tables::SOURCES, entry, &COLUMNS, |columns| {
+        let source_id = columns.required::<StringArray>("source_id")?;
+        let source_path = columns.required::<StringArray>("source_path")?;
+        let bytes = columns.required::<UInt64Array>("bytes")?;
+        let modified_ns = columns.required::<Int64Array>("modified_ns")?;
+        for i in 0..columns.rows() {
+            visit(SourceStamp {
+                source_id: source_id.value(i),
+                source_path: source_path.value(i),
+                bytes: bytes.value(i),
+                modified_ns: modified_ns.value(i),
             });
         }
         Ok(())
