@@ -4,7 +4,7 @@
 //! the rows of the files that it was asked for. It reads the others as a stream, so the memory does
 //! not depend on their number.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
@@ -22,14 +22,10 @@ use crate::reject::Reason;
 #[derive(Default)]
 pub struct SourceIndex {
     rows: Vec<SourceRow>,
-    /// Content hash, path and reason of every row.
-    known: HashSet<(String, String, Option<String>)>,
-    /// The row that decides about a content; the key is the content hash.
-    decided: HashMap<String, usize>,
-    /// The rows of each path.
-    by_path: HashMap<String, Vec<usize>>,
-    /// Splits of sources that must be decoded again; the key is the content hash.
-    pending: HashMap<String, Split>,
+    /// Numbers of the rows that decide about a content or keep its split, sorted by content hash.
+    by_content: Vec<u32>,
+    /// Numbers of the rows, sorted by path.
+    by_path: Vec<u32>,
     /// Number of kept clips of all sources of the dataset, in the training and held-out split.
     kept: [u64; 2],
 }
@@ -94,20 +90,14 @@ impl SourceIndex {
 
     /// An index of the given rows.
     fn new(rows: Vec<SourceRow>) -> Self {
-        let known = rows.iter().map(identity).collect();
-        let decided = rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| is_decided(row))
-            .map(|(n, row)| (row.source_id.clone(), n))
-            .collect();
-        let pending = rows.iter().filter(|row| is_pending(row));
-        let pending = pending.filter_map(|row| Some((row.source_id.clone(), row.split?))).collect();
-        let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
-        for (n, row) in rows.iter().enumerate() {
-            by_path.entry(row.source_path.clone()).or_default().push(n);
-        }
-        Self { rows, known, decided, by_path, pending, kept: [0, 0] }
+        // Sorted numbers take a fraction of the memory of hash tables of texts.
+        let row = |number: &u32| &rows[*number as usize];
+        let mut by_path: Vec<u32> = (0..).take(rows.len()).collect();
+        let of_content = |number: &u32| is_decided(row(number)) || is_pending(row(number));
+        let mut by_content: Vec<u32> = by_path.iter().copied().filter(of_content).collect();
+        by_path.sort_by(|a, b| row(a).source_path.cmp(&row(b).source_path));
+        by_content.sort_by(|a, b| row(a).source_id.cmp(&row(b).source_id));
+        Self { rows, by_content, by_path, kept: [0, 0] }
     }
 
     /// The rows of the index.
@@ -124,17 +114,20 @@ impl SourceIndex {
     ///
     /// Rows of duplicates and pending rows do not count.
     pub fn decided(&self, source_id: &str) -> Option<&SourceRow> {
-        self.decided.get(source_id).map(|&row| &self.rows[row])
+        self.of_content(source_id).rev().find(|row| is_decided(row))
     }
 
     /// The split of a source that an earlier run decided and that must be decoded again.
     pub fn pending_split(&self, source_id: &str) -> Option<Split> {
-        self.pending.get(source_id).copied()
+        let mut pending = self.of_content(source_id).rev().filter(|row| is_pending(row));
+        pending.find_map(|row| row.split)
     }
 
     /// Whether there is a row with the same content, path and reason.
     pub fn has_row(&self, row: &SourceRow) -> bool {
-        self.known.contains(&identity(row))
+        let is_same =
+            |known: &SourceRow| known.source_id == row.source_id && known.reason == row.reason;
+        self.of_path(&row.source_path).any(is_same)
     }
 
     /// The content hash of a file, if its path and stamp are in the catalog.
@@ -174,7 +167,25 @@ impl SourceIndex {
     }
 
     fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
-        self.by_path.get(path).into_iter().flatten().map(|&row| &self.rows[row])
+        self.equal(&self.by_path, path, |row| &row.source_path)
+    }
+
+    fn of_content(&self, source_id: &str) -> impl DoubleEndedIterator<Item = &SourceRow> {
+        self.equal(&self.by_content, source_id, |row| &row.source_id)
+    }
+
+    /// The rows with a text, in their order; `sorted` are numbers of rows, sorted by this text.
+    fn equal<'a>(
+        &'a self,
+        sorted: &'a [u32],
+        text: &str,
+        of: fn(&SourceRow) -> &String,
+    ) -> impl DoubleEndedIterator<Item = &'a SourceRow> {
+        let row = |number: &u32| &self.rows[*number as usize];
+        let first = sorted.partition_point(|number| of(row(number)).as_str() < text);
+        let rest = &sorted[first..];
+        let end = rest.partition_point(|number| of(row(number)) == text);
+        rest[..end].iter().map(|number| &self.rows[*number as usize])
     }
 }
 
@@ -190,8 +201,4 @@ pub fn drop_older(root: &Utf8Path) -> Result<()> {
         Manifest::commit(root, clear)?;
     }
     Ok(())
-}
-
-fn identity(row: &SourceRow) -> (String, String, Option<String>) {
-    (row.source_id.clone(), row.source_path.clone(), row.reason.clone())
 }

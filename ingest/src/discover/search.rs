@@ -96,6 +96,8 @@ struct VideoSearch {
     /// Files by their path without symbolic links, so that a file with two names is found once.
     found: HashMap<PathBuf, FoundFile>,
     skipped: SkippedFiles,
+    /// The directory of the last file that a search found, and its path without symbolic links.
+    directory: Option<(PathBuf, PathBuf)>,
 }
 
 impl VideoSearch {
@@ -162,6 +164,9 @@ impl VideoSearch {
         for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.path())) {
             match item {
                 Ok(item) if item.file_type().is_dir() => {}
+                Ok(item) if item.file_type().is_file() && !item.path_is_symlink() => {
+                    self.regular(item.path());
+                }
                 Ok(item) => {
                     let regular = item.file_type().is_file();
                     // A pipe or device is only reported if it has a video's extension.
@@ -172,6 +177,26 @@ impl VideoSearch {
                 Err(error) => self.walk_error(&error),
             }
         }
+    }
+
+    /// Adds a regular file that a search found. It is no link, but its directory may be one.
+    ///
+    /// It asks the file system nothing about the file, because there may be very many of them.
+    fn regular(&mut self, path: &Path) {
+        if kind(path) == NameKind::Other {
+            return self.skipped.add(path);
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return self.add(path, None, false);
+        };
+        if self.directory.as_ref().is_none_or(|(directory, _)| directory != parent) {
+            let Ok(identity) = fs::canonicalize(parent) else {
+                return self.add(path, None, false);
+            };
+            self.directory = Some((parent.to_owned(), identity));
+        }
+        let identity = self.directory.as_ref().map(|(_, identity)| identity.join(name));
+        self.insert(path, identity.unwrap_or_default(), None, false);
     }
 
     fn walk_error(&mut self, error: &walkdir::Error) {
@@ -194,7 +219,11 @@ impl VideoSearch {
             )),
             Err(error) => Some(Reject::new(Reason::Unreadable, error)),
         });
-        let identity = identity(path);
+        self.insert(path, identity(path), reject, named);
+    }
+
+    /// Adds a file, unless it has a shorter name, too.
+    fn insert(&mut self, path: &Path, identity: PathBuf, reject: Option<Reject>, named: bool) {
         let found = FoundFile {
             path: path.to_owned(),
             identity: identity.clone(),
