@@ -132,10 +132,16 @@ fn wrong_sql_is_wrong_usage() {
     for key in ["data.where=nothing_of_the_kind > 1", "data.where=1 / (frames - frames) > 0"] {
         dataset.stage("tokenize", "fit", &["--set", key]).expect(64).says("[data] where");
     }
-    dataset
-        .stage("ingest", "run", &["--set", "ingest.keep=motion >"])
-        .expect(64)
-        .says("ingest.keep");
+    for key in ["motion >", "1 / (frames - frames) > 0"] {
+        let key = format!("ingest.keep={key}");
+        dataset.stage("ingest", "run", &["--set", &key]).expect(64).says("ingest.keep");
+    }
+    let key = "data.where=nothing_of_the_kind > 1";
+    dataset.stage("ingest", "run", &["--set", key]).expect(64).says("[data] where");
+    dataset.stage("ingest", "sql", &["select 1 / (frames - frames) from clips"]).expect(64);
+    for score in ["nothing_of_the_kind", "1 / (frames - frames)", "1.0 / (motion - motion)"] {
+        dataset.stage("ingest", "stats", &["--histogram", score]).expect(64);
+    }
     let export = ["--out", "out", "--where", "1 / (frames - frames) > 0"];
     dataset.stage("ingest", "export", &export).expect(64);
 }

@@ -38,7 +38,7 @@ const MEAN_FRAME_WINDOWS: usize = 256;
 pub struct HeldOutSet {
     store: ClipStore,
     choices: Vec<WindowChoice>,
-    /// Whether each clip of the store has true actions or true effects.
+    /// Whether each clip of the store has true actions or true effects whose names agree.
     has_labels: Vec<bool>,
     frames: usize,
     pub windows: Vec<HeldOutWindow>,
@@ -97,6 +97,7 @@ impl HeldOutSet {
             actions: facts.actions.most_common("actions", &mut warnings).unwrap_or_default(),
             effects: facts.effects.most_common("effects", &mut warnings).unwrap_or_default(),
         };
+        let has_labels = facts.has_labels(&names);
         let chosen = facts.chosen;
         let window =
             |choice: &WindowChoice| window_of(&chosen[&choice.clip], choice.first, frames, &names);
@@ -106,7 +107,7 @@ impl HeldOutSet {
         Ok(HeldOutSet {
             store,
             choices,
-            has_labels: facts.has_labels,
+            has_labels,
             frames,
             windows,
             names,
@@ -199,8 +200,8 @@ struct Facts {
     actions: NameCounts,
     effects: NameCounts,
     highest_action: u8,
-    /// Whether each clip has true actions or true effects.
-    has_labels: Vec<bool>,
+    /// The numbers of the names of each clip's true actions and true effects, if it has any.
+    labels: Vec<[Option<u32>; 2]>,
     /// The clips of the chosen windows.
     chosen: BTreeMap<usize, ClipMeta>,
 }
@@ -210,18 +211,17 @@ impl Facts {
     fn of(store: &ClipStore, size: (usize, usize), choices: &[WindowChoice]) -> Result<Facts> {
         let chosen: BTreeSet<usize> = choices.iter().map(|choice| choice.clip).collect();
         let all: Vec<usize> = (0..store.len()).collect();
-        let mut facts = Facts { has_labels: vec![false; store.len()], ..Facts::default() };
+        let mut facts = Facts { labels: vec![[None; 2]; store.len()], ..Facts::default() };
         let read = store.visit_metas(&all, |clip, mut meta| {
             if store.clips()[clip].size() == size {
                 facts.timing.add(ClipRates::of(&meta));
             }
-            facts.has_labels[clip] = meta.actions.is_some() || meta.effects.is_some();
             if let Some(actions) = &meta.actions {
                 facts.highest_action = actions.iter().copied().fold(facts.highest_action, u8::max);
-                facts.actions.add(meta.action_names.clone());
+                facts.labels[clip][0] = Some(facts.actions.add(meta.action_names.clone()));
             }
             if meta.effects.is_some() {
-                facts.effects.add(meta.effect_names.clone());
+                facts.labels[clip][1] = Some(facts.effects.add(meta.effect_names.clone()));
             }
             if chosen.contains(&clip) {
                 meta.frame_pts = Vec::new();
@@ -230,6 +230,19 @@ impl Facts {
         });
         read.context("cannot read the clips")?;
         Ok(facts)
+    }
+
+    /// Returns whether each clip has labels whose names agree with the common ones.
+    fn has_labels(&self, names: &LabelNames) -> Vec<bool> {
+        let agreeing =
+            [self.actions.agreeing(&names.actions), self.effects.agreeing(&names.effects)];
+        let agrees = |labels: &[Option<u32>; 2]| {
+            labels
+                .iter()
+                .zip(&agreeing)
+                .any(|(list, known)| list.is_some_and(|n| known.contains(&n)))
+        };
+        self.labels.iter().map(agrees).collect()
     }
 }
 

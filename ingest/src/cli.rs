@@ -175,15 +175,13 @@ pub fn run() -> Result<Exit> {
         Command::Gc { older_than, dry_run } => {
             gc::run(&data.root, Duration::from_secs(older_than.saturating_mul(3600)), dry_run)
         }
-        Command::Stats { histogram } => stats::run(&data, &histogram),
+        Command::Stats { histogram } => stats::run(&data, &histogram).map_err(marked),
         Command::Decoder { memory_mb, sandbox } => worker::serve(memory_mb, sandbox),
         Command::Sql { query, format } => {
             let catalog = Catalog::open(&data.root, data.memory_mb)?;
-            // Nothing was printed yet. A query that fails later is a failed run.
-            let rows = catalog.stream(&query).map_err(|error| {
-                if error.is_wrong_sql() { usage(error.into()) } else { error.into() }
-            })?;
-            genie_catalog::print(rows, format.into())?;
+            let printed = catalog.stream(&query).map_err(anyhow::Error::from);
+            let printed = printed.and_then(|rows| Ok(genie_catalog::print(rows, format.into())?));
+            printed.map_err(marked)?;
             Ok(Exit::Done)
         }
         Command::Config(explain) => {
@@ -198,6 +196,12 @@ pub fn run() -> Result<Exit> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// Marks an error as wrong usage if it says that the user wrote wrong SQL.
+fn marked(error: anyhow::Error) -> anyhow::Error {
+    let is_wrong = |error: &genie_catalog::Error| error.is_wrong_sql();
+    if error.downcast_ref().is_some_and(is_wrong) { usage(error) } else { error }
 }
 
 impl From<Format> for genie_catalog::Format {

@@ -32,10 +32,11 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
-use genie_catalog::one_line;
+use genie_catalog::{Condition, one_line};
 use genie_cluster::{ClusterConfig, ClusterDriver};
 use genie_stage::Exit;
 use genie_stage::config::DataConfig;
+use genie_stage::exit::Usage;
 use genie_stage::share::Share;
 use genie_stage::stop::Stop;
 
@@ -73,6 +74,9 @@ pub fn run(
 ) -> Result<Exit> {
     let quality = QualityScores::read(&data.root, &config.quality)?;
     let rules = KeepRules::new(&config.keep, config.near_duplicates, quality)?;
+    // Only training uses it. After hours of decoding, it is late to find a mistake in it.
+    Condition::parse(&data.r#where)
+        .map_err(|error| Usage(format!("[data] where: {}", error.with_cause())))?;
     let entries = videos(data)?;
     let Found { files, skipped } = discover(&entries)?;
     let skipped = skipped.report();

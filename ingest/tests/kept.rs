@@ -84,6 +84,26 @@ fn an_invalid_keep_expression_is_wrong_usage() {
     assert!(!dir.root().exists());
 }
 
+/// Catches: an expression that fails for one clip only ends a run without what it decoded, or ends
+/// it with 1; the next run decodes before it finds the same; a better one decodes again.
+#[test]
+fn an_expression_that_fails_for_a_clip_loses_nothing() {
+    let dir = TestDir::with_samples(2);
+    let number = "cast(right(left(source_path, -4), 5) as int)";
+    let wrong = format!("ingest.keep=10 / {number} > 0");
+    let output = dir.run(&[&wrong]);
+    let text = stderr(&output);
+    assert_eq!((code(&output), decoded(&output)), (64, 2), "{text}");
+    assert!(text.contains("episode-00000.mp4") && text.contains("nullif"), "{text}");
+    let again = dir.run(&[&wrong]);
+    assert_eq!((code(&again), decoded(&again)), (64, 0), "{}", stderr(&again));
+    let better = dir.run(&[&format!("ingest.keep=10 / nullif({number}, 0) > 0")]);
+    assert_eq!((code(&better), decoded(&better)), (0, 0), "{}", stderr(&better));
+    let kept = dir.clips(None);
+    assert!(!kept.is_empty());
+    assert!(kept.iter().all(|clip| clip.meta.source_path.ends_with("00001.mp4")));
+}
+
 /// Catches: metadata rules are not applied, cause needless decoding, or stay in force after they
 /// are removed.
 #[test]
@@ -136,5 +156,5 @@ fn stats_report_the_dataset() {
     ] {
         assert!(text.contains(expected), "no `{expected}` in\n{text}");
     }
-    assert_eq!(code(&dir.start(&["stats", "--histogram", "nonsense"])), 1);
+    assert_eq!(code(&dir.start(&["stats", "--histogram", "nonsense"])), 64);
 }

@@ -50,9 +50,7 @@ impl LabelledTokens {
         let tokens = TokenIndex::open(chain.tokens.path(), chosen, memory)?;
         let actions = match actions {
             ActionSet::Latent(_) => ActionFiles::of_labels(chain.actions.path(), &tokens)?,
-            ActionSet::True(_) => {
-                ActionFiles::of_sidecars(chain.root(), chain.manifest(), &tokens)?
-            }
+            ActionSet::True(_) => ActionFiles::of_sidecars(chain, &tokens)?,
         };
         Ok(Self { tokens, actions, memory })
     }

@@ -13,6 +13,10 @@ use crate::catalog::NewestLabels;
 
 /// Time for which facts and labels count as the newest.
 const FRESH: Duration = Duration::from_secs(2);
+/// Facts count as the newest for at least this many times the time for reading them.
+///
+/// Otherwise, while ingest publishes clips of a large dataset, the page would do nothing else.
+const SHARE: u32 = 10;
 /// Time for finding the clips of a condition.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Answers to conditions that are remembered, of four bytes for each clip.
@@ -25,9 +29,26 @@ pub type Chosen = (Arc<WallFacts>, Arc<Vec<u32>>);
 pub struct BrowsedDataset {
     root: Utf8PathBuf,
     memory_mb: u64,
-    facts: Mutex<(Arc<WallFacts>, Instant)>,
+    facts: Mutex<ReadFacts>,
     labels: Mutex<(NewestLabels, Instant)>,
     answers: Mutex<Vec<ChosenAnswer>>,
+}
+
+/// Facts that were read.
+struct ReadFacts {
+    facts: Arc<WallFacts>,
+    /// When they were the newest.
+    at: Instant,
+    /// How long it took to read them.
+    took: Duration,
+}
+
+impl ReadFacts {
+    fn read(root: &Utf8Path) -> Result<Self> {
+        let begun = Instant::now();
+        let facts = Arc::new(WallFacts::read(root)?);
+        Ok(Self { facts, at: Instant::now(), took: begun.elapsed() })
+    }
 }
 
 /// What is remembered of a condition.
@@ -44,7 +65,7 @@ impl BrowsedDataset {
     /// # Errors
     /// If a file is damaged.
     pub fn open(root: &Utf8Path, memory_mb: u64) -> Result<Self> {
-        let facts = Mutex::new((Arc::new(WallFacts::read(root)?), Instant::now()));
+        let facts = Mutex::new(ReadFacts::read(root)?);
         let labels = Mutex::new((NewestLabels::read(root)?, Instant::now()));
         let answers = Mutex::new(Vec::new());
         Ok(Self { root: root.to_owned(), memory_mb, facts, labels, answers })
@@ -60,13 +81,14 @@ impl BrowsedDataset {
     /// As [`Self::open`].
     pub fn facts(&self) -> Result<Arc<WallFacts>> {
         let mut newest = locked(&self.facts);
-        if newest.1.elapsed() > FRESH {
-            if Manifest::load(&self.root)?.content_hash() != newest.0.version {
-                newest.0 = Arc::new(WallFacts::read(&self.root)?);
+        if newest.at.elapsed() > FRESH.max(SHARE * newest.took) {
+            if Manifest::load(&self.root)?.content_hash() == newest.facts.version {
+                newest.at = Instant::now();
+            } else {
+                *newest = ReadFacts::read(&self.root)?;
             }
-            newest.1 = Instant::now();
         }
-        Ok(Arc::clone(&newest.0))
+        Ok(Arc::clone(&newest.facts))
     }
 
     /// Calls `read` with the newest labels. Blocks while they are read again.

@@ -13,6 +13,7 @@
 //! All of this follows from the rows and the found files. So a run that was killed is repeated with
 //! the same result.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -67,7 +68,7 @@ enum Fate<'a> {
 /// The found files, by path and by content.
 #[expect(clippy::struct_field_names, reason = "each field says by what the files are found")]
 pub struct FoundFiles<'a> {
-    by_path: HashMap<String, Vec<&'a SourceFile>>,
+    by_path: HashMap<Cow<'a, str>, Vec<&'a SourceFile>>,
     /// By the path without symbolic links, which also finds a path that was written otherwise.
     by_identity: HashMap<&'a Path, &'a SourceFile>,
     /// Sorted by path.
@@ -87,7 +88,7 @@ impl<'a> FoundFiles<'a> {
         };
         for source in found {
             // Several paths that are not UTF-8 can have the same name in the catalog.
-            files.by_path.entry(source.shown_path()).or_default().push(source);
+            files.by_path.entry(source.path.to_string_lossy()).or_default().push(source);
             files.by_identity.insert(&source.identity, source);
             if !source.id.is_empty() {
                 files.by_content.entry(&source.id).or_default().push(source);
@@ -98,13 +99,13 @@ impl<'a> FoundFiles<'a> {
 
     /// Whether a file with the path or the content of a row was found.
     pub fn concern(&self, row: &SourceRow) -> bool {
-        self.by_path.contains_key(&row.source_path)
+        self.by_path.contains_key(row.source_path.as_str())
             || self.by_content.contains_key(row.source_id.as_str())
     }
 
     /// The found file with the path and the content of a row.
     pub fn file_of(&self, row: &SourceRow) -> Option<&'a SourceFile> {
-        let files = self.by_path.get(&row.source_path).into_iter().flatten();
+        let files = self.by_path.get(row.source_path.as_str()).into_iter().flatten();
         files.copied().find(|file| !file.id.is_empty() && file.id == row.source_id)
     }
 
@@ -222,7 +223,9 @@ impl<'a> FoundFiles<'a> {
 
     /// The row of a reject that belongs to a path, if it is still true or was not looked for.
     fn still_rejected(&self, row: &SourceRow) -> Option<SourceRow> {
-        let Some(here) = self.by_path.get(&row.source_path) else { return Some(row.clone()) };
+        let Some(here) = self.by_path.get(row.source_path.as_str()) else {
+            return Some(row.clone());
+        };
         let still = |source: &&SourceFile| {
             let reject = source.reject.as_ref();
             reject.is_some_and(|reject| source.rejected(source.row(), reject).reason == row.reason)

@@ -21,14 +21,12 @@ use crate::discover::{FileStamp, SourceFile, metadata};
 use crate::reject::Reason;
 
 /// Some source rows of a dataset root, with indexes, and counts over all rows.
-///
-/// An index has four bytes for each row: there can be a million rows.
 #[derive(Default)]
 pub struct SourceIndex {
     rows: Vec<SourceRow>,
-    /// The numbers of the rows, sorted by content hash, and then as in `rows`.
+    /// Numbers of the rows that decide about a content or keep its split, sorted by content hash.
     by_content: Vec<u32>,
-    /// The numbers of the rows, sorted by path, and then as in `rows`.
+    /// Numbers of the rows, sorted by path.
     by_path: Vec<u32>,
     /// Number of kept clips of all sources of the dataset, in the training and held-out split.
     kept: [u64; 2],
@@ -110,8 +108,7 @@ impl SourceIndex {
             Ok((rows, kept, more))
         };
         let parts: Vec<_> = files.par_iter().map(read).collect::<Result<_>>()?;
-        let count = parts.iter().map(|(rows, ..)| rows.len()).sum();
-        let (mut rows, mut kept, mut more) = (Vec::with_capacity(count), [0, 0], Vec::new());
+        let (mut rows, mut kept, mut more) = (Vec::new(), [0, 0], Vec::new());
         for (part, [train, held_out], other) in parts {
             rows.extend(part);
             kept = [kept[0] + train, kept[1] + held_out];
@@ -122,13 +119,13 @@ impl SourceIndex {
 
     /// An index of the given rows.
     fn new(rows: Vec<SourceRow>) -> Self {
-        let sorted_by = |key: fn(&SourceRow) -> &str| {
-            let count = u32::try_from(rows.len()).expect("four billion sources");
-            let mut numbers: Vec<u32> = (0..count).collect();
-            numbers.par_sort_by(|&a, &b| key(&rows[a as usize]).cmp(key(&rows[b as usize])));
-            numbers
-        };
-        let (by_content, by_path) = (sorted_by(content_of), sorted_by(path_of));
+        // Sorted numbers take a fraction of the memory of hash tables of texts.
+        let row = |number: &u32| &rows[*number as usize];
+        let mut by_path: Vec<u32> = (0..).take(rows.len()).collect();
+        let of_content = |number: &u32| is_decided(row(number)) || is_pending(row(number));
+        let mut by_content: Vec<u32> = by_path.iter().copied().filter(of_content).collect();
+        by_path.sort_by(|a, b| row(a).source_path.cmp(&row(b).source_path));
+        by_content.sort_by(|a, b| row(a).source_id.cmp(&row(b).source_id));
         Self { rows, by_content, by_path, kept: [0, 0] }
     }
 
@@ -157,9 +154,9 @@ impl SourceIndex {
 
     /// Whether there is a row with the same content, path and reason.
     pub fn has_row(&self, row: &SourceRow) -> bool {
-        let same =
-            |known: &SourceRow| known.source_path == row.source_path && known.reason == row.reason;
-        self.of_content(&row.source_id).any(same)
+        let is_same =
+            |known: &SourceRow| known.source_id == row.source_id && known.reason == row.reason;
+        self.of_path(&row.source_path).any(is_same)
     }
 
     /// The content hash of a file, if its path and stamp are in the catalog.
@@ -198,34 +195,27 @@ impl SourceIndex {
         self.of_path(path).find(|row| row.source_id == source_id)
     }
 
+    fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
+        self.equal(&self.by_path, path, |row| &row.source_path)
+    }
+
     fn of_content(&self, source_id: &str) -> impl DoubleEndedIterator<Item = &SourceRow> {
-        self.equal(&self.by_content, content_of, source_id)
+        self.equal(&self.by_content, source_id, |row| &row.source_id)
     }
 
-    fn of_path(&self, path: &str) -> impl DoubleEndedIterator<Item = &SourceRow> {
-        self.equal(&self.by_path, path_of, path)
+    /// The rows with a text, in their order; `sorted` are numbers of rows, sorted by this text.
+    fn equal<'a>(
+        &'a self,
+        sorted: &'a [u32],
+        text: &str,
+        of: fn(&SourceRow) -> &String,
+    ) -> impl DoubleEndedIterator<Item = &'a SourceRow> {
+        let row = |number: &u32| &self.rows[*number as usize];
+        let first = sorted.partition_point(|number| of(row(number)).as_str() < text);
+        let rest = &sorted[first..];
+        let end = rest.partition_point(|number| of(row(number)) == text);
+        rest[..end].iter().map(|number| &self.rows[*number as usize])
     }
-
-    /// The rows whose key is `wanted`, in the order of `rows`.
-    fn equal(
-        &self,
-        sorted: &[u32],
-        key: fn(&SourceRow) -> &str,
-        wanted: &str,
-    ) -> impl DoubleEndedIterator<Item = &SourceRow> {
-        let key_of = |row: &u32| key(&self.rows[*row as usize]);
-        let first = sorted.partition_point(|row| key_of(row) < wanted);
-        let count = sorted[first..].partition_point(|row| key_of(row) == wanted);
-        sorted[first..first + count].iter().map(|&row| &self.rows[row as usize])
-    }
-}
-
-fn content_of(row: &SourceRow) -> &str {
-    &row.source_id
-}
-
-fn path_of(row: &SourceRow) -> &str {
-    &row.source_path
 }
 
 /// Removes the catalog from the manifest if an older version of the program wrote it.

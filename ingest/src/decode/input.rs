@@ -79,8 +79,8 @@ impl VideoInput {
         let mut streams = video_streams(&opened.input);
         if streams.is_empty()
             && opened.input.format().name() == "mpegts"
-            && let Some(start) = later_video::start(file.reader())
-            && let Ok(later) = open_video(&file.from(start), max_pixels)
+            && let Some(later) = file.later(later_video::start)
+            && let Ok(later) = open_video(&later, max_pixels)
         {
             opened = later;
             streams = video_streams(&opened.input);

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// An open video file. Clones share the descriptor, but each reader has its own position.
 #[derive(Clone)]
@@ -17,18 +17,28 @@ pub struct VideoFile {
     bytes: u64,
     /// Place at which the video begins; readers do not see what is before it.
     start: u64,
+    /// The result of [`Self::later`]. All clones share it.
+    later: Arc<OnceLock<Option<u64>>>,
 }
 
 impl VideoFile {
     /// Wraps an open file of `bytes` bytes.
     pub fn new(file: File, name: String, bytes: u64) -> Self {
-        Self { file: Arc::new(file), name, bytes, start: 0 }
+        Self { file: Arc::new(file), name, bytes, start: 0, later: Arc::default() }
     }
 
     /// Returns the rest of the file, from a place on.
-    pub fn from(&self, start: u64) -> Self {
+    fn from(&self, start: u64) -> Self {
         let start = start.min(self.bytes);
-        Self { bytes: self.bytes - start, start: self.start + start, ..self.clone() }
+        let (bytes, start) = (self.bytes - start, self.start + start);
+        Self { bytes, start, later: Arc::default(), ..self.clone() }
+    }
+
+    /// Returns the rest of the file, from the place on that `find` returns, if it finds one.
+    ///
+    /// `find` may read much of the file, so only the first call calls it.
+    pub fn later(&self, find: impl FnOnce(VideoReader) -> Option<u64>) -> Option<Self> {
+        self.later.get_or_init(|| find(self.reader())).map(|start| self.from(start))
     }
 
     /// Returns a reader that starts at the beginning of the video.
@@ -87,10 +97,21 @@ mod tests {
         assert_eq!(rest, "7890123456789");
         assert_eq!(one.seek(SeekFrom::Current(-10)).unwrap(), 0);
         assert!(one.seek(SeekFrom::Current(-1)).is_err());
-        let mut later = video.from(4).reader();
+        let mut later = video.later(|_| Some(4)).unwrap().reader();
         assert_eq!(later.seek(SeekFrom::End(-6)).unwrap(), 0);
         rest.clear();
         later.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "456789");
+    }
+
+    /// Catches: every pass over a file searches a gigabyte for its video.
+    #[test]
+    fn the_place_of_a_later_video_is_searched_for_once() {
+        let video = VideoFile::new(tempfile::tempfile().unwrap(), "a.ts".to_owned(), 10);
+        for (file, found) in [(&video, Some(3)), (&video.clone(), None), (&video, Some(5))] {
+            assert_eq!(file.later(|_| found).map(|later| (later.start, later.bytes)), Some((3, 7)));
+        }
+        let other = VideoFile::new(tempfile::tempfile().unwrap(), "b.ts".to_owned(), 10);
+        assert!(other.later(|_| None).is_none() && other.later(|_| Some(1)).is_none());
     }
 }

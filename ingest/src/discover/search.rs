@@ -95,9 +95,9 @@ pub fn discover(entries: &[String]) -> Result<Found> {
 struct VideoSearch {
     /// Files by their path without symbolic links, so that a file with two names is found once.
     found: HashMap<PathBuf, FoundFile>,
-    /// The paths without symbolic links of the directories that contain them.
-    directories: HashMap<PathBuf, Option<PathBuf>>,
     skipped: SkippedFiles,
+    /// The directory of the last file that a search found, and its path without symbolic links.
+    directory: Option<(PathBuf, PathBuf)>,
 }
 
 impl VideoSearch {
@@ -149,19 +149,11 @@ impl VideoSearch {
     /// `named`: an entry is this path, so a file is added even if its extension is not that of a
     /// video.
     fn path(&mut self, path: &Path, named: bool) {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => self.directory(path),
-            Ok(metadata) => self.file(path, irregular(metadata.is_file()), named),
-            Err(error) => {
-                self.file(path, Some(Reject::new(Reason::Unreadable, error)), named);
-            }
+        if path.is_dir() {
+            return self.directory(path);
         }
-    }
-
-    /// Adds a path that is no directory.
-    fn file(&mut self, path: &Path, reject: Option<Reject>, named: bool) {
         if named || kind(path) != NameKind::Other {
-            self.add(path, reject, named);
+            self.add(path, None, named);
         } else {
             self.skipped.add(path);
         }
@@ -172,16 +164,39 @@ impl VideoSearch {
         for item in walk.filter_entry(|item| item.depth() == 0 || !is_hidden(item.path())) {
             match item {
                 Ok(item) if item.file_type().is_dir() => {}
+                Ok(item) if item.file_type().is_file() && !item.path_is_symlink() => {
+                    self.regular(item.path());
+                }
                 Ok(item) => {
                     let regular = item.file_type().is_file();
                     // A pipe or device is only reported if it has a video's extension.
                     if regular || is_video(item.path()) {
-                        self.file(item.path(), irregular(regular), false);
+                        self.path(item.path(), false);
                     }
                 }
                 Err(error) => self.walk_error(&error),
             }
         }
+    }
+
+    /// Adds a regular file that a search found. It is no link, but its directory may be one.
+    ///
+    /// It asks the file system nothing about the file, because there may be very many of them.
+    fn regular(&mut self, path: &Path) {
+        if kind(path) == NameKind::Other {
+            return self.skipped.add(path);
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return self.add(path, None, false);
+        };
+        if self.directory.as_ref().is_none_or(|(directory, _)| directory != parent) {
+            let Ok(identity) = fs::canonicalize(parent) else {
+                return self.add(path, None, false);
+            };
+            self.directory = Some((parent.to_owned(), identity));
+        }
+        let identity = self.directory.as_ref().map(|(_, identity)| identity.join(name));
+        self.insert(path, identity.unwrap_or_default(), None, false);
     }
 
     fn walk_error(&mut self, error: &walkdir::Error) {
@@ -196,7 +211,19 @@ impl VideoSearch {
     }
 
     fn add(&mut self, path: &Path, reject: Option<Reject>, named: bool) {
-        let identity = self.identity(path);
+        let reject = reject.or_else(|| match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => None,
+            Ok(_) => Some(Reject::new(
+                Reason::NotAFile,
+                "it is a pipe, device or socket, not a regular file",
+            )),
+            Err(error) => Some(Reject::new(Reason::Unreadable, error)),
+        });
+        self.insert(path, identity(path), reject, named);
+    }
+
+    /// Adds a file, unless it has a shorter name, too.
+    fn insert(&mut self, path: &Path, identity: PathBuf, reject: Option<Reject>, named: bool) {
         let found = FoundFile {
             path: path.to_owned(),
             identity: identity.clone(),
@@ -216,30 +243,6 @@ impl VideoSearch {
             Entry::Occupied(_) => {}
         }
     }
-
-    /// The path without symbolic links.
-    ///
-    /// For a link to nothing it is the directory without symbolic links, and the name. A directory
-    /// is resolved once for all its files.
-    fn identity(&mut self, path: &Path) -> PathBuf {
-        if path.is_symlink()
-            && let Ok(identity) = fs::canonicalize(path)
-        {
-            return identity;
-        }
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        };
-        let directory = match self.directories.get(parent) {
-            Some(directory) => directory,
-            None => {
-                let parent_or_here = if parent == Path::new("") { Path::new(".") } else { parent };
-                let directory = fs::canonicalize(parent_or_here).ok();
-                self.directories.entry(parent.to_owned()).or_insert(directory)
-            }
-        };
-        directory.as_ref().map_or_else(|| path.to_owned(), |directory| directory.join(name))
-    }
 }
 
 /// Sort key for the names of one file: the shortest name comes first.
@@ -247,9 +250,12 @@ fn length(path: &Path) -> (usize, &Path) {
     (path.components().count(), path)
 }
 
-fn irregular(is_regular: bool) -> Option<Reject> {
-    let detail = "it is a pipe, device or socket, not a regular file";
-    (!is_regular).then(|| Reject::new(Reason::NotAFile, detail))
+/// The path without symbolic links.
+///
+/// For a link to nothing it is the directory without symbolic links, and the name.
+fn identity(path: &Path) -> PathBuf {
+    let of_directory = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
+    fs::canonicalize(path).ok().or_else(of_directory).unwrap_or_else(|| path.to_owned())
 }
 
 fn missing(path: &Path) -> &'static str {

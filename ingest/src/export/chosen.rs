@@ -47,11 +47,8 @@ impl ChosenClips {
     ///
     /// [`Usage`] if the condition is wrong; an error if the clips cannot be read.
     pub fn new(root: &Utf8Path, condition: &str, split: Option<Split>) -> Result<Self> {
-        let condition = Condition::parse(condition).map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
-            Usage(format!("--where: {error}{cause}"))
-        })?;
+        let condition = Condition::parse(condition)
+            .map_err(|error| Usage(format!("--where: {}", error.with_cause())))?;
         // Before the manifest is read: `gc` deletes no file that this manifest names.
         let in_use = InUse::mark(root)?;
         let manifest = Manifest::load(root)?;

@@ -4,8 +4,9 @@
 //! run replaced. The same is done for labels and qualities, of which no row is deleted. A receipt
 //! names files that the next driver publishes. So the first run of `gc` deletes an old receipt, and
 //! the second one its files. `gc` takes the locks that the writers of these directories hold. It
-//! deletes nothing while a model is trained on the clips, and only files above a certain age,
-//! because other readers may still have opened the dataset before the replacement.
+//! deletes nothing while a command reads the clips for long (training, `encode`, a report, an
+//! export), and only files above a certain age, because other readers may still have opened the
+//! dataset before the replacement.
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub fn run(root: &Utf8Path, age: Duration, dry_run: bool) -> Result<Exit> {
     let _lock = lock(root)?;
     let _no_readers = match InUse::exclude(root) {
         Err(held @ LockError::Held { .. }) => {
-            tracing::info!("gc: nothing is deleted while a model is trained on the clips: {held}");
+            tracing::info!("gc: nothing is deleted while other commands read the clips: {held}");
             return Ok(Exit::Done);
         }
         excluded => excluded?,

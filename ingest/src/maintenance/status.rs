@@ -1,5 +1,6 @@
 //! `status`: the state of the steps of ingest, found without decoding or hashing.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use anyhow::Result;
@@ -66,13 +67,14 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         return Ok(status);
     }
     let manifest = Manifest::load(&data.root)?;
-    let known = match known_paths(&data.root, &manifest, &key) {
-        // The next run decodes all sources again.
-        Err(Error::Older { .. }) => HashSet::new(),
-        known => known?,
-    };
     let entries = videos(data)?;
     let found = discover(&entries)?.files;
+    let paths: HashSet<_> = found.iter().map(|found| found.path.to_string_lossy()).collect();
+    let (known, is_any_known) = match known_paths(&data.root, &manifest, &key, &paths) {
+        // The next run decodes all sources again.
+        Err(Error::Older { .. }) => (HashSet::new(), false),
+        known => known?,
+    };
     let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
     let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = manifest.rows(tables::CLIPS);
@@ -85,7 +87,7 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         (true, ..) => StepState::Waiting,
         (_, 0, 0) if finalized => StepState::Waiting,
         (_, 0, 1..) if finalized => StepState::Done,
-        _ if known.is_empty() => StepState::Missing,
+        _ if !is_any_known => StepState::Missing,
         _ => StepState::Partial,
     };
     status.needs = match status.state {
@@ -102,14 +104,25 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     Ok(status)
 }
 
-/// The paths of the sources for which a run with this config has nothing to do.
-fn known_paths(root: &Utf8Path, manifest: &Manifest, key: &Key) -> Result<HashSet<String>, Error> {
-    let mut known = HashSet::new();
+/// The paths among `asked` of the sources for which a run with this config has nothing to do.
+///
+/// Also returns whether there is any such source, perhaps at another path.
+fn known_paths(
+    root: &Utf8Path,
+    manifest: &Manifest,
+    key: &Key,
+    asked: &HashSet<Cow<'_, str>>,
+) -> Result<(HashSet<String>, bool), Error> {
+    let (mut known, mut is_any) = (HashSet::new(), false);
     for entry in manifest.table(tables::SOURCES) {
         for rows in stream_sources(root, entry)? {
-            let ours = rows?.into_iter().filter(|row| is_of_config(row, key) && !is_pending(row));
-            known.extend(ours.map(|row| row.source_path));
+            for row in rows?.into_iter().filter(|row| is_of_config(row, key) && !is_pending(row)) {
+                is_any = true;
+                if asked.contains(row.source_path.as_str()) {
+                    known.insert(row.source_path);
+                }
+            }
         }
     }
-    Ok(known)
+    Ok((known, is_any))
 }

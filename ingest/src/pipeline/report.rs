@@ -1,6 +1,6 @@
 //! The report of a run: a line per source with a problem, the counts at the end, and the exit code.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use genie_catalog::one_line;
@@ -13,9 +13,10 @@ use crate::reject::Reason;
 
 /// The sources that a run was asked for.
 pub struct AskedSources {
+    /// Sorted by path.
     sources: Vec<AskedSource>,
-    paths: HashSet<String>,
-    ids: HashSet<String>,
+    /// Numbers of the sources with a content hash, sorted by it.
+    by_id: Vec<u32>,
 }
 
 struct AskedSource {
@@ -35,21 +36,25 @@ impl AskedSources {
             leftover: source.leftover,
             named: source.named,
         };
-        let sources: Vec<AskedSource> = found.iter().map(source).collect();
-        let paths = sources.iter().map(|source| source.path.clone()).collect();
-        let ids = sources.iter().filter(|source| !source.id.is_empty());
-        let ids = ids.map(|source| source.id.clone()).collect();
-        Self { sources, paths, ids }
+        let mut sources: Vec<AskedSource> = found.iter().map(source).collect();
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        let id = |number: &u32| sources[*number as usize].id.as_str();
+        let all = (0..).take(sources.len());
+        let mut by_id: Vec<u32> = all.filter(|number| !id(number).is_empty()).collect();
+        by_id.sort_by(|a, b| id(a).cmp(id(b)));
+        Self { sources, by_id }
     }
 
     /// Whether one of the sources has this content.
     pub fn has(&self, id: &str) -> bool {
-        self.ids.contains(id)
+        let of = |number: &u32| self.sources[*number as usize].id.as_str().cmp(id);
+        self.by_id.binary_search_by(of).is_ok()
     }
 
     /// Whether a row has the path or the content of one of the sources.
     pub fn concern(&self, row: &SourceRow) -> bool {
-        self.paths.contains(&row.source_path) || self.ids.contains(&row.source_id)
+        let of_path = |source: &AskedSource| source.path.as_str().cmp(&row.source_path);
+        self.sources.binary_search_by(of_path).is_ok() || self.has(&row.source_id)
     }
 }
 

@@ -9,10 +9,13 @@
 //! columns are the columns of the table `clips`, except those that the verdict writes.
 //!
 //! [`limits`] says how long and how deep an expression may be, and [`allowed`] what it may contain.
+//! An expression that cannot be evaluated for [ordinary clips](ordinary) is refused, too. It may
+//! still fail for a clip. Then it is wrong, and the error names the clip.
 
 mod allowed;
 pub(crate) mod any;
 pub(crate) mod limits;
+mod ordinary;
 pub(crate) mod refusal;
 
 use std::sync::Arc;
@@ -61,7 +64,8 @@ impl Condition {
     ///
     /// # Errors
     /// If it is not SQL, names a column that clips do not have, has a part that is not boolean, is
-    /// too long or nested too deeply, or contains a function that is not allowed.
+    /// too long or nested too deeply, contains a function that is not allowed, or cannot be
+    /// evaluated for an ordinary clip.
     pub fn parse(sql: &str) -> Result<Self> {
         let schema = columns(&[ClipRow::default()])?.schema();
         let wrong = |source| Error::Condition {
@@ -78,7 +82,12 @@ impl Condition {
             return Ok(Self { parts: Vec::new() });
         }
         let parts = limits::on_large_stack(|| compile(sql, &schema));
-        parts.map(|parts| Self { parts }).map_err(wrong)
+        let parts = parts.map_err(wrong)?;
+        let clips = ordinary::ordinary_clips()?;
+        for part in &parts {
+            part.evaluate(&clips).map_err(|source| part.failed("an ordinary clip", source))?;
+        }
+        Ok(Self { parts })
     }
 
     /// The parts of the outermost `and`, as SQL.
@@ -110,25 +119,32 @@ impl Condition {
     /// # Errors
     /// As [`Self::failures`].
     pub fn holds(&self, rows: &[ClipRow]) -> Result<Vec<bool>> {
-        let failures = self.first_failures(rows, |_, _| false)?;
+        let failures = self.first_failures(rows, |_| true, |_, _| false)?;
         Ok(failures.iter().map(Option::is_none).collect())
     }
 
     /// For each clip, the first part of the expression that is not true; `None` if all are true.
     ///
     /// A part that uses `quality` counts as true if it is null and the clip has no quality. So the
-    /// verdict keeps a clip until a network has judged it.
+    /// verdict keeps a clip until a network has judged it. The result for a clip that is not
+    /// `asked` for means nothing, and the expression may fail for it.
     ///
     /// # Errors
-    /// If an expression cannot be evaluated (for example after a division by zero).
-    pub fn failures(&self, rows: &[ClipRow]) -> Result<Vec<Option<String>>> {
-        self.first_failures(rows, |part, row| part.uses_quality && row.quality.is_none())
+    /// [`Error::Evaluate`] if the expression cannot be evaluated for a clip that is asked for (for
+    /// example after a division by zero).
+    pub fn failures(
+        &self,
+        rows: &[ClipRow],
+        asked: impl Fn(&ClipRow) -> bool,
+    ) -> Result<Vec<Option<String>>> {
+        self.first_failures(rows, asked, |part, row| part.uses_quality && row.quality.is_none())
     }
 
     /// For each clip, the first part that is not true; `passes` says for which a null is enough.
     fn first_failures(
         &self,
         rows: &[ClipRow],
+        asked: impl Fn(&ClipRow) -> bool,
         passes: impl Fn(&CompiledPart, &ClipRow) -> bool,
     ) -> Result<Vec<Option<String>>> {
         let mut failures = vec![None; rows.len()];
@@ -137,9 +153,10 @@ impl Condition {
         }
         let batch = columns(rows)?;
         for part in &self.parts {
-            let holds = evaluate(part.compiled.as_ref(), &batch).map_err(|source| {
-                Error::Evaluate { expression: shown(&part.sql), source: Box::new(source) }
-            })?;
+            let holds = match part.evaluate(&batch) {
+                Ok(holds) => holds,
+                Err(_) => part.evaluate_one_by_one(rows, &asked)?,
+            };
             for (place, (row, failure)) in rows.iter().zip(&mut failures).enumerate() {
                 let is_true =
                     if holds.is_valid(place) { holds.value(place) } else { passes(part, row) };
@@ -149,6 +166,43 @@ impl Condition {
             }
         }
         Ok(failures)
+    }
+}
+
+impl CompiledPart {
+    fn evaluate(&self, batch: &RecordBatch) -> DataFusionResult<BooleanArray> {
+        let values = self.compiled.evaluate(batch)?.into_array(batch.num_rows())?;
+        let holds = values.as_any().downcast_ref::<BooleanArray>().cloned();
+        holds.ok_or_else(|| {
+            DataFusionError::Execution("the value of an expression is not boolean".to_owned())
+        })
+    }
+
+    /// Evaluates the part for each clip that is asked for alone; for the others, it is null.
+    ///
+    /// # Errors
+    /// [`Error::Evaluate`] with the first clip for which the part cannot be evaluated.
+    fn evaluate_one_by_one(
+        &self,
+        rows: &[ClipRow],
+        asked: impl Fn(&ClipRow) -> bool,
+    ) -> Result<BooleanArray> {
+        let of_row = |row: &ClipRow| {
+            if !asked(row) {
+                return Ok(None);
+            }
+            let holds = self.evaluate(&columns(std::slice::from_ref(row))?).map_err(|source| {
+                let clip = format!("the clip {} of {}", row.meta.clip_id, row.meta.source_path);
+                self.failed(&clip, source)
+            })?;
+            Ok(holds.is_valid(0).then(|| holds.value(0)))
+        };
+        rows.iter().map(of_row).collect()
+    }
+
+    fn failed(&self, clip: &str, source: DataFusionError) -> Error {
+        let (expression, clip) = (shown(&self.sql), clip.to_owned());
+        Error::Evaluate { expression, clip, source: Box::new(source) }
     }
 }
 
@@ -197,14 +251,6 @@ fn conjuncts(sql: &str) -> DataFusionResult<Vec<Expr>> {
         }
     }
     Ok(parts)
-}
-
-fn evaluate(part: &dyn PhysicalExpr, batch: &RecordBatch) -> DataFusionResult<BooleanArray> {
-    let values = part.evaluate(batch)?.into_array(batch.num_rows())?;
-    let holds = values.as_any().downcast_ref::<BooleanArray>().cloned();
-    holds.ok_or_else(|| {
-        DataFusionError::Execution("the value of an expression is not boolean".to_owned())
-    })
 }
 
 #[cfg(test)]

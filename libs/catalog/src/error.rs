@@ -55,8 +55,12 @@ pub enum Error {
     )]
     Late { expression: String, seconds: u64 },
 
-    #[error("the condition `{expression}` cannot be evaluated for the clips")]
-    Evaluate { expression: String, source: Box<DataFusionError> },
+    /// The condition is wrong: it must have a value, or a null, for every clip.
+    #[error(
+        "the condition `{expression}` cannot be evaluated for {clip}; write `nullif(x, 0)` for a \
+         divisor, and `try_cast` for `cast`: a null is not true, and no error"
+    )]
+    Evaluate { expression: String, clip: String, source: Box<DataFusionError> },
 
     #[error("cannot prepare the session of queries")]
     Session { source: Box<DataFusionError> },
@@ -82,6 +86,13 @@ impl Error {
             self,
             Self::Query { .. } | Self::Condition { .. } | Self::Evaluate { .. } | Self::Late { .. }
         )
+    }
+
+    /// The message with its cause, in one line.
+    #[must_use]
+    pub fn with_cause(&self) -> String {
+        let cause = std::error::Error::source(self);
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
     }
 
     /// The error of a query, by its first cause.

@@ -18,12 +18,15 @@
 //! | write a whole directory, such as a checkpoint | [`DraftDir`] |
 //! | create or remove a directory | [`create_dir`], [`remove_dir`] |
 //! | hash a file | [`hash_file`] |
+//! | exclude other processes of this machine | [`FileLock`] |
 
 mod dir;
 mod error;
 mod file;
+mod lock;
 mod sync;
 
 pub use dir::{DraftDir, create_dir, remove_dir};
 pub use error::{Error, Result};
 pub use file::{DraftFile, SyncedFile, create, hash_file, rename_file, write};
+pub use lock::{FileLock, LockMode};

@@ -48,8 +48,8 @@ pub use manifest::{Alone, Entry, Manifest, ManifestEdit, ManifestFollower, NewEn
 pub use rows::{
     actions::{ActionWindow, read_action_shard, read_actions, write_actions},
     clip_rows::{
-        ClipRow, clip_rows_of, clip_rows_of_file, condition_columns, rates::timing_of_kept,
-        read_clip_rows, write_clip_rows,
+        ClipRow, clip_rows_of_file, condition_columns, rates::timing_of_kept, read_clip_rows,
+        write_clip_rows,
     },
     clip_verdicts::{ClipVerdict, visit_clip_verdicts, visit_true_actions},
     labels::{Judgement, LabelRow, labels_of_file, write_labels},

@@ -111,7 +111,12 @@ impl ClipStore {
     /// Index of the clip with this id.
     #[must_use]
     pub fn position(&self, clip_id: &str) -> Option<usize> {
-        let key = ClipKey::from(clip_id);
+        self.position_of(ClipKey::from(clip_id))
+    }
+
+    /// Index of the clip with this key.
+    #[must_use]
+    pub fn position_of(&self, key: ClipKey) -> Option<usize> {
         let found = self.by_key.binary_search_by_key(&key, |clip| self.clips[*clip as usize].key);
         found.ok().map(|place| self.by_key[place] as usize)
     }

@@ -8,7 +8,7 @@
 //! | 0 | done (also: the reader of stdout closed the pipe, as in `… \| head`) |
 //! | 1 | failed |
 //! | 2 | done, but some inputs were rejected; they are recorded |
-//! | 64 | wrong usage: command line or config; nothing was started |
+//! | 64 | wrong usage: command line or config; an expression may be wrong for a later clip only |
 //! | 75 | another run holds the lock; try again later |
 //! | 130, 143 | stopped by Ctrl-C, SIGTERM; finished work is kept |
 

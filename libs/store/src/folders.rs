@@ -3,12 +3,10 @@
 //! Published files are not among these: a commit uploads them, and opening fetches them. Nor are
 //! hidden files (locks and drafts) and the parts of an unfinished report.
 
-use std::{
-    fs::{self, File},
-    io,
-};
+use std::{fs, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use genie_durable::{FileLock, LockMode};
 use walkdir::WalkDir;
 
 use crate::{
@@ -70,7 +68,7 @@ pub fn pull(dir: &Utf8Path) -> Result<()> {
     if stored.is_empty() {
         return Ok(());
     }
-    let _lock = lock(dir)?;
+    let _lock = FileLock::wait(dir.join(LOCK), LockMode::Exclusive)?;
     stored.sort_by_key(|(below, _)| (below == RECORD, below.clone()));
     let is_done = stored.iter().any(|(below, _)| below == RECORD);
     let mut checkpoints = Checkpoints::new(&mount.remote, dir, &name, &stored);
@@ -100,16 +98,6 @@ pub fn pull(dir: &Utf8Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Waits until no other process of this machine fetches the directory.
-fn lock(dir: &Utf8Path) -> Result<File> {
-    genie_durable::create_dir(dir)?;
-    let path = dir.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(Error::io(&path, "open"))?;
-    file.lock().map_err(Error::io(&path, "lock"))?;
-    Ok(file)
 }
 
 /// The files of a step's directory that are copied with it, relative to the directory.

@@ -3,13 +3,13 @@
 //! Only clips of the split `held_out` whose frames have the models' size are listed. The models
 //! have never seen them.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use camino::Utf8Path;
 use genie_shards::{
-    ClipMeta, ClipRow, ClipStore, ClipTiming, Frames, Manifest, Split, clip_rows_of,
+    ClipMeta, ClipRates, ClipRow, ClipStore, Frames, Manifest, Split, TimingTally,
+    stream_clip_rows, tables,
 };
 use genie_training::ClipFilter;
 use serde::Serialize;
@@ -27,11 +27,9 @@ pub struct Clips(Arc<Shared>);
 
 struct Shared {
     store: ClipStore,
-    /// The clips of the store.
-    metas: Vec<ClipMeta>,
-    fps: f64,
-    /// The catalog's rows of these clips, for SQL.
+    /// The clips of the store, without fingerprints, as rows of the catalog for SQL.
     rows: Vec<ClipRow>,
+    fps: f64,
     filter: ClipFilter,
 }
 
@@ -63,17 +61,31 @@ impl Clips {
     /// When the clips or their catalog cannot be read.
     pub fn open(root: &Utf8Path, size: (usize, usize), filter: ClipFilter) -> Result<Self> {
         let read = "cannot read the held-out clips";
-        let store = ClipStore::open(root, Split::HeldOut).context(read)?;
-        let store = store.only(|clip| clip.size() == size);
-        let (all, mut metas) = ((0..store.len()).collect::<Vec<_>>(), Vec::new());
-        metas.resize(store.len(), ClipMeta::default());
-        store.visit_metas(&all, |clip, meta| metas[clip] = meta).context(read)?;
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
-        let mut rows =
-            clip_rows_of(root, &manifest).context("cannot read the catalog of the clips")?;
-        rows.retain(|row| row.kept && store.position(&row.meta.clip_id).is_some());
-        let fps = ClipTiming::of(&metas).map_or(FPS, |timing| timing.typical);
-        Ok(Self(Arc::new(Shared { store, metas, fps, rows, filter })))
+        let store = ClipStore::of_manifest(root, &manifest, Split::HeldOut).context(read)?;
+        let store = store.only(|clip| clip.size() == size);
+        let all: Vec<usize> = (0..store.len()).collect();
+        let mut rows = vec![ClipRow { kept: true, ..ClipRow::default() }; store.len()];
+        let mut timing = TimingTally::default();
+        let visited = store.visit_metas(&all, |clip, mut meta| {
+            timing.add(ClipRates::of(&meta));
+            meta.scores.fingerprint = Vec::new();
+            rows[clip].meta = meta;
+        });
+        visited.context(read)?;
+        // Only the catalog has the qualities.
+        for entry in manifest.table(tables::CLIP_ROWS) {
+            let read = "cannot read the catalog of the clips";
+            for part in stream_clip_rows(root, entry).context(read)? {
+                for row in part.context(read)?.iter().filter(|row| row.quality.is_some()) {
+                    if let Some(clip) = store.position(&row.meta.clip_id) {
+                        rows[clip].quality = row.quality;
+                    }
+                }
+            }
+        }
+        let fps = timing.timing().map_or(FPS, |timing| timing.typical);
+        Ok(Self(Arc::new(Shared { store, rows, fps, filter })))
     }
 
     /// Number of clips.
@@ -91,25 +103,21 @@ impl Clips {
     /// # Errors
     /// When the expression is wrong.
     pub fn list(&self, expression: &str, after: usize) -> Result<ClipPage> {
-        let Shared { metas, rows, filter, .. } = &*self.0;
-        let chosen: Vec<&ClipMeta> = if expression.trim().is_empty() {
-            metas.iter().collect()
+        let Shared { rows, filter, .. } = &*self.0;
+        let holds = if expression.trim().is_empty() {
+            vec![true; rows.len()]
         } else {
-            let holds = filter(expression, rows)?;
-            let ids: HashSet<&str> = rows
-                .iter()
-                .zip(holds)
-                .filter_map(|(row, holds)| holds.then_some(row.meta.clip_id.as_str()))
-                .collect();
-            metas.iter().filter(|clip| ids.contains(clip.clip_id.as_str())).collect()
+            filter(expression, rows)?
         };
-        let clips = chosen.iter().skip(after).take(PAGE).map(|clip| view(clip)).collect();
-        Ok(ClipPage { clips, total: chosen.len() })
+        let chosen = rows.iter().zip(&holds).filter(|(_, holds)| **holds);
+        let clips = chosen.skip(after).take(PAGE).map(|(row, _)| view(&row.meta)).collect();
+        let total = holds.iter().filter(|holds| **holds).count();
+        Ok(ClipPage { clips, total })
     }
 
     /// The metadata of a clip; none if there is no such held-out clip.
     pub fn get(&self, id: &str) -> Option<&ClipMeta> {
-        Some(&self.0.metas[self.0.store.position(id)?])
+        Some(&self.0.rows[self.0.store.position(id)?].meta)
     }
 
     /// Decodes frames `first .. first + len` of a clip.

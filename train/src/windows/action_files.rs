@@ -4,18 +4,19 @@
 //! those of the current sidecar, whenever it was added.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use camino::Utf8Path;
 use genie_shards::{ActionWindow, Manifest, read_action_rows, tables, visit_true_actions};
 use genie_stage::lock::InUse;
-use genie_training::{RowIndex, TokenBuffer, TokenIndex};
+use genie_training::{Chain, RowIndex, TokenBuffer, TokenIndex};
 
 /// The files with the actions of the clips of an index.
 pub(super) struct ActionFiles {
     kind: ActionKind,
     rows: RowIndex,
-    _in_use: InUse,
+    _in_use: Arc<InUse>,
 }
 
 /// What the files contain.
@@ -33,7 +34,8 @@ impl ActionFiles {
     /// # Errors
     /// When a file cannot be read, or a clip lacks labels of some of its windows.
     pub fn of_labels(dir: &Utf8Path, tokens: &TokenIndex) -> Result<Self> {
-        let in_use = InUse::mark(dir)?;
+        // Before the manifest is read: `gc` deletes no file that this manifest names.
+        let in_use = Arc::new(InUse::mark(dir)?);
         let manifest = Manifest::load(dir).context("cannot read the manifest of the labels")?;
         let files = manifest.table(tables::ACTIONS);
         let rows = RowIndex::find(dir, tables::ACTIONS, files, tokens.clips())?;
@@ -42,15 +44,14 @@ impl ActionFiles {
         Ok(found)
     }
 
-    /// Finds the rows of the clips of `tokens` in the catalog of a dataset root.
+    /// Finds the rows of the clips of `tokens` in the catalog of the dataset of `chain`.
     ///
     /// # Errors
     /// When a file cannot be read, or a clip has no row.
-    pub fn of_sidecars(root: &Utf8Path, manifest: &Manifest, tokens: &TokenIndex) -> Result<Self> {
-        let in_use = InUse::mark(root)?;
-        let files = manifest.table(tables::CLIP_ROWS);
-        let rows = RowIndex::find(root, tables::CLIP_ROWS, files, tokens.clips())?;
-        let found = Self { kind: ActionKind::ClipRows, rows, _in_use: in_use };
+    pub fn of_sidecars(chain: &Chain, tokens: &TokenIndex) -> Result<Self> {
+        let files = chain.manifest().table(tables::CLIP_ROWS);
+        let rows = RowIndex::find(chain.root(), tables::CLIP_ROWS, files, tokens.clips())?;
+        let found = Self { kind: ActionKind::ClipRows, rows, _in_use: chain.in_use() };
         found.check(tokens)?;
         Ok(found)
     }

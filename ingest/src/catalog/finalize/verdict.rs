@@ -8,8 +8,11 @@
 //! 3. it is not a near-duplicate of a better clip;
 //! 4. a shard contains it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Result;
 use genie_catalog::Condition;
+use genie_catalog::Error as CatalogError;
 use genie_shards::ClipRow;
 use genie_stage::exit::Usage;
 
@@ -23,6 +26,8 @@ pub struct KeepRules {
     keep: Condition,
     near_duplicates: bool,
     quality: QualityScores,
+    /// Whether a clip was found for which `keep` cannot be evaluated.
+    has_failed: AtomicBool,
 }
 
 impl KeepRules {
@@ -33,11 +38,7 @@ impl KeepRules {
     /// [`Usage`] if `expression` is not a condition over the columns of `clips`, or uses `quality`
     /// without a network.
     pub fn new(expression: &str, near_duplicates: bool, quality: QualityScores) -> Result<Self> {
-        let keep = Condition::parse(expression).map_err(|error| {
-            let cause = std::error::Error::source(&error)
-                .map_or(String::new(), |cause| format!(": {cause}"));
-            Usage(format!("ingest.keep: {error}{cause}"))
-        })?;
+        let keep = Condition::parse(expression).map_err(wrong_keep)?;
         if keep.uses_quality() && quality.is_none() {
             return Err(Usage(
                 "ingest.keep uses `quality`, but ingest.quality names no network: set it to the \
@@ -46,7 +47,8 @@ impl KeepRules {
             )
             .into());
         }
-        Ok(Self { expression: expression.to_owned(), keep, near_duplicates, quality })
+        let (expression, has_failed) = (expression.to_owned(), AtomicBool::new(false));
+        Ok(Self { expression, keep, near_duplicates, quality, has_failed })
     }
 
     /// The rules as JSON, for a work key.
@@ -62,10 +64,24 @@ impl KeepRules {
 
     /// The first condition of `ingest.keep` that a clip fails, after setting its `quality`.
     ///
-    /// Looks only at the clip's own row.
+    /// Looks only at the clip's own row. A clip passes if the conditions cannot be evaluated for it,
+    /// so that its frames are there for better conditions. Finalizing the catalog then fails.
     pub fn failure(&self, row: &mut ClipRow) -> Result<Option<String>> {
         row.quality = self.quality.of_clip(&row.meta.clip_id);
-        Ok(self.keep.failures(std::slice::from_ref(row))?.pop().flatten())
+        match self.keep.failures(std::slice::from_ref(row), |_| true) {
+            Ok(mut failures) => Ok(failures.pop().flatten()),
+            Err(error) if error.is_wrong_sql() => {
+                if !self.has_failed.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        "ingest.keep: {}. The run decodes the other videos, too, keeps what it \
+                         decodes, and then ends with 64",
+                        error.with_cause()
+                    );
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sets the quality of the clips for which the conditions are evaluated.
@@ -79,13 +95,21 @@ impl KeepRules {
     ///
     /// `is_open` says for which clips the conditions are evaluated. For the others, their rows say
     /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`] if the conditions cannot be evaluated for one of these clips.
     fn failures(
         &self,
         clips: &[ClipRow],
         is_open: impl Fn(&ClipRow) -> bool,
     ) -> Result<Vec<Option<String>>> {
-        let is_any_open = clips.iter().any(&is_open);
-        let mut failures = if is_any_open { self.keep.failures(clips)? } else { Vec::new() };
+        let is_of_cutter = |row: &ClipRow| row.reason.as_deref().is_some_and(Reason::is_of_cutter);
+        let is_asked = |row: &ClipRow| is_open(row) && !is_of_cutter(row);
+        let mut failures = Vec::new();
+        if clips.iter().any(is_asked) {
+            failures = self.keep.failures(clips, is_asked).map_err(wrong_keep)?;
+        }
         failures.resize(clips.len(), None);
         let failure = |(row, failure): (&ClipRow, Option<String>)| match &row.reason {
             Some(reason) if Reason::is_of_cutter(reason) => Some(reason.clone()),
@@ -145,4 +169,12 @@ impl KeepRules {
         }
         Ok(())
     }
+}
+
+/// The error of `ingest.keep`, which is a mistake in the config unless something cannot be read.
+fn wrong_keep(error: CatalogError) -> anyhow::Error {
+    if error.is_wrong_sql() {
+        return Usage(format!("ingest.keep: {}", error.with_cause())).into();
+    }
+    error.into()
 }

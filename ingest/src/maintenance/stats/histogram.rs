@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 use genie_catalog::Catalog;
+use genie_stage::exit::Usage;
 use serde::Deserialize;
 
 use crate::reject::Reason;
@@ -50,10 +51,11 @@ pub fn histogram(catalog: &Catalog, score: &str) -> Result<String> {
         bail!("the range of `{score}` is missing")
     };
     if range.not_finite > 0 {
-        bail!(
-            "cannot draw a histogram of `{score}`: it is not a finite number for every clip; \
-             use another column or expression"
-        );
+        return Err(Usage(format!(
+            "cannot draw a histogram of `{score}`: it is not a finite number for every clip; use \
+             another column or expression"
+        ))
+        .into());
     }
     let mut text = format!("\n{score} of {} clips (█ kept, ░ not kept)\n", range.clips);
     let (Some(least), Some(most)) = (range.least, range.most) else { return Ok(text) };

@@ -8,6 +8,7 @@ mod dense;
 mod gelu;
 mod log_softmax;
 mod norm;
+mod rows;
 mod simd;
 mod unfold;
 mod zeros;
@@ -16,12 +17,12 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{TensorData, TensorMetadata};
-use rayon::prelude::*;
 
 use self::dense::SMALLEST_SIDE;
 use self::gelu::{Gelu, GeluGrad};
 use self::log_softmax::{LogSoftmax, LogSoftmaxGrad};
 use self::norm::{NormBackward, NormForward};
+use self::rows::{RowSlice, in_chunks, sum_in_order};
 use self::zeros::zeros;
 use super::backend::Kernels;
 use super::compose;
@@ -30,6 +31,8 @@ use crate::Precision;
 
 /// Rows of one parallel task.
 const CHUNK_ROWS: usize = 128;
+/// Values of one parallel task, if each value is computed alone.
+const CHUNK_VALUES: usize = 1 << 15;
 
 /// The values of a tensor, contiguous in memory.
 struct Values(FlexTensor);
@@ -41,6 +44,10 @@ impl Values {
 
     fn slice(&self) -> &[f32] {
         self.0.as_slice().expect("made contiguous above")
+    }
+
+    fn rows(&self, width: usize) -> RowSlice<'_> {
+        RowSlice { values: self.slice(), width }
     }
 }
 
@@ -57,13 +64,9 @@ impl Kernels for Flex {
         let shape = x.shape();
         let d = shape[1];
         let (x, gamma, beta) = (Values::new(x), Values::new(gamma), Values::new(beta));
-        let mut y = zeros(shape[0] * d);
-        y.par_chunks_mut(CHUNK_ROWS * d).zip(x.slice().par_chunks(CHUNK_ROWS * d)).for_each(
-            |(y, x)| {
-                simd::run(NormForward { x, gamma: gamma.slice(), beta: beta.slice(), y });
-            },
-        );
-        output(y, [shape[0], d])
+        let (gamma, beta) = (gamma.slice(), beta.slice());
+        let norm = |[x]: [&[f32]; 1], y: &mut [f32]| simd::run(NormForward { x, gamma, beta, y });
+        output(in_chunks(CHUNK_ROWS, [x.rows(d)], d, norm).0, [shape[0], d])
     }
 
     fn norm_backward(
@@ -74,25 +77,14 @@ impl Kernels for Flex {
         let shape = x.shape();
         let d = shape[1];
         let (x, gamma, grad) = (Values::new(x), Values::new(gamma), Values::new(grad));
-        let mut dx = zeros(shape[0] * d);
-        // One partial sum per chunk. They are added in order below, so the result does not depend
-        // on the number of threads.
-        let partial: Vec<Vec<f32>> = dx
-            .par_chunks_mut(CHUNK_ROWS * d)
-            .zip(x.slice().par_chunks(CHUNK_ROWS * d))
-            .zip(grad.slice().par_chunks(CHUNK_ROWS * d))
-            .map(|((dx, x), grad)| {
-                let mut sums = vec![0.0; 2 * d];
-                simd::run(NormBackward { x, gamma: gamma.slice(), grad, dx, sums: &mut sums });
-                sums
-            })
-            .collect();
-        let mut totals = vec![0.0; 2 * d];
-        for sums in partial {
-            for (total, sum) in totals.iter_mut().zip(sums) {
-                *total += sum;
-            }
-        }
+        let gamma = gamma.slice();
+        let backward = |[x, grad]: [&[f32]; 2], dx: &mut [f32]| {
+            let mut sums = vec![0.0; 2 * d];
+            simd::run(NormBackward { x, gamma, grad, dx, sums: &mut sums });
+            sums
+        };
+        let (dx, partial) = in_chunks(CHUNK_ROWS, [x.rows(d), grad.rows(d)], d, backward);
+        let mut totals = sum_in_order(partial, 2 * d);
         let dbeta = totals.split_off(d);
         (output(dx, [shape[0], d]), output(totals, [d]), output(dbeta, [d]))
     }
@@ -136,44 +128,31 @@ impl Kernels for Flex {
         let shape = x.shape();
         let d = shape[1];
         let x = Values::new(x);
-        let mut y = zeros(shape[0] * d);
-        y.par_chunks_mut(CHUNK_ROWS * d)
-            .zip(x.slice().par_chunks(CHUNK_ROWS * d))
-            .for_each(|(y, x)| simd::run(LogSoftmax { x, y, d }));
-        output(y, [shape[0], d])
+        let softmax = |[x]: [&[f32]; 1], y: &mut [f32]| simd::run(LogSoftmax { x, y, d });
+        output(in_chunks(CHUNK_ROWS, [x.rows(d)], d, softmax).0, [shape[0], d])
     }
 
     fn log_softmax_grad(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = y.shape();
         let d = shape[1];
         let (y, grad) = (Values::new(y), Values::new(grad));
-        let mut dx = zeros(shape[0] * d);
-        dx.par_chunks_mut(CHUNK_ROWS * d)
-            .zip(y.slice().par_chunks(CHUNK_ROWS * d))
-            .zip(grad.slice().par_chunks(CHUNK_ROWS * d))
-            .for_each(|((dx, y), grad)| simd::run(LogSoftmaxGrad { y, grad, dx, d }));
-        output(dx, [shape[0], d])
+        let backward =
+            |[y, grad]: [&[f32]; 2], dx: &mut [f32]| simd::run(LogSoftmaxGrad { y, grad, dx, d });
+        output(in_chunks(CHUNK_ROWS, [y.rows(d), grad.rows(d)], d, backward).0, [shape[0], d])
     }
 
     fn gelu_forward(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
         let x = Values::new(x);
-        let mut y = zeros(x.slice().len());
-        y.par_chunks_mut(1 << 15)
-            .zip(x.slice().par_chunks(1 << 15))
-            .for_each(|(y, x)| simd::run(Gelu { x, y }));
-        output(y, shape.to_vec())
+        let gelu = |[x]: [&[f32]; 1], y: &mut [f32]| simd::run(Gelu { x, y });
+        output(in_chunks(CHUNK_VALUES, [x.rows(1)], 1, gelu).0, shape.to_vec())
     }
 
     fn gelu_grad(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         let shape = x.shape();
         let (x, grad) = (Values::new(x), Values::new(grad));
-        let mut dx = zeros(x.slice().len());
-        dx.par_chunks_mut(1 << 15)
-            .zip(x.slice().par_chunks(1 << 15))
-            .zip(grad.slice().par_chunks(1 << 15))
-            .for_each(|((dx, x), grad)| simd::run(GeluGrad { x, grad, dx }));
-        output(dx, shape.to_vec())
+        let backward = |[x, grad]: [&[f32]; 2], dx: &mut [f32]| simd::run(GeluGrad { x, grad, dx });
+        output(in_chunks(CHUNK_VALUES, [x.rows(1), grad.rows(1)], 1, backward).0, shape.to_vec())
     }
 
     fn attend(qkv: FloatTensor<Self>, shape: AttentionShape) -> FloatTensor<Self> {

@@ -5,12 +5,11 @@
 //! finds the old version or the new one. Readers take no lock. One that meets a version or a
 //! segment that was just removed begins again with the newer version.
 
-use std::fs::File;
-
 use camino::{Utf8Path, Utf8PathBuf};
+use genie_durable::{FileLock, LockMode};
 
 use super::{alone, change::Change, edit::ManifestEdit, marker, version, version::Version};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Name of the lock file that writers hold, of all formats.
 pub(crate) const LOCK: &str = ".manifest.lock";
@@ -40,11 +39,7 @@ pub(crate) enum FileOperation {
 ///
 /// `edit` runs again if another process makes the same version, or a newer one, without the lock.
 pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Result<()> {
-    genie_durable::create_dir(dir)?;
-    let lock_path = dir.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
-    let lock = lock.map_err(Error::io(&lock_path, "open"))?;
-    lock.lock().map_err(Error::io(&lock_path, "lock"))?;
+    let _lock = FileLock::wait(dir.join(LOCK), LockMode::Exclusive)?;
     for attempt in 0.. {
         let base = Version::newest(dir)?;
         match prepare(dir, &base, &edit) {

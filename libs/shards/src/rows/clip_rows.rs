@@ -52,21 +52,13 @@ pub fn write_clip_rows(root: &Utf8Path, name: &str, rows: &[ClipRow]) -> Result<
 
 /// Reads all published clip rows, sorted by source, then time.
 ///
+/// The rows of a large dataset need gigabytes: programs use [`crate::stream_clip_rows`].
+///
 /// # Errors
 /// If the manifest or one of its files cannot be read or is damaged.
 pub fn read_clip_rows(root: &Utf8Path) -> Result<Vec<ClipRow>> {
-    clip_rows_of(root, &Manifest::load(root)?)
-}
-
-/// Reads the clip rows that `manifest` names, sorted by source, then time.
-///
-/// `manifest` is a manifest of the dataset root that was loaded earlier.
-///
-/// # Errors
-/// If one of its files cannot be read or is damaged.
-pub fn clip_rows_of(root: &Utf8Path, manifest: &Manifest) -> Result<Vec<ClipRow>> {
     let mut rows = Vec::new();
-    for entry in manifest.table(tables::CLIP_ROWS) {
+    for entry in Manifest::load(root)?.table(tables::CLIP_ROWS) {
         rows.extend(table::read::<ClipRow>(root, entry)?);
     }
     rows.sort_by(|a, b| a.meta.order().cmp(&b.meta.order()));

@@ -7,11 +7,14 @@
 //! If `[data] where` selects clips for training, the keys of models contain the selected clips
 //! instead of all clips. Tokens and labels are always of all clips.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use genie_model::LamInput;
 use genie_shards::{ACTIONS_FORMAT, Manifest, TOKENS_FORMAT, tables};
 use genie_stage::key::{Key, KeyBuilder};
+use genie_stage::lock::InUse;
 use genie_stage::step::StepDir;
 
 use super::clip_set::ClipSet;
@@ -20,6 +23,8 @@ use super::selection::{ClipSelector, Selection};
 use super::spec::ModelSpec;
 
 /// The directories of the steps of one config over one set of clips.
+///
+/// While it exists, `gc` deletes no file that its manifest of the clips names.
 #[derive(Debug)]
 pub struct Chain {
     /// Training of the tokenizer: `models/tokenizer/<key>`.
@@ -35,6 +40,7 @@ pub struct Chain {
     root: Utf8PathBuf,
     /// The manifest of the clips from which the keys were computed.
     manifest: Manifest,
+    in_use: Arc<InUse>,
     selector: ClipSelector,
     selection: Option<Selection>,
     shuffle_bytes: u64,
@@ -80,6 +86,8 @@ impl Chain {
     /// binary without SQL, when no other binary recorded which clips `[data] where` selects.
     pub fn of(sections: &ModelSections) -> Result<Option<Self>> {
         let root = &sections.data.root;
+        // Before the manifest is read: `gc` deletes no file that this manifest names.
+        let in_use = Arc::new(InUse::mark(root)?);
         let manifest = Manifest::load(root).context("cannot read the manifest of the clips")?;
         if manifest.table(tables::CLIPS).is_empty() {
             return Ok(None);
@@ -153,6 +161,7 @@ impl Chain {
             dynamics: model("dynamics", &dynamics),
             root: root.clone(),
             manifest,
+            in_use,
             selector,
             selection,
             shuffle_bytes: sections.data.shuffle_mb << 20,
@@ -195,6 +204,12 @@ impl Chain {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The mark that keeps the files of this manifest, for what reads them after the chain is gone.
+    #[must_use]
+    pub fn in_use(&self) -> Arc<InUse> {
+        Arc::clone(&self.in_use)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Published clips as training data.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use genie_model::{SourceError, Video, cut_groups};
 use genie_shards::{ClipStore, Split};
@@ -10,7 +12,7 @@ use crate::models::Chain;
 /// The clips that a model is trained on. All have the same frame size.
 pub struct TrainingClips {
     store: ClipStore,
-    _in_use: InUse,
+    _in_use: Arc<InUse>,
     /// Height and width of the frames.
     size: (usize, usize),
     /// The group of each clip.
@@ -27,7 +29,6 @@ impl TrainingClips {
     pub fn open(chain: &Chain) -> Result<Self> {
         let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
         let memory = chain.shuffle_bytes();
-        let in_use = InUse::mark(root)?;
         let store = ClipStore::of_manifest(root, chain.manifest(), split)
             .context("cannot read the clips")?
             .only(|clip| clips.contains(clip.key))
@@ -52,7 +53,7 @@ impl TrainingClips {
             );
         }
         let groups = cut_groups(store.clips().iter().map(|clip| u64::from(clip.bytes)), memory);
-        Ok(Self { store, _in_use: in_use, size, groups, memory })
+        Ok(Self { store, _in_use: chain.in_use(), size, groups, memory })
     }
 }
 

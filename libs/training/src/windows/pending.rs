@@ -25,7 +25,7 @@ use serde_json::json;
 use super::batch::batch_ranges;
 use super::compute::{WindowComputer, WindowModel, check_size};
 use super::history::{RunEnd, WindowRun};
-use super::incomplete::remove_incomplete;
+use super::incomplete::IncompleteShards;
 use super::publisher::ShardPublisher;
 use super::share::publish_share;
 use super::stored::StoredWindow;
@@ -116,16 +116,19 @@ pub(super) fn publish_pending<M: WindowModel>(
     run: &mut WindowRun,
 ) -> Result<bool> {
     let (loaded, store) = (computer.loaded, computer.store);
-    let mut pending = loaded.pending()?;
-    if remove_incomplete::<M::Window>(step.path(), &pending)? {
-        pending = loaded.pending()?;
-    }
-    let clips: Vec<usize> = pending.iter().filter_map(|id| store.position(id)).collect();
+    let pending = loaded.pending()?;
+    let incomplete = IncompleteShards::find::<M::Window>(step.path(), &pending)?;
+    let mut clips: Vec<usize> = pending.iter().filter_map(|id| store.position(id)).collect();
+    let again = incomplete.clips().filter_map(|clip| store.position_of(clip));
+    clips.extend(again.filter(|clip| computer.windows_of(*clip) > 0));
+    clips.sort_unstable();
+    clips.dedup();
     let counts: Vec<usize> = clips.iter().map(|clip| computer.windows_of(*clip)).collect();
     let all = (0..store.len()).filter(|clip| computer.windows_of(*clip) > 0).count();
     run.skipped = all - clips.len();
 
-    let mut publisher = ShardPublisher::<M::Window>::resume(step.path(), model.key().as_str())?;
+    let mut publisher =
+        ShardPublisher::<M::Window>::resume(step.path(), model.key().as_str(), incomplete)?;
     let batches =
         batch_ranges(&counts, computer.at_once(), M::Window::SHARD, publisher.len()).into_iter();
     let batches: Vec<&[usize]> = batches.map(|batch| &clips[batch]).collect();

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use genie_shards::Manifest;
+use genie_shards::{ClipKey, Manifest};
 
+use super::incomplete::IncompleteShards;
 use super::stored::StoredWindow;
 
 /// Collects windows and publishes a shard when it is full.
@@ -13,6 +14,8 @@ pub(super) struct ShardPublisher<W> {
     windows: Vec<W>,
     /// Published files whose windows are the first of `windows`; the next shard replaces them.
     replaces: Vec<String>,
+    /// Published files whose clips are computed again.
+    incomplete: IncompleteShards,
     /// Whether some of `windows` are not published.
     is_ahead: bool,
 }
@@ -20,18 +23,21 @@ pub(super) struct ShardPublisher<W> {
 impl<W: StoredWindow> ShardPublisher<W> {
     /// Reads the last shard of a model's directory, if that shard is not full.
     ///
+    /// The `incomplete` ones are not continued. Each goes when windows of its clips are published.
+    ///
     /// # Errors
     /// When the shard cannot be read.
-    pub fn resume(dir: &Utf8Path, model: &str) -> Result<Self> {
+    pub fn resume(dir: &Utf8Path, model: &str, incomplete: IncompleteShards) -> Result<Self> {
         let mut publisher = Self {
             dir: dir.to_owned(),
             model: model.to_owned(),
             windows: Vec::new(),
             replaces: Vec::new(),
+            incomplete,
             is_ahead: false,
         };
         for entry in Manifest::load(dir)?.table(W::TABLE) {
-            if entry.rows < W::SHARD as u64 {
+            if entry.rows < W::SHARD as u64 && !publisher.incomplete.contains(&entry.file) {
                 let windows = W::read(dir, entry).with_context(|| {
                     format!("cannot read the unfinished shard: run `{} --forget`", W::VERIFY)
                 })?;
@@ -71,6 +77,10 @@ impl<W: StoredWindow> ShardPublisher<W> {
     fn publish(&mut self) -> Result<()> {
         if std::mem::take(&mut self.is_ahead) {
             let entry = W::write(&self.dir, &self.model, W::PLACE, &self.windows)?;
+            let mut clips: Vec<ClipKey> =
+                self.windows.iter().map(|window| window.clip_id().into()).collect();
+            clips.sort_unstable();
+            self.replaces.extend(self.incomplete.take(&clips));
             Manifest::commit(&self.dir, |manifest| {
                 for file in &self.replaces {
                     manifest.remove(W::TABLE, file);

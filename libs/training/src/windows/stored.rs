@@ -24,6 +24,9 @@ pub trait StoredWindow: Sized + Send {
     /// The command that checks shards.
     const VERIFY: &'static str;
 
+    /// The id of the window's clip.
+    fn clip_id(&self) -> &str;
+
     /// Writes a shard with the windows of `model` to `dir/<name>-<hash>.parquet`.
     ///
     /// # Errors
@@ -46,6 +49,10 @@ impl StoredWindow for TokenWindow {
     const SHARD: usize = 4096;
     const VERIFY: &'static str = "genie-tokenize verify";
 
+    fn clip_id(&self) -> &str {
+        &self.clip_id
+    }
+
     fn write(dir: &Utf8Path, model: &str, name: &str, windows: &[Self]) -> Result<Entry> {
         Ok(write_tokens(dir, model, name, windows)?)
     }
@@ -63,6 +70,10 @@ impl StoredWindow for ActionWindow {
     const TABLE: &'static str = tables::ACTIONS;
     const SHARD: usize = 65_536;
     const VERIFY: &'static str = "genie-train verify";
+
+    fn clip_id(&self) -> &str {
+        &self.clip_id
+    }
 
     fn write(dir: &Utf8Path, model: &str, name: &str, windows: &[Self]) -> Result<Entry> {
         Ok(write_actions(dir, model, name, windows)?)

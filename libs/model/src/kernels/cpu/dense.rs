@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use nalgebra::{DMatrixView, DMatrixViewMut, Dyn, Matrix, Storage};
 use rayon::prelude::*;
 
-use super::zeros::zeros;
+use super::rows::{RowSlice, add, in_chunks, sum_in_order};
 
 /// Rows of one parallel task.
 const CHUNK_ROWS: usize = 512;
@@ -32,28 +32,22 @@ pub const SMALLEST_SIDE: usize = 8;
 /// `x·weight + bias`: `x` `[n, k]`, `weight` `[k, m]` and `bias` `[m]` to `[n, m]`.
 pub fn forward(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let (m, k) = (bias.len(), weight.len() / bias.len());
-    let mut y = zeros(x.len() / k * m);
     let weight = DMatrixView::from_slice(weight, m, k);
-    y.par_chunks_mut(CHUNK_ROWS * m).zip(x.par_chunks(CHUNK_ROWS * k)).for_each(|(y, x)| {
+    let forward = |[x]: [&[f32]; 1], y: &mut [f32]| {
         for row in y.chunks_exact_mut(m) {
             row.copy_from_slice(bias);
         }
         product(&weight, x, y, 1.0);
-    });
-    y
+    };
+    in_chunks(CHUNK_ROWS, [RowSlice { values: x, width: k }], m, forward).0
 }
 
 /// Gradient with respect to `x` `[n, k]`: `grad` `[n, m]` times the transposed `weight` `[k, m]`.
 pub fn grad_x(weight: &[f32], grad: &[f32], k: usize) -> Vec<f32> {
     let m = weight.len() / k;
-    let mut dx = zeros(grad.len() / m * k);
     let weight = row_major(weight, k, m);
-    dx.par_chunks_mut(CHUNK_ROWS * k).zip(grad.par_chunks(CHUNK_ROWS * m)).for_each(
-        |(dx, grad)| {
-            product(&weight, grad, dx, 0.0);
-        },
-    );
-    dx
+    let grads = [RowSlice { values: grad, width: m }];
+    in_chunks(CHUNK_ROWS, grads, k, |[grad], dx| product(&weight, grad, dx, 0.0)).0
 }
 
 /// Gradients with respect to the weights `[k, m]` and the bias `[m]`.
@@ -63,26 +57,23 @@ pub fn grad_x(weight: &[f32], grad: &[f32], k: usize) -> Vec<f32> {
 pub fn grad_weights(x: &[f32], grad: &[f32], k: usize, m: usize) -> (Vec<f32>, Vec<f32>) {
     let rows = (x.len() / k).div_ceil(MOST_PARTIAL_SUMS).max(CHUNK_ROWS);
     let chunks = x.par_chunks(rows * k).zip(grad.par_chunks(rows * m));
-    let partial: Vec<(Vec<f32>, Vec<f32>)> = chunks
+    let partial: Vec<Vec<f32>> = chunks
         .map(|(x, grad)| {
-            let (mut weight, mut bias) = (vec![0.0; k * m], vec![0.0; m]);
+            let mut sums = vec![0.0; (k + 1) * m];
+            let (weight, bias) = sums.split_at_mut(k * m);
             let ((x, rows), (grads, _)) = (enough(x, k), enough(grad, m));
-            let mut sum = DMatrixViewMut::from_slice(&mut weight, m, k);
+            let mut sum = DMatrixViewMut::from_slice(weight, m, k);
             let grads = DMatrixView::from_slice(&grads, m, rows);
             sum.gemm(1.0, &grads, &row_major(&x, rows, k), 0.0);
             for row in grad.chunks_exact(m) {
-                add(&mut bias, row);
+                add(bias, row);
             }
-            (weight, bias)
+            sums
         })
         .collect();
-    let mut partial = partial.into_iter();
-    let first = partial.next().unwrap_or_else(|| (vec![0.0; k * m], vec![0.0; m]));
-    partial.fold(first, |(mut weight, mut bias), (weights, biases)| {
-        add(&mut weight, &weights);
-        add(&mut bias, &biases);
-        (weight, bias)
-    })
+    let mut weight = sum_in_order(partial, (k + 1) * m);
+    let bias = weight.split_off(k * m);
+    (weight, bias)
 }
 
 /// `y = x·weight + beta·y` for rows `x` `[n, k]` and `y` `[n, m]`.
@@ -120,10 +111,4 @@ fn enough(rows: &[f32], width: usize) -> (Cow<'_, [f32]>, usize) {
     let mut padded = rows.to_vec();
     padded.resize(SMALLEST_SIDE * width, 0.0);
     (padded.into(), SMALLEST_SIDE)
-}
-
-fn add(sum: &mut [f32], values: &[f32]) {
-    for (sum, value) in sum.iter_mut().zip(values) {
-        *sum += value;
-    }
 }

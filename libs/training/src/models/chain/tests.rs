@@ -64,6 +64,22 @@ fn clips() -> Vec<ClipRow> {
     vec![moving, clip("still", Split::Train, 0.1), held_out, dropped]
 }
 
+/// Catches: `gc` deletes clips after the chain has read which there are, and before training opens
+/// them; the mark ends with the chain although a training still reads; it never ends.
+#[test]
+fn gc_deletes_no_clips_of_a_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8Path::from_path(dir.path()).unwrap();
+    publish(root, "first", &clips());
+    let chain = Chain::existing(&sections(root, "")).unwrap();
+    assert!(InUse::exclude(root).is_err());
+    let of_training = chain.in_use();
+    drop(chain);
+    assert!(InUse::exclude(root).is_err());
+    drop(of_training);
+    InUse::exclude(root).unwrap();
+}
+
 /// Catches: models train on clips that are not selected, are held out, or were dropped; the key
 /// changes because of another expression for the same clips, or because of new clips that are not
 /// selected; the key stays the same although a new clip is selected; the key of tokens stays the

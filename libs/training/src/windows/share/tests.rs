@@ -24,6 +24,10 @@ impl StoredWindow for SmallShard {
     const SHARD: usize = 3;
     const VERIFY: &'static str = "genie-tokenize verify";
 
+    fn clip_id(&self) -> &str {
+        self.0.clip_id()
+    }
+
     fn write(dir: &Utf8Path, model: &str, name: &str, windows: &[Self]) -> Result<Entry> {
         let windows: Vec<TokenWindow> = windows.iter().map(|window| window.0.clone()).collect();
         TokenWindow::write(dir, model, name, &windows)
@@ -38,6 +42,10 @@ impl StoredWindow for SmallShard {
 struct Root {
     _guard: tempfile::TempDir,
     path: Utf8PathBuf,
+    /// Clips that are pending although a shard has some of their windows.
+    incomplete: Vec<String>,
+    /// Whether the model fails.
+    fails: bool,
 }
 
 impl WindowModel for Root {
@@ -60,10 +68,12 @@ impl WindowModel for Root {
         let store = ClipStore::open(&self.path, None)?;
         let ids = (0..store.len()).map(|clip| Ok(store.meta(clip)?.clip_id));
         let ids = ids.collect::<Result<Vec<_>>>()?.into_iter();
-        Ok(ids.filter(|id| !stored.contains(id)).collect())
+        let is_pending = |id: &String| !stored.contains(id) || self.incomplete.contains(id);
+        Ok(ids.filter(is_pending).collect())
     }
 
     fn compute(&self, firsts: &[(&ClipMeta, usize)], frames: &[u8]) -> Result<Vec<SmallShard>> {
+        ensure!(!self.fails, "the model fails");
         let window = |((clip, first), pixels): (&(&ClipMeta, usize), &[u8])| {
             SmallShard(TokenWindow {
                 clip_id: clip.clip_id.clone(),
@@ -83,7 +93,7 @@ impl Root {
     fn new() -> Self {
         let guard = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(guard.path()).unwrap().to_owned();
-        Self { _guard: guard, path }
+        Self { _guard: guard, path, incomplete: Vec::new(), fails: false }
     }
 
     /// Adds clips of four frames.
@@ -109,6 +119,10 @@ impl Root {
 
     /// Computes a share, or everything. Returns the number of windows that were computed.
     fn compute(&self, share: Option<Share>) -> usize {
+        self.try_to_compute(share).unwrap()
+    }
+
+    fn try_to_compute(&self, share: Option<Share>) -> Result<usize> {
         let store = ClipStore::open(&self.path, None).unwrap();
         let key = Key::builder("test", 1).finish();
         let step = StepDir::open(self.path.join("tokens"), &key, "tokens");
@@ -124,8 +138,8 @@ impl Root {
             Some(share) => publish_share(&computer, (&step, &step), share, &mut run),
             None => publish_pending(&computer, &step, &step, &mut run),
         };
-        assert!(finished.unwrap());
-        run.windows
+        assert!(finished?);
+        Ok(run.windows)
     }
 
     fn published(&self) -> Manifest {
@@ -188,4 +202,52 @@ fn shards_end_where_a_whole_run_ends_them() {
         })
         .collect();
     assert_eq!(whole, of_shards);
+}
+
+/// Catches: a clip that lacks windows is published beside the windows that it has; the other clips
+/// of its shard lose theirs; a run that fails removes windows without a replacement.
+#[test]
+fn a_shard_with_an_incomplete_clip_stays_until_it_is_replaced() {
+    let whole = Root::new();
+    whole.add_clips(0..5);
+    whole.compute(None);
+
+    let mut root = Root { incomplete: vec!["clip 1".to_owned()], ..Root::new() };
+    root.add_clips(0..5);
+    let window = |clip: u8, first: u8| {
+        let red = |frame: u8| u16::from(clip + 3 * (first + frame));
+        SmallShard(TokenWindow {
+            clip_id: format!("clip {clip}"),
+            first_frame: first.into(),
+            tokens: vec![red(0), red(1)],
+            t: 2,
+            h: 1,
+            w: 1,
+            ..TokenWindow::default()
+        })
+    };
+    let dir = root.path.join("tokens");
+    for windows in [&[(0, 0), (0, 2), (1, 0), (4, 0), (4, 2)][..], &[(2, 0), (2, 2)]] {
+        let windows: Vec<_> = windows.iter().map(|(clip, first)| window(*clip, *first)).collect();
+        let key = Key::builder("test", 1).finish();
+        let entry = SmallShard::write(&dir, key.as_str(), "tokens", &windows).unwrap();
+        Manifest::commit(&dir, |manifest| manifest.add(tables::TOKENS, entry.clone())).unwrap();
+    }
+    let before = root.published();
+    root.fails = true;
+    assert!(root.try_to_compute(None).is_err());
+    assert_eq!(root.published(), before);
+
+    root.fails = false;
+    assert_eq!(root.compute(None), 8, "all clips but the second shard's");
+    let windows = |root: &Root| {
+        let (dir, published) = (root.path.join("tokens"), root.published());
+        let shards = published.table(tables::TOKENS).iter();
+        let read = shards.flat_map(|entry| TokenWindow::read(&dir, entry).unwrap());
+        let mut found: Vec<_> =
+            read.map(|window| (window.clip_id, window.first_frame, window.tokens)).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(windows(&root), windows(&whole));
 }
