@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Videos, and the address of a driver.
 pub struct Lab {
     pub dataset: Dataset,
+    /// More flags of every run, with or without a cluster.
+    pub flags: &'static [&'static str],
     port: u16,
 }
 
@@ -49,7 +51,7 @@ impl Lab {
         dataset.stage("ingest", "sample", &[&SETS[..], &["--out", VIDEOS]].concat()).expect(0);
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
-        Some(Self { dataset, port })
+        Some(Self { dataset, flags: &[], port })
     }
 
     pub fn path(&self, name: &str) -> Utf8PathBuf {
@@ -68,7 +70,8 @@ impl Lab {
 
     pub fn run_without_cluster(&self, root: &str) -> Ended {
         let set = format!("data.root={root}");
-        self.dataset.stage("ingest", "run", &[&SETS[..], &["--set", &set]].concat()).expect(0)
+        let flags = [&SETS[..], self.flags, &["--set", &set]].concat();
+        self.dataset.stage("ingest", "run", &flags).expect(0)
     }
 
     pub fn hashes(&self, root: &str) -> BTreeMap<String, String> {
@@ -90,7 +93,7 @@ impl Lab {
     pub fn driver(&self, root: &str, flags: &[&str]) -> Background {
         let (set, address) = (format!("data.root={root}"), self.address());
         let own = ["--set", set.as_str(), "--cluster", address.as_str()];
-        self.dataset.start_stage("ingest", "run", &[&SETS[..], &own, flags].concat())
+        self.dataset.start_stage("ingest", "run", &[&SETS[..], self.flags, &own, flags].concat())
     }
 
     /// Starts an executor that does one unit at a time.
