@@ -200,8 +200,8 @@ mod tests {
     fn executors_that_ask_live() {
         let identity = BuildIdentity::of_this_program("test", "").unwrap();
         let mut gate = DriverGate::new(&identity);
-        let mut introduction = |name| Introduction::new(&identity, name).unwrap();
-        let mut is_lost_now = |gate: &mut DriverGate, name: &str| {
+        let introduction = |name| Introduction::new(&identity, name).unwrap();
+        let is_lost_now = |gate: &mut DriverGate, name: &str| {
             let mut question = Request::new(());
             assert!(asks_about(&mut question, name));
             let question = introduction("curious").call(question).unwrap();
