@@ -41,7 +41,9 @@ fn recorded() -> Option<Lab> {
 fn run(lab: &Lab, sets: &[&str]) {
     let stages = ["--stage", "ingest", "--stage", "tokenize", "--stage", "train"];
     let mut flags = [&stages[..], &["--set", "data.videos=[\"root/videos\"]"]].concat();
-    sets.iter().for_each(|set| flags.extend(["--set", set]));
+    for set in sets {
+        flags.extend(["--set", set]);
+    }
     lab.dataset.pipeline(&flags).expect(0);
 }
 

@@ -119,13 +119,14 @@ pub(crate) fn run(operations: Vec<FileOperation>) -> Result<bool> {
             }
             FileOperation::KeepNewest { dir, version } => {
                 // The names of versions count down.
-                let mut others = version::files(&dir)?;
+                let others = version::files(&dir)?;
                 if others.iter().any(|other| *other < version) {
                     drop(genie_store::remove_file(&version));
                     return Ok(false);
                 }
-                others.retain(|other| *other > version);
-                others.iter().for_each(|old| drop(genie_store::remove_file(old)));
+                for old in others.iter().filter(|other| **other > version) {
+                    drop(genie_store::remove_file(old));
+                }
             }
             FileOperation::Note { dir, number } => alone::note(&dir, number),
             FileOperation::TryWrite(path, text) => {
