@@ -121,8 +121,9 @@ fn endpoint(address: &str) -> Result<Endpoint> {
     endpoint.map_err(|error| anyhow!(error)).context(wrong())
 }
 
-/// Asks the driver whether it has heard another executor lately. Call the result on a thread that
-/// is not one of the runtime's.
+/// Asks the driver whether it has heard another executor lately.
+///
+/// Call the result on a thread that is not one of the runtime's.
 pub(super) fn executor_lives(client: DriverClient, runtime: Handle) -> ExecutorLives {
     Arc::new(move |executor| {
         let mut client = client.clone();

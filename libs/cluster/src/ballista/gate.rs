@@ -21,8 +21,9 @@ const ASKS: &str = "genie-asks";
 const LIVES: &str = "genie-lives";
 /// The answer that an executor does not live.
 const IS_LOST: &str = "lost";
-/// An executor that was heard in this time lives. Executors ask every second. It must be shorter
-/// than the time after which others get the units of an executor that died.
+/// An executor that was heard in this time lives. Executors ask every second.
+///
+/// It must be shorter than the time after which others get the units of an executor that died.
 const LIVE: Duration = Duration::from_secs(5);
 
 /// Rejects requests from programs of another build, and all requests at the end.

@@ -23,9 +23,9 @@ pub(crate) enum FileOperation {
     Touch(Utf8PathBuf),
     /// Creates a file. If it exists, another process has made this version, and the commit ends.
     Create(Utf8PathBuf, String),
-    /// Removes the older version files. If there is a newer one, it removes the created file and
-    /// ends the commit.
+    /// Removes the older version files; the created one, if there is a newer one.
     ///
+    /// In the second case, the commit ends, and the edit runs again.
     /// Two later commits of other processes may have created and removed a version with the same
     /// number. Then the file that was just created is not the newest version.
     KeepNewest { dir: Utf8PathBuf, version: Utf8PathBuf },
