@@ -120,9 +120,12 @@ test-s3: setup-tests ## Build with S3, and test dataset roots in a local S3 serv
 
 test-cluster: setup-tests ## Build with Ballista and S3, and test drivers and executors
 	$(CARGO) build --release --workspace --locked --features cluster,s3
-	$(CARGO) test --release --locked --package genie-cluster --package genie-ingest --lib \
-		--features genie-ingest/cluster,genie-ingest/s3 -- cluster ballista run_unit
-	$(CARGO) test --release --locked --package genie-tests --test cluster_ballista -- --nocapture
+	@# With genie-tokenize, cargo selects the features of the build. Else it compiles DataFusion again.
+	$(CARGO) test --release --locked --package genie-cluster --package genie-ingest \
+		--package genie-tokenize --lib --features genie-ingest/cluster,genie-ingest/s3 \
+		--features genie-tokenize/cluster,genie-tokenize/s3 -- cluster ballista run_unit
+	$(CARGO) test --release --workspace --locked --features cluster,s3 --test cluster_ballista \
+		-- --nocapture
 
 test-device: setup ## Compare a device with the CPU: make test-device FEATURES=cuda DEVICE=cuda
 	@# Only this crate depends on the feature.

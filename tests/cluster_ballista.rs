@@ -5,6 +5,12 @@
 
 #[path = "cluster_ballista/lab.rs"]
 mod lab;
+#[path = "cluster_ballista/near_duplicates.rs"]
+mod near_duplicates;
+#[path = "cluster_ballista/pipeline.rs"]
+mod pipeline;
+#[path = "cluster_ballista/store.rs"]
+mod store;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,7 +19,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use genie_tests::{Dataset, S3Server, Signal, binary, environment};
+use genie_tests::{Dataset, Signal, binary};
 use lab::{Lab, VIDEOS};
 
 /// Catches: executors write other clips than threads; the driver publishes a group twice or not at
@@ -31,34 +37,6 @@ fn two_executors_make_the_same_dataset_as_threads() {
     let work = lab.path("shared/work/ingest");
     assert!(!work.exists(), "the receipts stay after they were published: {work}");
     lab.run_without_cluster("shared").says("is up to date");
-}
-
-/// Catches: executors do not find the root in S3, do not upload what they wrote, or the driver
-/// cannot commit it.
-#[test]
-fn executors_write_to_s3() {
-    let Some(mut lab) = Lab::new() else { return };
-    let expected = lab.alone();
-    if lab.lacks_s3() {
-        eprintln!("skipped: the binaries are built without S3");
-        return;
-    }
-    let Some(server) = S3Server::start() else { return };
-    lab.dataset.set_environment(environment(&server.endpoint()));
-    let caches = ["data.cache=one", "data.cache=two"];
-    let executors = caches.map(|cache| lab.executor(&["--set", cache]));
-    lab.driver("s3://bucket/x", &["--set", "data.cache=driver"]).wait().expect(0);
-    for executor in executors {
-        executor.wait().expect(0);
-    }
-    let query = "select clip_id, split, kept from clips order by clip_id";
-    let rows = |root: &str| {
-        let set = format!("data.root={root}");
-        let flags = ["--format", "csv", query, "--set", &set, "--set", "data.cache=driver"];
-        lab.dataset.stage("ingest", "sql", &flags).expect(0).stdout
-    };
-    assert_eq!(rows("s3://bucket/x"), rows("alone"));
-    assert_eq!(lab.stored_hashes(&server, "x"), expected);
 }
 
 /// Catches: the work of an executor that is killed is lost, or is published twice.
@@ -259,32 +237,6 @@ fn the_jobs_of_kubernetes_do_the_work() {
         assert!(job.wait().expect("a job").success());
     }
     assert_eq!(lab.dataset.status(&[]).state("ingest run"), "done");
-}
-
-/// Catches: executors write other tokens or labels than one process; `[cluster]` in the config does
-/// not reach the steps of `genie run`; an executor of another program does not wait.
-#[test]
-fn the_pipeline_runs_on_executors() {
-    let Some(mut lab) = Lab::new() else { return };
-    lab.dataset = lab.dataset.on_one_thread();
-    lab.dataset.stage("ingest", "sample", &[]).expect(0);
-    let steps = |root: &str, flags: &[&str]| {
-        let set = format!("data.root={root}");
-        let flags = [&["--set", "data.videos=[\"root/videos\"]", "--set", &set], flags].concat();
-        let stages = ["--stage", "ingest", "--stage", "tokenize", "--stage", "train"];
-        lab.dataset.pipeline(&[&stages[..], &flags].concat()).expect(0);
-        lab.hashes(root)
-    };
-    let expected = steps("alone", &[]);
-    assert_eq!(expected.len(), 3, "{expected:?}");
-    let address = lab.address();
-    let executors = ["ingest", "tokenize", "train"]
-        .map(|stage| lab.dataset.start_stage(stage, "executor", &["--connect", &address]));
-    let listen = format!("cluster.listen={address}");
-    assert_eq!(steps("shared", &["--set", &listen]), expected);
-    for executor in executors {
-        executor.wait().expect(0).says("the driver has done all work");
-    }
 }
 
 /// Catches: a build without the feature starts to work as if there was no cluster.

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Videos, and the address of a driver.
 pub struct Lab {
     pub dataset: Dataset,
+    /// More flags of every run, with or without a cluster.
+    pub flags: &'static [&'static str],
     port: u16,
 }
 
@@ -49,7 +51,7 @@ impl Lab {
         dataset.stage("ingest", "sample", &[&SETS[..], &["--out", VIDEOS]].concat()).expect(0);
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
-        Some(Self { dataset, port })
+        Some(Self { dataset, flags: &[], port })
     }
 
     pub fn path(&self, name: &str) -> Utf8PathBuf {
@@ -68,35 +70,30 @@ impl Lab {
 
     pub fn run_without_cluster(&self, root: &str) -> Ended {
         let set = format!("data.root={root}");
-        self.dataset.stage("ingest", "run", &[&SETS[..], &["--set", &set]].concat()).expect(0)
+        let flags = [&SETS[..], self.flags, &["--set", &set]].concat();
+        self.dataset.stage("ingest", "run", &flags).expect(0)
     }
 
     pub fn hashes(&self, root: &str) -> BTreeMap<String, String> {
         content_hashes(&self.path(root))
     }
 
-    /// The hashes of a root in the bucket, of which it copies the manifests.
-    pub fn stored_hashes(&self, server: &S3Server, prefix: &str) -> BTreeMap<String, String> {
-        let root = self.path("stored");
-        for key in server.keys(&format!("{prefix}/manifest")) {
-            let path = root.join(key.strip_prefix(&format!("{prefix}/")).expect("the prefix"));
-            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-            fs::write(path, server.object(&key)).expect("a file");
-        }
-        content_hashes(&root)
-    }
-
-    pub fn lacks_s3(&self) -> bool {
+    /// An S3 server; `None` if the binaries are built without S3, or there is no Python for it.
+    pub fn server(&self) -> Option<S3Server> {
         let set = format!("data.root=s3://{BUCKET}/x");
         let ended = self.dataset.stage("ingest", "config", &["--set", &set]);
-        ended.stderr.contains("built without S3")
+        if ended.stderr.contains("built without S3") {
+            eprintln!("skipped: the binaries are built without S3");
+            return None;
+        }
+        S3Server::start()
     }
 
     /// Starts a driver.
     pub fn driver(&self, root: &str, flags: &[&str]) -> Background {
         let (set, address) = (format!("data.root={root}"), self.address());
         let own = ["--set", set.as_str(), "--cluster", address.as_str()];
-        self.dataset.start_stage("ingest", "run", &[&SETS[..], &own, flags].concat())
+        self.dataset.start_stage("ingest", "run", &[&SETS[..], self.flags, &own, flags].concat())
     }
 
     /// Starts an executor that does one unit at a time.
@@ -128,6 +125,26 @@ impl Lab {
                 executor.signal(Signal::CONT);
             }
             sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Adds copies of this number of videos, with other bytes and the same pictures.
+    pub fn plant_copies(&self, count: usize) {
+        let videos = self.path(VIDEOS);
+        let mut paths: Vec<_> = videos
+            .read_dir_utf8()
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.path().to_owned())
+            .filter(|path| path.extension() == Some("mp4"))
+            .collect();
+        paths.sort();
+        for (number, path) in paths.iter().take(count).enumerate() {
+            let mut bytes = fs::read(path).expect("a video");
+            // An empty box at the end, which players skip.
+            bytes.extend([0, 0, 0, 8]);
+            bytes.extend(b"free");
+            fs::write(videos.join(format!("copy-{number}.mp4")), bytes).expect("a copy");
         }
     }
 

@@ -1,6 +1,7 @@
 //! An S3 server, and a proxy before it that counts requests and causes faults.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -8,6 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use camino::Utf8Path;
+
+use crate::dataset::content_hashes;
 use crate::python::python;
 
 /// Starts the server, and prints its port.
@@ -101,6 +105,21 @@ impl S3Server {
         body.expect("an object can be read")
     }
 
+    /// [`content_hashes`] of a root in the bucket, of which it copies the manifests.
+    pub fn content_hashes(&self, prefix: &str) -> BTreeMap<String, String> {
+        let guard = tempfile::tempdir().expect("a directory");
+        let root = Utf8Path::from_path(guard.path()).expect("a UTF-8 name");
+        for key in self.keys(&format!("{prefix}/")) {
+            let name = &key[prefix.len() + 1..];
+            if name.contains("manifest/") || name.ends_with("manifest.json") {
+                let path = root.join(name);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+                fs::write(path, self.object(&key)).expect("a file");
+            }
+        }
+        content_hashes(root)
+    }
+
     /// Replaces the content of an object of the bucket.
     pub fn replace(&self, key: &str, content: &[u8]) {
         let request = ureq::put(self.url(&format!("{BUCKET}/{key}")));
@@ -156,6 +175,11 @@ impl S3Proxy {
 
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The number of requests so far.
+    pub fn count(&self) -> u64 {
+        self.counts.all.load(Ordering::Relaxed)
     }
 
     /// The number of requests so far, in words: `12 GET, 3 PUT`.

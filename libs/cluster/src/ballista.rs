@@ -8,6 +8,7 @@
 //! Executors poll. The scheduler cannot send them anything else, so each also asks about its jobs
 //! every second, and stops those that ended without it.
 
+mod driver_line;
 mod engine;
 mod executor;
 mod gate;

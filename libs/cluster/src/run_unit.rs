@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::{Context as _, Result, anyhow};
 use genie_stage::stop::Stop;
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, ExecutorLives};
 use crate::unit::{UnitMessage, UnitRunner};
 use crate::work_folder::{Receipt, UnitFailure, WorkFolder};
 
 /// Does the unit of a message, unless it is done already, and creates its receipt.
 ///
+/// `lives` says whether the driver has heard another executor lately.
 /// If it cannot be done, the failure is written for the driver. That is no error here.
 ///
 /// # Errors
@@ -19,7 +20,7 @@ use crate::work_folder::{Receipt, UnitFailure, WorkFolder};
 pub(crate) fn run_unit(
     runner: &dyn UnitRunner,
     message: &str,
-    executor: &str,
+    (executor, lives): (&str, &ExecutorLives),
     stop: &Stop,
 ) -> Result<()> {
     let UnitMessage { step, unit, spec } = UnitMessage::parse(message)?;
@@ -27,7 +28,7 @@ pub(crate) fn run_unit(
     if folder.receipt(&unit)?.is_some() {
         return Ok(());
     }
-    let attempt = Attempt::begin(&folder.attempts(&unit), executor)?;
+    let attempt = Attempt::begin(&folder.attempts(&unit), executor, lives)?;
     let done = catch_unwind(AssertUnwindSafe(|| runner.run(&spec, &attempt, stop)));
     let done = done.unwrap_or_else(|panic| Err(anyhow!("panic: {}", words_of(&*panic))));
     let written = match done {
@@ -55,6 +56,7 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use anyhow::bail;
@@ -93,12 +95,13 @@ mod tests {
         let root = Utf8Path::from_path(guard.path()).unwrap().to_owned();
         let folder = WorkFolder::new(&root, "ingest");
         let runner = TestRunner { root, runs: AtomicUsize::new(0) };
+        let nobody: ExecutorLives = Arc::new(|_| false);
         let run = |spec: &str, stop: &Stop| {
             let message =
                 UnitMessage { step: "ingest".into(), unit: spec.into(), spec: spec.into() };
-            let ended = run_unit(&runner, &message.to_text().unwrap(), "a", stop);
-            let next = Attempt::begin(&folder.attempts(spec), "b").unwrap();
-            assert_eq!(next.lost("item"), 0, "{spec}");
+            let ended = run_unit(&runner, &message.to_text().unwrap(), ("a", &nobody), stop);
+            let next = Attempt::begin(&folder.attempts(spec), "b", &nobody).unwrap();
+            assert_eq!(next.lost("item").unwrap(), 0, "{spec}");
             next.end().unwrap();
             ended
         };

@@ -99,19 +99,21 @@ pub fn publish(path: &Utf8Path, bytes: u64, blake3: &str) -> Result<()> {
         let found = found.map_err(Error::io(path, "find the file to publish"))?;
         return check_size(path.to_string(), found.len(), bytes);
     };
+    let found = unless_missing(found).map_err(Error::io(path, "find the file to publish"))?;
+    if let Some(found) = &found {
+        check_size(path.to_string(), found.len(), bytes)?;
+        if Eviction::is_copy(found) {
+            return Ok(());
+        }
+    }
     let is_hashed = blake3.len() >= 16 && name.contains(&blake3[..16]);
     let stored = if is_hashed { mount.remote.head(&name)? } else { None };
-    let found = match unless_missing(found).map_err(Error::io(path, "find the file to publish"))? {
-        Some(found) => found,
-        None if stored.as_ref().is_some_and(|object| object.size == bytes) => return Ok(()),
-        None => {
-            let missing = std::io::ErrorKind::NotFound.into();
-            return Err(Error::io(path, "find the file to publish")(missing));
+    if found.is_none() {
+        if stored.is_some_and(|object| object.size == bytes) {
+            return Ok(());
         }
-    };
-    check_size(path.to_string(), found.len(), bytes)?;
-    if Eviction::is_copy(&found) {
-        return Ok(());
+        let missing = std::io::ErrorKind::NotFound.into();
+        return Err(Error::io(path, "find the file to publish")(missing));
     }
     let is_young = |time: SystemTime| time.elapsed().is_ok_and(|age| age < RENEWED);
     let is_stored =
@@ -120,7 +122,7 @@ pub fn publish(path: &Utf8Path, bytes: u64, blake3: &str) -> Result<()> {
         // If another writer uploads it at the same time, it uploads the same bytes.
         mount.remote.upload(&name, path)?;
     }
-    mount.eviction.reserve(found.len());
+    mount.eviction.reserve(bytes);
     Eviction::mark_copy(path);
     Ok(())
 }

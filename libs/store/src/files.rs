@@ -12,7 +12,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::{
     error::{Error, Result},
     mounts::{Mounted, find},
-    remote,
 };
 
 /// What the name of an object that marks another one as unused ends with.
@@ -67,15 +66,6 @@ pub fn create(path: &Utf8Path, content: impl AsRef<[u8]>) -> Result<bool> {
             mount.remote.create(&name, &content.as_ref().to_vec().into())
         }
         None => Ok(genie_durable::create(path, content)?),
-    }
-}
-
-/// Waits after the attempt with this number to [`create`] a file that another writer created.
-///
-/// Writers of one directory wait for its lock instead, so this does nothing for a plain path.
-pub fn pause(path: &Utf8Path, attempt: u32) {
-    if find(path).is_some() {
-        remote::back_off(attempt);
     }
 }
 

@@ -19,7 +19,7 @@
 //! |---|---|
 //! | connect a root of a config | [`mount`], [`check_root`], [`shown`] |
 //! | read or write a small file that changes | [`read`], [`write()`], [`append`], [`refresh`] |
-//! | write a file only if there is none with its name | [`create`], [`pause`] |
+//! | write a file only if there is none with its name | [`create`], [`WriterTurn`] |
 //! | upload a file that a manifest is about to name | [`publish`] |
 //! | open a published file; check it where it is stored | [`open`], [`stored_hash`] |
 //! | read a few parts of a published file | [`open_parts`] |
@@ -42,14 +42,16 @@ mod parts;
 mod remote;
 #[cfg(test)]
 mod tests;
+mod writer_turn;
 
 pub use copies::{fetch, open, publish, stored_hash};
 pub use error::{Conflict, Error, Result};
 pub use files::{
-    Inspected, Listing, append, create, discard, inspect, list, mark_unused, mark_used, pause,
-    read, refresh, remove_dir, remove_file, unused_since, write,
+    Inspected, Listing, append, create, discard, inspect, list, mark_unused, mark_used, read,
+    refresh, remove_dir, remove_file, unused_since, write,
 };
 pub use folders::{pull, push};
 pub use location::{check_root, is_url};
 pub use mounts::{DirectStore, direct, is_mounted, mount, shown};
 pub use parts::{PublishedFile, open_parts};
+pub use writer_turn::WriterTurn;

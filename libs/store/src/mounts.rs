@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, atomic::AtomicU32},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -25,6 +25,8 @@ pub(crate) struct Mount {
     pub(crate) location: Location,
     pub(crate) remote: Remote,
     pub(crate) eviction: Eviction,
+    /// How often other writers were faster lately, see [`crate::WriterTurn`].
+    pub(crate) lost: AtomicU32,
 }
 
 /// A file or folder of a mounted dataset.
@@ -90,6 +92,7 @@ pub(crate) fn add(
         remote: Remote::new(store, location.clone()),
         location,
         eviction: Eviction::new(local, cache_bytes),
+        lost: AtomicU32::new(0),
     };
     MOUNTS.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(mount));
 }

@@ -11,12 +11,12 @@ use crate::{location::Location, mounts};
 mod steps;
 
 /// Two machines with one dataset, and directories that they remove at the end.
-struct Machines {
+pub(crate) struct Machines {
     _guards: [tempfile::TempDir; 2],
-    roots: [Utf8PathBuf; 2],
+    pub(crate) roots: [Utf8PathBuf; 2],
 }
 
-fn machines(cache_bytes: u64) -> Machines {
+pub(crate) fn machines(cache_bytes: u64) -> Machines {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let guards = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let roots = [0, 1].map(|machine| {

@@ -79,7 +79,7 @@ impl UnitRunner for GroupRunner {
         let ingester = SourceIngester { format, limits, rules: &rules, stop };
         let groups = GroupIngester { root: &data.root, held_out: data.held_out, ingester };
         let before = |source: &SourceFile| -> Result<Option<Reject>> {
-            let lost = attempt.lost(&source.id);
+            let lost = attempt.lost(&source.id)?;
             if lost >= LOST_EXECUTORS {
                 let detail = format!("{lost} executors were lost while they decoded the video");
                 return Ok(Some(Reject::new(Reason::DecoderCrashed, detail)));

@@ -21,6 +21,7 @@ use genie_stage::stop::Stop;
 use tokio::sync::oneshot;
 
 use super::message_plan::message_of;
+use crate::attempt::ExecutorLives;
 use crate::run_unit::run_unit;
 use crate::unit::UnitRunner;
 
@@ -31,6 +32,7 @@ pub(super) struct UnitEngine {
     pub executor: String,
     pub running: Arc<RunningUnits>,
     pub threads: UnitThreads,
+    pub lives: ExecutorLives,
 }
 
 /// Starts threads of normal priority. The starting thread ends with the last clone.
@@ -125,6 +127,7 @@ impl ExecutionEngine for UnitEngine {
             executor: self.executor.clone(),
             running: self.running.clone(),
             threads: self.threads.clone(),
+            lives: self.lives.clone(),
         }))
     }
 }
@@ -137,6 +140,7 @@ struct UnitTask {
     executor: String,
     running: Arc<RunningUnits>,
     threads: UnitThreads,
+    lives: ExecutorLives,
 }
 
 impl fmt::Debug for UnitTask {
@@ -172,9 +176,10 @@ impl QueryStageExecutor for UnitTask {
         let _stop = StopsOnDrop(unit.stop.clone());
         let (sender, receiver) = oneshot::channel();
         let (runner, running) = (self.runner.clone(), self.running.clone());
-        let (message, executor) = (self.message.clone(), self.executor.clone());
+        let (message, lives) = (self.message.clone(), self.lives.clone());
+        let executor = self.executor.clone();
         self.threads.start(move || {
-            let ended = run_unit(&*runner, &message, &executor, &unit.stop);
+            let ended = run_unit(&*runner, &message, (&executor, &lives), &unit.stop);
             running.end(unit.number);
             // An error means that nobody waits any more.
             let _ = sender.send(ended);

@@ -4,20 +4,14 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::Result;
 use ballista_core::BALLISTA_PROTOCOL_VERSION;
 use ballista_core::serde::BallistaCodec;
-use ballista_core::serde::protobuf::job_status::Status as JobState;
-use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
-use ballista_core::serde::protobuf::{
-    ExecutorRegistration, ExecutorStoppedParams, GetJobStatusParams,
-};
+use ballista_core::serde::protobuf::ExecutorRegistration;
 use ballista_core::serde::scheduler::{
     ExecutorOperatingSystemSpecification, ExecutorSpecification,
 };
-use ballista_core::utils::{
-    GrpcClientConfig, create_grpc_client_endpoint, default_config_producer,
-};
+use ballista_core::utils::default_config_producer;
 use ballista_executor::execution_loop::poll_loop;
 use ballista_executor::executor::Executor;
 use ballista_executor::health::ExecutorHealth;
@@ -25,18 +19,15 @@ use ballista_executor::metrics::LoggingMetricsCollector;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use genie_stage::Exit;
-use genie_stage::exit::Usage;
 use genie_stage::stop::Stop;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tokio::time::sleep;
 
+use super::driver_line::{DriverAnswer, DriverClient, DriverLine, executor_lives};
 use super::engine::{RunningUnits, UnitEngine, UnitThreads};
-use super::gate::{Introduction, ending_of};
-use super::scheduler::MESSAGE_BYTES;
+use super::gate::Introduction;
+use crate::attempt::ExecutorLives;
 use crate::config::ExecutorArgs;
 use crate::identity::BuildIdentity;
 use crate::queue::Ending;
@@ -44,12 +35,8 @@ use crate::unit::UnitRunner;
 
 /// The time between two questions to the driver.
 const ASK: Duration = Duration::from_secs(1);
-/// The longest wait for an answer.
-const ANSWER: Duration = Duration::from_secs(10);
 /// The longest wait for units that were asked to stop.
 const STOPPING: Duration = Duration::from_secs(20);
-
-type Client = SchedulerGrpcClient<InterceptedService<Channel, Introduction>>;
 
 /// Serves a driver as an executor, until the driver or somebody else ends it.
 ///
@@ -69,14 +56,17 @@ pub fn serve(
         .thread_name("executor")
         .enable_all()
         .build()?;
-    let running = Arc::new(RunningUnits::default());
-    let engine = UnitEngine {
+    let (name, running) = (executor_name(), Arc::new(RunningUnits::default()));
+    let threads = UnitThreads::new()?;
+    let engine = |lives: ExecutorLives| UnitEngine {
         runner: runner.clone(),
-        executor: executor_name(),
+        executor: name.clone(),
         running: running.clone(),
-        threads: UnitThreads::new()?,
+        threads,
+        lives,
     };
-    let ended = runtime.block_on(talk(args, identity, (engine, slots), stop));
+    let introduction = Introduction::new(identity, &name)?;
+    let ended = runtime.block_on(talk(args, &introduction, (engine, slots), &running, stop));
     // The threads of units are no part of the runtime.
     running.stop(None);
     runtime.block_on(all_ended(&running));
@@ -86,27 +76,15 @@ pub fn serve(
 
 async fn talk(
     args: &ExecutorArgs,
-    identity: &BuildIdentity,
-    (engine, slots): (UnitEngine, usize),
+    introduction: &Introduction,
+    (engine, slots): (impl FnOnce(ExecutorLives) -> UnitEngine, usize),
+    running: &RunningUnits,
     stop: &Stop,
 ) -> Result<Exit> {
-    let (name, running) = (engine.executor.clone(), engine.running.clone());
+    let (mut driver, polling) = DriverLine::open(args, introduction)?;
+    let engine = engine(executor_lives(polling.clone(), Handle::current()));
+    let name = engine.executor.clone();
     let executor = executor(engine, slots);
-    let endpoint = endpoint(&args.connect)?;
-    let channel = endpoint.connect_lazy();
-    let introduction = Introduction::new(identity, &name)?;
-    let client = |introduction| {
-        SchedulerGrpcClient::new(InterceptedService::new(channel.clone(), introduction))
-            .max_decoding_message_size(MESSAGE_BYTES)
-            .max_encoding_message_size(MESSAGE_BYTES)
-    };
-    let polling = client(introduction.clone());
-    let mut driver = DriverLine {
-        client: client(introduction.asking()),
-        address: args.connect.clone(),
-        patience: args.patience(),
-        heard: Instant::now(),
-    };
     tracing::info!("executor {name}: looking for a driver at {}", args.connect);
     // The first answer comes before the first poll, so that a rejected executor gets no work.
     let mut polls: Option<JoinHandle<()>> = None;
@@ -116,7 +94,7 @@ async fn talk(
                 polls.abort();
             }
             running.stop(None);
-            all_ended(&running).await;
+            all_ended(running).await;
             driver.leave(&name).await;
             return Ok(stop.exit());
         }
@@ -151,81 +129,6 @@ async fn talk(
     }
 }
 
-/// The connection to the driver.
-struct DriverLine {
-    client: Client,
-    address: String,
-    patience: Duration,
-    /// When it answered last.
-    heard: Instant,
-}
-
-enum DriverAnswer {
-    /// The driver did not answer.
-    None,
-    /// It answered. `has_ended`: the job is done or cancelled.
-    Job {
-        has_ended: bool,
-    },
-    Ending(Ending),
-}
-
-impl DriverLine {
-    /// Says that this executor ends, so that the driver gives its units to others at once.
-    async fn leave(&mut self, name: &str) {
-        let (executor_id, reason) = (name.to_owned(), "stopped".to_owned());
-        let left = self.client.executor_stopped(ExecutorStoppedParams { executor_id, reason });
-        // Without an answer, the driver notices it later.
-        let _ = timeout(ANSWER, left).await;
-    }
-
-    /// Asks about a job; an empty one does not exist.
-    async fn ask(&mut self, job: &str) -> Result<DriverAnswer> {
-        let question = GetJobStatusParams { job_id: job.to_owned() };
-        let answer = timeout(ANSWER, self.client.get_job_status(question)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Status::unavailable("no answer")));
-        let status = match answer {
-            Ok(answer) => {
-                self.heard = Instant::now();
-                let state = answer.into_inner().status.and_then(|status| status.status);
-                let has_ended =
-                    matches!(state, Some(JobState::Successful(_) | JobState::Failed(_)));
-                return Ok(DriverAnswer::Job { has_ended });
-            }
-            Err(status) => status,
-        };
-        if let Some(ending) = ending_of(&status) {
-            return Ok(DriverAnswer::Ending(ending));
-        }
-        if status.code() == Code::FailedPrecondition {
-            bail!("{}", status.message());
-        }
-        if self.heard.elapsed() > self.patience {
-            bail!(
-                "there was no driver at {} for {} s ({}): start it, or name its address with \
-                 --connect",
-                self.address,
-                self.patience.as_secs(),
-                status.message()
-            );
-        }
-        Ok(DriverAnswer::None)
-    }
-}
-
-fn endpoint(address: &str) -> Result<Endpoint> {
-    let wrong = || Usage(format!("--connect {address}: write HOST:PORT, such as driver:7700"));
-    let is_address = address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if !is_address {
-        return Err(wrong().into());
-    }
-    let url = format!("http://{address}");
-    let endpoint = create_grpc_client_endpoint(url, Some(&GrpcClientConfig::default()));
-    endpoint.map_err(|error| anyhow!(error)).context(wrong())
-}
-
 /// Ballista's executor, whose engine does units.
 fn executor(engine: UnitEngine, slots: usize) -> Arc<Executor> {
     let vcores = u32::try_from(slots).unwrap_or(u32::MAX);
@@ -253,7 +156,7 @@ fn executor(engine: UnitEngine, slots: usize) -> Arc<Executor> {
     ))
 }
 
-async fn poll(client: Client, executor: Arc<Executor>) {
+async fn poll(client: DriverClient, executor: Arc<Executor>) {
     let codec = BallistaCodec::<LogicalPlanNode, PhysicalPlanNode>::default();
     let ended = poll_loop(client, executor, codec, None, None, ExecutorHealth::new()).await;
     if let Err(error) = ended {

@@ -1,7 +1,8 @@
 //! Who may talk to the driver, and what it says at its end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
@@ -16,6 +17,14 @@ const BUILD: &str = "genie-build";
 const NAME: &str = "genie-executor";
 /// The header of questions. Polls lack it: nobody reads their errors.
 const ASKS: &str = "genie-asks";
+/// The header with the name of another executor, in the question whether it lives.
+const LIVES: &str = "genie-lives";
+/// The answer that an executor does not live.
+const IS_LOST: &str = "lost";
+/// An executor that was heard in this time lives. Executors ask every second.
+///
+/// It must be shorter than the time after which others get the units of an executor that died.
+const LIVE: Duration = Duration::from_secs(5);
 
 /// Rejects requests from programs of another build, and all requests at the end.
 ///
@@ -23,11 +32,14 @@ const ASKS: &str = "genie-asks";
 #[derive(Clone)]
 pub(super) struct DriverGate {
     identity: BuildIdentity,
+    opened: Instant,
     state: Arc<Mutex<GateState>>,
 }
 
 #[derive(Default)]
 struct GateState {
+    /// When each executor sent its last request.
+    heard: HashMap<String, Instant>,
     ending: Option<Ending>,
     /// Executors that know of the end.
     told: BTreeSet<String>,
@@ -36,7 +48,7 @@ struct GateState {
 
 impl DriverGate {
     pub fn new(identity: &BuildIdentity) -> Self {
-        Self { identity: identity.clone(), state: Arc::default() }
+        Self { identity: identity.clone(), opened: Instant::now(), state: Arc::default() }
     }
 
     /// Tells every executor about the end from now on.
@@ -47,6 +59,12 @@ impl DriverGate {
     /// Whether an executor knows of the end.
     pub fn has_told(&self, executor: &str) -> bool {
         self.state().told.contains(executor)
+    }
+
+    /// Whether an executor was heard lately, or may live and did not have the time to be heard.
+    fn lives(&self, executor: &str) -> bool {
+        let heard = self.state().heard.get(executor).copied().unwrap_or(self.opened);
+        heard.elapsed() < LIVE
     }
 
     fn state(&self) -> MutexGuard<'_, GateState> {
@@ -71,7 +89,12 @@ impl Interceptor for DriverGate {
             }
             return Err(Status::failed_precondition(rejection));
         }
+        if let Some(other) = word(LIVES) {
+            let answer = if self.lives(other) { "lives" } else { IS_LOST };
+            return Err(Status::aborted(answer));
+        }
         let mut state = self.state();
+        state.heard.insert(name.clone(), Instant::now());
         match state.ending {
             None => Ok(request),
             Some(ending) => {
@@ -118,6 +141,17 @@ impl Interceptor for Introduction {
     }
 }
 
+/// Makes a request the question whether an executor lives; false if the name is none.
+pub(super) fn asks_about<T>(question: &mut Request<T>, executor: &str) -> bool {
+    let name = executor.parse::<AsciiMetadataValue>();
+    name.is_ok_and(|name| question.metadata_mut().insert(LIVES, name).is_none())
+}
+
+/// Whether a message of the driver says that an executor does not live.
+pub(super) fn is_lost(status: &Status) -> bool {
+    status.code() == Code::Aborted && status.message() == IS_LOST
+}
+
 /// The end that a message of the driver means; `None` for another message.
 pub(super) fn ending_of(status: &Status) -> Option<Ending> {
     let known = [Ending::Done, Ending::Stopped];
@@ -160,5 +194,30 @@ mod tests {
         gate.call(asked).unwrap_err();
         assert!(gate.has_told("a"));
         assert!(!gate.has_told("b"));
+    }
+
+    /// Catches: an executor that came back counts as lost, or a dead one does not.
+    #[test]
+    fn executors_that_ask_live() {
+        let identity = BuildIdentity::of_this_program("test", "").unwrap();
+        let mut gate = DriverGate::new(&identity);
+        let introduction = |name| Introduction::new(&identity, name).unwrap();
+        let is_lost_now = |gate: &mut DriverGate, name: &str| {
+            let mut question = Request::new(());
+            assert!(asks_about(&mut question, name));
+            let question = introduction("curious").call(question).unwrap();
+            is_lost(&gate.call(question).unwrap_err())
+        };
+        assert!(!is_lost_now(&mut gate, "a"), "the driver may have begun a moment ago");
+        gate.opened -= LIVE;
+        assert!(is_lost_now(&mut gate, "a"));
+        gate.call(Introduction::new(&identity, "a").unwrap().call(Request::new(())).unwrap())
+            .unwrap();
+        assert!(!is_lost_now(&mut gate, "a"));
+        *gate.state().heard.get_mut("a").unwrap() -= LIVE;
+        assert!(is_lost_now(&mut gate, "a"));
+        gate.close(Ending::Done);
+        assert!(is_lost_now(&mut gate, "a"), "the question is no end of the asking executor");
+        assert!(!gate.has_told("curious"));
     }
 }

@@ -22,11 +22,12 @@ pub(crate) enum FileOperation {
     Touch(Utf8PathBuf),
     /// Creates a file. If it exists, another process has made this version, and the commit ends.
     Create(Utf8PathBuf, String),
-    /// Removes a created version file and ends the commit, if there is a newer version.
+    /// Removes the older version files; the created one, if there is a newer one.
     ///
+    /// In the second case, the commit ends, and the edit runs again.
     /// Two later commits of other processes may have created and removed a version with the same
     /// number. Then the file that was just created is not the newest version.
-    CheckNewest { dir: Utf8PathBuf, version: Utf8PathBuf },
+    KeepNewest { dir: Utf8PathBuf, version: Utf8PathBuf },
     /// Notes which version is the newest one, for a run that expects no other writer.
     Note { dir: Utf8PathBuf, number: u64 },
     /// Replaces a file, if that is possible. The next commit tries it again.
@@ -40,7 +41,8 @@ pub(crate) enum FileOperation {
 /// `edit` runs again if another process makes the same version, or a newer one, without the lock.
 pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Result<()> {
     let _lock = FileLock::wait(dir.join(LOCK), LockMode::Exclusive)?;
-    for attempt in 0.. {
+    let mut turn = genie_store::WriterTurn::begin(dir);
+    loop {
         let base = Version::newest(dir)?;
         match prepare(dir, &base, &edit) {
             Ok(None) => break,
@@ -53,7 +55,7 @@ pub(crate) fn commit(dir: &Utf8Path, edit: impl Fn(&mut ManifestEdit<'_>)) -> Re
             Err(_) if Version::newest(dir)?.number != base.number => {}
             Err(error) => return Err(error),
         }
-        genie_store::pause(dir, attempt);
+        turn.lost();
     }
     Ok(())
 }
@@ -86,22 +88,16 @@ pub(crate) fn prepare(
     }
     let version = next.path(dir);
     operations.push(FileOperation::Create(version.clone(), next.to_text(dir)?));
-    operations.push(FileOperation::CheckNewest { dir: dir.to_owned(), version });
+    operations.push(FileOperation::KeepNewest { dir: dir.to_owned(), version });
     operations.push(FileOperation::Note { dir: dir.to_owned(), number: next.number });
     // No program of version 0.1 reads a store, so there the file cannot have become an old one.
     if base.number == 0 || !genie_store::is_mounted(dir) {
         let text = marker::beside_versions(dir);
         operations.extend(text.map(|text| FileOperation::TryWrite(marker::path(dir), text)));
     }
-    let needed = next.files(dir);
-    // The names of versions count down. A version after `base` may be another process's.
-    let newest_old = base.path(dir);
-    let versions = version::files(dir)?.into_iter().filter(|path| *path >= newest_old);
-    let old = versions.chain(base.files(dir));
-    let mut old: Vec<Utf8PathBuf> = old.filter(|path| !needed.contains(path)).collect();
-    old.sort();
-    old.dedup();
-    operations.extend(old.into_iter().map(FileOperation::Remove));
+    let needed = next.segment_files(dir);
+    let old = base.segment_files(dir).into_iter().filter(|path| !needed.contains(path));
+    operations.extend(old.map(FileOperation::Remove));
     Ok(Some(operations))
 }
 
@@ -116,11 +112,15 @@ pub(crate) fn run(operations: Vec<FileOperation>) -> Result<bool> {
                     return Ok(false);
                 }
             }
-            FileOperation::CheckNewest { dir, version } => {
+            FileOperation::KeepNewest { dir, version } => {
                 // The names of versions count down.
-                if version::files(&dir)?.iter().any(|other| *other < version) {
+                let others = version::files(&dir)?;
+                if others.iter().any(|other| *other < version) {
                     drop(genie_store::remove_file(&version));
                     return Ok(false);
+                }
+                for old in others.iter().filter(|other| **other > version) {
+                    drop(genie_store::remove_file(old));
                 }
             }
             FileOperation::Note { dir, number } => alone::note(&dir, number),

@@ -72,9 +72,13 @@ impl Version {
 
     /// The files of this version and of its segments.
     pub(crate) fn files(&self, dir: &Utf8Path) -> Vec<Utf8PathBuf> {
+        self.segment_files(dir).into_iter().chain([self.path(dir)]).collect()
+    }
+
+    /// The files of this version's segments.
+    pub(crate) fn segment_files(&self, dir: &Utf8Path) -> Vec<Utf8PathBuf> {
         let folder = Self::folder(dir);
-        let segments = self.segments.iter().map(|segment| folder.join(&segment.file));
-        segments.chain([self.path(dir)]).collect()
+        self.segments.iter().map(|segment| folder.join(&segment.file)).collect()
     }
 
     /// What is published in this version: no change is a removal.
