@@ -1,0 +1,123 @@
+//! How bright a picture is, and whether it is another one that became darker as a whole.
+
+use super::plane::{Plane, ratio};
+
+/// Luma below which a pixel is black. It allows for limited-range or dim black.
+const BLACK: u8 = 24;
+/// One in this many pixels may be bright in a black picture, such as a status line.
+const EXCEPT: usize = 32;
+/// Number of regions along each side of the picture.
+const REGIONS: usize = 4;
+/// How much of a loss of brightness may be unequal, as a share of the loss.
+///
+/// Measured on 2026-12-01: at most 0.3 in fades of SuperTux, and about 1 if half of a picture
+/// becomes dark.
+const UNEVEN: f32 = 0.5;
+/// Share of the loss of the whole picture that its bright pixels lose at least.
+const BRIGHT: f32 = 0.5;
+
+/// The brightness of a picture and of its regions.
+#[derive(Clone, Debug)]
+pub struct Brightness {
+    /// Mean luma, in levels of 255.
+    mean: f32,
+    /// Level that only one in [`EXCEPT`] pixels exceeds.
+    bright: u8,
+    /// Mean luma of each region, in 1/256 of a level.
+    regions: Vec<u32>,
+}
+
+impl Brightness {
+    /// The brightness of a picture.
+    pub fn of(plane: &Plane) -> Self {
+        let data = &plane.fine.data;
+        let mean = ratio(data.iter().map(|&p| u64::from(p)).sum(), data.len() as u64);
+        let mut counts = [0_usize; 256];
+        data.iter().for_each(|&p| counts[usize::from(p)] += 1);
+        let mut above = 0;
+        let is_rare = |&(_, &count): &(u8, &usize)| {
+            above += count;
+            above * EXCEPT <= data.len()
+        };
+        let rare = (0..=u8::MAX).zip(&counts).rev().take_while(is_rare).last();
+        let bright = rare.map_or(u8::MAX, |(level, _)| level.saturating_sub(1));
+        Self { mean, bright, regions: plane.grid(REGIONS, REGIONS) }
+    }
+
+    /// Returns the mean luma, in levels of 255.
+    pub fn mean(&self) -> f32 {
+        self.mean
+    }
+
+    /// Returns the level that only few pixels exceed.
+    pub fn bright(&self) -> u8 {
+        self.bright
+    }
+
+    /// Returns whether nearly all pixels are black.
+    pub fn is_black(&self) -> bool {
+        self.bright < BLACK
+    }
+
+    /// Returns whether the bright pixels, wherever they are, became darker as the picture did.
+    ///
+    /// They do in a fade, also if the scene moves. They do not if a part of the picture becomes
+    /// dark.
+    pub fn is_darker_than(&self, before: &Self) -> bool {
+        let loss = 1.0 - self.mean / before.mean;
+        loss > 0.0 && f32::from(self.bright) <= f32::from(before.bright) * (1.0 - BRIGHT * loss)
+    }
+
+    /// Returns whether this may be the picture `before`, darkened everywhere by the same share.
+    pub fn is_dimmed_from(&self, before: &Self) -> bool {
+        let sum = |regions: &[u32]| regions.iter().map(|&mean| u64::from(mean)).sum::<u64>() as f32;
+        let (all, share) = (sum(&before.regions), sum(&self.regions) / sum(&before.regions));
+        let pairs = self.regions.iter().zip(&before.regions);
+        let uneven: f32 = pairs.map(|(&now, &then)| (now as f32 - share * then as f32).abs()).sum();
+        self.is_darker_than(before) && uneven <= UNEVEN * (1.0 - share) * all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::synthetic::{TestPicture, plain, world};
+
+    fn of(picture: &TestPicture) -> Brightness {
+        Brightness::of(&picture.clone().plane())
+    }
+
+    /// A picture at a number of sixteenths of its brightness.
+    fn dimmed(picture: &TestPicture, sixteenths: u16) -> TestPicture {
+        let scaled = |p: u8, _| u8::try_from(u16::from(p) * sixteenths / 16).unwrap();
+        picture.clone().dimmed(scaled)
+    }
+
+    /// Catches: a level that scrolls into the dark counts as a fade; a fade over a scene that
+    /// scrolls does not; another scene counts as the same one that became dark.
+    #[test]
+    fn a_dimmed_picture_is_darker_everywhere() {
+        let scene = |seed, x| world(seed, 160, 90, x, 0);
+        let black = plain(160, 90, [0; 3]);
+        let all = of(&scene(3, 0));
+        for sixteenths in [14, 8, 2] {
+            let [still, moved] = [0, 15].map(|x| of(&dimmed(&scene(3, x), sixteenths)));
+            assert!(still.is_dimmed_from(&all) && moved.is_darker_than(&all), "{sixteenths}");
+        }
+        assert!(!all.is_darker_than(&all) && !all.is_dimmed_from(&of(&dimmed(&scene(3, 0), 8))));
+        assert!(!of(&dimmed(&scene(4, 0), 12)).is_dimmed_from(&all));
+        for dark in [20, 80, 140] {
+            let covered = of(&scene(3, 0).over(&black, 160 - dark..160, 0..90));
+            assert!(!covered.is_darker_than(&all), "{dark} columns");
+        }
+    }
+
+    /// Catches: a status line makes a black picture a scene; a night level counts as black.
+    #[test]
+    fn black_has_few_bright_pixels() {
+        let [black, white] = [[0; 3], [255; 3]].map(|colour| plain(160, 90, colour));
+        assert!(of(&black).is_black() && of(&black.over(&white, 0..80, 0..4)).is_black());
+        assert!(!of(&black.over(&white, 0..160, 80..90)).is_black());
+        assert!(!of(&dimmed(&world(3, 160, 90, 0, 0), 4)).is_black());
+    }
+}

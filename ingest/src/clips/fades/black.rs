@@ -1,0 +1,125 @@
+//! The part of the finder for black frames, and for the frames after them.
+
+use super::fall::{Fall, exceeds};
+use super::scene::LitScene;
+use super::{DIM, FadeFinder, FadePhase, HeldFrame, Sorted};
+use crate::analysis::{Brightness, Plane};
+
+/// A pixel that becomes brighter by more than this many levels ends a stretch of black frames.
+///
+/// Something moves there, in a picture that is dark and not black.
+const CHANGE: u8 = 24;
+/// A fade is over if the picture becomes no brighter for this many seconds.
+const REST: f64 = 0.3;
+
+/// Black frames.
+pub struct Black {
+    /// It is cut out, whatever follows.
+    pub is_out: bool,
+    /// The recording begins with it.
+    is_first: bool,
+    /// The last black frame.
+    last: (Plane, Brightness),
+}
+
+/// Frames after black ones.
+pub struct Rise {
+    black: Black,
+    /// Index of the first of them in `held`.
+    from: usize,
+    /// Largest mean luma, in levels of 255, and its time.
+    high: (f32, f64),
+}
+
+impl Black {
+    /// Begins with a black frame.
+    pub fn new<F: AsRef<Plane>>(now: &HeldFrame<F>, is_out: bool) -> Self {
+        let last = (now.frame.as_ref().clone(), now.light.clone());
+        Self { is_out, is_first: false, last }
+    }
+
+    /// The same at the start of a recording.
+    pub fn at_start(self) -> Self {
+        Self { is_first: true, ..self }
+    }
+}
+
+impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
+    /// Takes the next frame after a black one.
+    pub(super) fn in_black(&mut self, mut black: Black, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+        let plane: &Plane = now.frame.as_ref();
+        if now.light.is_black() && plane.largest_increase(&black.last.0) <= CHANGE {
+            black.last = (plane.clone(), now.light.clone());
+            let is_over = self.is_over_limit(now.time);
+            let is_out = black.is_out;
+            self.phase = FadePhase::Black(black);
+            self.held.push(now);
+            return if is_over { self.take(self.held.len(), is_out) } else { Vec::new() };
+        }
+        let (from, high) = (self.held.len(), (now.light.mean(), now.time));
+        self.held.push(now);
+        self.phase = FadePhase::Rise(Rise { black, from, high });
+        Vec::new()
+    }
+
+    /// Takes the next frame after one that followed black.
+    pub(super) fn in_rise(&mut self, mut rise: Rise, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+        let mean = now.light.mean();
+        if exceeds(mean, rise.high.0) && !now.is_cut {
+            rise.high = (mean, now.time);
+        }
+        let falls = mean < DIM * rise.high.0 || now.light.is_black();
+        let is_over = now.time - rise.high.1 >= REST || self.is_long(rise.from, now.time);
+        if !falls && !now.is_cut && !is_over {
+            self.held.push(now);
+            self.phase = FadePhase::Rise(rise);
+            return Vec::new();
+        }
+        let (mut found, after_fade) = self.end_rise(&rise, !falls || now.is_cut);
+        if !after_fade || now.is_cut || now.light.is_black() {
+            found.extend(self.take(self.held.len(), false));
+        }
+        let is_same = |held: &HeldFrame<F>| {
+            exceeds(mean, held.light.mean()) || self.is_still(&held.frame, &now.frame)
+        };
+        let is_card = self.held.iter().all(is_same);
+        let is_black = now.light.is_black();
+        let (black, scene) =
+            (Black::new(&now, false), LitScene::new(&now, after_fade && !now.is_cut));
+        let since = self.held.first().map_or(now.time, |first| first.time);
+        self.held.push(now);
+        if is_black {
+            self.phase = FadePhase::Black(black);
+        } else {
+            found.extend(self.release(scene.risen(since, is_card)));
+        }
+        found
+    }
+
+    /// Ends the frames after black ones. Returns them, without the bright ones of a fade, and
+    /// whether a fade was before these.
+    ///
+    /// `stays` says whether the picture stays bright.
+    pub(super) fn end_rise(&mut self, rise: &Rise, stays: bool) -> (Vec<Sorted<F>>, bool) {
+        let is_fade = stays && self.rises(rise);
+        let is_dim = |held: &&HeldFrame<F>| {
+            is_fade && !rise.black.is_first && held.light.mean() < DIM * rise.high.0
+        };
+        let rising = self.held.iter().skip(rise.from);
+        let bright = rise.from + rising.take_while(is_dim).count();
+        let is_out = is_fade || rise.black.is_out;
+        (self.take(bright, is_out), is_out)
+    }
+
+    /// Returns whether the frames after black ones are a fade, seen from its end.
+    fn rises(&self, rise: &Rise) -> bool {
+        let rising = self.held.get(rise.from..).unwrap_or_default();
+        let is_full = |held: &HeldFrame<F>| !exceeds(rise.high.0, held.light.mean());
+        let Some(full) = rising.iter().position(is_full) else { return false };
+        let mut fall = Fall::new(&rising[full].light, rising[full].time);
+        let falls = |held: &HeldFrame<F>| fall.push(&held.light, held.time);
+        let all_fall = rising[..full].iter().rev().all(falls);
+        let is_fade = fall.is_fade();
+        all_fall && is_fade && fall.push(&rise.black.last.1, rising[0].time)
+    }
+}

@@ -1,0 +1,88 @@
+//! A picture that becomes dark as a whole, followed frame by frame.
+
+use crate::analysis::Brightness;
+
+/// Largest loss from one frame to the next, as a share of the brightness at the start.
+///
+/// A larger loss is a cut to black.
+const STEP: f32 = 0.45;
+/// Share of the brightness at the last check, from which on the next check is made.
+const CHECK: f32 = 0.9;
+/// Checks that a fade passes at least: it shows the picture at two levels between full and black.
+const CHECKS: usize = 2;
+/// Longest time without a loss, in seconds. A fade of a slow video has steps.
+const PAUSE: f64 = 0.5;
+/// A picture that is so many times brighter is another one, or shows a flash.
+const BRIGHTER: f32 = 1.25;
+/// Changes below this share, plus half a level, come from encoding and small motion.
+const NOTHING: f32 = 0.02;
+/// Brightness, of the bright pixels, from which on a check can tell something.
+const DARK: u8 = 32;
+
+/// A picture, and how it has darkened since.
+pub struct Fall {
+    /// Mean luma at the start, in levels of 255.
+    top: f32,
+    /// Smallest mean luma so far, and its time.
+    lowest: (f32, f64),
+    /// The picture at the last check.
+    checked: Brightness,
+    checks: usize,
+}
+
+impl Fall {
+    /// Begins with the brightest picture, at a time in seconds.
+    pub fn new(light: &Brightness, time: f64) -> Self {
+        let top = light.mean();
+        Self { top, lowest: (top, time), checked: light.clone(), checks: 0 }
+    }
+
+    /// Returns the brightness of the picture at the start, in levels of 255.
+    pub fn top(&self) -> f32 {
+        self.top
+    }
+
+    /// Takes the next picture. Returns whether it is as bright as the last one, or darker
+    /// everywhere.
+    pub fn push(&mut self, light: &Brightness, time: f64) -> bool {
+        let (mean, lowest) = (light.mean(), self.lowest.0);
+        if exceeds(mean, lowest) || lowest - mean > STEP * self.top {
+            return false;
+        }
+        if exceeds(lowest, mean) {
+            self.lowest = (mean, time);
+        } else if self.rests(time) {
+            return false;
+        }
+        if mean <= CHECK * self.checked.mean() {
+            if self.checked.bright() >= DARK {
+                if !light.is_darker_than(&self.checked) {
+                    return false;
+                }
+                self.checks += 1;
+            }
+            self.checked = light.clone();
+        }
+        true
+    }
+
+    /// Returns whether the picture has not become darker for a while.
+    pub fn rests(&self, time: f64) -> bool {
+        (time - self.lowest.1).abs() >= PAUSE
+    }
+
+    /// Returns whether a picture is much brighter than the darkest one so far.
+    pub fn has_risen(&self, light: &Brightness) -> bool {
+        light.mean() > BRIGHTER * self.lowest.0
+    }
+
+    /// Returns whether a black picture that follows is the end of a fade.
+    pub fn is_fade(&self) -> bool {
+        self.checks >= CHECKS
+    }
+}
+
+/// Returns whether a mean luma is clearly above another one.
+pub fn exceeds(mean: f32, other: f32) -> bool {
+    mean > other * (1.0 + NOTHING) + 0.5
+}
