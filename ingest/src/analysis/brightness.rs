@@ -4,8 +4,12 @@ use super::plane::{Plane, ratio};
 
 /// Luma below which a pixel is black. It allows for limited-range or dim black.
 const BLACK: u8 = 24;
-/// One in this many pixels may be bright in a black picture, such as a status line.
-const EXCEPT: usize = 32;
+/// One in this many pixels is bright.
+const BRIGHTEST: usize = 32;
+/// One in this many pixels may be wrong.
+///
+/// A player in front of a black sky is larger: more than one in 300 pixels of `CoinRun`.
+const WRONG: usize = 1024;
 /// Number of regions along each side of the picture.
 const REGIONS: usize = 4;
 /// How much of a loss of brightness may be unequal, as a share of the loss.
@@ -21,8 +25,10 @@ const BRIGHT: f32 = 0.5;
 pub struct Brightness {
     /// Mean luma, in levels of 255.
     mean: f32,
-    /// Level that only one in [`EXCEPT`] pixels exceeds.
+    /// Level that one in [`BRIGHTEST`] pixels exceeds.
     bright: u8,
+    /// Level that one in [`WRONG`] pixels exceeds.
+    peak: u8,
     /// Mean luma of each region, in 1/256 of a level.
     regions: Vec<u32>,
 }
@@ -34,14 +40,16 @@ impl Brightness {
         let mean = ratio(data.iter().map(|&p| u64::from(p)).sum(), data.len() as u64);
         let mut counts = [0_usize; 256];
         data.iter().for_each(|&p| counts[usize::from(p)] += 1);
-        let mut above = 0;
-        let is_rare = |&(_, &count): &(u8, &usize)| {
-            above += count;
-            above * EXCEPT <= data.len()
+        let exceeded_by = |one_in: usize| {
+            let mut above = 0;
+            let mut is_rare = |level: u8| {
+                above += counts[usize::from(level)];
+                above * one_in <= data.len()
+            };
+            (0..=u8::MAX).rev().find(|&level| !is_rare(level)).unwrap_or(0)
         };
-        let rare = (0..=u8::MAX).zip(&counts).rev().take_while(is_rare).last();
-        let bright = rare.map_or(u8::MAX, |(level, _)| level.saturating_sub(1));
-        Self { mean, bright, regions: plane.grid(REGIONS, REGIONS) }
+        let (bright, peak) = (exceeded_by(BRIGHTEST), exceeded_by(WRONG));
+        Self { mean, bright, peak, regions: plane.grid(REGIONS, REGIONS) }
     }
 
     /// Returns the mean luma, in levels of 255.
@@ -49,14 +57,14 @@ impl Brightness {
         self.mean
     }
 
-    /// Returns the level that only few pixels exceed.
+    /// Returns the level that one in 32 pixels exceeds.
     pub fn bright(&self) -> u8 {
         self.bright
     }
 
     /// Returns whether nearly all pixels are black.
     pub fn is_black(&self) -> bool {
-        self.bright < BLACK
+        self.peak < BLACK
     }
 
     /// Returns whether the bright pixels, wherever they are, became darker as the picture did.
@@ -64,8 +72,18 @@ impl Brightness {
     /// They do in a fade, also if the scene moves. They do not if a part of the picture becomes
     /// dark.
     pub fn is_darker_than(&self, before: &Self) -> bool {
+        self.has_lost(before, self.bright, before.bright)
+    }
+
+    /// The same for the few brightest pixels, of which sparks are a part.
+    pub fn has_lower_peak_than(&self, before: &Self) -> bool {
+        self.has_lost(before, self.peak, before.peak)
+    }
+
+    /// Returns whether a level fell as the mean did.
+    fn has_lost(&self, before: &Self, now: u8, then: u8) -> bool {
         let loss = 1.0 - self.mean / before.mean;
-        loss > 0.0 && f32::from(self.bright) <= f32::from(before.bright) * (1.0 - BRIGHT * loss)
+        loss > 0.0 && f32::from(now) <= f32::from(then) * (1.0 - BRIGHT * loss)
     }
 
     /// Returns whether this may be the picture `before`, darkened everywhere by the same share.
@@ -112,12 +130,12 @@ mod tests {
         }
     }
 
-    /// Catches: a status line makes a black picture a scene; a night level counts as black.
+    /// Catches: a player in front of a black sky counts as black; a few wrong pixels do not.
     #[test]
     fn black_has_few_bright_pixels() {
         let [black, white] = [[0; 3], [255; 3]].map(|colour| plain(160, 90, colour));
-        assert!(of(&black).is_black() && of(&black.over(&white, 0..80, 0..4)).is_black());
-        assert!(!of(&black.over(&white, 0..160, 80..90)).is_black());
+        assert!(of(&black).is_black() && of(&black.over(&white, 0..4, 0..2)).is_black());
+        assert!(!of(&black.over(&white, 80..86, 40..46)).is_black());
         assert!(!of(&dimmed(&world(3, 160, 90, 0, 0), 4)).is_black());
     }
 }

@@ -10,6 +10,8 @@ const STEP: f32 = 0.45;
 const CHECK: f32 = 0.9;
 /// Checks that a fade passes at least: it shows the picture at two levels between full and black.
 const CHECKS: usize = 2;
+/// Share of the brightness from which on the brightest pixels must be darker, too.
+const HALF: f32 = 0.5;
 /// Longest time without a loss, in seconds. A fade of a slow video has steps.
 const PAUSE: f64 = 0.5;
 /// A picture that is so many times brighter is another one, or shows a flash.
@@ -21,8 +23,8 @@ const DARK: u8 = 32;
 
 /// A picture, and how it has darkened since.
 pub struct Fall {
-    /// Mean luma at the start, in levels of 255.
-    top: f32,
+    /// The picture at the start.
+    full: Brightness,
     /// Smallest mean luma so far, and its time.
     lowest: (f32, f64),
     /// The picture at the last check.
@@ -33,20 +35,23 @@ pub struct Fall {
 impl Fall {
     /// Begins with the brightest picture, at a time in seconds.
     pub fn new(light: &Brightness, time: f64) -> Self {
-        let top = light.mean();
-        Self { top, lowest: (top, time), checked: light.clone(), checks: 0 }
+        let lowest = (light.mean(), time);
+        Self { full: light.clone(), lowest, checked: light.clone(), checks: 0 }
     }
 
     /// Returns the brightness of the picture at the start, in levels of 255.
     pub fn top(&self) -> f32 {
-        self.top
+        self.full.mean()
     }
 
     /// Takes the next picture. Returns whether it is as bright as the last one, or darker
     /// everywhere.
     pub fn push(&mut self, light: &Brightness, time: f64) -> bool {
         let (mean, lowest) = (light.mean(), self.lowest.0);
-        if exceeds(mean, lowest) || lowest - mean > STEP * self.top {
+        if exceeds(mean, lowest) || lowest - mean > STEP * self.top() {
+            return false;
+        }
+        if mean <= HALF * self.top() && !light.has_lower_peak_than(&self.full) {
             return false;
         }
         if exceeds(lowest, mean) {

@@ -156,6 +156,15 @@ fn dark_play_is_kept() {
         let entered = play(1, 0..20).chain(cave(step)).chain(black(10));
         none("cave", entered.chain(cave(step).rev()).chain(play(2, 0..20)).collect());
     }
+    let figure = plain(SIZE.0, SIZE.1, [200, 220, 250]);
+    let sky = |by: usize| {
+        let [above, ground] = [0..SIZE.1.min(20 + by), SIZE.1.min(20 + by)..SIZE.1];
+        let picture = play(1, 0..1).next().unwrap().over(&dark, 0..SIZE.0, above);
+        picture.over(&figure, 77..83, 10..18).over(&figure, 0..SIZE.0, ground)
+    };
+    let jump = [0, 0, 0, 0, 0, 0, 10, 20, 30, 40, 50, 58, 64, 68, 70, 70, 70, 66, 60, 40];
+    let jump = jump.into_iter().chain([0; 20]).map(sky);
+    none("jump", jump.collect());
     let night = |frames| play(1, 0..frames).map(|picture| at(picture, 0.06));
     let flash = |shares: &'static [f64]| {
         play(1, 0..shares.len()).zip(shares).map(|(picture, share)| at(picture, *share))
