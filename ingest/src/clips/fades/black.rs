@@ -9,6 +9,8 @@ use crate::analysis::{Brightness, Plane};
 ///
 /// Something moves there, in a picture that is dark and not black.
 const CHANGE: u8 = 24;
+/// Share of the brightness below which a picture is no longer bright.
+const HALF: f32 = 0.5;
 /// A fade is over if the picture becomes no brighter for this many seconds.
 const REST: f64 = 0.3;
 
@@ -22,13 +24,26 @@ pub struct Black {
     last: (Plane, Brightness),
 }
 
-/// Frames after black ones.
+/// Frames after black ones, or after a cut.
 pub struct Rise {
-    black: Black,
+    /// The last black frame.
+    black: Option<Brightness>,
+    /// A stretch that is cut out is before the frames.
+    is_out: bool,
+    /// They are the first of the recording, but for the black.
+    is_first: bool,
     /// Index of the first of them in `held`.
     from: usize,
     /// Largest mean luma, in levels of 255, and its time.
     high: (f32, f64),
+}
+
+impl Rise {
+    /// Begins with a frame after a cut.
+    pub fn after_cut<F>(now: &HeldFrame<F>, is_out: bool) -> Self {
+        let high = (now.light.mean(), now.time);
+        Self { black: None, is_out, is_first: false, from: 0, high }
+    }
 }
 
 impl Black {
@@ -56,9 +71,10 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
             self.held.push(now);
             return if is_over { self.take(self.held.len(), is_out) } else { Vec::new() };
         }
-        let (from, high) = (self.held.len(), (now.light.mean(), now.time));
+        let Black { is_out, is_first, last: (_, light) } = black;
+        let (from, rise) = (self.held.len(), Rise::after_cut(&now, is_out));
         self.held.push(now);
-        self.phase = FadePhase::Rise(Rise { black, from, high });
+        self.phase = FadePhase::Rise(Rise { black: Some(light), is_first, from, ..rise });
         Vec::new()
     }
 
@@ -68,7 +84,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         if exceeds(mean, rise.high.0) && !now.is_cut {
             rise.high = (mean, now.time);
         }
-        let falls = mean < DIM * rise.high.0 || now.light.is_black();
+        let falls = mean < HALF * rise.high.0 || now.light.is_black();
         let is_over = now.time - rise.high.1 >= REST || self.is_long(rise.from, now.time);
         if !falls && !now.is_cut && !is_over {
             self.held.push(now);
@@ -76,13 +92,13 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
             return Vec::new();
         }
         let (mut found, after_fade) = self.end_rise(&rise, !falls || now.is_cut);
-        if !after_fade || now.is_cut || now.light.is_black() {
-            found.extend(self.take(self.held.len(), false));
-        }
         let is_same = |held: &HeldFrame<F>| {
             exceeds(mean, held.light.mean()) || self.is_still(&held.frame, &now.frame)
         };
         let is_card = self.held.iter().all(is_same);
+        if !(after_fade || is_card) || now.is_cut || now.light.is_black() {
+            found.extend(self.take(self.held.len(), false));
+        }
         let is_black = now.light.is_black();
         let (black, scene) =
             (Black::new(&now, false), LitScene::new(&now, after_fade && !now.is_cut));
@@ -101,25 +117,35 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     ///
     /// `stays` says whether the picture stays bright.
     pub(super) fn end_rise(&mut self, rise: &Rise, stays: bool) -> (Vec<Sorted<F>>, bool) {
-        let is_fade = stays && self.rises(rise);
+        let full = self.risen_to(rise).filter(|_| stays);
         let is_dim = |held: &&HeldFrame<F>| {
-            is_fade && !rise.black.is_first && held.light.mean() < DIM * rise.high.0
+            !rise.is_first && full.is_some_and(|full| held.light.mean() < DIM * full)
         };
         let rising = self.held.iter().skip(rise.from);
         let bright = rise.from + rising.take_while(is_dim).count();
-        let is_out = is_fade || rise.black.is_out;
+        let is_out = full.is_some() || rise.is_out;
         (self.take(bright, is_out), is_out)
     }
 
-    /// Returns whether the frames after black ones are a fade, seen from its end.
-    fn rises(&self, rise: &Rise) -> bool {
-        let rising = self.held.get(rise.from..).unwrap_or_default();
+    /// Returns the brightness at the end of a fade, in levels of 255, if the frames begin with one.
+    ///
+    /// Seen from there, they fall. The scene may move, so it may become brighter after the fade.
+    fn risen_to(&self, rise: &Rise) -> Option<f32> {
+        let rising = self.held.get(rise.from..)?;
         let is_full = |held: &HeldFrame<F>| !exceeds(rise.high.0, held.light.mean());
-        let Some(full) = rising.iter().position(is_full) else { return false };
-        let mut fall = Fall::new(&rising[full].light, rising[full].time);
-        let falls = |held: &HeldFrame<F>| fall.push(&held.light, held.time);
-        let all_fall = rising[..full].iter().rev().all(falls);
-        let is_fade = fall.is_fade();
-        all_fall && is_fade && fall.push(&rise.black.last.1, rising[0].time)
+        let ends = (0..=rising.iter().position(is_full)?).rev();
+        let bright = ends.filter(|&end| rising[end].light.mean() >= HALF * rise.high.0);
+        bright.map(|end| &rising[..=end]).find_map(|rising| {
+            let (full, falling) = rising.split_last()?;
+            let mut fall = Fall::new(&full.light, full.time);
+            let all_fall = falling.iter().rev().all(|held| fall.push(&held.light, held.time));
+            let is_fade = all_fall && fall.is_fade();
+            let first = rising.first()?.time;
+            let is_dark = match &rise.black {
+                Some(black) => fall.push(black, first),
+                None => fall.is_dark(),
+            };
+            (is_fade && is_dark).then_some(full.light.mean())
+        })
     }
 }

@@ -7,7 +7,7 @@ use crate::analysis::Brightness;
 /// A larger loss is a cut to black.
 const STEP: f32 = 0.45;
 /// Share of the brightness at the last check, from which on the next check is made.
-const CHECK: f32 = 0.9;
+const CHECK: f32 = 0.8;
 /// Checks that a fade passes at least: it shows the picture at two levels between full and black.
 const CHECKS: usize = 2;
 /// Share of the brightness from which on the brightest pixels must be darker, too.
@@ -19,7 +19,11 @@ const BRIGHTER: f32 = 1.25;
 /// Changes below this share, plus half a level, come from encoding and small motion.
 const NOTHING: f32 = 0.02;
 /// Brightness, of the bright pixels, from which on a check can tell something.
-const DARK: u8 = 32;
+const LIT: u8 = 32;
+/// Share of the brightness from which on a fade may end with a cut instead of black.
+///
+/// Between the frames that are sampled, the picture may have been black.
+const DARK: f32 = 0.25;
 
 /// A picture, and how it has darkened since.
 pub struct Fall {
@@ -60,7 +64,7 @@ impl Fall {
             return false;
         }
         if mean <= CHECK * self.checked.mean() {
-            if self.checked.bright() >= DARK {
+            if self.checked.bright() >= LIT {
                 if !light.is_darker_than(&self.checked) {
                     return false;
                 }
@@ -81,7 +85,17 @@ impl Fall {
         light.mean() > BRIGHTER * self.lowest.0
     }
 
-    /// Returns whether a black picture that follows is the end of a fade.
+    /// Returns whether the picture has become so dark that a fade may end with a cut.
+    pub fn is_dark(&self) -> bool {
+        self.lowest.0 <= DARK * self.top()
+    }
+
+    /// Returns whether a picture is so much brighter than the darkest one that it is another.
+    pub fn is_left(&self, light: &Brightness) -> bool {
+        self.is_dark() && light.mean() > 2.0 * self.lowest.0
+    }
+
+    /// Returns whether a black picture that follows, or a cut in the dark, is the end of a fade.
     pub fn is_fade(&self) -> bool {
         self.checks >= CHECKS
     }

@@ -1,6 +1,6 @@
 //! The part of the finder for scenes: how they end, by a fade, a cut or black.
 
-use super::black::Black;
+use super::black::{Black, Rise};
 use super::fall::{Fall, exceeds};
 use super::{DIM, FadeFinder, FadePhase, HeldFrame, Sorted};
 use crate::analysis::{Brightness, Plane, scores};
@@ -63,17 +63,20 @@ impl<F: Clone> LitScene<F> {
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Takes the next frame of a scene, or the frame after it.
     pub(super) fn in_scene(&mut self, mut scene: LitScene<F>, now: HeldFrame<F>) -> Vec<Sorted<F>> {
-        let was_fade = scene.fall.is_fade();
+        let is_flash = scene.bright.1 - scene.bright.0 < FLASH;
+        let was_fade = scene.fall.is_fade() && !scene.is_slow && !is_flash;
+        let is_cut = now.is_cut || scene.fall.is_left(&now.light);
         let falls = scene.fall.push(&now.light, now.time);
         if now.light.is_black() {
-            let is_flash = scene.bright.1 - scene.bright.0 < FLASH;
-            let is_fade = was_fade && falls && !scene.is_slow && !is_flash;
-            return self.end_scene(&scene, is_fade, now);
+            let (found, is_out) = self.end_scene(&scene, was_fade && falls);
+            self.phase = FadePhase::Black(Black::new(&now, is_out));
+            self.held.push(now);
+            return found;
         }
-        if now.is_cut {
-            let is_out = scene.after_fade && scene.card.is_some();
-            let found = self.take(self.held.len(), is_out);
-            self.phase = FadePhase::Scene(LitScene::new(&now, is_out));
+        if is_cut {
+            let (mut found, is_out) = self.end_scene(&scene, was_fade && scene.fall.is_dark());
+            found.extend(self.take(self.held.len(), is_out));
+            self.phase = FadePhase::Rise(Rise::after_cut(&now, is_out));
             self.held.push(now);
             return found;
         }
@@ -87,26 +90,15 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         self.release(scene)
     }
 
-    /// Begins the black after a scene.
-    fn end_scene(
-        &mut self,
-        scene: &LitScene<F>,
-        is_fade: bool,
-        now: HeldFrame<F>,
-    ) -> Vec<Sorted<F>> {
-        let is_card = scene.card.is_some() && (is_fade || scene.after_fade);
-        let black = Black::new(&now, is_fade || is_card);
-        let found = if is_card {
-            self.take(self.held.len(), true)
-        } else {
-            let is_dim =
-                |held: &HeldFrame<F>| is_fade && held.light.mean() < DIM * scene.fall.top();
-            let bright = self.held.iter().position(is_dim).unwrap_or(self.held.len());
-            self.take(bright, false)
-        };
-        self.phase = FadePhase::Black(black);
-        self.held.push(now);
-        found
+    /// Ends a scene, before black or a cut. Returns its bright frames, and whether the others are
+    /// cut out.
+    fn end_scene(&mut self, scene: &LitScene<F>, is_fade: bool) -> (Vec<Sorted<F>>, bool) {
+        if scene.card.is_some() && (is_fade || scene.after_fade) {
+            return (self.take(self.held.len(), true), true);
+        }
+        let is_dim = |held: &HeldFrame<F>| is_fade && held.light.mean() < DIM * scene.fall.top();
+        let bright = self.held.iter().position(is_dim).unwrap_or(self.held.len());
+        (self.take(bright, false), is_fade)
     }
 
     /// Returns the frames that cannot belong to a fade or a card.

@@ -103,6 +103,23 @@ fn fades_between_scenes_are_cut_out() {
     assert!((65..=72).contains(&first) && after == 117, "{first}..{after}");
 }
 
+/// Catches: a fade is not found because no black frame was sampled, or because the scene becomes
+/// brighter after it.
+#[test]
+fn fades_without_black_are_cut_out() {
+    let out: Vec<_> = play(1, 80..100).chain(fading(1, 8).take(7)).collect();
+    let (first, after) = stretch(&found(out.iter().cloned().chain(play(2, 0..20)).collect()));
+    assert!((21..=22).contains(&first) && after == 27, "{first}..{after}");
+    let (first, after) = stretch(&found(play(2, 0..20).chain(out.into_iter().rev()).collect()));
+    assert!(first == 20 && (25..=26).contains(&after), "{first}..{after}");
+    let white = plain(SIZE.0, SIZE.1, [255; 3]);
+    let brighter = |i: usize| scene(1, 100 - i).over(&white, SIZE.0 - 4 * i..SIZE.0, 0..SIZE.1);
+    let rising =
+        play(2, 0..20).chain(black(3)).chain(fading(1, 8).rev()).chain((0..10).map(brighter));
+    let (first, after) = stretch(&found(rising.chain(play(3, 0..20)).collect()));
+    assert!(first == 20 && (28..=34).contains(&after), "{first}..{after}");
+}
+
 /// Catches: play at the beginning or the end of a recording is lost because it was faded; the black
 /// there is kept.
 #[test]
@@ -165,6 +182,9 @@ fn dark_play_is_kept() {
     let jump = [0, 0, 0, 0, 0, 0, 10, 20, 30, 40, 50, 58, 64, 68, 70, 70, 70, 66, 60, 40];
     let jump = jump.into_iter().chain([0; 20]).map(sky);
     none("jump", jump.collect());
+    let dimmed = [0.8, 0.6, 0.4, 0.2].into_iter().chain([0.2; 8]);
+    let menu = play(1, 80..92).zip(dimmed).map(|(picture, share)| at(picture, share));
+    none("menu and cut", play(1, 60..80).chain(menu).chain(play(2, 0..20)).collect());
     let night = |frames| play(1, 0..frames).map(|picture| at(picture, 0.06));
     let flash = |shares: &'static [f64]| {
         play(1, 0..shares.len()).zip(shares).map(|(picture, share)| at(picture, *share))
