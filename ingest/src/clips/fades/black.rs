@@ -34,14 +34,14 @@ pub struct Rise {
     is_first: bool,
     /// Index of the first of them in `held`.
     from: usize,
-    /// Largest mean luma, in levels of 255, and its time.
+    /// Largest brightness, in levels of 255, and its time.
     high: (f32, f64),
 }
 
 impl Rise {
     /// Begins with a frame after a cut.
     pub fn after_cut<F>(now: &HeldFrame<F>, is_out: bool) -> Self {
-        let high = (now.light.mean(), now.time);
+        let high = (now.light.level(), now.time);
         Self { black: None, is_out, is_first: false, from: 0, high }
     }
 }
@@ -80,11 +80,11 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
 
     /// Takes the next frame after one that followed black.
     pub(super) fn in_rise(&mut self, mut rise: Rise, now: HeldFrame<F>) -> Vec<Sorted<F>> {
-        let mean = now.light.mean();
-        if exceeds(mean, rise.high.0) && !now.is_cut {
-            rise.high = (mean, now.time);
+        let level = now.light.level();
+        if exceeds(level, rise.high.0) && !now.is_cut {
+            rise.high = (level, now.time);
         }
-        let falls = mean < HALF * rise.high.0 || now.light.is_black();
+        let falls = level < HALF * rise.high.0 || now.light.is_black();
         let is_over = now.time - rise.high.1 >= REST || self.is_long(rise.from, now.time);
         if !falls && !now.is_cut && !is_over {
             self.held.push(now);
@@ -93,7 +93,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         }
         let (mut found, after_fade) = self.end_rise(&rise, !falls || now.is_cut);
         let is_same = |held: &HeldFrame<F>| {
-            exceeds(mean, held.light.mean()) || self.is_still(&held.frame, &now.frame)
+            exceeds(level, held.light.level()) || self.is_still(&held.frame, &now.frame)
         };
         let is_card = self.held.iter().all(is_same);
         if !(after_fade || is_card) || now.is_cut || now.light.is_black() {
@@ -119,7 +119,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     pub(super) fn end_rise(&mut self, rise: &Rise, stays: bool) -> (Vec<Sorted<F>>, bool) {
         let full = self.risen_to(rise).filter(|_| stays);
         let is_dim = |held: &&HeldFrame<F>| {
-            !rise.is_first && full.is_some_and(|full| held.light.mean() < DIM * full)
+            !rise.is_first && full.is_some_and(|full| held.light.level() < DIM * full)
         };
         let rising = self.held.iter().skip(rise.from);
         let bright = rise.from + rising.take_while(is_dim).count();
@@ -132,9 +132,9 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Seen from there, they fall. The scene may move, so it may become brighter after the fade.
     fn risen_to(&self, rise: &Rise) -> Option<f32> {
         let rising = self.held.get(rise.from..)?;
-        let is_full = |held: &HeldFrame<F>| !exceeds(rise.high.0, held.light.mean());
+        let is_full = |held: &HeldFrame<F>| !exceeds(rise.high.0, held.light.level());
         let ends = (0..=rising.iter().position(is_full)?).rev();
-        let bright = ends.filter(|&end| rising[end].light.mean() >= HALF * rise.high.0);
+        let bright = ends.filter(|&end| rising[end].light.level() >= HALF * rise.high.0);
         bright.map(|end| &rising[..=end]).find_map(|rising| {
             let (full, falling) = rising.split_last()?;
             let mut fall = Fall::new(&full.light, full.time);
@@ -145,7 +145,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
                 Some(black) => fall.push(black, first),
                 None => fall.is_dark(),
             };
-            (is_fade && is_dark).then_some(full.light.mean())
+            (is_fade && is_dark).then_some(full.light.level())
         })
     }
 }

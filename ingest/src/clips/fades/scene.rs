@@ -83,7 +83,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         if !falls {
             scene.restart(&now);
         }
-        if now.light.mean() >= HOLD * scene.fall.top() {
+        if now.light.level() >= HOLD * scene.fall.top() {
             scene.bright.1 = now.time;
         }
         self.held.push(now);
@@ -96,7 +96,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         if scene.card.is_some() && (is_fade || scene.after_fade) {
             return (self.take(self.held.len(), true), true);
         }
-        let is_dim = |held: &HeldFrame<F>| is_fade && held.light.mean() < DIM * scene.fall.top();
+        let is_dim = |held: &HeldFrame<F>| is_fade && held.light.level() < DIM * scene.fall.top();
         let bright = self.held.iter().position(is_dim).unwrap_or(self.held.len());
         (self.take(bright, false), is_fade)
     }
@@ -110,7 +110,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         });
         let mut count = 0;
         if scene.card.is_none() {
-            let is_bright = |held: &HeldFrame<F>| held.light.mean() >= HOLD * scene.fall.top();
+            let is_bright = |held: &HeldFrame<F>| held.light.level() >= HOLD * scene.fall.top();
             count = self.held.iter().rposition(is_bright).map_or(0, |last| last + 1);
             scene.is_slow |= self.is_long(count, now.time);
             if scene.is_slow {
@@ -129,5 +129,5 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
 
 /// Returns whether a picture is a card that fades.
 fn is_darker<F>(card: &StillCard<F>, light: &Brightness) -> bool {
-    exceeds(card.light.mean(), light.mean()) && light.is_dimmed_from(&card.light)
+    exceeds(card.light.level(), light.level()) && light.is_dimmed_from(&card.light)
 }
