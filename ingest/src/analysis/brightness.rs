@@ -14,7 +14,7 @@ const WRONG: usize = 1024;
 const REGIONS: usize = 4;
 /// How much of a loss of brightness may be unequal, as a share of the loss.
 ///
-/// Measured on 2026-12-01: at most 0.3 in fades of SuperTux, and about 1 if half of a picture
+/// Measured on 2026-12-01: at most 0.3 in fades of `SuperTux`, and about 1 if half of a picture
 /// becomes dark.
 const UNEVEN: f32 = 0.5;
 /// Share of the loss of the bright pixels that the picture loses at least.
@@ -41,7 +41,9 @@ impl Brightness {
         let data = &plane.fine.data;
         let mean = ratio(data.iter().map(|&p| u64::from(p)).sum(), data.len() as u64);
         let mut counts = [0_usize; 256];
-        data.iter().for_each(|&p| counts[usize::from(p)] += 1);
+        for &p in data {
+            counts[usize::from(p)] += 1;
+        }
         let exceeded_by = |one_in: usize| {
             let mut above = 0;
             let mut is_rare = |level: u8| {

@@ -11,10 +11,14 @@
 //!
 //! Play also becomes dark: a player walks into a cave, a menu dims the picture, the sun sets. So
 //! each of these conditions must hold for a fade:
-//! - It ends with black ([`Brightness::is_black`]).
-//! - Everything darkens by the same share, and at no time becomes brighter again ([`Fall`]).
+//! - It ends with black, or at less than a quarter of its brightness with a cut. A figure in front
+//!   of a black sky is not black ([`Brightness::is_black`]).
+//! - The bright pixels darken step by step, and at no time become brighter again ([`Fall`]). At half
+//!   of the brightness, the whole picture is darker, and its brightest pixels are.
 //! - It takes no longer than `ingest.cut.fade`, and longer than a cut.
-//! - The picture was bright for a while, so that a flash of lightning is no fade.
+//! - The picture was bright for half a second, so that a flash of lightning is no fade.
+//!
+//! A status line that stays bright hides a fade.
 
 mod black;
 mod fall;
