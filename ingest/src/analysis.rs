@@ -2,6 +2,7 @@
 //!
 //! All three use one small luma picture ([`Plane`]) per frame.
 
+mod brightness;
 mod cells;
 mod fingerprint;
 mod plane;
@@ -11,8 +12,9 @@ mod search;
 mod shift;
 mod shots;
 #[cfg(test)]
-mod synthetic;
+pub mod synthetic;
 
+pub use brightness::Brightness;
 pub use cells::ChangedCells;
 pub use fingerprint::{LEAST_MOMENTS, MotionPeak, fingerprint, moments};
 pub use plane::Plane;

@@ -5,6 +5,7 @@ mod clip_row;
 mod cutter;
 mod damaged;
 pub mod effect;
+mod fades;
 mod frame_times;
 mod pauses;
 mod sidecar;

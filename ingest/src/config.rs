@@ -115,6 +115,15 @@ pub struct CutConfig {
     /// default, a player may wait for five seconds. The reason of a stretch is `still`. The largest
     /// value is 600.
     pub still: f64,
+    /// Fades to black and from black that take at most this many seconds are cut out; 0: none.
+    ///
+    /// Between two scenes, the frames of a fade that have lost a fifth of their brightness are cut
+    /// out, because a game fades when its play is over. At the beginning and the end of a
+    /// recording, only the black is, because someone may have faded play that goes on. The whole
+    /// picture must darken together. The black beside a fade belongs to the stretch, and a picture
+    /// that stands still between a fade and the next fade or cut. The reason of a stretch is
+    /// `fade`. The largest value is 60.
+    pub fade: f64,
     /// Whether stretches with damaged frames are cut out.
     ///
     /// A frame is damaged if it depends on lost data. Whole frames between damaged ones belong to
@@ -178,7 +187,7 @@ impl Default for IngestConfig {
 
 impl Default for CutConfig {
     fn default() -> Self {
-        Self { still: 5.5, damage: true }
+        Self { still: 5.5, fade: 5.0, damage: true }
     }
 }
 
@@ -233,6 +242,12 @@ impl Section for IngestConfig {
                 self.cut.still
             ));
         }
+        if !(0.0..=60.0).contains(&self.cut.fade) {
+            return Err(format!(
+                "cut.fade is {}: it must be from 0 to 60 seconds; 0 cuts nothing out",
+                self.cut.fade
+            ));
+        }
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let is_key = self.quality.len() == 16 && self.quality.bytes().all(is_digit);
         if !self.quality.is_empty() && !is_key {
@@ -279,6 +294,7 @@ impl IngestConfig {
             clip_seconds: self.clip_seconds,
             min_frames: self.min_frames,
             still_seconds: self.cut.still,
+            fade_seconds: self.cut.fade,
             cuts_damage: self.cut.damage,
         }
     }

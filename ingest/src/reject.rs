@@ -37,6 +37,8 @@ pub enum Reason {
     TooShort,
     /// The picture stands still for at least `ingest.cut.still` seconds, so it was cut out.
     Still,
+    /// The picture fades to black or from black, or is black beside a fade, so it was cut out.
+    Fade,
     /// The frames are damaged or depend on lost data, so they were cut out.
     Damaged,
     /// The decoder process crashed: a bug in FFmpeg or in ingest. Please report the file.
@@ -83,6 +85,7 @@ impl Reason {
             Self::NoFrames => "no_frames",
             Self::TooShort => "too_short",
             Self::Still => "still",
+            Self::Fade => "fade",
             Self::Damaged => "damaged",
             Self::DecoderCrashed => "decoder_crashed",
             Self::Timeout => "timeout",
@@ -112,7 +115,9 @@ impl Reason {
 
     /// Whether the cutter gave the reason to a clip, so that no rule of the config changes it.
     pub fn is_of_cutter(code: &str) -> bool {
-        [Self::TooShort, Self::Still, Self::Damaged].iter().any(|reason| reason.code() == code)
+        [Self::TooShort, Self::Still, Self::Fade, Self::Damaged]
+            .iter()
+            .any(|reason| reason.code() == code)
     }
 
     /// Whether a clip with this reason passes `ingest.keep`.

@@ -484,6 +484,31 @@ fn frozen_seconds_are_cut_out() {
     assert_eq!(clips(&dir, "frozen.mp4"), [(140, String::new())]);
 }
 
+/// Catches: a fade between two scenes stays in a clip, or its cut depends on how the recorder wrote
+/// the black; play is lost although fades are not to be cut out.
+#[test]
+fn fades_between_scenes_are_cut_out() {
+    let Some(dir) = recorded(8) else { return };
+    let out = "[0]trim=0:4.5,fade=t=out:st=3:d=1[a]";
+    let into = "[1]hflip,fade=t=in:st=0:d=1[b]";
+    let scenes = format!("-i play.mp4 -i play.mp4 -filter_complex {out};{into};[a][b]concat");
+    fs::create_dir_all(dir.path("videos")).unwrap();
+    ffmpeg(&dir, &format!("{scenes} -fps_mode cfr {KEYS} videos/constant.mp4"));
+    ffmpeg(&dir, &format!("{scenes},mpdecimate -fps_mode vfr {KEYS} videos/variable.mkv"));
+    assert_eq!(code(&dir.run(&[])), 0);
+    for name in ["constant.mp4", "variable.mkv"] {
+        let found = clips(&dir, name);
+        let expected = [(32, ""), (21, "fade"), (72, "")];
+        let fits = |((frames, reason), (expected, why)): (&(usize, String), (usize, &str))| {
+            frames.abs_diff(expected) <= 3 && reason == why
+        };
+        assert!(found.len() == 3 && found.iter().zip(expected).all(fits), "{name}: {found:?}");
+    }
+    assert_eq!(clips(&dir, "constant.mp4"), clips(&dir, "variable.mkv"));
+    assert_eq!(code(&dir.run(&["ingest.cut.fade=0", "ingest.keep="])), 0);
+    assert!(clips(&dir, "constant.mp4").iter().all(|(_, reason)| reason != "fade"));
+}
+
 /// Catches: a raw stream that states its rate is said to have none, or one without a rate is not.
 #[test]
 fn a_guessed_rate_is_noted() {

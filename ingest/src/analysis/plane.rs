@@ -57,6 +57,12 @@ impl Plane {
         high.saturating_sub(low)
     }
 
+    /// Returns by how many levels a pixel is brighter than in `before`, at most.
+    pub fn largest_increase(&self, before: &Self) -> u8 {
+        let pairs = self.fine.data.iter().zip(&before.fine.data);
+        pairs.map(|(now, then)| now.saturating_sub(*then)).max().unwrap_or(0)
+    }
+
     /// Returns the mean absolute difference of cell means to `before`, moved by `shift`.
     ///
     /// The unit is levels (0 to 255). Grain, fine texture and half-pixel motion hardly change it. A

@@ -70,6 +70,11 @@ impl TestPicture {
         self.data[at]
     }
 
+    /// Returns the bytes, `[height, width, 3]`.
+    pub fn rgb(&self) -> &[u8] {
+        &self.data
+    }
+
     pub fn plane(&self) -> Plane {
         Plane::of(&self.data, self.width, self.height)
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::config::{CutConfig, IngestConfig};
 
 /// Version of the code of ingest. It changes when the same config gives other clips.
-const CODE_FORMAT: u32 = 7;
+const CODE_FORMAT: u32 = 8;
 
 /// The work key of a config. The work key of every source starts with it.
 pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {
@@ -39,7 +39,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         aspect,
         clip_seconds,
         min_frames,
-        cut: CutConfig { still, damage },
+        cut: CutConfig { still, fade, damage },
         keep: _,
         quality: _,
         near_duplicates: _,
@@ -55,6 +55,7 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
         "clip_seconds": clip_seconds,
         "min_frames": min_frames,
         "cut.still": still,
+        "cut.fade": fade,
         "cut.damage": damage,
         "held_out": held_out,
     })

@@ -5,13 +5,14 @@
 //! source's own rate ends. A clip also ends where the track changes, because the picture is then
 //! turned or cropped in another way.
 //!
-//! Still stretches ([`StillFinder`]) and damaged ones ([`DamageFinder`]) are cut out. A stretch is
-//! one row without frames.
+//! Damaged stretches ([`DamageFinder`]), fades ([`FadeFinder`]) and still stretches
+//! ([`StillFinder`]) are cut out, in this order. A stretch is one row without frames.
 
 use std::rc::Rc;
 
 use super::clip_row::{ClipOrigin, ClipPictures, CutClip, FrameInfo, scored_clip};
 use super::damaged::DamageFinder;
+use super::fades::{FadeFinder, Sorted};
 use super::frame_times::FrameTimes;
 use super::stills::StillFinder;
 use super::stretch::Stretch;
@@ -29,6 +30,8 @@ pub struct SampledFrame {
     pub rgb: Rc<[u8]>,
     pub plane: Plane,
     pub info: FrameInfo,
+    /// In seconds.
+    pub time: f64,
     /// Set if the track changes with this frame.
     pub track: Option<Track>,
     pub begins_shot: bool,
@@ -37,6 +40,12 @@ pub struct SampledFrame {
 impl AsRef<[u8]> for SampledFrame {
     fn as_ref(&self) -> &[u8] {
         &self.rgb
+    }
+}
+
+impl AsRef<Plane> for SampledFrame {
+    fn as_ref(&self) -> &Plane {
+        &self.plane
     }
 }
 
@@ -53,11 +62,12 @@ pub struct ClipBuilder<'a> {
     /// The track of the current clip.
     track: Option<Track>,
     damage: DamageFinder<SampledFrame>,
+    /// The next whole frame follows a damaged one.
+    follows_damage: bool,
     /// Presentation time of the last frame that `damage` took.
     latest: i64,
+    fades: FadeFinder<SampledFrame>,
     stills: StillFinder<SampledFrame>,
-    /// Number of frames that `stills` has seen.
-    placed: u64,
     /// The stretch that is cut out now.
     out: Option<CutOut>,
     /// Pixels of the current clip, `[t, h, w, c]`.
@@ -76,9 +86,10 @@ impl<'a> ClipBuilder<'a> {
             format,
             track: None,
             damage: DamageFinder::new(whole),
+            follows_damage: false,
             latest: i64::MIN,
+            fades: FadeFinder::new(format.fade_seconds, size),
             stills: StillFinder::new(format.still_seconds, size),
-            placed: 0,
             out: None,
             rgb: Vec::new(),
             planes: Vec::new(),
@@ -103,10 +114,12 @@ impl<'a> ClipBuilder<'a> {
             Stretch::Unknown => {}
             Stretch::Play(frames) => cuts.extend(self.resume(frames)),
             Stretch::CutOut(frames) => {
-                if self.out.as_ref().is_none_or(|out| out.reason != Reason::Damaged) {
+                cuts.extend(self.end_fade());
+                if !self.is_out(Reason::Damaged) {
                     let first = frames.first().map_or(info, |first| first.info);
                     cuts.extend(self.end_play(first.native));
                 }
+                self.follows_damage = true;
                 self.cut_out(Reason::Damaged, frames);
             }
         }
@@ -122,16 +135,48 @@ impl<'a> ClipBuilder<'a> {
     fn end_damage(&mut self, next_native: usize) -> Vec<CutClip> {
         let held = self.damage.end();
         let mut cuts = self.resume(held);
+        cuts.extend(self.end_fade());
         cuts.extend(self.end_play(next_native));
         cuts
+    }
+
+    /// Adds the frames that may have belonged to a fade.
+    fn end_fade(&mut self) -> Vec<CutClip> {
+        self.fades.end().into_iter().flat_map(|sorted| self.place_sorted(sorted)).collect()
     }
 
     /// Adds whole frames. They begin a shot if they follow a damaged stretch.
     fn resume(&mut self, mut frames: Vec<SampledFrame>) -> Vec<CutClip> {
         if let Some(first) = frames.first_mut() {
-            first.begins_shot |= self.out.as_ref().is_some_and(|out| out.reason == Reason::Damaged);
+            first.begins_shot |= std::mem::take(&mut self.follows_damage);
         }
-        frames.into_iter().flat_map(|frame| self.place_whole(frame)).collect()
+        let mut cuts = Vec::new();
+        for frame in frames {
+            let (begins_shot, time) = (frame.begins_shot, frame.time);
+            let sorted = self.fades.add(frame, begins_shot, time);
+            cuts.extend(sorted.into_iter().flat_map(|sorted| self.place_sorted(sorted)));
+        }
+        cuts
+    }
+
+    /// Adds a frame to a fade, or to what the still pictures decide.
+    fn place_sorted(
+        &mut self,
+        Sorted { mut frame, is_fade }: Sorted<SampledFrame>,
+    ) -> Vec<CutClip> {
+        if !is_fade {
+            frame.begins_shot |= self.is_out(Reason::Fade);
+            return self.place_whole(frame);
+        }
+        let ended = !self.is_out(Reason::Fade);
+        let cuts = if ended { self.end_play(frame.info.native) } else { Vec::new() };
+        self.cut_out(Reason::Fade, vec![frame]);
+        cuts
+    }
+
+    /// Returns whether a stretch is cut out now for a reason.
+    fn is_out(&self, reason: Reason) -> bool {
+        self.out.as_ref().is_some_and(|out| out.reason == reason)
     }
 
     /// Adds a frame to a clip or a still stretch. Returns what it finishes.
@@ -141,13 +186,7 @@ impl<'a> ClipBuilder<'a> {
             cuts.extend(self.end_play(frame.info.native));
         }
         self.take_track(&mut frame);
-        let time = match (self.format.frame.rate, &self.track) {
-            // Repeated frames have the same presentation time.
-            (SamplingRate::Fixed(fps), _) => self.placed as f64 / fps,
-            (SamplingRate::Own, Some(track)) => track.seconds(0, frame.info.pts),
-            (SamplingRate::Own, None) => 0.0,
-        };
-        self.placed += 1;
+        let time = frame.time;
         match self.stills.add(frame, time) {
             Stretch::Unknown => {}
             Stretch::Play(frames) => {

@@ -29,6 +29,8 @@ pub struct ClipCutter<'a> {
     unsure: Option<(SampledFrame, u64, SampledFrame)>,
     /// Frames for which the shot detector has not decided yet whether they start a shot.
     ahead: VecDeque<SampledFrame>,
+    /// Number of frames that were added to the shot detector.
+    added: u64,
     clips: ClipBuilder<'a>,
 }
 
@@ -43,6 +45,7 @@ impl<'a> ClipCutter<'a> {
             newest: None,
             unsure: None,
             ahead: VecDeque::new(),
+            added: 0,
             clips: ClipBuilder::new(origin, format),
         }
     }
@@ -69,7 +72,8 @@ impl<'a> ClipCutter<'a> {
             repeated: false,
         };
         let rgb = frame.rgb.into();
-        let now = SampledFrame { rgb, plane, info, track: changed, begins_shot: false };
+        let time = track.seconds(0, frame.pts);
+        let now = SampledFrame { rgb, plane, info, time, track: changed, begins_shot: false };
         let newest = self.newest.replace((SampledFrame { track: None, ..now.clone() }, 0));
         let Some((before, repeats)) = newest else {
             cuts.extend(self.add(now));
@@ -141,7 +145,12 @@ impl<'a> ClipCutter<'a> {
     }
 
     /// Adds a frame to the shot detector.
-    fn add(&mut self, frame: SampledFrame) -> Vec<CutClip> {
+    fn add(&mut self, mut frame: SampledFrame) -> Vec<CutClip> {
+        if let SamplingRate::Fixed(fps) = self.format.rate {
+            // Repeated frames have the same presentation time.
+            frame.time = self.added as f64 / fps;
+        }
+        self.added += 1;
         let plane = frame.plane.clone();
         self.ahead.push_back(frame);
         self.shots.push(plane).map(|begins_shot| self.place(begins_shot)).unwrap_or_default()

@@ -64,6 +64,8 @@ pub struct ClipFormat {
     pub min_frames: u32,
     /// Shortest still stretch that is cut out, in seconds; 0 means none.
     pub still_seconds: f64,
+    /// Longest fade that is cut out, in seconds; 0 means none.
+    pub fade_seconds: f64,
     /// Whether damaged stretches are cut out.
     pub cuts_damage: bool,
 }

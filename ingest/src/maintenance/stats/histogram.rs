@@ -37,8 +37,9 @@ struct Bin {
 pub fn histogram(catalog: &Catalog, score: &str) -> Result<String> {
     let values = format!(
         "(select cast({score} as double) as value, kept from clips \
-         where {score} is not null and coalesce(reason, '') not in ('{}', '{}')) as scores",
+         where {score} is not null and coalesce(reason, '') not in ('{}', '{}', '{}')) as scores",
         Reason::Still.code(),
+        Reason::Fade.code(),
         Reason::Damaged.code()
     );
     // The difference of two equal numbers is 0. Of NaN and of an infinite number it is NaN.
