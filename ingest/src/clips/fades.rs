@@ -11,10 +11,10 @@
 //!
 //! Play also becomes dark: a player walks into a cave, a menu dims the picture, the sun sets. So
 //! each of these conditions must hold for a fade:
-//! - It ends with black, or at less than a quarter of its brightness with a cut. A figure in front
-//!   of a black sky is not black ([`Brightness::is_black`]).
-//! - The bright pixels darken step by step, and at no time become brighter again ([`Fall`]). At half
-//!   of the brightness, the whole picture is darker, and its brightest pixels are.
+//! - It ends with black, or at less than a quarter of its brightness with a cut. A figure in
+//!   front of a black sky is not black ([`Brightness::is_black`]).
+//! - The bright pixels darken step by step, and at no time become brighter again. At half of the
+//!   brightness, the whole picture is darker, and its brightest pixels are.
 //! - It takes no longer than `ingest.cut.fade`, and longer than a cut.
 //! - The picture was bright for half a second, so that a flash of lightning is no fade.
 //!
@@ -22,17 +22,22 @@
 
 mod black;
 mod fall;
+mod held;
+mod phase;
 mod scene;
 #[cfg(test)]
 mod tests;
 
-use self::black::{Black, Rise};
-use self::scene::LitScene;
+pub use self::held::Sorted;
+
+use self::held::HeldFrame;
+use self::phase::{Black, FadePhase, LitScene};
 use crate::analysis::{Brightness, Plane};
 use crate::config::{MAX_OWN_FPS, clip_frames};
 
 /// Share of the brightness below which a frame of a fade between scenes is cut out.
 const DIM: f32 = 0.8;
+
 /// Finds fades in the frames of one source, given in order.
 ///
 /// `F` is a frame. Its bytes are `[height, width, 3]`.
@@ -48,33 +53,6 @@ pub struct FadeFinder<F> {
     /// The brightness of the last frame.
     last: Option<Brightness>,
     phase: FadePhase<F>,
-}
-
-/// A frame, and whether it is cut out.
-#[derive(Debug, PartialEq)]
-pub struct Sorted<F> {
-    pub frame: F,
-    pub is_fade: bool,
-}
-
-struct HeldFrame<F> {
-    frame: F,
-    light: Brightness,
-    /// In seconds.
-    time: f64,
-    /// A new scene begins with the frame.
-    is_cut: bool,
-}
-
-/// What the last frame was.
-enum FadePhase<F> {
-    /// There was none.
-    Start,
-    /// A part of a scene.
-    Scene(LitScene<F>),
-    Black(Black),
-    /// A frame after a black one. It may be the beginning of a scene, or of a fade.
-    Rise(Rise),
 }
 
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
