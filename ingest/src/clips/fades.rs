@@ -30,7 +30,7 @@ mod tests;
 
 pub use self::held::Sorted;
 
-use self::held::HeldFrame;
+use self::held::DimmingFrame;
 use self::phase::{Black, FadePhase, LitScene};
 use crate::analysis::{Brightness, Plane};
 use crate::config::{MAX_OWN_FPS, clip_frames};
@@ -47,7 +47,7 @@ pub struct FadeFinder<F> {
     /// Width and height of the frames.
     size: (usize, usize),
     /// Frames that may belong to a fade.
-    held: Vec<HeldFrame<F>>,
+    held: Vec<DimmingFrame<F>>,
     /// Largest number of them, so that no time stamps fill the memory.
     most: usize,
     /// The brightness of the last frame.
@@ -73,7 +73,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
             |last: &Brightness| light.is_dimmed_from(last) || last.is_dimmed_from(&light);
         let is_cut = begins_shot && !self.last.as_ref().is_some_and(is_dimmed);
         self.last = Some(light.clone());
-        let now = HeldFrame { frame, light, time, is_cut };
+        let now = DimmingFrame { frame, light, time, is_cut };
         match std::mem::replace(&mut self.phase, FadePhase::Start) {
             FadePhase::Start => {
                 self.phase = if now.light.is_black() {
@@ -95,7 +95,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         let mut found = Vec::new();
         match std::mem::replace(&mut self.phase, FadePhase::Start) {
             FadePhase::Black(black) => {
-                let is_black = |held: &HeldFrame<F>| held.light.is_black();
+                let is_black = |held: &DimmingFrame<F>| held.light.is_black();
                 let bright = self.held.iter().position(is_black).unwrap_or(self.held.len());
                 found.extend(self.take(bright, false));
                 found.extend(self.take(self.held.len(), black.is_out));
@@ -119,7 +119,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
 
     /// The same for the frames from an index on.
     fn is_long(&self, from: usize, time: f64) -> bool {
-        let is_long = |first: &HeldFrame<F>| time - first.time > self.limit;
+        let is_long = |first: &DimmingFrame<F>| time - first.time > self.limit;
         self.held.len() >= from + self.most || self.held.get(from).is_some_and(is_long)
     }
 }

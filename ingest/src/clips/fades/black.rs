@@ -1,7 +1,7 @@
 //! The part of the finder for black frames, and for the frames after them.
 
 use super::fall::{Fall, exceeds};
-use super::held::{HeldFrame, Sorted};
+use super::held::{DimmingFrame, Sorted};
 use super::phase::{Black, FadePhase, LitScene, Rise};
 use super::{DIM, FadeFinder};
 use crate::analysis::Plane;
@@ -17,7 +17,7 @@ const REST: f64 = 0.3;
 
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Takes the next frame after a black one.
-    pub(super) fn in_black(&mut self, mut black: Black, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+    pub(super) fn in_black(&mut self, mut black: Black, now: DimmingFrame<F>) -> Vec<Sorted<F>> {
         let plane: &Plane = now.frame.as_ref();
         if now.light.is_black() && plane.largest_increase(&black.last.0) <= CHANGE {
             black.last = (plane.clone(), now.light.clone());
@@ -35,7 +35,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     }
 
     /// Takes the next frame after one that followed black.
-    pub(super) fn in_rise(&mut self, mut rise: Rise, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+    pub(super) fn in_rise(&mut self, mut rise: Rise, now: DimmingFrame<F>) -> Vec<Sorted<F>> {
         let level = now.light.level();
         if exceeds(level, rise.high.0) && !now.is_cut {
             rise.high = (level, now.time);
@@ -48,7 +48,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
             return Vec::new();
         }
         let (mut found, after_fade) = self.end_rise(&rise, !falls || now.is_cut);
-        let is_same = |held: &HeldFrame<F>| {
+        let is_same = |held: &DimmingFrame<F>| {
             exceeds(level, held.light.level()) || self.is_still(&held.frame, &now.frame)
         };
         let is_card = self.held.iter().all(is_same);
@@ -70,10 +70,11 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
 
     /// Ends the frames after black ones.
     ///
-    /// Returns them, without the bright ones of a fade, and whether a fade was before these. `stays` says whether the picture stays bright.
+    /// Returns them, without the bright ones of a fade, and whether a fade was before
+    /// these. `stays` says whether the picture stays bright.
     pub(super) fn end_rise(&mut self, rise: &Rise, stays: bool) -> (Vec<Sorted<F>>, bool) {
         let full = self.risen_to(rise).filter(|_| stays);
-        let is_dim = |held: &&HeldFrame<F>| {
+        let is_dim = |held: &&DimmingFrame<F>| {
             !rise.is_first && full.is_some_and(|full| held.light.level() < DIM * full)
         };
         let rising = self.held.iter().skip(rise.from);
@@ -87,7 +88,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Seen from there, they fall. The scene may move, so it may become brighter after the fade.
     fn risen_to(&self, rise: &Rise) -> Option<f32> {
         let rising = self.held.get(rise.from..)?;
-        let is_full = |held: &HeldFrame<F>| !exceeds(rise.high.0, held.light.level());
+        let is_full = |held: &DimmingFrame<F>| !exceeds(rise.high.0, held.light.level());
         let ends = (0..=rising.iter().position(is_full)?).rev();
         let bright = ends.filter(|&end| rising[end].light.level() >= HALF * rise.high.0);
         bright.map(|end| &rising[..=end]).find_map(|rising| {

@@ -10,7 +10,7 @@ pub struct Sorted<F> {
 }
 
 /// A frame that may belong to a fade.
-pub struct HeldFrame<F> {
+pub struct DimmingFrame<F> {
     pub frame: F,
     pub light: Brightness,
     /// In seconds.

@@ -1,7 +1,7 @@
 //! What the finder knows about the last frames: a scene, black, or frames after these.
 
 use super::fall::{Fall, exceeds};
-use super::held::HeldFrame;
+use super::held::DimmingFrame;
 use crate::analysis::{Brightness, Plane};
 
 /// What the last frame was.
@@ -36,7 +36,7 @@ pub struct StillCard<F> {
 
 impl<F: Clone> LitScene<F> {
     /// A scene whose brightness is that of a frame.
-    pub fn new(now: &HeldFrame<F>, after_fade: bool) -> Self {
+    pub fn new(now: &DimmingFrame<F>, after_fade: bool) -> Self {
         let card = StillCard { frame: now.frame.clone(), light: now.light.clone() };
         Self {
             fall: Fall::new(&now.light, now.time),
@@ -57,7 +57,7 @@ impl<F: Clone> LitScene<F> {
     }
 
     /// The picture stops to darken. The brightness of a frame is what it may fall from.
-    pub fn restart(&mut self, now: &HeldFrame<F>) {
+    pub fn restart(&mut self, now: &DimmingFrame<F>) {
         let has_risen = self.fall.has_risen(&now.light);
         if has_risen {
             self.bright.0 = now.time;
@@ -100,7 +100,7 @@ pub struct Rise {
 
 impl Rise {
     /// Begins with a frame after a cut.
-    pub fn after_cut<F>(now: &HeldFrame<F>, is_out: bool) -> Self {
+    pub fn after_cut<F>(now: &DimmingFrame<F>, is_out: bool) -> Self {
         let high = (now.light.level(), now.time);
         Self { black: None, is_out, is_first: false, from: 0, high }
     }
@@ -108,7 +108,7 @@ impl Rise {
 
 impl Black {
     /// Begins with a black frame.
-    pub fn new<F: AsRef<Plane>>(now: &HeldFrame<F>, is_out: bool) -> Self {
+    pub fn new<F: AsRef<Plane>>(now: &DimmingFrame<F>, is_out: bool) -> Self {
         let last = (now.frame.as_ref().clone(), now.light.clone());
         Self { is_out, is_first: false, last }
     }

@@ -1,6 +1,6 @@
 //! The part of the finder for scenes: how they end, by a fade, a cut or black.
 
-use super::held::{HeldFrame, Sorted};
+use super::held::{DimmingFrame, Sorted};
 use super::phase::{Black, FadePhase, LitScene, Rise};
 use super::{DIM, FadeFinder};
 use crate::analysis::{Plane, scores};
@@ -12,7 +12,11 @@ const FLASH: f64 = 0.5;
 
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Takes the next frame of a scene, or the frame after it.
-    pub(super) fn in_scene(&mut self, mut scene: LitScene<F>, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+    pub(super) fn in_scene(
+        &mut self,
+        mut scene: LitScene<F>,
+        now: DimmingFrame<F>,
+    ) -> Vec<Sorted<F>> {
         let is_flash = scene.bright.1 - scene.bright.0 < FLASH;
         let was_fade = scene.fall.is_fade() && !scene.is_slow && !is_flash;
         let is_cut = now.is_cut || scene.fall.is_left(&now.light);
@@ -47,7 +51,8 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         if scene.card.is_some() && (is_fade || scene.after_fade) {
             return (self.take(self.held.len(), true), true);
         }
-        let is_dim = |held: &HeldFrame<F>| is_fade && held.light.level() < DIM * scene.fall.top();
+        let is_dim =
+            |held: &DimmingFrame<F>| is_fade && held.light.level() < DIM * scene.fall.top();
         let bright = self.held.iter().position(is_dim).unwrap_or(self.held.len());
         (self.take(bright, false), is_fade)
     }
@@ -61,7 +66,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         });
         let mut count = 0;
         if scene.card.is_none() {
-            let is_bright = |held: &HeldFrame<F>| held.light.level() >= HOLD * scene.fall.top();
+            let is_bright = |held: &DimmingFrame<F>| held.light.level() >= HOLD * scene.fall.top();
             count = self.held.iter().rposition(is_bright).map_or(0, |last| last + 1);
             scene.is_slow |= self.is_long(count, now.time);
             if scene.is_slow {
