@@ -20,11 +20,11 @@
 //!
 //! A status line that stays bright hides a fade.
 
-mod black;
+mod after_black;
 mod fall;
 mod held;
+mod in_scene;
 mod phase;
-mod scene;
 #[cfg(test)]
 mod tests;
 
