@@ -103,7 +103,8 @@ fn the_slider_counts_what_the_expression_keeps() {
     for step in [0, 1, 5, 12, 30, 1000] {
         let sql = format!(
             "select count(*) as n from clips where contrast > 0.1 and motion >= {} and \
-             coalesce(reason, '') not in ('still', 'fade', 'damaged', 'too_short', 'near_duplicate')",
+             coalesce(reason, '') not in ('still', 'fade', 'damaged', 'too_short', \
+             'near_duplicate')",
             f64::from(step) / 1000.0
         );
         let kept: u64 = steps[usize::try_from(step).unwrap()..].iter().sum();

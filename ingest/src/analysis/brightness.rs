@@ -58,8 +58,8 @@ impl Brightness {
 
     /// Returns the level that one in 32 pixels exceeds.
     ///
-    /// In a fade it falls as the light does, also if the scene moves. The mean then varies with what
-    /// comes into view, and the largest level with sparks.
+    /// In a fade it falls as the light does, also if the scene moves. The mean then varies with
+    /// what comes into view, and the largest level with sparks.
     pub fn level(&self) -> f32 {
         f32::from(self.bright)
     }

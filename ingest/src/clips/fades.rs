@@ -11,28 +11,33 @@
 //!
 //! Play also becomes dark: a player walks into a cave, a menu dims the picture, the sun sets. So
 //! each of these conditions must hold for a fade:
-//! - It ends with black, or at less than a quarter of its brightness with a cut. A figure in front
-//!   of a black sky is not black ([`Brightness::is_black`]).
-//! - The bright pixels darken step by step, and at no time become brighter again ([`Fall`]). At half
-//!   of the brightness, the whole picture is darker, and its brightest pixels are.
+//! - It ends with black, or at less than a quarter of its brightness with a cut. A figure in
+//!   front of a black sky is not black ([`Brightness::is_black`]).
+//! - The bright pixels darken step by step, and at no time become brighter again. At half of the
+//!   brightness, the whole picture is darker, and its brightest pixels are.
 //! - It takes no longer than `ingest.cut.fade`, and longer than a cut.
 //! - The picture was bright for half a second, so that a flash of lightning is no fade.
 //!
 //! A status line that stays bright hides a fade.
 
-mod black;
+mod after_black;
 mod fall;
-mod scene;
+mod held;
+mod in_scene;
+mod phase;
 #[cfg(test)]
 mod tests;
 
-use self::black::{Black, Rise};
-use self::scene::LitScene;
+pub use self::held::Sorted;
+
+use self::held::DimmingFrame;
+use self::phase::{Black, FadePhase, LitScene};
 use crate::analysis::{Brightness, Plane};
 use crate::config::{MAX_OWN_FPS, clip_frames};
 
 /// Share of the brightness below which a frame of a fade between scenes is cut out.
 const DIM: f32 = 0.8;
+
 /// Finds fades in the frames of one source, given in order.
 ///
 /// `F` is a frame. Its bytes are `[height, width, 3]`.
@@ -42,39 +47,12 @@ pub struct FadeFinder<F> {
     /// Width and height of the frames.
     size: (usize, usize),
     /// Frames that may belong to a fade.
-    held: Vec<HeldFrame<F>>,
+    held: Vec<DimmingFrame<F>>,
     /// Largest number of them, so that no time stamps fill the memory.
     most: usize,
     /// The brightness of the last frame.
     last: Option<Brightness>,
     phase: FadePhase<F>,
-}
-
-/// A frame, and whether it is cut out.
-#[derive(Debug, PartialEq)]
-pub struct Sorted<F> {
-    pub frame: F,
-    pub is_fade: bool,
-}
-
-struct HeldFrame<F> {
-    frame: F,
-    light: Brightness,
-    /// In seconds.
-    time: f64,
-    /// A new scene begins with the frame.
-    is_cut: bool,
-}
-
-/// What the last frame was.
-enum FadePhase<F> {
-    /// There was none.
-    Start,
-    /// A part of a scene.
-    Scene(LitScene<F>),
-    Black(Black),
-    /// A frame after a black one. It may be the beginning of a scene, or of a fade.
-    Rise(Rise),
 }
 
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
@@ -95,7 +73,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
             |last: &Brightness| light.is_dimmed_from(last) || last.is_dimmed_from(&light);
         let is_cut = begins_shot && !self.last.as_ref().is_some_and(is_dimmed);
         self.last = Some(light.clone());
-        let now = HeldFrame { frame, light, time, is_cut };
+        let now = DimmingFrame { frame, light, time, is_cut };
         match std::mem::replace(&mut self.phase, FadePhase::Start) {
             FadePhase::Start => {
                 self.phase = if now.light.is_black() {
@@ -117,7 +95,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         let mut found = Vec::new();
         match std::mem::replace(&mut self.phase, FadePhase::Start) {
             FadePhase::Black(black) => {
-                let is_black = |held: &HeldFrame<F>| held.light.is_black();
+                let is_black = |held: &DimmingFrame<F>| held.light.is_black();
                 let bright = self.held.iter().position(is_black).unwrap_or(self.held.len());
                 found.extend(self.take(bright, false));
                 found.extend(self.take(self.held.len(), black.is_out));
@@ -141,7 +119,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
 
     /// The same for the frames from an index on.
     fn is_long(&self, from: usize, time: f64) -> bool {
-        let is_long = |first: &HeldFrame<F>| time - first.time > self.limit;
+        let is_long = |first: &DimmingFrame<F>| time - first.time > self.limit;
         self.held.len() >= from + self.most || self.held.get(from).is_some_and(is_long)
     }
 }

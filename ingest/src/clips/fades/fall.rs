@@ -12,8 +12,7 @@ const STEP: f32 = 0.8;
 const STEPS: usize = 2;
 /// Brightness from which on a step counts, in levels of 255.
 const LIT: f32 = 32.0;
-/// Share of the brightness from which on the whole picture must be darker, with its brightest
-/// pixels.
+/// Share of the brightness from which on the whole picture must be darker.
 const HALF: f32 = 0.5;
 /// Share of the brightness from which on a fade may end with a cut instead of black.
 ///
@@ -49,8 +48,9 @@ impl Fall {
         self.full.level()
     }
 
-    /// Takes the next picture. Returns whether it is as bright as the last one, or darker
-    /// everywhere.
+    /// Takes the next picture.
+    ///
+    /// Returns whether it is as bright as the last one, or darker everywhere.
     pub fn push(&mut self, light: &Brightness, time: f64) -> bool {
         let (level, lowest) = (light.level(), self.lowest.0);
         if exceeds(level, lowest) || lowest - level > LARGEST_STEP * self.top() {

@@ -1,9 +1,10 @@
 //! The part of the finder for black frames, and for the frames after them.
 
 use super::fall::{Fall, exceeds};
-use super::scene::LitScene;
-use super::{DIM, FadeFinder, FadePhase, HeldFrame, Sorted};
-use crate::analysis::{Brightness, Plane};
+use super::held::{DimmingFrame, Sorted};
+use super::phase::{Black, FadePhase, LitScene, Rise};
+use super::{DIM, FadeFinder};
+use crate::analysis::Plane;
 
 /// A pixel that becomes brighter by more than this many levels ends a stretch of black frames.
 ///
@@ -14,54 +15,9 @@ const HALF: f32 = 0.5;
 /// A fade is over if the picture becomes no brighter for this many seconds.
 const REST: f64 = 0.3;
 
-/// Black frames.
-pub struct Black {
-    /// It is cut out, whatever follows.
-    pub is_out: bool,
-    /// The recording begins with it.
-    is_first: bool,
-    /// The last black frame.
-    last: (Plane, Brightness),
-}
-
-/// Frames after black ones, or after a cut.
-pub struct Rise {
-    /// The last black frame.
-    black: Option<Brightness>,
-    /// A stretch that is cut out is before the frames.
-    is_out: bool,
-    /// They are the first of the recording, but for the black.
-    is_first: bool,
-    /// Index of the first of them in `held`.
-    from: usize,
-    /// Largest brightness, in levels of 255, and its time.
-    high: (f32, f64),
-}
-
-impl Rise {
-    /// Begins with a frame after a cut.
-    pub fn after_cut<F>(now: &HeldFrame<F>, is_out: bool) -> Self {
-        let high = (now.light.level(), now.time);
-        Self { black: None, is_out, is_first: false, from: 0, high }
-    }
-}
-
-impl Black {
-    /// Begins with a black frame.
-    pub fn new<F: AsRef<Plane>>(now: &HeldFrame<F>, is_out: bool) -> Self {
-        let last = (now.frame.as_ref().clone(), now.light.clone());
-        Self { is_out, is_first: false, last }
-    }
-
-    /// The same at the start of a recording.
-    pub fn at_start(self) -> Self {
-        Self { is_first: true, ..self }
-    }
-}
-
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Takes the next frame after a black one.
-    pub(super) fn in_black(&mut self, mut black: Black, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+    pub(super) fn in_black(&mut self, mut black: Black, now: DimmingFrame<F>) -> Vec<Sorted<F>> {
         let plane: &Plane = now.frame.as_ref();
         if now.light.is_black() && plane.largest_increase(&black.last.0) <= CHANGE {
             black.last = (plane.clone(), now.light.clone());
@@ -79,7 +35,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     }
 
     /// Takes the next frame after one that followed black.
-    pub(super) fn in_rise(&mut self, mut rise: Rise, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+    pub(super) fn in_rise(&mut self, mut rise: Rise, now: DimmingFrame<F>) -> Vec<Sorted<F>> {
         let level = now.light.level();
         if exceeds(level, rise.high.0) && !now.is_cut {
             rise.high = (level, now.time);
@@ -92,7 +48,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
             return Vec::new();
         }
         let (mut found, after_fade) = self.end_rise(&rise, !falls || now.is_cut);
-        let is_same = |held: &HeldFrame<F>| {
+        let is_same = |held: &DimmingFrame<F>| {
             exceeds(level, held.light.level()) || self.is_still(&held.frame, &now.frame)
         };
         let is_card = self.held.iter().all(is_same);
@@ -112,13 +68,13 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         found
     }
 
-    /// Ends the frames after black ones. Returns them, without the bright ones of a fade, and
-    /// whether a fade was before these.
+    /// Ends the frames after black ones.
     ///
-    /// `stays` says whether the picture stays bright.
+    /// Returns them, without the bright ones of a fade, and whether a fade was before
+    /// these. `stays` says whether the picture stays bright.
     pub(super) fn end_rise(&mut self, rise: &Rise, stays: bool) -> (Vec<Sorted<F>>, bool) {
         let full = self.risen_to(rise).filter(|_| stays);
-        let is_dim = |held: &&HeldFrame<F>| {
+        let is_dim = |held: &&DimmingFrame<F>| {
             !rise.is_first && full.is_some_and(|full| held.light.level() < DIM * full)
         };
         let rising = self.held.iter().skip(rise.from);
@@ -132,7 +88,7 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Seen from there, they fall. The scene may move, so it may become brighter after the fade.
     fn risen_to(&self, rise: &Rise) -> Option<f32> {
         let rising = self.held.get(rise.from..)?;
-        let is_full = |held: &HeldFrame<F>| !exceeds(rise.high.0, held.light.level());
+        let is_full = |held: &DimmingFrame<F>| !exceeds(rise.high.0, held.light.level());
         let ends = (0..=rising.iter().position(is_full)?).rev();
         let bright = ends.filter(|&end| rising[end].light.level() >= HALF * rise.high.0);
         bright.map(|end| &rising[..=end]).find_map(|rising| {

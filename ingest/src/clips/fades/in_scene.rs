@@ -1,68 +1,22 @@
 //! The part of the finder for scenes: how they end, by a fade, a cut or black.
 
-use super::black::{Black, Rise};
-use super::fall::{Fall, exceeds};
-use super::{DIM, FadeFinder, FadePhase, HeldFrame, Sorted};
-use crate::analysis::{Brightness, Plane, scores};
+use super::held::{DimmingFrame, Sorted};
+use super::phase::{Black, FadePhase, LitScene, Rise};
+use super::{DIM, FadeFinder};
+use crate::analysis::{Plane, scores};
 
 /// Frames with less than this share of the brightness are held, because a fade may have begun.
 const HOLD: f32 = 0.9;
 /// A picture that was bright for a shorter time is a flash, in seconds.
 const FLASH: f64 = 0.5;
 
-/// A scene, as far as it has been seen.
-pub struct LitScene<F> {
-    fall: Fall,
-    /// The fall takes too long for a fade.
-    is_slow: bool,
-    /// Time since which the picture is about as bright, and time of the last frame before the fall.
-    bright: (f64, f64),
-    /// A fade is before the scene.
-    after_fade: bool,
-    /// The picture of the scene, while it stands still.
-    card: Option<StillCard<F>>,
-}
-
-struct StillCard<F> {
-    frame: F,
-    light: Brightness,
-}
-
-impl<F: Clone> LitScene<F> {
-    /// A scene whose brightness is that of a frame.
-    pub fn new(now: &HeldFrame<F>, after_fade: bool) -> Self {
-        let card = StillCard { frame: now.frame.clone(), light: now.light.clone() };
-        Self {
-            fall: Fall::new(&now.light, now.time),
-            is_slow: false,
-            bright: (now.time, now.time),
-            after_fade,
-            card: Some(card),
-        }
-    }
-
-    /// The same after frames that are as bright, from the time `since` on. `is_still` says whether
-    /// they show the same picture.
-    pub fn risen(mut self, since: f64, is_still: bool) -> Self {
-        self.bright.0 = since;
-        self.card = self.card.filter(|_| is_still);
-        self
-    }
-
-    /// The picture stops to darken. The brightness of a frame is what it may fall from.
-    fn restart(&mut self, now: &HeldFrame<F>) {
-        let has_risen = self.fall.has_risen(&now.light);
-        if has_risen {
-            self.bright.0 = now.time;
-        }
-        self.is_slow &= !has_risen && !self.fall.rests(now.time);
-        self.fall = Fall::new(&now.light, now.time);
-    }
-}
-
 impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     /// Takes the next frame of a scene, or the frame after it.
-    pub(super) fn in_scene(&mut self, mut scene: LitScene<F>, now: HeldFrame<F>) -> Vec<Sorted<F>> {
+    pub(super) fn in_scene(
+        &mut self,
+        mut scene: LitScene<F>,
+        now: DimmingFrame<F>,
+    ) -> Vec<Sorted<F>> {
         let is_flash = scene.bright.1 - scene.bright.0 < FLASH;
         let was_fade = scene.fall.is_fade() && !scene.is_slow && !is_flash;
         let is_cut = now.is_cut || scene.fall.is_left(&now.light);
@@ -90,13 +44,15 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         self.release(scene)
     }
 
-    /// Ends a scene, before black or a cut. Returns its bright frames, and whether the others are
-    /// cut out.
+    /// Ends a scene, before black or a cut.
+    ///
+    /// Returns its bright frames, and whether the others are cut out.
     fn end_scene(&mut self, scene: &LitScene<F>, is_fade: bool) -> (Vec<Sorted<F>>, bool) {
         if scene.card.is_some() && (is_fade || scene.after_fade) {
             return (self.take(self.held.len(), true), true);
         }
-        let is_dim = |held: &HeldFrame<F>| is_fade && held.light.level() < DIM * scene.fall.top();
+        let is_dim =
+            |held: &DimmingFrame<F>| is_fade && held.light.level() < DIM * scene.fall.top();
         let bright = self.held.iter().position(is_dim).unwrap_or(self.held.len());
         (self.take(bright, false), is_fade)
     }
@@ -106,11 +62,11 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
         let Some(now) = self.held.last() else { return Vec::new() };
         let is_over = self.is_over_limit(now.time);
         scene.card = scene.card.filter(|card| {
-            !is_over && (self.is_still(&card.frame, &now.frame) || is_darker(card, &now.light))
+            !is_over && (self.is_still(&card.frame, &now.frame) || card.fades_to(&now.light))
         });
         let mut count = 0;
         if scene.card.is_none() {
-            let is_bright = |held: &HeldFrame<F>| held.light.level() >= HOLD * scene.fall.top();
+            let is_bright = |held: &DimmingFrame<F>| held.light.level() >= HOLD * scene.fall.top();
             count = self.held.iter().rposition(is_bright).map_or(0, |last| last + 1);
             scene.is_slow |= self.is_long(count, now.time);
             if scene.is_slow {
@@ -125,9 +81,4 @@ impl<F: AsRef<[u8]> + AsRef<Plane> + Clone> FadeFinder<F> {
     pub(super) fn is_still(&self, before: &F, now: &F) -> bool {
         scores::moved_blocks(before.as_ref(), now.as_ref(), self.size, 0) == 0
     }
-}
-
-/// Returns whether a picture is a card that fades.
-fn is_darker<F>(card: &StillCard<F>, light: &Brightness) -> bool {
-    exceeds(card.light.level(), light.level()) && light.is_dimmed_from(&card.light)
 }
