@@ -15,10 +15,19 @@ use crate::dataset::content_hashes;
 use crate::python::python;
 
 /// Starts the server, and prints its port.
+///
+/// moto looks for an object, and writes it later. Of two simultaneous requests to create one object
+/// both can succeed, which S3 excludes. So the server writes one object at a time.
 const SERVER: &str = "
-import logging, sys
+import logging, sys, threading
 logging.getLogger('werkzeug').setLevel(logging.ERROR)
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
+put, one_at_a_time = S3Response.put_object, threading.Lock()
+def put_object(self):
+    with one_at_a_time:
+        return put(self)
+S3Response.put_object = put_object
 server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
