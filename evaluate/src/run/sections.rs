@@ -17,7 +17,7 @@ use crate::report::schema::{ReportLineage, SCHEMA_VERSION};
 use crate::run::weights_args::WeightsArgs;
 
 /// Version of the measurement; a higher version gives every report a new work key.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 const STEP: &str = "evaluate";
 
 /// The config sections that this stage reads: its own, and those of the models.
