@@ -64,8 +64,8 @@ impl KeepRules {
 
     /// The first condition of `ingest.keep` that a clip fails, after setting its `quality`.
     ///
-    /// Looks only at the clip's own row. A clip passes if the conditions cannot be evaluated for it,
-    /// so that its frames are there for better conditions. Finalizing the catalog then fails.
+    /// Looks only at the clip's own row. A clip passes if the conditions cannot be evaluated for
+    /// it, so that its frames are there for better conditions. Finalizing the catalog then fails.
     pub fn failure(&self, row: &mut ClipRow) -> Result<Option<String>> {
         row.quality = self.quality.of_clip(&row.meta.clip_id);
         match self.keep.failures(std::slice::from_ref(row), |_| true) {
