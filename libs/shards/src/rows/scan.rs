@@ -1,5 +1,4 @@
-//! Reads a few columns of clip rows, source rows and qualities as a stream, one published file at a
-//! time.
+//! Reads a few columns of small tables as a stream, one published file at a time.
 //!
 //! A file is read in batches, so the memory does not depend on the number of its rows.
 
