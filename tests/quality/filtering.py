@@ -15,12 +15,10 @@ of clips and the key of the report of each. `genie-evaluate compare` compares tw
 window. It takes ten minutes on two quiet cores.
 """
 
-import argparse
 import csv
 import hashlib
 import json
 import pathlib
-import subprocess
 
 import recordings
 
@@ -52,13 +50,8 @@ ceiling_steps = 0
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("videos", type=pathlib.Path)
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("binaries", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = recordings.arguments(__doc__.splitlines()[0])
     parser.add_argument("--threshold", type=float, default=0.5)
-    parser.add_argument("--set", action="append", default=[])
     args = parser.parse_args()
     demo = pathlib.Path(__file__).resolve().parents[2] / "pipelines/demo.toml"
     videos = args.out / "videos"
@@ -69,13 +62,8 @@ def main():
         (args.out / name).write_text(text)
 
     def run(binary, *words, config="config.toml", accepts=(0,)):
-        command = [str((args.binaries / binary).resolve()), *words]
-        command += [word for value in args.set for word in ("--set", value)]
-        command += [config] if binary == "genie" else ["--config", config]
-        ended = subprocess.run(command, cwd=args.out, stdout=subprocess.PIPE, text=True)
-        if ended.returncode not in accepts:
-            raise SystemExit(f"{command} ended with {ended.returncode}")
-        return ended.stdout
+        named = [config] if binary == "genie" else ["--config", config]
+        return recordings.run(args, binary, *words, *named, accepts=accepts)
 
     def sql(query, **where):
         return json.loads(run("genie-ingest", "sql", "--format", "json", query, **where))

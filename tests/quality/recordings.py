@@ -145,33 +145,43 @@ def at_recall(scored, recall):
     return None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(description):
+    """A parser with the arguments that all measurements of the filter have."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("videos", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("binaries", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[])
+    return parser
+
+
+def run(args, binary, *words, accepts=(0,)):
+    """Runs a binary in the folder of the output, and returns its stdout."""
+    command = [str((args.binaries / binary).resolve()), *words]
+    command += [word for value in args.set for word in ("--set", value)]
+    ended = subprocess.run(command, cwd=args.out, stdout=subprocess.PIPE, text=True)
+    if ended.returncode not in accepts:
+        raise SystemExit(f"{command} ended with {ended.returncode}")
+    return ended.stdout
+
+
+def main():
+    parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--labels", type=int, default=200)
     parser.add_argument("--each", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--leave-out", default="")
-    parser.add_argument("--set", action="append", default=[])
     args = parser.parse_args()
     make(args.videos, args.out / "videos")
     (args.out / "config.toml").write_text(CONFIG)
-    sets = [word for value in args.set for word in ("--set", value)]
 
-    def run(name, *words, accepts=(0,)):
-        command = [str((args.binaries / f"genie-{name}").resolve()), *words]
-        command += ["--config", "config.toml", *sets]
-        ended = subprocess.run(command, cwd=args.out, stdout=subprocess.PIPE, text=True)
-        if ended.returncode not in accepts:
-            raise SystemExit(f"{command} ended with {ended.returncode}")
-        return ended.stdout
+    def stage(name, *words, accepts=(0,)):
+        return run(args, f"genie-{name}", *words, "--config", "config.toml", accepts=accepts)
 
     def sql(query):
-        return json.loads(run("ingest", "sql", "--format", "json", query))
+        return json.loads(stage("ingest", "sql", "--format", "json", query))
 
-    run("ingest", "run", accepts=(0, 2))
+    stage("ingest", "run", accepts=(0, 2))
     default = subprocess.run(
         [str((args.binaries / "genie-ingest").resolve()), "config"],
         stdout=subprocess.PIPE,
@@ -206,9 +216,9 @@ def main():
         rows = csv.writer(file)
         rows.writerow(["clip_id", "label"])
         rows.writerows([clip["clip_id"], clip["class"]] for clip in labelled)
-    run("ingest", "labels", "import", "labels.csv", "--who", "script")
-    report = json.loads(run("train", "quality", "fit", "--json"))
-    key = run("train", "quality", "score").strip()
+    stage("ingest", "labels", "import", "labels.csv", "--who", "script")
+    report = json.loads(stage("train", "quality", "fit", "--json"))
+    key = stage("train", "quality", "score").strip()
     quality = {row["clip_id"]: row["quality"]
                for row in sql(f"select clip_id, quality from quality where model = '{key}'")}
 

@@ -1,4 +1,4 @@
-//! How bright a picture is, and whether it is another one that became darker as a whole.
+//! How bright a picture is, and whether the whole picture became darker.
 
 use super::plane::{Plane, ratio};
 

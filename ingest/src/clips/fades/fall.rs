@@ -20,7 +20,7 @@ const HALF: f32 = 0.5;
 const DARK: f32 = 0.25;
 /// Longest time without a loss, in seconds. A fade of a slow video has steps.
 const PAUSE: f64 = 0.5;
-/// A picture that is so many times brighter is another one, or shows a flash.
+/// A picture this many times as bright as the darkest one shows another scene, or a flash.
 const BRIGHTER: f32 = 1.25;
 /// Changes below this share, plus half a level, come from encoding and small motion.
 const NOTHING: f32 = 0.02;
@@ -88,7 +88,7 @@ impl Fall {
         self.lowest.0 <= DARK * self.top()
     }
 
-    /// Returns whether a picture is so much brighter than the darkest one that it is another.
+    /// Returns whether the picture was dark, and one of another scene follows: it is much brighter.
     pub fn is_left(&self, light: &Brightness) -> bool {
         self.is_dark() && light.level() > 2.0 * self.lowest.0
     }

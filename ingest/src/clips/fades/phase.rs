@@ -47,7 +47,7 @@ impl<F: Clone> LitScene<F> {
         }
     }
 
-    /// The same after frames that are as bright, from the time `since` on.
+    /// The same scene, if it has been about as bright since the time `since`.
     ///
     /// `is_still` says whether they show the same picture.
     pub fn risen(mut self, since: f64, is_still: bool) -> Self {
@@ -56,7 +56,7 @@ impl<F: Clone> LitScene<F> {
         self
     }
 
-    /// The picture stops to darken. The brightness of a frame is what it may fall from.
+    /// The picture no longer darkens. The next fall begins at the brightness of this frame.
     pub fn restart(&mut self, now: &DimmingFrame<F>) {
         let has_risen = self.fall.has_risen(&now.light);
         if has_risen {
