@@ -216,16 +216,19 @@ def fixtures():
         yield name, module, dict(frames=frames.byte(), codes=codes, predicted=predicted, loss=loss)
 
     kinds = [
-        ("dynamics_prepend", True, True, True, None),
-        ("dynamics_add", False, False, False, None),
-        ("dynamics_parts", False, False, False, [3, 2]),
+        ("dynamics_prepend", True, "position", True, None),
+        ("dynamics_add", False, "none", False, None),
+        ("dynamics_parts", False, "none", False, [3, 2]),
+        ("dynamics_neighbourhood", False, "neighbourhood", False, None),
     ]
     for name, prepend, previous, qk_norm, parts in kinds:
         draw = Draw(6)
-        b, t, s, codes = 2, 4, 6, 10
+        b, t, s, columns, codes = 2, 4, 6, 3, 10
         actions = math.prod(parts) if parts else 3
         stack = dict(layers=1, d=8, heads=2, qk_norm=qk_norm)
-        module = draw.fill(Dynamics(stack, t, s, codes, actions, prepend, previous, parts))
+        module = draw.fill(
+            Dynamics(stack, t, s, columns, codes, actions, prepend, previous, parts)
+        )
         tokens, led = draw.integers(codes, b, t, s), draw.integers(actions, b, t - 1)
         # Some tokens do not change, so that both weights occur.
         still = draw.integers(2, b, t, s).bool()

@@ -349,19 +349,22 @@ class Dynamics(nn.Module):
 
     Token number `codes` is the mask. Action number `actions` stands before frame 0. `prepend`: the
     action is one more position of its frame; otherwise it is added to all positions.
-    `previous_frame`: the true token at the same position of the frame before is added (the mask,
-    before frame 0). `parts`: the embedding of an action is the sum of one row for each of its
+    `previous`: "position" adds the true token at the same position of the frame before (the mask,
+    before frame 0). "neighbourhood" also adds a convolution over that frame's embedded tokens, in
+    rows of `columns`. `parts`: the embedding of an action is the sum of one row for each of its
     digits, whose numbers of values these are. The first digit is the least significant.
     """
 
     def __init__(
-        self, stack, frames, positions, codes, actions, prepend, previous_frame, parts=None
+        self, stack, frames, positions, columns, codes, actions, prepend, previous, parts=None
     ):
         super().__init__()
         d = stack["d"]
         self.prepend = prepend
         self.tokens = nn.Parameter(torch.empty(codes + 1, d))
-        self.previous = nn.Parameter(torch.empty(codes + 1, d)) if previous_frame else None
+        self.previous = nn.Parameter(torch.empty(codes + 1, d)) if previous != "none" else None
+        self.neighbours = Convolutions(d, [d], [1]) if previous == "neighbourhood" else None
+        self.columns = columns
         self.parts = parts or [actions]
         self.actions = nn.Parameter(torch.empty(sum(self.parts) + 1, d))
         self.stack = Stack(**stack)
@@ -377,7 +380,11 @@ class Dynamics(nn.Module):
         mask, start = len(self.tokens) - 1, len(self.actions) - 1
         x = self.tokens[tokens.masked_fill(masked, mask)]
         if self.previous is not None:
-            x = x + self.previous[F.pad(tokens[:, :-1], (0, 0, 1, 0), value=mask)]
+            before = self.previous[F.pad(tokens[:, :-1], (0, 0, 1, 0), value=mask)]
+            x = x + before
+            if self.neighbours is not None:
+                frames = before.flatten(0, 1).unflatten(1, (-1, self.columns))
+                x = x + self.neighbours(frames).view_as(x)
         action = F.pad(self.embed_actions(actions), (0, 0, 1, 0))
         action[:, 0] = self.actions[start]
         action = action[:, :, None]

@@ -75,8 +75,8 @@ pub use estimate::Estimate;
 pub use format::{MODEL_FORMAT, TRAINING_FORMAT};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use models::dynamics::{
-    ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, SamplerConfig, Session,
-    SessionSnapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
+    ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, PreviousFrame,
+    SamplerConfig, Session, SessionSnapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
 };
 pub use models::inverse_dynamics::{
     InverseDynamics, InverseDynamicsConfig, LAGS, train_inverse_dynamics,

@@ -177,10 +177,11 @@ impl PeerTask {
             "stack": config.stack,
             "frames": tokenizer.frames,
             "positions": size.positions(),
+            "columns": size.patches().1,
             "codes": tokenizer.quantizer.size(),
             "actions": actions,
             "prepend": config.action_mode == ActionMode::Prepend,
-            "previous_frame": config.previous_frame,
+            "previous": config.previous_frame,
         });
         let mut task = training("dynamics", &config.train, config.train.micro_batch(), &model);
         task["masked"] = json!(config.masked_share());

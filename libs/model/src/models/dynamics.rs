@@ -22,7 +22,9 @@ use std::sync::Arc;
 use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
-pub use config::{ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, Vocabulary};
+pub use config::{
+    ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, PreviousFrame, Vocabulary,
+};
 pub use cost::estimate_dynamics;
 use network::DynamicsNet;
 use predictor::Stepper;

@@ -5,7 +5,7 @@ use burn::backend::flex::FlexDevice;
 use burn::module::Module;
 
 use super::dynamics::{
-    ActionMode, DynamicsConfig, DynamicsDescription, Vocabulary, estimate_dynamics,
+    ActionMode, DynamicsConfig, DynamicsDescription, PreviousFrame, Vocabulary, estimate_dynamics,
 };
 use super::inverse_dynamics::{InverseDynamicsConfig, InverseDynamicsDescription};
 use super::lam::{
@@ -101,9 +101,11 @@ fn parameters_are_those_of_the_modules() {
     let description = QualityDescription { config: QualityConfig::default(), scale };
     let net = description.net::<Flex>(&FlexDevice);
     assert_eq!(description.cost().unwrap().parameters, net.num_params() as u64);
-    for (action_mode, previous_frame, action_parts) in
-        [(ActionMode::Prepend, true, vec![]), (ActionMode::Add, false, vec![2, 3])]
-    {
+    for (action_mode, previous_frame, action_parts) in [
+        (ActionMode::Prepend, PreviousFrame::Neighbourhood, vec![]),
+        (ActionMode::Prepend, PreviousFrame::Position, vec![]),
+        (ActionMode::Add, PreviousFrame::None, vec![2, 3]),
+    ] {
         let config = DynamicsConfig {
             action_mode,
             action_parts,
@@ -125,7 +127,7 @@ fn parameters_are_those_of_the_modules() {
 fn operations_follow_the_rule_of_thumb() {
     let config = |layers| DynamicsConfig {
         action_mode: ActionMode::Add,
-        previous_frame: false,
+        previous_frame: PreviousFrame::None,
         stack: StackConfig {
             layers,
             d: 2048,

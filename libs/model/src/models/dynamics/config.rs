@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ModelError;
-use crate::layers::StackConfig;
+use crate::layers::{ConvolutionsConfig, StackConfig};
 use crate::train::TrainConfig;
 
 /// How an action conditions the frame that it leads to.
@@ -15,6 +15,27 @@ pub enum ActionMode {
     Prepend,
     /// Added to the embedding of every token (the paper).
     Add,
+}
+
+/// What the input at each position has of the previous frame, beside the position's own token.
+///
+/// In training these are the true tokens, even if they are masked in the previous frame. A rollout
+/// has them too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PreviousFrame {
+    /// Nothing: positions see earlier frames only through temporal attention (the paper).
+    None,
+    /// The token at the same position.
+    ///
+    /// The model then need not learn to keep what stays, and one layer can see where something
+    /// moves.
+    Position,
+    /// That token and the eight around it, by a 3×3 convolution.
+    ///
+    /// What moves into a position comes from the positions around it. A convolution sees this in
+    /// the same way everywhere. Attention must learn it for each position.
+    Neighbourhood,
 }
 
 /// Which actions lead from frame to frame.
@@ -48,12 +69,8 @@ pub struct DynamicsConfig {
     pub action_parts: Vec<usize>,
     /// The transformer that predicts masked tokens.
     pub stack: StackConfig,
-    /// Whether the input at each position also has that position's token of the previous frame.
-    ///
-    /// In the paper, positions see it only through temporal attention. In training it is the true
-    /// token, even if it is masked in the previous frame; a rollout has it too. The model then need
-    /// not learn to keep what stays, and one layer can see where something moves.
-    pub previous_frame: bool,
+    /// What the input at each position has of the previous frame, beside the position's own token.
+    pub previous_frame: PreviousFrame,
     /// Smallest share of a frame's tokens that training masks, from 0 to 1 (the paper: 0.5).
     ///
     /// The largest is 1. Each window has a random share between the two.
@@ -106,7 +123,7 @@ impl Default for DynamicsConfig {
                 qk_norm: true,
                 temporal: true,
             },
-            previous_frame: true,
+            previous_frame: PreviousFrame::Neighbourhood,
             min_mask_rate: 0.5,
             masked_frames: 1.0,
             history_noise: 0.0,
@@ -173,6 +190,12 @@ impl DynamicsConfig {
             return actions;
         }
         self.action_parts.iter().fold(0, |sum, &part| sum.saturating_add(part))
+    }
+
+    /// The convolution over the previous frame, if there is one.
+    pub(super) fn neighbours(&self) -> Option<ConvolutionsConfig> {
+        let one = ConvolutionsConfig { channels: vec![self.stack.d], strides: vec![1] };
+        (self.previous_frame == PreviousFrame::Neighbourhood).then_some(one)
     }
 
     /// Mean share of the tokens after the first frame that training masks.

@@ -1,6 +1,6 @@
 //! The estimated cost of training a dynamics model.
 
-use super::config::{ActionSource, DynamicsConfig};
+use super::config::{ActionSource, DynamicsConfig, PreviousFrame};
 use crate::error::ModelError;
 use crate::estimate::{CostTally, Estimate};
 use crate::layers::Grid;
@@ -24,8 +24,12 @@ pub fn estimate_dynamics(
     let grid = Grid { b, t: frames, s: positions + lead };
     let mut tally = CostTally::new(&config.train);
     tally.table(codes + 1, d);
-    if config.previous_frame {
+    if config.previous_frame != PreviousFrame::None {
         tally.table(codes + 1, d);
+    }
+    if let Some(neighbours) = config.neighbours() {
+        // Rows and columns make no difference here, because zeros surround the frame.
+        tally.convolutions(&neighbours, b * frames, (1, positions), d);
     }
     tally.table(config.action_rows(actions) + 1, d);
     tally.positions(&config.stack, frames, positions + lead);

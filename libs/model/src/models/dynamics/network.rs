@@ -5,20 +5,23 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::config::{ActionMode, DynamicsConfig, Vocabulary};
+use super::config::{ActionMode, DynamicsConfig, PreviousFrame, Vocabulary};
 use crate::kernels::Kernels;
-use crate::layers::{Grid, Positions, Stack, fan_in, linear};
+use crate::layers::{Convolutions, Grid, Positions, Stack, fan_in, linear};
 
 /// The network. The fields' names are the names of the weights in a checkpoint.
 #[derive(Module, Debug)]
 pub struct DynamicsNet<B: Backend> {
     pub tokens: Param<Tensor<B, 2>>,
     previous: Option<Param<Tensor<B, 2>>>,
+    neighbours: Option<Convolutions<B>>,
     pub actions: Param<Tensor<B, 2>>,
     pub positions: Positions<B>,
     pub stack: Stack<B>,
     pub logits: Linear<B>,
     prepend: bool,
+    /// Tokens per row of a frame.
+    columns: usize,
     /// The numbers of values of an action's parts; empty if an action has a row of its own.
     pub parts: Vec<usize>,
 }
@@ -42,12 +45,15 @@ impl<B: Kernels> DynamicsNet<B> {
         Self {
             // Each table has one more row: for the mask token, or for "no action".
             tokens: table.init([vocabulary.codes + 1, d], device),
-            previous: config.previous_frame.then(|| table.init([vocabulary.codes + 1, d], device)),
+            previous: (config.previous_frame != PreviousFrame::None)
+                .then(|| table.init([vocabulary.codes + 1, d], device)),
+            neighbours: config.neighbours().map(|neighbours| neighbours.init(d, device)),
             actions: part.init([config.action_rows(vocabulary.actions) + 1, d], device),
             positions: config.stack.positions(vocabulary.frames, config.lead(), grid, device),
             stack: config.stack.init(device),
             logits: linear(d, vocabulary.codes, 0.02 * fan_in(d), device),
             prepend: config.action_mode == ActionMode::Prepend,
+            columns: vocabulary.columns,
             parts: config.action_parts.clone(),
         }
     }
@@ -76,10 +82,17 @@ impl<B: Kernels> DynamicsNet<B> {
     ) -> (Tensor<B, 2>, Grid) {
         let Grid { b, t, s } = grid;
         let mut tokens = self.tokens.val().select(0, tokens);
+        let d = tokens.dims()[1];
         if let Some(previous) = &self.previous {
-            tokens = tokens + previous.val().select(0, before);
+            let before = previous.val().select(0, before);
+            if let Some(neighbours) = &self.neighbours {
+                let frames = [b * t, s / self.columns, self.columns, d];
+                let seen = neighbours.forward(before.clone().reshape(frames));
+                tokens = tokens + seen.reshape([grid.rows(), d]);
+            }
+            tokens = tokens + before;
         }
-        let (table, d) = (self.action_table(), tokens.dims()[1]);
+        let table = self.action_table();
         let (rows, grid) = if self.prepend {
             let actions = table.select(0, actions).reshape([b * t, 1, d]);
             let grid = Grid { b, t, s: s + 1 };

@@ -27,13 +27,13 @@ use crate::testing::{
 };
 use crate::train::Task;
 
-/// The action mode, and whether the input has the previous frame's tokens.
-type Mode = (ActionMode, bool);
+/// The action mode, and what the input has of the previous frame.
+type Mode = (ActionMode, PreviousFrame);
 const MODES: [Mode; 4] = [
-    (ActionMode::Prepend, true),
-    (ActionMode::Prepend, false),
-    (ActionMode::Add, true),
-    (ActionMode::Add, false),
+    (ActionMode::Prepend, PreviousFrame::Neighbourhood),
+    (ActionMode::Prepend, PreviousFrame::None),
+    (ActionMode::Add, PreviousFrame::Neighbourhood),
+    (ActionMode::Add, PreviousFrame::Position),
 ];
 const V: Vocabulary = Vocabulary { frames: 5, positions: 4, columns: 2, codes: 32, actions: 3 };
 

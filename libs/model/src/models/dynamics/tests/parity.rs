@@ -31,31 +31,32 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig, actions: usize) -> MaskedBa
 }
 
 /// Catches: an action conditions another frame than the one it leads to; an action's row is taken
-/// for a token's; a previous frame is masked or the wrong one; the embedding of the mask or of "no
+/// for a token's; a previous frame is masked or the wrong one; its neighbours are of other rows; the embedding of the mask or of "no
 /// action" is from another row; the parts of an action are in another order; logits are those of a
 /// neighbouring position; the loss includes tokens that are not masked, or is divided by their
 /// number instead of by their weights.
 #[test]
 fn the_dynamics_model_is_pytorchs() {
     let shifts = ["stack.blocks.0.space.key_norm.bias", "stack.blocks.0.time.key_norm.bias"];
-    for (name, action_mode, full, parts, zero) in [
-        ("dynamics_prepend", ActionMode::Prepend, true, vec![], &shifts[..]),
-        ("dynamics_add", ActionMode::Add, false, vec![], &[]),
-        ("dynamics_parts", ActionMode::Add, false, vec![3, 2], &[]),
+    for (name, action_mode, previous_frame, parts, zero) in [
+        ("dynamics_prepend", ActionMode::Prepend, PreviousFrame::Position, vec![], &shifts[..]),
+        ("dynamics_add", ActionMode::Add, PreviousFrame::None, vec![], &[]),
+        ("dynamics_parts", ActionMode::Add, PreviousFrame::None, vec![3, 2], &[]),
+        ("dynamics_neighbourhood", ActionMode::Add, PreviousFrame::Neighbourhood, vec![], &[]),
     ] {
         let count = if parts.is_empty() { V.actions } else { parts.iter().product() };
         let vocabulary = Vocabulary { actions: count, ..V };
         let config = DynamicsConfig {
             action_mode,
             action_parts: parts,
-            previous_frame: full,
+            previous_frame,
             stack: StackConfig {
                 layers: 1,
                 d: 8,
                 heads: 2,
                 head_dim: 0,
                 ffn_mult: 2,
-                qk_norm: full,
+                qk_norm: !zero.is_empty(),
                 temporal: true,
             },
             changed_token_weight: 5.0,

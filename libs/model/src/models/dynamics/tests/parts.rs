@@ -8,7 +8,10 @@ const PARTS: [usize; 2] = [2, 3];
 const SIX: Vocabulary = Vocabulary { actions: 6, ..V };
 
 fn with(parts: &[usize]) -> DynamicsConfig {
-    DynamicsConfig { action_parts: parts.to_vec(), ..config((ActionMode::Add, true)) }
+    DynamicsConfig {
+        action_parts: parts.to_vec(),
+        ..config((ActionMode::Add, PreviousFrame::Position))
+    }
 }
 
 fn logits(net: &DynamicsNet<Ad>, batch: &MaskedBatch, grid: Grid) -> Vec<f32> {
