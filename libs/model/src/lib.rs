@@ -75,7 +75,7 @@ pub use estimate::Estimate;
 pub use format::{MODEL_FORMAT, TRAINING_FORMAT};
 pub use layers::{ConvolutionsConfig, QuantizerConfig, QuantizerKind, StackConfig};
 pub use models::dynamics::{
-    ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, PreviousFrame,
+    ActionMode, ActionSource, Dynamics, DynamicsConfig, GeneratedFrame, MaskRates, PreviousFrame,
     SamplerConfig, Session, SessionSnapshot, Turn, UnmaskOrder, estimate_dynamics, train_dynamics,
 };
 pub use models::inverse_dynamics::{

@@ -23,7 +23,8 @@ use burn::tensor::backend::AutodiffBackend;
 use camino::Utf8Path;
 
 pub use config::{
-    ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, PreviousFrame, Vocabulary,
+    ActionMode, ActionSource, DynamicsConfig, DynamicsDescription, MaskRates, PreviousFrame,
+    Vocabulary,
 };
 pub use cost::estimate_dynamics;
 use network::DynamicsNet;

@@ -38,6 +38,19 @@ pub enum PreviousFrame {
     Neighbourhood,
 }
 
+/// Which tokens of a window share a random mask rate in training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskRates {
+    /// All tokens of the window (the paper).
+    Window,
+    /// The tokens of each frame.
+    ///
+    /// A rollout generates a frame after frames without masks. With a rate for each frame, the
+    /// model also sees few masks in the history and many in the frame that it predicts.
+    Frame,
+}
+
 /// Which actions lead from frame to frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -73,8 +86,10 @@ pub struct DynamicsConfig {
     pub previous_frame: PreviousFrame,
     /// Smallest share of a frame's tokens that training masks, from 0 to 1 (the paper: 0.5).
     ///
-    /// The largest is 1. Each window has a random share between the two.
+    /// The largest is 1. The share is random between the two.
     pub min_mask_rate: f64,
+    /// Which tokens of a window share a random mask rate.
+    pub mask_rates: MaskRates,
     /// Share of the frames after the first that training masks, above 0, at most 1 (the paper: 1).
     ///
     /// The others serve as clean history, as in a rollout.
@@ -125,6 +140,7 @@ impl Default for DynamicsConfig {
             },
             previous_frame: PreviousFrame::Neighbourhood,
             min_mask_rate: 0.5,
+            mask_rates: MaskRates::Frame,
             masked_frames: 1.0,
             history_noise: 0.0,
             predicted_history: 0.0,

@@ -8,7 +8,7 @@ use burn::tensor::{Int, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::config::DynamicsDescription;
+use super::config::{DynamicsDescription, MaskRates};
 use super::history::{Corruption, Predictions, replaced};
 use super::network::DynamicsNet;
 use crate::data::{TokenGroups, TokenStream, TokenWindows};
@@ -115,8 +115,11 @@ impl<'a> DynamicsTask<'a> {
             batch.actions.push(vocabulary.actions as i64);
             batch.actions.extend(actions.iter().map(|action| i64::from(*action)));
             batch.clean.extend(tokens.iter().map(|token| i64::from(*token)));
-            let rate = rng.random_range(config.min_mask_rate..=1.0);
+            let mut rate = rng.random_range(config.min_mask_rate..=1.0);
             for frame in 0..t {
+                if frame > 1 && config.mask_rates == MaskRates::Frame {
+                    rate = rng.random_range(config.min_mask_rate..=1.0);
+                }
                 let masks = frame > 0 && rng.random_bool(config.masked_frames);
                 for position in 0..s {
                     let at = frame * s + position;

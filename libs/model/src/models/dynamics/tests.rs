@@ -160,7 +160,7 @@ fn true_tokens_are_seen_from_the_next_frame_on() {
         let (tokens, actions, other) = two_windows(changed);
         let before = by_frame(logits_beside(&net, &tokens, &tokens, &actions), 2, V.frames);
         let after = by_frame(logits_beside(&net, &tokens, &other, &actions), 2, V.frames);
-        let seen = mode.1 && changed + 1 < V.frames;
+        let seen = mode.1 != PreviousFrame::None && changed + 1 < V.frames;
         assert_same_before(
             if seen { changed + 1 } else { V.frames },
             &before,

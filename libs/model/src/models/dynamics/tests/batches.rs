@@ -58,12 +58,27 @@ fn targets_are_the_true_tokens_at_exactly_the_masked_places() {
     }
 }
 
+/// Catches: `mask_rates = "frame"` gives all frames of a window one rate, or a rate outside the
+/// range; frame 0 is masked.
+#[test]
+fn each_frame_may_have_a_mask_rate_of_its_own() {
+    let data = windows(3, WIDE, 6);
+    let shares = shares(&draw(|config| config.mask_rates = MaskRates::Frame, &data));
+    assert!(shares.iter().all(|window| window[0] == 0.0), "frame 0 is masked");
+    let rates = || shares.iter().flat_map(|window| &window[1..]);
+    assert!(rates().all(|rate| (0.4..=1.0).contains(rate)));
+    // The mean distance of two draws from 0.5 to 1 is a sixth.
+    let apart = shares.iter().map(|window| (window[1] - window[2]).abs()).sum::<f64>();
+    let apart = apart / shares.len() as f64;
+    assert!((0.1..0.25).contains(&apart), "mean distance of two frames' rates: {apart}");
+}
+
 /// Catches: a mask rate is outside its range, the same for all windows, or drawn separately for
 /// each frame.
 #[test]
 fn mask_rates_are_spread_over_their_range() {
     let data = windows(3, WIDE, 6);
-    let shares = shares(&draw(|_| (), &data));
+    let shares = shares(&draw(|config| config.mask_rates = MaskRates::Window, &data));
     let rates: Vec<f64> = shares
         .iter()
         .map(|window| window[1..].iter().sum::<f64>() / (WIDE.frames - 1) as f64)
