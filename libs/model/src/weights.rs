@@ -32,12 +32,13 @@ const KEY: &str = "genie";
 /// Config keys that concern training only.
 ///
 /// Models that differ only in these keys compute the same from the same weights.
-const TRAINING_KEYS: [&str; 11] = [
+const TRAINING_KEYS: [&str; 12] = [
     "device",
     "train",
     "changed_pixel_weight",
     "changed_token_weight",
     "min_mask_rate",
+    "mask_rates",
     "masked_frames",
     "history_noise",
     "predicted_history",

@@ -1,7 +1,7 @@
 //! The `[dynamics]` section of the config, and the description that a checkpoint stores.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::ModelError;
 use crate::layers::{ConvolutionsConfig, StackConfig};
@@ -36,6 +36,21 @@ pub enum PreviousFrame {
     /// What moves into a position comes from the positions around it. A convolution sees this in
     /// the same way everywhere. Attention must learn it for each position.
     Neighbourhood,
+}
+
+/// Reads `previous_frame`, which was `true` or `false` in version 0.1.
+fn previous_frame<'de, D: Deserializer<'de>>(value: D) -> Result<PreviousFrame, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "\"none\", \"position\" or \"neighbourhood\"")]
+    enum Written {
+        Name(PreviousFrame),
+        Same(bool),
+    }
+    Ok(match Written::deserialize(value)? {
+        Written::Name(name) => name,
+        Written::Same(true) => PreviousFrame::Position,
+        Written::Same(false) => PreviousFrame::None,
+    })
 }
 
 /// Which tokens of a window share a random mask rate in training.
@@ -83,6 +98,7 @@ pub struct DynamicsConfig {
     /// The transformer that predicts masked tokens.
     pub stack: StackConfig,
     /// What the input at each position has of the previous frame, beside the position's own token.
+    #[serde(deserialize_with = "previous_frame")]
     pub previous_frame: PreviousFrame,
     /// Smallest share of a frame's tokens that training masks, from 0 to 1 (the paper: 0.5).
     ///

@@ -149,6 +149,21 @@ fn a_changed_frame_leaves_earlier_logits_bit_identical() {
     }
 }
 
+/// Catches: a description or a config of version 0.1 is rejected, or read as another model; a wrong
+/// value has a message that does not name the right ones.
+#[test]
+fn previous_frame_may_be_true_or_false_as_in_version_0_1() {
+    let read = |value: serde_json::Value| {
+        serde_json::from_value::<DynamicsConfig>(serde_json::json!({ "previous_frame": value }))
+            .map(|config| config.previous_frame)
+    };
+    assert_eq!(read(true.into()).unwrap(), PreviousFrame::Position);
+    assert_eq!(read(false.into()).unwrap(), PreviousFrame::None);
+    assert_eq!(read("neighbourhood".into()).unwrap(), PreviousFrame::Neighbourhood);
+    let error = read("all".into()).unwrap_err().to_string();
+    assert!(error.contains("neighbourhood"), "{error}");
+}
+
 /// Catches: a frame sees its own true tokens in addition to its masks, so that the cross-entropy
 /// falls to 0 and nothing is learned (the true tokens of frame t may be seen from frame t+1 on).
 #[test]

@@ -110,6 +110,7 @@ fn without_noise_a_batch_is_as_before() {
     let data = windows(3, LONG, 5);
     let mut plain = config(MODES[0]);
     plain.predicted_history = 1.0;
+    plain.mask_rates = MaskRates::Window;
     let description = describe(&plain, LONG);
     let task = DynamicsTask::new(&description, shared(&data)).unwrap();
     let (mut one, mut other) = (rng(1), rng(1));
