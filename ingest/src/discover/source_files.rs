@@ -28,10 +28,10 @@ impl SourceFiles {
             numbered().map(|(number, file)| (name_hash(&file.path.to_string_lossy()), number)),
         );
         let by_identity =
-            HashIndex::new(numbered().map(|(number, file)| (file.identity as u64, number)));
+            HashIndex::new(numbered().map(|(number, file)| (head(&file.identity), number)));
         let with_content = numbered().filter(|(_, file)| !file.id.is_empty());
         let mut by_content =
-            HashIndex::new(with_content.map(|(number, file)| (head(&file.id), number)));
+            HashIndex::new(with_content.map(|(number, file)| (head(file.id.as_bytes()), number)));
         // Nothing moves, unless two hashes begin alike.
         by_content.0.sort_by_key(|(_, number)| &*files[*number as usize].id);
         Self { files, by_name, by_content, by_identity }
@@ -56,7 +56,7 @@ impl SourceFiles {
     /// The file that is this path without symbolic links.
     pub fn with_identity(&self, path: &Path) -> Option<&SourceFile> {
         let hash = path_hash(path);
-        let mut files = self.by_identity.get(hash as u64).map(|number| &self.files[number]);
+        let mut files = self.by_identity.get(head(&hash)).map(|number| &self.files[number]);
         files.find(|file| file.identity == hash)
     }
 
@@ -67,7 +67,7 @@ impl SourceFiles {
 
     /// The numbers of the files with a content hash.
     pub fn numbers_with_content<'a>(&'a self, id: &'a str) -> impl Iterator<Item = usize> + 'a {
-        let numbers = self.by_content.get(head(id));
+        let numbers = self.by_content.get(head(id.as_bytes()));
         numbers.filter(move |number| &*self.files[*number].id == id)
     }
 
@@ -122,10 +122,10 @@ fn name_hash(path: &str) -> u64 {
     hasher.finish()
 }
 
-/// The first eight bytes of a text as a number, which has the order of the texts.
-fn head(id: &str) -> u64 {
+/// The first eight bytes of a hash as a number. The order of such numbers is that of the hashes.
+fn head(hash: &[u8]) -> u64 {
     let mut bytes = [0; 8];
-    bytes.iter_mut().zip(id.bytes()).for_each(|(to, byte)| *to = byte);
+    bytes.iter_mut().zip(hash).for_each(|(to, byte)| *to = *byte);
     u64::from_be_bytes(bytes)
 }
 
