@@ -176,17 +176,18 @@ impl<'a> SourceIndex<'a> {
 }
 
 impl<T> IndexPart<T> {
-    fn new(files: &SourceFiles, (mut rows, more): (Vec<SourceRow>, T)) -> Self {
-        let (mut kept, mut outcomes) = ([0, 0], Vec::new());
-        rows.retain(|row| {
+    fn new(files: &SourceFiles, (read, more): (Vec<SourceRow>, T)) -> Self {
+        // `Vec::retain` would keep the memory of all rows, for each catalog file.
+        let (mut kept, mut outcomes, mut rows) = ([0, 0], Vec::new(), Vec::new());
+        for row in read {
             kept[usize::from(row.split == Some(Split::HeldOut))] += u64::from(row.clips_kept);
-            let outcome = is_decided(row).then(|| files.number_of(row).zip(Outcome::of(row)));
-            if let Some(Some(outcome)) = outcome {
-                outcomes.push(outcome);
-                return false;
+            let outcome = is_decided(&row).then(|| files.number_of(&row).zip(Outcome::of(&row)));
+            match outcome.flatten() {
+                Some(outcome) => outcomes.push(outcome),
+                None if files.concern(&row) => rows.push(row),
+                None => {}
             }
-            files.concern(row)
-        });
+        }
         Self { outcomes, rows, kept, more }
     }
 }
@@ -214,6 +215,7 @@ pub fn find_sources(
     let manifest = Manifest::load(root)?;
     let parts = map_sources(root, manifest.table(tables::SOURCES), |mut rows| {
         rows.retain(&is_wanted);
+        rows.shrink_to_fit();
         rows
     })?;
     Ok(parts.into_iter().flatten().collect())
