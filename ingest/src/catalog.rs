@@ -30,7 +30,7 @@ pub use finalize::{Finalized, Finalizer, KeepRules, forget_files, split_of};
 pub use follow::{FileChanges, original};
 pub use group_commits::GroupCommits;
 pub use group_writer::GroupWriter;
-pub use keys::{config_key, source_key};
+pub use keys::{config_key, config_of, source_key};
 pub use labels::{
     NewestLabels, append as append_labels, checked_tags, checked_who, judgement, label_dir,
     lock_labels,

@@ -7,9 +7,11 @@ mod names;
 mod search;
 mod skipped;
 mod source_file;
+mod source_files;
 mod stamp;
 
 pub use byte_order_mark::without_mark;
-pub use search::{Found, FoundFile, discover, videos};
+pub use search::{Found, discover, videos};
 pub use source_file::SourceFile;
+pub use source_files::SourceFiles;
 pub use stamp::FileStamp;

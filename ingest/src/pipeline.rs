@@ -47,16 +47,15 @@ use crate::catalog::{
 };
 use crate::config::IngestConfig;
 use crate::decode::disable_huge_pages;
-use crate::discover::{Found, FoundFile, SourceFile, discover, videos};
+use crate::discover::{Found, SourceFile, SourceFiles, discover, videos};
 use crate::reject::Reason;
 use crate::worker::check_sandbox;
 pub use cluster::{files_of_receipts, serve};
 use groups::GroupIngester;
-use identify::identify;
+use identify::{identify, identify_known};
 use ingest_run::IngestRun;
 use plan::plan;
-use probe::VideoProbe;
-use report::{AskedSources, SourceCounts, log_splits};
+use report::{SourceCounts, log_splits};
 use timing::log_timing;
 
 /// Ingests the videos that `data.videos` names, or the sample videos of the root if it names none.
@@ -120,7 +119,7 @@ pub fn run(
     };
     let ended = pool.install(|| {
         if let Some(share) = share {
-            return run.share(&files, share);
+            return run.share(files, share);
         }
         drop_older(root)?;
         let (mut done, mut files, mut retry) = (DoneWork::default(), files, retry);
@@ -152,38 +151,34 @@ impl IngestRun<'_> {
     /// Returns `None` if clips whose better copies went must be decoded again: then call it again.
     fn round(
         &self,
-        files: Vec<FoundFile>,
+        mut files: Vec<SourceFile>,
         retry: &[Reason],
         done: &mut DoneWork,
     ) -> Result<Option<Exit>> {
-        let Self { data, config, key, finalizer, stop, begun, .. } = self;
+        let Self { data, config, key, finalizer, begun, .. } = self;
         let root = data.root.as_path();
         let was_finalized = finalizer.is_finalized()?;
         if !was_finalized {
             finalizer.judge()?;
         }
-        let paths: HashSet<String> =
-            files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
-        let known = SourceIndex::read_stamps(root, &paths)?;
-        let probe = VideoProbe { format: config.frame_format(), limits: &config.decoder, stop };
-        let sources = identify(files, key, &config.metadata, &known, &probe)?;
-        drop((known, paths));
-
-        let asked = AskedSources::new(&sources);
-        let mut update = SourceUpdate::new(&sources, key, retry);
-        let FoundChanges { index: mut catalog, changes, is_outdated } = update.look(root)?;
-        update.outdated = catalog.outdated(&sources, &config.metadata);
+        identify_known(root, &mut files)?;
+        identify(&mut files, key, &config.metadata, &self.probe())?;
+        let files = SourceFiles::new(files);
+        let mut update = SourceUpdate::new(&files, key, &config.metadata, retry);
+        let FoundChanges { index: mut catalog, changes, is_outdated, outdated } =
+            update.look(root)?;
+        update.outdated = outdated;
         if !was_finalized {
-            let gone = finalizer.gone(&|id| asked.has(id))?;
+            let gone = finalizer.gone(&|id| files.has(id))?;
             done.restored.extend(gone.iter().cloned());
             update.outdated.extend(gone);
         }
         if is_outdated || !update.outdated.is_empty() {
             finalizer.update(&|rows| update.edit(&rows))?;
-            catalog = SourceIndex::read(root, |row| asked.concern(row))?;
+            catalog = SourceIndex::read(root, &files)?;
         }
         drop(update);
-        let mut plan = plan(sources, &catalog, &changes, &config.metadata);
+        let mut plan = plan(&files, &catalog, &changes, &config.metadata);
         if !plan.is_empty() {
             self.write_config()?;
         }
@@ -201,17 +196,17 @@ impl IngestRun<'_> {
         done.decoded.append(&mut plan.new);
 
         // A plan that is not empty changes the manifest, so the catalog is then always finalized.
-        let can_restore = |id: &str| asked.has(id) && !done.restored.contains(id);
+        let can_restore = |id: &str| files.has(id) && !done.restored.contains(id);
         let is_changed = match finalizer.finalize(&changes, &can_restore)? {
             Finalized::Restorable => return Ok(None),
             finalized => finalized == Finalized::Changed,
         };
         if is_changed {
-            catalog = SourceIndex::read(root, |row| asked.concern(row))?;
+            catalog = SourceIndex::read(root, &files)?;
             let decoded: Vec<&SourceFile> = done.decoded.iter().collect();
-            run_history::record(root, &decoded, &catalog, begun.elapsed())?;
+            run_history::record(root, &decoded, begun.elapsed())?;
         }
-        let counts = SourceCounts::of(&asked, &catalog, &done.decoded);
+        let counts = SourceCounts::of(&files, &catalog, &done.decoded);
         counts.log(root, is_up_to_date);
         // A run that changes nothing does not repeat the warnings.
         if is_changed {

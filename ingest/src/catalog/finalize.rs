@@ -34,7 +34,7 @@ use genie_stage::key::Key;
 use super::follow::FileChanges;
 use super::partitions::Partitioning;
 use super::row_kinds::{is_decided, is_pending};
-use super::source_index::SourceIndex;
+use super::source_index::find_sources;
 use crate::reject::Reason;
 pub use forget::forget_files;
 use mark::FinalizedMark;
@@ -166,8 +166,8 @@ impl<'a> Finalizer<'a> {
             return Ok(HashSet::new());
         }
         let new: HashSet<&String> = changes.replaced.values().flatten().collect();
-        let index = SourceIndex::read(self.reviser.root, |row| new.contains(&row.source_id))?;
-        Ok(replaced(changes, index.rows()))
+        let rows = find_sources(self.reviser.root, |row| new.contains(&row.source_id))?;
+        Ok(replaced(changes, &rows))
     }
 }
 

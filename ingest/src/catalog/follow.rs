@@ -13,15 +13,15 @@
 //! All of this follows from the rows and the found files. So a run that was killed is repeated with
 //! the same result.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use genie_shards::{SourceRow, Split};
 use genie_stage::key::Key;
 
+use super::keys::has_sidecar;
 use super::row_kinds::{is_duplicate, is_of_config, is_of_path, pending};
-use crate::discover::{FileStamp, SourceFile};
+use crate::discover::{FileStamp, SourceFile, SourceFiles};
 use crate::reject::Reason;
 
 /// What happened to known sources since the last run.
@@ -65,55 +65,21 @@ enum Fate<'a> {
     Unknown,
 }
 
-/// The found files, by path and by content.
-#[expect(clippy::struct_field_names, reason = "each field says by what the files are found")]
-pub struct FoundFiles<'a> {
-    by_path: HashMap<Cow<'a, str>, Vec<&'a SourceFile>>,
-    /// By the path without symbolic links, which also finds a path that was written otherwise.
-    by_identity: HashMap<&'a Path, &'a SourceFile>,
-    /// Sorted by path.
-    by_content: HashMap<&'a str, Vec<&'a SourceFile>>,
+/// Follows the rows of a catalog to the files that a run found.
+pub struct FileFollower<'a> {
+    pub files: &'a SourceFiles,
+    /// Splits are inherited from rows of the config with this key.
+    pub config_key: &'a Key,
 }
 
 /// Rows of duplicates whose files exist, but that the run was not asked for, by content.
 type Copies<'r> = HashMap<&'r str, &'r SourceRow>;
 
-impl<'a> FoundFiles<'a> {
-    /// Sorts the files that a run found.
-    pub fn new(found: &'a [SourceFile]) -> Self {
-        let mut files = Self {
-            by_path: HashMap::new(),
-            by_identity: HashMap::new(),
-            by_content: HashMap::new(),
-        };
-        for source in found {
-            // Several paths that are not UTF-8 can have the same name in the catalog.
-            files.by_path.entry(source.path.to_string_lossy()).or_default().push(source);
-            files.by_identity.insert(&source.identity, source);
-            if !source.id.is_empty() {
-                files.by_content.entry(&source.id).or_default().push(source);
-            }
-        }
-        files
-    }
-
-    /// Whether a file with the path or the content of a row was found.
-    pub fn concern(&self, row: &SourceRow) -> bool {
-        self.by_path.contains_key(row.source_path.as_str())
-            || self.by_content.contains_key(row.source_id.as_str())
-    }
-
-    /// The found file with the path and the content of a row.
-    pub fn file_of(&self, row: &SourceRow) -> Option<&'a SourceFile> {
-        let files = self.by_path.get(row.source_path.as_str()).into_iter().flatten();
-        files.copied().find(|file| !file.id.is_empty() && file.id == row.source_id)
-    }
-
+impl<'a> FileFollower<'a> {
     /// Updates rows to the files that were found. Rows of contents that are replaced stay.
     ///
-    /// `rows` must have all rows of their contents. Splits are inherited from rows of the config
-    /// with the key `config_key`.
-    pub fn follow(&self, rows: &[SourceRow], config_key: &Key) -> (Vec<SourceRow>, FileChanges) {
+    /// `rows` must have all rows of their contents.
+    pub fn follow(&self, rows: &[SourceRow]) -> (Vec<SourceRow>, FileChanges) {
         let unasked = |row: &&SourceRow| {
             is_duplicate(row) && self.at(&row.source_path).is_empty() && exists(&row.source_path)
         };
@@ -133,7 +99,7 @@ impl<'a> FoundFiles<'a> {
                 if is_of_path(&row) || is_duplicate(&row) {
                     return Some(row);
                 }
-                self.content(row, &copies, config_key, &mut changes)
+                self.content(row, &copies, &mut changes)
             }));
         }
         let used: HashSet<(String, String)> =
@@ -142,29 +108,28 @@ impl<'a> FoundFiles<'a> {
         (followed, changes)
     }
 
-    /// The files that were found at a path of the catalog.
+    /// The files that were found at a path of the catalog, which may be written otherwise.
     fn at(&self, path: &str) -> Vec<&'a SourceFile> {
-        if let Some(files) = self.by_path.get(path) {
-            return files.clone();
+        let mut files: Vec<&SourceFile> =
+            self.files.numbers_at(path).map(|number| &self.files.all()[number]).collect();
+        if files.is_empty() {
+            let identity = std::fs::canonicalize(path).ok();
+            files.extend(identity.and_then(|path| self.files.with_identity(&path)));
         }
-        let identity = std::fs::canonicalize(path).ok();
-        identity
-            .and_then(|path| self.by_identity.get(path.as_path()))
-            .copied()
-            .into_iter()
-            .collect()
+        files
     }
 
     fn fate(&self, row: &SourceRow, copies: &Copies<'_>) -> Fate<'a> {
         let here = self.at(&row.source_path);
-        if let Some(same) = here.iter().find(|source| source.id == row.source_id) {
+        if let Some(same) = here.iter().find(|source| *source.id == *row.source_id) {
             return Fate::At(Place::from(*same));
         }
         if here.is_empty() && exists(&row.source_path) {
             return Fate::Unknown;
         }
-        if let Some(copies) = self.by_content.get(row.source_id.as_str()) {
-            return Fate::At(Place::from(copies[original(copies)]));
+        let found: Vec<&SourceFile> = self.files.with_content(&row.source_id).collect();
+        if !found.is_empty() {
+            return Fate::At(Place::from(found[original(&found)]));
         }
         let others: Vec<&SourceFile> =
             here.into_iter().filter(|source| !source.id.is_empty()).collect();
@@ -182,7 +147,6 @@ impl<'a> FoundFiles<'a> {
         &self,
         mut row: SourceRow,
         copies: &Copies<'_>,
-        config_key: &Key,
         changes: &mut FileChanges,
     ) -> Option<SourceRow> {
         match self.fate(&row, copies) {
@@ -191,11 +155,11 @@ impl<'a> FoundFiles<'a> {
                 (row.bytes, row.modified_ns) = (place.stamp.bytes, place.stamp.modified_ns);
             }
             Fate::Replaced(others) => {
-                let split = row.split.filter(|_| is_of_config(&row, config_key));
+                let split = row.split.filter(|_| is_of_config(&row, self.config_key));
                 for (other, split) in others.iter().filter_map(|&other| Some((other, split?))) {
-                    changes.inherit(other.id.clone(), split);
+                    changes.inherit(other.id.to_string(), split);
                 }
-                let others = others.into_iter().map(|source| source.id.clone()).collect();
+                let others = others.into_iter().map(|source| source.id.to_string()).collect();
                 changes.replaced.insert(row.source_id.clone(), others);
             }
             Fate::Unknown => {
@@ -211,7 +175,7 @@ impl<'a> FoundFiles<'a> {
     /// The row of a duplicate, if the copy is still there.
     fn duplicate(&self, row: &SourceRow) -> Option<SourceRow> {
         let here = self.at(&row.source_path);
-        let same = here.iter().find(|source| source.id == row.source_id);
+        let same = here.iter().find(|source| *source.id == *row.source_id);
         let Some(same) = same else {
             return (here.is_empty() && exists(&row.source_path)).then(|| row.clone());
         };
@@ -223,14 +187,15 @@ impl<'a> FoundFiles<'a> {
 
     /// The row of a reject that belongs to a path, if it is still true or was not looked for.
     fn still_rejected(&self, row: &SourceRow) -> Option<SourceRow> {
-        let Some(here) = self.by_path.get(row.source_path.as_str()) else {
+        let mut here = self.files.at(&row.source_path).peekable();
+        if here.peek().is_none() {
             return Some(row.clone());
-        };
-        let still = |source: &&SourceFile| {
+        }
+        let still = |source: &SourceFile| {
             let reject = source.reject.as_ref();
             reject.is_some_and(|reject| source.rejected(source.row(), reject).reason == row.reason)
         };
-        if here.iter().any(still) {
+        if here.any(still) {
             return Some(row.clone());
         }
         // The row of a changed file keeps its split until the file was read again.
@@ -256,8 +221,8 @@ impl From<&SourceRow> for Place {
 /// The index of the file to use, of several with the same content, sorted by path.
 ///
 /// It is the first one with a sidecar, else the first one.
-pub fn original(same: &[impl std::borrow::Borrow<SourceFile>]) -> usize {
-    same.iter().position(|source| source.borrow().sidecar.is_some()).unwrap_or(0)
+pub fn original(same: &[&SourceFile]) -> usize {
+    same.iter().position(|source| has_sidecar(&source.key)).unwrap_or(0)
 }
 
 fn exists(path: &str) -> bool {

@@ -78,13 +78,13 @@ impl<'a> GroupCommits<'a> {
     }
 
     /// Whether a row is that of a source that this process may commit.
-    pub fn concern(&self, row: &SourceRow) -> bool {
+    fn concern(&self, row: &SourceRow) -> bool {
         self.ids.contains(&row.source_id)
     }
 
     /// Publishes the files of a group, now or soon.
     pub fn add(&self, files: NewFiles, group: &[SourceFile]) -> Result<()> {
-        let ids = group.iter().map(|source| source.id.clone()).collect();
+        let ids = group.iter().map(|source| source.id.to_string()).collect();
         let wait = if genie_store::is_mounted(self.root) { WAIT } else { Duration::ZERO };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.groups.push(WrittenGroup { files, ids });
@@ -149,27 +149,17 @@ impl<'a> GroupCommits<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use camino::Utf8PathBuf;
     use genie_shards::Status;
 
     use super::*;
 
     fn source(id: &str) -> SourceFile {
-        SourceFile {
-            path: id.into(),
-            identity: id.into(),
-            id: id.to_owned(),
-            stamp: crate::discover::FileStamp::default(),
-            key: "key".to_owned(),
-            sidecar: None,
-            metadata_key: String::new(),
-            reject: None,
-            guess: false,
-            leftover: false,
-            named: false,
-            split: None,
-            note: None,
-        }
+        let path = Path::new(id);
+        let (id, key) = (id.into(), "key".into());
+        SourceFile { id, key, ..SourceFile::found(path, path, None, false) }
     }
 
     /// Writes the rows of a group with these sources, as a process does that decoded them.

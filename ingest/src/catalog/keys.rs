@@ -62,9 +62,19 @@ pub fn deciding_values(held_out: f64, config: &IngestConfig) -> serde_json::Valu
 }
 
 /// The work key of a source: the config's key, and the hash of the sidecar if there is one.
-pub fn source_key(config_key: &Key, sidecar: Option<&[u8]>) -> String {
+pub fn source_key(config_key: &str, sidecar: Option<&[u8]>) -> String {
     match sidecar {
         Some(content) => format!("{config_key}-{}", &blake3::hash(content).to_hex()[..16]),
         None => config_key.to_string(),
     }
+}
+
+/// The config's key in the work key of a source.
+pub fn config_of(source_key: &str) -> &str {
+    source_key.split_once('-').map_or(source_key, |(config_key, _)| config_key)
+}
+
+/// Whether the source with this work key has a sidecar.
+pub fn has_sidecar(source_key: &str) -> bool {
+    source_key.contains('-')
 }

@@ -9,6 +9,7 @@
 use genie_shards::{SourceRow, Status};
 use genie_stage::key::Key;
 
+use super::keys::config_of;
 use crate::reject::Reason;
 
 /// Whether the row is that of a further file with the same content.
@@ -33,7 +34,7 @@ pub fn is_decided(row: &SourceRow) -> bool {
 
 /// Whether a row was made with the config with this key.
 pub fn is_of_config(row: &SourceRow, config_key: &Key) -> bool {
-    row.ingest_key.split('-').next() == Some(config_key.as_str())
+    config_of(&row.ingest_key) == config_key.as_str()
 }
 
 /// The row of a source that must be decoded again. `None` if there is no split to keep.

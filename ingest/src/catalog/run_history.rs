@@ -4,13 +4,16 @@
 //! which catalog rows must not contain, because rows do not depend on the speed of a machine.
 //! Nothing else depends on the file.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use camino::Utf8Path;
+use genie_shards::SourceRow;
 use serde::{Deserialize, Serialize};
 
-use super::source_index::SourceIndex;
+use super::row_kinds::is_decided;
+use super::source_index::find_sources;
 use crate::discover::SourceFile;
 
 const FILE: &str = "catalog/runs.jsonl";
@@ -30,20 +33,17 @@ pub struct RunRecord {
     pub video_seconds: f64,
 }
 
-/// Appends a run that decoded the sources `new`. `catalog` has their rows.
-pub fn record(
-    root: &Utf8Path,
-    new: &[&SourceFile],
-    catalog: &SourceIndex,
-    took: Duration,
-) -> Result<()> {
-    let rows = || new.iter().filter_map(|source| catalog.decided(&source.id));
+/// Appends a run that decoded the sources `new`.
+pub fn record(root: &Utf8Path, new: &[&SourceFile], took: Duration) -> Result<()> {
+    let ids: HashSet<&str> = new.iter().map(|source| &*source.id).collect();
+    let is_new = |row: &SourceRow| is_decided(row) && ids.contains(row.source_id.as_str());
+    let rows = find_sources(root, is_new)?;
     let run = RunRecord {
         ended: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         seconds: took.as_secs_f64(),
         sources: new.len(),
-        bytes: rows().map(|row| row.bytes).sum(),
-        video_seconds: rows().filter_map(|row| row.duration_s).sum(),
+        bytes: rows.iter().map(|row| row.bytes).sum(),
+        video_seconds: rows.iter().filter_map(|row| row.duration_s).sum(),
     };
     Ok(genie_store::append(&root.join(FILE), &serde_json::to_string(&run)?)?)
 }

@@ -1,28 +1,30 @@
-//! Some source rows of a dataset root, with indexes by content and by path.
+//! What the catalog says about the files that a run was asked for.
 //!
-//! From them follows which sources need no work, and which ones must be decoded again. A run keeps
-//! the rows of the files that it was asked for. It reads the others as a stream, so the memory does
-//! not depend on their number.
+//! From it follows which sources need no work, and which ones must be decoded again. Most rows are
+//! of a content that lies at their path: of these, the index keeps a few bytes. It keeps other rows
+//! that concern the files, such as those of duplicates. It reads the rest of the catalog as a
+//! stream.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
-use genie_shards::{
-    Entry, Error, Manifest, SourceRow, SourceStamp, Split, scan_stamps, sources_of_file, tables,
-};
+use clap::ValueEnum as _;
+use genie_shards::{Entry, Error, Manifest, SourceRow, Split, sources_of_file, tables};
 use rayon::prelude::*;
 
 use super::partitions::CatalogLayout;
 use super::publish::clear;
 use super::row_kinds::{is_decided, is_pending};
-use crate::config::MetadataRules;
-use crate::discover::{FileStamp, SourceFile, metadata};
+use crate::discover::SourceFiles;
 use crate::reject::Reason;
 
-/// Some source rows of a dataset root, with indexes, and counts over all rows.
-#[derive(Default)]
-pub struct SourceIndex {
+/// What the catalog says about the files of a run, and counts over all rows.
+pub struct SourceIndex<'a> {
+    files: &'a SourceFiles,
+    /// For each file, what became of its content, if a row has both its path and its content.
+    outcomes: Vec<Option<Outcome>>,
+    /// Other rows that concern the files.
     rows: Vec<SourceRow>,
     /// Numbers of the rows that decide about a content or keep its split, sorted by content hash.
     by_content: Vec<u32>,
@@ -32,106 +34,80 @@ pub struct SourceIndex {
     kept: [u64; 2],
 }
 
-impl SourceIndex {
-    /// Reads the source rows for which `is_wanted` is true.
-    pub fn read(root: &Utf8Path, is_wanted: impl Fn(&SourceRow) -> bool + Sync) -> Result<Self> {
-        Ok(Self::read_with(root, |rows| (rows, ()), is_wanted)?.0)
+/// What became of a content, in eight bytes.
+#[derive(Clone, Copy)]
+struct Outcome {
+    /// Why it was rejected; `None` if it was accepted.
+    reason: Option<Reason>,
+    clips_kept: u32,
+}
+
+/// What the catalog says about a source.
+pub struct KnownSource<'a> {
+    pub path: Cow<'a, str>,
+    /// The code of the reason why it was rejected; `None` if it was accepted.
+    pub reason: Option<&'a str>,
+    pub clips_kept: u32,
+}
+
+/// What the index keeps of a catalog file.
+struct IndexPart<T> {
+    outcomes: Vec<(usize, Outcome)>,
+    rows: Vec<SourceRow>,
+    kept: [u64; 2],
+    more: T,
+}
+
+impl<'a> SourceIndex<'a> {
+    /// Reads the catalog.
+    pub fn read(root: &Utf8Path, files: &'a SourceFiles) -> Result<Self> {
+        Ok(Self::read_with(root, files, |rows| (rows, ()))?.0)
     }
 
-    /// Reads the path, the content hash and the stamp of the rows whose path is `wanted`.
+    /// Reads the source rows of one catalog file after the other, and changes them with `edit`.
     ///
-    /// All else of these rows is left out. That is enough for [`SourceIndex::content`].
-    pub fn read_stamps(root: &Utf8Path, wanted: &HashSet<String>) -> Result<Self> {
-        let manifest = Manifest::load(root)?;
-        let read = |entry: &Entry| -> Result<_> {
-            let mut rows = Vec::new();
-            let mut add = |found: SourceStamp<'_>| {
-                if wanted.contains(found.source_path) {
-                    rows.push(SourceRow {
-                        source_id: found.source_id.to_owned(),
-                        source_path: found.source_path.to_owned(),
-                        bytes: found.bytes,
-                        modified_ns: found.modified_ns,
-                        ..SourceRow::default()
-                    });
-                }
-            };
-            scan_stamps(root, entry, &mut add)
-                .with_context(|| format!("cannot read the catalog in {root}"))?;
-            Ok(rows)
-        };
-        let files = manifest.table(tables::SOURCES);
-        let parts: Vec<_> = files.par_iter().map(read).collect::<Result<_>>()?;
-        Ok(Self::new(parts.into_iter().flatten().collect()))
-    }
-
-    /// Reads the source rows of one file after the other, and changes them with `edit`.
-    ///
-    /// Keeps the changed rows for which `is_wanted` is true, and what else `edit` returns. The
-    /// files on disk stay as they are.
+    /// Indexes the changed rows, and collects what else `edit` returns. The files on disk stay as
+    /// they are.
     pub fn read_with<T: Send>(
         root: &Utf8Path,
+        files: &'a SourceFiles,
         edit: impl Fn(Vec<SourceRow>) -> (Vec<SourceRow>, T) + Sync,
-        is_wanted: impl Fn(&SourceRow) -> bool + Sync,
     ) -> Result<(Self, Vec<T>)> {
-        let manifest = Manifest::load(root)?;
-        Self::of_files(root, manifest.table(tables::SOURCES), edit, is_wanted)
+        Self::of_entries(root, Manifest::load(root)?.table(tables::SOURCES), files, edit)
     }
 
-    /// Reads the rows for which `is_wanted` is true of the catalog as it was finalized last.
-    pub fn read_partitions(
-        root: &Utf8Path,
-        is_wanted: impl Fn(&SourceRow) -> bool + Sync,
-    ) -> Result<Self> {
+    /// Reads the catalog as it was finalized last.
+    pub fn read_partitions(root: &Utf8Path, files: &'a SourceFiles) -> Result<Self> {
         let layout = CatalogLayout::of(&Manifest::load(root)?);
-        let files = layout.partitions.into_values().filter_map(|files| files.sources);
-        let files: Vec<Entry> = files.collect();
-        Ok(Self::of_files(root, &files, |rows| (rows, ()), is_wanted)?.0)
+        let entries = layout.partitions.into_values().filter_map(|files| files.sources);
+        let entries: Vec<Entry> = entries.collect();
+        Ok(Self::of_entries(root, &entries, files, |rows| (rows, ()))?.0)
     }
 
-    fn of_files<T: Send>(
+    fn of_entries<T: Send>(
         root: &Utf8Path,
-        files: &[Entry],
+        entries: &[Entry],
+        files: &'a SourceFiles,
         edit: impl Fn(Vec<SourceRow>) -> (Vec<SourceRow>, T) + Sync,
-        is_wanted: impl Fn(&SourceRow) -> bool + Sync,
     ) -> Result<(Self, Vec<T>)> {
-        let read = |entry: &Entry| -> Result<_> {
-            let rows = sources_of_file(root, entry)
-                .with_context(|| format!("cannot read the catalog in {root}"))?;
-            let (mut rows, more) = edit(rows);
-            let mut kept = [0, 0];
-            for row in &rows {
-                let is_held_out = row.split == Some(Split::HeldOut);
-                kept[usize::from(is_held_out)] += u64::from(row.clips_kept);
-            }
-            rows.retain(&is_wanted);
-            Ok((rows, kept, more))
-        };
-        let parts: Vec<_> = files.par_iter().map(read).collect::<Result<_>>()?;
+        let parts = map_sources(root, entries, |rows| IndexPart::new(files, edit(rows)))?;
+        let mut outcomes = vec![None; files.all().len()];
         let (mut rows, mut kept, mut more) = (Vec::new(), [0, 0], Vec::new());
-        for (part, [train, held_out], other) in parts {
-            rows.extend(part);
-            kept = [kept[0] + train, kept[1] + held_out];
-            more.push(other);
+        for part in parts {
+            for (number, outcome) in part.outcomes {
+                outcomes[number] = Some(outcome);
+            }
+            rows.extend(part.rows);
+            kept = [kept[0] + part.kept[0], kept[1] + part.kept[1]];
+            more.push(part.more);
         }
-        Ok((Self { kept, ..Self::new(rows) }, more))
-    }
-
-    /// An index of the given rows.
-    fn new(rows: Vec<SourceRow>) -> Self {
-        // Sorted numbers take a fraction of the memory of hash tables of texts.
-        let row = |number: &u32| &rows[*number as usize];
+        let row = |number: &u32| -> &SourceRow { &rows[*number as usize] };
         let mut by_path: Vec<u32> = (0..).take(rows.len()).collect();
         let of_content = |number: &u32| is_decided(row(number)) || is_pending(row(number));
         let mut by_content: Vec<u32> = by_path.iter().copied().filter(of_content).collect();
         by_path.sort_by(|a, b| row(a).source_path.cmp(&row(b).source_path));
         by_content.sort_by(|a, b| row(a).source_id.cmp(&row(b).source_id));
-        Self { rows, by_content, by_path, kept: [0, 0] }
-    }
-
-    /// The rows of the index.
-    pub fn rows(&self) -> &[SourceRow] {
-        &self.rows
+        Ok((Self { files, outcomes, rows, by_content, by_path, kept }, more))
     }
 
     /// Number of kept clips of all sources of the dataset, in the training and held-out split.
@@ -139,11 +115,28 @@ impl SourceIndex {
         self.kept
     }
 
-    /// The row of a content that was ingested or rejected, so that there is nothing to do.
+    /// The source with a content that was ingested or rejected, so that there is nothing to do.
     ///
     /// Rows of duplicates and pending rows do not count.
-    pub fn decided(&self, source_id: &str) -> Option<&SourceRow> {
-        self.of_content(source_id).rev().find(|row| is_decided(row))
+    pub fn decided(&self, source_id: &str) -> Option<KnownSource<'_>> {
+        let mut files = self.files.numbers_with_content(source_id);
+        let of_file = files.find_map(|number| self.outcome(number));
+        let row = || self.of_content(source_id).rev().find(|row| is_decided(row));
+        of_file.or_else(|| row().map(KnownSource::from))
+    }
+
+    /// The source with the path and the content of a file, which has this number.
+    pub fn of_file(&self, number: usize) -> Option<KnownSource<'_>> {
+        let file = &self.files.all()[number];
+        let row =
+            || self.of_path(&file.path.to_string_lossy()).find(|row| row.source_id == *file.id);
+        self.outcome(number).or_else(|| row().map(KnownSource::from))
+    }
+
+    fn outcome(&self, number: usize) -> Option<KnownSource<'_>> {
+        let Outcome { reason, clips_kept } = self.outcomes[number]?;
+        let path = self.files.all()[number].path.to_string_lossy();
+        Some(KnownSource { path, reason: reason.map(Reason::code), clips_kept })
     }
 
     /// The split of a source that an earlier run decided and that must be decoded again.
@@ -152,47 +145,11 @@ impl SourceIndex {
         pending.find_map(|row| row.split)
     }
 
-    /// Whether there is a row with the same content, path and reason.
+    /// Whether there is a row with the same content, path and reason. It is no decided row.
     pub fn has_row(&self, row: &SourceRow) -> bool {
         let is_same =
             |known: &SourceRow| known.source_id == row.source_id && known.reason == row.reason;
         self.of_path(&row.source_path).any(is_same)
-    }
-
-    /// The content hash of a file, if its path and stamp are in the catalog.
-    pub fn content(&self, path: &str, stamp: FileStamp) -> Option<&str> {
-        let same = |row: &&SourceRow| {
-            !row.source_id.is_empty()
-                && (FileStamp { bytes: row.bytes, modified_ns: row.modified_ns }) == stamp
-        };
-        self.of_path(path).find(same).map(|row| row.source_id.as_str())
-    }
-
-    /// The content hashes of found files that must be decoded again.
-    ///
-    /// Their sidecar changed, or the keyword rules now have another result.
-    pub fn outdated(&self, sources: &[SourceFile], rules: &MetadataRules) -> HashSet<String> {
-        let mut outdated = HashSet::new();
-        for source in sources {
-            let row = self.decided(&source.id).filter(|row| row.source_path == source.shown_path());
-            let Some(row) = row else { continue };
-            let was_rejected = row.reason.as_deref() == Some(Reason::Metadata.code());
-            let other_rules = || row.metadata_key != source.metadata_key;
-            let other_outcome = || {
-                let verdict = metadata::check(&source.path, rules);
-                verdict.reject.is_some() != was_rejected
-                    || verdict.note.is_some() != metadata::is_noted(row)
-            };
-            if row.ingest_key != source.key || (other_rules() && other_outcome()) {
-                outdated.insert(row.source_id.clone());
-            }
-        }
-        outdated
-    }
-
-    /// The row of a file; the key is its path and its content hash.
-    pub fn row_of(&self, path: &str, source_id: &str) -> Option<&SourceRow> {
-        self.of_path(path).find(|row| row.source_id == source_id)
     }
 
     fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceRow> {
@@ -204,7 +161,7 @@ impl SourceIndex {
     }
 
     /// The rows with a text, in their order; `sorted` are numbers of rows, sorted by this text.
-    fn equal<'a>(
+    fn equal(
         &'a self,
         sorted: &'a [u32],
         text: &str,
@@ -216,6 +173,64 @@ impl SourceIndex {
         let end = rest.partition_point(|number| of(row(number)) == text);
         rest[..end].iter().map(|number| &self.rows[*number as usize])
     }
+}
+
+impl<T> IndexPart<T> {
+    fn new(files: &SourceFiles, (read, more): (Vec<SourceRow>, T)) -> Self {
+        // `Vec::retain` would keep the memory of all rows, for each catalog file.
+        let (mut kept, mut outcomes, mut rows) = ([0, 0], Vec::new(), Vec::new());
+        for row in read {
+            kept[usize::from(row.split == Some(Split::HeldOut))] += u64::from(row.clips_kept);
+            let outcome = is_decided(&row).then(|| files.number_of(&row).zip(Outcome::of(&row)));
+            match outcome.flatten() {
+                Some(outcome) => outcomes.push(outcome),
+                None if files.concern(&row) => rows.push(row),
+                None => {}
+            }
+        }
+        Self { outcomes, rows, kept, more }
+    }
+}
+
+impl Outcome {
+    /// What a row says. `None` if its reason is that of a later version.
+    fn of(row: &SourceRow) -> Option<Self> {
+        let reason = row.reason.as_deref().map(|code| Reason::from_str(code, false));
+        Some(Self { reason: reason.transpose().ok()?, clips_kept: row.clips_kept })
+    }
+}
+
+impl<'a> From<&'a SourceRow> for KnownSource<'a> {
+    fn from(row: &'a SourceRow) -> Self {
+        let (path, reason) = (row.source_path.as_str().into(), row.reason.as_deref());
+        Self { path, reason, clips_kept: row.clips_kept }
+    }
+}
+
+/// The source rows of a dataset for which `is_wanted` is true.
+pub fn find_sources(
+    root: &Utf8Path,
+    is_wanted: impl Fn(&SourceRow) -> bool + Sync,
+) -> Result<Vec<SourceRow>> {
+    let manifest = Manifest::load(root)?;
+    let parts = map_sources(root, manifest.table(tables::SOURCES), |mut rows| {
+        rows.retain(&is_wanted);
+        rows.shrink_to_fit();
+        rows
+    })?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// Calls `read` with the source rows of each catalog file. The results have the files' order.
+fn map_sources<T: Send>(
+    root: &Utf8Path,
+    entries: &[Entry],
+    read: impl Fn(Vec<SourceRow>) -> T + Sync,
+) -> Result<Vec<T>> {
+    let rows = |entry: &Entry| {
+        sources_of_file(root, entry).with_context(|| format!("cannot read the catalog in {root}"))
+    };
+    entries.par_iter().map(|entry| Ok(read(rows(entry)?))).collect()
 }
 
 /// Removes the catalog from the manifest if an older version of the program wrote it.

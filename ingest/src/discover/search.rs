@@ -14,7 +14,6 @@
 //! ignored if it is not a video. Other files are skipped and counted. Hidden files and directories
 //! are skipped. Each file is found once. The result is sorted by path.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -26,37 +25,19 @@ use genie_stage::config::DataConfig;
 use walkdir::WalkDir;
 
 use super::byte_order_mark::without_mark;
-use super::names::{NameKind, is_leftover, is_usually_sound, kind};
+use super::names::{NameKind, kind};
 use super::skipped::SkippedFiles;
+use super::source_file::SourceFile;
 use crate::reject::{Reason, Reject};
 
 /// Maximum depth of lists inside lists.
 const MAX_LISTS: u32 = 8;
 
-/// A file that an entry names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundFile {
-    /// The path as the entry names it.
-    pub path: PathBuf,
-    /// The path without symbolic links.
-    pub identity: PathBuf,
-    /// Why ingest cannot use the file, if that is known without opening it.
-    pub reject: Option<Reject>,
-    /// Its name does not say that it is a video, and only a search found it.
-    ///
-    /// If it is not a video, it is ignored.
-    pub guess: bool,
-    /// It is a leftover of a download, or sound by its name, and only a search found it.
-    pub leftover: bool,
-    /// An entry of `data.videos` is this file; no search found it.
-    pub named: bool,
-}
-
 /// The result of a search.
 #[derive(Debug)]
 pub struct Found {
     /// Sorted by path.
-    pub files: Vec<FoundFile>,
+    pub files: Vec<SourceFile>,
     /// Files in directories that have another extension.
     pub skipped: SkippedFiles,
 }
@@ -86,15 +67,18 @@ pub fn discover(entries: &[String]) -> Result<Found> {
     for entry in entries {
         search.entry(OsStr::new(entry), Path::new(""), 0)?;
     }
-    let mut files: Vec<FoundFile> = search.found.into_values().collect();
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Found { files, skipped: search.skipped })
+    let VideoSearch { found: mut files, skipped, .. } = search;
+    // Of several names the shortest wins, so the order in the file system has no effect.
+    files.sort_by(|a, b| (a.identity, length(&a.path)).cmp(&(b.identity, length(&b.path))));
+    files.dedup_by_key(|file| file.identity);
+    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(Found { files, skipped })
 }
 
 #[derive(Default)]
 struct VideoSearch {
-    /// Files by their path without symbolic links, so that a file with two names is found once.
-    found: HashMap<PathBuf, FoundFile>,
+    /// A file with several names is here several times.
+    found: Vec<SourceFile>,
     skipped: SkippedFiles,
     /// The directory of the last file that a search found, and its path without symbolic links.
     directory: Option<(PathBuf, PathBuf)>,
@@ -196,7 +180,7 @@ impl VideoSearch {
             self.directory = Some((parent.to_owned(), identity));
         }
         let identity = self.directory.as_ref().map(|(_, identity)| identity.join(name));
-        self.insert(path, identity.unwrap_or_default(), None, false);
+        self.found.push(SourceFile::found(path, &identity.unwrap_or_default(), None, false));
     }
 
     fn walk_error(&mut self, error: &walkdir::Error) {
@@ -219,29 +203,7 @@ impl VideoSearch {
             )),
             Err(error) => Some(Reject::new(Reason::Unreadable, error)),
         });
-        self.insert(path, identity(path), reject, named);
-    }
-
-    /// Adds a file, unless it has a shorter name, too.
-    fn insert(&mut self, path: &Path, identity: PathBuf, reject: Option<Reject>, named: bool) {
-        let found = FoundFile {
-            path: path.to_owned(),
-            identity: identity.clone(),
-            reject,
-            guess: !named && kind(path) == NameKind::MaybeVideo,
-            leftover: !named && (is_leftover(path) || is_usually_sound(path)),
-            named,
-        };
-        match self.found.entry(identity) {
-            Entry::Vacant(place) => {
-                place.insert(found);
-            }
-            // Of several names the shortest wins, so the order in the file system has no effect.
-            Entry::Occupied(mut known) if length(&found.path) < length(&known.get().path) => {
-                known.insert(found);
-            }
-            Entry::Occupied(_) => {}
-        }
+        self.found.push(SourceFile::found(path, &identity(path), reject, named));
     }
 }
 

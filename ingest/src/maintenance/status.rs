@@ -1,8 +1,5 @@
 //! `status`: the state of the steps of ingest, found without decoding or hashing.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
 use anyhow::Result;
 use camino::Utf8Path;
 use genie_shards::{Error, Manifest, stream_sources, tables};
@@ -15,7 +12,7 @@ use crate::catalog::{
     label_dir,
 };
 use crate::config::{IngestConfig, SampleConfig};
-use crate::discover::{discover, videos};
+use crate::discover::{SourceFiles, discover, videos};
 use crate::sample;
 
 /// The steps `sample` and `run`. `sample` is there only if ingest uses the sample videos.
@@ -68,22 +65,19 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     }
     let manifest = Manifest::load(&data.root)?;
     let entries = videos(data)?;
-    let found = discover(&entries)?.files;
-    let paths: HashSet<_> = found.iter().map(|found| found.path.to_string_lossy()).collect();
-    let (known, is_any_known) = match known_paths(&data.root, &manifest, &key, &paths) {
+    let found = SourceFiles::new(discover(&entries)?.files);
+    let (new, is_any_known) = match count_new(&data.root, &manifest, &key, &found) {
         // The next run decodes all sources again.
-        Err(Error::Older { .. }) => (HashSet::new(), false),
-        known => known?,
+        Err(Error::Older { .. }) => (found.all().len(), false),
+        counted => counted?,
     };
-    let is_new = |path: &std::path::Path| !known.contains(path.to_string_lossy().as_ref());
-    let new = found.iter().filter(|found| is_new(&found.path)).count();
     let clips = manifest.rows(tables::CLIPS);
     let quality = QualityScores::read(&data.root, &config.quality)?;
     let rules = KeepRules::new(&config.keep, config.near_duplicates, quality)?;
     let finalized =
         Finalizer::new(&data.root, data.held_out, &rules, Partitioning::default(), data.memory_mb)
             .is_finalized()?;
-    status.state = match (found.is_empty(), new, clips) {
+    status.state = match (found.all().is_empty(), new, clips) {
         (true, ..) => StepState::Waiting,
         (_, 0, 0) if finalized => StepState::Waiting,
         (_, 0, 1..) if finalized => StepState::Done,
@@ -91,7 +85,7 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
         _ => StepState::Partial,
     };
     status.needs = match status.state {
-        StepState::Waiting if found.is_empty() => {
+        StepState::Waiting if found.all().is_empty() => {
             format!("videos: there are none in {}; set data.videos", entries.join(", "))
         }
         StepState::Waiting => "usable videos: none of the given files can be used".to_owned(),
@@ -104,25 +98,23 @@ fn ingest(data: &DataConfig, config: &IngestConfig, waits_for: String) -> Result
     Ok(status)
 }
 
-/// The paths among `asked` of the sources for which a run with this config has nothing to do.
+/// The number of files for which a run with this config has something to do.
 ///
-/// Also returns whether there is any such source, perhaps at another path.
-fn known_paths(
+/// Also returns whether it has nothing to do for some source, perhaps at another path.
+fn count_new(
     root: &Utf8Path,
     manifest: &Manifest,
     key: &Key,
-    asked: &HashSet<Cow<'_, str>>,
-) -> Result<(HashSet<String>, bool), Error> {
-    let (mut known, mut is_any) = (HashSet::new(), false);
+    files: &SourceFiles,
+) -> Result<(usize, bool), Error> {
+    let (mut is_known, mut is_any) = (vec![false; files.all().len()], false);
     for entry in manifest.table(tables::SOURCES) {
         for rows in stream_sources(root, entry)? {
             for row in rows?.into_iter().filter(|row| is_of_config(row, key) && !is_pending(row)) {
                 is_any = true;
-                if asked.contains(row.source_path.as_str()) {
-                    known.insert(row.source_path);
-                }
+                files.numbers_at(&row.source_path).for_each(|number| is_known[number] = true);
             }
         }
     }
-    Ok((known, is_any))
+    Ok((is_known.into_iter().filter(|is_known| !is_known).count(), is_any))
 }

@@ -70,7 +70,7 @@ impl IngestRun<'_> {
         let units: Vec<WorkUnit> = groups.iter().map(unit).collect::<Result<_>>()?;
         let by_name: HashMap<String, &[SourceFile]> =
             groups.iter().map(|group| (group_name(group), *group)).collect();
-        let ids: HashSet<String> = new.iter().map(|source| source.id.clone()).collect();
+        let ids: HashSet<String> = new.iter().map(|source| source.id.to_string()).collect();
         let commits = GroupCommits::new(root, ids);
         let folder = WorkFolder::new(root, STEP);
         let progress = Progress::new("ingest", new.len() as u64);

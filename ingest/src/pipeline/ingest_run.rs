@@ -9,6 +9,7 @@ use genie_stage::key::Key;
 use genie_stage::stop::Stop;
 
 use super::ingest_source::SourceIngester;
+use super::probe::VideoProbe;
 use crate::catalog::{Finalizer, KeepRules};
 use crate::config::IngestConfig;
 
@@ -30,6 +31,12 @@ impl IngestRun<'_> {
     pub fn write_config(&self) -> Result<()> {
         let resolved = Resolved::new().with(self.data).with(self.config).to_string();
         Ok(genie_store::write(&self.data.root.join("clips/config.toml"), resolved)?)
+    }
+
+    /// What finds out in this run whether large files are videos.
+    pub fn probe(&self) -> VideoProbe<'_> {
+        let Self { config, stop, .. } = *self;
+        VideoProbe { format: config.frame_format(), limits: &config.decoder, stop }
     }
 
     /// What ingests single sources in this run.

@@ -5,7 +5,7 @@ use genie_catalog::one_line;
 use genie_shards::{SourceRow, Split};
 use genie_stage::stop::Stop;
 
-use crate::catalog::{GroupWriter, KeepRules};
+use crate::catalog::{GroupWriter, KeepRules, config_of, source_key};
 use crate::clips::{ClipCutter, ClipOrigin, CutClip, Sidecar, parse_sidecar, sidecar_path};
 use crate::config::{ClipFormat, DecoderLimits, MAX_OWN_FPS, SamplingRate};
 use crate::decode::{Failure, Summary};
@@ -33,8 +33,11 @@ impl SourceIngester<'_> {
         worker: &mut Worker,
         writer: &mut GroupWriter,
     ) -> Result<(SourceRow, bool)> {
-        let (sidecar, unread) = sidecar(source);
+        let sidecar = std::fs::read(sidecar_path(&source.path)).ok();
         let mut row = source.row();
+        // It may have changed since the file was identified.
+        row.ingest_key = source_key(config_of(&source.key), sidecar.as_deref());
+        let (sidecar, unread) = parsed(source, sidecar.as_deref());
         row.has_actions = sidecar.is_some();
         let path = row.source_path.clone();
         let origin = ClipOrigin {
@@ -79,7 +82,7 @@ impl SourceIngester<'_> {
             reject = Some(Reject::new(Reason::Changed, "the file changed while ingest read it"));
         }
         row.clips_kept = kept;
-        row.detail = [row.detail.take(), source.note.clone()]
+        row.detail = [row.detail.take(), source.note.as_deref().map(str::to_owned)]
             .into_iter()
             .flatten()
             .reduce(|one, other| format!("{one}; {other}"));
@@ -151,9 +154,9 @@ fn too_fast(summary: &Summary) -> Option<String> {
     })
 }
 
-/// The parsed sidecar of a source. If it cannot be read, logs a warning and returns the problem.
-fn sidecar(source: &SourceFile) -> (Option<Sidecar>, Option<String>) {
-    let Some(content) = source.sidecar.as_deref() else { return (None, None) };
+/// The parsed sidecar of a source. If it cannot be parsed, logs a warning and returns the problem.
+fn parsed(source: &SourceFile, sidecar: Option<&[u8]>) -> (Option<Sidecar>, Option<String>) {
+    let Some(content) = sidecar else { return (None, None) };
     match parse_sidecar(&sidecar_path(&source.path), content) {
         Ok(sidecar) => (Some(sidecar), None),
         Err(problem) => {

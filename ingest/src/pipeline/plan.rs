@@ -5,7 +5,7 @@ use genie_shards::SourceRow;
 use super::report::log_source;
 use crate::catalog::{FileChanges, SourceIndex, original};
 use crate::config::MetadataRules;
-use crate::discover::{SourceFile, metadata};
+use crate::discover::{SourceFile, SourceFiles, metadata};
 use crate::reject::{Reason, Reject};
 
 /// The work of one run.
@@ -22,47 +22,37 @@ pub struct IngestPlan {
 /// The chosen file is the one that an earlier run used, else one with a sidecar, else the first by
 /// path. A new source gets the split that an earlier run decided, if there is one.
 pub fn plan(
-    sources: Vec<SourceFile>,
-    catalog: &SourceIndex,
+    files: &SourceFiles,
+    catalog: &SourceIndex<'_>,
     changes: &FileChanges,
     rules: &MetadataRules,
 ) -> IngestPlan {
     let mut plan = IngestPlan::default();
-    let mut usable = Vec::with_capacity(sources.len());
-    for source in sources {
-        match &source.reject {
-            Some(reject) => plan.reject(&source, reject, catalog),
-            None => usable.push(source),
+    for file in files.all() {
+        if let Some(reject) = &file.reject {
+            plan.reject(file, reject, catalog);
         }
     }
-    // The files of one content stay in the order of their paths.
-    usable.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut usable = usable.into_iter().peekable();
-    while let Some(first) = usable.next() {
-        let id = first.id.clone();
-        let mut same = vec![first];
-        same.extend(std::iter::from_fn(|| usable.next_if(|copy| copy.id == id)));
-        let original = if let Some(row) = catalog.decided(&id) {
-            same.retain(|copy| copy.shown_path() != row.source_path);
-            row.source_path.clone()
+    for mut same in files.contents() {
+        let id = &*same[0].id;
+        let original = if let Some(known) = catalog.decided(id) {
+            same.retain(|copy| copy.path.to_string_lossy() != known.path);
+            known.path
         } else {
-            let mut used = same.remove(original(&same));
-            used.split = catalog.pending_split(&id).or(changes.inherited.get(&id).copied());
-            let path = used.shown_path();
+            let used = same.remove(original(&same));
+            let split = catalog.pending_split(id).or(changes.inherited.get(id).copied());
             let verdict = metadata::check(&used.path, rules);
-            used.note = verdict.note;
+            let note = verdict.note.map(Into::into);
+            let new = SourceFile { split, note, ..used.clone() };
             match verdict.reject {
-                Some(reject) => plan.reject(&used, &reject, catalog),
-                None => plan.new.push(used),
+                Some(reject) => plan.reject(&new, &reject, catalog),
+                None => plan.new.push(new),
             }
-            path
+            used.path.to_string_lossy()
         };
         for copy in same {
-            plan.reject(
-                &copy,
-                &Reject::new(Reason::Duplicate, format!("it has the same bytes as {original}")),
-                catalog,
-            );
+            let detail = format!("it has the same bytes as {original}");
+            plan.reject(copy, &Reject::new(Reason::Duplicate, detail), catalog);
         }
     }
     plan
@@ -75,7 +65,7 @@ impl IngestPlan {
     }
 
     /// Adds the row of a rejected source, unless the catalog already has it.
-    fn reject(&mut self, source: &SourceFile, reject: &Reject, catalog: &SourceIndex) {
+    fn reject(&mut self, source: &SourceFile, reject: &Reject, catalog: &SourceIndex<'_>) {
         let row = source.rejected(source.row(), reject);
         if !catalog.has_row(&row) {
             log_source(&row);

@@ -8,55 +8,8 @@ use genie_shards::SourceRow;
 use genie_stage::Exit;
 
 use crate::catalog::SourceIndex;
-use crate::discover::SourceFile;
+use crate::discover::{SourceFile, SourceFiles};
 use crate::reject::Reason;
-
-/// The sources that a run was asked for.
-pub struct AskedSources {
-    /// Sorted by path.
-    sources: Vec<AskedSource>,
-    /// Numbers of the sources with a content hash, sorted by it.
-    by_id: Vec<u32>,
-}
-
-struct AskedSource {
-    path: String,
-    /// The content hash.
-    id: String,
-    leftover: bool,
-    named: bool,
-}
-
-impl AskedSources {
-    /// The sources of the files that a run found.
-    pub fn new(found: &[SourceFile]) -> Self {
-        let source = |source: &SourceFile| AskedSource {
-            path: source.shown_path(),
-            id: source.id.clone(),
-            leftover: source.leftover,
-            named: source.named,
-        };
-        let mut sources: Vec<AskedSource> = found.iter().map(source).collect();
-        sources.sort_by(|a, b| a.path.cmp(&b.path));
-        let id = |number: &u32| sources[*number as usize].id.as_str();
-        let all = (0..).take(sources.len());
-        let mut by_id: Vec<u32> = all.filter(|number| !id(number).is_empty()).collect();
-        by_id.sort_by(|a, b| id(a).cmp(id(b)));
-        Self { sources, by_id }
-    }
-
-    /// Whether one of the sources has this content.
-    pub fn has(&self, id: &str) -> bool {
-        let of = |number: &u32| self.sources[*number as usize].id.as_str().cmp(id);
-        self.by_id.binary_search_by(of).is_ok()
-    }
-
-    /// Whether a row has the path or the content of one of the sources.
-    pub fn concern(&self, row: &SourceRow) -> bool {
-        let of_path = |source: &AskedSource| source.path.as_str().cmp(&row.source_path);
-        self.sources.binary_search_by(of_path).is_ok() || self.has(&row.source_id)
-    }
-}
 
 /// Counts of the sources that a run was asked for.
 #[derive(Default)]
@@ -81,31 +34,31 @@ impl SourceCounts {
     /// Counts sources by the rows of the finalized catalog.
     ///
     /// `new` are the sources that this run decoded.
-    pub fn of(asked: &AskedSources, catalog: &SourceIndex, new: &[SourceFile]) -> Self {
+    pub fn of(asked: &SourceFiles, catalog: &SourceIndex<'_>, new: &[SourceFile]) -> Self {
         let mut counts = Self::default();
-        for AskedSource { path, id, leftover, named } in &asked.sources {
+        for (number, file) in asked.all().iter().enumerate() {
             // Another file may have had the same content, and may be gone.
-            let row = catalog.row_of(path, id).or_else(|| catalog.decided(id));
-            let Some(row) = row else { continue };
-            match row.reason.as_deref() {
+            let known = catalog.of_file(number).or_else(|| catalog.decided(&file.id));
+            let Some(known) = known else { continue };
+            match known.reason {
                 None => {
                     counts.accepted += 1;
-                    counts.clips += u64::from(row.clips_kept);
+                    counts.clips += u64::from(known.clips_kept);
                 }
                 Some(reason) if reason == Reason::Duplicate.code() => counts.duplicates += 1,
                 Some(reason) if reason == Reason::NotAVideo.code() => {}
                 Some(reason) if Reason::is_harmless(reason) => counts.filtered += 1,
-                Some(_) if *leftover => counts.leftovers += 1,
+                Some(_) if file.leftover => counts.leftovers += 1,
                 // A talk may be beside the videos, and many containers of videos have only sound.
-                Some(reason) if !named && reason == Reason::NoVideoStream.code() => {
+                Some(reason) if !file.named && reason == Reason::NoVideoStream.code() => {
                     counts.leftovers += 1;
                 }
                 Some(reason) => *counts.rejected.entry(reason.to_owned()).or_default() += 1,
             }
         }
         counts.all_clips = catalog.kept().iter().sum();
-        let new_rows = new.iter().filter_map(|source| catalog.decided(&source.id));
-        counts.new_clips = new_rows.map(|row| u64::from(row.clips_kept)).sum();
+        let new = new.iter().filter_map(|source| catalog.decided(&source.id));
+        counts.new_clips = new.map(|known| u64::from(known.clips_kept)).sum();
         counts
     }
 
@@ -143,7 +96,7 @@ impl SourceCounts {
 }
 
 /// Warns if no clip is held out, although `held_out` asks for some.
-pub fn log_splits(catalog: &SourceIndex, held_out: f64) {
+pub fn log_splits(catalog: &SourceIndex<'_>, held_out: f64) {
     let [train, held] = catalog.kept();
     if held_out > 0.0 && train > 0 && held == 0 {
         tracing::warn!(

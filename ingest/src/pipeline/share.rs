@@ -22,35 +22,30 @@ use genie_stage::Exit;
 use genie_stage::share::Share;
 
 use super::groups::{GroupIngester, group_name, groups};
-use super::identify::identify;
+use super::identify::{identify, identify_known};
 use super::ingest_run::IngestRun;
 use super::plan::plan;
-use super::probe::VideoProbe;
-use super::report::AskedSources;
 use crate::catalog::{GroupCommits, NewFiles, SourceIndex, SourceUpdate, identified, run_history};
-use crate::discover::{FileStamp, FoundFile, SourceFile};
+use crate::discover::{SourceFile, SourceFiles};
 
 /// Number of files that are identified before their rows are published.
 const CHUNK: usize = 256;
 
 impl IngestRun<'_> {
     /// Ingests a share of the found files.
-    pub(super) fn share(&self, files: &[FoundFile], share: Share) -> Result<Exit> {
+    pub(super) fn share(&self, files: Vec<SourceFile>, share: Share) -> Result<Exit> {
         let Self { data, config, key, begun, .. } = self;
         let root = data.root.as_path();
-        let sources = self.identify_together(files, share)?;
-        let update = SourceUpdate::new(&sources, key, &[]);
-        let found = update.look(root)?;
-        drop(update);
-        let asked = AskedSources::new(&sources);
-        let finalized = SourceIndex::read_partitions(root, |row| asked.concern(row))?;
+        let files = self.identify_together(files, share)?;
+        let found = SourceUpdate::new(&files, key, &config.metadata, &[]).look(root)?;
+        let finalized = SourceIndex::read_partitions(root, &files)?;
         if found.is_outdated {
             tracing::info!(
                 "ingest: files of earlier runs have changed; this is left to the run without \
                  --index and --of"
             );
         }
-        let sources = plan(sources, &finalized, &found.changes, &config.metadata).new;
+        let sources = plan(&files, &finalized, &found.changes, &config.metadata).new;
         let all = groups(&sources);
         let published = GroupCommits::published(root)?;
         let ours: Vec<&[SourceFile]> = (all.iter().enumerate())
@@ -61,7 +56,7 @@ impl IngestRun<'_> {
             self.write_config()?;
         }
         let decoded: Vec<&SourceFile> = ours.iter().copied().flatten().collect();
-        let ids: HashSet<String> = decoded.iter().map(|source| source.id.clone()).collect();
+        let ids: HashSet<String> = decoded.iter().map(|source| source.id.to_string()).collect();
         let count = ours.len();
         let commits = GroupCommits::new(root, ids);
         let groups = GroupIngester { root, held_out: data.held_out, ingester: self.ingester() };
@@ -70,8 +65,7 @@ impl IngestRun<'_> {
         let dropped = commits.finish()?;
         ended?;
         if count > 0 {
-            let catalog = SourceIndex::read(root, |row| commits.concern(row))?;
-            run_history::record(root, &decoded, &catalog, begun.elapsed())?;
+            run_history::record(root, &decoded, begun.elapsed())?;
         }
         if dropped > 0 {
             tracing::warn!(
@@ -91,45 +85,28 @@ impl IngestRun<'_> {
     /// Identifies all files.
     ///
     /// Of those that the catalog does not know, this process begins with its share.
-    fn identify_together(&self, files: &[FoundFile], share: Share) -> Result<Vec<SourceFile>> {
-        let Self { data, config, key, stop, .. } = self;
+    fn identify_together(&self, mut files: Vec<SourceFile>, share: Share) -> Result<SourceFiles> {
+        let Self { data, config, key, .. } = self;
         let root = data.root.as_path();
-        let paths: HashSet<String> =
-            files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
-        let read = || SourceIndex::read(root, |row| paths.contains(&row.source_path));
-        let probe = VideoProbe { format: config.frame_format(), limits: &config.decoder, stop };
-        let mut known = read()?;
-        let mut sources = Vec::with_capacity(files.len());
+        let is_new = |file: &SourceFile| file.reject.is_none() && file.id.is_empty();
+        identify_known(root, &mut files)?;
         for Chunk { files: range, is_ours } in chunks(files.len(), share) {
-            let files = &files[range.clone()];
-            let is_new = |file: &FoundFile| !is_known(file, &known);
+            let files = &mut files[range.clone()];
             if !is_ours && files.iter().any(is_new) {
                 // The process whose share it is may have published it meanwhile.
-                known = read()?;
+                identify_known(root, files)?;
             }
-            let found = identify(files.to_vec(), key, &config.metadata, &known, &probe)?;
-            let rows: Vec<SourceRow> = (found.iter())
-                .filter(|source| known.content(&source.shown_path(), source.stamp).is_none())
-                .filter_map(|source| identified(source.row()))
-                .collect();
+            let was_new: Vec<bool> = files.iter().map(is_new).collect();
+            identify(files, key, &config.metadata, &self.probe())?;
+            let new = files.iter().zip(was_new).filter(|(_, was_new)| *was_new);
+            let rows: Vec<SourceRow> = new.filter_map(|(file, _)| identified(file.row())).collect();
             if !rows.is_empty() {
                 let name = format!("{key}-files-{}", range.start);
                 NewFiles::write(root, &name, Vec::new(), &rows, &[])?.commit(root)?;
             }
-            sources.extend(found);
         }
-        // In the order in which a run without a share finds them.
-        sources.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(sources)
+        Ok(SourceFiles::new(files))
     }
-}
-
-/// Whether the catalog has the content of a file, so that the file need not be read.
-fn is_known(file: &FoundFile, catalog: &SourceIndex) -> bool {
-    let stamp = FileStamp::of(&file.path).ok();
-    let content = file.path.to_str().zip(stamp);
-    file.reject.is_some()
-        || content.is_none_or(|(path, stamp)| catalog.content(path, stamp).is_some())
 }
 
 /// Consecutive files that are identified together.

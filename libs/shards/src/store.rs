@@ -13,7 +13,7 @@ pub(crate) mod rewrite;
 mod shard;
 pub(crate) mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use camino::Utf8Path;
 
@@ -39,8 +39,8 @@ const CACHE_BYTES: usize = 512 << 20;
 /// The published clips of a dataset root.
 pub struct ClipStore {
     clips: Vec<StoredClip>,
-    /// The positions of the clips, sorted by their keys.
-    by_key: Vec<u32>,
+    /// The positions of the clips, sorted by their keys, once a clip was looked for.
+    by_key: OnceLock<Vec<u32>>,
     shards: OpenShards,
     cache: Mutex<Cache>,
 }
@@ -71,9 +71,8 @@ impl ClipStore {
     }
 
     fn of(clips: Vec<StoredClip>, shards: OpenShards) -> Self {
-        let mut by_key: Vec<u32> = (0..u32::try_from(clips.len()).unwrap_or(u32::MAX)).collect();
-        by_key.sort_unstable_by_key(|clip| clips[*clip as usize].key);
-        Self { clips, by_key, shards, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
+        let cache = Mutex::new(Cache::new(CACHE_BYTES));
+        Self { clips, by_key: OnceLock::new(), shards, cache }
     }
 
     /// Keeps only the clips that are `wanted`.
@@ -117,8 +116,14 @@ impl ClipStore {
     /// Index of the clip with this key.
     #[must_use]
     pub fn position_of(&self, key: ClipKey) -> Option<usize> {
-        let found = self.by_key.binary_search_by_key(&key, |clip| self.clips[*clip as usize].key);
-        found.ok().map(|place| self.by_key[place] as usize)
+        let key_of = |clip: &u32| self.clips[*clip as usize].key;
+        let by_key = self.by_key.get_or_init(|| {
+            let mut clips: Vec<u32> = (0..).take(self.clips.len()).collect();
+            clips.sort_unstable_by_key(key_of);
+            clips
+        });
+        let found = by_key.binary_search_by_key(&key, key_of);
+        found.ok().map(|place| by_key[place] as usize)
     }
 
     /// Reads the metadata of clip `i`.

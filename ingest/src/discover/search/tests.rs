@@ -21,7 +21,7 @@ fn find(files: &[&str], entries: &[&str], prepare: impl Fn(&Path)) -> Vec<String
         })
         .collect();
     let found = discover(&entries).unwrap();
-    let name = |found: &FoundFile| {
+    let name = |found: &SourceFile| {
         let path = found.path.strip_prefix(place.path()).unwrap().display().to_string();
         found
             .reject

@@ -53,19 +53,19 @@ impl SourceSpec {
     pub fn of(source: &SourceFile) -> Self {
         Self {
             path: source.path.as_os_str().as_bytes().to_vec(),
-            id: source.id.clone(),
+            id: source.id.to_string(),
             stamp: source.stamp,
-            key: source.key.clone(),
-            metadata_key: source.metadata_key.clone(),
+            key: source.key.to_string(),
+            metadata_key: source.metadata_key.to_string(),
             guess: source.guess,
             leftover: source.leftover,
             named: source.named,
             split: source.split,
-            note: source.note.clone(),
+            note: source.note.as_deref().map(str::to_owned),
         }
     }
 
-    /// Finds the source on this machine, and reads its sidecar.
+    /// Finds the source and its sidecar on this machine.
     ///
     /// `config_key` is the key of the driver's config, `directory` the driver's directory.
     ///
@@ -84,24 +84,20 @@ impl SourceSpec {
         ensure!(stamp == self.stamp, "this machine has another file as {}", advice());
         let sidecar = std::fs::read(sidecar_path(&path)).ok();
         ensure!(
-            source_key(config_key, sidecar.as_deref()) == self.key,
+            source_key(config_key.as_str(), sidecar.as_deref()) == self.key,
             "this machine has another file of true actions beside {}",
             advice()
         );
         Ok(SourceFile {
-            identity: path.clone(),
-            path,
-            id: self.id,
+            id: self.id.into(),
             stamp,
-            key: self.key,
-            sidecar,
-            metadata_key: self.metadata_key,
-            reject: None,
+            key: self.key.into(),
+            metadata_key: self.metadata_key.into(),
             guess: self.guess,
             leftover: self.leftover,
-            named: self.named,
             split: self.split,
-            note: self.note,
+            note: self.note.map(Into::into),
+            ..SourceFile::found(&path, &path, None, self.named)
         })
     }
 }

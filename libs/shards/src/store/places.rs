@@ -1,7 +1,5 @@
 //! Where the clips of a dataset are, in a few bytes for each clip.
 
-use std::collections::BTreeMap;
-
 use arrow::array::{Int64Array, StringArray, UInt32Array};
 use camino::Utf8Path;
 use rayon::prelude::*;
@@ -22,9 +20,8 @@ pub struct StoredClip {
     pub frames: u32,
     /// Size of the compressed frames in bytes.
     pub bytes: u32,
-    /// Height and width of the frames in pixels.
-    pub height: u32,
-    pub width: u32,
+    height: u16,
+    width: u16,
     /// Number of the source: equal for clips of one source, ascending in the store's order.
     pub source: u32,
     /// Number of the shard in the store.
@@ -42,7 +39,7 @@ impl StoredClip {
     /// Height and width of the frames in pixels.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        (self.height as usize, self.width as usize)
+        (self.height.into(), self.width.into())
     }
 }
 
@@ -50,12 +47,19 @@ impl StoredClip {
 const COLUMNS: [&str; 8] =
     ["clip_id", "source_id", "split", "stream", "start_pts", "frames", "width", "height"];
 
-/// A clip with what its order follows from.
+/// A clip with what its order within its source follows from.
 struct Sortable {
-    start_pts: i64,
+    /// Bytes in the order of `start_pts`. A number would make the struct four bytes larger.
+    start: [u8; 8],
     stream: u32,
     clip: StoredClip,
 }
+
+/// The hash of a source. The order of such keys is that of the ids.
+type SourceKey = [u8; 32];
+
+/// Number of parts in which clips are sorted. The order of the parts is that of the sources.
+const PARTS: usize = 64;
 
 /// Finds the clips of a split in shards, sorted by source, then time.
 ///
@@ -65,45 +69,75 @@ pub(crate) fn find_clips(
     entries: &[Entry],
     split: Option<Split>,
 ) -> Result<Vec<StoredClip>> {
-    let mut sources: BTreeMap<String, u32> = BTreeMap::new();
+    // The sources in the order in which they are found. One can be there several times.
+    let mut sources: Vec<SourceKey> = Vec::new();
     // The row counts of the entries may be wrong, so they do not decide how much is allocated.
-    let mut clips: Vec<Sortable> = Vec::new();
-    // Some shards at a time, so that the names of their sources are in memory only for a moment.
+    let mut parts: Vec<Vec<Sortable>> = (0..PARTS).map(|_| Vec::new()).collect();
+    // Some shards at a time, so that the keys of their sources are in memory only for a moment.
     for (number, some) in entries.chunks(64).enumerate() {
-        let read: Vec<Vec<(String, Sortable)>> = some
+        let read: Vec<Vec<(SourceKey, Sortable)>> = some
             .par_iter()
             .enumerate()
             .map(|(place, entry)| read(root, entry, number * 64 + place, split))
             .collect::<Result<_>>()?;
-        clips.reserve(read.iter().map(Vec::len).sum());
         for (source, mut clip) in read.into_iter().flatten() {
-            let next = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-            clip.clip.source = *sources.entry(source).or_insert(next);
-            clips.push(clip);
+            if sources.last() != Some(&source) {
+                sources.push(source);
+            }
+            clip.clip.source = u32::try_from(sources.len() - 1).unwrap_or(u32::MAX);
+            parts[usize::from(source[0]) * PARTS / 256].push(clip);
         }
     }
+    let ranks = ranks(&sources);
+    let mut clips = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+    // After its part is sorted, a clip is in memory only once.
+    for mut part in parts {
+        for Sortable { clip, .. } in &mut part {
+            clip.source = ranks[clip.source as usize];
+        }
+        part.sort_unstable_by_key(|Sortable { start, stream, clip }| {
+            (clip.source, *start, *stream, clip.key, clip.shard, clip.row)
+        });
+        part.dedup_by(|later, first| {
+            let same = later.clip.key == first.clip.key;
+            if same {
+                let file = &entries[later.clip.shard as usize].file;
+                tracing::warn!(
+                    "row {} of {file} is published twice; the second copy is ignored",
+                    later.clip.row
+                );
+            }
+            same
+        });
+        clips.extend(part.into_iter().map(|clip| clip.clip));
+    }
+    Ok(clips)
+}
+
+/// The rank of each source among all of them. Equal sources have the same rank.
+fn ranks(sources: &[SourceKey]) -> Vec<u32> {
+    let mut sorted: Vec<u32> = (0..).take(sources.len()).collect();
+    sorted.sort_unstable_by_key(|number| sources[*number as usize]);
     let mut ranks = vec![0; sources.len()];
-    for (rank, number) in (0..).zip(sources.into_values()) {
-        ranks[number as usize] = rank;
-    }
-    for Sortable { clip, .. } in &mut clips {
-        clip.source = ranks[clip.source as usize];
-    }
-    clips.sort_unstable_by_key(|Sortable { start_pts, stream, clip }| {
-        (clip.source, *start_pts, *stream, clip.key, clip.shard, clip.row)
-    });
-    clips.dedup_by(|later, first| {
-        let same = later.clip.key == first.clip.key;
-        if same {
-            let file = &entries[later.clip.shard as usize].file;
-            tracing::warn!(
-                "row {} of {file} is published twice; the second copy is ignored",
-                later.clip.row
-            );
+    let same = |a: &u32, b: &u32| sources[*a as usize] == sources[*b as usize];
+    for (rank, numbers) in (0..).zip(sorted.chunk_by(same)) {
+        for number in numbers {
+            ranks[*number as usize] = rank;
         }
-        same
-    });
-    Ok(clips.into_iter().map(|clip| clip.clip).collect())
+    }
+    ranks
+}
+
+/// The key of a source. An id has 64 hex digits; only tests have others.
+fn source_key(source_id: &str) -> SourceKey {
+    blake3::Hash::from_hex(source_id).map_or_else(
+        |_| {
+            let mut key = SourceKey::default();
+            key.iter_mut().zip(source_id.bytes()).for_each(|(to, byte)| *to = byte);
+            key
+        },
+        Into::into,
+    )
 }
 
 /// Reads the clips of one shard, each with its source.
@@ -112,7 +146,7 @@ fn read(
     entry: &Entry,
     number: usize,
     split: Option<Split>,
-) -> Result<Vec<(String, Sortable)>> {
+) -> Result<Vec<(SourceKey, Sortable)>> {
     let bytes = Shard::index(root, entry).and_then(|shard| shard.payload_bytes());
     let mut bytes = explained(root, entry, bytes)?.into_iter();
     let (mut found, mut row) = (Vec::new(), 0);
@@ -125,6 +159,10 @@ fn read(
         let (stream, frames) = (u32s("stream")?, u32s("frames")?);
         let (width, height) = (u32s("width")?, u32s("height")?);
         let start_pts = columns.required::<Int64Array>("start_pts")?;
+        let side = |field, pixels: u32| {
+            let too_large = |_| columns.error(field, format!("{pixels} pixels are too many"));
+            u16::try_from(pixels).map_err(too_large)
+        };
         for (i, of) in columns.splits()?.into_iter().enumerate() {
             let bytes = bytes.next().unwrap_or_default();
             if split.is_none_or(|split| of == split) {
@@ -132,15 +170,16 @@ fn read(
                     key: clip_id.value(i).into(),
                     frames: frames.value(i),
                     bytes,
-                    height: height.value(i),
-                    width: width.value(i),
+                    height: side("height", height.value(i))?,
+                    width: side("width", width.value(i))?,
                     source: 0,
                     shard: u32::try_from(number).unwrap_or(u32::MAX),
                     row,
                 };
-                let (start_pts, stream) = (start_pts.value(i), stream.value(i));
-                let clip = Sortable { start_pts, stream, clip };
-                found.push((source_id.value(i).to_owned(), clip));
+                // Negative numbers come first.
+                let start = (start_pts.value(i) ^ i64::MIN).to_be_bytes();
+                let clip = Sortable { start, stream: stream.value(i), clip };
+                found.push((source_key(source_id.value(i)), clip));
             }
             row += 1;
         }
@@ -153,6 +192,20 @@ fn read(
 mod tests {
     use super::*;
     use crate::{Error, testing};
+
+    /// Catches: training needs more memory for each clip of a dataset. It has all of them in memory.
+    #[test]
+    fn a_clip_is_small() {
+        assert_eq!((size_of::<StoredClip>(), size_of::<Sortable>()), (40, 52));
+    }
+
+    /// Catches: a source that is found twice has two ranks; ranks are not in the order of ids.
+    #[test]
+    fn sources_are_ranked_by_their_ids() {
+        let ids = ["b", "a", "c", "a"].map(|name| name.repeat(64));
+        assert_eq!(ranks(&ids.each_ref().map(|id| source_key(id))), [1, 0, 2, 0]);
+        assert_eq!(ranks(&["b", "a", "ab"].map(source_key)), [2, 0, 1]);
+    }
 
     /// Catches: a row count in the manifest that no file can have makes the program panic.
     #[test]

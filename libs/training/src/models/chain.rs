@@ -180,6 +180,14 @@ impl Chain {
         self.selector.clips(&self.root, &self.manifest, false)
     }
 
+    /// The [clips](Self::clips); `None` if they are all clips of the training split in the shards.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn selected_clips(&self) -> Result<Option<ClipSet>> {
+        self.selection.is_some().then(|| self.clips()).transpose()
+    }
+
     /// The [clips](Self::clips) whose true actions are known.
     ///
     /// # Errors

@@ -27,12 +27,14 @@ impl TrainingClips {
     /// # Errors
     /// When there are no clips, or they have several sizes.
     pub fn open(chain: &Chain) -> Result<Self> {
-        let (root, split, clips) = (chain.root(), Split::Train, chain.clips()?);
+        let (root, split, selected) = (chain.root(), Split::Train, chain.selected_clips()?);
         let memory = chain.shuffle_bytes();
-        let store = ClipStore::of_manifest(root, chain.manifest(), split)
-            .context("cannot read the clips")?
-            .only(|clip| clips.contains(clip.key))
-            .with_cache_bytes(usize::try_from(memory)?);
+        let mut store = ClipStore::of_manifest(root, chain.manifest(), split)
+            .context("cannot read the clips")?;
+        if let Some(selected) = selected {
+            store = store.only(|clip| selected.contains(clip.key));
+        }
+        let store = store.with_cache_bytes(usize::try_from(memory)?);
         let Some(first) = store.clips().first() else {
             bail!(
                 "there are no clips of the split `{split}` under {root}: \
