@@ -44,19 +44,25 @@ impl ChangedCells {
         self.count() as f32 / self.cells.len().max(1) as f32
     }
 
-    /// Returns how many of these cells are far from all cells that change in `other`.
-    pub fn far_from(&self, other: &Self) -> usize {
-        let at = |cell: usize| (cell % self.columns, cell / self.columns);
-        let changed = |cells: &Self| -> Vec<(usize, usize)> {
-            let cells = cells.cells.iter().enumerate().filter(|(_, changed)| **changed);
-            cells.map(|(cell, _)| at(cell)).collect()
-        };
-        let there = changed(other);
-        let is_near = |(x, y): (usize, usize)| {
-            there.iter().any(|&(a, b)| a.abs_diff(x) <= REACH && b.abs_diff(y) <= REACH)
-        };
-        changed(self).into_iter().filter(|&cell| !is_near(cell)).count()
+    /// Returns how many of these cells changed just before, and change no more afterwards.
+    ///
+    /// They are near cells of `before`, and far from all cells of `after`.
+    pub fn left_behind(&self, before: &Self, after: &Self) -> usize {
+        let (before, after) = (before.places(), after.places());
+        let is_left = |at: &(usize, usize)| is_near(*at, &before) && !is_near(*at, &after);
+        self.places().iter().filter(|at| is_left(at)).count()
     }
+
+    /// Columns and rows of the cells that changed.
+    fn places(&self) -> Vec<(usize, usize)> {
+        let changed = self.cells.iter().enumerate().filter(|(_, changed)| **changed);
+        changed.map(|(cell, _)| (cell % self.columns, cell / self.columns)).collect()
+    }
+}
+
+/// Returns whether one of some cells is near a cell.
+fn is_near((x, y): (usize, usize), cells: &[(usize, usize)]) -> bool {
+    cells.iter().any(|&(a, b)| a.abs_diff(x) <= REACH && b.abs_diff(y) <= REACH)
 }
 
 #[cfg(test)]
@@ -74,15 +80,18 @@ mod tests {
     /// Catches: a figure that walks on counts as one that jumped, or one that jumped as walking on.
     #[test]
     fn a_figure_that_walks_on_leaves_nothing_behind() {
-        let far = |x: [usize; 3]| {
-            let [before, first, second] = x.map(figure);
+        let left = |x: [usize; 4]| {
+            let [earlier, before, first, second] = x.map(figure);
             let gap = ChangedCells::between(&before, &first);
-            (gap.far_from(&ChangedCells::between(&first, &second)), gap.count())
+            let (steps, after) =
+                (ChangedCells::between(&earlier, &before), ChangedCells::between(&first, &second));
+            (gap.left_behind(&steps, &after), gap.count())
         };
-        let (left, all) = far([40, 44, 48]);
-        assert!(left == 0 && all > 1, "{left} of {all}");
-        let (left, all) = far([40, 110, 114]);
-        assert!(3 * left >= all && all > 3, "{left} of {all}");
-        assert_eq!(far([40, 40, 44]), (0, 0));
+        let (behind, all) = left([36, 40, 44, 48]);
+        assert!(behind == 0 && all > 1, "{behind} of {all}");
+        let (behind, all) = left([36, 40, 110, 114]);
+        assert!(3 * behind >= all && all > 3, "{behind} of {all}");
+        assert_eq!(left([36, 40, 40, 44]), (0, 0));
+        assert_eq!(left([70, 40, 110, 114]).0, behind, "it came from elsewhere");
     }
 }

@@ -12,9 +12,20 @@ use std::collections::VecDeque;
 use super::builder::{ClipBuilder, SampledFrame};
 use super::clip_row::{ClipOrigin, CutClip, FrameInfo};
 use super::pauses::{Meaning, Pause, PauseJudge};
-use crate::analysis::{Plane, Shift, ShotDetector};
+use crate::analysis::{ChangedCells, Plane, Shift, ShotDetector};
 use crate::config::{ClipFormat, FrameFormat, SamplingRate};
 use crate::decode::{Sampled, Track};
+
+/// A gap whose meaning is not known yet.
+struct UnsureGap {
+    /// The picture before the frame before the gap, if there is one.
+    earlier: Option<Plane>,
+    before: SampledFrame,
+    /// Number of times that it was repeated.
+    repeats: u64,
+    /// The frame after the gap.
+    now: SampledFrame,
+}
 
 /// Collects frames until they form a clip.
 pub struct ClipCutter<'a> {
@@ -25,8 +36,9 @@ pub struct ClipCutter<'a> {
     track: Option<Track>,
     /// The newest frame, and the number of times that it was repeated so far.
     newest: Option<(SampledFrame, u64)>,
-    /// The frame before a gap, its repeats, and the newest frame: their meaning is not known yet.
-    unsure: Option<(SampledFrame, u64, SampledFrame)>,
+    /// The picture before the newest frame.
+    earlier: Option<Plane>,
+    unsure: Option<UnsureGap>,
     /// Frames for which the shot detector has not decided yet whether they start a shot.
     ahead: VecDeque<SampledFrame>,
     /// Number of frames that were added to the shot detector.
@@ -43,6 +55,7 @@ impl<'a> ClipCutter<'a> {
             pauses: PauseJudge::default(),
             track: None,
             newest: None,
+            earlier: None,
             unsure: None,
             ahead: VecDeque::new(),
             added: 0,
@@ -79,6 +92,7 @@ impl<'a> ClipCutter<'a> {
             cuts.extend(self.add(now));
             return cuts;
         };
+        let earlier = self.earlier.replace(before.plane.clone());
         let tick = match self.format.rate {
             SamplingRate::Fixed(fps) => 1.0 / fps,
             SamplingRate::Own => f64::INFINITY,
@@ -86,12 +100,15 @@ impl<'a> ClipCutter<'a> {
         let pause = Pause {
             repeats,
             change: now.plane.cell_difference(&before.plane, Shift::NONE),
+            moved: ChangedCells::between(&before.plane, &now.plane).share(),
             ticks: track.seconds(before.info.pts, frame.pts) / tick,
             natives: frame.native.saturating_sub(before.info.native),
             before: frame.before,
         };
         match self.pauses.judge(pause) {
-            Meaning::Unsure => self.unsure = Some((before, repeats, now)),
+            Meaning::Unsure => {
+                self.unsure = Some(UnsureGap { earlier, before, repeats, now });
+            }
             meaning => cuts.extend(self.after(before, repeats, now, meaning)),
         }
         cuts
@@ -120,9 +137,11 @@ impl<'a> ClipCutter<'a> {
 
     /// Decides about a gap. `next` is the picture after the newest frame, if there is one.
     fn resolve(&mut self, next: Option<&Plane>) -> Vec<CutClip> {
-        let Some((before, repeats, now)) = self.unsure.take() else { return Vec::new() };
-        let planes = next.map(|next| [&before.plane, &now.plane, next]);
-        let meaning = planes.map_or(Meaning::Idle, PauseJudge::resolve);
+        let Some(gap) = self.unsure.take() else { return Vec::new() };
+        let UnsureGap { earlier, before, repeats, now } = gap;
+        let around = earlier.as_ref().zip(next);
+        let planes = around.map(|(earlier, next)| [earlier, &before.plane, &now.plane, next]);
+        let meaning = planes.map_or(Meaning::Idle, |planes| self.pauses.resolve(planes));
         self.after(before, repeats, now, meaning)
     }
 

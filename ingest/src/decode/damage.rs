@@ -73,6 +73,8 @@ struct Waiting {
     unneeded: bool,
     /// The demuxer marked it as damaged.
     is_marked: bool,
+    /// Whether its headers say that it is a key frame; `None` if the decoder knows it.
+    is_key: Option<bool>,
 }
 
 /// A decoded frame, as far as damage is concerned.
@@ -92,6 +94,8 @@ pub struct FrameState {
     pub corrupt: bool,
     /// By the demuxer, data are missing in the frame's packet or after it.
     pub interrupted: bool,
+    /// The decoder returned an error since the frame before.
+    pub follows_error: bool,
 }
 
 /// Tells which frames of one file depend on lost data.
@@ -117,6 +121,8 @@ pub struct LossTracker {
     latest: Option<u64>,
     /// `latest` when the decoder returned an error whose packet is not known yet.
     failed: Option<u64>,
+    /// The decoder returned an error since the last frame.
+    follows_error: bool,
 }
 
 impl LossTracker {
@@ -145,6 +151,7 @@ impl LossTracker {
             refresh: None,
             latest: None,
             failed: None,
+            follows_error: false,
         }
     }
 
@@ -183,7 +190,9 @@ impl LossTracker {
         if self.waiting.len() >= MAX_WAITING {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(Waiting { pts, place, whole_from, unneeded: false, is_marked });
+        let Finding { is_key, .. } = finding;
+        let waiting = Waiting { pts, place, whole_from, unneeded: false, is_marked, is_key };
+        self.waiting.push_back(waiting);
     }
 
     /// Records that the decoder may skip the frame at `pts`.
@@ -197,12 +206,15 @@ impl LossTracker {
     pub fn failed(&mut self) {
         // Errors before the first frame have no effect: the decoder waits for a key frame.
         self.failed = self.failed.or(self.latest);
+        self.follows_error |= self.latest.is_some();
     }
 
     /// Records the next frame in presentation order.
-    pub fn frame(&mut self, frame: DecodedFrame) -> FrameState {
+    pub fn frame(&mut self, mut frame: DecodedFrame) -> FrameState {
         let found = self.waiting.iter().position(|waiting| waiting.pts == frame.pts);
         let found = found.and_then(|index| self.waiting.remove(index));
+        // A decoder may repeat an old key frame.
+        frame.is_key = found.and_then(|waiting| waiting.is_key).unwrap_or(frame.is_key);
         let interrupted = found.is_some_and(|waiting| waiting.is_marked);
         let refreshed = found.and_then(|waiting| waiting.whole_from);
         // With another time stamp, the frame probably belongs to the next packet.
@@ -217,7 +229,9 @@ impl LossTracker {
             self.losses = self.losses.split_off(&whole_from);
         }
         self.latest = self.latest.max(Some(place));
-        FrameState { corrupt: self.losses.range(..=place).next().is_some(), interrupted }
+        let follows_error = std::mem::take(&mut self.follows_error);
+        let corrupt = self.losses.range(..=place).next().is_some();
+        FrameState { corrupt, interrupted, follows_error }
     }
 
     /// Finds the packet of the last error: its frame should have come before this one.

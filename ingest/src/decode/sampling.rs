@@ -247,10 +247,13 @@ impl<'a> Sampling<'a> {
         for (pts, duration) in self.skips.frame(frame.pts(), pts) {
             self.advance(pts, duration, sink)?;
         }
-        let FrameState { corrupt, interrupted } = state;
+        let FrameState { corrupt, interrupted, follows_error } = state;
         self.corrupt += u64::from(corrupt);
         let duration = frame.packet().duration;
         let native = self.native_frames;
+        if follows_error {
+            self.breaks.error();
+        }
         self.advance(pts, duration, sink)?;
         if self.current.is_none() {
             self.check_colour(&frame)?;

@@ -7,6 +7,8 @@ use crate::decode::event::Break;
 ///
 /// It may concern a frame that is shown a little before the last one.
 const REMARK_FRAMES: u32 = 16;
+/// A step of this many times the usual one is a gap if the decoder could not decode what is in it.
+const ERROR_STEPS: i64 = 3;
 
 /// Finds the breaks of one file. It sees every frame in presentation order.
 pub struct BreakFinder {
@@ -17,6 +19,8 @@ pub struct BreakFinder {
     last: Option<i64>,
     /// Number of frames for which the last remark about missing data still holds.
     remark: u32,
+    /// Number of frames for which the decoder's last error still holds.
+    error: u32,
     /// The largest break since the last frame that a tick showed.
     pending: Break,
 }
@@ -25,7 +29,7 @@ impl BreakFinder {
     /// `joins` are presentation times at which an edit list joins two parts, in ascending order.
     pub fn new(steps: FrameSteps, mut joins: Vec<i64>) -> Self {
         joins.reverse();
-        Self { steps, joins, last: None, remark: 0, pending: Break::None }
+        Self { steps, joins, last: None, remark: 0, error: 0, pending: Break::None }
     }
 
     /// Records the next frame. `is_steady` is false if another clock begins with it.
@@ -43,6 +47,11 @@ impl BreakFinder {
     /// Records that data are missing after about the last frame, if there is a gap.
     pub fn remark(&mut self) {
         self.remark = REMARK_FRAMES;
+    }
+
+    /// Records that the decoder could not decode frames before about the next one.
+    pub fn error(&mut self) {
+        self.error = REMARK_FRAMES;
     }
 
     /// Records that the recording is interrupted before the last frame.
@@ -63,17 +72,20 @@ impl BreakFinder {
     fn between(&mut self, last: i64, pts: i64, is_steady: bool) -> Break {
         let interrupted = self.remark > 0;
         self.remark = self.remark.saturating_sub(1);
+        let follows_error = self.error > 0;
+        self.error = self.error.saturating_sub(1);
         if !is_steady {
             return Break::Cut;
         }
         let step = pts.saturating_sub(last);
         let is_gap = self.steps.is_gap(step);
+        let is_lost = follows_error && step >= self.steps.usual().saturating_mul(ERROR_STEPS);
         self.steps.add(step);
         // A frame may come a little before a join, because the two have different units.
         let near = pts.saturating_add(self.steps.usual() / 2);
         let joins = self.joins.len();
         while self.joins.pop_if(|join| *join <= near).is_some() {}
-        if self.joins.len() < joins || is_gap && interrupted {
+        if self.joins.len() < joins || is_gap && interrupted || is_lost {
             Break::Cut
         } else if is_gap {
             Break::Gap
@@ -129,6 +141,27 @@ mod tests {
         assert_eq!(finder.pending(), Break::None, "no gap");
         finder.frame(3100, true);
         assert_eq!(finder.pending(), Break::Cut);
+    }
+
+    /// Catches: frames that could not be decoded become stills, or a single one ends the shot.
+    #[test]
+    fn an_error_makes_a_short_gap_a_cut() {
+        let mut finder = BreakFinder::new(FrameSteps::new((1, 1000), &[30.0]), Vec::new());
+        let mut at = |time: i64, follows_error: bool| {
+            if follows_error {
+                finder.error();
+            }
+            finder.frame(time, true);
+            let pending = finder.pending();
+            finder.shown();
+            pending
+        };
+        for time in [0, 33, 67] {
+            assert_eq!(at(time, false), Break::None);
+        }
+        assert_eq!(at(133, true), Break::None, "a single frame");
+        assert_eq!(at(300, true), Break::Cut);
+        assert_eq!(at(333, false), Break::None);
     }
 
     /// Catches: a break before a frame that no tick shows is forgotten.

@@ -107,3 +107,18 @@ fn a_missing_number_is_a_lost_frame() {
     assert_eq!(found(&two, &[59, 60]), [0; 0], "a key frame follows");
     assert_eq!(found(&two, &[4]), [0; 0], "not believed yet");
 }
+
+/// Catches: an old key frame that a decoder shows again, because the frame in its place was lost,
+/// ends the damage; a hidden key frame that is shown later does not.
+#[test]
+fn a_key_frame_is_shown_once() {
+    let mut stream = Av1::new(&[]);
+    let mut key = |packet: &[u8]| stream.packet(packet).is_key;
+    assert_eq!(key(&[header(), frame(KEY, true, 0, 0)].concat()), Some(true));
+    assert_eq!(key(&frame(INTER, true, 1, 1)), Some(false));
+    assert_eq!(key(&existing(5)), Some(false), "the frame in slot 5 is the key frame");
+    assert_eq!(key(&[frame(KEY, false, 4, 32), frame(INTER, true, 2, 1)].concat()), Some(false));
+    assert_eq!(key(&existing(5)), Some(true));
+    assert_eq!(key(&existing(5)), Some(false));
+    assert_eq!(key(&[]), None);
+}

@@ -10,6 +10,8 @@ pub struct Finding {
     /// The packet's own data are damaged.
     pub damaged: bool,
     pub refresh: Refresh,
+    /// Whether the picture refers to no other one; `None` if the decoder knows it.
+    pub is_key: Option<bool>,
 }
 
 /// A gradual refresh, in which each picture renews a part of the screen.

@@ -172,7 +172,8 @@ fn a_missing_reference_is_a_loss() {
 fn a_marked_packet_may_be_whole() {
     let mut tracker = LossTracker::new("mpeg2video", &[], 1000);
     tracker.packet(Some(0), &[], true);
-    assert_eq!(tracker.frame(frame(0, true)), FrameState { corrupt: false, interrupted: true });
+    let state = FrameState { corrupt: false, interrupted: true, follows_error: false };
+    assert_eq!(tracker.frame(frame(0, true)), state);
 }
 
 fn frame(pts: i64, is_key: bool) -> DecodedFrame {
@@ -224,6 +225,21 @@ fn damage_lasts_until_a_key_frame() {
         marked.frame(DecodedFrame { is_marked: i == 12, ..frame(i * 33, i % 10 == 0) }).corrupt
     });
     assert_eq!(corrupt.collect::<Vec<_>>(), [5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19]);
+}
+
+/// Catches: seconds that the decoder could not decode are a pause, because a key frame follows.
+#[test]
+fn a_frame_may_follow_an_error() {
+    let mut tracker = LossTracker::new("av1", &[], 1000);
+    let follows = (0..30).filter(|&i| {
+        tracker.packet(Some(i * 33), &[], false);
+        let fails = i == 0 || (5..20).contains(&i);
+        if fails {
+            tracker.failed();
+        }
+        !fails && tracker.frame(frame(i * 33, i == 1 || i == 20)).follows_error
+    });
+    assert_eq!(follows.collect::<Vec<_>>(), [20]);
 }
 
 /// Catches: a clock that starts again takes the new frames for lost ones; without time stamps,
