@@ -8,46 +8,17 @@
 //! Damaged stretches ([`DamageFinder`]), fades ([`FadeFinder`]) and still stretches
 //! ([`StillFinder`]) are cut out, in this order. A stretch is one row without frames.
 
-use std::rc::Rc;
-
 use super::clip_row::{ClipOrigin, ClipPictures, CutClip, FrameInfo, scored_clip};
 use super::damaged::DamageFinder;
 use super::fades::{FadeFinder, Sorted};
 use super::frame_times::FrameTimes;
+use super::growing_clip::GrowingClip;
+use super::sampled_frame::SampledFrame;
 use super::stills::StillFinder;
 use super::stretch::Stretch;
-use crate::analysis::Plane;
 use crate::config::{ClipFormat, SamplingRate, clip_frames};
 use crate::decode::Track;
 use crate::reject::Reason;
-
-/// Largest number of bytes that are reserved for a clip before it has any.
-const MAX_RESERVED: usize = 64 << 20;
-
-/// A sampled frame that is not in a clip yet.
-#[derive(Clone)]
-pub struct SampledFrame {
-    pub rgb: Rc<[u8]>,
-    pub plane: Plane,
-    pub info: FrameInfo,
-    /// In seconds.
-    pub time: f64,
-    /// Set if the track changes with this frame.
-    pub track: Option<Track>,
-    pub begins_shot: bool,
-}
-
-impl AsRef<[u8]> for SampledFrame {
-    fn as_ref(&self) -> &[u8] {
-        &self.rgb
-    }
-}
-
-impl AsRef<Plane> for SampledFrame {
-    fn as_ref(&self) -> &Plane {
-        &self.plane
-    }
-}
 
 /// A stretch that is cut out: its reason and its frames, at least one.
 struct CutOut {
@@ -70,10 +41,8 @@ pub struct ClipBuilder<'a> {
     stills: StillFinder<SampledFrame>,
     /// The stretch that is cut out now.
     out: Option<CutOut>,
-    /// Pixels of the current clip, `[t, h, w, c]`.
-    rgb: Vec<u8>,
-    planes: Vec<Plane>,
-    kept: Vec<FrameInfo>,
+    /// The current clip.
+    clip: GrowingClip,
 }
 
 impl<'a> ClipBuilder<'a> {
@@ -91,9 +60,7 @@ impl<'a> ClipBuilder<'a> {
             fades: FadeFinder::new(format.fade_seconds, size),
             stills: StillFinder::new(format.still_seconds, size),
             out: None,
-            rgb: Vec::new(),
-            planes: Vec::new(),
-            kept: Vec::new(),
+            clip: GrowingClip::default(),
         }
     }
 
@@ -194,12 +161,10 @@ impl<'a> ClipBuilder<'a> {
                 cuts.extend(frames.into_iter().filter_map(|frame| self.append(frame)));
             }
             Stretch::CutOut(frames) => {
-                if self.out.is_none() && self.kept.len() == 1 {
+                if self.out.is_none() && self.clip.frames().len() == 1 {
                     // The frame that the stretch repeats would be a clip of its own.
-                    let infos = std::mem::take(&mut self.kept);
+                    let infos = self.clip.drop_pictures();
                     self.out = Some(CutOut { reason: Reason::Still, infos });
-                    self.rgb.clear();
-                    self.planes.clear();
                 } else if self.out.is_none() {
                     cuts.extend(frames.first().and_then(|next| self.cut(next.info.native)));
                 }
@@ -247,26 +212,17 @@ impl<'a> ClipBuilder<'a> {
 
     /// Adds a frame to the current clip. Returns the clip before it if that one is full.
     fn append(&mut self, frame: SampledFrame) -> Option<CutClip> {
-        let SampledFrame { rgb, plane, info: frame, .. } = frame;
         let full = match self.format.frame.rate {
             SamplingRate::Fixed(fps) => {
-                self.kept.len() >= clip_frames(self.format.clip_seconds, fps)
+                self.clip.frames().len() >= clip_frames(self.format.clip_seconds, fps)
             }
             SamplingRate::Own => {
-                let times = self.times_of(&self.kept);
-                times.is_some_and(|times| times.is_full(frame.pts, &self.format))
+                let times = self.times_of(self.clip.frames());
+                times.is_some_and(|times| times.is_full(frame.info.pts, &self.format))
             }
         };
-        let cut = if full { self.cut(frame.native) } else { None };
-        if let SamplingRate::Fixed(fps) = self.format.frame.rate
-            && self.kept.is_empty()
-        {
-            let frames = clip_frames(self.format.clip_seconds, fps);
-            self.rgb.reserve((frames * rgb.len()).min(MAX_RESERVED));
-        }
-        self.rgb.extend_from_slice(&rgb);
-        self.planes.push(plane);
-        self.kept.push(frame);
+        let cut = if full { self.cut(frame.info.native) } else { None };
+        self.clip.push(frame, &self.format);
         cut
     }
 
@@ -282,13 +238,8 @@ impl<'a> ClipBuilder<'a> {
 
     /// Ends the current clip. `next_native` is the number of the source frame after it.
     fn cut(&mut self, next_native: usize) -> Option<CutClip> {
-        let times = self.times_of(&self.kept)?;
-        let pictures = ClipPictures {
-            rgb: std::mem::take(&mut self.rgb),
-            planes: std::mem::take(&mut self.planes),
-            infos: std::mem::take(&mut self.kept),
-            next_native,
-        };
+        let times = self.times_of(self.clip.frames())?;
+        let pictures = self.clip.take(next_native);
         Some(scored_clip(&self.origin, &self.format, self.track.as_ref()?, times, pictures))
     }
 }

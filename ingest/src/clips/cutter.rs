@@ -9,9 +9,10 @@
 
 use std::collections::VecDeque;
 
-use super::builder::{ClipBuilder, SampledFrame};
+use super::builder::ClipBuilder;
 use super::clip_row::{ClipOrigin, CutClip, FrameInfo};
 use super::pauses::{Meaning, Pause, PauseJudge};
+use super::sampled_frame::SampledFrame;
 use crate::analysis::{ChangedCells, Plane, Shift, ShotDetector};
 use crate::config::{ClipFormat, FrameFormat, SamplingRate};
 use crate::decode::{Sampled, Track};

@@ -1,8 +1,13 @@
-//! Selects the sampled frames among the decoded ones and searches them for borders.
+//! Selects the sampled frames among the decoded ones.
+//!
+//! This file takes packets and decoded frames, and finds the ticks that show a frame. What happens
+//! to a shown frame is in [`show`]: it is converted, searched for borders and passed to the sink.
 
 mod frames;
+mod known_losses;
 mod later_borders;
 mod notes;
+mod show;
 mod track;
 
 use ffmpeg_next::{Packet, frame};
@@ -10,24 +15,19 @@ use ffmpeg_next::{Packet, frame};
 use super::borders::Borders;
 use super::clock::{BreakFinder, FrameSteps, Skips, StampFilter, TickClock, Timing};
 use super::damage::{DecodedFrame, FrameState, LossTracker};
-use super::event::{Break, Event, EventSink, Failure, Sampled, Summary};
-use super::ffi::{is_hidden, properties};
+use super::event::{EventSink, Failure, Summary};
+use super::ffi::is_hidden;
 use super::input::{DecodeDamage, VideoInput};
 use super::picture::{
-    Converter, MetadataFinder, Orientation, Orientations, Presentation, Properties, Rectangle,
-    unsupported,
+    Converter, MetadataFinder, Orientation, Orientations, Presentation, Rectangle, unsupported,
 };
 use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
-use frames::{BorderSearch, ConvertedFrame, CurrentFrame};
-use later_borders::{HeldFrame, LaterBorders};
+use frames::{BorderSearch, CurrentFrame};
+use known_losses::KnownLosses;
+use later_borders::LaterBorders;
 use notes::Notes;
 use track::Tracks;
-
-/// Largest number of sampled frames that the border search holds back.
-const SEARCH_FRAMES: usize = 64;
-/// Largest number of bytes of these frames.
-const SEARCH_BYTES: usize = 32 << 20;
 
 /// Tells whether borders remain from a time on, until the end of the file.
 pub type RemainTest<'a> = dyn Fn(&Borders, i64, &mut EventSink<'_>) -> Result<bool, Failure> + 'a;
@@ -51,10 +51,7 @@ pub struct Sampling<'a> {
     time_base: (i32, i32),
     breaks: BreakFinder,
     losses: LossTracker,
-    /// Places in the file before whose packets data are missing, the next one last.
-    lost: Vec<u64>,
-    /// Presentation times after which frames are lost without a trace, the next one last.
-    lost_after: Vec<i64>,
+    known_losses: KnownLosses,
     codec: String,
     /// The rates that the container states, in frames per second; the first one counts.
     rates: Vec<f64>,
@@ -114,21 +111,6 @@ impl<'a> Sampling<'a> {
         if let Some(borders) = &borders {
             converter.crop(borders.size(), crop);
         }
-        let mut notes = Notes::default();
-        if input.streams > 1 {
-            let (stream, streams) = (input.stream, input.streams);
-            notes.add(format!("stream {stream} is used, of {streams} video streams"));
-        }
-        if let Some(second) = input.second {
-            notes.add(format!(
-                "another file begins at byte {second}, and only the first one is read: store the \
-                 second one in a file of its own"
-            ));
-        }
-        if input.rate_is_guess {
-            let rate = "the file has no time stamps, and its 25 frames per second may be a guess";
-            notes.add(rate.to_owned());
-        }
         Self {
             clock: TickClock::new(format.rate, input.time_base),
             time_base: input.time_base,
@@ -137,8 +119,7 @@ impl<'a> Sampling<'a> {
                 input.joins.iter().map(|&seconds| input.units(seconds)).collect(),
             ),
             losses: LossTracker::new(&input.codec, &input.extradata, input.units(1.0)),
-            lost: input.lost.iter().rev().copied().collect(),
-            lost_after: input.lost_after.iter().rev().copied().collect(),
+            known_losses: KnownLosses::new(input),
             codec: input.codec.clone(),
             rates: input.rates.clone(),
             presentation: input.presentation,
@@ -154,7 +135,7 @@ impl<'a> Sampling<'a> {
             crop,
             later: (format.aspect == Aspect::Crop).then(LaterBorders::default),
             remain,
-            notes,
+            notes: Notes::of(input),
             skips: Skips::new(&input.codec),
             end: 0,
             was_corrupt: false,
@@ -168,14 +149,7 @@ impl<'a> Sampling<'a> {
     /// Records a packet that was read. `skipped` is true if the file has damaged data before it.
     pub fn read(&mut self, packet: &Packet, skipped: bool) {
         self.skips.read(timing(packet), &self.clock);
-        let (place, pts) = (u64::try_from(packet.position()).ok(), packet.pts());
-        let mut is_lost = skipped;
-        while self.lost.pop_if(|lost| place.is_some_and(|place| place >= *lost)).is_some()
-            || self.lost_after.pop_if(|lost| pts.is_some_and(|pts| pts > *lost)).is_some()
-        {
-            is_lost = true;
-        }
-        if is_lost {
+        if self.known_losses.are_before(packet) || skipped {
             self.losses.skipped();
         }
         let data = packet.data().unwrap_or_default();
@@ -316,136 +290,6 @@ impl<'a> Sampling<'a> {
             damage: self.unconverted.or_else(|| damage.describe(self.corrupt)),
             notes: self.notes.finish(),
         })
-    }
-
-    fn show(&mut self, ticks: u64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        let Some(current) = self.current.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
-        if let (Some(borders), Some(crop)) = (&mut self.borders, self.crop) {
-            if !current.corrupt {
-                borders.look(&current.frame);
-            }
-            let remaining = borders.remaining(crop);
-            if remaining != self.crop {
-                self.crop = remaining;
-                self.converter.crop(borders.size(), remaining);
-            }
-        }
-        let Some(rgb) = self.converter.rgb(&current.frame, current.orientation) else {
-            let what = properties(&current.frame);
-            self.unconverted
-                .get_or_insert_with(|| format!("some frames cannot be converted to RGB: {what:?}"));
-            return Ok(());
-        };
-        let found = self.presentation.properties(&current.frame);
-        self.notes.look(&found, &current.frame);
-        let &CurrentFrame { pts, native, corrupt, before, orientation, .. } = current;
-        let track = self.tracks.of(&found, orientation, self.crop);
-        let shown = ConvertedFrame { track, rgb, pts, native, corrupt, before, ticks };
-        self.breaks.shown();
-        let Some(search) = &mut self.search else {
-            return self.hold(shown, found, orientation, sink);
-        };
-        if search.borders.is_none() {
-            search.borders = Borders::new(&current.frame);
-        }
-        if let Some(borders) = &mut search.borders
-            && !corrupt
-        {
-            let before = borders.clone();
-            borders.look(&current.frame);
-            // Other bars begin. Those before them may be cut.
-            if before.crop().is_some() && before.cross_in(&current.frame) {
-                return Err(Halt::Borders(before));
-            }
-        }
-        let frame_bytes = shown.rgb.len();
-        search.back.push(shown);
-        let enough =
-            search.back.len() >= SEARCH_FRAMES || search.back.len() * frame_bytes >= SEARCH_BYTES;
-        if enough || search.borders.as_ref().is_none_or(Borders::hopeless) {
-            self.decide(enough, sink)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Ends the border search.
-    ///
-    /// `more` is true if there are more frames than it examined. Returns [`Halt::Borders`] if it
-    /// found borders, or if later frames must tell. Otherwise it passes the held frames to the
-    /// sink.
-    fn decide(&mut self, more: bool, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        let Some(search) = self.search.take() else { return Ok(()) };
-        let must_look = |found: &Borders| found.crop().is_some() || more && found.is_undecided();
-        if let Some(borders) = search.borders.filter(must_look) {
-            return Err(Halt::Borders(borders));
-        }
-        search.back.iter().try_for_each(|shown| self.give(shown, sink))
-    }
-
-    /// Holds a shown frame back if borders may begin with it, or passes it to the sink.
-    fn hold(
-        &mut self,
-        shown: ConvertedFrame,
-        found: Properties,
-        orientation: Orientation,
-        sink: &mut EventSink<'_>,
-    ) -> Result<(), Halt> {
-        let (Some(later), None, Some(current)) = (&mut self.later, self.crop, &self.current) else {
-            return self.give(&shown, sink);
-        };
-        let (released, crop) = later.look(&current.frame, shown.pts, shown.corrupt);
-        let size = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
-        let inside = crop.and_then(|crop| {
-            self.converter.crop(size, Some(crop));
-            let inside = self.converter.rgb(&current.frame, orientation);
-            self.converter.crop(size, None);
-            inside
-        });
-        let Some(inside) = inside else {
-            let rest = later.take().map_or(Vec::new(), |candidate| candidate.held);
-            released.iter().chain(&rest).try_for_each(|held| self.give(&held.shown, sink))?;
-            return self.give(&shown, sink);
-        };
-        let held = later.hold(HeldFrame { shown, inside, found, orientation });
-        released.iter().try_for_each(|held| self.give(&held.shown, sink))?;
-        if held.0 >= SEARCH_FRAMES || held.1 >= SEARCH_BYTES { self.settle(sink) } else { Ok(()) }
-    }
-
-    /// Decides about the borders that began with the held frames, and passes these to the sink.
-    fn settle(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        let Some(candidate) = self.later.as_mut().and_then(LaterBorders::take) else {
-            return Ok(());
-        };
-        let (borders, crop) = (candidate.borders, candidate.crop);
-        if borders.crop().is_some() && (self.remain)(&borders, candidate.begins, sink)? {
-            for held in candidate.held {
-                let track = self.tracks.of(&held.found, held.orientation, Some(crop));
-                self.give(&ConvertedFrame { track, rgb: held.inside, ..held.shown }, sink)?;
-            }
-            self.converter.crop(borders.size(), Some(crop));
-            (self.borders, self.crop) = (Some(borders), Some(crop));
-            return Ok(());
-        }
-        if let Some(later) = &mut self.later {
-            later.refuse(crop);
-        }
-        candidate.held.iter().try_for_each(|held| self.give(&held.shown, sink))
-    }
-
-    fn give(&mut self, shown: &ConvertedFrame, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        self.shown += shown.ticks;
-        for tick in 0..shown.ticks {
-            let frame = Sampled {
-                rgb: &shown.rgb,
-                pts: shown.pts,
-                native: shown.native,
-                corrupt: shown.corrupt,
-                before: if tick == 0 { shown.before } else { Break::None },
-            };
-            sink(Event::Frame(&shown.track, frame)).map_err(Failure::Fatal)?;
-        }
-        Ok(())
     }
 
     /// Rejects a video whose colours cannot be converted.

@@ -29,6 +29,8 @@ pub struct Hevc {
     begins: bool,
     /// The pictures that precede the last key picture cannot be decoded.
     leading_skipped: bool,
+    /// Number of pictures since the last key picture.
+    since_key: u64,
 }
 
 impl Hevc {
@@ -43,6 +45,7 @@ impl Hevc {
             last: 0,
             begins: true,
             leading_skipped: false,
+            since_key: 0,
         };
         if let (Framing::Lengths(_), Some((&arrays, mut sets))) =
             (framing, extradata.get(22..).and_then(<[u8]>::split_first))
@@ -144,13 +147,18 @@ impl Hevc {
         } else if is_key {
             self.leading_skipped = false;
         }
-        if SKIPPED_LEADING.contains(&kind) && self.leading_skipped {
+        self.since_key = if is_key { 0 } else { self.since_key + 1 };
+        let is_leading = SKIPPED_LEADING.contains(&kind);
+        if is_leading && self.leading_skipped {
             return Some(());
         }
         let mut needed = references.iter().filter(|step| step.used && !is_key);
         // Before the first key picture, everything is missing.
-        finding.lost_before =
+        let is_lost =
             self.begins || needed.any(|step| !self.decoded.contains(&order.wrapping_add(step.by)));
+        // A leading picture needs pictures before the key picture. Those after it do not.
+        finding.lost_before = is_lost && !is_leading;
+        finding.lost_earlier = (is_lost && is_leading).then_some(self.since_key);
         let kept =
             |decoded: &i32| references.iter().any(|step| order.wrapping_add(step.by) == *decoded);
         self.decoded.retain(kept);

@@ -12,7 +12,13 @@
 //! Finding this out takes two passes over the file before it is decoded: one over the times of its
 //! packets, and, only if they have holes, one over its pictures.
 
+mod clock;
+mod pictures;
+
 use std::collections::VecDeque;
+
+pub use self::clock::{HoledClock, PacketTimes};
+use self::pictures::{difference, likeness, median};
 
 /// Codecs, by FFmpeg's names, whose frames refer to others and have no numbers.
 const SILENT: [&str; 14] = [
@@ -31,14 +37,6 @@ const SILENT: [&str; 14] = [
     "wmv3",
     "vp6f",
 ];
-/// A hole is a step of at least this many times the usual one.
-const HOLE: f64 = 1.75;
-/// Steps within this share of the usual one are regular.
-const REGULAR: f64 = 0.25;
-/// With more irregular steps than one in this many, the recorder has no constant clock.
-const RARE: usize = 50;
-/// Number of steps from which on a clock is known.
-const ENOUGH: usize = 30;
 /// Longest short hole, in seconds. While nothing moves, a recorder is silent for longer.
 const SHORT_SECONDS: f64 = 0.5;
 /// Smallest change from frame to frame that is motion, in levels of 255.
@@ -67,55 +65,6 @@ pub const POINTS: (usize, usize) = (64, 36);
 /// Returns whether frames of a codec may be lost without an error.
 pub fn is_silent(codec: &str) -> bool {
     SILENT.contains(&codec)
-}
-
-/// The times of a file's packets.
-#[derive(Debug, Default)]
-pub struct PacketTimes {
-    last: Option<i64>,
-    /// Times of packets, and the steps to the next ones.
-    steps: Vec<(i64, i64)>,
-}
-
-/// A constant clock with holes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct HoledClock {
-    /// The usual step.
-    usual: i64,
-    /// Decoding times of the packets before and after each hole.
-    holes: Vec<(i64, i64)>,
-}
-
-impl PacketTimes {
-    /// Records the decoding time of the next packet.
-    pub fn packet(&mut self, time: Option<i64>) {
-        if let (Some(last), Some(now)) = (self.last, time) {
-            self.steps.push((last, now.saturating_sub(last)));
-        }
-        self.last = time.or(self.last);
-    }
-
-    /// Returns the clock. `None` if there are no holes, or the clock is not constant.
-    pub fn with_holes(self) -> Option<HoledClock> {
-        if self.steps.len() < ENOUGH {
-            return None;
-        }
-        let mut sorted: Vec<i64> = self.steps.iter().map(|&(_, step)| step).collect();
-        sorted.sort_unstable();
-        let usual = sorted[sorted.len() / 2];
-        // Time stamps may be rounded to a millisecond.
-        let apart = |step: i64| (step as f64 / usual.max(1) as f64 - 1.0).abs();
-        let irregular = sorted.iter().filter(|&&step| apart(step) > REGULAR).count();
-        let holes = self.steps.iter().filter(|(_, step)| is_hole(*step, usual));
-        let holes: Vec<_> =
-            holes.map(|&(before, step)| (before, before.saturating_add(step))).collect();
-        let is_constant = usual > 0 && irregular * RARE <= self.steps.len();
-        (is_constant && !holes.is_empty()).then_some(HoledClock { usual, holes })
-    }
-}
-
-fn is_hole(step: i64, usual: i64) -> bool {
-    step as f64 >= HOLE * usual as f64
 }
 
 /// A hole in the times of the frames.
@@ -186,12 +135,7 @@ impl SilentLosses {
 
     /// Returns whether packets are missing in the step to a frame. A codec may also repeat a frame.
     fn lacks_packets(&self, pts: i64, step: i64) -> bool {
-        let HoledClock { usual, holes } = &self.clock;
-        // Decoding times are a little before presentation times.
-        let near = usual.saturating_mul(4);
-        let (begin, end) = (pts.saturating_sub(step), pts.saturating_add(near));
-        let overlaps = |&(from, to): &(i64, i64)| from < end && begin < to.saturating_add(near);
-        is_hole(step, *usual) && holes.iter().any(overlaps)
+        self.clock.has_hole(pts, step)
     }
 
     /// Returns the times after which frames were lost, in ascending order.
@@ -242,34 +186,6 @@ impl SilentLosses {
         let end = self.changes.len().min(number + 1 + AROUND);
         median(self.changes.get(number + 1..end).unwrap_or_default())
     }
-}
-
-fn median(values: &[f32]) -> f32 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
-}
-
-/// Returns the mean absolute difference of two pictures, in levels.
-fn difference(one: &[u8], other: &[u8]) -> f32 {
-    let sum: u32 = one.iter().zip(other).map(|(&a, &b)| u32::from(a.abs_diff(b))).sum();
-    sum as f32 / one.len().max(1) as f32
-}
-
-/// Returns how much two pictures look alike: their correlation, from -1 to 1.
-fn likeness(one: &[u8], other: &[u8]) -> f32 {
-    let mean = |picture: &[u8]| {
-        picture.iter().map(|&level| f32::from(level)).sum::<f32>() / picture.len().max(1) as f32
-    };
-    let (a, b) = (mean(one), mean(other));
-    let (mut both, mut first, mut second) = (0.0, 0.0, 0.0);
-    for (&x, &y) in one.iter().zip(other) {
-        let (x, y) = (f32::from(x) - a, f32::from(y) - b);
-        both += x * y;
-        first += x * x;
-        second += y * y;
-    }
-    both / (first * second).sqrt().max(1.0)
 }
 
 #[cfg(test)]
@@ -326,29 +242,5 @@ mod tests {
         let idle = |number: usize| wall(if number < 80 { number.min(59) } else { number - 20 });
         assert_eq!(found(60..80, idle), [0; 0], "idle");
         assert_eq!(found(0..0, wall), [0; 0]);
-    }
-
-    /// Catches: a recorder without a constant clock has holes; a short file causes a panic.
-    #[test]
-    fn only_a_constant_clock_has_holes() {
-        let holes = |steps: &[i64]| {
-            let mut times = PacketTimes::default();
-            let mut now = 0;
-            for step in steps {
-                times.packet(Some(now));
-                now += step;
-            }
-            times.packet(None);
-            times.packet(Some(now));
-            times.with_holes().map(|clock| (clock.usual, clock.holes))
-        };
-        assert_eq!(
-            holes(&[&[33; 60][..], &[300], &[34; 50]].concat()),
-            Some((33, vec![(1980, 2280)]))
-        );
-        assert_eq!(holes(&[33; 100]), None);
-        assert_eq!(holes(&[33, 66, 33, 99, 33].repeat(20)), None);
-        assert_eq!(holes(&[0; 100]), None);
-        assert_eq!(holes(&[]), None);
     }
 }

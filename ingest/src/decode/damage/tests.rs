@@ -144,7 +144,8 @@ fn hevc_slice(kind: u8, order: u32) -> Vec<u8> {
     let slice = Writer::default().number(1, 1);
     let is_key = kind >= 16;
     let slice = if is_key { slice.number(0, 1) } else { slice }.golombs(&[0, 1]);
-    let slice = if is_key { slice } else { slice.number(order % 16, 4).number(1, 1) };
+    let has_order = !matches!(kind, 19 | 20);
+    let slice = if has_order { slice.number(order % 16, 4).number(1, 1) } else { slice };
     slice.number(77, 8).unit(&[kind << 1, 1])
 }
 
@@ -164,6 +165,27 @@ fn a_missing_reference_is_a_loss() {
     assert_eq!(lost_before(&[7, 8, 9]), [10]);
     assert_eq!(lost_before(&[24]), [0; 0], "a key frame follows");
     assert_eq!(lost_before(&[0]), (1..25).collect::<Vec<_>>(), "no key frame yet");
+}
+
+/// Catches: after a loss, all pictures up to the second key picture are damaged, because those that
+/// are shown before the first one need lost pictures.
+#[test]
+fn a_loss_before_a_key_picture_ends_there() {
+    const OPEN_KEY: u8 = 21;
+    const LEADING: u8 = 9;
+    let mut hevc = Hevc::new(&hevc_sets());
+    let _ = hevc.packet(&hevc_slice(19, 0));
+    let before: Vec<Finding> = (1..20).map(|i| hevc.packet(&hevc_slice(1, i))).collect();
+    assert!(before.iter().all(|finding| *finding == Finding::default()));
+    assert_eq!(hevc.packet(&hevc_slice(OPEN_KEY, 25)), Finding::default());
+    let earlier = Finding { lost_earlier: Some(1), ..Finding::default() };
+    assert_eq!(hevc.packet(&hevc_slice(LEADING, 24)), earlier);
+    let mut tracker = LossTracker::new("hevc", &hevc_sets(), 1000);
+    let packets =
+        [(0, hevc_slice(19, 0)), (25, hevc_slice(OPEN_KEY, 25)), (24, hevc_slice(LEADING, 24))];
+    packets.iter().for_each(|(pts, data)| tracker.packet(Some(*pts), data, false));
+    let corrupt = [0, 24, 25].map(|pts| tracker.frame(frame(pts, pts != 24)).corrupt);
+    assert_eq!(corrupt, [false, true, false]);
 }
 
 /// Catches: every segment of a joined stream ends with a damaged frame, because the demuxer marks

@@ -3,6 +3,7 @@
 use ffmpeg_next::frame;
 
 use crate::decode::ffi::{has_alpha, layout, palette_shows_through, row};
+use crate::decode::input::VideoInput;
 use crate::decode::picture::{Colour, Conversion, Properties};
 
 /// Collects the notes about one stream.
@@ -14,6 +15,26 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// The notes about an open file and the choice of its stream.
+    pub fn of(input: &VideoInput) -> Self {
+        let mut notes = Self::default();
+        if input.streams > 1 {
+            let (stream, streams) = (input.stream, input.streams);
+            notes.add(format!("stream {stream} is used, of {streams} video streams"));
+        }
+        if let Some(second) = input.second {
+            notes.add(format!(
+                "another file begins at byte {second}, and only the first one is read: store the \
+                 second one in a file of its own"
+            ));
+        }
+        if input.rate_is_guess {
+            let rate = "the file has no time stamps, and its 25 frames per second may be a guess";
+            notes.add(rate.to_owned());
+        }
+        notes
+    }
+
     /// Adds a note.
     pub fn add(&mut self, note: String) {
         self.found.push(note);
