@@ -33,11 +33,6 @@ const ASSUMED_FPS: f64 = 25.0;
 /// Number of consecutive damaged packets after which the rest of a file is not read.
 const MAX_DAMAGED_IN_A_ROW: u32 = 10_000;
 
-/// Bytes of a format without a header in which there must be a frame, if there are errors.
-///
-/// FFmpeg believes the name of such a file, whatever it contains.
-const MOST_WITHOUT_FRAME: u64 = 64 << 20;
-
 /// An open file and the decoder of one of its video streams.
 pub struct VideoInput {
     pub input: Input,
@@ -51,8 +46,6 @@ pub struct VideoInput {
     pub extradata: Vec<u8>,
     /// The rates that the container states, in frames per second; the first one counts.
     pub rates: Vec<f64>,
-    /// The format has neither a header nor time stamps.
-    is_raw: bool,
     /// The container has no time stamps, and FFmpeg may have assumed the rate.
     pub rate_is_guess: bool,
     /// Presentation times in seconds at which an edit list joins two parts of a recording.
@@ -157,7 +150,6 @@ impl VideoInput {
             codec: name.to_owned(),
             extradata,
             rates,
-            is_raw,
             rate_is_guess,
             joins,
             lost,
@@ -184,17 +176,10 @@ impl VideoInput {
     /// from the end.)
     pub fn next_packet(&mut self, damage: &mut DecodeDamage) -> Option<Packet> {
         while damage.in_a_row < MAX_DAMAGED_IN_A_ROW {
-            if self.is_raw && damage.in_a_row > 0 && damage.before_frame > MOST_WITHOUT_FRAME {
-                damage.ended_early = Some("no frame in the first 64 MiB".to_owned());
-                return None;
-            }
             let mut packet = Packet::empty();
             match packet.read(&mut self.input) {
                 Ok(()) if packet.stream() == self.stream => {
                     damage.count += u64::from(packet.is_corrupt());
-                    if !damage.has_frame {
-                        damage.before_frame += packet.size() as u64;
-                    }
                     return Some(packet);
                 }
                 Ok(()) => {}
@@ -218,7 +203,6 @@ impl VideoInput {
         match self.decoder.receive_frame(frame) {
             Ok(()) => {
                 damage.in_a_row = 0;
-                damage.has_frame = true;
                 Received::Frame
             }
             Err(Error::Eof | Error::Other { errno: ffmpeg::error::EAGAIN }) => Received::Nothing,
@@ -271,9 +255,6 @@ pub enum Received {
 pub struct DecodeDamage {
     pub count: u64,
     in_a_row: u32,
-    has_frame: bool,
-    /// Bytes of the packets before the first frame.
-    before_frame: u64,
     /// Damaged data were skipped before the next packet.
     pub skipped: bool,
     /// The error that ended reading before the end of the file.
