@@ -98,10 +98,12 @@ impl<'a> SidecarTable<'a> {
     /// Checks that each row has a cell for each column.
     ///
     /// Leaves out a last row that ends too early: a recorder was killed while it wrote the row.
+    /// Zero bytes are no such row. A file system puts them where data were lost.
     fn check_cells(&mut self, source: &[u8]) -> Result<(), SidecarError> {
         let cells = self.header.len();
         let is_cut = !source.ends_with(b"\n") && !source.ends_with(b"\r");
-        self.rows.pop_if(|(_, row)| is_cut && row.len() < cells);
+        let is_text = |row: &csv::StringRecord| !row.as_slice().contains('\0');
+        self.rows.pop_if(|(_, row)| is_cut && row.len() < cells && is_text(row));
         match self.rows.iter().find(|(_, row)| row.len() != cells) {
             Some((line, row)) => {
                 let found = row.len();
@@ -331,6 +333,7 @@ mod tests {
             ("frame,action,dx,dy\n0,1,fast,0\n", "line 2: dx is `fast`"),
             ("frame,action\n0,1,5\n", "line 2: 3 cells, but the header has 2"),
             ("frame,action\n0,1\n1\n", "line 3: 1 cells, but the header has 2"),
+            ("frame,action\n0,1\n\0\0\0\0", "line 3: 1 cells, but the header has 2"),
             ("frame,action\n0,\u{fffd}\n", "line 2: action is"),
         ] {
             let error = parse(text).unwrap_err();
