@@ -109,7 +109,8 @@ test: setup-tests ## Build and run all tests
 	$(CARGO) test --release --workspace --locked
 
 test-slow: setup-tests ## Run tests of minutes: mutated videos, 10,000 known files, many players
-	$(CARGO) test --release --workspace --locked --test fuzz --test run -- --ignored --nocapture
+	$(CARGO) test --release --workspace --locked --test fuzz --test run --test reports \
+		-- --ignored --nocapture
 	$(CARGO) test --release --locked --package genie-ingest --package genie-play --lib \
 		-- --ignored
 	$(CARGO) test --release --locked --package genie-model --test memory -- --ignored

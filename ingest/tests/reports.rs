@@ -37,9 +37,6 @@ const PASSED_OVER: [&str; 4] = [
 /// Titles that contain no word of the rules once they can be read.
 const NOTED: [&str; 1] = ["words/array.mp4"];
 
-/// Files whose result is wrong: the zeros at the end of a sidecar are not noticed.
-const KNOWN_WRONG: [&str; 1] = ["sidecars/nul_bytes.mp4"];
-
 fn reports() -> Option<Utf8PathBuf> {
     let reports = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/videos/reports");
     if reports.join("EXPECTED.csv").is_file() {
@@ -89,9 +86,7 @@ impl Found<'_> {
             (self.text("status"), self.text("reason"), self.text("detail"));
         let found = format!("{status} {reason}, {}: {detail}", self.rows());
         let words: Vec<&str> = expected.split([' ', ',', ':', ';']).collect();
-        let is_right = if KNOWN_WRONG.contains(&name) {
-            true
-        } else if let Some((_, rows)) = OTHERS.iter().find(|(other, _)| *other == name) {
+        let is_right = if let Some((_, rows)) = OTHERS.iter().find(|(other, _)| *other == name) {
             self.rows() == *rows
         } else if name.starts_with("sidecars/") {
             let has_actions = self.source["has_actions"].as_bool().unwrap_or(false);
@@ -111,7 +106,7 @@ impl Found<'_> {
                     known @ ("metadata" | "unreadable" | "unsupported_codec"),
                 ) => reason == known,
                 ("reject", _) => status == "rejected",
-                ("near_duplicate", _) => status == "accepted",
+                ("near_duplicate", _) | ("no", "crash") => status == "accepted",
                 (other, _) => reason == other,
             }
         };
@@ -130,7 +125,10 @@ impl Found<'_> {
 }
 
 /// Catches: the result for a file of the bug reports changes.
+///
+/// Numbers of frames at damage are those of FFmpeg 5.1, so `make test` does not run it.
 #[test]
+#[ignore = "needs ../shared/videos/reports; part of make test-slow"]
 fn every_report_comes_out_as_expected() {
     let Some(reports) = reports() else { return };
     let dir = TestDir::new();

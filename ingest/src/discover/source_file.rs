@@ -18,8 +18,9 @@ pub struct SourceFile {
     pub path: Box<Path>,
     /// Hash of the path without symbolic links.
     pub identity: [u8; 16],
-    /// BLAKE3 hash of the content in hex. It is empty while it is unknown, and if the file cannot
-    /// be read.
+    /// BLAKE3 hash of the content in hex, or empty.
+    ///
+    /// It is empty while it is unknown, and if the file cannot be read.
     pub id: Box<str>,
     /// Size and time of the file before it was hashed.
     pub stamp: FileStamp,

@@ -25,8 +25,8 @@ const HEAD: usize = 1 << 20;
 
 /// Takes the content hashes of unchanged files from the catalog.
 ///
-/// A file is unchanged if its path, size and modification time are in the catalog. Files that have a
-/// hash or a reject stay as they are.
+/// A file is unchanged if its path, size and modification time are in the catalog. Files that have
+/// a hash or a reject stay as they are.
 pub fn identify_known(root: &Utf8Path, files: &mut [SourceFile]) -> Result<()> {
     let is_unknown = |file: &SourceFile| file.reject.is_none() && file.id.is_empty();
     files.par_iter_mut().filter(|file| is_unknown(file)).for_each(|file| {

@@ -4,7 +4,7 @@
 //! begins again at its largest value. Hidden frames have the number at which they are shown later.
 //! So the numbers of the shown frames count up by one. A decoder does not notice a missing one: it
 //! predicts from the wrong frames. If the frame that a packet shows was lost, the decoder shows an
-//! older one. If that is a key frame, the decoder takes it for one that is shown for the first time.
+//! older one. If that is a key frame, the decoder takes it for a new one.
 
 use super::av1_headers::{Header, SLOTS, SequenceHeader, Unit, frame_header, sequence, units};
 use super::finding::Finding;

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::{Error, testing};
 
-    /// Catches: training needs more memory for each clip of a dataset. It has all of them in memory.
+    /// Catches: training needs more memory for each clip of a dataset, all of which are in memory.
     #[test]
     fn a_clip_is_small() {
         assert_eq!((size_of::<StoredClip>(), size_of::<Sortable>()), (40, 52));

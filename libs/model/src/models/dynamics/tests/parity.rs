@@ -31,10 +31,11 @@ fn batch(fixture: &Fixture, config: &DynamicsConfig, actions: usize) -> MaskedBa
 }
 
 /// Catches: an action conditions another frame than the one it leads to; an action's row is taken
-/// for a token's; a previous frame is masked or the wrong one; its neighbours are of other rows; the embedding of the mask or of "no
-/// action" is from another row; the parts of an action are in another order; logits are those of a
-/// neighbouring position; the loss includes tokens that are not masked, or is divided by their
-/// number instead of by their weights.
+/// for a token's; a previous frame is masked or the wrong one; its neighbours are of other rows.
+///
+/// Also catches: the embedding of the mask or of "no action" is from another row; the parts of an
+/// action are in another order; logits are those of a neighbouring position; the loss includes
+/// tokens that are not masked, or is divided by their number instead of by their weights.
 #[test]
 fn the_dynamics_model_is_pytorchs() {
     let shifts = ["stack.blocks.0.space.key_norm.bias", "stack.blocks.0.time.key_norm.bias"];
