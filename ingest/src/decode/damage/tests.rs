@@ -183,7 +183,9 @@ fn a_loss_before_a_key_picture_ends_there() {
     let mut tracker = LossTracker::new("hevc", &hevc_sets(), 1000);
     let packets =
         [(0, hevc_slice(19, 0)), (25, hevc_slice(OPEN_KEY, 25)), (24, hevc_slice(LEADING, 24))];
-    packets.iter().for_each(|(pts, data)| tracker.packet(Some(*pts), data, false));
+    for (pts, data) in &packets {
+        tracker.packet(Some(*pts), data, false);
+    }
     let corrupt = [0, 24, 25].map(|pts| tracker.frame(frame(pts, pts != 24)).corrupt);
     assert_eq!(corrupt, [false, true, false]);
 }
