@@ -14,7 +14,7 @@ const SEARCH_FRAMES: usize = 64;
 const SEARCH_BYTES: usize = 32 << 20;
 
 impl Sampling<'_> {
-    /// Converts the current frame, which so many ticks show, and passes it on.
+    /// Converts the current frame, and passes it on once for each of the `ticks`.
     pub(super) fn show(&mut self, ticks: u64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
         let Some(current) = self.current.as_ref().filter(|_| ticks > 0) else { return Ok(()) };
         if let (Some(borders), Some(crop)) = (&mut self.borders, self.crop) {
