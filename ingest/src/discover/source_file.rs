@@ -68,6 +68,11 @@ impl SourceFile {
         }
     }
 
+    /// Whether the file may be usable and its content hash is not known yet.
+    pub fn is_unidentified(&self) -> bool {
+        self.reject.is_none() && self.id.is_empty()
+    }
+
     /// The catalog row of this source before decoding.
     pub fn row(&self) -> SourceRow {
         SourceRow {

@@ -28,12 +28,11 @@ const HEAD: usize = 1 << 20;
 /// A file is unchanged if its path, size and modification time are in the catalog. Files that have
 /// a hash or a reject stay as they are.
 pub fn identify_known(root: &Utf8Path, files: &mut [SourceFile]) -> Result<()> {
-    let is_unknown = |file: &SourceFile| file.reject.is_none() && file.id.is_empty();
-    files.par_iter_mut().filter(|file| is_unknown(file)).for_each(|file| {
+    files.par_iter_mut().filter(|file| file.is_unidentified()).for_each(|file| {
         file.stamp = FileStamp::of(&file.path).unwrap_or_default();
     });
     // Several paths that are not UTF-8 can have the same name in the catalog.
-    let places = files.iter().enumerate().filter(|(_, file)| is_unknown(file));
+    let places = files.iter().enumerate().filter(|(_, file)| file.is_unidentified());
     let by_path: HashMap<&str, usize> =
         places.filter_map(|(number, file)| Some((file.path.to_str()?, number))).collect();
     let manifest = Manifest::load(root)?;

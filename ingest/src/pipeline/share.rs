@@ -88,15 +88,14 @@ impl IngestRun<'_> {
     fn identify_together(&self, mut files: Vec<SourceFile>, share: Share) -> Result<SourceFiles> {
         let Self { data, config, key, .. } = self;
         let root = data.root.as_path();
-        let is_new = |file: &SourceFile| file.reject.is_none() && file.id.is_empty();
         identify_known(root, &mut files)?;
         for Chunk { files: range, is_ours } in chunks(files.len(), share) {
             let files = &mut files[range.clone()];
-            if !is_ours && files.iter().any(is_new) {
+            if !is_ours && files.iter().any(SourceFile::is_unidentified) {
                 // The process whose share it is may have published it meanwhile.
                 identify_known(root, files)?;
             }
-            let was_new: Vec<bool> = files.iter().map(is_new).collect();
+            let was_new: Vec<bool> = files.iter().map(SourceFile::is_unidentified).collect();
             identify(files, key, &config.metadata, &self.probe())?;
             let new = files.iter().zip(was_new).filter(|(_, was_new)| *was_new);
             let rows: Vec<SourceRow> = new.filter_map(|(file, _)| identified(file.row())).collect();
