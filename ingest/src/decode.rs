@@ -38,7 +38,7 @@ pub use clock::{MAX_GAP_SECONDS, MAX_REWIND_SECONDS};
 use containers::enhanced_flv;
 use damage::is_silent;
 pub use event::{Break, DecodeOptions, Event, EventSink, Failure, Sampled, Summary, Track};
-pub use ffi::{close_on_exec, disable_huge_pages, set_pipe_size};
+pub use ffi::{close_on_exec, disable_huge_pages, return_freed_memory, set_pipe_size};
 use input::VideoInput;
 use passes::{FrameVisitor, every_frame, lasting, silent_losses};
 use sampling::{BorderMode, Halt, RemainTest, Sampling};

@@ -46,7 +46,7 @@ use crate::catalog::{
     share_lock,
 };
 use crate::config::IngestConfig;
-use crate::decode::disable_huge_pages;
+use crate::decode::{disable_huge_pages, return_freed_memory};
 use crate::discover::{Found, SourceFile, SourceFiles, discover, videos};
 use crate::reject::Reason;
 use crate::worker::check_sandbox;
@@ -71,6 +71,7 @@ pub fn run(
     (share, cluster): (Option<Share>, &ClusterConfig),
     stop: &Stop,
 ) -> Result<Exit> {
+    return_freed_memory();
     let quality = QualityScores::read(&data.root, &config.quality)?;
     let rules = KeepRules::new(&config.keep, config.near_duplicates, quality)?;
     // Only training uses it. After hours of decoding, it is late to find a mistake in it.

@@ -58,9 +58,6 @@ struct Sortable {
 /// The hash of a source. The order of such keys is that of the ids.
 type SourceKey = [u8; 32];
 
-/// Number of parts in which clips are sorted. The order of the parts is that of the sources.
-const PARTS: usize = 64;
-
 /// Finds the clips of a split in shards, sorted by source, then time.
 ///
 /// The same content at two paths is one clip: otherwise training would weigh it twice.
@@ -71,8 +68,7 @@ pub(crate) fn find_clips(
 ) -> Result<Vec<StoredClip>> {
     // The sources in the order in which they are found. One can be there several times.
     let mut sources: Vec<SourceKey> = Vec::new();
-    // The row counts of the entries may be wrong, so they do not decide how much is allocated.
-    let mut parts: Vec<Vec<Sortable>> = (0..PARTS).map(|_| Vec::new()).collect();
+    let mut clips: Vec<Sortable> = Vec::with_capacity(reserved(entries));
     // Some shards at a time, so that the keys of their sources are in memory only for a moment.
     for (number, some) in entries.chunks(64).enumerate() {
         let read: Vec<Vec<(SourceKey, Sortable)>> = some
@@ -85,33 +81,38 @@ pub(crate) fn find_clips(
                 sources.push(source);
             }
             clip.clip.source = u32::try_from(sources.len() - 1).unwrap_or(u32::MAX);
-            parts[usize::from(source[0]) * PARTS / 256].push(clip);
+            clips.push(clip);
         }
     }
     let ranks = ranks(&sources);
-    let mut clips = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-    // After its part is sorted, a clip is in memory only once.
-    for mut part in parts {
-        for Sortable { clip, .. } in &mut part {
-            clip.source = ranks[clip.source as usize];
-        }
-        part.sort_unstable_by_key(|Sortable { start, stream, clip }| {
-            (clip.source, *start, *stream, clip.key, clip.shard, clip.row)
-        });
-        part.dedup_by(|later, first| {
-            let same = later.clip.key == first.clip.key;
-            if same {
-                let file = &entries[later.clip.shard as usize].file;
-                tracing::warn!(
-                    "row {} of {file} is published twice; the second copy is ignored",
-                    later.clip.row
-                );
-            }
-            same
-        });
-        clips.extend(part.into_iter().map(|clip| clip.clip));
+    for Sortable { clip, .. } in &mut clips {
+        clip.source = ranks[clip.source as usize];
     }
-    Ok(clips)
+    clips.sort_unstable_by_key(|Sortable { start, stream, clip }| {
+        (clip.source, *start, *stream, clip.key, clip.shard, clip.row)
+    });
+    clips.dedup_by(|later, first| {
+        let same = later.clip.key == first.clip.key;
+        if same {
+            let file = &entries[later.clip.shard as usize].file;
+            tracing::warn!(
+                "row {} of {file} is published twice; the second copy is ignored",
+                later.clip.row
+            );
+        }
+        same
+    });
+    // The clips take the place of what they were sorted by: no clip is in memory twice.
+    Ok(clips.into_iter().map(|clip| clip.clip).collect())
+}
+
+/// For how many clips memory is reserved.
+///
+/// A list that grows is in memory twice for a moment. Memory that is reserved and not used costs
+/// nothing. The row counts may be wrong, so it is at most the memory of 16 million clips.
+fn reserved(entries: &[Entry]) -> usize {
+    let rows = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.rows));
+    usize::try_from(rows.min(1 << 24)).unwrap_or_default()
 }
 
 /// The rank of each source among all of them. Equal sources have the same rank.

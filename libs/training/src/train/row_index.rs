@@ -21,6 +21,9 @@ pub struct RowIndex {
     places: Vec<RowPlace>,
 }
 
+/// The number of files that are read before their rows are added to the index.
+const FILES_AT_ONCE: usize = 64;
+
 /// The rows of a clip.
 #[derive(Clone, Copy, Default)]
 struct RowPlace {
@@ -55,31 +58,45 @@ impl RowIndex {
             });
             Ok(wanted.collect())
         };
-        let found: Vec<_> = files.par_iter().map(runs_of).collect::<Result<_>>()?;
         let places = vec![RowPlace::default(); clips.len()];
         let mut index = Self { dir: dir.to_owned(), table, files: files.to_vec(), places };
-        for (file, runs) in found.into_iter().enumerate() {
-            for (clip, rows) in runs {
-                if index.places[clip].rows > 0 {
-                    // The cause may be an id that was read from a damaged file.
-                    index.verify()?;
-                    bail!(
-                        "{} has {} of clip {}, which has some already: run `{}`, which says what \
-                         is published twice",
-                        dir.join(&index.files[file].file),
-                        name(table),
-                        clips.key(clip),
-                        verify_command(table)
-                    );
-                }
-                index.places[clip] = RowPlace {
-                    file: u32::try_from(file)?,
-                    first: u32::try_from(rows.start)?,
-                    rows: u32::try_from(rows.len())?,
-                };
+        // Some files at a time, so that the rows are in memory twice only for a moment.
+        for (number, some) in files.chunks(FILES_AT_ONCE).enumerate() {
+            let found: Vec<_> = some.par_iter().map(runs_of).collect::<Result<_>>()?;
+            for (place, runs) in found.into_iter().enumerate() {
+                index.add(number * FILES_AT_ONCE + place, runs, clips)?;
             }
         }
         Ok(index)
+    }
+
+    /// Adds the rows in a file, each with its clip's number.
+    fn add(
+        &mut self,
+        file: usize,
+        rows: Vec<(usize, Range<usize>)>,
+        clips: &ClipSet,
+    ) -> Result<()> {
+        for (clip, rows) in rows {
+            if self.places[clip].rows > 0 {
+                // The cause may be an id that was read from a damaged file.
+                self.verify()?;
+                bail!(
+                    "{} has {} of clip {}, which has some already: run `{}`, which says what is \
+                     published twice",
+                    self.dir.join(&self.files[file].file),
+                    name(self.table),
+                    clips.key(clip),
+                    verify_command(self.table)
+                );
+            }
+            self.places[clip] = RowPlace {
+                file: u32::try_from(file)?,
+                first: u32::try_from(rows.start)?,
+                rows: u32::try_from(rows.len())?,
+            };
+        }
+        Ok(())
     }
 
     /// The directory of the files.

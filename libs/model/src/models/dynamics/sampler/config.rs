@@ -19,9 +19,11 @@ pub enum UnmaskOrder {
     Greedy,
     /// Tokens whose distributions have the least entropy.
     ///
-    /// A step sets as many as keep the sum of their entropies at most `entropy`. Tokens that depend
-    /// on each other are then not sampled independently, and an easy frame needs few steps. There
-    /// are at most `steps` steps, and the last one sets all tokens that are left.
+    /// A step sets as many as keep the sum of their entropies at most `entropy`, and at least as
+    /// many as the `tapered` order. Tokens that depend on each other are then not sampled
+    /// independently, and an easy frame needs few steps [Ben-Hamu et al. 2025]. The order does not
+    /// depend on what is sampled. So an object whose place is uncertain is not erased by the
+    /// background, which is the most probable token at each of the places.
     Entropy,
     /// Tokens sampled with the highest probability, fewer at every step.
     ///
@@ -76,13 +78,15 @@ impl SamplerConfig {
 
     /// The number of `s` tokens that stay masked after step `step`.
     ///
-    /// It is ⌊s · cos(π/2 · x)⌋, where x is the share of the steps that are done. In the `tapered`
-    /// order it is ⌊s^(1−x)⌋, or the number of steps that are left, if that is more. It is smaller
-    /// after every step.
+    /// It is ⌊s · cos(π/2 · x)⌋, where x is the share of the steps that are done. In the orders
+    /// `tapered` and `entropy` it is ⌊s^(1−x)⌋, or the number of steps that are left, if that is
+    /// more. It is smaller after every step. In the `entropy` order fewer may stay masked.
     pub fn masked_after(&self, step: usize, s: usize) -> usize {
         let (done, all) = ((step + 1) as f64 / self.steps as f64, s as f64);
         let left = match self.order {
-            UnmaskOrder::Tapered => all.powf(1.0 - done).max((self.steps - step - 1) as f64),
+            UnmaskOrder::Tapered | UnmaskOrder::Entropy => {
+                all.powf(1.0 - done).max((self.steps - step - 1) as f64)
+            }
             _ => all * (std::f64::consts::FRAC_PI_2 * done).cos(),
         };
         let left = left.floor().max(0.0) as usize;

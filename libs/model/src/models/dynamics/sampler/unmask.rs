@@ -32,8 +32,8 @@ impl MaskedFrame {
 
     /// Samples every masked token, and sets the first of them in the configured order.
     ///
-    /// The sampler's schedule says how many tokens stay masked; the `entropy` order ignores it
-    /// before the last step. After the last step nothing is masked. `logits` are `[space, codes]`.
+    /// The sampler's schedule says how many tokens stay masked; the `entropy` order may set more.
+    /// After the last step nothing is masked. `logits` are `[space, codes]`.
     pub fn unmask(
         &mut self,
         logits: &[f32],
@@ -67,17 +67,16 @@ impl MaskedFrame {
             })
             .collect();
         proposals.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-        let set = match config.order {
-            _ if step + 1 >= config.steps => proposals.len(),
-            UnmaskOrder::Entropy => {
-                let mut sum = 0.0;
-                let fits = |proposal: &&Proposal| {
-                    sum += proposal.entropy;
-                    sum <= config.entropy
-                };
-                proposals.iter().take_while(fits).count().max(1).min(proposals.len())
-            }
-            _ => proposals.len().saturating_sub(config.masked_after(step, tokens.len())),
+        let scheduled = proposals.len().saturating_sub(config.masked_after(step, tokens.len()));
+        let set = if config.order == UnmaskOrder::Entropy {
+            let mut sum = 0.0;
+            let fits = |proposal: &&Proposal| {
+                sum += proposal.entropy;
+                sum <= config.entropy
+            };
+            proposals.iter().take_while(fits).count().max(scheduled).max(1).min(proposals.len())
+        } else {
+            scheduled
         };
         for Proposal { position, token, .. } in &proposals[..set] {
             tokens[*position] = *token;
