@@ -71,33 +71,50 @@ pub fn step<P: Predictor>(
 ///
 /// Fails if the device fails or a logit is not a finite number, since sampling would not notice it.
 fn fill<P: Predictor>(model: &P, turns: &[&Turn<'_>]) -> Result<Vec<GeneratedFrame>, ModelError> {
-    let pasts: Vec<&P::Past> = turns.iter().map(|turn| turn.past()).collect();
-    let batch = model.gather(&pasts);
-    let actions: Vec<Option<u8>> = turns.iter().map(|turn| Some(turn.action)).collect();
     let mask = model.mask_token();
-    let mut frames: Vec<MaskedFrame> =
-        turns.iter().map(|turn| MaskedFrame::new(turn.session.last().len(), mask)).collect();
+    let frame = |(number, turn): (usize, &&Turn<'_>)| {
+        (number, MaskedFrame::new(turn.session.last().len(), mask))
+    };
+    let gather = |frames: &[(usize, MaskedFrame)]| {
+        let pasts: Vec<&P::Past> = frames.iter().map(|(turn, _)| turns[*turn].past()).collect();
+        let actions: Vec<Option<u8>> =
+            frames.iter().map(|(turn, _)| Some(turns[*turn].action)).collect();
+        (model.gather(&pasts), actions)
+    };
+    // Each frame with the number of its turn.
+    let mut frames: Vec<(usize, MaskedFrame)> = turns.iter().enumerate().map(frame).collect();
+    let mut finished = Vec::new();
+    let (mut batch, mut actions) = gather(&frames);
     let steps = turns.iter().map(|turn| turn.sampler.steps).max().unwrap_or(0);
     for step in 0..steps {
-        let tokens: Vec<u16> =
-            frames.iter().flat_map(|frame| &frame.so_far.tokens).copied().collect();
-        if !tokens.contains(&mask) {
+        let masked = frames.iter().filter(|(_, frame)| frame.is_masked()).count();
+        if masked == 0 {
             break;
         }
+        // To gather a batch costs a part of a step. So finished frames stay until they are half.
+        if masked <= frames.len() / 2 {
+            let (left, done) = frames.into_iter().partition(|(_, frame)| frame.is_masked());
+            finished.extend::<Vec<_>>(done);
+            frames = left;
+            (batch, actions) = gather(&frames);
+        }
+        let tokens: Vec<u16> =
+            frames.iter().flat_map(|(_, frame)| &frame.so_far.tokens).copied().collect();
         let logits = model.logits(&tokens, &actions, &batch)?;
         if !logits.iter().all(|logit| logit.is_finite()) {
             return Err(ModelError::NotFinite("the output of the dynamics model"));
         }
-        let row = logits.len() / turns.len();
-        frames.par_iter_mut().zip(turns).zip(logits.par_chunks(row)).for_each(
-            |((frame, turn), logits)| {
-                let mut rng = ChaCha8Rng::seed_from_u64(turn.seed());
-                rng.set_stream(((turn.frame() as u64) << 16) | step as u64);
-                frame.unmask(logits, turn.sampler, step, &mut rng);
-            },
-        );
+        let row = logits.len() / frames.len();
+        frames.par_iter_mut().zip(logits.par_chunks(row)).for_each(|((turn, frame), logits)| {
+            let turn = turns[*turn];
+            let mut rng = ChaCha8Rng::seed_from_u64(turn.seed());
+            rng.set_stream(((turn.frame() as u64) << 16) | step as u64);
+            frame.unmask(logits, turn.sampler, step, &mut rng);
+        });
     }
-    Ok(frames.into_iter().map(|frame| frame.so_far).collect())
+    finished.append(&mut frames);
+    finished.sort_unstable_by_key(|(turn, _)| *turn);
+    Ok(finished.into_iter().map(|(_, frame)| frame.so_far).collect())
 }
 
 #[cfg(test)]

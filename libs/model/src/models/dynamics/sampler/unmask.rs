@@ -30,6 +30,11 @@ impl MaskedFrame {
         Self { so_far, mask }
     }
 
+    /// Whether a token is masked.
+    pub fn is_masked(&self) -> bool {
+        self.so_far.tokens.contains(&self.mask)
+    }
+
     /// Samples every masked token, and sets the first of them in the configured order.
     ///
     /// The sampler's schedule says how many tokens stay masked; the `entropy` order may set more.
