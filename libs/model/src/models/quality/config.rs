@@ -34,6 +34,7 @@ pub struct QualityConfig {
 /// Switch off a flaw that good clips of your games have, such as a split screen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each kind has a switch of its own")]
 pub struct SyntheticConfig {
     /// Weight of a clip with a flaw, from 0 to 1. A labelled clip has 1; 0 switches flaws off.
     ///
