@@ -58,9 +58,8 @@ fn quality(dataset: &Dataset, command: &[&str]) -> Ended {
 
 /// All kept clips.
 fn clips(dataset: &Dataset) -> Vec<TestClip> {
-    let rows = dataset.sql(
-        "select clip_id, source_path, saturation from clips where kept order by clip_id",
-    );
+    let rows = dataset
+        .sql("select clip_id, source_path, saturation from clips where kept order by clip_id");
     let saturation = |row: &Value| row["saturation"].as_f64().expect("a number");
     let mut sorted: Vec<f64> = rows.iter().map(saturation).collect();
     sorted.sort_by(f64::total_cmp);

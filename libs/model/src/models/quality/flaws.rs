@@ -17,7 +17,7 @@ const WHOLE: Area = Area { top: 0, left: 0, height: SIZE.0, width: SIZE.1 };
 
 /// A synthetic flaw. A training step shows good clips with one, labelled bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub enum SyntheticFlaw {
     /// The clip is played backwards.
     Reversed,
     /// Two clips share the picture.
@@ -37,7 +37,7 @@ struct Area {
     width: usize,
 }
 
-impl Flaw {
+impl SyntheticFlaw {
     /// The flaws that a config allows.
     pub fn allowed(config: &SyntheticConfig) -> Vec<Self> {
         let flaws = [
@@ -179,8 +179,8 @@ fn blur(frame: &mut [u8], radius: usize) {
 
 /// Means along lines of `length` pixels, which are `step` bytes apart.
 ///
-/// There are `lines.0` groups of lines, `lines.1` bytes apart. The lines of a group begin in each of
-/// its first `step` bytes.
+/// There are `lines.0` groups of lines, `lines.1` bytes apart. The lines of a group begin in each
+/// of its first `step` bytes.
 fn smooth(
     from: &[u8],
     to: &mut [u8],
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn reversed_play_has_the_last_frame_first() {
         let clip = clip();
-        let reversed = Flaw::Reversed.applied(&clip, &clip, &mut rng(1));
+        let reversed = SyntheticFlaw::Reversed.applied(&clip, &clip, &mut rng(1));
         for frame in 0..2 * MOMENTS {
             assert_eq!(pixel(&reversed, frame, 3, 5), [3, 5, (2 * MOMENTS - 1 - frame) as u8]);
         }
@@ -279,8 +279,8 @@ mod tests {
     #[test]
     fn flaws_can_be_switched_off() {
         let config = SyntheticConfig { split: false, ..SyntheticConfig::default() };
-        let found = Flaw::allowed(&SyntheticConfig { reversed: true, ..config });
-        assert_eq!(found, [Flaw::Reversed, Flaw::Bars, Flaw::Overlay]);
-        assert_eq!(Flaw::allowed(&SyntheticConfig { weight: 0.0, ..config }), []);
+        let found = SyntheticFlaw::allowed(&SyntheticConfig { reversed: true, ..config });
+        assert_eq!(found, [SyntheticFlaw::Reversed, SyntheticFlaw::Bars, SyntheticFlaw::Overlay]);
+        assert_eq!(SyntheticFlaw::allowed(&SyntheticConfig { weight: 0.0, ..config }), []);
     }
 }

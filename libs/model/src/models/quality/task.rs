@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::config::QualityDescription;
-use super::flaws::Flaw;
+use super::flaws::SyntheticFlaw;
 use super::input::{QualityExamples, QualityInput};
 use super::network::{POOLS, QualityNet};
 use super::pixels::{Augmentation, pixels};
@@ -31,7 +31,7 @@ pub struct QualityTask<'a> {
     data: &'a QualityExamples,
     order: TrainingWindows<'a>,
     /// The flaws that good clips get.
-    flaws: Vec<Flaw>,
+    flaws: Vec<SyntheticFlaw>,
     /// Numbers of the good clips.
     good: Vec<usize>,
 }
@@ -53,7 +53,7 @@ impl<'a> QualityTask<'a> {
         }
         let seed = description.config.train.seed;
         let order = TrainingWindows::new(data, QualityExamples::WINDOW, seed)?;
-        let flaws = Flaw::allowed(&description.config.synthetic);
+        let flaws = SyntheticFlaw::allowed(&description.config.synthetic);
         let good = (0..data.good.len()).filter(|clip| data.good[*clip]).collect();
         Ok(Self { description, data, order, flaws, good })
     }
@@ -76,7 +76,7 @@ impl DrawnClip {
 }
 
 impl QualityTask<'_> {
-    /// Adds flawed clips to a batch of labelled ones: one for each good clip, shown in the same view.
+    /// Adds a flawed clip for each good clip of a batch, shown in the same view.
     fn add_flawed(&self, batch: &mut Vec<DrawnClip>, rng: &mut ChaCha8Rng) {
         let Self { flaws, good, data, .. } = self;
         let weight = self.description.config.synthetic.weight as f32;
@@ -179,8 +179,8 @@ mod tests {
         batch
     }
 
-    /// Catches: bad clips get flaws; flaws make one class heavier than the other, so that quality is
-    /// no probability; weight 0 has an effect.
+    /// Catches: bad clips get flaws; flaws make one class heavier than the other, so that quality
+    /// is no probability; weight 0 has an effect.
     #[test]
     fn every_good_clip_gets_one_flaw() {
         let seen = |batch: &[DrawnClip]| -> Vec<(usize, bool, f32)> {

@@ -1,6 +1,6 @@
 //! What the network learns from small clips whose class is known.
 
-use super::flaws::Flaw;
+use super::flaws::SyntheticFlaw;
 use super::*;
 use crate::layers::ConvolutionsConfig;
 use crate::testing::{Quiet, Runs, moving_square, rng};
@@ -62,7 +62,7 @@ fn clips_that_are_played_backwards_are_told_apart() {
     let good: Vec<&QualityInput> =
         unseen.clips.iter().zip(&unseen.good).filter(|(_, good)| **good).map(|one| one.0).collect();
     let mut rng = rng(5);
-    for flaw in [Flaw::Split, Flaw::Bars, Flaw::Overlay] {
+    for flaw in [SyntheticFlaw::Split, SyntheticFlaw::Bars, SyntheticFlaw::Overlay] {
         let is_worse = |clip: &&&QualityInput| {
             let frames = flaw.applied(&clip.frames, &good[0].frames, &mut rng);
             let flawed = QualityInput { frames, scores: clip.scores.clone() };
