@@ -278,6 +278,20 @@ fn links_in_markdown_lead_somewhere() {
     assert!(broken.is_empty(), "{} links lead nowhere: {broken:#?}", broken.len());
 }
 
+/// Catches: a file of black-box tests is no target of Cargo, so that its tests never run.
+#[test]
+fn every_test_file_is_a_target() {
+    let workspace = Workspace::read();
+    let manifest = workspace.read_file("tests/Cargo.toml".into());
+    let is_test =
+        |path: &Utf8PathBuf| path.parent() == Some(Utf8Path::new("tests")) && is(path, "rs");
+    for path in workspace.files().into_iter().filter(is_test) {
+        let name = path.file_name().expect("a file has a name");
+        let target = format!("path = \"{name}\"");
+        assert!(manifest.contains(&target), "tests/Cargo.toml has no target for {name}");
+    }
+}
+
 /// Catches: the index of the log does not link to an entry.
 #[test]
 fn every_log_entry_is_in_the_index() {

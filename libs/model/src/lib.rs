@@ -86,7 +86,7 @@ pub use models::lam::{
     estimate_lam, train_lam,
 };
 pub use models::quality::{
-    QualityConfig, QualityExamples, QualityInput, QualityModel, train_quality,
+    QualityConfig, QualityExamples, QualityInput, QualityModel, SyntheticConfig, train_quality,
 };
 pub use models::tokenizer::{
     Decoding, Tokenizer, TokenizerConfig, estimate_tokenizer, train_tokenizer,

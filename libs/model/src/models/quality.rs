@@ -9,6 +9,7 @@
 
 mod config;
 mod cost;
+mod flaws;
 mod input;
 mod network;
 mod pixels;
@@ -19,7 +20,7 @@ use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
 use camino::Utf8Path;
 
-pub use config::{QualityConfig, QualityDescription};
+pub use config::{QualityConfig, QualityDescription, SyntheticConfig};
 use cost::estimate_quality;
 pub use input::{QualityExamples, QualityInput};
 use network::QualityNet;

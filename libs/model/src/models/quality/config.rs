@@ -22,8 +22,38 @@ pub struct QualityConfig {
     pub convolutions: ConvolutionsConfig,
     /// Number of features between the pixels and scores of a clip and its quality, at least 1.
     pub hidden: usize,
+    /// Flaws that good clips get in training.
+    pub synthetic: SyntheticConfig,
     /// How the network is trained: length, batches, optimizer, logs and checkpoints.
     pub train: TrainConfig,
+}
+
+/// Flaws that good clips get in training, labelled bad: `[quality.synthetic]`.
+///
+/// In each training step, every good clip is also shown with one of the flaws that are `true`.
+/// Switch off a flaw that good clips of your games have, such as a split screen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each kind has a switch of its own")]
+pub struct SyntheticConfig {
+    /// Weight of a clip with a flaw, from 0 to 1. A labelled clip has 1; 0 switches flaws off.
+    ///
+    /// The good clip without the flaw gets the same weight in addition to its own.
+    pub weight: f64,
+    /// Whether clips are also played backwards.
+    pub reversed: bool,
+    /// Whether two clips also share the picture.
+    pub split: bool,
+    /// Whether the middle of a clip is also shown between blurred bars.
+    pub bars: bool,
+    /// Whether a small picture, often with a banner, also lies over a clip.
+    pub overlay: bool,
+}
+
+impl Default for SyntheticConfig {
+    fn default() -> Self {
+        Self { weight: 0.5, reversed: true, split: true, bars: true, overlay: true }
+    }
 }
 
 impl Default for QualityConfig {
@@ -33,6 +63,7 @@ impl Default for QualityConfig {
             held_out: 0.3,
             convolutions: ConvolutionsConfig { channels: vec![16, 32, 32], strides: vec![2, 2, 2] },
             hidden: 64,
+            synthetic: SyntheticConfig::default(),
             train: TrainConfig {
                 steps: 300,
                 batch: 32,
@@ -60,6 +91,9 @@ impl QualityConfig {
             return Err(ModelError::Config(
                 "[quality] hidden must be at least 1, and held_out above 0 and at most 0.5".into(),
             ));
+        }
+        if !(0.0..=1.0).contains(&self.synthetic.weight) {
+            return Err(ModelError::Config("quality.synthetic.weight must be from 0 to 1".into()));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The estimated cost of training a quality network.
 
 use super::config::QualityDescription;
+use super::flaws::SyntheticFlaw;
 use super::input::{MOMENTS, SIZE};
 use super::network::{CLASSES, POOLS};
 use super::pixels::CHANNELS;
@@ -9,7 +10,14 @@ use crate::estimate::{CostTally, Estimate};
 /// Estimates the cost of training a network.
 pub fn estimate_quality(description: &QualityDescription) -> Estimate {
     let QualityDescription { config, scale } = description;
-    let (b, width) = (config.train.micro_batch(), config.convolutions.width());
+    // About half of the clips are good, and each of them is also shown with a flaw.
+    let clips = config.train.micro_batch();
+    let b = if SyntheticFlaw::allowed(&config.synthetic).is_empty() {
+        clips
+    } else {
+        clips + clips / 2
+    };
+    let width = config.convolutions.width();
     let stride: usize = config.convolutions.strides.iter().product();
     let positions = SIZE.0.div_ceil(stride) * SIZE.1.div_ceil(stride);
     let mut tally = CostTally::new(&config.train);
