@@ -80,8 +80,10 @@ impl<'a> SidecarTable<'a> {
             line: error.position().map_or(1, csv::Position::line),
             problem: format!("not readable as CSV ({error})"),
         };
-        let mut reader =
-            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(source);
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .from_reader(whole_rows(source));
         let header = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
         let mut table = Self { path, header, rows: Vec::new() };
         for record in reader.records() {
@@ -89,7 +91,7 @@ impl<'a> SidecarTable<'a> {
             let line = record.position().map_or(0, csv::Position::line);
             table.rows.push((line, record));
         }
-        table.check_cells(source)?;
+        table.check_cells()?;
         table.check_columns()?;
         table.check_frames()?;
         Ok(table)
@@ -97,20 +99,20 @@ impl<'a> SidecarTable<'a> {
 
     /// Checks that each row has a cell for each column.
     ///
-    /// Leaves out a last row that ends too early: a recorder was killed while it wrote the row.
-    /// Zero bytes are no such row. A file system puts them where data were lost.
-    fn check_cells(&mut self, source: &[u8]) -> Result<(), SidecarError> {
+    /// Zero bytes are an error. A file system puts them where data were lost.
+    fn check_cells(&self) -> Result<(), SidecarError> {
         let cells = self.header.len();
-        let is_cut = !source.ends_with(b"\n") && !source.ends_with(b"\r");
-        let is_text = |row: &csv::StringRecord| !row.as_slice().contains('\0');
-        self.rows.pop_if(|(_, row)| is_cut && row.len() < cells && is_text(row));
-        match self.rows.iter().find(|(_, row)| row.len() != cells) {
-            Some((line, row)) => {
+        for (line, row) in &self.rows {
+            if row.len() != cells {
                 let found = row.len();
-                Err(self.error(*line, format!("{found} cells, but the header has {cells}")))
+                let problem = format!("{found} cells, but the header has {cells}");
+                return Err(self.error(*line, problem));
             }
-            None => Ok(()),
+            if row.as_slice().contains('\0') {
+                return Err(self.error(*line, "zero bytes, which are in the place of lost data"));
+            }
         }
+        Ok(())
     }
 
     fn sidecar(&self) -> Result<Sidecar, SidecarError> {
@@ -267,6 +269,19 @@ impl<'a> SidecarTable<'a> {
     }
 }
 
+/// The content of a sidecar without a last row that has no line break.
+///
+/// A recorder was killed while it wrote the row. What remains of it may look like a whole row, with
+/// `ri` instead of `right`. If the row is whole, it is not missed, because the effect of the last
+/// action is not visible. An only row stays. So do zero bytes, which are an error.
+fn whole_rows(source: &[u8]) -> &[u8] {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let end = source.iter().rposition(is_break).map_or(0, |last| last + 1);
+    let (whole, rest) = source.split_at(end);
+    let rows = whole.split(is_break).filter(|row| !row.is_empty()).count();
+    if rows < 2 || rest.contains(&0) { source } else { whole }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,11 +326,22 @@ mod tests {
         assert!(many.contains("12 key columns"), "{many}");
     }
 
-    /// Catches: half of a last row, of a recorder that was killed, discards all actions.
+    /// Catches: half of a last row, of a recorder that was killed, discards all actions, renames
+    /// one, or counts as another action.
     #[test]
     fn half_of_a_last_row_is_left_out() {
-        let sidecar = parse("frame,action,action_name\n0,2,RIGHT\n1,2,RIGHT\n2,").unwrap();
-        assert_eq!(sidecar.actions, [2, 2]);
+        for half in ["2", "2,", "2,2", "2,2,", "2,2,RI", "2,1", "2,x"] {
+            let text = format!("frame,action,action_name\n0,2,RIGHT\n1,12,UP\n{half}");
+            let sidecar = parse(&text).unwrap();
+            assert_eq!(sidecar.actions, [2, 12], "{half}");
+            assert_eq!((&*sidecar.names[2], &*sidecar.names[12]), ("RIGHT", "UP"), "{half}");
+        }
+        let moves = parse("frame,action,dx,dy\n0,2,1,0\n1,2,1,-").unwrap().moves;
+        assert_eq!(moves.unwrap(), [(1.0, 0.0)]);
+        assert_eq!(parse("frame,action\n0,3").unwrap().actions, [3], "the only row");
+        let half_a_letter = b"frame,action\r\n0,3\r\n1,\xc3";
+        let sidecar = parse_sidecar(Path::new("x"), half_a_letter).unwrap();
+        assert_eq!(sidecar.actions, [3]);
     }
 
     /// Catches: an invalid file causes a panic; an error lacks the line number.
@@ -334,6 +360,7 @@ mod tests {
             ("frame,action\n0,1,5\n", "line 2: 3 cells, but the header has 2"),
             ("frame,action\n0,1\n1\n", "line 3: 1 cells, but the header has 2"),
             ("frame,action\n0,1\n\0\0\0\0", "line 3: 1 cells, but the header has 2"),
+            ("frame,action,action_name\n0,1,a\n1,1,a\0\0", "line 3: zero bytes"),
             ("frame,action\n0,\u{fffd}\n", "line 2: action is"),
         ] {
             let error = parse(text).unwrap_err();
