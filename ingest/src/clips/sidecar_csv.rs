@@ -61,8 +61,12 @@ pub fn sidecar_path(video: &Path) -> PathBuf {
 }
 
 /// Parses the content of a sidecar. `path` appears in errors.
+///
+/// Leaves out a last row that is not readable and has no line break: a recorder was killed while it
+/// wrote the row.
 pub fn parse_sidecar(path: &Path, content: &[u8]) -> Result<Sidecar, SidecarError> {
-    SidecarTable::read(path, content)?.sidecar()
+    let parse = |content| SidecarTable::read(path, content)?.sidecar();
+    parse(content).or_else(|error| whole_rows(content).map_or(Err(error), parse))
 }
 
 /// The cells of a sidecar.
@@ -80,10 +84,8 @@ impl<'a> SidecarTable<'a> {
             line: error.position().map_or(1, csv::Position::line),
             problem: format!("not readable as CSV ({error})"),
         };
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(whole_rows(source));
+        let mut reader =
+            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(source);
         let header = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
         let mut table = Self { path, header, rows: Vec::new() };
         for record in reader.records() {
@@ -176,7 +178,11 @@ impl<'a> SidecarTable<'a> {
             if let Some(name) =
                 name_column.and_then(|column| row.get(column)).filter(|name| !name.is_empty())
             {
-                name.clone_into(&mut names[usize::from(action)]);
+                // The first name counts. The last one may be half of it.
+                let known = &mut names[usize::from(action)];
+                if *known == action.to_string() {
+                    name.clone_into(known);
+                }
             }
             actions.push(action);
         }
@@ -271,15 +277,14 @@ impl<'a> SidecarTable<'a> {
 
 /// The content of a sidecar without a last row that has no line break.
 ///
-/// A recorder was killed while it wrote the row. What remains of it may look like a whole row, with
-/// `ri` instead of `right`. If the row is whole, it is not missed, because the effect of the last
-/// action is not visible. An only row stays. So do zero bytes, which are an error.
-fn whole_rows(source: &[u8]) -> &[u8] {
+/// `None` if there is no such row, if it is the only one, or if it contains zero bytes, which are
+/// an error.
+fn whole_rows(source: &[u8]) -> Option<&[u8]> {
     let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let end = source.iter().rposition(is_break).map_or(0, |last| last + 1);
     let (whole, rest) = source.split_at(end);
     let rows = whole.split(is_break).filter(|row| !row.is_empty()).count();
-    if rows < 2 || rest.contains(&0) { source } else { whole }
+    (rows > 1 && !rest.is_empty() && !rest.contains(&0)).then_some(whole)
 }
 
 #[cfg(test)]
@@ -326,14 +331,21 @@ mod tests {
         assert!(many.contains("12 key columns"), "{many}");
     }
 
-    /// Catches: half of a last row, of a recorder that was killed, discards all actions, renames
-    /// one, or counts as another action.
+    /// Catches: half of a last row, of a recorder that was killed, discards all actions or renames
+    /// one; a whole last row without a line break is left out.
     #[test]
     fn half_of_a_last_row_is_left_out() {
-        for half in ["2", "2,", "2,2", "2,2,", "2,2,RI", "2,1", "2,x"] {
+        for (half, actions) in [
+            ("2", &[2, 12][..]),
+            ("2,", &[2, 12]),
+            ("2,2", &[2, 12]),
+            ("2,x,", &[2, 12]),
+            ("2,2,", &[2, 12, 2]),
+            ("2,2,RI", &[2, 12, 2]),
+        ] {
             let text = format!("frame,action,action_name\n0,2,RIGHT\n1,12,UP\n{half}");
             let sidecar = parse(&text).unwrap();
-            assert_eq!(sidecar.actions, [2, 12], "{half}");
+            assert_eq!(sidecar.actions, actions, "{half}");
             assert_eq!((&*sidecar.names[2], &*sidecar.names[12]), ("RIGHT", "UP"), "{half}");
         }
         let moves = parse("frame,action,dx,dy\n0,2,1,0\n1,2,1,-").unwrap().moves;

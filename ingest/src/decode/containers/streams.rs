@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 
+use ffmpeg_next::Stream;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Disposition;
-use ffmpeg_next::{Stream, media};
 
-use super::pictures::PICTURE_FRAMES;
+use super::pictures::{PICTURE_FRAMES, videos};
 use crate::decode::ffi::{StreamFacts, stream_facts};
 
 /// Frames per second below which a stream is a slide show or a track of thumbnails.
@@ -50,8 +50,7 @@ impl Rank {
 
 /// Returns whether a file has several video streams, and does not state their numbers of frames.
 pub fn are_unclear(input: &Input) -> bool {
-    let videos = input.streams().filter(|one| one.parameters().medium() == media::Type::Video);
-    let frames: Vec<i64> = videos.map(|video| stream_facts(&video).frames).collect();
+    let frames: Vec<i64> = videos(input).map(|video| stream_facts(&video).frames).collect();
     frames.len() > 1 && frames.contains(&0)
 }
 
@@ -59,11 +58,7 @@ pub fn are_unclear(input: &Input) -> bool {
 ///
 /// `pictures` are the indices of streams with few frames.
 pub fn video_streams(input: &Input, pictures: &[usize]) -> Vec<usize> {
-    let videos = input.streams().filter(|stream| {
-        stream.parameters().medium() == media::Type::Video
-            && !stream.disposition().contains(Disposition::ATTACHED_PIC)
-    });
-    let mut ranks: Vec<Rank> = videos
+    let mut ranks: Vec<Rank> = videos(input)
         .map(|stream| {
             let fps = rates(&stream).into_iter().fold(0.0, f64::max);
             let mut facts = stream_facts(&stream);
