@@ -1,8 +1,8 @@
 //! Selects the sampled frames among the decoded ones.
 //!
 //! This file takes packets and decoded frames. [`timing`] finds the time of a frame, and the ticks
-//! that show it. What happens to a shown frame is in [`show`]: it is converted, searched for borders
-//! and passed to the sink.
+//! that show it. What happens to a shown frame is in [`show`]: it is converted, searched for
+//! borders and passed to the sink.
 
 mod frames;
 mod known_losses;

@@ -45,8 +45,9 @@ impl FormerSplits {
         self.0.iter().find(|source| source.id == id).map(|source| source.split)
     }
 
-    /// The split of the contents that were at a path. If they had both splits, it is the training
-    /// split.
+    /// The split of the contents that were at a path.
+    ///
+    /// If they had both splits, it is the training split.
     pub fn of_path(&self, path: &str) -> Option<Split> {
         self.0.iter().filter(|source| source.path == path).map(|source| source.split).min()
     }

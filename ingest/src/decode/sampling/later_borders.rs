@@ -1,4 +1,5 @@
 //! Borders that begin in mid-stream: after an intro that fills the picture, or after other borders.
+//!
 //! Thicker borders may also begin while thinner ones are cut.
 //!
 //! Frames with borders are held back until there are enough of them. Each is held twice: with its
