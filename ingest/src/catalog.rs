@@ -26,7 +26,7 @@ pub mod run_history;
 mod source_index;
 mod source_update;
 
-pub use finalize::{Finalized, Finalizer, KeepRules, forget_files, split_of};
+pub use finalize::{Finalized, Finalizer, FormerSplits, KeepRules, forget_files, split_of};
 pub use follow::{FileChanges, original};
 pub use group_commits::GroupCommits;
 pub use group_writer::GroupWriter;

@@ -9,7 +9,7 @@
 //!
 //! The search for borders ([`borders`]) uses the first sampled frames. These frames are held back
 //! until the search ends. Only a video that seems to have borders is read again. The second pass
-//! reads the key frames of the whole file, because a border must be present in all of them. The
+//! reads the key frames of the whole file, because a border must be present in most of them. The
 //! third pass decodes from the start, with the crop that remains. It examines every sampled frame,
 //! because a file may have few key frames. The crop ends where a frame contradicts it.
 //!
@@ -23,6 +23,7 @@ mod damage;
 mod event;
 mod ffi;
 mod input;
+mod lasting_borders;
 mod passes;
 mod picture;
 mod sampling;

@@ -41,9 +41,9 @@ use genie_stage::share::Share;
 use genie_stage::stop::Stop;
 
 use crate::catalog::{
-    Finalized, Finalizer, FoundChanges, KeepRules, NewFiles, Partitioning, QualityScores,
-    SourceIndex, SourceUpdate, config_key, drop_older, lock, refuse_other_config, run_history,
-    share_lock,
+    Finalized, Finalizer, FormerSplits, FoundChanges, KeepRules, NewFiles, Partitioning,
+    QualityScores, SourceIndex, SourceUpdate, config_key, drop_older, lock, refuse_other_config,
+    run_history, share_lock,
 };
 use crate::config::IngestConfig;
 use crate::decode::{disable_huge_pages, return_freed_memory};
@@ -179,7 +179,8 @@ impl IngestRun<'_> {
             catalog = SourceIndex::read(root, &files)?;
         }
         drop(update);
-        let mut plan = plan(&files, &catalog, &changes, &config.metadata);
+        let former = FormerSplits::read(root, key)?;
+        let mut plan = plan(&files, &catalog, (&changes, &former), &config.metadata);
         if !plan.is_empty() {
             self.write_config()?;
         }

@@ -224,6 +224,54 @@ fn a_source_stays_in_its_split() {
     assert_eq!(splits(&dir, "3.mp4"), [Split::HeldOut], "a new video fills the empty split");
 }
 
+/// Catches: a content that was overwritten for a night changes its split, at its path or at another
+/// one, so models are measured on what they were trained on; so does a longer version of it.
+#[test]
+fn what_comes_back_has_its_split_again() {
+    let dir = recorded(4);
+    let path = |name: &str| dir.path(&format!("videos/{name}.mp4"));
+    night(&dir, 0);
+    let first = [0, 1].map(|number| splits(&dir, &format!("{number}.mp4"))[0]);
+    let grown = |number: usize, length: usize| {
+        let mut video = pool(&dir, u32::try_from(number).unwrap());
+        for _ in 0..length {
+            video = with_split(&video, other(first[number]));
+        }
+        video
+    };
+    fs::write(path("0"), grown(0, 1)).unwrap();
+    fs::write(path("1"), grown(1, 1)).unwrap();
+    night(&dir, 0);
+    fs::copy(path("2"), path("0")).unwrap();
+    fs::write(path("1"), pool(&dir, 3)).unwrap();
+    night(&dir, 0);
+    fs::write(path("0"), grown(0, 1)).unwrap();
+    fs::write(path("old"), grown(1, 1)).unwrap();
+    night(&dir, 0);
+    assert_eq!(splits(&dir, "0.mp4"), [first[0]], "at its path");
+    assert_eq!(splits(&dir, "old.mp4"), [first[1]], "at another path");
+    fs::copy(path("2"), path("0")).unwrap();
+    night(&dir, 0);
+    fs::write(path("0"), grown(0, 2)).unwrap();
+    night(&dir, 0);
+    assert_eq!(splits(&dir, "0.mp4"), [first[0]], "a longer version");
+}
+
+/// Catches: the row of a file stays at a path where a directory is now.
+#[test]
+fn a_directory_takes_the_place_of_a_file() {
+    let dir = recorded(3);
+    night(&dir, 0);
+    let first = splits(&dir, "0.mp4");
+    fs::rename(dir.path("videos/0.mp4"), dir.path("moved")).unwrap();
+    fs::create_dir(dir.path("videos/0.mp4")).unwrap();
+    fs::rename(dir.path("moved"), dir.path("videos/0.mp4/in.mp4")).unwrap();
+    assert!(
+        night(&dir, 0).contains("3 sources with 3 clips (0 new), 0 filtered, 0 rejected, 0 dup")
+    );
+    assert_eq!(splits(&dir, "in.mp4"), first);
+}
+
 /// Catches: a copy in progress over a good file removes the clips of the whole one; a file that was
 /// no video in two ways has a row for each.
 #[test]

@@ -200,7 +200,7 @@ fn the_orientation_in_an_hevc_stream_counts_and_may_change() {
 
 /// Catches: a letterboxed intro in a file with one key frame crops all later play; a black start
 /// hides the borders of the play after it; borders after an intro that fills the picture, or after
-/// other borders, stay.
+/// other or thinner borders, stay; a flash or an outro that a key frame shows keeps all borders.
 #[test]
 fn borders_are_cut_until_a_frame_contradicts_them() {
     let Some(videos) = Videos::new() else { return };
@@ -218,6 +218,18 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
     videos.make("flash.mp4", &play(letterbox, "not(between(t,9,9.1))"));
     videos.make("whole.mp4", &play(letterbox, "1"));
     videos.make("later.mp4", &play(pillarbox, "gte(t,8)"));
+    let keyed = |condition| play(letterbox, condition).replace("-g 1000", "-g 5");
+    videos.make("flash_keys.mp4", &keyed("not(between(t,9,9.1))"));
+    videos.make("outro_keys.mp4", &keyed("lt(t,10)"));
+    videos.make("intro_keys.mp4", &keyed("lt(t,8)"));
+    let thin = ["0:0:128:8", "0:88:128:8"].map(|place| format!("drawbox={place}:black:fill"));
+    let thicker = play(letterbox, "gte(t,5)").replace("-vf ", &format!("-vf {},", thin.join(",")));
+    videos.make("thicker.mp4", &thicker);
+    videos.make("thicker_keys.mp4", &thicker.replace("-g 1000", "-g 10"));
+    let again = play(letterbox, "lt(t,7)+gte(t,14)").replace("-g 1000", "-g 10");
+    let again = again.replace("-vf ", &format!("-vf {},", thin.join(",")));
+    let again = again.replace(":d=12", ":d=21");
+    videos.make("thicker_again_keys.mp4", &again);
     let both = |keys: &str| {
         let place = |place: &str, when: &str| format!("drawbox={place}:black:fill:enable='{when}'");
         let first = letterbox.map(|bar| place(bar, "lt(t,7)"));
@@ -246,6 +258,12 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
         ("flash.mp4", &[90, 2, 28], &[true, false, true]),
         ("whole.mp4", &[120], &[true]),
         ("later.mp4", &[80, 40], &[false, true]),
+        ("flash_keys.mp4", &[90, 2, 28], &[true, false, true]),
+        ("outro_keys.mp4", &[100, 20], &[true, false]),
+        ("intro_keys.mp4", &[80, 40], &[false, false]),
+        ("thicker.mp4", &[50, 70], &[false, true]),
+        ("thicker_keys.mp4", &[50, 70], &[false, true]),
+        ("thicker_again_keys.mp4", &[70, 70, 70], &[false, false, true]),
         ("turns.mp4", &[70, 50], &[true, true]),
         ("turns_keys.mp4", &[70, 50], &[true, true]),
     ] {
@@ -255,8 +273,10 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
         let found: Vec<_> = clips.iter().map(|clip| clip.scores.letterbox > 0.2).collect();
         assert_eq!(found, borders, "{name}");
     }
-    let crops = "black.mp4,88x96+20+0\nflash.mp4,\nintro.mp4,\nlater.mp4,\npillars.mp4,\n\
-                 turns.mp4,\nturns_keys.mp4,\nwhole.mp4,128x64+0+16\n";
+    let crops = "black.mp4,88x96+20+0\nflash.mp4,\nflash_keys.mp4,\nintro.mp4,\n\
+                 intro_keys.mp4,\nlater.mp4,\noutro_keys.mp4,\npillars.mp4,\n\
+                 thicker.mp4,\nthicker_again_keys.mp4,\nthicker_keys.mp4,\nturns.mp4,\n\
+                 turns_keys.mp4,\nwhole.mp4,128x64+0+16\n";
     assert_eq!(videos.sources("crop"), crops);
     // The top of the whole picture is in the clip after the intro, and in no clip before.
     let [before, after] = ["intro.mp4", "whole.mp4"].map(|name| videos.clips(name).remove(0));
@@ -264,7 +284,7 @@ fn borders_are_cut_until_a_frame_contradicts_them() {
     assert_eq!(before.frames.data[..row], after.frames.data[..row]);
 }
 
-/// Catches: a preview is used instead of the video, or a track without frames is.
+/// Catches: a preview is used instead of the video, or a track with no or few frames is.
 #[test]
 fn the_largest_of_several_videos_is_used() {
     let Some(videos) = Videos::new() else { return };
@@ -278,8 +298,12 @@ fn the_largest_of_several_videos_is_used() {
     videos.make("empty.mkv", &format!("{both} {equal} -bsf:v:1 noise=drop=1"));
     let slides = format!("{} {}", source("64x36"), "-f lavfi -i testsrc2=s=128x72:r=1:d=8");
     videos.make("slides.mp4", &format!("{slides} -map 1 -map 0 -c:v:0 mjpeg -c:v:1 libx264"));
+    let few = format!("{} {} -map 1 -map 0 {X264}", source("64x36"), source("128x72"));
+    videos.make("few.mkv", &format!("{few} -filter:v:0 trim=end_frame=1"));
+    videos.make("few.ts", &format!("{few} -filter:v:0 trim=end_frame=3"));
     videos.run(0, &[]);
-    let widths = "default.mkv,64\nempty.mkv,64\nprograms.ts,128\nslides.mp4,64\ntracks.mkv,128\n";
+    let widths = "default.mkv,64\nempty.mkv,64\nfew.mkv,64\nfew.ts,64\nprograms.ts,128\n\
+                  slides.mp4,64\ntracks.mkv,128\n";
     assert_eq!(videos.sources("width"), widths);
     let details = videos.sources("detail");
     assert!(details.contains("tracks.mkv,\"stream 1 is used, of 2 video streams\""), "{details}");

@@ -10,13 +10,14 @@
 //! Each change is a [`revision`]: one commit, which writes only the partitions that change. After
 //! it, the verdict on all rows in partitions is that of the rules. So the state of a dataset does
 //! not depend on where a run was killed. It depends on earlier runs in two things: sources whose
-//! files were deleted stay, and splits stay.
+//! files were deleted stay, and splits stay ([`former_splits`] has those of replaced sources).
 //!
 //! The file `catalog/settled` names the rules, and the files to which they were applied. While all
 //! of them stay the same, the finalizer reads no rows.
 
 mod conclude;
 mod forget;
+mod former_splits;
 mod mark;
 mod pairs;
 mod revision;
@@ -37,6 +38,7 @@ use super::row_kinds::{is_decided, is_pending};
 use super::source_index::find_sources;
 use crate::reject::Reason;
 pub use forget::forget_files;
+pub use former_splits::FormerSplits;
 use mark::FinalizedMark;
 use revision::{Reviser, Revision};
 pub use split::split_of;
@@ -128,6 +130,9 @@ impl<'a> Finalizer<'a> {
         let gone = self.replaced(changes)?;
         if finalized && gone.is_empty() {
             return Ok(Finalized::Unchanged);
+        }
+        if !gone.is_empty() {
+            FormerSplits::remember(self.reviser.root, &gone)?;
         }
         let stays = |row: &SourceRow| {
             let waits = changes.replaced.contains_key(&row.source_id);

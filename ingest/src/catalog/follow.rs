@@ -225,8 +225,9 @@ pub fn original(same: &[&SourceFile]) -> usize {
     same.iter().position(|source| has_sidecar(&source.key)).unwrap_or(0)
 }
 
+/// Whether a file is at a path. A directory may have taken its place.
 fn exists(path: &str) -> bool {
-    Path::new(path).exists()
+    Path::new(path).is_file()
 }
 
 fn place_of(row: &SourceRow) -> (String, String) {

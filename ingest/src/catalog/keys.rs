@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::config::{CutConfig, IngestConfig};
 
 /// Version of the code of ingest. It changes when the same config gives other clips.
-const CODE_FORMAT: u32 = 9;
+const CODE_FORMAT: u32 = 10;
 
 /// The work key of a config. The work key of every source starts with it.
 pub fn config_key(held_out: f64, config: &IngestConfig) -> Key {

@@ -61,8 +61,12 @@ pub fn sidecar_path(video: &Path) -> PathBuf {
 }
 
 /// Parses the content of a sidecar. `path` appears in errors.
+///
+/// Leaves out a last row that is not readable and has no line break: a recorder was killed while it
+/// wrote the row.
 pub fn parse_sidecar(path: &Path, content: &[u8]) -> Result<Sidecar, SidecarError> {
-    SidecarTable::read(path, content)?.sidecar()
+    let parse = |content| SidecarTable::read(path, content)?.sidecar();
+    parse(content).or_else(|error| whole_rows(content).map_or(Err(error), parse))
 }
 
 /// The cells of a sidecar.
@@ -89,7 +93,7 @@ impl<'a> SidecarTable<'a> {
             let line = record.position().map_or(0, csv::Position::line);
             table.rows.push((line, record));
         }
-        table.check_cells(source)?;
+        table.check_cells()?;
         table.check_columns()?;
         table.check_frames()?;
         Ok(table)
@@ -97,20 +101,20 @@ impl<'a> SidecarTable<'a> {
 
     /// Checks that each row has a cell for each column.
     ///
-    /// Leaves out a last row that ends too early: a recorder was killed while it wrote the row.
-    /// Zero bytes are no such row. A file system puts them where data were lost.
-    fn check_cells(&mut self, source: &[u8]) -> Result<(), SidecarError> {
+    /// Zero bytes are an error. A file system puts them where data were lost.
+    fn check_cells(&self) -> Result<(), SidecarError> {
         let cells = self.header.len();
-        let is_cut = !source.ends_with(b"\n") && !source.ends_with(b"\r");
-        let is_text = |row: &csv::StringRecord| !row.as_slice().contains('\0');
-        self.rows.pop_if(|(_, row)| is_cut && row.len() < cells && is_text(row));
-        match self.rows.iter().find(|(_, row)| row.len() != cells) {
-            Some((line, row)) => {
+        for (line, row) in &self.rows {
+            if row.len() != cells {
                 let found = row.len();
-                Err(self.error(*line, format!("{found} cells, but the header has {cells}")))
+                let problem = format!("{found} cells, but the header has {cells}");
+                return Err(self.error(*line, problem));
             }
-            None => Ok(()),
+            if row.as_slice().contains('\0') {
+                return Err(self.error(*line, "zero bytes, which are in the place of lost data"));
+            }
         }
+        Ok(())
     }
 
     fn sidecar(&self) -> Result<Sidecar, SidecarError> {
@@ -174,7 +178,11 @@ impl<'a> SidecarTable<'a> {
             if let Some(name) =
                 name_column.and_then(|column| row.get(column)).filter(|name| !name.is_empty())
             {
-                name.clone_into(&mut names[usize::from(action)]);
+                // The first name counts. The last one may be half of it.
+                let known = &mut names[usize::from(action)];
+                if *known == action.to_string() {
+                    name.clone_into(known);
+                }
             }
             actions.push(action);
         }
@@ -267,6 +275,18 @@ impl<'a> SidecarTable<'a> {
     }
 }
 
+/// The content of a sidecar without a last row that has no line break.
+///
+/// `None` if there is no such row, if it is the only one, or if it contains zero bytes, which are
+/// an error.
+fn whole_rows(source: &[u8]) -> Option<&[u8]> {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let end = source.iter().rposition(is_break).map_or(0, |last| last + 1);
+    let (whole, rest) = source.split_at(end);
+    let rows = whole.split(is_break).filter(|row| !row.is_empty()).count();
+    (rows > 1 && !rest.is_empty() && !rest.contains(&0)).then_some(whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,11 +331,29 @@ mod tests {
         assert!(many.contains("12 key columns"), "{many}");
     }
 
-    /// Catches: half of a last row, of a recorder that was killed, discards all actions.
+    /// Catches: half of a last row, of a recorder that was killed, discards all actions or renames
+    /// one; a whole last row without a line break is left out.
     #[test]
     fn half_of_a_last_row_is_left_out() {
-        let sidecar = parse("frame,action,action_name\n0,2,RIGHT\n1,2,RIGHT\n2,").unwrap();
-        assert_eq!(sidecar.actions, [2, 2]);
+        for (half, actions) in [
+            ("2", &[2, 12][..]),
+            ("2,", &[2, 12]),
+            ("2,2", &[2, 12]),
+            ("2,x,", &[2, 12]),
+            ("2,2,", &[2, 12, 2]),
+            ("2,2,RI", &[2, 12, 2]),
+        ] {
+            let text = format!("frame,action,action_name\n0,2,RIGHT\n1,12,UP\n{half}");
+            let sidecar = parse(&text).unwrap();
+            assert_eq!(sidecar.actions, actions, "{half}");
+            assert_eq!((&*sidecar.names[2], &*sidecar.names[12]), ("RIGHT", "UP"), "{half}");
+        }
+        let moves = parse("frame,action,dx,dy\n0,2,1,0\n1,2,1,-").unwrap().moves;
+        assert_eq!(moves.unwrap(), [(1.0, 0.0)]);
+        assert_eq!(parse("frame,action\n0,3").unwrap().actions, [3], "the only row");
+        let half_a_letter = b"frame,action\r\n0,3\r\n1,\xc3";
+        let sidecar = parse_sidecar(Path::new("x"), half_a_letter).unwrap();
+        assert_eq!(sidecar.actions, [3]);
     }
 
     /// Catches: an invalid file causes a panic; an error lacks the line number.
@@ -334,6 +372,7 @@ mod tests {
             ("frame,action\n0,1,5\n", "line 2: 3 cells, but the header has 2"),
             ("frame,action\n0,1\n1\n", "line 3: 1 cells, but the header has 2"),
             ("frame,action\n0,1\n\0\0\0\0", "line 3: 1 cells, but the header has 2"),
+            ("frame,action,action_name\n0,1,a\n1,1,a\0\0", "line 3: zero bytes"),
             ("frame,action\n0,\u{fffd}\n", "line 2: action is"),
         ] {
             let error = parse(text).unwrap_err();

@@ -36,6 +36,8 @@ const LEFT: u64 = 2;
 const LIT: u32 = 50;
 /// Number of pixels of a line that are examined, at least, if the line has as many.
 const EXAMINED: u32 = 128;
+/// Two thicker bars are at least one part in this many of the picture's side thicker together.
+const DEEPER: u32 = 25;
 /// Number of frames that are not dark before a bar counts.
 const EVIDENCE: usize = 8;
 
@@ -114,6 +116,11 @@ impl Borders {
     /// Returns whether no border can be found any more, with any further frames.
     pub fn hopeless(&self) -> bool {
         self.pairs() == [0; 4]
+    }
+
+    /// Returns whether all frames so far were dark or damaged.
+    pub fn has_seen_nothing(&self) -> bool {
+        self.frames == 0
     }
 
     /// Returns whether too few frames were bright enough to tell.
@@ -198,6 +205,18 @@ impl Borders {
     }
 }
 
+/// Returns whether a crop cuts much more than another one, on at least one axis.
+///
+/// A dark line at the edge of a cropped picture is not much.
+pub fn is_much_deeper(crop: Rectangle, outer: Rectangle, (width, height): (u32, u32)) -> bool {
+    let lines = |outer: u32, crop: u32, side: u32| outer.saturating_sub(crop) * DEEPER >= side;
+    let is_inside = crop.x >= outer.x
+        && crop.y >= outer.y
+        && crop.x + crop.width <= outer.x + outer.width
+        && crop.y + crop.height <= outer.y + outer.height;
+    is_inside && (lines(outer.width, crop.width, width) || lines(outer.height, crop.height, height))
+}
+
 /// Returns the share of the picture's area that a crop removes, 0 to 1.
 pub fn share(crop: Option<&Rectangle>, width: u32, height: u32) -> f64 {
     let area = f64::from(width) * f64::from(height);
@@ -251,13 +270,13 @@ fn is_black(mut pixels: impl ExactSizeIterator<Item = (u32, u32)>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ffmpeg_next::format::Pixel;
 
     use super::*;
 
     /// Makes a grey picture between bars, in a limited-range YUV frame of `width`×`height` pixels.
-    fn barred(
+    pub fn barred(
         format: Pixel,
         (width, height): (u32, u32),
         [top, bottom, left, right]: [u32; 4],
@@ -327,6 +346,16 @@ mod tests {
         frames.push(barred(Pixel::YUV420P, size, [20, 0, 0, 0], 90));
         assert_eq!(found(&frames), None);
         assert_eq!(found(&frames[..5]), None, "too few frames");
+    }
+
+    /// Catches: a line more ends a clip; bars on another axis or thinner bars count as thicker.
+    #[test]
+    fn only_much_thicker_borders_begin_inside_of_others() {
+        let crop = |x, y| Rectangle { x, y, width: 200 - 2 * x, height: 100 - 2 * y };
+        let is_deeper = |inner, outer| is_much_deeper(inner, outer, (200, 100));
+        assert!(is_deeper(crop(0, 20), crop(0, 10)) && is_deeper(crop(20, 10), crop(0, 10)));
+        assert!(!is_deeper(crop(0, 11), crop(0, 10)) && !is_deeper(crop(0, 10), crop(0, 10)));
+        assert!(!is_deeper(crop(0, 10), crop(0, 20)) && !is_deeper(crop(20, 0), crop(0, 10)));
     }
 
     /// Catches: a dark colour counts as black.

@@ -4,4 +4,5 @@ pub mod appended;
 pub mod enhanced_flv;
 pub mod later_video;
 pub mod ogg;
+pub mod pictures;
 pub mod streams;

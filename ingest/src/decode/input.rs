@@ -8,7 +8,8 @@ use ffmpeg_next as ffmpeg;
 
 use super::clock::edits;
 use super::containers::ogg::lost_pages;
-use super::containers::streams::{rates, video_streams};
+use super::containers::pictures::pictures;
+use super::containers::streams::{are_unclear, rates, video_streams};
 use super::containers::{appended, later_video};
 use super::event::{DecodeOptions, Failure};
 use super::ffi::{OpenedInput, extradata, limit_pixels, open_input, sample_aspect, stream_facts};
@@ -76,14 +77,14 @@ impl VideoInput {
         let max_pixels = i64::try_from(options.max_pixels).unwrap_or(i64::MAX);
         let unreadable = |error| Failure::reject(Reason::Unreadable, error);
         let mut opened = open_video(file, max_pixels).map_err(unreadable)?;
-        let mut streams = video_streams(&opened.input);
+        let mut streams = ranked(&opened, file, max_pixels);
         if streams.is_empty()
             && opened.input.format().name() == "mpegts"
-            && let Some(later) = file.later(later_video::start)
-            && let Ok(later) = open_video(&later, max_pixels)
+            && let Some(rest) = file.later(later_video::start)
+            && let Ok(later) = open_video(&rest, max_pixels)
         {
+            streams = ranked(&later, &rest, max_pixels);
             opened = later;
-            streams = video_streams(&opened.input);
         }
         let input = opened.input;
         if streams.is_empty() {
@@ -223,6 +224,15 @@ fn open_video(file: &VideoFile, max_pixels: i64) -> Result<OpenedInput, ffmpeg::
     // In joined recordings, the packets of MPEG-TS may get other identifiers.
     options.set("merge_pmt_versions", "1");
     open_input(StreamIo::from_read_seek(file.reader())?, &file.name, options, max_pixels)
+}
+
+/// Returns the indices of the video streams of a file, which is open. The best one comes first.
+fn ranked(opened: &OpenedInput, file: &VideoFile, max_pixels: i64) -> Vec<usize> {
+    if !are_unclear(&opened.input) {
+        return video_streams(&opened.input, &[]);
+    }
+    let find = || open_video(file, max_pixels).map_or(Vec::new(), |again| pictures(again.input));
+    video_streams(&opened.input, file.pictures(find))
 }
 
 /// Rejects a stream whose frames are too large. `sizes` are its sizes in different headers.

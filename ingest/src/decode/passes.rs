@@ -10,27 +10,28 @@ use super::damage::{POINTS, PacketTimes, SilentLosses};
 use super::event::{DecodeOptions, Event, EventSink, Failure};
 use super::ffi::{layout, properties, row};
 use super::input::{DecodeDamage, Received, VideoInput};
+use super::lasting_borders::LastingBorders;
 use super::video_file::VideoFile;
 
 /// Packets that are read before they are decoded. They tell when the next frame starts.
 const READ_AHEAD: usize = 8;
 
-/// Checks borders against the key frames of the whole video. Returns them if they remain.
+/// Checks borders against the key frames of the whole video. Returns them if they last.
 ///
 /// If all frames so far were dark, it checks every frame: few key frames may be bright.
 pub fn lasting(
     file: &VideoFile,
     options: &DecodeOptions,
     choice: usize,
-    mut borders: Borders,
+    borders: Borders,
     sink: &mut EventSink<'_>,
 ) -> Result<Option<Borders>, Failure> {
     let discard = if borders.is_undecided() { Discard::Default } else { Discard::NonKey };
-    borders_until_end(file, options, choice, (&mut borders, discard, None), sink)?;
+    let borders = borders_until_end(file, options, choice, (borders, discard, None), sink)?;
     Ok(Some(borders).filter(|borders| borders.crop().is_some()))
 }
 
-/// Returns whether borders remain in all key frames of the file from a presentation time on.
+/// Returns whether borders last in the key frames of the file from a presentation time on.
 pub fn remain(
     file: &VideoFile,
     options: &DecodeOptions,
@@ -38,24 +39,28 @@ pub fn remain(
     (borders, from): (&Borders, i64),
     sink: &mut EventSink<'_>,
 ) -> Result<bool, Failure> {
-    let mut after = borders.clone();
-    borders_until_end(file, options, choice, (&mut after, Discard::NonKey, Some(from)), sink)?;
+    let checked = (borders.clone(), Discard::NonKey, Some(from));
+    let after = borders_until_end(file, options, choice, checked, sink)?;
     let crop = borders.crop();
     Ok(crop.is_some_and(|crop| after.remaining(crop) == Some(crop)))
 }
 
-/// Examines the frames of a file that the decoder does not discard, from a time on if it is given.
+/// Checks borders in the frames of a file that the decoder does not discard.
+///
+/// If a time is given, only the frames from there on count. Returns [`LastingBorders::finish`].
 fn borders_until_end(
     file: &VideoFile,
     options: &DecodeOptions,
     choice: usize,
-    (borders, discard, from): (&mut Borders, Discard, Option<i64>),
+    (borders, discard, from): (Borders, Discard, Option<i64>),
     sink: &mut EventSink<'_>,
-) -> Result<(), Failure> {
+) -> Result<Borders, Failure> {
     let options = DecodeOptions { threads: 1, ..*options };
-    let Some(mut input) = VideoInput::open(file, &options, choice)? else { return Ok(()) };
-    every_frame(&mut input, &mut BorderVisitor { borders, discard, from, sink })?;
-    Ok(())
+    let mut visitor = BorderVisitor { borders: LastingBorders::new(borders), discard, from, sink };
+    if let Some(mut input) = VideoInput::open(file, &options, choice)? {
+        every_frame(&mut input, &mut visitor)?;
+    }
+    Ok(visitor.borders.finish())
 }
 
 /// Returns the times after which frames of a file were lost without a trace, in ascending order.
@@ -98,7 +103,7 @@ pub trait FrameVisitor {
 
 /// Checks borders in the frames that it does not discard.
 struct BorderVisitor<'a, 'c> {
-    borders: &'a mut Borders,
+    borders: LastingBorders,
     discard: Discard,
     /// Presentation time from which on frames count.
     from: Option<i64>,
@@ -121,10 +126,7 @@ impl FrameVisitor for BorderVisitor<'_, '_> {
         if self.from.zip(pts).is_some_and(|(from, pts)| pts < from) {
             return Ok(());
         }
-        // Other bars end the crop where they begin. A picture without bars contradicts it.
-        if !self.borders.cross_in(frame) {
-            self.borders.look(frame);
-        }
+        self.borders.look(frame);
         Ok(())
     }
 }

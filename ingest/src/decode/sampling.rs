@@ -1,13 +1,15 @@
 //! Selects the sampled frames among the decoded ones.
 //!
-//! This file takes packets and decoded frames, and finds the ticks that show a frame. What happens
-//! to a shown frame is in [`show`]: it is converted, searched for borders and passed to the sink.
+//! This file takes packets and decoded frames. [`timing`] finds the time of a frame, and the ticks
+//! that show it. What happens to a shown frame is in [`show`]: it is converted, searched for
+//! borders and passed to the sink.
 
 mod frames;
 mod known_losses;
 mod later_borders;
 mod notes;
 mod show;
+mod timing;
 mod track;
 
 use ffmpeg_next::{Packet, frame};
@@ -19,7 +21,7 @@ use super::event::{EventSink, Failure, Summary};
 use super::ffi::is_hidden;
 use super::input::{DecodeDamage, VideoInput};
 use super::picture::{
-    Converter, MetadataFinder, Orientation, Orientations, Presentation, Rectangle, unsupported,
+    Converter, MetadataFinder, Orientation, Orientations, Presentation, Rectangle,
 };
 use crate::config::{Aspect, FrameFormat};
 use crate::reject::Reason;
@@ -148,7 +150,7 @@ impl<'a> Sampling<'a> {
 
     /// Records a packet that was read. `skipped` is true if the file has damaged data before it.
     pub fn read(&mut self, packet: &Packet, skipped: bool) {
-        self.skips.read(timing(packet), &self.clock);
+        self.skips.read(packet_timing(packet), &self.clock);
         if self.known_losses.are_before(packet) || skipped {
             self.losses.skipped();
         }
@@ -159,7 +161,7 @@ impl<'a> Sampling<'a> {
 
     /// Returns whether the decoder may skip a packet, if no other frame refers to it.
     pub fn may_skip(&mut self, packet: &Packet) -> bool {
-        let may_skip = self.skips.may_skip(timing(packet), &self.clock);
+        let may_skip = self.skips.may_skip(packet_timing(packet), &self.clock);
         if may_skip {
             self.losses.unneeded(packet.pts());
         }
@@ -187,71 +189,6 @@ impl<'a> Sampling<'a> {
         }
         let known = self.orientations.push((taken, state), own, is_key);
         known.into_iter().try_for_each(|(frame, orientation)| self.time(frame, orientation, sink))
-    }
-
-    /// Finds the time of a frame whose orientation is known.
-    fn time(
-        &mut self,
-        (frame, state): (frame::Video, FrameState),
-        orientation: Orientation,
-        sink: &mut EventSink<'_>,
-    ) -> Result<(), Halt> {
-        let usual = self.breaks.steps.usual();
-        let pts = frame.timestamp().or(frame.pts());
-        if pts.is_none() {
-            self.certain(sink)?;
-        }
-        let pts = pts.unwrap_or(self.end);
-        let certain = self.stamps.push((frame, state, orientation), pts, usual);
-        certain.into_iter().try_for_each(|(frame, pts)| self.take(frame, pts, sink))
-    }
-
-    /// Takes the frame whose time was not certain yet, if there is one.
-    fn certain(&mut self, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        self.stamps.finish().map_or(Ok(()), |(frame, pts)| self.take(frame, pts, sink))
-    }
-
-    /// Takes a frame at `pts`.
-    fn take(
-        &mut self,
-        (frame, state, orientation): (frame::Video, FrameState, Orientation),
-        pts: i64,
-        sink: &mut EventSink<'_>,
-    ) -> Result<(), Halt> {
-        for (pts, duration) in self.skips.frame(frame.pts(), pts) {
-            self.advance(pts, duration, sink)?;
-        }
-        let FrameState { corrupt, interrupted, follows_error } = state;
-        self.corrupt += u64::from(corrupt);
-        let duration = frame.packet().duration;
-        let native = self.native_frames;
-        if follows_error {
-            self.breaks.error();
-        }
-        self.advance(pts, duration, sink)?;
-        if self.current.is_none() {
-            self.check_colour(&frame)?;
-        } else if corrupt != self.was_corrupt {
-            self.breaks.cut();
-        }
-        self.was_corrupt = corrupt;
-        if interrupted {
-            self.breaks.remark();
-        }
-        let before = self.breaks.pending();
-        self.current = Some(CurrentFrame { frame, pts, native, corrupt, before, orientation });
-        Ok(())
-    }
-
-    /// Advances the clock to a frame at `pts`. A `duration` of 0 is unknown.
-    fn advance(&mut self, pts: i64, duration: i64, sink: &mut EventSink<'_>) -> Result<(), Halt> {
-        let is_steady = self.breaks.last().is_none_or(|last| self.clock.is_steady(last, pts));
-        let ticks = self.clock.advance(pts, self.end);
-        self.show(ticks, sink)?;
-        self.breaks.frame(pts, is_steady);
-        self.end = pts.saturating_add(self.breaks.steps.lasting(duration));
-        self.native_frames += 1;
-        Ok(())
     }
 
     pub fn finish(
@@ -291,21 +228,8 @@ impl<'a> Sampling<'a> {
             notes: self.notes.finish(),
         })
     }
-
-    /// Rejects a video whose colours cannot be converted.
-    fn check_colour(&self, frame: &frame::Video) -> Result<(), Failure> {
-        let of_matrix = |matrix| {
-            format!(
-                "the colour matrix {matrix} cannot be converted: convert the video to BT.709 or \
-                 BT.2020"
-            )
-        };
-        let matrix = unsupported(&self.presentation.properties(frame));
-        let problem = matrix.map(of_matrix).or_else(|| self.dolby_vision.problem());
-        problem.map_or(Ok(()), |detail| Err(Failure::reject(Reason::UnsupportedColor, detail)))
-    }
 }
 
-fn timing(packet: &Packet) -> Timing {
+fn packet_timing(packet: &Packet) -> Timing {
     Timing { pts: packet.pts(), duration: packet.duration(), hidden: is_hidden(packet) }
 }

@@ -19,19 +19,23 @@ pub struct VideoFile {
     start: u64,
     /// The result of [`Self::later`]. All clones share it.
     later: Arc<OnceLock<Option<u64>>>,
+    /// The result of [`Self::pictures`]. All clones share it.
+    pictures: Arc<OnceLock<Vec<usize>>>,
 }
 
 impl VideoFile {
     /// Wraps an open file of `bytes` bytes.
     pub fn new(file: File, name: String, bytes: u64) -> Self {
-        Self { file: Arc::new(file), name, bytes, start: 0, later: Arc::default() }
+        let (later, pictures) = (Arc::default(), Arc::default());
+        Self { file: Arc::new(file), name, bytes, start: 0, later, pictures }
     }
 
     /// Returns the rest of the file, from a place on.
     fn from(&self, start: u64) -> Self {
         let start = start.min(self.bytes);
         let (bytes, start) = (self.bytes - start, self.start + start);
-        Self { bytes, start, later: Arc::default(), ..self.clone() }
+        let (later, pictures) = (Arc::default(), Arc::default());
+        Self { bytes, start, later, pictures, ..self.clone() }
     }
 
     /// Returns the rest of the file, from the place on that `find` returns, if it finds one.
@@ -39,6 +43,11 @@ impl VideoFile {
     /// `find` may read much of the file, so only the first call calls it.
     pub fn later(&self, find: impl FnOnce(VideoReader) -> Option<u64>) -> Option<Self> {
         self.later.get_or_init(|| find(self.reader())).map(|start| self.from(start))
+    }
+
+    /// Returns the indices of the streams that `find` finds. Only the first call calls it.
+    pub fn pictures(&self, find: impl FnOnce() -> Vec<usize>) -> &[usize] {
+        self.pictures.get_or_init(find)
     }
 
     /// Returns a reader that starts at the beginning of the video.

@@ -3,7 +3,7 @@
 use genie_shards::SourceRow;
 
 use super::report::log_source;
-use crate::catalog::{FileChanges, SourceIndex, original};
+use crate::catalog::{FileChanges, FormerSplits, SourceIndex, original};
 use crate::config::MetadataRules;
 use crate::discover::{SourceFile, SourceFiles, metadata};
 use crate::reject::{Reason, Reject};
@@ -24,7 +24,7 @@ pub struct IngestPlan {
 pub fn plan(
     files: &SourceFiles,
     catalog: &SourceIndex<'_>,
-    changes: &FileChanges,
+    (changes, former): (&FileChanges, &FormerSplits),
     rules: &MetadataRules,
 ) -> IngestPlan {
     let mut plan = IngestPlan::default();
@@ -40,7 +40,13 @@ pub fn plan(
             known.path
         } else {
             let used = same.remove(original(&same));
-            let split = catalog.pending_split(id).or(changes.inherited.get(id).copied());
+            let path = used.path.to_string_lossy();
+            let of_place = [changes.inherited.get(id).copied(), former.of_path(&path)];
+            // The training split is the safe one: models may have seen the play.
+            let split = catalog
+                .pending_split(id)
+                .or_else(|| former.of_content(id))
+                .or_else(|| of_place.into_iter().flatten().min());
             let verdict = metadata::check(&used.path, rules);
             let note = verdict.note.map(Into::into);
             let new = SourceFile { split, note, ..used.clone() };

@@ -25,7 +25,9 @@ use super::groups::{GroupIngester, group_name, groups};
 use super::identify::{identify, identify_known};
 use super::ingest_run::IngestRun;
 use super::plan::plan;
-use crate::catalog::{GroupCommits, NewFiles, SourceIndex, SourceUpdate, identified, run_history};
+use crate::catalog::{
+    FormerSplits, GroupCommits, NewFiles, SourceIndex, SourceUpdate, identified, run_history,
+};
 use crate::discover::{SourceFile, SourceFiles};
 
 /// Number of files that are identified before their rows are published.
@@ -45,7 +47,8 @@ impl IngestRun<'_> {
                  --index and --of"
             );
         }
-        let sources = plan(&files, &finalized, &found.changes, &config.metadata).new;
+        let former = FormerSplits::read(root, key)?;
+        let sources = plan(&files, &finalized, (&found.changes, &former), &config.metadata).new;
         let all = groups(&sources);
         let published = GroupCommits::published(root)?;
         let ours: Vec<&[SourceFile]> = (all.iter().enumerate())

@@ -2,16 +2,15 @@
 
 use std::cmp::Reverse;
 
+use ffmpeg_next::Stream;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Disposition;
-use ffmpeg_next::{Stream, media};
 
+use super::pictures::{PICTURE_FRAMES, videos};
 use crate::decode::ffi::{StreamFacts, stream_facts};
 
 /// Frames per second below which a stream is a slide show or a track of thumbnails.
 const SLIDES_FPS: f64 = 5.0;
-/// Number of frames below which a stream is a picture.
-const SLIDES_FRAMES: i64 = 5;
 
 /// What decides between the video streams of a file. Earlier fields count first; larger is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +32,7 @@ struct Rank {
 impl Rank {
     fn of(facts: StreamFacts, disposition: Disposition, fps: f64, index: usize) -> Self {
         let pixels = i64::from(facts.width.max(0)) * i64::from(facts.height.max(0));
-        let picture = (1..SLIDES_FRAMES).contains(&facts.frames);
+        let picture = (1..PICTURE_FRAMES).contains(&facts.frames);
         let impaired = disposition.contains(Disposition::VISUAL_IMPAIRED);
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
         let rate = (fps * 1000.0) as i64;
@@ -49,16 +48,24 @@ impl Rank {
     }
 }
 
+/// Returns whether a file has several video streams, and does not state their numbers of frames.
+pub fn are_unclear(input: &Input) -> bool {
+    let frames: Vec<i64> = videos(input).map(|video| stream_facts(&video).frames).collect();
+    frames.len() > 1 && frames.contains(&0)
+}
+
 /// Returns the indices of a file's video streams without cover pictures. The best one comes first.
-pub fn video_streams(input: &Input) -> Vec<usize> {
-    let videos = input.streams().filter(|stream| {
-        stream.parameters().medium() == media::Type::Video
-            && !stream.disposition().contains(Disposition::ATTACHED_PIC)
-    });
-    let mut ranks: Vec<Rank> = videos
+///
+/// `pictures` are the indices of streams with few frames.
+pub fn video_streams(input: &Input, pictures: &[usize]) -> Vec<usize> {
+    let mut ranks: Vec<Rank> = videos(input)
         .map(|stream| {
             let fps = rates(&stream).into_iter().fold(0.0, f64::max);
-            Rank::of(stream_facts(&stream), stream.disposition(), fps, stream.index())
+            let mut facts = stream_facts(&stream);
+            if pictures.contains(&stream.index()) {
+                facts.frames = 1;
+            }
+            Rank::of(facts, stream.disposition(), fps, stream.index())
         })
         .collect();
     ranks.sort_unstable_by(|one, other| other.cmp(one));

@@ -88,15 +88,15 @@ impl Sampling<'_> {
         orientation: Orientation,
         sink: &mut EventSink<'_>,
     ) -> Result<(), Halt> {
-        let (Some(later), None, Some(current)) = (&mut self.later, self.crop, &self.current) else {
+        let (Some(later), Some(current)) = (&mut self.later, &self.current) else {
             return self.give(&shown, sink);
         };
-        let (released, crop) = later.look(&current.frame, shown.pts, shown.corrupt);
+        let (released, crop) = later.look(&current.frame, shown.pts, shown.corrupt, self.crop);
         let size = (found.width.max(0).cast_unsigned(), found.height.max(0).cast_unsigned());
         let inside = crop.and_then(|crop| {
             self.converter.crop(size, Some(crop));
             let inside = self.converter.rgb(&current.frame, orientation);
-            self.converter.crop(size, None);
+            self.converter.crop(size, self.crop);
             inside
         });
         let Some(inside) = inside else {
