@@ -322,9 +322,9 @@ fn pictures_are_upright_whole_and_without_borders() {
     let cropped = |before| Reference { before, ..PLAIN };
     all.add("letterbox.mp4", &barred("pad=256:192:0:24", "yuv420p"), cropped("crop=256:144:0:24,"));
     all.add("pillarbox.mp4", &barred("pad=320:144:33:0", "yuv444p"), cropped("crop=256:144:33:0,"));
-    // A border that disappears after 7 seconds is not a border.
-    let leaving = "drawbox=0:0:256:24:black:fill:enable='lt(t,7)',\
-        drawbox=0:120:256:24:black:fill:enable='lt(t,7)'";
+    // A border that is in five of eight key frames is not a border.
+    let leaving = "drawbox=0:0:256:24:black:fill:enable='lt(t,5)',\
+        drawbox=0:120:256:24:black:fill:enable='lt(t,5)'";
     let leaving = format!(
         "-f lavfi -i mandelbrot=s=256x144:r=10 -t 8 -vf {leaving} {X264} -g 10 -pix_fmt yuv420p"
     );
