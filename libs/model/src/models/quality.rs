@@ -7,6 +7,7 @@
 //! Guarantee: the quality of a clip depends on this clip and the weights alone. Clips are judged
 //! one at a time, because sums over other batches can differ in their last bit.
 
+mod areas;
 mod config;
 mod cost;
 mod flaws;

@@ -6,6 +6,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::areas::{span, sums};
 use super::config::SyntheticConfig;
 use super::input::{MOMENTS, SIZE};
 use crate::data::RGB;
@@ -149,20 +150,15 @@ fn scaled(length: usize, share: f32) -> usize {
 
 /// Copies an area of a frame into an area of another one. Pixels are means over areas.
 fn paste(from: &[u8], source: Area, to: &mut [u8], target: Area) {
-    let span = |place: usize, of: usize, first: usize, length: usize| {
-        let begin = place * length / of;
-        first + begin..first + ((place + 1) * length / of).max(begin + 1)
+    let within = |place: usize, of: usize, first: usize, length: usize| {
+        let span = span(place, of, length);
+        first + span.start..first + span.end
     };
     for row in 0..target.height {
-        let rows = span(row, target.height, source.top, source.height);
+        let rows = within(row, target.height, source.top, source.height);
         for column in 0..target.width {
-            let columns = span(column, target.width, source.left, source.width);
-            let count = (rows.len() * columns.len()) as u32;
-            let mut sums = [0_u32; RGB];
-            for place in rows.clone().flat_map(|y| columns.clone().map(move |x| y * SIZE.1 + x)) {
-                let pixel = &from[place * RGB..][..RGB];
-                sums.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += u32::from(*byte));
-            }
+            let columns = within(column, target.width, source.left, source.width);
+            let (sums, count) = sums(from, SIZE.1, rows.clone(), columns);
             let place = (target.top + row) * SIZE.1 + target.left + column;
             to[place * RGB..][..RGB].copy_from_slice(&sums.map(|sum| (sum / count) as u8));
         }

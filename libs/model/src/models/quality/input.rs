@@ -1,5 +1,6 @@
 //! What the network sees of a clip: eight pairs of small adjacent frames, and the clip's scores.
 
+use super::areas::{span, sums};
 use crate::data::{RGB, SourceError, Video};
 use crate::error::ModelError;
 
@@ -75,21 +76,10 @@ fn firsts(t: usize) -> [usize; MOMENTS] {
 
 /// Appends a frame of [`SIZE`], whose pixels are means over areas of a frame.
 fn shrink(frame: &[u8], (height, width): (usize, usize), to: &mut Vec<u8>) {
-    let span = |place: usize, of: usize, length: usize| {
-        let begin = place * length / of;
-        begin..((place + 1) * length / of).max(begin + 1)
-    };
     for row in 0..SIZE.0 {
         for column in 0..SIZE.1 {
             let (rows, columns) = (span(row, SIZE.0, height), span(column, SIZE.1, width));
-            let count = (rows.len() * columns.len()) as u32;
-            let mut sums = [0_u32; RGB];
-            for y in rows {
-                for x in columns.clone() {
-                    let pixel = &frame[(y * width + x) * RGB..][..RGB];
-                    sums.iter_mut().zip(pixel).for_each(|(sum, byte)| *sum += u32::from(*byte));
-                }
-            }
+            let (sums, count) = sums(frame, width, rows, columns);
             to.extend(sums.map(|sum| ((sum + count / 2) / count) as u8));
         }
     }
