@@ -126,7 +126,8 @@ impl Found<'_> {
 
 /// Catches: the result for a file of the bug reports changes.
 ///
-/// Numbers of frames at damage are those of FFmpeg 5.1, so `make test` does not run it.
+/// FFmpeg's version decides how many frames damage costs. The numbers are those of FFmpeg 5.1, so
+/// `make test` does not run this test.
 #[test]
 #[ignore = "needs ../shared/videos/reports; part of make test-slow"]
 fn every_report_comes_out_as_expected() {

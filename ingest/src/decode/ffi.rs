@@ -66,8 +66,8 @@ pub fn disable_huge_pages() -> io::Result<()> {
 pub fn return_freed_memory() {
     /// `mi_option_purge_delay` of mimalloc.h, in milliseconds. The crate has no name for it.
     const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: the call sets a number that the allocator reads when it frees memory. Another delay
-    // than 0 would not change the time at which the memory that was freed so far is returned.
+    // SAFETY: the call sets a number that the allocator reads when it frees memory. It must be 0:
+    // with a short delay, memory would still wait until the end of a delay that has begun.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) }
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn find_clips(
         }
         same
     });
-    // The clips take the place of what they were sorted by: no clip is in memory twice.
+    // The result reuses the memory of the sorted list, so no clip is in memory twice.
     Ok(clips.into_iter().map(|clip| clip.clip).collect())
 }
 

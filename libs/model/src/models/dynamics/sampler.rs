@@ -91,7 +91,7 @@ fn fill<P: Predictor>(model: &P, turns: &[&Turn<'_>]) -> Result<Vec<GeneratedFra
         if masked == 0 {
             break;
         }
-        // To gather a batch costs a part of a step. So finished frames stay until they are half.
+        // Gathering a batch takes time. So finished frames leave only when they are half of it.
         if masked <= frames.len() / 2 {
             let (left, done) = frames.into_iter().partition(|(_, frame)| frame.is_masked());
             finished.extend::<Vec<_>>(done);

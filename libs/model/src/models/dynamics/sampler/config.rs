@@ -78,9 +78,10 @@ impl SamplerConfig {
 
     /// The number of `s` tokens that stay masked after step `step`.
     ///
-    /// It is ⌊s · cos(π/2 · x)⌋, where x is the share of the steps that are done. In the orders
-    /// `tapered` and `entropy` it is ⌊s^(1−x)⌋, or the number of steps that are left, if that is
-    /// more. It is smaller after every step. In the `entropy` order fewer may stay masked.
+    /// Let x be the share of the steps that are done. The number is ⌊s · cos(π/2 · x)⌋. In the
+    /// orders `tapered` and `entropy`, it is ⌊s^(1−x)⌋, or the number of steps that are left, if
+    /// that is more. It is smaller after every step. In the `entropy` order, fewer tokens may stay
+    /// masked.
     pub fn masked_after(&self, step: usize, s: usize) -> usize {
         let (done, all) = ((step + 1) as f64 / self.steps as f64, s as f64);
         let left = match self.order {
